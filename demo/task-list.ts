@@ -1,0 +1,99 @@
+import type { Store } from 'tinybase';
+
+/** The list of tasks on the page: shows the `tasks` table of a Store, and edits it. */
+export interface TaskList {
+  /** Adds a task. Its row id is unique, because `addRow` gives the same id to two Stores. */
+  readonly add: (text: string) => void;
+}
+
+interface TaskItem {
+  readonly element: HTMLLIElement;
+  readonly show: () => void;
+}
+
+const TABLE_ID = 'tasks';
+
+const createTaskItem = (store: Store, rowId: string): TaskItem => {
+  const element = document.createElement('li');
+
+  const done = document.createElement('input');
+  done.type = 'checkbox';
+  done.ariaLabel = 'Done';
+
+  const text = document.createElement('input');
+  text.type = 'text';
+  text.ariaLabel = 'Task';
+
+  const remove = document.createElement('button');
+  remove.type = 'button';
+  remove.textContent = '×';
+  remove.ariaLabel = 'Delete';
+
+  done.addEventListener('change', () => {
+    store.setCell(TABLE_ID, rowId, 'done', done.checked);
+  });
+  text.addEventListener('input', () => {
+    store.setCell(TABLE_ID, rowId, 'text', text.value);
+  });
+  remove.addEventListener('click', () => {
+    store.delRow(TABLE_ID, rowId);
+  });
+  element.append(done, text, remove);
+
+  return {
+    element,
+    show: () => {
+      done.checked = store.getCell(TABLE_ID, rowId, 'done') === true;
+      element.classList.toggle('done', done.checked);
+      const latestText = String(store.getCell(TABLE_ID, rowId, 'text') ?? '');
+      // Setting the value that an input already has would still move the caret of whoever types.
+      if (text.value !== latestText) {
+        text.value = latestText;
+      }
+    },
+  };
+};
+
+/** Keeps a list element, and the hint shown when it is empty, equal to the `tasks` table. */
+export const createTaskList = (
+  store: Store,
+  listElement: HTMLUListElement,
+  emptyHintElement: HTMLElement,
+): TaskList => {
+  const items = new Map<string, TaskItem>();
+
+  const createdAt = (rowId: string): number => Number(store.getCell(TABLE_ID, rowId, 'createdAt'));
+
+  const byAge = (rowId1: string, rowId2: string): number =>
+    createdAt(rowId1) - createdAt(rowId2) || (rowId1 < rowId2 ? -1 : 1);
+
+  const show = (): void => {
+    const rowIds = store.getRowIds(TABLE_ID).sort(byAge);
+    const present = new Set(rowIds);
+    for (const [rowId, item] of items) {
+      if (!present.has(rowId)) {
+        item.element.remove();
+        items.delete(rowId);
+      }
+    }
+    rowIds.forEach((rowId, position) => {
+      const item = items.get(rowId) ?? createTaskItem(store, rowId);
+      items.set(rowId, item);
+      item.show();
+      // Moving an element that is in place already would take the focus from it.
+      if (listElement.children[position] !== item.element) {
+        listElement.insertBefore(item.element, listElement.children[position] ?? null);
+      }
+    });
+    emptyHintElement.hidden = rowIds.length > 0;
+  };
+
+  store.addTableListener(TABLE_ID, show);
+  show();
+
+  return {
+    add: (text) => {
+      store.setRow(TABLE_ID, crypto.randomUUID(), { text, done: false, createdAt: Date.now() });
+    },
+  };
+};
