@@ -1,0 +1,71 @@
+import type { Store } from 'tinybase';
+
+import { readTransactionLog, type TransactionLog } from './store-access.ts';
+
+/** What became of {@link ObservedStore.apply}. */
+export type ApplyOutcome =
+  /** Somebody's transaction is open, or listeners are being called: nothing was done, try again later. */
+  | { readonly type: 'busy' }
+  /** The transaction is over. `error` is what a listener of the Store's owner threw; it changed nothing. */
+  | { readonly type: 'applied'; readonly log: TransactionLog; readonly error: unknown }
+  /** A mutator listener or middleware threw, and the Store rolled everything back. */
+  | { readonly type: 'failed'; readonly error: unknown };
+
+/**
+ * Tells transactions of a Store's owner from those applied through here, and never applies into a transaction
+ * that the owner has open: the owner may still roll it back.
+ */
+export class ObservedStore {
+  readonly store: Store;
+  readonly #listenerIds: readonly string[];
+  #isOutermost = false;
+  #isApplying = false;
+  #appliedLog: TransactionLog | undefined;
+
+  /**
+   * `onTransaction` is called in the did-finish phase of each transaction of the Store's owner that changed
+   * something: the Store can be read and not written. It must not throw.
+   */
+  constructor(store: Store, onTransaction: (log: TransactionLog) => void) {
+    this.store = store;
+    this.#listenerIds = [
+      store.addStartTransactionListener(() => {
+        this.#isOutermost = true;
+      }),
+      store.addDidFinishTransactionListener(() => {
+        const log = readTransactionLog(store);
+        if (this.#isApplying) this.#appliedLog = log;
+        else if (!log.before.isEmpty) onTransaction(log);
+      }),
+    ];
+  }
+
+  /** Runs `actions` as a transaction of its own. Never throws. */
+  apply(actions: () => void): ApplyOutcome {
+    let isBusy = true;
+    let error: unknown;
+    this.#isOutermost = false;
+    this.#appliedLog = undefined;
+    try {
+      this.store.transaction(() => {
+        if (!this.#isOutermost) return;
+        isBusy = false;
+        this.#isApplying = true;
+        actions();
+      });
+    } catch (thrown) {
+      isBusy = false;
+      error = thrown;
+    } finally {
+      this.#isApplying = false;
+    }
+    if (isBusy) return { type: 'busy' };
+    const log = this.#appliedLog;
+    return log === undefined ? { type: 'failed', error } : { type: 'applied', log, error };
+  }
+
+  /** Stops observing. */
+  stop(): void {
+    for (const listenerId of this.#listenerIds) this.store.delListener(listenerId);
+  }
+}

@@ -1,0 +1,75 @@
+/** Reads and writes a TinyBase Store leaf by leaf, in encoded form. */
+import type { Store } from 'tinybase';
+
+import { ChangesBuilder, type Changes } from './changes.ts';
+import { canonicalLeaf, decodeLeaf, encodeLeaf, VALUES, type Leaf, type TableKey } from './leaf.ts';
+import { LeafMap } from './leaf-map.ts';
+
+/** The leaf that the Store holds there, or undefined. */
+export function readLeaf(store: Store, table: TableKey, row: string, cell: string): Leaf | undefined {
+  return encodeLeaf(table === VALUES ? store.getValue(cell) : store.getCell(table, row, cell));
+}
+
+/**
+ * Asks the Store to hold that leaf, or none. What it then holds may be something else (its schema, defaults,
+ * middleware, and at the end of the transaction its mutator listeners): read it back.
+ */
+export function writeLeaf(store: Store, table: TableKey, row: string, cell: string, leaf: Leaf | undefined): void {
+  if (table === VALUES) {
+    if (leaf === undefined) store.delValue(cell);
+    else store.setValue(cell, decodeLeaf(leaf));
+  } else if (leaf === undefined) store.delCell(table, row, cell);
+  else store.setCell(table, row, cell, decodeLeaf(leaf));
+}
+
+/** Everything that the Store holds. */
+export function readContent(store: Store): LeafMap<Leaf> {
+  const content = new LeafMap<Leaf>();
+  store.forEachTable((table, forEachRow) => {
+    forEachRow((row, forEachCell) => {
+      forEachCell((cell, leaf) => content.set(table, row, cell, encodeLeaf(leaf)));
+    });
+  });
+  store.forEachValue((id, leaf) => content.set(VALUES, '', id, encodeLeaf(leaf)));
+  return content;
+}
+
+/** What a transaction did, as its did-finish listeners can read it. */
+export interface TransactionLog {
+  /** The net changes: an emptied row is a deleted row, and its leaves are not listed. */
+  readonly changes: Changes;
+  /** What every leaf that changed was before; undefined if it was not there. Leaves of deleted rows included. */
+  readonly before: LeafMap<Leaf | undefined>;
+  /** Leaves that the Store's schema refused during the transaction, whatever became of them. */
+  readonly refused: LeafMap<true>;
+}
+
+/** Reads the log of the transaction that is finishing. To be called in a did-finish listener. */
+export function readTransactionLog(store: Store): TransactionLog {
+  const [, , changedCells, invalidCells, changedValues, invalidValues, , changedRowIds] =
+    store.getTransactionLog();
+  const changes = new ChangesBuilder();
+  const before = new LeafMap<Leaf | undefined>();
+  const refused = new LeafMap<true>();
+  for (const [table, rows] of Object.entries(changedCells)) {
+    for (const [row, cells] of Object.entries(rows)) {
+      const isEmptied = changedRowIds[table]?.[row] === -1;
+      if (isEmptied) changes.deleteRow(table, row);
+      for (const [cell, [old, now]] of Object.entries(cells)) {
+        before.set(table, row, cell, canonicalLeaf(old));
+        if (!isEmptied) changes.setLeaf(table, row, cell, canonicalLeaf(now));
+      }
+    }
+  }
+  for (const [id, [old, now]] of Object.entries(changedValues)) {
+    before.set(VALUES, '', id, canonicalLeaf(old));
+    changes.setLeaf(VALUES, '', id, canonicalLeaf(now));
+  }
+  for (const [table, rows] of Object.entries(invalidCells)) {
+    for (const [row, cells] of Object.entries(rows)) {
+      for (const cell of Object.keys(cells)) refused.set(table, row, cell, true);
+    }
+  }
+  for (const id of Object.keys(invalidValues)) refused.set(VALUES, '', id, true);
+  return { changes, before, refused };
+}
