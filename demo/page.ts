@@ -25,7 +25,8 @@ titleInput.addEventListener('input', () => {
   store.setValue('title', titleInput.value);
 });
 store.addValueListener('title', () => {
-  const title = String(store.getValue('title') ?? '');
+  const value = store.getValue('title');
+  const title = typeof value === 'string' ? value : '';
   document.title = title;
   if (titleInput.value !== title) {
     titleInput.value = title;

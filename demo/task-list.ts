@@ -45,7 +45,8 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
     show: () => {
       done.checked = store.getCell(TABLE_ID, rowId, 'done') === true;
       element.classList.toggle('done', done.checked);
-      const latestText = String(store.getCell(TABLE_ID, rowId, 'text') ?? '');
+      const cell = store.getCell(TABLE_ID, rowId, 'text');
+      const latestText = typeof cell === 'string' ? cell : '';
       // Setting the value that an input already has would still move the caret of whoever types.
       if (text.value !== latestText) {
         text.value = latestText;

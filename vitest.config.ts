@@ -1,0 +1,49 @@
+import { defineConfig } from 'vitest/config';
+
+const UNIT_TIMEOUT_MILLISECONDS = 10_000;
+const MODEL_TIMEOUT_MILLISECONDS = 60_000;
+const PROCESS_TIMEOUT_MILLISECONDS = 60_000;
+
+export default defineConfig({
+  test: {
+    // Real processes run beside the tests: more workers than this only make both slower.
+    maxWorkers: 2,
+    pool: 'forks',
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{protocol,client,server}/**/*.test.ts'],
+          testTimeout: UNIT_TIMEOUT_MILLISECONDS,
+        },
+      },
+      {
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          testTimeout: MODEL_TIMEOUT_MILLISECONDS,
+        },
+      },
+      {
+        test: {
+          name: 'room',
+          include: ['test/room/**/*.test.ts'],
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['test/browser/**/*.test.ts'],
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
