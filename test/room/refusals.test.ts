@@ -1,0 +1,140 @@
+import type { Store } from 'tinybase';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { Refusal } from '../../src/client/refusal.ts';
+import { Clients } from '../support/clients.ts';
+import { untilEqual } from '../support/content.ts';
+import { promise, startTestedParty } from '../support/pair.ts';
+import type { Party } from '../support/party.ts';
+
+let party: Party;
+const clients = new Clients();
+
+beforeAll(async () => {
+  party = await startTestedParty();
+});
+afterEach(() => clients.closeAll());
+afterAll(() => party?.stop());
+
+const cellRefusal = (
+  tableId: string,
+  rowId: string,
+  cellId: string,
+  cell: string | undefined,
+): Refusal => ({ type: 'cell', tableId, rowId, cellId, cell, reason: 'hook' });
+
+const valueRefusal = (valueId: string, value: string | undefined): Refusal => ({
+  type: 'value',
+  valueId,
+  value,
+  reason: 'hook',
+});
+
+const HOOKS: readonly (readonly [
+  hook: string,
+  edit: (store: Store) => unknown,
+  refusal: Refusal,
+])[] = [
+  [
+    'canSetTable',
+    (store) => store.setCell('noSetTable', 'r', 'c', 'new'),
+    cellRefusal('noSetTable', 'r', 'c', 'new'),
+  ],
+  [
+    'canSetRow',
+    (store) => store.setCell('t', 'noSetRow', 'c', 'new'),
+    cellRefusal('t', 'noSetRow', 'c', 'new'),
+  ],
+  [
+    'canSetCell',
+    (store) => store.setCell('t', 'r', 'noSetCell', 'new'),
+    cellRefusal('t', 'r', 'noSetCell', 'new'),
+  ],
+  [
+    'canSetValue',
+    (store) => store.setValue('noSetValue', 'new'),
+    valueRefusal('noSetValue', 'new'),
+  ],
+  [
+    'canDelTable',
+    (store) => store.delTable('noDelTable'),
+    cellRefusal('noDelTable', 'r', 'c', undefined),
+  ],
+  [
+    'canDelRow',
+    (store) => store.delRow('t', 'noDelRow'),
+    cellRefusal('t', 'noDelRow', 'c', undefined),
+  ],
+  [
+    'canDelCell',
+    (store) => store.delCell('t', 'r', 'noDelCell'),
+    cellRefusal('t', 'r', 'noDelCell', undefined),
+  ],
+  ['canDelValue', (store) => store.delValue('noDelValue'), valueRefusal('noDelValue', undefined)],
+];
+
+for (const [hook, edit, refusal] of HOOKS) {
+  promise(
+    `[HOOK-2] what ${hook} refuses goes back at its writer and is reported; the rest is applied`,
+    /Stores differ/,
+    async () => {
+      const here = { host: party.host, party: 'refusing', room: hook };
+      const url = `${party.origin}/parties/refusing/${hook}/store`;
+      const writer = await clients.open({
+        ...here,
+        seed: [
+          {
+            t: { r: { c: 1, noDelCell: 1 }, noDelRow: { c: 1 } },
+            noDelTable: { r: { c: 1 } },
+          },
+          { noDelValue: 1 },
+        ],
+      });
+      const other = await clients.open(here);
+      const before = await untilEqual([writer.store, other.store], url);
+
+      writer.store.transaction(() => {
+        edit(writer.store);
+        writer.store.setCell('t', 'r', 'allowed', hook);
+      });
+      await writer.confirmed();
+      const after = await untilEqual([writer.store, other.store], url);
+
+      expect(Object.fromEntries(after)).toEqual({
+        ...Object.fromEntries(before),
+        '["t","r","allowed"]': `"${hook}"`,
+      });
+      expect(writer.refusals).toEqual([refusal]);
+      expect(other.refusals).toEqual([]);
+    },
+  );
+}
+
+for (const [cell, reason] of [
+  ['hang', 'timeout'],
+  ['throw', 'failed'],
+] as const) {
+  promise(
+    `[HOOK-3] a hook that should ${cell} refuses that push alone`,
+    /Stores differ/,
+    async () => {
+      const here = { host: party.host, party: 'hanging', room: cell };
+      const writer = await clients.open({ ...here, seed: [{}, {}] });
+      const other = await clients.open(here);
+
+      writer.store.setCell('t', 'r', cell, 1);
+      writer.store.setCell('t', 'r', 'later', 1);
+      other.store.setCell('t', 'r', 'slow', 1);
+      await Promise.all([writer.confirmed(), other.confirmed()]);
+      await untilEqual(
+        [writer.store, other.store],
+        `${party.origin}/parties/hanging/${cell}/store`,
+      );
+
+      expect(writer.store.getTables()).toEqual({ t: { r: { later: 1, slow: 1 } } });
+      expect(writer.refusals).toEqual([
+        { type: 'cell', tableId: 't', rowId: 'r', cellId: cell, cell: 1, reason },
+      ]);
+      expect(other.refusals).toEqual([]);
+    },
+  );
+}
