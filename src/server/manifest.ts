@@ -1,0 +1,83 @@
+import type { Cursor } from '../protocol/messages.ts';
+import { decodeReference, type BlobReference } from './blob.ts';
+import type { ClientRecord } from './client-record.ts';
+import { isCount, isList, isRecord } from './json-shape.ts';
+
+/** Raised when a release stores something that earlier ones would misread. */
+const FORMAT = 1;
+
+/** What makes a snapshot valid (`DURABLE-4`): it names its blobs, and the row of the log that it includes. */
+export interface Manifest {
+  /** What the snapshot is a snapshot of. */
+  readonly cursor: Cursor;
+  /** The whole content, as TinyBase encodes it. */
+  readonly snapshot: BlobReference;
+  /** The first row of the log that is kept; rows below it are garbage. One more than `lastRow` if none is. */
+  readonly firstRow: number;
+  /** The last row of the log that the snapshot includes. */
+  readonly lastRow: number;
+  /** Client records, as of the last row that the snapshot includes. */
+  readonly clients: ReadonlyMap<string, ClientRecord>;
+}
+
+/** A manifest as text: lines of JSON, the first with everything but the clients, then one for each client. */
+export function encodeManifest({ cursor, snapshot, firstRow, lastRow, clients }: Manifest): string {
+  const head = {
+    format: FORMAT,
+    epoch: cursor.epoch,
+    version: cursor.version,
+    snapshot: [snapshot.blob, snapshot.parts, snapshot.bytes],
+    log: [firstRow, lastRow],
+  };
+  const lines = [JSON.stringify(head)];
+  for (const [id, { lastPush, ackedPush, touched, generation }] of clients) {
+    lines.push(JSON.stringify([id, lastPush, ackedPush, touched, generation]));
+  }
+  return lines.join('\n');
+}
+
+/** Decodes {@link encodeManifest}. Throws if the text is anything else, or of a later format than this release knows. */
+export function decodeManifest(text: string): Manifest {
+  const [first = '', ...lines] = text.split('\n');
+  const head: unknown = JSON.parse(first);
+  if (!isRecord(head)) throw notManifest();
+  const { format, epoch, version, snapshot, log } = head;
+  if (format !== FORMAT) {
+    throw new SyntaxError(
+      `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit knows ${FORMAT}: use a newer one`,
+    );
+  }
+  const [firstRow, lastRow] = isList(log) ? log : [];
+  if (typeof epoch !== 'string' || !isCount(version) || !isCount(firstRow) || !isCount(lastRow)) {
+    throw notManifest();
+  }
+  const clients = new Map(lines.map(decodeClient));
+  return {
+    cursor: { epoch, version },
+    snapshot: decodeReference(snapshot),
+    firstRow,
+    lastRow,
+    clients,
+  };
+}
+
+function decodeClient(line: string): [string, ClientRecord] {
+  const client: unknown = JSON.parse(line);
+  if (isList(client)) {
+    const [id, lastPush, ackedPush, touched, generation] = client;
+    if (
+      typeof id === 'string' &&
+      isCount(lastPush) &&
+      isCount(ackedPush) &&
+      typeof touched === 'number' &&
+      isCount(generation)
+    ) {
+      return [id, { lastPush, ackedPush, touched, generation }];
+    }
+  }
+  throw notManifest();
+}
+
+function notManifest(): SyntaxError {
+  return new SyntaxError('it is not a manifest');
+}

@@ -1,0 +1,29 @@
+import type { StorageEntry } from './blob.ts';
+import type { KeyValueStorage } from './key-value-storage.ts';
+
+/** The port's limit, see {@link KeyValueStorage}. */
+const KEYS_A_CALL = 128;
+
+/**
+ * Writes parts, then what makes them valid: all heads are in the last call, so that they become valid together. Each
+ * call waits for the one before it; the first that rejects ends it. At most 100 heads.
+ */
+export async function putInOrder(
+  storage: KeyValueStorage,
+  parts: readonly StorageEntry[],
+  heads: readonly StorageEntry[],
+): Promise<void> {
+  const entries = [...parts, ...heads];
+  // Full calls counted from the end: only the first may have fewer keys.
+  let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
+  for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
+    await storage.put(Object.fromEntries(entries.slice(start, end)));
+  }
+}
+
+/** Removes any number of keys, those that do not exist among them. */
+export async function deleteKeys(storage: KeyValueStorage, keys: readonly string[]): Promise<void> {
+  for (let start = 0; start < keys.length; start += KEYS_A_CALL) {
+    await storage.delete(keys.slice(start, start + KEYS_A_CALL));
+  }
+}

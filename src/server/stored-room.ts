@@ -1,0 +1,248 @@
+import { applyChangesToLeaves } from '../protocol/changes.ts';
+import { decodeContent } from '../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import type { Cursor } from '../protocol/messages.ts';
+import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
+import type { ClientRecord } from './client-record.ts';
+import type { KeyValueStorage } from './key-value-storage.ts';
+import { decodeLogRow, type LogEntry } from './log-row.ts';
+import { decodeManifest, type Manifest } from './manifest.ts';
+import { firstVersionOf, type StoredRow } from './stored-row.ts';
+import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
+
+/** Values a call, where each may be as large as a value can be. */
+const PARTS_A_CALL = 64;
+const ROWS_A_CALL = 512;
+
+/** A room as its storage has it. */
+export interface LoadedRoom {
+  readonly cursor: Cursor;
+  readonly content: LeafMap<Leaf>;
+  /** Entries with changes, oldest first, ending at the cursor's version; older ones may have been trimmed. */
+  readonly log: readonly LogEntry[];
+  readonly clients: ReadonlyMap<string, ClientRecord>;
+}
+
+/** A room, and where in storage it is. */
+export interface StoredRoom {
+  readonly room: LoadedRoom;
+  readonly manifest: Manifest;
+  /** The manifest's own parts, if it is large. */
+  readonly manifestReference: BlobReference | undefined;
+  /** From `manifest.firstRow` on. */
+  readonly rows: readonly StoredRow[];
+  /** When the last row was written, in milliseconds since 1970; 0 if none is left. */
+  readonly lastWrite: number;
+}
+
+/** Everything that is in a room's namespace. */
+export interface StorageState {
+  /** The highest number in the key of any blob, valid or not; 0 if there is none. */
+  readonly highestBlob: number;
+  /** The same of rows. */
+  readonly highestRow: number;
+  /** Keys that nothing valid names: crashes left them. */
+  readonly garbage: readonly string[];
+  /** In bytes, nearly. */
+  readonly garbageSize: number;
+  /** Undefined if the room has no Store. */
+  readonly stored: StoredRoom | undefined;
+}
+
+/**
+ * Reads all that a room has in storage; writes nothing. Throws `unavailable`, naming the key, if something valid
+ * cannot be read: then nothing should be written either.
+ */
+export async function readStorage(
+  storage: KeyValueStorage,
+  keys: StorageKeys,
+): Promise<StorageState> {
+  const reader = new StorageReader(storage, keys);
+  return await reader.read();
+}
+
+class StorageReader {
+  readonly #storage: KeyValueStorage;
+  readonly #keys: StorageKeys;
+  /** Parts that something valid names. */
+  readonly #needed = new Set<string>();
+  readonly #parts = new Map<string, unknown>();
+  readonly #garbage: string[] = [];
+  #garbageSize = 0;
+  #highestBlob = 0;
+  #highestRow = 0;
+
+  constructor(storage: KeyValueStorage, keys: StorageKeys) {
+    this.#storage = storage;
+    this.#keys = keys;
+  }
+
+  async read(): Promise<StorageState> {
+    const { manifest: manifestKey } = this.#keys;
+    const head = (await this.#storage.get([manifestKey])).get(manifestKey);
+    // The manifest may be in parts, and says which rows and parts are valid: so its own parts come first.
+    const manifestReference =
+      head === undefined ? undefined : decodeAt(manifestKey, () => decodeHead(head));
+    await this.#readManifestParts(manifestReference);
+    const manifest =
+      head === undefined
+        ? undefined
+        : decodeAt(manifestKey, () => decodeManifest(this.#text(head, manifestReference)));
+    const heads = await this.#readRows(manifest);
+    if (manifest !== undefined) this.#need(manifest.snapshot);
+    await this.#readParts();
+    const stored =
+      manifest === undefined ? undefined : this.#assemble(manifest, manifestReference, heads);
+    return {
+      highestBlob: this.#highestBlob,
+      highestRow: this.#highestRow,
+      garbage: this.#garbage,
+      garbageSize: this.#garbageSize,
+      stored,
+    };
+  }
+
+  async #readManifestParts(reference: BlobReference | undefined): Promise<void> {
+    this.#need(reference);
+    const names = partKeys(this.#keys, reference);
+    for (let start = 0; start < names.length; start += PARTS_A_CALL) {
+      const parts = await this.#storage.get(names.slice(start, start + PARTS_A_CALL));
+      for (const [key, part] of parts) this.#parts.set(key, part);
+    }
+  }
+
+  /** The heads of all valid rows, in order. */
+  async #readRows(manifest: Manifest | undefined): Promise<[number, unknown][]> {
+    const heads: [number, unknown][] = [];
+    for await (const [key, value] of this.#list(this.#keys.rows, ROWS_A_CALL)) {
+      const number = this.#keys.rowNumber(key);
+      if (number === undefined) continue;
+      this.#highestRow = Math.max(this.#highestRow, number);
+      if (manifest === undefined || number < manifest.firstRow) this.#discard(key, value);
+      else {
+        heads.push([number, value]);
+        this.#need(decodeAt(key, () => decodeHead(value)));
+      }
+    }
+    return heads;
+  }
+
+  async #readParts(): Promise<void> {
+    for await (const [key, part] of this.#list(this.#keys.parts, PARTS_A_CALL)) {
+      const blob = this.#keys.blobNumber(key);
+      if (blob === undefined) continue;
+      this.#highestBlob = Math.max(this.#highestBlob, blob);
+      if (this.#needed.has(key)) this.#parts.set(key, part);
+      else this.#discard(key, part);
+    }
+  }
+
+  #assemble(
+    manifest: Manifest,
+    manifestReference: BlobReference | undefined,
+    heads: readonly [number, unknown][],
+  ): StoredRoom {
+    const content = decodeAt(this.#keys.manifest, () =>
+      decodeContent(joinBlob(this.#keys, manifest.snapshot, this.#parts)),
+    );
+    if (content === undefined) throw unreadable(this.#keys.manifest, 'its snapshot is empty');
+    const log: LogEntry[] = [];
+    const clients = new Map(manifest.clients);
+    const rows: StoredRow[] = [];
+    let version: number | undefined;
+    let nextRow = manifest.firstRow;
+    let lastWrite = 0;
+    for (const [number, head] of heads) {
+      const key = this.#keys.row(number);
+      if (number !== nextRow) throw unreadable(this.#keys.row(nextRow), 'it is missing');
+      nextRow += 1;
+      const isInSnapshot = number <= manifest.lastRow;
+      const reference = decodeHead(head);
+      const text = decodeAt(key, () => this.#text(head, reference));
+      const { now, entries } = decodeAt(key, () => decodeLogRow(text));
+      lastWrite = now;
+      if (number === manifest.lastRow + 1) version = manifest.cursor.version;
+      const firstVersion = firstVersionOf(entries);
+      rows.push({ number, firstVersion, size: reference?.bytes ?? text.length, reference });
+      for (const entry of entries) {
+        const { changes, author } = entry;
+        version ??= firstVersion - 1;
+        if (changes !== undefined) version += 1;
+        if (entry.version !== version)
+          throw unreadable(key, `its version ${entry.version} is not ${version}`);
+        if (changes !== undefined) log.push(entry);
+        if (isInSnapshot) continue;
+        if (changes !== undefined) applyChangesToLeaves(content, changes);
+        if (author !== undefined) {
+          const { ackedPush, generation } = clients.get(author.clientId) ?? {
+            ackedPush: 0,
+            generation: 0,
+          };
+          clients.set(author.clientId, {
+            lastPush: author.push,
+            ackedPush,
+            touched: now,
+            generation,
+          });
+        }
+      }
+      if (number === manifest.lastRow && version !== manifest.cursor.version) {
+        throw unreadable(
+          key,
+          `it ends at version ${version}, and its snapshot has ${manifest.cursor.version}`,
+        );
+      }
+    }
+    if (nextRow <= manifest.lastRow) throw unreadable(this.#keys.row(nextRow), 'it is missing');
+    version ??= manifest.cursor.version;
+    const cursor = { epoch: manifest.cursor.epoch, version };
+    const room = { cursor, content, log, clients };
+    return { room, manifest, manifestReference, rows, lastWrite };
+  }
+
+  #text(head: unknown, reference: BlobReference | undefined): string {
+    if (reference !== undefined) return joinBlob(this.#keys, reference, this.#parts);
+    if (typeof head === 'string') return head;
+    throw new SyntaxError('it is not text');
+  }
+
+  #need(reference: BlobReference | undefined): void {
+    for (const key of partKeys(this.#keys, reference)) this.#needed.add(key);
+  }
+
+  #discard(key: string, value: unknown): void {
+    this.#garbage.push(key);
+    if (ArrayBuffer.isView(value)) this.#garbageSize += value.byteLength;
+    else if (typeof value === 'string') this.#garbageSize += value.length;
+  }
+
+  async *#list({ start, end }: KeyRange, limit: number): AsyncGenerator<[string, unknown]> {
+    let next = start;
+    for (;;) {
+      const entries = await this.#storage.list({ start: next, end, limit });
+      for (const entry of entries) {
+        next = afterKey(entry[0]);
+        yield entry;
+      }
+      if (entries.size < limit) return;
+    }
+  }
+}
+
+function decodeAt<T>(key: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw unreadable(key, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function unreadable(key: string, what: string, cause?: unknown): TinyBasePartyKitError {
+  return new TinyBasePartyKitError(
+    'unavailable',
+    `The room cannot be loaded from its storage key ${JSON.stringify(key)}: ${what}`,
+    { cause },
+  );
+}
