@@ -1,1 +1,11 @@
-export {};
+/** The client: a TinyBase Persister for a Store that lives in a PartyKit room. */
+export {
+  createPartyKitPersister,
+  type PartyKitPersister,
+  type PartyKitPersisterConfig,
+  type RefusalListener,
+  type SyncListener,
+} from './partykit-persister.ts';
+export type { Refusal, RefusalReason } from './refusal.ts';
+export type { Sync, SyncPhase } from './sync-session.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -56,13 +56,28 @@ export function encodePing(prefix: string): string {
   return `${prefix}${LETTERS.ping}[]`;
 }
 
+/** Encodes a push whose changes were encoded before, by {@link encodeChanges}. */
+export function encodePushFrame(
+  prefix: string,
+  number: number,
+  changes: string,
+  ackedPush: number,
+): string {
+  return `${prefix}${LETTERS.push}[${number},${changes},${ackedPush}]`;
+}
+
 /** Encodes what a client sends. */
 export function encodeClientMessage(prefix: string, message: ClientMessage): string {
   switch (message.type) {
     case 'hello':
       return frame(prefix, LETTERS.hello, helloToJson(message));
     case 'push':
-      return frame(prefix, LETTERS.push, pushToJson(message));
+      return encodePushFrame(
+        prefix,
+        message.number,
+        encodeChanges(message.changes),
+        message.ackedPush,
+      );
     case 'ping':
       return encodePing(prefix);
     case 'stock':
@@ -205,8 +220,12 @@ function decode<T>(what: string, text: string, fromJson: (json: Json | undefined
     // JSON.parse returns any; the checks below are what makes a message of it.
     return fromJson(JSON.parse(text) as Json);
   } catch (error) {
-    if (!(error instanceof SyntaxError || error instanceof ShapeError)) throw error;
-    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${error.message}`, { cause: error });
+    const isBadInput =
+      error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
+    if (!isBadInput) throw error;
+    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${error.message}`, {
+      cause: error,
+    });
   }
 }
 
@@ -306,7 +325,8 @@ function jsonToAck(json: Json | undefined): Ack {
     number: asPushNumber(number),
     version: asCount(version),
     isCommit: asCount(isCommit) === 1,
-    correction: correction === undefined || correction === null ? undefined : jsonToChanges(correction),
+    correction:
+      correction === undefined || correction === null ? undefined : jsonToChanges(correction),
     reason: REASONS.find((known) => known === reason),
   };
 }
@@ -327,7 +347,8 @@ function changesToJson(changes: Changes): Json {
   const [tables, values] = leavesToJson(changes.leaves);
   if (changes.deletedRows.size === 0) return [tables, values];
   const deleted = emptyObject();
-  for (const [table, rows] of changes.deletedRows) deleted[table] = rows === ALL_ROWS ? 0 : [...rows];
+  for (const [table, rows] of changes.deletedRows)
+    deleted[table] = rows === ALL_ROWS ? 0 : [...rows];
   return [tables, values, deleted];
 }
 
@@ -340,7 +361,9 @@ function jsonToChanges(json: Json | undefined): Changes {
       else for (const row of asArray(rows, 1, Infinity)) changes.deleteRow(table, asString(row));
     }
   }
-  forEachLeafOrDeletion(tables, values, (leaf, table, row, cell) => changes.setLeaf(table, row, cell, leaf));
+  forEachLeafOrDeletion(tables, values, (leaf, table, row, cell) =>
+    changes.setLeaf(table, row, cell, leaf),
+  );
   return changes;
 }
 
@@ -361,7 +384,9 @@ function jsonToStockChanges(json: Json | undefined): StockChanges {
     }
     kept[table] = keptRows;
   }
-  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) => changes.setLeaf(table, row, cell, leaf));
+  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) =>
+    changes.setLeaf(table, row, cell, leaf),
+  );
   return { type: 'stock', changes };
 }
 
@@ -387,7 +412,8 @@ function leavesToJson(leaves: LeafMap<Leaf | undefined>): [MutableJsonObject, Mu
   const values = emptyObject();
   for (const table of leaves.tables()) {
     if (table === VALUES) {
-      for (const [id, value] of leaves.cells(VALUES, '')) values[id] = value ?? deletedUnlessNull(value);
+      for (const [id, value] of leaves.cells(VALUES, ''))
+        values[id] = value ?? deletedUnlessNull(value);
       continue;
     }
     const rowsJson = emptyObject();
@@ -417,11 +443,21 @@ function forEachLeafOrDeletion(
   });
 }
 
-function forEachLeaf(tables: Json | undefined, values: Json | undefined, visit: VisitLeaf<Leaf>): void {
-  forEachJsonLeaf(tables, values, (json, table, row, cell) => visit(asLeaf(json), table, row, cell));
+function forEachLeaf(
+  tables: Json | undefined,
+  values: Json | undefined,
+  visit: VisitLeaf<Leaf>,
+): void {
+  forEachJsonLeaf(tables, values, (json, table, row, cell) =>
+    visit(asLeaf(json), table, row, cell),
+  );
 }
 
-function forEachJsonLeaf(tables: Json | undefined, values: Json | undefined, visit: VisitLeaf<Json>): void {
+function forEachJsonLeaf(
+  tables: Json | undefined,
+  values: Json | undefined,
+  visit: VisitLeaf<Json>,
+): void {
   for (const [table, rows] of Object.entries(asObject(tables))) {
     for (const [row, cells] of Object.entries(asObject(rows))) {
       for (const [cell, json] of Object.entries(asObject(cells))) visit(json, table, row, cell);
@@ -436,12 +472,14 @@ function emptyObject(): MutableJsonObject {
 }
 
 function asObject(json: Json | undefined): JsonObject {
-  if (typeof json !== 'object' || json === null || isArray(json)) throw new ShapeError('an object is missing');
+  if (typeof json !== 'object' || json === null || isArray(json))
+    throw new ShapeError('an object is missing');
   return json;
 }
 
 function asArray(json: Json | undefined, fewest: number, most: number): readonly Json[] {
-  if (!isArray(json) || json.length < fewest || json.length > most) throw new ShapeError('an array is missing');
+  if (!isArray(json) || json.length < fewest || json.length > most)
+    throw new ShapeError('an array is missing');
   return json;
 }
 
@@ -461,7 +499,8 @@ function asMatch(json: Json | undefined, pattern: RegExp): string {
 }
 
 function asCount(json: Json | undefined): number {
-  if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0) throw new ShapeError('a count is missing');
+  if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0)
+    throw new ShapeError('a count is missing');
   return json;
 }
 

@@ -32,8 +32,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
   /** The room cannot read or write its storage just now. */
   unavailable: { httpStatus: 503, closeCode: 4503, isRetryable: true },
-  /** No room, path or method like that. */
-  'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: false },
+  /** No room or path like that. A server that is being deployed says so too. */
+  'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
   /** The network, or a server that is not a room, did not answer as a room does. Client only. */
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
 };

@@ -74,7 +74,8 @@ export class LeafMap<T> {
   /** How many leaves there are. Counts them: linear in the number of rows. */
   count(): number {
     let count = 0;
-    for (const rows of this.#tables.values()) for (const cells of rows.values()) count += cells.size;
+    for (const rows of this.#tables.values())
+      for (const cells of rows.values()) count += cells.size;
     return count;
   }
 }

@@ -55,26 +55,33 @@ function isObjectOrArray(decoded: unknown): decoded is StoreLeaf & object {
   return typeof decoded === 'object' && decoded !== null;
 }
 
+/** Broken JSON throws, and so does JSON nested too deeply to be written. */
+function withoutThrowing(encode: () => Leaf): Leaf | undefined {
+  try {
+    return encode();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The one spelling of a leaf, so that equal leaves are equal strings: an encoded object is parsed and written
- * again, as a Store does. Returns undefined for what no Store can hold (markers, broken JSON, `NaN`, objects).
+ * again, as a Store does, and a plain one is encoded. Undefined for what no Store can hold: markers, broken JSON,
+ * `NaN`.
  */
 export function canonicalLeaf(candidate: unknown): Leaf | undefined {
   switch (typeof candidate) {
     case 'string': {
       if (candidate === DELETED) return undefined;
       if (!candidate.startsWith(ENCODED)) return candidate;
-      try {
-        return encodeLeaf(decodeLeaf(candidate));
-      } catch {
-        return undefined;
-      }
+      return withoutThrowing(() => encodeLeaf(decodeLeaf(candidate)));
     }
     case 'number':
       return Number.isFinite(candidate) ? candidate : undefined;
     case 'boolean':
       return candidate;
     default:
-      return candidate === null ? null : undefined;
+      if (candidate === null) return null;
+      return isObjectOrArray(candidate) ? withoutThrowing(() => encodeLeaf(candidate)) : undefined;
   }
 }

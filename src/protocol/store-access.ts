@@ -6,7 +6,12 @@ import { canonicalLeaf, decodeLeaf, encodeLeaf, VALUES, type Leaf, type TableKey
 import { LeafMap } from './leaf-map.ts';
 
 /** The leaf that the Store holds there, or undefined. */
-export function readLeaf(store: Store, table: TableKey, row: string, cell: string): Leaf | undefined {
+export function readLeaf(
+  store: Store,
+  table: TableKey,
+  row: string,
+  cell: string,
+): Leaf | undefined {
   return encodeLeaf(table === VALUES ? store.getValue(cell) : store.getCell(table, row, cell));
 }
 
@@ -14,7 +19,13 @@ export function readLeaf(store: Store, table: TableKey, row: string, cell: strin
  * Asks the Store to hold that leaf, or none. What it then holds may be something else (its schema, defaults,
  * middleware, and at the end of the transaction its mutator listeners): read it back.
  */
-export function writeLeaf(store: Store, table: TableKey, row: string, cell: string, leaf: Leaf | undefined): void {
+export function writeLeaf(
+  store: Store,
+  table: TableKey,
+  row: string,
+  cell: string,
+  leaf: Leaf | undefined,
+): void {
   if (table === VALUES) {
     if (leaf === undefined) store.delValue(cell);
     else store.setValue(cell, decodeLeaf(leaf));

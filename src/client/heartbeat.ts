@@ -1,0 +1,81 @@
+/** How long nothing is sent before a ping. Long enough not to keep a room from hibernating. */
+const PING_MILLISECONDS = 25_000;
+/** How long a ping may go without hearing anything before the connection counts as dead. */
+const SILENCE_MILLISECONDS = 15_000;
+
+/** What a heartbeat does. */
+export interface HeartbeatActions {
+  readonly ping: () => void;
+  /** Nothing was heard for too long. */
+  readonly dead: () => void;
+}
+
+/** Pings while a connection lasts, and remembers what was sent before each ping (ORDER-7). */
+export class Heartbeat {
+  readonly #after: (milliseconds: number, callback: () => void) => () => void;
+  readonly #actions: HeartbeatActions;
+  #cancel: (() => void) | undefined;
+  #lastSent = 0;
+  /** The last push sent before the ping that is not answered yet. */
+  #pinged: number | undefined;
+
+  constructor(
+    after: (milliseconds: number, callback: () => void) => () => void,
+    actions: HeartbeatActions,
+  ) {
+    this.#after = after;
+    this.#actions = actions;
+  }
+
+  /** Begins anew, for a new conversation. */
+  start(): void {
+    this.stop();
+    this.#lastSent = 0;
+    this.#wait();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#pinged = undefined;
+  }
+
+  /** A push was sent. */
+  sent(push: number): void {
+    this.#lastSent = push;
+  }
+
+  /** Something was heard: the connection is not dead. */
+  heard(): void {
+    if (this.#cancel === undefined) return;
+    this.#cancel();
+    if (this.#pinged === undefined) this.#wait();
+    else this.#expect();
+  }
+
+  /** A pong came: returns the last push sent before its ping, or undefined if no ping was waiting. */
+  answered(): number | undefined {
+    const pinged = this.#pinged;
+    this.#pinged = undefined;
+    if (this.#cancel !== undefined) {
+      this.#cancel();
+      this.#wait();
+    }
+    return pinged;
+  }
+
+  #wait(): void {
+    this.#cancel = this.#after(PING_MILLISECONDS, () => {
+      this.#pinged = this.#lastSent;
+      this.#expect();
+      this.#actions.ping();
+    });
+  }
+
+  #expect(): void {
+    this.#cancel = this.#after(SILENCE_MILLISECONDS, () => {
+      this.stop();
+      this.#actions.dead();
+    });
+  }
+}

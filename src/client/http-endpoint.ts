@@ -1,0 +1,65 @@
+import { decodeContent, decodeETag, encodeContent } from '../protocol/codec.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+import type { SessionEndpoint } from './session-ports.ts';
+
+/** How long one request may take. */
+const REQUEST_MILLISECONDS = 120_000;
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: 'malformed',
+  404: 'not-found',
+  409: 'stale',
+  413: 'too-large',
+  426: 'protocol',
+  503: 'unavailable',
+};
+
+/**
+ * The room's `/store` by `fetch`. `url` is asked before every request, so that it can carry a fresh token.
+ * What is not a success rejects with a typed error, whose `cause` is the Response, unread, if there was one.
+ */
+export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
+  const request = async (method: string, body: string | undefined): Promise<Response> => {
+    const target = await url();
+    let response: Response;
+    try {
+      response = await fetch(target, {
+        method,
+        ...(body === undefined ? {} : { body }),
+        mode: 'cors',
+        cache: 'no-store',
+        signal: AbortSignal.timeout(REQUEST_MILLISECONDS),
+      });
+    } catch (cause) {
+      const message = `${method} ${withoutQuery(target)} had no answer. Is the server running, and may this page reach it?`;
+      throw new TinyBasePartyKitError('network', message, { cause });
+    }
+    if (!response.ok) {
+      const code = CODES[response.status] ?? 'network';
+      const hint = code === 'not-found' ? ' Do storePath, party and room match the server?' : '';
+      const message = `${method} ${withoutQuery(target)} was answered with ${response.status}.${hint}`;
+      throw new TinyBasePartyKitError(code, message, { cause: response });
+    }
+    return response;
+  };
+  return {
+    get: async () => {
+      const response = await request('GET', undefined);
+      return {
+        cursor: decodeETag(response.headers.get('ETag')),
+        content: decodeContent(await response.text()),
+      };
+    },
+    put: async (content) => {
+      await request('PUT', encodeContent(content));
+    },
+    post: async (body) => {
+      await request('POST', body);
+    },
+  };
+}
+
+/** A query may hold a token, which belongs in no message. */
+function withoutQuery(url: string): string {
+  return url.split('?', 1)[0] ?? url;
+}

@@ -1,0 +1,218 @@
+import type PartySocket from 'partysocket';
+import type { Content, Id, Store } from 'tinybase';
+import type { Persister, Status } from 'tinybase/persisters';
+
+import { decodeContent } from '../protocol/codec.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import { createHttpEndpoint } from './http-endpoint.ts';
+import { Listeners } from './listeners.ts';
+import { attachToPartySocket, storeUrlOf } from './party-connection.ts';
+import type { Refusal } from './refusal.ts';
+import { Schedule } from './schedule.ts';
+import { SyncSession, type Sync } from './sync-session.ts';
+
+/** How a persister finds its room's Store. What is left out has the default, which the server has too. */
+export interface PartyKitPersisterConfig {
+  /** By default the socket decides: `https` for `wss`, `http` for `ws`. */
+  readonly storeProtocol?: 'http' | 'https';
+  /** As on the server; `/store` by default. */
+  readonly storePath?: string;
+  /** As on the server; empty by default. */
+  readonly messagePrefix?: string;
+}
+
+/** Called when the state of a persister's conversation with its room changes. */
+export type SyncListener = (persister: PartyKitPersister, sync: Sync) => void;
+
+/** Called when edits, or leaves of the room, were refused. They come with their values. */
+export type RefusalListener = (persister: PartyKitPersister, refusals: readonly Refusal[]) => void;
+
+/** A TinyBase Persister that keeps a Store equal to a room's, plus what the room has not confirmed yet. */
+export interface PartyKitPersister extends Persister {
+  /** The PartySocket that the Store is persisted to. */
+  getConnection(): PartySocket;
+  /** Where the conversation with the room stands. */
+  getSync(): Sync;
+  /** Adds a listener for changes of {@link getSync}; remove it with `delListener`. */
+  addSyncListener(listener: SyncListener): Id;
+  /** Adds a listener for refusals; remove it with `delListener`. */
+  addRefusalListener(listener: RefusalListener): Id;
+  /**
+   * Settles when every edit made so far is confirmed by the room, and so survives a crash of it. Rejects with a
+   * `TinyBasePartyKitError` if the conversation has ended for good.
+   */
+  whenConfirmed(): Promise<void>;
+  /** Shows the room's content in place of leaves that are local-only: refused by this Store's schema, or too large. */
+  discardLocal(): this;
+}
+
+/** Numbers of TinyBase's `Status`, an ambient const enum that cannot be named here. */
+const IDLE = 0;
+const LOADING = 1;
+const SAVING = 2;
+
+/** How long `destroy` waits for what was sent to be confirmed. */
+const FAREWELL_MILLISECONDS = 2000;
+
+/**
+ * Creates a persister between a Store and the room that a PartySocket is connected to. A drop-in for TinyBase's
+ * function of the same name.
+ *
+ * Errors that it gets over by itself go to `onIgnoredError` as `TinyBasePartyKitError`. A persister created later on
+ * the same socket, with the same `messagePrefix`, replaces this one.
+ *
+ * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
+ */
+export function createPartyKitPersister(
+  store: Store,
+  connection: PartySocket,
+  configOrStoreProtocol?: PartyKitPersisterConfig | 'http' | 'https',
+  onIgnoredError?: (error: unknown) => void,
+): PartyKitPersister {
+  const config: PartyKitPersisterConfig =
+    typeof configOrStoreProtocol === 'string'
+      ? { storeProtocol: configOrStoreProtocol }
+      : (configOrStoreProtocol ?? {});
+  const { storeProtocol, storePath = '/store', messagePrefix = '' } = config;
+  const ignore = (error: unknown): void => onIgnoredError?.(error);
+  const listeners = new Listeners<{
+    status: [PartyKitPersister, Status];
+    sync: [PartyKitPersister, Sync];
+    refusal: [PartyKitPersister, readonly Refusal[]];
+  }>({ status: new Map(), sync: new Map(), refusal: new Map() }, ignore);
+  const schedule = new Schedule(ignore);
+  let status: Status = IDLE;
+  let destroying: Promise<void> | undefined;
+
+  const { socket, detach } = attachToPartySocket(connection, messagePrefix, {
+    onOpen: () => session.opened(),
+    onClose: () => session.closed(),
+    onMessage: (data) => session.received(data),
+    onAnotherRoom: () => session.moveToAnotherRoom(),
+    onTakenOver: () => void persister.destroy(),
+  });
+  const session = new SyncSession(
+    store,
+    () => messagePrefix,
+    {
+      socket,
+      endpoint: createHttpEndpoint(() => storeUrlOf(connection, storePath, storeProtocol)),
+      after: callAfter,
+      randomId,
+      random: Math.random,
+    },
+    {
+      onSync: (sync) => {
+        const newStatus = statusOf(sync);
+        if (newStatus !== status) listeners.call('status', persister, (status = newStatus));
+        listeners.call('sync', persister, sync);
+      },
+      onRefused: (refusals) => listeners.call('refusal', persister, refusals),
+      onError: ignore,
+    },
+  );
+
+  const destroy = async (): Promise<void> => {
+    if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
+      const isConfirmed = session.whenConfirmed().catch(() => undefined);
+      await Promise.race([
+        isConfirmed,
+        new Promise((resolve) => setTimeout(resolve, FAREWELL_MILLISECONDS)),
+      ]);
+    }
+    session.destroy();
+    detach();
+  };
+
+  const persister: PartyKitPersister = {
+    load: async (initialContent) => {
+      await session.load(leavesOf(initialContent));
+      return persister;
+    },
+    startAutoLoad: async (initialContent) => {
+      await session.follow(leavesOf(initialContent));
+      return persister;
+    },
+    stopAutoLoad: async () => {
+      session.stopFollowing();
+      return persister;
+    },
+    isAutoLoading: () => session.isFollowing,
+    save: async () => {
+      await session.save();
+      return persister;
+    },
+    startAutoSave: async () => {
+      await session.startSaving();
+      return persister;
+    },
+    stopAutoSave: async () => {
+      session.stopSaving();
+      return persister;
+    },
+    isAutoSaving: () => session.isSaving,
+    startAutoPersisting: async (initialContent, startSaveFirst = false) => {
+      if (startSaveFirst) await persister.startAutoSave();
+      await persister.startAutoLoad(initialContent);
+      if (!startSaveFirst) await persister.startAutoSave();
+      return persister;
+    },
+    stopAutoPersisting: async () => {
+      session.stopFollowing();
+      session.stopSaving();
+      return persister;
+    },
+    getStatus: () => status,
+    addStatusListener: (listener) => listeners.add('status', listener),
+    delListener: (listenerId) => {
+      listeners.remove(listenerId);
+      return persister;
+    },
+    schedule: async (...actions) => {
+      await schedule.add(actions);
+      return persister;
+    },
+    getStore: () => store,
+    getStats: () => session.stats,
+    destroy: async () => {
+      await (destroying ??= destroy());
+      return persister;
+    },
+    getConnection: () => connection,
+    getSync: () => session.sync,
+    addSyncListener: (listener) => listeners.add('sync', listener),
+    addRefusalListener: (listener) => listeners.add('refusal', listener),
+    whenConfirmed: () => session.whenConfirmed(),
+    discardLocal: () => {
+      session.discardLocal();
+      return persister;
+    },
+  };
+  if (socket.isOpen()) session.opened();
+  return Object.freeze(persister);
+}
+
+function statusOf({ phase, unsaved }: Sync): Status {
+  if (phase === 'loading' || phase === 'catching-up') return LOADING;
+  return phase === 'live' && unsaved > 0 ? SAVING : IDLE;
+}
+
+function leavesOf(content: Content | (() => Content) | undefined): LeafMap<Leaf> | undefined {
+  if (content === undefined) return undefined;
+  return decodeContent(JSON.stringify(typeof content === 'function' ? content() : content));
+}
+
+function callAfter(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
+}
+
+/** 128 random bits as base64url (RFC 4648, section 5). */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
+}

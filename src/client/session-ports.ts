@@ -1,0 +1,46 @@
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import type { Cursor } from '../protocol/messages.ts';
+import type { ClientStorage, RestoredRecords } from './client-storage.ts';
+
+/** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
+export interface SessionSocket {
+  isOpen(): boolean;
+  /** Called only while open. */
+  send(frame: string): void;
+  /** Drops the connection, which seems dead, and makes another. */
+  reconnect(): void;
+  /** Closes for good: connecting again would be answered the same way. */
+  stop(closeCode: number, reason: string): void;
+}
+
+/** What a GET brought. */
+export interface LoadedContent {
+  /** Undefined if the answer has no ETag of ours: a stock room (STOCK-4). */
+  readonly cursor: Cursor | undefined;
+  /** Undefined if the room has no Store yet. */
+  readonly content: LeafMap<Leaf> | undefined;
+}
+
+/** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */
+export interface SessionEndpoint {
+  get(): Promise<LoadedContent>;
+  /** Settles when the room answered 201 or 205. */
+  put(content: LeafMap<Leaf>): Promise<void>;
+  post(body: string): Promise<void>;
+}
+
+/** Everything that a session takes from outside, its Store apart. */
+export interface SessionPorts {
+  readonly socket: SessionSocket;
+  readonly endpoint: SessionEndpoint;
+  /** Calls back once, later; returns a function that prevents it. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** 128 random bits as 22 characters of base64url. */
+  readonly randomId: () => string;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
+  /** If given, pending pushes survive a restart. */
+  readonly storage?: ClientStorage;
+  readonly restored?: RestoredRecords;
+}
