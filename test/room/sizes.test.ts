@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { Content, Row, Store } from 'tinybase';
 import { Clients } from '../support/clients.ts';
-import { fetchLeaves, leavesOf, untilEqual } from '../support/content.ts';
+import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
 import { promise, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 
@@ -83,8 +83,7 @@ promise(
     writer.store.setCell('t', 'r', 'after', true);
     await writer.confirmed();
 
-    const small = [{ t: { r: { after: true } } }, {}] satisfies Content;
-    await untilEqual([other.store, { getContent: () => small } as unknown as Store], url);
+    await untilEqual([storeOf([{ t: { r: { after: true } } }, {}]), other.store], url);
     expect(writer.store.getCell('t', 'r', 'too large')).toBe(text);
     expect(writer.refusals).toEqual([
       {

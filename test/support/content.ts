@@ -1,4 +1,4 @@
-import type { Content, Store } from 'tinybase';
+import { type Content, createStore, type Store } from 'tinybase';
 import { PATIENCE_MILLISECONDS } from './pair.ts';
 import { until } from './until.ts';
 
@@ -25,6 +25,9 @@ export const leavesOf = ([tables, values]: Content): Leaves => {
   }
   return leaves;
 };
+
+/** A Store that holds this: what others must be equal to. */
+export const storeOf = (content: Content): Store => createStore().setContent(content);
 
 /** The leaves of a room, over HTTP; undefined if it has no Store. */
 export const fetchLeaves = async (storeUrl: string): Promise<Leaves | undefined> => {

@@ -1,0 +1,149 @@
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import { Clients } from '../support/clients.ts';
+import { storeOf, untilEqual } from '../support/content.ts';
+import { promise, startTestedParty } from '../support/pair.ts';
+import type { Party } from '../support/party.ts';
+
+let party: Party;
+const clients = new Clients();
+
+beforeAll(async () => {
+  party = await startTestedParty();
+});
+afterEach(() => clients.closeAll());
+afterAll(() => party?.stop());
+
+promise(
+  '[ORDER-3] what the server writes into its Store reaches every client, and is there after a crash',
+  /Stores differ/,
+  async () => {
+    const here = { host: party.host, room: 'server-edit' };
+    const url = party.room(here.room, '/store');
+    const one = await clients.open({
+      ...here,
+      seed: [{ server: { old: { text: 'old' } } }, { mine: 1 }],
+    });
+    const two = await clients.open(here);
+    const edited = fetch(party.room(here.room, '/server-edit?text=first'), { method: 'POST' });
+    one.store.setCell('server', 'row', 'client', 'one');
+    two.store.setCell('server', 'row', 'text', 'two');
+    await edited;
+    await fetch(party.room(here.room, '/server-edit?text=last'), { method: 'POST' });
+    await Promise.all([one.confirmed(), two.confirmed()]);
+    await untilEqual(
+      [
+        one.store,
+        two.store,
+        storeOf([
+          {
+            server: {
+              row: { text: 'last', client: 'one' },
+              first: { text: 'first' },
+              last: { text: 'last' },
+            },
+          },
+          { mine: 1, server: 'last' },
+        ]),
+      ],
+      url,
+    );
+    await party.restart();
+    await untilEqual([one.store, two.store], url);
+    expect(one.refusals).toEqual([]);
+  },
+);
+
+promise(
+  '[DERIVE-1] what defaults and mutator listeners of a client make of a remote change is sent',
+  /Stores differ/,
+  async () => {
+    const here = { host: party.host, room: 'derived' };
+    const plain = await clients.open({ ...here, seed: [{}, {}] });
+    const deriving = await clients.open({
+      ...here,
+      prepare: (store) => {
+        store.setTablesSchema({
+          pets: {
+            species: { type: 'string' },
+            sold: { type: 'boolean', default: false },
+            label: { type: 'string' },
+          },
+        });
+        store.addCellListener(
+          'pets',
+          null,
+          'species',
+          (_store, tableId, rowId) => {
+            const species = store.getCell(tableId, rowId, 'species');
+            store.setCell(tableId, rowId, 'label', `${rowId} the ${JSON.stringify(species)}`);
+          },
+          true,
+        );
+      },
+    });
+    plain.store.setRow('pets', 'fido', { species: 'dog' });
+    plain.store.setRow('pets', 'felix', { species: 'cat', sold: true });
+    plain.store.setCell('pets', 'felix', 'species', 'tiger');
+    const expected = storeOf([
+      {
+        pets: {
+          fido: { species: 'dog', sold: false, label: 'fido the "dog"' },
+          felix: { species: 'tiger', sold: true, label: 'felix the "tiger"' },
+        },
+      },
+      {},
+    ]);
+    await untilEqual([expected, plain.store, deriving.store], party.room(here.room, '/store'));
+  },
+);
+
+promise(
+  '[CORRECT-1] what the room makes of a push is what its author and all others hold',
+  /Stores differ/,
+  async () => {
+    const here = { host: party.host, party: 'summing', room: 'altered' };
+    const one = await clients.open({ ...here, seed: [{}, {}] });
+    const two = await clients.open(here);
+    for (let number = 1; number <= 10; number++) {
+      one.store.setCell('ops', 'one', 'add', number);
+      two.store.setCell('ops', 'two', 'add', number * 100);
+    }
+    await Promise.all([one.confirmed(), two.confirmed()]);
+    const expected = storeOf([
+      { ops: { one: { add: 10 }, two: { add: 1000 } } },
+      { sum: 5555, count: 20 },
+    ]);
+    await untilEqual(
+      [expected, one.store, two.store],
+      `${party.origin}/parties/summing/altered/store`,
+    );
+  },
+);
+
+promise(
+  "with an empty prefix, other keys of the app's are neither Values nor lost",
+  /unwanted/,
+  async () => {
+    const here = { host: party.host, room: 'foreign-keys' };
+    const url = party.room(here.room, '/store');
+    const foreign = { vunwanted: 'before', visits: 3, total: { sum: 1 }, settings: [1] };
+    const keysUrl = party.room(here.room, '/keys');
+    const foreignKeys = async (): Promise<unknown> => {
+      const query = [...Object.keys(foreign), 'version'].map((key) => `key=${key}`).join('&');
+      return (await fetch(`${keysUrl}?${query}`)).json();
+    };
+    await fetch(keysUrl, { method: 'PUT', body: JSON.stringify(foreign) });
+    const one = await clients.open({ ...here, seed: [{ t: { r: { c: 1 } } }, { mine: 1 }] });
+    await fetch(keysUrl, { method: 'PUT', body: JSON.stringify({ version: 'after' }) });
+    one.store.setValue('mine', 2);
+    await one.confirmed();
+
+    const expected = storeOf([{ t: { r: { c: 1 } } }, { mine: 2 }]);
+    const two = await clients.open(here);
+    expect(two.store.getValues()).not.toHaveProperty('unwanted');
+    await untilEqual([expected, one.store, two.store], url);
+    await party.restart();
+    await untilEqual([expected, one.store, two.store], url);
+    expect(await foreignKeys()).toEqual({ ...foreign, version: 'after' });
+  },
+);
