@@ -22,7 +22,7 @@ export class Listeners<Kinds extends Record<string, readonly unknown[]>> {
   }
 
   remove(id: Id): void {
-    for (const listeners of Object.values(this.#listeners)) listeners.delete(id);
+    for (const kind in this.#listeners) this.#listeners[kind].delete(id);
   }
 
   /** Calls all of a kind. One that throws is reported and keeps no other from being called. */

@@ -253,7 +253,7 @@ export class Overlay {
 
   #deleteRow(push: number, table: string, row: string): void {
     let rows = this.#rowDeletions.get(table);
-    if (rows === undefined) this.#rowDeletions.set(table, (rows = new Map()));
+    if (rows === undefined) this.#rowDeletions.set(table, (rows = new Map<string, number[]>()));
     const pushes = rows.get(row);
     if (pushes === undefined) rows.set(row, [push]);
     else if (pushes.at(-1) !== push) pushes.push(push);

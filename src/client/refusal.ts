@@ -84,3 +84,20 @@ export function refusalsOfCorrection(
   });
   return refusalsOf(refused, reason);
 }
+
+/**
+ * Refusals for pushes that the room dealt with while their acks were lost: parts that the catch-up says nothing of, and
+ * that the room does not hold. What somebody else has overwritten since cannot be told apart, and is not reported.
+ */
+export function refusalsOfDropped(
+  pushes: Changes,
+  catchUp: Changes,
+  baseLeaf: (table: TableKey, row: string, cell: string) => Leaf | undefined,
+): readonly Refusal[] {
+  const refused = new ChangesBuilder();
+  pushes.leaves.forEach((leaf, table, row, cell) => {
+    const isTouched = catchUp.leaves.has(table, row, cell) || deletesRow(catchUp, table, row);
+    if (!isTouched && baseLeaf(table, row, cell) !== leaf) refused.setLeaf(table, row, cell, leaf);
+  });
+  return refusalsOf(refused, 'unknown');
+}

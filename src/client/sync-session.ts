@@ -1,6 +1,6 @@
 import type { Store } from 'tinybase';
 
-import type { Changes } from '../protocol/changes.ts';
+import { composeChanges, type Changes } from '../protocol/changes.ts';
 import {
   decodeContent,
   decodeRoomMessage,
@@ -26,7 +26,7 @@ import { utf8Length } from '../protocol/utf8.ts';
 import { Backoff } from './backoff.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Outbox } from './outbox.ts';
-import { refusalsOfCorrection, type Refusal } from './refusal.ts';
+import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from './refusal.ts';
 import { Replica, type PendingPush } from './replica.ts';
 import type { LoadedContent, SessionPorts } from './session-ports.ts';
 
@@ -562,6 +562,13 @@ export class SyncSession {
     const isDone = this.replica.catchUp(this.#staged?.content, lastPush, changes);
     this.replica.setFollowing(this.#isFollowing);
     if (!isDone) return false;
+    if (this.#staged === undefined && answered.length > 0) {
+      const sent = composeChanges(answered.map((push) => push.changes));
+      const refusals = refusalsOfDropped(sent, changes, (table, row, cell) =>
+        this.replica.baseLeaf(table, row, cell),
+      );
+      if (refusals.length > 0) this.#events.onRefused(refusals);
+    }
     this.#limits = limits;
     this.replica.limitPushes(limits.pushBytes);
     this.#staged = undefined;

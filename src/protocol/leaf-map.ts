@@ -18,9 +18,9 @@ export class LeafMap<T> {
 
   set(table: TableKey, row: string, cell: string, item: T): void {
     let rows = this.#tables.get(table);
-    if (rows === undefined) this.#tables.set(table, (rows = new Map()));
+    if (rows === undefined) this.#tables.set(table, (rows = new Map<string, Map<string, T>>()));
     let cells = rows.get(row);
-    if (cells === undefined) rows.set(row, (cells = new Map()));
+    if (cells === undefined) rows.set(row, (cells = new Map<string, T>()));
     cells.set(cell, item);
   }
 
