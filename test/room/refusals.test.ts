@@ -1,6 +1,6 @@
 import type { Store } from 'tinybase';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import type { Refusal } from '../../src/client/refusal.ts';
+import type { Refusal } from '../../src/client/index.ts';
 import { Clients } from '../support/clients.ts';
 import { untilEqual } from '../support/content.ts';
 import { promise, startTestedParty } from '../support/pair.ts';

@@ -1,8 +1,11 @@
 import { PartySocket, type PartySocketOptions } from 'partysocket';
 import { type Content, createStore, type Store } from 'tinybase';
 import { WebSocket } from 'ws';
-import type { Refusal } from '../../src/client/refusal.ts';
-import type { PartyKitPersister, PartyKitPersisterConfig } from './landing.ts';
+import type {
+  PartyKitPersister,
+  PartyKitPersisterConfig,
+  Refusal,
+} from '../../src/client/index.ts';
 import { createTestedPersister, PAIR, PATIENCE_MILLISECONDS } from './pair.ts';
 import { until } from './until.ts';
 

@@ -2,8 +2,11 @@ import type { PartySocket } from 'partysocket';
 import type { Store } from 'tinybase';
 import { createPartyKitPersister as createStockPersister } from 'tinybase/persisters/persister-partykit-client';
 import { test } from 'vitest';
-import * as client from '../../src/client/index.ts';
-import type { Ours, PartyKitPersister, PartyKitPersisterConfig } from './landing.ts';
+import {
+  createPartyKitPersister,
+  type PartyKitPersister,
+  type PartyKitPersisterConfig,
+} from '../../src/client/index.ts';
 import { type Party, type PartyOptions, startParty } from './party.ts';
 
 /**
@@ -19,8 +22,6 @@ export const PAIR: 'ours' | 'stock' = process.env['PAIR'] === 'stock' ? 'stock' 
 /** How long to wait for what should come true at once. Against stock it never does: be brief. */
 export const PATIENCE_MILLISECONDS: number = PAIR === 'stock' ? 1500 : 10_000;
 
-const ours = client as unknown as Ours;
-
 /** A persister of the pair under test, seen as ours: with the stock pair, what stock lacks is not there. */
 export const createTestedPersister = (
   store: Store,
@@ -35,7 +36,7 @@ export const createTestedPersister = (
         { storeProtocol: 'http', ...config },
         onIgnoredError,
       ) as unknown as PartyKitPersister)
-    : ours.createPartyKitPersister(store, socket, config, onIgnoredError);
+    : createPartyKitPersister(store, socket, config, onIgnoredError);
 
 /** Starts a party with the rooms of `test/room/fixtures`, built on the server of the pair under test. */
 export const startTestedParty = (options: PartyOptions = {}): Promise<Party> =>
