@@ -1,0 +1,166 @@
+import {
+  hasStoreInStorage,
+  loadStoreFromStorage,
+} from 'tinybase/persisters/persister-partykit-server';
+import { describe, expect, it } from 'vitest';
+
+import { RoomStorage } from '../../src/server/room-storage.ts';
+import { describeRoomStorage } from '../support/room-storage-contract.ts';
+import { leavesOf, RoomModel, setCell, type Transaction } from '../support/stored-room-model.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
+
+type StockStorage = Parameters<typeof loadStoreFromStorage>[0];
+
+describeRoomStorage('strict storage in memory', () => new StrictStorage());
+
+describe('RoomStorage', () => {
+  it('[DURABLE-4] appends rows at any moment of a checkpoint, and loads both', async () => {
+    let longest = 0;
+    for (let moment = 0; moment <= longest; moment += 1) {
+      const model = new RoomModel('epoch', setCell('seed', 'x'.repeat(17_000_000)));
+      const { room, storage, runs } = await makeSlowRoom(model);
+      await finish(room.append(model.commit([setting('a', 'x'.repeat(70_000))]), 0), runs);
+      const checkpoint = room.checkpoint(model.room);
+      for (let step = 0; step < moment; step += 1) await runNext(runs);
+      await finish(room.append(model.commit([setting('b', 'y'.repeat(200_000))]), 0), runs);
+      longest = Math.max(longest, moment + (await finish(checkpoint, runs)));
+      await finish(room.append(model.commit([setting('c', 1)]), 0), runs);
+      await expectOnDisk(storage, model);
+    }
+    // Two puts and a delete of more than 128 keys.
+    expect(longest).toBeGreaterThanOrEqual(4);
+  }, 60_000);
+
+  it('[DURABLE-4] does not load before a checkpoint has ended, so that none ends after it', async () => {
+    const model = new RoomModel('epoch', setCell('seed', 1));
+    const { room, storage, runs } = await makeSlowRoom(model);
+    const checkpoint = room.checkpoint(model.room);
+    const load = room.load();
+    await finish(checkpoint, runs);
+    await finish(load, runs);
+    await finish(room.append(model.commit([setting('a', 1)]), 0), runs);
+    await finish(room.checkpoint(model.room), runs);
+    await expectOnDisk(storage, model);
+  });
+
+  it('refuses a row while another is being written', async () => {
+    const model = new RoomModel();
+    const { room, storage, runs } = await makeSlowRoom(model);
+    const append = room.append(model.commit([setting('a', 1)]), 0);
+    const second = model.fork().commit([setting('a', 2)]);
+    await expect(room.append(second, 0)).rejects.toMatchObject({ code: 'unavailable' });
+    await finish(append, runs);
+    await expectOnDisk(storage, model);
+  });
+
+  it.each([false, true])(
+    '[DURABLE-2] has a row whole or not at all after a write that failed (it took effect: %s)',
+    async (takesEffect) => {
+      const storage = new StrictStorage();
+      const room = new RoomStorage(storage, { prefix: '' });
+      const before = new RoomModel();
+      await room.create(before.room);
+      const after = before.fork();
+      storage.failWrites(1, { takesEffect });
+      const entries = after.commit([setting('a', 1), setting('b', 2)]);
+      await expect(room.append(entries, 0)).rejects.toThrow('the disk failed');
+      const model = takesEffect ? after : before;
+      expect((await room.load())?.cursor).toEqual(model.room.cursor);
+      await room.append(model.commit([setting('c', 3)]), 0);
+      await expectOnDisk(storage, model);
+    },
+  );
+
+  it('reports storage that cannot be read as unavailable', async () => {
+    const broken = new StrictStorage();
+    broken.get = () => Promise.reject(new Error('no disk'));
+    const room = new RoomStorage(broken, { prefix: '' });
+    await expect(room.load()).rejects.toMatchObject({ code: 'unavailable', isRetryable: true });
+  });
+
+  it('keeps 10,000 clients, in parts beside the manifest', async () => {
+    const storage = new StrictStorage();
+    const model = new RoomModel();
+    const room = new RoomStorage(storage, { prefix: '' });
+    await room.create(model.room);
+    for (let index = 0; index < 10_000; index += 1) {
+      const id = `${index}`.padStart(22, '_');
+      model.clients.set(id, { lastPush: index, ackedPush: 0, touched: 1e12, generation: index });
+    }
+    await room.checkpoint(model.room);
+    expect((await new RoomStorage(storage, { prefix: '' }).load())?.clients).toEqual(model.clients);
+    await room.checkpoint(model.room);
+    expect(storage.size).toBeLessThan(12);
+  });
+
+  it.each(['', 'p/'])('shows nothing to a stock server with the prefix "%s"', async (prefix) => {
+    const storage = new StrictStorage();
+    const model = new RoomModel('epoch', setCell('a', 1));
+    await storage.put({ [`${prefix}vstock`]: 1, [`${prefix}t"t","r","c"`]: 2 });
+    const room = new RoomStorage(storage, { prefix });
+    expect(await room.load()).toBeUndefined();
+    await room.create(model.room);
+    await room.append(model.commit([setting('b', 2)]), 0);
+    const stock = {
+      get: async (key: string) => (await storage.get([key])).get(key),
+      list: async (options: { prefix: string }) => await storage.list(options),
+    } as unknown as StockStorage;
+    expect(await hasStoreInStorage(stock, prefix)).toBe(false);
+    expect(await loadStoreFromStorage(stock, prefix)).toEqual([
+      { t: { r: { c: 2 } } },
+      { stock: 1 },
+    ]);
+  });
+});
+
+interface SlowRoom {
+  readonly room: RoomStorage;
+  readonly storage: StrictStorage;
+  /** The calls to storage that have not taken effect. */
+  readonly runs: (() => void)[];
+}
+
+/** A room that is loaded, on storage whose calls wait until they are run. */
+async function makeSlowRoom(model: RoomModel): Promise<SlowRoom> {
+  const disk = new StrictStorage();
+  await new RoomStorage(disk, { prefix: '' }).create(model.room);
+  const runs: (() => void)[] = [];
+  const storage = disk.copy({ defer: (run) => runs.push(run) });
+  const room = new RoomStorage(storage, { prefix: '' });
+  await finish(room.load(), runs);
+  return { room, storage, runs };
+}
+
+/** Lets one call take effect, and those who wait for it go on. Returns false if there is none. */
+async function runNext(runs: (() => void)[]): Promise<boolean> {
+  const run = runs.shift();
+  run?.();
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  return run !== undefined;
+}
+
+/** Lets calls take effect until the promise resolves; returns how many that took. */
+async function finish(promise: Promise<unknown>, runs: (() => void)[]): Promise<number> {
+  let steps = 0;
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  await runNext([]);
+  while (!(await Promise.race([settled, Promise.resolve(false)])) && (await runNext(runs)))
+    steps += 1;
+  await promise;
+  return steps;
+}
+
+async function expectOnDisk(storage: StrictStorage, model: RoomModel): Promise<void> {
+  const loaded = await new RoomStorage(storage.copy(), { prefix: '' }).load();
+  expect(loaded?.cursor).toEqual(model.room.cursor);
+  expect(loaded && leavesOf(loaded.content)).toEqual(leavesOf(model.content));
+}
+
+function setting(row: string, leaf: string | number): Transaction {
+  return { changes: setCell(row, leaf), clientId: undefined };
+}

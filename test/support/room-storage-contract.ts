@@ -1,0 +1,476 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { ChangesBuilder } from '../../src/protocol/changes.ts';
+import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import { RoomStorage, type ClientRecord, type LoadedRoom } from '../../src/server/room-storage.ts';
+import { DyingStorage, type Death } from './dying-storage.ts';
+import {
+  anyChanges,
+  anyTransaction,
+  entryOf,
+  leavesOf,
+  RoomModel,
+  setCell,
+  type Transaction,
+} from './stored-room-model.ts';
+
+type MakeStorage = () => KeyValueStorage | Promise<KeyValueStorage>;
+
+const LARGE_TEST_MILLISECONDS = 120_000;
+const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
+const PREFIX = 'app:';
+
+/** Proves that rooms are durable on a host's storage. `makeStorage` gives an empty one each time. */
+export function describeRoomStorage(name: string, makeStorage: MakeStorage): void {
+  describe(`a room on ${name}`, () => {
+    it('has no Store before its creation', async () => {
+      expect(await open(await makeStorage()).load()).toBeUndefined();
+    });
+
+    it('[DURABLE-4] [ONCE-1] loads as it was written, whatever is in it', async () => {
+      await fc.assert(
+        fc.asyncProperty(anyChanges, fc.array(anyStep, { maxLength: 12 }), async (seed, steps) => {
+          const storage = await makeStorage();
+          const model = new RoomModel('epoch', seed);
+          let room = open(storage);
+          await room.create(model.room);
+          for (const step of steps) {
+            if (step === 'reload') room = await reopen(storage, model);
+            else if (step === 'checkpoint') await room.checkpoint(model.room);
+            else await room.append(model.commit(step), 0);
+          }
+          await reopen(storage, model);
+        }),
+      );
+    });
+
+    it('[DURABLE-2] writes one key, in one call, for a commit or a row of commits', async () => {
+      const storage = new DyingStorage(await makeStorage());
+      const model = new RoomModel();
+      const room = open(storage);
+      await room.create(model.room);
+      const { length } = storage.puts;
+      await room.append(model.commit([setting('row', 1)]), 0);
+      await room.append(model.commit([setting('row', 2), setting('row', '€'.repeat(50_000))]), 0);
+      expect(storage.puts.slice(length).map((keys) => keys.length)).toEqual([1, 1]);
+      await room.append([], 0);
+      expect(storage.writes).toBe(length + 2);
+    });
+
+    it('[DURABLE-4] dies in any write of any history, and goes on from before it or after it', async () => {
+      const anyDeath = fc.record({
+        write: fc.integer({ min: 1, max: 14 }),
+        takesEffect: fc.boolean(),
+      });
+      await fc.assert(
+        fc.asyncProperty(fc.array(anyStep, { maxLength: 10 }), anyDeath, async (steps, death) => {
+          const storage = await makeStorage();
+          await runToDeath(storage, death, new RoomModel(), steps);
+        }),
+      );
+    });
+
+    it.each(SCENARIOS)(
+      '[DURABLE-4] dies in each write in turn of $what, and goes on from before it or after it',
+      { timeout: LARGE_TEST_MILLISECONDS },
+      async ({ steps, seed, fewestWrites }) => {
+        const made = steps();
+        let write = 1;
+        for (let hasDied = true; hasDied; write += 1) {
+          const model = new RoomModel('epoch', seed());
+          // Without effect: with it, the disk is as after a death in the next write.
+          const death = { write, takesEffect: false };
+          hasDied = await runToDeath(await makeStorage(), death, model, made);
+        }
+        expect(write - 2).toBeGreaterThanOrEqual(fewestWrites);
+      },
+    );
+
+    it(
+      '[DURABLE-4] gives a version to another commit after a failed write, and loads that one',
+      async () => {
+        const disk = await makeStorage();
+        const model = new RoomModel();
+        await open(disk).create(model.room);
+        for (const write of [1, 2]) {
+          const dying = open(new DyingStorage(disk, { write, takesEffect: write === 1 }));
+          await dying.load();
+          const lost = model.fork().commit([setting('row', '€'.repeat(6_000_000))]);
+          await expect(dying.append(lost, 0)).rejects.toThrow();
+          const room = await reopen(disk, model);
+          await room.append(model.commit([setting('row', `${write}`.repeat(150_000 * write))]), 0);
+        }
+        await reopen(disk, model);
+      },
+      LARGE_TEST_MILLISECONDS,
+    );
+
+    it(
+      'removes what a crash left, at the next checkpoint',
+      async () => {
+        const disk = await makeStorage();
+        const model = new RoomModel();
+        await open(disk).create(model.room);
+        const keys = await keysOf(disk);
+        const dying = open(new DyingStorage(disk, { write: 2, takesEffect: false }));
+        await dying.load();
+        const lost = model.fork().commit([setting('row', '€'.repeat(6_000_000))]);
+        await expect(dying.append(lost, 0)).rejects.toThrow();
+        expect((await keysOf(disk)).length).toBeGreaterThan(keys.length);
+        const room = await reopen(disk, model);
+        expect(room.wantsCheckpoint).toBe(true);
+        await room.checkpoint(model.room);
+        expect(room.wantsCheckpoint).toBe(false);
+        expect(await keysOf(disk)).toHaveLength(keys.length);
+        await reopen(disk, model);
+      },
+      LARGE_TEST_MILLISECONDS,
+    );
+
+    it('refuses to write after a write that failed, until it is loaded again', async () => {
+      const disk = await makeStorage();
+      const model = new RoomModel();
+      await open(disk).create(model.room);
+      const room = open(new DyingStorage(disk, { write: 1, takesEffect: true }));
+      await room.load();
+      const entries = model.commit([setting('row', 1)]);
+      await expect(room.append(entries, 0)).rejects.toMatchObject({ code: 'unavailable' });
+      await expect(room.append(model.fork().commit([setting('row', 2)]), 0)).rejects.toThrow(
+        /load it/,
+      );
+      await expect(room.checkpoint(model.room)).rejects.toThrow(/load it/);
+      await reopen(disk, model);
+    });
+
+    it('refuses a row or a snapshot that would leave a gap', async () => {
+      const model = new RoomModel();
+      const room = open(await makeStorage());
+      await room.create(model.room);
+      model.commit([setting('row', 1)]);
+      await expect(room.append(model.commit([setting('row', 2)]), 0)).rejects.toThrow(/version 3/);
+      await expect(room.checkpoint(model.room)).rejects.toThrow(/version 3/);
+    });
+
+    it('wants a checkpoint once the log since the last is larger than the snapshot and 256 KiB', async () => {
+      const model = new RoomModel();
+      const room = open(await makeStorage());
+      await room.create(model.room);
+      expect(room.wantsCheckpoint).toBe(false);
+      await room.append(model.commit([setting('a', 'x'.repeat(250_000))]), 0);
+      expect(room.wantsCheckpoint).toBe(false);
+      await room.append(model.commit([setting('b', 'x'.repeat(250_000))]), 0);
+      expect(room.wantsCheckpoint).toBe(true);
+      await room.checkpoint(model.room);
+      expect(room.wantsCheckpoint).toBe(false);
+      await room.append(model.commit([setting('a', 'y'.repeat(400_000))]), 0);
+      expect(room.wantsCheckpoint).toBe(false);
+      await room.append(model.commit([setting('b', 'y'.repeat(400_000))]), 0);
+      expect(room.wantsCheckpoint).toBe(true);
+    });
+
+    it('keeps about as much log as there is content, and says which version it begins with', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      const room = open(storage);
+      await room.create(model.room);
+      for (let index = 0; index < 100; index += 1) {
+        await room.append(model.commit([setting('row', `${index}`.padEnd(2_000))]), 0);
+      }
+      // 64 KiB hold 32 rows of 2,000 characters and their ids.
+      const oldest = await room.checkpoint(model.room);
+      expect(oldest).toBe(model.version - 31);
+      const loaded = await open(storage).load();
+      expect(loaded?.log[0]?.version).toBe(oldest);
+      expect(loaded?.log.at(-1)?.version).toBe(model.version);
+      await room.append(model.commit([setting('large', 'x'.repeat(150_000))]), 0);
+      expect(await room.checkpoint(model.room)).toBe(model.version);
+      const clearing = new ChangesBuilder();
+      clearing.deleteTable('t');
+      await room.append(model.commit([{ changes: clearing, clientId: undefined }]), 0);
+      // 150,000 characters are more than an empty room keeps.
+      expect(await room.checkpoint(model.room)).toBe(model.version);
+      await reopen(storage, model);
+    });
+
+    it('keeps a log that its room was created with', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      model.commit([setting('a', 1), setting('b', 2)]);
+      await open(storage).create({ ...model.room, log: model.log });
+      expect((await open(storage).load())?.log).toHaveLength(2);
+      await reopen(storage, model);
+    });
+
+    it('[JOIN-8] is replaced by a creation in another epoch', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      const room = open(storage);
+      await room.create(model.room);
+      await room.append(model.commit([setting('a', 1), setting('b', 2)]), 0);
+      const restored = new RoomModel('other', setCell('c', 3));
+      await open(storage).create(restored.room);
+      const other = await reopen(storage, restored);
+      await other.append(restored.commit([setting('d', 4)]), 0);
+      await other.checkpoint(restored.room);
+      expect((await open(storage).load())?.log).toHaveLength(1);
+      await reopen(storage, restored);
+    });
+
+    it('[ONCE-5] forgets a client a day after its last push was confirmed, or 30 days after any other', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      const now = 100 * DAY_MILLISECONDS;
+      const record = (days: number, ackedPush: number): ClientRecord => {
+        return { lastPush: 7, ackedPush, touched: now - days * DAY_MILLISECONDS, generation: 3 };
+      };
+      model.clients.set('confirmed', record(1, 7));
+      model.clients.set('confirmed earlier', record(1.001, 7));
+      model.clients.set('unconfirmed', record(30, 6));
+      model.clients.set('unconfirmed earlier', record(30.001, 6));
+      const room = open(storage);
+      await room.create(model.room);
+      await room.append(model.commit([{ ...setting('row', 1), clientId: 'new' }], now), now);
+      await room.checkpoint(model.room);
+      const loaded = await open(storage).load();
+      expect([...(loaded?.clients.keys() ?? [])]).toEqual(['confirmed', 'unconfirmed', 'new']);
+      expect(loaded?.clients.get('confirmed')).toEqual(record(1, 7));
+    });
+
+    it('keeps rooms with other prefixes, and keys of others, apart', async () => {
+      const storage = await makeStorage();
+      const models = ['', 'app:', 'app:2'].map((prefix) => ({
+        prefix,
+        model: new RoomModel(`e${prefix}`),
+      }));
+      await storage.put({ 'app:mine': 1, zebra: 2, 'app:hasStore': 1 });
+      for (const { prefix, model } of models) await open(storage, prefix).create(model.room);
+      for (const { prefix, model } of models) {
+        const room = await reopen(storage, model, prefix);
+        await room.append(model.commit([setting(prefix, prefix)]), 0);
+        await room.checkpoint(model.room);
+      }
+      for (const { prefix, model } of models) await reopen(storage, model, prefix);
+      expect((await storage.get(['app:mine', 'zebra', 'app:hasStore'])).size).toBe(3);
+    });
+
+    it('does not load, and does not touch, what a later release has written', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      await open(storage).create(model.room);
+      const manifest = (await keysOf(storage)).find((key) => key.endsWith('manifest')) ?? '';
+      for (const later of ['{"format":2,"more":true}', { format: 2 }]) {
+        await storage.put({ [manifest]: later });
+        const room = open(storage);
+        const error = { code: 'unavailable', message: containing(manifest) };
+        await expect(room.load()).rejects.toMatchObject(error);
+        await expect(room.create(model.room)).rejects.toMatchObject(error);
+        await expect(room.append(model.fork().commit([setting('a', 1)]), 0)).rejects.toThrow(
+          /load it/,
+        );
+        expect((await storage.get([manifest])).get(manifest)).toEqual(later);
+      }
+    });
+
+    it('does not load when anything valid is missing or damaged, and names the key', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      const room = open(storage);
+      await room.create(model.room);
+      await room.append(model.commit([setting('a', 1)]), 0);
+      await room.append(model.commit([setting('a', 'x'.repeat(200_000))]), 0);
+      await room.append(model.commit([setting('a', 2)]), 0);
+      const keys = await keysOf(storage);
+      // All but the manifest, without which there is no room, and the last row, without which it is older.
+      const needed = keys.filter((key) => !key.endsWith('manifest') && !/log\/0+3$/.test(key));
+      expect(needed).toHaveLength(keys.length - 2);
+      for (const key of keys) {
+        const value = (await storage.get([key])).get(key);
+        if (needed.includes(key)) {
+          await storage.delete([key]);
+          await expect(open(storage).load()).rejects.toMatchObject({ code: 'unavailable' });
+        }
+        for (const damaged of ['', '[', '{}', '0\n[9]\n[{},{}]', '0\n[1]', 7, new Uint8Array(3)]) {
+          await storage.put({ [key]: damaged });
+          await expect(open(storage).load()).rejects.toMatchObject({
+            code: 'unavailable',
+            message: containing('@tinybase-partykit/'),
+          });
+        }
+        await storage.put({ [key]: value });
+      }
+      await reopen(storage, model);
+    });
+  });
+}
+
+type Step = readonly Transaction[] | 'checkpoint' | 'reload';
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.array(anyTransaction, { minLength: 1, maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.constantFrom('checkpoint' as const, 'reload' as const) },
+);
+
+interface Scenario {
+  readonly what: string;
+  readonly seed: () => ChangesBuilder;
+  readonly steps: () => readonly Step[];
+  /** How many deaths there are to die, at least. */
+  readonly fewestWrites: number;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  {
+    what: 'a small room',
+    seed: () => new ChangesBuilder(),
+    steps: () => [
+      [setting('a', 1)],
+      'checkpoint',
+      'reload',
+      [setting('b', 2), setting('a', 3)],
+      'checkpoint',
+    ],
+    fewestWrites: 7,
+  },
+  {
+    what: 'a content of 20 MB',
+    seed: () => filled(160, 131_072),
+    steps: () => [[setting('a', 1)], 'checkpoint'],
+    fewestWrites: 7,
+  },
+  {
+    what: 'a push of 17 MB',
+    seed: () => new ChangesBuilder(),
+    steps: () => [
+      [{ changes: filled(130, 131_072), clientId: 'ann' }],
+      'checkpoint',
+      [setting('a', 1)],
+    ],
+    fewestWrites: 7,
+  },
+  {
+    what: 'a log that is trimmed',
+    seed: () => new ChangesBuilder(),
+    steps: () => [
+      ...Array.from({ length: 180 }, (_, index) => [setting('a', `${index}`.padEnd(1_500))]),
+      'checkpoint',
+    ],
+    fewestWrites: 184,
+  },
+];
+
+function setting(row: string, leaf: string | number): Transaction {
+  return { changes: setCell(row, leaf), clientId: 'ann' };
+}
+
+/** That many rows with one cell of that many bytes each. */
+function filled(rows: number, bytes: number): ChangesBuilder {
+  const changes = new ChangesBuilder();
+  for (let index = 0; index < rows; index += 1) {
+    changes.setLeaf('large', `${index}`, 'cell', `${index}`.padEnd(bytes, 'x'));
+  }
+  return changes;
+}
+
+function open(storage: KeyValueStorage, prefix = PREFIX): RoomStorage {
+  return new RoomStorage(storage, { prefix });
+}
+
+/** Loads the room in a new process, and expects it to be the model. */
+async function reopen(
+  storage: KeyValueStorage,
+  model: RoomModel,
+  prefix = PREFIX,
+): Promise<RoomStorage> {
+  const room = open(storage, prefix);
+  expectModel(await room.load(), model);
+  return room;
+}
+
+function expectModel(loaded: LoadedRoom | undefined, model: RoomModel): void {
+  expect(loaded?.cursor).toEqual(model.room.cursor);
+  if (loaded === undefined) return;
+  expect(leavesOf(loaded.content)).toEqual(leavesOf(model.content));
+  expect(loaded.clients).toEqual(model.clients);
+  const tail = model.log.slice(model.log.length - loaded.log.length);
+  expect(loaded.log.map(entryOf)).toEqual(tail.map(entryOf));
+}
+
+/**
+ * Creates a room, takes the steps, dies, and goes on in a new process from what is on disk: that must be the state
+ * before the step in which it died, or after it. Takes the rest of the steps then. Returns false if it did not die.
+ */
+async function runToDeath(
+  disk: KeyValueStorage,
+  death: Death,
+  start: RoomModel,
+  steps: readonly Step[],
+): Promise<boolean> {
+  const dying = new DyingStorage(disk, death);
+  let room = open(dying);
+  let before: RoomModel | undefined;
+  let after = start;
+  let taken = 0;
+  try {
+    await room.create(after.room);
+    for (; taken < steps.length; taken += 1) {
+      before = after;
+      after = before.fork();
+      room = await take(room, dying, after, steps[taken]);
+    }
+  } catch (error) {
+    if (!dying.isDead) throw error;
+  }
+  room = open(disk);
+  const loaded = await room.load();
+  const isAfter =
+    loaded?.cursor.version === after.version &&
+    pushesOf(loaded.clients) === pushesOf(after.clients);
+  const model = isAfter ? after : before;
+  if (!dying.isDead) expect(isAfter).toBe(true);
+  if (model === undefined) {
+    expect(loaded).toBeUndefined();
+    await room.create(after.room);
+  } else expectModel(loaded, model);
+  const now = model ?? after;
+  for (const step of steps.slice(taken + (isAfter ? 1 : 0)))
+    room = await take(room, disk, now, step);
+  await expectNoGarbage(disk, now);
+  return dying.isDead;
+}
+
+/** How many pushes were dealt with: some made no commit. */
+function pushesOf(clients: LoadedRoom['clients']): number {
+  return [...clients.values()].reduce((pushes, { lastPush }) => pushes + lastPush, 0);
+}
+
+async function take(
+  room: RoomStorage,
+  storage: KeyValueStorage,
+  model: RoomModel,
+  step: Step | undefined,
+): Promise<RoomStorage> {
+  if (step === 'reload') return await reopen(storage, model);
+  if (step === 'checkpoint') await room.checkpoint(model.room);
+  else await room.append(model.commit(step ?? []), 0);
+  return room;
+}
+
+/** After a checkpoint nothing is left for another to remove. */
+async function expectNoGarbage(disk: KeyValueStorage, model: RoomModel): Promise<void> {
+  const room = await reopen(disk, model);
+  await room.checkpoint(model.room);
+  const keys = await keysOf(disk);
+  const again = open(disk);
+  await again.load();
+  await again.checkpoint(model.room);
+  expect(await keysOf(disk)).toHaveLength(keys.length);
+}
+
+function containing(text: string): unknown {
+  return expect.stringContaining(text);
+}
+
+async function keysOf(storage: KeyValueStorage): Promise<string[]> {
+  return [...(await storage.list({})).keys()];
+}
