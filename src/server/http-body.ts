@@ -1,0 +1,28 @@
+/** The part of a request's body that reading it takes: a web stream of bytes. */
+export interface HttpBody {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
+    cancel(reason?: unknown): Promise<unknown>;
+  };
+}
+
+/** Reads a body as UTF-8; undefined if it has more than `limit` bytes: then the rest is not read. */
+export async function readBody(body: HttpBody | null, limit: number): Promise<string | undefined> {
+  if (body === null) return '';
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    if (!(value instanceof Uint8Array))
+      throw new TypeError('The body of a request is not a stream of bytes.');
+    length += value.byteLength;
+    if (length > limit) {
+      await reader.cancel();
+      return undefined;
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}

@@ -1,0 +1,124 @@
+import type { LoadedRoom, LogEntry } from './room-storage.ts';
+
+/** One entry on its way to the disk. */
+export interface JournalItem {
+  readonly entry: LogEntry;
+  /** True for a transaction of the room's own code: nobody will send it again if it is lost. */
+  readonly isServerSide: boolean;
+}
+
+/** What waits until everything before it is durable. */
+export interface Waiter {
+  readonly onDurable: () => void;
+  /** Called in place of `onDurable` if a write failed. */
+  readonly onLost: () => void;
+}
+
+/** What the journal needs of its room. */
+export interface JournalOptions {
+  readonly create: (room: LoadedRoom) => Promise<void>;
+  readonly append: (entries: readonly LogEntry[]) => Promise<void>;
+  /**
+   * Called while nothing is being written, and when at most the next write is outstanding: the room as it is now is
+   * what storage will say after that write. Returns what makes it the snapshot, to be called then; undefined if no
+   * snapshot is wanted. What is returned neither throws nor waits: the next row may be written meanwhile.
+   */
+  readonly prepareCheckpoint: () => (() => void) | undefined;
+  /** Called once, before the waiters are told; the journal is of no use after it. */
+  readonly onFailure: (error: unknown, lost: readonly JournalItem[]) => void;
+}
+
+interface Batch {
+  /** The first content of the room; undefined for a row of the log. */
+  readonly first: LoadedRoom | undefined;
+  readonly items: JournalItem[];
+  readonly waiters: Waiter[];
+  /** True once it is being written: nothing can be added to the row. */
+  isSealed: boolean;
+}
+
+/**
+ * Makes entries durable in order, and lets out what depends on them only then (`DURABLE-1`). Entries that come while
+ * a row is being written share the next one (`DURABLE-2`).
+ */
+export class Journal {
+  readonly #options: JournalOptions;
+  readonly #batches: Batch[] = [];
+  #isRunning = false;
+  #hasFailed = false;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  /** True if all that was added is durable and let out. */
+  get isSettled(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** Adds the first content of the room, together with the item that made it. */
+  create(room: LoadedRoom, item: JournalItem): void {
+    this.#push({ first: room, items: [item], waiters: [], isSealed: true });
+  }
+
+  /** Adds an entry. Entries added without a pause between them share a row. */
+  add(item: JournalItem): void {
+    const last = this.#batches.at(-1);
+    if (last?.isSealed === false) last.items.push(item);
+    else this.#push({ first: undefined, items: [item], waiters: [], isSealed: false });
+  }
+
+  /** Calls the waiter when all that was added before is durable: at once if it is. Waiters keep their order. */
+  release(waiter: Waiter): void {
+    const last = this.#batches.at(-1);
+    if (this.#hasFailed) waiter.onLost();
+    else if (last === undefined) waiter.onDurable();
+    else last.waiters.push(waiter);
+  }
+
+  #push(batch: Batch): void {
+    this.#batches.push(batch);
+    if (this.#isRunning || this.#hasFailed) return;
+    this.#isRunning = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Not in this very call: what is added next, without a pause, shares the row.
+    await Promise.resolve();
+    for (;;) {
+      const checkpoint = this.#batches.length <= 1 ? this.#options.prepareCheckpoint() : undefined;
+      const [batch] = this.#batches;
+      if (batch === undefined && checkpoint === undefined) break;
+      if (batch !== undefined) {
+        batch.isSealed = true;
+        try {
+          await this.#write(batch);
+        } catch (error) {
+          this.#fail(error);
+          return;
+        }
+        // The batch stays in the queue meanwhile, so that what a waiter sets off is not let out before the rest.
+        for (const waiter of batch.waiters) waiter.onDurable();
+        this.#batches.shift();
+      }
+      checkpoint?.();
+    }
+    this.#isRunning = false;
+  }
+
+  #write(batch: Batch): Promise<void> {
+    if (batch.first !== undefined) return this.#options.create(batch.first);
+    return this.#options.append(batch.items.map((item) => item.entry));
+  }
+
+  #fail(error: unknown): void {
+    this.#hasFailed = true;
+    const batches = this.#batches.splice(0);
+    this.#options.onFailure(
+      error,
+      batches.flatMap((batch) => batch.items),
+    );
+    for (const batch of batches) for (const waiter of batch.waiters) waiter.onLost();
+  }
+}

@@ -1,0 +1,144 @@
+import type { Store } from 'tinybase';
+
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { readContent } from '../protocol/store-access.ts';
+
+import { ClientRecords } from './client-records.ts';
+import { CommitLog } from './commit-log.ts';
+import { Journal, type JournalItem } from './journal.ts';
+import type { Later } from './later.ts';
+import { Ledger } from './ledger.ts';
+import type { RoomHost } from './room-host.ts';
+import type { LoadOutcome, RoomLoader } from './room-loader.ts';
+import type { RoomErrorSource } from './room-options.ts';
+import { RoomStorage, type LoadedRoom } from './room-storage.ts';
+
+/** What a {@link LedgerKeeper} needs of its room. */
+export interface LedgerKeeperOptions {
+  readonly host: Pick<RoomHost<never>, 'storage' | 'now' | 'randomId'>;
+  readonly store: Store;
+  readonly loader: RoomLoader;
+  readonly storagePrefix: () => string;
+  /** True if no transaction of the Store is open. */
+  readonly isFree: () => boolean;
+  readonly isConnected: (clientId: string) => boolean;
+  /** Called with a new ledger and what the app's preparation made of the content, before anybody else can see it. */
+  readonly onLoaded: (ledger: Ledger, outcome: LoadOutcome) => void;
+  /** Called when a write failed: the ledger is worthless, and these entries are lost. */
+  readonly onDiscarded: (error: unknown, lost: readonly JournalItem[]) => void;
+  readonly onRoomError: (error: unknown, where: RoomErrorSource) => void;
+}
+
+/** After a checkpoint that failed, the next one waits this long. */
+const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
+
+/** Keeps the room's ledger equal to its storage: loads it, writes it, throws it away when a write fails (`DURABLE-3`). */
+export class LedgerKeeper {
+  readonly #options: LedgerKeeperOptions;
+  #storage: RoomStorage | undefined;
+  #current: Ledger | undefined;
+  #hasLoaded = false;
+  #isCheckpointing = false;
+  #nextCheckpoint = 0;
+
+  constructor(options: LedgerKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** The ledger, if it is loaded and worth anything. */
+  get current(): Ledger | undefined {
+    return this.#current;
+  }
+
+  /** True once the room was loaded: what happens to the Store while there is no ledger then, is lost. */
+  get hasLoaded(): boolean {
+    return this.#hasLoaded;
+  }
+
+  /** The ledger, loaded if need be. Not to be called again before it has settled. Rejects with `unavailable`. */
+  load(): Later<Ledger> {
+    return this.#current ?? this.#load();
+  }
+
+  async #load(): Promise<Ledger> {
+    const { host, loader, storagePrefix, onRoomError } = this.#options;
+    this.#storage ??= new RoomStorage(host.storage, { prefix: storagePrefix() });
+    const storage = this.#storage;
+    let source: RoomErrorSource = 'storage';
+    try {
+      const loaded = await storage.load();
+      source = 'prepare';
+      return await loader.load(loaded?.content, (outcome) => this.#open(storage, loaded, outcome));
+    } catch (error) {
+      onRoomError(error, source);
+      throw new TinyBasePartyKitError(
+        'unavailable',
+        'The room cannot be loaded just now: try again later.',
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #open(storage: RoomStorage, loaded: LoadedRoom | undefined, outcome: LoadOutcome): Ledger {
+    const { host } = this.#options;
+    const journal = new Journal({
+      create: (room) => storage.create(room),
+      append: (entries) => storage.append(entries, host.now()),
+      prepareCheckpoint: () => this.#prepareCheckpoint(storage, ledger),
+      onFailure: (error, lost) => this.#discard(ledger, error, lost),
+    });
+    const log = new CommitLog();
+    for (const { version, changes } of loaded?.log ?? [])
+      if (changes !== undefined) log.add(version, changes);
+    const ledger = new Ledger({
+      cursor: loaded?.cursor ?? { epoch: host.randomId(), version: 0 },
+      contentSize: outcome.contentSize,
+      clients: new ClientRecords(loaded?.clients ?? new Map()),
+      journal,
+      log,
+    });
+    this.#current = ledger;
+    this.#hasLoaded = true;
+    this.#options.onLoaded(ledger, outcome);
+    return ledger;
+  }
+
+  #discard(ledger: Ledger, error: unknown, lost: readonly JournalItem[]): void {
+    if (ledger !== this.#current) return;
+    this.#current = undefined;
+    this.#options.onDiscarded(error, lost);
+  }
+
+  #prepareCheckpoint(storage: RoomStorage, ledger: Ledger): (() => void) | undefined {
+    const { host, store, isFree, isConnected } = this.#options;
+    if (!storage.wantsCheckpoint || this.#isCheckpointing || host.now() < this.#nextCheckpoint)
+      return undefined;
+    // What an open transaction did so far is in the Store, and may be rolled back yet.
+    if (!isFree()) return undefined;
+    this.#isCheckpointing = true;
+    ledger.clients.sweep(host.now(), isConnected);
+    const state = {
+      cursor: ledger.cursor,
+      content: readContent(store),
+      clients: ledger.clients.snapshot(),
+    };
+    return () => void this.#checkpoint(storage, ledger, state);
+  }
+
+  async #checkpoint(
+    storage: RoomStorage,
+    ledger: Ledger,
+    state: Parameters<RoomStorage['checkpoint']>[0],
+  ): Promise<void> {
+    try {
+      ledger.log.trimBefore(await storage.checkpoint(state));
+    } catch (error) {
+      this.#nextCheckpoint = this.#options.host.now() + CHECKPOINT_RETRY_MILLISECONDS;
+      this.#options.onRoomError(error, 'storage');
+    } finally {
+      this.#isCheckpointing = false;
+    }
+  }
+}

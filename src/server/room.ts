@@ -1,0 +1,315 @@
+import type { Store } from 'tinybase';
+import { createStore } from 'tinybase/store';
+
+import type { Changes } from '../protocol/changes.ts';
+import { decodeClientMessage, encodeChanges } from '../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import type { ClientMessage, Cursor, LargePush } from '../protocol/messages.ts';
+import { ObservedStore } from '../protocol/observed-store.ts';
+import type { TransactionLog } from '../protocol/store-access.ts';
+
+import { Committer } from './committer.ts';
+import type { JournalItem } from './journal.ts';
+import { chain, type Later } from './later.ts';
+import { LedgerKeeper } from './ledger-keeper.ts';
+import type { Ledger } from './ledger.ts';
+import { MessageHandler } from './message-handler.ts';
+import { Outbox } from './outbox.ts';
+import { Peers, type Peer } from './peers.ts';
+import type { RoomConnection, RoomHost } from './room-host.ts';
+import { RoomLoader } from './room-loader.ts';
+import {
+  DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
+  DEFAULT_LIMITS,
+  type RoomErrorSource,
+  type RoomLimits,
+  type RoomOptions,
+} from './room-options.ts';
+import { StepQueue } from './step-queue.ts';
+import { StoreWriter } from './store-writer.ts';
+
+/** Full content at a cursor. */
+export interface RoomContent {
+  readonly cursor: Cursor;
+  /** `[tables, values]` as TinyBase writes it; undefined if the room has no Store yet. */
+  readonly json: string | undefined;
+}
+
+/** Transactions of the app, none of whose own code is told when they are lost. */
+const OWN_CODE = { author: undefined, peer: undefined, isServerSide: true };
+
+/**
+ * A room: owns a TinyBase Store, puts every change to it in one order, makes it durable and tells everybody. Knows no
+ * host: connections, storage and time come from outside. docs/protocol.md has the rules.
+ *
+ * `Origin` is what hooks get as the connection, `RequestOrigin` what they get as the request.
+ */
+export class Room<Origin, RequestOrigin = Origin> {
+  /**
+   * The room's Store: the source of truth. Each transaction of the app's own becomes a commit, or in a room that has no
+   * Store yet, its first content. Wait for {@link Room.start} before reading it.
+   */
+  readonly store: Store = createStore();
+  readonly #options: RoomOptions<Origin, RequestOrigin>;
+  readonly #queue = new StepQueue();
+  readonly #peers: Peers<Origin>;
+  readonly #outbox: Outbox<Origin>;
+  readonly #writer: StoreWriter<Origin | RequestOrigin>;
+  readonly #committer: Committer<Origin>;
+  readonly #handler: MessageHandler<Origin, RequestOrigin>;
+  readonly #loader: RoomLoader;
+  readonly #keeper: LedgerKeeper;
+  #revision = 0;
+
+  constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
+    this.#options = options;
+    const onRoomError = (error: unknown, where: RoomErrorSource): void =>
+      this.#report(error, where);
+    const observed = new ObservedStore(this.store, (log) => this.#onTransaction(log));
+    this.#peers = new Peers(host);
+    this.#outbox = new Outbox({
+      peers: this.#peers,
+      messagePrefix: () => this.#messagePrefix,
+      limits: () => this.limits,
+    });
+    this.#writer = new StoreWriter<Origin | RequestOrigin>(observed, {
+      hooks: () => options.hooks?.() ?? {},
+      hookTimeoutMilliseconds: () =>
+        options.hookTimeoutMilliseconds?.() ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
+      onRoomError,
+      whenDurable: () => this.#whenDurable(this.#keeper.current),
+      revision: () => this.#revision,
+      after: (milliseconds, callback) => host.after(milliseconds, callback),
+    });
+    this.#loader = new RoomLoader({
+      store: this.store,
+      run: (actions, finish) => this.#writer.run(actions, finish),
+      prepareStore: (store) => options.prepareStore?.(store),
+    });
+    this.#keeper = new LedgerKeeper({
+      host,
+      store: this.store,
+      loader: this.#loader,
+      storagePrefix: () => options.storagePrefix?.() ?? '',
+      isFree: () => this.#writer.isFree(),
+      isConnected: (clientId) => [...this.#peers.ofClient(clientId)].length > 0,
+      onLoaded: (ledger, { made }) => {
+        for (const log of made) this.#committer.commit(ledger, log, OWN_CODE);
+      },
+      onDiscarded: (error, lost) => this.#onDiscarded(error, lost),
+      onRoomError,
+    });
+    this.#committer = new Committer(this.store, this.#outbox);
+    this.#handler = new MessageHandler({
+      store: this.store,
+      peers: this.#peers,
+      outbox: this.#outbox,
+      committer: this.#committer,
+      writer: this.#writer,
+      now: () => host.now(),
+      isCurrent: (ledger) => ledger === this.#keeper.current,
+    });
+  }
+
+  /** What the room takes at most. */
+  get limits(): RoomLimits {
+    return { ...DEFAULT_LIMITS, ...this.#options.limits?.() };
+  }
+
+  /**
+   * Resolves when the Store has what storage says. May be called often. Rejects with `unavailable` if that fails, and
+   * tries again at the next call.
+   */
+  async start(): Promise<void> {
+    await this.#loaded();
+  }
+
+  /**
+   * Takes a frame from a connection. Never rejects; resolves when it was dealt with. What no frame of ours is, is left
+   * alone.
+   */
+  async receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
+    const peer = this.#peers.of(connection);
+    if (peer.state.type === 'gone') return;
+    peer.restoreAttachment();
+    const length = typeof data === 'string' ? data.length : 0;
+    const { waitingMessages, waitingLength } = this.limits;
+    if (peer.waitingMessages >= waitingMessages || peer.waitingLength + length > waitingLength) {
+      const message = 'Too much waits for this room: send less at a time.';
+      this.#outbox.sendError(undefined, peer, 'too-large', message);
+      this.#outbox.close(peer, 'too-large', message);
+      return;
+    }
+    peer.waitingMessages += 1;
+    peer.waitingLength += length;
+    const forget = (): void => {
+      peer.waitingMessages -= 1;
+      peer.waitingLength -= length;
+    };
+    await this.#deal(() => this.#takeFrame(peer, data));
+    const ledger = this.#keeper.current;
+    if (ledger === undefined) forget();
+    else ledger.journal.release({ onDurable: forget, onLost: forget });
+  }
+
+  /** To be called when a connection is closed, if the host can tell. */
+  disconnected(connection: RoomConnection<Origin>): void {
+    this.#peers.of(connection).leave();
+  }
+
+  /** The durable content. Rejects with `unavailable` if there is no telling. */
+  async content(): Promise<RoomContent> {
+    for (;;) {
+      await this.#loaded();
+      await this.#writer.whenFree();
+      const ledger = this.#keeper.current;
+      if (ledger === undefined) continue;
+      const { cursor, hasStore } = ledger;
+      const json = hasStore ? this.store.getJson() : undefined;
+      await this.#whenDurable(ledger);
+      return { cursor, json };
+    }
+  }
+
+  /**
+   * Gives the room its first content (`SEED-1`): `created`, also if all of it was refused and the room still has no
+   * Store; `exists` if it has one. Rejects with `unavailable` if that could not be made durable.
+   */
+  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<'created' | 'exists'> {
+    const { outcome, ledger } = await this.#queue.add(() =>
+      chain(this.#keeper.load(), (loaded) =>
+        chain(this.#handler.seed(loaded, content, request), (seeded) => ({
+          outcome: seeded,
+          ledger: loaded,
+        })),
+      ),
+    );
+    await this.#whenDurable(ledger);
+    return outcome;
+  }
+
+  /**
+   * Takes a push that came over HTTP (`ONCE-6`); its ack goes over the socket. Resolves when it is in the queue. Rejects
+   * with `stale` if the client is not connected and live, with `unavailable` if the room cannot be loaded.
+   */
+  async pushLarge({ clientId, generation, push }: LargePush): Promise<void> {
+    await this.#loaded();
+    for (const { peer, state } of this.#peers.ofClient(clientId)) {
+      if (state.generation !== generation || state.standing !== 'live') continue;
+      void this.#deal(() =>
+        chain(this.#keeper.load(), (ledger) => this.#handler.handle(ledger, peer, push)),
+      );
+      return;
+    }
+    throw new TinyBasePartyKitError(
+      'stale',
+      'No live connection of that client and generation: say hello first.',
+    );
+  }
+
+  get #messagePrefix(): string {
+    return this.#options.messagePrefix?.() ?? '';
+  }
+
+  /** Runs a step in the queue. Never rejects. */
+  async #deal(step: () => Later<void>): Promise<void> {
+    try {
+      await this.#queue.add(step);
+    } catch (error) {
+      this.#report(error, 'room');
+    }
+  }
+
+  async #loaded(): Promise<Ledger> {
+    return this.#keeper.current ?? (await this.#queue.add(() => this.#keeper.load()));
+  }
+
+  #takeFrame(peer: Peer<Origin>, data: unknown): Later<void> {
+    if (peer.state.type === 'gone') return undefined;
+    let message: ClientMessage | undefined;
+    try {
+      message = decodeClientMessage(this.#messagePrefix, data);
+    } catch (error) {
+      if (!(error instanceof TinyBasePartyKitError)) throw error;
+      // With an empty prefix, what does not decode may be the app's own frame (`FRAME-2`).
+      if (peer.state.type === 'client') {
+        this.#outbox.sendError(this.#keeper.current, peer, error.code, error.message);
+      }
+      return undefined;
+    }
+    if (message === undefined) return undefined;
+    const decoded = message;
+    const loading = this.#keeper.load();
+    return loading instanceof Promise
+      ? loading.then(
+          (ledger) => this.#handler.handle(ledger, peer, decoded),
+          () => this.#refuse(peer, decoded),
+        )
+      : this.#handler.handle(loading, peer, decoded);
+  }
+
+  /** The room cannot be loaded. A stock peer can be told only by closing, and only where it lost something. */
+  #refuse(peer: Peer<Origin>, message: ClientMessage): void {
+    const text = 'The room cannot be loaded just now: try again later.';
+    if (peer.state.type === 'client' || message.type === 'hello') {
+      this.#outbox.sendError(undefined, peer, 'unavailable', text);
+    } else if (message.type === 'stock') this.#outbox.close(peer, 'unavailable', text);
+  }
+
+  /** A transaction of the app's own has finished. */
+  #onTransaction(log: TransactionLog): void {
+    this.#revision += 1;
+    if (this.#loader.claims(log)) return;
+    const ledger = this.#keeper.current;
+    if (ledger !== undefined) this.#committer.commit(ledger, log, OWN_CODE);
+    else if (this.#keeper.hasLoaded)
+      this.#reportLost(new Error('Storage failed before.'), log.changes);
+  }
+
+  /** A write failed: nothing that was not durable has happened (`DURABLE-3`). */
+  #onDiscarded(error: unknown, lost: readonly JournalItem[]): void {
+    this.#revision += 1;
+    for (const peer of this.#peers.open()) {
+      const { state } = peer;
+      const text = 'The room could not store what it was sent, and forgot it: say hello.';
+      if (state.type === 'client') {
+        this.#outbox.sendError(undefined, peer, 'stale', text);
+        peer.setState({ ...state, standing: 'stopped' });
+      } else this.#outbox.close(peer, 'unavailable', text);
+    }
+    this.#report(error, 'storage');
+    for (const { entry, isServerSide } of lost) {
+      if (isServerSide && entry.changes !== undefined) this.#reportLost(error, entry.changes);
+    }
+    // Reported where it fails.
+    this.start().catch(() => undefined);
+  }
+
+  #reportLost(cause: unknown, changes: Changes): void {
+    const message = `A transaction of the room's own code was lost, make it again: ${encodeChanges(changes)}`;
+    this.#report(new TinyBasePartyKitError('unavailable', message, { cause }), 'storage');
+  }
+
+  /** Rejects with `unavailable` if what was added to that ledger could not be made durable. */
+  #whenDurable(ledger: Ledger | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onLost = (): void => {
+        reject(
+          new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.'),
+        );
+      };
+      if (ledger === undefined) onLost();
+      else ledger.journal.release({ onDurable: resolve, onLost });
+    });
+  }
+
+  #report(error: unknown, where: RoomErrorSource): void {
+    try {
+      this.#options.onRoomError?.(error, where);
+    } catch {
+      // Whoever is told of errors and throws has nobody left to tell.
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import { decodeContent, decodeETag, decodeLargePush, encodeETag } from '../protocol/codec.ts';
+import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
+
+import { readBody, type HttpBody } from './http-body.ts';
+import type { Room } from './room.ts';
+
+/** The part of a request that the endpoint looks at. */
+export interface StoreRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: { get(name: string): string | null };
+  readonly body: HttpBody | null;
+}
+
+/** How a room's content is offered over HTTP. */
+export interface StoreEndpointOptions {
+  /** What the path of a URL ends with to be answered. */
+  readonly storePath: string;
+  /** Sent with every answer, beside those that the protocol needs. */
+  readonly responseHeaders: HeadersInit;
+}
+
+/** What other origins may do unless an app says otherwise: everything. */
+export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': '*',
+  'Access-Control-Allow-Headers': '*',
+};
+
+const METHODS = 'GET, HEAD, PUT, POST, OPTIONS';
+const EXPOSED = 'Access-Control-Expose-Headers';
+/** What the ids and number around a large push take at most. */
+const ENVELOPE_BYTES = 1024;
+
+/**
+ * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD give it, PUT gives it its first, POST
+ * brings a push that is too large for a frame. Never rejects.
+ */
+export async function answerStoreRequest<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+  options: StoreEndpointOptions,
+): Promise<Response> {
+  try {
+    if (!new URL(request.url).pathname.endsWith(options.storePath)) {
+      throw new TinyBasePartyKitError('not-found', 'There is nothing at this path.');
+    }
+    return await answer(room, request, options);
+  } catch (error) {
+    return errorResponse(error, request, options);
+  }
+}
+
+async function answer<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+  options: StoreEndpointOptions,
+): Promise<Response> {
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      return await answerGet(room, request, options);
+    case 'PUT': {
+      const content = decodeContent(await bodyOf(request, room.limits.bodyBytes));
+      if (content === undefined)
+        throw new TinyBasePartyKitError('malformed', 'Not a valid content: it is empty.');
+      const outcome = await room.seed(content, request);
+      return respond(options, outcome === 'created' ? 201 : 205);
+    }
+    case 'POST': {
+      const body = await bodyOf(request, room.limits.pushBytes + ENVELOPE_BYTES);
+      await room.pushLarge(decodeLargePush(body));
+      return respond(options, 202);
+    }
+    case 'OPTIONS':
+      return respond(options, 204, null, { Allow: METHODS });
+    default: {
+      const message = `This path takes ${METHODS}, and not ${request.method}.`;
+      return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
+        Allow: METHODS,
+        'Content-Type': 'application/json',
+      });
+    }
+  }
+}
+
+async function answerGet<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+  options: StoreEndpointOptions,
+): Promise<Response> {
+  const { cursor, json } = await room.content();
+  const headers = { ETag: encodeETag(cursor), 'Cache-Control': 'no-store' };
+  if (isKnown(request.headers.get('If-None-Match'), headers.ETag)) {
+    return respond(options, 304, null, headers);
+  }
+  const body = request.method === 'HEAD' ? null : (json ?? '');
+  return respond(options, 200, body, { ...headers, 'Content-Type': 'text/plain;charset=UTF-8' });
+}
+
+/** RFC 9110, section 13.1.2: a list of ETags, compared weakly, or `*`. */
+function isKnown(ifNoneMatch: string | null, etag: string): boolean {
+  return (ifNoneMatch ?? '').split(',').some((candidate) => {
+    const cursor = decodeETag(candidate.trim());
+    return candidate.trim() === '*' || (cursor !== undefined && encodeETag(cursor) === etag);
+  });
+}
+
+async function bodyOf(request: StoreRequest, limit: number): Promise<string> {
+  const declared = Number(request.headers.get('Content-Length') ?? 0);
+  const text = declared > limit ? undefined : await readBody(request.body, limit);
+  if (text === undefined) {
+    throw new TinyBasePartyKitError('too-large', `The body is over the limit of ${limit} bytes.`);
+  }
+  return text;
+}
+
+function errorResponse(
+  error: unknown,
+  request: StoreRequest,
+  options: StoreEndpointOptions,
+): Response {
+  const known =
+    error instanceof TinyBasePartyKitError
+      ? error
+      : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
+  const { code, message } = known;
+  const body = request.method === 'HEAD' ? null : JSON.stringify({ code, message });
+  return respond(options, ERRORS[code].httpStatus, body, { 'Content-Type': 'application/json' });
+}
+
+function respond(
+  options: StoreEndpointOptions,
+  status: number,
+  body: string | null = null,
+  own: Readonly<Record<string, string>> = {},
+): Response {
+  const headers = new Headers(options.responseHeaders);
+  for (const [name, value] of Object.entries(own)) headers.set(name, value);
+  const exposed = headers.get(EXPOSED);
+  // A list that names ETag already does not need it twice; `*` does not reach requests with credentials.
+  if (exposed === null) headers.set(EXPOSED, 'ETag');
+  else if (!/(?:^|,)\s*etag\s*(?:,|$)/iu.test(exposed)) headers.set(EXPOSED, `${exposed}, ETag`);
+  return new Response(body, { status, headers });
+}
