@@ -1,1 +1,6 @@
-export {};
+export { broadcastChanges, type BroadcastingServer } from './broadcast-changes.ts';
+export type { KeyValueStorage } from './key-value-storage.ts';
+export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
+export type { RoomErrorSource, RoomLimits } from './room-options.ts';
+export { hasStoreInStorage, loadStoreFromStorage } from './stored-content.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -11,6 +11,7 @@ import { Ledger } from './ledger.ts';
 import type { RoomHost } from './room-host.ts';
 import type { LoadOutcome, RoomLoader } from './room-loader.ts';
 import type { RoomErrorSource } from './room-options.ts';
+import { readStockContent } from './stock-layout.ts';
 import { RoomStorage, type LoadedRoom } from './room-storage.ts';
 
 /** What a {@link LedgerKeeper} needs of its room. */
@@ -66,7 +67,7 @@ export class LedgerKeeper {
     const storage = this.#storage;
     let source: RoomErrorSource = 'storage';
     try {
-      const loaded = await storage.load();
+      const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
       source = 'prepare';
       return await loader.load(loaded?.content, (outcome) => this.#open(storage, loaded, outcome));
     } catch (error) {
@@ -79,6 +80,17 @@ export class LedgerKeeper {
         },
       );
     }
+  }
+
+  /** Takes over the content of TinyBase's own server. Its keys stay: going back is possible, to that content. */
+  async #takeOver(storage: RoomStorage): Promise<LoadedRoom | undefined> {
+    const { host, storagePrefix } = this.#options;
+    const content = await readStockContent(host.storage, storagePrefix());
+    if (content === undefined) return undefined;
+    const cursor = { epoch: host.randomId(), version: 1 };
+    const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
+    await storage.create(room);
+    return room;
   }
 
   #open(storage: RoomStorage, loaded: LoadedRoom | undefined, outcome: LoadOutcome): Ledger {

@@ -283,8 +283,15 @@ export class Room<Origin, RequestOrigin = Origin> {
     for (const { entry, isServerSide } of lost) {
       if (isServerSide && entry.changes !== undefined) this.#reportLost(error, entry.changes);
     }
-    // Reported where it fails.
-    this.start().catch(() => undefined);
+    void this.#deal(() => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      await this.#keeper.load();
+    } catch {
+      // It was reported, and is tried again when something needs the room.
+    }
   }
 
   #reportLost(cause: unknown, changes: Changes): void {

@@ -167,11 +167,12 @@ export class StoreWriter<Origin> {
   }
 
   #startTimeout(): { readonly promise: Promise<typeof TIMEOUT>; readonly cancel: () => void } {
-    let cancel = (): void => undefined;
+    const milliseconds = this.#options.hookTimeoutMilliseconds();
+    let cancel: (() => void) | undefined;
     const promise = new Promise<typeof TIMEOUT>((resolve) => {
-      cancel = this.#options.after(this.#options.hookTimeoutMilliseconds(), () => resolve(TIMEOUT));
+      cancel = this.#options.after(milliseconds, () => resolve(TIMEOUT));
     });
-    return { promise, cancel: () => cancel() };
+    return { promise, cancel: () => cancel?.() };
   }
 
   #logOf(outcome: Exclude<ApplyOutcome, { type: 'busy' }>): TransactionLog | undefined {

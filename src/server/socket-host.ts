@@ -1,0 +1,116 @@
+import type { KeyValueStorage } from './key-value-storage.ts';
+import type { RoomConnection, RoomHost } from './room-host.ts';
+
+/** A WebSocket that its server can attach a state to, which survives hibernation. */
+export interface StatefulSocket {
+  readonly readyState: number;
+  /** Whatever the app attached, and what a room added to it. */
+  readonly state: unknown;
+  setState(state: Record<string, unknown>): unknown;
+  send(frame: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** What a {@link SocketHost} needs of the server around it. */
+export interface SocketHostOptions<Socket> {
+  readonly storage: () => KeyValueStorage;
+  /** The sockets that the server knows to be open. */
+  readonly sockets: () => Iterable<Socket>;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The room's part of the state that an app attaches to its sockets. */
+const STATE_KEY = '@tinybase-partykit';
+const OPEN = 1;
+const ID_BYTES = 16;
+
+/** Gives a room what servers of sockets with a state have in common. */
+export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
+  readonly #options: SocketHostOptions<Socket>;
+  readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
+  /** Sockets that were heard of: a server may lose one of two with the same id. */
+  readonly #heard = new Set<Socket>();
+
+  constructor(options: SocketHostOptions<Socket>) {
+    this.#options = options;
+  }
+
+  get storage(): KeyValueStorage {
+    return this.#options.storage();
+  }
+
+  *connections(): Iterable<RoomConnection<Socket>> {
+    const listed = new Set(this.#options.sockets());
+    for (const socket of this.#heard) {
+      if (socket.readyState === OPEN) listed.add(socket);
+      else this.#heard.delete(socket);
+    }
+    for (const socket of listed) yield this.connectionOf(socket);
+  }
+
+  /** The connection of a socket: the same one each time, as long as memory lasts. */
+  connectionOf(socket: Socket): RoomConnection<Socket> {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      this.#connections.set(socket, (connection = this.#connect(socket)));
+      this.#heard.add(socket);
+    }
+    return connection;
+  }
+
+  /** To be called when a socket is closed. */
+  forget(socket: Socket): void {
+    this.#heard.delete(socket);
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  randomId(): string {
+    const bytes = crypto.getRandomValues(new Uint8Array(ID_BYTES));
+    const base64 = btoa(String.fromCharCode(...bytes));
+    return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  }
+
+  #connect(socket: Socket): RoomConnection<Socket> {
+    return {
+      origin: socket,
+      send: (frame) => {
+        try {
+          socket.send(frame);
+        } catch {
+          // It is closing: whoever is there comes back and catches up.
+        }
+      },
+      close: (code, reason) => {
+        try {
+          socket.close(code, reason);
+        } catch {
+          // It is closed already.
+        }
+      },
+      readAttachment: () => readState(socket)[STATE_KEY],
+      writeAttachment: (attachment) => {
+        try {
+          const { [STATE_KEY]: _old, ...rest } = readState(socket);
+          socket.setState(attachment === null ? rest : { ...rest, [STATE_KEY]: attachment });
+        } catch (error) {
+          // Only an open socket can keep a state, and needs one.
+          if (socket.readyState === OPEN) this.#options.onError(error);
+        }
+      },
+    };
+  }
+}
+
+/** The state as an object; what an app attached beside objects cannot be kept together with ours. */
+function readState(socket: StatefulSocket): Record<string, unknown> {
+  const { state } = socket;
+  return typeof state === 'object' && state !== null ? { ...state } : {};
+}

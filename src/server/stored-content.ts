@@ -1,0 +1,52 @@
+import type { Content } from 'tinybase';
+
+import { VALUES, type Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+
+import type { KeyValueStorage } from './key-value-storage.ts';
+import { RoomStorage } from './room-storage.ts';
+import { readStockContent } from './stock-layout.ts';
+
+/**
+ * True if a room has stored its content there: one of this package, or TinyBase's own. Rejects with `unavailable` if
+ * that cannot be read.
+ */
+export async function hasStoreInStorage(
+  storage: KeyValueStorage,
+  storagePrefix: string = '',
+): Promise<boolean> {
+  return (await readAny(storage, storagePrefix)) !== undefined;
+}
+
+/**
+ * The content that a room has stored there, `[{}, {}]` if there is none. Objects and arrays are encoded, as they are on
+ * the wire: `setEncodedContent` takes it. Rejects with `unavailable` if it cannot be read.
+ */
+export async function loadStoreFromStorage(
+  storage: KeyValueStorage,
+  storagePrefix: string = '',
+): Promise<Content> {
+  const content = await readAny(storage, storagePrefix);
+  const tables: Content[0] = withoutPrototype();
+  const values: Content[1] = withoutPrototype();
+  content?.forEach((leaf, table, row, cell) => {
+    if (table === VALUES) values[cell] = leaf;
+    else ((tables[table] ??= withoutPrototype())[row] ??= withoutPrototype())[cell] = leaf;
+  });
+  return [tables, values];
+}
+
+async function readAny(
+  storage: KeyValueStorage,
+  prefix: string,
+): Promise<LeafMap<Leaf> | undefined> {
+  const room = await new RoomStorage(storage, { prefix }).load();
+  return room?.content ?? (await readStockContent(storage, prefix));
+}
+
+/** Any id is an ordinary one there. */
+function withoutPrototype<T>(): Record<string, T> {
+  const empty: Record<string, T> = {};
+  Object.setPrototypeOf(empty, null);
+  return empty;
+}
