@@ -198,8 +198,9 @@ export function encodeETag({ epoch, version }: Cursor): string {
 /** Decodes an ETag of ours, weak or strong; undefined for any other, or none: the server is not our room. */
 export function decodeETag(etag: string | null): Cursor | undefined {
   const match = ETAG.exec(etag ?? '');
-  const [, epoch, version] = match ?? [];
-  return epoch === undefined ? undefined : { epoch, version: Number(version) };
+  const [, epoch, digits] = match ?? [];
+  const version = Number(digits);
+  return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
 }
 
 function frame(prefix: string, letter: string, json: Json): string {

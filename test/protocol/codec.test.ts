@@ -1,0 +1,469 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+
+import { ALL_ROWS, ChangesBuilder, type Changes } from '../../src/protocol/changes.ts';
+import {
+  decodeChanges,
+  decodeClientMessage,
+  decodeContent,
+  decodeETag,
+  decodeLargePush,
+  decodeRoomMessage,
+  encodeChanges,
+  encodeClientMessage,
+  encodeContent,
+  encodeETag,
+  encodeLargePush,
+  encodePing,
+  encodePushFrame,
+  encodeRoomMessage,
+} from '../../src/protocol/codec.ts';
+import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
+import { VALUES } from '../../src/protocol/leaf.ts';
+import type { ClientMessage, Cursor, RoomMessage } from '../../src/protocol/messages.ts';
+import { changes, contents, described, listed } from './arbitrary-changes.ts';
+
+const counts = fc.nat(Number.MAX_SAFE_INTEGER);
+const pushNumbers = counts.map((count) => Math.max(1, count));
+const clientIds = fc.stringMatching(/^[\w-]{22}$/);
+const cursors: fc.Arbitrary<Cursor> = fc.record({
+  epoch: fc.stringMatching(/^[\w-]{1,64}$/),
+  version: counts,
+});
+const prefixes = fc.constantFrom('', 'p', '__proto__', '\uD800', 's');
+const pushes = fc.record({
+  type: fc.constant('push' as const),
+  number: pushNumbers,
+  changes,
+  ackedPush: counts,
+});
+
+const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
+  pushes,
+  fc.constant<ClientMessage>({ type: 'ping' }),
+  fc.record({
+    type: fc.constant('hello' as const),
+    protocol: counts,
+    clientId: clientIds,
+    generation: counts,
+    cursor: fc.option(cursors, { nil: undefined }),
+    nextPush: pushNumbers,
+    ackedPush: counts,
+  }),
+);
+
+const roomMessages: fc.Arbitrary<RoomMessage> = fc.oneof(
+  fc.record({
+    type: fc.constant('welcome' as const),
+    generation: counts,
+    cursor: cursors,
+    lastPush: counts,
+    limits: fc.record({ framePushBytes: counts, pushBytes: counts }),
+    changes: fc.option(changes, { nil: undefined }),
+  }),
+  fc.record({ type: fc.constant('commit' as const), version: counts, changes }),
+  fc.record({
+    type: fc.constant('ack' as const),
+    number: pushNumbers,
+    version: counts,
+    isCommit: fc.boolean(),
+    correction: fc.option(changes, { nil: undefined }),
+    reason: fc.constantFrom('hook', 'schema', 'failed', 'timeout', undefined),
+  }),
+  fc.record({ type: fc.constant('pong' as const), version: counts, lastPush: counts }),
+  fc.record({
+    type: fc.constant('error' as const),
+    code: fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[])),
+    message: fc.string(),
+  }),
+);
+
+/** A message with its changes in comparable form. */
+function comparable(message: ClientMessage | RoomMessage | undefined): unknown {
+  const plain: Record<string, unknown> = { ...message };
+  for (const key of ['changes', 'correction']) {
+    const part = plain[key];
+    if (part !== undefined) plain[key] = described(part as Changes);
+  }
+  return plain;
+}
+
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof TinyBasePartyKitError) return error.code;
+    throw error;
+  }
+  return 'nothing was thrown';
+}
+
+describe('frames', () => {
+  test('what a client sends is what a room gets', () => {
+    fc.assert(
+      fc.property(prefixes, clientMessages, (prefix, message) => {
+        const frame = encodeClientMessage(prefix, message);
+        expect(comparable(decodeClientMessage(prefix, frame))).toEqual(comparable(message));
+      }),
+    );
+  });
+
+  test('what a room sends is what a client gets', () => {
+    fc.assert(
+      fc.property(prefixes, roomMessages, (prefix, message) => {
+        const frame = encodeRoomMessage(prefix, message);
+        expect(comparable(decodeRoomMessage(prefix, frame))).toEqual(comparable(message));
+      }),
+    );
+  });
+
+  test('a large push is what it was in a frame', () => {
+    fc.assert(
+      fc.property(clientIds, counts, pushes, (clientId, generation, push) => {
+        const decoded = decodeLargePush(encodeLargePush({ clientId, generation, push }));
+        expect(decoded).toMatchObject({ clientId, generation });
+        expect(comparable(decoded.push)).toEqual(comparable(push));
+      }),
+    );
+  });
+
+  test('survives encoding as UTF-8 on the way', () => {
+    fc.assert(
+      fc.property(clientMessages, (message) => {
+        const frame = encodeClientMessage('', message);
+        const bytes = new TextEncoder().encode(frame);
+        expect(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)).toBe(frame);
+      }),
+    );
+  });
+
+  test('a push frame can be made of changes that are encoded already', () => {
+    fc.assert(
+      fc.property(pushes, (push) => {
+        const { number, ackedPush } = push;
+        const frame = encodePushFrame('x', number, encodeChanges(push.changes), ackedPush);
+        expect(frame).toBe(encodeClientMessage('x', push));
+      }),
+    );
+  });
+
+  test('a ping is one constant text', () => {
+    expect(encodePing('x/')).toBe('x/i[]');
+    expect(encodeClientMessage('x/', { type: 'ping' })).toBe('x/i[]');
+    expect(decodeClientMessage('x/', 'x/i[]')).toEqual({ type: 'ping' });
+  });
+
+  test('has the letters and shapes of docs/protocol.md', () => {
+    const empty = new ChangesBuilder();
+    const cursor = { epoch: 'e', version: 2 };
+    const ack = { type: 'ack', number: 1, version: 2, isCommit: true } as const;
+    const frames = [
+      encodeClientMessage('', {
+        type: 'hello',
+        protocol: 1,
+        clientId: 'c'.repeat(22),
+        generation: 3,
+        cursor,
+        nextPush: 4,
+        ackedPush: 5,
+      }),
+      encodeClientMessage('', { type: 'push', number: 1, changes: empty, ackedPush: 2 }),
+      encodeRoomMessage('', {
+        type: 'welcome',
+        generation: 1,
+        cursor,
+        lastPush: 3,
+        limits: { framePushBytes: 4, pushBytes: 5 },
+        changes: undefined,
+      }),
+      encodeRoomMessage('', { type: 'commit', version: 1, changes: empty }),
+      encodeRoomMessage('', { ...ack, correction: undefined, reason: undefined }),
+      encodeRoomMessage('', { ...ack, correction: empty, reason: undefined }),
+      encodeRoomMessage('', { ...ack, isCommit: false, correction: undefined, reason: 'hook' }),
+      encodeRoomMessage('', { type: 'pong', version: 1, lastPush: 2 }),
+      encodeRoomMessage('', { type: 'error', code: 'stale', message: 'm' }),
+    ];
+    expect(frames).toEqual([
+      `h{"protocol":1,"client":"${'c'.repeat(22)}","generation":3,"cursor":["e",2],"next":4,"acked":5}`,
+      'p[1,[{},{}],2]',
+      'w{"generation":1,"cursor":["e",2],"pushed":3,"limits":[4,5],"changes":null}',
+      'c[1,[{},{}]]',
+      'a[1,2,1]',
+      'a[1,2,1,[{},{}]]',
+      'a[1,2,0,null,"hook"]',
+      'o[1,2]',
+      'e{"code":"stale","message":"m"}',
+    ]);
+  });
+
+  test('[FRAME-1] leaves binary frames, other prefixes and other letters to the app', () => {
+    const others: unknown[] = [
+      undefined,
+      null,
+      7,
+      new ArrayBuffer(2),
+      new Uint8Array([105]),
+      new Blob(['i[]']),
+      '',
+      'x',
+      'x/',
+      'y/i[]',
+      'i[]',
+      'x/z[]',
+      'x/{"type":"chat"}',
+      'x/r[]',
+      'x/v[]',
+    ];
+    for (const data of others) {
+      expect(decodeClientMessage('x/', data)).toBeUndefined();
+      expect(decodeRoomMessage('x/', data)).toBeUndefined();
+    }
+    // Letters of the other direction are not ours either.
+    expect(decodeClientMessage('', 'w{}')).toBeUndefined();
+    expect(decodeRoomMessage('', 'h{}')).toBeUndefined();
+  });
+});
+
+describe('changes', () => {
+  test('[CHANGES-2] any string is an ordinary id, and what was encoded is decoded', () => {
+    fc.assert(
+      fc.property(changes, (some) => {
+        expect(described(decodeChanges(encodeChanges(some)))).toEqual(described(some));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('[CHANGES-2] has deleted rows by table, and 0 for all of them', () => {
+    const builder = new ChangesBuilder();
+    builder.deleteRow('t', 'r');
+    builder.deleteTable('__proto__');
+    builder.setLeaf('t', 'r', 'c', null);
+    builder.setLeaf(VALUES, '', 'v', undefined);
+    const text = encodeChanges(builder);
+    expect(text).toBe('[{"t":{"r":{"c":null}}},{"v":"\uFFFC"},{"t":["r"],"__proto__":0}]');
+    expect(decodeChanges(text).deletedRows.get('__proto__')).toBe(ALL_ROWS);
+  });
+
+  test('[CHANGES-1] reads an object or array in any spelling and holds it in one', () => {
+    const spellings = [
+      '"\uFFFD{\\"1\\":1,\\"b\\":[2]}"',
+      '"\uFFFD { \\"b\\" : [ 2 ] , \\"1\\" : 1.0 } "',
+      '{"b": [2], "1": 1}',
+    ];
+    for (const spelling of spellings) {
+      const decoded = decodeChanges(`[{"t":{"r":{"c":${spelling}}}},{}]`);
+      expect(decoded.leaves.get('t', 'r', 'c')).toBe('\uFFFD{"1":1,"b":[2]}');
+    }
+  });
+
+  test('pollutes no prototype', () => {
+    decodeChanges('[{"__proto__":{"__proto__":{"polluted":1}}},{"__proto__":1},{"__proto__":0}]');
+    decodeContent('[{"__proto__":{"__proto__":{"polluted":1}}},{"__proto__":{"polluted":1}}]');
+    decodeRoomMessage('', 's[{"__proto__":{"__proto__":"\uFFFC","r":{"polluted":1}}},{},1]');
+    encodeRoomMessage('', {
+      type: 'stock',
+      changes: decodeChanges('[{"__proto__":{"polluted":{"polluted":1}}},{},{"__proto__":["r"]}]'),
+    });
+    expect(Object.keys(Object.prototype)).toEqual([]);
+    expect('polluted' in {}).toBe(false);
+  });
+});
+
+describe('content', () => {
+  test('what was encoded is decoded', () => {
+    fc.assert(
+      fc.property(contents, (content) => {
+        const decoded = decodeContent(encodeContent(content));
+        expect(decoded && listed(decoded)).toEqual(listed(content));
+      }),
+    );
+  });
+
+  test('an empty text is no Store, and [{},{}] is an empty one', () => {
+    expect(decodeContent('')).toBeUndefined();
+    expect(decodeContent('[{},{}]')?.isEmpty).toBe(true);
+  });
+
+  test('cannot hold a deletion', () => {
+    expect(codeOf(() => decodeContent('[{"t":{"r":{"c":"\uFFFC"}}},{}]'))).toBe('malformed');
+    expect(codeOf(() => decodeContent('[{"t":"\uFFFC"},{}]'))).toBe('malformed');
+  });
+});
+
+/** Everything that decodes a text, with a text that it takes. */
+const decoders: readonly (readonly [string, (text: string) => unknown, string])[] = [
+  ['hello', (text) => decodeClientMessage('', `h${text}`), helloText()],
+  ['push', (text) => decodeClientMessage('', `p${text}`), '[1,[{"t":{"r":{"c":1}}},{}],0]'],
+  ['ping', (text) => decodeClientMessage('', `i${text}`), '[]'],
+  ['client stock', (text) => decodeClientMessage('', `s${text}`), '[{"t":{"r":{"c":1}}},{},1]'],
+  [
+    'welcome',
+    (text) => decodeRoomMessage('', `w${text}`),
+    '{"generation":1,"cursor":["e",1],"pushed":0,"limits":[1,2],"changes":[{},{}]}',
+  ],
+  ['commit', (text) => decodeRoomMessage('', `c${text}`), '[1,[{},{"v":1},{"t":["r"]}]]'],
+  ['ack', (text) => decodeRoomMessage('', `a${text}`), '[1,1,1,[{},{}],"hook"]'],
+  ['pong', (text) => decodeRoomMessage('', `o${text}`), '[1,0]'],
+  ['error', (text) => decodeRoomMessage('', `e${text}`), '{"code":"stale","message":"m"}'],
+  ['room stock', (text) => decodeRoomMessage('', `s${text}`), '[{"t":{"r":"\uFFFC"}},{},1]'],
+  ['changes', decodeChanges, '[{"t":{"r":{"c":1}}},{"v":1},{"t":0}]'],
+  ['content', decodeContent, '[{"t":{"r":{"c":1}}},{"v":1}]'],
+  [
+    'large push',
+    decodeLargePush,
+    `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{}],0]}`,
+  ],
+];
+
+function helloText(): string {
+  return `{"protocol":1,"client":"${'c'.repeat(22)}","generation":1,"cursor":null,"next":1,"acked":0}`;
+}
+
+type Json = unknown[] | { [key: string]: unknown };
+
+/** Every text that differs from this one in one place: a part missing, of another type, or out of range. */
+function* mutations(text: string): Generator<string> {
+  const replacements: unknown[] = [null, true, -1, 0.5, 2 ** 53, 'x', '\uFFFC', [], {}, [[]]];
+  for (const replacement of replacements) yield JSON.stringify(replacement);
+  const paths = [...pathsOf(JSON.parse(text) as Json)];
+  for (const path of paths) {
+    for (const replacement of [undefined, ...replacements]) {
+      const copy = JSON.parse(text) as Json;
+      let parent = copy as Record<string, unknown>;
+      for (const key of path.slice(0, -1)) parent = parent[key] as Record<string, unknown>;
+      const last = path.at(-1) ?? '';
+      if (replacement === undefined) delete parent[last];
+      else parent[last] = replacement;
+      yield JSON.stringify(copy);
+    }
+  }
+  for (let length = 0; length < text.length; length++) yield text.slice(0, length);
+  yield `${text}]`;
+  yield `[${text}]`;
+}
+
+function* pathsOf(json: unknown): Generator<string[]> {
+  if (typeof json !== 'object' || json === null) return;
+  for (const [key, child] of Object.entries(json)) {
+    yield [key];
+    for (const path of pathsOf(child)) yield [key, ...path];
+  }
+}
+
+describe.each(decoders)('a malformed %s', (_what, decode, valid) => {
+  test('is refused with a typed error, or is valid after all', () => {
+    expect(() => decode(valid)).not.toThrow();
+    let refused = 0;
+    for (const text of mutations(valid)) {
+      const code = codeOf(() => decode(text));
+      expect(['malformed', 'nothing was thrown']).toContain(code);
+      if (code === 'malformed') refused++;
+    }
+    expect(refused).toBeGreaterThan(valid.length / 2);
+  });
+
+  test('may be any text or JSON', () => {
+    const texts = fc.oneof(fc.json(), fc.string({ unit: 'binary' }));
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(['malformed', 'nothing was thrown']).toContain(codeOf(() => decode(text)));
+      }),
+    );
+  });
+
+  test('may be nested too deeply to be written again', () => {
+    const deep = nested(20_000);
+    for (const text of [deep, `[${deep},{}]`, `[{"t":{"r":{"c":${deep}}}},{}]`]) {
+      expect(codeOf(() => decode(text))).toBe('malformed');
+    }
+  });
+});
+
+function nested(depth: number): string {
+  return '['.repeat(depth) + ']'.repeat(depth);
+}
+
+test('a leaf that is nested a million deep is refused with a typed error', () => {
+  expect(codeOf(() => decodeChanges(`[{"t":{"r":{"c":${nested(1e6)}}}},{}]`))).toBe('malformed');
+  expect(codeOf(() => decodeChanges(`[{},{"v":"\uFFFD${nested(1e6)}"}]`))).toBe('malformed');
+});
+
+describe('a malformed leaf', () => {
+  const refused = ['[1', 'x', '1', 'null', '"s"', '{"a":NaN}', ''].map((json) =>
+    JSON.stringify(`\uFFFD${json}`),
+  );
+
+  test.each(refused)('is refused with a typed error: %s', (leaf) => {
+    expect(codeOf(() => decodeChanges(`[{"t":{"r":{"c":${leaf}}}},{}]`))).toBe('malformed');
+    expect(codeOf(() => decodeChanges(`[{},{"v":${leaf}}]`))).toBe('malformed');
+    expect(codeOf(() => decodeClientMessage('', `s[{},{"v":${leaf}},1]`))).toBe('malformed');
+  });
+
+  test('is one where a number has no value in JSON', () => {
+    expect(codeOf(() => decodeContent('[{},{"v":1e999}]'))).toBe('malformed');
+  });
+});
+
+describe('numbers, ids and codes', () => {
+  test.each([
+    ['a push number of 0', 'p[0,[{},{}],0]'],
+    ['a push number that is not whole', 'p[1.5,[{},{}],0]'],
+    ['a push number over the safe integers', `p[${2 ** 53},[{},{}],0]`],
+    ['a negative ack', 'p[1,[{},{}],-1]'],
+    ['a client id that is too short', `h${helloText().replace('c'.repeat(22), 'c'.repeat(21))}`],
+    ['a client id with a line end', `h${helloText().replace('c"', 'c\\n"')}`],
+    ['a client id of other characters', `h${helloText().replace('cc', '+/')}`],
+    ['an empty epoch', `h${helloText().replace('null', '["",1]')}`],
+    ['an epoch over 64 characters', `h${helloText().replace('null', `["${'e'.repeat(65)}",1]`)}`],
+    ['no rows where rows are deleted', 'p[1,[{},{},{"t":[]}],0]'],
+    ['a row id that is a number', 'p[1,[{},{},{"t":[1]}],0]'],
+    ['a table of deleted rows that is 1', 'p[1,[{},{},{"t":1}],0]'],
+  ])('refuses %s', (_what, frame) => {
+    expect(codeOf(() => decodeClientMessage('', frame))).toBe('malformed');
+  });
+
+  test('refuses an error code that is not one, and those every object has', () => {
+    for (const code of ['', 'no', 'constructor', '__proto__', 'toString']) {
+      const frame = `e${JSON.stringify({ code, message: '' })}`;
+      expect(codeOf(() => decodeRoomMessage('', frame))).toBe('malformed');
+    }
+  });
+
+  test('reads over a reason that a later version may add', () => {
+    expect(decodeRoomMessage('', 'a[1,1,0,null,"later"]')).toMatchObject({ reason: undefined });
+  });
+});
+
+describe('ETags', () => {
+  test('[HTTP-1] what was encoded is decoded, also when a cache made it weak', () => {
+    fc.assert(
+      fc.property(cursors, (cursor) => {
+        const etag = encodeETag(cursor);
+        expect(etag).toBe(`"${cursor.epoch}.${cursor.version}"`);
+        expect(decodeETag(etag)).toEqual(cursor);
+        expect(decodeETag(`W/${etag}`)).toEqual(cursor);
+      }),
+    );
+  });
+
+  test('[STOCK-4] any other is not of a room of ours', () => {
+    const others = [
+      null,
+      '',
+      '*',
+      'e.1',
+      '"e"',
+      '"e.1',
+      '"e.1"x',
+      '"e.-1"',
+      '"e.1.5"',
+      '".1"',
+      'w/"e.1"',
+      '"33a64df551425fcc55e4d42a148795d9f25f89d4"',
+      '"e.9007199254740993"',
+      `"${'e'.repeat(65)}.1"`,
+    ];
+    for (const etag of others) expect([etag, decodeETag(etag)]).toEqual([etag, undefined]);
+  });
+});
