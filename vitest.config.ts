@@ -1,10 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const UNIT_TIMEOUT_MILLISECONDS = 10_000;
 const MODEL_TIMEOUT_MILLISECONDS = 60_000;
 const PROCESS_TIMEOUT_MILLISECONDS = 60_000;
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     // Real processes run beside the tests: more workers than this only make both slower.
     maxWorkers: 2,
@@ -47,3 +47,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;

@@ -49,7 +49,7 @@ const READY_DEADLINE_MILLISECONDS = 30_000;
 const TERMINATION_DEADLINE_MILLISECONDS = 3_000;
 
 const runningGroups = new Set<number>();
-let guardsProcess = false;
+let isProcessGuarded = false;
 
 /** Sends a signal to a whole process group, if there still is one. */
 const signalGroup = (groupId: number, signal: NodeJS.Signals): void => {
@@ -60,20 +60,21 @@ const signalGroup = (groupId: number, signal: NodeJS.Signals): void => {
   }
 };
 
+const killAll = (): void => {
+  for (const groupId of runningGroups) {
+    signalGroup(groupId, 'SIGKILL');
+  }
+};
+
 /**
  * Kills every party when this process ends, however it ends: killing only `partykit dev` would leave
  * its workerd behind, which holds the port and goes on answering.
  */
 const guardProcess = (): void => {
-  if (guardsProcess) {
+  if (isProcessGuarded) {
     return;
   }
-  guardsProcess = true;
-  const killAll = (): void => {
-    for (const groupId of runningGroups) {
-      signalGroup(groupId, 'SIGKILL');
-    }
-  };
+  isProcessGuarded = true;
   process.on('exit', killAll);
   // The runner that forked this process has died without saying so.
   process.on('disconnect', killAll);
@@ -133,9 +134,9 @@ export const startParty = async (options: PartyOptions = {}): Promise<Party> => 
         COMMAND_LINE,
         'dev',
         entry,
-        ...['--config', config],
-        ...['--port', String(port)],
-        ...['--persist', persistPath],
+        `--config=${config}`,
+        `--port=${port}`,
+        `--persist=${persistPath}`,
         '--disable-request-cf-fetch',
         '--no-hotkeys',
         ...variableArguments,
@@ -200,7 +201,18 @@ export const startParty = async (options: PartyOptions = {}): Promise<Party> => 
     runningGroups.delete(ending.pid);
   };
 
-  await start();
+  const deleteTemporaryFolder = (): void => {
+    if (options.persistPath === undefined) {
+      rmSync(persistPath, { recursive: true, force: true });
+    }
+  };
+
+  try {
+    await start();
+  } catch (error) {
+    deleteTemporaryFolder();
+    throw error;
+  }
 
   return {
     origin,
@@ -210,9 +222,7 @@ export const startParty = async (options: PartyOptions = {}): Promise<Party> => 
     room: (roomId, path = '') => `${origin}/parties/main/${roomId}${path}`,
     stop: async () => {
       await end('SIGTERM');
-      if (options.persistPath === undefined) {
-        rmSync(persistPath, { recursive: true, force: true });
-      }
+      deleteTemporaryFolder();
     },
     kill9: async () => {
       await end('SIGKILL');

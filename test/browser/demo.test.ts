@@ -1,0 +1,95 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { launchBrowser, openPage } from '../support/browser.ts';
+import { type PageServer, startPageServer } from '../support/page-server.ts';
+import { type Party, startParty } from '../support/party.ts';
+import { until } from '../support/until.ts';
+
+let party: Party;
+let pageServer: PageServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  party = await startParty({ entry: 'demo/room.ts', config: 'partykit.json' });
+  pageServer = await startPageServer({
+    entry: 'demo/page.ts',
+    scriptPath: '/dist/page.js',
+    folder: 'demo/public',
+  });
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await pageServer?.stop();
+  await party?.stop();
+});
+
+const addTask = async (page: Page, text: string): Promise<void> => {
+  await page.getByLabel('New task').fill(text);
+  await page.getByRole('button', { name: 'Add' }).click();
+};
+
+const taskTexts = (page: Page): Promise<string[]> =>
+  page
+    .getByLabel('Task', { exact: true })
+    .evaluateAll((inputs) =>
+      inputs.map((input) => (input instanceof HTMLInputElement ? input.value : '')),
+    );
+
+const untilConnected = (page: Page): Promise<unknown> =>
+  until('the page to be connected', async () =>
+    (await page.getByRole('status').textContent())?.startsWith('Connected'),
+  );
+
+test.each([
+  ['served by the room', () => `${party.origin}/?room=own-origin`],
+  ['served by another origin', () => pageServer.page({ room: 'other-origin', host: party.host })],
+])('two windows of the demo, %s, see each other edit', async (_where, getUrl) => {
+  const first = await openPage(browser, getUrl());
+  await untilConnected(first.page);
+  const second = await openPage(browser, getUrl());
+  await untilConnected(second.page);
+
+  await addTask(first.page, 'Buy bread');
+  await until('the first task in the second window', async () =>
+    (await taskTexts(second.page)).includes('Buy bread'),
+  );
+  await addTask(second.page, 'Water the plants');
+  await until(
+    'both tasks in the first window',
+    async () => (await taskTexts(first.page)).length === 2,
+  );
+
+  await first.page.getByLabel('Title of the list').fill('Saturday');
+  await until(
+    'the new title in the second window',
+    async () => (await second.page.getByLabel('Title of the list').inputValue()) === 'Saturday',
+  );
+
+  await second.page.getByLabel('Done').first().check();
+  await until('the tick in the first window', () =>
+    first.page.getByLabel('Done').first().isChecked(),
+  );
+
+  await first.page.getByLabel('Delete').first().click();
+  await until(
+    'one task in the second window',
+    async () => (await taskTexts(second.page)).length === 1,
+  );
+
+  expect(first.problems()).toEqual([]);
+  expect(second.problems()).toEqual([]);
+  await first.page.close();
+  await second.page.close();
+});
+
+test('the network can be cut and comes back', async () => {
+  const { page } = await openPage(browser, `${party.origin}/?room=cut`);
+  await untilConnected(page);
+  await page.getByRole('button', { name: 'Cut the network' }).click();
+  expect(await page.getByRole('status').textContent()).toContain('Network cut');
+  await page.getByRole('button', { name: 'Reconnect' }).click();
+  await untilConnected(page);
+  await page.close();
+});
