@@ -51,7 +51,7 @@ export interface TransactionLog {
   readonly changes: Changes;
   /** What every leaf that changed was before; undefined if it was not there. Leaves of deleted rows included. */
   readonly before: LeafMap<Leaf | undefined>;
-  /** Leaves that the Store's schema refused during the transaction, whatever became of them. */
+  /** Leaves that were set to what the Store's schema refuses, whatever became of them. */
   readonly refused: LeafMap<true>;
 }
 
@@ -78,9 +78,18 @@ export function readTransactionLog(store: Store): TransactionLog {
   }
   for (const [table, rows] of Object.entries(invalidCells)) {
     for (const [row, cells] of Object.entries(rows)) {
-      for (const cell of Object.keys(cells)) refused.set(table, row, cell, true);
+      for (const [cell, tried] of Object.entries(cells)) {
+        if (hasTried(tried)) refused.set(table, row, cell, true);
+      }
     }
   }
-  for (const id of Object.keys(invalidValues)) refused.set(VALUES, '', id, true);
+  for (const [id, tried] of Object.entries(invalidValues)) {
+    if (hasTried(tried)) refused.set(VALUES, '', id, true);
+  }
   return { changes, before, refused };
+}
+
+/** A new row that does not begin with all its cells lists the others as invalid too, with nothing that was tried. */
+function hasTried(tried: readonly unknown[]): boolean {
+  return tried.some((leaf) => leaf !== undefined);
 }
