@@ -573,6 +573,7 @@ export class SyncSession {
     this.replica.limitPushes(limits.pushBytes);
     this.#staged = undefined;
     this.#cursor = cursor;
+    this.#sentPush = this.replica.nextPush - 1;
     this.#setPhase('live');
     this.#answered(answered);
     this.#flush();
