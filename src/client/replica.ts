@@ -72,6 +72,18 @@ export class Replica {
     return this.#held !== undefined;
   }
 
+  /** Edits that wait for saving to start, as the one push that they will be (VIEW-8). */
+  get held(): Changes | undefined {
+    return this.#held;
+  }
+
+  /** What is shown of leaves that are local-only (LOCAL-2). */
+  localOnly(): LeafMap<{ readonly leaf: Leaf | undefined }> {
+    const local = new LeafMap<{ readonly leaf: Leaf | undefined }>();
+    this.#overlay.forEachLocal((leaf, table, row, cell) => local.set(table, row, cell, { leaf }));
+    return local;
+  }
+
   /** The number of the oldest pending push, or the one that the next push will have. */
   get nextPush(): number {
     return this.#pending[0]?.number ?? this.#lastNumber + 1;
@@ -321,6 +333,8 @@ export class Replica {
     };
     readContent(this.store).forEach(noteIfGone);
     this.#overlay.forEachBase(noteIfGone);
+    // What a dropped push had deleted is in neither of the two, and about to be shown again.
+    aims.forEach(noteIfGone);
     gone.forEach((_true, table, row, cell) => this.#rebaseLeaf(table, row, cell, undefined, aims));
     content.forEach((leaf, table, row, cell) => this.#rebaseLeaf(table, row, cell, leaf, aims));
   }
