@@ -128,7 +128,7 @@ export class StoreWriter<Origin> {
     const timeout = this.#startTimeout();
     try {
       for (;;) {
-        await this.#options.whenDurable();
+        if (!(await this.#isDurable())) return finish(DROPPED);
         await this.whenFree();
         const revision = this.#options.revision();
         const allowed = await this.#ask(round, asked, timeout.promise);
@@ -146,6 +146,14 @@ export class StoreWriter<Origin> {
     } finally {
       timeout.cancel();
     }
+  }
+
+  /** False if it was lost: then nothing that waits for it is wanted any more. */
+  #isDurable(): Promise<boolean> {
+    return this.#options.whenDurable().then(
+      () => true,
+      () => false,
+    );
   }
 
   async #ask(
