@@ -8,7 +8,7 @@ export type ApplyOutcome =
   | { readonly type: 'busy' }
   /** The transaction is over. `error` is what a listener of the Store's owner threw; it changed nothing. */
   | { readonly type: 'applied'; readonly log: TransactionLog; readonly error: unknown }
-  /** A mutator listener or middleware threw, and the Store rolled everything back. */
+  /** A listener or middleware threw before the Store committed, and it rolled everything back. */
   | { readonly type: 'failed'; readonly error: unknown };
 
 /**
@@ -42,10 +42,10 @@ export class ObservedStore {
 
   /** Runs `actions` as a transaction of its own. Never throws. */
   apply(actions: () => void): ApplyOutcome {
+    if (this.#isApplying) return { type: 'busy' };
     let isBusy = true;
     let error: unknown;
     this.#isOutermost = false;
-    this.#appliedLog = undefined;
     try {
       this.store.transaction(() => {
         if (!this.#isOutermost) return;
@@ -60,12 +60,22 @@ export class ObservedStore {
       this.#isApplying = false;
     }
     if (isBusy) return { type: 'busy' };
-    const log = this.#appliedLog;
-    return log === undefined ? { type: 'failed', error } : { type: 'applied', log, error };
+    const log = this.#takeAppliedLog();
+    // A will-finish listener that throws undoes all, and did-finish listeners are called all the same.
+    if (log === undefined || (error !== undefined && log.before.isEmpty)) {
+      return { type: 'failed', error };
+    }
+    return { type: 'applied', log, error };
   }
 
   /** Stops observing. */
   stop(): void {
     for (const listenerId of this.#listenerIds) this.store.delListener(listenerId);
+  }
+
+  #takeAppliedLog(): TransactionLog | undefined {
+    const log = this.#appliedLog;
+    this.#appliedLog = undefined;
+    return log;
   }
 }
