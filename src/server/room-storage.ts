@@ -6,7 +6,8 @@ import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { encodeLogRow, type LogEntry, type LogRow } from './log-row.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
-import { deleteKeys, putInOrder } from './ordered-writes.ts';
+import { putInOrder } from './ordered-writes.ts';
+import { StorageGarbage } from './storage-garbage.ts';
 import { StorageKeys } from './storage-keys.ts';
 import { firstVersionOf, newestRows, sizeOfRows, type StoredRow } from './stored-row.ts';
 import { readStorage, type LoadedRoom } from './stored-room.ts';
@@ -36,12 +37,20 @@ interface Disk {
   lastWrite: number;
 }
 
+/** A row of the log as it is to be written. */
+interface EncodedRow {
+  readonly parts: readonly StorageEntry[];
+  readonly entry: StorageEntry;
+  readonly stored: StoredRow;
+}
+
 /**
  * What a room has on disk: a snapshot, and a log of what happened since and for some time before. docs/storage.md has
  * the layout, and why a crash between any two writes does no harm.
  *
- * After a call that rejected, what is on disk is not known: everything but {@link RoomStorage.load} rejects until that
- * has succeeded. Rows may be appended while a checkpoint is being written; otherwise one call at a time.
+ * After an append or a creation that rejected, what is on disk is not known: everything rejects until the room was loaded
+ * again. A checkpoint that rejected changed nothing that matters. Rows may be appended while a checkpoint is being
+ * written; otherwise one call at a time.
  */
 export class RoomStorage {
   readonly #storage: KeyValueStorage;
@@ -50,8 +59,7 @@ export class RoomStorage {
   /** Never goes down, so that no blob gets a part that was meant for another. */
   #nextBlob = 1;
   #nextRow = 1;
-  #garbage: readonly string[] = [];
-  #garbageSize = 0;
+  readonly #garbage = new StorageGarbage();
   #append: Promise<void> | undefined;
   /** Settles, and always well, when the last call but appends has. */
   #idle: Promise<unknown> = Promise.resolve();
@@ -66,7 +74,7 @@ export class RoomStorage {
   get wantsCheckpoint(): boolean {
     if (this.#disk === undefined) return false;
     const { sizeSinceSnapshot, snapshot } = this.#disk;
-    return sizeSinceSnapshot + this.#garbageSize > Math.max(SMALLEST_CHECKPOINT, snapshot.bytes);
+    return sizeSinceSnapshot + this.#garbage.size > Math.max(SMALLEST_CHECKPOINT, snapshot.bytes);
   }
 
   /**
@@ -88,8 +96,9 @@ export class RoomStorage {
       cursor.version - log.filter(({ changes }) => changes !== undefined).length,
     );
     await this.#exclusively('write', async () => {
-      const replaced = this.#disk === undefined ? (await this.#read(), this.#disk) : this.#disk;
-      if (replaced !== undefined) this.#garbage = [...this.#garbage, ...this.#keysOf(replaced)];
+      if (this.#disk === undefined) await this.#read();
+      const replaced = this.#disk;
+      this.#disk = undefined;
       const row = log.length === 0 ? undefined : this.#encodeRow({ now: 0, entries: log });
       const manifest = {
         cursor,
@@ -97,18 +106,11 @@ export class RoomStorage {
         firstRow: this.#nextRow,
         lastRow: this.#nextRow - (row === undefined ? 1 : 0),
       };
-      const rowEntries = row === undefined ? [] : [row.entry];
-      const { snapshot, manifestReference } = await this.#putSnapshot(
-        contentText,
-        manifest,
-        row?.parts,
-        rowEntries,
-      );
+      const references = await this.#putSnapshot(contentText, manifest, replaced, row);
       if (row !== undefined) this.#nextRow += 1;
       this.#disk = {
         cursor,
-        snapshot,
-        manifestReference,
+        ...references,
         rows: row === undefined ? [] : [row.stored],
         sizeSinceSnapshot: 0,
         lastWrite: 0,
@@ -167,22 +169,17 @@ export class RoomStorage {
     const contentText = encodeContent(content);
     return await this.#exclusively('write', async () => {
       if (this.#disk !== disk) throw unavailable('the room was loaded again');
-      await this.#sweep();
+      await this.#garbage.sweep(this.#storage);
       const retained = newestRows(rows, Math.max(SMALLEST_RETENTION, contentText.length));
       const firstRow = retained[0]?.number ?? lastRow + 1;
-      const { snapshot, manifestReference } = await this.#putSnapshot(contentText, {
-        cursor,
-        clients: new Map(kept),
-        firstRow,
-        lastRow,
-      });
       const dropped = rows.slice(0, rows.length - retained.length);
-      this.#garbage = this.#keysOf({ ...disk, rows: dropped });
-      disk.snapshot = snapshot;
-      disk.manifestReference = manifestReference;
+      const manifest = { cursor, clients: new Map(kept), firstRow, lastRow };
+      const references = await this.#putSnapshot(contentText, manifest, { ...disk, rows: dropped });
+      disk.snapshot = references.snapshot;
+      disk.manifestReference = references.manifestReference;
       disk.rows = disk.rows.slice(dropped.length);
       disk.sizeSinceSnapshot -= sizeSinceSnapshot;
-      await this.#sweep();
+      await this.#garbage.sweep(this.#storage);
       return retained[0]?.firstVersion ?? cursor.version + 1;
     });
   }
@@ -200,7 +197,6 @@ export class RoomStorage {
     try {
       return await result;
     } catch (error) {
-      this.#disk = undefined;
       if (error instanceof TinyBasePartyKitError) throw error;
       throw unavailable(`its storage cannot be ${verb === 'read' ? 'read' : 'written'}`, error);
     }
@@ -214,8 +210,7 @@ export class RoomStorage {
     );
     this.#nextBlob = Math.max(this.#nextBlob, highestBlob + 1);
     this.#nextRow = Math.max(highestRow, stored?.manifest.lastRow ?? 0) + 1;
-    this.#garbage = garbage;
-    this.#garbageSize = garbageSize;
+    this.#garbage.reset(garbage, garbageSize);
     if (stored === undefined) return undefined;
     const { room, manifest, manifestReference, rows, lastWrite } = stored;
     const rowsSince = rows.filter(({ number }) => number > manifest.lastRow);
@@ -230,11 +225,7 @@ export class RoomStorage {
     return room;
   }
 
-  #encodeRow(row: LogRow): {
-    parts: readonly StorageEntry[];
-    entry: StorageEntry;
-    stored: StoredRow;
-  } {
+  #encodeRow(row: LogRow): EncodedRow {
     const { value, reference, parts, size } = encodeHead(
       this.#keys,
       this.#nextBlob,
@@ -246,33 +237,27 @@ export class RoomStorage {
     return { parts, entry: [this.#keys.row(number), value], stored };
   }
 
-  /** Writes a snapshot with its manifest, and before it, or with it, what else is given. */
+  /** Writes a snapshot with its manifest, and the row of the log, if there is one, with them. */
   async #putSnapshot(
     contentText: string,
     manifest: Omit<Manifest, 'snapshot'>,
-    otherParts: readonly StorageEntry[] = [],
-    otherHeads: readonly StorageEntry[] = [],
+    replaced: Disk | undefined,
+    row?: EncodedRow,
   ): Promise<Pick<Disk, 'snapshot' | 'manifestReference'>> {
-    const { reference: snapshot, parts } = encodeBlob(this.#keys, this.#nextBlob, contentText);
-    const head = encodeHead(
-      this.#keys,
-      this.#nextBlob + 1,
-      encodeManifest({ ...manifest, snapshot }),
-    );
+    const keys = this.#keys;
+    const { reference: snapshot, parts } = encodeBlob(keys, this.#nextBlob, contentText);
+    const text = encodeManifest({ ...manifest, snapshot });
+    const head = encodeHead(keys, this.#nextBlob + 1, text);
     this.#nextBlob += 2;
-    await putInOrder(
-      this.#storage,
-      [...otherParts, ...parts, ...head.parts],
-      [...otherHeads, [this.#keys.manifest, head.value]],
+    const allParts = [...(row?.parts ?? []), ...parts, ...head.parts];
+    const heads: StorageEntry[] = row === undefined ? [] : [row.entry];
+    heads.push([keys.manifest, head.value]);
+    await this.#garbage.replace(
+      allParts.map(([key]) => key),
+      () => putInOrder(this.#storage, allParts, heads),
+      replaced === undefined ? [] : this.#keysOf(replaced),
     );
     return { snapshot, manifestReference: head.reference };
-  }
-
-  /** Removes the garbage that is known of. */
-  async #sweep(): Promise<void> {
-    await deleteKeys(this.#storage, this.#garbage);
-    this.#garbage = [];
-    this.#garbageSize = 0;
   }
 
   /** All keys that a snapshot and rows take, but for the manifest's. */

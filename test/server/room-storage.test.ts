@@ -6,7 +6,12 @@ import { describe, expect, it } from 'vitest';
 
 import { RoomStorage } from '../../src/server/room-storage.ts';
 import { describeRoomStorage } from '../support/room-storage-contract.ts';
-import { leavesOf, RoomModel, setCell, type Transaction } from '../support/stored-room-model.ts';
+import {
+  areSameLeaves,
+  RoomModel,
+  setCell,
+  type Transaction,
+} from '../support/stored-room-model.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 
 type StockStorage = Parameters<typeof loadStoreFromStorage>[0];
@@ -46,8 +51,8 @@ describe('RoomStorage', () => {
   it('refuses a row while another is being written', async () => {
     const model = new RoomModel();
     const { room, storage, runs } = await makeSlowRoom(model);
-    const append = room.append(model.commit([setting('a', 1)]), 0);
     const second = model.fork().commit([setting('a', 2)]);
+    const append = room.append(model.commit([setting('a', 1)]), 0);
     await expect(room.append(second, 0)).rejects.toMatchObject({ code: 'unavailable' });
     await finish(append, runs);
     await expectOnDisk(storage, model);
@@ -68,6 +73,34 @@ describe('RoomStorage', () => {
       expect((await room.load())?.cursor).toEqual(model.room.cursor);
       await room.append(model.commit([setting('c', 3)]), 0);
       await expectOnDisk(storage, model);
+    },
+  );
+
+  it.each([false, true])(
+    '[DURABLE-4] goes on after any failed write of a checkpoint (it took effect: %s)',
+    async (takesEffect) => {
+      let failures = 0;
+      for (let hasFailed = true; hasFailed; failures += 1) {
+        const storage = new StrictStorage();
+        const model = new RoomModel('epoch', setCell('large', 'x'.repeat(17_000_000)));
+        const room = new RoomStorage(storage, { prefix: '' });
+        await room.create(model.room);
+        const { size } = storage;
+        await room.append(model.commit([setting('a', 1)]), 0);
+        storage.failWrites(1, { takesEffect, spared: failures });
+        hasFailed = await room.checkpoint(model.room).then(
+          () => false,
+          () => true,
+        );
+        storage.failWrites(0, { takesEffect });
+        await room.append(model.commit([setting('b', 2)]), 0);
+        await expectOnDisk(storage, model);
+        await room.checkpoint(model.room);
+        await expectOnDisk(storage, model);
+        // Two rows of the log, and nothing of a snapshot that is not valid.
+        expect(storage.size).toBe(size + 2);
+      }
+      expect(failures).toBeGreaterThan(4);
     },
   );
 
@@ -158,7 +191,7 @@ async function finish(promise: Promise<unknown>, runs: (() => void)[]): Promise<
 async function expectOnDisk(storage: StrictStorage, model: RoomModel): Promise<void> {
   const loaded = await new RoomStorage(storage.copy(), { prefix: '' }).load();
   expect(loaded?.cursor).toEqual(model.room.cursor);
-  expect(loaded && leavesOf(loaded.content)).toEqual(leavesOf(model.content));
+  expect(loaded && areSameLeaves(loaded.content, model.content)).toBe(true);
 }
 
 function setting(row: string, leaf: string | number): Transaction {

@@ -152,13 +152,13 @@ export class RoomModel {
 
 const NEW_CLIENT: ClientRecord = { lastPush: 0, ackedPush: 0, touched: 0, generation: 0 };
 
-/** Content in a form that can be compared, and whose order says nothing. */
-export function leavesOf(leaves: LeafMap<Leaf | undefined>): readonly string[] {
-  const lines: string[] = [];
-  leaves.forEach((leaf, table, row, cell) =>
-    lines.push(JSON.stringify([table, row, cell, leaf ?? [leaf]])),
-  );
-  return lines.sort();
+/** True if two contents hold the same; their order says nothing. */
+export function areSameLeaves(one: LeafMap<Leaf>, other: LeafMap<Leaf>): boolean {
+  let areSame = one.count() === other.count();
+  one.forEach((leaf, table, row, cell) => {
+    areSame &&= other.has(table, row, cell) && other.get(table, row, cell) === leaf;
+  });
+  return areSame;
 }
 
 /** A log entry in a form that can be compared. */
@@ -167,4 +167,12 @@ export function entryOf({ version, changes, author }: LogEntry): unknown {
     JSON.stringify([table, typeof rows === 'string' ? 0 : [...rows].sort()]),
   );
   return { version, author, deleted: deleted.sort(), leaves: changes && leavesOf(changes.leaves) };
+}
+
+function leavesOf(leaves: LeafMap<Leaf | undefined>): readonly string[] {
+  const lines: string[] = [];
+  leaves.forEach((leaf, table, row, cell) =>
+    lines.push(JSON.stringify([table, row, cell, leaf ?? [leaf]])),
+  );
+  return lines.sort();
 }

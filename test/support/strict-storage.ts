@@ -20,6 +20,7 @@ export interface StorageCounts {
 }
 
 interface PlannedFailure {
+  spared: number;
   left: number;
   readonly takesEffect: boolean;
 }
@@ -72,9 +73,9 @@ export class StrictStorage implements KeyValueStorage {
     return this.#values.size;
   }
 
-  /** Makes the next `count` puts and deletes reject, with or without taking effect. */
-  failWrites(count: number, options: { takesEffect: boolean }): void {
-    this.#failure = { left: count, ...options };
+  /** Makes the next `count` puts and deletes reject, with or without taking effect; or those after some are spared. */
+  failWrites(count: number, options: { takesEffect: boolean; spared?: number }): void {
+    this.#failure = { spared: 0, left: count, ...options };
   }
 
   /**
@@ -142,7 +143,9 @@ export class StrictStorage implements KeyValueStorage {
 
   async #write<T>(effect: () => T): Promise<T> {
     const failure = this.#failure;
-    if (failure === undefined || failure.left === 0) return await this.#call(effect);
+    if (failure === undefined || failure.left === 0 || failure.spared-- > 0) {
+      return await this.#call(effect);
+    }
     failure.left -= 1;
     return await this.#call(() => {
       if (failure.takesEffect) effect();
