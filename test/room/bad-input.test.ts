@@ -40,7 +40,6 @@ const FRAMES: readonly (readonly [what: string, frame: string | Buffer])[] = [
   ['an array for a table', 's[{"bad":[]},{},1]'],
   ['a string for a row', 's[{"bad":{"r":"row"}},{},1]'],
   ['an encoded cell that is not JSON', 's[{"bad":{"r":{"c":"\uFFFD{"}}},{},1]'],
-  ['an object for a cell', 's[{"bad":{"r":{"c":{"d":{}}}}},{"bad":{}},1]'],
   ['a Store of null', 's[null,null,1]'],
   ['deep nesting', `s${DEEP}`],
   ['deep nesting in a push', `p[1,${DEEP},0]`],

@@ -35,7 +35,7 @@ class Writer {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#write(), 2);
+    this.#timer = setInterval(() => this.#write(), 10);
   }
 
   stop(): void {
@@ -92,10 +92,10 @@ promise(
     );
     const everybody = [observer, ...writers.map(({ client }) => client)];
 
+    for (const writer of writers) {
+      writer.start();
+    }
     for (let kill = 0; kill < KILLS; kill++) {
-      for (const writer of writers) {
-        writer.start();
-      }
       await wait(250 + kill * 37);
       await party.kill9();
       await wait(50);

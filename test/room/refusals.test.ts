@@ -57,12 +57,12 @@ const HOOKS: readonly (readonly [
   [
     'canDelTable',
     (store) => store.delTable('noDelTable'),
-    cellRefusal('noDelTable', 'r', 'c', undefined),
+    { type: 'row', tableId: 'noDelTable', rowId: 'r', reason: 'hook' },
   ],
   [
     'canDelRow',
     (store) => store.delRow('t', 'noDelRow'),
-    cellRefusal('t', 'noDelRow', 'c', undefined),
+    { type: 'row', tableId: 't', rowId: 'noDelRow', reason: 'hook' },
   ],
   [
     'canDelCell',

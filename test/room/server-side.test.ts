@@ -98,6 +98,28 @@ promise(
 );
 
 promise(
+  '[DERIVE-1] what defaults of a client make of the content that it loads is sent',
+  /Stores differ/,
+  async () => {
+    const here = { host: party.host, room: 'derived-at-load' };
+    const plain = await clients.open({
+      ...here,
+      seed: [{ pets: { fido: { species: 'dog' } } }, {}],
+    });
+    const deriving = await clients.open({
+      ...here,
+      prepare: (store) => {
+        store.setTablesSchema({
+          pets: { species: { type: 'string' }, sold: { type: 'boolean', default: false } },
+        });
+      },
+    });
+    const expected = storeOf([{ pets: { fido: { species: 'dog', sold: false } } }, {}]);
+    await untilEqual([expected, plain.store, deriving.store], party.room(here.room, '/store'));
+  },
+);
+
+promise(
   '[CORRECT-1] what the room makes of a push is what its author and all others hold',
   /Stores differ/,
   async () => {

@@ -97,10 +97,11 @@ ours(
       await persister.destroy();
       socket.close();
     });
-    await persister.startAutoLoad();
-    await new Promise((resolve) => {
+    const opened = new Promise((resolve) => {
       socket.addEventListener('open', resolve, { once: true });
     });
+    await persister.startAutoLoad();
+    await opened;
     const client = await clients.open({
       host: party.host,
       room,

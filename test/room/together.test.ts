@@ -49,11 +49,11 @@ promise(
     const writing = setInterval(() => {
       writer.store.setRow('rows', `${row}`, { row });
       row++;
-    }, 1);
+    }, 5);
     try {
       const newcomers = await Promise.all(
-        Array.from({ length: 20 }, async (_item, index) => {
-          await wait(index * 15);
+        Array.from({ length: 12 }, async (_item, index) => {
+          await wait(index * 20);
           return clients.open(here);
         }),
       );

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { PartySocket, type PartySocketOptions } from 'partysocket';
 import { type Content, createStore, type Store } from 'tinybase';
 import { WebSocket } from 'ws';
@@ -45,10 +46,11 @@ export class Clients {
   async open(options: ClientOptions): Promise<Client> {
     const client = this.create(options);
     await client.persister.startAutoPersisting(options.seed);
-    if (PAIR === 'stock') {
-      // Stock is not followed by whoever has not connected yet.
-      await until('the socket to open', () => client.socket.readyState === WebSocket.OPEN);
-    }
+    await until('a client to be live', () =>
+      PAIR === 'ours'
+        ? client.persister.getSync().phase === 'live'
+        : client.socket.readyState === WebSocket.OPEN,
+    );
     return client;
   }
 
@@ -81,7 +83,16 @@ export class Clients {
       ignoredErrors,
       refusals,
       confirmed: async () => {
-        await (PAIR === 'ours' ? persister.whenConfirmed() : waitShortly());
+        if (PAIR === 'stock') {
+          await waitShortly();
+          return;
+        }
+        const deadline = new AbortController();
+        try {
+          await Promise.race([persister.whenConfirmed(), fail(client, deadline.signal)]);
+        } finally {
+          deadline.abort();
+        }
       },
       cut: () => {
         socket.close();
@@ -104,7 +115,22 @@ export class Clients {
   }
 }
 
-const waitShortly = (): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, PATIENCE_MILLISECONDS / 5);
+/** How long an edit may stay unconfirmed while the room is up. */
+const CONFIRMATION_MILLISECONDS = 20_000;
+
+/** Rejects after a while with all that is known of the client. */
+const fail = async (client: Client, signal: AbortSignal): Promise<never> => {
+  await wait(CONFIRMATION_MILLISECONDS, undefined, { signal });
+  throw new Error(`Waited for a confirmation in vain: ${stateOf(client)}`);
+};
+
+/** Where a client stands, for error messages. */
+export const stateOf = ({ persister, socket, ignoredErrors }: Client): string =>
+  JSON.stringify({
+    ...(PAIR === 'ours' ? persister.getSync() : {}),
+    readyState: socket.readyState,
+    retryCount: socket.retryCount,
+    lastErrors: ignoredErrors.slice(-3).map(String),
   });
+
+const waitShortly = (): Promise<void> => wait(PATIENCE_MILLISECONDS / 5);
