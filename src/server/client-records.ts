@@ -58,9 +58,9 @@ export class ClientRecords {
   }
 
   /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
-  sweep(now: number, isConnected: (clientId: string) => boolean): void {
+  sweep(now: number, connected: ReadonlySet<string>): void {
     for (const [clientId, record] of this.#records) {
-      if (isClientRecordExpired(record, now) && !isConnected(clientId))
+      if (isClientRecordExpired(record, now) && !connected.has(clientId))
         this.#records.delete(clientId);
     }
   }

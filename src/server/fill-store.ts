@@ -11,9 +11,10 @@ import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protoc
  * where the content says nothing of it. To be called in a transaction.
  */
 export function fillStore(store: Store, content: LeafMap<Leaf>): void {
-  if (store.hasTables() || store.hasValues()) {
-    content.forEach((leaf, table, row, cell) => writeLeaf(store, table, row, cell, leaf));
-  } else store.setJson(encodeContent(content));
+  const json = encodeContent(content);
+  // The fast way, which is silent about everything that throws.
+  if (!store.hasTables() && !store.hasValues()) store.setJson(json);
+  if (store.getJson() !== json) setLeaves(store, content);
 }
 
 /** Makes a Store hold that content and nothing else, changing as little as possible. To be called in a transaction. */
@@ -22,6 +23,10 @@ export function resetStore(store: Store, content: LeafMap<Leaf>): void {
     if (table !== VALUES && content.cells(table, row).size === 0) store.delRow(table, row);
     else if (!content.has(table, row, cell)) writeLeaf(store, table, row, cell, undefined);
   });
+  setLeaves(store, content);
+}
+
+function setLeaves(store: Store, content: LeafMap<Leaf>): void {
   content.forEach((leaf, table, row, cell) => {
     if (readLeaf(store, table, row, cell) !== leaf) writeLeaf(store, table, row, cell, leaf);
   });

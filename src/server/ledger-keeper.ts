@@ -22,7 +22,7 @@ export interface LedgerKeeperOptions {
   readonly storagePrefix: () => string;
   /** True if no transaction of the Store is open. */
   readonly isFree: () => boolean;
-  readonly isConnected: (clientId: string) => boolean;
+  readonly connectedClients: () => ReadonlySet<string>;
   /** Called with a new ledger and what the app's preparation made of the content, before anybody else can see it. */
   readonly onLoaded: (ledger: Ledger, outcome: LoadOutcome) => void;
   /** Called when a write failed: the ledger is worthless, and these entries are lost. */
@@ -124,13 +124,13 @@ export class LedgerKeeper {
   }
 
   #prepareCheckpoint(storage: RoomStorage, ledger: Ledger): (() => void) | undefined {
-    const { host, store, isFree, isConnected } = this.#options;
+    const { host, store, isFree, connectedClients } = this.#options;
     if (!storage.wantsCheckpoint || this.#isCheckpointing || host.now() < this.#nextCheckpoint)
       return undefined;
     // What an open transaction did so far is in the Store, and may be rolled back yet.
     if (!isFree()) return undefined;
     this.#isCheckpointing = true;
-    ledger.clients.sweep(host.now(), isConnected);
+    ledger.clients.sweep(host.now(), connectedClients());
     const state = {
       cursor: ledger.cursor,
       content: readContent(store),

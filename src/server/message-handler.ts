@@ -151,13 +151,13 @@ export class MessageHandler<Origin, RequestOrigin> {
   #finishPush(
     ledger: Ledger,
     peer: Peer<Origin>,
-    { clientId }: ClientState,
+    state: ClientState,
     { number, changes }: Push,
     { log, refusal }: WriteOutcome,
   ): void {
     const { store, outbox, committer, now } = this.#options;
-    const author = { clientId, push: number };
-    ledger.clients.notePush(clientId, number, now());
+    const author = { clientId: state.clientId, push: number };
+    ledger.clients.notePush(state.clientId, number, now());
     const committed =
       log === undefined
         ? 'nothing'
@@ -166,7 +166,7 @@ export class MessageHandler<Origin, RequestOrigin> {
     if (committed === 'first content') return;
     if (committed === 'nothing') ledger.note(author);
     const correction = correctionOf(store, changes, log?.before ?? NO_LEAVES);
-    outbox.send(ledger, peer, {
+    outbox.ack(ledger, peer, state, {
       type: 'ack',
       number,
       version: ledger.version,

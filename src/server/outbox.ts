@@ -1,7 +1,7 @@
 import type { Changes } from '../protocol/changes.ts';
 import { encodeRoomMessage } from '../protocol/codec.ts';
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
-import type { RoomMessage, Welcome } from '../protocol/messages.ts';
+import type { Ack, RoomMessage, Welcome } from '../protocol/messages.ts';
 
 import type { Ledger } from './ledger.ts';
 import type { ClientState, Peer, Peers } from './peers.ts';
@@ -75,6 +75,13 @@ export class Outbox<Origin> {
       this.#welcomeMessage(ledger, { generation: state.generation, lastPush }, undefined),
     );
     peer.setState({ ...state, standing: 'loading' });
+  }
+
+  /** Ends a push. An answer too large to be sent is left to the loading of the content (`JOIN-7`). */
+  ack(ledger: Ledger, peer: Peer<Origin>, state: ClientState, ack: Ack): void {
+    const frame = this.#encode(ack);
+    if (frame.length > this.#options.limits().frameLength) this.reload(ledger, peer, state);
+    else this.#release(ledger, peer, frame);
   }
 
   /** Tells everybody but its author of a commit (`ORDER-3`): the last one, as the ledger has it. */

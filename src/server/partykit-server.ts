@@ -110,7 +110,11 @@ export class TinyBasePartyKitServer implements Party.Server {
   /** Answers requests for the content, and 404 to others. */
   async onRequest(request: Party.Request): Promise<Response> {
     const { storePath = '/store', responseHeaders = DEFAULT_RESPONSE_HEADERS } = this.config;
-    return await answerStoreRequest(this.#room, request, { storePath, responseHeaders });
+    return await answerStoreRequest(this.#room, request, {
+      storePath,
+      responseHeaders,
+      onError: (error) => this.onRoomError(error, 'room'),
+    });
   }
 
   /** Takes the messages of this package and of stock clients, and leaves all others alone. */

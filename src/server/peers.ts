@@ -26,8 +26,8 @@ export type PeerState =
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
   /** Messages received whose effects are not durable yet, and their length. */
-  waitingMessages = 0;
-  waitingLength = 0;
+  #waitingMessages = 0;
+  #waitingLength = 0;
   #state: PeerState;
 
   constructor(connection: RoomConnection<Origin>) {
@@ -42,6 +42,24 @@ export class Peer<Origin> {
   setState(state: PeerState): void {
     this.#state = state;
     this.connection.writeAttachment(stateToAttachment(state));
+  }
+
+  /**
+   * Counts a message of that length as waiting. Returns what to call when it does no more; undefined if too much waits
+   * already.
+   */
+  admit(
+    length: number,
+    limits: { waitingMessages: number; waitingLength: number },
+  ): (() => void) | undefined {
+    if (this.#waitingMessages >= limits.waitingMessages) return undefined;
+    if (this.#waitingLength + length > limits.waitingLength) return undefined;
+    this.#waitingMessages += 1;
+    this.#waitingLength += length;
+    return () => {
+      this.#waitingMessages -= 1;
+      this.#waitingLength -= length;
+    };
   }
 
   /** The socket is closed: nothing can be attached to it any more. */
@@ -78,6 +96,13 @@ export class Peers<Origin> {
       const peer = this.of(connection);
       if (peer.state.type !== 'gone') yield peer;
     }
+  }
+
+  /** The ids of all clients that are connected. */
+  clients(): ReadonlySet<string> {
+    const clients = new Set<string>();
+    for (const { state } of this.open()) if (state.type === 'client') clients.add(state.clientId);
+    return clients;
   }
 
   /** The open connections of that client. More than one only until the older ones are fenced. */

@@ -19,8 +19,11 @@ export interface LoadOutcome {
 /** What a {@link RoomLoader} needs of its room. */
 export interface RoomLoaderOptions {
   readonly store: Store;
-  /** Runs actions on the Store as a transaction of the room's own, then `finish`, with nothing in between. */
-  readonly run: <T>(actions: () => void, finish: () => T) => Later<T>;
+  /** As {@link StoreWriter.run}: `finish` gets undefined if the Store rolled the actions back. */
+  readonly run: <T>(
+    actions: () => void,
+    finish: (log: TransactionLog | undefined) => T,
+  ) => Later<T>;
   readonly prepareStore: (store: Store) => void;
 }
 
@@ -59,7 +62,10 @@ export class RoomLoader {
         if (!isFirst) resetStore(store, target);
         else if (content !== undefined) fillStore(store, target);
       },
-      () => {
+      (log) => {
+        // Otherwise what is missing would count as deleted.
+        if (log === undefined)
+          throw new Error('A listener or middleware of the Store refused the stored content.');
         const difference = content === undefined ? undefined : differenceFrom(store, target);
         const made = difference === undefined ? [] : [difference];
         if (isFirst) made.push(...this.#prepare());

@@ -12,7 +12,7 @@ import type { TransactionLog } from '../protocol/store-access.ts';
 
 import { Committer } from './committer.ts';
 import type { JournalItem } from './journal.ts';
-import { chain, type Later } from './later.ts';
+import type { Later } from './later.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import type { Ledger } from './ledger.ts';
 import { MessageHandler } from './message-handler.ts';
@@ -79,7 +79,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       hookTimeoutMilliseconds: () =>
         options.hookTimeoutMilliseconds?.() ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
       onRoomError,
-      whenDurable: () => this.#whenDurable(this.#keeper.current),
+      whenDurable: () => whenDurable(this.#keeper.current),
       revision: () => this.#revision,
       after: (milliseconds, callback) => host.after(milliseconds, callback),
     });
@@ -94,7 +94,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       loader: this.#loader,
       storagePrefix: () => options.storagePrefix?.() ?? '',
       isFree: () => this.#writer.isFree(),
-      isConnected: (clientId) => [...this.#peers.ofClient(clientId)].length > 0,
+      connectedClients: () => this.#peers.clients(),
       onLoaded: (ledger, { made }) => {
         for (const log of made) this.#committer.commit(ledger, log, OWN_CODE);
       },
@@ -134,20 +134,13 @@ export class Room<Origin, RequestOrigin = Origin> {
     const peer = this.#peers.of(connection);
     if (peer.state.type === 'gone') return;
     peer.restoreAttachment();
-    const length = typeof data === 'string' ? data.length : 0;
-    const { waitingMessages, waitingLength } = this.limits;
-    if (peer.waitingMessages >= waitingMessages || peer.waitingLength + length > waitingLength) {
+    const forget = peer.admit(typeof data === 'string' ? data.length : 0, this.limits);
+    if (forget === undefined) {
       const message = 'Too much waits for this room: send less at a time.';
       this.#outbox.sendError(undefined, peer, 'too-large', message);
       this.#outbox.close(peer, 'too-large', message);
       return;
     }
-    peer.waitingMessages += 1;
-    peer.waitingLength += length;
-    const forget = (): void => {
-      peer.waitingMessages -= 1;
-      peer.waitingLength -= length;
-    };
     await this.#deal(() => this.#takeFrame(peer, data));
     const ledger = this.#keeper.current;
     if (ledger === undefined) forget();
@@ -164,11 +157,12 @@ export class Room<Origin, RequestOrigin = Origin> {
     for (;;) {
       await this.#loaded();
       await this.#writer.whenFree();
+      // Either may have changed while the other was waited for.
       const ledger = this.#keeper.current;
-      if (ledger === undefined) continue;
+      if (ledger === undefined || !this.#writer.isFree()) continue;
       const { cursor, hasStore } = ledger;
       const json = hasStore ? this.store.getJson() : undefined;
-      await this.#whenDurable(ledger);
+      await this.#assertDurable(ledger);
       return { cursor, json };
     }
   }
@@ -178,15 +172,11 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Store; `exists` if it has one. Rejects with `unavailable` if that could not be made durable.
    */
   async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<'created' | 'exists'> {
-    const { outcome, ledger } = await this.#queue.add(() =>
-      chain(this.#keeper.load(), (loaded) =>
-        chain(this.#handler.seed(loaded, content, request), (seeded) => ({
-          outcome: seeded,
-          ledger: loaded,
-        })),
-      ),
-    );
-    await this.#whenDurable(ledger);
+    const { outcome, ledger } = await this.#queue.add(async () => {
+      const loaded = await this.#keeper.load();
+      return { outcome: await this.#handler.seed(loaded, content, request), ledger: loaded };
+    });
+    await this.#assertDurable(ledger);
     return outcome;
   }
 
@@ -198,9 +188,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     await this.#loaded();
     for (const { peer, state } of this.#peers.ofClient(clientId)) {
       if (state.generation !== generation || state.standing !== 'live') continue;
-      void this.#deal(() =>
-        chain(this.#keeper.load(), (ledger) => this.#handler.handle(ledger, peer, push)),
-      );
+      void this.#deal(() => this.#takeMessage(peer, push));
       return;
     }
     throw new TinyBasePartyKitError(
@@ -239,15 +227,17 @@ export class Room<Origin, RequestOrigin = Origin> {
       }
       return undefined;
     }
-    if (message === undefined) return undefined;
-    const decoded = message;
+    return message === undefined ? undefined : this.#takeMessage(peer, message);
+  }
+
+  #takeMessage(peer: Peer<Origin>, message: ClientMessage): Later<void> {
     const loading = this.#keeper.load();
     return loading instanceof Promise
       ? loading.then(
-          (ledger) => this.#handler.handle(ledger, peer, decoded),
-          () => this.#refuse(peer, decoded),
+          (ledger) => this.#handler.handle(ledger, peer, message),
+          () => this.#refuse(peer, message),
         )
-      : this.#handler.handle(loading, peer, decoded);
+      : this.#handler.handle(loading, peer, message);
   }
 
   /** The room cannot be loaded. A stock peer can be told only by closing, and only where it lost something. */
@@ -299,17 +289,10 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#report(new TinyBasePartyKitError('unavailable', message, { cause }), 'storage');
   }
 
-  /** Rejects with `unavailable` if what was added to that ledger could not be made durable. */
-  #whenDurable(ledger: Ledger | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onLost = (): void => {
-        reject(
-          new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.'),
-        );
-      };
-      if (ledger === undefined) onLost();
-      else ledger.journal.release({ onDurable: resolve, onLost });
-    });
+  /** Resolves when what was added to that ledger is durable. Rejects with `unavailable` if it was lost. */
+  async #assertDurable(ledger: Ledger): Promise<void> {
+    if (await whenDurable(ledger)) return;
+    throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
   }
 
   #report(error: unknown, where: RoomErrorSource): void {
@@ -319,4 +302,11 @@ export class Room<Origin, RequestOrigin = Origin> {
       // Whoever is told of errors and throws has nobody left to tell.
     }
   }
+}
+
+function whenDurable(ledger: Ledger | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    if (ledger === undefined) resolve(false);
+    else ledger.journal.release({ onDurable: () => resolve(true), onLost: () => resolve(false) });
+  });
 }

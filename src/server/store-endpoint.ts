@@ -18,6 +18,8 @@ export interface StoreEndpointOptions {
   readonly storePath: string;
   /** Sent with every answer, beside those that the protocol needs. */
   readonly responseHeaders: HeadersInit;
+  /** Gets what is no error of the protocol, such as a body that broke off; it is answered with 503. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What other origins may do unless an app says otherwise: everything. */
@@ -107,8 +109,7 @@ function isKnown(ifNoneMatch: string | null, etag: string): boolean {
 }
 
 async function bodyOf(request: StoreRequest, limit: number): Promise<string> {
-  const declared = Number(request.headers.get('Content-Length') ?? 0);
-  const text = declared > limit ? undefined : await readBody(request.body, limit);
+  const text = await readBody(request.body, limit);
   if (text === undefined) {
     throw new TinyBasePartyKitError('too-large', `The body is over the limit of ${limit} bytes.`);
   }
@@ -120,11 +121,11 @@ function errorResponse(
   request: StoreRequest,
   options: StoreEndpointOptions,
 ): Response {
-  const known =
+  if (!(error instanceof TinyBasePartyKitError)) options.onError(error);
+  const { code, message } =
     error instanceof TinyBasePartyKitError
       ? error
       : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
-  const { code, message } = known;
   const body = request.method === 'HEAD' ? null : JSON.stringify({ code, message });
   return respond(options, ERRORS[code].httpStatus, body, { 'Content-Type': 'application/json' });
 }

@@ -31,8 +31,8 @@ export interface StoreWriterOptions<Origin> {
   readonly hooks: () => RoomHooks<Origin>;
   readonly hookTimeoutMilliseconds: () => number;
   readonly onRoomError: (error: unknown, where: RoomErrorSource) => void;
-  /** Resolves when all that the Store has is durable; rejects if that was lost. */
-  readonly whenDurable: () => Promise<void>;
+  /** Resolves to true when all that the Store has is durable, to false if that was lost. */
+  readonly whenDurable: () => Promise<boolean>;
   /** Changes with each transaction of the room's own code. */
   readonly revision: () => number;
   readonly after: (milliseconds: number, callback: () => void) => () => void;
@@ -128,7 +128,7 @@ export class StoreWriter<Origin> {
     const timeout = this.#startTimeout();
     try {
       for (;;) {
-        if (!(await this.#isDurable())) return finish(DROPPED);
+        if (!(await this.#options.whenDurable())) return finish(DROPPED);
         await this.whenFree();
         const revision = this.#options.revision();
         const allowed = await this.#ask(round, asked, timeout.promise);
@@ -146,14 +146,6 @@ export class StoreWriter<Origin> {
     } finally {
       timeout.cancel();
     }
-  }
-
-  /** False if it was lost: then nothing that waits for it is wanted any more. */
-  #isDurable(): Promise<boolean> {
-    return this.#options.whenDurable().then(
-      () => true,
-      () => false,
-    );
   }
 
   async #ask(
