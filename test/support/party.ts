@@ -49,6 +49,7 @@ const READY_DEADLINE_MILLISECONDS = 30_000;
 const TERMINATION_DEADLINE_MILLISECONDS = 3_000;
 
 const runningGroups = new Set<number>();
+const temporaryFolders = new Set<string>();
 let isProcessGuarded = false;
 
 /** Sends a signal to a whole process group, if there still is one. */
@@ -63,6 +64,9 @@ const signalGroup = (groupId: number, signal: NodeJS.Signals): void => {
 const killAll = (): void => {
   for (const groupId of runningGroups) {
     signalGroup(groupId, 'SIGKILL');
+  }
+  for (const folder of temporaryFolders) {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 };
 
@@ -115,6 +119,9 @@ export const startParty = async (options: PartyOptions = {}): Promise<Party> => 
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
   const persistPath = options.persistPath ?? mkdtempSync(join(tmpdir(), 'party-'));
+  if (options.persistPath === undefined) {
+    temporaryFolders.add(persistPath);
+  }
   const variableArguments = Object.entries(variables).flatMap(([name, value]) => [
     '--var',
     `${name}=${value}`,
@@ -203,7 +210,8 @@ export const startParty = async (options: PartyOptions = {}): Promise<Party> => 
 
   const deleteTemporaryFolder = (): void => {
     if (options.persistPath === undefined) {
-      rmSync(persistPath, { recursive: true, force: true });
+      rmSync(persistPath, { recursive: true, force: true, maxRetries: 3 });
+      temporaryFolders.delete(persistPath);
     }
   };
 
