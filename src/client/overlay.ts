@@ -38,8 +38,9 @@ export class Overlay {
   /** Pushes that delete a whole row, oldest first: they also cover cells which nobody here has seen yet. */
   readonly #rowDeletions = new Map<TableKey, Map<string, number[]>>();
 
+  /** True if nothing is kept of any leaf. */
   get isEmpty(): boolean {
-    return this.#covers.isEmpty;
+    return this.#covers.isEmpty && this.#rowDeletions.size === 0;
   }
 
   /** True if the visible leaf is not the room's as it stands. */

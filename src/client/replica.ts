@@ -84,6 +84,11 @@ export class Replica {
     return local;
   }
 
+  /** True if the Store shows what the room holds and nothing else; then nothing is kept beside it (VIEW-2). */
+  get isPlain(): boolean {
+    return this.#overlay.isEmpty;
+  }
+
   /** The number of the oldest pending push, or the one that the next push will have. */
   get nextPush(): number {
     return this.#pending[0]?.number ?? this.#lastNumber + 1;
