@@ -50,6 +50,23 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
       expect(storage.writes).toBe(length + 2);
     });
 
+    it.each(['x', 'é', '€', '😀'])(
+      'stores rows of "%s" of any size around the limits',
+      async (unit) => {
+        const storage = await makeStorage();
+        const model = new RoomModel();
+        const room = open(storage);
+        await room.create(model.room);
+        for (const limit of [64_000, 65_536, 127 * 1024, 128 * 1024, 254 * 1024]) {
+          for (const size of [limit - 1_000, limit - 60, limit - 40, limit, limit + 1_000]) {
+            const leaf = unit.repeat(Math.floor(size / unit.length));
+            await room.append(model.commit([setting('row', leaf)]), 0);
+          }
+        }
+        await reopen(storage, model);
+      },
+    );
+
     it('[DURABLE-4] dies in any write of any history, and goes on from before it or after it', async () => {
       const anyDeath = fc.record({
         write: fc.integer({ min: 1, max: 14 }),
