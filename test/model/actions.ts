@@ -1,0 +1,129 @@
+import type { Choices } from './choices.ts';
+import type { SimClient } from './sim-client.ts';
+import type { Simulation } from './simulation.ts';
+import type { Occurrence, Source } from './world.ts';
+
+const MOST_TABS = 9;
+
+/** What people, machines and accidents do in a history, beside what follows from it. */
+export class Actions implements Source {
+  /** False: all is left to come to quiet. */
+  isActive = true;
+  readonly #simulation: Simulation;
+
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+  }
+
+  *occurrences(): Iterable<Occurrence> {
+    if (!this.isActive) return;
+    const { clients, traits, world, network } = this.#simulation;
+    for (const client of clients) {
+      if (!client.isAlive) continue;
+      yield* this.#ofUser(client);
+      if (traits.isFaulty) yield* this.#ofClientFaults(client);
+    }
+    yield* this.#ofRoom();
+    if (traits.isFaulty) yield* this.#ofRoomFaults();
+    if (traits.isLeaky) yield* network.leaks();
+    yield* this.#ofStockPeers();
+    yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
+  }
+
+  *#ofUser(client: SimClient): Iterable<Occurrence> {
+    const { name, session } = client;
+    yield { label: `${name} edits`, weight: 2, happen: (choices) => client.edit(choices) };
+    if (client.isEditing) {
+      yield {
+        label: `${name} ends its transaction`,
+        weight: 1,
+        happen: (choices) => client.finishTransaction(choices.percent(40)),
+      };
+    } else yield { label: `${name} begins a transaction`, weight: 0.1, happen: () => client.openTransaction() };
+    yield {
+      label: `${name} ${session.isSaving ? 'stops' : 'starts'} saving`,
+      weight: session.isSaving ? 0.06 : 0.3,
+      happen: () => {
+        if (session.isSaving) session.stopSaving();
+        else void session.startSaving();
+      },
+    };
+    yield {
+      label: `${name} ${session.isFollowing ? 'stops' : 'starts'} following`,
+      weight: session.isFollowing ? 0.05 : 0.3,
+      happen: () => {
+        if (session.isFollowing) session.stopFollowing();
+        else void session.follow();
+      },
+    };
+    yield { label: `${name} discards`, weight: 0.03, happen: () => session.discardLocal() };
+  }
+
+  *#ofClientFaults(client: SimClient): Iterable<Occurrence> {
+    const { network, clients } = this.#simulation;
+    const { name, wire } = client;
+    if (wire !== undefined && wire.clientState !== 'connecting') {
+      yield { label: `${name} is cut`, weight: 0.25, happen: (choices) => network.cut(wire, choices) };
+      yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
+    }
+    if (clients.length < MOST_TABS && !client.isEditing) {
+      yield {
+        label: `${name} restarts`,
+        weight: client.traits.disk === undefined ? 0.05 : 0.2,
+        happen: (choices) => this.#simulation.restartTab(client, choices),
+      };
+    }
+  }
+
+  *#ofRoom(): Iterable<Occurrence> {
+    const { room } = this.#simulation;
+    yield { label: 'room edits', weight: 1, happen: (choices) => room.edit(choices) };
+    if (room.isEditing) {
+      yield {
+        label: 'room ends its transaction',
+        weight: 1,
+        happen: (choices) => room.finishTransaction(choices.percent(40)),
+      };
+    } else yield { label: 'room begins a transaction', weight: 0.06, happen: () => room.openTransaction() };
+    if (room.isIdle) yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
+  }
+
+  *#ofRoomFaults(): Iterable<Occurrence> {
+    const simulation = this.#simulation;
+    const { room, disk, diskCopy, world } = simulation;
+    yield { label: 'room is killed', weight: 0.15, happen: (choices) => room.kill(choices) };
+    yield {
+      label: 'disk begins to fail',
+      weight: 0.08,
+      happen: (choices) => disk.failWrites(1 + choices.below(2), choices.percent(50)),
+    };
+    yield {
+      label: 'disk is copied',
+      weight: 0.1,
+      happen: () => {
+        simulation.diskCopy = disk.copy();
+      },
+    };
+    if (diskCopy !== undefined) {
+      yield {
+        label: 'disk is restored',
+        weight: 0.06,
+        happen: (choices: Choices) => {
+          world.note(`    to version ${diskCopy.branch.version}`);
+          room.kill(choices, { copy: diskCopy, epoch: simulation.randomId() });
+        },
+      };
+    }
+  }
+
+  *#ofStockPeers(): Iterable<Occurrence> {
+    const { stockPeers, unique } = this.#simulation;
+    for (const peer of stockPeers) {
+      yield {
+        label: `${peer.name} edits`,
+        weight: 0.7,
+        happen: (choices) => peer.edit(choices, unique),
+      };
+    }
+  }
+}

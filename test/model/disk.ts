@@ -1,0 +1,178 @@
+import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { Cursor } from '../../src/protocol/messages.ts';
+import { decodeLogRow } from '../../src/server/log-row.ts';
+import { RoomStorage, type LoadedRoom } from '../../src/server/room-storage.ts';
+import { StorageKeys } from '../../src/server/storage-keys.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
+import type { Choices } from './choices.ts';
+import type { Branch, Journal } from './journal.ts';
+import { describeDifferences, differences } from './leaves.ts';
+import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
+
+/** A disk as it once was, and what the observer knew of it then. */
+export interface DiskCopy {
+  readonly storage: StrictStorage;
+  readonly branch: Branch;
+}
+
+/** The room's disk: calls take effect when the scheduler says so, and an observer reads along what is on it. */
+export class Disk implements Source {
+  readonly journal: Journal;
+  /** What the disk holds now belongs to this branch; undefined while there is no Store. */
+  branch: Branch | undefined;
+  readonly #world: World;
+  readonly #weight: number;
+  readonly #keys: StorageKeys;
+  readonly #prefix: string;
+  #storage: StrictStorage;
+  #calls: (() => void)[] = [];
+  #highestRow = 0;
+
+  constructor(world: World, journal: Journal, prefix: string, weight: number) {
+    this.#world = world;
+    this.journal = journal;
+    this.#prefix = prefix;
+    this.#weight = weight;
+    this.#keys = new StorageKeys(prefix);
+    this.#storage = new StrictStorage({ defer: (run) => this.#calls.push(run) });
+  }
+
+  /** True while nothing is on its way to the disk. */
+  get isIdle(): boolean {
+    return this.#calls.length === 0;
+  }
+
+  *occurrences(): Iterable<Occurrence> {
+    if (this.#calls.length === 0) return;
+    yield { label: 'disk', weight: this.#weight, happen: () => this.#calls.shift()?.() };
+  }
+
+  /** The disk as one process has it, to be of no use to it once it has died. */
+  open(): KeyValueStorage {
+    const storage = this.#storage;
+    return {
+      get: (keys) => storage.get(keys),
+      list: (options) => storage.list(options),
+      delete: (keys) => storage.delete(keys),
+      put: async (entries) => {
+        try {
+          await storage.put(entries);
+        } catch (error) {
+          // Whether it took effect is for whoever reads the disk to find out.
+          if (storage === this.#storage) await this.#readAll();
+          throw error;
+        }
+        if (storage === this.#storage) await this.#written(entries);
+      },
+    };
+  }
+
+  /** Content that somebody is given has to be what is on disk. */
+  checkContent(cursor: Cursor, content: LeafMap<Leaf>): void {
+    const written = this.journal.contentAt(cursor);
+    const found = written === undefined ? undefined : differences(content, written);
+    if (found?.length === 0) return;
+    const what = found === undefined ? 'is not on disk' : `is not as on disk: ${describeDifferences(found)}`;
+    this.#world.fail(new PropertyFailure('durable', `what was loaded, version ${cursor.version}, ${what}`));
+  }
+
+  /** The next writes fail; some of them take effect all the same. */
+  failWrites(count: number, takesEffect: boolean): void {
+    this.#storage.failWrites(count, { takesEffect });
+  }
+
+  /** The process that writes dies; of the calls in flight, some still take effect. */
+  async crash(choices: Choices): Promise<void> {
+    const storage = this.#storage;
+    storage.freeze(choices.below(storage.inFlight + 1));
+    this.#replace(storage.copy({ defer: (run) => this.#calls.push(run) }));
+    await this.#readAll();
+  }
+
+  /** What is on disk now, for a process that starts beside this one. */
+  copyStorage(): KeyValueStorage {
+    return this.#storage.copy();
+  }
+
+  /** What is on disk now, to come back to. */
+  copy(): DiskCopy | undefined {
+    return this.branch && { storage: this.#storage.copy(), branch: this.branch.copy(this.branch.epoch) };
+  }
+
+  /** Puts an older copy back, as another history of its own. To be called while no process runs. */
+  async restore(copy: DiskCopy, epoch: string): Promise<void> {
+    const values = new Map<string, unknown>();
+    for (const [key, value] of await copy.storage.list({})) {
+      values.set(key, key === this.#keys.manifest && typeof value === 'string' ? renameEpoch(value, epoch) : value);
+    }
+    this.#replace(new StrictStorage({ defer: (run) => this.#calls.push(run) }, values));
+    this.branch = copy.branch.copy(epoch);
+    this.journal.add(this.branch);
+    await this.#readAll();
+  }
+
+  /** Reads the disk as a cold start would, and compares it with what the observer has seen being written. */
+  async #readAll(): Promise<void> {
+    try {
+      const disk = this.#storage.copy();
+      const loaded = await new RoomStorage(disk, { prefix: this.#prefix }).load();
+      const rows = [...(await disk.list(this.#keys.rows)).keys()];
+      this.#highestRow = Math.max(0, ...rows.map((key) => this.#keys.rowNumber(key) ?? 0));
+      this.#compare(loaded);
+    } catch (error) {
+      this.#world.fail(error);
+    }
+  }
+
+  #compare(loaded: LoadedRoom | undefined): void {
+    if (loaded === undefined) {
+      if (this.branch !== undefined) throw new PropertyFailure('durable', 'the Store is not on disk any more');
+      return;
+    }
+    const { cursor, content, log, clients } = loaded;
+    this.branch ??= this.journal.begin(cursor.epoch);
+    const { branch } = this;
+    if (branch.epoch !== cursor.epoch) throw new PropertyFailure('durable', 'the epoch changed');
+    branch.begin(content, cursor.version - log.length);
+    for (const entry of log) if (entry.version > branch.version) this.journal.append(branch, entry);
+    branch.addClients(clients);
+    const found = differences(content, branch.latest);
+    if (branch.version !== cursor.version || found.length > 0) {
+      throw new PropertyFailure(
+        'durable',
+        `version ${cursor.version} on disk, ${branch.version} seen: ${describeDifferences(found)}`,
+      );
+    }
+  }
+
+  async #written(entries: Record<string, unknown>): Promise<void> {
+    const rows = Object.entries(entries).filter(([key]) => (this.#keys.rowNumber(key) ?? 0) > this.#highestRow);
+    if (this.#keys.manifest in entries || rows.some(([, value]) => typeof value !== 'string')) {
+      await this.#readAll();
+      return;
+    }
+    try {
+      for (const [key, value] of rows) {
+        this.#highestRow = this.#keys.rowNumber(key) ?? 0;
+        for (const entry of decodeLogRow(String(value)).entries) {
+          if (this.branch !== undefined) this.journal.append(this.branch, entry);
+        }
+      }
+    } catch (error) {
+      this.#world.fail(error);
+    }
+  }
+
+  #replace(storage: StrictStorage): void {
+    this.#calls = [];
+    this.#storage = storage;
+    this.#highestRow = 0;
+  }
+}
+
+function renameEpoch(manifest: string, epoch: string): string {
+  const [first = '', ...lines] = manifest.split('\n');
+  return [JSON.stringify({ ...(JSON.parse(first) as object), epoch }), ...lines].join('\n');
+}

@@ -1,0 +1,114 @@
+import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
+import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
+import type { TransactionLog } from '../../src/protocol/store-access.ts';
+import type { Refusal } from '../../src/client/refusal.ts';
+import { encodeLeaf } from '../../src/protocol/leaf.ts';
+import { leafName } from './leaves.ts';
+
+/** What a user made of one leaf in one transaction. */
+export interface EditRecord {
+  readonly table: TableKey;
+  readonly row: string;
+  readonly cell: string;
+  readonly leaf: Leaf | undefined;
+  /** True if it was made while nothing was sent: later edits of the same leaf may take its place. */
+  readonly isHeld: boolean;
+  /** True if it went with the tab in which it was made, and nothing had promised to keep it. */
+  isLost: boolean;
+}
+
+/** A push that left its client. */
+export interface SentPush {
+  readonly clientId: string;
+  readonly number: number;
+  readonly changes: Changes;
+}
+
+/** Everything that one user has done, and what became known of it. */
+export class EditLedger {
+  readonly records: EditRecord[] = [];
+  readonly #refused = new Set<string>();
+  readonly #tooLarge = new Set<string>();
+  /** Every push that ever left, by client id and number. */
+  readonly #sent = new Map<string, Map<number, Changes>>();
+
+  add({ changes, before }: TransactionLog, isHeld: boolean): void {
+    before.forEach((_before, table, row, cell) => {
+      const leaf = changes.leaves.get(table, row, cell);
+      this.records.push({ table, row, cell, leaf, isHeld, isLost: false });
+    });
+  }
+
+  sent(clientId: string, number: number, changes: Changes): void {
+    let pushes = this.#sent.get(clientId);
+    if (pushes === undefined) this.#sent.set(clientId, (pushes = new Map()));
+    pushes.set(number, changes);
+  }
+
+  refused(refusals: readonly Refusal[]): void {
+    for (const refusal of refusals) {
+      this.#refused.add(refusalKey(refusal));
+      if (refusal.reason === 'too-large') this.#tooLarge.add(refusalKey(refusal));
+    }
+  }
+
+  isRefused({ table, row, cell, leaf }: EditRecord): boolean {
+    return (
+      this.#refused.has(leafName(table, row, cell) + String(leaf)) ||
+      (leaf === undefined && table !== VALUES && this.#refused.has(leafName(table, row, '*')))
+    );
+  }
+
+  /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */
+  tabClosed(kept: readonly Changes[]): void {
+    for (const record of this.records) {
+      if (!kept.some((changes) => carries(changes, record))) record.isLost = true;
+    }
+  }
+
+  /** True if an edit of that leaf, or the deletion of its row, was too large to be sent. */
+  wasTooLarge(table: TableKey, row: string, cell: string): boolean {
+    const name = leafName(table, row, cell);
+    const rowKey = table === VALUES ? undefined : leafName(table, row, '*');
+    for (const key of this.#tooLarge) if (key.startsWith(name) || key === rowKey) return true;
+    return false;
+  }
+
+  /** What a push carried. */
+  pushOf(clientId: string, number: number): Changes | undefined {
+    return this.#sent.get(clientId)?.get(number);
+  }
+
+  /** The pushes that carried that edit. */
+  *pushesOf(record: EditRecord): Iterable<SentPush> {
+    for (const [clientId, pushes] of this.#sent) {
+      for (const [number, changes] of pushes) if (carries(changes, record)) yield { clientId, number, changes };
+    }
+  }
+
+  /** True if the same user has, while nothing was sent, made something else of that leaf. */
+  isReplaced(record: EditRecord): boolean {
+    if (!record.isHeld) return false;
+    const start = this.records.indexOf(record) + 1;
+    return this.records
+      .slice(start)
+      .some(({ table, row, cell }) => table === record.table && row === record.row && cell === record.cell);
+  }
+}
+
+/** True if changes make that of the leaf. */
+export function carries(changes: Changes, { table, row, cell, leaf }: EditRecord): boolean {
+  if (changes.leaves.has(table, row, cell)) return changes.leaves.get(table, row, cell) === leaf;
+  return leaf === undefined && deletesRow(changes, table, row);
+}
+
+function refusalKey(refusal: Refusal): string {
+  switch (refusal.type) {
+    case 'row':
+      return leafName(refusal.tableId, refusal.rowId, '*');
+    case 'cell':
+      return leafName(refusal.tableId, refusal.rowId, refusal.cellId) + String(encodeLeaf(refusal.cell));
+    case 'value':
+      return leafName(VALUES, '', refusal.valueId) + String(encodeLeaf(refusal.value));
+  }
+}

@@ -1,0 +1,132 @@
+import { Actions } from './actions.ts';
+import { Choices } from './choices.ts';
+import type { Mutant } from './mutant.ts';
+import { checkQuiet } from './properties.ts';
+import { Simulation } from './simulation.ts';
+import { PropertyFailure, type Occurrence } from './world.ts';
+
+/** A history: all of it follows from these. */
+export interface HistoryPlan {
+  readonly seed: number;
+  /** How many steps there are before all is left to come to quiet. */
+  readonly length: number;
+  /** Steps that are left out, to find the few that a failure needs. */
+  readonly skipped?: ReadonlySet<number>;
+}
+
+/** What became of a history. */
+export interface HistoryOutcome {
+  readonly failure: unknown;
+  readonly trace: readonly string[];
+  readonly steps: number;
+}
+
+const QUIET_STREAM = 2_000_000;
+/** All that one pass of quiet time may take. */
+const MOST_QUIET_STEPS = 6_000;
+const QUIET_PASSES = 6;
+/** Longer than a ping and its answer, a hook's limit and the longest pause before another attempt. */
+const PASS_MILLISECONDS = 60_000;
+
+/** Lives through a history and checks every step of it. */
+export async function liveThrough(plan: HistoryPlan, mutant?: Mutant): Promise<HistoryOutcome> {
+  const history = new History(plan, mutant);
+  let failure: unknown;
+  try {
+    await history.run();
+  } catch (error) {
+    failure = error;
+  }
+  return { failure, trace: history.simulation.world.trace, steps: history.steps };
+}
+
+class History {
+  readonly simulation: Simulation;
+  steps = 0;
+  readonly #plan: HistoryPlan;
+  readonly #actions: Actions;
+  readonly #quiet: Choices;
+
+  constructor(plan: HistoryPlan, mutant: Mutant | undefined) {
+    this.#plan = plan;
+    this.simulation = new Simulation(plan.seed, mutant);
+    this.#actions = new Actions(this.simulation);
+    this.simulation.world.addSource(this.#actions);
+    this.#quiet = new Choices(plan.seed, QUIET_STREAM);
+  }
+
+  async run(): Promise<void> {
+    const { seed, length, skipped } = this.#plan;
+    for (let step = 0; step < length; step += 1) {
+      if (skipped?.has(step) === true) continue;
+      const choices = new Choices(seed, step);
+      const occurrence = choices.pickStable(this.simulation.world.occurrences());
+      if (occurrence === undefined) continue;
+      this.simulation.world.note(`#${step}`);
+      await this.#step(occurrence, choices);
+    }
+    await this.#comeToQuiet();
+    await checkQuiet(this.simulation);
+  }
+
+  async #step(occurrence: Occurrence, choices: Choices): Promise<void> {
+    this.steps += 1;
+    await this.simulation.world.step(occurrence, choices);
+  }
+
+  async #comeToQuiet(): Promise<void> {
+    const { world, disk, http } = this.simulation;
+    world.note('#quiet');
+    this.#actions.isActive = false;
+    http.isLossy = false;
+    disk.failWrites(0, false);
+    await this.#step({ label: 'everybody takes part', weight: 1, happen: () => this.#takePart() }, this.#quiet);
+    for (let pass = 0; pass < QUIET_PASSES; pass += 1) {
+      await this.#pass();
+      if (this.#unsettled().length === 0) return;
+    }
+    throw new PropertyFailure('convergence', `does not come to quiet: ${this.#unsettled().join('; ')}`);
+  }
+
+  #takePart(): void {
+    const { room, clients } = this.simulation;
+    if (room.isEditing) room.finishTransaction(false);
+    for (const client of clients) {
+      if (!client.isAlive) continue;
+      if (client.isEditing) client.finishTransaction(false);
+      if (!client.session.isFollowing) void client.session.follow();
+      if (!client.session.isSaving) void client.session.startSaving();
+    }
+  }
+
+  /** Everything happens that can, and time passes. */
+  async #pass(): Promise<void> {
+    const { world } = this.simulation;
+    const end = world.clock.now() + PASS_MILLISECONDS;
+    const time: Occurrence = { label: 'time', weight: 1, happen: () => world.clock.fireNext() };
+    for (let step = 0; step < MOST_QUIET_STEPS; step += 1) {
+      const occurrence = this.#quiet.pickStable(world.occurrences());
+      const due = world.clock.nextDue();
+      if (occurrence !== undefined) await this.#step(occurrence, this.#quiet);
+      else if (due !== undefined && due <= end) await this.#step(time, this.#quiet);
+      else {
+        world.clock.passTo(end);
+        return;
+      }
+    }
+    throw new PropertyFailure('convergence', `there is no end to it: ${this.#unsettled().join('; ')}`);
+  }
+
+  /** Who is not at rest, and why. */
+  #unsettled(): string[] {
+    const { clients, disk } = this.simulation;
+    const unsettled: string[] = [];
+    for (const { isAlive, name, sync, session } of clients) {
+      if (!isAlive) continue;
+      const version = session.cursor?.version;
+      if (sync.phase !== 'live' || sync.unsaved > 0) unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);
+      else if (version !== disk.branch?.version) unsettled.push(`${name} at version ${version}`);
+    }
+    return unsettled;
+  }
+}

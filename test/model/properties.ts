@@ -1,0 +1,194 @@
+import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
+import { decodeRoomMessage } from '../../src/protocol/codec.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { Ack } from '../../src/protocol/messages.ts';
+import { readContent } from '../../src/protocol/store-access.ts';
+import type { LogEntry } from '../../src/server/log-row.ts';
+import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
+import { isUnique, PAIR_TABLE } from './edits.ts';
+import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
+import type { Wire } from './network.ts';
+import type { SimClient } from './sim-client.ts';
+import type { Simulation } from './simulation.ts';
+import { PropertyFailure } from './world.ts';
+
+/** Durable: nothing leaves the room that is not on disk. To be called with every frame as the room sends it. */
+export function checkSent(simulation: Simulation, wire: Wire, frame: string): void {
+  const { disk, traits } = simulation;
+  const message = decodeRoomMessage(traits.prefix, frame);
+  const version = disk.branch?.version ?? 0;
+  const lastPush = disk.branch?.lastPushes.get(wire.clientId ?? '') ?? 0;
+  const check = (claimed: { readonly version: number; readonly lastPush?: number }): void => {
+    if (claimed.version > version) {
+      throw new PropertyFailure('durable', `${wire.label} is told of version ${claimed.version}, disk has ${version}`);
+    }
+    // A room that has forgotten a client believes what its hello says.
+    const known = Math.max(lastPush, (wire.nextPush ?? 1) - 1);
+    if ((claimed.lastPush ?? 0) > known) {
+      throw new PropertyFailure('durable', `${wire.label} is told of push ${claimed.lastPush}, disk has ${lastPush}`);
+    }
+  };
+  switch (message?.type) {
+    case 'welcome':
+      check({ version: message.cursor.version, lastPush: message.lastPush });
+      break;
+    case 'ack':
+      check({ version: message.version, lastPush: message.number });
+      checkReason(simulation, wire, message);
+      break;
+    case 'commit':
+      check({ version: message.version });
+      break;
+    case 'pong':
+      check(message);
+      break;
+    default:
+  }
+}
+
+/** Correction: whoever is told that something did not become what was asked is told why. */
+function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
+  const author = clients.find(({ name }) => name === wire.client.name);
+  const asked = author?.ledger.pushOf(wire.clientId ?? '', ack.number);
+  if (ack.reason !== undefined || ack.correction === undefined || asked === undefined) return;
+  ack.correction.leaves.forEach((leaf, table, row, cell) => {
+    if (!asked.leaves.has(table, row, cell) || asked.leaves.get(table, row, cell) === leaf) return;
+    throw new PropertyFailure('correction', `${wire.label} is not told why ${leafName(table, row, cell)} was altered`);
+  });
+}
+
+/** What must hold of every entry that gets on disk. To be called with the content before it. */
+export function checkEntry(simulation: Simulation, { changes, author }: LogEntry, before: LeafMap<Leaf>): void {
+  if (changes === undefined) return;
+  const after = copyLeaves(before);
+  applyChangesToLeaves(after, changes);
+  for (const { table, row, cell, left, right } of differences(before, after)) {
+    const name = leafName(table, row, cell);
+    for (const { seed } of simulation.traits.clients) {
+      if (right === undefined || seed?.get(table, row, cell) !== right) continue;
+      throw new PropertyFailure('first content', `${name} = ${String(right)} of a seed came after the first content`);
+    }
+    if (author === undefined || simulation.traits.roomVariant.name !== 'plain') continue;
+    const isRefused =
+      right === undefined
+        ? simulation.hooks.keeps(table, row, cell, after.cells(table, row).size === 0)
+        : left !== right && table !== PAIR_TABLE && simulation.hooks.mayRefuse(right);
+    if (!isRefused) continue;
+    throw new PropertyFailure('hooks', `${name} became ${String(right)}, which is forbidden`);
+  }
+}
+
+/** What must hold after every single step, of every client to which anything has happened. */
+export function checkStep(simulation: Simulation): void {
+  for (const client of simulation.clients) {
+    if (!client.isTouched) continue;
+    client.isTouched = false;
+    // Inside an open transaction, the Store shows what may be rolled back yet.
+    if (!client.isAlive || client.isEditing) continue;
+    const base = client.session.replica.readBase();
+    if (base === undefined) continue;
+    if (client.isLive && client.session.isFollowing) checkBase(simulation, client, base);
+    checkView(client, base);
+    // Reading the base is a transaction, though an empty one.
+    client.isTouched = false;
+  }
+}
+
+/** One order: a client's base is exactly the room's content at that client's version. */
+function checkBase({ disk }: Simulation, { name, session }: SimClient, base: LeafMap<Leaf>): void {
+  const { cursor } = session;
+  if (cursor === undefined) return;
+  const content = disk.journal.contentAt(cursor);
+  if (content === undefined) {
+    throw new PropertyFailure('durable', `${name} is at ${cursor.epoch} ${cursor.version}, which is not on disk`);
+  }
+  const found = differences(base, content);
+  if (found.length === 0) return;
+  throw new PropertyFailure(
+    'one order',
+    `the base of ${name} is not version ${cursor.version}: ${describeDifferences(found)}`,
+  );
+}
+
+/** View: what is visible is the base, what is pending on top, and what is local-only on top of that. */
+function checkView({ name, store, session: { replica } }: SimClient, base: LeafMap<Leaf>): void {
+  const expected = copyLeaves(base);
+  for (const { changes } of replica.pending) applyChangesToLeaves(expected, changes);
+  if (replica.held !== undefined) applyChangesToLeaves(expected, replica.held);
+  const local = replica.localOnly();
+  local.forEach(({ leaf }, table, row, cell) => {
+    if (leaf === undefined) expected.delete(table, row, cell);
+    else expected.set(table, row, cell, leaf);
+  });
+  const found = differences(readContent(store), expected);
+  if (found.length > 0) {
+    throw new PropertyFailure('view', `${name} shows something else: ${describeDifferences(found)}`);
+  }
+  if (replica.pending.length > 0 || replica.held !== undefined) return;
+  const kept = differences(base, expected).filter(({ table, row, cell }) => !local.has(table, row, cell));
+  if (kept.length > 0) throw new PropertyFailure('view', `${name} keeps something for nothing pending`);
+}
+
+/** What must hold when everything has come to quiet. */
+export async function checkQuiet(simulation: Simulation): Promise<void> {
+  const { disk, room, clients } = simulation;
+  for (const client of clients) client.isTouched = true;
+  checkStep(simulation);
+  const content = readContent(room.room.store);
+  const written = disk.branch?.latest ?? new LeafMap<Leaf>();
+  if (disk.branch !== undefined) {
+    throwIfDifferent('convergence', 'the room and its disk differ', content, written);
+    throwIfDifferent('convergence', 'the room and a cold start differ', content, await simulation.coldStart());
+  }
+  for (const client of clients) if (client.isAlive) checkConverged(client, written);
+  for (const client of clients) for (const record of client.ledger.records) checkEdit(simulation, client, record);
+  for (const peer of simulation.stockPeers) peer.checkTold(content);
+}
+
+function throwIfDifferent(property: string, what: string, left: LeafMap<Leaf>, right: LeafMap<Leaf>): void {
+  const found = differences(left, right);
+  if (found.length > 0) throw new PropertyFailure(property, `${what}: ${describeDifferences(found)}`);
+}
+
+/** Convergence, and correction: a client shows what the room has, but for what its own app made of it. */
+function checkConverged({ name, store, session, traits, ledger }: SimClient, content: LeafMap<Leaf>): void {
+  const local = session.replica.localOnly();
+  const found = differences(readContent(store), content).filter(({ table, row, cell, right }) => {
+    const isOwn = traits.variant.alters(table, cell, right) || ledger.wasTooLarge(table, row, cell);
+    return !(local.has(table, row, cell) && isOwn);
+  });
+  if (found.length === 0) return;
+  throw new PropertyFailure('convergence', `${name} differs from the room: ${describeDifferences(found)}`);
+}
+
+/** No edit is dropped: it was ordered, or refused by the room, or reported. */
+function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: EditRecord): void {
+  if (record.isLost || ledger.isRefused(record) || ledger.isReplaced(record)) return;
+  let wasDealtWith = false;
+  for (const push of ledger.pushesOf(record)) {
+    for (const branch of simulation.disk.journal.branches()) {
+      if ((branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
+      wasDealtWith = true;
+      const changes = branch.entryOf(push.clientId, push.number)?.changes;
+      // What others may have made of the leaf before need not show in a commit.
+      if (!isUnique(record.leaf) || (changes !== undefined && carries(changes, record))) return;
+      if (isExplained(simulation, record, push)) return;
+    }
+  }
+  const what = `${leafName(record.table, record.row, record.cell)} = ${String(record.leaf)}`;
+  const how = wasDealtWith ? 'was not applied' : 'never got there';
+  throw new PropertyFailure('no edit is dropped', `${what} of ${name} ${how}`);
+}
+
+/** True if the room had a reason to make something else of an edit. */
+function isExplained({ room, hooks }: Simulation, { table, cell, leaf }: EditRecord, push: SentPush): boolean {
+  if (leaf === undefined || room.hookFailures > 0) return true;
+  if (room.traits.variant.alters(table, cell, leaf)) return true;
+  if (table !== PAIR_TABLE && hooks.mayRefuse(leaf)) return true;
+  let mayFail = false;
+  push.changes.leaves.forEach((other, otherTable) => {
+    if (other !== undefined && otherTable !== PAIR_TABLE && hooks.mayFail(other)) mayFail = true;
+  });
+  return mayFail;
+}

@@ -1,0 +1,238 @@
+import { decodeContent, decodeLargePush, encodeContent } from '../../src/protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
+import type { LoadedContent } from '../../src/client/session-ports.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { readContent } from '../../src/protocol/store-access.ts';
+import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
+import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { Mutant } from './mutant.ts';
+import { Room } from '../../src/server/room.ts';
+import type { Choices } from './choices.ts';
+import type { Disk, DiskCopy } from './disk.ts';
+import { edit, mayRollBack, type UniqueLeaves } from './edits.ts';
+import type { Http } from './http.ts';
+import type { Network, RoomEnd, Wire } from './network.ts';
+import type { SimHooks } from './sim-hooks.ts';
+import type { StoreVariant } from './store-variants.ts';
+import { PropertyFailure, type World } from './world.ts';
+
+/** What the ids and number around a large push take at most. */
+const ENVELOPE_LENGTH = 1024;
+
+/** What a room is. */
+export interface RoomTraits {
+  readonly prefix: string;
+  readonly variant: StoreVariant;
+  readonly limits: Partial<RoomLimits>;
+}
+
+/** What a room lives in. */
+export interface RoomSurroundings {
+  readonly world: World;
+  readonly disk: Disk;
+  readonly hooks: SimHooks;
+  readonly unique: UniqueLeaves;
+  readonly randomId: () => string;
+  readonly mutant: Mutant;
+}
+
+/** The process that a real room runs in: it can be killed, and it can be put to sleep. */
+export class RoomProcess implements RoomEnd {
+  room: Room<Wire, string>;
+  /** What there was before that transaction. */
+  #before: LeafMap<Leaf> = new LeafMap();
+  /** True while the room's own code has a transaction open. */
+  isEditing = false;
+  /** How many pushes were refused because a hook failed or was too slow. */
+  hookFailures = 0;
+  readonly traits: RoomTraits;
+  readonly #surroundings: RoomSurroundings;
+  #network: Network | undefined;
+  #http: Http | undefined;
+  /** Those of one process: the next one has other objects for the same sockets. */
+  #connections = new Map<Wire, RoomConnection<Wire>>();
+  readonly #timers = new Set<() => void>();
+  #working = 0;
+
+  constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
+    this.traits = traits;
+    this.#surroundings = surroundings;
+    this.room = this.#boot();
+  }
+
+  attach(network: Network, http: Http): void {
+    this.#network = network;
+    this.#http = http;
+  }
+
+  connected(wire: Wire): void {
+    this.#connections.set(wire, this.#connection(wire));
+  }
+
+  received(wire: Wire, frame: string): void {
+    const connection = this.#connections.get(wire);
+    if (connection === undefined) return;
+    const { room } = this;
+    for (const received of this.#surroundings.mutant.atRoom?.(frame, wire, this) ?? [frame]) {
+      this.#working += 1;
+      void room.receive(connection, received).then(() => {
+        if (room === this.room) this.#working -= 1;
+      });
+    }
+  }
+
+  disconnected(wire: Wire): void {
+    const connection = this.#connections.get(wire);
+    if (connection === undefined) return;
+    this.#connections.delete(wire);
+    this.room.disconnected(connection);
+  }
+
+  /** What a GET gets. */
+  async get(): Promise<LoadedContent> {
+    const { cursor, json } = await this.room.content();
+    const content = json === undefined ? undefined : decodeContent(json);
+    this.#checkContent(cursor, content);
+    return { cursor, content };
+  }
+
+  async put(content: LeafMap<Leaf>): Promise<void> {
+    const body = decodeContent(encodeContent(content));
+    if (body !== undefined) await this.room.seed(body, 'PUT');
+  }
+
+  async post(body: string): Promise<void> {
+    const { pushBytes } = this.room.limits;
+    if (body.length > pushBytes + ENVELOPE_LENGTH) {
+      throw new TinyBasePartyKitError('too-large', 'The body is over the limit.');
+    }
+    await this.room.pushLarge(decodeLargePush(body));
+  }
+
+  /** A transaction of the room's own code. */
+  edit(choices: Choices): void {
+    const { unique, world } = this.#surroundings;
+    try {
+      edit(this.room.store, choices, unique);
+    } catch (error) {
+      world.note(`    room threw ${String(error)}`);
+    }
+  }
+
+  openTransaction(): void {
+    this.isEditing = true;
+    this.#before = readContent(this.room.store);
+    this.room.store.startTransaction();
+  }
+
+  finishTransaction(isRolledBack: boolean): void {
+    this.isEditing = false;
+    this.room.store.finishTransaction(() => isRolledBack && mayRollBack(this.room.store, this.#before));
+  }
+
+  /** `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. */
+  kill(choices: Choices, restored?: { readonly copy: DiskCopy; readonly epoch: string }): void {
+    const { disk, hooks } = this.#surroundings;
+    this.#forget();
+    for (const wire of [...this.#connections.keys()]) this.#network?.dieAtRoom(wire);
+    this.#connections = new Map();
+    this.#http?.roomDied();
+    hooks.forget();
+    void disk.crash(choices).then(async () => {
+      if (restored !== undefined) await disk.restore(restored.copy, restored.epoch);
+      this.room = this.#boot();
+    });
+  }
+
+  /** True if a host may put the room to sleep: it waits for nothing and nobody. */
+  get isIdle(): boolean {
+    const { disk, hooks } = this.#surroundings;
+    return (
+      this.#working === 0 &&
+      this.#timers.size === 0 &&
+      disk.isIdle &&
+      !hooks.isAsked &&
+      !this.isEditing &&
+      this.#http?.isAtRoom === false
+    );
+  }
+
+  /** Memory is lost, sockets and what is attached to them are kept. */
+  hibernate(): void {
+    this.#forget();
+    const wires = [...this.#connections.keys()];
+    this.#connections = new Map(wires.map((wire) => [wire, this.#connection(wire)]));
+    this.room = this.#boot();
+  }
+
+  #forget(): void {
+    for (const cancel of this.#timers) cancel();
+    this.#timers.clear();
+    this.#working = 0;
+    this.isEditing = false;
+  }
+
+  #boot(): Room<Wire, string> {
+    const { world, disk, hooks, randomId, mutant } = this.#surroundings;
+    const storage = disk.open();
+    const { prefix, variant, limits } = this.traits;
+    const connections = (): Iterable<RoomConnection<Wire>> =>
+      [...this.#connections].filter(([wire]) => wire.roomState === 'open').map(([, connection]) => connection);
+    const host: RoomHost<Wire> = {
+      storage: mutant.storage?.(storage) ?? storage,
+      connections,
+      now: () => world.clock.now(),
+      randomId,
+      after: (milliseconds, callback) => this.#after(milliseconds, callback),
+    };
+    const room = new Room<Wire, string>(host, {
+      messagePrefix: () => prefix,
+      hooks: () => mutant.hooks?.(hooks.hooks) ?? hooks.hooks,
+      hookTimeoutMilliseconds: () => mutant.hookTimeoutMilliseconds ?? 10_000,
+      limits: () => limits,
+      prepareStore: (store) => variant.prepare(store, 'room'),
+      onRoomError: (error, where) => {
+        world.note(`    room error (${where}) ${String(error)}`);
+        if (where === 'hook') this.hookFailures += 1;
+        if (where === 'room') world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
+      },
+    });
+    room.start().catch((error: unknown) => world.note(`    room did not start: ${String(error)}`));
+    return room;
+  }
+
+  #connection(wire: Wire): RoomConnection<Wire> {
+    const isMine = (): boolean => this.#connections.get(wire) === connection;
+    const connection: RoomConnection<Wire> = {
+      origin: wire,
+      send: (frame) => {
+        if (isMine()) this.#network?.sendToClient(wire, frame);
+      },
+      close: (code, reason) => {
+        if (isMine()) this.#network?.closeByRoom(wire, code, reason);
+      },
+      readAttachment: () => wire.attachment,
+      writeAttachment: (attachment) => {
+        if (isMine()) wire.attachment = structuredClone(attachment);
+      },
+    };
+    return this.#surroundings.mutant.connection?.(connection) ?? connection;
+  }
+
+  #after(milliseconds: number, callback: () => void): () => void {
+    const cancel = this.#surroundings.world.clock.after(milliseconds, () => {
+      this.#timers.delete(cancel);
+      callback();
+    });
+    this.#timers.add(cancel);
+    return () => {
+      this.#timers.delete(cancel);
+      cancel();
+    };
+  }
+
+  #checkContent(cursor: LoadedContent['cursor'], content: LeafMap<Leaf> | undefined): void {
+    if (cursor !== undefined && content !== undefined) this.#surroundings.disk.checkContent(cursor, content);
+  }
+}

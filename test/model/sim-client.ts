@@ -1,0 +1,279 @@
+import { createStore, type Store } from 'tinybase';
+
+import type { Sync } from '../../src/client/sync-session.ts';
+import { SyncSession } from '../../src/client/sync-session.ts';
+import type { SessionEndpoint } from '../../src/client/session-ports.ts';
+import { decodeChanges, decodeClientMessage, decodeLargePush, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
+import type { Choices } from './choices.ts';
+import type { ClientDisk } from './client-disk.ts';
+import { EditLedger } from './edit-ledger.ts';
+import { edit, mayRollBack, PAIR_CELLS, PAIR_ROWS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
+import type { Http } from './http.ts';
+import type { ClientEnd, Network, Wire } from './network.ts';
+import type { Mutant } from './mutant.ts';
+import type { RoomProcess } from './room-process.ts';
+import type { StoreVariant } from './store-variants.ts';
+import { PropertyFailure, type World } from './world.ts';
+
+/** What a client lives in. */
+export interface ClientSurroundings {
+  readonly world: World;
+  readonly network: Network;
+  readonly http: Http;
+  readonly room: RoomProcess;
+  readonly unique: UniqueLeaves;
+  readonly prefix: string;
+  readonly mutant: Mutant;
+  readonly randomId: () => string;
+}
+
+/** What a client is. */
+export interface ClientTraits {
+  readonly name: string;
+  readonly variant: StoreVariant;
+  /** If given, what is not confirmed survives the tab. */
+  readonly disk: ClientDisk | undefined;
+  /** What the room is to begin with, if nobody was faster. */
+  readonly seed: LeafMap<Leaf> | undefined;
+  /** True if the Store held that before its session began; otherwise the session is given it. */
+  readonly isSeedInStore: boolean;
+}
+
+/** One tab: a real session over a real Store, on a socket and HTTP of the simulation. */
+export class SimClient implements ClientEnd {
+  readonly name: string;
+  readonly traits: ClientTraits;
+  readonly store: Store = createStore();
+  readonly session: SyncSession;
+  readonly ledger: EditLedger;
+  /** False from when the tab is closed on. */
+  isAlive = true;
+  /** What there was before that transaction. */
+  #before: LeafMap<Leaf> = new LeafMap();
+  /** True while the user has a transaction open. */
+  isEditing = false;
+  wire: Wire | undefined;
+  /** True if anything has happened to it since it was checked last. */
+  isTouched = true;
+  readonly #surroundings: ClientSurroundings;
+  #isUsersTurn = false;
+  #isStopped = false;
+  readonly #timers = new Set<() => void>();
+
+  constructor(traits: ClientTraits, surroundings: ClientSurroundings, ledger: EditLedger = new EditLedger()) {
+    this.name = traits.name;
+    this.traits = traits;
+    this.#surroundings = surroundings;
+    this.ledger = ledger;
+    if (traits.seed !== undefined && traits.isSeedInStore) this.store.setJson(encodeContent(traits.seed));
+    traits.variant.prepare(this.store, this.name);
+    this.#watch();
+    this.session = this.#createSession();
+    this.#connect();
+  }
+
+  get sync(): Sync {
+    return this.session.sync;
+  }
+
+  /** True if the client's base is the room's content at its version. */
+  get isLive(): boolean {
+    return this.isAlive && this.sync.phase === 'live';
+  }
+
+  start(): void {
+    const { seed, isSeedInStore } = this.traits;
+    void this.session.follow(isSeedInStore ? undefined : seed);
+    void this.session.startSaving();
+  }
+
+  /** One transaction of the user. */
+  edit(choices: Choices): void {
+    this.#asUser(() => edit(this.store, choices, this.#surroundings.unique));
+  }
+
+  /** The user begins a transaction that others will have to wait for, or goes on with it, or ends it. */
+  openTransaction(): void {
+    this.isEditing = true;
+    this.#before = readContent(this.store);
+    this.store.startTransaction();
+  }
+
+  finishTransaction(isRolledBack: boolean): void {
+    this.isEditing = false;
+    this.#asUser(() => this.store.finishTransaction(() => isRolledBack && mayRollBack(this.store, this.#before)));
+  }
+
+  /** The tab is closed, and with it everything that is not on the client's disk. */
+  die(choices: Choices): void {
+    const { disk } = this.traits;
+    this.isAlive = false;
+    for (const cancel of this.#timers) cancel();
+    if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
+    disk?.crash(choices.below(disk.writesInFlight + 1));
+    const kept = (disk?.records.outbox?.pushes ?? []).map((push) => decodeChanges(push.changes));
+    this.ledger.tabClosed(kept);
+  }
+
+  /** Drops the socket and makes another. */
+  reconnect(): void {
+    const { wire } = this;
+    if (!this.isAlive || wire === undefined) return;
+    this.#surroundings.network.closeByClient(wire);
+    this.closed();
+  }
+
+  opened(): void {
+    this.isTouched = true;
+    if (this.isAlive) this.session.opened();
+  }
+
+  closed(): void {
+    if (!this.isAlive) return;
+    this.isTouched = true;
+    this.wire = undefined;
+    this.session.closed();
+    if (!this.#isStopped && this.wire === undefined) this.#connect();
+  }
+
+  received(frame: string): void {
+    this.isTouched = true;
+    if (!this.isAlive) return;
+    for (const received of this.#surroundings.mutant.atClient?.(frame, this) ?? [frame]) {
+      this.session.received(received);
+    }
+  }
+
+  #connect(): void {
+    this.wire = this.#surroundings.network.connect(this);
+  }
+
+  #createSession(): SyncSession {
+    const { world, network, prefix, randomId, mutant } = this.#surroundings;
+    const endpoint = this.#endpoint();
+    const { disk } = this.traits;
+    const records = disk?.records;
+    const isRestored = records?.outbox !== undefined || records?.base !== undefined;
+    return new SyncSession(
+      this.store,
+      () => prefix,
+      {
+        socket: {
+          isOpen: () => this.isAlive && this.wire?.clientState === 'open',
+          send: (frame) => {
+            const { isAlive, wire } = this;
+            if (!isAlive || wire === undefined) return;
+            this.#note(wire, frame);
+            for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame]) network.sendToRoom(wire, sent);
+          },
+          reconnect: () => this.reconnect(),
+          stop: (code, reason) => this.#stop(code, reason),
+        },
+        endpoint: mutant.endpoint?.(endpoint, this) ?? endpoint,
+        after: (milliseconds, callback) => this.#after(milliseconds, callback),
+        random: () => 0.5,
+        randomId,
+        ...(disk === undefined ? {} : { storage: disk }),
+        ...(records === undefined || !isRestored ? {} : { restored: records }),
+      },
+      {
+        onSync: (sync) => world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`),
+        onRefused: (refusals) => {
+          world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
+          this.ledger.refused(refusals);
+        },
+        onError: (error) => world.note(`    ${this.name} error ${String(error)}`),
+      },
+    );
+  }
+
+  #endpoint(): SessionEndpoint {
+    const { http, room } = this.#surroundings;
+    const request = <T>(label: string, atRoom: () => Promise<T>): Promise<T> =>
+      http.request(`${this.name} ${label}`, atRoom).finally(() => {
+        this.isTouched = true;
+      });
+    return {
+      get: () => request('GET', () => room.get()),
+      put: (content) => request('PUT', () => room.put(content)),
+      post: (body) => {
+        const { clientId, push } = decodeLargePush(body);
+        if (this.isAlive) this.ledger.sent(clientId, push.number, push.changes);
+        return request('POST', () => room.post(body));
+      },
+    };
+  }
+
+  /** A socket queues nothing, and hello goes first (FRAME-3). */
+  #note(wire: Wire, frame: string): void {
+    const { world, prefix } = this.#surroundings;
+    const message = decodeClientMessage(prefix, frame);
+    if (wire.clientState !== 'open' || (message?.type !== 'hello' && wire.clientId === undefined)) {
+      world.fail(new PropertyFailure('frame', `${this.name} sent too early: ${frame}`));
+    }
+    if (message?.type === 'hello') {
+      wire.clientId = message.clientId;
+      wire.nextPush = message.nextPush;
+    } else if (message?.type === 'push' && wire.clientId !== undefined) {
+      this.ledger.sent(wire.clientId, message.number, message.changes);
+    }
+  }
+
+  #after(milliseconds: number, callback: () => void): () => void {
+    const cancel = this.#surroundings.world.clock.after(milliseconds, () => {
+      this.#timers.delete(cancel);
+      this.isTouched = true;
+      callback();
+    });
+    this.#timers.add(cancel);
+    return () => {
+      this.#timers.delete(cancel);
+      cancel();
+    };
+  }
+
+  #stop(code: number, reason: string): void {
+    this.#isStopped = true;
+    if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire, code, reason);
+    this.wire = undefined;
+  }
+
+  #asUser(action: () => void): void {
+    this.#isUsersTurn = true;
+    try {
+      action();
+    } catch (error) {
+      this.#surroundings.world.note(`    ${this.name} threw ${String(error)}`);
+    } finally {
+      this.#isUsersTurn = false;
+    }
+  }
+
+  #watch(): void {
+    this.store.addDidFinishTransactionListener(() => {
+      this.isTouched = true;
+      this.#checkPairs();
+      if (!this.#isUsersTurn || !this.isAlive) return;
+      const log = readTransactionLog(this.store);
+      if (!log.before.isEmpty) {
+        this.#surroundings.world.note(`    ${this.name} did ${encodeChanges(log.changes)}`);
+        this.ledger.add(log, !this.session.isSaving);
+      }
+    });
+  }
+
+  /** Atomic: what was set in one transaction is seen together, or not at all. */
+  #checkPairs(): void {
+    const [left, right] = PAIR_CELLS;
+    for (const row of PAIR_ROWS) {
+      const leaves = [this.store.getCell(PAIR_TABLE, row, left), this.store.getCell(PAIR_TABLE, row, right)];
+      if (leaves[0] === leaves[1]) continue;
+      this.#surroundings.world.fail(
+        new PropertyFailure('atomic', `${this.name} shows half of a transaction: ${leaves.map(String).join(' / ')}`),
+      );
+    }
+  }
+}

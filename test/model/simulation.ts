@@ -1,0 +1,153 @@
+import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { decodeContent } from '../../src/protocol/codec.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { Room } from '../../src/server/room.ts';
+import { Choices } from './choices.ts';
+import { ClientDisk } from './client-disk.ts';
+import { Disk, type DiskCopy } from './disk.ts';
+import { UniqueLeaves } from './edits.ts';
+import { Http } from './http.ts';
+import { Journal } from './journal.ts';
+import type { Mutant } from './mutant.ts';
+import { Network } from './network.ts';
+import { checkEntry, checkSent, checkStep } from './properties.ts';
+import { RoomProcess } from './room-process.ts';
+import { SimClient, type ClientTraits } from './sim-client.ts';
+import { SimHooks } from './sim-hooks.ts';
+import { StockPeer } from './stock-peer.ts';
+import { drawTraits, type Traits } from './traits.ts';
+import { World } from './world.ts';
+
+/** Chance that concerns a whole history, and none of its steps. */
+const TRAITS_STREAM = 1_000_000;
+const IDS_STREAM = 1_000_001;
+const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** A room, its clients, and everything between them, made of a seed. */
+export class Simulation {
+  readonly world: World = new World();
+  readonly unique: UniqueLeaves = new UniqueLeaves();
+  readonly traits: Traits;
+  readonly mutant: Mutant;
+  readonly hooks: SimHooks;
+  readonly disk: Disk;
+  readonly http: Http;
+  readonly network: Network;
+  readonly room: RoomProcess;
+  /** Every tab that there ever was. */
+  readonly clients: SimClient[] = [];
+  readonly stockPeers: StockPeer[] = [];
+  /** What the disk was earlier, to come back to. */
+  diskCopy: DiskCopy | undefined;
+  readonly #ids: Choices;
+
+  constructor(seed: number, mutant: Mutant = {}) {
+    const choices = new Choices(seed, TRAITS_STREAM);
+    this.#ids = new Choices(seed, IDS_STREAM);
+    this.mutant = mutant;
+    this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
+    const { prefix, networkWeight, diskWeight } = this.traits;
+    const { world, unique } = this;
+    this.hooks = new SimHooks(this.traits.hookStyle);
+    const journal = new Journal((entry, before) => this.#check(() => checkEntry(this, entry, before)));
+    this.disk = new Disk(world, journal, '', diskWeight);
+    this.http = new Http(world, networkWeight);
+    this.room = new RoomProcess(
+      { prefix, variant: this.traits.roomVariant, limits: this.traits.limits },
+      {
+        world,
+        unique,
+        disk: this.disk,
+        hooks: this.hooks,
+        randomId: () => this.randomId(),
+        mutant,
+      },
+    );
+    this.network = new Network(world, this.room, networkWeight);
+    this.network.filterToClient = (frame, wire) => {
+      const frames = mutant.fromRoom?.(frame, wire) ?? [frame];
+      for (const sent of frames) this.#check(() => checkSent(this, wire, sent));
+      return frames;
+    };
+    this.room.attach(this.network, this.http);
+    for (const source of [this.network, this.http, this.disk, this.hooks]) world.addSource(source);
+    world.addCheck(() => checkStep(this));
+    world.note(
+      `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,
+    );
+    for (const traits of this.traits.clients) this.#addFirstTab(traits);
+    for (let count = 1; count <= this.traits.stockPeers; count += 1) {
+      this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, () => (this.disk.branch?.version ?? 0) > 0));
+    }
+  }
+
+  /** 128 bits, or so. */
+  randomId(): string {
+    return Array.from({ length: 22 }, () => ID_LETTERS[this.#ids.below(64)]).join('');
+  }
+
+  /** The tab is closed, and another one opened: it finds what the first one has persisted. */
+  restartTab(client: SimClient, choices: Choices): void {
+    client.die(choices);
+    this.#addTab({ ...client.traits, name: `${client.name}'` }, client);
+  }
+
+  /** What a room loads that starts on what is on the disk now. */
+  async coldStart(): Promise<LeafMap<Leaf>> {
+    const { prefix, roomVariant, limits } = this.traits;
+    const room = new Room(
+      {
+        storage: this.disk.copyStorage(),
+        connections: () => [],
+        now: () => this.world.clock.now(),
+        randomId: () => this.randomId(),
+        after: () => () => undefined,
+      },
+      {
+        messagePrefix: () => prefix,
+        limits: () => limits,
+        prepareStore: (store) => roomVariant.prepare(store, 'room'),
+      },
+    );
+    const { json } = await room.content();
+    const content = decodeContent(json ?? '');
+    if (content === undefined) throw new Error('A cold start finds no Store.');
+    return content;
+  }
+
+  #addFirstTab({ variant, isPersistent, seed, isSeedInStore }: Traits['clients'][number]): void {
+    const name = `client${this.clients.length + 1}`;
+    const disk = isPersistent ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name)) : undefined;
+    if (disk !== undefined) this.world.addSource(disk);
+    this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
+  }
+
+  #addTab(traits: ClientTraits, former: SimClient | undefined): void {
+    const { world, network, http, room, unique } = this;
+    world.note(`${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`);
+    const client = new SimClient(
+      traits,
+      {
+        world,
+        network,
+        http,
+        room,
+        unique,
+        prefix: this.traits.prefix,
+        mutant: this.mutant,
+        randomId: () => this.randomId(),
+      },
+      former?.ledger,
+    );
+    this.clients.push(client);
+    client.start();
+  }
+
+  #check(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      this.world.fail(error);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import { createMiddleware, type Store, type TablesSchema, type ValuesSchema } from 'tinybase';
+
+import { decodeLeaf, ENCODED, VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
+import { LARGE, PAIR_CELLS, PAIR_TABLE } from './edits.ts';
+
+/** What an app does to its Store beside using it. */
+export interface StoreVariant {
+  readonly name: string;
+  prepare(store: Store, owner: string): void;
+  /** True if the variant may make something else of that leaf, so that it may stay different from the room's. */
+  alters(table: TableKey, cell: string, leaf: Leaf | undefined): boolean;
+}
+
+const TABLES_SCHEMA: TablesSchema = {
+  t: { a: { type: 'number', default: 0 }, b: { type: 'string' }, c: { type: 'string', allowNull: true } },
+  u: { a: { type: 'number' }, b: { type: 'string', default: '-' }, c: { type: 'object' } },
+  [PAIR_TABLE]: { [PAIR_CELLS[0]]: { type: 'number' }, [PAIR_CELLS[1]]: { type: 'number' } },
+};
+
+const VALUES_SCHEMA: ValuesSchema = { v: { type: 'number', default: -7 } };
+
+const plain: StoreVariant = {
+  name: 'plain',
+  prepare: () => undefined,
+  alters: () => false,
+};
+
+/** Types, defaults, and a table and a Value that others have and this one does not know. */
+const schema: StoreVariant = {
+  name: 'schema',
+  prepare: (store) => store.setSchema(TABLES_SCHEMA, VALUES_SCHEMA),
+  alters: (table, cell, leaf) => {
+    if (table === PAIR_TABLE) return false;
+    const rule = table === VALUES ? VALUES_SCHEMA[cell] : TABLES_SCHEMA[table]?.[cell];
+    if (rule === undefined) return true;
+    if (leaf === undefined) return 'default' in rule;
+    if (leaf === null) return rule.allowNull !== true;
+    return rule.type !== typeof decodeLeaf(leaf) || String(leaf).startsWith(`${ENCODED}[`);
+  },
+};
+
+/** Brings large numbers down, for whoever wrote them. */
+const clamp: StoreVariant = {
+  name: 'clamp',
+  prepare: (store) => {
+    store.addCellListener(
+      null,
+      null,
+      null,
+      (_store, table, row, cell, now) => {
+        if (typeof now === 'number' && now >= LARGE) store.setCell(table, row, cell, now - LARGE);
+      },
+      true,
+    );
+    store.addValueListener(
+      null,
+      (_store, id, now) => {
+        if (typeof now === 'number' && now >= LARGE) store.setValue(id, now - LARGE);
+      },
+      true,
+    );
+  },
+  alters: (_table, _cell, leaf) => typeof leaf === 'number' && leaf >= LARGE,
+};
+
+/** Writes one cell whenever another changes. */
+const stamp: StoreVariant = {
+  name: 'stamp',
+  prepare: (store) => {
+    store.addCellListener(
+      't',
+      null,
+      'b',
+      (_store, table, row, _cell, now) => {
+        if (now !== undefined) store.setCell(table, row, 'c', `stamp ${String(now)}`);
+      },
+      true,
+    );
+  },
+  alters: (table, cell) => table === 't' && cell === 'c',
+};
+
+/** Will not let go of a Value: two of these never agree. */
+const stubborn: StoreVariant = {
+  name: 'stubborn',
+  prepare: (store, owner) => {
+    store.addValueListener(
+      'w',
+      (_store, id, now) => {
+        if (now !== undefined && now !== owner) store.setValue(id, owner);
+      },
+      true,
+    );
+  },
+  alters: (table, cell, leaf) => table === VALUES && cell === 'w' && leaf !== undefined,
+};
+
+/** Rewrites and refuses single writes before they happen. */
+const middleware: StoreVariant = {
+  name: 'middleware',
+  prepare: (store) => {
+    const guard = createMiddleware(store);
+    guard.addWillSetCellCallback((table, _row, _cell, now) => {
+      if (table === PAIR_TABLE || typeof now !== 'string') return now;
+      return now.startsWith('no') ? undefined : now.replace(/^s/, 'S');
+    });
+    guard.addWillSetValueCallback((_id, now) => (now === null ? undefined : now));
+  },
+  alters: (table, _cell, leaf) =>
+    table === VALUES ? leaf === null : typeof leaf === 'string' && /^(?:s|no)/.test(leaf),
+};
+
+/** A listener that throws now and then; it changes nothing. */
+const thrower: StoreVariant = {
+  name: 'thrower',
+  prepare: (store) => {
+    let count = 0;
+    const throwSometimes = (): void => {
+      count += 1;
+      if (count % 3 === 0) throw new Error('A listener of the app threw.');
+    };
+    store.addCellListener(null, null, null, throwSometimes);
+    store.addValueListener(null, throwSometimes);
+  },
+  alters: () => false,
+};
+
+/** The variants of a client's Store, so many of each in sixteen. */
+export const CLIENT_VARIANTS: readonly StoreVariant[] = [
+  ...[plain, plain, plain, plain, plain, plain, plain],
+  ...[schema, schema, clamp, clamp, stamp, middleware, middleware, thrower],
+  stubborn,
+];
+
+/** The variants of a room's own Store. */
+export const ROOM_VARIANTS: readonly StoreVariant[] = [plain, plain, plain, schema, clamp, stamp, middleware];

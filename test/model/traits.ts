@@ -1,0 +1,78 @@
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { VALUES } from '../../src/protocol/leaf.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { Choices } from './choices.ts';
+import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
+import type { HookStyle } from './sim-hooks.ts';
+import { CLIENT_VARIANTS, ROOM_VARIANTS, type StoreVariant } from './store-variants.ts';
+
+/** What one history is like, whatever happens in it. */
+export interface Traits {
+  readonly prefix: string;
+  readonly roomVariant: StoreVariant;
+  readonly hookStyle: HookStyle;
+  readonly limits: Partial<RoomLimits>;
+  readonly clients: readonly {
+    readonly variant: StoreVariant;
+    readonly isPersistent: boolean;
+    readonly seed: LeafMap<Leaf> | undefined;
+    readonly isSeedInStore: boolean;
+  }[];
+  readonly stockPeers: number;
+  /** False: nothing is ever cut, killed or lost. */
+  readonly isFaulty: boolean;
+  /** True: single frames get lost, as hosts lose them when another socket fails while they send. */
+  readonly isLeaky: boolean;
+  /** True: leaves so large that checkpoints come, and rows in parts. */
+  readonly isHeavy: boolean;
+  /** How eagerly the network and the disk work. */
+  readonly networkWeight: number;
+  readonly diskWeight: number;
+}
+
+/** Draws what a history is like. */
+export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
+  const isHeavy = choices.percent(4);
+  const isPlain = choices.percent(35);
+  const plain = (variants: readonly StoreVariant[]): StoreVariant =>
+    variants.find(({ name }) => name === 'plain') ?? choices.pick(variants);
+  return {
+    prefix: choices.pick(['', '', 'x:']),
+    roomVariant: isPlain ? plain(ROOM_VARIANTS) : choices.pick(ROOM_VARIANTS),
+    hookStyle: choices.pick(['none', 'none', 'none', 'none', 'prompt', 'slow', 'slow', 'wild']),
+    limits: drawLimits(choices, isHeavy),
+    clients: Array.from({ length: 2 + choices.below(3) }, () => ({
+      variant: isPlain ? plain(CLIENT_VARIANTS) : choices.pick(CLIENT_VARIANTS),
+      isPersistent: choices.percent(35),
+      seed: choices.percent(60) ? drawSeed(choices, unique) : undefined,
+      isSeedInStore: choices.percent(40),
+    })),
+    stockPeers: choices.percent(20) ? 1 + choices.below(2) : 0,
+    isFaulty: choices.percent(85),
+    isLeaky: choices.percent(12),
+    isHeavy,
+    networkWeight: choices.pick([0.7, 2, 6]),
+    diskWeight: choices.pick([0.7, 3, 10]),
+  };
+}
+
+function drawLimits(choices: Choices, isHeavy: boolean): Partial<RoomLimits> {
+  if (isHeavy) return { framePushBytes: 100_000, frameLength: choices.pick([150_000, 8_000_000]) };
+  return {
+    framePushBytes: choices.pick([100, 250, 10_000]),
+    pushBytes: choices.pick([450, 10_000, 10_000]),
+    frameLength: choices.pick([600, 100_000, 100_000]),
+  };
+}
+
+/** First content, with everybody's name on it. */
+function drawSeed(choices: Choices, unique: UniqueLeaves): LeafMap<Leaf> {
+  const seed = new LeafMap<Leaf>();
+  const number = unique.number();
+  if (choices.percent(80)) for (const cell of PAIR_CELLS) seed.set(PAIR_TABLE, 'p', cell, number);
+  if (choices.percent(50)) seed.set('t', 'r', 'a', unique.number());
+  if (choices.percent(50)) seed.set('t', 'r', 'b', `s${unique.number()}`);
+  if (choices.percent(50)) seed.set(VALUES, '', 'v', unique.number());
+  return seed;
+}
