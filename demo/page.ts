@@ -1,6 +1,6 @@
 import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
-import { createPartyKitPersister } from 'tinybase/persisters/persister-partykit-client';
+import { createPartyKitPersister } from '../src/client/index.ts';
 import { pageElement } from './page-element.ts';
 import { showStatus } from './status-line.ts';
 import { createTaskList } from './task-list.ts';
@@ -12,9 +12,7 @@ const host = address.searchParams.get('host') ?? location.host;
 
 const store = createStore();
 const socket = new PartySocket({ host, room });
-const persister = createPartyKitPersister(store, socket, {
-  storeProtocol: location.protocol === 'https:' ? 'https' : 'http',
-});
+const persister = createPartyKitPersister(store, socket, undefined, (error) => console.warn(error));
 
 address.searchParams.set('room', room);
 pageElement('room', HTMLElement).textContent = room;

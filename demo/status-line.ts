@@ -1,78 +1,55 @@
-import type { PartyKitPersister } from 'tinybase/persisters/persister-partykit-client';
+import type { PartyKitPersister, Sync } from '../src/client/index.ts';
 
-/** What a persister may tell of the edits that its room has not confirmed yet. */
-interface SyncReport {
-  readonly getSync?: () => { readonly unconfirmedPushes: number };
-}
+const CUT = 'Network cut';
 
-/** How often the line is brought up to date: often enough to feel immediate. */
-const REFRESH_INTERVAL_MILLISECONDS = 100;
-
-const connectionState = (socket: {
-  readonly readyState: number;
-}): 'connected' | 'connecting' | 'cut' => {
-  switch (socket.readyState) {
-    case WebSocket.OPEN:
-      return 'connected';
-    case WebSocket.CONNECTING:
-      return 'connecting';
-    default:
-      return 'cut';
-  }
-};
-
-const CONNECTION_SENTENCES = {
-  connected: 'Connected',
-  connecting: 'Connecting…',
-  cut: 'Network cut',
-};
-
-const unsavedSentence = (persister: PartyKitPersister & SyncReport): string => {
-  const unsavedCount = persister.getSync?.().unconfirmedPushes;
-  switch (unsavedCount) {
-    case undefined:
-      return '';
-    case 0:
-      return ' · all edits saved';
-    case 1:
-      return ' · 1 unsaved edit';
-    default:
-      return ` · ${unsavedCount} unsaved edits`;
-  }
-};
-
-/**
- * Shows whether the page is connected and how many of its edits are not saved yet, and makes a
- * button cut the connection and open it again.
- */
-export const showStatus = (
-  persister: PartyKitPersister & SyncReport,
+/** Shows where the conversation with the room stands, and makes a button cut the connection and open it again. */
+export function showStatus(
+  persister: PartyKitPersister,
   lineElement: HTMLElement,
   networkButton: HTMLButtonElement,
-): void => {
+): void {
   const socket = persister.getConnection();
   let isCut = false;
 
   const show = (): void => {
-    const state = isCut ? 'cut' : connectionState(socket);
-    lineElement.dataset['state'] = state;
-    const sentence = CONNECTION_SENTENCES[state] + unsavedSentence(persister);
-    // Writing the same sentence again would make a screen reader say it again.
-    if (lineElement.textContent !== sentence) {
-      lineElement.textContent = sentence;
-    }
+    const sync = persister.getSync();
+    lineElement.dataset['state'] = isCut
+      ? 'cut'
+      : sync.phase === 'live'
+        ? 'connected'
+        : 'connecting';
+    lineElement.textContent = (isCut ? CUT : phaseSentence(sync)) + unsavedSentence(sync);
     networkButton.textContent = isCut ? 'Reconnect' : 'Cut the network';
   };
 
   networkButton.addEventListener('click', () => {
     isCut = !isCut;
-    if (isCut) {
-      socket.close();
-    } else {
-      socket.reconnect();
-    }
+    if (isCut) socket.close();
+    else socket.reconnect();
     show();
   });
-  setInterval(show, REFRESH_INTERVAL_MILLISECONDS);
+  persister.addSyncListener(show);
   show();
-};
+}
+
+function phaseSentence({ phase, code }: Sync): string {
+  switch (phase) {
+    case 'live':
+      return 'Connected';
+    case 'empty':
+      return 'Connected to an empty room';
+    case 'stopped':
+      return `Stopped (${code ?? 'unknown'}): reload the page`;
+    case 'idle':
+      return 'Not started';
+    case 'loading':
+    case 'connecting':
+    case 'catching-up':
+      return 'Connecting…';
+  }
+}
+
+function unsavedSentence({ unsaved }: Sync): string {
+  if (unsaved === 0) return ' · all edits saved';
+  return unsaved === 1 ? ' · 1 unsaved edit' : ` · ${unsaved} unsaved edits`;
+}

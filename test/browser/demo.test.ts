@@ -84,12 +84,65 @@ test.each([
   await second.page.close();
 });
 
-test('the network can be cut and comes back', async () => {
-  const { page } = await openPage(browser, `${party.origin}/?room=cut`);
+test('a window that is cut, while both edit, and heals: both end equal', async () => {
+  const room = pageServer.page({ room: 'cut', host: party.host });
+  const first = await openPage(browser, room);
+  await untilConnected(first.page);
+  const second = await openPage(browser, room);
+  await untilConnected(second.page);
+  await addTask(first.page, 'Before');
+  await until(
+    'the task in the second window',
+    async () => (await taskTexts(second.page)).length === 1,
+  );
+
+  await first.page.getByRole('button', { name: 'Cut the network' }).click();
+  expect(await first.page.getByRole('status').textContent()).toContain('Network cut');
+  await addTask(first.page, 'Made offline');
+  await first.page.getByLabel('Title of the list').fill('Title made offline');
+  await addTask(second.page, 'Made meanwhile');
+  await second.page.getByLabel('Done').first().check();
+  expect(await first.page.getByRole('status').textContent()).toMatch(/[1-9]\d* unsaved edit/);
+  expect(await taskTexts(second.page)).toHaveLength(2);
+
+  await first.page.getByRole('button', { name: 'Reconnect' }).click();
+  await until('all edits of the first window to be saved', async () =>
+    (await first.page.getByRole('status').textContent())?.endsWith('all edits saved'),
+  );
+  await until('three tasks in both windows', async () => {
+    const [here, there] = [await taskTexts(first.page), await taskTexts(second.page)];
+    return here.length === 3 && here.toSorted().join() === there.toSorted().join();
+  });
+  expect(await second.page.getByLabel('Title of the list').inputValue()).toBe('Title made offline');
+  expect(await first.page.getByLabel('Done').first().isChecked()).toBe(true);
+  await first.page.close();
+  await second.page.close();
+});
+
+test('a server that is killed and comes back has everything, and the open window goes on', async () => {
+  const { page } = await openPage(browser, pageServer.page({ room: 'killed', host: party.host }));
   await untilConnected(page);
-  await page.getByRole('button', { name: 'Cut the network' }).click();
-  expect(await page.getByRole('status').textContent()).toContain('Network cut');
-  await page.getByRole('button', { name: 'Reconnect' }).click();
-  await untilConnected(page);
+  await addTask(page, 'Saved before');
+  await until('the edit to be saved', async () =>
+    (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
+  );
+  await party.kill9();
+  await until('the page to notice', async () =>
+    (await page.getByRole('status').textContent())?.startsWith('Connecting'),
+  );
+  await addTask(page, 'Made while it was down');
+  await party.restart();
+  await until(
+    'the edit to be saved',
+    async () => (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
+    { deadlineMilliseconds: 30_000 },
+  );
+  const other = await openPage(browser, pageServer.page({ room: 'killed', host: party.host }));
+  await untilConnected(other.page);
+  expect((await taskTexts(other.page)).toSorted()).toEqual([
+    'Made while it was down',
+    'Saved before',
+  ]);
   await page.close();
+  await other.page.close();
 });
