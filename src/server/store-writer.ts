@@ -153,10 +153,16 @@ export class StoreWriter<Origin> {
     asked: Changes,
     timeout: Promise<typeof TIMEOUT>,
   ): Promise<Allowed | RefusalReason> {
+    let wanted = asked;
     try {
-      const effects = effectsOf(this.#observed.store, asked);
-      const allowed = await Promise.race([round.allowed(effects, asked), timeout]);
-      if (allowed !== TIMEOUT) return allowed;
+      for (;;) {
+        const effects = effectsOf(this.#observed.store, wanted);
+        const allowed = await Promise.race([round.allowed(effects, wanted), timeout]);
+        if (allowed === TIMEOUT) break;
+        if (!allowed.isRefused) return { changes: wanted, isRefused: wanted !== asked };
+        // What is left may empty a row which all of it would not have emptied: a question of its own.
+        wanted = allowed.changes;
+      }
     } catch (error) {
       this.#options.onRoomError(error, 'hook');
       return 'failed';
