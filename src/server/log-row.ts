@@ -3,7 +3,7 @@ import { decodeChanges, encodeChanges } from '../protocol/codec.ts';
 import { isCount, isList } from './json-shape.ts';
 
 /** Whose push it was. */
-export interface Author {
+interface Author {
   readonly clientId: string;
   /** The number of the push. */
   readonly push: number;

@@ -26,7 +26,7 @@ export interface LoadedRoom {
 }
 
 /** A room, and where in storage it is. */
-export interface StoredRoom {
+interface StoredRoom {
   readonly room: LoadedRoom;
   readonly manifest: Manifest;
   /** The manifest's own parts, if it is large. */

@@ -300,7 +300,7 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
 
     it('does not load when anything valid is missing or damaged, and names the key', async () => {
       const storage = await makeStorage();
-      const model = new RoomModel();
+      const model = new RoomModel('epoch', setCell('seed', 1));
       const room = open(storage);
       await room.create(model.room);
       await room.append(model.commit([setting('a', 1)]), 0);
@@ -316,7 +316,16 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
           await storage.delete([key]);
           await expect(open(storage).load()).rejects.toMatchObject({ code: 'unavailable' });
         }
-        for (const damaged of ['', '[', '{}', '0\n[9]\n[{},{}]', '0\n[1]', 7, new Uint8Array(3)]) {
+        for (const damaged of [
+          '',
+          '[',
+          '{}',
+          '0\n[9]\n[{},{}]',
+          '0\n[1]',
+          7,
+          new Uint8Array(3),
+          new TextEncoder().encode('[{},{}]'),
+        ]) {
           await storage.put({ [key]: damaged });
           await expect(open(storage).load()).rejects.toMatchObject({
             code: 'unavailable',
@@ -326,6 +335,19 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
         await storage.put({ [key]: value });
       }
       await reopen(storage, model);
+    });
+
+    it('does not load when the last row that the snapshot includes is missing', async () => {
+      const storage = await makeStorage();
+      const model = new RoomModel();
+      const room = open(storage);
+      await room.create(model.room);
+      await room.append(model.commit([setting('a', 1)]), 0);
+      await room.checkpoint(model.room);
+      const row = (await keysOf(storage)).find((key) => key.includes('log/')) ?? '';
+      await storage.delete([row]);
+      const error = { code: 'unavailable', message: containing(row) };
+      await expect(open(storage).load()).rejects.toMatchObject(error);
     });
   });
 }
