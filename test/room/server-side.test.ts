@@ -54,6 +54,25 @@ promise(
 );
 
 promise(
+  '[ORDER-3] what the server writes before there is a first content is not lost, nor is the content',
+  /Stores differ/,
+  async () => {
+    const here = { host: party.host, room: 'server-first' };
+    const url = party.room(here.room, '/store');
+    await fetch(party.room(here.room, '/server-edit?text=first'), { method: 'POST' });
+    const one = await clients.open({ ...here, seed: [{}, { mine: 1 }] });
+    const two = await clients.open(here);
+    one.store.setValue('one', 1);
+    await one.confirmed();
+    const content = await untilEqual([one.store, two.store], url);
+    expect(content.get('["server"]')).toBe('"first"');
+    expect(content.get('["one"]')).toBe('1');
+    await party.restart();
+    await untilEqual([one.store, two.store], url);
+  },
+);
+
+promise(
   '[DERIVE-1] what defaults and mutator listeners of a client make of a remote change is sent',
   /Stores differ/,
   async () => {

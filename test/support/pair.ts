@@ -38,13 +38,30 @@ export const createTestedPersister = (
       ) as unknown as PartyKitPersister)
     : createPartyKitPersister(store, socket, config, onIgnoredError);
 
-/** Starts a party with the rooms of `test/room/fixtures`, built on the server of the pair under test. */
-export const startTestedParty = (options: PartyOptions = {}): Promise<Party> =>
-  startParty({
+/**
+ * Starts a party with the rooms of `test/room/fixtures`, built on the server of the pair under test. Stopping it throws
+ * if a room of ours has complained of anything but a hook.
+ */
+export const startTestedParty = async (options: PartyOptions = {}): Promise<Party> => {
+  const party = await startParty({
     entry: 'test/room/fixtures/plain.ts',
     config: `test/room/fixtures/partykit-${PAIR === 'stock' ? 'stock-' : ''}rooms.json`,
     ...options,
   });
+  return {
+    ...party,
+    stop: async () => {
+      await party.stop();
+      const complaints = party
+        .output()
+        .split('\n')
+        .filter((line) => /went wrong in the room \((?!hook\))/.test(line));
+      if (complaints.length > 0) {
+        throw new Error(`A room has complained: ${complaints.join('\n')}`);
+      }
+    },
+  };
+};
 
 /**
  * A test that ours passes and stock must fail, with an error whose message matches `stockFailure`; `undefined`
