@@ -56,7 +56,6 @@ export class RoomStorage {
   readonly #storage: KeyValueStorage;
   readonly #keys: StorageKeys;
   #disk: Disk | undefined;
-  /** Never goes down, so that no blob gets a part that was meant for another. */
   #nextBlob = 1;
   #nextRow = 1;
   readonly #garbage = new StorageGarbage();
@@ -208,7 +207,7 @@ export class RoomStorage {
       this.#storage,
       this.#keys,
     );
-    this.#nextBlob = Math.max(this.#nextBlob, highestBlob + 1);
+    this.#nextBlob = highestBlob + 1;
     this.#nextRow = Math.max(highestRow, stored?.manifest.lastRow ?? 0) + 1;
     this.#garbage.reset(garbage, garbageSize);
     if (stored === undefined) return undefined;

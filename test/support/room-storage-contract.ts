@@ -149,6 +149,26 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
       LARGE_TEST_MILLISECONDS,
     );
 
+    it(
+      'removes what a crash left before it writes a snapshot, so that crashes do not fill the disk',
+      { timeout: LARGE_TEST_MILLISECONDS },
+      async () => {
+        const disk = await makeStorage();
+        const model = new RoomModel('epoch', filled(160, 131_072));
+        await open(disk).create(model.room);
+        const keyCounts: number[] = [];
+        // The first process dies in the last of two puts; those after it have a delete to do before.
+        for (const write of [2, 3, 3]) {
+          const room = open(new DyingStorage(disk, { write, takesEffect: false }));
+          await room.load();
+          await expect(room.checkpoint(model.room)).rejects.toThrow();
+          keyCounts.push((await keysOf(disk)).length);
+        }
+        expect(new Set(keyCounts).size).toBe(1);
+        await reopen(disk, model);
+      },
+    );
+
     it('refuses to write after a write that failed, until it is loaded again', async () => {
       const disk = await makeStorage();
       const model = new RoomModel();
@@ -171,6 +191,8 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
       model.commit([setting('row', 1)]);
       await expect(room.append(model.commit([setting('row', 2)]), 0)).rejects.toThrow(/version 3/);
       await expect(room.checkpoint(model.room)).rejects.toThrow(/version 3/);
+      const other = new RoomModel('other');
+      await expect(room.checkpoint(other.room)).rejects.toMatchObject({ code: 'unavailable' });
     });
 
     it('wants a checkpoint once the log since the last is larger than the snapshot and 256 KiB', async () => {
