@@ -76,6 +76,13 @@ export class Journal {
     else last.waiters.push(waiter);
   }
 
+  /** Resolves to true when all that was added before is durable, to false if that was lost. */
+  whenDurable(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.release({ onDurable: () => resolve(true), onLost: () => resolve(false) });
+    });
+  }
+
   #push(batch: Batch): void {
     this.#batches.push(batch);
     if (this.#isRunning || this.#hasFailed) return;

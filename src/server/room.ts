@@ -79,7 +79,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       hookTimeoutMilliseconds: () =>
         options.hookTimeoutMilliseconds?.() ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
       onRoomError,
-      whenDurable: () => whenDurable(this.#keeper.current),
+      whenDurable: async () => (await this.#keeper.current?.journal.whenDurable()) ?? false,
       revision: () => this.#revision,
       after: (milliseconds, callback) => host.after(milliseconds, callback),
     });
@@ -291,7 +291,7 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Resolves when what was added to that ledger is durable. Rejects with `unavailable` if it was lost. */
   async #assertDurable(ledger: Ledger): Promise<void> {
-    if (await whenDurable(ledger)) return;
+    if (await ledger.journal.whenDurable()) return;
     throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
   }
 
@@ -302,11 +302,4 @@ export class Room<Origin, RequestOrigin = Origin> {
       // Whoever is told of errors and throws has nobody left to tell.
     }
   }
-}
-
-function whenDurable(ledger: Ledger | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (ledger === undefined) resolve(false);
-    else ledger.journal.release({ onDurable: () => resolve(true), onLost: () => resolve(false) });
-  });
 }
