@@ -85,6 +85,13 @@ export function refusalsOfCorrection(
   return refusalsOf(refused, reason);
 }
 
+/** The room's content, as far as a client knows it. */
+export interface RoomContent {
+  baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined;
+  /** The cells that a row has. */
+  baseCells(table: string, row: string): readonly string[];
+}
+
 /**
  * Refusals for pushes that the room dealt with while their acks were lost: parts that the catch-up says nothing of, and
  * that the room does not hold. What somebody else has overwritten since cannot be told apart, and is not reported.
@@ -92,12 +99,21 @@ export function refusalsOfCorrection(
 export function refusalsOfDropped(
   pushes: Changes,
   catchUp: Changes,
-  baseLeaf: (table: TableKey, row: string, cell: string) => Leaf | undefined,
+  base: RoomContent,
 ): readonly Refusal[] {
   const refused = new ChangesBuilder();
+  const isTouched = (table: TableKey, row: string, cell: string): boolean =>
+    catchUp.leaves.has(table, row, cell) || deletesRow(catchUp, table, row);
+  for (const [table, rows] of pushes.deletedRows) {
+    for (const row of rows) {
+      const isKept = (cell: string): boolean =>
+        !isTouched(table, row, cell) && !pushes.leaves.has(table, row, cell);
+      if (base.baseCells(table, row).some(isKept)) refused.deleteRow(table, row);
+    }
+  }
   pushes.leaves.forEach((leaf, table, row, cell) => {
-    const isTouched = catchUp.leaves.has(table, row, cell) || deletesRow(catchUp, table, row);
-    if (!isTouched && baseLeaf(table, row, cell) !== leaf) refused.setLeaf(table, row, cell, leaf);
+    if (!isTouched(table, row, cell) && base.baseLeaf(table, row, cell) !== leaf)
+      refused.setLeaf(table, row, cell, leaf);
   });
   return refusalsOf(refused, 'unknown');
 }

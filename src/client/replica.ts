@@ -162,6 +162,15 @@ export class Replica {
     return base === undefined ? readLeaf(this.store, table, row, cell) : base.leaf;
   }
 
+  /** The cells of a row that the room is known to hold. */
+  baseCells(table: string, row: string): readonly string[] {
+    const known = new Set([
+      ...this.store.getCellIds(table, row),
+      ...this.#overlay.coveredCells(table, row),
+    ]);
+    return [...known].filter((cell) => this.baseLeaf(table, row, cell) !== undefined);
+  }
+
   /** Ends the oldest pending push, which the room accepted as it was (VIEW-4). Touches no Store. */
   acknowledge(): void {
     const push = this.#pending.shift();

@@ -81,6 +81,13 @@ interface Staged {
   readonly isShown: boolean;
 }
 
+/** Somebody who waits for the pushes up to a number. */
+interface ConfirmWaiter {
+  readonly lastPush: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 type InboxItem = RoomMessage | { readonly type: 'content'; readonly loaded: LoadedContent };
 
 /**
@@ -115,7 +122,7 @@ export class SyncSession {
   #seedsPut = 0;
   #loadNumber = 0;
   #loadWaiters: (() => void)[] = [];
-  #confirmWaiters: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #confirmWaiters: ConfirmWaiter[] = [];
   #inbox: InboxItem[] = [];
   #isDraining = false;
   #cancelDrain: (() => void) | undefined;
@@ -180,7 +187,7 @@ export class SyncSession {
 
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
   follow(initialContent?: LeafMap<Leaf>): Promise<void> {
-    this.#isFollowing = true;
+    this.#isFollowing = !this.#isDestroyed;
     return this.#startLoading(initialContent);
   }
 
@@ -193,6 +200,7 @@ export class SyncSession {
 
   /** Sends edits from now on, and those held. Settles when the room is known to have a Store, or not to answer. */
   startSaving(): Promise<void> {
+    if (this.#isDestroyed) return Promise.resolve();
     this.replica.startTracking();
     this.#isSaving = true;
     this.replica.setSaving(true);
@@ -214,6 +222,7 @@ export class SyncSession {
 
   /** Sends what is held once, and makes the Store the room's first content if it has none. */
   save(): Promise<void> {
+    if (this.#isDestroyed) return Promise.resolve();
     this.replica.startTracking();
     this.#isSavingOnce = true;
     this.replica.releaseHeld();
@@ -224,7 +233,11 @@ export class SyncSession {
   whenConfirmed(): Promise<void> {
     if (this.#code !== undefined) return Promise.reject(stoppedError(this.#code));
     if (this.#unsaved() === 0) return Promise.resolve();
-    return new Promise((resolve, reject) => this.#confirmWaiters.push({ resolve, reject }));
+    // What is held will be one push, the next.
+    const lastPush = this.replica.lastNumber + (this.replica.hasHeld ? 1 : 0);
+    return new Promise((resolve, reject) =>
+      this.#confirmWaiters.push({ lastPush, resolve, reject }),
+    );
   }
 
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
@@ -262,12 +275,16 @@ export class SyncSession {
 
   /** The socket leads to another room now: nothing of the old one goes there. */
   moveToAnotherRoom(): void {
+    const message =
+      'The socket leads to another room now; edits that the old one had not confirmed were reported and not sent.';
+    this.#endConfirmations(new TinyBasePartyKitError('replaced', message));
     this.replica.abandon('another-room');
     this.#outbox.clear();
     this.#clientId = this.#ports.randomId();
     this.#generation = this.#folded = this.#everSentPush = 0;
     this.#cursor = this.#staged = undefined;
     this.#isEmptyKnown = false;
+    this.#seedsPut = 0;
     this.#loadNumber++;
     this.#inbox = [];
     if (this.#phase === 'stopped') this.#code = undefined;
@@ -284,6 +301,10 @@ export class SyncSession {
     this.#cancelBase?.();
     this.#heartbeat.stop();
     this.#backoff.stop();
+    this.#loadNumber++;
+    const message =
+      'The persister was destroyed; edits that the room had not confirmed were reported and not sent again.';
+    this.#endConfirmations(new TinyBasePartyKitError('replaced', message));
     this.replica.stop();
     this.replica.abandon('destroyed');
     this.#setPhase('idle');
@@ -348,7 +369,7 @@ export class SyncSession {
       this.#load();
     else if (!this.#ports.socket.isOpen()) this.#setPhase('connecting');
     else if (this.#phase === 'live' || this.#phase === 'empty') this.#flush();
-    else this.#join();
+    else if (this.#phase !== 'catching-up') this.#join();
   }
 
   #load(): void {
@@ -441,6 +462,7 @@ export class SyncSession {
         // The seed stays as it is in the Store; without it there is no room to talk to.
         if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error.code);
         else this.#backoff.retry(reload);
+        this.#settleLoads();
       },
     );
     return true;
@@ -463,6 +485,7 @@ export class SyncSession {
   }
 
   #join(): void {
+    this.#backoff.stop();
     this.#inbox = [];
     this.#postedPush = undefined;
     this.#generation++;
@@ -534,7 +557,7 @@ export class SyncSession {
       case 'ack':
         return this.#phase !== 'live' || this.#acked(item);
       case 'pong':
-        if (this.#phase === 'live') this.#compare(item);
+        this.#compare(item);
         return true;
       case 'error':
         this.#failed(item.code, item.message);
@@ -564,9 +587,7 @@ export class SyncSession {
     if (!isDone) return false;
     if (this.#staged === undefined && answered.length > 0) {
       const sent = composeChanges(answered.map((push) => push.changes));
-      const refusals = refusalsOfDropped(sent, changes, (table, row, cell) =>
-        this.replica.baseLeaf(table, row, cell),
-      );
+      const refusals = refusalsOfDropped(sent, changes, this.replica);
       if (refusals.length > 0) this.#events.onRefused(refusals);
     }
     this.#limits = limits;
@@ -627,8 +648,9 @@ export class SyncSession {
   /** ORDER-7: whatever was lost on the way shows here. */
   #compare({ version, lastPush }: Pong): void {
     const sentBefore = this.#heartbeat.answered();
-    if (sentBefore === undefined) return;
+    if (sentBefore === undefined || this.#phase === 'empty') return;
     const isLost =
+      this.#phase !== 'live' ||
       version !== this.#cursor?.version ||
       this.replica.nextPush <= lastPush ||
       lastPush < sentBefore;
@@ -640,6 +662,7 @@ export class SyncSession {
     switch (code) {
       case 'stale':
       case 'unavailable':
+      case 'not-found':
       case 'network':
         this.#rejoin();
         return;
@@ -649,7 +672,6 @@ export class SyncSession {
         return;
       case 'protocol':
       case 'replaced':
-      case 'not-found':
         this.#stop(code);
     }
   }
@@ -660,7 +682,7 @@ export class SyncSession {
     this.#heartbeat.stop();
     this.#setPhase('stopped');
     this.#settleLoads();
-    for (const { reject } of this.#confirmWaiters.splice(0)) reject(stoppedError(code));
+    this.#endConfirmations(stoppedError(code));
     this.#ports.socket.stop(ERRORS[code].closeCode, code);
   }
 
@@ -752,7 +774,8 @@ export class SyncSession {
 
   #saveBase(): void {
     const cursor = this.#cursor;
-    if (cursor === undefined || !this.#isFollowing) return;
+    // While content is being loaded, the Store may show what the cursor left behind long ago.
+    if (cursor === undefined || !this.#isFollowing || this.#phase !== 'live') return;
     const content = this.replica.readBase();
     if (content === undefined) this.#saveBaseLater();
     else {
@@ -764,6 +787,20 @@ export class SyncSession {
 
   #settleLoads(): void {
     for (const resolve of this.#loadWaiters.splice(0)) resolve();
+  }
+
+  #settleConfirmations(): void {
+    const { nextPush } = this.replica;
+    const isSaved = this.#unsaved() === 0;
+    const waiters = this.#confirmWaiters;
+    this.#confirmWaiters = waiters.filter(({ lastPush }) => !isSaved && lastPush >= nextPush);
+    for (const waiter of waiters) {
+      if (!this.#confirmWaiters.includes(waiter)) waiter.resolve();
+    }
+  }
+
+  #endConfirmations(error: TinyBasePartyKitError): void {
+    for (const { reject } of this.#confirmWaiters.splice(0)) reject(error);
   }
 
   #unsaved(): number {
@@ -778,7 +815,7 @@ export class SyncSession {
 
   #report(): void {
     const unsaved = this.#unsaved();
-    if (unsaved === 0) for (const { resolve } of this.#confirmWaiters.splice(0)) resolve();
+    this.#settleConfirmations();
     const { phase, code } = this.#sync;
     if (phase === this.#phase && code === this.#code && this.#sync.unsaved === unsaved) return;
     this.#sync = { phase: this.#phase, unsaved, code: this.#code };
