@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { encodeChanges } from '../../src/protocol/codec.ts';
+import { Deferred } from '../support/deferred.ts';
 import {
   changesOf,
   clientId,
@@ -117,16 +118,16 @@ describe('durable before visible', () => {
   });
 });
 
-describe('failed writes', () => {
-  const failing = async (
-    options: Options = {},
-  ): Promise<{ host: FakeRoomHost; storage: StrictStorage }> => {
-    const storage = new StrictStorage();
-    const host = new FakeRoomHost(options, storage);
-    await host.seed({ open: true });
-    return { host, storage };
-  };
+const failing = async (
+  options: Options = {},
+): Promise<{ host: FakeRoomHost; storage: StrictStorage }> => {
+  const storage = new StrictStorage();
+  const host = new FakeRoomHost(options, storage);
+  await host.seed({ open: true });
+  return { host, storage };
+};
 
+describe('failed writes', () => {
   test.each([false, true])(
     '[DURABLE-3] a failed write discards memory, and makes everybody say hello (it took effect: %s)',
     async (takesEffect) => {
@@ -189,13 +190,10 @@ describe('failed writes', () => {
   });
 
   test('[DURABLE-3] drops a push whose hooks run while a write fails', async () => {
-    let allow: (answer: boolean) => void = () => {};
+    const answer = new Deferred<boolean>();
     const { host, storage } = await failing({
       hooks: () => ({
-        canSetCell: () =>
-          new Promise((resolve) => {
-            allow = resolve;
-          }),
+        canSetCell: () => answer.promise,
       }),
     });
     const ada = await host.join('ada');
@@ -203,7 +201,7 @@ describe('failed writes', () => {
     storage.failWrites(1, { takesEffect: false });
     host.room.store.setValue('server', 1);
     await settle();
-    allow(true);
+    answer.resolve(true);
     await settle();
     expect(ada.hear()).toMatchObject([{ type: 'error', code: 'stale' }]);
     expect(await host.content()).toEqual([{}, { open: true }]);
@@ -353,19 +351,16 @@ describe('the first content', () => {
   });
 
   test('[SEED-1] a seed whose hooks are overtaken by a transaction of the server is refused', async () => {
-    let allow: (answer: boolean) => void = () => {};
+    const answer = new Deferred<boolean>();
     const host = new FakeRoomHost({
       hooks: () => ({
-        canSetValue: () =>
-          new Promise((resolve) => {
-            allow = resolve;
-          }),
+        canSetValue: () => answer.promise,
       }),
     });
     const outcome = host.seed(content);
     await settle();
     host.room.store.setValue('server', 1);
-    allow(true);
+    answer.resolve(true);
     expect(await outcome).toBe('exists');
     expect(await host.content()).toEqual([{}, { server: 1 }]);
   });
@@ -380,11 +375,11 @@ describe('the first content', () => {
   });
 });
 
-describe('preparing the Store', () => {
-  const prepareStore = (store: FakeRoomHost['room']['store']): void => {
-    store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
-  };
+const prepareStore = (store: FakeRoomHost['room']['store']): void => {
+  store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
+};
 
+describe('preparing the Store', () => {
   test('what it puts into a room without a Store waits for the first content', async () => {
     const host = new FakeRoomHost({ prepareStore });
     expect(await host.content()).toBeUndefined();

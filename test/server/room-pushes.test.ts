@@ -5,6 +5,7 @@ import type { Changes } from '../../src/protocol/changes.ts';
 import type { LargePush } from '../../src/protocol/messages.ts';
 import { applyChanges } from '../../src/server/apply-changes.ts';
 import type { RoomHooks } from '../../src/server/hooks.ts';
+import { Deferred } from '../support/deferred.ts';
 import {
   changesOf,
   clientId,
@@ -55,15 +56,6 @@ const asking = (): { readonly hooks: Hooks; readonly asked: string[] } => {
       canDelValue: (id) => note('canDelValue', id),
     },
   };
-};
-
-/** A promise, and what settles it. */
-const deferred = <T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } => {
-  let resolve: (value: T) => void = () => {};
-  const promise = new Promise<T>((settlePromise) => {
-    resolve = settlePromise;
-  });
-  return { promise, resolve };
 };
 
 describe('exactly once', () => {
@@ -388,7 +380,7 @@ describe('hooks', () => {
   });
 
   test('[HOOK-3] refuses the whole push when a hook does not settle in time, and goes on', async () => {
-    const answer = deferred<boolean>();
+    const answer = new Deferred<boolean>();
     const host = await seeded(
       { canSetCell: () => answer.promise },
       { hookTimeoutMilliseconds: () => 500 },
@@ -420,7 +412,7 @@ describe('hooks', () => {
   });
 
   test('[HOOK-4] computes the effects again when the Store changed while hooks ran', async () => {
-    const answers = [deferred<boolean>(), deferred<boolean>()];
+    const answers = [new Deferred<boolean>(), new Deferred<boolean>()];
     const seen: unknown[] = [];
     const host = await seeded({
       canSetCell: (_table, _row, _cell, now, _isInitial, _origin, old) => {
@@ -444,7 +436,7 @@ describe('hooks', () => {
   });
 
   test('[HOOK-4] asks canDelTable when the last other row goes while hooks run', async () => {
-    const answer = deferred<boolean>();
+    const answer = new Deferred<boolean>();
     const { hooks, asked } = asking();
     const host = await seeded({
       ...hooks,

@@ -118,7 +118,7 @@ test.each([
   '[HTTP-2] PUT answers 400 to what is no content, also where there is a Store: %s',
   async (body) => {
     const site = new Site();
-    for (const _time of [1, 2]) {
+    for (let time = 1; time <= 2; time += 1) {
       const response = await site.ask('PUT', { body });
       expect(response.status).toBe(400);
       expect(await response.json()).toMatchObject({ code: 'malformed' });
@@ -130,8 +130,7 @@ test.each([
 
 test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', async () => {
   const site = new Site(new FakeRoomHost({ limits: () => ({ bodyBytes: 1000 }) }));
-  const body = (text: string): string => JSON.stringify([{}, { text }]);
-  const response = await site.ask('PUT', { body: body('x'.repeat(1000)) });
+  const response = await site.ask('PUT', { body: contentOf('x'.repeat(1000)) });
   expect([response.status, await response.json()]).toMatchObject([413, { code: 'too-large' }]);
   let pulled = 0;
   const endless = new ReadableStream<Uint8Array>({
@@ -143,7 +142,7 @@ test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', asy
   const init: RequestInit & { duplex: 'half' } = { body: endless, duplex: 'half' };
   expect((await site.ask('PUT', init)).status).toBe(413);
   expect(pulled).toBeLessThan(30);
-  expect((await site.ask('PUT', { body: body('é'.repeat(480)) })).status).toBe(201);
+  expect((await site.ask('PUT', { body: contentOf('é'.repeat(480)) })).status).toBe(201);
 });
 
 test('[HTTP-3] POST answers 202 to a push of a live connection, whose ack goes over the socket', async () => {
@@ -223,6 +222,10 @@ test('a body that breaks off is reported and changes nothing', async () => {
   expect(site.errors).toMatchObject([{ message: 'gone' }]);
   expect(await site.host.content()).toBeUndefined();
 });
+
+function contentOf(text: string): string {
+  return JSON.stringify([{}, { text }]);
+}
 
 function largePush(text: string = 'large'): string {
   const push = { type: 'push', number: 1, changes: changesOf({ text }), ackedPush: 0 } as const;
