@@ -304,10 +304,11 @@ export class Replica {
     this.#events.onPending();
   }
 
-  /** Unless `isShown`, only leaves that are covered are kept true; the Store keeps the rest as it is. */
+  /** Unless `isShown`, only leaves that are or were covered are kept true; the Store keeps the rest as it is. */
   #fold(changes: Changes, aims: Aims, isShown: boolean): void {
     const setBase = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
-      if (isShown || this.#overlay.isCovered(table, row, cell)) {
+      const isOurs = this.#overlay.isCovered(table, row, cell) || aims.has(table, row, cell);
+      if (isShown || isOurs) {
         this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
       }
     };
@@ -362,7 +363,7 @@ export class Replica {
     aims: Aims,
   ): void {
     const base = this.#overlay.base(table, row, cell);
-    if (base === undefined && !this.#isFollowing) return;
+    if (base === undefined && !this.#isFollowing && !aims.has(table, row, cell)) return;
     if (base === undefined || base.leaf !== leaf)
       this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
   }

@@ -127,6 +127,7 @@ export class SyncSession {
   #isDraining = false;
   #cancelDrain: (() => void) | undefined;
   #cancelBase: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
   #limits = DEFAULT_LIMITS;
   #isHelloSent = false;
   /** The highest push number sent since the last hello. */
@@ -151,7 +152,7 @@ export class SyncSession {
     });
     this.#outbox = new Outbox(ports.storage, {
       onDurable: () => this.#onDurable(),
-      onError: (error) => events.onError(error),
+      onError: (error) => this.#storageFailed(error),
     });
     this.#heartbeat = new Heartbeat(ports.after, {
       ping: () => this.#send(encodeClientMessage(this.#prefix(), { type: 'ping' })),
@@ -299,6 +300,7 @@ export class SyncSession {
     this.#isFollowing = this.#isSaving = false;
     this.#cancelDrain?.();
     this.#cancelBase?.();
+    this.#cancelRetry?.();
     this.#heartbeat.stop();
     this.#backoff.stop();
     this.#loadNumber++;
@@ -762,6 +764,17 @@ export class SyncSession {
       lastNumber: this.replica.lastNumber,
       pending: this.replica.pending,
     }));
+  }
+
+  /** Nothing is sent that is not durable, so what failed is written again until it is. */
+  #storageFailed(error: unknown): void {
+    this.#events.onError(error);
+    if (this.#isDestroyed) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#ports.after(BASE_MILLISECONDS, () => {
+      this.#saveOutbox();
+      this.#saveBaseLater();
+    });
   }
 
   #saveBaseLater(): void {

@@ -147,6 +147,19 @@ describe('a welcome', () => {
     expect(client.replica.nextPush).toBe(3);
   });
 
+  test('[ONCE-4] shows what became of dropped pushes also where nothing else is followed', () => {
+    for (const isReload of [false, true]) {
+      const client = clientOf((store) => store.setValues({ mine: 1, other: 1 }));
+      client.replica.setFollowing(false);
+      client.store.setValue('mine', 2);
+      if (isReload)
+        client.replica.catchUp(decodeContent('[{},{"mine":2,"other":2}]'), 1, undefined);
+      else client.replica.catchUp(undefined, 1, changesOf([{}, { mine: 2, other: 2 }]));
+      expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
+      expect(client.replica.isPlain).toBe(true);
+    }
+  });
+
   test('[ONCE-4] of a room that knows more pushes than are held begins after them', () => {
     const client = clientOf();
     client.replica.catchUp(undefined, 7, changesOf([{}, {}]));
