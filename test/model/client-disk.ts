@@ -22,9 +22,14 @@ export class ClientDisk implements ClientStorage, Source {
     this.#name = name;
   }
 
-  /** What the next tab of this client finds. */
+  /** What is on disk. */
   get records(): RestoredRecords {
     return { outbox: this.#outbox, base: this.#base };
+  }
+
+  /** What the next tab of this client finds. */
+  get restored(): RestoredRecords {
+    return this.records;
   }
 
   writeOutbox(record: OutboxRecord): Promise<void> {

@@ -158,7 +158,7 @@ export class Network implements Source {
         [wire.toClient, 'client'],
       ] as const) {
         if (direction[0]?.type !== 'frame') continue;
-        yield { label: `${wire.label} to ${name} lost`, weight: 0.15, happen: () => direction.shift() };
+        yield { label: `${wire.label} to ${name} lost`, weight: 0.8, happen: () => direction.shift() };
       }
     }
   }

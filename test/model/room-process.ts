@@ -6,6 +6,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
 import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import { Room } from '../../src/server/room.ts';
 import type { Choices } from './choices.ts';
@@ -143,6 +144,22 @@ export class RoomProcess implements RoomEnd {
       if (restored !== undefined) await disk.restore(restored.copy, restored.epoch);
       this.room = this.#boot();
     });
+  }
+
+  /** What is on disk. */
+  get branch(): Branch | undefined {
+    return this.#surroundings.disk.branch;
+  }
+
+  /** True if the room surely has a Store. */
+  get hasStore(): boolean {
+    return this.branch !== undefined;
+  }
+
+  /** False if the room surely has no Store; it may be on its way to the disk. */
+  get mayHaveStore(): boolean {
+    const { store } = this.room;
+    return store.hasTables() || store.hasValues() || this.hasStore;
   }
 
   /** True if a host may put the room to sleep: it waits for nothing and nobody. */

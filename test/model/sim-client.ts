@@ -56,6 +56,8 @@ export class SimClient implements ClientEnd {
   /** True while the user has a transaction open. */
   isEditing = false;
   wire: Wire | undefined;
+  /** What the room held as of the last check. */
+  seen: LeafMap<Leaf> = new LeafMap();
   /** True if anything has happened to it since it was checked last. */
   isTouched = true;
   readonly #surroundings: ClientSurroundings;
@@ -73,6 +75,10 @@ export class SimClient implements ClientEnd {
     this.#watch();
     this.session = this.#createSession();
     this.#connect();
+  }
+
+  get room(): RoomProcess {
+    return this.#surroundings.room;
   }
 
   get sync(): Sync {
@@ -143,7 +149,12 @@ export class SimClient implements ClientEnd {
     this.isTouched = true;
     if (!this.isAlive) return;
     for (const received of this.#surroundings.mutant.atClient?.(frame, this) ?? [frame]) {
-      this.session.received(received);
+      try {
+        this.session.received(received);
+      } catch (error) {
+        // As an event handler: whatever it throws, the socket goes on.
+        this.#surroundings.world.note(`    ${this.name} threw ${String(error)}`);
+      }
     }
   }
 
@@ -155,7 +166,7 @@ export class SimClient implements ClientEnd {
     const { world, network, prefix, randomId, mutant } = this.#surroundings;
     const endpoint = this.#endpoint();
     const { disk } = this.traits;
-    const records = disk?.records;
+    const records = disk?.restored;
     const isRestored = records?.outbox !== undefined || records?.base !== undefined;
     return new SyncSession(
       this.store,

@@ -77,7 +77,7 @@ export class Simulation {
     );
     for (const traits of this.traits.clients) this.#addFirstTab(traits);
     for (let count = 1; count <= this.traits.stockPeers; count += 1) {
-      this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, () => (this.disk.branch?.version ?? 0) > 0));
+      this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, this.room));
     }
   }
 

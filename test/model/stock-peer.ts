@@ -6,6 +6,7 @@ import type { Choices } from './choices.ts';
 import type { UniqueLeaves } from './edits.ts';
 import { leafName } from './leaves.ts';
 import type { ClientEnd, Network, Wire } from './network.ts';
+import type { RoomProcess } from './room-process.ts';
 import { PropertyFailure } from './world.ts';
 
 /** A TinyBase peer that knows nothing of versions: sends changes, believes what it gets. */
@@ -15,15 +16,15 @@ export class StockPeer implements ClientEnd {
   readonly #network: Network;
   readonly #prefix: string;
   readonly #held: LeafMap<Leaf> = new LeafMap();
-  readonly #hasStore: () => boolean;
+  readonly #room: RoomProcess;
   /** True if it was here before the room had a Store, and so has seen everything. */
   #hasSeenAll = false;
   /** Leaves that this peer has asked for or was told of on this socket, and so must be right about in the end. */
   #concerned = new LeafMap<true>();
 
-  constructor(name: string, network: Network, prefix: string, hasStore: () => boolean) {
+  constructor(name: string, network: Network, prefix: string, room: RoomProcess) {
     this.name = name;
-    this.#hasStore = hasStore;
+    this.#room = room;
     this.#network = network;
     this.#prefix = prefix;
     this.wire = network.connect(this);
@@ -32,7 +33,7 @@ export class StockPeer implements ClientEnd {
   opened(): void {
     this.#held.clear();
     this.#concerned = new LeafMap();
-    this.#hasSeenAll = !this.#hasStore();
+    this.#hasSeenAll = !this.#room.mayHaveStore;
   }
 
   closed(): void {
@@ -59,7 +60,7 @@ export class StockPeer implements ClientEnd {
       const leaf = choices.percent(25) ? undefined : choices.percent(50) ? unique.number() : `s${unique.number()}`;
       changes.setLeaf(table, row, choices.pick(['a', 'b', 'c']), leaf);
     }
-    if (this.#hasStore()) {
+    if (this.#room.hasStore) {
       this.#note(changes);
       applyChangesToLeaves(this.#held, changes);
     }

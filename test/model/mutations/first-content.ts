@@ -1,0 +1,111 @@
+import type { Leaf } from '../../../src/protocol/leaf.ts';
+import { LeafMap } from '../../../src/protocol/leaf-map.ts';
+import { readContent } from '../../../src/protocol/store-access.ts';
+import { Room } from '../../../src/server/room.ts';
+import { writeLeaf } from '../../../src/protocol/store-access.ts';
+import { Replica } from '../../../src/client/replica.ts';
+import { Outbox } from '../../../src/server/outbox.ts';
+import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
+import { PLAIN, type Mutation } from './mutation.ts';
+
+/** The mutations of SEED and STOCK. */
+export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[SEED-1] a PUT is applied in a room that has a Store',
+    patch: (patches) =>
+      patches.replace(
+        Room.prototype,
+        'seed',
+        (seed) =>
+          async function always(this: Room<unknown>, content, request) {
+            const outcome = await seed.call(this, content, request);
+            if (outcome === 'created') return outcome;
+            this.store.transaction(() => {
+              content.forEach((leaf, table, row, cell) => writeLeaf(this.store, table, row, cell, leaf));
+            });
+            return outcome;
+          },
+      ),
+  },
+  {
+    title: '[SEED-2] a seed carries the edits made since',
+    make: () => ({
+      endpoint: (endpoint, { store }) => ({ ...endpoint, put: () => endpoint.put(readContent(store)) }),
+    }),
+  },
+  {
+    title: '[SEED-2] a client does not GET after its PUT',
+    make: () => ({
+      traits: PLAIN,
+      endpoint: (endpoint) => {
+        let seeded: LeafMap<Leaf> | undefined;
+        return {
+          ...endpoint,
+          put: async (content) => {
+            await endpoint.put(content);
+            seeded = content;
+          },
+          get: async () => {
+            const { cursor, content } = await endpoint.get();
+            const own = seeded;
+            seeded = undefined;
+            return { cursor, content: content && (own ?? content) };
+          },
+        };
+      },
+    }),
+  },
+  {
+    title: '[SEED-2] a room that refused all of a seed is not given an empty one',
+    make: () => ({
+      traits: { hookStyle: 'prompt', ...PLAIN },
+      endpoint: (endpoint) => ({
+        ...endpoint,
+        put: (content) => (content.isEmpty ? Promise.resolve() : endpoint.put(content)),
+      }),
+    }),
+  },
+  {
+    title: '[SEED-3] a join sends what the Store held before',
+    patch: (patches) =>
+      patches.replace(
+        Replica.prototype,
+        'startTracking',
+        (startTracking) =>
+          function asEdits(this: Replica) {
+            const content = readContent(this.store);
+            if (this.lastNumber === 0) this.store.delTables().delValues();
+            startTracking.call(this);
+            this.store.transaction(() => {
+              content.forEach((leaf, table, row, cell) => writeLeaf(this.store, table, row, cell, leaf));
+            });
+          },
+      ),
+  },
+  {
+    title: '[STOCK-1] stock peers are not told of commits',
+    make: () => ({
+      traits: { ...PLAIN, stockPeers: 2 },
+      fromRoom: (frame, wire) =>
+        wire.clientId === undefined && decodeRoomMessage('', frame)?.type === 'stock' ? [] : [frame],
+    }),
+  },
+  {
+    title: '[STOCK-2] a stock peer is not told what became of what it asked for',
+    make: () => ({ traits: { stockPeers: 2 } }),
+    patch: (patches) => patches.replace(Outbox.prototype, 'stock', () => () => undefined),
+  },
+  {
+    title: '[STOCK-3] stock peers are not told of the first content',
+    make: () => ({ traits: { stockPeers: 2 } }),
+    patch: (patches) =>
+      patches.replace(
+        Outbox.prototype,
+        'firstContent',
+        (firstContent) =>
+          function toClientsAlone(this: Outbox<unknown>, ledger) {
+            firstContent.call(this, ledger, { deletedRows: new Map(), leaves: new LeafMap<Leaf | undefined>() });
+          },
+      ),
+  },
+];

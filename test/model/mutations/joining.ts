@@ -1,0 +1,156 @@
+import { ChangesBuilder, composeChanges } from '../../../src/protocol/changes.ts';
+import { CommitLog } from '../../../src/server/commit-log.ts';
+import { MessageHandler } from '../../../src/server/message-handler.ts';
+import { Outbox } from '../../../src/server/outbox.ts';
+import type { Mutant } from '../mutant.ts';
+import type { Patches } from '../patches.ts';
+import type { RoomProcess } from '../room-process.ts';
+import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+/** A room that deals with a push again if it comes again. */
+export function forgetDuplicates(patches: Patches): void {
+  patches.replace(
+    MessageHandler.prototype,
+    'handle',
+    (handle) =>
+      function withoutDedup(this: MessageHandler<unknown, unknown>, ledger, peer, message) {
+        const { state } = peer;
+        if (message.type === 'push' && state.type === 'client' && message.number >= state.nextPush) {
+          const last = ledger.clients.lastPush(state.clientId);
+          if (message.number <= last) ledger.clients.notePush(state.clientId, message.number - 1, 0);
+        }
+        return handle.call(this, ledger, peer, message);
+      },
+  );
+}
+
+/** A room that does not close older connections of a client, and goes on listening to them. */
+function forgetFences(patches: Patches): void {
+  patches.replace(
+    Outbox.prototype,
+    'close',
+    (close) =>
+      function withoutFence(this: Outbox<unknown>, peer, code, reason) {
+        if (code !== 'replaced') close.call(this, peer, code, reason);
+      },
+  );
+}
+
+/** Every hello is the newest when it arrives, however late that is; clients heed every welcome. */
+function renumberGenerations(): Mutant {
+  const given = new Map<string, number>();
+  const asked = new Map<string, number>();
+  return {
+    traits: PLAIN,
+    fromClient: (frame) =>
+      rewriteClientFrame(frame, (message) => {
+        if (message.type === 'hello') asked.set(message.clientId, message.generation);
+        return message;
+      }),
+    atRoom: (frame) =>
+      rewriteClientFrame(frame, (message) => {
+        if (message.type !== 'hello') return message;
+        const generation = 1 + (given.get(message.clientId) ?? 0);
+        given.set(message.clientId, generation);
+        return { ...message, generation };
+      }),
+    fromRoom: (frame, wire) =>
+      rewriteRoomFrame(frame, (message) =>
+        message.type === 'welcome'
+          ? { ...message, generation: asked.get(wire.clientId ?? '') ?? message.generation }
+          : message,
+      ),
+  };
+}
+
+function epochOf(room: RoomProcess): string | undefined {
+  return room.branch?.epoch;
+}
+
+/** The mutations of JOIN-1 to JOIN-8. */
+export const JOIN_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[JOIN-1] a client says hello with a cursor that its content is not of',
+    make: () => ({
+      endpoint: (endpoint, client) => ({
+        ...endpoint,
+        get: async () => {
+          const { cursor, content } = await endpoint.get();
+          const newest = client.room.branch;
+          return cursor?.epoch === newest?.epoch && newest !== undefined && content !== undefined
+            ? { cursor: { epoch: newest.epoch, version: newest.version }, content }
+            : { cursor, content };
+        },
+      }),
+    }),
+  },
+  {
+    title: '[JOIN-2] a welcome leaves out what happened since',
+    make: () => ({
+      traits: PLAIN,
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'welcome' && message.changes !== undefined
+            ? { ...message, changes: new ChangesBuilder() }
+            : message,
+        ),
+    }),
+  },
+  {
+    title: '[JOIN-3] a welcome carries what the log still has, and not more',
+    make: () => ({ traits: { isHeavy: true, isFaulty: true } }),
+    patch: (patches) =>
+      patches.replace(
+        CommitLog.prototype,
+        'since',
+        (since) =>
+          function whatThereIs(this: CommitLog, version, current) {
+            for (let from = version; from <= current; from += 1) {
+              const changes = since.call(this, from, current);
+              if (changes !== undefined) return changes;
+            }
+            return composeChanges([]);
+          },
+      ),
+  },
+  { title: '[JOIN-4] a late hello counts as the newest', make: renumberGenerations },
+  {
+    title: '[JOIN-5] [ONCE-2] an older connection is listened to, and what comes again is applied again',
+    patch: (patches) => {
+      forgetFences(patches);
+      forgetDuplicates(patches);
+    },
+  },
+  {
+    title: '[JOIN-7] [ORDER-7] nobody is told of a commit that is too large, nor notices by pong',
+    make: () => {
+      const welcomed = new Map<string, number>();
+      return {
+        traits: { ...PLAIN, limits: { frameLength: 250 } },
+        atClient: (frame, client) =>
+          rewriteRoomFrame(frame, (message) => {
+            if (message.type === 'pong') {
+              const version = client.session.cursor?.version ?? message.version;
+              return { ...message, version };
+            }
+            if (message.type !== 'welcome') return message;
+            const isAsked = message.generation > (welcomed.get(client.name) ?? 0);
+            welcomed.set(client.name, message.generation);
+            return isAsked || message.changes !== undefined ? message : undefined;
+          }),
+      };
+    },
+  },
+  {
+    title: '[JOIN-8] a cursor of another epoch is taken for one of this',
+    make: () => ({
+      traits: { ...PLAIN, isFaulty: true },
+      atRoom: (frame, _wire, room) =>
+        rewriteClientFrame(frame, (message) => {
+          const epoch = epochOf(room);
+          if (message.type !== 'hello' || message.cursor === undefined || epoch === undefined) return message;
+          return { ...message, cursor: { ...message.cursor, epoch } };
+        }),
+    }),
+  },
+];

@@ -1,0 +1,114 @@
+import { RoomStorage } from '../../../src/server/room-storage.ts';
+import { Ledger } from '../../../src/server/ledger.ts';
+import { MessageHandler } from '../../../src/server/message-handler.ts';
+import { Room } from '../../../src/server/room.ts';
+import { forgetDuplicates } from './joining.ts';
+import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+/** The mutations of ONCE-1 to ONCE-6, and CORRECT. */
+export const ONCE_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[ONCE-1] a commit is stored without the number of its push',
+    make: () => ({ traits: { isFaulty: true } }),
+    patch: (patches) =>
+      patches.replace(
+        RoomStorage.prototype,
+        'load',
+        (load) =>
+          async function withoutNumbers(this: RoomStorage) {
+            const loaded = await load.call(this);
+            return loaded && { ...loaded, clients: new Map() };
+          },
+      ),
+  },
+  {
+    title: '[ONCE-1] a push that made no commit is acked before its number is stored',
+    patch: (patches) => patches.replace(Ledger.prototype, 'note', () => () => undefined),
+  },
+  {
+    title: '[ONCE-3] a push is taken though one before it is missing',
+    make: () => ({ traits: { isLeaky: true } }),
+    patch: (patches) =>
+      patches.replace(
+        MessageHandler.prototype,
+        'handle',
+        (handle) =>
+          function withGaps(this: MessageHandler<unknown, unknown>, ledger, peer, message) {
+            const { state } = peer;
+            if (message.type === 'push' && state.type === 'client' && state.standing === 'live') {
+              const last = Math.max(ledger.clients.lastPush(state.clientId), state.nextPush - 1);
+              if (message.number > last + 1) ledger.clients.notePush(state.clientId, message.number - 1, 0);
+            }
+            return handle.call(this, ledger, peer, message);
+          },
+      ),
+  },
+  {
+    title: '[ONCE-4] a client folds what a welcome says was dealt with',
+    make: () => ({
+      traits: PLAIN,
+      atClient: (frame, { session }) =>
+        rewriteRoomFrame(frame, (message) => {
+          if (message.type !== 'welcome' || message.changes === undefined) return message;
+          while ((session.replica.pending[0]?.number ?? Infinity) <= message.lastPush) {
+            session.replica.acknowledge();
+          }
+          return message;
+        }),
+    }),
+  },
+  {
+    title: '[ONCE-5] a snapshot leaves out who has pushed what',
+    make: () => ({ traits: { isHeavy: true, isFaulty: true } }),
+    patch: (patches) =>
+      patches.replace(
+        RoomStorage.prototype,
+        'checkpoint',
+        (checkpoint) =>
+          function withoutClients(this: RoomStorage, state) {
+            return checkpoint.call(this, { ...state, clients: new Map() });
+          },
+      ),
+  },
+  {
+    title: '[ONCE-6] [ONCE-2] a large push of an older hello is taken, and again if it comes again',
+    make: () => ({ traits: { limits: { framePushBytes: 20 } } }),
+    patch: (patches) => {
+      forgetDuplicates(patches);
+      patches.replace(
+        Room.prototype,
+        'pushLarge',
+        (pushLarge) =>
+          async function ofAnyGeneration(this: Room<unknown>, large) {
+            for (let generation = large.generation; generation < large.generation + 20; generation += 1) {
+              try {
+                await pushLarge.call(this, { ...large, generation });
+                return;
+              } catch {
+                // Not that of the live connection: perhaps the next one is.
+              }
+            }
+            await pushLarge.call(this, large);
+          },
+      );
+    },
+  },
+  {
+    title: '[CORRECT-1] an ack corrects nothing',
+    make: () => ({
+      traits: PLAIN,
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'ack' ? { ...message, correction: undefined } : message,
+        ),
+    }),
+  },
+  {
+    title: '[CORRECT-2] an ack does not say why it corrects',
+    make: () => ({
+      traits: PLAIN,
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) => (message.type === 'ack' ? { ...message, reason: undefined } : message)),
+    }),
+  },
+];

@@ -1,0 +1,110 @@
+import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
+import type { RoomMessage } from '../../../src/protocol/messages.ts';
+import { Committer } from '../../../src/server/committer.ts';
+import { Outbox } from '../../../src/server/outbox.ts';
+import type { SimClient } from '../sim-client.ts';
+import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+/** What a client that took any version for the next one would see. */
+function believe(message: RoomMessage, client: SimClient): RoomMessage {
+  const own = client.session.cursor?.version ?? 0;
+  const next = client.session.replica.pending[0]?.number;
+  switch (message.type) {
+    case 'commit':
+      return { ...message, version: own + 1 };
+    case 'ack':
+      return { ...message, number: next ?? message.number, version: own + (message.isCommit ? 1 : 0) };
+    case 'pong':
+      return { ...message, version: own, lastPush: client.session.replica.nextPush - 1 };
+    default:
+      return message;
+  }
+}
+
+function isInOrder(message: RoomMessage, client: SimClient): boolean {
+  const own = client.session.cursor?.version ?? 0;
+  if (message.type === 'commit') return message.version === own + 1;
+  if (message.type !== 'ack') return true;
+  const next = client.session.replica.pending[0]?.number;
+  return message.number === next && message.version === own + (message.isCommit ? 1 : 0);
+}
+
+/** The mutations of ORDER-1 to ORDER-7. */
+export const ORDER_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[ORDER-1] a transaction of the room itself gets no version',
+    patch: (patches) =>
+      patches.replace(
+        Committer.prototype,
+        'commit',
+        (commit) =>
+          function skipOwn(this: Committer<unknown>, ledger, log, maker) {
+            return maker.isServerSide && ledger.hasStore ? 'nothing' : commit.call(this, ledger, log, maker);
+          },
+      ),
+  },
+  {
+    title: '[ORDER-2] a push that changes nothing is acked with a version of its own',
+    make: () => ({
+      traits: PLAIN,
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'ack' && !message.isCommit
+            ? { ...message, isCommit: true, version: message.version + 1 }
+            : message,
+        ),
+    }),
+  },
+  {
+    title: "[ORDER-3] commits leave out what the room's own listeners did",
+    patch: (patches) =>
+      patches.replace(
+        Outbox.prototype,
+        'commit',
+        (commit) =>
+          function withoutStamps(this: Outbox<unknown>, ledger, changes, author) {
+            const asked = new ChangesBuilder();
+            for (const [table, rows] of changes.deletedRows) asked.deletedRows.set(table, new Set(rows));
+            changes.leaves.forEach((leaf, table, row, cell) => {
+              if (!String(leaf).startsWith('stamp')) asked.setLeaf(table, row, cell, leaf);
+            });
+            commit.call(this, ledger, isEmptyChanges(asked) ? changes : asked, author);
+          },
+      ),
+  },
+  {
+    title: '[ORDER-4] a client takes any commit for the next one',
+    make: () => ({
+      traits: { ...PLAIN, isLeaky: true },
+      atClient: (frame, client) =>
+        rewriteRoomFrame(frame, (message) => (message.type === 'commit' ? believe(message, client) : message)),
+    }),
+  },
+  {
+    title: '[ORDER-5] a client takes any ack for that of its oldest push',
+    make: () => ({
+      traits: { ...PLAIN, isLeaky: true },
+      atClient: (frame, client) =>
+        rewriteRoomFrame(frame, (message) => (message.type === 'ack' ? believe(message, client) : message)),
+    }),
+  },
+  {
+    title: '[ORDER-6] a client passes over what is out of order',
+    make: () => ({
+      traits: { ...PLAIN, isLeaky: true },
+      atClient: (frame, client) =>
+        rewriteRoomFrame(frame, (message) => {
+          if (message.type === 'pong') return believe(message, client);
+          return isInOrder(message, client) ? message : undefined;
+        }),
+    }),
+  },
+  {
+    title: '[ORDER-7] a client does not compare what a pong says',
+    make: () => ({
+      traits: { ...PLAIN, isLeaky: true },
+      atClient: (frame, client) =>
+        rewriteRoomFrame(frame, (message) => (message.type === 'pong' ? believe(message, client) : message)),
+    }),
+  },
+];

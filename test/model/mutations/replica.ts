@@ -1,0 +1,190 @@
+import { DerivationLimit } from '../../../src/client/derivation-limit.ts';
+import { Overlay } from '../../../src/client/overlay.ts';
+import { Replica } from '../../../src/client/replica.ts';
+import { ChangesBuilder, ALL_ROWS } from '../../../src/protocol/changes.ts';
+import { LeafMap } from '../../../src/protocol/leaf-map.ts';
+import { ObservedStore } from '../../../src/protocol/observed-store.ts';
+import type { Patches } from '../patches.ts';
+import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+function deriveWithoutEnd(patches: Patches): void {
+  patches.replace(DerivationLimit.prototype, 'admit', () => () => true);
+}
+
+/** The mutations of CHANGES, VIEW, DERIVE and LOCAL. */
+export const REPLICA_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[CHANGES-1] a row that is deleted and then set keeps what it had',
+    make: () => ({
+      traits: PLAIN,
+      atClient: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'commit' && !message.changes.leaves.isEmpty
+            ? { ...message, changes: { ...message.changes, deletedRows: new Map() } }
+            : message,
+        ),
+    }),
+  },
+  {
+    title: '[CHANGES-3] a composition forgets which rows were deleted',
+    make: () => ({
+      traits: PLAIN,
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'welcome' && message.changes !== undefined
+            ? { ...message, changes: { ...message.changes, deletedRows: new Map() } }
+            : message,
+        ),
+    }),
+  },
+  {
+    title: "[VIEW-1] a client shows what the room says in place of its user's edit",
+    patch: (patches) =>
+      patches.replace(
+        Overlay.prototype,
+        'setBase',
+        (setBase) =>
+          function showBase(this: Overlay, table, row, cell, leaf, show) {
+            setBase.call(this, table, row, cell, leaf, () => show(leaf, table, row, cell));
+          },
+      ),
+  },
+  {
+    title: '[VIEW-2] a client does not keep what the room had under its edits',
+    patch: (patches) =>
+      patches.replace(
+        Overlay.prototype,
+        'write',
+        (write) =>
+          function withoutBase(this: Overlay, push, changes) {
+            write.call(this, push, changes, new LeafMap());
+          },
+      ),
+  },
+  {
+    title: '[VIEW-3] a commit is shown leaf by leaf',
+    patch: (patches) =>
+      patches.replace(
+        Replica.prototype,
+        'commit',
+        (commit) =>
+          function inParts(this: Replica, changes) {
+            const parts: ChangesBuilder[] = [];
+            for (const [table, rows] of changes.deletedRows) {
+              const part = new ChangesBuilder();
+              part.deletedRows.set(table, rows === ALL_ROWS ? ALL_ROWS : new Set(rows));
+              parts.push(part);
+            }
+            changes.leaves.forEach((leaf, table, row, cell) => {
+              const part = new ChangesBuilder();
+              part.setLeaf(table, row, cell, leaf);
+              parts.push(part);
+            });
+            return parts.every((part) => commit.call(this, part));
+          },
+      ),
+  },
+  {
+    title: '[VIEW-4] a correction is folded before the push that it corrects',
+    patch: (patches) =>
+      patches.replace(
+        Replica.prototype,
+        'acknowledgeCorrected',
+        () =>
+          function correctionFirst(this: Replica, correction) {
+            if (!this.commit(correction)) return false;
+            this.acknowledge();
+            return true;
+          },
+      ),
+  },
+  {
+    title: '[VIEW-5] a row is deleted by deleting the cells that its user saw',
+    make: () => ({
+      traits: { ...PLAIN, limits: {} },
+      fromClient: (frame, _wire, { seen }) =>
+        rewriteClientFrame(frame, (message) => {
+          if (message.type !== 'push') return message;
+          const changes = new ChangesBuilder();
+          for (const [table, rows] of message.changes.deletedRows) {
+            for (const row of rows) for (const cell of seen.cells(table, row).keys()) changes.setLeaf(table, row, cell, undefined);
+          }
+          message.changes.leaves.forEach((leaf, table, row, cell) => changes.setLeaf(table, row, cell, leaf));
+          return { ...message, changes };
+        }),
+    }),
+  },
+  {
+    title: '[VIEW-6] what arrives is applied within the transaction that the app has open',
+    patch: (patches) =>
+      patches.replace(
+        ObservedStore.prototype,
+        'apply',
+        (apply) =>
+          function atOnce(this: ObservedStore, actions) {
+            const outcome = apply.call(this, actions);
+            if (outcome.type !== 'busy') return outcome;
+            this.store.transaction(actions);
+            return {
+              type: 'applied',
+              log: { changes: new ChangesBuilder(), before: new LeafMap(), refused: new LeafMap() },
+              error: undefined,
+            };
+          },
+      ),
+  },
+  {
+    title: '[VIEW-7] what a listener throws is thrown at whoever applies',
+    patch: (patches) =>
+      patches.replace(
+        ObservedStore.prototype,
+        'apply',
+        (apply) =>
+          function andThrow(this: ObservedStore, actions) {
+            const outcome = apply.call(this, actions);
+            if (outcome.type === 'applied' && outcome.error instanceof Error) throw outcome.error;
+            return outcome;
+          },
+      ),
+  },
+  {
+    title: '[VIEW-8] what was edited while nothing was saved is not sent',
+    patch: (patches) => patches.replace(Replica.prototype, 'releaseHeld', () => () => undefined),
+  },
+  { title: '[DERIVE-1] a leaf is derived as often as it is altered', patch: deriveWithoutEnd },
+  {
+    title: '[DERIVE-2] [DERIVE-1] what follows a correction is derived, again and again',
+    patch: (patches) => {
+      deriveWithoutEnd(patches);
+      patches.replace(
+        Replica.prototype,
+        'acknowledgeCorrected',
+        () =>
+          function andDerive(this: Replica, correction) {
+            this.acknowledge();
+            return this.commit(correction);
+          },
+      );
+    },
+  },
+  {
+    title: '[LOCAL-1] a leaf that the own schema refuses is taken for what the room holds',
+    patch: (patches) => patches.replace(Overlay.prototype, 'setLocal', () => () => undefined),
+  },
+  {
+    title: '[LOCAL-2] what is local-only stays when the room sets the leaf',
+    patch: (patches) =>
+      patches.replace(
+        Overlay.prototype,
+        'setBase',
+        (setBase) =>
+          function stay(this: Overlay, table, row, cell, leaf, show) {
+            let local: { leaf: unknown } | undefined;
+            this.forEachLocal((localLeaf, ...address) => {
+              if (address[0] === table && address[1] === row && address[2] === cell) local = { leaf: localLeaf };
+            });
+            if (local === undefined) setBase.call(this, table, row, cell, leaf, show);
+          },
+      ),
+  },
+];

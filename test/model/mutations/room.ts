@@ -1,0 +1,137 @@
+import type { KeyValueStorage } from '../../../src/server/key-value-storage.ts';
+import { HookRound } from '../../../src/server/hook-round.ts';
+import { StoreWriter } from '../../../src/server/store-writer.ts';
+import type { HookAnswer } from '../../../src/server/hooks.ts';
+import { ChangesBuilder } from '../../../src/protocol/changes.ts';
+import { ClientDisk } from '../client-disk.ts';
+import { PLAIN, type Mutation } from './mutation.ts';
+
+function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
+  try {
+    return ask?.() ?? true;
+  } catch {
+    return true;
+  }
+}
+
+/** Writes each key on its own, the manifest first. */
+function putOneByOne(storage: KeyValueStorage): KeyValueStorage {
+  return {
+    ...storage,
+    put: async (entries) => {
+      const keys = Object.keys(entries).sort((a, b) => Number(b.includes('manifest')) - Number(a.includes('manifest')));
+      for (const key of keys) await storage.put({ [key]: entries[key] });
+    },
+  };
+}
+
+/** A client's disk that says that it has written before it has. */
+class HastyDisk extends ClientDisk {
+  override writeOutbox(...parameters: Parameters<ClientDisk['writeOutbox']>): Promise<void> {
+    void super.writeOutbox(...parameters);
+    return Promise.resolve();
+  }
+}
+
+/** A client's disk that forgets the pushes of its outbox when the tab is closed. */
+class ForgetfulDisk extends ClientDisk {
+  override get restored(): ClientDisk['restored'] {
+    const { outbox, base } = super.restored;
+    return { outbox: outbox && { ...outbox, pushes: [] }, base };
+  }
+}
+
+/** The mutations of HOOK, DURABLE and KEEP. */
+export const ROOM_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[HOOK-1] whatever empties a row is asked about as if it did not',
+    make: () => ({
+      traits: { hookStyle: 'prompt' },
+      hooks: ({ canDelRow: _canDelRow, ...others }) => others,
+    }),
+  },
+  {
+    title: '[HOOK-2] one part that is refused takes the rest with it',
+    make: () => ({ traits: { hookStyle: 'prompt' } }),
+    patch: (patches) =>
+      patches.replace(
+        HookRound.prototype,
+        'allowed',
+        (allowed) =>
+          async function allOrNothing(this: HookRound<unknown>, effects, asked) {
+            const outcome = await allowed.call(this, effects, asked);
+            return outcome.isRefused ? { changes: new ChangesBuilder(), isRefused: true } : outcome;
+          },
+      ),
+  },
+  {
+    title: '[HOOK-3] a hook that throws allows',
+    make: () => ({
+      traits: { hookStyle: 'wild' },
+      hooks: (hooks) => ({
+        ...hooks,
+        canSetCell: (...parameters) => allowOnThrow(() => hooks.canSetCell?.(...parameters) ?? true),
+      }),
+    }),
+  },
+  {
+    title: '[HOOK-3] a hook that never settles is waited for',
+    make: () => ({ traits: { hookStyle: 'wild' }, hookTimeoutMilliseconds: 10 ** 9 }),
+  },
+  {
+    title: '[HOOK-4] hooks are asked about the Store as it was',
+    make: () => ({ traits: { hookStyle: 'slow' } }),
+    patch: (patches) =>
+      patches.replace(
+        StoreWriter.prototype,
+        'whenFree',
+        (whenFree) =>
+          function later(this: StoreWriter<unknown>) {
+            return whenFree.call(this);
+          },
+      ),
+  },
+  {
+    title: '[DURABLE-1] the disk says that it has written before it has',
+    make: () => ({
+      storage: (storage) => ({
+        ...storage,
+        put: (entries) => {
+          storage.put(entries).catch(() => undefined);
+          return Promise.resolve();
+        },
+      }),
+    }),
+  },
+  {
+    title: '[DURABLE-3] a write that failed is taken for one that did not',
+    make: () => ({
+      traits: { isFaulty: true },
+      storage: (storage) => ({ ...storage, put: (entries) => storage.put(entries).catch(() => undefined) }),
+    }),
+  },
+  {
+    title: '[DURABLE-4] a manifest is written before what it names',
+    make: () => ({ traits: { isFaulty: true }, storage: putOneByOne }),
+  },
+  {
+    title: '[DURABLE-5] a room that wakes up knows what was attached to its sockets first, not last',
+    make: () => ({
+      traits: { ...PLAIN, isFaulty: true },
+      connection: (connection) => ({
+        ...connection,
+        writeAttachment: (attachment) => {
+          if (connection.readAttachment() === undefined) connection.writeAttachment(attachment);
+        },
+      }),
+    }),
+  },
+  {
+    title: '[KEEP-1] an outbox comes back without its pushes',
+    make: () => ({ clientDisk: (name) => new ForgetfulDisk(name) }),
+  },
+  {
+    title: '[KEEP-2] a hello and a push are sent before they are durable',
+    make: () => ({ clientDisk: (name) => new HastyDisk(name) }),
+  },
+];
