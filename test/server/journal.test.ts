@@ -1,0 +1,171 @@
+import { expect, test } from 'vitest';
+
+import { Journal, type JournalItem } from '../../src/server/journal.ts';
+import { changesOf, settle } from '../support/fake-connection.ts';
+
+/** A journal whose writes take effect when a test says so. */
+class Bench {
+  readonly events: string[] = [];
+  readonly lost: number[] = [];
+  wantsCheckpoint = false;
+  readonly journal: Journal;
+  #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
+
+  constructor() {
+    const write = (what: string): Promise<void> => {
+      this.events.push(what);
+      return new Promise((resolve, reject) => {
+        this.#settle.push({ resolve, reject });
+      });
+    };
+    this.journal = new Journal({
+      create: () => write('create'),
+      append: (entries) => write(`append ${entries.map(({ version }) => version).join(' ')}`),
+      prepareCheckpoint: () => {
+        if (!this.wantsCheckpoint) return undefined;
+        this.wantsCheckpoint = false;
+        this.events.push('prepare');
+        return () => this.events.push('checkpoint');
+      },
+      onFailure: (_error, lost) => {
+        this.events.push('failure');
+        this.lost.push(...lost.map(({ entry }) => entry.version));
+      },
+    });
+  }
+
+  add(version: number): void {
+    this.journal.add(item(version));
+    this.wait(`${version}`);
+  }
+
+  wait(name: string): void {
+    this.journal.release({
+      onDurable: () => this.events.push(`durable ${name}`),
+      onLost: () => this.events.push(`lost ${name}`),
+    });
+  }
+
+  async succeed(): Promise<void> {
+    this.#settle.shift()?.resolve();
+    await settle();
+  }
+
+  async fail(): Promise<void> {
+    this.#settle.shift()?.reject(new Error('disk'));
+    await settle();
+  }
+
+  take(): string[] {
+    return this.events.splice(0);
+  }
+}
+
+const item = (version: number): JournalItem => ({
+  entry: { version, changes: changesOf({ v: version }), author: undefined },
+  isServerSide: false,
+});
+
+test('[DURABLE-1] lets out at once what waits for nothing', () => {
+  const bench = new Bench();
+  bench.wait('a');
+  expect(bench.take()).toEqual(['durable a']);
+});
+
+test('[DURABLE-1] lets nothing out before all that was added before it is durable', async () => {
+  const bench = new Bench();
+  bench.add(1);
+  await settle();
+  bench.add(2);
+  bench.wait('x');
+  expect(bench.take()).toEqual(['append 1']);
+  await bench.succeed();
+  expect(bench.take()).toEqual(['durable 1', 'append 2']);
+  await bench.succeed();
+  expect(bench.take()).toEqual(['durable 2', 'durable x']);
+});
+
+test('[DURABLE-2] writes what is added without a pause in one row', async () => {
+  const bench = new Bench();
+  for (const version of [1, 2, 3]) bench.add(version);
+  await settle();
+  for (const version of [4, 5]) bench.add(version);
+  await bench.succeed();
+  await bench.succeed();
+  expect(bench.take().filter((event) => event.startsWith('append'))).toEqual([
+    'append 1 2 3',
+    'append 4 5',
+  ]);
+});
+
+test('writes the first content alone, and before all that comes after it', async () => {
+  const bench = new Bench();
+  const room = {
+    cursor: { epoch: 'e', version: 1 },
+    content: changesOf({}).leaves as never,
+    log: [],
+    clients: new Map(),
+  };
+  bench.journal.create(room, item(1));
+  bench.add(2);
+  await settle();
+  expect(bench.take()).toEqual(['create']);
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 2']);
+});
+
+test('keeps the order of what waits when a waiter adds to it', async () => {
+  const bench = new Bench();
+  bench.journal.add(item(1));
+  bench.journal.release({ onDurable: () => bench.wait('inner'), onLost: () => undefined });
+  bench.wait('outer');
+  await settle();
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 1', 'durable outer', 'durable inner']);
+});
+
+test('[DURABLE-3] loses all that waits when a write fails, and all that comes after it', async () => {
+  const bench = new Bench();
+  bench.add(1);
+  await settle();
+  bench.add(2);
+  await bench.fail();
+  bench.wait('late');
+  expect(bench.take()).toEqual(['append 1', 'failure', 'lost 1', 'lost 2', 'lost late']);
+  expect(bench.lost).toEqual([1, 2]);
+  bench.add(3);
+  await settle();
+  expect(bench.take()).toEqual(['lost 3']);
+});
+
+test('tells whoever waits for all to be durable, or lost', async () => {
+  const bench = new Bench();
+  expect(await bench.journal.whenDurable()).toBe(true);
+  bench.journal.add(item(1));
+  const durable = bench.journal.whenDurable();
+  await settle();
+  await bench.succeed();
+  expect(await durable).toBe(true);
+  bench.journal.add(item(2));
+  const lost = bench.journal.whenDurable();
+  await settle();
+  await bench.fail();
+  expect(await lost).toBe(false);
+});
+
+test('takes the state for a checkpoint with a write after which storage has the same state', async () => {
+  const bench = new Bench();
+  bench.add(1);
+  await settle();
+  bench.wantsCheckpoint = true;
+  bench.add(2);
+  bench.add(3);
+  await bench.succeed();
+  bench.add(4);
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'prepare', 'append 2 3']);
+  await bench.succeed();
+  expect(bench.take()).toEqual(['durable 2', 'durable 3', 'checkpoint', 'append 4']);
+  bench.wantsCheckpoint = true;
+  await bench.succeed();
+  expect(bench.take()).toEqual(['durable 4', 'prepare', 'checkpoint']);
+});

@@ -1,0 +1,346 @@
+import type * as Party from 'partykit/server';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { encodeClientMessage, encodeRoomMessage } from '../../src/protocol/codec.ts';
+import {
+  TinyBasePartyKitServer,
+  type TinyBasePartyKitServerConfig,
+} from '../../src/server/index.ts';
+import { changesOf, clientId, settle } from '../support/fake-connection.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
+
+const OPEN = 1;
+const CLOSED = 3;
+const ATTACHMENT_BYTES = 2_048;
+
+/** A connection as PartyKit hands it over, with hibernation. */
+class FakePartyConnection {
+  readonly id: string;
+  readonly frames: string[] = [];
+  readyState: number = OPEN;
+  isCloseCompleted = false;
+  sendError: Error | undefined;
+  attachment = 'null';
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  get state(): unknown {
+    const state: unknown = JSON.parse(this.attachment);
+    return state;
+  }
+
+  setState(state: unknown): unknown {
+    const attachment = JSON.stringify(state);
+    if (attachment.length > ATTACHMENT_BYTES) throw new Error('The attachment is too large.');
+    this.attachment = attachment;
+    return state;
+  }
+
+  send(frame: string): void {
+    if (this.sendError !== undefined) throw this.sendError;
+    this.frames.push(frame);
+  }
+
+  close(): void {
+    this.readyState = CLOSED;
+    this.isCloseCompleted = true;
+  }
+
+  take(): string[] {
+    return this.frames.splice(0);
+  }
+}
+
+/** What PartyKit is to a room. */
+class FakeParty {
+  readonly storage: StrictStorage = new StrictStorage();
+  connections: FakePartyConnection[] = [];
+
+  getConnections(): Iterable<FakePartyConnection> {
+    return this.connections.filter(({ readyState }) => readyState === OPEN);
+  }
+
+  connect(id: string): FakePartyConnection {
+    const connection = new FakePartyConnection(id);
+    this.connections.push(connection);
+    return connection;
+  }
+
+  get asRoom(): Party.Room {
+    return this as unknown as Party.Room;
+  }
+}
+
+/** The party’s end of what clients do. */
+const say = async (
+  server: TinyBasePartyKitServer,
+  connection: FakePartyConnection,
+  frame: string,
+): Promise<void> => {
+  void server.onMessage(frame, connection as unknown as Party.Connection);
+  await settle();
+};
+
+const ask = async (
+  server: TinyBasePartyKitServer,
+  method: string = 'GET',
+  body: string | null = null,
+  path: string = '/store',
+): Promise<Response> => {
+  const request = new Request(`http://example.com/parties/main/room${path}`, { method, body });
+  return await server.onRequest(request as unknown as Party.Request);
+};
+
+const SEED = '[{"pets":{"fido":{"species":"dog"}}},{"open":true}]';
+
+const hello = (name: string, version: number, epoch: string, prefix: string = ''): string =>
+  encodeClientMessage(prefix, {
+    type: 'hello',
+    protocol: 1,
+    clientId: clientId(name),
+    generation: 1,
+    cursor: { epoch, version },
+    nextPush: 1,
+    ackedPush: 0,
+  });
+
+const join = async (
+  server: TinyBasePartyKitServer,
+  connection: FakePartyConnection,
+  name: string,
+): Promise<void> => {
+  const etag = (await ask(server)).headers.get('ETag') ?? '';
+  const [epoch = '', version = ''] = etag.slice(1, -1).split('.');
+  await say(server, connection, hello(name, Number(version), epoch));
+  expect(connection.take()[0]).toMatch(/^w/);
+};
+
+const push = (number: number, value: string): string =>
+  encodeClientMessage('', { type: 'push', number, changes: changesOf({ value }), ackedPush: 0 });
+
+let errors: unknown[][];
+beforeEach(() => {
+  errors = [];
+  vi.spyOn(console, 'error').mockImplementation((...logged: unknown[]) => {
+    errors.push(logged);
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test('is a room with the defaults of TinyBase’s own', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+  const response = await ask(server);
+  expect(await response.text()).toBe(SEED);
+  expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  expect((await ask(server, 'GET', null, '/other')).status).toBe(404);
+  const [ada, bob] = [party.connect('1'), party.connect('2')];
+  await join(server, ada, 'ada');
+  await join(server, bob, 'bob');
+  await say(server, ada, push(1, 'x'));
+  expect(ada.take()).toEqual(['a[1,2,1]']);
+  expect(bob.take()).toEqual([
+    encodeRoomMessage('', { type: 'commit', version: 2, changes: changesOf({ value: 'x' }) }),
+  ]);
+  expect(errors).toEqual([]);
+});
+
+test('keeps the defaults of what a config in a field leaves out', async () => {
+  class Configured extends TinyBasePartyKitServer {
+    override config: TinyBasePartyKitServerConfig = { storePath: '/mine', messagePrefix: 'mine:' };
+  }
+  const party = new FakeParty();
+  const server = new Configured(party.asRoom);
+  expect((await ask(server, 'PUT', SEED, '/mine')).status).toBe(201);
+  const response = await ask(server, 'GET', null, '/mine');
+  expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  const ada = party.connect('1');
+  await say(server, ada, hello('ada', 0, 'none'));
+  expect(ada.take()).toEqual([]);
+  await say(server, ada, hello('ada', 0, 'none', 'mine:'));
+  expect(ada.take()[0]).toMatch(/^mine:w/);
+});
+
+test('works when a subclass overrides what PartyKit calls without super', async () => {
+  const called: string[] = [];
+  class Overriding extends TinyBasePartyKitServer {
+    onStart(): void {
+      called.push(`onStart ${this.store.getValue('open') === true}`);
+    }
+    onConnect(): void {
+      called.push(`onConnect ${this.store.getValue('open') === true}`);
+    }
+    override onClose(): void {
+      called.push('onClose');
+    }
+    override onError(): void {
+      called.push('onError');
+    }
+    onAlarm(): void {
+      called.push(`onAlarm ${this.store.getValue('open') === true}`);
+    }
+  }
+  const party = new FakeParty();
+  await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
+  for (const handler of ['onStart', 'onConnect', 'onAlarm'] as const) {
+    new Overriding(party.asRoom)[handler]();
+    await settle();
+  }
+  expect(called).toEqual(['onStart true', 'onConnect true', 'onAlarm true']);
+  const server = new Overriding(party.asRoom);
+  const [ada, bob] = [party.connect('1'), party.connect('2')];
+  await join(server, ada, 'ada');
+  await join(server, bob, 'bob');
+  ada.readyState = CLOSED;
+  server.onClose();
+  await say(server, bob, push(1, 'x'));
+  expect(bob.take()).toEqual(['a[1,2,1]']);
+  expect(ada.take()).toEqual([]);
+});
+
+test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase’s own passes', async () => {
+  const asked: unknown[] = [];
+  class Hooked extends TinyBasePartyKitServer {
+    override async canSetCell(
+      ...question: Parameters<TinyBasePartyKitServer['canSetCell']>
+    ): Promise<boolean> {
+      asked.push(question);
+      return question[2] !== 'no';
+    }
+    override canDelValue(...question: Parameters<TinyBasePartyKitServer['canDelValue']>): boolean {
+      asked.push(question);
+      return false;
+    }
+  }
+  const party = new FakeParty();
+  const server = new Hooked(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const stock = party.connect('1');
+  await say(server, stock, 's[{"pets":{"fido":{"species":"wolf","no":1}}},{"open":"\uFFFC"},1]');
+  expect(asked).toHaveLength(4);
+  expect(asked).toEqual(
+    expect.arrayContaining([
+      ['pets', 'fido', 'species', 'dog', true, expect.any(Request), undefined],
+      ['pets', 'fido', 'species', 'wolf', false, stock, 'dog'],
+      ['pets', 'fido', 'no', 1, false, stock, undefined],
+      ['open', stock],
+    ]),
+  );
+  expect(stock.take()).toEqual([
+    's[{"pets":{"fido":{"species":"wolf","no":"\uFFFC"}}},{"open":true},1]',
+  ]);
+});
+
+test('prepares the Store, and tells everybody what server code does to it', async () => {
+  class Prepared extends TinyBasePartyKitServer {
+    override prepareStore(store: TinyBasePartyKitServer['store']): void {
+      store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
+    }
+  }
+  const party = new FakeParty();
+  const server = new Prepared(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  expect(server.store.getValues()).toEqual({ open: true, max: 10 });
+  const ada = party.connect('1');
+  await join(server, ada, 'ada');
+  server.store.setValue('max', 11);
+  await settle();
+  expect(ada.take()).toEqual(['c[2,[{},{"max":11}]]']);
+});
+
+test('keeps its attachment beside the app’s own state, and goes on after a hibernation', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const ada = party.connect('1');
+  ada.setState({ name: 'Ada' });
+  await join(server, ada, 'ada');
+  expect(ada.state).toMatchObject({ name: 'Ada' });
+  ada.setState({ name: 'Ada', color: 'red' });
+  await say(server, ada, 'i[]');
+  const woken = new TinyBasePartyKitServer(party.asRoom);
+  await say(woken, ada, push(1, 'x'));
+  expect(ada.take()).toEqual(['o[1,0]', 'a[1,2,1]']);
+  expect(ada.state).toMatchObject({ name: 'Ada', color: 'red' });
+});
+
+test('works, and says so, where the app leaves no room for an attachment', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const ada = party.connect('1');
+  ada.setState({ name: 'x'.repeat(2_020) });
+  await join(server, ada, 'ada');
+  await say(server, ada, push(1, 'x'));
+  expect(ada.take()).toEqual(['a[1,2,1]']);
+  expect(String(errors[0]?.[0])).toContain('host');
+});
+
+test('completes the closing of a socket, and forgets it', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const [ada, bob] = [party.connect('1'), party.connect('2')];
+  await join(server, ada, 'ada');
+  await server.onClose(ada as unknown as Party.Connection);
+  await server.onError(bob as unknown as Party.Connection, new Error('gone'));
+  expect([ada.isCloseCompleted, bob.isCloseCompleted]).toEqual([true, true]);
+});
+
+test('one socket that cannot be sent to keeps nothing from the others', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const [ada, bob, cyd] = [party.connect('1'), party.connect('2'), party.connect('3')];
+  await join(server, ada, 'ada');
+  await join(server, bob, 'bob');
+  await join(server, cyd, 'cyd');
+  bob.sendError = new Error('It is closing.');
+  await say(server, ada, push(1, 'x'));
+  expect([ada.take().length, cyd.take().length]).toEqual([1, 1]);
+});
+
+test('reaches both of two sockets with the same id, and one that PartyKit has lost', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const [ada, bob, cyd] = [party.connect('same'), party.connect('same'), party.connect('3')];
+  for (const [connection, name] of [
+    [ada, 'ada'],
+    [bob, 'bob'],
+    [cyd, 'cyd'],
+  ] as const) {
+    await join(server, connection, name);
+  }
+  party.connections = party.connections.filter((connection) => connection !== bob);
+  await say(server, cyd, push(1, 'x'));
+  expect([ada.take().length, bob.take().length, cyd.take().length]).toEqual([1, 1, 1]);
+});
+
+test('answers while the room cannot be loaded, and loads when it can', async () => {
+  const party = new FakeParty();
+  const get = vi.spyOn(party.storage, 'get').mockRejectedValue(new Error('broken'));
+  class Starting extends TinyBasePartyKitServer {
+    started = 0;
+    onStart(): void {
+      this.started += 1;
+    }
+  }
+  const server = new Starting(party.asRoom);
+  server.onStart();
+  await settle();
+  expect(server.started).toBe(1);
+  expect((await ask(server)).status).toBe(503);
+  expect(String(errors[0]?.[0])).toContain('storage');
+  get.mockRestore();
+  expect((await ask(server)).status).toBe(200);
+});
+
+test('hibernates', () => {
+  expect(new TinyBasePartyKitServer(new FakeParty().asRoom).options).toEqual({ hibernate: true });
+});
