@@ -155,7 +155,8 @@ export class SyncSession {
       onError: (error) => this.#storageFailed(error),
     });
     this.#heartbeat = new Heartbeat(ports.after, {
-      ping: () => this.#send(encodeClientMessage(this.#prefix(), { type: 'ping' })),
+      ping: (isCheck) =>
+        this.#send(encodeClientMessage(this.#prefix(), { type: isCheck ? 'check' : 'ping' })),
       dead: () => ports.socket.reconnect(),
     });
     this.#backoff = new Backoff(ports.after, ports.random);
@@ -269,7 +270,7 @@ export class SyncSession {
     if (!this.#isEngaged() || this.#phase === 'stopped') return;
     const message = this.#decode(data);
     if (message === undefined) return;
-    this.#heartbeat.heard();
+    this.#heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
     this.#inbox.push(message);
     this.#drain();
   }
@@ -560,6 +561,9 @@ export class SyncSession {
         return this.#phase !== 'live' || this.#acked(item);
       case 'pong':
         this.#compare(item);
+        return true;
+      case 'alive':
+        this.#heartbeat.alive();
         return true;
       case 'error':
         this.#failed(item.code, item.message);

@@ -9,6 +9,8 @@ import { canonicalLeaf, DELETED, VALUES, type Leaf } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 import type {
   Ack,
+  Alive,
+  Check,
   ClientMessage,
   Commit,
   Cursor,
@@ -56,6 +58,11 @@ export function encodePing(prefix: string): string {
   return `${prefix}${LETTERS.ping}[]`;
 }
 
+/** What a host answers that with: always the same text, too. */
+export function encodeAlive(prefix: string): string {
+  return `${prefix}${LETTERS.pong}[]`;
+}
+
 /** Encodes a push whose changes were encoded before, by {@link encodeChanges}. */
 export function encodePushFrame(
   prefix: string,
@@ -80,6 +87,8 @@ export function encodeClientMessage(prefix: string, message: ClientMessage): str
       );
     case 'ping':
       return encodePing(prefix);
+    case 'check':
+      return frame(prefix, LETTERS.ping, [1]);
     case 'stock':
       return frame(prefix, LETTERS.stock, stockChangesToJson(message.changes));
   }
@@ -96,6 +105,8 @@ export function encodeRoomMessage(prefix: string, message: RoomMessage): string 
       return frame(prefix, LETTERS.ack, ackToJson(message));
     case 'pong':
       return frame(prefix, LETTERS.pong, [message.version, message.lastPush]);
+    case 'alive':
+      return encodeAlive(prefix);
     case 'error':
       return frame(prefix, LETTERS.error, { code: message.code, message: message.message });
     case 'stock':
@@ -273,9 +284,11 @@ function jsonToPush(json: Json | undefined): Push {
   };
 }
 
-function jsonToPing(json: Json | undefined): Ping {
-  asArray(json, 0, 0);
-  return { type: 'ping' };
+function jsonToPing(json: Json | undefined): Ping | Check {
+  const [isCheck] = asArray(json, 0, 1);
+  if (isCheck === undefined) return { type: 'ping' };
+  if (isCheck !== 1) throw new ShapeError('neither a ping nor a check');
+  return { type: 'check' };
 }
 
 function welcomeToJson(welcome: Welcome): Json {
@@ -332,8 +345,9 @@ function jsonToAck(json: Json | undefined): Ack {
   };
 }
 
-function jsonToPong(json: Json | undefined): Pong {
-  const [version, lastPush] = asArray(json, 2, 2);
+function jsonToPong(json: Json | undefined): Pong | Alive {
+  const [version, lastPush] = asArray(json, 0, 2);
+  if (version === undefined) return { type: 'alive' };
   return { type: 'pong', version: asCount(version), lastPush: asCount(lastPush) };
 }
 

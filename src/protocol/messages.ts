@@ -38,9 +38,14 @@ export interface Push {
   readonly ackedPush: number;
 }
 
-/** Asks whether anything was lost, and whether anybody is there. */
+/** Asks whether anybody is there. A host may answer it for a room that sleeps, by {@link Alive}. */
 export interface Ping {
   readonly type: 'ping';
+}
+
+/** Asks the room itself whether anything was lost. */
+export interface Check {
+  readonly type: 'check';
 }
 
 /** What stock TinyBase peers send and get: changes without a number, a version or an ack. */
@@ -50,7 +55,7 @@ export interface StockChanges {
 }
 
 /** Everything that a client sends. */
-export type ClientMessage = Hello | Push | Ping | StockChanges;
+export type ClientMessage = Hello | Push | Ping | Check | StockChanges;
 
 /** What a room tells about itself in a welcome. Sizes are in bytes of UTF-8. */
 export interface Limits {
@@ -105,12 +110,17 @@ export interface Ack {
   readonly reason: RefusalReason | undefined;
 }
 
-/** The answer to a ping, given after every earlier message of that connection was dealt with. */
+/** The answer to a check or ping, given after every earlier message of that connection was dealt with. */
 export interface Pong {
   readonly type: 'pong';
   readonly version: number;
   /** As `lastPush` in {@link Welcome}. */
   readonly lastPush: number;
+}
+
+/** The answer to a ping by a host, which knows nothing of the room but that it can be reached. */
+export interface Alive {
+  readonly type: 'alive';
 }
 
 /** Something went wrong. The code says whether to go on, see {@link ErrorCode}. */
@@ -122,7 +132,7 @@ export interface ErrorMessage {
 }
 
 /** Everything that a room sends. */
-export type RoomMessage = Welcome | Commit | Ack | Pong | ErrorMessage | StockChanges;
+export type RoomMessage = Welcome | Commit | Ack | Pong | Alive | ErrorMessage | StockChanges;
 
 /** What travels as the body of a POST: a push too large for a frame, with what a socket would know of it. */
 export interface LargePush {

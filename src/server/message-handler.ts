@@ -60,7 +60,8 @@ export class MessageHandler<Origin, RequestOrigin> {
     switch (message.type) {
       case 'push':
         return this.#push(ledger, peer, state, message);
-      case 'ping': {
+      case 'ping':
+      case 'check': {
         const lastPush = lastPushOf(ledger, state);
         return outbox.send(ledger, peer, { type: 'pong', version: ledger.version, lastPush });
       }

@@ -100,6 +100,8 @@ export class SmallRoom {
         return;
       }
       case 'ping':
+      case 'check':
+      case 'check':
         this.#send({
           type: 'pong',
           version: this.#log.length,

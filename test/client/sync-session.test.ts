@@ -353,7 +353,7 @@ describe('order', () => {
     if (lastPush === 2) room.store.setValue('b', 1);
     room.sent();
     await room.time.pass(25 * SECOND);
-    expect(room.sent()).toEqual([{ type: 'ping' }]);
+    expect(room.sent()).toEqual([{ type: 'check' }]);
     room.receive({ type: 'pong', version, lastPush });
     await room.time.pass(0);
     expect(room.sent().map((message) => message?.type)).toEqual(isLost ? ['hello'] : []);
@@ -366,10 +366,45 @@ describe('order', () => {
     room.open();
     room.hello();
     await room.time.pass(25 * SECOND);
-    expect(room.sent()).toEqual([{ type: 'ping' }]);
+    expect(room.sent()).toEqual([{ type: 'check' }]);
     room.receive({ type: 'pong', version: 1, lastPush: 0 });
     await room.time.pass(0);
     expect(room.hello().generation).toBe(2);
+  });
+
+  test('[ORDER-8] asks the room itself until that has said that nothing is missing, then lets it sleep', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    const asked = async (): Promise<readonly (string | undefined)[]> => {
+      await room.time.pass(25 * SECOND);
+      return room.sent().map((message) => message?.type);
+    };
+    expect(await asked()).toEqual(['check']);
+    room.receive({ type: 'alive' });
+    expect(await asked(), 'a host cannot tell').toEqual(['check']);
+    room.receive({ type: 'pong', version: 1, lastPush: 0 });
+    expect(await asked()).toEqual(['ping']);
+    room.receive({ type: 'alive' });
+    expect(await asked()).toEqual(['ping']);
+    room.receive({ type: 'alive' });
+
+    room.receive({ type: 'commit', version: 2, changes: changesOf([{}, { b: 1 }]) });
+    expect(await asked(), 'something was heard').toEqual(['check']);
+    room.receive({ type: 'pong', version: 2, lastPush: 0 });
+    room.store.setValue('a', 1);
+    expect(await asked(), 'something was sent').toEqual(['push', 'check']);
+    expect(room.reconnects).toBe(0);
+  });
+
+  test('[ORDER-8] counts a host that answers as alive, and one that does not as dead', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    await room.time.pass(25 * SECOND);
+    room.receive({ type: 'alive' });
+    await room.time.pass(24 * SECOND);
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(16 * SECOND);
+    expect(room.reconnects).toBe(1);
   });
 
   test('[ORDER-7] does not take a push for lost that it sent after the ping', async () => {
@@ -379,7 +414,7 @@ describe('order', () => {
     room.store.setValue('a', 1);
     room.receive({ type: 'pong', version: 1, lastPush: 0 });
     await room.time.pass(0);
-    expect(room.sent().map((message) => message?.type)).toEqual(['ping', 'push']);
+    expect(room.sent().map((message) => message?.type)).toEqual(['check', 'push']);
   });
 });
 
@@ -939,7 +974,7 @@ describe('trouble', () => {
     await room.time.pass(24 * SECOND);
     expect(room.sent()).toEqual([]);
     await room.time.pass(1 * SECOND);
-    expect(room.sent()).toEqual([{ type: 'ping' }]);
+    expect(room.sent()).toEqual([{ type: 'check' }]);
     await room.time.pass(14 * SECOND);
     expect(room.reconnects).toBe(0);
     await room.time.pass(1 * SECOND);
@@ -969,7 +1004,7 @@ describe('trouble', () => {
     });
     for (let round = 0; round < 4; round++) {
       await room.time.pass(25 * SECOND);
-      expect(room.sent()).toEqual([{ type: 'ping' }]);
+      expect(room.sent()).toEqual([{ type: round === 0 ? 'check' : 'ping' }]);
       room.receive({ type: 'pong', version: 0, lastPush: 0 });
     }
     expect(room.reconnects).toBe(0);

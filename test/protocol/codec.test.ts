@@ -14,6 +14,7 @@ import {
   encodeContent,
   encodeETag,
   encodeLargePush,
+  encodeAlive,
   encodePing,
   encodePushFrame,
   encodeRoomMessage,
@@ -41,6 +42,7 @@ const pushes = fc.record({
 const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   pushes,
   fc.constant<ClientMessage>({ type: 'ping' }),
+  fc.constant<ClientMessage>({ type: 'check' }),
   fc.record({
     type: fc.constant('hello' as const),
     protocol: counts,
@@ -71,6 +73,7 @@ const roomMessages: fc.Arbitrary<RoomMessage> = fc.oneof(
     reason: fc.constantFrom('hook', 'schema', 'failed', 'timeout', undefined),
   }),
   fc.record({ type: fc.constant('pong' as const), version: counts, lastPush: counts }),
+  fc.constant<RoomMessage>({ type: 'alive' }),
   fc.record({
     type: fc.constant('error' as const),
     code: fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[])),
@@ -147,8 +150,10 @@ describe('frames', () => {
     );
   });
 
-  test('a ping is one constant text', () => {
+  test('a ping is one constant text, and so is the answer that a host can give', () => {
     expect(encodePing('x/')).toBe('x/i[]');
+    expect(encodeAlive('x/')).toBe('x/o[]');
+    expect(decodeRoomMessage('x/', 'x/o[]')).toEqual({ type: 'alive' });
     expect(encodeClientMessage('x/', { type: 'ping' })).toBe('x/i[]');
     expect(decodeClientMessage('x/', 'x/i[]')).toEqual({ type: 'ping' });
   });
@@ -181,6 +186,7 @@ describe('frames', () => {
       encodeRoomMessage('', { ...ack, correction: empty, reason: undefined }),
       encodeRoomMessage('', { ...ack, isCommit: false, correction: undefined, reason: 'hook' }),
       encodeRoomMessage('', { type: 'pong', version: 1, lastPush: 2 }),
+      encodeClientMessage('', { type: 'check' }),
       encodeRoomMessage('', { type: 'error', code: 'stale', message: 'm' }),
     ];
     expect(frames).toEqual([
@@ -192,6 +198,7 @@ describe('frames', () => {
       'a[1,2,1,[{},{}]]',
       'a[1,2,0,null,"hook"]',
       'o[1,2]',
+      'i[1]',
       'e{"code":"stale","message":"m"}',
     ]);
   });
@@ -295,7 +302,7 @@ describe('content', () => {
 const decoders: readonly (readonly [string, (text: string) => unknown, string])[] = [
   ['hello', (text) => decodeClientMessage('', `h${text}`), helloText()],
   ['push', (text) => decodeClientMessage('', `p${text}`), '[1,[{"t":{"r":{"c":1}}},{}],0]'],
-  ['ping', (text) => decodeClientMessage('', `i${text}`), '[]'],
+  ['check', (text) => decodeClientMessage('', `i${text}`), '[1]'],
   ['client stock', (text) => decodeClientMessage('', `s${text}`), '[{"t":{"r":{"c":1}}},{},1]'],
   [
     'welcome',
