@@ -1,0 +1,259 @@
+import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
+
+import type { RoomHooks } from './hooks.ts';
+import type { RoomErrorSource, RoomLimits } from './room-options.ts';
+import type { KeyValueStorage } from './key-value-storage.ts';
+import { Room } from './room.ts';
+import { SocketHost, type StatefulSocket } from './socket-host.ts';
+import {
+  answerStoreRequest,
+  DEFAULT_RESPONSE_HEADERS,
+  type StoreRequest,
+} from './store-endpoint.ts';
+
+/** How a room is configured: `config` of {@link RoomServer}. What is left out has its default. */
+export interface RoomServerConfig {
+  /** What the path of the content ends with. `'/store'` by default; clients have to be told the same. */
+  storePath?: string;
+  /** Goes before every frame. `''` by default; clients have to be told the same. */
+  messagePrefix?: string;
+  /** Goes before every key in storage. `''` by default. */
+  storagePrefix?: string;
+  /**
+   * Sent with every answer over HTTP. By default other origins may do everything: `Access-Control-Allow-Origin`,
+   * `-Methods` and `-Headers` are `*`. The header that exposes `ETag` is added in any case.
+   */
+  responseHeaders?: HeadersInit;
+  /** How long the hooks of one push may take before it is refused. 10,000 by default. */
+  hookTimeoutMilliseconds?: number;
+  /** What the room takes at most. */
+  limits?: Partial<RoomLimits>;
+}
+
+/** What a room's server needs of its host. */
+export interface RoomParty<Connection> {
+  readonly storage: KeyValueStorage;
+  /** The open sockets. */
+  getConnections(): Iterable<Connection>;
+}
+
+/** What hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. */
+const HANDLERS = [
+  'onStart',
+  'onConnect',
+  'onRequest',
+  'onMessage',
+  'onClose',
+  'onError',
+  'onAlarm',
+];
+
+/**
+ * The class that an app extends to make a room, whatever the host: it has the room's Store, the hooks that may refuse,
+ * and the handlers that hosts call. Knows no host.
+ */
+export class RoomServer<
+  Party extends RoomParty<Connection>,
+  Connection extends StatefulSocket,
+  Request extends StoreRequest,
+> {
+  readonly party: Party;
+  /** A subclass may set it in a field or in its constructor; it is read with each message. */
+  config: RoomServerConfig = {};
+  readonly #room: Room<Connection, Request>;
+  readonly #host: SocketHost<Connection>;
+
+  constructor(party: Party) {
+    this.party = party;
+    this.#host = new SocketHost<Connection>({
+      storage: () => party.storage,
+      sockets: () => party.getConnections(),
+      onError: (error) => this.onRoomError(error, 'host'),
+    });
+    this.#room = new Room<Connection, Request>(this.#host, {
+      messagePrefix: () => this.config.messagePrefix ?? '',
+      storagePrefix: () => this.config.storagePrefix ?? '',
+      hooks: () => this.#overriddenHooks(),
+      hookTimeoutMilliseconds: () => this.config.hookTimeoutMilliseconds ?? 10_000,
+      prepareStore: (store) => this.prepareStore(store),
+      onRoomError: (error, where) => this.onRoomError(error, where),
+      limits: () => this.config.limits ?? {},
+    });
+    for (const name of HANDLERS) this.#startBefore(name);
+  }
+
+  /**
+   * The room's Store, the source of truth. What the room's own code does to it reaches every client, one commit for each
+   * transaction. It has its content in every method that a host calls; elsewhere, wait for `start()`.
+   */
+  get store(): Store {
+    return this.#room.store;
+  }
+
+  /** Resolves when the Store has what storage says. Rejects with `unavailable` if it cannot be loaded. */
+  start(): Promise<void> {
+    return this.#room.start();
+  }
+
+  /**
+   * Override to set the schema, listeners and middleware of the Store. Called once, when the content is there. What it
+   * changes becomes a commit, or part of the first content of a room that has none.
+   */
+  prepareStore(_store: Store): void {}
+
+  /** Override to get what would otherwise be silent. Writes to the console by default. */
+  onRoomError(error: unknown, where: RoomErrorSource): void {
+    // oxlint-disable-next-line no-console
+    console.error(`tinybase-partykit: something went wrong in the room (${where}).`, error);
+  }
+
+  /** Answers requests for the content, and 404 to others. */
+  async onRequest(request: Request): Promise<Response> {
+    const { storePath = '/store', responseHeaders = DEFAULT_RESPONSE_HEADERS } = this.config;
+    return await answerStoreRequest(this.#room, request, {
+      storePath,
+      responseHeaders,
+      onError: (error) => this.onRoomError(error, 'room'),
+    });
+  }
+
+  /** Takes the messages of this package and of stock clients, and leaves all others alone. */
+  async onMessage(
+    message: string | ArrayBuffer | ArrayBufferView,
+    connection: Connection,
+  ): Promise<void> {
+    await this.#room.receive(this.#host.connectionOf(connection), message);
+  }
+
+  /** Completes the closing of the socket, which some hosts leave half open. */
+  onClose(connection: Connection): void | Promise<void> {
+    this.#forget(connection);
+  }
+
+  onError(connection: Connection, _error: unknown): void | Promise<void> {
+    this.#forget(connection);
+  }
+
+  /** Asked for each table that a change leaves something in. */
+  canSetTable(
+    _tableId: string,
+    _initialSave: boolean,
+    _requestOrConnection: Request | Connection,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /** Asked for each table that a change empties, in whatever way. */
+  canDelTable(_tableId: string, _connection: Connection): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /** Asked for each row that a change leaves something in. */
+  canSetRow(
+    _tableId: string,
+    _rowId: string,
+    _initialSave: boolean,
+    _requestOrConnection: Request | Connection,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /** Asked for each row that a change empties, in whatever way. */
+  canDelRow(_tableId: string, _rowId: string, _connection: Connection): boolean | Promise<boolean> {
+    return true;
+  }
+
+  canSetCell(
+    _tableId: string,
+    _rowId: string,
+    _cellId: string,
+    _cell: Cell,
+    _initialSave: boolean,
+    _requestOrConnection: Request | Connection,
+    _oldCell: CellOrUndefined,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  canDelCell(
+    _tableId: string,
+    _rowId: string,
+    _cellId: string,
+    _connection: Connection,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  canSetValue(
+    _valueId: string,
+    _value: Value,
+    _initialSave: boolean,
+    _requestOrConnection: Request | Connection,
+    _oldValue: ValueOrUndefined,
+  ): boolean | Promise<boolean> {
+    return true;
+  }
+
+  canDelValue(_valueId: string, _connection: Connection): boolean | Promise<boolean> {
+    return true;
+  }
+
+  /** Only what a subclass overrides is asked (`HOOK-5`). */
+  #overriddenHooks(): RoomHooks<Request | Connection> {
+    const base = RoomServer.prototype;
+    const hooks: RoomHooks<Request | Connection> = {};
+    if (this.canSetTable !== base.canSetTable)
+      hooks.canSetTable = (...asked) => this.canSetTable(...asked);
+    if (this.canSetRow !== base.canSetRow) hooks.canSetRow = (...asked) => this.canSetRow(...asked);
+    if (this.canSetCell !== base.canSetCell)
+      hooks.canSetCell = (...asked) => this.canSetCell(...asked);
+    if (this.canSetValue !== base.canSetValue)
+      hooks.canSetValue = (...asked) => this.canSetValue(...asked);
+    if (this.canDelTable !== base.canDelTable) {
+      hooks.canDelTable = (table, connection: Connection) => this.canDelTable(table, connection);
+    }
+    if (this.canDelRow !== base.canDelRow) {
+      hooks.canDelRow = (table, row, connection: Connection) =>
+        this.canDelRow(table, row, connection);
+    }
+    if (this.canDelCell !== base.canDelCell) {
+      hooks.canDelCell = (table, row, cell, connection: Connection) =>
+        this.canDelCell(table, row, cell, connection);
+    }
+    if (this.canDelValue !== base.canDelValue) {
+      hooks.canDelValue = (id, connection: Connection) => this.canDelValue(id, connection);
+    }
+    return hooks;
+  }
+
+  /**
+   * Hosts may call a handler before `onStart` is done, or after it failed. A method that a subclass sets
+   * in a field is not reached here: the room itself waits, its Store may then be empty.
+   */
+  #startBefore(name: string): void {
+    const handler: unknown = Reflect.get(this, name);
+    if (name !== 'onStart' && typeof handler !== 'function') return;
+    const handle = async (...received: unknown[]): Promise<unknown> => {
+      try {
+        await this.#room.start();
+      } catch {
+        // It was reported, and is answered with `unavailable` where something needs the content.
+      }
+      const answer: unknown =
+        typeof handler === 'function' ? await Reflect.apply(handler, this, received) : undefined;
+      return answer;
+    };
+    Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
+  }
+
+  #forget(connection: Connection): void {
+    const roomConnection = this.#host.connectionOf(connection);
+    this.#host.forget(connection);
+    this.#room.disconnected(roomConnection);
+    try {
+      connection.close();
+    } catch {
+      // It is closed already.
+    }
+  }
+}
