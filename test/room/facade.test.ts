@@ -81,6 +81,13 @@ promise(
     for (const answer of answers) {
       expect(answer).toEqual(content);
     }
+    await party.restart();
+    const seen = await Promise.all(
+      Array.from({ length: 5 }, () => fetchLeaves(url(here.room).replace('/store', '/seen'))),
+    );
+    for (const store of seen) {
+      expect(store, "the Store in a handler of the app's").toEqual(content);
+    }
     await untilEqual(
       racers.map(({ store }) => store),
       url(here.room),
