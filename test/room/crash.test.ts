@@ -39,7 +39,7 @@ class Writer {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#write(), 10);
+    this.#timer = setInterval(() => this.#write(), 20);
   }
 
   /** Writes many at once, so that some are on their way, and answers too, when the room dies. */
@@ -163,7 +163,7 @@ promise(
     await clients.closeAll();
     await Promise.all(writers.map(({ line }) => line.close()));
   },
-  60_000 + KILLS * 5000,
+  60_000 + KILLS * 10_000,
 );
 
 promise(

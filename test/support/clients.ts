@@ -89,7 +89,10 @@ export class Clients {
         }
         const deadline = new AbortController();
         try {
-          await Promise.race([persister.whenConfirmed(), fail(client, deadline.signal)]);
+          await Promise.race([
+            persister.whenConfirmed(),
+            failAtStandstill(client, deadline.signal),
+          ]);
         } finally {
           deadline.abort();
         }
@@ -115,12 +118,16 @@ export class Clients {
   }
 }
 
-/** How long an edit may stay unconfirmed while the room is up. */
-const CONFIRMATION_MILLISECONDS = 20_000;
+/** How long nothing may be confirmed while the room is up. */
+const STANDSTILL_MILLISECONDS = 12_000;
 
-/** Rejects after a while with all that is known of the client. */
-const fail = async (client: Client, signal: AbortSignal): Promise<never> => {
-  await wait(CONFIRMATION_MILLISECONDS, undefined, { signal });
+/** Rejects with all that is known of the client when it gets nowhere any more. */
+const failAtStandstill = async (client: Client, signal: AbortSignal): Promise<never> => {
+  let unsaved: number;
+  do {
+    ({ unsaved } = client.persister.getSync());
+    await wait(STANDSTILL_MILLISECONDS, undefined, { signal });
+  } while (client.persister.getSync().unsaved !== unsaved);
   throw new Error(`Waited for a confirmation in vain: ${stateOf(client)}`);
 };
 
