@@ -215,7 +215,6 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   #takeFrame(peer: Peer<Origin>, data: unknown): Later<void> {
-    if (peer.state.type === 'gone') return undefined;
     let message: ClientMessage | undefined;
     try {
       message = decodeClientMessage(this.#messagePrefix, data);
@@ -243,6 +242,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   /** The room cannot be loaded. A stock peer can be told only by closing, and only where it lost something. */
   #refuse(peer: Peer<Origin>, message: ClientMessage): void {
     const text = 'The room cannot be loaded just now: try again later.';
+    if (peer.state.type === 'gone') return;
     if (peer.state.type === 'client' || message.type === 'hello') {
       this.#outbox.sendError(undefined, peer, 'unavailable', text);
     } else if (message.type === 'stock') this.#outbox.close(peer, 'unavailable', text);

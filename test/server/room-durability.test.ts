@@ -277,6 +277,9 @@ describe('checkpoints', () => {
     await host.room.content();
     const acks = ada.hear();
     expect(acks).toHaveLength(400);
+    // A checkpoint leaves the room time to do other things.
+    for (let turn = 0; turn < 100 && storage.counts.keysDeleted === 0; turn += 1)
+      await host.pass(20);
     expect(storage.counts.keysDeleted).toBeGreaterThan(0);
     const content = await host.content();
     host.hibernate(ada);
@@ -316,6 +319,16 @@ describe('the first content', () => {
     host.hibernate();
     expect(await host.seed({ other: 1 })).toBe('exists');
     expect(await host.cursor()).toEqual({ epoch: 'epoch1', version: 1 });
+  });
+
+  test('[SEED-1] asks no hook about a seed that comes too late', async () => {
+    let asked = 0;
+    const host = new FakeRoomHost({ hooks: () => ({ canSetValue: () => (asked += 1) > 0 }) });
+    expect([await host.seed({ first: 1 }), await host.seed({ second: 1 })]).toEqual([
+      'created',
+      'exists',
+    ]);
+    expect(asked).toBe(1);
   });
 
   test('[SEED-1] an empty seed makes an empty Store', async () => {
