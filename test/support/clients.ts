@@ -132,7 +132,7 @@ const failAtStandstill = async (client: Client, signal: AbortSignal): Promise<ne
 };
 
 /** Where a client stands, for error messages. */
-export const stateOf = ({ persister, socket, ignoredErrors }: Client): string =>
+const stateOf = ({ persister, socket, ignoredErrors }: Client): string =>
   JSON.stringify({
     ...(PAIR === 'ours' ? persister.getSync() : {}),
     readyState: socket.readyState,
