@@ -15,6 +15,8 @@ afterEach(() => clients.closeAll());
 afterAll(() => party?.stop());
 
 const KIBIBYTE = 1024;
+/** For what both pairs get right in the end. */
+const LONG_MILLISECONDS = 20_000;
 const LONG_ID = 'i'.repeat(3 * KIBIBYTE);
 
 const EDITS: readonly (readonly [what: string, edit: (store: Store) => unknown])[] = [
@@ -122,7 +124,7 @@ promise(
     two.store.delRow('rows', '1');
     two.store.setCell('rows', '2', 'new', true);
     await Promise.all([one.confirmed(), two.confirmed()]);
-    const content = await untilEqual([one.store, two.store], url);
+    const content = await untilEqual([one.store, two.store], url, LONG_MILLISECONDS);
     expect(content.size).toBe(100_000 - 20 + 1);
     // Neither row 1 nor 17 takes another one with it, whose id begins the same.
     expect(one.store.getRowCount('rows')).toBe(9998);
@@ -133,6 +135,6 @@ promise(
     expect(await fetchLeaves(url)).toEqual(content);
     two.store.setCell('rows', '3', 'after', true);
     await two.confirmed();
-    await untilEqual([one.store, two.store], url);
+    await untilEqual([one.store, two.store], url, LONG_MILLISECONDS);
   },
 );
