@@ -1,4 +1,4 @@
-import type { TableKey } from './leaf.ts';
+import { VALUES, type TableKey } from './leaf.ts';
 
 /** A map from leaf addresses to `T`, nested by table and row so that a row or a table is found at once. */
 export class LeafMap<T> {
@@ -47,6 +47,22 @@ export class LeafMap<T> {
 
   clear(): void {
     this.#tables.clear();
+  }
+
+  /**
+   * Takes everything from `other`, which is of no use after that. A row that both have becomes as it was there; of
+   * Values, those that both have.
+   */
+  take(other: LeafMap<T>): void {
+    for (const [table, rows] of other.#tables) {
+      const own = this.#tables.get(table);
+      if (own === undefined) this.#tables.set(table, rows);
+      else if (table === VALUES) {
+        for (const [row, cells] of rows) {
+          for (const [cell, item] of cells) this.set(table, row, cell, item);
+        }
+      } else for (const [row, cells] of rows) own.set(row, cells);
+    }
   }
 
   tables(): Iterable<TableKey> {

@@ -4,7 +4,7 @@ import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
 
 /** Quotes, colon and comma. */
-const PUNCTUATION = 4;
+export const PUNCTUATION = 4;
 /** A number, boolean, null or deletion. */
 const SCALAR = 5;
 

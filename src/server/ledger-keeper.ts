@@ -1,7 +1,6 @@
 import type { Store } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import { readContent } from '../protocol/store-access.ts';
 
 import { ClientRecords } from './client-records.ts';
 import { CommitLog } from './commit-log.ts';
@@ -13,13 +12,16 @@ import type { LoadOutcome, RoomLoader } from './room-loader.ts';
 import type { RoomErrorSource } from './room-options.ts';
 import { readStockContent } from './stock-layout.ts';
 import { RoomStorage, type LoadedRoom } from './room-storage.ts';
+import { StoreContent } from './store-content.ts';
+import type { StorageSizes } from './storage-sizes.ts';
 
 /** What a {@link LedgerKeeper} needs of its room. */
 export interface LedgerKeeperOptions {
-  readonly host: Pick<RoomHost<never>, 'storage' | 'now' | 'randomId'>;
+  readonly host: Pick<RoomHost<never>, 'storage' | 'now' | 'randomId' | 'after'>;
   readonly store: Store;
   readonly loader: RoomLoader;
   readonly storagePrefix: () => string;
+  readonly storageSizes: () => Partial<StorageSizes> | undefined;
   /** True if no transaction of the Store is open. */
   readonly isFree: () => boolean;
   readonly connectedClients: () => ReadonlySet<string>;
@@ -32,6 +34,8 @@ export interface LedgerKeeperOptions {
 
 /** After a checkpoint that failed, the next one waits this long. */
 const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
+/** A checkpoint that finds a transaction open looks again after that. */
+const BUSY_RETRY_MILLISECONDS = 20;
 
 /** Keeps the room's ledger equal to its storage: loads it, writes it, throws it away when a write fails (`DURABLE-3`). */
 export class LedgerKeeper {
@@ -62,8 +66,11 @@ export class LedgerKeeper {
   }
 
   async #load(): Promise<Ledger> {
-    const { host, loader, storagePrefix, onRoomError } = this.#options;
-    this.#storage ??= new RoomStorage(host.storage, { prefix: storagePrefix() });
+    const { host, loader, storagePrefix, storageSizes, onRoomError } = this.#options;
+    this.#storage ??= new RoomStorage(host.storage, {
+      prefix: storagePrefix(),
+      sizes: storageSizes(),
+    });
     const storage = this.#storage;
     let source: RoomErrorSource = 'storage';
     try {
@@ -124,31 +131,38 @@ export class LedgerKeeper {
   }
 
   #prepareCheckpoint(storage: RoomStorage, ledger: Ledger): (() => void) | undefined {
-    const { host, store, isFree, connectedClients } = this.#options;
+    const { host } = this.#options;
     if (!storage.wantsCheckpoint || this.#isCheckpointing || host.now() < this.#nextCheckpoint)
       return undefined;
-    // What an open transaction did so far is in the Store, and may be rolled back yet.
-    if (!isFree()) return undefined;
     this.#isCheckpointing = true;
-    ledger.clients.sweep(host.now(), connectedClients());
-    const state = {
-      cursor: ledger.cursor,
-      content: readContent(store),
-      clients: ledger.clients.snapshot(),
-    };
-    return () => void this.#checkpoint(storage, ledger, state);
+    return () => void this.#checkpoint(storage, ledger);
   }
 
-  async #checkpoint(
-    storage: RoomStorage,
-    ledger: Ledger,
-    state: Parameters<RoomStorage['checkpoint']>[0],
-  ): Promise<void> {
+  async #checkpoint(storage: RoomStorage, ledger: Ledger): Promise<void> {
+    const { host, store, isFree, connectedClients, onRoomError } = this.#options;
     try {
-      ledger.log.trimBefore(await storage.checkpoint(state));
+      const oldest = await storage.checkpoint({
+        content: new StoreContent(store),
+        clients: () => {
+          ledger.clients.sweep(host.now(), connectedClients());
+          return ledger.clients.snapshot();
+        },
+        pause: () =>
+          new Promise((resolve) => {
+            host.after(isFree() ? 0 : BUSY_RETRY_MILLISECONDS, resolve);
+          }),
+        // What an open transaction did so far is in the Store, and may be rolled back yet.
+        isReadable: isFree,
+        whenAppended: async () => {
+          if (!(await ledger.journal.whenDurable())) throw new Error('What it has was lost.');
+        },
+      });
+      ledger.log.trimBefore(oldest);
     } catch (error) {
-      this.#nextCheckpoint = this.#options.host.now() + CHECKPOINT_RETRY_MILLISECONDS;
-      this.#options.onRoomError(error, 'storage');
+      // Without its ledger it was bound to fail, and why is known.
+      if (ledger !== this.#current) return;
+      this.#nextCheckpoint = host.now() + CHECKPOINT_RETRY_MILLISECONDS;
+      onRoomError(error, 'storage');
     } finally {
       this.#isCheckpointing = false;
     }

@@ -4,14 +4,21 @@ import type { ClientRecord } from './client-record.ts';
 import { isCount, isList, isRecord } from './json-shape.ts';
 
 /** Raised when a release stores something that earlier ones would misread. */
-const FORMAT = 1;
+const FORMAT = 2;
+/** Has one snapshot of the whole content in place of pages, and is read as one page. */
+const FORMAT_WITHOUT_PAGES = 1;
 
 /** What makes a snapshot valid (`DURABLE-4`): it names its blobs, and the row of the log that it includes. */
 export interface Manifest {
   /** What the snapshot is a snapshot of. */
   readonly cursor: Cursor;
-  /** The whole content, as TinyBase encodes it. */
-  readonly snapshot: BlobReference;
+  /**
+   * The pages that the content is on, in order; of a row that is on several, the last holds. Each is a content of its own,
+   * as TinyBase encodes it. None, if the content is empty.
+   */
+  readonly pages: readonly BlobReference[];
+  /** False if an earlier release has written it: then there is one page, as large as the content. */
+  readonly isPaged: boolean;
   /** The first row of the log that is kept; rows below it are garbage. One more than `lastRow` if none is. */
   readonly firstRow: number;
   /** The last row of the log that the snapshot includes. */
@@ -21,12 +28,18 @@ export interface Manifest {
 }
 
 /** A manifest as text: lines of JSON, the first with everything but the clients, then one for each client. */
-export function encodeManifest({ cursor, snapshot, firstRow, lastRow, clients }: Manifest): string {
+export function encodeManifest({
+  cursor,
+  pages,
+  firstRow,
+  lastRow,
+  clients,
+}: Omit<Manifest, 'isPaged'>): string {
   const head = {
     format: FORMAT,
     epoch: cursor.epoch,
     version: cursor.version,
-    snapshot: [snapshot.blob, snapshot.parts, snapshot.bytes],
+    pages: pages.map(({ blob, parts, bytes }) => [blob, parts, bytes]),
     log: [firstRow, lastRow],
   };
   const lines = [JSON.stringify(head)];
@@ -41,8 +54,8 @@ export function decodeManifest(text: string): Manifest {
   const [first = '', ...lines] = text.split('\n');
   const head: unknown = JSON.parse(first);
   if (!isRecord(head)) throw notManifest();
-  const { format, epoch, version, snapshot, log } = head;
-  if (format !== FORMAT) {
+  const { format, epoch, version, snapshot, pages, log } = head;
+  if (format !== FORMAT && format !== FORMAT_WITHOUT_PAGES) {
     throw new SyntaxError(
       `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit knows ${FORMAT}: use a newer one`,
     );
@@ -51,10 +64,14 @@ export function decodeManifest(text: string): Manifest {
   if (typeof epoch !== 'string' || !isCount(version) || !isCount(firstRow) || !isCount(lastRow)) {
     throw notManifest();
   }
+  const isPaged = format !== FORMAT_WITHOUT_PAGES;
+  const references = isPaged ? pages : [snapshot];
+  if (!isList(references)) throw notManifest();
   const clients = new Map(lines.map(decodeClient));
   return {
     cursor: { epoch, version },
-    snapshot: decodeReference(snapshot),
+    pages: references.map(decodeReference),
+    isPaged,
     firstRow,
     lastRow,
     clients,

@@ -1,6 +1,7 @@
 import type { Store } from 'tinybase';
 
 import type { RoomHooks } from './hooks.ts';
+import type { StorageSizes } from './storage-sizes.ts';
 
 /** Where something went wrong that no client can be told of. */
 export type RoomErrorSource =
@@ -71,4 +72,6 @@ export interface RoomOptions<Origin, RequestOrigin> {
   /** Gets what would otherwise be silent. May throw: nothing comes of it. */
   readonly onRoomError?: (error: unknown, where: RoomErrorSource) => void;
   readonly limits?: () => Partial<RoomLimits>;
+  /** How what is stored is divided. For tests: any division is right, and the default one is fast. */
+  readonly storageSizes?: () => Partial<StorageSizes>;
 }

@@ -1,33 +1,31 @@
-import { encodeContent } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Cursor } from '../protocol/messages.ts';
-import { encodeBlob, encodeHead, partKeys, type BlobReference, type StorageEntry } from './blob.ts';
+import { partKeys, type BlobReference } from './blob.ts';
 import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import { encodeLogRow, type LogEntry, type LogRow } from './log-row.ts';
-import { encodeManifest, type Manifest } from './manifest.ts';
+import type { LogEntry } from './log-row.ts';
 import { putInOrder } from './ordered-writes.ts';
+import { PageIndex } from './page-index.ts';
+import { SnapshotWriter, type CheckpointSource, type WrittenPage } from './snapshot-writer.ts';
 import { StorageGarbage } from './storage-garbage.ts';
 import { StorageKeys } from './storage-keys.ts';
-import { firstVersionOf, newestRows, sizeOfRows, type StoredRow } from './stored-row.ts';
+import { DEFAULT_STORAGE_SIZES, type StorageSizes } from './storage-sizes.ts';
+import { newestRows, sizeOfRows, type StoredRow } from './stored-row.ts';
 import { readStorage, type LoadedRoom } from './stored-room.ts';
 
 export type { ClientRecord } from './client-record.ts';
 export type { LogEntry } from './log-row.ts';
+export type { CheckpointSource } from './snapshot-writer.ts';
 export type { LoadedRoom } from './stored-room.ts';
-
-/** A log is worth folding into a snapshot from this size on, in bytes. */
-const SMALLEST_CHECKPOINT = 256 * 1024;
-/** A log up to this size is kept for catching up, whatever the size of the content, in bytes. */
-const SMALLEST_RETENTION = 64 * 1024;
-
-/** What a checkpoint writes. */
-export type Checkpoint = Pick<LoadedRoom, 'cursor' | 'content' | 'clients'>;
 
 /** What is on disk, as far as is known. */
 interface Disk {
   cursor: Cursor;
-  snapshot: BlobReference;
+  /** Those that the valid manifest names. */
+  pages: readonly BlobReference[];
+  /** Theirs, in bytes. */
+  snapshotSize: number;
+  readonly index: PageIndex;
   manifestReference: BlobReference | undefined;
   /** The rows that are valid, oldest first. */
   rows: StoredRow[];
@@ -35,13 +33,6 @@ interface Disk {
   sizeSinceSnapshot: number;
   /** In milliseconds since 1970. */
   lastWrite: number;
-}
-
-/** A row of the log as it is to be written. */
-interface EncodedRow {
-  readonly parts: readonly StorageEntry[];
-  readonly entry: StorageEntry;
-  readonly stored: StoredRow;
 }
 
 /**
@@ -55,25 +46,32 @@ interface EncodedRow {
 export class RoomStorage {
   readonly #storage: KeyValueStorage;
   readonly #keys: StorageKeys;
+  readonly #sizes: StorageSizes;
   #disk: Disk | undefined;
-  #nextBlob = 1;
-  #nextRow = 1;
   readonly #garbage = new StorageGarbage();
+  readonly #writer: SnapshotWriter;
+  #nextRow = 1;
   #append: Promise<void> | undefined;
   /** Settles, and always well, when the last call but appends has. */
   #idle: Promise<unknown> = Promise.resolve();
 
   /** @param options `prefix` goes before every key; at most 1,900 bytes. */
-  constructor(storage: KeyValueStorage, options: { prefix: string }) {
+  constructor(
+    storage: KeyValueStorage,
+    options: { prefix: string; sizes?: Partial<StorageSizes> | undefined },
+  ) {
     this.#storage = storage;
     this.#keys = new StorageKeys(options.prefix);
+    this.#sizes = { ...DEFAULT_STORAGE_SIZES, ...options.sizes };
+    this.#writer = new SnapshotWriter(storage, this.#keys, this.#garbage);
   }
 
   /** True if a checkpoint pays: a load has more log and garbage to read than snapshot, and at least 256 KiB. */
   get wantsCheckpoint(): boolean {
     if (this.#disk === undefined) return false;
-    const { sizeSinceSnapshot, snapshot } = this.#disk;
-    return sizeSinceSnapshot + this.#garbage.size > Math.max(SMALLEST_CHECKPOINT, snapshot.bytes);
+    const { sizeSinceSnapshot, snapshotSize } = this.#disk;
+    const worth = Math.max(this.#sizes.smallestCheckpoint, snapshotSize);
+    return sizeSinceSnapshot + this.#garbage.size > worth;
   }
 
   /**
@@ -89,7 +87,9 @@ export class RoomStorage {
    * write. A room that is already there is replaced.
    */
   async create({ cursor, content, log, clients }: LoadedRoom): Promise<void> {
-    const contentText = encodeContent(content);
+    const index = new PageIndex(this.#sizes.page);
+    index.addContent(content);
+    const read = [...index.pages].flatMap((page) => index.read(page, content));
     assertContinuous(
       log,
       cursor.version - log.filter(({ changes }) => changes !== undefined).length,
@@ -98,18 +98,29 @@ export class RoomStorage {
       if (this.#disk === undefined) await this.#read();
       const replaced = this.#disk;
       this.#disk = undefined;
-      const row = log.length === 0 ? undefined : this.#encodeRow({ now: 0, entries: log });
-      const manifest = {
-        cursor,
-        clients,
-        firstRow: this.#nextRow,
-        lastRow: this.#nextRow - (row === undefined ? 1 : 0),
-      };
-      const references = await this.#putSnapshot(contentText, manifest, replaced, row);
+      const encoded = read.map(({ leaves }) => this.#writer.encodePage(leaves));
+      const row =
+        log.length === 0
+          ? undefined
+          : this.#writer.encodeRow(this.#nextRow, { now: 0, entries: log });
+      const firstRow = this.#nextRow;
       if (row !== undefined) this.#nextRow += 1;
+      const pages = encoded.map(({ reference }) => reference);
+      const manifestReference = await this.#writer.putManifest(
+        { cursor, pages, clients, firstRow, lastRow: this.#nextRow - 1 },
+        {
+          pages: encoded.flatMap(({ parts }) => parts),
+          row,
+          replaced: replaced === undefined ? [] : this.#keysOf(replaced),
+        },
+      );
+      for (const [number, { page }] of read.entries()) page.stored = pages[number];
       this.#disk = {
         cursor,
-        ...references,
+        pages,
+        snapshotSize: sizeOfBlobs(pages),
+        index,
+        manifestReference,
         rows: row === undefined ? [] : [row.stored],
         sizeSinceSnapshot: 0,
         lastWrite: 0,
@@ -127,7 +138,7 @@ export class RoomStorage {
     if (last === undefined) return;
     if (this.#append !== undefined) throw unavailable('a row of the log is still being written');
     assertContinuous(entries, disk.cursor.version);
-    const row = this.#encodeRow({ now, entries });
+    const row = this.#writer.encodeRow(this.#nextRow, { now, entries });
     this.#append = putInOrder(this.#storage, row.parts, [row.entry]);
     try {
       await this.#append;
@@ -140,47 +151,77 @@ export class RoomStorage {
     this.#nextRow += 1;
     disk.cursor = { epoch: disk.cursor.epoch, version: last.version };
     disk.rows.push(row.stored);
+    for (const { changes } of entries) if (changes !== undefined) disk.index.note(changes);
     disk.sizeSinceSnapshot += row.stored.size;
     disk.lastWrite = now;
   }
 
   /**
-   * Writes a snapshot, which becomes valid with its last write, then trims the log (`DURABLE-4`) down to about the size of
-   * the content, and removes what crashes left. Leaves out client records that have expired at the time of the last
-   * append (`ONCE-5`). The state must be that after the last append that has settled, and is read before this returns:
-   * it may change, and rows may be appended, while the snapshot is being written.
+   * Writes the pages that have changed, and with its last write the manifest that makes them the snapshot; then trims
+   * the log (`DURABLE-4`) down to about the size of the content, and removes what crashes left. Leaves out client records
+   * that have expired at the time of the last append (`ONCE-5`).
    *
-   * Returns the version of the oldest log entry kept; one more than the cursor's if none is.
+   * The room goes on meanwhile: rows may be appended, and pages are read at different moments. The snapshot is of the
+   * version at the beginning all the same, for the log since then is kept, and makes of any later state the last one.
+   *
+   * Returns the version of the oldest log entry kept; one more than that of the snapshot if none is.
    */
-  async checkpoint({ cursor, content, clients }: Checkpoint): Promise<number> {
+  async checkpoint(source: CheckpointSource): Promise<number> {
     const disk = this.#open();
-    if (cursor.epoch !== disk.cursor.epoch || cursor.version !== disk.cursor.version) {
-      throw unavailable(
-        `a snapshot of version ${cursor.version} is not one of ${disk.cursor.version}, which is durable`,
-      );
-    }
-    const rows = [...disk.rows];
-    const { sizeSinceSnapshot } = disk;
-    const lastRow = this.#nextRow - 1;
-    const kept = [...clients].filter(
-      ([, record]) => !isClientRecordExpired(record, disk.lastWrite),
-    );
-    const contentText = encodeContent(content);
     return await this.#exclusively('write', async () => {
-      if (this.#disk !== disk) throw unavailable('the room was loaded again');
+      this.#assertCurrent(disk);
+      const { cursor, sizeSinceSnapshot, index, lastWrite } = disk;
+      const rows = [...disk.rows];
+      const lastRow = this.#nextRow - 1;
+      const clients = new Map(
+        [...source.clients()].filter(([, record]) => !isClientRecordExpired(record, lastWrite)),
+      );
       await this.#garbage.sweep(this.#storage);
-      const retained = newestRows(rows, Math.max(SMALLEST_RETENTION, contentText.length));
-      const firstRow = retained[0]?.number ?? lastRow + 1;
-      const dropped = rows.slice(0, rows.length - retained.length);
-      const manifest = { cursor, clients: new Map(kept), firstRow, lastRow };
-      const references = await this.#putSnapshot(contentText, manifest, { ...disk, rows: dropped });
-      disk.snapshot = references.snapshot;
-      disk.manifestReference = references.manifestReference;
-      disk.rows = disk.rows.slice(dropped.length);
-      disk.sizeSinceSnapshot -= sizeSinceSnapshot;
-      await this.#garbage.sweep(this.#storage);
-      return retained[0]?.firstVersion ?? cursor.version + 1;
+      const written: WrittenPage[] = [];
+      let isNamed = false;
+      try {
+        await this.#writer.writePages(index, source, this.#sizes.slice, written, () =>
+          this.#assertCurrent(disk),
+        );
+        await source.whenAppended();
+        this.#assertCurrent(disk);
+        const fresh = new Map(written.map(({ page, reference }) => [page, reference]));
+        const pages = index.pages.flatMap((page) => fresh.get(page) ?? page.stored ?? []);
+        const snapshotSize = sizeOfBlobs(pages);
+        const retained = newestRows(rows, Math.max(this.#sizes.smallestRetention, snapshotSize));
+        const firstRow = retained[0]?.number ?? lastRow + 1;
+        const dropped = rows.slice(0, rows.length - retained.length);
+        const kept = new Set(pages);
+        const replaced = {
+          pages: disk.pages.filter((page) => !kept.has(page)),
+          manifestReference: disk.manifestReference,
+          rows: dropped,
+        };
+        isNamed = true;
+        disk.manifestReference = await this.#writer.putManifest(
+          { cursor, pages, clients, firstRow, lastRow },
+          { written, replaced: this.#keysOf(replaced) },
+        );
+        for (const { page, reference } of written) page.stored = reference;
+        disk.pages = pages;
+        disk.snapshotSize = snapshotSize;
+        disk.rows = disk.rows.slice(dropped.length);
+        disk.sizeSinceSnapshot -= sizeSinceSnapshot;
+        await this.#garbage.sweep(this.#storage);
+        return retained[0]?.firstVersion ?? cursor.version + 1;
+      } catch (error) {
+        if (!isNamed) this.#writer.abandon(written);
+        // The manifest that is known to be valid does not name them.
+        for (const { page, reference } of written) {
+          if (page.stored !== reference) page.isDirty = true;
+        }
+        throw error;
+      }
     });
+  }
+
+  #assertCurrent(disk: Disk): void {
+    if (this.#disk !== disk) throw unavailable('the room was loaded again');
   }
 
   #open(): Disk {
@@ -206,16 +247,19 @@ export class RoomStorage {
     const { highestBlob, highestRow, garbage, garbageSize, stored } = await readStorage(
       this.#storage,
       this.#keys,
+      this.#sizes.page,
     );
-    this.#nextBlob = highestBlob + 1;
+    this.#writer.nextBlob = highestBlob + 1;
     this.#nextRow = Math.max(highestRow, stored?.manifest.lastRow ?? 0) + 1;
     this.#garbage.reset(garbage, garbageSize);
     if (stored === undefined) return undefined;
-    const { room, manifest, manifestReference, rows, lastWrite } = stored;
+    const { room, manifest, manifestReference, index, rows, lastWrite } = stored;
     const rowsSince = rows.filter(({ number }) => number > manifest.lastRow);
     this.#disk = {
       cursor: room.cursor,
-      snapshot: manifest.snapshot,
+      pages: manifest.pages,
+      snapshotSize: sizeOfBlobs(manifest.pages),
+      index,
       manifestReference,
       rows: [...rows],
       sizeSinceSnapshot: sizeOfRows(rowsSince),
@@ -224,45 +268,14 @@ export class RoomStorage {
     return room;
   }
 
-  #encodeRow(row: LogRow): EncodedRow {
-    const { value, reference, parts, size } = encodeHead(
-      this.#keys,
-      this.#nextBlob,
-      encodeLogRow(row),
-    );
-    if (reference !== undefined) this.#nextBlob += 1;
-    const number = this.#nextRow;
-    const stored = { number, firstVersion: firstVersionOf(row.entries), size, reference };
-    return { parts, entry: [this.#keys.row(number), value], stored };
-  }
-
-  /** Writes a snapshot with its manifest, and the row of the log, if there is one, with them. */
-  async #putSnapshot(
-    contentText: string,
-    manifest: Omit<Manifest, 'snapshot'>,
-    replaced: Disk | undefined,
-    row?: EncodedRow,
-  ): Promise<Pick<Disk, 'snapshot' | 'manifestReference'>> {
-    const keys = this.#keys;
-    const { reference: snapshot, parts } = encodeBlob(keys, this.#nextBlob, contentText);
-    const text = encodeManifest({ ...manifest, snapshot });
-    const head = encodeHead(keys, this.#nextBlob + 1, text);
-    this.#nextBlob += 2;
-    const allParts = [...(row?.parts ?? []), ...parts, ...head.parts];
-    const heads: StorageEntry[] = row === undefined ? [] : [row.entry];
-    heads.push([keys.manifest, head.value]);
-    await this.#garbage.replace(
-      allParts.map(([key]) => key),
-      () => putInOrder(this.#storage, allParts, heads),
-      replaced === undefined ? [] : this.#keysOf(replaced),
-    );
-    return { snapshot, manifestReference: head.reference };
-  }
-
-  /** All keys that a snapshot and rows take, but for the manifest's. */
-  #keysOf({ snapshot, manifestReference, rows }: Disk): string[] {
+  /** All keys that pages and rows take, but for the manifest's. */
+  #keysOf({
+    pages,
+    manifestReference,
+    rows,
+  }: Pick<Disk, 'pages' | 'manifestReference' | 'rows'>): string[] {
     return [
-      ...partKeys(this.#keys, snapshot),
+      ...pages.flatMap((page) => partKeys(this.#keys, page)),
       ...partKeys(this.#keys, manifestReference),
       ...rows.flatMap(({ number, reference }) => [
         this.#keys.row(number),
@@ -270,6 +283,10 @@ export class RoomStorage {
       ]),
     ];
   }
+}
+
+function sizeOfBlobs(blobs: readonly BlobReference[]): number {
+  return blobs.reduce((size, { bytes }) => size + bytes, 0);
 }
 
 /** A log with a gap could not be loaded again: better no row than that. */

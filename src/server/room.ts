@@ -93,6 +93,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       store: this.store,
       loader: this.#loader,
       storagePrefix: () => options.storagePrefix?.() ?? '',
+      storageSizes: () => options.storageSizes?.(),
       isFree: () => this.#writer.isFree(),
       connectedClients: () => this.#peers.clients(),
       onLoaded: (ledger, { made }) => {

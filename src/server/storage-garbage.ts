@@ -37,6 +37,11 @@ export class StorageGarbage {
     this.#certain = [...this.#certain, ...doubtful, ...replaced];
   }
 
+  /** Adds keys that were written, or perhaps not, for a manifest that never will be. */
+  abandon(keys: readonly string[]): void {
+    this.#certain = [...this.#certain, ...keys];
+  }
+
   /** Removes all that nothing on disk names. */
   async sweep(storage: KeyValueStorage): Promise<void> {
     await deleteKeys(storage, this.#certain);

@@ -2,18 +2,19 @@ import { applyChangesToLeaves } from '../protocol/changes.ts';
 import { decodeContent } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
+import { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor } from '../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { decodeLogRow, type LogEntry } from './log-row.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
+import { PageIndex } from './page-index.ts';
 import { firstVersionOf, type StoredRow } from './stored-row.ts';
 import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
 
 /** Values a call, where each may be as large as a value can be. */
-const PARTS_A_CALL = 64;
+const PARTS_A_CALL = 128;
 const ROWS_A_CALL = 512;
 
 /** A room as its storage has it. */
@@ -31,6 +32,8 @@ interface StoredRoom {
   readonly manifest: Manifest;
   /** The manifest's own parts, if it is large. */
   readonly manifestReference: BlobReference | undefined;
+  /** Where the content is, the rows since the snapshot included. */
+  readonly index: PageIndex;
   /** From `manifest.firstRow` on. */
   readonly rows: readonly StoredRow[];
   /** When the last row was written, in milliseconds since 1970; 0 if none is left. */
@@ -58,14 +61,16 @@ export interface StorageState {
 export async function readStorage(
   storage: KeyValueStorage,
   keys: StorageKeys,
+  pageSize: number,
 ): Promise<StorageState> {
-  const reader = new StorageReader(storage, keys);
+  const reader = new StorageReader(storage, keys, pageSize);
   return await reader.read();
 }
 
 class StorageReader {
   readonly #storage: KeyValueStorage;
   readonly #keys: StorageKeys;
+  readonly #pageSize: number;
   /** Parts that something valid names. */
   readonly #needed = new Set<string>();
   readonly #parts = new Map<string, unknown>();
@@ -74,9 +79,10 @@ class StorageReader {
   #highestBlob = 0;
   #highestRow = 0;
 
-  constructor(storage: KeyValueStorage, keys: StorageKeys) {
+  constructor(storage: KeyValueStorage, keys: StorageKeys, pageSize: number) {
     this.#storage = storage;
     this.#keys = keys;
+    this.#pageSize = pageSize;
   }
 
   async read(): Promise<StorageState> {
@@ -91,7 +97,7 @@ class StorageReader {
         ? undefined
         : decodeAt(manifestKey, () => decodeManifest(this.#text(head, manifestReference)));
     const heads = await this.#readRows(manifest);
-    if (manifest !== undefined) this.#need(manifest.snapshot);
+    for (const page of manifest?.pages ?? []) this.#need(page);
     await this.#readParts();
     const stored =
       manifest === undefined ? undefined : this.#assemble(manifest, manifestReference, heads);
@@ -144,10 +150,9 @@ class StorageReader {
     manifestReference: BlobReference | undefined,
     heads: readonly [number, unknown][],
   ): StoredRoom {
-    const content = decodeAt(this.#keys.manifest, () =>
-      decodeContent(joinBlob(this.#keys, manifest.snapshot, this.#parts)),
-    );
-    if (content === undefined) throw unreadable(this.#keys.manifest, 'its snapshot is empty');
+    const content = new LeafMap<Leaf>();
+    const index = new PageIndex(this.#pageSize);
+    for (const page of manifest.pages) this.#readPage(page, manifest.isPaged, content, index);
     const log: LogEntry[] = [];
     const clients = new Map(manifest.clients);
     const rows: StoredRow[] = [];
@@ -174,7 +179,10 @@ class StorageReader {
           throw unreadable(key, `its version ${entry.version} is not ${version}`);
         if (changes !== undefined) log.push(entry);
         if (isInSnapshot) continue;
-        if (changes !== undefined) applyChangesToLeaves(content, changes);
+        if (changes !== undefined) {
+          applyChangesToLeaves(content, changes);
+          index.note(changes);
+        }
         if (author !== undefined) {
           const { ackedPush, generation } = clients.get(author.clientId) ?? {
             ackedPush: 0,
@@ -199,7 +207,24 @@ class StorageReader {
     version ??= manifest.cursor.version;
     const cursor = { epoch: manifest.cursor.epoch, version };
     const room = { cursor, content, log, clients };
-    return { room, manifest, manifestReference, rows, lastWrite };
+    return { room, manifest, manifestReference, index, rows, lastWrite };
+  }
+
+  #readPage(
+    reference: BlobReference,
+    isPaged: boolean,
+    content: LeafMap<Leaf>,
+    index: PageIndex,
+  ): void {
+    const page = decodeAt(this.#keys.part(reference.blob, 0), () =>
+      decodeContent(joinBlob(this.#keys, reference, this.#parts)),
+    );
+    if (page === undefined) throw unreadable(this.#keys.part(reference.blob, 0), 'it is empty');
+    // Not needed again, and as large as the content.
+    for (const key of partKeys(this.#keys, reference)) this.#parts.delete(key);
+    if (isPaged) index.addStored(reference, page);
+    else index.addContent(page);
+    content.take(page);
   }
 
   #text(head: unknown, reference: BlobReference | undefined): string {

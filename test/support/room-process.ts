@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 
 import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
 import { RoomStorage, type LoadedRoom } from '../../src/server/room-storage.ts';
+import type { StorageSizes } from '../../src/server/storage-sizes.ts';
 import { DyingStorage, type Death } from './dying-storage.ts';
 import {
   anyTransaction,
@@ -24,8 +25,12 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
 );
 
 /** A room's storage in a new process. */
-export function open(storage: KeyValueStorage, prefix: string = PREFIX): RoomStorage {
-  return new RoomStorage(storage, { prefix });
+export function open(
+  storage: KeyValueStorage,
+  prefix: string = PREFIX,
+  sizes?: Partial<StorageSizes>,
+): RoomStorage {
+  return new RoomStorage(storage, { prefix, sizes });
 }
 
 /** Loads the room in a new process, and expects it to be the model. */
@@ -34,7 +39,7 @@ export async function reopen(
   model: RoomModel,
   prefix: string = PREFIX,
 ): Promise<RoomStorage> {
-  const room = open(storage, prefix);
+  const room = open(storage, prefix, model.sizes);
   expectModel(await room.load(), model);
   return room;
 }
@@ -66,7 +71,7 @@ export async function runToDeath(
   steps: readonly Step[],
 ): Promise<End> {
   const dying = new DyingStorage(disk, death);
-  let room = open(dying);
+  let room = open(dying, PREFIX, start.sizes);
   let before: RoomModel | undefined;
   let after = start;
   let taken = 0;
@@ -80,7 +85,7 @@ export async function runToDeath(
   } catch (error) {
     if (!dying.isDead) throw error;
   }
-  room = open(disk);
+  room = open(disk, PREFIX, start.sizes);
   const loaded = await room.load();
   const isAfter = isAt(loaded, after);
   if (!dying.isDead) expect(isAfter).toBe(true);
@@ -114,7 +119,7 @@ async function take(
   step: Step | undefined,
 ): Promise<RoomStorage> {
   if (step === 'reload') return await reopen(storage, model);
-  if (step === 'checkpoint') await room.checkpoint(model.room);
+  if (step === 'checkpoint') await room.checkpoint(model.source);
   else await room.append(model.commit(step ?? []), 0);
   return room;
 }

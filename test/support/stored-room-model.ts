@@ -8,7 +8,13 @@ import {
 } from '../../src/protocol/changes.ts';
 import { canonicalLeaf, encodeLeaf, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { ClientRecord, LoadedRoom, LogEntry } from '../../src/server/room-storage.ts';
+import type { StorageSizes } from '../../src/server/storage-sizes.ts';
+import type {
+  CheckpointSource,
+  ClientRecord,
+  LoadedRoom,
+  LogEntry,
+} from '../../src/server/room-storage.ts';
 
 /** Any UTF-16, lone surrogates and control characters too. */
 const anyText = fc.string({ unit: fc.nat(0xff_ff).map((unit) => String.fromCharCode(unit)) });
@@ -101,6 +107,14 @@ export function setCell(row: string, leaf: Leaf): Changes {
   return changes;
 }
 
+/** Sizes that make many pages of a few rows, and calls of a few pages. */
+export const TINY_SIZES: Partial<StorageSizes> = {
+  page: 40,
+  slice: 60,
+  smallestCheckpoint: 100,
+  smallestRetention: 60,
+};
+
 /** What a room should be, were storage perfect. */
 export class RoomModel {
   readonly epoch: string;
@@ -109,9 +123,19 @@ export class RoomModel {
   /** All entries with changes since version 1. */
   readonly log: LogEntry[] = [];
   readonly clients: Map<string, ClientRecord> = new Map();
+  /** To be set where a checkpoint is running: until when what was committed is on disk. */
+  appended: Promise<void> = Promise.resolve();
 
-  constructor(epoch = 'epoch', seed: Changes = new ChangesBuilder()) {
+  /** How the room divides what it stores. */
+  readonly sizes: Partial<StorageSizes> | undefined;
+
+  constructor(
+    epoch = 'epoch',
+    seed: Changes = new ChangesBuilder(),
+    sizes?: Partial<StorageSizes>,
+  ) {
     this.epoch = epoch;
+    this.sizes = sizes;
     applyChangesToLeaves(this.content, seed);
   }
 
@@ -121,9 +145,20 @@ export class RoomModel {
     return { cursor: { epoch, version }, content, log: [], clients };
   }
 
+  /** The room, as `checkpoint` takes it. What the model has committed must have been appended when that is asked for. */
+  get source(): CheckpointSource {
+    return {
+      content: this.content,
+      clients: () => this.clients,
+      pause: () => Promise.resolve(),
+      isReadable: () => true,
+      whenAppended: () => this.appended,
+    };
+  }
+
   /** A copy that goes on apart from this one. */
   fork(): RoomModel {
-    const fork = new RoomModel(this.epoch);
+    const fork = new RoomModel(this.epoch, undefined, this.sizes);
     fork.version = this.version;
     this.content.forEach((leaf, table, row, cell) => fork.content.set(table, row, cell, leaf));
     fork.log.push(...this.log);

@@ -1,0 +1,213 @@
+import { ALL_ROWS, type Changes } from '../protocol/changes.ts';
+import { VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
+import { LeafMap } from '../protocol/leaf-map.ts';
+
+import type { BlobReference } from './blob.ts';
+import { leafSize, PUNCTUATION } from './content-size.ts';
+
+/** Content that goes on changing while it is read. */
+export type LiveContent = Pick<LeafMap<Leaf>, 'get' | 'cells'>;
+
+/** Some rows of the content, which are stored together. Each Value counts as a row of its own. */
+export interface Page {
+  /** Row ids by table; of {@link VALUES}, value ids. */
+  readonly rows: Map<TableKey, Set<string>>;
+  /** What the valid manifest names; undefined if it names nothing of this page. */
+  stored: BlobReference | undefined;
+  /** True if what is stored may not be what the rows hold. */
+  isDirty: boolean;
+  /** In characters, nearly; rather too large than too small until the page is written again. */
+  size: number;
+}
+
+/** Knows on which page each row is, and which pages have changed since they were written. */
+export class PageIndex {
+  readonly #pageSize: number;
+  readonly #pageOf = new Map<TableKey, Map<string, Page>>();
+  #pages: Page[] = [];
+
+  /** @param pageSize A page takes no more rows from this size on. */
+  constructor(pageSize: number) {
+    this.#pageSize = pageSize;
+  }
+
+  /** In the order of the content. */
+  get pages(): readonly Page[] {
+    return this.#pages;
+  }
+
+  /** Adds a page that is stored. A row that another page had already is on this one from now on. */
+  addStored(stored: BlobReference, content: LeafMap<Leaf>): void {
+    const page: Page = { rows: new Map(), stored, isDirty: false, size: stored.bytes };
+    this.#pages.push(page);
+    forEachRow(content, (table, row) => this.#assign(table, row, page));
+  }
+
+  /** Adds content that is on no page yet. */
+  addContent(content: LeafMap<Leaf>): void {
+    forEachRow(content, (table, row, size) => {
+      this.#pageForNew(table, row).size += size;
+    });
+  }
+
+  /** Takes note of changes that happened to the content. */
+  note(changes: Changes): void {
+    for (const [table, rows] of changes.deletedRows) {
+      const deleted = rows === ALL_ROWS ? [...(this.#pageOf.get(table)?.keys() ?? [])] : rows;
+      for (const row of deleted) this.#remove(table, row);
+    }
+    const { leaves } = changes;
+    for (const table of leaves.tables()) {
+      if (table === VALUES) {
+        for (const [id, leaf] of leaves.cells(VALUES, '')) this.#noteLeaf(VALUES, id, id, leaf);
+      } else {
+        for (const [row, cells] of leaves.rows(table)) {
+          for (const [cell, leaf] of cells) this.#noteLeaf(table, row, cell, leaf);
+        }
+      }
+    }
+  }
+
+  /** Puts neighbours together that fit on one page. To be called before pages are read, and not in between. */
+  merge(): void {
+    const merged: Page[] = [];
+    for (const page of this.#pages) {
+      const last = merged.at(-1);
+      if (last === undefined || last.size + page.size > this.#pageSize) {
+        merged.push(page);
+        continue;
+      }
+      for (const [table, rows] of page.rows) {
+        for (const row of rows) this.#assign(table, row, last);
+      }
+      last.size += page.size;
+    }
+    this.#pages = merged;
+  }
+
+  /**
+   * Reads what a page holds now and takes it for written. A page that has grown too large is cut: what it keeps is
+   * returned, the rest is on new pages behind it, which are returned too. A page that is empty is gone, and nothing is
+   * returned.
+   */
+  read(page: Page, content: LiveContent): readonly { page: Page; leaves: LeafMap<Leaf> }[] {
+    const sizes: number[] = [];
+    const units: (readonly [TableKey, string, ReadonlyMap<string, Leaf>])[] = [];
+    for (const [table, rows] of page.rows) {
+      for (const row of rows) {
+        const cells = readUnit(content, table, row);
+        if (cells.size > 0) {
+          units.push([table, row, cells]);
+          sizes.push(sizeOfRow(row, cells));
+        } else this.#remove(table, row);
+      }
+    }
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const count = total > this.#pageSize * (4 / 3) ? Math.ceil(total / this.#pageSize) : 1;
+    const read: { page: Page; leaves: LeafMap<Leaf> }[] = [];
+    let left = 0;
+    for (const [index, [table, row, cells]] of units.entries()) {
+      let last = read.at(-1);
+      const size = sizes[index] ?? 0;
+      if (last === undefined || left <= 0 || size > 2 * left) {
+        const target = last === undefined ? page : emptyPage();
+        read.push((last = { page: target, leaves: new LeafMap() }));
+        target.size = 0;
+        left = total / count;
+      }
+      left -= size;
+      last.page.size += size;
+      if (last.page !== page) this.#assign(table, row, last.page);
+      for (const [cell, leaf] of cells) {
+        last.leaves.set(table, table === VALUES ? '' : row, cell, leaf);
+      }
+    }
+    this.#pages.splice(this.#pages.indexOf(page), 1, ...read.map((part) => part.page));
+    // Taking and giving rows marks pages as changed; these are as they were read.
+    for (const part of read) part.page.isDirty = false;
+    return read;
+  }
+
+  #noteLeaf(table: TableKey, row: string, cell: string, leaf: Leaf | undefined): void {
+    const page = this.#pageOf.get(table)?.get(row);
+    if (leaf === undefined) {
+      if (page === undefined) return;
+      if (table === VALUES) this.#remove(table, row);
+      else page.isDirty = true;
+      return;
+    }
+    const target = page ?? this.#pageForNew(table, row);
+    target.size += leafSize(cell, leaf);
+    target.isDirty = true;
+  }
+
+  /** The last page, or a new one if that is full. */
+  #pageForNew(table: TableKey, row: string): Page {
+    let page = this.#pages.at(-1);
+    if (page === undefined || page.size >= this.#pageSize) {
+      this.#pages.push((page = emptyPage()));
+    }
+    this.#assign(table, row, page);
+    return page;
+  }
+
+  #assign(table: TableKey, row: string, page: Page): void {
+    let pageOf = this.#pageOf.get(table);
+    if (pageOf === undefined) this.#pageOf.set(table, (pageOf = new Map<string, Page>()));
+    const former = pageOf.get(row);
+    if (former === page) return;
+    if (former !== undefined) leave(former, table, row);
+    pageOf.set(row, page);
+    const rows = page.rows.get(table);
+    if (rows === undefined) page.rows.set(table, new Set([row]));
+    else rows.add(row);
+    if (former !== undefined) page.isDirty = true;
+  }
+
+  #remove(table: TableKey, row: string): void {
+    const pageOf = this.#pageOf.get(table);
+    const page = pageOf?.get(row);
+    if (pageOf === undefined || page === undefined) return;
+    leave(page, table, row);
+    pageOf.delete(row);
+    if (pageOf.size === 0) this.#pageOf.delete(table);
+  }
+}
+
+function emptyPage(): Page {
+  return { rows: new Map(), stored: undefined, isDirty: true, size: 0 };
+}
+
+function leave(page: Page, table: TableKey, row: string): void {
+  const rows = page.rows.get(table);
+  rows?.delete(row);
+  if (rows?.size === 0) page.rows.delete(table);
+  page.isDirty = true;
+}
+
+const NO_CELLS: ReadonlyMap<string, Leaf> = new Map();
+
+function readUnit(content: LiveContent, table: TableKey, row: string): ReadonlyMap<string, Leaf> {
+  if (table !== VALUES) return content.cells(table, row);
+  const leaf = content.get(VALUES, '', row);
+  return leaf === undefined ? NO_CELLS : new Map([[row, leaf]]);
+}
+
+function forEachRow(
+  content: LeafMap<Leaf>,
+  visit: (table: TableKey, row: string, size: number) => void,
+): void {
+  for (const table of content.tables()) {
+    if (table === VALUES) {
+      for (const [id, leaf] of content.cells(VALUES, '')) visit(VALUES, id, leafSize(id, leaf));
+    } else {
+      for (const [row, cells] of content.rows(table)) visit(table, row, sizeOfRow(row, cells));
+    }
+  }
+}
+
+function sizeOfRow(row: string, cells: ReadonlyMap<string, Leaf>): number {
+  let size = row.length + PUNCTUATION;
+  for (const [cell, leaf] of cells) size += leafSize(cell, leaf);
+  return size;
+}
