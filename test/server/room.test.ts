@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { Deferred } from '../support/deferred.ts';
 import {
   clientId,
   FakeRoomHost,
@@ -405,6 +406,22 @@ describe('joining', () => {
     expect(older.closed?.code).toBe(4410);
     expect(newer.hear()).toMatchObject([{ type: 'welcome', lastPush: 1, cursor: { version: 2 } }]);
     expect(host.room.store.getValue('x')).toBe('taken');
+  });
+
+  test('[JOIN-5] takes nothing that a connection had sent before it was fenced, and that waited', async () => {
+    const answer = new Deferred<boolean>();
+    const host = new FakeRoomHost({ hooks: () => ({ canSetCell: () => answer.promise }) });
+    await host.seed({ open: true });
+    const older = await host.join('ada');
+    const newer = host.connect();
+    void older.push(1, { t: { r: { c: 1 } } });
+    void newer.hello({ generation: 2, cursor: { epoch: 'epoch1', version: 1 } });
+    void older.push(2, { x: 'ignored' });
+    answer.resolve(true);
+    await settle();
+    // Before its hello was dealt with it was a stock peer, and got the commit as such.
+    expect(newer.hear()).toMatchObject([{ type: 'stock' }, { type: 'welcome', lastPush: 1 }]);
+    expect(await host.content()).toEqual([{ t: { r: { c: 1 } } }, { open: true }]);
   });
 
   test('[JOIN-5] fences connections that have slept', async () => {
