@@ -20,7 +20,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
  */
 export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
   const request = async (method: string, body: string | undefined): Promise<Response> => {
-    const target = await url();
+    const target = await url().catch((cause: unknown) => {
+      const message = `${method} was not sent: the query of the socket could not be had.`;
+      throw new TinyBasePartyKitError('network', message, { cause });
+    });
     let response: Response;
     try {
       response = await fetch(target, {
@@ -45,10 +48,12 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
   return {
     get: async () => {
       const response = await request('GET', undefined);
-      return {
-        cursor: decodeETag(response.headers.get('ETag')),
-        content: decodeContent(await response.text()),
-      };
+      const cursor = decodeETag(response.headers.get('ETag'));
+      const text = await response.text().catch((cause: unknown) => {
+        throw new TinyBasePartyKitError('network', 'The answer to GET broke off.', { cause });
+      });
+      // Whatever stands between may answer anything: a page to sign in to a network, for one.
+      return { cursor, content: cursor && decodeContent(text) };
     },
     put: async (content) => {
       await request('PUT', encodeContent(content));

@@ -1,10 +1,10 @@
 import type PartySocket from 'partysocket';
-import type { Content, Id, Store } from 'tinybase';
+import { createStore, type Content, type Id, type Store } from 'tinybase';
 import type { Persister, Status } from 'tinybase/persisters';
 
-import { decodeContent } from '../protocol/codec.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
+import { readContent } from '../protocol/store-access.ts';
 import { createHttpEndpoint } from './http-endpoint.ts';
 import { Listeners } from './listeners.ts';
 import { attachToPartySocket, storeUrlOf } from './party-connection.ts';
@@ -15,11 +15,11 @@ import { SyncSession, type Sync } from './sync-session.ts';
 /** How a persister finds its room's Store. What is left out has the default, which the server has too. */
 export interface PartyKitPersisterConfig {
   /** By default the socket decides: `https` for `wss`, `http` for `ws`. */
-  readonly storeProtocol?: 'http' | 'https';
+  storeProtocol?: 'http' | 'https';
   /** As on the server; `/store` by default. */
-  readonly storePath?: string;
+  storePath?: string;
   /** As on the server; empty by default. */
-  readonly messagePrefix?: string;
+  messagePrefix?: string;
 }
 
 /** Called when the state of a persister's conversation with its room changes. */
@@ -68,14 +68,32 @@ export function createPartyKitPersister(
   store: Store,
   connection: PartySocket,
   configOrStoreProtocol?: PartyKitPersisterConfig | 'http' | 'https',
-  onIgnoredError?: (error: unknown) => void,
+  // oxlint-disable-next-line typescript/no-explicit-any -- Apps that were written for TinyBase's own narrow it.
+  onIgnoredError?: (error: any) => void,
 ): PartyKitPersister {
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
       : (configOrStoreProtocol ?? {});
   const { storeProtocol, storePath = '/store', messagePrefix = '' } = config;
-  const ignore = (error: unknown): void => onIgnoredError?.(error);
+  const ignore = (error: unknown): void => {
+    try {
+      onIgnoredError?.(error);
+    } catch (thrown) {
+      // What this has to finish is finished first; then it is as uncaught as in any callback.
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
+  };
+  const seedOf = (content: Content | (() => Content)) => (): LeafMap<Leaf> | undefined => {
+    try {
+      return leavesOf(content);
+    } catch (error) {
+      ignore(error);
+      return undefined;
+    }
+  };
   const listeners = new Listeners<{
     status: [PartyKitPersister, Status];
     sync: [PartyKitPersister, Sync];
@@ -90,7 +108,8 @@ export function createPartyKitPersister(
     onClose: () => session.closed(),
     onMessage: (data) => session.received(data),
     onAnotherRoom: () => session.moveToAnotherRoom(),
-    onTakenOver: () => void persister.destroy(),
+    // The newer one is about to speak on this socket, and perhaps for this Store: no farewell.
+    onTakenOver: () => end(),
   });
   const session = new SyncSession(
     store,
@@ -113,25 +132,31 @@ export function createPartyKitPersister(
     },
   );
 
-  const destroy = async (): Promise<void> => {
-    if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
-      const isConfirmed = session.whenConfirmed().catch(() => undefined);
-      await Promise.race([
-        isConfirmed,
-        new Promise((resolve) => setTimeout(resolve, FAREWELL_MILLISECONDS)),
-      ]);
-    }
+  const end = (): void => {
     session.destroy();
     detach();
+  };
+  const destroy = async (): Promise<void> => {
+    if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
+        const settle = (): void => {
+          cancel();
+          resolve();
+        };
+        session.whenConfirmed().then(settle, settle);
+      });
+    }
+    end();
   };
 
   const persister: PartyKitPersister = {
     load: async (initialContent) => {
-      await session.load(leavesOf(initialContent));
+      await session.load(initialContent && seedOf(initialContent));
       return persister;
     },
     startAutoLoad: async (initialContent) => {
-      await session.follow(leavesOf(initialContent));
+      await session.follow(initialContent && seedOf(initialContent));
       return persister;
     },
     stopAutoLoad: async () => {
@@ -198,9 +223,9 @@ function statusOf({ phase, unsaved }: Sync): Status {
   return phase === 'live' && unsaved > 0 ? SAVING : IDLE;
 }
 
-function leavesOf(content: Content | (() => Content) | undefined): LeafMap<Leaf> | undefined {
-  if (content === undefined) return undefined;
-  return decodeContent(JSON.stringify(typeof content === 'function' ? content() : content));
+/** As much of the content as a Store takes: that is what TinyBase's own persisters do with it. */
+function leavesOf(content: Content | (() => Content)): LeafMap<Leaf> {
+  return readContent(createStore().setContent(content));
 }
 
 function callAfter(milliseconds: number, callback: () => void): () => void {

@@ -88,6 +88,9 @@ interface ConfirmWaiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** What becomes the first content of a room that has none. If it is a function, it is called when it is needed. */
+export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
+
 type InboxItem = RoomMessage | { readonly type: 'content'; readonly loaded: LoadedContent };
 
 /**
@@ -113,7 +116,7 @@ export class SyncSession {
   #isLoadingOnce = false;
   #isSavingOnce = false;
   #isDestroyed = false;
-  #initialContent: LeafMap<Leaf> | undefined;
+  #initialContent: InitialContent | undefined;
   #cursor: Cursor | undefined;
   #staged: Staged | undefined;
   #isEmptyKnown = false;
@@ -188,7 +191,9 @@ export class SyncSession {
   }
 
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
-  follow(initialContent?: LeafMap<Leaf>): Promise<void> {
+  follow(initialContent?: InitialContent): Promise<void> {
+    // What the Store shows was not kept equal to the room's content, so it is not that of any version.
+    if (!this.#isFollowing) this.#cursor = undefined;
     this.#isFollowing = !this.#isDestroyed;
     return this.#startLoading(initialContent);
   }
@@ -217,7 +222,7 @@ export class SyncSession {
   }
 
   /** Shows the room's content once. */
-  load(initialContent?: LeafMap<Leaf>): Promise<void> {
+  load(initialContent?: InitialContent): Promise<void> {
     this.#isLoadingOnce = true;
     return this.#startLoading(initialContent);
   }
@@ -340,7 +345,7 @@ export class SyncSession {
     );
   }
 
-  #startLoading(initialContent: LeafMap<Leaf> | undefined): Promise<void> {
+  #startLoading(initialContent: InitialContent | undefined): Promise<void> {
     this.replica.startTracking();
     this.#initialContent = initialContent;
     const loaded = this.#whenLoaded();
@@ -401,8 +406,7 @@ export class SyncSession {
   #loadFailed(error: unknown): void {
     this.#events.onError(error);
     if (this.#isDestroyed) return;
-    if (this.#initialContent !== undefined && !this.#wasRooted)
-      this.#showSeed(this.#initialContent);
+    this.#showSeed();
     this.#isLoadingOnce = this.#isSavingOnce = false;
     this.#settleLoads();
     if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error.code);
@@ -437,9 +441,7 @@ export class SyncSession {
 
   #loadedEmpty(): boolean {
     this.#cursor = undefined;
-    if (this.#initialContent !== undefined && !this.#wasRooted) {
-      if (!this.#showSeed(this.#initialContent)) return false;
-    }
+    if (!this.#showSeed()) return false;
     if (!(this.#isSaving || this.#isSavingOnce) || this.#seedsPut > 1) {
       this.#isEmptyKnown = true;
       this.#endLoading();
@@ -471,9 +473,14 @@ export class SyncSession {
     return true;
   }
 
-  #showSeed(content: LeafMap<Leaf>): boolean {
+  /** False: busy. */
+  #showSeed(): boolean {
+    const content = this.#wasRooted ? undefined : this.#initialContent;
+    if (content === undefined) return true;
+    const leaves = (this.#initialContent = typeof content === 'function' ? content() : content);
+    if (leaves === undefined) return true;
     this.replica.setFollowing(true);
-    const isDone = this.replica.catchUp(content, 0, undefined);
+    const isDone = this.replica.catchUp(leaves, 0, undefined);
     this.replica.setFollowing(this.#isFollowing);
     if (isDone) this.#initialContent = undefined;
     return isDone;
@@ -518,6 +525,8 @@ export class SyncSession {
   }
 
   #rejoin(): void {
+    // The content is on its way, and the next hello will be about that.
+    if (this.#phase === 'loading') return;
     this.#inbox = [];
     this.#setPhase('connecting');
     this.#backoff.retry(() => this.#advance());

@@ -101,7 +101,6 @@ export class SmallRoom {
       }
       case 'ping':
       case 'check':
-      case 'check':
         this.#send({
           type: 'pong',
           version: this.#log.length,

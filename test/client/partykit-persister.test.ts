@@ -1,0 +1,682 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { PartySocket, type PartySocketOptions } from 'partysocket';
+import { createMergeableStore, createStore, type Content, type Store } from 'tinybase';
+import { createPartyKitPersister as createStockPersister } from 'tinybase/persisters/persister-partykit-client';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+
+import {
+  createPartyKitPersister,
+  TinyBasePartyKitError,
+  type PartyKitPersister,
+  type PartyKitPersisterConfig,
+} from '../../src/client/index.ts';
+import { decodeContent } from '../../src/protocol/codec.ts';
+import { FakePartySocket, roomOn } from './fake-party-socket.ts';
+import type { SmallRoom } from './small-room.ts';
+
+beforeEach(() => {
+  vi.stubGlobal('fetch', async () => new Response(''));
+});
+
+/** What was made in a test and is to be destroyed with it. */
+const persisters: PartyKitPersister[] = [];
+
+afterEach(async () => {
+  await Promise.all(persisters.splice(0).map((persister) => persister.destroy()));
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+interface Persisted {
+  readonly store: Store;
+  readonly socket: FakePartySocket;
+  readonly room: SmallRoom;
+  readonly persister: PartyKitPersister;
+  readonly errors: unknown[];
+  readonly requests: string[];
+}
+
+/** A persister on an open socket to a room that holds this. */
+function persist(content?: Content, config: PartyKitPersisterConfig = {}): Persisted {
+  const store = createStore();
+  const socket = new FakePartySocket();
+  socket.readyState = 1;
+  const { room, fetch, requests } = roomOn(socket, config.messagePrefix);
+  if (content !== undefined) {
+    const leaves = decodeContent(JSON.stringify(content));
+    if (leaves !== undefined) room.seed(leaves);
+  }
+  vi.stubGlobal('fetch', fetch);
+  const errors: unknown[] = [];
+  const persister = createPersister(store, socket, config, (error) => errors.push(error));
+  return { store, socket, room, persister, errors, requests };
+}
+
+function createPersister(
+  store: Store,
+  socket: FakePartySocket,
+  config?: PartyKitPersisterConfig | 'http' | 'https',
+  onIgnoredError?: (error: unknown) => void,
+): PartyKitPersister {
+  const persister = createPartyKitPersister(
+    store,
+    socket as unknown as PartySocket,
+    config,
+    onIgnoredError,
+  );
+  persisters.push(persister);
+  return persister;
+}
+
+/** Lets all that follows from what happened, happen. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+}
+
+async function urlOf(
+  options: PartySocketOptions,
+  config?: PartyKitPersisterConfig | 'http' | 'https',
+  change?: (socket: PartySocket) => void,
+): Promise<string> {
+  const urls: string[] = [];
+  vi.stubGlobal('fetch', async (url: unknown) => {
+    urls.push(String(url));
+    return new Response('');
+  });
+  const socket = new PartySocket({ ...options, startClosed: true, disableNameValidation: true });
+  change?.(socket);
+  const persister = createPartyKitPersister(createStore(), socket, config);
+  await persister.load();
+  await persister.destroy();
+  return urls.join(' ');
+}
+
+async function answered(response: () => Response): Promise<Persisted> {
+  const persisted = persist();
+  vi.stubGlobal('fetch', async () => response());
+  await persisted.persister.startAutoLoad();
+  return persisted;
+}
+
+describe.each([
+  ["TinyBase's", createStockPersister],
+  ['ours', createPartyKitPersister],
+])('what apps know of a persister: %s', (_whose, create) => {
+  const make = (onIgnoredError?: (error: unknown) => void): PartyKitPersister =>
+    create(
+      createStore(),
+      new FakePartySocket() as unknown as PartySocket,
+      {},
+      onIgnoredError,
+    ) as PartyKitPersister;
+
+  test('has the members of a TinyBase persister, and is frozen', () => {
+    const persister = make();
+    for (const member of [
+      'load',
+      'startAutoLoad',
+      'stopAutoLoad',
+      'isAutoLoading',
+      'save',
+      'startAutoSave',
+      'stopAutoSave',
+      'isAutoSaving',
+      'startAutoPersisting',
+      'stopAutoPersisting',
+      'getStatus',
+      'addStatusListener',
+      'delListener',
+      'schedule',
+      'getStore',
+      'getStats',
+      'getConnection',
+      'destroy',
+    ]) {
+      expect(persister).toHaveProperty(member, expect.any(Function));
+    }
+    expect(Object.isFrozen(persister)).toBe(true);
+  });
+
+  test('begins idle, with nothing done', () => {
+    const persister = make();
+    expect(persister.getStatus()).toBe(0);
+    expect(persister.getStats()).toEqual({ loads: 0, saves: 0 });
+    expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
+  });
+
+  test('is on the Store and the socket that it was given', () => {
+    const store = createStore();
+    const socket = new FakePartySocket() as unknown as PartySocket;
+    const persister = create(store, socket);
+    expect(persister.getStore()).toBe(store);
+    expect(persister.getConnection()).toBe(socket);
+  });
+
+  test('schedules actions one after the other, reports those that fail, and goes on', async () => {
+    const errors: unknown[] = [];
+    const persister = make((error) => errors.push(error));
+    const done: string[] = [];
+    const first = persister.schedule(
+      async () => {
+        await nextTurn();
+        done.push('slow');
+      },
+      async () => {
+        done.push('failing');
+        throw new Error('failed');
+      },
+    );
+    const second = persister.schedule(async () => {
+      done.push('last');
+    });
+    expect(await first).toBe(persister);
+    await second;
+    expect(done).toEqual(['slow', 'failing', 'last']);
+    expect(errors).toEqual([new Error('failed')]);
+    expect(await persister.schedule()).toBe(persister);
+  });
+
+  test('stops, saves nothing and destroys without having begun', async () => {
+    const persister = make();
+    expect(await persister.stopAutoLoad()).toBe(persister);
+    expect(await persister.stopAutoSave()).toBe(persister);
+    expect(await persister.stopAutoPersisting()).toBe(persister);
+    expect(await persister.destroy()).toBe(persister);
+    expect(await persister.destroy()).toBe(persister);
+  });
+});
+
+describe('ours', () => {
+  test('loads, follows, saves and tells so', async () => {
+    const { store, room, persister } = persist([{ t: { r: { c: 1 } } }, {}]);
+    expect(await persister.startAutoPersisting()).toBe(persister);
+    expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([true, true]);
+    await settled();
+    store.setCell('t', 'r', 'c', 2);
+    await persister.whenConfirmed();
+    expect(room.content?.get('t', 'r', 'c')).toBe(2);
+    expect(persister.getSync()).toEqual({ phase: 'live', unsaved: 0, code: undefined });
+    expect(persister.getStats()).toEqual({ loads: 1, saves: 1 });
+    await persister.stopAutoPersisting();
+    expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
+    expect(persister.getSync().phase).toBe('idle');
+  });
+
+  test('has status numbers and listeners as TinyBase has', async () => {
+    const { store, persister } = persist([{}, {}]);
+    const statuses: number[] = [];
+    const listenerId = persister.addStatusListener((told, status) => {
+      expect(told).toBe(persister);
+      expect(persister.getStatus()).toBe(status);
+      statuses.push(status);
+    });
+    await persister.startAutoPersisting();
+    await settled();
+    store.setValue('v', 1);
+    await persister.whenConfirmed();
+    // Loading, then idle while the socket is asked for, then catching up; then saving.
+    expect(statuses).toEqual([1, 0, 1, 0, 2, 0]);
+    persister.delListener(listenerId);
+    await persister.load();
+    expect(statuses).toHaveLength(6);
+  });
+
+  test('has members that work when taken off it', async () => {
+    const { store, persister } = persist([{}, { v: 1 }]);
+    const phases: string[] = [];
+    const listenerId = persister.addSyncListener.call(undefined, (_persister, { phase }) =>
+      phases.push(phase),
+    );
+    expect(await persister.startAutoLoad.call(undefined)).toBe(persister);
+    await settled();
+    expect(persister.isAutoLoading.call(undefined)).toBe(true);
+    expect(persister.getStatus.call(undefined)).toBe(0);
+    expect(persister.getSync.call(undefined).phase).toBe('live');
+    expect(phases).toEqual(['loading', 'connecting', 'catching-up', 'live']);
+    expect(persister.delListener.call(undefined, listenerId)).toBe(persister);
+    expect(store.getValues()).toEqual({ v: 1 });
+  });
+
+  test('reports refusals with their values', async () => {
+    const { store, socket, persister } = persist([{}, {}]);
+    const refused: unknown[] = [];
+    persister.addRefusalListener((_persister, refusals) => refused.push(...refusals));
+    await persister.startAutoPersisting();
+    await settled();
+    socket.onSend = () => undefined;
+    store.setValue('v', { o: 1 });
+    socket.receive('a[1,1,0,[{},{"v":"\uFFFC"}],"hook"]');
+    expect(refused).toEqual([{ type: 'value', valueId: 'v', value: { o: 1 }, reason: 'hook' }]);
+    expect(store.getValues()).toEqual({});
+  });
+
+  test('keeps a listener that throws from harming others, and reports it', async () => {
+    const { persister, errors } = persist([{}, {}]);
+    const calls: string[] = [];
+    persister.addSyncListener(() => {
+      throw new Error('listener');
+    });
+    persister.addSyncListener((_persister, { phase }) => calls.push(phase));
+    await persister.startAutoLoad();
+    await settled();
+    expect(calls.at(-1)).toBe('live');
+    expect(errors).toContainEqual(new Error('listener'));
+  });
+
+  test('is not harmed by an onIgnoredError that throws, and hides nothing of it', async () => {
+    const socket = new FakePartySocket();
+    socket.readyState = 1;
+    const { room, fetch } = roomOn(socket);
+    room.seed(decodeContent('[{},{"v":1}]') ?? never());
+    let requests = 0;
+    vi.stubGlobal('fetch', (...args: Parameters<typeof fetch>) =>
+      ++requests === 1 ? Promise.reject(new TypeError('offline')) : fetch(...args),
+    );
+    const uncaught: unknown[] = [];
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    process.on('uncaughtException', (error) => uncaught.push(error));
+    try {
+      const store = createStore();
+      const persister = createPersister(store, socket, {}, () => {
+        throw new Error('from the app');
+      });
+      await persister.startAutoLoad();
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
+      expect(store.getValues()).toEqual({ v: 1 });
+      expect(uncaught).toEqual([new Error('from the app')]);
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
+    }
+  });
+
+  test('takes a MergeableStore as a plain Store', async () => {
+    const store = createMergeableStore('one');
+    const { room, socket } = persist([{}, { v: 1 }]);
+    const persister = createPersister(store, socket);
+    await persister.startAutoPersisting();
+    await settled();
+    store.setValue('w', 2);
+    await persister.whenConfirmed();
+    expect(store.getValues()).toEqual({ v: 1, w: 2 });
+    expect(room.content?.get(null, '', 'w')).toBe(2);
+  });
+
+  test('leaves frames with another prefix to the app', async () => {
+    const { store, socket, persister, errors } = persist([{}, {}], { messagePrefix: 'tb/' });
+    await persister.startAutoPersisting();
+    await settled();
+    expect(socket.sent.every((frame) => frame.startsWith('tb/'))).toBe(true);
+    socket.receive('c[2,[{},{"v":1}]]');
+    socket.receive(new ArrayBuffer(3));
+    expect(store.getValues()).toEqual({});
+    expect(errors).toEqual([]);
+  });
+});
+
+function never(): never {
+  throw new Error('never');
+}
+
+describe('the initial content', () => {
+  test('is shown and becomes the first content of a room that has none', async () => {
+    const { store, room, persister } = persist();
+    await persister.startAutoPersisting([{ t: { r: { c: [1] } } }, { v: 1 }]);
+    expect(store.getContent()).toEqual([{ t: { r: { c: [1] } } }, { v: 1 }]);
+    await settled();
+    expect(room.content?.get('t', 'r', 'c')).toBe('\uFFFD[1]');
+    expect(persister.getSync().phase).toBe('live');
+  });
+
+  test('is not looked at where the room has a Store', async () => {
+    const { store, persister, errors } = persist([{}, { v: 1 }]);
+    const initialContent = vi.fn<() => Content>(() => [{}, { v: 2 }]);
+    await persister.load(initialContent);
+    expect(initialContent).not.toHaveBeenCalled();
+    // TinyBase's own documentation passes this, where it is not needed.
+    await persister.startAutoLoad({ pets: {} } as unknown as Content);
+    expect(store.getValues()).toEqual({ v: 1 });
+    expect(errors).toEqual([]);
+  });
+
+  test('may be a function, called once', async () => {
+    const { store, persister } = persist();
+    const initialContent = vi.fn<() => Content>(() => [{}, { v: 2 }]);
+    await persister.startAutoPersisting(initialContent);
+    expect(initialContent).toHaveBeenCalledOnce();
+    expect(store.getValues()).toEqual({ v: 2 });
+  });
+
+  test('is taken as far as a Store takes it', async () => {
+    const { store, persister, errors } = persist();
+    const content = [
+      { t: { r: { a: 1, b: () => 1 } }, u: 7 },
+      { v: Number.NaN, w: 1 },
+    ];
+    await persister.load(content as unknown as Content);
+    expect(store.getContent()).toEqual(
+      createStore()
+        .setContent(content as unknown as Content)
+        .getContent(),
+    );
+    await persister.load({ wrong: true } as unknown as Content);
+    expect(errors).toEqual([]);
+  });
+
+  test('that throws is reported', async () => {
+    const { store, persister, errors } = persist();
+    await persister.startAutoLoad(() => {
+      throw new Error('no content');
+    });
+    expect(errors).toEqual([new Error('no content')]);
+    expect(store.getContent()).toEqual([{}, {}]);
+  });
+});
+
+describe('the URL', () => {
+  const room = { host: 'example.com', room: 'r' };
+
+  const cases: readonly (readonly [
+    string,
+    string,
+    PartySocketOptions,
+    (PartyKitPersisterConfig | 'http' | 'https')?,
+  ])[] = [
+    ['of a room', 'https://example.com/parties/main/r/store', room],
+    [
+      'on localhost',
+      'http://localhost:1999/parties/main/r/store',
+      { ...room, host: 'localhost:1999' },
+    ],
+    [
+      'of a host with a scheme',
+      'https://example.com/parties/main/r/store',
+      { ...room, host: 'https://example.com/' },
+    ],
+    ['of a party', 'https://example.com/parties/chat/r/store', { ...room, party: 'chat' }],
+    ['with a path', 'https://example.com/parties/main/r/a/b/store', { ...room, path: 'a/b' }],
+    ['with a prefix', 'https://example.com/rooms/main/r/store', { ...room, prefix: 'rooms' }],
+    ['with a basePath', 'https://example.com/any/where/store', { ...room, basePath: 'any/where' }],
+    ['over ws', 'http://example.com/parties/main/r/store', { ...room, protocol: 'ws' }],
+    [
+      'of a room with a space',
+      'https://example.com/parties/main/a%20b/store',
+      { ...room, room: 'a b' },
+    ],
+    [
+      'with a query',
+      'https://example.com/parties/main/r/store?token=a%26b',
+      { ...room, query: { token: 'a&b', none: undefined, no: null } },
+    ],
+    [
+      'with an asynchronous query',
+      'https://example.com/parties/main/r/store?token=t',
+      { ...room, query: async () => ({ token: 't' }) },
+    ],
+    [
+      'with a storePath',
+      'https://example.com/parties/main/r/my/store',
+      room,
+      { storePath: '/my/store' },
+    ],
+    [
+      'with a storePath without a slash',
+      'https://example.com/parties/main/r/my',
+      room,
+      { storePath: 'my' },
+    ],
+    [
+      'with a storeProtocol',
+      'http://example.com/parties/main/r/store',
+      room,
+      { storeProtocol: 'http' },
+    ],
+    [
+      'with a storeProtocol alone',
+      'https://localhost:1/parties/main/r/store',
+      { ...room, host: 'localhost:1' },
+      'https',
+    ],
+    [
+      'of an IPv6 host',
+      'http://[::1]:1999/parties/main/r/store',
+      { ...room, host: '[::1]:1999', protocol: 'ws' },
+    ],
+  ];
+
+  test.each(cases.map(([what, url, options, config]) => ({ what, url, options, config })))(
+    '$what is $url',
+    async ({ url, options, config }) => {
+      expect(await urlOf(options, config)).toBe(url);
+    },
+  );
+
+  test('follows updateProperties', async () => {
+    const url = await urlOf(room, {}, (socket) =>
+      socket.updateProperties({ room: 'other', party: 'chat' }),
+    );
+    expect(url).toBe('https://example.com/parties/chat/other/store');
+  });
+
+  test('asks for the query anew each time: a token may have expired', async () => {
+    let tokens = 0;
+    const urls: string[] = [];
+    vi.stubGlobal('fetch', async (url: unknown) => {
+      urls.push(String(url));
+      return new Response('');
+    });
+    const query = async (): Promise<{ token: string }> => ({ token: String(++tokens) });
+    const socket = new PartySocket({ ...room, query, startClosed: true });
+    const persister = createPartyKitPersister(createStore(), socket);
+    await persister.load();
+    await persister.load();
+    expect(urls.map((url) => new URL(url).searchParams.get('token'))).toEqual(['1', '2']);
+  });
+
+  test('that cannot be had is an error of the network, without the token in its message', async () => {
+    const { socket, errors, persister } = persist();
+    socket.partySocketOptions.query = async () => {
+      throw new Error('not signed in');
+    };
+    await persister.load();
+    expect(errors).toMatchObject([{ code: 'network', cause: new Error('not signed in') }]);
+    socket.partySocketOptions.query = { token: 'secret' };
+    vi.stubGlobal('fetch', async () => new Response('', { status: 500 }));
+    await persister.load();
+    expect(String(errors[1])).not.toContain('secret');
+  });
+});
+
+describe('HTTP', () => {
+  test('is asked across origins and past caches', async () => {
+    const { persister } = persist();
+    const inits: (RequestInit | undefined)[] = [];
+    vi.stubGlobal('fetch', async (_url: unknown, init?: RequestInit) => {
+      inits.push(init);
+      return new Response('');
+    });
+    await persister.load();
+    expect(inits).toMatchObject([{ method: 'GET', mode: 'cors', cache: 'no-store' }]);
+  });
+
+  test.each([
+    [404, 'not-found'],
+    [503, 'unavailable'],
+    [401, 'network'],
+    [500, 'network'],
+    [426, 'protocol'],
+  ])('answers %i as the error %s, with the Response unread as its cause', async (status, code) => {
+    const { errors, persister } = await answered(() => new Response('why', { status }));
+    const [error] = errors;
+    if (!(error instanceof TinyBasePartyKitError)) throw new Error('not ours');
+    expect(error.code).toBe(code);
+    expect(error.cause).toBeInstanceOf(Response);
+    expect(error.cause instanceof Response && error.cause.bodyUsed).toBe(false);
+    expect(persister.getSync().phase).toBe(error.isRetryable ? 'loading' : 'stopped');
+    await persister.destroy();
+  });
+
+  test.each([
+    ['a page of somebody else', () => new Response('<!doctype html><p>Sign in to the Wi-Fi')],
+    ['JSON of somebody else', () => new Response('{"ok":true}')],
+    [
+      'a body that breaks off',
+      () =>
+        new Response(
+          new ReadableStream({
+            pull: (controller) => controller.error(new TypeError('terminated')),
+          }),
+          { headers: { ETag: '"e.1"' } },
+        ),
+    ],
+  ])('answers %s is of the network, and is asked again', async (_what, response) => {
+    const { errors, persister } = await answered(response);
+    expect(errors).toMatchObject([{ code: 'network' }]);
+    expect(persister.getSync().phase).toBe('loading');
+    await persister.destroy();
+  });
+
+  test('answers content of a room that does not decode is malformed, for good', async () => {
+    const { errors, persister } = await answered(
+      () => new Response('[{"t":1},{}]', { headers: { ETag: '"e.1"' } }),
+    );
+    expect(errors).toMatchObject([{ code: 'malformed' }]);
+    expect(persister.getSync()).toMatchObject({ phase: 'stopped', code: 'malformed' });
+  });
+});
+
+describe('several persisters on one socket', () => {
+  test('the newer replaces the older one of the same prefix at once', async () => {
+    const { store, socket, room, persister: older } = persist([{}, { v: 1 }]);
+    const refusals: unknown[] = [];
+    older.addRefusalListener((_persister, refused) => refusals.push(...refused));
+    await older.startAutoPersisting();
+    await settled();
+    socket.onSend = () => undefined;
+    store.setValue('unsent', 1);
+    const newer = createPersister(store, socket);
+    expect(older.isAutoSaving()).toBe(false);
+    expect(refusals).toEqual([{ type: 'value', valueId: 'unsent', value: 1, reason: 'destroyed' }]);
+    const again = roomOn(socket);
+    vi.stubGlobal('fetch', again.fetch);
+    again.room.seed(room.load().content ?? never());
+    await newer.startAutoPersisting();
+    await settled();
+    const before = socket.sent.length;
+    store.setValue('w', 1);
+    expect(socket.sent.length - before).toBe(1);
+    await newer.whenConfirmed();
+    expect(store.getListenerStats().transaction).toBe(2);
+  });
+
+  test('does so too while the older one says its farewell', async () => {
+    const { store, socket, persister: older } = persist([{}, {}]);
+    await older.startAutoPersisting();
+    await settled();
+    socket.onSend = () => undefined;
+    store.setValue('v', 1);
+    const destroying = older.destroy();
+    createPersister(store, socket);
+    await destroying;
+    expect(store.getListenerStats().transaction).toBe(2);
+  });
+
+  test('those of different prefixes and Stores live side by side', async () => {
+    const { socket, persister: one } = persist([{}, {}], { messagePrefix: 'a' });
+    const two = createPersister(createStore(), socket, { messagePrefix: 'b' });
+    await one.startAutoLoad();
+    expect(one.isAutoLoading()).toBe(true);
+    await two.destroy();
+    expect(one.isAutoLoading()).toBe(true);
+  });
+
+  test('one that was destroyed hears the socket no more', async () => {
+    const { socket, persister } = persist([{}, {}]);
+    const remove = vi.spyOn(socket, 'removeEventListener');
+    const added: string[] = [];
+    await persister.destroy();
+    for (const [type] of remove.mock.calls) added.push(type);
+    expect(added.sort()).toEqual(['close', 'message', 'open', expect.stringContaining('taken')]);
+    await persister.startAutoLoad();
+    expect(persister.isAutoLoading()).toBe(false);
+  });
+
+  test('one that is destroyed while live waits for what it sent, two seconds at most', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const { store, socket, persister } = persist([{}, {}]);
+    await persister.startAutoPersisting();
+    await settled();
+    store.setValue('v', 1);
+    let isDestroyed = false;
+    void persister.destroy().then(() => (isDestroyed = true));
+    await settled();
+    expect(isDestroyed).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+    const other = createPersister(store, socket);
+    await other.startAutoPersisting();
+    await settled();
+    socket.onSend = () => undefined;
+    store.setValue('v', 2);
+    isDestroyed = false;
+    void other.destroy().then(() => (isDestroyed = true));
+    await settled();
+    expect(isDestroyed).toBe(false);
+    await vi.advanceTimersByTimeAsync(2000);
+    await settled();
+    expect(isDestroyed).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('updateProperties', () => {
+  test('to another room leaves everything of the old one behind', async () => {
+    const { store, socket, persister } = persist([{}, { old: 1 }]);
+    const refusals: unknown[] = [];
+    persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
+    await persister.startAutoPersisting();
+    await settled();
+    socket.close();
+    store.setValue('unsent', 1);
+    const other = roomOn(socket);
+    other.room.seed(decodeContent('[{},{"new":1}]') ?? never());
+    vi.stubGlobal('fetch', other.fetch);
+    socket.roomUrl = 'wss://host.test/parties/main/other';
+    socket.sent.length = 0;
+    socket.open();
+    await settled();
+    expect(refusals).toEqual([
+      { type: 'value', valueId: 'unsent', value: 1, reason: 'another-room' },
+    ]);
+    expect(store.getValues()).toEqual({ new: 1 });
+    expect(other.requests).toEqual(['GET https://host.test/parties/main/other/store']);
+    expect(persister.getSync().phase).toBe('live');
+    expect(socket.sent.filter((frame) => frame.startsWith('p'))).toEqual([]);
+  });
+
+  test('sends nothing on the old connection from then on', async () => {
+    const { store, socket, persister } = persist([{}, {}]);
+    await persister.startAutoPersisting();
+    await settled();
+    socket.sent.length = 0;
+    socket.roomUrl = 'wss://host.test/parties/main/other';
+    store.setValue('v', 1);
+    expect(socket.sent).toEqual([]);
+    socket.close();
+  });
+
+  test('to a new query of the same room is a reconnect like any other', async () => {
+    const { store, socket, persister } = persist([{}, {}]);
+    await persister.startAutoPersisting();
+    await settled();
+    socket.close();
+    store.setValue('v', 1);
+    socket.partySocketOptions.query = { token: 'new' };
+    socket.open();
+    await persister.whenConfirmed();
+    expect(store.getValues()).toEqual({ v: 1 });
+  });
+});
