@@ -6,6 +6,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
 import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { StorageSizes } from '../../src/server/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import { Room } from '../../src/server/room.ts';
@@ -26,6 +27,7 @@ export interface RoomTraits {
   readonly prefix: string;
   readonly variant: StoreVariant;
   readonly limits: Partial<RoomLimits>;
+  readonly storageSizes: Partial<StorageSizes> | undefined;
 }
 
 /** What a room lives in. */
@@ -193,7 +195,7 @@ export class RoomProcess implements RoomEnd {
   #boot(): Room<Wire, string> {
     const { world, disk, hooks, randomId, mutant } = this.#surroundings;
     const storage = disk.open();
-    const { prefix, variant, limits } = this.traits;
+    const { prefix, variant, limits, storageSizes } = this.traits;
     const connections = (): Iterable<RoomConnection<Wire>> =>
       [...this.#connections].filter(([wire]) => wire.roomState === 'open').map(([, connection]) => connection);
     const host: RoomHost<Wire> = {
@@ -208,6 +210,7 @@ export class RoomProcess implements RoomEnd {
       hooks: () => mutant.hooks?.(hooks.hooks) ?? hooks.hooks,
       hookTimeoutMilliseconds: () => mutant.hookTimeoutMilliseconds ?? 10_000,
       limits: () => limits,
+      storageSizes: () => storageSizes ?? {},
       prepareStore: (store) => variant.prepare(store, 'room'),
       onRoomError: (error, where) => {
         world.note(`    room error (${where}) ${String(error)}`);
