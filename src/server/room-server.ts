@@ -37,7 +37,10 @@ export interface RoomParty<Connection> {
   getConnections(): Iterable<Connection>;
 }
 
-/** What hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. */
+/**
+ * What hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. As in TinyBase's
+ * own class, only `onRequest` and `onMessage` are there to be overridden: the others are the app's, to define.
+ */
 const HANDLERS = [
   'onStart',
   'onConnect',
@@ -123,15 +126,6 @@ export class RoomServer<
     connection: Connection,
   ): Promise<void> {
     await this.#room.receive(this.#host.connectionOf(connection), message);
-  }
-
-  /** Completes the closing of the socket, which some hosts leave half open. */
-  onClose(connection: Connection): void | Promise<void> {
-    this.#forget(connection);
-  }
-
-  onError(connection: Connection, _error: unknown): void | Promise<void> {
-    this.#forget(connection);
   }
 
   /** Asked for each table that a change leaves something in. */
@@ -228,24 +222,32 @@ export class RoomServer<
 
   /**
    * Hosts may call a handler before `onStart` is done, or after it failed. A method that a subclass sets
-   * in a field is not reached here: the room itself waits, its Store may then be empty.
+   * in a field is not reached here: the room itself waits, its Store may then be empty, and a socket that closes is
+   * forgotten when the host no longer lists it.
    */
   #startBefore(name: string): void {
     const handler: unknown = Reflect.get(this, name);
-    if (name !== 'onStart' && typeof handler !== 'function') return;
+    const isEnd = name === 'onClose' || name === 'onError';
+    const forget = (connection: Connection): void => this.#forget(connection);
+    if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
       try {
         await this.#room.start();
       } catch {
         // It was reported, and is answered with `unavailable` where something needs the content.
       }
-      const answer: unknown =
-        typeof handler === 'function' ? await Reflect.apply(handler, this, received) : undefined;
-      return answer;
+      try {
+        const answer: unknown =
+          typeof handler === 'function' ? await Reflect.apply(handler, this, received) : undefined;
+        return answer;
+      } finally {
+        if (isEnd) Reflect.apply(forget, this, received);
+      }
     };
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
   }
 
+  /** Also completes the closing of the socket, which some hosts leave half open. */
   #forget(connection: Connection): void {
     const roomConnection = this.#host.connectionOf(connection);
     this.#host.forget(connection);

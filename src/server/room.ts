@@ -1,8 +1,7 @@
 import type { Store } from 'tinybase';
 import { createStore } from 'tinybase/store';
 
-import type { Changes } from '../protocol/changes.ts';
-import { decodeClientMessage, encodeChanges } from '../protocol/codec.ts';
+import { decodeClientMessage } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
@@ -11,6 +10,7 @@ import { ObservedStore } from '../protocol/observed-store.ts';
 import type { TransactionLog } from '../protocol/store-access.ts';
 
 import { Committer } from './committer.ts';
+import { ErrorReporter } from './error-reporter.ts';
 import type { JournalItem } from './journal.ts';
 import type { Later } from './later.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
@@ -53,6 +53,7 @@ export class Room<Origin, RequestOrigin = Origin> {
    */
   readonly store: Store = createStore();
   readonly #options: RoomOptions<Origin, RequestOrigin>;
+  readonly #reporter: ErrorReporter;
   readonly #queue = new StepQueue();
   readonly #peers: Peers<Origin>;
   readonly #outbox: Outbox<Origin>;
@@ -65,8 +66,9 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     this.#options = options;
+    this.#reporter = new ErrorReporter((error, where) => options.onRoomError?.(error, where));
     const onRoomError = (error: unknown, where: RoomErrorSource): void =>
-      this.#report(error, where);
+      this.#reporter.report(error, where);
     const observed = new ObservedStore(this.store, (log) => this.#onTransaction(log));
     this.#peers = new Peers(host);
     this.#outbox = new Outbox({
@@ -207,7 +209,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     try {
       await this.#queue.add(step);
     } catch (error) {
-      this.#report(error, 'room');
+      this.#reporter.report(error, 'room');
     }
   }
 
@@ -256,7 +258,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const ledger = this.#keeper.current;
     if (ledger !== undefined) this.#committer.commit(ledger, log, OWN_CODE);
     else if (this.#keeper.hasLoaded)
-      this.#reportLost(new Error('Storage failed before.'), log.changes);
+      this.#reporter.reportLost(new Error('Storage failed before.'), log.changes);
   }
 
   /** A write failed: nothing that was not durable has happened (`DURABLE-3`). */
@@ -270,9 +272,10 @@ export class Room<Origin, RequestOrigin = Origin> {
         peer.setState({ ...state, standing: 'stopped' });
       } else this.#outbox.close(peer, 'unavailable', text);
     }
-    this.#report(error, 'storage');
+    this.#reporter.report(error, 'storage');
     for (const { entry, isServerSide } of lost) {
-      if (isServerSide && entry.changes !== undefined) this.#reportLost(error, entry.changes);
+      if (isServerSide && entry.changes !== undefined)
+        this.#reporter.reportLost(error, entry.changes);
     }
     void this.#deal(() => this.#reload());
   }
@@ -285,22 +288,9 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  #reportLost(cause: unknown, changes: Changes): void {
-    const message = `A transaction of the room's own code was lost, make it again: ${encodeChanges(changes)}`;
-    this.#report(new TinyBasePartyKitError('unavailable', message, { cause }), 'storage');
-  }
-
   /** Resolves when what was added to that ledger is durable. Rejects with `unavailable` if it was lost. */
   async #assertDurable(ledger: Ledger): Promise<void> {
     if (await ledger.journal.whenDurable()) return;
     throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
-  }
-
-  #report(error: unknown, where: RoomErrorSource): void {
-    try {
-      this.#options.onRoomError?.(error, where);
-    } catch {
-      // Whoever is told of errors and throws has nobody left to tell.
-    }
   }
 }
