@@ -19,6 +19,14 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          name: 'types',
+          include: ['test/types/**/*.test.ts'],
+          globalSetup: 'test/support/install-stock.ts',
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+        },
+      },
+      {
+        test: {
           name: 'model',
           include: ['test/model/**/*.test.ts'],
           testTimeout: MODEL_TIMEOUT_MILLISECONDS,

@@ -1,0 +1,53 @@
+/**
+ * The client with schema-based types. It is the persister of `tinybase-partykit/client`, seen with the schemas of its
+ * Store.
+ *
+ * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ */
+import type PartySocket from 'partysocket';
+import type { Id, OptionalSchemas, Store } from 'tinybase/with-schemas';
+import type { Persister } from 'tinybase/persisters/with-schemas';
+
+import {
+  createPartyKitPersister as create,
+  type PartyKitPersister as UntypedPersister,
+  type PartyKitPersisterConfig,
+} from './partykit-persister.ts';
+import type { Refusal } from './refusal.ts';
+import type { Sync } from './sync-session.ts';
+
+export type { PartyKitPersisterConfig } from './partykit-persister.ts';
+export type { Refusal, RefusalReason } from './refusal.ts';
+export type { Sync, SyncPhase } from './sync-session.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+
+/** Called when the state of a persister's conversation with its room changes. */
+export type SyncListener<Schemas extends OptionalSchemas> = (
+  persister: PartyKitPersister<Schemas>,
+  sync: Sync,
+) => void;
+
+/** Called when edits, or leaves of the room, were refused. They come with their values. */
+export type RefusalListener<Schemas extends OptionalSchemas> = (
+  persister: PartyKitPersister<Schemas>,
+  refusals: readonly Refusal[],
+) => void;
+
+/** The `PartyKitPersister` of `tinybase-partykit/client`, for a Store with schemas. */
+export interface PartyKitPersister<Schemas extends OptionalSchemas>
+  extends
+    Persister<Schemas>,
+    Pick<UntypedPersister, 'getConnection' | 'getSync' | 'whenConfirmed'> {
+  addSyncListener(listener: SyncListener<Schemas>): Id;
+  addRefusalListener(listener: RefusalListener<Schemas>): Id;
+  discardLocal(): this;
+}
+
+/** As `createPartyKitPersister` of `tinybase-partykit/client`, which it is. */
+export const createPartyKitPersister: <Schemas extends OptionalSchemas>(
+  store: Store<Schemas>,
+  connection: PartySocket,
+  configOrStoreProtocol?: PartyKitPersisterConfig | 'http' | 'https',
+  // oxlint-disable-next-line typescript/no-explicit-any -- TinyBase's own type, which apps were written for.
+  onIgnoredError?: (error: any) => void,
+) => PartyKitPersister<Schemas> = create as unknown as typeof createPartyKitPersister;

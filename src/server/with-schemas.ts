@@ -1,0 +1,30 @@
+/**
+ * The server with schema-based types. The class and everything that knows no schema is as in `tinybase-partykit/server`.
+ *
+ * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ */
+import type { Changes, Content, OptionalSchemas } from 'tinybase/with-schemas';
+
+import { broadcastChanges as broadcast, type BroadcastingServer } from './broadcast-changes.ts';
+import type { KeyValueStorage } from './key-value-storage.ts';
+import { loadStoreFromStorage as load } from './stored-content.ts';
+
+export type { BroadcastingServer } from './broadcast-changes.ts';
+export type { KeyValueStorage } from './key-value-storage.ts';
+export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
+export type { RoomErrorSource, RoomLimits } from './room-options.ts';
+export { hasStoreInStorage } from './stored-content.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+
+/** As `loadStoreFromStorage` of `tinybase-partykit/server`: whether the content fits the schemas is not checked. */
+export const loadStoreFromStorage: <Schemas extends OptionalSchemas>(
+  storage: KeyValueStorage,
+  storagePrefix?: string,
+) => Promise<Content<Schemas>> = load as typeof loadStoreFromStorage;
+
+/** As `broadcastChanges` of `tinybase-partykit/server`, which it is. */
+export const broadcastChanges: <Schemas extends OptionalSchemas>(
+  server: BroadcastingServer,
+  changes: Changes<Schemas>,
+  without?: string[],
+) => Promise<void> = broadcast as typeof broadcastChanges;
