@@ -370,7 +370,7 @@ describe.each([
           checkBase(client, naive.base);
         }
       }),
-      { numRuns: 250 },
+      { numRuns: 120 },
     );
   });
 
@@ -390,7 +390,7 @@ describe.each([
           checkBase(client, client.naive.base);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 120 },
     );
   });
 });

@@ -212,6 +212,6 @@ test('[VIEW-1] whatever is stopped, started, cut and lost in whatever order, all
       expect(pair.session.replica.isPlain).toBe(true);
       expect(pair.refusals).toEqual([]);
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });

@@ -376,6 +376,7 @@ describe.each(decoders)('a malformed %s', (_what, decode, valid) => {
       fc.property(texts, (text) => {
         expect(['malformed', 'nothing was thrown']).toContain(codeOf(() => decode(text)));
       }),
+      { numRuns: 40 },
     );
   });
 

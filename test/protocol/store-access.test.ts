@@ -65,7 +65,7 @@ describe.each(makers)('the log of a transaction of a %s', (_kind, create) => {
         const store = create();
         for (const transaction of several) editAndCompare(store, transaction);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
@@ -75,7 +75,7 @@ describe.each(makers)('the log of a transaction of a %s', (_kind, create) => {
         const store = create().setSchema(schema[0], schema[1]);
         for (const transaction of several) editAndCompare(store, transaction);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
