@@ -38,7 +38,6 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/room/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
           hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
-          fileParallelism: false,
           sequence: { groupOrder: 1 },
         },
       },
