@@ -5,6 +5,11 @@ import type { Occurrence, Source } from './world.ts';
 
 const MOST_TABS = 9;
 
+function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
+  if (factor === 0) return;
+  for (const { label, weight, happen } of occurrences) yield { label, weight: weight * factor, happen };
+}
+
 /** What people, machines and accidents do in a history, beside what follows from it. */
 export class Actions implements Source {
   /** False: all is left to come to quiet. */
@@ -21,10 +26,10 @@ export class Actions implements Source {
     for (const client of clients) {
       if (!client.isAlive) continue;
       yield* this.#ofUser(client);
-      if (traits.isFaulty) yield* this.#ofClientFaults(client);
+      yield* weighted(this.#ofClientFaults(client), traits.faultWeight);
     }
     yield* this.#ofRoom();
-    if (traits.isFaulty) yield* this.#ofRoomFaults();
+    yield* weighted(this.#ofRoomFaults(), traits.faultWeight);
     if (traits.isLeaky) yield* network.leaks();
     yield* this.#ofStockPeers();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
@@ -32,7 +37,7 @@ export class Actions implements Source {
 
   *#ofUser(client: SimClient): Iterable<Occurrence> {
     const { name, session } = client;
-    yield { label: `${name} edits`, weight: 2, happen: (choices) => client.edit(choices) };
+    yield { label: `${name} edits`, weight: 1, happen: (choices) => client.edit(choices) };
     if (client.isEditing) {
       yield {
         label: `${name} ends its transaction`,
@@ -77,7 +82,7 @@ export class Actions implements Source {
 
   *#ofRoom(): Iterable<Occurrence> {
     const { room } = this.#simulation;
-    yield { label: 'room edits', weight: 1, happen: (choices) => room.edit(choices) };
+    yield { label: 'room edits', weight: 0.6, happen: (choices) => room.edit(choices) };
     if (room.isEditing) {
       yield {
         label: 'room ends its transaction',

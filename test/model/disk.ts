@@ -17,6 +17,14 @@ export interface DiskCopy {
   readonly branch: Branch;
 }
 
+interface Call {
+  readonly run: () => void;
+  readonly isRead: boolean;
+}
+
+/** Reading is hardly ever what anybody waits for. */
+const READ_WEIGHT = 20;
+
 /** The room's disk: calls take effect when the scheduler says so, and an observer reads along what is on it. */
 export class Disk implements Source {
   readonly journal: Journal;
@@ -27,7 +35,8 @@ export class Disk implements Source {
   readonly #keys: StorageKeys;
   readonly #prefix: string;
   #storage: StrictStorage;
-  #calls: (() => void)[] = [];
+  #calls: Call[] = [];
+  #isReading = false;
   #highestRow = 0;
 
   constructor(world: World, journal: Journal, prefix: string, weight: number) {
@@ -36,7 +45,7 @@ export class Disk implements Source {
     this.#prefix = prefix;
     this.#weight = weight;
     this.#keys = new StorageKeys(prefix);
-    this.#storage = new StrictStorage({ defer: (run) => this.#calls.push(run) });
+    this.#storage = new StrictStorage({ defer: (run) => this.#defer(run) });
   }
 
   /** True while nothing is on its way to the disk. */
@@ -46,15 +55,16 @@ export class Disk implements Source {
 
   *occurrences(): Iterable<Occurrence> {
     if (this.#calls.length === 0) return;
-    yield { label: 'disk', weight: this.#weight, happen: () => this.#calls.shift()?.() };
+    const weight = this.#calls[0]?.isRead === true ? READ_WEIGHT : this.#weight;
+    yield { label: 'disk', weight, happen: () => this.#calls.shift()?.run() };
   }
 
   /** The disk as one process has it, to be of no use to it once it has died. */
   open(): KeyValueStorage {
     const storage = this.#storage;
     return {
-      get: (keys) => storage.get(keys),
-      list: (options) => storage.list(options),
+      get: (keys) => this.#read(() => storage.get(keys)),
+      list: (options) => this.#read(() => storage.list(options)),
       delete: (keys) => storage.delete(keys),
       put: async (entries) => {
         try {
@@ -67,6 +77,19 @@ export class Disk implements Source {
         if (storage === this.#storage) await this.#written(entries);
       },
     };
+  }
+
+  #defer(run: () => void): void {
+    this.#calls.push({ run, isRead: this.#isReading });
+  }
+
+  #read<T>(read: () => Promise<T>): Promise<T> {
+    this.#isReading = true;
+    try {
+      return read();
+    } finally {
+      this.#isReading = false;
+    }
   }
 
   /** Content that somebody is given has to be what is on disk. */
@@ -87,7 +110,7 @@ export class Disk implements Source {
   async crash(choices: Choices): Promise<void> {
     const storage = this.#storage;
     storage.freeze(choices.below(storage.inFlight + 1));
-    this.#replace(storage.copy({ defer: (run) => this.#calls.push(run) }));
+    this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
     await this.#readAll();
   }
 
@@ -107,7 +130,7 @@ export class Disk implements Source {
     for (const [key, value] of await copy.storage.list({})) {
       values.set(key, key === this.#keys.manifest && typeof value === 'string' ? renameEpoch(value, epoch) : value);
     }
-    this.#replace(new StrictStorage({ defer: (run) => this.#calls.push(run) }, values));
+    this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }, values));
     this.branch = copy.branch.copy(epoch);
     this.journal.add(this.branch);
     await this.#readAll();

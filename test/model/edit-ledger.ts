@@ -47,6 +47,8 @@ export class EditLedger {
 
   refused(refusals: readonly Refusal[]): void {
     for (const refusal of refusals) {
+      // Of these the room has dealt with the push, or so it is believed.
+      if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
       if (refusal.reason === 'too-large') this.#tooLarge.add(refusalKey(refusal));
     }

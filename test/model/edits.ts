@@ -25,6 +25,9 @@ export const LARGE = 1_000_000;
 export class UniqueLeaves {
   #count = 0;
 
+  /** True: some of them are as large as they can be without parts, or larger. */
+  isHeavy = false;
+
   number(): number {
     return (this.#count += 1);
   }
@@ -43,7 +46,7 @@ export class UniqueLeaves {
       case 4:
         return number + LARGE;
       case 5:
-        return choices.percent(30) ? `l${number}${'-'.repeat(100 + choices.below(400))}` : `s${number}`;
+        return choices.percent(30) ? `l${number}${'-'.repeat(this.isHeavy ? 30_000 + choices.below(60_000) : 100 + choices.below(400))}` : `s${number}`;
       case 6:
       case 7:
         return `s${number}`;

@@ -7,7 +7,7 @@ const { values } = parseArgs({
   options: {
     histories: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
-    length: { type: 'string', default: '80' },
+    length: { type: 'string', default: '200' },
     trace: { type: 'boolean', default: false },
     minimise: { type: 'boolean', default: false },
   },

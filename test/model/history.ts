@@ -57,6 +57,7 @@ class History {
 
   async run(): Promise<void> {
     const { seed, length, skipped } = this.#plan;
+    if (this.simulation.traits.isWarm) await this.#warmUp();
     for (let step = 0; step < length; step += 1) {
       if (skipped?.has(step) === true) continue;
       const choices = new Choices(seed, step);
@@ -67,6 +68,21 @@ class History {
     }
     await this.#comeToQuiet();
     await checkQuiet(this.simulation);
+  }
+
+  /** Everybody joins, and nothing gets in their way. */
+  async #warmUp(): Promise<void> {
+    const { world, http } = this.simulation;
+    this.#actions.isActive = false;
+    http.isLossy = false;
+    for (let step = 0; step < MOST_QUIET_STEPS; step += 1) {
+      const occurrence = this.#quiet.pickStable(world.occurrences());
+      if (occurrence === undefined) break;
+      await this.#step(occurrence, this.#quiet);
+    }
+    this.#actions.isActive = true;
+    http.isLossy = true;
+    world.note('#warm');
   }
 
   async #step(occurrence: Occurrence, choices: Choices): Promise<void> {

@@ -27,7 +27,7 @@ export interface Mutant {
   /** The room's disk, as one process has it. */
   readonly storage?: (storage: KeyValueStorage) => KeyValueStorage;
   readonly clientDisk?: (name: string) => ClientDisk;
-  readonly hooks?: (hooks: RoomHooks<unknown>) => RoomHooks<unknown>;
+  readonly hooks?: (hooks: RoomHooks<unknown>, room: RoomProcess) => RoomHooks<unknown>;
   readonly connection?: (connection: RoomConnection<Wire>) => RoomConnection<Wire>;
   readonly hookTimeoutMilliseconds?: number;
 }

@@ -207,7 +207,7 @@ export class RoomProcess implements RoomEnd {
     };
     const room = new Room<Wire, string>(host, {
       messagePrefix: () => prefix,
-      hooks: () => mutant.hooks?.(hooks.hooks) ?? hooks.hooks,
+      hooks: () => mutant.hooks?.(hooks.hooks, this) ?? hooks.hooks,
       hookTimeoutMilliseconds: () => mutant.hookTimeoutMilliseconds ?? 10_000,
       limits: () => limits,
       storageSizes: () => storageSizes ?? {},

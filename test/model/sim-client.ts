@@ -71,7 +71,7 @@ export class SimClient implements ClientEnd {
     this.#surroundings = surroundings;
     this.ledger = ledger;
     if (traits.seed !== undefined && traits.isSeedInStore) this.store.setJson(encodeContent(traits.seed));
-    traits.variant.prepare(this.store, this.name);
+    traits.variant.prepare(this.store, this.name.replaceAll("'", ""));
     this.#watch();
     this.session = this.#createSession();
     this.#connect();

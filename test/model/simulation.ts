@@ -49,6 +49,7 @@ export class Simulation {
     this.#ids = new Choices(seed, IDS_STREAM);
     this.mutant = mutant;
     this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
+    this.unique.isHeavy = this.traits.isHeavy;
     const { prefix, networkWeight, diskWeight } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);

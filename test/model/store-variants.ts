@@ -19,7 +19,7 @@ const TABLES_SCHEMA: TablesSchema = {
 
 const VALUES_SCHEMA: ValuesSchema = { v: { type: 'number', default: -7 } };
 
-const plain: StoreVariant = {
+export const plain: StoreVariant = {
   name: 'plain',
   prepare: () => undefined,
   alters: () => false,
@@ -81,7 +81,7 @@ const stamp: StoreVariant = {
 };
 
 /** Will not let go of a Value: two of these never agree. */
-const stubborn: StoreVariant = {
+export const stubborn: StoreVariant = {
   name: 'stubborn',
   prepare: (store, owner) => {
     store.addValueListener(

@@ -20,12 +20,14 @@ export interface Traits {
     readonly isSeedInStore: boolean;
   }[];
   readonly stockPeers: number;
-  /** False: nothing is ever cut, killed or lost. */
-  readonly isFaulty: boolean;
+  /** How often something is cut, killed or lost; 0: never. */
+  readonly faultWeight: number;
   /** True: single frames get lost, as hosts lose them when another socket fails while they send. */
   readonly isLeaky: boolean;
   /** True: leaves so large that checkpoints come, and rows in parts. */
   readonly isHeavy: boolean;
+  /** True: everybody has joined before anything else happens. */
+  readonly isWarm: boolean;
   /** How eagerly the network and the disk work. */
   readonly networkWeight: number;
   readonly diskWeight: number;
@@ -49,11 +51,12 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
       isSeedInStore: choices.percent(40),
     })),
     stockPeers: choices.percent(20) ? 1 + choices.below(2) : 0,
-    isFaulty: choices.percent(85),
+    faultWeight: choices.pick([0, 1, 1, 1, 1, 3]),
     isLeaky: choices.percent(12),
     isHeavy,
-    networkWeight: choices.pick([0.7, 2, 6]),
-    diskWeight: choices.pick([0.7, 3, 10]),
+    isWarm: choices.percent(60),
+    networkWeight: choices.pick([1, 3, 8]),
+    diskWeight: choices.pick([1, 4, 15]),
   };
 }
 

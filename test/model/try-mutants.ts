@@ -11,7 +11,7 @@ for (const mutation of MUTATIONS) {
   let found = 'SURVIVED';
   let seed = 1;
   for (; seed <= most; seed += 1) {
-    const { failure } = await liveThrough({ seed, length: 80 }, mutation.make?.());
+    const { failure } = await liveThrough({ seed, length: 200 }, mutation.make?.());
     if (failure !== undefined) {
       found = String(failure instanceof Error ? failure.message : failure).slice(0, 110);
       break;

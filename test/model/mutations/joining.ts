@@ -5,6 +5,7 @@ import { Outbox } from '../../../src/server/outbox.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
+import { ignorePongs } from './order.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** A room that deals with a push again if it comes again. */
@@ -98,7 +99,7 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[JOIN-3] a welcome carries what the log still has, and not more',
-    make: () => ({ traits: { isHeavy: true, isFaulty: true } }),
+    make: () => ({ traits: { isHeavy: true, faultWeight: 3 } }),
     patch: (patches) =>
       patches.replace(
         CommitLog.prototype,
@@ -129,10 +130,6 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
         traits: { ...PLAIN, limits: { frameLength: 250 } },
         atClient: (frame, client) =>
           rewriteRoomFrame(frame, (message) => {
-            if (message.type === 'pong') {
-              const version = client.session.cursor?.version ?? message.version;
-              return { ...message, version };
-            }
             if (message.type !== 'welcome') return message;
             const isAsked = message.generation > (welcomed.get(client.name) ?? 0);
             welcomed.set(client.name, message.generation);
@@ -140,11 +137,12 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
           }),
       };
     },
+    patch: ignorePongs,
   },
   {
     title: '[JOIN-8] a cursor of another epoch is taken for one of this',
     make: () => ({
-      traits: { ...PLAIN, isFaulty: true },
+      traits: { ...PLAIN, faultWeight: 8 },
       atRoom: (frame, _wire, room) =>
         rewriteClientFrame(frame, (message) => {
           const epoch = epochOf(room);

@@ -17,6 +17,9 @@ export interface Mutation {
 /** Nothing is special about any Store, and there is one prefix: what else a mutation needs it says itself. */
 export const PLAIN: Partial<Traits> = { prefix: '' };
 
+/** Frames get lost, and little else is in the way of seeing what comes of it. */
+export const LEAKY: Partial<Traits> = { ...PLAIN, isLeaky: true, networkWeight: 0.7, hookStyle: 'none' };
+
 /** Rewrites what a client sends or the room gets. */
 export function rewriteClientFrame(
   frame: string,

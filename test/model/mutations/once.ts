@@ -3,13 +3,13 @@ import { Ledger } from '../../../src/server/ledger.ts';
 import { MessageHandler } from '../../../src/server/message-handler.ts';
 import { Room } from '../../../src/server/room.ts';
 import { forgetDuplicates } from './joining.ts';
-import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** The mutations of ONCE-1 to ONCE-6, and CORRECT. */
 export const ONCE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ONCE-1] a commit is stored without the number of its push',
-    make: () => ({ traits: { isFaulty: true } }),
+    make: () => ({ traits: { faultWeight: 3 } }),
     patch: (patches) =>
       patches.replace(
         RoomStorage.prototype,
@@ -27,7 +27,7 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-3] a push is taken though one before it is missing',
-    make: () => ({ traits: { isLeaky: true } }),
+    make: () => ({ traits: LEAKY }),
     patch: (patches) =>
       patches.replace(
         MessageHandler.prototype,
@@ -59,20 +59,20 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-5] a snapshot leaves out who has pushed what',
-    make: () => ({ traits: { isHeavy: true, isFaulty: true } }),
+    make: () => ({ traits: { faultWeight: 3 } }),
     patch: (patches) =>
       patches.replace(
         RoomStorage.prototype,
         'checkpoint',
         (checkpoint) =>
           function withoutClients(this: RoomStorage, state) {
-            return checkpoint.call(this, { ...state, clients: new Map() });
+            return checkpoint.call(this, { ...state, clients: () => new Map() });
           },
       ),
   },
   {
     title: '[ONCE-6] [ONCE-2] a large push of an older hello is taken, and again if it comes again',
-    make: () => ({ traits: { limits: { framePushBytes: 20 } } }),
+    make: () => ({ traits: { limits: { framePushBytes: 20 }, faultWeight: 3, networkWeight: 0.7 } }),
     patch: (patches) => {
       forgetDuplicates(patches);
       patches.replace(

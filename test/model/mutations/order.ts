@@ -1,9 +1,11 @@
+import { Heartbeat } from '../../../src/client/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
 import { Committer } from '../../../src/server/committer.ts';
 import { Outbox } from '../../../src/server/outbox.ts';
+import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
-import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** What a client that took any version for the next one would see. */
 function believe(message: RoomMessage, client: SimClient): RoomMessage {
@@ -14,8 +16,6 @@ function believe(message: RoomMessage, client: SimClient): RoomMessage {
       return { ...message, version: own + 1 };
     case 'ack':
       return { ...message, number: next ?? message.number, version: own + (message.isCommit ? 1 : 0) };
-    case 'pong':
-      return { ...message, version: own, lastPush: client.session.replica.nextPush - 1 };
     default:
       return message;
   }
@@ -27,6 +27,19 @@ function isInOrder(message: RoomMessage, client: SimClient): boolean {
   if (message.type !== 'ack') return true;
   const next = client.session.replica.pending[0]?.number;
   return message.number === next && message.version === own + (message.isCommit ? 1 : 0);
+}
+
+/** A pong tells that somebody is there, and no more. */
+export function ignorePongs(patches: Patches): void {
+  patches.replace(
+    Heartbeat.prototype,
+    'answered',
+    (answered) =>
+      function andForget(this: Heartbeat) {
+        answered.call(this);
+        return undefined;
+      },
+  );
 }
 
 /** The mutations of ORDER-1 to ORDER-7. */
@@ -75,7 +88,7 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ORDER-4] a client takes any commit for the next one',
     make: () => ({
-      traits: { ...PLAIN, isLeaky: true },
+      traits: LEAKY,
       atClient: (frame, client) =>
         rewriteRoomFrame(frame, (message) => (message.type === 'commit' ? believe(message, client) : message)),
     }),
@@ -83,28 +96,19 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ORDER-5] a client takes any ack for that of its oldest push',
     make: () => ({
-      traits: { ...PLAIN, isLeaky: true },
+      traits: LEAKY,
       atClient: (frame, client) =>
         rewriteRoomFrame(frame, (message) => (message.type === 'ack' ? believe(message, client) : message)),
     }),
   },
   {
-    title: '[ORDER-6] a client passes over what is out of order',
+    title: '[ORDER-6] [ORDER-7] a client passes over what is out of order, and does not notice by pong',
     make: () => ({
-      traits: { ...PLAIN, isLeaky: true },
+      traits: LEAKY,
       atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => {
-          if (message.type === 'pong') return believe(message, client);
-          return isInOrder(message, client) ? message : undefined;
-        }),
+        rewriteRoomFrame(frame, (message) => (isInOrder(message, client) ? message : undefined)),
     }),
+    patch: ignorePongs,
   },
-  {
-    title: '[ORDER-7] a client does not compare what a pong says',
-    make: () => ({
-      traits: { ...PLAIN, isLeaky: true },
-      atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => (message.type === 'pong' ? believe(message, client) : message)),
-    }),
-  },
+  { title: '[ORDER-7] a client does not compare what a pong says', make: () => ({ traits: LEAKY }), patch: ignorePongs },
 ];

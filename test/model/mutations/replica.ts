@@ -5,7 +5,16 @@ import { ChangesBuilder, ALL_ROWS } from '../../../src/protocol/changes.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { ObservedStore } from '../../../src/protocol/observed-store.ts';
 import type { Patches } from '../patches.ts';
+import { stubborn } from '../store-variants.ts';
+import type { Traits } from '../traits.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+const STUBBORN: Traits['clients'][number] = {
+  variant: stubborn,
+  isPersistent: false,
+  seed: undefined,
+  isSeedInStore: false,
+};
 
 function deriveWithoutEnd(patches: Patches): void {
   patches.replace(DerivationLimit.prototype, 'admit', () => () => true);
@@ -151,7 +160,11 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
     title: '[VIEW-8] what was edited while nothing was saved is not sent',
     patch: (patches) => patches.replace(Replica.prototype, 'releaseHeld', () => () => undefined),
   },
-  { title: '[DERIVE-1] a leaf is derived as often as it is altered', patch: deriveWithoutEnd },
+  {
+    title: '[DERIVE-1] a leaf is derived as often as it is altered',
+    make: () => ({ traits: { clients: [STUBBORN, STUBBORN], hookStyle: 'none' } }),
+    patch: deriveWithoutEnd,
+  },
   {
     title: '[DERIVE-2] [DERIVE-1] what follows a correction is derived, again and again',
     patch: (patches) => {

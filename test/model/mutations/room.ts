@@ -1,9 +1,11 @@
 import type { KeyValueStorage } from '../../../src/server/key-value-storage.ts';
+import { PageIndex } from '../../../src/server/page-index.ts';
+import { RoomStorage } from '../../../src/server/room-storage.ts';
 import { HookRound } from '../../../src/server/hook-round.ts';
-import { StoreWriter } from '../../../src/server/store-writer.ts';
 import type { HookAnswer } from '../../../src/server/hooks.ts';
-import { ChangesBuilder } from '../../../src/protocol/changes.ts';
+import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import { ClientDisk } from '../client-disk.ts';
+import { plain } from '../store-variants.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
 
 function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
@@ -52,7 +54,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[HOOK-2] one part that is refused takes the rest with it',
-    make: () => ({ traits: { hookStyle: 'prompt' } }),
+    make: () => ({ traits: { hookStyle: 'prompt', roomVariant: plain } }),
     patch: (patches) =>
       patches.replace(
         HookRound.prototype,
@@ -80,16 +82,22 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[HOOK-4] hooks are asked about the Store as it was',
-    make: () => ({ traits: { hookStyle: 'slow' } }),
-    patch: (patches) =>
+    make: () => ({ traits: { hookStyle: 'slow', roomVariant: plain } }),
+    patch: (patches) => {
+      const decided = new WeakMap<HookRound<unknown>, Changes>();
       patches.replace(
-        StoreWriter.prototype,
-        'whenFree',
-        (whenFree) =>
-          function later(this: StoreWriter<unknown>) {
-            return whenFree.call(this);
+        HookRound.prototype,
+        'allowed',
+        (allowed) =>
+          async function once(this: HookRound<unknown>, effects, asked) {
+            const known = decided.get(this);
+            if (known !== undefined) return { changes: known, isRefused: known !== asked };
+            const outcome = await allowed.call(this, effects, asked);
+            if (!outcome.isRefused) decided.set(this, asked);
+            return outcome;
           },
-      ),
+      );
+    },
   },
   {
     title: '[DURABLE-1] the disk says that it has written before it has',
@@ -106,18 +114,61 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   {
     title: '[DURABLE-3] a write that failed is taken for one that did not',
     make: () => ({
-      traits: { isFaulty: true },
+      traits: { faultWeight: 3 },
       storage: (storage) => ({ ...storage, put: (entries) => storage.put(entries).catch(() => undefined) }),
     }),
   },
   {
     title: '[DURABLE-4] a manifest is written before what it names',
-    make: () => ({ traits: { isFaulty: true }, storage: putOneByOne }),
+    make: () => ({ traits: { faultWeight: 3 }, storage: putOneByOne }),
+  },
+  {
+    title: '[DURABLE-4] a snapshot is named before the log has what its pages have',
+    make: () => ({ traits: { faultWeight: 3 } }),
+    patch: (patches) =>
+      patches.replace(
+        RoomStorage.prototype,
+        'checkpoint',
+        (checkpoint) =>
+          function hasty(this: RoomStorage, source) {
+            return checkpoint.call(this, { ...source, whenAppended: () => Promise.resolve() });
+          },
+      ),
+  },
+  {
+    title: '[DURABLE-4] a snapshot has what an open transaction did so far',
+    patch: (patches) =>
+      patches.replace(
+        RoomStorage.prototype,
+        'checkpoint',
+        (checkpoint) =>
+          function anytime(this: RoomStorage, source) {
+            return checkpoint.call(this, { ...source, isReadable: () => true });
+          },
+      ),
+  },
+  {
+    title: '[DURABLE-4] pages that change while a snapshot is written count as written',
+    patch: (patches) =>
+      patches.replace(
+        RoomStorage.prototype,
+        'checkpoint',
+        (checkpoint) =>
+          async function forgetful(this: RoomStorage, source) {
+            const note = PageIndex.prototype.note;
+            PageIndex.prototype.note = () => undefined;
+            try {
+              return await checkpoint.call(this, source);
+            } finally {
+              PageIndex.prototype.note = note;
+            }
+          },
+      ),
   },
   {
     title: '[DURABLE-5] a room that wakes up knows what was attached to its sockets first, not last',
     make: () => ({
-      traits: { ...PLAIN, isFaulty: true },
+      traits: { ...PLAIN, faultWeight: 3 },
       connection: (connection) => ({
         ...connection,
         writeAttachment: (attachment) => {
