@@ -5,7 +5,9 @@ import type { Later } from './later.ts';
  * call (`ORDER-1`).
  */
 export class StepQueue {
-  readonly #waiting: (() => Later<void>)[] = [];
+  #waiting: (() => Later<void>)[] = [];
+  /** Where in that list the next one is: removing the first of many moves all others. */
+  #next = 0;
   #isRunning = false;
 
   /** Resolves when the step has run; rejects with what it throws, and the next step runs all the same. */
@@ -42,7 +44,7 @@ export class StepQueue {
 
   /** A loop, and not a chain of calls: thousands of steps may wait. */
   #runWaiting(): void {
-    for (let step = this.#waiting.shift(); step !== undefined; step = this.#waiting.shift()) {
+    for (let step = this.#take(); step !== undefined; step = this.#take()) {
       const outcome = step();
       if (outcome instanceof Promise) {
         void outcome.then(() => this.#runWaiting());
@@ -50,5 +52,15 @@ export class StepQueue {
       }
     }
     this.#isRunning = false;
+  }
+
+  #take(): (() => Later<void>) | undefined {
+    const step = this.#waiting[this.#next];
+    this.#next += 1;
+    if (step === undefined || this.#next * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#next);
+      this.#next = 0;
+    }
+    return step;
   }
 }
