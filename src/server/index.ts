@@ -3,4 +3,5 @@ export type { KeyValueStorage } from './key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
 export type { RoomErrorSource, RoomLimits } from './room-options.ts';
 export { hasStoreInStorage, loadStoreFromStorage } from './stored-content.ts';
+export { exportToStockStorage } from './stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -1,4 +1,4 @@
-import { canonicalLeaf, encodeLeaf, VALUES, type Leaf } from '../protocol/leaf.ts';
+import { canonicalLeaf, VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 
 import type { KeyValueStorage } from './key-value-storage.ts';
@@ -6,25 +6,63 @@ import type { KeyValueStorage } from './key-value-storage.ts';
 /** Rows of a listing that are taken at a time. */
 const PAGE_LENGTH = 1_000;
 
+/** A leaf as TinyBase's own server stores it. */
+interface StockEntry {
+  readonly key: string;
+  readonly leaf: Leaf;
+  readonly table: TableKey;
+  readonly row: string;
+  readonly cell: string;
+}
+
+/** The key that exists, with the value 1, if TinyBase's own server has a Store there. */
+export function stockMarkerKey(prefix: string): string {
+  return `${prefix}hasStore`;
+}
+
+/** The key of a leaf: `t` and the JSON of a Cell's three ids without the brackets, or `v` and the id of a Value. */
+export function stockLeafKey(prefix: string, table: TableKey, row: string, cell: string): string {
+  if (table === VALUES) return `${prefix}v${cell}`;
+  return `${prefix}t${JSON.stringify([table, row, cell]).slice(1, -1)}`;
+}
+
 /**
- * Reads the content that TinyBase's own server left in a storage: one key for each Cell, `t` and the JSON of its three
- * ids without the brackets, and one for each Value, `v` and its id. Undefined if it left none.
+ * All that TinyBase's own server would take for leaves. With an empty prefix, keys of the app's may be among them: those that
+ * begin with `v` and have a value that a Store can hold.
+ */
+export async function* stockEntries(
+  storage: KeyValueStorage,
+  prefix: string,
+): AsyncGenerator<StockEntry> {
+  for await (const [key, stored] of entries(storage, `${prefix}t`)) {
+    const [table, row, cell] = cellIds(key.slice(prefix.length + 1)) ?? [];
+    const leaf = asLeaf(stored);
+    if (leaf === undefined || table === undefined || row === undefined || cell === undefined)
+      continue;
+    yield { key, leaf, table, row, cell };
+  }
+  for await (const [key, stored] of entries(storage, `${prefix}v`)) {
+    const leaf = asLeaf(stored);
+    if (leaf === undefined) continue;
+    yield { key, leaf, table: VALUES, row: '', cell: key.slice(prefix.length + 1) };
+  }
+}
+
+/**
+ * Reads the content that TinyBase's own server left in a storage, and changes nothing. Undefined if it left none.
+ *
+ * With an empty prefix, a key of the app's that begins with `v`, and whose value a Store can hold, is read as a Value: it
+ * cannot be told from one, and TinyBase's own server shows it as one, too.
  */
 export async function readStockContent(
   storage: KeyValueStorage,
   prefix: string,
 ): Promise<LeafMap<Leaf> | undefined> {
-  const marker = `${prefix}hasStore`;
+  const marker = stockMarkerKey(prefix);
   if (!(await storage.get([marker])).get(marker)) return undefined;
   const content = new LeafMap<Leaf>();
-  for await (const [key, stored] of entries(storage, `${prefix}t`)) {
-    const ids = cellIds(key.slice(prefix.length + 1));
-    const leaf = asLeaf(stored);
-    if (ids !== undefined && leaf !== undefined) content.set(...ids, leaf);
-  }
-  for await (const [key, stored] of entries(storage, `${prefix}v`)) {
-    const leaf = asLeaf(stored);
-    if (leaf !== undefined) content.set(VALUES, '', key.slice(prefix.length + 1), leaf);
+  for await (const { leaf, table, row, cell } of stockEntries(storage, prefix)) {
+    content.set(table, row, cell, leaf);
   }
   return content;
 }
@@ -32,53 +70,43 @@ export async function readStockContent(
 async function* entries(
   storage: KeyValueStorage,
   prefix: string,
-): AsyncIterable<[string, unknown]> {
-  let start: string | undefined;
+): AsyncGenerator<[string, unknown]> {
+  let last: string | undefined;
   for (;;) {
     const page = await storage.list({
       prefix,
       limit: PAGE_LENGTH,
-      ...(start !== undefined && { start }),
+      ...(last !== undefined && { start: last }),
     });
-    let last = '';
-    for (const entry of page) {
-      yield entry;
-      [last] = entry;
-    }
+    for (const entry of page) if (entry[0] !== last) yield entry;
     if (page.size < PAGE_LENGTH) return;
-    // No key lies between a key and that key with a zero after it.
-    start = `${last}\0`;
+    last = [...page.keys()].at(-1);
   }
 }
 
 /** With an empty prefix, keys of the app may begin with the same letter: they are none of ours. */
-function cellIds(text: string): [table: string, row: string, cell: string] | undefined {
+function cellIds(text: string): readonly string[] | undefined {
   let ids: unknown;
   try {
     ids = JSON.parse(`[${text}]`);
   } catch {
     return undefined;
   }
-  if (!isStrings(ids) || ids.length !== 3) return undefined;
-  const [table, row, cell] = ids;
-  return table === undefined || row === undefined || cell === undefined
-    ? undefined
-    : [table, row, cell];
+  return isStrings(ids) && ids.length === 3 ? ids : undefined;
 }
 
 function isStrings(ids: unknown): ids is readonly string[] {
   return Array.isArray(ids) && ids.every((id) => typeof id === 'string');
 }
 
+/** A storage holds more than a Store can: Maps and dates are the app's own. */
 function asLeaf(stored: unknown): Leaf | undefined {
-  const isPlain = Array.isArray(stored) || isPlainObject(stored);
-  return canonicalLeaf(isPlain ? encodeLeaf(stored) : stored);
+  const isObject = typeof stored === 'object' && stored !== null;
+  return isObject && !Array.isArray(stored) && !isPlainObject(stored)
+    ? undefined
+    : canonicalLeaf(stored);
 }
 
-function isPlainObject(stored: unknown): stored is Record<string, never> {
-  return (
-    typeof stored === 'object' &&
-    stored !== null &&
-    Object.getPrototypeOf(stored) === Object.prototype
-  );
+function isPlainObject(stored: object): boolean {
+  return Object.getPrototypeOf(stored) === Object.prototype;
 }

@@ -14,6 +14,7 @@ export type { KeyValueStorage } from './key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
 export type { RoomErrorSource, RoomLimits } from './room-options.ts';
 export { hasStoreInStorage } from './stored-content.ts';
+export { exportToStockStorage } from './stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** As `loadStoreFromStorage` of `tinybase-partykit/server`: whether the content fits the schemas is not checked. */

@@ -1,0 +1,109 @@
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { VALUES, type Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import { utf8Length } from '../protocol/utf8.ts';
+
+import type { StorageEntry } from './blob.ts';
+import type { KeyValueStorage } from './key-value-storage.ts';
+import { deleteKeys, putInOrder } from './ordered-writes.ts';
+import { RoomStorage } from './room-storage.ts';
+import { stockEntries, stockLeafKey, stockMarkerKey } from './stock-layout.ts';
+import { afterKey, StorageKeys, type KeyRange } from './storage-keys.ts';
+
+/** What one key of TinyBase's own layout can be and hold, in bytes. */
+const KEY_BYTES = 2_048;
+const VALUE_BYTES = 128 * 1024;
+const KEYS_A_PAGE = 1_000;
+const NOT_LATIN = /[\u0100-\uFFFF]/;
+
+/**
+ * The way back: writes what a room has stored as TinyBase's own server stores it, and removes this package's keys, so that
+ * the stock server goes on with that content. Does nothing where this package has stored no room.
+ *
+ * Nothing else may use the storage meanwhile: call it in `blockConcurrencyWhile`, in the constructor of the class that
+ * extends the stock server. After a crash at any step, calling it again completes it; until its last step the room is
+ * readable by this package, and from there on by TinyBase's.
+ *
+ * Resolves to the keys that it left although they may be Values that were deleted since the room was taken over. There are
+ * some with an empty prefix only, where a key of the app's own that begins with `v` cannot be told from a Value.
+ *
+ * Rejects with `too-large`, having changed nothing, if a leaf does not fit in the stock layout: 128 KiB each, 2,048 bytes for
+ * its ids. Rejects with `unavailable` if the room cannot be read.
+ */
+export async function exportToStockStorage(
+  storage: KeyValueStorage,
+  storagePrefix: string = '',
+): Promise<readonly string[]> {
+  const room = await new RoomStorage(storage, { prefix: storagePrefix }).load();
+  const keys = new StorageKeys(storagePrefix);
+  let left: readonly string[] = [];
+  if (room !== undefined) {
+    const leaves = stockLeaves(room.content, storagePrefix);
+    const marker = stockMarkerKey(storagePrefix);
+    // From here to the marker, TinyBase's own server would find no Store, and not half of one.
+    await storage.delete([marker]);
+    left = await removeOthers(storage, storagePrefix, new Set(leaves.map(([key]) => key)));
+    await putInOrder(storage, leaves, []);
+    await storage.put({ [marker]: 1 });
+    await storage.delete([keys.manifest]);
+  }
+  await removeRange(storage, keys.rows);
+  await removeRange(storage, keys.parts);
+  return left;
+}
+
+function stockLeaves(content: LeafMap<Leaf>, prefix: string): readonly StorageEntry[] {
+  const leaves: StorageEntry[] = [];
+  content.forEach((leaf, table, row, cell) => {
+    const key = stockLeafKey(prefix, table, row, cell);
+    const what =
+      table === VALUES
+        ? `The Value ${JSON.stringify(cell)}`
+        : `The Cell ${JSON.stringify([table, row, cell])}`;
+    if (utf8Length(key, KEY_BYTES) > KEY_BYTES) throw tooLarge(`${what} has ids of`, KEY_BYTES);
+    if (typeof leaf === 'string' && storedLength(leaf) > VALUE_BYTES)
+      throw tooLarge(`${what} is`, VALUE_BYTES);
+    leaves.push([key, leaf]);
+  });
+  return leaves;
+}
+
+/** Removes what is there of an older content; returns the keys that may be the app's. */
+async function removeOthers(
+  storage: KeyValueStorage,
+  prefix: string,
+  wanted: ReadonlySet<string>,
+): Promise<readonly string[]> {
+  const stale: string[] = [];
+  const doubtful: string[] = [];
+  for await (const { key, table } of stockEntries(storage, prefix)) {
+    if (wanted.has(key)) continue;
+    if (table === VALUES && prefix === '') doubtful.push(key);
+    else stale.push(key);
+  }
+  await deleteKeys(storage, stale);
+  return doubtful;
+}
+
+async function removeRange(storage: KeyValueStorage, { start, end }: KeyRange): Promise<void> {
+  let next = start;
+  for (;;) {
+    const keys = [...(await storage.list({ start: next, end, limit: KEYS_A_PAGE })).keys()];
+    await deleteKeys(storage, keys);
+    const last = keys.at(-1);
+    if (last === undefined || keys.length < KEYS_A_PAGE) return;
+    next = afterKey(last);
+  }
+}
+
+/** Hosts store text with a byte or two for each character. */
+function storedLength(text: string): number {
+  return NOT_LATIN.test(text) ? text.length * 2 : text.length;
+}
+
+function tooLarge(what: string, bytes: number): TinyBasePartyKitError {
+  return new TinyBasePartyKitError(
+    'too-large',
+    `${what} more than ${bytes} bytes, which TinyBase's own server cannot store. Nothing was changed.`,
+  );
+}
