@@ -14,6 +14,7 @@ import {
   TINY_SIZES,
   type Transaction,
 } from '../support/stored-room-model.ts';
+import { Deferred } from '../support/deferred.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 
 type StockStorage = Parameters<typeof loadStoreFromStorage>[0];
@@ -21,36 +22,42 @@ type StockStorage = Parameters<typeof loadStoreFromStorage>[0];
 describeRoomStorage('strict storage in memory', () => new StrictStorage());
 
 describe('RoomStorage', () => {
-  it('[DURABLE-4] appends rows at any moment of a checkpoint, and loads both', async () => {
-    let longest = 0;
-    for (let moment = 0; moment <= longest; moment += 1) {
-      const model = new RoomModel('epoch', rowsOf('seed'), TINY_SIZES);
-      const { room, storage, runs } = await makeSlowRoom(model);
-      await finish(room.append(model.commit([{ changes: rowsOf('a'), clientId: 'a' }]), 0), runs);
-      const checkpoint = room.checkpoint(model.source);
-      for (let step = 0; step < moment; step += 1) await runNext(runs);
-      // Rows that were written already, rows that will be, one that moves to another page and one that is new.
-      const changes = rowsOf('b', 3);
-      changes.deleteRow('t', '0');
-      const append = room.append(
-        model.commit([
-          { changes, clientId: 'b' },
-          deleting('3'),
-          setting('new', 'y'.repeat(200_000)),
-        ]),
-        0,
-      );
-      model.appended = append;
-      await finish(append, runs);
-      longest = Math.max(longest, moment + (await finish(checkpoint, runs)));
-      await expectOnDisk(storage, model);
-      await finish(room.append(model.commit([setting('c', 1)]), 0), runs);
-      await expectOnDisk(storage, model);
-      await finish(room.checkpoint(model.source), runs);
-      await expectOnDisk(storage, model);
-    }
-    expect(longest).toBeGreaterThanOrEqual(8);
-  }, 60_000);
+  it.each([false, true])(
+    '[DURABLE-4] appends rows at any moment of a checkpoint, and loads both (reloaded after it: %s)',
+    async (isReloaded) => {
+      let longest = 0;
+      for (let moment = 0; moment <= longest; moment += 1) {
+        const model = new RoomModel('epoch', rowsOf('seed'), TINY_SIZES);
+        const { room, storage, runs } = await makeSlowRoom(model);
+        await finish(room.append(model.commit([{ changes: rowsOf('a'), clientId: 'a' }]), 0), runs);
+        const checkpoint = room.checkpoint(model.source);
+        for (let step = 0; step < moment; step += 1) await runNext(runs);
+        // Rows that were written already, rows that will be, one that moves to another page and one that is new.
+        const changes = rowsOf('b', 3);
+        changes.deleteRow('t', '0');
+        const append = room.append(
+          model.commit([
+            { changes, clientId: 'b' },
+            deleting('3'),
+            setting('new', 'y'.repeat(200_000)),
+          ]),
+          0,
+        );
+        model.appended = append;
+        await finish(append, runs);
+        longest = Math.max(longest, moment + (await finish(checkpoint, runs)));
+        await expectOnDisk(storage, model);
+        if (isReloaded) await finish(room.load(), runs);
+        await finish(room.append(model.commit([setting('c', 1)]), 0), runs);
+        await expectOnDisk(storage, model);
+        await finish(room.append(model.commit([deleting('0')]), 0), runs);
+        await finish(room.checkpoint(model.source), runs);
+        await expectOnDisk(storage, model);
+      }
+      expect(longest).toBeGreaterThanOrEqual(8);
+    },
+    60_000,
+  );
 
   it('[DURABLE-4] does not load before a checkpoint has ended, so that none ends after it', async () => {
     const model = new RoomModel('epoch', setCell('seed', 1));
@@ -120,6 +127,60 @@ describe('RoomStorage', () => {
       expect(failures).toBeGreaterThan(4);
     },
   );
+
+  it('[DURABLE-4] gives a snapshot up if what its pages may have never gets into the log', async () => {
+    let failures = 0;
+    for (let moment = 0; moment < 100; moment += 1) {
+      const model = new RoomModel('epoch', rowsOf('seed', 6), TINY_SIZES);
+      const { room, storage, runs } = await makeSlowRoom(model);
+      const change = model.commit([{ changes: rowsOf('a', 6), clientId: 'a' }]);
+      await finish(room.append(change, 0), runs);
+      const before = model.fork();
+      const checkpoint = room.checkpoint(model.source).then(
+        () => undefined,
+        () => (failures += 1),
+      );
+      for (let step = 0; step < moment % 10; step += 1) await runNext(runs);
+      const lost = model.commit([{ changes: rowsOf('lost', 6), clientId: 'a' }]);
+      const appended = new Deferred<void>();
+      appended.promise.catch(() => undefined);
+      model.appended = appended.promise;
+      for (let step = 0; step < moment / 10; step += 1) await runNext(runs);
+      storage.failWrites(1, { takesEffect: false });
+      const append = room.append(lost, 0);
+      append.catch(() => undefined);
+      appended.resolve(append);
+      await expect(finish(append, runs)).rejects.toThrow('the disk failed');
+      await finish(checkpoint, runs);
+      await expectOnDisk(storage, before);
+      await finish(room.load(), runs);
+      await finish(room.append(before.commit([setting('b', 1)]), 0), runs);
+      await finish(room.checkpoint(before.source), runs);
+      await expectOnDisk(storage, before);
+    }
+    expect(failures).toBeGreaterThan(20);
+  });
+
+  it('[DURABLE-4] reads no page while the content has what may be rolled back', async () => {
+    const storage = new StrictStorage();
+    const model = new RoomModel('epoch', rowsOf('seed'), TINY_SIZES);
+    const room = new RoomStorage(storage, { prefix: '', sizes: TINY_SIZES });
+    await room.create(model.room);
+    await room.append(model.commit([{ changes: rowsOf('a'), clientId: 'a' }]), 0);
+    let looks = 0;
+    const open = model.fork();
+    open.commit([{ changes: rowsOf('rolled back'), clientId: 'a' }]);
+    await room.checkpoint({
+      ...model.source,
+      isReadable: () => (looks += 1) % 3 === 0,
+      content: {
+        get: (...address) => (looks % 3 === 0 ? model : open).content.get(...address),
+        cells: (...address) => (looks % 3 === 0 ? model : open).content.cells(...address),
+      },
+    });
+    expect(looks).toBeGreaterThan(12);
+    await expectOnDisk(storage, model);
+  });
 
   it('reports storage that cannot be read as unavailable', async () => {
     const broken = new StrictStorage();
@@ -214,7 +275,7 @@ async function expectOnDisk(storage: StrictStorage, model: RoomModel): Promise<v
   expect(loaded && areSameLeaves(loaded.content, model.content)).toBe(true);
 }
 
-/** A content, or a change of all of it, that takes some pages of tiny ones. */
+/** A content, or a change of all of it, that takes some pages of tiny ones; the last has room for another row. */
 function rowsOf(leaf: string, count = 12): ChangesBuilder {
   const changes = new ChangesBuilder();
   for (let row = 0; row < count; row += 1) changes.setLeaf('t', `${row}`, 'c', leaf.padEnd(30));

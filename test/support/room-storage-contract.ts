@@ -2,6 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
+import { encodeContent } from '../../src/protocol/codec.ts';
+import { encodeLogRow } from '../../src/server/log-row.ts';
 import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
 import type { ClientRecord } from '../../src/server/room-storage.ts';
 import type { StorageSizes } from '../../src/server/storage-sizes.ts';
@@ -314,6 +316,42 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
       }
       for (const { prefix, model } of models) await reopen(storage, model, prefix);
       expect((await storage.get(['app:mine', 'zebra', 'app:hasStore'])).size).toBe(3);
+    });
+
+    it('takes over what an earlier release has written, one snapshot without pages', async () => {
+      const storage = await makeStorage();
+      const key = (name: string): string => `app:@tinybase-partykit/${name}`;
+      const model = new RoomModel('epoch', filled(30, 60), TINY_SIZES);
+      model.version = 7;
+      model.clients.set('ann', { lastPush: 3, ackedPush: 2, touched: 0, generation: 4 });
+      const text = encodeContent(model.content);
+      const bytes = new TextEncoder().encode(text);
+      await storage.put({
+        [key('blob/0000000000000004/000000')]: bytes.slice(0, 1_000),
+        [key('blob/0000000000000004/000001')]: bytes.slice(1_000),
+        [key('log/0000000000000009')]: encodeLogRow({
+          now: 0,
+          entries: model.commit([setting('a', 1)]),
+        }),
+        [key('manifest')]: [
+          JSON.stringify({
+            format: 1,
+            epoch: 'epoch',
+            version: 7,
+            snapshot: [4, 2, bytes.length],
+            log: [9, 8],
+          }),
+          '["ann",3,2,0,4]',
+        ].join('\n'),
+      });
+      const room = await reopen(storage, model);
+      await room.append(model.commit([setting('b', 2)]), 0);
+      await reopen(storage, model);
+      await room.checkpoint(model.source);
+      const keys = await keysOf(storage);
+      expect(keys.filter((name) => name.includes('blob/')).length).toBeGreaterThan(10);
+      expect(keys).not.toContain(key('blob/0000000000000004/000000'));
+      await reopen(storage, model);
     });
 
     it('does not load, and does not touch, what a later release has written', async () => {
