@@ -142,14 +142,13 @@ describe('RoomStorage', () => {
       );
       for (let step = 0; step < moment % 10; step += 1) await runNext(runs);
       const lost = model.commit([{ changes: rowsOf('lost', 6), clientId: 'a' }]);
-      const appended = new Deferred<void>();
-      appended.promise.catch(() => undefined);
-      model.appended = appended.promise;
+      const begun = new Deferred<{ readonly append: Promise<void> }>();
+      model.appended = begun.promise.then(({ append }) => append);
+      model.appended.catch(() => undefined);
       for (let step = 0; step < moment / 10; step += 1) await runNext(runs);
       storage.failWrites(1, { takesEffect: false });
       const append = room.append(lost, 0);
-      append.catch(() => undefined);
-      appended.resolve(append);
+      begun.resolve({ append });
       await expect(finish(append, runs)).rejects.toThrow('the disk failed');
       await finish(checkpoint, runs);
       await expectOnDisk(storage, before);

@@ -320,20 +320,19 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
 
     it('takes over what an earlier release has written, one snapshot without pages', async () => {
       const storage = await makeStorage();
-      const key = (name: string): string => `app:@tinybase-partykit/${name}`;
       const model = new RoomModel('epoch', filled(30, 60), TINY_SIZES);
       model.version = 7;
       model.clients.set('ann', { lastPush: 3, ackedPush: 2, touched: 0, generation: 4 });
       const text = encodeContent(model.content);
       const bytes = new TextEncoder().encode(text);
       await storage.put({
-        [key('blob/0000000000000004/000000')]: bytes.slice(0, 1_000),
-        [key('blob/0000000000000004/000001')]: bytes.slice(1_000),
-        [key('log/0000000000000009')]: encodeLogRow({
+        [keyOf('blob/0000000000000004/000000')]: bytes.slice(0, 1_000),
+        [keyOf('blob/0000000000000004/000001')]: bytes.slice(1_000),
+        [keyOf('log/0000000000000009')]: encodeLogRow({
           now: 0,
           entries: model.commit([setting('a', 1)]),
         }),
-        [key('manifest')]: [
+        [keyOf('manifest')]: [
           JSON.stringify({
             format: 1,
             epoch: 'epoch',
@@ -349,8 +348,8 @@ export function describeRoomStorage(name: string, makeStorage: MakeStorage): voi
       await reopen(storage, model);
       await room.checkpoint(model.source);
       const keys = await keysOf(storage);
-      expect(keys.filter((name) => name.includes('blob/')).length).toBeGreaterThan(10);
-      expect(keys).not.toContain(key('blob/0000000000000004/000000'));
+      expect(keys.filter((key) => key.includes('blob/')).length).toBeGreaterThan(10);
+      expect(keys).not.toContain(keyOf('blob/0000000000000004/000000'));
       await reopen(storage, model);
     });
 
@@ -510,6 +509,10 @@ function emptied(rows: number): ChangesBuilder {
   const changes = new ChangesBuilder();
   for (let index = 0; index < rows; index += 1) changes.deleteRow('large', `${index}`);
   return changes;
+}
+
+function keyOf(name: string): string {
+  return `app:@tinybase-partykit/${name}`;
 }
 
 function containing(text: string): unknown {
