@@ -27,7 +27,7 @@ export interface RoomTraits {
   readonly prefix: string;
   readonly variant: StoreVariant;
   readonly limits: Partial<RoomLimits>;
-  readonly storageSizes: Partial<StorageSizes> | undefined;
+  readonly storageSizes: Partial<StorageSizes>;
 }
 
 /** What a room lives in. */
@@ -210,7 +210,7 @@ export class RoomProcess implements RoomEnd {
       hooks: () => mutant.hooks?.(hooks.hooks, this) ?? hooks.hooks,
       hookTimeoutMilliseconds: () => mutant.hookTimeoutMilliseconds ?? 10_000,
       limits: () => limits,
-      storageSizes: () => storageSizes ?? {},
+      storageSizes: () => storageSizes,
       prepareStore: (store) => variant.prepare(store, 'room'),
       onRoomError: (error, where) => {
         world.note(`    room error (${where}) ${String(error)}`);

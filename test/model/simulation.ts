@@ -21,9 +21,6 @@ import { World } from './world.ts';
 /** Chance that concerns a whole history, and none of its steps. */
 const TRAITS_STREAM = 1_000_000;
 const IDS_STREAM = 1_000_001;
-const SIZES_STREAM = 1_000_002;
-/** So that a room of a few rows has pages, and checkpoints of several writes come often. */
-const SMALL_SIZES = { page: 40, slice: 60, smallestCheckpoint: 200, smallestRetention: 150 };
 const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** A room, its clients, and everything between them, made of a seed. */
@@ -50,14 +47,12 @@ export class Simulation {
     this.mutant = mutant;
     this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
     this.unique.isHeavy = this.traits.isHeavy;
-    const { prefix, networkWeight, diskWeight } = this.traits;
+    const { prefix, networkWeight, httpWeight, diskWeight, storageSizes } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
     const journal = new Journal((entry, before) => this.#check(() => checkEntry(this, entry, before)));
     this.disk = new Disk(world, journal, '', diskWeight);
-    this.http = new Http(world, networkWeight);
-    const isSmall = new Choices(seed, SIZES_STREAM).percent(50);
-    const storageSizes = isSmall ? SMALL_SIZES : undefined;
+    this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
       { prefix, variant: this.traits.roomVariant, limits: this.traits.limits, storageSizes },
       {

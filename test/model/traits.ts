@@ -2,6 +2,7 @@ import type { Leaf } from '../../src/protocol/leaf.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { StorageSizes } from '../../src/server/storage-sizes.ts';
 import type { Choices } from './choices.ts';
 import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
 import type { HookStyle } from './sim-hooks.ts';
@@ -13,6 +14,7 @@ export interface Traits {
   readonly roomVariant: StoreVariant;
   readonly hookStyle: HookStyle;
   readonly limits: Partial<RoomLimits>;
+  readonly storageSizes: Partial<StorageSizes>;
   readonly clients: readonly {
     readonly variant: StoreVariant;
     readonly isPersistent: boolean;
@@ -28,10 +30,19 @@ export interface Traits {
   readonly isHeavy: boolean;
   /** True: everybody has joined before anything else happens. */
   readonly isWarm: boolean;
-  /** How eagerly the network and the disk work. */
+  /** How eagerly sockets, HTTP and the disk work. */
   readonly networkWeight: number;
+  readonly httpWeight: number;
   readonly diskWeight: number;
 }
+
+/** So that a room of a few rows has pages, and checkpoints of several writes come often. */
+const SMALL_SIZES: StorageSizes = {
+  page: 40,
+  slice: 60,
+  smallestCheckpoint: 200,
+  smallestRetention: 150,
+};
 
 /** Draws what a history is like. */
 export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
@@ -44,6 +55,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     roomVariant: isPlain ? plain(ROOM_VARIANTS) : choices.pick(ROOM_VARIANTS),
     hookStyle: choices.pick(['none', 'none', 'none', 'none', 'prompt', 'slow', 'slow', 'wild']),
     limits: drawLimits(choices, isHeavy),
+    storageSizes: choices.percent(50) ? SMALL_SIZES : {},
     clients: Array.from({ length: 2 + choices.below(3) }, () => ({
       variant: isPlain ? plain(CLIENT_VARIANTS) : choices.pick(CLIENT_VARIANTS),
       isPersistent: choices.percent(35),
@@ -56,6 +68,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     isHeavy,
     isWarm: choices.percent(60),
     networkWeight: choices.pick([1, 3, 8]),
+    httpWeight: choices.pick([1, 4, 10]),
     diskWeight: choices.pick([1, 4, 15]),
   };
 }

@@ -18,5 +18,8 @@ for (const mutation of MUTATIONS) {
     }
   }
   patches.undo();
+  const traits = mutation.make?.().traits;
+  const control = await liveThrough({ seed, length: 200 }, traits === undefined ? {} : { traits });
+  if (control.failure !== undefined) found += ' BUT ALSO WITH THE RULE';
   console.log(`${String(seed).padStart(4)} ${String(Math.round(performance.now() - start)).padStart(6)} ms  ${mutation.title}\n            ${found}`);
 }

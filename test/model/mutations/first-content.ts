@@ -58,7 +58,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[SEED-2] a room that refused all of a seed is not given an empty one',
     make: () => ({
-      traits: { hookStyle: 'prompt', ...PLAIN },
+      traits: { ...PLAIN, hookStyle: 'prompt', isWarm: false, faultWeight: 0 },
       endpoint: (endpoint) => ({
         ...endpoint,
         put: (content) => (content.isEmpty ? Promise.resolve() : endpoint.put(content)),
@@ -97,7 +97,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[STOCK-3] stock peers are not told of the first content',
-    make: () => ({ traits: { stockPeers: 2 } }),
+    make: () => ({ traits: { stockPeers: 2, isWarm: false, faultWeight: 0 } }),
     patch: (patches) =>
       patches.replace(
         Outbox.prototype,

@@ -1,4 +1,4 @@
-import { ChangesBuilder, composeChanges } from '../../../src/protocol/changes.ts';
+import { ChangesBuilder } from '../../../src/protocol/changes.ts';
 import { CommitLog } from '../../../src/server/commit-log.ts';
 import { MessageHandler } from '../../../src/server/message-handler.ts';
 import { Outbox } from '../../../src/server/outbox.ts';
@@ -98,19 +98,14 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
-    title: '[JOIN-3] a welcome carries what the log still has, and not more',
-    make: () => ({ traits: { isHeavy: true, faultWeight: 3 } }),
+    title: '[JOIN-3] a welcome carries what a short log still has, in place of reload',
     patch: (patches) =>
       patches.replace(
         CommitLog.prototype,
         'since',
         (since) =>
           function whatThereIs(this: CommitLog, version, current) {
-            for (let from = version; from <= current; from += 1) {
-              const changes = since.call(this, from, current);
-              if (changes !== undefined) return changes;
-            }
-            return composeChanges([]);
+            return since.call(this, version < current ? current - 1 : version, current);
           },
       ),
   },

@@ -72,7 +72,7 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-6] [ONCE-2] a large push of an older hello is taken, and again if it comes again',
-    make: () => ({ traits: { limits: { framePushBytes: 20 }, faultWeight: 3, networkWeight: 0.7 } }),
+    make: () => ({ traits: { limits: { framePushBytes: 20 }, faultWeight: 3, networkWeight: 8, httpWeight: 0.4, isWarm: true } }),
     patch: (patches) => {
       forgetDuplicates(patches);
       patches.replace(

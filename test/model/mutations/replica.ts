@@ -143,16 +143,16 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    title: '[VIEW-7] what a listener throws is thrown at whoever applies',
+    title: '[VIEW-7] a transaction during which a listener throws is taken for one that failed',
     patch: (patches) =>
       patches.replace(
         ObservedStore.prototype,
         'apply',
         (apply) =>
-          function andThrow(this: ObservedStore, actions) {
+          function orFail(this: ObservedStore, actions) {
             const outcome = apply.call(this, actions);
-            if (outcome.type === 'applied' && outcome.error instanceof Error) throw outcome.error;
-            return outcome;
+            if (outcome.type !== 'applied' || outcome.error === undefined) return outcome;
+            return { type: 'failed', error: outcome.error };
           },
       ),
   },

@@ -4,6 +4,7 @@ import { RoomStorage } from '../../../src/server/room-storage.ts';
 import { HookRound } from '../../../src/server/hook-round.ts';
 import type { HookAnswer } from '../../../src/server/hooks.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
+import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';
 import { plain } from '../store-variants.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
@@ -41,6 +42,41 @@ class ForgetfulDisk extends ClientDisk {
     const { outbox, base } = super.restored;
     return { outbox: outbox && { ...outbox, pushes: [] }, base };
   }
+}
+
+/** What happens to pages while a checkpoint is being written is not noted. */
+function forgetPages(patches: Patches): void {
+  let isWriting = false;
+  patches.replace(
+    RoomStorage.prototype,
+    'load',
+    (load) =>
+      function begin(this: RoomStorage) {
+        isWriting = false;
+        return load.call(this);
+      },
+  );
+  patches.replace(
+    RoomStorage.prototype,
+    'checkpoint',
+    (checkpoint) =>
+      async function forgetful(this: RoomStorage, source) {
+        isWriting = true;
+        try {
+          return await checkpoint.call(this, source);
+        } finally {
+          isWriting = false;
+        }
+      },
+  );
+  patches.replace(
+    PageIndex.prototype,
+    'note',
+    (note) =>
+      function unlessWriting(this: PageIndex, ...parameters) {
+        if (!isWriting) note.apply(this, parameters);
+      },
+  );
 }
 
 /** The mutations of HOOK, DURABLE and KEEP. */
@@ -123,47 +159,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: { faultWeight: 3 }, storage: putOneByOne }),
   },
   {
-    title: '[DURABLE-4] a snapshot is named before the log has what its pages have',
-    make: () => ({ traits: { faultWeight: 3 } }),
-    patch: (patches) =>
-      patches.replace(
-        RoomStorage.prototype,
-        'checkpoint',
-        (checkpoint) =>
-          function hasty(this: RoomStorage, source) {
-            return checkpoint.call(this, { ...source, whenAppended: () => Promise.resolve() });
-          },
-      ),
-  },
-  {
-    title: '[DURABLE-4] a snapshot has what an open transaction did so far',
-    patch: (patches) =>
-      patches.replace(
-        RoomStorage.prototype,
-        'checkpoint',
-        (checkpoint) =>
-          function anytime(this: RoomStorage, source) {
-            return checkpoint.call(this, { ...source, isReadable: () => true });
-          },
-      ),
-  },
-  {
     title: '[DURABLE-4] pages that change while a snapshot is written count as written',
-    patch: (patches) =>
-      patches.replace(
-        RoomStorage.prototype,
-        'checkpoint',
-        (checkpoint) =>
-          async function forgetful(this: RoomStorage, source) {
-            const note = PageIndex.prototype.note;
-            PageIndex.prototype.note = () => undefined;
-            try {
-              return await checkpoint.call(this, source);
-            } finally {
-              PageIndex.prototype.note = note;
-            }
-          },
-      ),
+    patch: forgetPages,
   },
   {
     title: '[DURABLE-5] a room that wakes up knows what was attached to its sockets first, not last',
