@@ -7,5 +7,5 @@ export {
   type SyncListener,
 } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './refusal.ts';
-export type { Sync, SyncPhase } from './sync-session.ts';
+export type { Sync, SyncPhase } from './sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -1,5 +1,6 @@
 import { decodeChanges } from '../protocol/codec.ts';
 import type { BaseRecord, ClientStorage, OutboxRecord } from './client-storage.ts';
+import { BUSY } from './first-content.ts';
 import type { PendingPush } from './replica.ts';
 
 /** What the outbox record is made of at the moment it is written. */
@@ -10,31 +11,39 @@ export interface OutboxState {
   readonly pending: readonly PendingPush[];
 }
 
-/** What to call, and when. */
-export interface OutboxEvents {
+/** What an outbox needs of its session. */
+export interface OutboxOptions {
+  /** Without it, everything counts as durable at once. */
+  readonly storage: ClientStorage | undefined;
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  readonly state: () => OutboxState;
+  /** The base as it is, `'busy'` if that cannot be read just now, undefined if there is none worth keeping. */
+  readonly base: () => Omit<BaseRecord, 'folded'> | typeof BUSY | undefined;
   /** More is durable than before. */
   readonly onDurable: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/**
- * Keeps a client's two records in step with what it may send and confirm (KEEP-2, KEEP-3). Without storage,
- * everything counts as durable at once.
- */
+/** How long after a change the base is written, and how long after a failure all is written again. */
+const LATER_MILLISECONDS = 1000;
+
+/** Keeps a client's two records in step with what it may send and confirm (KEEP-2, KEEP-3). */
 export class Outbox {
-  readonly #storage: ClientStorage | undefined;
-  readonly #events: OutboxEvents;
+  readonly #options: OutboxOptions;
   /** Answered pushes that no durable base includes yet. */
   #answered: PendingPush[] = [];
+  /** The highest push number that was answered. */
+  #folded = 0;
   #confirmed = 0;
   #durableGeneration = 0;
   #durablePush = 0;
   #isWriting = false;
-  #waiting: (() => OutboxState) | undefined;
+  #isOutdated = false;
+  #cancelBase: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
 
-  constructor(storage: ClientStorage | undefined, events: OutboxEvents) {
-    this.#storage = storage;
-    this.#events = events;
+  constructor(options: OutboxOptions) {
+    this.#options = options;
   }
 
   /** The highest push number that may be reported as acked: a restart will not need it again. */
@@ -43,81 +52,117 @@ export class Outbox {
   }
 
   /** Takes over what was durable before a restart; returns the pushes that are pending again. */
-  restore(record: OutboxRecord, folded: number): readonly PendingPush[] {
-    this.#durableGeneration = record.generation;
-    this.#durablePush = record.lastNumber;
-    this.#confirmed = folded;
-    return record.pushes
+  restore(
+    { generation, lastNumber, pushes }: OutboxRecord,
+    folded: number,
+  ): readonly PendingPush[] {
+    this.#durableGeneration = generation;
+    this.#durablePush = lastNumber;
+    this.#folded = this.#confirmed = folded;
+    return pushes
       .filter((push) => push.number > folded)
-      .map((push) => ({
-        number: push.number,
-        changes: decodeChanges(push.changes),
-        encoded: push.changes,
+      .map(({ number, changes }) => ({
+        number,
+        changes: decodeChanges(changes),
+        encoded: changes,
       }));
   }
 
   isGenerationDurable(generation: number): boolean {
-    return this.#storage === undefined || generation <= this.#durableGeneration;
+    return this.#options.storage === undefined || generation <= this.#durableGeneration;
   }
 
   isPushDurable(number: number): boolean {
-    return this.#storage === undefined || number <= this.#durablePush;
+    return this.#options.storage === undefined || number <= this.#durablePush;
   }
 
-  /** The room has dealt with these pushes. */
+  /** The room has dealt with these pushes, and the base includes what came of them. */
   answered(pushes: readonly PendingPush[]): void {
     const last = pushes.at(-1);
-    if (last === undefined) return;
-    if (this.#storage === undefined) this.#confirmed = last.number;
-    else this.#answered.push(...pushes);
-  }
-
-  /** Makes the state durable as it is when the write begins. Writes follow each other, and skip what is outdated. */
-  save(state: () => OutboxState): void {
-    if (this.#storage === undefined) return;
-    this.#waiting = state;
-    if (!this.#isWriting) void this.#write(this.#storage);
-  }
-
-  /** Makes a base durable, and forgets the pushes that it includes. */
-  async saveBase(record: BaseRecord): Promise<void> {
-    if (this.#storage === undefined) return;
-    try {
-      await this.#storage.writeBase(record);
-    } catch (error) {
-      this.#events.onError(error);
-      return;
+    if (last !== undefined) {
+      this.#folded = Math.max(this.#folded, last.number);
+      if (this.#options.storage === undefined) this.#confirmed = last.number;
+      else this.#answered.push(...pushes);
     }
-    this.#confirmed = Math.max(this.#confirmed, record.folded);
-    this.#answered = this.#answered.filter((push) => push.number > record.folded);
+    this.saveBaseLater();
+  }
+
+  /** Makes the state durable as it is when the write begins. Writes follow each other. */
+  save(): void {
+    const { storage } = this.#options;
+    if (storage === undefined) return;
+    this.#isOutdated = true;
+    if (!this.#isWriting) void this.#write(storage);
+  }
+
+  /** The base has changed. */
+  saveBaseLater(): void {
+    const { storage, after } = this.#options;
+    if (storage === undefined || this.#cancelBase !== undefined) return;
+    this.#cancelBase = after(LATER_MILLISECONDS, () => {
+      this.#cancelBase = undefined;
+      void this.#writeBase(storage);
+    });
   }
 
   /** A new client id begins with nothing. */
   clear(): void {
     this.#answered = [];
-    this.#confirmed = this.#durableGeneration = this.#durablePush = 0;
+    this.#folded = this.#confirmed = this.#durableGeneration = this.#durablePush = 0;
+  }
+
+  /** Writes nothing that does not wait already. */
+  stop(): void {
+    this.#cancelBase?.();
+    this.#cancelRetry?.();
   }
 
   async #write(storage: ClientStorage): Promise<void> {
     this.#isWriting = true;
-    while (this.#waiting !== undefined) {
-      const state = this.#waiting();
-      this.#waiting = undefined;
-      const pushes = [...this.#answered, ...state.pending];
+    while (this.#isOutdated) {
+      this.#isOutdated = false;
+      const { clientId, generation, lastNumber, pending } = this.#options.state();
+      const pushes = [...this.#answered, ...pending];
       try {
         await storage.writeOutbox({
-          clientId: state.clientId,
-          generation: state.generation,
-          lastNumber: state.lastNumber,
+          clientId,
+          generation,
+          lastNumber,
           pushes: pushes.map(({ number, encoded }) => ({ number, changes: encoded })),
         });
-        this.#durableGeneration = state.generation;
-        this.#durablePush = state.lastNumber;
-        this.#events.onDurable();
+        this.#durableGeneration = generation;
+        this.#durablePush = lastNumber;
+        this.#options.onDurable();
       } catch (error) {
-        this.#events.onError(error);
+        this.#failed(error);
       }
     }
     this.#isWriting = false;
+  }
+
+  async #writeBase(storage: ClientStorage): Promise<void> {
+    const base = this.#options.base();
+    if (base === BUSY) this.saveBaseLater();
+    if (base === BUSY || base === undefined) return;
+    const folded = this.#folded;
+    try {
+      await storage.writeBase({ ...base, folded });
+      this.#confirmed = Math.max(this.#confirmed, folded);
+      this.#answered = this.#answered.filter((push) => push.number > folded);
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.save();
+  }
+
+  /** Nothing is sent that is not durable, so what failed is written again until it is. */
+  #failed(error: unknown): void {
+    const { after, onError } = this.#options;
+    onError(error);
+    this.#cancelRetry?.();
+    this.#cancelRetry = after(LATER_MILLISECONDS, () => {
+      this.save();
+      this.saveBaseLater();
+    });
   }
 }

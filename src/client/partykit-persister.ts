@@ -10,7 +10,8 @@ import { Listeners } from './listeners.ts';
 import { attachToPartySocket, storeUrlOf } from './party-connection.ts';
 import type { Refusal } from './refusal.ts';
 import { Schedule } from './schedule.ts';
-import { SyncSession, type Sync } from './sync-session.ts';
+import { SyncSession } from './sync-session.ts';
+import type { Sync } from './sync.ts';
 
 /** How a persister finds its room's Store. What is left out has the default, which the server has too. */
 export interface PartyKitPersisterConfig {

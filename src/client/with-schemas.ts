@@ -14,11 +14,11 @@ import {
   type PartyKitPersisterConfig,
 } from './partykit-persister.ts';
 import type { Refusal } from './refusal.ts';
-import type { Sync } from './sync-session.ts';
+import type { Sync } from './sync.ts';
 
 export type { PartyKitPersisterConfig } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './refusal.ts';
-export type { Sync, SyncPhase } from './sync-session.ts';
+export type { Sync, SyncPhase } from './sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** Called when the state of a persister's conversation with its room changes. */

@@ -5,7 +5,8 @@ import { createStore, type Store } from 'tinybase';
 import type { BaseRecord, ClientStorage, OutboxRecord } from '../../src/client/client-storage.ts';
 import type { Refusal } from '../../src/client/refusal.ts';
 import type { LoadedContent, SessionPorts } from '../../src/client/session-ports.ts';
-import { SyncSession, type Sync } from '../../src/client/sync-session.ts';
+import { SyncSession } from '../../src/client/sync-session.ts';
+import type { Sync } from '../../src/client/sync.ts';
 import type { Changes } from '../../src/protocol/changes.ts';
 import {
   decodeChanges,

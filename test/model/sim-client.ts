@@ -1,6 +1,6 @@
 import { createStore, type Store } from 'tinybase';
 
-import type { Sync } from '../../src/client/sync-session.ts';
+import type { Sync } from '../../src/client/sync.ts';
 import { SyncSession } from '../../src/client/sync-session.ts';
 import type { SessionEndpoint } from '../../src/client/session-ports.ts';
 import { decodeChanges, decodeClientMessage, decodeLargePush, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';

@@ -1,0 +1,318 @@
+import { composeChanges, type Changes } from '../protocol/changes.ts';
+import { encodeClientMessage } from '../protocol/codec.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+import {
+  PROTOCOL_VERSION,
+  type Ack,
+  type Commit,
+  type Pong,
+  type RoomMessage,
+  type Welcome,
+} from '../protocol/messages.ts';
+import type { RestoredRecords } from './client-storage.ts';
+import { Heartbeat } from './heartbeat.ts';
+import type { Outbox } from './outbox.ts';
+import { cursorOf, NO_PLACE, type Place } from './place.ts';
+import { PushSender } from './push-sender.ts';
+import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from './refusal.ts';
+import type { Replica } from './replica.ts';
+import type { SessionPorts } from './session-ports.ts';
+
+/** How far a conversation has come; `off` while there is none. */
+export type Standing = 'off' | 'catching-up' | 'live' | 'empty';
+
+/** What a conversation needs of its session, and tells it. */
+export interface ConversationOptions {
+  readonly ports: SessionPorts;
+  readonly prefix: () => string;
+  readonly replica: Replica;
+  readonly outbox: Outbox;
+  readonly isFollowing: () => boolean;
+  /** The standing is another one. */
+  readonly onStanding: () => void;
+  /** A commit or an ack was accepted: all is well. */
+  readonly onProgress: () => void;
+  /** The room says that the content has to be loaded: the place is none now. */
+  readonly onReload: () => void;
+  /** Something was lost on the way: hello has to be said again. */
+  readonly onLost: () => void;
+  /** The room would answer every further attempt the same way. */
+  readonly onStopped: (code: ErrorCode) => void;
+  readonly onRefused: (refusals: readonly Refusal[]) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What is said over one socket after the other: hello, then pushes out, commits and acks in, in the room's order. */
+export class Conversation {
+  readonly #options: ConversationOptions;
+  readonly #sender: PushSender;
+  readonly #heartbeat: Heartbeat;
+  #clientId: string;
+  #generation = 0;
+  #place: Place = NO_PLACE;
+  #standing: Standing = 'off';
+  #isHelloSent = false;
+  #commits = 0;
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+    const { ports, prefix, replica, outbox, onError } = options;
+    this.#heartbeat = new Heartbeat(ports.after, {
+      ping: (isCheck) =>
+        this.#send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
+      dead: () => ports.socket.reconnect(),
+    });
+    this.#sender = new PushSender({
+      replica,
+      endpoint: ports.endpoint,
+      prefix,
+      identity: () => this.identity,
+      confirmed: () => outbox.confirmed,
+      isDurable: (push) => outbox.isPushDurable(push),
+      send: (frame) => this.#send(frame),
+      onSent: (push) => this.#heartbeat.sent(push),
+      onWithdrawn: () => {
+        outbox.save();
+        this.flush();
+      },
+      onLost: options.onLost,
+      onError,
+    });
+    this.#clientId = ports.restored?.outbox?.clientId ?? ports.randomId();
+  }
+
+  /** As whom the room knows this client. */
+  get identity(): { readonly clientId: string; readonly generation: number } {
+    return { clientId: this.#clientId, generation: this.#generation };
+  }
+
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** How many commits were shown, and how many pushes were sent. */
+  get counts(): { readonly commits: number; readonly pushes: number } {
+    return { commits: this.#commits, pushes: this.#sender.count };
+  }
+
+  /** True if loaded content may include a push that is still pending here (JOIN-6). */
+  get mayRoomHavePending(): boolean {
+    return this.#sender.mayHavePending;
+  }
+
+  /** What hello is said with next. */
+  setPlace(place: Place): void {
+    this.#place = place;
+  }
+
+  /** Goes on where a client stopped (KEEP-1). */
+  restore({ outbox }: RestoredRecords): void {
+    this.#generation = outbox?.generation ?? 0;
+    this.#sender.restore(outbox?.lastNumber ?? 0);
+  }
+
+  /** Says hello. The socket is open, and there is a place. */
+  join(): void {
+    this.#generation++;
+    this.#isHelloSent = false;
+    this.#sender.stop();
+    this.#setStanding('catching-up');
+    this.#options.outbox.save();
+    this.#sendHello();
+  }
+
+  /** Nothing that arrives counts any more, until {@link join}. */
+  leave(): void {
+    this.#sender.stop();
+    this.#heartbeat.stop();
+    this.#standing = 'off';
+  }
+
+  /** Becomes another client, of another room. */
+  renew(): void {
+    this.leave();
+    this.#clientId = this.#options.ports.randomId();
+    this.#generation = 0;
+    this.#sender.restore(0);
+    this.#place = NO_PLACE;
+  }
+
+  /** Something was heard on the socket. */
+  heard(message: RoomMessage): void {
+    this.#heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
+  }
+
+  /** More is durable here: what waited for that goes out. */
+  durable(): void {
+    this.#sendHello();
+    this.flush();
+  }
+
+  /** Sends what is pending, if the room takes it now. */
+  flush(): void {
+    if (this.#standing === 'live' && this.#options.ports.socket.isOpen()) this.#sender.flush();
+  }
+
+  /** Deals with a message. False: the Store is busy, and nothing was done. */
+  handle(message: RoomMessage): boolean {
+    switch (message.type) {
+      case 'welcome':
+        return this.#welcomed(message);
+      case 'commit':
+        return this.#standing !== 'live' || this.#committed(message);
+      case 'ack':
+        return this.#standing !== 'live' || this.#acked(message);
+      case 'pong':
+        this.#compare(message);
+        return true;
+      case 'alive':
+        this.#heartbeat.alive();
+        return true;
+      case 'error':
+        this.#failed(message.code, message.message);
+        return true;
+      case 'stock':
+        return true;
+    }
+  }
+
+  /** Not before its generation is durable (KEEP-2). */
+  #sendHello(): void {
+    const { replica, outbox, prefix } = this.#options;
+    if (this.#standing !== 'catching-up' || this.#isHelloSent) return;
+    if (!outbox.isGenerationDurable(this.#generation)) return;
+    this.#isHelloSent = true;
+    this.#sender.begin();
+    this.#send(
+      encodeClientMessage(prefix(), {
+        type: 'hello',
+        protocol: PROTOCOL_VERSION,
+        ...this.identity,
+        cursor: cursorOf(this.#place),
+        nextPush: replica.nextPush,
+        ackedPush: outbox.confirmed,
+      }),
+    );
+    this.#heartbeat.start();
+  }
+
+  #welcomed(welcome: Welcome): boolean {
+    if (welcome.generation !== this.#generation || this.#standing === 'off') return true;
+    if (welcome.changes !== undefined) {
+      return this.#standing !== 'catching-up' || this.#caughtUp(welcome, welcome.changes);
+    }
+    if (welcome.cursor.version === 0 && this.#place.type === 'empty') this.#setStanding('empty');
+    else {
+      this.#place = NO_PLACE;
+      this.#options.onReload();
+    }
+    return true;
+  }
+
+  #caughtUp({ cursor, lastPush, limits }: Welcome, changes: Changes): boolean {
+    const { replica, outbox, isFollowing, onRefused } = this.#options;
+    const staged = this.#place.type === 'staged' ? this.#place : undefined;
+    const answered = replica.pending.filter((push) => push.number <= lastPush);
+    replica.setFollowing(isFollowing() || (staged?.isShown ?? false));
+    const isDone = replica.catchUp(staged?.content, lastPush, changes);
+    replica.setFollowing(isFollowing());
+    if (!isDone) return false;
+    if (staged === undefined && answered.length > 0) {
+      const sent = composeChanges(answered.map((push) => push.changes));
+      const refusals = refusalsOfDropped(sent, changes, replica);
+      if (refusals.length > 0) onRefused(refusals);
+    }
+    this.#sender.limit(limits);
+    this.#sender.begin();
+    this.#place = { type: 'base', cursor };
+    this.#setStanding('live');
+    outbox.answered(answered);
+    this.flush();
+    return true;
+  }
+
+  #committed({ version, changes }: Commit): boolean {
+    const { replica, outbox, onLost, onProgress } = this.#options;
+    const cursor = cursorOf(this.#place);
+    if (cursor === undefined || version !== cursor.version + 1) {
+      onLost();
+      return true;
+    }
+    if (!replica.commit(changes)) return false;
+    this.#commits++;
+    this.#place = { type: 'base', cursor: { epoch: cursor.epoch, version } };
+    outbox.saveBaseLater();
+    onProgress();
+    return true;
+  }
+
+  #acked({ number, version, isCommit, correction, reason }: Ack): boolean {
+    const { replica, outbox, onLost, onProgress, onRefused } = this.#options;
+    const cursor = cursorOf(this.#place);
+    const push = replica.pending[0];
+    const isExpected =
+      cursor !== undefined &&
+      push?.number === number &&
+      version === cursor.version + (isCommit ? 1 : 0);
+    if (!isExpected) {
+      onLost();
+      return true;
+    }
+    if (correction === undefined) replica.acknowledge();
+    else if (!replica.acknowledgeCorrected(correction)) return false;
+    this.#place = { type: 'base', cursor: { epoch: cursor.epoch, version } };
+    this.#sender.answered(number);
+    if (correction !== undefined) {
+      const refusals = refusalsOfCorrection(push.changes, correction, reason ?? 'unknown');
+      if (refusals.length > 0) onRefused(refusals);
+    }
+    outbox.answered([push]);
+    onProgress();
+    return true;
+  }
+
+  /** Whatever was lost on the way shows here (ORDER-7). */
+  #compare({ version, lastPush }: Pong): void {
+    const sentBefore = this.#heartbeat.answered();
+    if (sentBefore === undefined || this.#standing === 'empty') return;
+    const isLost =
+      this.#standing !== 'live' ||
+      version !== cursorOf(this.#place)?.version ||
+      this.#options.replica.nextPush <= lastPush ||
+      lastPush < sentBefore;
+    if (isLost) this.#options.onLost();
+  }
+
+  #failed(code: ErrorCode, message: string): void {
+    this.#options.onError(new TinyBasePartyKitError(code, message));
+    switch (code) {
+      case 'stale':
+      case 'unavailable':
+      case 'not-found':
+      case 'network':
+        this.#options.onLost();
+        return;
+      case 'malformed':
+      case 'too-large':
+        // About one message, which may be the app's own; a push that was meant stays pending, and the next pong tells.
+        return;
+      case 'protocol':
+      case 'replaced':
+        this.#options.onStopped(code);
+    }
+  }
+
+  #setStanding(standing: Standing): void {
+    this.#standing = standing;
+    this.#options.onStanding();
+  }
+
+  #send(frame: string): void {
+    const { socket } = this.#options.ports;
+    if (socket.isOpen()) socket.send(frame);
+  }
+}

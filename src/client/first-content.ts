@@ -1,0 +1,67 @@
+import type { Leaf } from '../protocol/leaf.ts';
+import { LeafMap } from '../protocol/leaf-map.ts';
+import type { Replica } from './replica.ts';
+import type { InitialContent } from './sync.ts';
+
+/** What the Store is busy with the app's own transaction for. */
+export const BUSY = 'busy';
+
+/** What this client would give a room that has no Store yet (SEED-2, SEED-3). */
+export class FirstContent {
+  readonly #replica: Replica;
+  #initial: InitialContent | undefined;
+  /** True once the Store has shown a room's content: it is a seed no more. */
+  #wasRooted = false;
+  #answers = 0;
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** The app's own suggestion for a room that has nothing. */
+  suggest(initial: InitialContent | undefined): void {
+    this.#initial = initial;
+  }
+
+  /** The room has a Store, and the Store here shows it. */
+  rooted(): void {
+    this.#wasRooted = true;
+    this.#answers = 0;
+    this.#initial = undefined;
+  }
+
+  /** Nothing came of it, and nothing will until the app suggests again. */
+  dropSuggestion(): void {
+    this.#initial = undefined;
+  }
+
+  /** Another room: it was given nothing yet, and gets nothing of what is shown. */
+  reset(): void {
+    this.#answers = 0;
+  }
+
+  /** The room answered a PUT. */
+  answered(): void {
+    this.#answers++;
+  }
+
+  /** Shows the suggestion, if nothing of a room was ever shown. False: the Store is busy. */
+  show(isFollowing: boolean): boolean {
+    const initial = this.#wasRooted ? undefined : this.#initial;
+    if (initial === undefined) return true;
+    const content = (this.#initial = typeof initial === 'function' ? initial() : initial);
+    if (content === undefined) return true;
+    this.#replica.setFollowing(true);
+    const isDone = this.#replica.catchUp(content, 0, undefined);
+    this.#replica.setFollowing(isFollowing);
+    if (isDone) this.#initial = undefined;
+    return isDone;
+  }
+
+  /** What to PUT next: the seed, then, if all of it was refused, nothing; undefined after that. */
+  next(): LeafMap<Leaf> | typeof BUSY | undefined {
+    if (this.#answers > 1) return undefined;
+    if (this.#wasRooted || this.#answers === 1) return new LeafMap();
+    return this.#replica.readBase() ?? BUSY;
+  }
+}

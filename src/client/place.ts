@@ -1,0 +1,28 @@
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import type { Cursor } from '../protocol/messages.ts';
+
+/** What a client holds of its room, and can say hello with. */
+export type Place =
+  /** Nothing: the content has to be loaded. */
+  | { readonly type: 'none' }
+  /** The room was seen to have no Store. */
+  | { readonly type: 'empty' }
+  /** The base is the room's content at that cursor. */
+  | { readonly type: 'base'; readonly cursor: Cursor }
+  /** Content that was loaded, and is shown with the next welcome (JOIN-6). */
+  | {
+      readonly type: 'staged';
+      readonly cursor: Cursor;
+      readonly content: LeafMap<Leaf>;
+      /** True if a single load asked for it: it is shown even if nothing is followed. */
+      readonly isShown: boolean;
+    };
+
+/** The place of whoever holds nothing. */
+export const NO_PLACE: Place = { type: 'none' };
+
+/** The cursor to say hello with, if there is one. */
+export function cursorOf(place: Place): Cursor | undefined {
+  return place.type === 'base' || place.type === 'staged' ? place.cursor : undefined;
+}

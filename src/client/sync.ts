@@ -1,0 +1,41 @@
+import type { ErrorCode } from '../protocol/errors.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
+import type { Refusal } from './refusal.ts';
+
+/** Where a session stands. */
+export type SyncPhase =
+  /** Nothing was started. */
+  | 'idle'
+  /** The content is being fetched. */
+  | 'loading'
+  /** Waiting for the socket to open. */
+  | 'connecting'
+  /** The room was told what is here, and has not answered yet. */
+  | 'catching-up'
+  /** Every change arrives as it happens. */
+  | 'live'
+  /** The room has no Store yet, and nobody here saves. */
+  | 'empty'
+  /** The room would answer every further attempt the same way; see `code`. */
+  | 'stopped';
+
+/** A session's state, as an app may show it. */
+export interface Sync {
+  readonly phase: SyncPhase;
+  /** How many transactions made here are not confirmed by the room. */
+  readonly unsaved: number;
+  /** Set while stopped: why. */
+  readonly code: ErrorCode | undefined;
+}
+
+/** What a session tells its owner. */
+export interface SessionEvents {
+  readonly onSync: (sync: Sync) => void;
+  readonly onRefused: (refusals: readonly Refusal[]) => void;
+  /** Something went wrong that the session gets over by itself. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What becomes the first content of a room that has none. If it is a function, it is called when it is needed. */
+export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
