@@ -96,10 +96,13 @@ export class PushSender {
     while (this.#posted === undefined && this.#sent - first + 1 < MOST_IN_FLIGHT) {
       const push = pending[this.#sent + 1 - first];
       if (push === undefined || !isDurable(push.number)) return;
+      const fitsFrame = this.#fitsFrame(push);
+      // HTTP may be faster than the socket: what goes before a large push has to be answered before it leaves.
+      if (!fitsFrame && push.number !== first) return;
       this.#count++;
       this.#sent = push.number;
       this.#everSent = Math.max(this.#everSent, push.number);
-      if (this.#fitsFrame(push)) {
+      if (fitsFrame) {
         send(encodePushFrame(prefix(), push.number, push.encoded, confirmed()));
         onSent(push.number);
       } else void this.#post(push);

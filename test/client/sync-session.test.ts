@@ -108,6 +108,26 @@ describe('joining', () => {
     expect(room.pushes()).toEqual([]);
   });
 
+  test('[JOIN-6] never shows a part of a row that its own push and a later deletion left', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{ t: { r: { a: 1, b: 1 } } }, {}]);
+    room.store.setCell('t', 'r', 'a', 2);
+    const seen: unknown[] = [];
+    room.store.addRowListener('t', 'r', () => seen.push(room.store.getRow('t', 'r')));
+    room.close();
+    room.open();
+    room.sent();
+    room.welcome({ generation: 2, changes: undefined, cursor: { epoch: 'e', version: 9 } });
+    // The room took the push, and then another deleted the row.
+    await room.answerGet(9, [{}, {}]);
+    room.welcome({
+      generation: room.hello().generation,
+      lastPush: 1,
+      cursor: { epoch: 'e', version: 9 },
+    });
+    expect(seen).toEqual([{}]);
+  });
+
   test('[JOIN-6] shows content at once if nothing of its own can be in it', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
@@ -227,6 +247,19 @@ describe('frames', () => {
       [1, [{}, { v: 1 }]],
       [2, [{}, { w: 1 }]],
     ]);
+  });
+
+  test('[FRAME-3] are not sent on a socket that is closing', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.isOpen = false;
+    room.store.setValue('v', 1);
+    await room.time.pass(100 * SECOND);
+    expect(room.queued).toEqual([]);
+    room.close();
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(room.pushes()).toEqual([[1, [{}, { v: 1 }]]]);
   });
 
   test('[STOCK-4] of stock peers are ignored by who is not on a stock room', async () => {
@@ -498,7 +531,7 @@ describe('pushes', () => {
     ]);
   });
 
-  test('[ONCE-6] over the frame limit go over HTTP, and later ones wait for the ack', async () => {
+  test('[ONCE-6] over the frame limit go over HTTP, after the acks of earlier ones and before later ones', async () => {
     const room = new ScriptedRoom();
     await room.live();
     const large = 'x'.repeat(2000);
@@ -506,11 +539,12 @@ describe('pushes', () => {
     room.store.setValue('large', large);
     room.store.setValue('b', 1);
     expect(room.pushes().map(([number]) => number)).toEqual([1]);
+    expect(room.postBodies).toEqual([]);
+    room.ack(1, 2);
     const [body = ''] = room.postBodies;
     const { clientId, generation, push } = decodeLargePush(body);
     expect([clientId, generation, push.number]).toEqual(['0'.padStart(22, 'c'), 1, 2]);
     expect(jsonOf(push)).toEqual([{}, { large }]);
-    room.ack(1, 2);
     room.posts.take().answer();
     await nextTurn();
     expect(room.pushes()).toEqual([]);
@@ -983,6 +1017,19 @@ describe('trouble', () => {
     expect(room.reconnects).toBe(1);
   });
 
+  test('gives a connection on which something is heard after a ping 15 seconds more', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    await room.time.pass(35 * SECOND);
+    expect(room.sent()).toHaveLength(1);
+    room.commit(2, [{}, { v: 1 }]);
+    await room.time.pass(14 * SECOND);
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(1 * SECOND);
+    expect(room.reconnects).toBe(1);
+    expect(room.sent()).toEqual([]);
+  });
+
   test('reconnects when a hello has no answer', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
@@ -1183,6 +1230,19 @@ describe('the end', () => {
     expect(room.sent()).toEqual([]);
     room.session.destroy();
     expect(room.refusals).toHaveLength(1);
+  });
+
+  test('leaves nothing of local-only leaves to be discarded', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.startTransaction();
+    room.session.discardLocal();
+    expect(room.time.waiting).toBeGreaterThan(0);
+    room.session.destroy();
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    room.session.discardLocal();
+    expect(room.time.waiting).toBe(0);
   });
 
   test('settles what is loading, whose answer means nothing any more', async () => {
