@@ -37,6 +37,8 @@ export class Outbox {
   #confirmed = 0;
   #durableGeneration = 0;
   #durablePush = 0;
+  /** Rises with {@link clear}: what was begun before is of no use after. */
+  #lives = 0;
   #isWriting = false;
   #isOutdated = false;
   #cancelBase: (() => void) | undefined;
@@ -107,6 +109,7 @@ export class Outbox {
 
   /** A new client id begins with nothing. */
   clear(): void {
+    this.#lives++;
     this.#answered = [];
     this.#folded = this.#confirmed = this.#durableGeneration = this.#durablePush = 0;
   }
@@ -121,6 +124,7 @@ export class Outbox {
     this.#isWriting = true;
     while (this.#isOutdated) {
       this.#isOutdated = false;
+      const life = this.#lives;
       const { clientId, generation, lastNumber, pending } = this.#options.state();
       const pushes = [...this.#answered, ...pending];
       try {
@@ -130,6 +134,7 @@ export class Outbox {
           lastNumber,
           pushes: pushes.map(({ number, encoded }) => ({ number, changes: encoded })),
         });
+        if (life !== this.#lives) continue;
         this.#durableGeneration = generation;
         this.#durablePush = lastNumber;
         this.#options.onDurable();
@@ -145,8 +150,10 @@ export class Outbox {
     if (base === BUSY) this.saveBaseLater();
     if (base === BUSY || base === undefined) return;
     const folded = this.#folded;
+    const life = this.#lives;
     try {
       await storage.writeBase({ ...base, folded });
+      if (life !== this.#lives) return;
       this.#confirmed = Math.max(this.#confirmed, folded);
       this.#answered = this.#answered.filter((push) => push.number > folded);
     } catch (error) {

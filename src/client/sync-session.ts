@@ -182,8 +182,8 @@ export class SyncSession {
 
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void {
-    if (!this.replica.discardLocal())
-      this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
+    if (this.#isDestroyed || this.replica.discardLocal()) return;
+    this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
   }
 
   /** The socket is open. */

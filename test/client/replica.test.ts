@@ -167,6 +167,14 @@ describe('a welcome', () => {
     expect(client.replica.pending.map(({ number }) => number)).toEqual([8]);
   });
 
+  test('[JOIN-6] does not bring back what a dropped push had deleted, if the content has it not', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }).setValue('v', 1));
+    client.store.transaction(() => client.store.delRow('t', 'r').delValue('v'));
+    client.replica.catchUp(decodeContent('[{},{}]'), 1, undefined);
+    expect(client.store.getContent()).toEqual([{}, {}]);
+    expect(client.replica.isPlain).toBe(true);
+  });
+
   test('[JOIN-6] shows reloaded content and what is pending in one transaction', () => {
     const client = clientOf((store) => store.setValues({ a: 1, b: 1 }));
     client.store.setValue('a', 2);

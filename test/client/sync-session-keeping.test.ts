@@ -79,6 +79,38 @@ describe('what a client persists', () => {
     expect(room.pushes().map(([number]) => number)).toEqual([2]);
   });
 
+  test('[KEEP-2] is not taken for durable because that of another room was', async () => {
+    const storage = new ManualStorage();
+    const room = await liveWith(storage);
+    await room.time.pass(SECOND);
+    await write(storage);
+    room.store.setValue('v', 1);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(1, [{}, {}], 'f');
+    storage.outboxWrites.take().answer();
+    await nextTurn();
+    expect(room.sent()).toEqual([]);
+    await write(storage);
+    expect(storage.outbox).toMatchObject({ clientId: '1'.padStart(22, 'c'), generation: 1 });
+    expect(room.hello()).toMatchObject({ generation: 1, ackedPush: 0 });
+  });
+
+  test('[KEEP-3] is not confirmed by a base of another room', async () => {
+    const storage = new ManualStorage();
+    const room = await liveWith(storage);
+    room.store.setValue('v', 1);
+    await write(storage);
+    room.ack(1, 2);
+    await room.time.pass(SECOND);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(1, [{}, {}], 'f');
+    room.sent();
+    storage.baseWrites.take().answer();
+    await nextTurn();
+    await write(storage);
+    expect(room.hello()).toMatchObject({ generation: 1, ackedPush: 0 });
+  });
+
   test('[KEEP-3] has a push until a base includes it, and only then confirms its ack', async () => {
     const storage = new ManualStorage();
     const room = await liveWith(storage);
