@@ -16,12 +16,32 @@ import {
   encodeContent,
   encodeRoomMessage,
 } from '../../src/protocol/codec.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Hello, Push, RoomMessage, Welcome } from '../../src/protocol/messages.ts';
 
 /** Every frame of these tests begins with this. */
 export const PREFIX = 'x/';
+
+/** In milliseconds, as all times are. */
+export const SECOND: number = 1000;
+
+/** An error as requests fail with. */
+export const failure = (code: ErrorCode): TinyBasePartyKitError =>
+  new TinyBasePartyKitError(code, code);
+
+/** Whether a promise has settled by now, and how. */
+export async function stateOf(
+  promise: Promise<unknown>,
+): Promise<'settled' | 'rejected' | 'waiting'> {
+  const waiting = nextTurn('waiting' as const);
+  const settled = promise.then(
+    () => 'settled' as const,
+    () => 'rejected' as const,
+  );
+  return await Promise.race([settled, waiting]);
+}
 
 /** Time that passes when a test says so. */
 export class ManualTime {

@@ -16,10 +16,8 @@ import { readContent } from '../../src/protocol/store-access.ts';
 import { edit, transactions } from '../protocol/arbitrary-edits.ts';
 import { remoteChanges } from './arbitrary-remote.ts';
 import { flat, sorted } from './naive-replica.ts';
-import { ManualTime } from './scripted-room.ts';
+import { ManualTime, SECOND } from './scripted-room.ts';
 import { SmallRoom } from './small-room.ts';
-
-const SECOND = 1000;
 
 /** A session with a small room, over a network that loses answers when told to. */
 class Pair {

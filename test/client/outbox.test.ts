@@ -3,9 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
-import { changesOf, ManualStorage, ScriptedRoom } from './scripted-room.ts';
+import { changesOf, ManualStorage, ScriptedRoom, SECOND } from './scripted-room.ts';
 
-const SECOND = 1000;
 const CLIENT_ID = '0'.padStart(22, 'c');
 
 /** Lets every write that was begun, and those that follow from it, settle. */

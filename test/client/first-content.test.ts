@@ -1,0 +1,124 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import { contentOf, failure, ScriptedRoom, SECOND, stateOf } from './scripted-room.ts';
+
+describe('the first content', () => {
+  const seed = [{ t: { r: { c: 1 } } }, { v: 1 }];
+
+  test('[SEED-2] is PUT without edits made since, then loaded', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1, w: 1 }]);
+    void room.session.follow();
+    room.store.setValue('v', 2);
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([[{}, { v: 1, w: 1 }]]);
+    room.store.setValue('w', 2);
+    room.puts.take().answer();
+    await nextTurn();
+    expect(await stateOf(saving)).toBe('waiting');
+    await room.answerGet(1, [{}, { v: 1, w: 1 }]);
+    await saving;
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(room.store.getValues()).toEqual({ v: 2, w: 2 });
+    expect(room.pushes()).toEqual([
+      [1, [{}, { v: 2 }]],
+      [2, [{}, { w: 2 }]],
+    ]);
+  });
+
+  test('[SEED-2] is what startAutoLoad was given, if the room has no Store', async () => {
+    const room = new ScriptedRoom();
+    const following = room.session.follow(contentOf(seed));
+    await room.answerGet(0);
+    await following;
+    expect(room.store.getContent()).toEqual(seed);
+    expect(room.putContents).toEqual([]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([seed]);
+  });
+
+  test('[SEED-2] that was refused as a whole is followed by an empty one, once', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer();
+    await nextTurn();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([
+      [{}, { v: 1 }],
+      [{}, {}],
+    ]);
+    room.puts.take().answer();
+    await nextTurn();
+    await room.answerGet(0);
+    await saving;
+    expect(room.putContents).toHaveLength(2);
+    expect(room.puts.waiting).toEqual([]);
+  });
+
+  test('[SEED-2] that had no answer may have arrived: it is loaded, and PUT again if not', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().fail(failure('network'));
+    await nextTurn();
+    // It cannot be said when there will be an answer.
+    expect(await stateOf(saving)).toBe('settled');
+    await room.time.pass(0);
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([
+      [{}, { v: 1 }],
+      [{}, { v: 1 }],
+    ]);
+    room.puts.take().fail(failure('network'));
+    await room.time.pass(SECOND);
+    await room.answerGet(1, [{}, { v: 1 }]);
+    expect(room.putContents).toHaveLength(2);
+    expect(room.errors).toMatchObject([{ code: 'network' }, { code: 'network' }]);
+  });
+
+  test('[SEED-2] that is too large for the room ends the session, and stays in the Store', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().fail(failure('too-large'));
+    await saving;
+    expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'too-large' });
+    expect(room.stops).toEqual([[4413, 'too-large']]);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+    await room.time.pass(100 * SECOND);
+    expect(room.gets.waiting).toEqual([]);
+  });
+
+  test('[SEED-2] of a room that lost its Store is not the content of the dead epoch', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.store.setValue('mine', 1);
+    room.close();
+    room.open();
+    room.sent();
+    room.welcome({ generation: 2, changes: undefined, cursor: { epoch: 'f', version: 0 } });
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, {}]]);
+  });
+
+  test('[SEED-3] is not what the Store held, if the room has a Store; a join uploads nothing', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1, mine: 1 }]);
+    await room.live([{}, { v: 2 }]);
+    expect(room.store.getValues()).toEqual({ v: 2 });
+    expect(room.putContents).toEqual([]);
+    expect(room.sent()).toEqual([]);
+    expect(room.session.sync.unsaved).toBe(0);
+  });
+});
