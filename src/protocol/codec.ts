@@ -196,7 +196,16 @@ export function decodeContent(text: string): LeafMap<Leaf> | undefined {
   return decode('content', text, (json) => {
     const [tables, values] = asArray(json, 2, 2);
     const content = new LeafMap<Leaf>();
-    forEachLeaf(tables, values, (leaf, table, row, cell) => content.set(table, row, cell, leaf));
+    const tablesJson = asObject(tables);
+    for (const table of Object.keys(tablesJson)) {
+      const rows = asObject(tablesJson[table]);
+      for (const row of Object.keys(rows)) {
+        const cells = jsonToCells(rows[row]);
+        if (cells.size > 0) content.setRow(table, row, cells);
+      }
+    }
+    const valuesMap = jsonToCells(values);
+    if (valuesMap.size > 0) content.setRow(VALUES, '', valuesMap);
     return content;
   });
 }
@@ -458,14 +467,11 @@ function forEachLeafOrDeletion(
   });
 }
 
-function forEachLeaf(
-  tables: Json | undefined,
-  values: Json | undefined,
-  visit: VisitLeaf<Leaf>,
-): void {
-  forEachJsonLeaf(tables, values, (json, table, row, cell) =>
-    visit(asLeaf(json), table, row, cell),
-  );
+function jsonToCells(json: Json | undefined): Map<string, Leaf> {
+  const cells = new Map<string, Leaf>();
+  const cellsJson = asObject(json);
+  for (const cell of Object.keys(cellsJson)) cells.set(cell, asLeaf(cellsJson[cell]));
+  return cells;
 }
 
 function forEachJsonLeaf(
@@ -525,7 +531,7 @@ function asPushNumber(json: Json | undefined): number {
   return number;
 }
 
-function asLeaf(json: Json): Leaf {
+function asLeaf(json: Json | undefined): Leaf {
   const leaf = canonicalLeaf(json);
   if (leaf === undefined) throw new ShapeError('a cell or value is not one that a Store can hold');
   return leaf;

@@ -24,6 +24,13 @@ export class LeafMap<T> {
     cells.set(cell, item);
   }
 
+  /** Sets all cells of a row, of which there is at least one; those it had are gone. Keeps the map. */
+  setRow(table: TableKey, row: string, cells: Map<string, T>): void {
+    const rows = this.#tables.get(table);
+    if (rows === undefined) this.#tables.set(table, new Map([[row, cells]]));
+    else rows.set(row, cells);
+  }
+
   delete(table: TableKey, row: string, cell: string): void {
     const rows = this.#tables.get(table);
     const cells = rows?.get(row);

@@ -1,5 +1,7 @@
 import type { Store } from 'tinybase';
 
+import { ChangesBuilder } from './changes.ts';
+import { LeafMap } from './leaf-map.ts';
 import { readTransactionLog, type TransactionLog } from './store-access.ts';
 
 /** What became of {@link ObservedStore.apply}. */
@@ -20,6 +22,7 @@ export class ObservedStore {
   readonly #listenerIds: readonly string[];
   #isOutermost = false;
   #isApplying = false;
+  #isLogged = true;
   #appliedLog: TransactionLog | undefined;
 
   /**
@@ -33,18 +36,23 @@ export class ObservedStore {
         this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {
-        const log = readTransactionLog(store);
+        const isUnlogged = this.#isApplying && !this.#isLogged;
+        const log = isUnlogged ? emptyLog() : readTransactionLog(store);
         if (this.#isApplying) this.#appliedLog = log;
         else if (!log.before.isEmpty) onTransaction(log);
       }),
     ];
   }
 
-  /** Runs `actions` as a transaction of its own. Never throws. */
-  apply(actions: () => void): ApplyOutcome {
+  /**
+   * Runs `actions` as a transaction of its own. Never throws. Without a log, which costs as much as the actions, it is not
+   * known whether an error rolled them back: the outcome is `applied` then, and its log is empty.
+   */
+  apply(actions: () => void, isLogged = true): ApplyOutcome {
     if (this.#isApplying) return { type: 'busy' };
     let isBusy = true;
     let error: unknown;
+    this.#isLogged = isLogged;
     this.#isOutermost = false;
     try {
       this.store.transaction(() => {
@@ -62,7 +70,7 @@ export class ObservedStore {
     if (isBusy) return { type: 'busy' };
     const log = this.#takeAppliedLog();
     // A will-finish listener that throws undoes all, and did-finish listeners are called all the same.
-    if (log === undefined || (error !== undefined && log.before.isEmpty)) {
+    if (log === undefined || (isLogged && error !== undefined && log.before.isEmpty)) {
       return { type: 'failed', error };
     }
     return { type: 'applied', log, error };
@@ -78,4 +86,8 @@ export class ObservedStore {
     this.#appliedLog = undefined;
     return log;
   }
+}
+
+function emptyLog(): TransactionLog {
+  return { changes: new ChangesBuilder(), before: new LeafMap(), refused: new LeafMap() };
 }

@@ -83,15 +83,27 @@ export function joinBlob(
   reference: BlobReference,
   parts: ReadonlyMap<string, unknown>,
 ): string {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let text = '';
-  let bytes = 0;
+  const views: Uint8Array[] = [];
+  let length = 0;
   for (const key of partKeys(keys, reference)) {
     const part = parts.get(key);
     if (!ArrayBuffer.isView(part)) throw new SyntaxError(`its part ${key} is missing`);
-    bytes += part.byteLength;
-    text += decoder.decode(part, { stream: true });
+    views.push(new Uint8Array(part.buffer, part.byteOffset, part.byteLength));
+    length += part.byteLength;
   }
-  if (bytes !== reference.bytes) throw new SyntaxError('its parts have another length');
-  return text + decoder.decode();
+  if (length !== reference.bytes) throw new SyntaxError('its parts have another length');
+  // All at once: decoding a stream of parts is several times as slow.
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(joined(views, length));
+}
+
+function joined(views: readonly Uint8Array[], length: number): Uint8Array {
+  const [first] = views;
+  if (first !== undefined && views.length === 1) return first;
+  const bytes = new Uint8Array(length);
+  let end = 0;
+  for (const view of views) {
+    bytes.set(view, end);
+    end += view.byteLength;
+  }
+  return bytes;
 }

@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import { ChangesBuilder } from '../protocol/changes.ts';
 import { encodeContent } from '../protocol/codec.ts';
-import { VALUES, type Leaf } from '../protocol/leaf.ts';
+import { encodeLeaf, VALUES, type Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protocol/store-access.ts';
 
@@ -11,10 +11,14 @@ import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protoc
  * where the content says nothing of it. To be called in a transaction.
  */
 export function fillStore(store: Store, content: LeafMap<Leaf>): void {
-  const json = encodeContent(content);
-  // The fast way, which is silent about everything that throws.
-  if (!store.hasTables() && !store.hasValues()) store.setJson(json);
-  if (store.getJson() !== json) setLeaves(store, content);
+  const isEmpty = !store.hasTables() && !store.hasValues();
+  if (isEmpty && !store.hasTablesSchema() && !store.hasValuesSchema()) {
+    content.forEach((leaf, table, row, cell) => writeLeaf(store, table, row, cell, leaf));
+    return;
+  }
+  // As a whole, so that a schema gives its defaults to rows of which it takes nothing; silent about all that throws.
+  if (isEmpty) store.setJson(encodeContent(content));
+  if (!holdsJust(store, content)) setLeaves(store, content);
 }
 
 /** Makes a Store hold that content and nothing else, changing as little as possible. To be called in a transaction. */
@@ -32,9 +36,43 @@ function setLeaves(store: Store, content: LeafMap<Leaf>): void {
   });
 }
 
+/** Much cheaper than finding out what differs. */
+function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
+  let isSame = true;
+  for (const table of content.tables()) {
+    if (table === VALUES) {
+      const values = content.cells(VALUES, '');
+      let count = 0;
+      store.forEachValue((id, value) => {
+        count += 1;
+        isSame &&= encodeLeaf(value) === values.get(id);
+      });
+      if (count !== values.size) return false;
+      continue;
+    }
+    const rows = content.rows(table);
+    if (rows.size !== store.getRowCount(table)) return false;
+    for (const [row, cells] of rows) {
+      let count = 0;
+      store.forEachCell(table, row, (id, cell) => {
+        count += 1;
+        isSame &&= encodeLeaf(cell) === cells.get(id);
+      });
+      if (count !== cells.size) return false;
+    }
+  }
+  const tables = [...content.tables()];
+  const hasValues = tables.includes(VALUES);
+  return (
+    isSame &&
+    store.hasValues() === hasValues &&
+    store.getTableIds().length === tables.length - (hasValues ? 1 : 0)
+  );
+}
+
 /** What the Store made of content that was put into it; undefined if it holds just that. */
 export function differenceFrom(store: Store, content: LeafMap<Leaf>): TransactionLog | undefined {
-  if (store.getJson() === encodeContent(content)) return undefined;
+  if (holdsJust(store, content)) return undefined;
   const changes = new ChangesBuilder();
   const before = new LeafMap<Leaf | undefined>();
   const now = readContent(store);

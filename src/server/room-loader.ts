@@ -1,10 +1,10 @@
 import type { Store } from 'tinybase';
 
-import { encodeContent } from '../protocol/codec.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../protocol/store-access.ts';
 
+import { contentSize } from './content-size.ts';
 import { differenceFrom, fillStore, resetStore } from './fill-store.ts';
 import type { Later } from './later.ts';
 
@@ -19,11 +19,8 @@ export interface LoadOutcome {
 /** What a {@link RoomLoader} needs of its room. */
 export interface RoomLoaderOptions {
   readonly store: Store;
-  /** As {@link StoreWriter.run}: `finish` gets undefined if the Store rolled the actions back. */
-  readonly run: <T>(
-    actions: () => void,
-    finish: (log: TransactionLog | undefined) => T,
-  ) => Later<T>;
+  /** As {@link StoreWriter.runUnlogged}: `finish` gets what was thrown, if anything was. */
+  readonly run: <T>(actions: () => void, finish: (error: unknown) => T) => Later<T>;
   readonly prepareStore: (store: Store) => void;
 }
 
@@ -62,15 +59,17 @@ export class RoomLoader {
         if (!isFirst) resetStore(store, target);
         else if (content !== undefined) fillStore(store, target);
       },
-      (log) => {
-        // Otherwise what is missing would count as deleted.
-        if (log === undefined)
-          throw new Error('A listener or middleware of the Store refused the stored content.');
+      (error) => {
         const difference = content === undefined ? undefined : differenceFrom(store, target);
+        // What was rolled back would count as deleted.
+        if (error !== undefined && difference !== undefined) {
+          throw new Error('A listener or middleware of the Store refused the stored content.', {
+            cause: error,
+          });
+        }
         const made = difference === undefined ? [] : [difference];
         if (isFirst) made.push(...this.#prepare());
-        if (content !== undefined)
-          return finish({ contentSize: encodeContent(target).length, made });
+        if (content !== undefined) return finish({ contentSize: contentSize(target), made });
         if (isFirst) this.#prepared = readContent(store);
         return finish({ contentSize: 0, made: [] });
       },

@@ -87,7 +87,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     });
     this.#loader = new RoomLoader({
       store: this.store,
-      run: (actions, finish) => this.#writer.run(actions, finish),
+      run: (actions, finish) => this.#writer.runUnlogged(actions, finish),
       prepareStore: (store) => options.prepareStore?.(store),
     });
     this.#keeper = new LedgerKeeper({

@@ -87,6 +87,19 @@ export class StoreWriter<Origin> {
     return finish(this.#logOf(outcome));
   }
 
+  /**
+   * As {@link StoreWriter.run}, for actions that may touch everything, whose log would cost as much as they do. `finish`
+   * gets what was thrown, if anything was: then they may have been rolled back.
+   */
+  runUnlogged<T>(actions: () => void, finish: (error: unknown) => T): Later<T> {
+    const outcome = this.#observed.apply(actions, false);
+    if (outcome.type === 'busy') {
+      return this.whenFree().then(() => this.runUnlogged(actions, finish));
+    }
+    this.#logOf(outcome);
+    return finish(outcome.error);
+  }
+
   /** Resolves when no transaction is open. */
   async whenFree(): Promise<void> {
     let waited = 0;
