@@ -1,11 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from './free-port.ts';
-import { until } from './until.ts';
+import { type ServerProcess, startServerProcess } from './server-process.ts';
 
 /** What {@link startParty} runs, and where. Everything has a default. */
 export interface PartyOptions {
@@ -24,83 +19,10 @@ export interface PartyOptions {
 }
 
 /** A real `partykit dev`, in a process group of its own. */
-export interface Party {
-  /** `http://127.0.0.1:<port>` */
-  readonly origin: string;
-  /** `127.0.0.1:<port>`, as PartySocket takes it. */
-  readonly host: string;
-  readonly port: number;
-  readonly persistPath: string;
-  /** The URL of a path below a room: `room('a')`, `room('a', '/store')`. */
-  readonly room: (roomId: string, path?: string) => string;
-  /** Ends the process group and waits until the port is free. Deletes a temporary `persistPath`. */
-  readonly stop: () => Promise<void>;
-  /** Kills the process group as a power cut would, and waits until the port is free. Keeps the data. */
-  readonly kill9: () => Promise<void>;
-  /** Starts it again on the same port and data, killing it first if it still runs. */
-  readonly restart: () => Promise<void>;
-  /** Everything that it has printed since the first start. */
-  readonly output: () => string;
-}
+export type Party = ServerProcess;
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const COMMAND_LINE = join(REPOSITORY, 'node_modules/partykit/dist/bin.mjs');
-const READY_DEADLINE_MILLISECONDS = 30_000;
-const TERMINATION_DEADLINE_MILLISECONDS = 3_000;
-
-const runningGroups = new Set<number>();
-const temporaryFolders = new Set<string>();
-let isProcessGuarded = false;
-
-/** Sends a signal to a whole process group, if there still is one. */
-const signalGroup = (groupId: number, signal: NodeJS.Signals): void => {
-  try {
-    process.kill(-groupId, signal);
-  } catch {
-    // Nothing of the group is left.
-  }
-};
-
-const killAll = (): void => {
-  for (const groupId of runningGroups) {
-    signalGroup(groupId, 'SIGKILL');
-  }
-  for (const folder of temporaryFolders) {
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  }
-};
-
-/**
- * Kills every party when this process ends, however it ends: killing only `partykit dev` would leave
- * its workerd behind, which holds the port and goes on answering.
- */
-const guardProcess = (): void => {
-  if (isProcessGuarded) {
-    return;
-  }
-  isProcessGuarded = true;
-  process.on('exit', killAll);
-  // The runner that forked this process has died without saying so.
-  process.on('disconnect', killAll);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      killAll();
-      process.kill(process.pid, signal);
-    });
-  }
-};
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => {
-      resolve(false);
-    });
-  });
 
 /**
  * Starts `partykit dev` with a room module, and gives it once it answers over HTTP.
@@ -108,137 +30,32 @@ const isListening = (port: number): Promise<boolean> =>
  * Whoever starts a party stops it, in `afterAll`; when the test process ends without that, every
  * party is killed. Throws an error with everything that was printed if it is not ready in time.
  */
-export const startParty = async (options: PartyOptions = {}): Promise<Party> => {
+export const startParty = (options: PartyOptions = {}): Promise<Party> => {
   const {
     entry = 'test/room/fixtures/stock.ts',
     config = 'test/room/fixtures/partykit.json',
     variables = {},
-    quiet = true,
   } = options;
-  const port = options.port ?? (await freePort());
-  const host = `127.0.0.1:${port}`;
-  const origin = `http://${host}`;
-  const persistPath = options.persistPath ?? mkdtempSync(join(tmpdir(), 'party-'));
-  if (options.persistPath === undefined) {
-    temporaryFolders.add(persistPath);
-  }
   const variableArguments = Object.entries(variables).flatMap(([name, value]) => [
     '--var',
     `${name}=${value}`,
   ]);
-
-  let child: ChildProcess | undefined;
-  let printed = '';
-
-  const start = async (): Promise<void> => {
-    if (await isListening(port)) {
-      throw new Error(`Port ${port} is in use, so partykit dev would hang.`);
-    }
-    guardProcess();
-    const started = spawn(
-      process.execPath,
-      [
-        COMMAND_LINE,
-        'dev',
-        entry,
-        `--config=${config}`,
-        `--port=${port}`,
-        `--persist=${persistPath}`,
-        '--disable-request-cf-fetch',
-        '--no-hotkeys',
-        ...variableArguments,
-      ],
-      { cwd: REPOSITORY, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    child = started;
-    if (started.pid === undefined) {
-      throw new Error('partykit dev could not be started.');
-    }
-    runningGroups.add(started.pid);
-    for (const stream of [started.stdout, started.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => {
-        printed += text;
-        if (!quiet) {
-          process.stderr.write(text);
-        }
-      });
-    }
-    try {
-      await until(
-        `partykit dev ${entry} to answer on port ${port}`,
-        async () => {
-          if (started.exitCode !== null) {
-            return 'exited';
-          }
-          const response = await fetch(origin);
-          await response.arrayBuffer();
-          return 'ready';
-        },
-        { deadlineMilliseconds: READY_DEADLINE_MILLISECONDS, intervalMilliseconds: 50 },
-      );
-      if (started.exitCode !== null) {
-        throw new Error(`partykit dev ${entry} ended with exit code ${started.exitCode}.`);
-      }
-    } catch (error) {
-      await end('SIGKILL');
-      throw new Error(`${String(error)}\n${printed}`, { cause: error });
-    }
-  };
-
-  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    const ending = child;
-    child = undefined;
-    if (ending?.pid === undefined) {
-      return;
-    }
-    const hasEnded = (): boolean => ending.exitCode !== null || ending.signalCode !== null;
-    signalGroup(ending.pid, signal);
-    if (signal === 'SIGTERM') {
-      try {
-        await until('partykit dev to end', hasEnded, {
-          deadlineMilliseconds: TERMINATION_DEADLINE_MILLISECONDS,
-        });
-      } catch {
-        // It had its chance to end in order.
-      }
-      signalGroup(ending.pid, 'SIGKILL');
-    }
-    await until('partykit dev to end', hasEnded);
-    await until(`port ${port} to be free`, async () => !(await isListening(port)));
-    runningGroups.delete(ending.pid);
-  };
-
-  const deleteTemporaryFolder = (): void => {
-    if (options.persistPath === undefined) {
-      rmSync(persistPath, { recursive: true, force: true, maxRetries: 3 });
-      temporaryFolders.delete(persistPath);
-    }
-  };
-
-  try {
-    await start();
-  } catch (error) {
-    deleteTemporaryFolder();
-    throw error;
-  }
-
-  return {
-    origin,
-    host,
-    port,
-    persistPath,
-    room: (roomId, path = '') => `${origin}/parties/main/${roomId}${path}`,
-    stop: async () => {
-      await end('SIGTERM');
-      deleteTemporaryFolder();
-    },
-    kill9: async () => {
-      await end('SIGKILL');
-    },
-    restart: async () => {
-      await end('SIGKILL');
-      await start();
-    },
-    output: () => printed,
-  };
+  return startServerProcess({
+    name: `partykit dev ${entry}`,
+    command: (port, persistPath) => [
+      COMMAND_LINE,
+      'dev',
+      entry,
+      `--config=${config}`,
+      `--port=${port}`,
+      `--persist=${persistPath}`,
+      '--disable-request-cf-fetch',
+      '--no-hotkeys',
+      ...variableArguments,
+    ],
+    workingFolder: REPOSITORY,
+    persistPath: options.persistPath,
+    port: options.port,
+    quiet: options.quiet,
+  });
 };
