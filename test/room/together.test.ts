@@ -86,7 +86,11 @@ promise(
     }
     await until(
       'early edits to arrive',
-      () => witness.store.getRowIds('early').length === 10,
+      () =>
+        witness.store.getRowIds('early').length === 10 &&
+        witness.store
+          .getRowIds('early')
+          .every((row) => witness.store.hasCell('early', row, 'second')),
       patience,
     );
     for (const row of witness.store.getRowIds('early')) {
