@@ -3,6 +3,7 @@ import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tiny
 import type { RoomHooks } from './hooks.ts';
 import type { RoomErrorSource, RoomLimits } from './room-options.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
+import { decodeSegment } from './room-address.ts';
 import { Room } from './room.ts';
 import { SocketHost, type StatefulSocket } from './socket-host.ts';
 import {
@@ -32,6 +33,10 @@ export interface RoomServerConfig {
 
 /** What a room's server needs of its host. */
 export interface RoomParty<Connection> {
+  /** The room's id, as the host has it. */
+  readonly id: string;
+  /** True if that is what the app called the room, false or left out if it is as it stands in the URL. */
+  readonly isIdDecoded?: boolean;
   readonly storage: KeyValueStorage;
   /** The open sockets. */
   getConnections(): Iterable<Connection>;
@@ -83,6 +88,12 @@ export class RoomServer<
       limits: () => this.config.limits ?? {},
     });
     for (const name of HANDLERS) this.#startBefore(name);
+  }
+
+  /** The room's id as the app wrote it, decoded once. */
+  get roomId(): string {
+    const { id, isIdDecoded = false } = this.party;
+    return isIdDecoded ? id : decodeSegment(id);
   }
 
   /**

@@ -1,0 +1,150 @@
+import { DurableObject } from 'cloudflare:workers';
+
+import {
+  answerPings,
+  createHostedServer,
+  type HostedParty,
+  type HostedServer,
+} from './hosted-server.ts';
+import { ObjectConnections, type ObjectConnection } from './object-connection.ts';
+import type { HibernatingSocket, ObjectContext } from './object-context.ts';
+import { RoomServer } from './room-server.ts';
+
+export { routeRoomRequest, type RoomNamespace, type RoomRouterOptions } from './room-router.ts';
+export type { ObjectConnection } from './object-connection.ts';
+
+/** What a room in a Durable Object finds in `this.party`. */
+export type ObjectParty = HostedParty<ObjectConnection>;
+
+/**
+ * The room class of `tinybase-partykit/server` with the types of a Durable Object in place of PartyKit's, for apps that
+ * have no use for these.
+ */
+export class TinyBaseRoomServer extends RoomServer<ObjectParty, ObjectConnection, Request> {}
+
+/** A Durable Object that has a room, and hands it what happens. See {@link durableObject}. */
+export abstract class RoomObject<Server extends HostedServer, Env> extends DurableObject<Env> {
+  /** The room. What it has of its own is at hand here, for methods that other Workers call. */
+  protected readonly server: Server;
+  readonly #context: ObjectContext;
+  readonly #connections = new ObjectConnections();
+  #started: Promise<void> | undefined;
+
+  constructor(context: ObjectContext, env: Env, ServerClass: new (party: never) => Server) {
+    super(context, env);
+    this.#context = context;
+    this.server = createHostedServer(ServerClass, this.#createParty(env));
+    answerPings(context, this.server);
+  }
+
+  async fetch(request: Request): Promise<Response> {
+    await this.#start();
+    if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket')
+      return await this.server.onRequest(request);
+    const { 0: clientEnd, 1: socket } = new WebSocketPair();
+    const connection = this.#connections.connect(socket, new URL(request.url));
+    const tags = (await this.server.getConnectionTags?.(connection, { request })) ?? [];
+    this.#context.acceptWebSocket(socket, tags);
+    connection.setState(null);
+    await this.server.onConnect?.(connection, { request });
+    const response: ResponseInit & { webSocket: unknown } = { status: 101, webSocket: clientEnd };
+    return new Response(null, response);
+  }
+
+  async webSocketMessage(socket: HibernatingSocket, message: unknown): Promise<void> {
+    const connection = this.#connections.of(socket);
+    if (connection === undefined) return;
+    await this.#start();
+    await this.server.onMessage(message, connection);
+  }
+
+  async webSocketClose(socket: HibernatingSocket): Promise<void> {
+    const connection = this.#connections.of(socket);
+    if (connection === undefined) return;
+    await this.#start();
+    await this.server.onClose?.(connection);
+  }
+
+  async webSocketError(socket: HibernatingSocket, error: unknown): Promise<void> {
+    const connection = this.#connections.of(socket);
+    if (connection === undefined) return;
+    await this.#start();
+    await this.server.onError?.(connection, error);
+  }
+
+  async alarm(): Promise<void> {
+    await this.#start();
+    await this.server.onAlarm?.();
+  }
+
+  /** Everything waits for `onStart`; what it throws fails what waits, and the next event tries again. */
+  async #start(): Promise<void> {
+    this.#started ??= (async () => this.server.onStart?.())();
+    try {
+      await this.#started;
+    } catch (error) {
+      this.#started = undefined;
+      throw error;
+    }
+  }
+
+  #createParty(env: Env): ObjectParty {
+    const context = this.#context;
+    const connections = this.#connections;
+    return {
+      get id(): string {
+        const { name } = context.id;
+        if (name === undefined)
+          throw new Error('This room has no id: address its object by name (idFromName).');
+        return name;
+      },
+      isIdDecoded: true,
+      env,
+      storage: context.storage,
+      *getConnections(tag) {
+        for (const socket of context.getWebSockets(tag)) {
+          const connection = connections.of(socket);
+          if (connection?.readyState === 1) yield connection;
+        }
+      },
+      getConnection(id) {
+        for (const connection of this.getConnections()) if (connection.id === id) return connection;
+        return undefined;
+      },
+      broadcast(message, without = []) {
+        for (const connection of this.getConnections()) {
+          if (!without.includes(connection.id)) connection.send(message);
+        }
+      },
+    };
+  }
+}
+
+/** The class of Durable Objects that {@link durableObject} makes. */
+export type RoomObjectClass<Server extends HostedServer, Env = unknown> = new (
+  context: ObjectContext,
+  env: Env,
+) => RoomObject<Server, Env>;
+
+/**
+ * A class of Durable Objects, each of which is a room of the class given: one that extends `TinyBasePartyKitServer` or
+ * {@link TinyBaseRoomServer}. Extend it and export the subclass, so that the binding has its name. Address its objects
+ * by name: {@link routeRoomRequest} does.
+ *
+ * @example
+ * ```ts
+ * import { durableObject } from 'tinybase-partykit/server/durable-object';
+ * import MyRoom from './room.ts';
+ *
+ * export class MyObject extends durableObject(MyRoom) {}
+ * ```
+ */
+export function durableObject<Server extends HostedServer, Env = unknown>(
+  ServerClass: new (party: never) => Server,
+): RoomObjectClass<Server, Env> {
+  return class extends RoomObject<Server, Env> {
+    constructor(context: ObjectContext, env: Env) {
+      super(context, env, ServerClass);
+    }
+  };
+}

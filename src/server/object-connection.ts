@@ -1,0 +1,92 @@
+import type { HibernatingSocket } from './object-context.ts';
+import type { StatefulSocket } from './socket-host.ts';
+
+/** What is attached to a socket, and so survives hibernation. */
+interface Attachment {
+  readonly id: string;
+  readonly uri: string;
+  readonly state: unknown;
+}
+
+/** One client of a room in a Durable Object: what hooks and handlers are given. */
+export class ObjectConnection implements StatefulSocket {
+  /** From the client (`_pk`), or random: two sockets may have the same. */
+  readonly id: string;
+  /** The URL that the client connected to, without its query: that may hold a token. */
+  readonly uri: string;
+  readonly socket: HibernatingSocket;
+  #state: unknown;
+
+  constructor(socket: HibernatingSocket, attachment: Attachment) {
+    this.socket = socket;
+    this.id = attachment.id;
+    this.uri = attachment.uri;
+    this.#state = attachment.state;
+  }
+
+  /** As `WebSocket.readyState`. */
+  get readyState(): number {
+    return this.socket.readyState;
+  }
+
+  /** What was set last, also before the room slept; null if nothing was. */
+  get state(): unknown {
+    return this.#state;
+  }
+
+  /** Keeps a state with the socket: with id and URL, at most 16,384 bytes, or it throws. */
+  setState(state: unknown): unknown {
+    const { id, uri, socket } = this;
+    socket.serializeAttachment({ id, uri, state } satisfies Attachment);
+    this.#state = state;
+    return state;
+  }
+
+  send(message: string | ArrayBuffer | ArrayBufferView): void {
+    this.socket.send(message);
+  }
+
+  close(code?: number, reason?: string): void {
+    this.socket.close(code, reason);
+  }
+}
+
+/** The connections of an object: the same one for a socket each time, as long as memory lasts. */
+export class ObjectConnections {
+  readonly #connections = new WeakMap<HibernatingSocket, ObjectConnection>();
+
+  /** The connection of a socket that is new. */
+  connect(socket: HibernatingSocket, url: URL): ObjectConnection {
+    const attachment = {
+      id: url.searchParams.get('_pk') ?? crypto.randomUUID(),
+      uri: url.origin + url.pathname,
+      state: null,
+    };
+    const connection = new ObjectConnection(socket, attachment);
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+
+  /** The connection of a socket, from before a sleep too; undefined for one that somebody else accepted. */
+  of(socket: HibernatingSocket): ObjectConnection | undefined {
+    const known = this.#connections.get(socket);
+    if (known !== undefined) return known;
+    const attachment = socket.deserializeAttachment();
+    if (!isAttachment(attachment)) return undefined;
+    const connection = new ObjectConnection(socket, attachment);
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+}
+
+function isAttachment(candidate: unknown): candidate is Attachment {
+  return (
+    typeof candidate === 'object' &&
+    candidate !== null &&
+    'id' in candidate &&
+    typeof candidate.id === 'string' &&
+    'uri' in candidate &&
+    typeof candidate.uri === 'string' &&
+    'state' in candidate
+  );
+}

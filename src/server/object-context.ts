@@ -1,0 +1,21 @@
+import type { KeyValueStorage } from './key-value-storage.ts';
+
+/** A WebSocket at the room's end, as Durable Objects have it: open also while the object sleeps. */
+export interface HibernatingSocket {
+  readonly readyState: number;
+  send(message: string | ArrayBuffer | ArrayBufferView): void;
+  close(code?: number, reason?: string): void;
+  /** Keeps at most 16,384 bytes, through hibernation. */
+  serializeAttachment(attachment: unknown): void;
+  deserializeAttachment(): unknown;
+}
+
+/** The part of a Durable Object's state that a room needs. */
+export interface ObjectContext {
+  /** The name is there in objects that are addressed by name. */
+  readonly id: { readonly name?: string };
+  readonly storage: KeyValueStorage;
+  acceptWebSocket(socket: HibernatingSocket, tags?: string[]): void;
+  getWebSockets(tag?: string): HibernatingSocket[];
+  setWebSocketAutoResponse(pair: object): void;
+}

@@ -1,0 +1,119 @@
+import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
+
+import {
+  answerPings,
+  createHostedServer,
+  type HostedParty,
+  type HostedServer,
+} from './hosted-server.ts';
+import type { ObjectContext } from './object-context.ts';
+
+export { routeRoomRequest, type RoomNamespace, type RoomRouterOptions } from './room-router.ts';
+
+/** What a room on partyserver finds in `this.party`. */
+export type ServerParty = HostedParty<Connection>;
+
+/** A partyserver that has a room, and hands it what happens. See {@link partyServer}. */
+export abstract class RoomParty<Room extends HostedServer, Env> extends Server<Env> {
+  static override options: { hibernate: boolean } = { hibernate: true };
+  /** The room. What it has of its own is at hand here, for methods that other Workers call. */
+  protected readonly server: Room;
+
+  constructor(context: ObjectContext, env: Env, RoomClass: new (party: never) => Room) {
+    super(context, env);
+    this.server = createHostedServer(RoomClass, this.#createParty(context, env));
+    answerPings(context, this.server);
+  }
+
+  override async getConnectionTags(
+    connection: Connection,
+    context: ConnectionContext,
+  ): Promise<string[]> {
+    return (await this.server.getConnectionTags?.(connection, context)) ?? [];
+  }
+
+  override async onStart(): Promise<void> {
+    await this.server.onStart?.();
+  }
+
+  override async onConnect(connection: Connection, context: ConnectionContext): Promise<void> {
+    await this.server.onConnect?.(connection, context);
+  }
+
+  override async onRequest(request: Request): Promise<Response> {
+    return await this.server.onRequest(request);
+  }
+
+  override async onMessage(connection: Connection, message: WSMessage): Promise<void> {
+    await this.server.onMessage(message, connection);
+  }
+
+  override async onClose(connection: Connection): Promise<void> {
+    await this.server.onClose?.(connection);
+  }
+
+  override async onError(connection: Connection, error: unknown): Promise<void> {
+    await this.server.onError?.(connection, error);
+  }
+
+  override async onAlarm(): Promise<void> {
+    await this.server.onAlarm?.();
+  }
+
+  #createParty({ storage }: ObjectContext, env: Env): ServerParty {
+    const name = (): string => this.name;
+    return {
+      get id(): string {
+        return name();
+      },
+      isIdDecoded: true,
+      env,
+      storage,
+      getConnections: (tag) => this.getConnections(tag),
+      getConnection: (id) => {
+        for (const connection of this.getConnections()) if (connection.id === id) return connection;
+        return undefined;
+      },
+      broadcast: (message, without = []) => this.broadcast(message, [...without]),
+    };
+  }
+}
+
+/** The class of servers that {@link partyServer} makes. */
+export interface RoomPartyClass<Room extends HostedServer, Env = unknown> {
+  new (context: ObjectContext, env: Env): RoomParty<Room, Env>;
+  options: { hibernate: boolean };
+}
+
+/**
+ * A class of partyserver's servers, each of which is a room of the class given: one that extends
+ * `TinyBasePartyKitServer`, for example. Extend it and export the subclass, so that the binding has its name.
+ *
+ * @example
+ * ```ts
+ * import { partyServer } from 'tinybase-partykit/server/partyserver';
+ * import MyRoom from './room.ts';
+ *
+ * export class MyParty extends partyServer(MyRoom) {}
+ * ```
+ */
+export function partyServer<Room extends HostedServer, Env = unknown>(
+  RoomClass: new (party: never) => Room,
+): RoomPartyClass<Room, Env> {
+  return class extends RoomParty<Room, Env> {
+    constructor(context: ObjectContext, env: Env) {
+      super(context, env, RoomClass);
+    }
+  };
+}
+
+/**
+ * For the option `cors` of partyserver's `routePartykitRequest`, whose own default (`true`) does not allow PUT: seeding
+ * a room from a page of another origin needs it. Without the option the room itself answers, and allows everything.
+ */
+export const STORE_CORS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, HEAD, PUT, POST, OPTIONS',
+  'Access-Control-Allow-Headers': '*',
+  'Access-Control-Max-Age': '86400',
+};

@@ -1,0 +1,62 @@
+import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
+
+import { roomAddressOf } from './room-address.ts';
+import { DEFAULT_RESPONSE_HEADERS } from './store-endpoint.ts';
+
+/** The part of a binding to Durable Objects that routing needs. */
+export interface RoomNamespace {
+  idFromName(name: string): unknown;
+  get(id: unknown): { fetch(request: Request): Promise<Response> };
+}
+
+/** How {@link routeRoomRequest} routes. */
+export interface RoomRouterOptions {
+  /** What the path of a room begins with. `'parties'` by default; PartySocket has an option of the same name. */
+  readonly prefix?: string;
+  /** Gets what an object failed with; it is answered with 503. Writes to the console by default. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/**
+ * Hands a request for `/parties/<party>/<room>/…` to the object of that room, named by the room's id, decoded once.
+ * Resolves to undefined if the path is of another shape. A party that is not there is answered with 404, an object that
+ * fails with 503, both readable from other origins: a browser's client then tries again.
+ *
+ * @example
+ * ```ts
+ * export default {
+ *   fetch: async (request: Request, env: { ROOM: RoomNamespace }): Promise<Response> =>
+ *     (await routeRoomRequest(request, { main: env.ROOM })) ?? new Response(null, { status: 404 }),
+ * };
+ * ```
+ *
+ * @param parties the bindings, by the name of the party; PartySocket asks for `main` unless told otherwise.
+ */
+export async function routeRoomRequest(
+  request: Request,
+  parties: Readonly<Record<string, RoomNamespace>>,
+  options: RoomRouterOptions = {},
+): Promise<Response | undefined> {
+  const address = roomAddressOf(request.url, options.prefix);
+  if (address === undefined) return undefined;
+  const namespace = Object.hasOwn(parties, address.party) ? parties[address.party] : undefined;
+  if (namespace === undefined) return refuse('not-found', 'There is no party of that name.');
+  try {
+    return await namespace.get(namespace.idFromName(address.room)).fetch(request);
+  } catch (error) {
+    (options.onError ?? logError)(error);
+    return refuse('unavailable', 'The room failed to answer: try again later.');
+  }
+}
+
+function refuse(code: ErrorCode, message: string): Response {
+  return Response.json(
+    { code, message },
+    { status: ERRORS[code].httpStatus, headers: DEFAULT_RESPONSE_HEADERS },
+  );
+}
+
+function logError(error: unknown): void {
+  // oxlint-disable-next-line no-console
+  console.error('tinybase-partykit: a room failed to answer.', error);
+}
