@@ -43,6 +43,16 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          name: 'hosts',
+          include: ['test/hosts/**/*.test.ts'],
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,

@@ -1,0 +1,257 @@
+import { once } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { Clients } from '../support/clients.ts';
+import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
+import type { ServerProcess } from '../support/server-process.ts';
+import { until } from '../support/until.ts';
+import { type HostName, startHost } from './hosts.ts';
+
+/** Every host evicts a room whose sockets can hibernate once nothing has happened in it for 10 s. */
+const IDLE_MILLISECONDS = 11_500;
+
+/** What a room promises, whatever it runs on. Rules of docs/protocol.md are named where a host could break them. */
+export const describeHost = (name: HostName): void => {
+  describe(name, () => {
+    let host: ServerProcess;
+    const clients = new Clients();
+
+    beforeAll(async () => {
+      host = await startHost(name);
+    });
+    afterEach(() => clients.closeAll());
+    afterAll(() => host?.stop());
+
+    const textOf = async (room: string, path: string): Promise<string> =>
+      (await fetch(host.room(room, path))).text();
+
+    const openSocket = async (room: string, id: string): Promise<WebSocket> => {
+      const socket = new WebSocket(`${host.room(room).replace('http', 'ws')}?_pk=${id}`);
+      await once(socket, 'open');
+      return socket;
+    };
+
+    test('two clients edit, part, meet again, and are equal to the room', async () => {
+      const here = { host: host.host, room: 'together' };
+      const url = host.room(here.room, '/store');
+      const one = await clients.open({ ...here, seed: [{ t: { r: { c: 1 } } }, { v: 1 }] });
+      const two = await clients.open(here);
+      let transactions = 0;
+      two.store.addDidFinishTransactionListener(() => transactions++);
+      one.store.transaction(() => {
+        one.store.setCell('t', 'r', 'object', { deep: [1, null, 'x'] });
+        one.store.delCell('t', 'r', 'c');
+        one.store.setValue('v', 2);
+      });
+      await one.confirmed();
+      await untilEqual([one.store, two.store], url);
+      expect(transactions).toBe(1);
+      one.cut();
+      one.store.setValue('offline', true);
+      two.store.delRow('t', 'r');
+      await two.confirmed();
+      one.heal();
+      await one.confirmed();
+      await untilEqual([storeOf([{}, { v: 2, offline: true }]), one.store, two.store], url);
+    });
+
+    test('the first content, and every later answer over HTTP', async () => {
+      const url = host.room('http', '/store');
+      const empty = await fetch(url);
+      expect([empty.status, await empty.text()]).toEqual([200, '']);
+      const put = (body: string): Promise<Response> => fetch(url, { method: 'PUT', body });
+      expect((await put('[{"t":')).status).toBe(400);
+      expect((await put('[{"t":{"r":{"c":1}}},{}]')).status).toBe(201);
+      expect((await put('[{},{"late":1}]')).status).toBe(205);
+
+      const full = await fetch(url);
+      expect(await full.json()).toEqual([{ t: { r: { c: 1 } } }, {}]);
+      const etag = full.headers.get('ETag') ?? '';
+      expect(etag).toMatch(/^(?:W\/)?"[\w-]+\.1"$/);
+      expect(etag).not.toBe(empty.headers.get('ETag'));
+      const again = await fetch(url, { headers: { 'If-None-Match': etag } });
+      expect([again.status, await again.text()]).toEqual([304, '']);
+      const head = await fetch(url, { method: 'HEAD' });
+      expect([head.status, head.headers.get('ETag'), await head.text()]).toEqual([200, etag, '']);
+      expect((await fetch(url, { method: 'DELETE' })).status).toBe(405);
+      expect((await fetch(host.room('http', '/nothing'))).status).toBe(404);
+      const push = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}],0]}`;
+      expect((await fetch(url, { method: 'POST', body: push })).status).toBe(409);
+    });
+
+    test.each(['GET', 'HEAD', 'PUT', 'POST'])('a page of another origin may %s', async (method) => {
+      const url = host.room('origins', '/store');
+      const preflight = await fetch(url, {
+        method: 'OPTIONS',
+        headers: { Origin: 'http://page', 'Access-Control-Request-Method': method },
+      });
+      expect(preflight.ok).toBe(true);
+      expect(preflight.headers.get('Access-Control-Allow-Origin')).toBe('*');
+      expect(preflight.headers.get('Access-Control-Allow-Methods')).toMatch(
+        new RegExp(`\\*|\\b${method}\\b`),
+      );
+      const answer = await fetch(url, { method, headers: { Origin: 'http://page' } });
+      expect(answer.headers.get('Access-Control-Allow-Origin')).toBe('*');
+      expect(answer.headers.get('Access-Control-Expose-Headers')).toMatch(/\bETag\b/);
+    });
+
+    test('a party that is not there is answered, and so is a path that is no room', async () => {
+      const { status } = await fetch(`${host.origin}/parties/absent/room/store`);
+      expect(status).toBe(404);
+      expect((await fetch(host.origin)).status).toBeLessThan(500);
+    });
+
+    test.each([
+      ['plain', 'plain', 'plain'],
+      ['two words', 'two%20words', 'two words'],
+      ['per%25cent', 'per%25cent', 'per%cent'],
+      ['sla%2Fsh', 'sla%2Fsh', 'sla/sh'],
+      ['twice%2520', 'twice%2520', 'twice%20'],
+      ['100%', '100%', '100%'],
+      ['ünï 🐕', encodeURIComponent('ünï 🐕'), 'ünï 🐕'],
+      ['__proto__', '__proto__', '__proto__'],
+    ])('the id of room %s is decoded once', async (room, segment, id) => {
+      const client = await clients.open({ host: host.host, room, seed: [{}, { room: id }] });
+      await client.confirmed();
+      expect(await fetchLeaves(host.room(segment, '/store'))).toEqual(leavesOf([{}, { room: id }]));
+      expect(await textOf(segment, '/id')).toBe(id);
+    });
+
+    test('[HOOK-2] what hooks refuses goes back at its writer; the rest is applied', async () => {
+      const here = { host: host.host, party: 'refusing', room: 'refusing' };
+      const one = await clients.open({ ...here, seed: [{ t: { noDelRow: { c: 1 } } }, {}] });
+      const two = await clients.open(here);
+      one.store.transaction(() => {
+        one.store.setCell('t', 'r', 'noSetCell', 1);
+        one.store.setCell('t', 'r', 'c', 1);
+        one.store.delRow('t', 'noDelRow');
+        one.store.setValue('noSetValue', 1);
+      });
+      await one.confirmed();
+      const url = `${host.origin}/parties/refusing/refusing/store`;
+      await untilEqual(
+        [storeOf([{ t: { noDelRow: { c: 1 }, r: { c: 1 } } }, {}]), one.store, two.store],
+        url,
+      );
+      expect(one.refusals.map(({ reason }) => reason)).toEqual(['hook', 'hook', 'hook']);
+    });
+
+    test('what overrides the life cycle without super works, with a config in a field', async () => {
+      const here = { host: host.host, party: 'overriding', room: 'overriding' };
+      const config = { storePath: '/x', messagePrefix: 'p' };
+      const one = await clients.open({ ...here, config, seed: [{}, { v: 1 }] });
+      const two = await clients.open({ ...here, config });
+      two.store.setValue('v', 2);
+      await two.confirmed();
+      await untilEqual([one.store, two.store], `${host.origin}/parties/overriding/overriding/x`);
+      await one.close();
+      two.store.setValue('v', 3);
+      await two.confirmed();
+    });
+
+    test('[ORDER-3] what the server writes reaches every client', async () => {
+      const here = { host: host.host, room: 'server-side' };
+      const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });
+      const two = await clients.open(here);
+      await fetch(host.room(here.room, '/server-edit?text=hello'), { method: 'POST' });
+      await until('both to hear', () =>
+        [one, two].every(({ store }) => store.getValue('server') === 'hello'),
+      );
+      await untilEqual([one.store, two.store], host.room(here.room, '/store'));
+    });
+
+    test('closing is completed, whichever side begins', async () => {
+      await fetch(host.room('closing', '/store'), { method: 'PUT', body: '[{},{"v":1}]' });
+      const mine = await openSocket('closing', 'mine');
+      const start = performance.now();
+      mine.close(4001, 'mine');
+      await once(mine, 'close');
+      expect(performance.now() - start).toBeLessThan(3000);
+      const theirs = await openSocket('closing', 'theirs');
+      const closed = once(theirs, 'close');
+      await fetch(host.room('closing', '/kick?id=theirs'));
+      expect((await closed)[0]).toBe(4000);
+    });
+
+    test('two sockets with one id both get every change, also when one of them has closed', async () => {
+      const here = { host: host.host, room: 'same-id' };
+      const other = await clients.open({ ...here, seed: [{}, {}] });
+      const one = await clients.open({ ...here, id: 'same' });
+      const two = await clients.open({ ...here, id: 'same' });
+      other.store.setValue('from other', 1);
+      one.store.setValue('from one', 1);
+      await Promise.all([other.confirmed(), one.confirmed()]);
+      await untilEqual([other.store, one.store, two.store]);
+      await one.close();
+      other.store.setValue('after', 1);
+      await until('the one left to have heard', () => two.store.getValue('after') === 1);
+    });
+
+    test('[ONCE-6] what is too large for a frame, a key or a value arrives and stays', async () => {
+      const here = { host: host.host, room: 'large' };
+      const url = host.room(here.room, '/store');
+      const one = await clients.open({ ...here, seed: [{}, {}] });
+      const two = await clients.open(here);
+      one.store.setValue('i'.repeat(3000), 'x'.repeat(200_000));
+      one.store.transaction(() => {
+        for (let row = 0; row < 2000; row++)
+          one.store.setCell('many', `${row}`, 'text', `${row} `.padEnd(1024, 'x'));
+      });
+      one.store.setValue('after', true);
+      await one.confirmed();
+      const content = await untilEqual([one.store, two.store], url);
+      expect(content.size).toBe(2002);
+      await host.restart();
+      expect(await fetchLeaves(url)).toEqual(content);
+    });
+
+    test('[DURABLE-1] what was confirmed is there after a kill -9, and clients go on', async () => {
+      const here = { host: host.host, room: 'killed' };
+      const url = host.room(here.room, '/store');
+      const one = await clients.open({ ...here, seed: [{}, { v: 0 }] });
+      const two = await clients.open(here);
+      for (let edit = 0; edit < 50; edit++) one.store.setCell('t', `${edit}`, 'c', edit);
+      await one.confirmed();
+      await host.kill9();
+      two.store.setValue('while it was down', true);
+      await host.restart();
+      await two.confirmed();
+      const content = await untilEqual([one.store, two.store], url);
+      expect(content.size).toBe(52);
+    });
+
+    test('[DURABLE-5] a room sleeps, pings or not, and goes on where it was', async () => {
+      const here = { host: host.host, room: 'sleeping' };
+      const url = host.room(here.room, '/store');
+      const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });
+      const two = await clients.open(here);
+      one.store.setValue('v', 2);
+      await one.confirmed();
+      await untilEqual([one.store, two.store], url);
+      const life = await textOf(here.room, '/life');
+      const answers: string[] = [];
+      if (name !== 'partykit') {
+        // Here the host answers pings, so they keep nobody awake.
+        const pinging = await openSocket(here.room, 'pinging');
+        pinging.on('message', (data: Buffer) => answers.push(data.toString()));
+        await wait(IDLE_MILLISECONDS / 2);
+        pinging.send('i[]');
+        await wait(IDLE_MILLISECONDS / 2);
+        pinging.send('i[]');
+        await until('two answers', () => answers.length === 2);
+        expect(answers).toEqual(['o[]', 'o[]']);
+        await wait(500);
+      } else await wait(IDLE_MILLISECONDS);
+      two.store.setValue('v', 3);
+      await two.confirmed();
+      expect(await textOf(here.room, '/life'), 'who slept has lost its memory').not.toBe(life);
+      one.store.setCell('t', 'r', 'after', true);
+      await one.confirmed();
+      await untilEqual(
+        [storeOf([{ t: { r: { after: true } } }, { v: 3 }]), one.store, two.store],
+        url,
+      );
+    });
+  });
+};

@@ -1,0 +1,37 @@
+import { fileURLToPath } from 'node:url';
+import { startParty } from '../support/party.ts';
+import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
+
+/** Everything that a room runs on. */
+export type HostName = 'partykit' | 'partyserver' | 'durable-object';
+
+/** The rooms of `test/room/fixtures`, by the name of their party. */
+const PARTIES = {
+  main: 'Main',
+  refusing: 'Refusing',
+  hanging: 'Hanging',
+  summing: 'Summing',
+  overriding: 'Overriding',
+  starting: 'Starting',
+};
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Starts that host with the rooms of `test/room/fixtures`, which are the same files on each. */
+export const startHost = (name: HostName): Promise<ServerProcess> =>
+  name === 'partykit'
+    ? startParty({
+        entry: 'test/room/fixtures/plain.ts',
+        config: 'test/room/fixtures/partykit-rooms.json',
+      })
+    : startServerProcess({
+        name: `miniflare with ${name}`,
+        command: (port, persistPath) => [
+          'test/hosts/serve-worker.mjs',
+          `test/hosts/fixtures/${name}.ts`,
+          String(port),
+          persistPath,
+          ...Object.entries(PARTIES).map((binding) => binding.join('=')),
+        ],
+        workingFolder: REPOSITORY,
+      });
