@@ -1,14 +1,7 @@
 import { composeChanges, type Changes } from '../protocol/changes.ts';
 import { encodeClientMessage } from '../protocol/codec.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
-import {
-  PROTOCOL_VERSION,
-  type Ack,
-  type Commit,
-  type Pong,
-  type RoomMessage,
-  type Welcome,
-} from '../protocol/messages.ts';
+import type { Ack, Commit, Pong, RoomMessage, Welcome } from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Outbox } from './outbox.ts';
@@ -190,7 +183,6 @@ export class Conversation {
     this.#send(
       encodeClientMessage(prefix(), {
         type: 'hello',
-        protocol: PROTOCOL_VERSION,
         ...this.identity,
         cursor: cursorOf(this.#place),
         nextPush: replica.nextPush,

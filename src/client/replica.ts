@@ -1,18 +1,14 @@
 import type { Store } from 'tinybase';
 
-import {
-  ALL_ROWS,
-  ChangesBuilder,
-  isEmptyChanges,
-  addChanges,
-  type Changes,
-} from '../protocol/changes.ts';
+import { addChanges, ChangesBuilder, isEmptyChanges, type Changes } from '../protocol/changes.ts';
 import { encodeChanges } from '../protocol/codec.ts';
-import { VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
+import type { Leaf, TableKey } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import { ObservedStore } from '../protocol/observed-store.ts';
-import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protocol/store-access.ts';
+import { readContent, readLeaf, type TransactionLog } from '../protocol/store-access.ts';
 import { utf8Length } from '../protocol/utf8.ts';
+import { aimAt, writeAims, type Aims } from './aims.ts';
+import { BaseFolder } from './base-folder.ts';
 import { DerivationLimit } from './derivation-limit.ts';
 import { HELD, Overlay } from './overlay.ts';
 import { refusalOf, refusalsOf, type Refusal, type RefusalReason } from './refusal.ts';
@@ -34,8 +30,6 @@ export interface ReplicaEvents {
   readonly onError: (error: unknown) => void;
 }
 
-type Aims = LeafMap<Leaf | undefined>;
-
 /**
  * A Store that shows the room's content with the edits made here on top (VIEW-1 to VIEW-8). Synchronous; knows
  * neither versions nor sockets. Whoever owns it calls the folding methods in the room's order.
@@ -43,6 +37,7 @@ type Aims = LeafMap<Leaf | undefined>;
 export class Replica {
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
+  readonly #folder: BaseFolder;
   readonly #events: ReplicaEvents;
   readonly #derivations = new DerivationLimit();
   #pending: PendingPush[] = [];
@@ -56,6 +51,7 @@ export class Replica {
   constructor(store: Store, events: ReplicaEvents) {
     this.#events = events;
     this.#observed = new ObservedStore(store, (log) => this.#edited(log));
+    this.#folder = new BaseFolder(store, this.#overlay);
   }
 
   get store(): Store {
@@ -181,13 +177,13 @@ export class Replica {
   acknowledgeCorrected(correction: Changes): boolean {
     return this.#integrate(false, (aims) => {
       this.acknowledge();
-      this.#fold(correction, aims, true);
+      this.#folder.fold(correction, aims, true);
     });
   }
 
   /** Folds a commit of somebody else (VIEW-3). False: the Store is busy and nothing was done, try again. */
   commit(changes: Changes): boolean {
-    return this.#integrate(true, (aims) => this.#fold(changes, aims, this.#isFollowing));
+    return this.#integrate(true, (aims) => this.#folder.fold(changes, aims, this.#isFollowing));
   }
 
   /**
@@ -203,8 +199,8 @@ export class Replica {
     const isDone = this.#integrate(dropped.length === 0, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
-      if (content !== undefined) this.#rebase(content, aims);
-      if (changes !== undefined) this.#fold(changes, aims, this.#isFollowing);
+      if (content !== undefined) this.#folder.rebase(content, aims, this.#isFollowing);
+      if (changes !== undefined) this.#folder.fold(changes, aims, this.#isFollowing);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     return isDone;
@@ -304,70 +300,6 @@ export class Replica {
     this.#events.onPending();
   }
 
-  /** Unless `isShown`, only leaves that are or were covered are kept true; the Store keeps the rest as it is. */
-  #fold(changes: Changes, aims: Aims, isShown: boolean): void {
-    const setBase = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
-      const isOurs = this.#overlay.isCovered(table, row, cell) || aims.has(table, row, cell);
-      if (isShown || isOurs) {
-        this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
-      }
-    };
-    for (const [table, deleted] of changes.deletedRows) {
-      for (const row of deleted === ALL_ROWS ? this.#rowsOf(table, aims) : deleted) {
-        for (const cell of this.#cellsOf(table, row, aims)) setBase(undefined, table, row, cell);
-      }
-    }
-    changes.leaves.forEach(setBase);
-  }
-
-  #rowsOf(table: string, aims: Aims): ReadonlySet<string> {
-    return new Set([
-      ...this.store.getRowIds(table),
-      ...this.#overlay.coveredRows(table),
-      ...aims.rows(table).keys(),
-    ]);
-  }
-
-  #cellsOf(table: string, row: string, aims: Aims): ReadonlySet<string> {
-    return new Set([
-      ...this.store.getCellIds(table, row),
-      ...this.#overlay.coveredCells(table, row),
-      ...aims.cells(table, row).keys(),
-    ]);
-  }
-
-  #rebase(content: LeafMap<Leaf>, aims: Aims): void {
-    const gone = new LeafMap<true>();
-    const noteIfGone = (
-      leaf: Leaf | undefined,
-      table: TableKey,
-      row: string,
-      cell: string,
-    ): void => {
-      if (leaf !== undefined && !content.has(table, row, cell)) gone.set(table, row, cell, true);
-    };
-    readContent(this.store).forEach(noteIfGone);
-    this.#overlay.forEachBase(noteIfGone);
-    // What a dropped push had deleted is in neither of the two, and about to be shown again.
-    aims.forEach(noteIfGone);
-    gone.forEach((_true, table, row, cell) => this.#rebaseLeaf(table, row, cell, undefined, aims));
-    content.forEach((leaf, table, row, cell) => this.#rebaseLeaf(table, row, cell, leaf, aims));
-  }
-
-  /** A leaf that the room left as it was keeps its local-only state (LOCAL-2). */
-  #rebaseLeaf(
-    table: TableKey,
-    row: string,
-    cell: string,
-    leaf: Leaf | undefined,
-    aims: Aims,
-  ): void {
-    const base = this.#overlay.base(table, row, cell);
-    if (base === undefined && !this.#isFollowing && !aims.has(table, row, cell)) return;
-    if (base === undefined || base.leaf !== leaf)
-      this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
-  }
-
   /** Folds, then makes the Store show the result, in one transaction, and reads it back. */
   #integrate(mayDerive: boolean, fold: (aims: Aims) => void): boolean {
     const aims: Aims = new LeafMap();
@@ -412,31 +344,5 @@ export class Replica {
     });
     if (!derived.isEmpty) this.#push(derived, before);
     if (refusals.length > 0) this.#events.onRefused(refusals);
-  }
-}
-
-function aimAt(
-  aims: Aims,
-): (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => void {
-  return (leaf, table, row, cell) => aims.set(table, row, cell, leaf);
-}
-
-/** Rows that end empty are deleted as rows: a defaulted cell cannot be deleted on its own. */
-function writeAims(store: Store, aims: Aims): void {
-  for (const table of aims.tables()) {
-    for (const [row, cells] of aims.rows(table)) {
-      const deleted: string[] = [];
-      for (const [cell, leaf] of cells) {
-        if (leaf === undefined) deleted.push(cell);
-        else writeLeaf(store, table, row, cell, leaf);
-      }
-      if (deleted.length === 0) continue;
-      const isEmptied =
-        table !== VALUES &&
-        deleted.length === cells.size &&
-        store.getCellIds(table, row).every((cell) => cells.has(cell));
-      if (isEmptied) store.delRow(table, row);
-      else for (const cell of deleted) writeLeaf(store, table, row, cell, undefined);
-    }
   }
 }

@@ -3,29 +3,37 @@
  *
  * A frame is `<messagePrefix><letter><JSON>`. What decodes is valid: nothing behind this file checks shapes again.
  */
-import { ALL_ROWS, ChangesBuilder, isEmptyChanges, type Changes } from './changes.ts';
-import { isErrorCode, TinyBasePartyKitError } from './errors.ts';
-import { canonicalLeaf, DELETED, VALUES, type Leaf } from './leaf.ts';
-import { LeafMap } from './leaf-map.ts';
-import type {
-  Ack,
-  Alive,
-  Check,
-  ClientMessage,
-  Commit,
-  Cursor,
-  ErrorMessage,
-  Hello,
-  LargePush,
-  Limits,
-  Ping,
-  Pong,
-  Push,
-  RefusalReason,
-  RoomMessage,
-  StockChanges,
-  Welcome,
+import {
+  changesToJson,
+  encodeChanges,
+  jsonToChanges,
+  jsonToStockChanges,
+  stockChangesToJson,
+} from './changes-codec.ts';
+import { isErrorCode } from './errors.ts';
+import { asArray, asCount, asMatch, asObject, decodeJson, ShapeError, type Json } from './json.ts';
+import {
+  PROTOCOL_VERSION,
+  type Ack,
+  type Alive,
+  type Check,
+  type ClientMessage,
+  type Commit,
+  type Cursor,
+  type ErrorMessage,
+  type Hello,
+  type LargePush,
+  type Limits,
+  type Ping,
+  type Pong,
+  type Push,
+  type RefusalReason,
+  type RoomMessage,
+  type ForeignHello,
+  type Welcome,
 } from './messages.ts';
+
+export { decodeChanges, decodeContent, encodeChanges, encodeContent } from './changes-codec.ts';
 
 /** `s` is TinyBase's own. `r` and `v` are kept free for presence and events. */
 const LETTERS = {
@@ -46,12 +54,6 @@ const REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout'
 const CLIENT_ID = /^[\w-]{22}$/;
 const EPOCH = /^[\w-]{1,64}$/;
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
-
-type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-interface JsonObject {
-  readonly [id: string]: Json;
-}
-type MutableJsonObject = Record<string, Json>;
 
 /** The ping frame: always the same text, so that a host may answer it without waking the room. */
 export function encodePing(prefix: string): string {
@@ -78,6 +80,8 @@ export function encodeClientMessage(prefix: string, message: ClientMessage): str
   switch (message.type) {
     case 'hello':
       return frame(prefix, LETTERS.hello, helloToJson(message));
+    case 'foreign-hello':
+      return frame(prefix, LETTERS.hello, { protocol: message.protocol });
     case 'push':
       return encodePushFrame(
         prefix,
@@ -122,13 +126,13 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
   const parts = splitFrame(prefix, data);
   switch (parts?.letter) {
     case LETTERS.hello:
-      return decode('hello', parts.json, jsonToHello);
+      return decodeJson('hello', parts.json, jsonToHello);
     case LETTERS.push:
-      return decode('push', parts.json, jsonToPush);
+      return decodeJson('push', parts.json, jsonToPush);
     case LETTERS.ping:
-      return decode('ping', parts.json, jsonToPing);
+      return decodeJson('ping', parts.json, jsonToPing);
     case LETTERS.stock:
-      return decode('changes', parts.json, jsonToStockChanges);
+      return decodeJson('changes', parts.json, jsonToStockChanges);
     default:
       return undefined;
   }
@@ -139,30 +143,20 @@ export function decodeRoomMessage(prefix: string, data: unknown): RoomMessage | 
   const parts = splitFrame(prefix, data);
   switch (parts?.letter) {
     case LETTERS.welcome:
-      return decode('welcome', parts.json, jsonToWelcome);
+      return decodeJson('welcome', parts.json, jsonToWelcome);
     case LETTERS.commit:
-      return decode('commit', parts.json, jsonToCommit);
+      return decodeJson('commit', parts.json, jsonToCommit);
     case LETTERS.ack:
-      return decode('ack', parts.json, jsonToAck);
+      return decodeJson('ack', parts.json, jsonToAck);
     case LETTERS.pong:
-      return decode('pong', parts.json, jsonToPong);
+      return decodeJson('pong', parts.json, jsonToPong);
     case LETTERS.error:
-      return decode('error', parts.json, jsonToError);
+      return decodeJson('error', parts.json, jsonToError);
     case LETTERS.stock:
-      return decode('changes', parts.json, jsonToStockChanges);
+      return decodeJson('changes', parts.json, jsonToStockChanges);
     default:
       return undefined;
   }
-}
-
-/** Encodes changes for storage, in the shape that commits have on the wire. */
-export function encodeChanges(changes: Changes): string {
-  return JSON.stringify(changesToJson(changes));
-}
-
-/** Decodes {@link encodeChanges}. Throws `malformed`. */
-export function decodeChanges(text: string): Changes {
-  return decode('changes', text, jsonToChanges);
 }
 
 /** Encodes the body of a POST. */
@@ -172,41 +166,13 @@ export function encodeLargePush({ clientId, generation, push }: LargePush): stri
 
 /** Decodes the body of a POST. Throws `malformed`. */
 export function decodeLargePush(text: string): LargePush {
-  return decode('large push', text, (json) => {
+  return decodeJson('large push', text, (json) => {
     const object = asObject(json);
     return {
       clientId: asMatch(object['client'], CLIENT_ID),
       generation: asCount(object['generation']),
       push: jsonToPush(object['push']),
     };
-  });
-}
-
-/** Encodes content as TinyBase does: `[tables, values]` with encoded leaves. */
-export function encodeContent(content: LeafMap<Leaf>): string {
-  return JSON.stringify(leavesToJson(content));
-}
-
-/**
- * Decodes `[tables, values]`; objects and arrays may be encoded or plain. Undefined for an empty text: there is
- * no Store. Throws `malformed` for anything else.
- */
-export function decodeContent(text: string): LeafMap<Leaf> | undefined {
-  if (text === '') return undefined;
-  return decode('content', text, (json) => {
-    const [tables, values] = asArray(json, 2, 2);
-    const content = new LeafMap<Leaf>();
-    const tablesJson = asObject(tables);
-    for (const table of Object.keys(tablesJson)) {
-      const rows = asObject(tablesJson[table]);
-      for (const row of Object.keys(rows)) {
-        const cells = jsonToCells(rows[row]);
-        if (cells.size > 0) content.setRow(table, row, cells);
-      }
-    }
-    const valuesMap = jsonToCells(values);
-    if (valuesMap.size > 0) content.setRow(VALUES, '', valuesMap);
-    return content;
   });
 }
 
@@ -233,26 +199,9 @@ function splitFrame(prefix: string, data: unknown): { letter: string; json: stri
   return letter === undefined ? undefined : { letter, json: data.slice(prefix.length + 1) };
 }
 
-/** Thrown inside this file alone, where a shape is wrong; {@link decode} gives it its code. */
-class ShapeError extends Error {}
-
-function decode<T>(what: string, text: string, fromJson: (json: Json | undefined) => T): T {
-  try {
-    // JSON.parse returns any; the checks below are what makes a message of it.
-    return fromJson(JSON.parse(text) as Json);
-  } catch (error) {
-    const isBadInput =
-      error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
-    if (!isBadInput) throw error;
-    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${error.message}`, {
-      cause: error,
-    });
-  }
-}
-
 function helloToJson(hello: Hello): Json {
   return {
-    protocol: hello.protocol,
+    protocol: PROTOCOL_VERSION,
     client: hello.clientId,
     generation: hello.generation,
     cursor: hello.cursor === undefined ? null : [hello.cursor.epoch, hello.cursor.version],
@@ -261,11 +210,13 @@ function helloToJson(hello: Hello): Json {
   };
 }
 
-function jsonToHello(json: Json | undefined): Hello {
+/** Of another version of the protocol, only the version is read: the rest may have any shape (FRAME-4). */
+function jsonToHello(json: Json | undefined): Hello | ForeignHello {
   const object = asObject(json);
+  const protocol = asCount(object['protocol']);
+  if (protocol !== PROTOCOL_VERSION) return { type: 'foreign-hello', protocol };
   return {
     type: 'hello',
-    protocol: asCount(object['protocol']),
     clientId: asMatch(object['client'], CLIENT_ID),
     generation: asCount(object['generation']),
     cursor: object['cursor'] === null ? undefined : jsonToCursor(object['cursor']),
@@ -366,173 +317,8 @@ function jsonToError(json: Json | undefined): ErrorMessage {
   return { type: 'error', code, message };
 }
 
-/** `[tables, values]`, and the deleted rows if there are any: row ids by table id, or 0 for all. */
-function changesToJson(changes: Changes): Json {
-  const [tables, values] = leavesToJson(changes.leaves);
-  if (changes.deletedRows.size === 0) return [tables, values];
-  const deleted = emptyObject();
-  for (const [table, rows] of changes.deletedRows)
-    deleted[table] = rows === ALL_ROWS ? 0 : [...rows];
-  return [tables, values, deleted];
-}
-
-function jsonToChanges(json: Json | undefined): Changes {
-  const [tables, values, deleted] = asArray(json, 2, 3);
-  const changes = new ChangesBuilder();
-  if (deleted !== undefined) {
-    for (const [table, rows] of Object.entries(asObject(deleted))) {
-      if (rows === 0) changes.deleteTable(table);
-      else for (const row of asArray(rows, 1, Infinity)) changes.deleteRow(table, asString(row));
-    }
-  }
-  forEachLeafOrDeletion(tables, values, (leaf, table, row, cell) =>
-    changes.setLeaf(table, row, cell, leaf),
-  );
-  return changes;
-}
-
-/** TinyBase's own changes, `[tables, values, 1]`; a deletion there may be of a row or a table. */
-function jsonToStockChanges(json: Json | undefined): StockChanges {
-  const [tables, values] = asArray(json, 2, 3);
-  const changes = new ChangesBuilder();
-  const kept: MutableJsonObject = emptyObject();
-  for (const [table, rows] of Object.entries(asObject(tables))) {
-    if (rows === DELETED) {
-      changes.deleteTable(table);
-      continue;
-    }
-    const keptRows: MutableJsonObject = emptyObject();
-    for (const [row, cells] of Object.entries(asObject(rows))) {
-      if (cells === DELETED) changes.deleteRow(table, row);
-      else keptRows[row] = cells;
-    }
-    kept[table] = keptRows;
-  }
-  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) =>
-    changes.setLeaf(table, row, cell, leaf),
-  );
-  return { type: 'stock', changes };
-}
-
-/** A stock peer cannot be told of a row that was deleted and then set: the deletion is left out there. */
-function stockChangesToJson(changes: Changes): Json {
-  const [tables, values] = leavesToJson(changes.leaves);
-  for (const [table, rows] of changes.deletedRows) {
-    if (rows === ALL_ROWS) {
-      tables[table] ??= DELETED;
-      continue;
-    }
-    const known = tables[table];
-    const target: MutableJsonObject = emptyObject();
-    if (known !== undefined) Object.assign(target, known);
-    for (const row of rows) target[row] ??= DELETED;
-    tables[table] = target;
-  }
-  return isEmptyChanges(changes) ? [{}, {}, 1] : [tables, values, 1];
-}
-
-function leavesToJson(leaves: LeafMap<Leaf | undefined>): [MutableJsonObject, MutableJsonObject] {
-  const tables = emptyObject();
-  const values = emptyObject();
-  for (const table of leaves.tables()) {
-    if (table === VALUES) {
-      for (const [id, value] of leaves.cells(VALUES, ''))
-        values[id] = value ?? deletedUnlessNull(value);
-      continue;
-    }
-    const rowsJson = emptyObject();
-    for (const [row, cells] of leaves.rows(table)) {
-      const rowJson = emptyObject();
-      for (const [cell, leaf] of cells) rowJson[cell] = leaf ?? deletedUnlessNull(leaf);
-      rowsJson[row] = rowJson;
-    }
-    tables[table] = rowsJson;
-  }
-  return [tables, values];
-}
-
-function deletedUnlessNull(leaf: null | undefined): Leaf {
-  return leaf === null ? null : DELETED;
-}
-
-type VisitLeaf<T> = (leaf: T, table: string | typeof VALUES, row: string, cell: string) => void;
-
-function forEachLeafOrDeletion(
-  tables: Json | undefined,
-  values: Json | undefined,
-  visit: VisitLeaf<Leaf | undefined>,
-): void {
-  forEachJsonLeaf(tables, values, (json, table, row, cell) => {
-    visit(json === DELETED ? undefined : asLeaf(json), table, row, cell);
-  });
-}
-
-function jsonToCells(json: Json | undefined): Map<string, Leaf> {
-  const cells = new Map<string, Leaf>();
-  const cellsJson = asObject(json);
-  for (const cell of Object.keys(cellsJson)) cells.set(cell, asLeaf(cellsJson[cell]));
-  return cells;
-}
-
-function forEachJsonLeaf(
-  tables: Json | undefined,
-  values: Json | undefined,
-  visit: VisitLeaf<Json>,
-): void {
-  for (const [table, rows] of Object.entries(asObject(tables))) {
-    for (const [row, cells] of Object.entries(asObject(rows))) {
-      for (const [cell, json] of Object.entries(asObject(cells))) visit(json, table, row, cell);
-    }
-  }
-  for (const [id, json] of Object.entries(asObject(values))) visit(json, VALUES, '', id);
-}
-
-/** Without a prototype, `__proto__` is an id like any other. */
-function emptyObject(): MutableJsonObject {
-  return Object.create(null) as MutableJsonObject;
-}
-
-function asObject(json: Json | undefined): JsonObject {
-  if (typeof json !== 'object' || json === null || isArray(json))
-    throw new ShapeError('an object is missing');
-  return json;
-}
-
-function asArray(json: Json | undefined, fewest: number, most: number): readonly Json[] {
-  if (!isArray(json) || json.length < fewest || json.length > most)
-    throw new ShapeError('an array is missing');
-  return json;
-}
-
-function isArray(json: Json | undefined): json is readonly Json[] {
-  return Array.isArray(json);
-}
-
-function asString(json: Json | undefined): string {
-  if (typeof json !== 'string') throw new ShapeError('a string is missing');
-  return json;
-}
-
-function asMatch(json: Json | undefined, pattern: RegExp): string {
-  const text = asString(json);
-  if (!pattern.test(text)) throw new ShapeError('an id has the wrong form');
-  return text;
-}
-
-function asCount(json: Json | undefined): number {
-  if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0)
-    throw new ShapeError('a count is missing');
-  return json;
-}
-
 function asPushNumber(json: Json | undefined): number {
   const number = asCount(json);
   if (number === 0) throw new ShapeError('push numbers begin at 1');
   return number;
-}
-
-function asLeaf(json: Json | undefined): Leaf {
-  const leaf = canonicalLeaf(json);
-  if (leaf === undefined) throw new ShapeError('a cell or value is not one that a Store can hold');
-  return leaf;
 }

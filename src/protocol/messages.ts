@@ -15,7 +15,6 @@ export interface Cursor {
 /** What a client says first on every socket, and again whenever it has lost its place. */
 export interface Hello {
   readonly type: 'hello';
-  readonly protocol: number;
   /** 128 random bits as 22 characters of base64url: secret, one for each persister. */
   readonly clientId: string;
   /** Rises with every hello of a client id, across sockets and restarts. The highest one is answered. */
@@ -26,6 +25,12 @@ export interface Hello {
   readonly nextPush: number;
   /** The highest push number whose ack the client will never need again; 0 at first. */
   readonly ackedPush: number;
+}
+
+/** A hello in a version of the protocol that this package does not speak. */
+export interface ForeignHello {
+  readonly type: 'foreign-hello';
+  readonly protocol: number;
 }
 
 /** One transaction of the author, to be ordered by the room. */
@@ -55,7 +60,7 @@ export interface StockChanges {
 }
 
 /** Everything that a client sends. */
-export type ClientMessage = Hello | Push | Ping | Check | StockChanges;
+export type ClientMessage = Hello | ForeignHello | Push | Ping | Check | StockChanges;
 
 /** What a room tells about itself in a welcome. Sizes are in bytes of UTF-8. */
 export interface Limits {

@@ -52,6 +52,7 @@ export class MessageHandler<Origin, RequestOrigin> {
     const { state } = peer;
     if (state.type === 'gone') return undefined;
     if (message.type === 'hello') return this.#hello(ledger, peer, message);
+    if (message.type === 'foreign-hello') return this.#turnAway(ledger, peer, message.protocol);
     if (state.type === 'stock') {
       if (message.type === 'stock') return this.#stock(ledger, peer, message.changes);
       // It said hello once, and the app or the host has lost that: a stock peer has no such frames.
@@ -91,15 +92,15 @@ export class MessageHandler<Origin, RequestOrigin> {
     });
   }
 
+  #turnAway(ledger: Ledger, peer: Peer<Origin>, protocol: number): void {
+    const text = `This room speaks version ${PROTOCOL_VERSION} of the protocol, and not ${protocol}.`;
+    this.#options.outbox.sendError(ledger, peer, 'protocol', text);
+    peer.setState({ type: 'gone' });
+  }
+
   #hello(ledger: Ledger, peer: Peer<Origin>, hello: Hello): void {
     const { outbox, peers, now } = this.#options;
     const { clientId, generation, nextPush, ackedPush } = hello;
-    if (hello.protocol !== PROTOCOL_VERSION) {
-      const text = `This room speaks version ${PROTOCOL_VERSION} of the protocol, and not ${hello.protocol}.`;
-      outbox.sendError(ledger, peer, 'protocol', text);
-      peer.setState({ type: 'gone' });
-      return;
-    }
     const connections = [...peers.ofClient(clientId)];
     const known = connections.map(({ state }) => state.generation);
     if (generation <= Math.max(ledger.clients.generation(clientId), ...known)) return;

@@ -16,7 +16,6 @@ describe('joining', () => {
     const hello = room.hello();
     expect(hello).toEqual({
       type: 'hello',
-      protocol: 1,
       clientId: '0'.padStart(22, 'c'),
       generation: 1,
       cursor: { epoch: 'e', version: 7 },

@@ -44,8 +44,11 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   fc.constant<ClientMessage>({ type: 'ping' }),
   fc.constant<ClientMessage>({ type: 'check' }),
   fc.record({
+    type: fc.constant('foreign-hello' as const),
+    protocol: counts.filter((protocol) => protocol !== 1),
+  }),
+  fc.record({
     type: fc.constant('hello' as const),
-    protocol: counts,
     clientId: clientIds,
     generation: counts,
     cursor: fc.option(cursors, { nil: undefined }),
@@ -165,7 +168,6 @@ describe('frames', () => {
     const frames = [
       encodeClientMessage('', {
         type: 'hello',
-        protocol: 1,
         clientId: 'c'.repeat(22),
         generation: 3,
         cursor,

@@ -109,7 +109,6 @@ const SEED = '[{"pets":{"fido":{"species":"dog"}}},{"open":true}]';
 const hello = (name: string, version: number, epoch: string, prefix: string = ''): string =>
   encodeClientMessage(prefix, {
     type: 'hello',
-    protocol: 1,
     clientId: clientId(name),
     generation: 1,
     cursor: { epoch, version },

@@ -66,7 +66,7 @@ describe('frames', () => {
   test('[FRAME-4] answers a hello of another protocol version with an error, and nothing else after', async () => {
     const host = await seeded();
     const ada = host.connect();
-    await ada.hello({ protocol: 2, cursor: await host.cursor() });
+    await ada.say('h{"protocol":2,"of":"any shape"}');
     expect(ada.hearOne('error').code).toBe('protocol');
     await ada.hello({ generation: 2, cursor: await host.cursor() });
     await ada.push(1, { x: 1 });

@@ -125,7 +125,6 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
     await this.say(
       encodeClientMessage(this.#host.prefix, {
         type: 'hello',
-        protocol: 1,
         clientId: clientId('ada'),
         generation: 1,
         cursor: undefined,

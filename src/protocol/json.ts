@@ -1,0 +1,71 @@
+/** Takes JSON apart with checks: what has another shape than expected throws, and {@link decodeJson} gives that a code. */
+import { TinyBasePartyKitError } from './errors.ts';
+
+/** What JSON can say. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** An object in JSON; read only. */
+export interface JsonObject {
+  readonly [id: string]: Json;
+}
+/** An object in JSON, under construction. */
+export type MutableJsonObject = Record<string, Json>;
+
+/** A shape is wrong. */
+export class ShapeError extends Error {}
+
+/** Parses a text and makes something of it. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. */
+export function decodeJson<T>(
+  what: string,
+  text: string,
+  fromJson: (json: Json | undefined) => T,
+): T {
+  try {
+    // JSON.parse returns any; the checks below are what makes a message of it.
+    return fromJson(JSON.parse(text) as Json);
+  } catch (error) {
+    const isBadInput =
+      error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
+    if (!isBadInput) throw error;
+    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Without a prototype, `__proto__` is an id like any other. */
+export function emptyObject(): MutableJsonObject {
+  return Object.create(null) as MutableJsonObject;
+}
+
+export function asObject(json: Json | undefined): JsonObject {
+  if (typeof json !== 'object' || json === null || isArray(json))
+    throw new ShapeError('an object is missing');
+  return json;
+}
+
+export function asArray(json: Json | undefined, fewest: number, most: number): readonly Json[] {
+  if (!isArray(json) || json.length < fewest || json.length > most)
+    throw new ShapeError('an array is missing');
+  return json;
+}
+
+export function isArray(json: Json | undefined): json is readonly Json[] {
+  return Array.isArray(json);
+}
+
+export function asString(json: Json | undefined): string {
+  if (typeof json !== 'string') throw new ShapeError('a string is missing');
+  return json;
+}
+
+export function asMatch(json: Json | undefined, pattern: RegExp): string {
+  const text = asString(json);
+  if (!pattern.test(text)) throw new ShapeError('an id has the wrong form');
+  return text;
+}
+
+export function asCount(json: Json | undefined): number {
+  if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0)
+    throw new ShapeError('a count is missing');
+  return json;
+}
