@@ -7,7 +7,13 @@ const MOST_TABS = 9;
 
 function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
   if (factor === 0) return;
-  for (const { label, weight, happen } of occurrences) yield { label, weight: weight * factor, happen };
+  for (const occurrence of occurrences) {
+    yield {
+      label: occurrence.label,
+      weight: occurrence.weight * factor,
+      happen: (choices) => occurrence.happen(choices),
+    };
+  }
 }
 
 /** What people, machines and accidents do in a history, beside what follows from it. */
@@ -44,7 +50,12 @@ export class Actions implements Source {
         weight: 1,
         happen: (choices) => client.finishTransaction(choices.percent(40)),
       };
-    } else yield { label: `${name} begins a transaction`, weight: 0.1, happen: () => client.openTransaction() };
+    } else
+      yield {
+        label: `${name} begins a transaction`,
+        weight: 0.1,
+        happen: () => client.openTransaction(),
+      };
     yield {
       label: `${name} ${session.isSaving ? 'stops' : 'starts'} saving`,
       weight: session.isSaving ? 0.06 : 0.3,
@@ -68,7 +79,11 @@ export class Actions implements Source {
     const { network, clients } = this.#simulation;
     const { name, wire } = client;
     if (wire !== undefined && wire.clientState !== 'connecting') {
-      yield { label: `${name} is cut`, weight: 0.25, happen: (choices) => network.cut(wire, choices) };
+      yield {
+        label: `${name} is cut`,
+        weight: 0.25,
+        happen: (choices) => network.cut(wire, choices),
+      };
       yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
     }
     if (clients.length < MOST_TABS && !client.isEditing) {
@@ -81,15 +96,24 @@ export class Actions implements Source {
   }
 
   *#ofRoom(): Iterable<Occurrence> {
-    const { room } = this.#simulation;
-    yield { label: 'room edits', weight: 0.6, happen: (choices) => room.edit(choices) };
+    const { room, traits } = this.#simulation;
+    yield {
+      label: 'room edits',
+      weight: traits.roomEditWeight,
+      happen: (choices) => room.edit(choices),
+    };
     if (room.isEditing) {
       yield {
         label: 'room ends its transaction',
         weight: 1,
         happen: (choices) => room.finishTransaction(choices.percent(40)),
       };
-    } else yield { label: 'room begins a transaction', weight: 0.06, happen: () => room.openTransaction() };
+    } else
+      yield {
+        label: 'room begins a transaction',
+        weight: 0.06,
+        happen: () => room.openTransaction(),
+      };
     if (room.isIdle) yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
   }
 

@@ -49,7 +49,9 @@ export class Choices {
    * One of them by weight, such that leaving out another item, or adding one, mostly leaves the choice as it is:
    * each item draws a lot of its own from its label, and the best lot wins.
    */
-  pickStable<T extends { readonly label: string; readonly weight: number }>(items: readonly T[]): T | undefined {
+  pickStable<T extends { readonly label: string; readonly weight: number }>(
+    items: readonly T[],
+  ): T | undefined {
     const salt = this.below(TWO_TO_32);
     let best: T | undefined;
     let bestLot = Infinity;

@@ -97,8 +97,11 @@ export class Disk implements Source {
     const written = this.journal.contentAt(cursor);
     const found = written === undefined ? undefined : differences(content, written);
     if (found?.length === 0) return;
-    const what = found === undefined ? 'is not on disk' : `is not as on disk: ${describeDifferences(found)}`;
-    this.#world.fail(new PropertyFailure('durable', `what was loaded, version ${cursor.version}, ${what}`));
+    const what =
+      found === undefined ? 'is not on disk' : `is not as on disk: ${describeDifferences(found)}`;
+    this.#world.fail(
+      new PropertyFailure('durable', `what was loaded, version ${cursor.version}, ${what}`),
+    );
   }
 
   /** The next writes fail; some of them take effect all the same. */
@@ -121,14 +124,21 @@ export class Disk implements Source {
 
   /** What is on disk now, to come back to. */
   copy(): DiskCopy | undefined {
-    return this.branch && { storage: this.#storage.copy(), branch: this.branch.copy(this.branch.epoch) };
+    return (
+      this.branch && { storage: this.#storage.copy(), branch: this.branch.copy(this.branch.epoch) }
+    );
   }
 
   /** Puts an older copy back, as another history of its own. To be called while no process runs. */
   async restore(copy: DiskCopy, epoch: string): Promise<void> {
     const values = new Map<string, unknown>();
     for (const [key, value] of await copy.storage.list({})) {
-      values.set(key, key === this.#keys.manifest && typeof value === 'string' ? renameEpoch(value, epoch) : value);
+      values.set(
+        key,
+        key === this.#keys.manifest && typeof value === 'string'
+          ? renameEpoch(value, epoch)
+          : value,
+      );
     }
     this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }, values));
     this.branch = copy.branch.copy(epoch);
@@ -151,7 +161,8 @@ export class Disk implements Source {
 
   #compare(loaded: LoadedRoom | undefined): void {
     if (loaded === undefined) {
-      if (this.branch !== undefined) throw new PropertyFailure('durable', 'the Store is not on disk any more');
+      if (this.branch !== undefined)
+        throw new PropertyFailure('durable', 'the Store is not on disk any more');
       return;
     }
     const { cursor, content, log, clients } = loaded;
@@ -171,7 +182,9 @@ export class Disk implements Source {
   }
 
   async #written(entries: Record<string, unknown>): Promise<void> {
-    const rows = Object.entries(entries).filter(([key]) => (this.#keys.rowNumber(key) ?? 0) > this.#highestRow);
+    const rows = Object.entries(entries).filter(
+      ([key]) => (this.#keys.rowNumber(key) ?? 0) > this.#highestRow,
+    );
     if (this.#keys.manifest in entries || rows.some(([, value]) => typeof value !== 'string')) {
       await this.#readAll();
       return;

@@ -41,7 +41,7 @@ export class EditLedger {
 
   sent(clientId: string, number: number, changes: Changes): void {
     let pushes = this.#sent.get(clientId);
-    if (pushes === undefined) this.#sent.set(clientId, (pushes = new Map()));
+    if (pushes === undefined) this.#sent.set(clientId, (pushes = new Map<number, Changes>()));
     pushes.set(number, changes);
   }
 
@@ -84,7 +84,8 @@ export class EditLedger {
   /** The pushes that carried that edit. */
   *pushesOf(record: EditRecord): Iterable<SentPush> {
     for (const [clientId, pushes] of this.#sent) {
-      for (const [number, changes] of pushes) if (carries(changes, record)) yield { clientId, number, changes };
+      for (const [number, changes] of pushes)
+        if (carries(changes, record)) yield { clientId, number, changes };
     }
   }
 
@@ -94,7 +95,10 @@ export class EditLedger {
     const start = this.records.indexOf(record) + 1;
     return this.records
       .slice(start)
-      .some(({ table, row, cell }) => table === record.table && row === record.row && cell === record.cell);
+      .some(
+        ({ table, row, cell }) =>
+          table === record.table && row === record.row && cell === record.cell,
+      );
   }
 }
 
@@ -109,7 +113,9 @@ function refusalKey(refusal: Refusal): string {
     case 'row':
       return leafName(refusal.tableId, refusal.rowId, '*');
     case 'cell':
-      return leafName(refusal.tableId, refusal.rowId, refusal.cellId) + String(encodeLeaf(refusal.cell));
+      return (
+        leafName(refusal.tableId, refusal.rowId, refusal.cellId) + String(encodeLeaf(refusal.cell))
+      );
     case 'value':
       return leafName(VALUES, '', refusal.valueId) + String(encodeLeaf(refusal.value));
   }

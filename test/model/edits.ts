@@ -46,7 +46,9 @@ export class UniqueLeaves {
       case 4:
         return number + LARGE;
       case 5:
-        return choices.percent(30) ? `l${number}${'-'.repeat(this.isHeavy ? 30_000 + choices.below(60_000) : 100 + choices.below(400))}` : `s${number}`;
+        return choices.percent(30)
+          ? `l${number}${'-'.repeat(this.isHeavy ? 30_000 + choices.below(60_000) : 100 + choices.below(400))}`
+          : `s${number}`;
       case 6:
       case 7:
         return `s${number}`;
@@ -89,21 +91,37 @@ function setPair(store: Store, choices: Choices, unique: UniqueLeaves): void {
 }
 
 const setCell: Edit = (store, choices, unique) => {
-  store.setCell(choices.pick(TABLES), row(choices), choices.pick(CELLS), unique.leaf(choices) as string);
+  store.setCell(
+    choices.pick(TABLES),
+    row(choices),
+    choices.pick(CELLS),
+    unique.leaf(choices) as string,
+  );
 };
 
 /** What a user can do to a Store in one call, each so many times. */
 const EDITS: readonly (readonly [number, Edit])[] = [
   [8, setCell],
-  [3, (store, choices) => store.delCell(choices.pick(TABLES), row(choices), choices.pick(CELLS), choices.percent(50))],
+  [
+    3,
+    (store, choices) =>
+      store.delCell(choices.pick(TABLES), row(choices), choices.pick(CELLS), choices.percent(50)),
+  ],
   [
     2,
     (store, choices, unique) =>
-      store.setRow(choices.pick(TABLES), row(choices), { a: unique.number(), b: `s${unique.number()}` }),
+      store.setRow(choices.pick(TABLES), row(choices), {
+        a: unique.number(),
+        b: `s${unique.number()}`,
+      }),
   ],
   [3, (store, choices) => store.delRow(choices.pick(TABLES), row(choices))],
   [1, (store, choices) => store.delTable(choices.pick(TABLES))],
-  [3, (store, choices, unique) => store.setValue(choices.pick(VALUE_IDS), unique.leaf(choices) as string)],
+  [
+    3,
+    (store, choices, unique) =>
+      store.setValue(choices.pick(VALUE_IDS), unique.leaf(choices) as string),
+  ],
   [1, (store, choices) => store.delValue(choices.pick(VALUE_IDS))],
   [3, setPair],
   [1, (store, choices) => store.delRow(PAIR_TABLE, choices.pick(PAIR_ROWS))],
@@ -144,9 +162,9 @@ const TOTAL = EDITS.reduce((total, [weight]) => total + weight, 0);
 
 function pickEdit(choices: Choices): Edit {
   let lot = choices.below(TOTAL);
-  for (const [weight, edit] of EDITS) {
+  for (const [weight, candidate] of EDITS) {
     lot -= weight;
-    if (lot < 0) return edit;
+    if (lot < 0) return candidate;
   }
   return setCell;
 }
@@ -158,6 +176,7 @@ export function edit(store: Store, choices: Choices, unique: UniqueLeaves): void
     return;
   }
   store.transaction(() => {
-    for (let count = 2 + choices.below(3); count > 0; count -= 1) pickEdit(choices)(store, choices, unique);
+    for (let count = 2 + choices.below(3); count > 0; count -= 1)
+      pickEdit(choices)(store, choices, unique);
   });
 }

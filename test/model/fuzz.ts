@@ -1,44 +1,47 @@
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 
 import { liveThrough } from './history.ts';
 import { minimise } from './minimise.ts';
 
-const { values } = parseArgs({
+const { values: options } = parseArgs({
   options: {
-    histories: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
+    /** How many histories. */
+    histories: { type: 'string', default: '10000' },
+    /** The seed of the first one; the others' follow. */
+    seed: { type: 'string', default: String(randomInt(2 ** 31)) },
+    /** Steps of each before all is left to come to quiet. */
     length: { type: 'string', default: '200' },
-    trace: { type: 'boolean', default: false },
+    /** Tells what of a failing history matters. */
     minimise: { type: 'boolean', default: false },
   },
 });
 
-const first = Number(values.seed);
-const length = Number(values.length);
-const start = performance.now();
-let steps = 0;
-const failures = new Map<string, { count: number; seeds: number[] }>();
-for (let seed = first; seed < first + Number(values.histories); seed += 1) {
-  const outcome = await liveThrough({ seed, length });
-  steps += outcome.steps;
-  if (outcome.failure === undefined) continue;
-  const e = outcome.failure;
-  const message = String(e instanceof Error ? e.message : e).replace(/[0-9]+/g, 'N').replace(/["\[{].*/, '').slice(0, 90);
-  const known = failures.get(message) ?? { count: 0, seeds: [] };
-  known.count += 1;
-  if (known.seeds.length < 5) known.seeds.push(seed);
-  failures.set(message, known);
-  if (values.minimise) {
-    const { plan, outcome } = await minimise({ seed, length });
-    console.log(outcome.trace.join('\n'));
-    console.log(outcome.failure, [...(plan.skipped ?? [])].length);
-  }
-  if (values.trace) {
-    console.log(outcome.trace.join('\n'));
-    console.log(e);
-  }
+const HISTORIES_A_REPORT = 1000;
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
-console.log(`${steps} steps, ${Math.round(performance.now() - start)} ms`);
-for (const [message, { count, seeds }] of [...failures].sort((a, b) => b[1].count - a[1].count)) {
-  console.log(count, message, seeds.join(' '));
+
+const first = Number(options.seed);
+const end = first + Number(options.histories);
+const length = Number(options.length);
+let failures = 0;
+for (let seed = first; seed < end; seed += 1) {
+  const { failure } = await liveThrough({ seed, length });
+  if (failure !== undefined) {
+    failures += 1;
+    print(`--seed ${seed} --length ${length}: ${failure.message}`);
+    if (options.minimise) {
+      const { plan, outcome } = await minimise({ seed, length });
+      print(outcome.trace.join('\n'));
+      print(
+        `${outcome.failure?.message ?? ''}\nwithout ${plan.skipped?.size ?? 0} of ${length} steps`,
+      );
+    }
+  }
+  const done = seed + 1 - first;
+  if (done % HISTORIES_A_REPORT === 0)
+    print(`${done} histories from seed ${first}, ${failures} failed`);
 }
+process.exitCode = failures === 0 ? 0 : 1;

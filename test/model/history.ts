@@ -16,7 +16,7 @@ export interface HistoryPlan {
 
 /** What became of a history. */
 export interface HistoryOutcome {
-  readonly failure: unknown;
+  readonly failure: Error | undefined;
   readonly trace: readonly string[];
   readonly steps: number;
 }
@@ -31,11 +31,11 @@ const PASS_MILLISECONDS = 60_000;
 /** Lives through a history and checks every step of it. */
 export async function liveThrough(plan: HistoryPlan, mutant?: Mutant): Promise<HistoryOutcome> {
   const history = new History(plan, mutant);
-  let failure: unknown;
+  let failure: Error | undefined;
   try {
     await history.run();
   } catch (error) {
-    failure = error;
+    failure = error instanceof Error ? error : new Error(String(error));
   }
   return { failure, trace: history.simulation.world.trace, steps: history.steps };
 }
@@ -96,12 +96,18 @@ class History {
     this.#actions.isActive = false;
     http.isLossy = false;
     disk.failWrites(0, false);
-    await this.#step({ label: 'everybody takes part', weight: 1, happen: () => this.#takePart() }, this.#quiet);
+    await this.#step(
+      { label: 'everybody takes part', weight: 1, happen: () => this.#takePart() },
+      this.#quiet,
+    );
     for (let pass = 0; pass < QUIET_PASSES; pass += 1) {
       await this.#pass();
       if (this.#unsettled().length === 0) return;
     }
-    throw new PropertyFailure('convergence', `does not come to quiet: ${this.#unsettled().join('; ')}`);
+    throw new PropertyFailure(
+      'convergence',
+      `does not come to quiet: ${this.#unsettled().join('; ')}`,
+    );
   }
 
   #takePart(): void {
@@ -130,7 +136,10 @@ class History {
         return;
       }
     }
-    throw new PropertyFailure('convergence', `there is no end to it: ${this.#unsettled().join('; ')}`);
+    throw new PropertyFailure(
+      'convergence',
+      `there is no end to it: ${this.#unsettled().join('; ')}`,
+    );
   }
 
   /** Who is not at rest, and why. */
@@ -140,7 +149,8 @@ class History {
     for (const { isAlive, name, sync, session } of clients) {
       if (!isAlive) continue;
       const version = session.cursor?.version;
-      if (sync.phase !== 'live' || sync.unsaved > 0) unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);
+      if (sync.phase !== 'live' || sync.unsaved > 0)
+        unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);
       else if (version !== disk.branch?.version) unsettled.push(`${name} at version ${version}`);
     }
     return unsettled;

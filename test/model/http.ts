@@ -7,7 +7,9 @@ interface Exchange {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
   state: 'leaving' | 'at room' | 'answered';
-  answer?: { readonly type: 'result'; readonly result: unknown } | { readonly type: 'error'; readonly error: unknown };
+  answer?:
+    | { readonly type: 'result'; readonly result: unknown }
+    | { readonly type: 'error'; readonly error: unknown };
 }
 
 /** HTTP between clients and the room: a request reaches the room, the answer reaches the client; either may be lost. */
@@ -52,9 +54,17 @@ export class Http implements Source {
   *occurrences(): Iterable<Occurrence> {
     for (const exchange of this.#exchanges) {
       if (exchange.state === 'leaving') {
-        yield { label: `${exchange.label} arrives`, weight: this.#weight, happen: () => this.#arrive(exchange) };
+        yield {
+          label: `${exchange.label} arrives`,
+          weight: this.#weight,
+          happen: () => this.#arrive(exchange),
+        };
       } else if (exchange.state === 'answered') {
-        yield { label: `${exchange.label} answered`, weight: this.#weight, happen: () => this.#answer(exchange) };
+        yield {
+          label: `${exchange.label} answered`,
+          weight: this.#weight,
+          happen: () => this.#answer(exchange),
+        };
       }
       if (this.isLossy && exchange.state !== 'at room') {
         yield { label: `${exchange.label} lost`, weight: 0.2, happen: () => this.#lose(exchange) };
@@ -74,7 +84,9 @@ export class Http implements Source {
     if (!this.#exchanges.has(exchange)) return;
     exchange.state = 'answered';
     exchange.answer = answer;
-    this.#world.note(`    ${exchange.label}: ${answer.type === 'error' ? String(answer.error) : 'done'}`);
+    this.#world.note(
+      `    ${exchange.label}: ${answer.type === 'error' ? String(answer.error) : 'done'}`,
+    );
   }
 
   #answer(exchange: Exchange): void {

@@ -58,12 +58,18 @@ export class Branch {
     const { version, changes, author } = entry;
     const expected = this.version + (changes === undefined ? 0 : 1);
     if (version !== expected) {
-      throw new PropertyFailure('one order', `version ${version} was written where ${expected} was due`);
+      throw new PropertyFailure(
+        'one order',
+        `version ${version} was written where ${expected} was due`,
+      );
     }
     if (author !== undefined) {
       const last = this.lastPushes.get(author.clientId) ?? 0;
       if (author.push <= last) {
-        throw new PropertyFailure('exactly once', `push ${author.push} of ${author.clientId} was dealt with again`);
+        throw new PropertyFailure(
+          'exactly once',
+          `push ${author.push} of ${author.clientId} was dealt with again`,
+        );
       }
       this.lastPushes.set(author.clientId, author.push);
     }

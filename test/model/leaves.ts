@@ -38,6 +38,9 @@ export function leafName(table: TableKey, row: string, cell: string): string {
 /** For messages: what differs, in one line. */
 export function describeDifferences(found: readonly Difference[]): string {
   return found
-    .map(({ table, row, cell, left, right }) => `${leafName(table, row, cell)} ${String(left)} / ${String(right)}`)
+    .map(
+      ({ table, row, cell, left, right }) =>
+        `${leafName(table, row, cell)} ${String(left)} / ${String(right)}`,
+    )
     .join(', ');
 }

@@ -2,9 +2,11 @@ import { liveThrough, type HistoryOutcome, type HistoryPlan } from './history.ts
 import type { Mutant } from './mutant.ts';
 
 /** What makes two failures the same one, for the purpose of finding a shorter way to it. */
-function kindOf(failure: unknown): string {
-  const message = failure instanceof Error ? failure.message : String(failure);
-  return message.replaceAll(/\d+/g, 'N').replaceAll(/['"[{].*/g, '').slice(0, 60);
+function kindOf(failure: Error | undefined): string {
+  return (failure?.message ?? '')
+    .replaceAll(/\d+/g, 'N')
+    .replaceAll(/['"[{].*/g, '')
+    .slice(0, 60);
 }
 
 /** Leaves out as many steps of a failing history as it can do without. Takes some hundred histories. */
@@ -15,7 +17,7 @@ export async function minimise(
   let outcome = await liveThrough(plan, makeMutant());
   const kind = kindOf(outcome.failure);
   let skipped = new Set<number>(plan.skipped);
-  for (let size = Math.ceil(plan.length / 2); size >= 1; ) {
+  for (let size = Math.ceil(plan.length / 2); size >= 1;) {
     let isShorter = false;
     for (let from = 0; from < plan.length; from += size) {
       const chunk = Array.from({ length: size }, (_, index) => from + index);

@@ -111,7 +111,9 @@ export class Network implements Source {
       const isClosed = last?.type === 'close';
       direction.length = choices.below(direction.length + 1);
       if (direction.at(-1)?.type !== 'close') {
-        direction.push(isClosed && last !== undefined ? last : { type: 'close', code: 1006, reason: '' });
+        direction.push(
+          isClosed && last !== undefined ? last : { type: 'close', code: 1006, reason: '' },
+        );
       }
     }
   }
@@ -120,7 +122,8 @@ export class Network implements Source {
   dieAtRoom(wire: Wire): void {
     wire.roomState = 'closed';
     wire.toRoom.length = 0;
-    if (wire.toClient.at(-1)?.type !== 'close') wire.toClient.push({ type: 'close', code: 1006, reason: '' });
+    if (wire.toClient.at(-1)?.type !== 'close')
+      wire.toClient.push({ type: 'close', code: 1006, reason: '' });
     this.#forgetIfOver(wire);
   }
 
@@ -144,7 +147,11 @@ export class Network implements Source {
         yield { label: `${wire.label} to room`, weight, happen: () => this.#deliverToRoom(wire) };
       }
       if (wire.toClient.length > 0 && wire.clientState === 'open') {
-        yield { label: `${wire.label} to client`, weight, happen: () => this.#deliverToClient(wire) };
+        yield {
+          label: `${wire.label} to client`,
+          weight,
+          happen: () => this.#deliverToClient(wire),
+        };
       }
     }
   }
@@ -158,7 +165,11 @@ export class Network implements Source {
         [wire.toClient, 'client'],
       ] as const) {
         if (direction[0]?.type !== 'frame') continue;
-        yield { label: `${wire.label} to ${name} lost`, weight: 0.8, happen: () => direction.shift() };
+        yield {
+          label: `${wire.label} to ${name} lost`,
+          weight: 0.8,
+          happen: () => direction.shift(),
+        };
       }
     }
   }

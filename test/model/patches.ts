@@ -3,7 +3,11 @@ export class Patches {
   readonly #undo: (() => void)[] = [];
 
   /** `make` gets the method as it is, and returns what takes its place until {@link Patches.undo}. */
-  replace<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K]) => T[K]): void {
+  replace<T extends object, K extends keyof T>(
+    prototype: T,
+    name: K,
+    make: (original: T[K]) => T[K],
+  ): void {
     const original = prototype[name];
     prototype[name] = make(original);
     this.#undo.push(() => {

@@ -21,12 +21,18 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
   const lastPush = disk.branch?.lastPushes.get(wire.clientId ?? '') ?? 0;
   const check = (claimed: { readonly version: number; readonly lastPush?: number }): void => {
     if (claimed.version > version) {
-      throw new PropertyFailure('durable', `${wire.label} is told of version ${claimed.version}, disk has ${version}`);
+      throw new PropertyFailure(
+        'durable',
+        `${wire.label} is told of version ${claimed.version}, disk has ${version}`,
+      );
     }
     // A room that has forgotten a client believes what its hello says.
     const known = Math.max(lastPush, (wire.nextPush ?? 1) - 1);
     if ((claimed.lastPush ?? 0) > known) {
-      throw new PropertyFailure('durable', `${wire.label} is told of push ${claimed.lastPush}, disk has ${lastPush}`);
+      throw new PropertyFailure(
+        'durable',
+        `${wire.label} is told of push ${claimed.lastPush}, disk has ${lastPush}`,
+      );
     }
   };
   switch (message?.type) {
@@ -54,12 +60,19 @@ function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
   if (ack.reason !== undefined || ack.correction === undefined || asked === undefined) return;
   ack.correction.leaves.forEach((leaf, table, row, cell) => {
     if (!asked.leaves.has(table, row, cell) || asked.leaves.get(table, row, cell) === leaf) return;
-    throw new PropertyFailure('correction', `${wire.label} is not told why ${leafName(table, row, cell)} was altered`);
+    throw new PropertyFailure(
+      'correction',
+      `${wire.label} is not told why ${leafName(table, row, cell)} was altered`,
+    );
   });
 }
 
 /** What must hold of every entry that gets on disk. To be called with the content before it. */
-export function checkEntry(simulation: Simulation, { changes, author }: LogEntry, before: LeafMap<Leaf>): void {
+export function checkEntry(
+  simulation: Simulation,
+  { changes, author }: LogEntry,
+  before: LeafMap<Leaf>,
+): void {
   if (changes === undefined) return;
   // Middleware that lets a change not pass keeps what there was, and what a Store makes of a change is sent.
   const hasGuard = simulation.traits.clients.some(({ variant }) => variant.name === 'middleware');
@@ -69,7 +82,10 @@ export function checkEntry(simulation: Simulation, { changes, author }: LogEntry
     const name = leafName(table, row, cell);
     for (const { seed } of simulation.traits.clients) {
       if (right === undefined || hasGuard || seed?.get(table, row, cell) !== right) continue;
-      throw new PropertyFailure('first content', `${name} = ${String(right)} of a seed came after the first content`);
+      throw new PropertyFailure(
+        'first content',
+        `${name} = ${String(right)} of a seed came after the first content`,
+      );
     }
     if (author === undefined || simulation.traits.roomVariant.name !== 'plain') continue;
     const isRefused =
@@ -104,7 +120,10 @@ function checkBase({ disk }: Simulation, { name, session }: SimClient, base: Lea
   if (cursor === undefined) return;
   const content = disk.journal.contentAt(cursor);
   if (content === undefined) {
-    throw new PropertyFailure('durable', `${name} is at ${cursor.epoch} ${cursor.version}, which is not on disk`);
+    throw new PropertyFailure(
+      'durable',
+      `${name} is at ${cursor.epoch} ${cursor.version}, which is not on disk`,
+    );
   }
   const found = differences(base, content);
   if (found.length === 0) return;
@@ -126,11 +145,17 @@ function checkView({ name, store, session: { replica } }: SimClient, base: LeafM
   });
   const found = differences(readContent(store), expected);
   if (found.length > 0) {
-    throw new PropertyFailure('view', `${name} shows something else: ${describeDifferences(found)}`);
+    throw new PropertyFailure(
+      'view',
+      `${name} shows something else: ${describeDifferences(found)}`,
+    );
   }
   if (replica.pending.length > 0 || replica.held !== undefined) return;
-  const kept = differences(base, expected).filter(({ table, row, cell }) => !local.has(table, row, cell));
-  if (kept.length > 0) throw new PropertyFailure('view', `${name} keeps something for nothing pending`);
+  const kept = differences(base, expected).filter(
+    ({ table, row, cell }) => !local.has(table, row, cell),
+  );
+  if (kept.length > 0)
+    throw new PropertyFailure('view', `${name} keeps something for nothing pending`);
 }
 
 /** What must hold when everything has come to quiet. */
@@ -142,27 +167,45 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   const written = disk.branch?.latest ?? new LeafMap<Leaf>();
   if (disk.branch !== undefined) {
     throwIfDifferent('convergence', 'the room and its disk differ', content, written);
-    throwIfDifferent('convergence', 'the room and a cold start differ', content, await simulation.coldStart());
+    throwIfDifferent(
+      'convergence',
+      'the room and a cold start differ',
+      content,
+      await simulation.coldStart(),
+    );
   }
   for (const client of clients) if (client.isAlive) checkConverged(client, written);
-  for (const client of clients) for (const record of client.ledger.records) checkEdit(simulation, client, record);
+  for (const client of clients)
+    for (const record of client.ledger.records) checkEdit(simulation, client, record);
   for (const peer of simulation.stockPeers) peer.checkTold(content);
 }
 
-function throwIfDifferent(property: string, what: string, left: LeafMap<Leaf>, right: LeafMap<Leaf>): void {
+function throwIfDifferent(
+  property: string,
+  what: string,
+  left: LeafMap<Leaf>,
+  right: LeafMap<Leaf>,
+): void {
   const found = differences(left, right);
-  if (found.length > 0) throw new PropertyFailure(property, `${what}: ${describeDifferences(found)}`);
+  if (found.length > 0)
+    throw new PropertyFailure(property, `${what}: ${describeDifferences(found)}`);
 }
 
 /** Convergence, and correction: a client shows what the room has, but for what its own app made of it. */
-function checkConverged({ name, store, session, traits, ledger }: SimClient, content: LeafMap<Leaf>): void {
+function checkConverged(
+  { name, store, session, traits, ledger }: SimClient,
+  content: LeafMap<Leaf>,
+): void {
   const local = session.replica.localOnly();
   const found = differences(readContent(store), content).filter(({ table, row, cell, right }) => {
     const isOwn = traits.variant.alters(table, cell, right) || ledger.wasTooLarge(table, row, cell);
     return !(local.has(table, row, cell) && isOwn);
   });
   if (found.length === 0) return;
-  throw new PropertyFailure('convergence', `${name} differs from the room: ${describeDifferences(found)}`);
+  throw new PropertyFailure(
+    'convergence',
+    `${name} differs from the room: ${describeDifferences(found)}`,
+  );
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
@@ -185,7 +228,11 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
 }
 
 /** True if the room had a reason to make something else of an edit. */
-function isExplained({ room, hooks }: Simulation, { table, cell, leaf }: EditRecord, push: SentPush): boolean {
+function isExplained(
+  { room, hooks }: Simulation,
+  { table, cell, leaf }: EditRecord,
+  push: SentPush,
+): boolean {
   if (leaf === undefined || room.hookFailures > 0) return true;
   if (room.traits.variant.alters(table, cell, leaf)) return true;
   if (table !== PAIR_TABLE && hooks.mayRefuse(leaf)) return true;

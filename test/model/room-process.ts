@@ -131,7 +131,9 @@ export class RoomProcess implements RoomEnd {
 
   finishTransaction(isRolledBack: boolean): void {
     this.isEditing = false;
-    this.room.store.finishTransaction(() => isRolledBack && mayRollBack(this.room.store, this.#before));
+    this.room.store.finishTransaction(
+      () => isRolledBack && mayRollBack(this.room.store, this.#before),
+    );
   }
 
   /** `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. */
@@ -197,7 +199,9 @@ export class RoomProcess implements RoomEnd {
     const storage = disk.open();
     const { prefix, variant, limits, storageSizes } = this.traits;
     const connections = (): Iterable<RoomConnection<Wire>> =>
-      [...this.#connections].filter(([wire]) => wire.roomState === 'open').map(([, connection]) => connection);
+      [...this.#connections]
+        .filter(([wire]) => wire.roomState === 'open')
+        .map(([, connection]) => connection);
     const host: RoomHost<Wire> = {
       storage: mutant.storage?.(storage) ?? storage,
       connections,
@@ -215,7 +219,8 @@ export class RoomProcess implements RoomEnd {
       onRoomError: (error, where) => {
         world.note(`    room error (${where}) ${String(error)}`);
         if (where === 'hook') this.hookFailures += 1;
-        if (where === 'room') world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
+        if (where === 'room')
+          world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
       },
     });
     room.start().catch((error: unknown) => world.note(`    room did not start: ${String(error)}`));
@@ -253,6 +258,7 @@ export class RoomProcess implements RoomEnd {
   }
 
   #checkContent(cursor: LoadedContent['cursor'], content: LeafMap<Leaf> | undefined): void {
-    if (cursor !== undefined && content !== undefined) this.#surroundings.disk.checkContent(cursor, content);
+    if (cursor !== undefined && content !== undefined)
+      this.#surroundings.disk.checkContent(cursor, content);
   }
 }

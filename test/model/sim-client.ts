@@ -3,14 +3,27 @@ import { createStore, type Store } from 'tinybase';
 import type { Sync } from '../../src/client/sync.ts';
 import { SyncSession } from '../../src/client/sync-session.ts';
 import type { SessionEndpoint } from '../../src/client/session-ports.ts';
-import { decodeChanges, decodeClientMessage, decodeLargePush, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
+import {
+  decodeChanges,
+  decodeClientMessage,
+  decodeLargePush,
+  encodeChanges,
+  encodeContent,
+} from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
 import type { Choices } from './choices.ts';
 import type { ClientDisk } from './client-disk.ts';
 import { EditLedger } from './edit-ledger.ts';
-import { edit, mayRollBack, PAIR_CELLS, PAIR_ROWS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
+import {
+  edit,
+  mayRollBack,
+  PAIR_CELLS,
+  PAIR_ROWS,
+  PAIR_TABLE,
+  type UniqueLeaves,
+} from './edits.ts';
 import type { Http } from './http.ts';
 import type { ClientEnd, Network, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
@@ -65,13 +78,18 @@ export class SimClient implements ClientEnd {
   #isStopped = false;
   readonly #timers = new Set<() => void>();
 
-  constructor(traits: ClientTraits, surroundings: ClientSurroundings, ledger: EditLedger = new EditLedger()) {
+  constructor(
+    traits: ClientTraits,
+    surroundings: ClientSurroundings,
+    ledger: EditLedger = new EditLedger(),
+  ) {
     this.name = traits.name;
     this.traits = traits;
     this.#surroundings = surroundings;
     this.ledger = ledger;
-    if (traits.seed !== undefined && traits.isSeedInStore) this.store.setJson(encodeContent(traits.seed));
-    traits.variant.prepare(this.store, this.name.replaceAll("'", ""));
+    if (traits.seed !== undefined && traits.isSeedInStore)
+      this.store.setJson(encodeContent(traits.seed));
+    traits.variant.prepare(this.store, this.name.replaceAll("'", ''));
     this.#watch();
     this.session = this.#createSession();
     this.#connect();
@@ -110,7 +128,9 @@ export class SimClient implements ClientEnd {
 
   finishTransaction(isRolledBack: boolean): void {
     this.isEditing = false;
-    this.#asUser(() => this.store.finishTransaction(() => isRolledBack && mayRollBack(this.store, this.#before)));
+    this.#asUser(() =>
+      this.store.finishTransaction(() => isRolledBack && mayRollBack(this.store, this.#before)),
+    );
   }
 
   /** The tab is closed, and with it everything that is not on the client's disk. */
@@ -178,7 +198,8 @@ export class SimClient implements ClientEnd {
             const { isAlive, wire } = this;
             if (!isAlive || wire === undefined) return;
             this.#note(wire, frame);
-            for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame]) network.sendToRoom(wire, sent);
+            for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame])
+              network.sendToRoom(wire, sent);
           },
           reconnect: () => this.reconnect(),
           stop: (code, reason) => this.#stop(code, reason),
@@ -191,7 +212,8 @@ export class SimClient implements ClientEnd {
         ...(records === undefined || !isRestored ? {} : { restored: records }),
       },
       {
-        onSync: (sync) => world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`),
+        onSync: (sync) =>
+          world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`),
         onRefused: (refusals) => {
           world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
           this.ledger.refused(refusals);
@@ -237,7 +259,11 @@ export class SimClient implements ClientEnd {
     const cancel = this.#surroundings.world.clock.after(milliseconds, () => {
       this.#timers.delete(cancel);
       this.isTouched = true;
-      callback();
+      try {
+        callback();
+      } catch (error) {
+        this.#surroundings.world.note(`    ${this.name} threw ${String(error)}`);
+      }
     });
     this.#timers.add(cancel);
     return () => {
@@ -280,10 +306,16 @@ export class SimClient implements ClientEnd {
   #checkPairs(): void {
     const [left, right] = PAIR_CELLS;
     for (const row of PAIR_ROWS) {
-      const leaves = [this.store.getCell(PAIR_TABLE, row, left), this.store.getCell(PAIR_TABLE, row, right)];
+      const leaves = [
+        this.store.getCell(PAIR_TABLE, row, left),
+        this.store.getCell(PAIR_TABLE, row, right),
+      ];
       if (leaves[0] === leaves[1]) continue;
       this.#surroundings.world.fail(
-        new PropertyFailure('atomic', `${this.name} shows half of a transaction: ${leaves.map(String).join(' / ')}`),
+        new PropertyFailure(
+          'atomic',
+          `${this.name} shows half of a transaction: ${leaves.map(String).join(' / ')}`,
+        ),
       );
     }
   }

@@ -1,4 +1,10 @@
-import { canonicalLeaf, encodeLeaf, VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
+import {
+  canonicalLeaf,
+  encodeLeaf,
+  VALUES,
+  type Leaf,
+  type TableKey,
+} from '../../src/protocol/leaf.ts';
 import type { HookAnswer, RoomHooks } from '../../src/server/hooks.ts';
 import { PAIR_TABLE } from './edits.ts';
 import type { Occurrence, Source } from './world.ts';
@@ -27,10 +33,13 @@ export class SimHooks implements Source {
   get hooks(): RoomHooks<unknown> {
     if (this.style === 'none') return {};
     return {
-      canSetCell: (table, _row, _cell, cell) => this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell))),
+      canSetCell: (table, _row, _cell, cell) =>
+        this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell))),
       canSetValue: (_id, value) => this.#answer(this.#verdict(encodeLeaf(value))),
-      canDelRow: (table, row) => this.#answer(this.keeps(table, row, '', true) ? 'refuse' : 'allow'),
-      canDelCell: (table, row, cell) => this.#answer(this.keeps(table, row, cell, false) ? 'refuse' : 'allow'),
+      canDelRow: (table, row) =>
+        this.#answer(this.keeps(table, row, '', true) ? 'refuse' : 'allow'),
+      canDelCell: (table, row, cell) =>
+        this.#answer(this.keeps(table, row, cell, false) ? 'refuse' : 'allow'),
       canDelValue: (id) => this.#answer(this.keeps(VALUES, '', id, false) ? 'refuse' : 'allow'),
     };
   }

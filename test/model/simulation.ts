@@ -50,7 +50,9 @@ export class Simulation {
     const { prefix, networkWeight, httpWeight, diskWeight, storageSizes } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
-    const journal = new Journal((entry, before) => this.#check(() => checkEntry(this, entry, before)));
+    const journal = new Journal((entry, before) =>
+      this.#check(() => checkEntry(this, entry, before)),
+    );
     this.disk = new Disk(world, journal, '', diskWeight);
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
@@ -118,14 +120,18 @@ export class Simulation {
 
   #addFirstTab({ variant, isPersistent, seed, isSeedInStore }: Traits['clients'][number]): void {
     const name = `client${this.clients.length + 1}`;
-    const disk = isPersistent ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name)) : undefined;
+    const disk = isPersistent
+      ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name))
+      : undefined;
     if (disk !== undefined) this.world.addSource(disk);
     this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
   }
 
   #addTab(traits: ClientTraits, former: SimClient | undefined): void {
     const { world, network, http, room, unique } = this;
-    world.note(`${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`);
+    world.note(
+      `${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`,
+    );
     const client = new SimClient(
       traits,
       {

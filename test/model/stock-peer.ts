@@ -1,4 +1,9 @@
-import { applyChangesToLeaves, ALL_ROWS, ChangesBuilder, type Changes } from '../../src/protocol/changes.ts';
+import {
+  applyChangesToLeaves,
+  ALL_ROWS,
+  ChangesBuilder,
+  type Changes,
+} from '../../src/protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../src/protocol/codec.ts';
 import type { Leaf, TableKey } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -43,7 +48,8 @@ export class StockPeer implements ClientEnd {
 
   received(frame: string): void {
     const message = decodeRoomMessage(this.#prefix, frame);
-    if (message?.type !== 'stock') throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);
+    if (message?.type !== 'stock')
+      throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);
     this.#note(message.changes);
     applyChangesToLeaves(this.#held, message.changes);
   }
@@ -57,19 +63,27 @@ export class StockPeer implements ClientEnd {
     if (choices.percent(20)) changes.deleteRow(table, row);
     else if (choices.percent(10)) changes.deleteTable(table);
     else {
-      const leaf = choices.percent(25) ? undefined : choices.percent(50) ? unique.number() : `s${unique.number()}`;
+      const leaf = choices.percent(25)
+        ? undefined
+        : choices.percent(50)
+          ? unique.number()
+          : `s${unique.number()}`;
       changes.setLeaf(table, row, choices.pick(['a', 'b', 'c']), leaf);
     }
     if (this.#room.hasStore) {
       this.#note(changes);
       applyChangesToLeaves(this.#held, changes);
     }
-    this.#network.sendToRoom(this.wire, encodeClientMessage(this.#prefix, { type: 'stock', changes }));
+    this.#network.sendToRoom(
+      this.wire,
+      encodeClientMessage(this.#prefix, { type: 'stock', changes }),
+    );
   }
 
   /** The last frame that it saw of a leaf is right (STOCK-2). */
   checkTold(content: LeafMap<Leaf>): void {
-    if (this.#hasSeenAll) content.forEach((_leaf, table, row, cell) => this.#concerned.set(table, row, cell, true));
+    if (this.#hasSeenAll)
+      content.forEach((_leaf, table, row, cell) => this.#concerned.set(table, row, cell, true));
     this.#concerned.forEach((_true, table, row, cell) => {
       const held = this.#held.get(table, row, cell);
       const actual = content.get(table, row, cell);
@@ -80,7 +94,8 @@ export class StockPeer implements ClientEnd {
   }
 
   #note(changes: Changes): void {
-    const note = (table: TableKey, row: string, cell: string): void => this.#concerned.set(table, row, cell, true);
+    const note = (table: TableKey, row: string, cell: string): void =>
+      this.#concerned.set(table, row, cell, true);
     for (const [table, rows] of changes.deletedRows) {
       for (const row of rows === ALL_ROWS ? this.#held.rows(table).keys() : rows) {
         for (const cell of this.#held.cells(table, row).keys()) note(table, row, cell);

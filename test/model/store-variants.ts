@@ -12,7 +12,11 @@ export interface StoreVariant {
 }
 
 const TABLES_SCHEMA: TablesSchema = {
-  t: { a: { type: 'number', default: 0 }, b: { type: 'string' }, c: { type: 'string', allowNull: true } },
+  t: {
+    a: { type: 'number', default: 0 },
+    b: { type: 'string' },
+    c: { type: 'string', allowNull: true },
+  },
   u: { a: { type: 'number' }, b: { type: 'string', default: '-' }, c: { type: 'object' } },
   [PAIR_TABLE]: { [PAIR_CELLS[0]]: { type: 'number' }, [PAIR_CELLS[1]]: { type: 'number' } },
 };
@@ -72,7 +76,7 @@ const stamp: StoreVariant = {
       null,
       'b',
       (_store, table, row, _cell, now) => {
-        if (now !== undefined) store.setCell(table, row, 'c', `stamp ${String(now)}`);
+        if (now !== undefined) store.setCell(table, row, 'c', `stamp ${JSON.stringify(now)}`);
       },
       true,
     );
@@ -111,7 +115,7 @@ const middleware: StoreVariant = {
 };
 
 /** A listener that throws now and then; it changes nothing. */
-const thrower: StoreVariant = {
+export const thrower: StoreVariant = {
   name: 'thrower',
   prepare: (store) => {
     let count = 0;
@@ -133,4 +137,12 @@ export const CLIENT_VARIANTS: readonly StoreVariant[] = [
 ];
 
 /** The variants of a room's own Store. */
-export const ROOM_VARIANTS: readonly StoreVariant[] = [plain, plain, plain, schema, clamp, stamp, middleware];
+export const ROOM_VARIANTS: readonly StoreVariant[] = [
+  plain,
+  plain,
+  plain,
+  schema,
+  clamp,
+  stamp,
+  middleware,
+];

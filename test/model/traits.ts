@@ -22,6 +22,8 @@ export interface Traits {
     readonly isSeedInStore: boolean;
   }[];
   readonly stockPeers: number;
+  /** How often the room's own code does something. */
+  readonly roomEditWeight: number;
   /** How often something is cut, killed or lost; 0: never. */
   readonly faultWeight: number;
   /** True: single frames get lost, as hosts lose them when another socket fails while they send. */
@@ -63,6 +65,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
       isSeedInStore: choices.percent(40),
     })),
     stockPeers: choices.percent(20) ? 1 + choices.below(2) : 0,
+    roomEditWeight: choices.pick([0.2, 0.6, 0.6, 2]),
     faultWeight: choices.pick([0, 1, 1, 1, 1, 3]),
     isLeaky: choices.percent(12),
     isHeavy,

@@ -64,7 +64,11 @@ export class ManualClock {
   #earliest(): Timer | undefined {
     let earliest: Timer | undefined;
     for (const timer of this.#timers) {
-      if (earliest === undefined || timer.due < earliest.due || (timer.due === earliest.due && timer.order < earliest.order)) {
+      if (
+        earliest === undefined ||
+        timer.due < earliest.due ||
+        (timer.due === earliest.due && timer.order < earliest.order)
+      ) {
         earliest = timer;
       }
     }
@@ -91,7 +95,7 @@ export class World {
   readonly trace: string[] = [];
   readonly #sources: Source[] = [];
   readonly #checks: (() => void)[] = [];
-  #failure: unknown;
+  #failure: Error | undefined;
 
   addSource(source: Source): void {
     this.#sources.push(source);
@@ -108,7 +112,7 @@ export class World {
 
   /** For checks that run inside listeners, whose errors others would swallow: the step fails at its end. */
   fail(failure: unknown): void {
-    this.#failure ??= failure;
+    this.#failure ??= failure instanceof Error ? failure : new Error(String(failure));
   }
 
   occurrences(): Occurrence[] {

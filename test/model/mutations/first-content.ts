@@ -6,7 +6,16 @@ import { writeLeaf } from '../../../src/protocol/store-access.ts';
 import { Replica } from '../../../src/client/replica.ts';
 import { Outbox } from '../../../src/server/outbox.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
+import { plain } from '../store-variants.ts';
+import type { Traits } from '../traits.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
+
+/** A client whose seed is refused by hooks. */
+function refusedClient(): Traits['clients'][number] {
+  const seed = new LeafMap<Leaf>();
+  seed.set('t', 'r', 'a', 11);
+  return { variant: plain, isPersistent: false, seed, isSeedInStore: true };
+}
 
 /** The mutations of SEED and STOCK. */
 export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
@@ -21,7 +30,9 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
             const outcome = await seed.call(this, content, request);
             if (outcome === 'created') return outcome;
             this.store.transaction(() => {
-              content.forEach((leaf, table, row, cell) => writeLeaf(this.store, table, row, cell, leaf));
+              content.forEach((leaf, table, row, cell) =>
+                writeLeaf(this.store, table, row, cell, leaf),
+              );
             });
             return outcome;
           },
@@ -30,7 +41,11 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[SEED-2] a seed carries the edits made since',
     make: () => ({
-      endpoint: (endpoint, { store }) => ({ ...endpoint, put: () => endpoint.put(readContent(store)) }),
+      traits: { isWarm: false },
+      endpoint: (endpoint, { store }) => ({
+        ...endpoint,
+        put: () => endpoint.put(readContent(store)),
+      }),
     }),
   },
   {
@@ -58,7 +73,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[SEED-2] a room that refused all of a seed is not given an empty one',
     make: () => ({
-      traits: { ...PLAIN, hookStyle: 'prompt', isWarm: false, faultWeight: 0 },
+      traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
       endpoint: (endpoint) => ({
         ...endpoint,
         put: (content) => (content.isEmpty ? Promise.resolve() : endpoint.put(content)),
@@ -77,7 +92,9 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
             if (this.lastNumber === 0) this.store.delTables().delValues();
             startTracking.call(this);
             this.store.transaction(() => {
-              content.forEach((leaf, table, row, cell) => writeLeaf(this.store, table, row, cell, leaf));
+              content.forEach((leaf, table, row, cell) =>
+                writeLeaf(this.store, table, row, cell, leaf),
+              );
             });
           },
       ),
@@ -87,7 +104,9 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: { ...PLAIN, stockPeers: 2 },
       fromRoom: (frame, wire) =>
-        wire.clientId === undefined && decodeRoomMessage('', frame)?.type === 'stock' ? [] : [frame],
+        wire.clientId === undefined && decodeRoomMessage('', frame)?.type === 'stock'
+          ? []
+          : [frame],
     }),
   },
   {
@@ -104,7 +123,10 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
         'firstContent',
         (firstContent) =>
           function toClientsAlone(this: Outbox<unknown>, ledger) {
-            firstContent.call(this, ledger, { deletedRows: new Map(), leaves: new LeafMap<Leaf | undefined>() });
+            firstContent.call(this, ledger, {
+              deletedRows: new Map(),
+              leaves: new LeafMap<Leaf | undefined>(),
+            });
           },
       ),
   },

@@ -16,9 +16,14 @@ export function forgetDuplicates(patches: Patches): void {
     (handle) =>
       function withoutDedup(this: MessageHandler<unknown, unknown>, ledger, peer, message) {
         const { state } = peer;
-        if (message.type === 'push' && state.type === 'client' && message.number >= state.nextPush) {
+        if (
+          message.type === 'push' &&
+          state.type === 'client' &&
+          message.number >= state.nextPush
+        ) {
           const last = ledger.clients.lastPush(state.clientId);
-          if (message.number <= last) ledger.clients.notePush(state.clientId, message.number - 1, 0);
+          if (message.number <= last)
+            ledger.clients.notePush(state.clientId, message.number - 1, 0);
         }
         return handle.call(this, ledger, peer, message);
       },
@@ -111,7 +116,8 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
   },
   { title: '[JOIN-4] a late hello counts as the newest', make: renumberGenerations },
   {
-    title: '[JOIN-5] [ONCE-2] an older connection is listened to, and what comes again is applied again',
+    title:
+      '[JOIN-5] [ONCE-2] an older connection is listened to, and what comes again is applied again',
     patch: (patches) => {
       forgetFences(patches);
       forgetDuplicates(patches);
@@ -141,7 +147,8 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
       atRoom: (frame, _wire, room) =>
         rewriteClientFrame(frame, (message) => {
           const epoch = epochOf(room);
-          if (message.type !== 'hello' || message.cursor === undefined || epoch === undefined) return message;
+          if (message.type !== 'hello' || message.cursor === undefined || epoch === undefined)
+            return message;
           return { ...message, cursor: { ...message.cursor, epoch } };
         }),
     }),

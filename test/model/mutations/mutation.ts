@@ -1,4 +1,9 @@
-import { decodeClientMessage, decodeRoomMessage, encodeClientMessage, encodeRoomMessage } from '../../../src/protocol/codec.ts';
+import {
+  decodeClientMessage,
+  decodeRoomMessage,
+  encodeClientMessage,
+  encodeRoomMessage,
+} from '../../../src/protocol/codec.ts';
 import type { ClientMessage, RoomMessage } from '../../../src/protocol/messages.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
@@ -18,7 +23,12 @@ export interface Mutation {
 export const PLAIN: Partial<Traits> = { prefix: '' };
 
 /** Frames get lost, and little else is in the way of seeing what comes of it. */
-export const LEAKY: Partial<Traits> = { ...PLAIN, isLeaky: true, networkWeight: 0.7, hookStyle: 'none' };
+export const LEAKY: Partial<Traits> = {
+  ...PLAIN,
+  isLeaky: true,
+  networkWeight: 0.7,
+  hookStyle: 'none',
+};
 
 /** Rewrites what a client sends or the room gets. */
 export function rewriteClientFrame(

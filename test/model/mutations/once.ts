@@ -37,7 +37,8 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
             const { state } = peer;
             if (message.type === 'push' && state.type === 'client' && state.standing === 'live') {
               const last = Math.max(ledger.clients.lastPush(state.clientId), state.nextPush - 1);
-              if (message.number > last + 1) ledger.clients.notePush(state.clientId, message.number - 1, 0);
+              if (message.number > last + 1)
+                ledger.clients.notePush(state.clientId, message.number - 1, 0);
             }
             return handle.call(this, ledger, peer, message);
           },
@@ -72,7 +73,15 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-6] [ONCE-2] a large push of an older hello is taken, and again if it comes again',
-    make: () => ({ traits: { limits: { framePushBytes: 20 }, faultWeight: 3, networkWeight: 8, httpWeight: 0.4, isWarm: true } }),
+    make: () => ({
+      traits: {
+        limits: { framePushBytes: 20 },
+        faultWeight: 3,
+        networkWeight: 8,
+        httpWeight: 0.4,
+        isWarm: true,
+      },
+    }),
     patch: (patches) => {
       forgetDuplicates(patches);
       patches.replace(
@@ -80,7 +89,11 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
         'pushLarge',
         (pushLarge) =>
           async function ofAnyGeneration(this: Room<unknown>, large) {
-            for (let generation = large.generation; generation < large.generation + 20; generation += 1) {
+            for (
+              let generation = large.generation;
+              generation < large.generation + 20;
+              generation += 1
+            ) {
               try {
                 await pushLarge.call(this, { ...large, generation });
                 return;
@@ -108,7 +121,9 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: PLAIN,
       fromRoom: (frame) =>
-        rewriteRoomFrame(frame, (message) => (message.type === 'ack' ? { ...message, reason: undefined } : message)),
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'ack' ? { ...message, reason: undefined } : message,
+        ),
     }),
   },
 ];

@@ -15,7 +15,11 @@ function believe(message: RoomMessage, client: SimClient): RoomMessage {
     case 'commit':
       return { ...message, version: own + 1 };
     case 'ack':
-      return { ...message, number: next ?? message.number, version: own + (message.isCommit ? 1 : 0) };
+      return {
+        ...message,
+        number: next ?? message.number,
+        version: own + (message.isCommit ? 1 : 0),
+      };
     default:
       return message;
   }
@@ -52,7 +56,9 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
         'commit',
         (commit) =>
           function skipOwn(this: Committer<unknown>, ledger, log, maker) {
-            return maker.isServerSide && ledger.hasStore ? 'nothing' : commit.call(this, ledger, log, maker);
+            return maker.isServerSide && ledger.hasStore
+              ? 'nothing'
+              : commit.call(this, ledger, log, maker);
           },
       ),
   },
@@ -77,7 +83,8 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
         (commit) =>
           function withoutStamps(this: Outbox<unknown>, ledger, changes, author) {
             const asked = new ChangesBuilder();
-            for (const [table, rows] of changes.deletedRows) asked.deletedRows.set(table, new Set(rows));
+            for (const [table, rows] of changes.deletedRows)
+              asked.deletedRows.set(table, new Set(rows));
             changes.leaves.forEach((leaf, table, row, cell) => {
               if (!String(leaf).startsWith('stamp')) asked.setLeaf(table, row, cell, leaf);
             });
@@ -90,7 +97,9 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: LEAKY,
       atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => (message.type === 'commit' ? believe(message, client) : message)),
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'commit' ? believe(message, client) : message,
+        ),
     }),
   },
   {
@@ -98,11 +107,14 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: LEAKY,
       atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => (message.type === 'ack' ? believe(message, client) : message)),
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'ack' ? believe(message, client) : message,
+        ),
     }),
   },
   {
-    title: '[ORDER-6] [ORDER-7] a client passes over what is out of order, and does not notice by pong',
+    title:
+      '[ORDER-6] [ORDER-7] a client passes over what is out of order, and does not notice by pong',
     make: () => ({
       traits: LEAKY,
       atClient: (frame, client) =>
@@ -110,5 +122,9 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     }),
     patch: ignorePongs,
   },
-  { title: '[ORDER-7] a client does not compare what a pong says', make: () => ({ traits: LEAKY }), patch: ignorePongs },
+  {
+    title: '[ORDER-7] a client does not compare what a pong says',
+    make: () => ({ traits: LEAKY }),
+    patch: ignorePongs,
+  },
 ];

@@ -1,23 +1,60 @@
 import { DerivationLimit } from '../../../src/client/derivation-limit.ts';
 import { Overlay } from '../../../src/client/overlay.ts';
 import { Replica } from '../../../src/client/replica.ts';
-import { ChangesBuilder, ALL_ROWS } from '../../../src/protocol/changes.ts';
+import { ALL_ROWS, ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { ObservedStore } from '../../../src/protocol/observed-store.ts';
 import type { Patches } from '../patches.ts';
-import { stubborn } from '../store-variants.ts';
+import { plain, stubborn, thrower, type StoreVariant } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
-const STUBBORN: Traits['clients'][number] = {
-  variant: stubborn,
-  isPersistent: false,
-  seed: undefined,
-  isSeedInStore: false,
-};
+function clientWith(variant: StoreVariant): Traits['clients'][number] {
+  return { variant, isPersistent: false, seed: undefined, isSeedInStore: false };
+}
+
+/** What a listener throws while a commit is shown is thrown at whoever has it shown. */
+function throwOn(patches: Patches): void {
+  let isCommit = false;
+  patches.replace(
+    Replica.prototype,
+    'commit',
+    (commit) =>
+      function asCommit(this: Replica, changes) {
+        isCommit = true;
+        try {
+          return commit.call(this, changes);
+        } finally {
+          isCommit = false;
+        }
+      },
+  );
+  patches.replace(
+    ObservedStore.prototype,
+    'apply',
+    (apply) =>
+      function andThrow(this: ObservedStore, actions) {
+        const outcome = apply.call(this, actions);
+        if (isCommit && outcome.type === 'applied' && outcome.error instanceof Error)
+          throw outcome.error;
+        return outcome;
+      },
+  );
+}
 
 function deriveWithoutEnd(patches: Patches): void {
   patches.replace(DerivationLimit.prototype, 'admit', () => () => true);
+}
+
+function correctFirst(this: Replica, correction: Changes): boolean {
+  if (!this.commit(correction)) return false;
+  this.acknowledge();
+  return true;
+}
+
+function correctLikeCommit(this: Replica, correction: Changes): boolean {
+  this.acknowledge();
+  return this.commit(correction);
 }
 
 /** The mutations of CHANGES, VIEW, DERIVE and LOCAL. */
@@ -96,16 +133,7 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
   {
     title: '[VIEW-4] a correction is folded before the push that it corrects',
     patch: (patches) =>
-      patches.replace(
-        Replica.prototype,
-        'acknowledgeCorrected',
-        () =>
-          function correctionFirst(this: Replica, correction) {
-            if (!this.commit(correction)) return false;
-            this.acknowledge();
-            return true;
-          },
-      ),
+      patches.replace(Replica.prototype, 'acknowledgeCorrected', () => correctFirst),
   },
   {
     title: '[VIEW-5] a row is deleted by deleting the cells that its user saw',
@@ -116,9 +144,13 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
           if (message.type !== 'push') return message;
           const changes = new ChangesBuilder();
           for (const [table, rows] of message.changes.deletedRows) {
-            for (const row of rows) for (const cell of seen.cells(table, row).keys()) changes.setLeaf(table, row, cell, undefined);
+            for (const row of rows)
+              for (const cell of seen.cells(table, row).keys())
+                changes.setLeaf(table, row, cell, undefined);
           }
-          message.changes.leaves.forEach((leaf, table, row, cell) => changes.setLeaf(table, row, cell, leaf));
+          message.changes.leaves.forEach((leaf, table, row, cell) =>
+            changes.setLeaf(table, row, cell, leaf),
+          );
           return { ...message, changes };
         }),
     }),
@@ -143,18 +175,9 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    title: '[VIEW-7] a transaction during which a listener throws is taken for one that failed',
-    patch: (patches) =>
-      patches.replace(
-        ObservedStore.prototype,
-        'apply',
-        (apply) =>
-          function orFail(this: ObservedStore, actions) {
-            const outcome = apply.call(this, actions);
-            if (outcome.type !== 'applied' || outcome.error === undefined) return outcome;
-            return { type: 'failed', error: outcome.error };
-          },
-      ),
+    title: '[VIEW-7] what a listener throws while a commit is shown ends the bookkeeping',
+    make: () => ({ traits: { clients: [clientWith(thrower), clientWith(plain)] } }),
+    patch: throwOn,
   },
   {
     title: '[VIEW-8] what was edited while nothing was saved is not sent',
@@ -162,22 +185,16 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[DERIVE-1] a leaf is derived as often as it is altered',
-    make: () => ({ traits: { clients: [STUBBORN, STUBBORN], hookStyle: 'none' } }),
+    make: () => ({
+      traits: { clients: [clientWith(stubborn), clientWith(stubborn)], hookStyle: 'none' },
+    }),
     patch: deriveWithoutEnd,
   },
   {
     title: '[DERIVE-2] [DERIVE-1] what follows a correction is derived, again and again',
     patch: (patches) => {
       deriveWithoutEnd(patches);
-      patches.replace(
-        Replica.prototype,
-        'acknowledgeCorrected',
-        () =>
-          function andDerive(this: Replica, correction) {
-            this.acknowledge();
-            return this.commit(correction);
-          },
-      );
+      patches.replace(Replica.prototype, 'acknowledgeCorrected', () => correctLikeCommit);
     },
   },
   {
@@ -194,7 +211,8 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
           function stay(this: Overlay, table, row, cell, leaf, show) {
             let local: { leaf: unknown } | undefined;
             this.forEachLocal((localLeaf, ...address) => {
-              if (address[0] === table && address[1] === row && address[2] === cell) local = { leaf: localLeaf };
+              if (address[0] === table && address[1] === row && address[2] === cell)
+                local = { leaf: localLeaf };
             });
             if (local === undefined) setBase.call(this, table, row, cell, leaf, show);
           },

@@ -22,7 +22,9 @@ function putOneByOne(storage: KeyValueStorage): KeyValueStorage {
   return {
     ...storage,
     put: async (entries) => {
-      const keys = Object.keys(entries).sort((a, b) => Number(b.includes('manifest')) - Number(a.includes('manifest')));
+      const keys = Object.keys(entries).sort(
+        (a, b) => Number(b.includes('manifest')) - Number(a.includes('manifest')),
+      );
       for (const key of keys) await storage.put({ [key]: entries[key] });
     },
   };
@@ -85,7 +87,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     title: '[HOOK-1] whatever empties a row is asked about as if it did not',
     make: () => ({
       traits: { hookStyle: 'prompt' },
-      hooks: ({ canDelRow: _canDelRow, ...others }) => others,
+      hooks: (hooks) => ({ ...hooks, canDelRow: () => true }),
     }),
   },
   {
@@ -108,7 +110,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
       traits: { hookStyle: 'wild' },
       hooks: (hooks) => ({
         ...hooks,
-        canSetCell: (...parameters) => allowOnThrow(() => hooks.canSetCell?.(...parameters) ?? true),
+        canSetCell: (...parameters) =>
+          allowOnThrow(() => hooks.canSetCell?.(...parameters) ?? true),
       }),
     }),
   },
@@ -118,7 +121,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[HOOK-4] hooks are asked about the Store as it was',
-    make: () => ({ traits: { hookStyle: 'slow', roomVariant: plain } }),
+    make: () => ({ traits: { hookStyle: 'slow', roomVariant: plain, roomEditWeight: 4 } }),
     patch: (patches) => {
       const decided = new WeakMap<HookRound<unknown>, Changes>();
       patches.replace(
@@ -151,7 +154,10 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     title: '[DURABLE-3] a write that failed is taken for one that did not',
     make: () => ({
       traits: { faultWeight: 3 },
-      storage: (storage) => ({ ...storage, put: (entries) => storage.put(entries).catch(() => undefined) }),
+      storage: (storage) => ({
+        ...storage,
+        put: (entries) => storage.put(entries).catch(() => undefined),
+      }),
     }),
   },
   {
@@ -163,7 +169,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     patch: forgetPages,
   },
   {
-    title: '[DURABLE-5] a room that wakes up knows what was attached to its sockets first, not last',
+    title:
+      '[DURABLE-5] a room that wakes up knows what was attached to its sockets first, not last',
     make: () => ({
       traits: { ...PLAIN, faultWeight: 3 },
       connection: (connection) => ({
