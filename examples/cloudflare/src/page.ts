@@ -1,0 +1,47 @@
+import { PartySocket } from 'partysocket';
+import { createStore } from 'tinybase';
+import { createPartyKitPersister } from 'tinybase-partykit/client';
+
+const room = new URL(location.href).searchParams.get('room') ?? 'lobby';
+
+const store = createStore();
+const socket = new PartySocket({ host: location.host, room });
+const persister = createPartyKitPersister(store, socket);
+
+const list = document.querySelector('ul');
+const form = document.querySelector('form');
+const input = document.querySelector('input');
+const status = document.querySelector('output');
+
+const show = (): void => {
+  const ids = store.getSortedRowIds('notes', 'createdAt');
+  list?.replaceChildren(
+    ...ids.map((id) => {
+      const item = document.createElement('li');
+      item.textContent = String(store.getCell('notes', id, 'text') ?? '');
+      item.title = 'Click to remove';
+      item.addEventListener('click', () => store.delRow('notes', id));
+      return item;
+    }),
+  );
+};
+store.addTableListener('notes', show);
+
+form?.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = input?.value.trim() ?? '';
+  if (text === '' || input === null) return;
+  // Not addRow: two browsers would give the same id to two notes.
+  store.setRow('notes', crypto.randomUUID(), { text, createdAt: Date.now() });
+  input.value = '';
+});
+
+persister.addSyncListener((_persister, { phase, unsaved }) => {
+  if (status !== null)
+    status.value = phase === 'live' && unsaved === 0 ? 'saved' : `${phase} (${unsaved} unsaved)`;
+});
+persister.addRefusalListener((_persister, refusals) => {
+  if (status !== null) status.value = `refused: ${refusals.length}`;
+});
+
+await persister.startAutoPersisting([{}, {}]);
