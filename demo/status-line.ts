@@ -36,6 +36,8 @@ function phaseSentence({ phase, code }: Sync): string {
   switch (phase) {
     case 'live':
       return 'Connected';
+    case 'reduced':
+      return 'Connected to a room of the stock server';
     case 'empty':
       return 'Connected to an empty room';
     case 'stopped':

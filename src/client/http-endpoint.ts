@@ -52,8 +52,14 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       const text = await response.text().catch((cause: unknown) => {
         throw new TinyBasePartyKitError('network', 'The answer to GET broke off.', { cause });
       });
-      // Whatever stands between may answer anything: a page to sign in to a network, for one.
-      return { cursor, content: cursor && decodeContent(text) };
+      try {
+        return { cursor, content: decodeContent(text) };
+      } catch (cause) {
+        if (cursor !== undefined) throw cause;
+        // Whatever stands between may answer anything: a page to sign in to a network, for one.
+        const message = 'The answer to GET is not from a room: it has no content.';
+        throw new TinyBasePartyKitError('network', message, { cause });
+      }
     },
     put: async (content) => {
       await request('PUT', encodeContent(content));

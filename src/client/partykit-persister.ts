@@ -221,7 +221,7 @@ export function createPartyKitPersister(
 
 function statusOf({ phase, unsaved }: Sync): Status {
   if (phase === 'loading' || phase === 'catching-up') return LOADING;
-  return phase === 'live' && unsaved > 0 ? SAVING : IDLE;
+  return (phase === 'live' || phase === 'reduced') && unsaved > 0 ? SAVING : IDLE;
 }
 
 /** As much of the content as a Store takes: that is what TinyBase's own persisters do with it. */

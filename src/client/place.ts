@@ -17,10 +17,17 @@ export type Place =
       readonly content: LeafMap<Leaf>;
       /** True if a single load asked for it: it is shown even if nothing is followed. */
       readonly isShown: boolean;
-    };
+    }
+  /** The room is TinyBase's own, which knows no hello: what is held is its content as far as anybody can tell (STOCK-4). */
+  | { readonly type: 'stock'; readonly hasStore: boolean };
 
 /** The place of whoever holds nothing. */
 export const NO_PLACE: Place = { type: 'none' };
+
+/** True if the room is known to have a Store. */
+export function hasStore(place: Place): boolean {
+  return place.type === 'stock' ? place.hasStore : cursorOf(place) !== undefined;
+}
 
 /** The cursor to say hello with, if there is one. */
 export function cursorOf(place: Place): Cursor | undefined {

@@ -18,7 +18,7 @@ export interface SessionSocket {
 export interface LoadedContent {
   /** Undefined if the answer has no ETag of ours: a stock room (STOCK-4). */
   readonly cursor: Cursor | undefined;
-  /** Undefined if the room has no Store yet, or there is no cursor. */
+  /** Undefined if the room has no Store yet. */
   readonly content: LeafMap<Leaf> | undefined;
 }
 

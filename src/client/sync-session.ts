@@ -2,6 +2,7 @@ import type { Store } from 'tinybase';
 
 import { decodeContent, decodeRoomMessage, encodeContent } from '../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+import type { Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor, RoomMessage } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
@@ -11,10 +12,14 @@ import { Conversation } from './conversation.ts';
 import { BUSY, FirstContent } from './first-content.ts';
 import { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
-import { cursorOf, NO_PLACE } from './place.ts';
+import { hasStore, NO_PLACE } from './place.ts';
 import { Replica } from './replica.ts';
 import type { LoadedContent, SessionPorts } from './session-ports.ts';
+import { StockConversation } from './stock-conversation.ts';
 import type { InitialContent, SessionEvents, Sync, SyncPhase } from './sync.ts';
+
+/** `joined`: as far as the conversation stands. `reduced`: the room is a stock one. */
+type SessionState = 'idle' | 'loading' | 'connecting' | 'joined' | 'reduced' | 'stopped';
 
 type InboxItem = RoomMessage | { readonly type: 'content'; readonly loaded: LoadedContent };
 
@@ -33,12 +38,15 @@ export class SyncSession {
   readonly #events: SessionEvents;
   readonly #outbox: Outbox;
   readonly #conversation: Conversation;
+  readonly #stock: StockConversation;
   readonly #inbox: Inbox<InboxItem>;
   readonly #firstContent: FirstContent;
   readonly #backoff: Backoff;
   readonly #confirmations = new Confirmations();
-  /** `joined`: as far as the conversation stands. */
-  #state: 'idle' | 'loading' | 'connecting' | 'joined' | 'stopped' = 'idle';
+  #state: SessionState = 'idle';
+  /** True if hello was said on the socket: a room of ours takes no stock changes there. */
+  #hasSaidHello = false;
+  #isToldOfStock = false;
   #code: ErrorCode | undefined;
   #isFollowing = false;
   #isSaving = false;
@@ -73,8 +81,17 @@ export class SyncSession {
         pending: this.replica.pending,
       }),
       base: () => this.#base(),
-      onDurable: () => this.#conversation.durable(),
+      onDurable: () => {
+        if (this.#state === 'reduced') this.#flushStock();
+        else this.#conversation.durable();
+      },
       onError,
+    });
+    this.#stock = new StockConversation({
+      socket: ports.socket,
+      prefix,
+      replica: this.replica,
+      outbox: this.#outbox,
     });
     this.#conversation = new Conversation({
       ports,
@@ -95,7 +112,7 @@ export class SyncSession {
       onError,
     });
     this.#inbox = new Inbox<InboxItem>(ports.after, (item) =>
-      item.type === 'content' ? this.#loaded(item.loaded) : this.#conversation.handle(item),
+      item.type === 'content' ? this.#loaded(item.loaded) : this.#handle(item),
     );
     this.#backoff = new Backoff(ports.after, ports.random);
     if (ports.restored !== undefined) this.#restore(ports.restored);
@@ -109,7 +126,11 @@ export class SyncSession {
   /** How often remote content or changes were applied, and how often something was sent. */
   get stats(): { loads: number; saves: number } {
     const { commits, pushes } = this.#conversation.counts;
-    return { loads: this.#loads + commits, saves: this.#seeds + pushes };
+    const stock = this.#stock.counts;
+    return {
+      loads: this.#loads + commits + stock.commits,
+      saves: this.#seeds + pushes + stock.pushes,
+    };
   }
 
   /** What the base is a version of; undefined while nothing of the room is held. */
@@ -189,6 +210,7 @@ export class SyncSession {
   /** The socket is open. */
   opened(): void {
     this.closed();
+    this.#hasSaidHello = false;
     this.#backoff.reset();
     this.#advance();
   }
@@ -196,7 +218,8 @@ export class SyncSession {
   /** The socket is not open any more. */
   closed(): void {
     this.#inbox.clear((item) => item.type === 'content');
-    if (this.#state === 'joined') this.#setState('connecting');
+    if (this.#conversation.place.type === 'stock') this.#conversation.setPlace(NO_PLACE);
+    if (this.#state === 'joined' || this.#state === 'reduced') this.#setState('connecting');
   }
 
   /** A frame arrived; those that are not ours are ignored. */
@@ -205,7 +228,8 @@ export class SyncSession {
     const message = this.#decode(data);
     if (message === undefined) return;
     this.#conversation.heard(message);
-    this.#inbox.add(message);
+    if (message.type === 'stock' && this.#state === 'loading') this.#stock.keep(message.changes);
+    else this.#inbox.add(message);
     this.#report();
   }
 
@@ -283,7 +307,7 @@ export class SyncSession {
 
   #seedIfEmpty(): Promise<void> {
     if (this.#state === 'stopped') return Promise.resolve();
-    if (cursorOf(this.#conversation.place) !== undefined) {
+    if (hasStore(this.#conversation.place)) {
       this.#isSavingOnce = false;
       this.#advance();
       return Promise.resolve();
@@ -307,12 +331,43 @@ export class SyncSession {
     if (!this.#isEngaged) this.#setState('idle');
     else if (this.#conversation.place.type === 'none') this.#load();
     else if (!this.#ports.socket.isOpen()) this.#setState('connecting');
+    else if (this.#conversation.place.type === 'stock') this.#goOnReduced();
     else if (this.#state === 'joined') this.#conversation.flush();
     else {
       this.#backoff.stop();
       this.#inbox.clear();
+      this.#hasSaidHello = true;
       this.#conversation.join();
     }
+  }
+
+  #goOnReduced(): void {
+    this.#backoff.stop();
+    if (this.#hasSaidHello) this.#ports.socket.reconnect();
+    else {
+      if (this.#state !== 'reduced') this.#setState('reduced');
+      this.#flushStock();
+    }
+  }
+
+  #flushStock(): void {
+    const { place } = this.#conversation;
+    // What a room without a Store is sent, it drops.
+    if (place.type === 'stock' && place.hasStore) this.#stock.flush();
+    this.#report();
+  }
+
+  /** Deals with a message. False: the Store is busy, and nothing was done. */
+  #handle(message: RoomMessage): boolean {
+    const { place } = this.#conversation;
+    if (place.type !== 'stock') return this.#conversation.handle(message);
+    if (this.#state !== 'reduced') return true;
+    if (message.type === 'stock' && place.hasStore) return this.#stock.receive(message.changes);
+    // Somebody has given the room its Store; or it is ours after all, and its next answer to GET says so.
+    this.#setState('connecting');
+    this.#conversation.setPlace(NO_PLACE);
+    this.#backoff.retry(() => this.#advance());
+    return true;
   }
 
   #load(): void {
@@ -323,6 +378,7 @@ export class SyncSession {
     const { place } = this.#conversation;
     if (place.type !== 'base') this.#conversation.setPlace(NO_PLACE);
     this.#inbox.clear();
+    this.#stock.expect();
     this.#backoff.stop();
     this.#setState('loading');
     void this.#request(
@@ -364,13 +420,10 @@ export class SyncSession {
 
   /** Content came. False: busy. */
   #loaded({ cursor, content }: LoadedContent): boolean {
-    if (cursor === undefined) {
-      this.#loadFailed(
-        new TinyBasePartyKitError('network', 'The answer has no ETag of a tinybase-partykit room.'),
-      );
-      return true;
-    }
-    if (content === undefined) return this.#loadedEmpty();
+    if (cursor !== undefined) this.#isToldOfStock = false;
+    else if (!this.#isToldOfStock) this.#tellOfStock();
+    if (content === undefined) return this.#loadedEmpty(cursor === undefined);
+    if (cursor === undefined) return this.#loadedStock(content);
     if (this.#conversation.mayRoomHavePending) {
       const isShown = this.#isLoadingOnce;
       this.#conversation.setPlace({ type: 'staged', cursor, content, isShown });
@@ -387,14 +440,34 @@ export class SyncSession {
     return true;
   }
 
-  #loadedEmpty(): boolean {
+  #tellOfStock(): void {
+    this.#isToldOfStock = true;
+    const message =
+      "This room runs TinyBase's own server, so its guarantees hold and not those of tinybase-partykit: edits may be lost or refused without a word, and Stores may differ. Change the server's import path, too.";
+    this.#events.onError(new TinyBasePartyKitError('protocol', message));
+  }
+
+  /** The room is TinyBase's own (STOCK-4). */
+  #loadedStock(content: LeafMap<Leaf>): boolean {
+    this.replica.setFollowing(this.#isFollowing || this.#isLoadingOnce);
+    const isDone = this.#stock.show(content);
+    this.replica.setFollowing(this.#isFollowing);
+    if (!isDone) return false;
+    this.#conversation.setPlace({ type: 'stock', hasStore: true });
+    this.#firstContent.rooted();
+    this.#loads++;
+    this.#endLoading();
+    return true;
+  }
+
+  #loadedEmpty(isStock: boolean): boolean {
     this.#conversation.setPlace(NO_PLACE);
     if (!this.#firstContent.show(this.#isFollowing)) return false;
     const isWanted = this.#isSaving || this.#isSavingOnce;
     const seed = isWanted ? this.#firstContent.next() : undefined;
     if (seed === BUSY) return false;
     if (seed === undefined) {
-      this.#conversation.setPlace({ type: 'empty' });
+      this.#conversation.setPlace(isStock ? { type: 'stock', hasStore: false } : { type: 'empty' });
       this.#endLoading();
       return true;
     }
@@ -455,6 +528,7 @@ export class SyncSession {
   #onPending(): void {
     this.#outbox.save();
     if (this.#state === 'joined') this.#conversation.flush();
+    else if (this.#state === 'reduced') this.#flushStock();
     else if (this.#state === 'idle') this.#advance();
     this.#report();
   }
@@ -467,13 +541,15 @@ export class SyncSession {
     return content === undefined ? BUSY : { cursor, content: encodeContent(content) };
   }
 
-  #setState(state: 'idle' | 'loading' | 'connecting' | 'joined' | 'stopped'): void {
+  #setState(state: SessionState): void {
     this.#state = state;
     if (state !== 'joined') this.#conversation.leave();
     this.#report();
   }
 
   get #phase(): SyncPhase {
+    const { place } = this.#conversation;
+    if (this.#state === 'reduced' && place.type === 'stock' && !place.hasStore) return 'empty';
     if (this.#state !== 'joined') return this.#state;
     const { standing } = this.#conversation;
     return standing === 'off' ? 'connecting' : standing;

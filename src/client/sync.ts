@@ -15,6 +15,11 @@ export type SyncPhase =
   | 'catching-up'
   /** Every change arrives as it happens. */
   | 'live'
+  /**
+   * As live, on a room of TinyBase's own server, whose guarantees hold and no others: an edit counts as confirmed once it was
+   * sent, nothing says what the room made of it, and two edits of a leaf at the same time may leave Stores that differ.
+   */
+  | 'reduced'
   /** The room has no Store yet, and nobody here saves. */
   | 'empty'
   /** The room would answer every further attempt the same way; see `code`. */

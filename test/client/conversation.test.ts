@@ -249,19 +249,6 @@ describe('frames', () => {
     expect(room.store.getValues()).toEqual({});
     expect(room.session.sync.phase).toBe('live');
   });
-
-  test('[STOCK-4] are not exchanged with a server whose GET has no ETag of a room', async () => {
-    const room = new ScriptedRoom();
-    room.open();
-    void room.session.follow();
-    await room.answerGet(undefined, [{}, { v: 1 }]);
-    expect(room.errors).toMatchObject([{ code: 'network' }]);
-    expect(room.sent()).toEqual([]);
-    room.session.received(`${PREFIX}s[{},{"v":1},1]`);
-    expect(room.store.getValues()).toEqual({});
-    await room.time.pass(SECOND);
-    expect(room.gets.count).toBe(2);
-  });
 });
 
 describe('order', () => {

@@ -1,0 +1,100 @@
+import { composeChanges, deletesRow, type Changes } from '../protocol/changes.ts';
+import { encodeClientMessage } from '../protocol/codec.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import { LeafMap } from '../protocol/leaf-map.ts';
+import { utf8Length } from '../protocol/utf8.ts';
+import type { Outbox } from './outbox.ts';
+import type { PendingPush, Replica } from './replica.ts';
+import type { SessionSocket } from './session-ports.ts';
+
+/** PartyKit closes a socket on a larger frame. */
+const FRAME_BYTES = 1024 * 1024;
+
+/** What a stock conversation needs of its session. */
+export interface StockConversationOptions {
+  readonly socket: SessionSocket;
+  readonly prefix: () => string;
+  readonly replica: Replica;
+  readonly outbox: Outbox;
+}
+
+/**
+ * What is said to a room of TinyBase's own server (STOCK-4): changes, and no more. Nobody answers, so an edit counts as
+ * confirmed when it was sent. Better than stock where that needs nobody's help: edits made at any moment are sent, what
+ * arrives while content is loaded is not lost, and whoever comes back loads again.
+ */
+export class StockConversation {
+  readonly #options: StockConversationOptions;
+  #early: Changes[] = [];
+  #received = 0;
+  #sent = 0;
+
+  constructor(options: StockConversationOptions) {
+    this.#options = options;
+  }
+
+  /** How many changes were shown, and how many transactions were sent. */
+  get counts(): { readonly commits: number; readonly pushes: number } {
+    return { commits: this.#received, pushes: this.#sent };
+  }
+
+  /** Content is asked for: what arrives from now on may not be in it. */
+  expect(): void {
+    this.#early = [];
+  }
+
+  /** Changes arrived while content is on its way. */
+  keep(changes: Changes): void {
+    this.#early.push(changes);
+  }
+
+  /** The content came: shows it, and on top what arrived meanwhile. False: the Store is busy, and nothing was done. */
+  show(content: LeafMap<Leaf>): boolean {
+    const isDone = this.#options.replica.catchUp(content, 0, composeChanges(this.#early));
+    if (isDone) this.#early = [];
+    return isDone;
+  }
+
+  /** Somebody else has changed something. False: the Store is busy, and nothing was done. */
+  receive(changes: Changes): boolean {
+    const isDone = this.#options.replica.commit(changes);
+    if (isDone) this.#received++;
+    return isDone;
+  }
+
+  /** Sends what is pending. */
+  flush(): void {
+    const { socket, replica, outbox } = this.#options;
+    for (let [push] = replica.pending; push !== undefined; [push] = replica.pending) {
+      if (!socket.isOpen() || !outbox.isPushDurable(push.number)) return;
+      this.#send(push);
+      replica.acknowledge();
+      outbox.answered([push]);
+    }
+  }
+
+  #send({ number, changes }: PendingPush): void {
+    const frames = framesOf(changes, this.#options.prefix());
+    if (frames.some((frame) => utf8Length(frame, FRAME_BYTES) > FRAME_BYTES)) {
+      this.#options.replica.withdraw(number, 'too-large');
+      return;
+    }
+    for (const frame of frames) this.#options.socket.send(frame);
+    this.#sent++;
+  }
+}
+
+/** One frame, but for a row that is deleted and then set: stock changes cannot say that at once. */
+function framesOf(changes: Changes, prefix: string): readonly string[] {
+  let isSetAgain = false;
+  changes.leaves.forEach((_leaf, table, row) => {
+    isSetAgain ||= deletesRow(changes, table, row);
+  });
+  const parts: readonly Changes[] = isSetAgain
+    ? [
+        { deletedRows: changes.deletedRows, leaves: new LeafMap() },
+        { deletedRows: new Map(), leaves: changes.leaves },
+      ]
+    : [changes];
+  return parts.map((part) => encodeClientMessage(prefix, { type: 'stock', changes: part }));
+}
