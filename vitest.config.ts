@@ -43,6 +43,17 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          name: 'stock',
+          include: ['test/stock/*.test.ts'],
+          globalSetup: 'test/support/install-stock.ts',
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
           name: 'hosts',
           include: ['test/hosts/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
