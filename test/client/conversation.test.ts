@@ -78,14 +78,36 @@ describe('joining', () => {
     room.sent();
     // The room took the push, and another set the value after it.
     room.welcome({ generation: 2, changes: undefined, cursor: { epoch: 'e', version: 9 } });
-    await room.answerGet(9, [{}, { v: 3 }]);
-    expect(room.store.getValue('v')).toBe(2);
+    await room.answerGet(9, [{}, { v: 3, other: 1 }]);
+    expect(room.store.getValues()).toEqual({ v: 2 });
     const { cursor, generation, nextPush } = room.hello();
     expect({ cursor, nextPush }).toEqual({ cursor: { epoch: 'e', version: 9 }, nextPush: 1 });
     room.welcome({ generation, lastPush: 1, cursor: { epoch: 'e', version: 9 } });
     expect(seen).toEqual([3]);
+    expect(room.store.getValues()).toEqual({ v: 3, other: 1 });
+    // What another has set since cannot be told from what was refused.
+    expect(room.refusals).toEqual([]);
     expect(room.session.sync).toEqual({ phase: 'live', unsaved: 0, code: undefined });
     expect(room.pushes()).toEqual([]);
+  });
+
+  test('[JOIN-6] shows content that was to be loaded once, even if nothing is followed', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { other: 1 }]);
+    room.session.stopFollowing();
+    room.store.setValue('mine', 1);
+    void room.session.load();
+    room.sent();
+    await room.answerGet(3, [{}, { mine: 1, other: 2 }]);
+    expect(room.store.getValues()).toEqual({ mine: 1, other: 1 });
+    room.welcome({
+      generation: room.hello().generation,
+      lastPush: 1,
+      cursor: { epoch: 'e', version: 3 },
+    });
+    expect(room.store.getValues()).toEqual({ mine: 1, other: 2 });
+    room.commit(4, [{}, { other: 3 }]);
+    expect(room.store.getValues()).toEqual({ mine: 1, other: 2 });
   });
 
   test('[JOIN-6] never shows a part of a row that its own push and a later deletion left', async () => {

@@ -112,6 +112,15 @@ describe('the first content', () => {
     expect(room.putContents).toEqual([[{}, {}]]);
   });
 
+  test('[SEED-2] is not shown in place of what a room held before it lost its Store', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    await room.answerGet(0, undefined, 'f');
+    expect(room.store.hasValue('initial')).toBe(false);
+    expect(room.putContents).toEqual([[{}, {}]]);
+  });
+
   test('[SEED-3] is not what the Store held, if the room has a Store; a join uploads nothing', async () => {
     const room = new ScriptedRoom();
     room.store.setContent([{}, { v: 1, mine: 1 }]);

@@ -166,6 +166,19 @@ describe('what a client persists', () => {
     expect(storage.base?.folded).toBe(1);
   });
 
+  test('is written no more after the end', async () => {
+    const storage = new ManualStorage();
+    const room = await liveWith(storage);
+    room.store.setValue('v', 1);
+    storage.outboxWrites.take().fail(new Error('full'));
+    await nextTurn();
+    room.session.destroy();
+    expect(room.time.waiting).toBe(0);
+    const { count } = storage.outboxWrites;
+    await room.time.pass(10 * SECOND);
+    expect([storage.outboxWrites.count, storage.baseWrites.count]).toEqual([count, 0]);
+  });
+
   test('is no base that the Store does not show yet', async () => {
     const storage = new ManualStorage();
     const room = new ScriptedRoom({ storage });
@@ -234,13 +247,13 @@ describe('a restart', () => {
     const room = new ScriptedRoom({ restored: { outbox, base: undefined } });
     expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
     void room.session.follow();
-    await room.answerGet(5, [{}, { folded: 1, v: 80 }]);
-    expect(room.store.getValue('v')).toBe(8);
+    await room.answerGet(5, [{}, { folded: 1, v: 80, other: 1 }]);
+    expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
     room.open();
     const { generation, nextPush } = room.hello();
     expect(nextPush).toBe(7);
     room.welcome({ generation, lastPush: 8, cursor: { epoch: 'e', version: 5 } });
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 80, w: 9 });
+    expect(room.store.getValues()).toEqual({ folded: 1, v: 80, w: 9, other: 1 });
   });
 
   test('[KEEP-1] without an outbox goes on from the base with a new client id', () => {
@@ -249,6 +262,16 @@ describe('a restart', () => {
     void room.session.startSaving();
     room.open();
     expect(room.hello()).toMatchObject({ cursor: base.cursor, generation: 1, nextPush: 1 });
+  });
+
+  test('[SEED-2] gives a room that has lost its Store nothing of the base', async () => {
+    const room = new ScriptedRoom({ restored: { outbox: undefined, base } });
+    void room.session.startSaving();
+    room.open();
+    const { generation } = room.hello();
+    room.welcome({ generation, changes: undefined, cursor: { epoch: 'f', version: 0 } });
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, {}]]);
   });
 
   test('[SEED-3] replaces what the Store held by the base', () => {

@@ -118,9 +118,24 @@ describe('pushes', () => {
     expect(room.postBodies.map((body) => decodeLargePush(body).push.number)).toEqual([1, 1]);
     // The answer to a request of an earlier conversation means nothing any more.
     room.close();
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(room.postBodies).toHaveLength(3);
     room.posts.take().fail(failure('network'));
     await room.time.pass(0);
     expect(room.sent()).toEqual([]);
+    expect(room.session.sync.phase).toBe('live');
+  });
+
+  test('[ONCE-7] over the limit that a welcome tells are not even tried', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(20_000));
+    expect(room.postBodies).toEqual([]);
+    expect(room.session.sync.unsaved).toBe(0);
+    expect(room.refusals).toMatchObject([{ valueId: 'large', reason: 'too-large' }]);
+    room.store.setValue('small', 1);
+    expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
   });
 
   test('[ONCE-7] that turn out too large keep their number, empty, and become local-only', async () => {

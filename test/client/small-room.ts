@@ -107,8 +107,9 @@ export class SmallRoom {
           lastPush: this.#dealtWith.get(this.#client?.id ?? '') ?? 0,
         });
         return;
+      case 'foreign-hello':
       case 'stock':
-        throw new Error('nothing here is stock');
+        throw new Error('nothing here is foreign or stock');
     }
   }
 

@@ -188,6 +188,15 @@ describe('trouble', () => {
     expect(room.queued).toEqual([]);
   });
 
+  test('does not load twice for what it is told while it loads', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.welcome({ generation: 1, changes: undefined, cursor: { epoch: 'e', version: 4 } });
+    room.receive({ type: 'error', code: 'stale', message: 'm' });
+    await room.time.pass(SECOND);
+    expect(room.gets.waiting).toHaveLength(1);
+  });
+
   test('forgets what an older load brings', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
