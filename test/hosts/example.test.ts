@@ -106,3 +106,30 @@ test('its page is served, and clients of its rooms are equal, also after a crash
   await host.restart();
   await untilEqual([one.store, two.store], host.room('lobby', '/store'));
 });
+
+test('its rooms run by workerd alone, and keep what they have through a crash', async () => {
+  const alone = await startServerProcess({
+    name: 'workerd',
+    program: join(folder, 'cloudflare/node_modules/.bin/workerd'),
+    command: (port, persistPath) => [
+      'serve',
+      'workerd.capnp',
+      `--socket-addr=http=127.0.0.1:${port}`,
+      `--directory-path=disk=${persistPath}`,
+    ],
+    workingFolder: join(folder, 'cloudflare'),
+  });
+  try {
+    const here = { host: alone.host, room: 'alone' };
+    const one = await clients.open({ ...here, seed: [{ notes: { a: { text: 'kept' } } }, {}] });
+    const two = await clients.open(here);
+    two.store.setCell('notes', 'b', 'text', 'kept, too');
+    await two.confirmed();
+    await alone.restart();
+    const content = await untilEqual([one.store, two.store], alone.room('alone', '/store'));
+    expect(content.get('["notes","b","text"]')).toBe('"kept, too"');
+  } finally {
+    await clients.closeAll();
+    await alone.stop();
+  }
+});

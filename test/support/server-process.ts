@@ -10,7 +10,9 @@ import { until } from './until.ts';
 export interface ServerProcessOptions {
   /** What it is called in errors. */
   readonly name: string;
-  /** The script and arguments that Node is started with. */
+  /** What is started: Node by default. */
+  readonly program?: string | undefined;
+  /** What it is started with. */
   readonly command: (port: number, persistPath: string) => readonly string[];
   readonly workingFolder: string;
   /** The folder that the rooms' data is kept in: by default a temporary one, deleted at the end. */
@@ -105,7 +107,7 @@ const isListening = (port: number): Promise<boolean> =>
  * error with everything that was printed if it is not ready in time.
  */
 export const startServerProcess = async (options: ServerProcessOptions): Promise<ServerProcess> => {
-  const { name, command, workingFolder, quiet = true } = options;
+  const { name, program = process.execPath, command, workingFolder, quiet = true } = options;
   const port = options.port ?? (await freePort());
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
@@ -121,7 +123,7 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
       throw new Error(`Port ${port} is in use, so ${name} would not get it.`);
     }
     guardProcess();
-    const started = spawn(process.execPath, command(port, persistPath), {
+    const started = spawn(program, command(port, persistPath), {
       cwd: workingFolder,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
