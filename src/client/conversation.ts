@@ -53,7 +53,11 @@ export class Conversation {
     this.#heartbeat = new Heartbeat(ports.after, {
       ping: (isCheck) =>
         this.#send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
-      dead: () => ports.socket.reconnect(),
+      dead: () => {
+        // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
+        if (this.#standing === 'catching-up') this.#place = NO_PLACE;
+        ports.socket.reconnect();
+      },
     });
     this.#sender = new PushSender({
       replica,

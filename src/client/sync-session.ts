@@ -47,6 +47,9 @@ export class SyncSession {
   /** True if hello was said on the socket: a room of ours takes no stock changes there. */
   #hasSaidHello = false;
   #isToldOfStock = false;
+  /** How often the socket has opened, and how often when the content was asked for. */
+  #openings = 0;
+  #openingsAtLoad = 0;
   #code: ErrorCode | undefined;
   #isFollowing = false;
   #isSaving = false;
@@ -211,6 +214,7 @@ export class SyncSession {
   opened(): void {
     this.closed();
     this.#hasSaidHello = false;
+    this.#openings++;
     this.#backoff.reset();
     this.#advance();
   }
@@ -379,6 +383,7 @@ export class SyncSession {
     if (place.type !== 'base') this.#conversation.setPlace(NO_PLACE);
     this.#inbox.clear();
     this.#stock.expect();
+    this.#openingsAtLoad = this.#openings;
     this.#backoff.stop();
     this.#setState('loading');
     void this.#request(
@@ -449,6 +454,11 @@ export class SyncSession {
 
   /** The room is TinyBase's own (STOCK-4). */
   #loadedStock(content: LeafMap<Leaf>): boolean {
+    if (this.#openings !== this.#openingsAtLoad) {
+      // What was changed between that GET and the opening, nobody will ever tell.
+      this.#load();
+      return true;
+    }
     this.replica.setFollowing(this.#isFollowing || this.#isLoadingOnce);
     const isDone = this.#stock.show(content);
     this.replica.setFollowing(this.#isFollowing);

@@ -100,6 +100,17 @@ describe('a room whose answer to GET has no ETag of ours', () => {
     expect(room.store.getContent()).toEqual([{ t: { r: { c: 2 } } }, { v: 1 }]);
   });
 
+  test('content that was asked for before the socket opened is asked for again', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    room.open();
+    await room.answerGet(undefined, [{}, { v: 1 }]);
+    expect(room.session.sync.phase).toBe('loading');
+    await room.answerGet(undefined, [{}, { v: 2 }]);
+    expect(room.store.getValues()).toEqual({ v: 2 });
+    expect(room.session.sync.phase).toBe('reduced');
+  });
+
   test('whoever comes back loads what was missed', async () => {
     const room = await reduced([{ t: { r: { c: 1 } } }, {}]);
     room.close();
@@ -187,6 +198,25 @@ describe('a room that changes its server', () => {
     expect(room.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
     broadcast(room, [{}, { v: 'stock' }]);
     expect(room.store.getValue('v')).toBe(1);
+  });
+
+  test('[STOCK-4] is asked for its content again when nobody answers hello, and that alone makes it a stock one', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.close();
+    room.store.setValue('v', 1);
+    room.open();
+    expect(room.hello()).toMatchObject({ generation: 2 });
+    await room.time.pass(60 * SECOND);
+    expect([room.reconnects, room.session.sync.phase]).toEqual([1, 'catching-up']);
+    room.sent();
+    room.close();
+    room.open();
+    expect(room.session.sync.phase).toBe('loading');
+    await room.answerGet(undefined, [{}, { w: 1 }]);
+    expect(room.session.sync.phase).toBe('reduced');
+    expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
+    expect(room.store.getValues()).toEqual({ v: 1, w: 1 });
   });
 
   test('is asked for its content again when it speaks as a room of ours', async () => {

@@ -1,14 +1,13 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { PartySocket } from 'partysocket';
+import type * as TinyBase from 'tinybase';
 import type { Content, Store } from 'tinybase';
+import type * as TinyBaseClient from 'tinybase/persisters/persister-partykit-client';
 import { WebSocket } from 'ws';
 
-type StoreModule = Pick<typeof import('tinybase'), 'createStore'>;
-type ClientModule = Pick<
-  typeof import('tinybase/persisters/persister-partykit-client'),
-  'createPartyKitPersister'
->;
+type StoreModule = Pick<typeof TinyBase, 'createStore'>;
+type ClientModule = Pick<typeof TinyBaseClient, 'createPartyKitPersister'>;
 
 const require = createRequire(import.meta.url);
 
