@@ -288,6 +288,7 @@ export class Conversation {
     switch (code) {
       case 'stale':
       case 'unavailable':
+      case 'overloaded':
       case 'not-found':
       case 'network':
         this.#options.onLost();

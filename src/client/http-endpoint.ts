@@ -11,6 +11,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   409: 'stale',
   413: 'too-large',
   426: 'protocol',
+  429: 'overloaded',
   503: 'unavailable',
 };
 

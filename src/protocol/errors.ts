@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'stale'
   | 'replaced'
   | 'unavailable'
+  | 'overloaded'
   | 'not-found'
   | 'network';
 
@@ -32,6 +33,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
   /** The room cannot read or write its storage just now. */
   unavailable: { httpStatus: 503, closeCode: 4503, isRetryable: true },
+  /** The connection sends faster than the room takes it. What it sent last was not applied: say hello, a little later. */
+  overloaded: { httpStatus: 429, closeCode: 4429, isRetryable: true },
   /** No room or path like that. A server that is being deployed says so too. */
   'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
   /** The network, or a server that is not a room, did not answer as a room does. Client only. */

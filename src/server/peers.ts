@@ -1,3 +1,4 @@
+import { MessageBudget, type MessageRate } from './message-budget.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
 /** A connection that said hello. */
@@ -22,9 +23,13 @@ export type PeerState =
   /** Fenced, refused or closed: nothing is sent to it and nothing taken from it. */
   | { readonly type: 'gone' };
 
+const TELL_MILLISECONDS = 1_000;
+
 /** One connection, with what the room keeps of it. */
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
+  readonly #budget = new MessageBudget();
+  #toldTime = -Infinity;
   /** Messages received whose effects are not durable yet, and their length. */
   #waitingMessages = 0;
   #waitingLength = 0;
@@ -45,21 +50,30 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a message of that length as waiting. Returns what to call when it does no more; undefined if too much waits
-   * already.
+   * Counts a message of that length, received at that time in milliseconds, as waiting. Returns what to call when it does
+   * no more; undefined if this connection has sent too much, or too much of it waits.
    */
   admit(
     length: number,
-    limits: { waitingMessages: number; waitingLength: number },
+    now: number,
+    limits: MessageRate & { waitingMessages: number; waitingLength: number },
   ): (() => void) | undefined {
     if (this.#waitingMessages >= limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
+    if (!this.#budget.take(length, now, limits)) return undefined;
     this.#waitingMessages += 1;
     this.#waitingLength += length;
     return () => {
       this.#waitingMessages -= 1;
       this.#waitingLength -= length;
     };
+  }
+
+  /** True at most once in a second: whoever sends too much is not answered as often. Time is in milliseconds. */
+  mayTell(now: number): boolean {
+    if (now - this.#toldTime < TELL_MILLISECONDS) return false;
+    this.#toldTime = now;
+    return true;
   }
 
   /** The socket is closed: nothing can be attached to it any more. */

@@ -32,6 +32,10 @@ export interface RoomLimits {
   readonly bodyBytes: number;
   /** A commit or catch-up larger than this is not sent; its peers load the content instead. 8 Mi by default. */
   readonly frameLength: number;
+  /** What one connection may send in a second, on average. Longer messages than 16 KiB count as several. 2,000 by default. */
+  readonly messagesPerSecond: number;
+  /** What one connection may send at once. 10,000 by default. */
+  readonly messageBurst: number;
   /** Messages of one connection that wait for storage or hooks. 10,000 by default. */
   readonly waitingMessages: number;
   /** Their length. 64 Mi by default. */
@@ -44,6 +48,8 @@ export const DEFAULT_LIMITS: RoomLimits = {
   pushBytes: 16 * 1024 * 1024,
   bodyBytes: 32 * 1024 * 1024,
   frameLength: 8 * 1024 * 1024,
+  messagesPerSecond: 2_000,
+  messageBurst: 10_000,
   waitingMessages: 10_000,
   waitingLength: 64 * 1024 * 1024,
 };

@@ -62,10 +62,12 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #handler: MessageHandler<Origin, RequestOrigin>;
   readonly #loader: RoomLoader;
   readonly #keeper: LedgerKeeper;
+  readonly #now: () => number;
   #revision = 0;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     this.#options = options;
+    this.#now = () => host.now();
     this.#reporter = new ErrorReporter((error, where) => options.onRoomError?.(error, where));
     const onRoomError = (error: unknown, where: RoomErrorSource): void =>
       this.#reporter.report(error, where);
@@ -137,11 +139,10 @@ export class Room<Origin, RequestOrigin = Origin> {
     const peer = this.#peers.of(connection);
     if (peer.state.type === 'gone') return;
     peer.restoreAttachment();
-    const forget = peer.admit(typeof data === 'string' ? data.length : 0, this.limits);
+    const length = typeof data === 'string' ? data.length : 0;
+    const forget = peer.admit(length, this.#now(), this.limits);
     if (forget === undefined) {
-      const message = 'Too much waits for this room: send less at a time.';
-      this.#outbox.sendError(undefined, peer, 'too-large', message);
-      this.#outbox.close(peer, 'too-large', message);
+      this.#refuseFlood(peer);
       return;
     }
     await this.#deal(() => this.#takeFrame(peer, data));
@@ -198,6 +199,18 @@ export class Room<Origin, RequestOrigin = Origin> {
       'stale',
       'No live connection of that client and generation: say hello first.',
     );
+  }
+
+  /** Looks at nothing, so that a flood costs others as little as can be (`FLOOD-1`). */
+  #refuseFlood(peer: Peer<Origin>): void {
+    const { state } = peer;
+    const text = 'This connection sends more than the room takes of one: say hello a little later.';
+    if (state.type !== 'client') this.#outbox.close(peer, 'overloaded', text);
+    else {
+      if (state.standing !== 'stopped') peer.setState({ ...state, standing: 'stopped' });
+      // Again, because what was refused may have been a hello.
+      if (peer.mayTell(this.#now())) this.#outbox.sendError(undefined, peer, 'overloaded', text);
+    }
   }
 
   get #messagePrefix(): string {

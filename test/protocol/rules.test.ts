@@ -14,7 +14,10 @@ async function specifiedRules(): Promise<readonly string[]> {
 async function testedRules(): Promise<ReadonlySet<string>> {
   const tested = new Set<string>();
   const names = await readdir(new URL('test/', ROOT), { recursive: true });
-  const files = names.filter((name) => name.endsWith('.ts') && !name.startsWith('protocol/rules'));
+  const files = names.filter(
+    (name) =>
+      name.endsWith('.ts') && !name.startsWith('protocol/rules') && !name.includes('node_modules'),
+  );
   for (const name of files) {
     const code = await readFile(new URL(`test/${name}`, ROOT), 'utf8');
     for (const [title] of code.matchAll(/['"`](?:\[[A-Z]+-\d+\] )+/g)) {

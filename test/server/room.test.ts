@@ -116,19 +116,6 @@ describe('frames', () => {
     expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('__proto__x');
     expect(({} as Record<string, unknown>)['species']).toBeUndefined();
   });
-
-  test('refuses a connection that lets too much wait', async () => {
-    const host = new FakeRoomHost({
-      limits: () => ({ waitingMessages: 3 }),
-      hooks: () => ({ canSetValue: () => new Promise(() => {}) }),
-    });
-    await host.seed({ pets: { fido: { species: 'dog' } } });
-    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
-    for (let number = 1; number <= 4; number += 1) await ada.push(number, { x: number });
-    expect(ada.hearOne('error').code).toBe('too-large');
-    expect(ada.closed?.code).toBe(4413);
-    expect(bob.closed).toBeUndefined();
-  });
 });
 
 describe('order', () => {
