@@ -24,9 +24,19 @@ export interface JournalOptions {
    * snapshot is wanted. What is returned neither throws nor waits: the next row may be written meanwhile.
    */
   readonly prepareCheckpoint: () => (() => void) | undefined;
+  /**
+   * Lets what has arrived already get into the next row; undefined where that needs no help. Called again as long as it
+   * brings something, for 16 ms at most.
+   */
+  readonly takeTurn?: (() => Promise<void>) | undefined;
+  /** Milliseconds since 1970. Needed for {@link JournalOptions.takeTurn} alone. */
+  readonly now?: () => number;
   /** Called once, before the waiters are told; the journal is of no use after it. */
   readonly onFailure: (error: unknown, lost: readonly JournalItem[]) => void;
 }
+
+/** How long a row waits for what arrives at most. */
+const GATHERING_MILLISECONDS = 16;
 
 interface Batch {
   /** The first content of the room; undefined for a row of the log. */
@@ -98,6 +108,7 @@ export class Journal {
       const [batch] = this.#batches;
       if (batch === undefined && checkpoint === undefined) break;
       if (batch !== undefined) {
+        await this.#gather(batch);
         batch.isSealed = true;
         try {
           await this.#write(batch);
@@ -112,6 +123,18 @@ export class Journal {
       checkpoint?.();
     }
     this.#isRunning = false;
+  }
+
+  /** One row costs as much as another, however many entries share it: a burst gets few. */
+  async #gather({ items, isSealed }: Batch): Promise<void> {
+    const { takeTurn, now = Date.now } = this.#options;
+    if (takeTurn === undefined || isSealed) return;
+    const end = now() + GATHERING_MILLISECONDS;
+    let known: number;
+    do {
+      known = items.length;
+      await takeTurn();
+    } while (items.length > known && now() < end);
   }
 
   #write(batch: Batch): Promise<void> {

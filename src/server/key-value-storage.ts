@@ -7,8 +7,8 @@
  */
 export interface KeyValueStorage {
   get(keys: string[]): Promise<Map<string, unknown>>;
-  put(entries: Record<string, unknown>): Promise<void>;
-  delete(keys: string[]): Promise<number>;
+  put(entries: Record<string, unknown>, options?: WriteOptions): Promise<void>;
+  delete(keys: string[], options?: WriteOptions): Promise<number>;
   /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
   list(options: {
     prefix?: string;
@@ -16,4 +16,15 @@ export interface KeyValueStorage {
     end?: string;
     limit?: number;
   }): Promise<Map<string, unknown>>;
+  /**
+   * Resolves when all that was put and deleted before is on disk. A host that lacks it settles each call when that is so.
+   * Durable Objects settle a call earlier, and hold back what the object sends instead.
+   */
+  sync?(): Promise<void>;
+}
+
+/** How a write is done. A host that knows nothing of it may ignore it. */
+export interface WriteOptions {
+  /** True: messages are handed over meanwhile. Otherwise a Durable Object gets one, and then its write, at a time. */
+  readonly allowConcurrency: boolean;
 }

@@ -17,7 +17,7 @@ import type { StorageSizes } from './storage-sizes.ts';
 
 /** What a {@link LedgerKeeper} needs of its room. */
 export interface LedgerKeeperOptions {
-  readonly host: Pick<RoomHost<never>, 'storage' | 'now' | 'randomId' | 'after'>;
+  readonly host: Pick<RoomHost<never>, 'storage' | 'now' | 'randomId' | 'after' | 'takeTurn'>;
   readonly store: Store;
   readonly loader: RoomLoader;
   readonly storagePrefix: () => string;
@@ -106,6 +106,8 @@ export class LedgerKeeper {
       create: (room) => storage.create(room),
       append: (entries) => storage.append(entries, host.now()),
       prepareCheckpoint: () => this.#prepareCheckpoint(storage, ledger),
+      takeTurn: host.takeTurn && (() => host.takeTurn?.() ?? Promise.resolve()),
+      now: () => host.now(),
       onFailure: (error, lost) => this.#discard(ledger, error, lost),
     });
     const log = new CommitLog();

@@ -1,12 +1,14 @@
 import type { StorageEntry } from './blob.ts';
-import type { KeyValueStorage } from './key-value-storage.ts';
+import type { KeyValueStorage, WriteOptions } from './key-value-storage.ts';
 
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
+/** What comes meanwhile can share the next write (`DURABLE-2`); the order of things is kept by the room's own queue. */
+const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
 /**
  * Writes parts, then what makes them valid: all heads are in the last call, so that they become valid together. Each
- * call waits for the one before it; the first that rejects ends it. At most 100 heads.
+ * call waits for the one before it; the first that rejects ends it. At most 100 heads. Resolves when all is on disk.
  */
 export async function putInOrder(
   storage: KeyValueStorage,
@@ -17,13 +19,14 @@ export async function putInOrder(
   // Full calls counted from the end: only the first may have fewer keys.
   let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
   for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
-    await storage.put(Object.fromEntries(entries.slice(start, end)));
+    await storage.put(Object.fromEntries(entries.slice(start, end)), CONCURRENTLY);
   }
+  await storage.sync?.();
 }
 
 /** Removes any number of keys, those that do not exist among them. */
 export async function deleteKeys(storage: KeyValueStorage, keys: readonly string[]): Promise<void> {
   for (let start = 0; start < keys.length; start += KEYS_A_CALL) {
-    await storage.delete(keys.slice(start, start + KEYS_A_CALL));
+    await storage.delete(keys.slice(start, start + KEYS_A_CALL), CONCURRENTLY);
   }
 }

@@ -25,4 +25,9 @@ export interface RoomHost<Origin> {
   randomId(): string;
   /** Calls back once, later; returns a function that prevents it. */
   after(milliseconds: number, callback: () => void): () => void;
+  /**
+   * Resolves when messages that have arrived by now were handed over, so that they share the next write (`DURABLE-2`).
+   * Takes no time if there are none. A host that hands messages over while a write goes on needs none.
+   */
+  takeTurn?(): Promise<void>;
 }

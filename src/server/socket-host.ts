@@ -78,6 +78,13 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
     return () => clearTimeout(timer);
   }
 
+  /** Writes block a Durable Object's thread on some hosts: what arrives meanwhile is handed over in turns of the event loop. */
+  takeTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 0);
+    });
+  }
+
   #connect(socket: Socket): RoomConnection<Socket> {
     return {
       origin: socket,

@@ -1,0 +1,23 @@
+import type { Request } from 'partykit/server';
+
+import { TinyBasePartyKitServer } from '../../src/server/index.ts';
+
+/** The room that is measured. */
+export default class OurRoom extends TinyBasePartyKitServer {
+  #longestHold = 0;
+  #watch: ReturnType<typeof setInterval> | undefined;
+
+  override async onRequest(request: Request): Promise<Response> {
+    if (!request.url.endsWith('/hold')) return await super.onRequest(request);
+    // How long nothing else got its turn since the last time this was asked.
+    const held = this.#longestHold;
+    this.#longestHold = 0;
+    let last = Date.now();
+    this.#watch ??= setInterval(() => {
+      const now = Date.now();
+      this.#longestHold = Math.max(this.#longestHold, now - last);
+      last = now;
+    }, 1);
+    return Response.json({ held });
+  }
+}

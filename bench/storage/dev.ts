@@ -1,0 +1,143 @@
+import { createStore } from 'tinybase/store';
+
+import { startParty, type Party } from '../../test/support/party.ts';
+import { contentOf } from '../support/content.ts';
+import { assert, measure, report, timed } from '../support/measure.ts';
+import { RoomClient, RoomSocket } from '../support/room-socket.ts';
+
+const LATENCY_ROUNDS = 8;
+const LATENCY_SAMPLES = 100;
+const BURST_ROUNDS = 9;
+const BURST = 2_000;
+const CELLS = 100_000;
+
+/** On a real `partykit dev`, beside rooms that do next to nothing. */
+export async function measureDev(): Promise<void> {
+  const party = await startParty({
+    entry: 'bench/rooms/ours.ts',
+    config: 'bench/rooms/partykit.json',
+  });
+  try {
+    await measureLatency(party);
+    await measureBursts(party);
+    await measureGet(party);
+  } finally {
+    await party.stop();
+  }
+}
+
+/** Two sockets of a bare room. */
+async function openBare(party: Party, name: string): Promise<readonly [RoomSocket, RoomSocket]> {
+  const url = `${party.origin}/parties/${name}/bench`;
+  return [await RoomSocket.open(url), await RoomSocket.open(url)];
+}
+
+async function openOurs(party: Party): Promise<readonly [RoomClient, RoomClient]> {
+  const url = party.room(`bench-${Math.random()}`);
+  const { status } = await fetch(`${url}/store`, { method: 'PUT', body: '[{},{}]' });
+  assert(status === 201, `a PUT was answered with ${status}`);
+  return [await RoomClient.open(url), await RoomClient.open(url)];
+}
+
+async function measureLatency(party: Party): Promise<void> {
+  const [writer, reader] = await openOurs(party);
+  const bare = {
+    broadcast: await openBare(party, 'broadcast'),
+    durable: await openBare(party, 'durable'),
+  };
+  let value = 0;
+  const sample = async (run: () => Promise<number>): Promise<number[]> => {
+    const samples: number[] = [];
+    for (let index = 0; index < LATENCY_SAMPLES; index += 1) samples.push(await run());
+    return samples;
+  };
+  const overBare = ([from, to]: readonly [RoomSocket, RoomSocket]): Promise<number> => {
+    const frame = `p[${(value += 1)},[{"rows":{"row":{"cell":${value}}}},{}],${value}]`;
+    return timed(() => {
+      const arrived = to.next((received) => received === frame);
+      from.send(frame);
+      return arrived;
+    });
+  };
+  const figures = await measure(LATENCY_ROUNDS, [
+    { name: 'bare room, one durable put', run: () => sample(() => overBare(bare.durable)) },
+    { name: 'bare room, broadcast only', run: () => sample(() => overBare(bare.broadcast)) },
+    {
+      name: 'ours, until another client has the commit',
+      run: () =>
+        sample(() => {
+          const frame = writer.pushFrame('row', 'cell', (value += 1));
+          return timed(async () => {
+            const arrived = reader.nextMessage((message) => message.type === 'commit');
+            writer.socket.send(frame);
+            const commit = await arrived;
+            assert(
+              commit.type === 'commit' && commit.changes.leaves.get('rows', 'row', 'cell') === value,
+              'another commit arrived',
+            );
+          });
+        }),
+    },
+  ]);
+  report('Latency of a lone edit, from one socket to another', figures, '1.25');
+}
+
+async function measureBursts(party: Party): Promise<void> {
+  const [writer, reader] = await openOurs(party);
+  const bare = {
+    broadcast: await openBare(party, 'broadcast'),
+    durable: await openBare(party, 'durable'),
+  };
+  const overBare = ([from, to]: readonly [RoomSocket, RoomSocket]): Promise<number> =>
+    timed(() => {
+      let count = 0;
+      const arrived = to.next(() => (count += 1) === BURST);
+      for (let index = 0; index < BURST; index += 1) {
+        from.send(`p[${index},[{"rows":{"row ${index}":{"cell":${index}}}},{}],0]`);
+      }
+      return arrived;
+    });
+  let value = 0;
+  const figures = await measure(BURST_ROUNDS, [
+    { name: 'bare room, one durable put each', run: () => overBare(bare.durable) },
+    { name: 'bare room, broadcast only', run: () => overBare(bare.broadcast) },
+    {
+      name: 'ours, until another client has all commits',
+      run: () => {
+        value += 1;
+        let count = 0;
+        const frames = Array.from({ length: BURST }, (_item, index) =>
+          writer.pushFrame(`row ${index}`, 'cell', value * BURST + index),
+        );
+        return timed(async () => {
+          const arrived = reader.nextMessage((message) => {
+            if (message.type !== 'commit') return false;
+            assert(message.version === (reader.version += 1), 'a commit is missing');
+            return (count += 1) === BURST;
+          });
+          for (const frame of frames) writer.socket.send(frame);
+          await arrived;
+        });
+      },
+    },
+  ]);
+  report(`${BURST} transactions of one cell, sent at once`, figures, '0.35');
+}
+
+async function measureGet(party: Party): Promise<void> {
+  const body = JSON.stringify(contentOf(CELLS));
+  const bare = `${party.origin}/parties/broadcast/bench`;
+  const ours = `${party.room('large')}/store`;
+  for (const url of [bare, ours]) await fetch(url, { method: 'PUT', body });
+  const load = async (url: string): Promise<void> => {
+    const [tables, values] = JSON.parse(await (await fetch(url)).text());
+    const loaded = createStore();
+    loaded.applyChanges([tables, values, 1]);
+    assert(loaded.getRowCount('rows') === CELLS / 10, 'rows are missing');
+  };
+  const figures = await measure(9, [
+    { name: 'bare: fetch + JSON.parse + applyChanges', run: () => timed(() => load(bare)) },
+    { name: 'ours: GET, then the same', run: () => timed(() => load(ours)) },
+  ]);
+  report(`GET of ${CELLS} cells`, figures);
+}
