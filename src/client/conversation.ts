@@ -41,7 +41,7 @@ export class Conversation {
   readonly #sender: PushSender;
   readonly #heartbeat: Heartbeat;
   #clientId: string;
-  #generation = 0;
+  #generation: number;
   #place: Place = NO_PLACE;
   #standing: Standing = 'off';
   #isHelloSent = false;
@@ -76,6 +76,7 @@ export class Conversation {
       onError,
     });
     this.#clientId = ports.restored?.outbox?.clientId ?? ports.randomId();
+    this.#generation = ports.firstGeneration ?? 0;
   }
 
   /** As whom the room knows this client. */
@@ -108,7 +109,7 @@ export class Conversation {
 
   /** Goes on where a client stopped (KEEP-1). */
   restore({ outbox }: RestoredRecords): void {
-    this.#generation = outbox?.generation ?? 0;
+    this.#generation = outbox?.generation ?? this.#generation;
     this.#sender.restore(outbox?.lastNumber ?? 0);
   }
 
@@ -133,7 +134,7 @@ export class Conversation {
   renew(): void {
     this.leave();
     this.#clientId = this.#options.ports.randomId();
-    this.#generation = 0;
+    this.#generation = this.#options.ports.firstGeneration ?? 0;
     this.#sender.restore(0);
     this.#place = NO_PLACE;
   }

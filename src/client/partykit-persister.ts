@@ -121,6 +121,7 @@ export function createPartyKitPersister(
       after: callAfter,
       randomId,
       random: Math.random,
+      firstGeneration: Math.floor(Math.random() * 2 ** 32),
     },
     {
       onSync: (sync) => {

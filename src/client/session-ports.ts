@@ -40,6 +40,11 @@ export interface SessionPorts {
   readonly randomId: () => string;
   /** At least 0, less than 1. */
   readonly random: () => number;
+  /**
+   * Where generations begin, 0 by default: another for each session that uses one socket after the other, so that
+   * what the room still answers to an older one is not heeded (JOIN-4).
+   */
+  readonly firstGeneration?: number;
   /** If given, pending pushes survive a restart. */
   readonly storage?: ClientStorage;
   readonly restored?: RestoredRecords;

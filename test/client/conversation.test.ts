@@ -58,6 +58,18 @@ describe('joining', () => {
     expect(room.session.sync.phase).toBe('live');
   });
 
+  test('[JOIN-4] begins with a generation of its own, for an older client may have used the socket', async () => {
+    const room = new ScriptedRoom({ firstGeneration: 41 });
+    void room.session.follow();
+    await room.answerGet(1, [{}, {}]);
+    room.open();
+    expect(room.hello().generation).toBe(42);
+    room.welcome({ generation: 1 });
+    expect(room.session.sync.phase).toBe('catching-up');
+    room.welcome({ generation: 42 });
+    expect(room.session.sync.phase).toBe('live');
+  });
+
   test('[JOIN-4] takes a second welcome of the same generation for nothing', async () => {
     const room = new ScriptedRoom();
     await room.live();

@@ -153,7 +153,9 @@ export class ScriptedRoom {
   #ids = 0;
 
   constructor(
-    options: Pick<SessionPorts, 'storage' | 'restored'> & { readonly store?: Store } = {},
+    options: Pick<SessionPorts, 'storage' | 'restored' | 'firstGeneration'> & {
+      readonly store?: Store;
+    } = {},
   ) {
     const { store = createStore(), ...ports } = options;
     this.store = store;
