@@ -43,6 +43,8 @@ const BUSY_RETRY_MILLISECONDS = 20;
 /** From how long on an open transaction is reported. */
 const BUSY_REPORT_MILLISECONDS = 5_000;
 
+const nothing = (): void => undefined;
+
 const TIMEOUT = Symbol('timeout');
 const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
 
@@ -139,21 +141,31 @@ export class StoreWriter<Origin> {
   ): Promise<T> {
     const round = new HookRound(hooks, asker.origin, asker.isInitialSave);
     const timeout = this.#startTimeout();
+    let wanted = asked;
     try {
       for (;;) {
+        const revision = this.#options.revision();
+        const isAsBefore = (): boolean => revision === this.#options.revision();
         if (!(await this.#options.whenDurable())) return finish(DROPPED);
         await this.whenFree();
-        const revision = this.#options.revision();
-        const allowed = await this.#ask(round, asked, timeout.promise);
-        if (typeof allowed === 'string') return finish({ log: undefined, refusal: allowed });
+        // What the room's own code did meanwhile may not be durable yet, and hooks see no such thing (`DURABLE-1`).
+        if (!isAsBefore()) {
+          wanted = asked;
+          continue;
+        }
+        const allowed = await this.#ask(round, wanted, timeout.promise);
+        if (typeof allowed === 'string') {
+          // Not before a transaction of the room's own code is over: what is in the Store may be rolled back yet.
+          return await this.run(nothing, () => finish({ log: undefined, refusal: allowed }));
+        }
         if (!asker.isStillWanted()) return finish(DROPPED);
-        if (revision !== this.#options.revision()) continue;
-        const outcome = this.#observed.apply(() =>
-          applyChanges(this.#observed.store, allowed.changes),
-        );
+        // What is left may empty a row which all of it would not have emptied: a question of its own.
+        wanted = isAsBefore() ? allowed.changes : asked;
+        if (allowed.isRefused || !isAsBefore()) continue;
+        const outcome = this.#observed.apply(() => applyChanges(this.#observed.store, wanted));
         if (outcome.type === 'busy') continue;
         const log = this.#logOf(outcome);
-        const refusal = log === undefined ? 'failed' : allowed.isRefused ? 'hook' : undefined;
+        const refusal = log === undefined ? 'failed' : wanted === asked ? undefined : 'hook';
         return finish({ log, refusal });
       }
     } finally {
@@ -166,16 +178,10 @@ export class StoreWriter<Origin> {
     asked: Changes,
     timeout: Promise<typeof TIMEOUT>,
   ): Promise<Allowed | RefusalReason> {
-    let wanted = asked;
     try {
-      for (;;) {
-        const effects = effectsOf(this.#observed.store, wanted);
-        const allowed = await Promise.race([round.allowed(effects, wanted), timeout]);
-        if (allowed === TIMEOUT) break;
-        if (!allowed.isRefused) return { changes: wanted, isRefused: wanted !== asked };
-        // What is left may empty a row which all of it would not have emptied: a question of its own.
-        wanted = allowed.changes;
-      }
+      const effects = effectsOf(this.#observed.store, asked);
+      const allowed = await Promise.race([round.allowed(effects, asked), timeout]);
+      if (allowed !== TIMEOUT) return allowed;
     } catch (error) {
       this.#options.onRoomError(error, 'hook');
       return 'failed';

@@ -91,6 +91,23 @@ describe('durable before visible', () => {
     expect(olds).toEqual(['server']);
   });
 
+  test('[DURABLE-1] asks no hook about what the room did while a push waited for the disk', async () => {
+    const olds: unknown[] = [];
+    const { host, disk } = await slow({
+      hooks: () => ({ canSetValue: (_id, _value, _isInitial, _origin, old) => olds.push(old) > 0 }),
+    });
+    olds.length = 0;
+    const ada = await host.join('ada');
+    disk.isSlow = true;
+    host.room.store.setValue('open', 'first');
+    await ada.push(1, { open: 'ada' });
+    host.room.store.setValue('open', 'second');
+    await disk.step();
+    expect(olds).toEqual([]);
+    await disk.step();
+    expect(olds).toEqual(['second']);
+  });
+
   test('[DURABLE-1] [ONCE-1] acks a push that made no commit when its number is on disk', async () => {
     const { host, disk } = await slow();
     const ada = await host.join('ada');

@@ -379,6 +379,25 @@ describe('hooks', () => {
     expect(ada.hearOne('ack').isCommit).toBe(true);
   });
 
+  test('[HOOK-3] [CORRECT-1] refuses nothing within a transaction of the room that may be rolled back', async () => {
+    const host = await seeded(
+      { canSetValue: () => new Promise(() => {}) },
+      { hookTimeoutMilliseconds: () => 500 },
+    );
+    const ada = await host.join('ada');
+    await ada.push(1, { v: 'ada' });
+    host.room.store.startTransaction();
+    host.room.store.setValue('v', 'room');
+    await host.pass(500);
+    expect(ada.hear()).toEqual([]);
+    host.room.store.finishTransaction(() => true);
+    await host.pass(50);
+    const ack = ada.hearOne('ack');
+    expect(ack.reason).toBe('timeout');
+    expect(ack.correction?.leaves.has(null, '', 'v')).toBe(true);
+    expect(ack.correction?.leaves.get(null, '', 'v')).toBeUndefined();
+  });
+
   test('[HOOK-3] refuses the whole push when a hook does not settle in time, and goes on', async () => {
     const answer = new Deferred<boolean>();
     const host = await seeded(
