@@ -72,6 +72,8 @@ export class Actions implements Source {
         else void session.follow();
       },
     };
+    yield { label: `${name} loads`, weight: 0.04, happen: () => session.load() };
+    yield { label: `${name} saves`, weight: 0.04, happen: () => session.save() };
     yield { label: `${name} discards`, weight: 0.03, happen: () => session.discardLocal() };
   }
 
@@ -85,6 +87,9 @@ export class Actions implements Source {
         happen: (choices) => network.cut(wire, choices),
       };
       yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
+    }
+    if (client.traits.disk === undefined && !client.isEditing) {
+      yield { label: `${name} mounts again`, weight: 0.06, happen: () => client.remount() };
     }
     if (clients.length < MOST_TABS && !client.isEditing) {
       yield {
@@ -121,6 +126,11 @@ export class Actions implements Source {
     const simulation = this.#simulation;
     const { room, disk, diskCopy, world } = simulation;
     yield { label: 'room is killed', weight: 0.15, happen: (choices) => room.kill(choices) };
+    yield {
+      label: 'disk is wiped',
+      weight: 0.01,
+      happen: (choices) => room.kill(choices, 'nothing'),
+    };
     yield {
       label: 'disk begins to fail',
       weight: 0.08,

@@ -146,6 +146,12 @@ export class Disk implements Source {
     await this.#readAll();
   }
 
+  /** All is deleted. To be called while no process runs. */
+  wipe(): void {
+    this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }));
+    this.branch = undefined;
+  }
+
   /** Reads the disk as a cold start would, and compares it with what the observer has seen being written. */
   async #readAll(): Promise<void> {
     try {

@@ -12,7 +12,7 @@ export interface EditRecord {
   readonly cell: string;
   readonly leaf: Leaf | undefined;
   /** True if it was made while nothing was sent: later edits of the same leaf may take its place. */
-  readonly isHeld: boolean;
+  isHeld: boolean;
   /** True if it went with the tab in which it was made, and nothing had promised to keep it. */
   isLost: boolean;
 }
@@ -59,6 +59,11 @@ export class EditLedger {
       this.#refused.has(leafName(table, row, cell) + String(leaf)) ||
       (leaf === undefined && table !== VALUES && this.#refused.has(leafName(table, row, '*')))
     );
+  }
+
+  /** The session ends: what it reports of edits that are not confirmed, it reports as one. */
+  sessionEnded(): void {
+    for (const record of this.records) record.isHeld = true;
   }
 
   /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */

@@ -29,5 +29,7 @@ export interface Mutant {
   readonly clientDisk?: (name: string) => ClientDisk;
   readonly hooks?: (hooks: RoomHooks<unknown>, room: RoomProcess) => RoomHooks<unknown>;
   readonly connection?: (connection: RoomConnection<Wire>) => RoomConnection<Wire>;
+  /** What the host answers for the room. */
+  readonly hostAnswer?: (frame: string) => string | undefined;
   readonly hookTimeoutMilliseconds?: number;
 }

@@ -1,3 +1,4 @@
+import type { Hello } from '../../src/protocol/messages.ts';
 import type { Choices } from './choices.ts';
 import type { Occurrence, Source, World } from './world.ts';
 
@@ -36,10 +37,10 @@ export class Wire {
   /** What each end believes. */
   clientState: 'connecting' | 'open' | 'closed' = 'connecting';
   roomState: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
-  /** Who said hello on it last, for whoever checks. */
-  clientId: string | undefined;
-  /** The next push number in that hello. */
-  nextPush: number | undefined;
+  /** True once hello went out on it. */
+  saidHello = false;
+  /** Who said hello on it, as far as the room has heard: by client id, that with the highest next push. */
+  readonly heardHellos: Map<string, Hello> = new Map();
   /** What the host keeps with the socket, also while the room has no memory. */
   attachment: unknown;
 
@@ -53,6 +54,8 @@ export class Wire {
 export class Network implements Source {
   readonly wires: Wire[] = [];
   filterToClient: FrameFilter = (frame) => [frame];
+  /** What the host answers for the room, which then hears nothing of it. */
+  hostAnswer: (frame: string) => string | undefined = () => undefined;
   readonly #world: World;
   readonly #room: RoomEnd;
   /** How eagerly frames are delivered, compared with everything else that can happen. */
@@ -159,7 +162,7 @@ export class Network implements Source {
   /** Frames that may get lost, though what is sent after them arrives. Stock peers could never tell. */
   *leaks(): Iterable<Occurrence> {
     for (const wire of this.wires) {
-      if (wire.clientId === undefined) continue;
+      if (!wire.saidHello) continue;
       for (const [direction, name] of [
         [wire.toRoom, 'room'],
         [wire.toClient, 'client'],
@@ -186,7 +189,9 @@ export class Network implements Source {
     if (parcel === undefined) return;
     if (parcel.type === 'frame') {
       this.#world.note(`    ${parcel.frame}`);
-      this.#room.received(wire, parcel.frame);
+      const answer = this.hostAnswer(parcel.frame);
+      if (answer === undefined) this.#room.received(wire, parcel.frame);
+      else this.sendToClient(wire, answer);
       return;
     }
     wire.roomState = 'closed';

@@ -11,6 +11,7 @@ import { copyLeaves, describeDifferences, differences, leafName } from './leaves
 import type { Wire } from './network.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
+import type { Branch } from './journal.ts';
 import { PropertyFailure } from './world.ts';
 
 /** Durable: nothing leaves the room that is not on disk. To be called with every frame as the room sends it. */
@@ -18,7 +19,6 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
   const { disk, traits } = simulation;
   const message = decodeRoomMessage(traits.prefix, frame);
   const version = disk.branch?.version ?? 0;
-  const lastPush = disk.branch?.lastPushes.get(wire.clientId ?? '') ?? 0;
   const check = (claimed: { readonly version: number; readonly lastPush?: number }): void => {
     if (claimed.version > version) {
       throw new PropertyFailure(
@@ -26,12 +26,11 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
         `${wire.label} is told of version ${claimed.version}, disk has ${version}`,
       );
     }
-    // A room that has forgotten a client believes what its hello says.
-    const known = Math.max(lastPush, (wire.nextPush ?? 1) - 1);
+    const known = highestKnownPush(disk.branch, wire);
     if ((claimed.lastPush ?? 0) > known) {
       throw new PropertyFailure(
         'durable',
-        `${wire.label} is told of push ${claimed.lastPush}, disk has ${lastPush}`,
+        `${wire.label} is told of push ${claimed.lastPush}, disk has ${known}`,
       );
     }
   };
@@ -53,10 +52,22 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
   }
 }
 
+/** The highest push number on disk of whoever uses that socket. What it has forgotten, a room believes of a hello. */
+function highestKnownPush(branch: Branch | undefined, wire: Wire): number {
+  let highest = 0;
+  for (const [clientId, { nextPush }] of wire.heardHellos) {
+    highest = Math.max(highest, branch?.lastPushes.get(clientId) ?? 0, nextPush - 1);
+  }
+  return highest;
+}
+
 /** Correction: whoever is told that something did not become what was asked is told why. */
 function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
   const author = clients.find(({ name }) => name === wire.client.name);
-  const asked = author?.ledger.pushOf(wire.clientId ?? '', ack.number);
+  const [clientId, ...others] = wire.heardHellos.keys();
+  // Of a socket that one client took over from another, there is no telling whose push it was.
+  if (clientId === undefined || others.length > 0) return;
+  const asked = author?.ledger.pushOf(clientId, ack.number);
   if (ack.reason !== undefined || ack.correction === undefined || asked === undefined) return;
   ack.correction.leaves.forEach((leaf, table, row, cell) => {
     if (!asked.leaves.has(table, row, cell) || asked.leaves.get(table, row, cell) === leaf) return;

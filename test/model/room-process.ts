@@ -1,4 +1,9 @@
-import { decodeContent, decodeLargePush, encodeContent } from '../../src/protocol/codec.ts';
+import {
+  decodeClientMessage,
+  decodeContent,
+  decodeLargePush,
+  encodeContent,
+} from '../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import type { LoadedContent } from '../../src/client/session-ports.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
@@ -77,11 +82,24 @@ export class RoomProcess implements RoomEnd {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
     const { room } = this;
+    this.#noteHello(wire, frame);
     for (const received of this.#surroundings.mutant.atRoom?.(frame, wire, this) ?? [frame]) {
       this.#working += 1;
       void room.receive(connection, received).then(() => {
         if (room === this.room) this.#working -= 1;
       });
+    }
+  }
+
+  /** Of several hellos of one client, the room may have heeded any. */
+  #noteHello(wire: Wire, frame: string): void {
+    const { prefix } = this.traits;
+    if (!frame.startsWith(`${prefix}h`)) return;
+    const message = decodeClientMessage(prefix, frame);
+    if (message?.type !== 'hello') return;
+    const { clientId, nextPush } = message;
+    if (nextPush >= (wire.heardHellos.get(clientId)?.nextPush ?? 0)) {
+      wire.heardHellos.set(clientId, message);
     }
   }
 
@@ -137,7 +155,10 @@ export class RoomProcess implements RoomEnd {
   }
 
   /** `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. */
-  kill(choices: Choices, restored?: { readonly copy: DiskCopy; readonly epoch: string }): void {
+  kill(
+    choices: Choices,
+    restored?: { readonly copy: DiskCopy; readonly epoch: string } | 'nothing',
+  ): void {
     const { disk, hooks } = this.#surroundings;
     this.#forget();
     for (const wire of [...this.#connections.keys()]) this.#network?.dieAtRoom(wire);
@@ -145,7 +166,8 @@ export class RoomProcess implements RoomEnd {
     this.#http?.roomDied();
     hooks.forget();
     void disk.crash(choices).then(async () => {
-      if (restored !== undefined) await disk.restore(restored.copy, restored.epoch);
+      if (restored === 'nothing') disk.wipe();
+      else if (restored !== undefined) await disk.restore(restored.copy, restored.epoch);
       this.room = this.#boot();
     });
   }

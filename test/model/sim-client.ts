@@ -41,6 +41,7 @@ export interface ClientSurroundings {
   readonly prefix: string;
   readonly mutant: Mutant;
   readonly randomId: () => string;
+  readonly randomNumber: () => number;
 }
 
 /** What a client is. */
@@ -60,7 +61,7 @@ export class SimClient implements ClientEnd {
   readonly name: string;
   readonly traits: ClientTraits;
   readonly store: Store = createStore();
-  readonly session: SyncSession;
+  session: SyncSession;
   readonly ledger: EditLedger;
   /** False from when the tab is closed on. */
   isAlive = true;
@@ -74,6 +75,8 @@ export class SimClient implements ClientEnd {
   /** True if anything has happened to it since it was checked last. */
   isTouched = true;
   readonly #surroundings: ClientSurroundings;
+  /** As it said last. */
+  #clientId = '';
   #isUsersTurn = false;
   #isStopped = false;
   readonly #timers = new Set<() => void>();
@@ -131,6 +134,16 @@ export class SimClient implements ClientEnd {
     this.#asUser(() =>
       this.store.finishTransaction(() => isRolledBack && mayRollBack(this.store, this.#before)),
     );
+  }
+
+  /** The app makes another session of the same Store on the same socket, as a component does that mounts twice. */
+  remount(): void {
+    this.isTouched = true;
+    this.ledger.sessionEnded();
+    this.session.destroy();
+    this.session = this.#createSession();
+    void this.session.follow();
+    void this.session.startSaving();
   }
 
   /** The tab is closed, and with it everything that is not on the client's disk. */
@@ -207,6 +220,7 @@ export class SimClient implements ClientEnd {
         endpoint: mutant.endpoint?.(endpoint, this) ?? endpoint,
         after: (milliseconds, callback) => this.#after(milliseconds, callback),
         random: () => 0.5,
+        firstGeneration: this.#surroundings.randomNumber(),
         randomId,
         ...(disk === undefined ? {} : { storage: disk }),
         ...(records === undefined || !isRestored ? {} : { restored: records }),
@@ -244,14 +258,14 @@ export class SimClient implements ClientEnd {
   #note(wire: Wire, frame: string): void {
     const { world, prefix } = this.#surroundings;
     const message = decodeClientMessage(prefix, frame);
-    if (wire.clientState !== 'open' || (message?.type !== 'hello' && wire.clientId === undefined)) {
+    if (wire.clientState !== 'open' || (message?.type !== 'hello' && !wire.saidHello)) {
       world.fail(new PropertyFailure('frame', `${this.name} sent too early: ${frame}`));
     }
     if (message?.type === 'hello') {
-      wire.clientId = message.clientId;
-      wire.nextPush = message.nextPush;
-    } else if (message?.type === 'push' && wire.clientId !== undefined) {
-      this.ledger.sent(wire.clientId, message.number, message.changes);
+      wire.saidHello = true;
+      this.#clientId = message.clientId;
+    } else if (message?.type === 'push') {
+      this.ledger.sent(this.#clientId, message.number, message.changes);
     }
   }
 

@@ -22,8 +22,9 @@ function digitsOf(leaf: Leaf): number {
 /** The hooks of the room: some leaves, rows and tables are not to be changed. */
 export class SimHooks implements Source {
   readonly style: HookStyle;
-  /** Called whenever a hook is asked. */
-  onAsked: () => void = () => undefined;
+  /** Called whenever a hook is asked about a leaf, with what it is told that the leaf was before. */
+  onAsked: (table: TableKey, row: string, cell: string, old: Leaf | undefined) => void = () =>
+    undefined;
   readonly #settling: (() => void)[] = [];
 
   constructor(style: HookStyle) {
@@ -33,9 +34,14 @@ export class SimHooks implements Source {
   get hooks(): RoomHooks<unknown> {
     if (this.style === 'none') return {};
     return {
-      canSetCell: (table, _row, _cell, cell) =>
-        this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell))),
-      canSetValue: (_id, value) => this.#answer(this.#verdict(encodeLeaf(value))),
+      canSetCell: (table, row, cellId, cell, _isInitial, _origin, old) => {
+        this.onAsked(table, row, cellId, encodeLeaf(old));
+        return this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell)));
+      },
+      canSetValue: (id, value, _isInitial, _origin, old) => {
+        this.onAsked(VALUES, '', id, encodeLeaf(old));
+        return this.#answer(this.#verdict(encodeLeaf(value)));
+      },
       canDelRow: (table, row) =>
         this.#answer(this.keeps(table, row, '', true) ? 'refuse' : 'allow'),
       canDelCell: (table, row, cell) =>
@@ -86,7 +92,6 @@ export class SimHooks implements Source {
   }
 
   #answer(verdict: Verdict): HookAnswer {
-    this.onAsked();
     if (verdict === 'hang') return new Promise(() => undefined);
     if (verdict === 'throw') throw new Error('A hook of the app threw.');
     const isAllowed = verdict === 'allow';

@@ -1,5 +1,5 @@
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
-import { decodeContent } from '../../src/protocol/codec.ts';
+import { decodeContent, encodeAlive, encodePing } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { Room } from '../../src/server/room.ts';
 import { Choices } from './choices.ts';
@@ -16,7 +16,8 @@ import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
 import { drawTraits, type Traits } from './traits.ts';
-import { World } from './world.ts';
+import { leafName } from './leaves.ts';
+import { PropertyFailure, World } from './world.ts';
 
 /** Chance that concerns a whole history, and none of its steps. */
 const TRAITS_STREAM = 1_000_000;
@@ -53,6 +54,13 @@ export class Simulation {
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
     );
+    this.hooks.onAsked = (table, row, cell, old) => {
+      // Before its first content, a room's Store has what its preparation put there.
+      const known = this.disk.branch?.latest.get(table, row, cell);
+      if (known === old || this.disk.branch === undefined) return;
+      const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
+      world.fail(new PropertyFailure('durable', message));
+    };
     this.disk = new Disk(world, journal, '', diskWeight);
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
@@ -72,6 +80,9 @@ export class Simulation {
       for (const sent of frames) this.#check(() => checkSent(this, wire, sent));
       return frames;
     };
+    const pings = this.traits.answersPings ? encodePing(prefix) : undefined;
+    this.network.hostAnswer = (frame) =>
+      mutant.hostAnswer?.(frame) ?? (frame === pings ? encodeAlive(prefix) : undefined);
     this.room.attach(this.network, this.http);
     for (const source of [this.network, this.http, this.disk, this.hooks]) world.addSource(source);
     world.addCheck(() => checkStep(this));
@@ -143,6 +154,7 @@ export class Simulation {
         prefix: this.traits.prefix,
         mutant: this.mutant,
         randomId: () => this.randomId(),
+        randomNumber: () => this.#ids.below(1000),
       },
       former?.ledger,
     );

@@ -30,6 +30,8 @@ export interface Traits {
   readonly isLeaky: boolean;
   /** True: leaves so large that checkpoints come, and rows in parts. */
   readonly isHeavy: boolean;
+  /** True: the host answers pings, and the room hears nothing of them. */
+  readonly answersPings: boolean;
   /** True: everybody has joined before anything else happens. */
   readonly isWarm: boolean;
   /** How eagerly sockets, HTTP and the disk work. */
@@ -49,6 +51,7 @@ const SMALL_SIZES: StorageSizes = {
 /** Draws what a history is like. */
 export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
   const isHeavy = choices.percent(4);
+  const isLeaky = choices.percent(12);
   const isPlain = choices.percent(35);
   const plain = (variants: readonly StoreVariant[]): StoreVariant =>
     variants.find(({ name }) => name === 'plain') ?? choices.pick(variants);
@@ -67,7 +70,8 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     stockPeers: choices.percent(20) ? 1 + choices.below(2) : 0,
     roomEditWeight: choices.pick([0.2, 0.6, 0.6, 2]),
     faultWeight: choices.pick([0, 1, 1, 1, 1, 3]),
-    isLeaky: choices.percent(12),
+    isLeaky,
+    answersPings: !isLeaky && choices.percent(40),
     isHeavy,
     isWarm: choices.percent(60),
     networkWeight: choices.pick([1, 3, 8]),

@@ -104,9 +104,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: { ...PLAIN, stockPeers: 2 },
       fromRoom: (frame, wire) =>
-        wire.clientId === undefined && decodeRoomMessage('', frame)?.type === 'stock'
-          ? []
-          : [frame],
+        !wire.saidHello && decodeRoomMessage('', frame)?.type === 'stock' ? [] : [frame],
     }),
   },
   {

@@ -63,7 +63,11 @@ function renumberGenerations(): Mutant {
     fromRoom: (frame, wire) =>
       rewriteRoomFrame(frame, (message) =>
         message.type === 'welcome'
-          ? { ...message, generation: asked.get(wire.clientId ?? '') ?? message.generation }
+          ? {
+              ...message,
+              generation:
+                asked.get([...wire.heardHellos.keys()].at(-1) ?? '') ?? message.generation,
+            }
           : message,
       ),
   };
