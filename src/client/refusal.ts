@@ -11,7 +11,7 @@ export type RefusalReason =
   | 'too-large'
   /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
   | 'own-schema'
-  /** A listener or middleware of this Store threw, or altered what the room holds where that is not to be sent. */
+  /** A listener or middleware of this Store threw at what the room holds; what the Store shows instead stays local-only. */
   | 'own-listener'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
   | 'another-room'

@@ -2,7 +2,15 @@
 import type { Store } from 'tinybase';
 
 import { ChangesBuilder, type Changes } from './changes.ts';
-import { canonicalLeaf, decodeLeaf, encodeLeaf, VALUES, type Leaf, type TableKey } from './leaf.ts';
+import {
+  canonicalLeaf,
+  decodeLeaf,
+  encodeLeaf,
+  VALUES,
+  type Leaf,
+  type StoreLeaf,
+  type TableKey,
+} from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 
 /** The leaf that the Store holds there, or undefined. */
@@ -67,14 +75,14 @@ export function readTransactionLog(store: Store): TransactionLog {
       const isEmptied = changedRowIds[table]?.[row] === -1;
       if (isEmptied) changes.deleteRow(table, row);
       for (const [cell, [old, now]] of Object.entries(cells)) {
-        before.set(table, row, cell, canonicalLeaf(old));
-        if (!isEmptied) changes.setLeaf(table, row, cell, canonicalLeaf(now));
+        before.set(table, row, cell, loggedLeaf(old));
+        if (!isEmptied) changes.setLeaf(table, row, cell, loggedLeaf(now));
       }
     }
   }
   for (const [id, [old, now]] of Object.entries(changedValues)) {
-    before.set(VALUES, '', id, canonicalLeaf(old));
-    changes.setLeaf(VALUES, '', id, canonicalLeaf(now));
+    before.set(VALUES, '', id, loggedLeaf(old));
+    changes.setLeaf(VALUES, '', id, loggedLeaf(now));
   }
   for (const [table, rows] of Object.entries(invalidCells)) {
     for (const [row, cells] of Object.entries(rows)) {
@@ -92,4 +100,9 @@ export function readTransactionLog(store: Store): TransactionLog {
 /** A new row that does not begin with all its cells lists the others as invalid too, with nothing that was tried. */
 function hasTried(tried: readonly unknown[]): boolean {
   return tried.some((leaf) => leaf !== undefined);
+}
+
+/** Given JSON in bulk, a Store keeps its spelling; what is nested too deeply to be spelled anew is kept, not dropped. */
+function loggedLeaf(logged: StoreLeaf | undefined): Leaf | undefined {
+  return canonicalLeaf(logged) ?? encodeLeaf(logged);
 }

@@ -105,8 +105,11 @@ export class MessageHandler<Origin, RequestOrigin> {
     const known = connections.map(({ state }) => state.generation);
     if (generation <= Math.max(ledger.clients.generation(clientId), ...known)) return;
     for (const other of connections) {
-      if (other.peer !== peer)
-        outbox.close(other.peer, 'replaced', 'A newer connection of this client took over.');
+      if (other.peer === peer) continue;
+      const text = 'A newer connection of this client took over.';
+      // Told, too: a browser may not see the code of the close, and a client that does not know comes back for ever.
+      outbox.sendError(undefined, other.peer, 'replaced', text);
+      outbox.close(other.peer, 'replaced', text);
     }
     ledger.clients.noteHello(clientId, generation, ackedPush, now());
     const missed = hello.cursor === undefined ? undefined : ledger.since(hello.cursor);

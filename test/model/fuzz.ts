@@ -41,7 +41,7 @@ for (let seed = first; seed < end; seed += 1) {
     }
   }
   const done = seed + 1 - first;
-  if (done % HISTORIES_A_REPORT === 0)
+  if (done % HISTORIES_A_REPORT === 0 || done === end - first)
     print(`${done} histories from seed ${first}, ${failures} failed`);
 }
 process.exitCode = failures === 0 ? 0 : 1;
