@@ -1,6 +1,7 @@
 export { broadcastChanges, type BroadcastingServer } from './broadcast-changes.ts';
 export type { KeyValueStorage } from './key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
+export type { RoomDocument } from './room-document.ts';
 export type { RoomErrorSource, RoomLimits } from './room-options.ts';
 export { hasStoreInStorage, loadStoreFromStorage } from './stored-content.ts';
 export { exportToStockStorage } from './stock-export.ts';

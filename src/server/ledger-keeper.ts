@@ -1,6 +1,8 @@
 import type { Store } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import type { Leaf } from '../protocol/leaf.ts';
+import type { LeafMap } from '../protocol/leaf-map.ts';
 
 import { ClientRecords } from './client-records.ts';
 import { CommitLog } from './commit-log.ts';
@@ -63,6 +65,21 @@ export class LedgerKeeper {
   /** The ledger, loaded if need be. Not to be called again before it has settled. Rejects with `unavailable`. */
   load(): Later<Ledger> {
     return this.#current ?? this.#load();
+  }
+
+  /**
+   * Replaces the room, on disk and then in memory, by that content in a new epoch. Records of clients stay: a push that was
+   * dealt with is not applied again. Rejects with `unavailable`; whatever is on disk then is loaded all the same.
+   */
+  async replace(ledger: Ledger, content: LeafMap<Leaf>, version: number): Promise<void> {
+    const cursor = { epoch: this.#options.host.randomId(), version };
+    const clients = ledger.clients.snapshot();
+    try {
+      await this.#storage?.create({ cursor, content, log: [], clients });
+    } finally {
+      if (this.#current === ledger) this.#current = undefined;
+      await this.load();
+    }
   }
 
   async #load(): Promise<Ledger> {

@@ -1,6 +1,7 @@
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
 import type { RoomHooks } from './hooks.ts';
+import type { RoomDocument } from './room-document.ts';
 import type { RoomErrorSource, RoomLimits } from './room-options.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { decodeSegment } from './room-address.ts';
@@ -107,6 +108,23 @@ export class RoomServer<
   /** Resolves when the Store has what storage says. Rejects with `unavailable` if it cannot be loaded. */
   start(): Promise<void> {
     return this.#room.start();
+  }
+
+  /**
+   * The room as one JSON document: its content, and where in its history that is. Undefined if the room has no Store yet.
+   * Rejects with `unavailable` if storage fails.
+   */
+  exportRoom(): Promise<RoomDocument | undefined> {
+    return this.#room.exportRoom();
+  }
+
+  /**
+   * Makes the room what a document of {@link RoomServer.exportRoom} says, perhaps that of another room. Connected clients
+   * follow; edits of theirs that were not confirmed yet are kept, and made again on top. A transaction that the room's own
+   * code makes meanwhile is reported to `onRoomError`. Rejects with `malformed`, and with `unavailable` if storage fails.
+   */
+  restoreRoom(document: unknown): Promise<void> {
+    return this.#room.restoreRoom(document);
   }
 
   /**

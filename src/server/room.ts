@@ -19,6 +19,7 @@ import { MessageHandler } from './message-handler.ts';
 import { Outbox } from './outbox.ts';
 import { Peers, type Peer } from './peers.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
+import { makeRoomDocument, readRoomDocument, type RoomDocument } from './room-document.ts';
 import { RoomLoader } from './room-loader.ts';
 import {
   DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
@@ -213,6 +214,28 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
+  /** The durable room as one document; undefined if it has no Store. Rejects with `unavailable` if there is no telling. */
+  async exportRoom(): Promise<RoomDocument | undefined> {
+    const { cursor, json } = await this.content();
+    return json === undefined ? undefined : makeRoomDocument(cursor, json);
+  }
+
+  /**
+   * Makes the room what a document says, in a new epoch: everybody loads it anew, and what clients have not had confirmed
+   * yet they push again, on top of it (`JOIN-8`). Atomic on disk. Rejects with `malformed` if it is no document, with
+   * `unavailable` if it cannot be stored: then the room is loaded again, as whichever of the two is on disk.
+   */
+  async restoreRoom(document: unknown): Promise<void> {
+    const { version, content } = readRoomDocument(document);
+    await this.#queue.add(async () => {
+      const ledger = await this.#keeper.load();
+      await this.#assertDurable(ledger);
+      // Before anything is written: nobody may take a version of the new epoch for one of the old.
+      this.#dismiss('The room is being restored to another state: say hello.');
+      await this.#keeper.replace(ledger, content, version);
+    });
+  }
+
   get #messagePrefix(): string {
     return this.#options.messagePrefix?.() ?? '';
   }
@@ -276,21 +299,25 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** A write failed: nothing that was not durable has happened (`DURABLE-3`). */
   #onDiscarded(error: unknown, lost: readonly JournalItem[]): void {
-    this.#revision += 1;
-    for (const peer of this.#peers.open()) {
-      const { state } = peer;
-      const text = 'The room could not store what it was sent, and forgot it: say hello.';
-      if (state.type === 'client') {
-        this.#outbox.sendError(undefined, peer, 'stale', text);
-        peer.setState({ ...state, standing: 'stopped' });
-      } else this.#outbox.close(peer, 'unavailable', text);
-    }
+    this.#dismiss('The room could not store what it was sent, and forgot it: say hello.');
     this.#reporter.report(error, 'storage');
     for (const { entry, isServerSide } of lost) {
       if (isServerSide && entry.changes !== undefined)
         this.#reporter.reportLost(error, entry.changes);
     }
     void this.#deal(() => this.#reload());
+  }
+
+  /** Everybody loses their place, for what they know of the room may not hold any more. */
+  #dismiss(text: string): void {
+    this.#revision += 1;
+    for (const peer of this.#peers.open()) {
+      const { state } = peer;
+      if (state.type === 'client') {
+        this.#outbox.sendError(undefined, peer, 'stale', text);
+        peer.setState({ ...state, standing: 'stopped' });
+      } else this.#outbox.close(peer, 'unavailable', text);
+    }
   }
 
   async #reload(): Promise<void> {
