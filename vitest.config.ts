@@ -43,6 +43,16 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          name: 'fuzz',
+          include: ['test/fuzz/**/*.test.ts'],
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
           name: 'stock',
           include: ['test/stock/*.test.ts'],
           globalSetup: 'test/support/install-stock.ts',
