@@ -155,7 +155,8 @@ export class HostileInput {
   #structured(nextPush: number): string {
     const { below, pick } = this.#random;
     const number = this.#isSound ? String(nextPush) : this.#count();
-    switch (below(8)) {
+    const kind = this.#isSound && below(8) > 0 ? pick([1, 6]) : below(8);
+    switch (kind) {
       case 0:
         return `h${this.#object([
           ['protocol', pick(['1', '1', '1', this.#count()])],
