@@ -34,9 +34,14 @@ export class ObjectConnection implements StatefulSocket {
     return this.#state;
   }
 
-  /** Keeps a state with the socket: with id and URL, at most 16,384 bytes, or it throws. */
-  setState(state: unknown): unknown {
+  /**
+   * Keeps a state with the socket, or what a function makes of the state before: with id and URL, at most 16,384 bytes,
+   * or it throws.
+   */
+  setState(next: unknown): unknown {
     const { id, uri, socket } = this;
+    const state: unknown =
+      typeof next === 'function' ? Reflect.apply(next, undefined, [this.#state]) : next;
     socket.serializeAttachment({ id, uri, state } satisfies Attachment);
     this.#state = state;
     return state;

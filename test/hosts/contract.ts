@@ -161,6 +161,43 @@ export const describeHost = (name: HostName): void => {
       await untilEqual([one.store, two.store], host.room(here.room, '/store'));
     });
 
+    test('a room gets every event of its host, and has the same party everywhere', async () => {
+      const base = `${host.origin}/parties/observing/events`;
+      const open = async (id: string): Promise<[WebSocket, string[]]> => {
+        const heard: string[] = [];
+        const socket = new WebSocket(`${base.replace('http', 'ws')}/deep?_pk=${id}&token=t`);
+        socket.on('message', (data: Buffer) => heard.push(data.toString()));
+        await once(socket, 'open');
+        return [socket, heard];
+      };
+      const events = async (): Promise<string> => (await fetch(`${base}/events`)).text();
+      const [a, heardByA] = await open('a');
+      const [tagged, heardByTagged] = await open('tagged');
+      a.send('count');
+      a.send('count');
+      await until('two states', () => heardByA.length === 2);
+      expect(heardByA.map((text): unknown => JSON.parse(text))).toEqual([
+        { name: 't', count: 2 },
+        { name: 't', count: 3 },
+      ]);
+      await fetch(`${base}/broadcast`, { method: 'POST' });
+      await until('all to hear', () => heardByA.length === 3 && heardByTagged.length === 2);
+      expect(heardByA[2]).toBe('to a');
+      expect(heardByTagged).toEqual(['to all but a', 'to the tag']);
+      await fetch(`${base}/alarm`, { method: 'POST' });
+      await until('the alarm', async () => (await events()).includes('alarm'));
+      a.close();
+      await until('the close', async () => (await events()).includes('close'));
+      expect(JSON.parse(await events())).toEqual([
+        'start',
+        'connect a /parties/observing/events/deep t',
+        'connect tagged /parties/observing/events/deep t',
+        'alarm',
+        'close a',
+      ]);
+      tagged.close();
+    });
+
     test('closing is completed, whichever side begins', async () => {
       await fetch(host.room('closing', '/store'), { method: 'PUT', body: '[{},{"v":1}]' });
       const mine = await openSocket('closing', 'mine');
@@ -230,6 +267,12 @@ export const describeHost = (name: HostName): void => {
       await one.confirmed();
       await untilEqual([one.store, two.store], url);
       const life = await textOf(here.room, '/life');
+      const stateful = new WebSocket(
+        `${host.origin.replace('http', 'ws')}/parties/observing/sleeping?token=t`,
+      );
+      const states: string[] = [];
+      stateful.on('message', (data: Buffer) => states.push(data.toString()));
+      await once(stateful, 'open');
       const answers: string[] = [];
       if (name !== 'partykit') {
         // Here the host answers pings, so they keep nobody awake.
@@ -243,6 +286,9 @@ export const describeHost = (name: HostName): void => {
         expect(answers).toEqual(['o[]', 'o[]']);
         await wait(500);
       } else await wait(IDLE_MILLISECONDS);
+      stateful.send('count');
+      await until('the state from before', () => states.length === 1);
+      expect(JSON.parse(states[0] ?? '')).toEqual({ name: 't', count: 2 });
       two.store.setValue('v', 3);
       await two.confirmed();
       expect(await textOf(here.room, '/life'), 'who slept has lost its memory').not.toBe(life);

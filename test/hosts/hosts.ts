@@ -13,6 +13,7 @@ const PARTIES = {
   summing: 'Summing',
   overriding: 'Overriding',
   starting: 'Starting',
+  observing: 'Observing',
 };
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
