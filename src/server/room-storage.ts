@@ -52,6 +52,7 @@ export class RoomStorage {
   readonly #writer: SnapshotWriter;
   #nextRow = 1;
   #append: Promise<void> | undefined;
+  #isClosed = false;
   /** Settles, and always well, when the last call but appends has. */
   #idle: Promise<unknown> = Promise.resolve();
 
@@ -95,9 +96,7 @@ export class RoomStorage {
       cursor.version - log.filter(({ changes }) => changes !== undefined).length,
     );
     await this.#exclusively('write', async () => {
-      if (this.#disk === undefined) await this.#read();
-      const replaced = this.#disk;
-      this.#disk = undefined;
+      const replaced = await this.#close();
       const encoded = read.map(({ leaves }) => this.#writer.encodePage(leaves));
       const row =
         log.length === 0
@@ -224,8 +223,26 @@ export class RoomStorage {
     if (this.#disk !== disk) throw unavailable('the room was loaded again');
   }
 
+  /** What is on disk, to be replaced: from now on nothing can be added to it. */
+  async #close(): Promise<Disk | undefined> {
+    this.#isClosed = true;
+    try {
+      // It began after this had its turn, and its row would be one of the next room's.
+      const hasFailed = await this.#append?.then(
+        () => false,
+        () => true,
+      );
+      if (this.#disk === undefined || hasFailed === true) await this.#read();
+      const disk = this.#disk;
+      this.#disk = undefined;
+      return disk;
+    } finally {
+      this.#isClosed = false;
+    }
+  }
+
   #open(): Disk {
-    if (this.#disk === undefined)
+    if (this.#disk === undefined || this.#isClosed)
       throw unavailable('the room was not loaded, or a write of it failed: load it');
     return this.#disk;
   }

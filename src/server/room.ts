@@ -231,8 +231,16 @@ export class Room<Origin, RequestOrigin = Origin> {
       const ledger = await this.#keeper.load();
       await this.#assertDurable(ledger);
       // Before anything is written: nobody may take a version of the new epoch for one of the old.
-      this.#dismiss('The room is being restored to another state: say hello.');
-      await this.#keeper.replace(ledger, content, version);
+      const text = 'The room was restored to another state: load it.';
+      this.#dismiss(text);
+      try {
+        await this.#keeper.replace(ledger, content, version);
+      } finally {
+        // They may have loaded the old state meanwhile, and would never know.
+        for (const peer of this.#peers.open()) {
+          if (peer.state.type === 'stock') this.#outbox.close(peer, 'unavailable', text);
+        }
+      }
     });
   }
 

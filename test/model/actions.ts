@@ -119,6 +119,14 @@ export class Actions implements Source {
         weight: 0.06,
         happen: () => room.openTransaction(),
       };
+    yield { label: 'room is exported', weight: 0.06, happen: () => room.export() };
+    if (room.exported !== undefined) {
+      yield {
+        label: 'room is restored',
+        weight: 0.06,
+        happen: () => room.restoreExported(),
+      };
+    }
     if (room.isIdle) yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
   }
 

@@ -1,8 +1,10 @@
 import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
-import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor } from '../../src/protocol/messages.ts';
 import { decodeLogRow } from '../../src/server/log-row.ts';
+import { decodeContent } from '../../src/protocol/codec.ts';
+import type { RoomDocument } from '../../src/server/room-document.ts';
 import { RoomStorage, type LoadedRoom } from '../../src/server/room-storage.ts';
 import { StorageKeys } from '../../src/server/storage-keys.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
@@ -30,6 +32,8 @@ export class Disk implements Source {
   readonly journal: Journal;
   /** What the disk holds now belongs to this branch; undefined while there is no Store. */
   branch: Branch | undefined;
+  /** What the room was asked to restore. */
+  readonly documents: RoomDocument[] = [];
   readonly #world: World;
   readonly #weight: number;
   readonly #keys: StorageKeys;
@@ -174,7 +178,10 @@ export class Disk implements Source {
     const { cursor, content, log, clients } = loaded;
     this.branch ??= this.journal.begin(cursor.epoch);
     const { branch } = this;
-    if (branch.epoch !== cursor.epoch) throw new PropertyFailure('durable', 'the epoch changed');
+    if (branch.epoch !== cursor.epoch) {
+      this.#compareRestored(loaded);
+      return;
+    }
     branch.begin(content, cursor.version - log.length);
     for (const entry of log) if (entry.version > branch.version) this.journal.append(branch, entry);
     branch.addClients(clients);
@@ -185,6 +192,26 @@ export class Disk implements Source {
         `version ${cursor.version} on disk, ${branch.version} seen: ${describeDifferences(found)}`,
       );
     }
+  }
+
+  /** The room may have been restored by its own code, to a document that it was given. */
+  #compareRestored({ cursor, content, log, clients }: LoadedRoom): void {
+    const isRestored = this.documents.some(
+      (document) =>
+        document.version === cursor.version &&
+        differences(content, decodeContent(JSON.stringify(document.content)) ?? new LeafMap())
+          .length === 0,
+    );
+    if (!isRestored || log.length > 0) {
+      throw new PropertyFailure('durable', `version ${cursor.version} of another epoch is none`);
+    }
+    for (const [clientId, push] of this.branch?.lastPushes ?? []) {
+      if ((clients.get(clientId)?.lastPush ?? 0) < push)
+        throw new PropertyFailure('exactly once', `what ${clientId} has pushed is forgotten`);
+    }
+    this.branch = this.journal.begin(cursor.epoch);
+    this.branch.begin(content, cursor.version);
+    this.branch.addClients(clients);
   }
 
   async #written(entries: Record<string, unknown>): Promise<void> {

@@ -14,6 +14,7 @@ import type { RoomLimits } from '../../src/server/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
+import type { RoomDocument } from '../../src/server/room-document.ts';
 import { Room } from '../../src/server/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
@@ -50,6 +51,8 @@ export class RoomProcess implements RoomEnd {
   room: Room<Wire, string>;
   /** What there was before that transaction. */
   #before: LeafMap<Leaf> = new LeafMap();
+  /** What it was once. */
+  exported: RoomDocument | undefined;
   /** True while the room's own code has a transaction open. */
   isEditing = false;
   /** How many pushes were refused because a hook failed or was too slow. */
@@ -139,6 +142,30 @@ export class RoomProcess implements RoomEnd {
     } catch (error) {
       world.note(`    room threw ${String(error)}`);
     }
+  }
+
+  /** Keeps what the room is now, to be restored some day. */
+  export(): void {
+    this.#work(async (room) => {
+      this.exported = (await room.exportRoom()) ?? this.exported;
+    });
+  }
+
+  /** The room's own code puts back what was exported, while everybody is connected. */
+  restoreExported(): void {
+    const { exported } = this;
+    if (exported !== undefined) this.#surroundings.disk.documents.push(exported);
+    this.#work((room) => room.restoreRoom(exported));
+  }
+
+  #work(work: (room: Room<Wire, string>) => Promise<void>): void {
+    const { room } = this;
+    this.#working += 1;
+    void work(room)
+      .catch((error: unknown) => this.#surroundings.world.note(`    room threw ${String(error)}`))
+      .then(() => {
+        if (room === this.room) this.#working -= 1;
+      });
   }
 
   openTransaction(): void {

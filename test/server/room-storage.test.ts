@@ -71,6 +71,31 @@ describe('RoomStorage', () => {
     await expectOnDisk(storage, model);
   });
 
+  it.each([0, 1, 2, 3, 4, 5, 6])(
+    '[JOIN-8] is replaced while rows are being written, and has none of them (after %s turns)',
+    async (turns) => {
+      for (const fails of [false, true]) {
+        const model = new RoomModel('epoch', setCell('seed', 1));
+        const { room, storage, runs } = await makeSlowRoom(model);
+        const restored = new RoomModel('other', setCell('other', 1));
+        const creation = room.create(restored.room);
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        if (fails) storage.failWrites(1, { takesEffect: true });
+        const append = room.append(model.commit([setting('a', 1)]), 0).catch(() => undefined);
+        await finish(append, runs);
+        const isCreated = await finish(creation, runs).then(
+          () => true,
+          () => false,
+        );
+        storage.failWrites(0, { takesEffect: true });
+        if (!isCreated) continue;
+        await expectOnDisk(storage, restored);
+        await finish(room.append(restored.commit([setting('b', 1)]), 0), runs);
+        await expectOnDisk(storage, restored);
+      }
+    },
+  );
+
   it('refuses a row while another is being written', async () => {
     const model = new RoomModel();
     const { room, storage, runs } = await makeSlowRoom(model);
