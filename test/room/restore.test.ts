@@ -1,0 +1,87 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { Clients } from '../support/clients.ts';
+import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
+import { PAIR, startTestedParty } from '../support/pair.ts';
+import type { Party } from '../support/party.ts';
+import { until } from '../support/until.ts';
+
+let party: Party;
+const clients = new Clients();
+
+beforeAll(async () => {
+  party = await startTestedParty();
+});
+afterEach(() => clients.closeAll());
+afterAll(() => party?.stop());
+
+const put = (url: string, document: unknown): Promise<Response> =>
+  fetch(url, { method: 'PUT', body: JSON.stringify(document) });
+
+test.skipIf(PAIR === 'stock')(
+  '[JOIN-8] a room is restored from its export: clients follow, and what they had not sent is made on top',
+  async () => {
+    const here = { host: party.host, party: 'restoring', room: 'restored' };
+    const url = `${party.origin}/parties/restoring/restored`;
+    const stayed = await clients.open({
+      ...here,
+      seed: [{ pets: { fido: { legs: 4, tags: ['good'] } } }, { open: true }],
+    });
+    const left = await clients.open(here);
+    const document = (await (await fetch(`${url}/document`)).json()) as { epoch: string };
+    stayed.store.setCell('pets', 'fido', 'legs', 3);
+    stayed.store.setRow('pets', 'rex', { legs: 2 });
+    await stayed.confirmed();
+    await untilEqual([stayed.store, left.store], `${url}/store`);
+    left.cut();
+    left.store.setCell('pets', 'felix', 'legs', 4);
+
+    expect((await put(`${url}/document`, document)).status).toBe(204);
+    await until('the one who stayed to follow', () => !stayed.store.hasRow('pets', 'rex'));
+    expect(leavesOf(stayed.store.getContent())).toEqual(
+      leavesOf([{ pets: { fido: { legs: 4, tags: ['good'] } } }, { open: true }]),
+    );
+    stayed.store.setValue('open', false);
+    left.heal();
+    await Promise.all([stayed.confirmed(), left.confirmed()]);
+    const expected = storeOf([
+      { pets: { fido: { legs: 4, tags: ['good'] }, felix: { legs: 4 } } },
+      { open: false },
+    ]);
+    await untilEqual([expected, stayed.store, left.store], `${url}/store`);
+    expect([...stayed.refusals, ...left.refusals]).toEqual([]);
+
+    await party.kill9();
+    await party.restart();
+    expect(await fetchLeaves(`${url}/store`)).toEqual(leavesOf(expected.getContent()));
+    const again = (await (await fetch(`${url}/document`)).json()) as { epoch: string };
+    expect(again.epoch).not.toBe(document.epoch);
+  },
+);
+
+test.skipIf(PAIR === 'stock')(
+  'another room takes the document as its first content; what is no document changes nothing',
+  async () => {
+    const of = (room: string): string => `${party.origin}/parties/restoring/${room}`;
+    expect(await (await fetch(`${of('source')}/document`)).json()).toBeNull();
+    await fetch(`${of('source')}/store`, { method: 'PUT', body: '[{"t":{"r":{"c":1}}},{}]' });
+    const document: object = await (await fetch(`${of('source')}/document`)).json();
+    const waiting = await clients.open({ host: party.host, party: 'restoring', room: 'target' });
+    expect((await put(`${of('target')}/document`, document)).status).toBe(204);
+    await untilEqual(
+      [storeOf([{ t: { r: { c: 1 } } }, {}]), waiting.store],
+      `${of('target')}/store`,
+    );
+    for (const wrong of [
+      null,
+      [],
+      {},
+      { ...document, formatVersion: 2 },
+      { ...document, version: 0 },
+      { ...document, content: undefined },
+      { ...document, content: [{ t: { r: 1 } }, {}] },
+    ]) {
+      expect((await put(`${of('target')}/document`, wrong)).status).toBe(400);
+    }
+    expect(waiting.store.getContent()).toEqual([{ t: { r: { c: 1 } } }, {}]);
+  },
+);
