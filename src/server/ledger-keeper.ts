@@ -68,16 +68,17 @@ export class LedgerKeeper {
   }
 
   /**
-   * Replaces the room, on disk and then in memory, by that content in a new epoch. Records of clients stay: a push that was
-   * dealt with is not applied again. Rejects with `unavailable`; whatever is on disk then is loaded all the same.
+   * Replaces the room, on disk and then in memory, by that content in a new epoch. All of the ledger must be durable; what
+   * happens to the Store from now on until this settles is lost. Records of clients stay: a push that was dealt with is not
+   * applied again. Rejects with `unavailable`; whatever is on disk then is loaded all the same.
    */
   async replace(ledger: Ledger, content: LeafMap<Leaf>, version: number): Promise<void> {
     const cursor = { epoch: this.#options.host.randomId(), version };
     const clients = ledger.clients.snapshot();
+    this.#current = undefined;
     try {
       await this.#storage?.create({ cursor, content, log: [], clients });
     } finally {
-      if (this.#current === ledger) this.#current = undefined;
       await this.load();
     }
   }

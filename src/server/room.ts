@@ -229,7 +229,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const { version, content } = readRoomDocument(document);
     await this.#queue.add(async () => {
       const ledger = await this.#keeper.load();
-      await this.#assertDurable(ledger);
+      while (!ledger.journal.isSettled) await this.#assertDurable(ledger);
       // Before anything is written: nobody may take a version of the new epoch for one of the old.
       const text = 'The room was restored to another state: load it.';
       this.#dismiss(text);

@@ -7,7 +7,7 @@ import { PAIR, promise, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { type Proxy, startProxy } from '../support/proxy.ts';
 
-/** `KILLS=30 npx vitest run --project room crash` for more of them. */
+/** `npm run test:kill` for 30 of them, `KILLS=100 npm run test:kill` for more. */
 const KILLS = Number(process.env['KILLS'] ?? 2);
 const WRITERS = ['ada', 'bob', 'cyd'] as const;
 
@@ -59,6 +59,8 @@ class Writer {
     store.transaction(() => {
       store.setCell('rows', `${this.name} ${number}`, 'number', number);
       store.setCell('ops', this.name, 'add', number);
+      // So that the log outgrows the content, and kills hit checkpoints too.
+      store.setCell('texts', this.name, 'text', `${number}`.padEnd(2000));
     });
     // A stock client never knows.
     if (PAIR === 'ours') {
