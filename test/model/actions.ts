@@ -32,7 +32,7 @@ export class Actions implements Source {
     for (const client of clients) {
       if (!client.isAlive) continue;
       yield* this.#ofUser(client);
-      yield* weighted(this.#ofClientFaults(client), traits.faultWeight);
+      yield* weighted(this.#ofClientFaults(client), traits.cutWeight);
     }
     yield* this.#ofRoom();
     yield* weighted(this.#ofRoomFaults(), traits.faultWeight);

@@ -24,8 +24,10 @@ export interface Traits {
   readonly stockPeers: number;
   /** How often the room's own code does something. */
   readonly roomEditWeight: number;
-  /** How often something is cut, killed or lost; 0: never. */
+  /** How often the room's process and its disk fail; 0: never. */
   readonly faultWeight: number;
+  /** How often sockets are cut and tabs closed; 0: never. */
+  readonly cutWeight: number;
   /** True: single frames get lost, as hosts lose them when another socket fails while they send. */
   readonly isLeaky: boolean;
   /** True: leaves so large that checkpoints come, and rows in parts. */
@@ -41,7 +43,7 @@ export interface Traits {
 }
 
 /** So that a room of a few rows has pages, and checkpoints of several writes come often. */
-const SMALL_SIZES: StorageSizes = {
+export const SMALL_SIZES: StorageSizes = {
   page: 40,
   slice: 60,
   smallestCheckpoint: 200,
@@ -69,7 +71,8 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     })),
     stockPeers: choices.percent(20) ? 1 + choices.below(2) : 0,
     roomEditWeight: choices.pick([0.2, 0.6, 0.6, 2]),
-    faultWeight: choices.pick([0, 1, 1, 1, 1, 3]),
+    faultWeight: choices.pick([0, 0.3, 1, 1, 1, 3]),
+    cutWeight: choices.pick([0, 1, 1, 1, 1, 3]),
     isLeaky,
     answersPings: !isLeaky && choices.percent(40),
     isHeavy,

@@ -122,6 +122,9 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
   {
     title:
       '[JOIN-5] [ONCE-2] an older connection is listened to, and what comes again is applied again',
+    make: () => ({
+      traits: { cutWeight: 4, faultWeight: 0.3, networkWeight: 2, hookStyle: 'none' },
+    }),
     patch: (patches) => {
       forgetFences(patches);
       forgetDuplicates(patches);

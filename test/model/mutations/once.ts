@@ -3,6 +3,7 @@ import { Ledger } from '../../../src/server/ledger.ts';
 import { MessageHandler } from '../../../src/server/message-handler.ts';
 import { Room } from '../../../src/server/room.ts';
 import { forgetDuplicates } from './joining.ts';
+import { SMALL_SIZES } from '../traits.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** The mutations of ONCE-1 to ONCE-6, and CORRECT. */
@@ -60,7 +61,9 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-5] a snapshot leaves out who has pushed what',
-    make: () => ({ traits: { faultWeight: 3 } }),
+    make: () => ({
+      traits: { storageSizes: SMALL_SIZES, faultWeight: 2, cutWeight: 4, hookStyle: 'none' },
+    }),
     patch: (patches) =>
       patches.replace(
         RoomStorage.prototype,

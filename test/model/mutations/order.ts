@@ -1,3 +1,4 @@
+import { decodeClientMessage, encodeAlive } from '../../../src/protocol/codec.ts';
 import { Heartbeat } from '../../../src/client/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
@@ -105,7 +106,7 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ORDER-5] a client takes any ack for that of its oldest push',
     make: () => ({
-      traits: LEAKY,
+      traits: { ...LEAKY, faultWeight: 0, cutWeight: 0, diskWeight: 15 },
       atClient: (frame, client) =>
         rewriteRoomFrame(frame, (message) =>
           message.type === 'ack' ? believe(message, client) : message,
@@ -126,5 +127,13 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     title: '[ORDER-7] a client does not compare what a pong says',
     make: () => ({ traits: LEAKY }),
     patch: ignorePongs,
+  },
+  {
+    title: '[ORDER-8] a host answers checks for the room, as it may answer pings',
+    make: () => ({
+      traits: LEAKY,
+      hostAnswer: (frame) =>
+        decodeClientMessage('', frame)?.type === 'check' ? encodeAlive('') : undefined,
+    }),
   },
 ];

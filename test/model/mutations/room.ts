@@ -121,7 +121,18 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[HOOK-4] hooks are asked about the Store as it was',
-    make: () => ({ traits: { hookStyle: 'slow', roomVariant: plain, roomEditWeight: 4 } }),
+    make: () => ({
+      traits: {
+        hookStyle: 'slow',
+        roomVariant: plain,
+        roomEditWeight: 6,
+        faultWeight: 0,
+        isWarm: true,
+        networkWeight: 8,
+        diskWeight: 15,
+        limits: {},
+      },
+    }),
     patch: (patches) => {
       const decided = new WeakMap<HookRound<unknown>, Changes>();
       patches.replace(
