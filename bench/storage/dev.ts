@@ -72,7 +72,8 @@ async function measureLatency(party: Party): Promise<void> {
             writer.socket.send(frame);
             const commit = await arrived;
             assert(
-              commit.type === 'commit' && commit.changes.leaves.get('rows', 'row', 'cell') === value,
+              commit.type === 'commit' &&
+                commit.changes.leaves.get('rows', 'row', 'cell') === value,
               'another commit arrived',
             );
           });

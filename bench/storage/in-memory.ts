@@ -132,11 +132,18 @@ async function measureCheckpoint(): Promise<void> {
   }
   const sorted = gaps.toSorted((a, b) => b - a);
   console.log(`\nA checkpoint of ${MILLION} cells, all pages of which have changed`);
-  note(`took ${(performance.now() - start).toFixed(0)} ms, and wrote ${storage.keysWritten - pages} keys`);
+  note(
+    `took ${(performance.now() - start).toFixed(0)} ms, and wrote ${storage.keysWritten - pages} keys`,
+  );
   note(`keys written in all: ${storage.keysWritten - written}`);
-  note(`held the room for ${sorted[0]?.toFixed(1)} ms at most, then ${sorted[1]?.toFixed(1)} ms (target: 50)`);
+  note(
+    `held the room for ${sorted[0]?.toFixed(1)} ms at most, then ${sorted[1]?.toFixed(1)} ms (target: 50)`,
+  );
   const loaded = await new RoomStorage(storage, { prefix: '' }).load();
-  assert(loaded?.content.get('rows', `row ${row}`, 'cell 0') === text, 'what was pushed is not there');
+  assert(
+    loaded?.content.get('rows', `row ${row}`, 'cell 0') === text,
+    'what was pushed is not there',
+  );
   assert(loaded.content.count() === MILLION, 'cells are missing');
 }
 

@@ -56,7 +56,9 @@ export async function measureMillion(): Promise<void> {
       longest = Math.max(longest, await edit(setting([index], `during ${index}`)));
     }
     const { held } = (await (await fetch(`${url}/hold`)).json()) as { held: number };
-    note(`edits beside the checkpoint: ${longest.toFixed(1)} ms at most; the room was held ${held} ms at most`);
+    note(
+      `edits beside the checkpoint: ${longest.toFixed(1)} ms at most; the room was held ${held} ms at most`,
+    );
     const before = await get();
     await party.kill9();
     await party.restart();

@@ -16,7 +16,10 @@ export interface Figures {
  * Runs all in turn, round after round, so that what disturbs the machine disturbs all of them alike: only ratios within
  * one measurement mean anything. The first round warms up and does not count.
  */
-export async function measure(rounds: number, contenders: readonly Contender[]): Promise<Figures[]> {
+export async function measure(
+  rounds: number,
+  contenders: readonly Contender[],
+): Promise<Figures[]> {
   const samples = contenders.map((): number[] => []);
   for (let round = 0; round <= rounds; round += 1) {
     for (const [index, { run }] of contenders.entries()) {

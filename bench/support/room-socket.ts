@@ -58,7 +58,9 @@ export class RoomClient {
   static async open(url: string): Promise<RoomClient> {
     const client = new RoomClient(await RoomSocket.open(url));
     const response = await fetch(`${url}/store`, { method: 'HEAD' });
-    const [epoch = '', version] = (response.headers.get('ETag') ?? '').replaceAll('"', '').split('.');
+    const [epoch = '', version] = (response.headers.get('ETag') ?? '')
+      .replaceAll('"', '')
+      .split('.');
     const welcomed = client.nextMessage((message) => message.type === 'welcome');
     client.socket.send(
       encodeClientMessage('', {
