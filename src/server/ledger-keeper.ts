@@ -174,7 +174,9 @@ export class LedgerKeeper {
         // What an open transaction did so far is in the Store, and may be rolled back yet.
         isReadable: isFree,
         whenAppended: async () => {
-          if (!(await ledger.journal.whenDurable())) throw new Error('What it has was lost.');
+          const isDurable = await ledger.journal.whenDurable();
+          // Without its ledger, the Store may have what was never ordered.
+          if (!isDurable || ledger !== this.#current) throw new Error('What it has was lost.');
         },
       });
       ledger.log.trimBefore(oldest);
