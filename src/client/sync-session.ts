@@ -2,14 +2,14 @@ import type { Store } from 'tinybase';
 
 import { decodeContent, decodeRoomMessage, encodeContent } from '../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
-import type { Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor, RoomMessage } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
 import type { RestoredRecords } from './client-storage.ts';
 import { Confirmations } from './confirmations.ts';
 import { Conversation } from './conversation.ts';
-import { BUSY, FirstContent } from './first-content.ts';
+import { ContentLoader } from './content-loader.ts';
+import { BUSY } from './first-content.ts';
 import { Inbox } from './inbox.ts';
 import { Outbox } from './outbox.ts';
 import { hasStore, NO_PLACE } from './place.ts';
@@ -40,28 +40,16 @@ export class SyncSession {
   readonly #conversation: Conversation;
   readonly #stock: StockConversation;
   readonly #inbox: Inbox<InboxItem>;
-  readonly #firstContent: FirstContent;
+  readonly #loader: ContentLoader;
   readonly #backoff: Backoff;
   readonly #confirmations = new Confirmations();
   #state: SessionState = 'idle';
   /** True if hello was said on the socket: a room of ours takes no stock changes there. */
   #hasSaidHello = false;
-  #isToldOfStock = false;
-  /** How often the socket has opened, and how often when the content was asked for. */
-  #openings = 0;
-  #openingsAtLoad = 0;
   #code: ErrorCode | undefined;
   #isFollowing = false;
   #isSaving = false;
-  /** A single load or save was asked for, without following or saving from then on. */
-  #isLoadingOnce = false;
-  #isSavingOnce = false;
   #isDestroyed = false;
-  /** Only what the latest request brings counts. */
-  #requestNumber = 0;
-  #loadWaiters: (() => void)[] = [];
-  #loads = 0;
-  #seeds = 0;
   #sync: Sync = { phase: 'idle', unsaved: 0, code: undefined };
 
   constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
@@ -74,7 +62,6 @@ export class SyncSession {
       onRefused: (refusals) => events.onRefused(refusals),
       onError,
     });
-    this.#firstContent = new FirstContent(this.replica);
     this.#outbox = new Outbox({
       storage: ports.storage,
       after: ports.after,
@@ -114,8 +101,28 @@ export class SyncSession {
       onRefused: (refusals) => events.onRefused(refusals),
       onError,
     });
+    this.#loader = new ContentLoader({
+      endpoint: ports.endpoint,
+      replica: this.replica,
+      conversation: this.#conversation,
+      stock: this.#stock,
+      isFollowing: () => this.#isFollowing,
+      isSaving: () => this.#isSaving,
+      onContent: (loaded) => {
+        this.#inbox.add({ type: 'content', loaded });
+        this.#report();
+      },
+      onPlace: () => {
+        this.#setState('connecting');
+        this.#loader.settle();
+        this.#advance();
+      },
+      onFailed: (error) => this.#loadFailed(error),
+      onReload: () => this.#load(),
+      onError,
+    });
     this.#inbox = new Inbox<InboxItem>(ports.after, (item) =>
-      item.type === 'content' ? this.#loaded(item.loaded) : this.#handle(item),
+      item.type === 'content' ? this.#loader.take(item.loaded) : this.#handle(item),
     );
     this.#backoff = new Backoff(ports.after, ports.random);
     if (ports.restored !== undefined) this.#restore(ports.restored);
@@ -129,11 +136,9 @@ export class SyncSession {
   /** How often remote content or changes were applied, and how often something was sent. */
   get stats(): { loads: number; saves: number } {
     const { commits, pushes } = this.#conversation.counts;
+    const { loads, seeds } = this.#loader.counts;
     const stock = this.#stock.counts;
-    return {
-      loads: this.#loads + commits + stock.commits,
-      saves: this.#seeds + pushes + stock.pushes,
-    };
+    return { loads: loads + commits + stock.commits, saves: seeds + pushes + stock.pushes };
   }
 
   /** What the base is a version of; undefined while nothing of the room is held. */
@@ -183,7 +188,7 @@ export class SyncSession {
 
   /** Shows the room's content once. */
   load(initialContent?: InitialContent): Promise<void> {
-    this.#isLoadingOnce = true;
+    this.#loader.wantContent();
     return this.#startLoading(initialContent);
   }
 
@@ -191,7 +196,7 @@ export class SyncSession {
   save(): Promise<void> {
     if (this.#isDestroyed) return Promise.resolve();
     this.replica.startTracking();
-    this.#isSavingOnce = true;
+    this.#loader.wantSeed(true);
     this.replica.releaseHeld();
     return this.#seedIfEmpty();
   }
@@ -214,7 +219,7 @@ export class SyncSession {
   opened(): void {
     this.closed();
     this.#hasSaidHello = false;
-    this.#openings++;
+    this.#loader.opened();
     this.#backoff.reset();
     this.#advance();
   }
@@ -245,8 +250,8 @@ export class SyncSession {
     this.replica.abandon('another-room');
     this.#outbox.clear();
     this.#conversation.renew();
-    this.#firstContent.reset();
-    this.#requestNumber++;
+    this.#loader.firstContent.reset();
+    this.#loader.cancel();
     this.#inbox.clear();
     if (this.#state === 'stopped') this.#code = undefined;
     this.#setState('idle');
@@ -261,14 +266,14 @@ export class SyncSession {
     this.#inbox.stop();
     this.#outbox.stop();
     this.#backoff.stop();
-    this.#requestNumber++;
+    this.#loader.cancel();
     const message =
       'The persister was destroyed; edits that the room had not confirmed were reported and not sent again.';
     this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
     this.replica.stop();
     this.replica.abandon('destroyed');
     this.#setState('idle');
-    this.#settleLoads();
+    this.#loader.settle();
   }
 
   #restore(restored: RestoredRecords): void {
@@ -278,7 +283,7 @@ export class SyncSession {
       this.replica.setFollowing(true);
       this.replica.catchUp(decodeContent(base.content) ?? new LeafMap(), 0, undefined);
       this.#conversation.setPlace({ type: 'base', cursor: base.cursor });
-      this.#firstContent.rooted();
+      this.#loader.firstContent.rooted();
     }
     this.#conversation.restore(restored);
     if (outbox === undefined) return;
@@ -291,8 +296,7 @@ export class SyncSession {
       !this.#isDestroyed &&
       (this.#isFollowing ||
         this.#isSaving ||
-        this.#isLoadingOnce ||
-        this.#isSavingOnce ||
+        this.#loader.isWanted ||
         this.replica.pending.length > 0)
     );
   }
@@ -303,8 +307,8 @@ export class SyncSession {
 
   #startLoading(initialContent: InitialContent | undefined): Promise<void> {
     this.replica.startTracking();
-    this.#firstContent.suggest(initialContent);
-    const loaded = this.#whenLoaded();
+    this.#loader.firstContent.suggest(initialContent);
+    const loaded = this.#loader.wait();
     this.#load();
     return loaded;
   }
@@ -312,21 +316,13 @@ export class SyncSession {
   #seedIfEmpty(): Promise<void> {
     if (this.#state === 'stopped') return Promise.resolve();
     if (hasStore(this.#conversation.place)) {
-      this.#isSavingOnce = false;
+      this.#loader.wantSeed(false);
       this.#advance();
       return Promise.resolve();
     }
-    const loaded = this.#whenLoaded();
+    const loaded = this.#loader.wait();
     if (this.#state !== 'loading') this.#load();
     return loaded;
-  }
-
-  #whenLoaded(): Promise<void> {
-    return new Promise((resolve) => this.#loadWaiters.push(resolve));
-  }
-
-  #settleLoads(): void {
-    for (const resolve of this.#loadWaiters.splice(0)) resolve();
   }
 
   /** Does what is to be done next, wherever the session stands. */
@@ -376,137 +372,22 @@ export class SyncSession {
 
   #load(): void {
     if (this.#isDestroyed || this.#state === 'stopped') {
-      this.#settleLoads();
+      this.#loader.settle();
       return;
     }
     const { place } = this.#conversation;
     if (place.type !== 'base') this.#conversation.setPlace(NO_PLACE);
     this.#inbox.clear();
-    this.#stock.expect();
-    this.#openingsAtLoad = this.#openings;
     this.#backoff.stop();
     this.#setState('loading');
-    void this.#request(
-      () => this.#ports.endpoint.get(),
-      (loaded) => {
-        this.#inbox.add({ type: 'content', loaded });
-        this.#report();
-      },
-      (error) => this.#loadFailed(error),
-    );
+    this.#loader.load();
   }
 
-  /** What comes of a request counts only if no later one was made. */
-  async #request<T>(
-    request: () => Promise<T>,
-    onAnswer: (answer: T) => void,
-    onError: (error: unknown) => void,
-  ): Promise<void> {
-    const number = ++this.#requestNumber;
-    let answer: T;
-    try {
-      answer = await request();
-    } catch (error) {
-      if (number === this.#requestNumber) onError(error);
-      return;
-    }
-    if (number === this.#requestNumber) onAnswer(answer);
-  }
-
+  /** Without content, or a first one, there is no room to talk to; what the Store shows stays as it is. */
   #loadFailed(error: unknown): void {
-    this.#events.onError(error);
-    this.#firstContent.show(this.#isFollowing);
-    this.#isLoadingOnce = this.#isSavingOnce = false;
-    this.#settleLoads();
     if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error.code);
     else if (this.#isEngaged) this.#backoff.retry(() => this.#load());
     else this.#setState('idle');
-  }
-
-  /** Content came. False: busy. */
-  #loaded({ cursor, content }: LoadedContent): boolean {
-    if (cursor !== undefined) this.#isToldOfStock = false;
-    else if (!this.#isToldOfStock) this.#tellOfStock();
-    if (content === undefined) return this.#loadedEmpty(cursor === undefined);
-    if (cursor === undefined) return this.#loadedStock(content);
-    if (this.#conversation.mayRoomHavePending) {
-      const isShown = this.#isLoadingOnce;
-      this.#conversation.setPlace({ type: 'staged', cursor, content, isShown });
-    } else {
-      this.replica.setFollowing(this.#isFollowing || this.#isLoadingOnce);
-      const isDone = this.replica.catchUp(content, 0, undefined);
-      this.replica.setFollowing(this.#isFollowing);
-      if (!isDone) return false;
-      this.#conversation.setPlace({ type: 'base', cursor });
-    }
-    this.#firstContent.rooted();
-    this.#loads++;
-    this.#endLoading();
-    return true;
-  }
-
-  #tellOfStock(): void {
-    this.#isToldOfStock = true;
-    const message =
-      "This room runs TinyBase's own server, so its guarantees hold and not those of tinybase-partykit: edits may be lost or refused without a word, and Stores may differ. Change the server's import path, too.";
-    this.#events.onError(new TinyBasePartyKitError('protocol', message));
-  }
-
-  /** The room is TinyBase's own (STOCK-4). */
-  #loadedStock(content: LeafMap<Leaf>): boolean {
-    if (this.#openings !== this.#openingsAtLoad) {
-      // What was changed between that GET and the opening, nobody will ever tell.
-      this.#load();
-      return true;
-    }
-    this.replica.setFollowing(this.#isFollowing || this.#isLoadingOnce);
-    const isDone = this.#stock.show(content);
-    this.replica.setFollowing(this.#isFollowing);
-    if (!isDone) return false;
-    this.#conversation.setPlace({ type: 'stock', hasStore: true });
-    this.#firstContent.rooted();
-    this.#loads++;
-    this.#endLoading();
-    return true;
-  }
-
-  #loadedEmpty(isStock: boolean): boolean {
-    this.#conversation.setPlace(NO_PLACE);
-    if (!this.#firstContent.show(this.#isFollowing)) return false;
-    const isWanted = this.#isSaving || this.#isSavingOnce;
-    const seed = isWanted ? this.#firstContent.next() : undefined;
-    if (seed === BUSY) return false;
-    if (seed === undefined) {
-      this.#conversation.setPlace(isStock ? { type: 'stock', hasStore: false } : { type: 'empty' });
-      this.#endLoading();
-      return true;
-    }
-    this.#seeds++;
-    void this.#request(
-      () => this.#ports.endpoint.put(seed),
-      () => {
-        this.#firstContent.answered();
-        this.#load();
-      },
-      (error) => this.#seedFailed(error),
-    );
-    return true;
-  }
-
-  /** The seed stays as it is in the Store; without it there is no room to talk to. */
-  #seedFailed(error: unknown): void {
-    this.#events.onError(error);
-    if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error.code);
-    else this.#backoff.retry(() => this.#load());
-    this.#settleLoads();
-  }
-
-  #endLoading(): void {
-    this.#isLoadingOnce = this.#isSavingOnce = false;
-    this.#firstContent.dropSuggestion();
-    this.#setState('connecting');
-    this.#settleLoads();
-    this.#advance();
   }
 
   #rejoin(): void {
@@ -521,7 +402,7 @@ export class SyncSession {
     this.#code = code;
     this.#inbox.clear();
     this.#setState('stopped');
-    this.#settleLoads();
+    this.#loader.settle();
     this.#confirmations.end(stoppedError(code));
     this.#ports.socket.stop(ERRORS[code].closeCode, code);
   }
