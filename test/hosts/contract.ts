@@ -198,6 +198,25 @@ export const describeHost = (name: HostName): void => {
       tagged.close();
     });
 
+    test('[JOIN-8] a room is restored from its export, and its clients follow', async () => {
+      const here = { host: host.host, party: 'restoring', room: 'restored' };
+      const base = `${host.origin}/parties/restoring/restored`;
+      const one = await clients.open({ ...here, seed: [{ t: { r: { c: [1] } } }, { v: 1 }] });
+      const two = await clients.open(here);
+      const document = await (await fetch(`${base}/document`)).text();
+      one.store.setValue('v', 2);
+      await one.confirmed();
+      const restored = await fetch(`${base}/document`, { method: 'PUT', body: document });
+      expect(restored.status).toBe(204);
+      await untilEqual(
+        [storeOf([{ t: { r: { c: [1] } } }, { v: 1 }]), one.store, two.store],
+        `${base}/store`,
+      );
+      two.store.setValue('v', 3);
+      await two.confirmed();
+      await untilEqual([one.store, two.store], `${base}/store`);
+    });
+
     test('closing is completed, whichever side begins', async () => {
       await fetch(host.room('closing', '/store'), { method: 'PUT', body: '[{},{"v":1}]' });
       const mine = await openSocket('closing', 'mine');

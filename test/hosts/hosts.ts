@@ -12,6 +12,7 @@ const PARTIES = {
   hanging: 'Hanging',
   summing: 'Summing',
   overriding: 'Overriding',
+  restoring: 'Restoring',
   starting: 'Starting',
   observing: 'Observing',
 };

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { Clients } from '../support/clients.ts';
 import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
 import { type PartyOptions, startParty } from '../support/party.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { type HostName, startHost } from './hosts.ts';
 
 const OURS: PartyOptions = {
@@ -12,6 +13,9 @@ const STOCK: PartyOptions = { entry: 'test/room/fixtures/stock.ts' };
 
 const ID = 'two words';
 const CONTENT = '[{"t":{"r":{"object":"\uFFFD{\\"deep\\":[1]}","n":1.5,"yes":true}}},{"v":"x"}]';
+
+const at = (host: ServerProcess, path: string): string =>
+  `${host.origin}/parties/restoring/moving${path}`;
 
 const clients = new Clients();
 afterEach(() => clients.closeAll());
@@ -44,6 +48,22 @@ test.each<readonly [string, PartyOptions, HostName]>([
     expect(await fetchLeaves(to.room(path))).toEqual(leavesOf([{}, { v: 'x' }]));
   } finally {
     await clients.closeAll();
+    await Promise.all([from.stop(), to.stop()]);
+  }
+});
+
+test('a room moves by its document to one that has a content already', async () => {
+  const from = await startParty(OURS);
+  const to = await startHost('durable-object');
+  try {
+    await fetch(at(from, '/store'), { method: 'PUT', body: CONTENT });
+    await fetch(at(to, '/store'), { method: 'PUT', body: '[{},{"other":true}]' });
+    const document = await (await fetch(at(from, '/document'))).text();
+    const restored = await fetch(at(to, '/document'), { method: 'PUT', body: document });
+    expect(restored.status).toBe(204);
+    await to.restart();
+    expect(await fetchLeaves(at(to, '/store'))).toEqual(await fetchLeaves(at(from, '/store')));
+  } finally {
     await Promise.all([from.stop(), to.stop()]);
   }
 });
