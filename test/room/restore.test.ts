@@ -64,7 +64,7 @@ test.skipIf(PAIR === 'stock')(
     const of = (room: string): string => `${party.origin}/parties/restoring/${room}`;
     expect(await (await fetch(`${of('source')}/document`)).json()).toBeNull();
     await fetch(`${of('source')}/store`, { method: 'PUT', body: '[{"t":{"r":{"c":1}}},{}]' });
-    const document: object = await (await fetch(`${of('source')}/document`)).json();
+    const document = (await (await fetch(`${of('source')}/document`)).json()) as object;
     const waiting = await clients.open({ host: party.host, party: 'restoring', room: 'target' });
     expect((await put(`${of('target')}/document`, document)).status).toBe(204);
     await untilEqual(
