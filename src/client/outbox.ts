@@ -4,7 +4,7 @@ import { BUSY } from './first-content.ts';
 import type { PendingPush } from './replica.ts';
 
 /** What the outbox record is made of at the moment it is written. */
-export interface OutboxState {
+interface OutboxState {
   readonly clientId: string;
   readonly generation: number;
   readonly lastNumber: number;

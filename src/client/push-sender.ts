@@ -11,7 +11,7 @@ const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 16 * 102
 const MOST_IN_FLIGHT = 512;
 
 /** Whose pushes are sent, and in which conversation. */
-export interface SenderIdentity {
+interface SenderIdentity {
   readonly clientId: string;
   readonly generation: number;
 }

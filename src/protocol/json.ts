@@ -49,7 +49,7 @@ export function asArray(json: Json | undefined, fewest: number, most: number): r
   return json;
 }
 
-export function isArray(json: Json | undefined): json is readonly Json[] {
+function isArray(json: Json | undefined): json is readonly Json[] {
   return Array.isArray(json);
 }
 

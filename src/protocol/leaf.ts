@@ -27,13 +27,6 @@ export const VALUES = null;
 /** A table id, or {@link VALUES}. */
 export type TableKey = string | typeof VALUES;
 
-/** Where a leaf is. For a Value: table {@link VALUES}, row `''`, cell its value id. */
-export interface LeafAddress {
-  readonly table: TableKey;
-  readonly row: string;
-  readonly cell: string;
-}
-
 /** Encodes what a Store hands out. */
 export function encodeLeaf(leaf: StoreLeaf): Leaf;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined;

@@ -43,7 +43,7 @@ export function apply(content: Flat, changes: Changes): Flat {
 }
 
 /** The changes that make one content of another, as a client says them: an emptied row is a deleted row. */
-export function difference(before: Flat, after: Flat): Changes {
+function difference(before: Flat, after: Flat): Changes {
   const builder = new ChangesBuilder();
   const kept = new Set([...after.keys()].map(rowOf));
   for (const key of new Set([...before.keys(), ...after.keys()])) {

@@ -81,7 +81,7 @@ export class ManualTime {
 }
 
 /** A request that waits for the test to answer it. */
-export interface Request<T> {
+interface Request<T> {
   readonly answer: (value: T) => void;
   readonly fail: (error: unknown) => void;
 }

@@ -30,7 +30,7 @@ const cells: fc.Arbitrary<Cell> = fc.oneof(
 const rows: fc.Arbitrary<Row> = fc.dictionary(cellIds, cells, { maxKeys: 3 });
 
 /** Any call of a Store. */
-export const edits: fc.Arbitrary<Edit> = fc.oneof(
+const edits: fc.Arbitrary<Edit> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant('setCell'), tableIds, rowIds, cellIds, cells) },
   {
     weight: 3,
