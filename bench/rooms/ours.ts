@@ -8,6 +8,10 @@ export default class OurRoom extends TinyBasePartyKitServer {
   #watch: ReturnType<typeof setInterval> | undefined;
 
   override async onRequest(request: Request): Promise<Response> {
+    if (request.url.endsWith('/snapshot')) {
+      const manifest = await this.party.storage.get<string>('@tinybase-partykit/manifest');
+      return Response.json(JSON.parse(manifest?.split('\n')[0] ?? 'null'));
+    }
     if (!request.url.endsWith('/hold')) return await super.onRequest(request);
     // How long nothing else got its turn since the last time this was asked.
     const held = this.#longestHold;
