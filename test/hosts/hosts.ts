@@ -1,9 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import { startParty } from '../support/party.ts';
+import { type PartyOptions, startParty } from '../support/party.ts';
 import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
 
 /** Everything that a room runs on. */
 export type HostName = 'partykit' | 'partyserver' | 'durable-object';
+
+/** The host of that name, PartyKit if none is named. */
+export const hostNamed = (name: string = 'partykit'): HostName => {
+  if (name === 'partykit' || name === 'partyserver' || name === 'durable-object') return name;
+  throw new Error(`There is no host ${name}.`);
+};
 
 /** The rooms of `test/room/fixtures`, by the name of their party. */
 const PARTIES = {
@@ -20,20 +26,27 @@ const PARTIES = {
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Starts that host with the rooms of `test/room/fixtures`, which are the same files on each. */
-export const startHost = (name: HostName): Promise<ServerProcess> =>
+export const startHost = (
+  name: HostName,
+  { persistPath, port }: Pick<PartyOptions, 'persistPath' | 'port'> = {},
+): Promise<ServerProcess> =>
   name === 'partykit'
     ? startParty({
         entry: 'test/room/fixtures/plain.ts',
         config: 'test/room/fixtures/partykit-rooms.json',
+        ...(persistPath === undefined ? {} : { persistPath }),
+        ...(port === undefined ? {} : { port }),
       })
     : startServerProcess({
         name: `miniflare with ${name}`,
-        command: (port, persistPath) => [
+        command: (chosenPort, folder) => [
           'test/hosts/serve-worker.mjs',
           `test/hosts/fixtures/${name}.ts`,
-          String(port),
-          persistPath,
+          String(chosenPort),
+          folder,
           ...Object.entries(PARTIES).map((binding) => binding.join('=')),
         ],
         workingFolder: REPOSITORY,
+        persistPath,
+        port,
       });

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Clients } from '../support/clients.ts';
 import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
-import { PAIR, startTestedParty } from '../support/pair.ts';
+import { HOST, PAIR, startTestedParty } from '../support/pair.ts';
 import { type Party, startParty } from '../support/party.ts';
 
 let party: Party;
@@ -43,6 +43,7 @@ const openStock = async (roomId: string, seed: Content, partyName = 'main'): Pro
 };
 
 const ours = test.skipIf(PAIR === 'stock');
+const oursOnPartyKit = test.skipIf(PAIR === 'stock' || HOST !== 'partykit');
 
 ours('[STOCK-1] stock clients and ours edit one room together', async () => {
   const room = 'mixed';
@@ -111,45 +112,48 @@ ours(
   },
 );
 
-ours('a room that the stock server wrote is taken over whole, and then kept', async () => {
-  const persistPath = mkdtempSync(join(tmpdir(), 'stock-room-'));
-  const content: Content = [
-    { 'a,"b"': { row: { c: 1 } }, t: { r: { object: { list: [1, null] }, text: 'x' } } },
-    { v: false, hasStore: 'mine', '': 0 },
-  ];
-  try {
-    const stockParty = await startParty({ entry: 'test/room/fixtures/stock.ts', persistPath });
-    await fetch(stockParty.room('old', '/store'), {
-      method: 'PUT',
-      body: storeOf(content).getJson(),
-    });
-    const before = await fetchLeaves(stockParty.room('old', '/store'));
-    expect(before).toEqual(leavesOf(storeOf(content).getContent()));
-    await stockParty.stop();
-
-    const ourParty = await startTestedParty({ persistPath });
+oursOnPartyKit(
+  'a room that the stock server wrote is taken over whole, and then kept',
+  async () => {
+    const persistPath = mkdtempSync(join(tmpdir(), 'stock-room-'));
+    const content: Content = [
+      { 'a,"b"': { row: { c: 1 } }, t: { r: { object: { list: [1, null] }, text: 'x' } } },
+      { v: false, hasStore: 'mine', '': 0 },
+    ];
     try {
-      const url = ourParty.room('old', '/store');
-      expect(await fetchLeaves(url)).toEqual(before);
-      const client = await clients.open({
-        host: ourParty.host,
-        room: 'old',
-        seed: [{}, { unwanted: 1 }],
+      const stockParty = await startParty({ entry: 'test/room/fixtures/stock.ts', persistPath });
+      await fetch(stockParty.room('old', '/store'), {
+        method: 'PUT',
+        body: storeOf(content).getJson(),
       });
-      client.store.setCell('t', 'r', 'text', 'y');
-      client.store.delValue('v');
-      await client.confirmed();
-      const after = await untilEqual([client.store], url);
-      await ourParty.restart();
-      expect(await fetchLeaves(url)).toEqual(after);
-      expect(after.has('["unwanted"]')).toBe(false);
-      expect(after.has('["v"]')).toBe(false);
-      expect(after.size).toBe(leavesOf(storeOf(content).getContent()).size - 1);
+      const before = await fetchLeaves(stockParty.room('old', '/store'));
+      expect(before).toEqual(leavesOf(storeOf(content).getContent()));
+      await stockParty.stop();
+
+      const ourParty = await startTestedParty({ persistPath });
+      try {
+        const url = ourParty.room('old', '/store');
+        expect(await fetchLeaves(url)).toEqual(before);
+        const client = await clients.open({
+          host: ourParty.host,
+          room: 'old',
+          seed: [{}, { unwanted: 1 }],
+        });
+        client.store.setCell('t', 'r', 'text', 'y');
+        client.store.delValue('v');
+        await client.confirmed();
+        const after = await untilEqual([client.store], url);
+        await ourParty.restart();
+        expect(await fetchLeaves(url)).toEqual(after);
+        expect(after.has('["unwanted"]')).toBe(false);
+        expect(after.has('["v"]')).toBe(false);
+        expect(after.size).toBe(leavesOf(storeOf(content).getContent()).size - 1);
+      } finally {
+        await clients.closeAll();
+        await ourParty.stop();
+      }
     } finally {
-      await clients.closeAll();
-      await ourParty.stop();
+      rmSync(persistPath, { recursive: true, force: true });
     }
-  } finally {
-    rmSync(persistPath, { recursive: true, force: true });
-  }
-});
+  },
+);

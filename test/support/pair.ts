@@ -7,6 +7,7 @@ import {
   type PartyKitPersister,
   type PartyKitPersisterConfig,
 } from '../../src/client/index.ts';
+import { hostNamed, type HostName, startHost } from '../hosts/hosts.ts';
 import { type Party, type PartyOptions, startParty } from './party.ts';
 
 /**
@@ -18,6 +19,12 @@ import { type Party, type PartyOptions, startParty } from './party.ts';
  * that it names. Those without a reason hold for both pairs.
  */
 export const PAIR: 'ours' | 'stock' = process.env['PAIR'] === 'stock' ? 'stock' : 'ours';
+
+/**
+ * What the rooms of the tests of `test/room` run on: PartyKit, or with `HOST=durable-object` or `HOST=partyserver`
+ * another host, to see all of them hold there.
+ */
+export const HOST: HostName = hostNamed(process.env['HOST']);
 
 /** How long to wait for what should come true at once. Against stock it never does: be brief. */
 export const PATIENCE_MILLISECONDS: number = PAIR === 'stock' ? 1500 : 10_000;
@@ -43,11 +50,14 @@ export const createTestedPersister = (
  * if a room of ours has complained of anything but a hook.
  */
 export const startTestedParty = async (options: PartyOptions = {}): Promise<Party> => {
-  const party = await startParty({
-    entry: 'test/room/fixtures/plain.ts',
-    config: `test/room/fixtures/partykit-${PAIR === 'stock' ? 'stock-' : ''}rooms.json`,
-    ...options,
-  });
+  const party =
+    HOST === 'partykit'
+      ? await startParty({
+          entry: 'test/room/fixtures/plain.ts',
+          config: `test/room/fixtures/partykit-${PAIR === 'stock' ? 'stock-' : ''}rooms.json`,
+          ...options,
+        })
+      : await startHost(HOST, options);
   return {
     ...party,
     stop: async () => {
