@@ -46,7 +46,7 @@ export class PageIndex {
   /** Adds content that is on no page yet. */
   addContent(content: LeafMap<Leaf>): void {
     forEachRow(content, (table, row, size) => {
-      this.#pageForNew(table, row).size += size;
+      this.#pageForNew(table, row).size += size();
     });
   }
 
@@ -195,13 +195,15 @@ function readUnit(content: LiveContent, table: TableKey, row: string): ReadonlyM
 
 function forEachRow(
   content: LeafMap<Leaf>,
-  visit: (table: TableKey, row: string, size: number) => void,
+  visit: (table: TableKey, row: string, size: () => number) => void,
 ): void {
   for (const table of content.tables()) {
     if (table === VALUES) {
-      for (const [id, leaf] of content.cells(VALUES, '')) visit(VALUES, id, leafSize(id, leaf));
+      for (const [id, leaf] of content.cells(VALUES, ''))
+        visit(VALUES, id, () => leafSize(id, leaf));
     } else {
-      for (const [row, cells] of content.rows(table)) visit(table, row, sizeOfRow(row, cells));
+      for (const [row, cells] of content.rows(table))
+        visit(table, row, () => sizeOfRow(row, cells));
     }
   }
 }
