@@ -1,4 +1,4 @@
-import { composeChanges, type Changes } from '../protocol/changes.ts';
+import { composeChanges, isEmptyChanges, type Changes } from '../protocol/changes.ts';
 import { encodeClientMessage } from '../protocol/codec.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import type { Ack, Commit, Pong, RoomMessage, Welcome } from '../protocol/messages.ts';
@@ -214,8 +214,11 @@ export class Conversation {
     const { replica, outbox, isFollowing, onRefused } = this.#options;
     const staged = this.#place.type === 'staged' ? this.#place : undefined;
     const answered = replica.pending.filter((push) => push.number <= lastPush);
+    // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
+    const isUpToDate =
+      staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
     replica.setFollowing(isFollowing() || (staged?.isShown ?? false));
-    const isDone = replica.catchUp(staged?.content, lastPush, changes);
+    const isDone = isUpToDate || replica.catchUp(staged?.content, lastPush, changes);
     replica.setFollowing(isFollowing());
     if (!isDone) return false;
     if (staged === undefined && answered.length > 0) {

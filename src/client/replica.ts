@@ -196,10 +196,6 @@ export class Replica {
     changes: Changes | undefined,
   ): boolean {
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
-    this.#lastNumber = Math.max(this.#lastNumber, lastPush);
-    const isNothing = changes === undefined || isEmptyChanges(changes);
-    // The app's transaction listeners would hear of a transaction in which nothing happens.
-    if (content === undefined && isNothing && dropped.length === 0) return true;
     const isDone = this.#integrate(dropped.length === 0, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));

@@ -30,6 +30,19 @@ describe('joining', () => {
     expect(room.session.cursor).toEqual({ epoch: 'e', version: 9 });
   });
 
+  test('[VIEW-3] makes no transaction of a welcome that brings nothing', async () => {
+    const room = new ScriptedRoom();
+    let transactions = 0;
+    void room.session.follow();
+    await room.answerGet(1, [{}, { v: 1 }]);
+    room.store.addDidFinishTransactionListener(() => {
+      transactions += 1;
+    });
+    room.open();
+    room.welcome({ generation: 1 });
+    expect([room.session.sync.phase, transactions]).toEqual(['live', 0]);
+  });
+
   test('[JOIN-1] shows what the welcome brings', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
