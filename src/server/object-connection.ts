@@ -1,6 +1,10 @@
 import type { HibernatingSocket } from './object-context.ts';
 import type { StatefulSocket } from './socket-host.ts';
 
+/** Clients choose these; they may not take the room that states need. In characters. */
+const LONGEST_ID = 256;
+const LONGEST_URI = 4096;
+
 /** What is attached to a socket, and so survives hibernation. */
 interface Attachment {
   readonly id: string;
@@ -10,7 +14,7 @@ interface Attachment {
 
 /** One client of a room in a Durable Object: what hooks and handlers are given. */
 export class ObjectConnection implements StatefulSocket {
-  /** From the client (`_pk`), or random: two sockets may have the same. */
+  /** From the client (`_pk`, of at most 256 characters), or random: two sockets may have the same. */
   readonly id: string;
   /** The URL that the client connected to, without its query: that may hold a token. */
   readonly uri: string;
@@ -62,9 +66,10 @@ export class ObjectConnections {
 
   /** The connection of a socket that is new. */
   connect(socket: HibernatingSocket, url: URL): ObjectConnection {
+    const id = url.searchParams.get('_pk') ?? '';
     const attachment = {
-      id: url.searchParams.get('_pk') ?? crypto.randomUUID(),
-      uri: url.origin + url.pathname,
+      id: id === '' || id.length > LONGEST_ID ? crypto.randomUUID() : id,
+      uri: (url.origin + url.pathname).slice(0, LONGEST_URI),
       state: null,
     };
     const connection = new ObjectConnection(socket, attachment);

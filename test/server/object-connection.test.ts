@@ -39,6 +39,13 @@ test('a client that chose no id has one of its own', () => {
   expect(one).not.toBe(two);
 });
 
+test('what a client chooses leaves room for states', () => {
+  const socket = new FakeSocket();
+  const url = new URL(`https://host/parties/main/${'p'.repeat(50_000)}?_pk=${'i'.repeat(50_000)}`);
+  new ObjectConnections().connect(socket, url).setState(null);
+  expect(JSON.stringify(socket.attachment).length).toBeLessThan(5000);
+});
+
 test('[DURABLE-5] a connection is the same object while memory lasts, and has its state after that', () => {
   const socket = new FakeSocket();
   const connections = new ObjectConnections();
