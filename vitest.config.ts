@@ -18,6 +18,22 @@ const config: ViteUserConfig = defineConfig({
         },
       },
       {
+        resolve: {
+          alias: [
+            {
+              find: /^tinybase(\/store)?$/,
+              replacement: `${import.meta.dirname}/test/stock/node_modules/tinybase-9$1/index.js`,
+            },
+          ],
+        },
+        test: {
+          name: 'oldest-tinybase',
+          include: ['test/{protocol,client}/**/*.test.ts', 'test/server/room*.test.ts'],
+          globalSetup: 'test/support/install-stock.ts',
+          testTimeout: UNIT_TIMEOUT_MILLISECONDS,
+        },
+      },
+      {
         test: {
           name: 'types',
           include: ['test/types/**/*.test.ts'],
