@@ -4,10 +4,14 @@ import { PartySocket } from 'partysocket';
 import type * as TinyBase from 'tinybase';
 import type { Content, Store } from 'tinybase';
 import type * as TinyBaseClient from 'tinybase/persisters/persister-partykit-client';
+import type * as TinyBaseServer from 'tinybase/persisters/persister-partykit-server';
 import { WebSocket } from 'ws';
 
 type StoreModule = Pick<typeof TinyBase, 'createStore'>;
 type ClientModule = Pick<typeof TinyBaseClient, 'createPartyKitPersister'>;
+
+type StockServer = (typeof TinyBaseServer)['TinyBasePartyKitServer'];
+type ServerModule = Pick<typeof TinyBaseServer, 'TinyBasePartyKitServer'>;
 
 const require = createRequire(import.meta.url);
 
@@ -19,6 +23,12 @@ const load = async <T>(version: StockVersion, path: string): Promise<T> => {
   const name = version === '10' ? 'tinybase' : `tinybase-${version}`;
   const loaded: unknown = await import(pathToFileURL(require.resolve(`${name}${path}`)).href);
   return loaded as T;
+};
+
+/** The room class of a release of TinyBase. */
+export const loadStockServer = async (version: StockVersion): Promise<StockServer> => {
+  const path = '/persisters/persister-partykit-server';
+  return (await load<ServerModule>(version, path)).TinyBasePartyKitServer;
 };
 
 /** A client that is TinyBase's own throughout, Store included. */

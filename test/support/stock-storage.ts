@@ -3,7 +3,11 @@ import { TinyBasePartyKitServer as StockServer } from 'tinybase/persisters/persi
 import type { StrictStorage } from './strict-storage.ts';
 
 /** TinyBase's own server on that storage: no PartyKit is needed to ask it over HTTP. */
-export const stockServerOn = (storage: StrictStorage, prefix: string = ''): StockServer => {
+export const stockServerOn = (
+  storage: StrictStorage,
+  prefix: string = '',
+  Server: typeof StockServer = StockServer,
+): StockServer => {
   const transaction = {
     get: async (key: string) => (await storage.get([key])).get(key),
     put: (entries: Record<string, unknown>) => storage.put(entries),
@@ -17,7 +21,7 @@ export const stockServerOn = (storage: StrictStorage, prefix: string = ''): Stoc
     },
     broadcast: () => undefined,
   };
-  const server = new StockServer(party as never);
+  const server = new Server(party as never);
   server.config.storagePrefix = prefix;
   return server;
 };
