@@ -1,10 +1,12 @@
 import { DurableObject } from 'cloudflare:workers';
 
 import {
+  admit,
   answerPings,
   createHostedServer,
   type HostedParty,
   type HostedServer,
+  isUpgrade,
 } from './hosted-server.ts';
 import { ObjectConnections, type ObjectConnection } from './object-connection.ts';
 import type { HibernatingSocket, ObjectContext } from './object-context.ts';
@@ -26,6 +28,8 @@ export class TinyBaseRoomServer extends RoomServer<ObjectParty, ObjectConnection
 export abstract class RoomObject<Server extends HostedServer, Env> extends DurableObject<Env> {
   /** The room. What it has of its own is at hand here, for methods that other Workers call. */
   protected readonly server: Server;
+  readonly #ServerClass: object;
+  readonly #party: ObjectParty;
   readonly #context: ObjectContext;
   readonly #connections = new ObjectConnections();
   #started: Promise<void> | undefined;
@@ -33,14 +37,17 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
   constructor(context: ObjectContext, env: Env, ServerClass: new (party: never) => Server) {
     super(context, env);
     this.#context = context;
-    this.server = createHostedServer(ServerClass, this.#createParty(env));
+    this.#ServerClass = ServerClass;
+    this.#party = this.#createParty(env);
+    this.server = createHostedServer(ServerClass, this.#party);
     answerPings(context, this.server);
   }
 
-  async fetch(request: Request): Promise<Response> {
+  async fetch(asked: Request): Promise<Response> {
+    const request = await admit(this.#ServerClass, asked, this.#party);
+    if (request instanceof Response) return request;
     await this.#start();
-    if (request.headers.get('Upgrade')?.toLowerCase() !== 'websocket')
-      return await this.server.onRequest(request);
+    if (!isUpgrade(request)) return await this.server.onRequest(request);
     const { 0: clientEnd, 1: socket } = new WebSocketPair();
     const connection = this.#connections.connect(socket, new URL(request.url));
     const tags = (await this.server.getConnectionTags?.(connection, { request })) ?? [];

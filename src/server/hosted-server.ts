@@ -47,6 +47,41 @@ export function createHostedServer<Server>(
   throw new TypeError('The constructor of the room returned something else.');
 }
 
+/** What the static methods of a room's class are told of the room. */
+export interface HostedLobby {
+  /** As in {@link HostedParty}. */
+  readonly id: string;
+  readonly env: unknown;
+}
+
+/** True if a request asks for a WebSocket. */
+export function isUpgrade(request: Request): boolean {
+  return request.headers.get('Upgrade')?.toLowerCase() === 'websocket';
+}
+
+/**
+ * Asks the static `onBeforeConnect` or `onBeforeRequest` of a room's class, where it has one, as PartyKit does: a
+ * Response is the answer, a Request takes the place of the one that came, and what throws is answered with 401.
+ */
+export async function admit(
+  ServerClass: object,
+  request: Request,
+  lobby: HostedLobby,
+): Promise<Request | Response> {
+  const gate: unknown = Reflect.get(
+    ServerClass,
+    isUpgrade(request) ? 'onBeforeConnect' : 'onBeforeRequest',
+  );
+  if (typeof gate !== 'function') return request;
+  try {
+    const asked = new Request(request);
+    const answer: unknown = await Reflect.apply(gate, ServerClass, [asked, lobby, {}]);
+    return answer instanceof Request || answer instanceof Response ? answer : asked;
+  } catch (error) {
+    return new Response(error instanceof Error ? error.message : 'Unauthorised', { status: 401 });
+  }
+}
+
 /** Lets the runtime answer pings, so that a room that sleeps goes on sleeping (`ORDER-7`). */
 export function answerPings(context: ObjectContext, { config }: HostedServer): void {
   const { messagePrefix = '' } = config;

@@ -1,6 +1,7 @@
 import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
 
 import {
+  admit,
   answerPings,
   createHostedServer,
   type HostedParty,
@@ -18,11 +19,20 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
   static override options: { hibernate: boolean } = { hibernate: true };
   /** The room. What it has of its own is at hand here, for methods that other Workers call. */
   protected readonly server: Room;
+  readonly #RoomClass: object;
+  readonly #party: ServerParty;
 
   constructor(context: ObjectContext, env: Env, RoomClass: new (party: never) => Room) {
     super(context, env);
-    this.server = createHostedServer(RoomClass, this.#createParty(context, env));
+    this.#RoomClass = RoomClass;
+    this.#party = this.#createParty(context, env);
+    this.server = createHostedServer(RoomClass, this.#party);
     answerPings(context, this.server);
+  }
+
+  override async fetch(asked: Request): Promise<Response> {
+    const request = await admit(this.#RoomClass, asked, this.#party);
+    return request instanceof Response ? request : await super.fetch(request);
   }
 
   override async getConnectionTags(

@@ -198,6 +198,36 @@ export const describeHost = (name: HostName): void => {
       tagged.close();
     });
 
+    test('static methods of the room let in, refuse, and say who it is', async () => {
+      const base = `${host.origin}/parties/guarded/safe`;
+      const ask = async (path: string): Promise<[number, string]> => {
+        const answer = await fetch(`${base}${path}`);
+        return [answer.status, await answer.text()];
+      };
+      expect(await ask('/store')).toEqual([403, 'There is no token.']);
+      expect(await ask('/store?token=bad')).toEqual([401, 'This token is bad.']);
+      expect(await ask('/store?token=good')).toEqual([200, '']);
+      expect(await ask('/who?token=good')).toEqual([200, 'ada in safe']);
+
+      const connect = async (query: string): Promise<string> => {
+        const socket = new WebSocket(`${base.replace('http', 'ws')}${query}`);
+        const refused = once(socket, 'unexpected-response').then(() => 'refused');
+        const heard = once(socket, 'message').then(([data]: unknown[]) => String(data));
+        const outcome = await Promise.race([refused, heard]);
+        socket.terminate();
+        return outcome;
+      };
+      expect(await connect('?token=good')).toBe('ada in safe');
+      expect(await connect('?token=bad')).toBe('refused');
+
+      const here = { host: host.host, party: 'guarded', room: 'safe', query: { token: 'good' } };
+      const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });
+      const two = await clients.open(here);
+      two.store.setValue('v', 2);
+      await two.confirmed();
+      await untilEqual([one.store, two.store], `${base}/store?token=good`);
+    });
+
     test('[JOIN-8] a room is restored from its export, and its clients follow', async () => {
       const here = { host: host.host, party: 'restoring', room: 'restored' };
       const base = `${host.origin}/parties/restoring/restored`;

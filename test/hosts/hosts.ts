@@ -19,6 +19,7 @@ const PARTIES = {
   summing: 'Summing',
   overriding: 'Overriding',
   restoring: 'Restoring',
+  guarded: 'Guarded',
   starting: 'Starting',
   observing: 'Observing',
 };
