@@ -1,5 +1,3 @@
-import type { Content } from 'tinybase';
-
 import { decodeContent } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
@@ -19,12 +17,12 @@ export interface RoomDocument {
   /** How many commits that history had. */
   readonly version: number;
   /** `[tables, values]`; objects and arrays are encoded, as they are on the wire. */
-  readonly content: Content;
+  readonly content: unknown;
 }
 
 /** Makes a document of a room's content, which is JSON already. */
 export function makeRoomDocument({ epoch, version }: Cursor, json: string): RoomDocument {
-  const content: Content = JSON.parse(json);
+  const content: unknown = JSON.parse(json);
   return { format: FORMAT, formatVersion: FORMAT_VERSION, epoch, version, content };
 }
 
