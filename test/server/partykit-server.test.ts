@@ -6,8 +6,15 @@ import {
   TinyBasePartyKitServer,
   type TinyBasePartyKitServerConfig,
 } from '../../src/server/index.ts';
-import { changesOf, clientId, settle } from '../support/fake-connection.ts';
+import { changesOf, clientId, settle as settleTurn } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
+
+/** Time is real here, and what has arrived gets its turn before a row is written (`DURABLE-2`). */
+const settle = async (): Promise<void> => {
+  await settleTurn();
+  await new Promise((resolve) => setTimeout(resolve));
+  await settleTurn();
+};
 
 const OPEN = 1;
 const CLOSED = 3;
