@@ -111,7 +111,8 @@ export function describeRoomStorage(
           const { length } = await keysOf(storage);
           const again = await reopen(storage, model);
           await again.checkpoint(model.source);
-          expect(await keysOf(storage)).toHaveLength(length);
+          // A room that was loaded knows the sizes of its pages better, and may put more of them together.
+          expect((await keysOf(storage)).length).toBeLessThanOrEqual(length);
         }),
         runs,
       );
