@@ -1,7 +1,7 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
 const UNIT_TIMEOUT_MILLISECONDS = 10_000;
-const MODEL_TIMEOUT_MILLISECONDS = 60_000;
+const MODEL_TIMEOUT_MILLISECONDS = 180_000;
 const PROCESS_TIMEOUT_MILLISECONDS = 60_000;
 
 const config: ViteUserConfig = defineConfig({
