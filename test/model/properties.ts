@@ -247,9 +247,11 @@ function isExplained(
   if (leaf === undefined || room.hookFailures > 0) return true;
   if (room.traits.variant.alters(table, cell, leaf)) return true;
   if (table !== PAIR_TABLE && hooks.mayRefuse(leaf)) return true;
+  const { variant } = room.traits;
   let mayFail = false;
   push.changes.leaves.forEach((other, otherTable) => {
-    if (other !== undefined && otherTable !== PAIR_TABLE && hooks.mayFail(other)) mayFail = true;
+    if (other === undefined || otherTable === PAIR_TABLE) return;
+    if (hooks.mayFail(other) || variant.mayThrow?.(other) === true) mayFail = true;
   });
   return mayFail;
 }

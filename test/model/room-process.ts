@@ -1,3 +1,5 @@
+import type { Store } from 'tinybase';
+
 import {
   decodeClientMessage,
   decodeContent,
@@ -136,12 +138,7 @@ export class RoomProcess implements RoomEnd {
 
   /** A transaction of the room's own code. */
   edit(choices: Choices): void {
-    const { unique, world } = this.#surroundings;
-    try {
-      edit(this.room.store, choices, unique);
-    } catch (error) {
-      world.note(`    room threw ${String(error)}`);
-    }
+    this.#asOwnCode((store) => edit(store, choices, this.#surroundings.unique));
   }
 
   /** Keeps what the room is now, to be restored some day. */
@@ -176,9 +173,18 @@ export class RoomProcess implements RoomEnd {
 
   finishTransaction(isRolledBack: boolean): void {
     this.isEditing = false;
-    this.room.store.finishTransaction(
-      () => isRolledBack && mayRollBack(this.room.store, this.#before),
+    this.#asOwnCode((store) =>
+      store.finishTransaction(() => isRolledBack && mayRollBack(store, this.#before)),
     );
+  }
+
+  /** Listeners of the room's Store throw at whoever writes to it. */
+  #asOwnCode(action: (store: Store) => void): void {
+    try {
+      action(this.room.store);
+    } catch (error) {
+      this.#surroundings.world.note(`    room threw ${String(error)}`);
+    }
   }
 
   /** `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. */

@@ -1,6 +1,7 @@
 import { createMiddleware, type Store, type TablesSchema, type ValuesSchema } from 'tinybase';
 
 import { decodeLeaf, ENCODED, VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
+import { readTransactionLog } from '../../src/protocol/store-access.ts';
 import { LARGE, PAIR_CELLS, PAIR_TABLE } from './edits.ts';
 
 /** What an app does to its Store beside using it. */
@@ -9,6 +10,8 @@ export interface StoreVariant {
   prepare(store: Store, owner: string): void;
   /** True if the variant may make something else of that leaf, so that it may stay different from the room's. */
   alters(table: TableKey, cell: string, leaf: Leaf | undefined): boolean;
+  /** True if the variant may throw because of that cell, and undo whatever it came with. */
+  mayThrow?(leaf: unknown): boolean;
 }
 
 const TABLES_SCHEMA: TablesSchema = {
@@ -129,10 +132,41 @@ export const thrower: StoreVariant = {
   alters: () => false,
 };
 
-/** The variants of a client's Store, so many of each in sixteen. */
+/** A mutator listener that throws, so that the whole transaction is undone. */
+const strict: StoreVariant = {
+  name: 'strict',
+  prepare: (store) => {
+    store.addCellListener(
+      null,
+      null,
+      null,
+      (_store, table, row, cell, now) => {
+        if (strict.mayThrow?.(now) !== true) return;
+        if (canUndo(store)) throw new Error('A mutator listener of the app threw.');
+        store.setCell(table, row, cell, 'tolerated');
+      },
+      true,
+    );
+  },
+  // With a leaf that it refuses goes everything that came with it.
+  alters: () => true,
+  mayThrow: (leaf) => typeof leaf === 'string' && leaf.startsWith('no'),
+};
+
+/** TinyBase 10.0.1 does not bring back objects and arrays when it undoes a transaction. */
+function canUndo(store: Store): boolean {
+  const { before } = readTransactionLog(store);
+  let isUndoable = true;
+  before.forEach((leaf) => {
+    if (typeof leaf === 'string' && leaf.startsWith(ENCODED)) isUndoable = false;
+  });
+  return isUndoable;
+}
+
+/** The variants of a client's Store, so many of each in seventeen. */
 export const CLIENT_VARIANTS: readonly StoreVariant[] = [
   ...[plain, plain, plain, plain, plain, plain, plain],
-  ...[schema, schema, clamp, clamp, stamp, middleware, middleware, thrower],
+  ...[schema, schema, clamp, clamp, stamp, middleware, middleware, thrower, strict],
   stubborn,
 ];
 
@@ -145,4 +179,5 @@ export const ROOM_VARIANTS: readonly StoreVariant[] = [
   clamp,
   stamp,
   middleware,
+  strict,
 ];
