@@ -1,4 +1,4 @@
-/** `npm run bench -- storage [--only memory,dev,million]`: what storage costs. docs/storage.md has the figures. */
+/** `npm run bench -- storage [--only memory,checkpoint,footprint,dev,million]`: what storage costs. docs/storage.md has the figures. */
 import { parseArgs } from 'node:util';
 
 import { measureDev } from './storage/dev.ts';
@@ -19,7 +19,8 @@ if (values.footprint === undefined) {
   if (wanted.includes('memory')) await measureInMemory(['load', 'edits', 'rows']);
   if (wanted.includes('checkpoint')) await measureInMemory(['checkpoint']);
   if (wanted.includes('footprint')) await measureFootprint();
-  if (wanted.includes('dev')) await measureDev();
+  if (wanted.includes('dev')) await measureDev(['latency', 'bursts', 'get']);
+  if (wanted.includes('latency')) await measureDev(['latency']);
   if (wanted.includes('million')) await measureMillion();
 } else await printFootprint(Number(values.footprint));
 process.exit(0);

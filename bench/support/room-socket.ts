@@ -12,7 +12,11 @@ export class RoomSocket {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.on('message', (data) => this.#onFrame(String(data)));
+    socket.on('message', (data) => {
+      const frame = String(data);
+      if (frame.startsWith('e{')) throw new Error(`The room says: ${frame}`);
+      this.#onFrame(frame);
+    });
   }
 
   static async open(url: string): Promise<RoomSocket> {

@@ -12,6 +12,7 @@ import { loadStoreFromStorage as load } from './stored-content.ts';
 export type { BroadcastingServer } from './broadcast-changes.ts';
 export type { KeyValueStorage } from './key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
+export type { RoomDocument } from './room-document.ts';
 export type { RoomErrorSource, RoomLimits } from './room-options.ts';
 export { hasStoreInStorage } from './stored-content.ts';
 export { exportToStockStorage } from './stock-export.ts';
