@@ -379,6 +379,16 @@ describe('hooks', () => {
     expect(ada.hearOne('ack').isCommit).toBe(true);
   });
 
+  test('[HOOK-1] asks whether a row may be emptied by what hooks leave of a push', async () => {
+    const host = await seeded({ canSetCell: () => false, canDelRow: () => false });
+    const ada = await host.join('ada');
+    const before = host.room.store.getRow('pets', 'fido');
+    const deleted = Object.fromEntries(Object.keys(before).map((cell) => [cell, undefined]));
+    await ada.push(1, { pets: { fido: { ...deleted, name: 'Rex' } } });
+    expect(ada.hearOne('ack')).toMatchObject({ isCommit: false, reason: 'hook' });
+    expect(host.room.store.getRow('pets', 'fido')).toEqual(before);
+  });
+
   test('[HOOK-3] [CORRECT-1] refuses nothing within a transaction of the room that may be rolled back', async () => {
     const host = await seeded(
       { canSetValue: () => new Promise(() => {}) },
