@@ -154,7 +154,7 @@ export class Simulation {
         prefix: this.traits.prefix,
         mutant: this.mutant,
         randomId: () => this.randomId(),
-        randomNumber: () => this.#ids.below(1000),
+        randomNumber: () => this.#ids.below(2 ** 32),
       },
       former?.ledger,
     );
