@@ -77,6 +77,8 @@ async function answer<Request extends StoreRequest>(
     case 'OPTIONS':
       return respond(options, 204, null, { Allow: METHODS });
     default: {
+      // An answer that leaves a body unread makes some hosts reset the connection.
+      await readBody(request.body, room.limits.bodyBytes);
       const message = `This path takes ${METHODS}, and not ${request.method}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: METHODS,
