@@ -29,6 +29,8 @@ export class EditLedger {
   readonly records: EditRecord[] = [];
   readonly #refused = new Set<string>();
   readonly #tooLarge = new Set<string>();
+  /** Leaves and rows that a session which ended had not confirmed. */
+  readonly #ended = new Set<string>();
   /** Every push that ever left, by client id and number. */
   readonly #sent = new Map<string, Map<number, Changes>>();
 
@@ -50,6 +52,7 @@ export class EditLedger {
       // Of these the room has dealt with the push, or so it is believed.
       if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
+      if (refusal.reason === 'destroyed') this.#ended.add(addressKey(refusal));
       if (refusal.reason === 'too-large') this.#tooLarge.add(refusalKey(refusal));
     }
   }
@@ -94,9 +97,10 @@ export class EditLedger {
     }
   }
 
-  /** True if the same user has, while nothing was sent, made something else of that leaf. */
+  /** True if, while nothing was sent, the same user or their app has made something else of that leaf. */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
+    if (this.#ended.has(leafName(record.table, record.row, record.cell))) return true;
     const start = this.records.indexOf(record) + 1;
     return this.records
       .slice(start)
@@ -113,15 +117,20 @@ export function carries(changes: Changes, { table, row, cell, leaf }: EditRecord
   return leaf === undefined && deletesRow(changes, table, row);
 }
 
-function refusalKey(refusal: Refusal): string {
+function addressKey(refusal: Refusal): string {
   switch (refusal.type) {
     case 'row':
       return leafName(refusal.tableId, refusal.rowId, '*');
     case 'cell':
-      return (
-        leafName(refusal.tableId, refusal.rowId, refusal.cellId) + String(encodeLeaf(refusal.cell))
-      );
+      return leafName(refusal.tableId, refusal.rowId, refusal.cellId);
     case 'value':
-      return leafName(VALUES, '', refusal.valueId) + String(encodeLeaf(refusal.value));
+      return leafName(VALUES, '', refusal.valueId);
   }
+}
+
+function refusalKey(refusal: Refusal): string {
+  const address = addressKey(refusal);
+  if (refusal.type === 'row') return address;
+  const leaf = refusal.type === 'cell' ? refusal.cell : refusal.value;
+  return address + String(encodeLeaf(leaf));
 }
