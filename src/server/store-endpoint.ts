@@ -78,7 +78,7 @@ async function answer<Request extends StoreRequest>(
       return respond(options, 204, null, { Allow: METHODS });
     default: {
       // An answer that leaves a body unread makes some hosts reset the connection.
-      await readBody(request.body, room.limits.bodyBytes);
+      await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
       const message = `This path takes ${METHODS}, and not ${request.method}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: METHODS,
@@ -111,7 +111,13 @@ function isKnown(ifNoneMatch: string | null, etag: string): boolean {
 }
 
 async function bodyOf(request: StoreRequest, limit: number): Promise<string> {
-  const text = await readBody(request.body, limit);
+  let text: string | undefined;
+  try {
+    text = await readBody(request.body, limit);
+  } catch (cause) {
+    // Whoever sent it is gone, which is no fault of the room.
+    throw new TinyBasePartyKitError('unavailable', 'The body broke off: send it again.', { cause });
+  }
   if (text === undefined) {
     throw new TinyBasePartyKitError('too-large', `The body is over the limit of ${limit} bytes.`);
   }
