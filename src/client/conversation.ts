@@ -53,11 +53,7 @@ export class Conversation {
     this.#heartbeat = new Heartbeat(ports.after, {
       ping: (isCheck) =>
         this.#send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
-      dead: () => {
-        // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
-        if (this.#standing === 'catching-up') this.#place = NO_PLACE;
-        ports.socket.reconnect();
-      },
+      dead: () => this.#fallenSilent(),
     });
     this.#sender = new PushSender({
       replica,
@@ -176,6 +172,16 @@ export class Conversation {
       case 'stock':
         return true;
     }
+  }
+
+  #fallenSilent(): void {
+    if (this.#standing === 'catching-up') {
+      // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
+      this.#place = NO_PLACE;
+      const message = 'The room has not answered hello. Does messagePrefix match the server?';
+      this.#options.onError(new TinyBasePartyKitError('network', message));
+    }
+    this.#options.ports.socket.reconnect();
   }
 
   /** Not before its generation is durable (KEEP-2). */
