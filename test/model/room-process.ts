@@ -67,6 +67,7 @@ export class RoomProcess implements RoomEnd {
   #connections = new Map<Wire, RoomConnection<Wire>>();
   readonly #timers = new Set<() => void>();
   #working = 0;
+  #isStarted = false;
 
   constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
     this.traits = traits;
@@ -138,6 +139,8 @@ export class RoomProcess implements RoomEnd {
 
   /** A transaction of the room's own code. */
   edit(choices: Choices): void {
+    // Content that its own listeners would not let pass, a room cannot load again after a write that failed.
+    if (this.traits.variant.mayThrow !== undefined && !this.#isStarted) return;
     this.#asOwnCode((store) => edit(store, choices, this.#surroundings.unique));
   }
 
@@ -246,6 +249,7 @@ export class RoomProcess implements RoomEnd {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#working = 0;
+    this.#isStarted = false;
     this.isEditing = false;
   }
 
@@ -278,7 +282,12 @@ export class RoomProcess implements RoomEnd {
           world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
       },
     });
-    room.start().catch((error: unknown) => world.note(`    room did not start: ${String(error)}`));
+    room.start().then(
+      () => {
+        if (room === this.room) this.#isStarted = true;
+      },
+      (error: unknown) => world.note(`    room did not start: ${String(error)}`),
+    );
     return room;
   }
 
