@@ -1,7 +1,11 @@
 import { WebSocket } from 'ws';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
-import { decodeRoomMessage, encodeClientMessage } from '../../src/protocol/codec.ts';
+import {
+  decodeRoomMessage,
+  encodeClientMessage,
+  encodeRoomMessage,
+} from '../../src/protocol/codec.ts';
 import type { RoomMessage } from '../../src/protocol/messages.ts';
 import { assert } from './measure.ts';
 
@@ -85,9 +89,14 @@ export class RoomClient {
 
   /** The frame of a push that sets one cell. */
   pushFrame(row: string, cell: string, value: string | number): string {
-    const changes = new ChangesBuilder();
-    changes.setLeaf('rows', row, cell, value);
-    return this.frameOf(changes);
+    return this.frameOf(oneCell(row, cell, value));
+  }
+
+  /** The frame of the next commit, if that sets one cell. */
+  nextCommitFrame(row: string, cell: string, value: string | number): string {
+    this.version += 1;
+    const changes = oneCell(row, cell, value);
+    return encodeRoomMessage('', { type: 'commit', version: this.version, changes });
   }
 
   /** The frame of a push. */
@@ -113,4 +122,10 @@ export class RoomClient {
     if (wanted === undefined) throw new Error('No message.');
     return wanted;
   }
+}
+
+function oneCell(row: string, cell: string, value: string | number): ChangesBuilder {
+  const changes = new ChangesBuilder();
+  changes.setLeaf('rows', row, cell, value);
+  return changes;
 }

@@ -25,8 +25,8 @@ export interface JournalOptions {
    */
   readonly prepareCheckpoint: () => (() => void) | undefined;
   /**
-   * Lets what has arrived already get into the next row; undefined where that needs no help. Called again as long as it
-   * brings something, for 16 ms at most.
+   * Lets what arrived while a row was written get into the next one; undefined where that needs no help. Called again as
+   * long as it brings something, for 16 ms at most.
    */
   readonly takeTurn?: (() => Promise<void>) | undefined;
   /** Milliseconds since 1970. Needed for {@link JournalOptions.takeTurn} alone. */
@@ -108,7 +108,6 @@ export class Journal {
       const [batch] = this.#batches;
       if (batch === undefined && checkpoint === undefined) break;
       if (batch !== undefined) {
-        await this.#gather(batch);
         batch.isSealed = true;
         try {
           await this.#write(batch);
@@ -121,20 +120,22 @@ export class Journal {
         this.#batches.shift();
       }
       checkpoint?.();
+      await this.#gather();
     }
     this.#isRunning = false;
   }
 
-  /** One row costs as much as another, however many entries share it: a burst gets few. */
-  async #gather({ items, isSealed }: Batch): Promise<void> {
+  /** One row costs as much as another, however many entries share it: the first of a burst goes alone, the rest together. */
+  async #gather(): Promise<void> {
     const { takeTurn, now = Date.now } = this.#options;
-    if (takeTurn === undefined || isSealed) return;
+    if (takeTurn === undefined) return;
     const end = now() + GATHERING_MILLISECONDS;
+    const gathered = (): number => this.#batches.at(-1)?.items.length ?? 0;
     let known: number;
     do {
-      known = items.length;
+      known = gathered();
       await takeTurn();
-    } while (items.length > known && now() < end);
+    } while (gathered() > known && now() < end);
   }
 
   #write(batch: Batch): Promise<void> {

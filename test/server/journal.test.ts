@@ -8,10 +8,12 @@ class Bench {
   readonly events: string[] = [];
   readonly lost: number[] = [];
   wantsCheckpoint = false;
+  now = 0;
   readonly journal: Journal;
   #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
+  #endTurn: (() => void) | undefined;
 
-  constructor() {
+  constructor(host: { hasTurns: boolean } = { hasTurns: false }) {
     const write = (what: string): Promise<void> => {
       this.events.push(what);
       return new Promise((resolve, reject) => {
@@ -27,6 +29,13 @@ class Bench {
         this.events.push('prepare');
         return () => this.events.push('checkpoint');
       },
+      takeTurn: host.hasTurns
+        ? () =>
+            new Promise((resolve) => {
+              this.#endTurn = resolve;
+            })
+        : undefined,
+      now: () => this.now,
       onFailure: (_error, lost) => {
         this.events.push('failure');
         this.lost.push(...lost.map(({ entry }) => entry.version));
@@ -54,6 +63,15 @@ class Bench {
   async fail(): Promise<void> {
     this.#settle.shift()?.reject(new Error('disk'));
     await settle();
+  }
+
+  /** Ends a turn of the event loop, after which the journal may take another. False if it waits for none. */
+  async endTurn(): Promise<boolean> {
+    const end = this.#endTurn;
+    this.#endTurn = undefined;
+    end?.();
+    await settle();
+    return end !== undefined;
   }
 
   take(): string[] {
@@ -169,4 +187,61 @@ test('takes the state for a checkpoint with a write after which storage has the 
   bench.wantsCheckpoint = true;
   await bench.succeed();
   expect(bench.take()).toEqual(['durable 4', 'prepare', 'checkpoint']);
+});
+
+test('[DURABLE-2] writes a lone entry without waiting for a turn', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  await settle();
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 1', 'durable 1']);
+  expect(await bench.endTurn()).toBe(true);
+  expect(await bench.endTurn()).toBe(false);
+  bench.add(2);
+  await settle();
+  expect(bench.take()).toEqual(['append 2']);
+});
+
+test('[DURABLE-2] after a row, gathers what arrives as long as each turn brings more', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  await settle();
+  await bench.succeed();
+  bench.take();
+  for (const version of [2, 3, 4]) {
+    bench.add(version);
+    await bench.endTurn();
+    expect(bench.take()).toEqual([]);
+  }
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 2 3 4']);
+});
+
+test('[DURABLE-2] gathers what came while a row was written, too', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  await settle();
+  bench.add(2);
+  await bench.succeed();
+  bench.add(3);
+  expect(bench.take()).toEqual(['append 1', 'durable 1']);
+  await bench.endTurn();
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 2 3']);
+});
+
+test('[DURABLE-2] writes after 16 ms what keeps arriving', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  await settle();
+  await bench.succeed();
+  bench.take();
+  bench.add(2);
+  bench.now = 15;
+  await bench.endTurn();
+  bench.add(3);
+  expect(bench.take()).toEqual([]);
+  bench.now = 16;
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 2 3']);
 });
