@@ -10,8 +10,9 @@ import {
   type Json,
   type MutableJsonObject,
 } from './json.ts';
-import { canonicalLeaf, DELETED, VALUES, type Leaf } from './leaf.ts';
-import { LeafMap } from './leaf-map.ts';
+import { areLeaves, JsonCells } from './json-cells.ts';
+import { canonicalLeaf, DELETED, VALUES, type Leaf, type TableKey } from './leaf.ts';
+import { LeafMap, type Cells } from './leaf-map.ts';
 import type { StockChanges } from './messages.ts';
 
 /** Encodes changes for storage, in the shape that commits have on the wire. */
@@ -35,20 +36,28 @@ export function encodeContent(content: LeafMap<Leaf>): string {
  */
 export function decodeContent(text: string): LeafMap<Leaf> | undefined {
   if (text === '') return undefined;
-  return decodeJson('content', text, (json) => {
+  const content = new LeafMap<Leaf>();
+  decodeRows(text, (table, row, cells) => content.setRow(table, row, cells));
+  return content;
+}
+
+/** The same, row by row: each that has cells, and Values as a row of theirs. `malformed` may come half-way. */
+export function decodeRows(
+  text: string,
+  visit: (table: TableKey, row: string, cells: Cells<Leaf>) => void,
+): void {
+  decodeJson('content', text, (json) => {
     const [tables, values] = asArray(json, 2, 2);
-    const content = new LeafMap<Leaf>();
     const tablesJson = asObject(tables);
     for (const table of Object.keys(tablesJson)) {
       const rows = asObject(tablesJson[table]);
       for (const row of Object.keys(rows)) {
         const cells = jsonToCells(rows[row]);
-        if (cells.size > 0) content.setRow(table, row, cells);
+        if (cells !== undefined) visit(table, row, cells);
       }
     }
-    const valuesMap = jsonToCells(values);
-    if (valuesMap.size > 0) content.setRow(VALUES, '', valuesMap);
-    return content;
+    const valueLeaves = jsonToCells(values);
+    if (valueLeaves !== undefined) visit(VALUES, '', valueLeaves);
   });
 }
 
@@ -154,11 +163,13 @@ function forEachLeafOrDeletion(
   });
 }
 
-function jsonToCells(json: Json | undefined): Map<string, Leaf> {
-  const cells = new Map<string, Leaf>();
-  const cellsJson = asObject(json);
-  for (const cell of Object.keys(cellsJson)) cells.set(cell, asLeaf(cellsJson[cell]));
-  return cells;
+/** Undefined if there are none. */
+function jsonToCells(json: Json | undefined): Cells<Leaf> | undefined {
+  const cells = asObject(json);
+  const values = Object.values(cells);
+  if (values.length === 0) return undefined;
+  if (areLeaves(cells, values)) return new JsonCells(cells);
+  return new Map(Object.keys(cells).map((cell) => [cell, asLeaf(cells[cell])]));
 }
 
 function forEachJsonLeaf(

@@ -33,7 +33,13 @@ import {
   type Welcome,
 } from './messages.ts';
 
-export { decodeChanges, decodeContent, encodeChanges, encodeContent } from './changes-codec.ts';
+export {
+  decodeChanges,
+  decodeContent,
+  decodeRows,
+  encodeChanges,
+  encodeContent,
+} from './changes-codec.ts';
 
 /** `s` is TinyBase's own. `r` and `v` are kept free for presence and events. */
 const LETTERS = {

@@ -1,8 +1,17 @@
-import { VALUES, type TableKey } from './leaf.ts';
+import type { TableKey } from './leaf.ts';
+
+/** The cells of one row, to be read: a Map is one. */
+export interface Cells<T> extends Iterable<readonly [string, T]> {
+  readonly size: number;
+  get(cell: string): T | undefined;
+  has(cell: string): boolean;
+  keys(): Iterable<string>;
+  values(): Iterable<T>;
+}
 
 /** A map from leaf addresses to `T`, nested by table and row so that a row or a table is found at once. */
 export class LeafMap<T> {
-  readonly #tables = new Map<TableKey, Map<string, Map<string, T>>>();
+  readonly #tables = new Map<TableKey, Map<string, Cells<T>>>();
 
   get isEmpty(): boolean {
     return this.#tables.size === 0;
@@ -18,14 +27,12 @@ export class LeafMap<T> {
 
   set(table: TableKey, row: string, cell: string, item: T): void {
     let rows = this.#tables.get(table);
-    if (rows === undefined) this.#tables.set(table, (rows = new Map<string, Map<string, T>>()));
-    let cells = rows.get(row);
-    if (cells === undefined) rows.set(row, (cells = new Map<string, T>()));
-    cells.set(cell, item);
+    if (rows === undefined) this.#tables.set(table, (rows = new Map<string, Cells<T>>()));
+    writableCells(rows, row).set(cell, item);
   }
 
-  /** Sets all cells of a row, of which there is at least one; those it had are gone. Keeps the map. */
-  setRow(table: TableKey, row: string, cells: Map<string, T>): void {
+  /** Sets all cells of a row, of which there is at least one; those it had are gone. Keeps what it is given. */
+  setRow(table: TableKey, row: string, cells: Cells<T>): void {
     const rows = this.#tables.get(table);
     if (rows === undefined) this.#tables.set(table, new Map([[row, cells]]));
     else rows.set(row, cells);
@@ -33,8 +40,8 @@ export class LeafMap<T> {
 
   delete(table: TableKey, row: string, cell: string): void {
     const rows = this.#tables.get(table);
-    const cells = rows?.get(row);
-    if (rows === undefined || cells === undefined) return;
+    if (rows?.get(row)?.has(cell) !== true) return;
+    const cells = writableCells(rows, row);
     cells.delete(cell);
     if (cells.size > 0) return;
     rows.delete(row);
@@ -56,33 +63,17 @@ export class LeafMap<T> {
     this.#tables.clear();
   }
 
-  /**
-   * Takes everything from `other`, which is of no use after that. A row that both have becomes as it was there; of
-   * Values, those that both have.
-   */
-  take(other: LeafMap<T>): void {
-    for (const [table, rows] of other.#tables) {
-      const own = this.#tables.get(table);
-      if (own === undefined) this.#tables.set(table, rows);
-      else if (table === VALUES) {
-        for (const [row, cells] of rows) {
-          for (const [cell, item] of cells) this.set(table, row, cell, item);
-        }
-      } else for (const [row, cells] of rows) own.set(row, cells);
-    }
-  }
-
   tables(): Iterable<TableKey> {
     return this.#tables.keys();
   }
 
   /** The rows of a table that hold anything here; empty if none does. Do not keep across a change. */
-  rows(table: TableKey): ReadonlyMap<string, ReadonlyMap<string, T>> {
+  rows(table: TableKey): ReadonlyMap<string, Cells<T>> {
     return this.#tables.get(table) ?? NOTHING;
   }
 
   /** The cells of a row that hold anything here; empty if none does. Do not keep across a change. */
-  cells(table: TableKey, row: string): ReadonlyMap<string, T> {
+  cells(table: TableKey, row: string): Cells<T> {
     return this.#tables.get(table)?.get(row) ?? NOTHING;
   }
 
@@ -101,6 +92,19 @@ export class LeafMap<T> {
       for (const cells of rows.values()) count += cells.size;
     return count;
   }
+}
+
+/** The cells of a row as a map of its own, made if there is none yet. */
+function writableCells<T>(rows: Map<string, Cells<T>>, row: string): Map<string, T> {
+  const cells = rows.get(row);
+  if (isMap(cells)) return cells;
+  const writable = new Map(cells);
+  rows.set(row, writable);
+  return writable;
+}
+
+function isMap<T>(cells: Cells<T> | undefined): cells is Map<string, T> {
+  return cells instanceof Map;
 }
 
 const NOTHING: ReadonlyMap<string, never> = new Map<string, never>();

@@ -1,6 +1,6 @@
 import { ALL_ROWS, type Changes } from '../protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
-import { LeafMap } from '../protocol/leaf-map.ts';
+import { LeafMap, type Cells } from '../protocol/leaf-map.ts';
 
 import type { BlobReference } from './blob.ts';
 import { leafSize, PUNCTUATION } from './content-size.ts';
@@ -36,11 +36,26 @@ export class PageIndex {
     return this.#pages;
   }
 
-  /** Adds a page that is stored. A row that another page had already is on this one from now on. */
-  addStored(stored: BlobReference, content: LeafMap<Leaf>): void {
+  /** Adds a page that is stored, whose rows are to be put on it. */
+  addStored(stored: BlobReference): Page {
     const page: Page = { rows: new Map(), stored, isDirty: false, size: stored.bytes };
     this.#pages.push(page);
-    forEachRow(content, (table, row) => this.#assign(table, row, page));
+    return page;
+  }
+
+  /** Puts rows on a page. One that another page had is on this one from now on, and that one has changed. */
+  putOn(page: Page, table: TableKey, ids: Iterable<string>): void {
+    let pageOf = this.#pageOf.get(table);
+    if (pageOf === undefined) this.#pageOf.set(table, (pageOf = new Map<string, Page>()));
+    let rows = page.rows.get(table);
+    if (rows === undefined) page.rows.set(table, (rows = new Set()));
+    for (const row of ids) {
+      const former = pageOf.get(row);
+      if (former === page) continue;
+      pageOf.set(row, page);
+      rows.add(row);
+      if (former !== undefined) leave(former, table, row);
+    }
   }
 
   /** Adds content that is on no page yet. */
@@ -77,10 +92,9 @@ export class PageIndex {
         merged.push(page);
         continue;
       }
-      for (const [table, rows] of page.rows) {
-        for (const row of rows) this.#assign(table, row, last);
-      }
+      for (const [table, rows] of page.rows) this.putOn(last, table, rows);
       last.size += page.size;
+      last.isDirty = true;
     }
     this.#pages = merged;
   }
@@ -92,7 +106,7 @@ export class PageIndex {
    */
   read(page: Page, content: LiveContent): readonly { page: Page; leaves: LeafMap<Leaf> }[] {
     const sizes: number[] = [];
-    const units: (readonly [TableKey, string, ReadonlyMap<string, Leaf>])[] = [];
+    const units: (readonly [TableKey, string, Cells<Leaf>])[] = [];
     for (const [table, rows] of page.rows) {
       for (const row of rows) {
         const cells = readUnit(content, table, row);
@@ -117,7 +131,7 @@ export class PageIndex {
       }
       left -= size;
       last.page.size += size;
-      if (last.page !== page) this.#assign(table, row, last.page);
+      if (last.page !== page) this.putOn(last.page, table, [row]);
       for (const [cell, leaf] of cells) {
         last.leaves.set(table, table === VALUES ? '' : row, cell, leaf);
       }
@@ -147,21 +161,8 @@ export class PageIndex {
     if (page === undefined || page.size >= this.#pageSize) {
       this.#pages.push((page = emptyPage()));
     }
-    this.#assign(table, row, page);
+    this.putOn(page, table, [row]);
     return page;
-  }
-
-  #assign(table: TableKey, row: string, page: Page): void {
-    let pageOf = this.#pageOf.get(table);
-    if (pageOf === undefined) this.#pageOf.set(table, (pageOf = new Map<string, Page>()));
-    const former = pageOf.get(row);
-    if (former === page) return;
-    if (former !== undefined) leave(former, table, row);
-    pageOf.set(row, page);
-    const rows = page.rows.get(table);
-    if (rows === undefined) page.rows.set(table, new Set([row]));
-    else rows.add(row);
-    if (former !== undefined) page.isDirty = true;
   }
 
   #remove(table: TableKey, row: string): void {
@@ -185,9 +186,9 @@ function leave(page: Page, table: TableKey, row: string): void {
   page.isDirty = true;
 }
 
-const NO_CELLS: ReadonlyMap<string, Leaf> = new Map();
+const NO_CELLS: Cells<Leaf> = new Map();
 
-function readUnit(content: LiveContent, table: TableKey, row: string): ReadonlyMap<string, Leaf> {
+function readUnit(content: LiveContent, table: TableKey, row: string): Cells<Leaf> {
   if (table !== VALUES) return content.cells(table, row);
   const leaf = content.get(VALUES, '', row);
   return leaf === undefined ? NO_CELLS : new Map([[row, leaf]]);
@@ -208,7 +209,7 @@ function forEachRow(
   }
 }
 
-function sizeOfRow(row: string, cells: ReadonlyMap<string, Leaf>): number {
+function sizeOfRow(row: string, cells: Cells<Leaf>): number {
   let size = row.length + PUNCTUATION;
   for (const [cell, leaf] of cells) size += leafSize(cell, leaf);
   return size;

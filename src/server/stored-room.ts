@@ -1,7 +1,7 @@
 import { applyChangesToLeaves } from '../protocol/changes.ts';
-import { decodeContent } from '../protocol/codec.ts';
+import { decodeRows } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import type { Leaf } from '../protocol/leaf.ts';
+import { VALUES, type Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor } from '../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
@@ -216,15 +216,21 @@ class StorageReader {
     content: LeafMap<Leaf>,
     index: PageIndex,
   ): void {
-    const page = decodeAt(this.#keys.part(reference.blob, 0), () =>
-      decodeContent(joinBlob(this.#keys, reference, this.#parts)),
+    const page = isPaged ? index.addStored(reference) : undefined;
+    decodeAt(this.#keys.part(reference.blob, 0), () =>
+      decodeRows(joinBlob(this.#keys, reference, this.#parts), (table, row, cells) => {
+        if (table === VALUES) {
+          for (const [id, leaf] of cells) content.set(VALUES, '', id, leaf);
+          if (page !== undefined) index.putOn(page, VALUES, cells.keys());
+        } else {
+          content.setRow(table, row, cells);
+          if (page !== undefined) index.putOn(page, table, [row]);
+        }
+      }),
     );
-    if (page === undefined) throw unreadable(this.#keys.part(reference.blob, 0), 'it is empty');
+    if (!isPaged) index.addContent(content);
     // Not needed again, and as large as the content.
     for (const key of partKeys(this.#keys, reference)) this.#parts.delete(key);
-    if (isPaged) index.addStored(reference, page);
-    else index.addContent(page);
-    content.take(page);
   }
 
   #text(head: unknown, reference: BlobReference | undefined): string {
