@@ -1,8 +1,8 @@
 import type { Store } from 'tinybase';
 
 import { VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
-import { writeLeaf } from '../protocol/store-access.ts';
+import { LeafMap } from '../protocol/leaf-map.ts';
+import { readDefaults, readLeaf, writeLeaf } from '../protocol/store-access.ts';
 
 /** What the Store is to show, for each leaf that may have to change. */
 export type Aims = LeafMap<Leaf | undefined>;
@@ -35,4 +35,20 @@ export function writeAims(store: Store, aims: Aims): void {
       else for (const cell of deleted) writeLeaf(store, table, row, cell, undefined);
     }
   }
+}
+
+/**
+ * The leaves that do not show what they are to, right after it was written: middleware did not let it pass, or the schema.
+ * A default in place of a deletion is none of them. To be called in the same transaction, before listeners get their say.
+ */
+export function leavesNotTaken(store: Store, aims: Aims): LeafMap<true> {
+  const notTaken = new LeafMap<true>();
+  let defaults: ReturnType<typeof readDefaults> | undefined;
+  aims.forEach((aim, table, row, cell) => {
+    const shown = readLeaf(store, table, row, cell);
+    if (shown === aim) return;
+    if (aim === undefined && shown === (defaults ??= readDefaults(store))(table, cell)) return;
+    notTaken.set(table, row, cell, true);
+  });
+  return notTaken;
 }

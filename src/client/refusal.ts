@@ -11,6 +11,8 @@ export type RefusalReason =
   | 'too-large'
   /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
   | 'own-schema'
+  /** Middleware of this Store did not let pass what the room holds; what the Store kept instead stays local-only. */
+  | 'own-middleware'
   /** A listener or middleware of this Store threw at what the room holds; what the Store shows instead stays local-only. */
   | 'own-listener'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */

@@ -7,7 +7,7 @@ import { LeafMap } from '../protocol/leaf-map.ts';
 import { ObservedStore } from '../protocol/observed-store.ts';
 import { readContent, readLeaf, type TransactionLog } from '../protocol/store-access.ts';
 import { utf8Length } from '../protocol/utf8.ts';
-import { aimAt, writeAims, type Aims } from './aims.ts';
+import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
 import { BaseFolder } from './base-folder.ts';
 import { DerivationLimit } from './derivation-limit.ts';
 import { HELD, Overlay } from './overlay.ts';
@@ -303,40 +303,58 @@ export class Replica {
   /** Folds, then makes the Store show the result, in one transaction, and reads it back. */
   #integrate(mayDerive: boolean, fold: (aims: Aims) => void): boolean {
     const aims: Aims = new LeafMap();
+    let notTaken = new LeafMap<true>();
     let hasFolded = false;
     const outcome = this.#observed.apply(() => {
       fold(aims);
       hasFolded = true;
       writeAims(this.store, aims);
+      notTaken = leavesNotTaken(this.store, aims);
     });
     if (outcome.type === 'busy') return false;
     // A start listener of the app that throws keeps the transaction from beginning at all (VIEW-7).
     if (!hasFolded) fold(aims);
     const log = outcome.type === 'applied' ? outcome.log : undefined;
-    this.#readBack(aims, log, mayDerive && log !== undefined);
+    this.#readBack(aims, notTaken, log, mayDerive && log !== undefined);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }
 
   /** What the Store made of it: derived (DERIVE-1), local-only (LOCAL-1, DERIVE-2) or as aimed. */
-  #readBack(aims: Aims, log: TransactionLog | undefined, mayDerive: boolean): void {
+  #readBack(
+    aims: Aims,
+    notTaken: LeafMap<true>,
+    log: TransactionLog | undefined,
+    mayDerive: boolean,
+  ): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     const refusals: Refusal[] = [];
+    const refusalReason = (
+      table: TableKey,
+      row: string,
+      cell: string,
+    ): RefusalReason | undefined => {
+      if (log === undefined) return 'own-listener';
+      if (log.refused.has(table, row, cell)) return 'own-schema';
+      // Otherwise middleware let something else pass, or a listener had its say: somebody wants it so.
+      const isKept = notTaken.has(table, row, cell) && !log.before.has(table, row, cell);
+      return isKept ? 'own-middleware' : undefined;
+    };
     const check = (aim: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
       const actual = readLeaf(this.store, table, row, cell);
       if (actual === aim) return;
-      const isRefused = log === undefined || log.refused.has(table, row, cell);
+      const reason = refusalReason(table, row, cell);
       const base = this.#overlay.base(table, row, cell)?.leaf ?? aim;
-      const isDerived = mayDerive && !isRefused && this.#derivations.admit(table, row, cell, base);
+      const isDerived =
+        mayDerive && reason === undefined && this.#derivations.admit(table, row, cell, base);
       if (isDerived && this.#isSaving) {
         before.set(table, row, cell, aim);
         derived.setLeaf(table, row, cell, actual);
         return;
       }
       this.#overlay.setLocal(table, row, cell, { leaf: actual, isDerived }, aim);
-      if (isRefused)
-        refusals.push(refusalOf(aim, table, row, cell, log ? 'own-schema' : 'own-listener'));
+      if (reason !== undefined) refusals.push(refusalOf(aim, table, row, cell, reason));
     };
     aims.forEach(check);
     log?.before.forEach((old, table, row, cell) => {

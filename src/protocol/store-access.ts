@@ -41,6 +41,21 @@ export function writeLeaf(
   else store.setCell(table, row, cell, decodeLeaf(leaf));
 }
 
+/** What the Store's schema puts where a cell or value is deleted; undefined where it puts nothing. */
+export function readDefaults(store: Store): (table: TableKey, cell: string) => Leaf | undefined {
+  const tables: unknown = JSON.parse(store.getTablesSchemaJson());
+  const values: unknown = JSON.parse(store.getValuesSchemaJson());
+  return (table, cell) => {
+    const schemas = table === VALUES ? values : ownProperty(tables, table);
+    return canonicalLeaf(ownProperty(ownProperty(schemas, cell), 'default'));
+  };
+}
+
+function ownProperty(owner: unknown, id: string): unknown {
+  if (typeof owner !== 'object' || owner === null) return undefined;
+  return Object.getOwnPropertyDescriptor(owner, id)?.value;
+}
+
 /** Everything that the Store holds. */
 export function readContent(store: Store): LeafMap<Leaf> {
   const content = new LeafMap<Leaf>();

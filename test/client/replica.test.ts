@@ -551,6 +551,90 @@ describe("what the client's own schema refuses", () => {
   });
 });
 
+/** A client that looks, and lets nobody change anything of some tables. */
+function guarded(store: Store): void {
+  store.setTables({ fixed: { r: { a: 1, b: 1 } } });
+  store.setValues({ fixed: 1 });
+  createMiddleware(store)
+    .addWillSetCellCallback((table, _row, _cell, leaf) => (table === 'fixed' ? undefined : leaf))
+    .addWillSetValueCallback((id, value) => (id === 'fixed' ? undefined : value))
+    .addWillDelCellCallback((table) => table !== 'fixed')
+    .addWillDelRowCallback((table) => table !== 'fixed')
+    .addWillDelValueCallback((id) => id !== 'fixed');
+}
+
+describe("what the client's own middleware does not let pass", () => {
+  test.each<readonly [string, Parameters<typeof changesOf>[0], readonly unknown[]]>([
+    [
+      'cells and values',
+      [
+        { fixed: { r: { a: 2, new: 2 } }, t: { r: { a: 2 } } },
+        { fixed: 2, v: 2 },
+      ],
+      [
+        ['a', 2],
+        ['new', 2],
+        ['fixed', 2],
+      ],
+    ],
+    [
+      'the deletion of cells and values',
+      [{ fixed: { r: { a: DELETED } } }, { fixed: DELETED }],
+      [
+        ['a', undefined],
+        ['fixed', undefined],
+      ],
+    ],
+    [
+      'the deletion of a row',
+      [{}, {}, { fixed: ['r'] }],
+      [
+        ['a', undefined],
+        ['b', undefined],
+      ],
+    ],
+  ])('[LOCAL-1] stays with the room, is not sent, and is reported: %s', (_what, changes, told) => {
+    const client = clientOf(guarded);
+    client.replica.commit(changesOf(changes));
+    expect(client.store.getTable('fixed')).toEqual({ r: { a: 1, b: 1 } });
+    expect(client.store.getValue('fixed')).toBe(1);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.refusals.map(({ reason }) => reason)).toEqual(told.map(() => 'own-middleware'));
+    const leaves = client.refusals.map((refusal) => {
+      if (refusal.type === 'cell') return [refusal.cellId, refusal.cell];
+      return refusal.type === 'value' ? [refusal.valueId, refusal.value] : [];
+    });
+    expect(leaves).toEqual(told);
+  });
+
+  test('[LOCAL-1] is shown as soon as it passes', () => {
+    let isOpen = false;
+    const client = clientOf((store) => {
+      createMiddleware(store).addWillSetValueCallback((_id, value) => (isOpen ? value : undefined));
+    });
+    client.replica.commit(changesOf([{}, { v: 1 }]));
+    expect(client.store.getValues()).toEqual({});
+    isOpen = true;
+    client.replica.commit(changesOf([{}, { v: 2 }]));
+    expect(client.store.getValues()).toEqual({ v: 2 });
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.pending).toEqual([]);
+  });
+
+  test('[DERIVE-1] is not the default in place of a cell or value that the room deleted', () => {
+    const client = clientOf((store) => {
+      store.setTablesSchema({
+        t: { a: { type: 'number' }, done: { type: 'boolean', default: false } },
+      });
+      store.setValuesSchema({ v: { type: 'string', default: '' } });
+      store.setRow('t', 'r', { a: 1, done: false });
+    });
+    client.replica.commit(changesOf([{ t: { r: { done: DELETED } } }, { v: DELETED }]));
+    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, { v: '' }]]);
+    expect(client.refusals).toEqual([]);
+  });
+});
+
 describe('an app that throws', () => {
   test('[VIEW-7] in a listener has the commit shown and kept', () => {
     const client = clientOf((store) => store.addValueListener('v', throwing));

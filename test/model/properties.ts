@@ -85,14 +85,12 @@ export function checkEntry(
   before: LeafMap<Leaf>,
 ): void {
   if (changes === undefined) return;
-  // Middleware that lets a change not pass keeps what there was, and what a Store makes of a change is sent.
-  const hasGuard = simulation.traits.clients.some(({ variant }) => variant.name === 'middleware');
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
   for (const { table, row, cell, left, right } of differences(before, after)) {
     const name = leafName(table, row, cell);
     for (const { seed } of simulation.traits.clients) {
-      if (right === undefined || hasGuard || seed?.get(table, row, cell) !== right) continue;
+      if (right === undefined || seed?.get(table, row, cell) !== right) continue;
       throw new PropertyFailure(
         'first content',
         `${name} = ${String(right)} of a seed came after the first content`,
