@@ -78,27 +78,61 @@ export interface TransactionLog {
   readonly refused: LeafMap<true>;
 }
 
-/** Reads the log of the transaction that is finishing. To be called in a did-finish listener. */
+/**
+ * Reads the log of the transaction that is finishing. To be called in a did-finish listener; its parts are put together
+ * when they are first asked for, then or later.
+ */
 export function readTransactionLog(store: Store): TransactionLog {
-  const [, , changedCells, invalidCells, changedValues, invalidValues, , changedRowIds] =
-    store.getTransactionLog();
+  const log = store.getTransactionLog();
+  let changes: Changes | undefined;
+  let before: LeafMap<Leaf | undefined> | undefined;
+  let refused: LeafMap<true> | undefined;
+  return {
+    get changes() {
+      return (changes ??= changesOf(log));
+    },
+    get before() {
+      return (before ??= leavesBefore(log));
+    },
+    get refused() {
+      return (refused ??= leavesRefused(log));
+    },
+  };
+}
+
+type StoreLog = ReturnType<Store['getTransactionLog']>;
+
+function changesOf([, , changedCells, , changedValues, , , changedRowIds]: StoreLog): Changes {
   const changes = new ChangesBuilder();
-  const before = new LeafMap<Leaf | undefined>();
-  const refused = new LeafMap<true>();
   for (const [table, rows] of Object.entries(changedCells)) {
     for (const [row, cells] of Object.entries(rows)) {
-      const isEmptied = changedRowIds[table]?.[row] === -1;
-      if (isEmptied) changes.deleteRow(table, row);
-      for (const [cell, [old, now]] of Object.entries(cells)) {
-        before.set(table, row, cell, loggedLeaf(old));
-        if (!isEmptied) changes.setLeaf(table, row, cell, loggedLeaf(now));
+      if (changedRowIds[table]?.[row] === -1) changes.deleteRow(table, row);
+      else {
+        for (const [cell, [, now]] of Object.entries(cells))
+          changes.setLeaf(table, row, cell, loggedLeaf(now));
       }
     }
   }
-  for (const [id, [old, now]] of Object.entries(changedValues)) {
-    before.set(VALUES, '', id, loggedLeaf(old));
+  for (const [id, [, now]] of Object.entries(changedValues))
     changes.setLeaf(VALUES, '', id, loggedLeaf(now));
+  return changes;
+}
+
+function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {
+  const before = new LeafMap<Leaf | undefined>();
+  for (const [table, rows] of Object.entries(changedCells)) {
+    for (const [row, cells] of Object.entries(rows)) {
+      for (const [cell, [old]] of Object.entries(cells))
+        before.set(table, row, cell, loggedLeaf(old));
+    }
   }
+  for (const [id, [old]] of Object.entries(changedValues))
+    before.set(VALUES, '', id, loggedLeaf(old));
+  return before;
+}
+
+function leavesRefused([, , , invalidCells, , invalidValues]: StoreLog): LeafMap<true> {
+  const refused = new LeafMap<true>();
   for (const [table, rows] of Object.entries(invalidCells)) {
     for (const [row, cells] of Object.entries(rows)) {
       for (const [cell, tried] of Object.entries(cells)) {
@@ -109,7 +143,7 @@ export function readTransactionLog(store: Store): TransactionLog {
   for (const [id, tried] of Object.entries(invalidValues)) {
     if (hasTried(tried)) refused.set(VALUES, '', id, true);
   }
-  return { changes, before, refused };
+  return refused;
 }
 
 /** A new row that does not begin with all its cells lists the others as invalid too, with nothing that was tried. */
