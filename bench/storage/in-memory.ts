@@ -1,6 +1,6 @@
 import { createStore } from 'tinybase/store';
 
-import { RoomStorage } from '../../src/server/room-storage.ts';
+import { RoomStorage } from '../../src/server/storage/room-storage.ts';
 import { contentOf } from '../support/content.ts';
 import { assert, measure, note, report, timed } from '../support/measure.ts';
 import { MemoryRoom, store } from '../support/memory-room.ts';

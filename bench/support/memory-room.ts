@@ -1,6 +1,6 @@
 import { decodeContent } from '../../src/protocol/codec.ts';
 import type { RoomConnection } from '../../src/server/room-host.ts';
-import { RoomStorage } from '../../src/server/room-storage.ts';
+import { RoomStorage } from '../../src/server/storage/room-storage.ts';
 import { Room } from '../../src/server/room.ts';
 import { assert } from './measure.ts';
 import type { MemoryStorage } from './memory-storage.ts';

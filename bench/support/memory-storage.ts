@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 
 /** Storage that costs next to nothing, and counts. */
 export class MemoryStorage implements KeyValueStorage {

@@ -1,4 +1,4 @@
-import { isClientRecordExpired, type ClientRecord } from './client-record.ts';
+import { isClientRecordExpired, type ClientRecord } from './storage/client-record.ts';
 
 /** How many clients that never pushed are remembered; they are known by their generation alone. */
 const MOST_IDLE_CLIENTS = 10_000;

@@ -4,7 +4,7 @@ import { isEmptyChanges, type Changes } from '../protocol/changes.ts';
 import { readContent, type TransactionLog } from '../protocol/store-access.ts';
 
 import type { Author, Ledger } from './ledger.ts';
-import type { Outbox } from './outbox.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import type { Peer } from './peers.ts';
 
 /** Who made a transaction. */
@@ -28,11 +28,11 @@ export type Committed =
 /** Makes commits of what happened to the Store: orders them, writes them, tells everybody. */
 export class Committer<Origin> {
   readonly #store: Store;
-  readonly #outbox: Outbox<Origin>;
+  readonly #dispatcher: Dispatcher<Origin>;
 
-  constructor(store: Store, outbox: Outbox<Origin>) {
+  constructor(store: Store, dispatcher: Dispatcher<Origin>) {
     this.#store = store;
-    this.#outbox = outbox;
+    this.#dispatcher = dispatcher;
   }
 
   /** To be called right after the transaction, before anything else can happen to the Store. */
@@ -47,7 +47,7 @@ export class Committer<Origin> {
       return 'first content';
     }
     ledger.commit(log, author, isServerSide);
-    this.#outbox.commit(ledger, log.changes, peer);
+    this.#dispatcher.commit(ledger, log.changes, peer);
     return 'commit';
   }
 
@@ -56,6 +56,6 @@ export class Committer<Origin> {
     const content = readContent(this.#store);
     ledger.begin(content, isServerSide);
     const changes: Changes = { deletedRows: new Map(), leaves: content };
-    this.#outbox.firstContent(ledger, changes);
+    this.#dispatcher.firstContent(ledger, changes);
   }
 }

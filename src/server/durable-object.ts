@@ -7,13 +7,17 @@ import {
   type HostedParty,
   type HostedServer,
   isUpgrade,
-} from './hosted-server.ts';
-import { ObjectConnections, type ObjectConnection } from './object-connection.ts';
-import type { HibernatingSocket, ObjectContext } from './object-context.ts';
+} from './host/hosted-server.ts';
+import { ObjectConnections, type ObjectConnection } from './host/object-connection.ts';
+import type { HibernatingSocket, ObjectContext } from './host/object-context.ts';
 import { RoomServer } from './room-server.ts';
 
-export { routeRoomRequest, type RoomNamespace, type RoomRouterOptions } from './room-router.ts';
-export type { ObjectConnection } from './object-connection.ts';
+export {
+  routeRoomRequest,
+  type RoomNamespace,
+  type RoomRouterOptions,
+} from './host/room-router.ts';
+export type { ObjectConnection } from './host/object-connection.ts';
 
 /** What a room in a Durable Object finds in `this.party`. */
 export type ObjectParty = HostedParty<ObjectConnection>;

@@ -1,4 +1,4 @@
-import type { LoadedRoom, LogEntry } from './room-storage.ts';
+import type { LoadedRoom, LogEntry } from './storage/room-storage.ts';
 
 /** One entry on its way to the disk. */
 export interface JournalItem {

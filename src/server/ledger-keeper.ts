@@ -12,10 +12,10 @@ import { Ledger } from './ledger.ts';
 import type { RoomHost } from './room-host.ts';
 import type { LoadOutcome, RoomLoader } from './room-loader.ts';
 import type { RoomErrorSource } from './room-options.ts';
-import { readStockContent } from './stock-layout.ts';
-import { RoomStorage, type LoadedRoom } from './room-storage.ts';
-import { StoreContent } from './store-content.ts';
-import type { StorageSizes } from './storage-sizes.ts';
+import { readStockContent } from './stock/stock-layout.ts';
+import { RoomStorage, type LoadedRoom } from './storage/room-storage.ts';
+import { StoreContent } from './storage/store-content.ts';
+import type { StorageSizes } from './storage/storage-sizes.ts';
 
 /** What a {@link LedgerKeeper} needs of its room. */
 export interface LedgerKeeperOptions {

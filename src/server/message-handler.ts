@@ -15,7 +15,7 @@ import { changesSize } from './content-size.ts';
 import { correctionOf, stockAnswerTo } from './correction.ts';
 import type { Later } from './later.ts';
 import type { Ledger } from './ledger.ts';
-import { lastPushOf, type Outbox } from './outbox.ts';
+import { lastPushOf, type Dispatcher } from './dispatcher.ts';
 import type { ClientState, Peer, Peers } from './peers.ts';
 import type { StoreWriter, WriteOutcome } from './store-writer.ts';
 
@@ -23,7 +23,7 @@ import type { StoreWriter, WriteOutcome } from './store-writer.ts';
 export interface MessageHandlerOptions<Origin, RequestOrigin> {
   readonly store: Store;
   readonly peers: Peers<Origin>;
-  readonly outbox: Outbox<Origin>;
+  readonly dispatcher: Dispatcher<Origin>;
   readonly committer: Committer<Origin>;
   readonly writer: StoreWriter<Origin | RequestOrigin>;
   /** Milliseconds since 1970. */
@@ -48,7 +48,7 @@ export class MessageHandler<Origin, RequestOrigin> {
 
   /** Works within the call unless hooks or an open transaction have to be waited for. */
   handle(ledger: Ledger, peer: Peer<Origin>, message: ClientMessage): Later<void> {
-    const { outbox } = this.#options;
+    const { dispatcher } = this.#options;
     const { state } = peer;
     if (state.type === 'gone') return undefined;
     if (message.type === 'hello') return this.#hello(ledger, peer, message);
@@ -56,7 +56,7 @@ export class MessageHandler<Origin, RequestOrigin> {
     if (state.type === 'stock') {
       if (message.type === 'stock') return this.#stock(ledger, peer, message.changes);
       // It said hello once, and the app or the host has lost that: a stock peer has no such frames.
-      return outbox.sendError(ledger, peer, 'stale', LOST_PLACE);
+      return dispatcher.sendError(ledger, peer, 'stale', LOST_PLACE);
     }
     switch (message.type) {
       case 'push':
@@ -64,11 +64,11 @@ export class MessageHandler<Origin, RequestOrigin> {
       case 'ping':
       case 'check': {
         const lastPush = lastPushOf(ledger, state);
-        return outbox.send(ledger, peer, { type: 'pong', version: ledger.version, lastPush });
+        return dispatcher.send(ledger, peer, { type: 'pong', version: ledger.version, lastPush });
       }
       case 'stock': {
         const text = 'A connection that said hello sends pushes, and no changes without a number.';
-        return outbox.sendError(ledger, peer, 'malformed', text);
+        return dispatcher.sendError(ledger, peer, 'malformed', text);
       }
     }
   }
@@ -94,12 +94,12 @@ export class MessageHandler<Origin, RequestOrigin> {
 
   #turnAway(ledger: Ledger, peer: Peer<Origin>, protocol: number): void {
     const text = `This room speaks version ${PROTOCOL_VERSION} of the protocol, and not ${protocol}.`;
-    this.#options.outbox.sendError(ledger, peer, 'protocol', text);
+    this.#options.dispatcher.sendError(ledger, peer, 'protocol', text);
     peer.setState({ type: 'gone' });
   }
 
   #hello(ledger: Ledger, peer: Peer<Origin>, hello: Hello): void {
-    const { outbox, peers, now } = this.#options;
+    const { dispatcher, peers, now } = this.#options;
     const { clientId, generation, nextPush, ackedPush } = hello;
     const connections = [...peers.ofClient(clientId)];
     const known = connections.map(({ state }) => state.generation);
@@ -108,32 +108,32 @@ export class MessageHandler<Origin, RequestOrigin> {
       if (other.peer === peer) continue;
       const text = 'A newer connection of this client took over.';
       // Told, too: a browser may not see the code of the close, and a client that does not know comes back for ever.
-      outbox.sendError(undefined, other.peer, 'replaced', text);
-      outbox.close(other.peer, 'replaced', text);
+      dispatcher.sendError(undefined, other.peer, 'replaced', text);
+      dispatcher.close(other.peer, 'replaced', text);
     }
     ledger.clients.noteHello(clientId, generation, ackedPush, now());
     const missed = hello.cursor === undefined ? undefined : ledger.since(hello.cursor);
     const isWorthIt =
       missed !== undefined && changesSize(missed) <= Math.max(ledger.contentSize, SMALL_CATCH_UP);
     const welcome = { generation, lastPush: lastPushOf(ledger, { clientId, nextPush }) };
-    const isLive = outbox.welcome(ledger, peer, welcome, isWorthIt ? missed : undefined);
+    const isLive = dispatcher.welcome(ledger, peer, welcome, isWorthIt ? missed : undefined);
     const standing = isLive ? 'live' : 'loading';
     peer.setState({ type: 'client', clientId, generation, nextPush, standing });
   }
 
   #push(ledger: Ledger, peer: Peer<Origin>, state: ClientState, push: Push): Later<void> {
-    const { outbox, writer, now, isCurrent } = this.#options;
+    const { dispatcher, writer, now, isCurrent } = this.#options;
     const { number, ackedPush } = push;
     if (state.standing === 'stopped') return undefined;
     const expected = lastPushOf(ledger, state) + 1;
     if (state.standing === 'loading' || number > expected) {
-      outbox.sendError(ledger, peer, 'stale', LOST_PLACE);
+      dispatcher.sendError(ledger, peer, 'stale', LOST_PLACE);
       if (state.standing === 'live') peer.setState({ ...state, standing: 'stopped' });
       return undefined;
     }
     ledger.clients.noteAcked(state.clientId, ackedPush, now());
     if (number < expected) {
-      return outbox.send(ledger, peer, {
+      return dispatcher.send(ledger, peer, {
         type: 'ack',
         number,
         version: ledger.version,
@@ -160,7 +160,7 @@ export class MessageHandler<Origin, RequestOrigin> {
     { number, changes }: Push,
     { log, refusal }: WriteOutcome,
   ): void {
-    const { store, outbox, committer, now } = this.#options;
+    const { store, dispatcher, committer, now } = this.#options;
     const author = { clientId: state.clientId, push: number };
     ledger.clients.notePush(state.clientId, number, now());
     const committed =
@@ -171,7 +171,7 @@ export class MessageHandler<Origin, RequestOrigin> {
     if (committed === 'first content') return;
     if (committed === 'nothing') ledger.note(author);
     const correction = correctionOf(store, changes, log?.before ?? NO_LEAVES);
-    outbox.ack(ledger, peer, state, {
+    dispatcher.ack(ledger, peer, state, {
       type: 'ack',
       number,
       version: ledger.version,
@@ -182,7 +182,7 @@ export class MessageHandler<Origin, RequestOrigin> {
   }
 
   #stock(ledger: Ledger, peer: Peer<Origin>, changes: Changes): Later<void> {
-    const { store, outbox, committer, writer, isCurrent } = this.#options;
+    const { store, dispatcher, committer, writer, isCurrent } = this.#options;
     if (!ledger.hasStore) return undefined;
     const { origin } = peer.connection;
     const isStillWanted = (): boolean => isCurrent(ledger);
@@ -190,7 +190,7 @@ export class MessageHandler<Origin, RequestOrigin> {
       if (!isStillWanted()) return;
       if (log !== undefined)
         committer.commit(ledger, log, { author: undefined, peer, isServerSide: false });
-      outbox.stock(ledger, peer, stockAnswerTo(store, changes, log?.changes));
+      dispatcher.stock(ledger, peer, stockAnswerTo(store, changes, log?.changes));
     });
   }
 }

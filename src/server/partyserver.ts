@@ -6,10 +6,14 @@ import {
   createHostedServer,
   type HostedParty,
   type HostedServer,
-} from './hosted-server.ts';
-import type { ObjectContext } from './object-context.ts';
+} from './host/hosted-server.ts';
+import type { ObjectContext } from './host/object-context.ts';
 
-export { routeRoomRequest, type RoomNamespace, type RoomRouterOptions } from './room-router.ts';
+export {
+  routeRoomRequest,
+  type RoomNamespace,
+  type RoomRouterOptions,
+} from './host/room-router.ts';
 
 /** What a room on partyserver finds in `this.party`. */
 export type ServerParty = HostedParty<Connection>;

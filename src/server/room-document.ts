@@ -3,7 +3,7 @@ import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor } from '../protocol/messages.ts';
-import { isCount, isRecord } from './json-shape.ts';
+import { isCount, isRecord } from './storage/json-shape.ts';
 
 const FORMAT = 'tinybase-partykit room';
 const FORMAT_VERSION = 1;

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from './key-value-storage.ts';
+import type { KeyValueStorage } from './storage/key-value-storage.ts';
 
 /** One WebSocket of a room, as its host hands it over. The same object for the same socket while memory lasts. */
 export interface RoomConnection<Origin> {

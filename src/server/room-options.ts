@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 
 import type { RoomHooks } from './hooks.ts';
-import type { StorageSizes } from './storage-sizes.ts';
+import type { StorageSizes } from './storage/storage-sizes.ts';
 
 /** Where something went wrong that no client can be told of. */
 export type RoomErrorSource =

@@ -3,15 +3,15 @@ import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tiny
 import type { RoomHooks } from './hooks.ts';
 import type { RoomDocument } from './room-document.ts';
 import type { RoomErrorSource, RoomLimits } from './room-options.ts';
-import type { KeyValueStorage } from './key-value-storage.ts';
-import { decodeSegment } from './room-address.ts';
+import type { KeyValueStorage } from './storage/key-value-storage.ts';
+import { decodeSegment } from './host/room-address.ts';
 import { Room } from './room.ts';
-import { SocketHost, type StatefulSocket } from './socket-host.ts';
+import { SocketHost, type StatefulSocket } from './host/socket-host.ts';
 import {
   answerStoreRequest,
   DEFAULT_RESPONSE_HEADERS,
   type StoreRequest,
-} from './store-endpoint.ts';
+} from './http/store-endpoint.ts';
 
 /** How a room is configured: `config` of {@link RoomServer}. What is left out has its default. */
 export interface RoomServerConfig {

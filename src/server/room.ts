@@ -16,7 +16,7 @@ import type { Later } from './later.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import type { Ledger } from './ledger.ts';
 import { MessageHandler } from './message-handler.ts';
-import { Outbox } from './outbox.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { Peers, type Peer } from './peers.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import { makeRoomDocument, readRoomDocument, type RoomDocument } from './room-document.ts';
@@ -57,7 +57,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #reporter: ErrorReporter;
   readonly #queue = new StepQueue();
   readonly #peers: Peers<Origin>;
-  readonly #outbox: Outbox<Origin>;
+  readonly #dispatcher: Dispatcher<Origin>;
   readonly #writer: StoreWriter<Origin | RequestOrigin>;
   readonly #committer: Committer<Origin>;
   readonly #handler: MessageHandler<Origin, RequestOrigin>;
@@ -74,7 +74,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       this.#reporter.report(error, where);
     const observed = new ObservedStore(this.store, (log) => this.#onTransaction(log));
     this.#peers = new Peers(host);
-    this.#outbox = new Outbox({
+    this.#dispatcher = new Dispatcher({
       peers: this.#peers,
       messagePrefix: () => this.#messagePrefix,
       limits: () => this.limits,
@@ -107,11 +107,11 @@ export class Room<Origin, RequestOrigin = Origin> {
       onDiscarded: (error, lost) => this.#onDiscarded(error, lost),
       onRoomError,
     });
-    this.#committer = new Committer(this.store, this.#outbox);
+    this.#committer = new Committer(this.store, this.#dispatcher);
     this.#handler = new MessageHandler({
       store: this.store,
       peers: this.#peers,
-      outbox: this.#outbox,
+      dispatcher: this.#dispatcher,
       committer: this.#committer,
       writer: this.#writer,
       now: () => host.now(),
@@ -206,11 +206,12 @@ export class Room<Origin, RequestOrigin = Origin> {
   #refuseFlood(peer: Peer<Origin>): void {
     const { state } = peer;
     const text = 'This connection sends more than the room takes of one: say hello a little later.';
-    if (state.type !== 'client') this.#outbox.close(peer, 'overloaded', text);
+    if (state.type !== 'client') this.#dispatcher.close(peer, 'overloaded', text);
     else {
       if (state.standing !== 'stopped') peer.setState({ ...state, standing: 'stopped' });
       // Again, because what was refused may have been a hello.
-      if (peer.mayTell(this.#now())) this.#outbox.sendError(undefined, peer, 'overloaded', text);
+      if (peer.mayTell(this.#now()))
+        this.#dispatcher.sendError(undefined, peer, 'overloaded', text);
     }
   }
 
@@ -238,7 +239,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       } finally {
         // They may have loaded the old state meanwhile, and would never know.
         for (const peer of this.#peers.open()) {
-          if (peer.state.type === 'stock') this.#outbox.close(peer, 'unavailable', text);
+          if (peer.state.type === 'stock') this.#dispatcher.close(peer, 'unavailable', text);
         }
       }
     });
@@ -269,7 +270,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       if (!(error instanceof TinyBasePartyKitError)) throw error;
       // With an empty prefix, what does not decode may be the app's own frame (`FRAME-2`).
       if (peer.state.type === 'client') {
-        this.#outbox.sendError(this.#keeper.current, peer, error.code, error.message);
+        this.#dispatcher.sendError(this.#keeper.current, peer, error.code, error.message);
       }
       return undefined;
     }
@@ -291,8 +292,8 @@ export class Room<Origin, RequestOrigin = Origin> {
     const text = 'The room cannot be loaded just now: try again later.';
     if (peer.state.type === 'gone') return;
     if (peer.state.type === 'client' || message.type === 'hello') {
-      this.#outbox.sendError(undefined, peer, 'unavailable', text);
-    } else if (message.type === 'stock') this.#outbox.close(peer, 'unavailable', text);
+      this.#dispatcher.sendError(undefined, peer, 'unavailable', text);
+    } else if (message.type === 'stock') this.#dispatcher.close(peer, 'unavailable', text);
   }
 
   /** A transaction of the app's own has finished. */
@@ -322,9 +323,9 @@ export class Room<Origin, RequestOrigin = Origin> {
     for (const peer of this.#peers.open()) {
       const { state } = peer;
       if (state.type === 'client') {
-        this.#outbox.sendError(undefined, peer, 'stale', text);
+        this.#dispatcher.sendError(undefined, peer, 'stale', text);
         peer.setState({ ...state, standing: 'stopped' });
-      } else this.#outbox.close(peer, 'unavailable', text);
+      } else this.#dispatcher.close(peer, 'unavailable', text);
     }
   }
 

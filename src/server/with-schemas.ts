@@ -6,16 +6,16 @@
 import type { Changes, Content, OptionalSchemas } from 'tinybase/with-schemas';
 
 import { broadcastChanges as broadcast, type BroadcastingServer } from './broadcast-changes.ts';
-import type { KeyValueStorage } from './key-value-storage.ts';
-import { loadStoreFromStorage as load } from './stored-content.ts';
+import type { KeyValueStorage } from './storage/key-value-storage.ts';
+import { loadStoreFromStorage as load } from './stock/stored-content.ts';
 
 export type { BroadcastingServer } from './broadcast-changes.ts';
-export type { KeyValueStorage } from './key-value-storage.ts';
+export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
 export type { RoomDocument } from './room-document.ts';
 export type { RoomErrorSource, RoomLimits } from './room-options.ts';
-export { hasStoreInStorage } from './stored-content.ts';
-export { exportToStockStorage } from './stock-export.ts';
+export { hasStoreInStorage } from './stock/stored-content.ts';
+export { exportToStockStorage } from './stock/stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** As `loadStoreFromStorage` of `tinybase-partykit/server`: whether the content fits the schemas is not checked. */

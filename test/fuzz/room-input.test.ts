@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { answerStoreRequest } from '../../src/server/store-endpoint.ts';
+import { answerStoreRequest } from '../../src/server/http/store-endpoint.ts';
 import { FakeRoomHost, settle, type FakeConnection } from '../support/fake-connection.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { StrictStorage } from '../support/strict-storage.ts';

@@ -1,12 +1,12 @@
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor } from '../../src/protocol/messages.ts';
-import { decodeLogRow } from '../../src/server/log-row.ts';
+import { decodeLogRow } from '../../src/server/storage/log-row.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import type { RoomDocument } from '../../src/server/room-document.ts';
-import { RoomStorage, type LoadedRoom } from '../../src/server/room-storage.ts';
-import { StorageKeys } from '../../src/server/storage-keys.ts';
+import { RoomStorage, type LoadedRoom } from '../../src/server/storage/room-storage.ts';
+import { StorageKeys } from '../../src/server/storage/storage-keys.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 import type { Choices } from './choices.ts';
 import type { Branch, Journal } from './journal.ts';

@@ -2,7 +2,7 @@ import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor } from '../../src/protocol/messages.ts';
-import type { LogEntry } from '../../src/server/log-row.ts';
+import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { copyLeaves } from './leaves.ts';
 import { PropertyFailure } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { SessionEndpoint } from '../../src/client/session-ports.ts';
 import type { RoomHooks } from '../../src/server/hooks.ts';
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { RoomConnection } from '../../src/server/room-host.ts';
 import type { ClientDisk } from './client-disk.ts';
 import type { Wire } from './network.ts';

@@ -4,7 +4,7 @@ import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Ack } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
-import type { LogEntry } from '../../src/server/log-row.ts';
+import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';

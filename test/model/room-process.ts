@@ -13,7 +13,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
 import type { RoomLimits } from '../../src/server/room-options.ts';
-import type { StorageSizes } from '../../src/server/storage-sizes.ts';
+import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import type { RoomDocument } from '../../src/server/room-document.ts';

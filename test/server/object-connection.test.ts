@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { ObjectConnections } from '../../src/server/object-connection.ts';
-import type { HibernatingSocket } from '../../src/server/object-context.ts';
+import { ObjectConnections } from '../../src/server/host/object-connection.ts';
+import type { HibernatingSocket } from '../../src/server/host/object-context.ts';
 
 /** A socket as the runtime has it: what is attached outlives whoever attached it. */
 class FakeSocket implements HibernatingSocket {

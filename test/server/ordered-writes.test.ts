@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { deleteKeys, putInOrder } from '../../src/server/ordered-writes.ts';
+import { deleteKeys, putInOrder } from '../../src/server/storage/ordered-writes.ts';
 import { DyingStorage } from '../support/dying-storage.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 

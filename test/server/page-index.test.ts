@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import { PageIndex, type Page } from '../../src/server/page-index.ts';
+import { PageIndex, type Page } from '../../src/server/storage/page-index.ts';
 
 /** An index with two pages that are stored, of the rows given. */
 function indexOf(first: readonly string[], second: readonly string[]): [PageIndex, Page, Page] {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 
-import { roomAddressOf } from '../../src/server/room-address.ts';
-import { routeRoomRequest, type RoomNamespace } from '../../src/server/room-router.ts';
+import { roomAddressOf } from '../../src/server/host/room-address.ts';
+import { routeRoomRequest, type RoomNamespace } from '../../src/server/host/room-router.ts';
 
 /** A binding whose objects answer with their name and the method. */
 const namespace: RoomNamespace = {

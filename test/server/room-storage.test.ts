@@ -5,7 +5,7 @@ import {
 import { describe, expect, it } from 'vitest';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
-import { RoomStorage } from '../../src/server/room-storage.ts';
+import { RoomStorage } from '../../src/server/storage/room-storage.ts';
 import { describeRoomStorage } from '../support/room-storage-contract.ts';
 import {
   areSameLeaves,

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
 
 import { encodeLargePush } from '../../src/protocol/codec.ts';
-import type { StoreEndpointOptions } from '../../src/server/store-endpoint.ts';
-import { answerStoreRequest, DEFAULT_RESPONSE_HEADERS } from '../../src/server/store-endpoint.ts';
+import type { StoreEndpointOptions } from '../../src/server/http/store-endpoint.ts';
+import {
+  answerStoreRequest,
+  DEFAULT_RESPONSE_HEADERS,
+} from '../../src/server/http/store-endpoint.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 

@@ -2,7 +2,7 @@ import { createStore } from 'tinybase';
 import { TinyBasePartyKitServer as StockServer } from 'tinybase/persisters/persister-partykit-server';
 import { expect, test } from 'vitest';
 
-import { hasStoreInStorage, loadStoreFromStorage } from '../../src/server/stored-content.ts';
+import { hasStoreInStorage, loadStoreFromStorage } from '../../src/server/stock/stored-content.ts';
 import { FakeRoomHost } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 
 /** Where a process dies: in its put or delete with that number, counted from 1, with or without its effect. */
 export interface Death {

@@ -2,7 +2,7 @@ import { ChangesBuilder, type Changes } from '../../src/protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage, encodePing } from '../../src/protocol/codec.ts';
 import { VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import type { Cursor, Hello, RoomMessage, Welcome } from '../../src/protocol/messages.ts';
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
 import { Room } from '../../src/server/room.ts';
 import type { RoomOptions } from '../../src/server/room-options.ts';

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 
 /** Stands for bytes in JSON. */
 const BYTES = '$bytes';

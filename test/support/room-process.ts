@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { expect } from 'vitest';
 
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
-import { RoomStorage, type LoadedRoom } from '../../src/server/room-storage.ts';
-import type { StorageSizes } from '../../src/server/storage-sizes.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import { RoomStorage, type LoadedRoom } from '../../src/server/storage/room-storage.ts';
+import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import { DyingStorage, type Death } from './dying-storage.ts';
 import {
   anyTransaction,

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
 import { encodeContent } from '../../src/protocol/codec.ts';
-import { encodeLogRow } from '../../src/server/log-row.ts';
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
-import type { ClientRecord } from '../../src/server/room-storage.ts';
-import type { StorageSizes } from '../../src/server/storage-sizes.ts';
+import { encodeLogRow } from '../../src/server/storage/log-row.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import type { ClientRecord } from '../../src/server/storage/room-storage.ts';
+import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import { DyingStorage } from './dying-storage.ts';
 import { anyStep, open, reopen, runToDeath, type Step } from './room-process.ts';
 import {

@@ -8,13 +8,13 @@ import {
 } from '../../src/protocol/changes.ts';
 import { canonicalLeaf, encodeLeaf, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { StorageSizes } from '../../src/server/storage-sizes.ts';
+import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type {
   CheckpointSource,
   ClientRecord,
   LoadedRoom,
   LogEntry,
-} from '../../src/server/room-storage.ts';
+} from '../../src/server/storage/room-storage.ts';
 
 /** Any UTF-16, lone surrogates and control characters too. */
 const anyText = fc.string({ unit: fc.nat(0xff_ff).map((unit) => String.fromCharCode(unit)) });

@@ -1,6 +1,6 @@
 import { Serializer } from 'node:v8';
 
-import type { KeyValueStorage } from '../../src/server/key-value-storage.ts';
+import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 
 const KEY_BYTES = 2_048;
 const VALUE_BYTES = 131_072;

@@ -4,7 +4,7 @@ import { readContent } from '../../../src/protocol/store-access.ts';
 import { Room } from '../../../src/server/room.ts';
 import { writeLeaf } from '../../../src/protocol/store-access.ts';
 import { Replica } from '../../../src/client/replica.ts';
-import { Outbox } from '../../../src/server/outbox.ts';
+import { Dispatcher } from '../../../src/server/dispatcher.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
 import { plain } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
@@ -110,17 +110,17 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[STOCK-2] a stock peer is not told what became of what it asked for',
     make: () => ({ traits: { stockPeers: 2 } }),
-    patch: (patches) => patches.replace(Outbox.prototype, 'stock', () => () => undefined),
+    patch: (patches) => patches.replace(Dispatcher.prototype, 'stock', () => () => undefined),
   },
   {
     title: '[STOCK-3] stock peers are not told of the first content',
     make: () => ({ traits: { stockPeers: 2, isWarm: false, faultWeight: 0 } }),
     patch: (patches) =>
       patches.replace(
-        Outbox.prototype,
+        Dispatcher.prototype,
         'firstContent',
         (firstContent) =>
-          function toClientsAlone(this: Outbox<unknown>, ledger) {
+          function toClientsAlone(this: Dispatcher<unknown>, ledger) {
             firstContent.call(this, ledger, {
               deletedRows: new Map(),
               leaves: new LeafMap<Leaf | undefined>(),

@@ -1,7 +1,7 @@
 import { ChangesBuilder } from '../../../src/protocol/changes.ts';
 import { CommitLog } from '../../../src/server/commit-log.ts';
 import { MessageHandler } from '../../../src/server/message-handler.ts';
-import { Outbox } from '../../../src/server/outbox.ts';
+import { Dispatcher } from '../../../src/server/dispatcher.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
@@ -33,10 +33,10 @@ export function forgetDuplicates(patches: Patches): void {
 /** A room that does not close older connections of a client, and goes on listening to them. */
 function forgetFences(patches: Patches): void {
   patches.replace(
-    Outbox.prototype,
+    Dispatcher.prototype,
     'close',
     (close) =>
-      function withoutFence(this: Outbox<unknown>, peer, code, reason) {
+      function withoutFence(this: Dispatcher<unknown>, peer, code, reason) {
         if (code !== 'replaced') close.call(this, peer, code, reason);
       },
   );

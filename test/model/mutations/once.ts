@@ -1,4 +1,4 @@
-import { RoomStorage } from '../../../src/server/room-storage.ts';
+import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { Ledger } from '../../../src/server/ledger.ts';
 import { MessageHandler } from '../../../src/server/message-handler.ts';
 import { Room } from '../../../src/server/room.ts';

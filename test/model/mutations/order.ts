@@ -3,7 +3,7 @@ import { Heartbeat } from '../../../src/client/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
 import { Committer } from '../../../src/server/committer.ts';
-import { Outbox } from '../../../src/server/outbox.ts';
+import { Dispatcher } from '../../../src/server/dispatcher.ts';
 import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
@@ -79,10 +79,10 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     title: "[ORDER-3] commits leave out what the room's own listeners did",
     patch: (patches) =>
       patches.replace(
-        Outbox.prototype,
+        Dispatcher.prototype,
         'commit',
         (commit) =>
-          function withoutStamps(this: Outbox<unknown>, ledger, changes, author) {
+          function withoutStamps(this: Dispatcher<unknown>, ledger, changes, author) {
             const asked = new ChangesBuilder();
             for (const [table, rows] of changes.deletedRows)
               asked.deletedRows.set(table, new Set(rows));

@@ -1,6 +1,6 @@
-import type { KeyValueStorage } from '../../../src/server/key-value-storage.ts';
-import { PageIndex } from '../../../src/server/page-index.ts';
-import { RoomStorage } from '../../../src/server/room-storage.ts';
+import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
+import { PageIndex } from '../../../src/server/storage/page-index.ts';
+import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { HookRound } from '../../../src/server/hook-round.ts';
 import type { HookAnswer } from '../../../src/server/hooks.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';

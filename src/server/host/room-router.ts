@@ -1,7 +1,7 @@
-import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
+import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 
 import { roomAddressOf } from './room-address.ts';
-import { DEFAULT_RESPONSE_HEADERS } from './store-endpoint.ts';
+import { DEFAULT_RESPONSE_HEADERS } from '../http/store-endpoint.ts';
 
 /** The part of a binding to Durable Objects that routing needs. */
 export interface RoomNamespace {

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from './key-value-storage.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
 /** A WebSocket at the room's end, as Durable Objects have it: open also while the object sleeps. */
 export interface HibernatingSocket {

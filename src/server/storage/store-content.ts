@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 
-import { encodeLeaf, VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
-import { readLeaf } from '../protocol/store-access.ts';
+import { encodeLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { readLeaf } from '../../protocol/store-access.ts';
 
 import type { LiveContent } from './page-index.ts';
 

@@ -1,4 +1,4 @@
-import type { Cursor } from '../protocol/messages.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 import { decodeReference, type BlobReference } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import { isCount, isList, isRecord } from './json-shape.ts';

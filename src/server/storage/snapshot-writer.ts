@@ -1,6 +1,6 @@
-import { encodeContent } from '../protocol/codec.ts';
-import type { Leaf } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
+import { encodeContent } from '../../protocol/codec.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 
 import { encodeBlob, encodeHead, partKeys, type BlobReference, type StorageEntry } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';

@@ -1,7 +1,7 @@
-import { encodeAlive, encodePing } from '../protocol/codec.ts';
+import { encodeAlive, encodePing } from '../../protocol/codec.ts';
 
 import type { ObjectContext } from './object-context.ts';
-import type { RoomServerConfig } from './room-server.ts';
+import type { RoomServerConfig } from '../room-server.ts';
 
 /** What a room's class is given as its `party`, where PartyKit does not make one. */
 export interface HostedParty<Connection> {

@@ -1,8 +1,8 @@
-import { decodeContent, decodeETag, decodeLargePush, encodeETag } from '../protocol/codec.ts';
-import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { decodeContent, decodeETag, decodeLargePush, encodeETag } from '../../protocol/codec.ts';
+import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { readBody, type HttpBody } from './http-body.ts';
-import type { Room } from './room.ts';
+import type { Room } from '../room.ts';
 
 /** The part of a request that the endpoint looks at. */
 export interface StoreRequest {

@@ -1,14 +1,14 @@
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import { VALUES, type Leaf } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
-import { utf8Length } from '../protocol/utf8.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { VALUES, type Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { utf8Length } from '../../protocol/utf8.ts';
 
-import type { StorageEntry } from './blob.ts';
-import type { KeyValueStorage } from './key-value-storage.ts';
-import { deleteKeys, putInOrder } from './ordered-writes.ts';
-import { RoomStorage } from './room-storage.ts';
+import type { StorageEntry } from '../storage/blob.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { deleteKeys, putInOrder } from '../storage/ordered-writes.ts';
+import { RoomStorage } from '../storage/room-storage.ts';
 import { stockEntries, stockLeafKey, stockMarkerKey } from './stock-layout.ts';
-import { afterKey, StorageKeys, type KeyRange } from './storage-keys.ts';
+import { afterKey, StorageKeys, type KeyRange } from '../storage/storage-keys.ts';
 
 /** What one key of TinyBase's own layout can be and hold, in bytes. */
 const KEY_BYTES = 2_048;

@@ -1,9 +1,9 @@
-import { applyChangesToLeaves } from '../protocol/changes.ts';
-import { decodeRows } from '../protocol/codec.ts';
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import { VALUES, type Leaf } from '../protocol/leaf.ts';
-import { LeafMap } from '../protocol/leaf-map.ts';
-import type { Cursor } from '../protocol/messages.ts';
+import { applyChangesToLeaves } from '../../protocol/changes.ts';
+import { decodeRows } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';

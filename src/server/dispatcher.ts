@@ -8,8 +8,8 @@ import type { ClientState, Peer, Peers } from './peers.ts';
 import type { RoomLimits } from './room-options.ts';
 import { splitChanges } from './split-changes.ts';
 
-/** What an {@link Outbox} needs of its room. */
-export interface OutboxOptions<Origin> {
+/** What a {@link Dispatcher} needs of its room. */
+export interface DispatcherOptions<Origin> {
   readonly peers: Peers<Origin>;
   readonly messagePrefix: () => string;
   readonly limits: () => RoomLimits;
@@ -19,10 +19,10 @@ export interface OutboxOptions<Origin> {
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
 /** Everything that leaves the room over sockets, none of it before what it tells of is durable (`DURABLE-1`). */
-export class Outbox<Origin> {
-  readonly #options: OutboxOptions<Origin>;
+export class Dispatcher<Origin> {
+  readonly #options: DispatcherOptions<Origin>;
 
-  constructor(options: OutboxOptions<Origin>) {
+  constructor(options: DispatcherOptions<Origin>) {
     this.#options = options;
   }
 

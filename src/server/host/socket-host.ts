@@ -1,5 +1,5 @@
-import type { KeyValueStorage } from './key-value-storage.ts';
-import type { RoomConnection, RoomHost } from './room-host.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import type { RoomConnection, RoomHost } from '../room-host.ts';
 
 /** A WebSocket that its server can attach a state to, which survives hibernation. */
 export interface StatefulSocket {

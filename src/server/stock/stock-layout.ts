@@ -1,7 +1,7 @@
-import { canonicalLeaf, VALUES, type Leaf, type TableKey } from '../protocol/leaf.ts';
-import { LeafMap } from '../protocol/leaf-map.ts';
+import { canonicalLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
 
-import type { KeyValueStorage } from './key-value-storage.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
 /** Rows of a listing that are taken at a time. */
 const PAGE_LENGTH = 1_000;

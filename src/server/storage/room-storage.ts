@@ -1,5 +1,5 @@
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import type { Cursor } from '../protocol/messages.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 import { partKeys, type BlobReference } from './blob.ts';
 import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';

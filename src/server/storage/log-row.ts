@@ -1,5 +1,5 @@
-import type { Changes } from '../protocol/changes.ts';
-import { decodeChanges, encodeChanges } from '../protocol/codec.ts';
+import type { Changes } from '../../protocol/changes.ts';
+import { decodeChanges, encodeChanges } from '../../protocol/codec.ts';
 import { isCount, isList } from './json-shape.ts';
 
 /** Whose push it was. */

@@ -1,10 +1,10 @@
 import type { Content } from 'tinybase';
 
-import { VALUES, type Leaf } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
+import { VALUES, type Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 
-import type { KeyValueStorage } from './key-value-storage.ts';
-import { RoomStorage } from './room-storage.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { RoomStorage } from '../storage/room-storage.ts';
 import { readStockContent } from './stock-layout.ts';
 
 /**
