@@ -2,6 +2,8 @@ import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { createPartyKitPersister } from '../src/client/index.ts';
 import { pageElement } from './page-element.ts';
+import { personHere, showPerson } from './person.ts';
+import { showRefusals } from './refusal-line.ts';
 import { showStatus } from './status-line.ts';
 import { createTaskList } from './task-list.ts';
 
@@ -11,11 +13,15 @@ const room = address.searchParams.get('room') ?? 'lobby';
 const host = address.searchParams.get('host') ?? location.host;
 
 const store = createStore();
-const socket = new PartySocket({ host, room });
+// PartySocket guesses the protocol from the host, and takes `0.0.0.0`, where `partykit dev` says that it is, for a secure one.
+const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
+const socket = new PartySocket({ host, room, protocol });
 const persister = createPartyKitPersister(store, socket, undefined, (error) => console.warn(error));
 
 address.searchParams.set('room', room);
 pageElement('room', HTMLElement).textContent = room;
+const person = personHere();
+showPerson(pageElement('person', HTMLElement), person);
 pageElement('second-window', HTMLAnchorElement).href = address.href;
 
 const titleInput = pageElement('title', HTMLInputElement);
@@ -35,6 +41,7 @@ const taskList = createTaskList(
   store,
   pageElement('tasks', HTMLUListElement),
   pageElement('no-tasks', HTMLElement),
+  person,
 );
 const newTaskText = pageElement('new-task-text', HTMLInputElement);
 pageElement('new-task', HTMLFormElement).addEventListener('submit', (event) => {
@@ -51,6 +58,12 @@ showStatus(
   pageElement('status', HTMLElement),
   pageElement('network', HTMLButtonElement),
 );
+showRefusals(persister, pageElement('refusal', HTMLElement));
+
+// Edits that are not confirmed live in memory: closing or reloading the page would lose them.
+addEventListener('beforeunload', (event) => {
+  if (persister.getSync().unsaved > 0) event.preventDefault();
+});
 
 await persister.startAutoLoad([{}, { title: 'Our list' }]);
 await persister.startAutoSave();

@@ -1,4 +1,5 @@
-import type { Store } from 'tinybase';
+import { getUniqueId, type Store } from 'tinybase';
+import { type Person, showPerson } from './person.ts';
 
 /** The list of tasks on the page: shows the `tasks` table of a Store, and edits it. */
 export interface TaskList {
@@ -29,6 +30,8 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
   remove.textContent = '×';
   remove.ariaLabel = 'Delete';
 
+  const author = document.createElement('span');
+
   done.addEventListener('change', () => {
     store.setCell(TABLE_ID, rowId, 'done', done.checked);
   });
@@ -38,7 +41,7 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
   remove.addEventListener('click', () => {
     store.delRow(TABLE_ID, rowId);
   });
-  element.append(done, text, remove);
+  element.append(done, text, author, remove);
 
   return {
     element,
@@ -51,15 +54,20 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
       if (text.value !== latestText) {
         text.value = latestText;
       }
+      const name = store.getCell(TABLE_ID, rowId, 'author');
+      if (typeof name === 'string') showPerson(author, { name });
     },
   };
 };
 
-/** Keeps a list element, and the hint shown when it is empty, equal to the `tasks` table. */
+/**
+ * Keeps a list element, and the hint shown when it is empty, equal to the `tasks` table. What is added is the person's.
+ */
 export const createTaskList = (
   store: Store,
   listElement: HTMLUListElement,
   emptyHintElement: HTMLElement,
+  person: Person,
 ): TaskList => {
   const items = new Map<string, TaskItem>();
 
@@ -94,7 +102,9 @@ export const createTaskList = (
 
   return {
     add: (text) => {
-      store.setRow(TABLE_ID, crypto.randomUUID(), { text, done: false, createdAt: Date.now() });
+      const task = { text, done: false, author: person.name, createdAt: Date.now() };
+      // Not `crypto.randomUUID`: a page has it on `localhost` and by https only.
+      store.setRow(TABLE_ID, getUniqueId(), task);
     },
   };
 };

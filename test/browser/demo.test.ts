@@ -44,6 +44,10 @@ const untilConnected = (page: Page): Promise<unknown> =>
 
 test.each([
   ['served by the room', () => `${party.origin}/?room=own-origin`],
+  [
+    'at the address that partykit dev prints first',
+    () => `http://0.0.0.0:${party.port}/?room=any-address`,
+  ],
   ['served by another origin', () => pageServer.page({ room: 'other-origin', host: party.host })],
 ])('two windows of the demo, %s, see each other edit', async (_where, getUrl) => {
   const first = await openPage(browser, getUrl());
@@ -117,6 +121,44 @@ test('a window that is cut, while both edit, and heals: both end equal', async (
   expect(await first.page.getByLabel('Done').first().isChecked()).toBe(true);
   await first.page.close();
   await second.page.close();
+});
+
+test('what the room refuses comes back, and the page says why', async () => {
+  const { page } = await openPage(browser, pageServer.page({ room: 'refusal', host: party.host }));
+  await untilConnected(page);
+  await addTask(page, 'Not done yet');
+  await page.getByLabel('Delete').click();
+  await until('the refusal to show', () => page.getByRole('alert').isVisible());
+  expect(await page.getByRole('alert').textContent()).toContain('refused to delete');
+  expect(await taskTexts(page)).toEqual(['Not done yet']);
+
+  await page.getByLabel('Done').check();
+  await page.getByLabel('Delete').click();
+  await until('the task to be gone', async () => (await taskTexts(page)).length === 0);
+  await page.close();
+});
+
+test('a window asks before it is left with edits that are not saved, and only then', async () => {
+  const { page } = await openPage(browser, pageServer.page({ room: 'leaving', host: party.host }));
+  const questions: string[] = [];
+  page.on('dialog', (dialog) => {
+    questions.push(dialog.type());
+    void dialog.accept();
+  });
+  await untilConnected(page);
+  await addTask(page, 'Saved');
+  await until('the edit to be saved', async () =>
+    (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
+  );
+  await page.reload();
+  expect(questions).toEqual([]);
+
+  await untilConnected(page);
+  await page.getByRole('button', { name: 'Cut the network' }).click();
+  await addTask(page, 'Made offline');
+  await page.reload();
+  expect(questions).toEqual(['beforeunload']);
+  await page.close();
 });
 
 test('a server that is killed and comes back has everything, and the open window goes on', async () => {
