@@ -30,7 +30,7 @@ export interface ConversationOptions {
   /** Something was lost on the way: hello has to be said again. */
   readonly onLost: () => void;
   /** The room would answer every further attempt the same way. */
-  readonly onStopped: (code: ErrorCode) => void;
+  readonly onStopped: (error: TinyBasePartyKitError) => void;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
   readonly onError: (error: unknown) => void;
 }
@@ -294,7 +294,8 @@ export class Conversation {
   }
 
   #failed(code: ErrorCode, message: string): void {
-    this.#options.onError(new TinyBasePartyKitError(code, message));
+    const error = new TinyBasePartyKitError(code, message);
+    this.#options.onError(error);
     switch (code) {
       case 'stale':
       case 'unavailable':
@@ -309,7 +310,8 @@ export class Conversation {
         return;
       case 'protocol':
       case 'replaced':
-        this.#options.onStopped(code);
+      case 'destroyed':
+        this.#options.onStopped(error);
     }
   }
 

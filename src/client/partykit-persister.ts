@@ -41,7 +41,7 @@ export interface PartyKitPersister extends Persister {
   addRefusalListener(listener: RefusalListener): Id;
   /**
    * Settles when every edit made so far is confirmed by the room, and so survives a crash of it. Rejects with a
-   * `TinyBasePartyKitError` if the conversation has ended for good.
+   * `TinyBasePartyKitError` if the phase is `'stopped'`, or becomes it: what is not confirmed by then never will be.
    */
   whenConfirmed(): Promise<void>;
   /** Shows the room's content in place of leaves that are local-only: refused by this Store's schema, or too large. */
@@ -61,7 +61,8 @@ const FAREWELL_MILLISECONDS = 2000;
  * function of the same name.
  *
  * Errors that it gets over by itself go to `onIgnoredError` as `TinyBasePartyKitError`. A persister created later on
- * the same socket, with the same `messagePrefix`, replaces this one.
+ * the same socket, with the same `messagePrefix`, replaces this one, which tells `onIgnoredError` so (`replaced`), as
+ * does whatever is started on a persister that was replaced or destroyed.
  *
  * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
  */
@@ -110,7 +111,10 @@ export function createPartyKitPersister(
     onMessage: (data) => session.received(data),
     onAnotherRoom: () => session.moveToAnotherRoom(),
     // The newer one is about to speak on this socket, and perhaps for this Store: no farewell.
-    onTakenOver: () => end(),
+    onTakenOver: () => {
+      session.replaced();
+      detach();
+    },
   });
   const session = new SyncSession(
     store,
@@ -134,10 +138,6 @@ export function createPartyKitPersister(
     },
   );
 
-  const end = (): void => {
-    session.destroy();
-    detach();
-  };
   const destroy = async (): Promise<void> => {
     if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
       await new Promise<void>((resolve) => {
@@ -149,7 +149,8 @@ export function createPartyKitPersister(
         session.whenConfirmed().then(settle, settle);
       });
     }
-    end();
+    session.destroy();
+    detach();
   };
 
   const persister: PartyKitPersister = {

@@ -17,7 +17,7 @@ export type RefusalReason =
   | 'own-listener'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
   | 'another-room'
-  /** The persister was destroyed before the edit was confirmed. */
+  /** The persister was destroyed, or replaced by another on its socket, before the edit was confirmed. */
   | 'destroyed';
 
 /** What was refused: the deletion of a row, or a leaf. `cell` or `value` is undefined if it was a deletion. */

@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 
 import { decodeContent, decodeRoomMessage, encodeContent } from '../protocol/codec.ts';
-import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor, RoomMessage } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
@@ -18,8 +18,14 @@ import type { LoadedContent, SessionPorts } from './session-ports.ts';
 import { StockConversation } from './stock-conversation.ts';
 import type { InitialContent, SessionEvents, Sync, SyncPhase } from './sync.ts';
 
+/** Nothing more comes of it in this room or, if it is final, in any: then the session was destroyed or replaced. */
+interface Stopped {
+  readonly error: TinyBasePartyKitError;
+  readonly isFinal: boolean;
+}
+
 /** `joined`: as far as the conversation stands. `reduced`: the room is a stock one. */
-type SessionState = 'idle' | 'loading' | 'connecting' | 'joined' | 'reduced' | 'stopped';
+type SessionState = 'idle' | 'loading' | 'connecting' | 'joined' | 'reduced' | Stopped;
 
 type InboxItem = RoomMessage | { readonly type: 'content'; readonly loaded: LoadedContent };
 
@@ -46,10 +52,8 @@ export class SyncSession {
   #state: SessionState = 'idle';
   /** True if hello was said on the socket: a room of ours takes no stock changes there. */
   #hasSaidHello = false;
-  #code: ErrorCode | undefined;
   #isFollowing = false;
   #isSaving = false;
-  #isDestroyed = false;
   #sync: Sync = { phase: 'idle', unsaved: 0, code: undefined };
 
   constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
@@ -97,7 +101,7 @@ export class SyncSession {
       },
       onReload: () => this.#load(),
       onLost: () => this.#rejoin(),
-      onStopped: (code) => this.#stop(code),
+      onStopped: (error) => this.#stop(error),
       onRefused: (refusals) => events.onRefused(refusals),
       onError,
     });
@@ -157,9 +161,10 @@ export class SyncSession {
 
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
   follow(initialContent?: InitialContent): Promise<void> {
+    if (this.#isRefused()) return Promise.resolve();
     // What the Store shows was not kept equal to the room's content, so it is not that of any version.
     if (!this.#isFollowing && this.cursor !== undefined) this.#conversation.setPlace(NO_PLACE);
-    this.#isFollowing = !this.#isDestroyed;
+    this.#isFollowing = true;
     return this.#startLoading(initialContent);
   }
 
@@ -172,7 +177,7 @@ export class SyncSession {
 
   /** Sends edits from now on, and those held. Settles when the room is known to have a Store, or not to answer. */
   startSaving(): Promise<void> {
-    if (this.#isDestroyed) return Promise.resolve();
+    if (this.#isRefused()) return Promise.resolve();
     this.replica.startTracking();
     this.#isSaving = true;
     this.replica.setSaving(true);
@@ -188,13 +193,14 @@ export class SyncSession {
 
   /** Shows the room's content once. */
   load(initialContent?: InitialContent): Promise<void> {
+    if (this.#isRefused()) return Promise.resolve();
     this.#loader.wantContent();
     return this.#startLoading(initialContent);
   }
 
   /** Sends what is held once, and makes the Store the room's first content if it has none. */
   save(): Promise<void> {
-    if (this.#isDestroyed) return Promise.resolve();
+    if (this.#isRefused()) return Promise.resolve();
     this.replica.startTracking();
     this.#loader.wantSeed(true);
     this.replica.releaseHeld();
@@ -203,7 +209,7 @@ export class SyncSession {
 
   /** Settles when all edits made so far are confirmed; rejects if they cannot be any more. */
   whenConfirmed(): Promise<void> {
-    if (this.#code !== undefined) return Promise.reject(stoppedError(this.#code));
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped.error);
     if (this.#unsaved === 0) return Promise.resolve();
     // What is held will be one push, the next.
     return this.#confirmations.wait(this.replica.lastNumber + (this.replica.hasHeld ? 1 : 0));
@@ -211,7 +217,7 @@ export class SyncSession {
 
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void {
-    if (this.#isDestroyed || this.replica.discardLocal()) return;
+    if (this.#stopped?.isFinal === true || this.replica.discardLocal()) return;
     this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
   }
 
@@ -233,7 +239,7 @@ export class SyncSession {
 
   /** A frame arrived; those that are not ours are ignored. */
   received(data: unknown): void {
-    if (!this.#isEngaged || this.#state === 'stopped') return;
+    if (!this.#isEngaged) return;
     const message = this.#decode(data);
     if (message === undefined) return;
     this.#conversation.heard(message);
@@ -244,6 +250,7 @@ export class SyncSession {
 
   /** The socket leads to another room now: nothing of the old one goes there. */
   moveToAnotherRoom(): void {
+    if (this.#stopped?.isFinal === true) return;
     const message =
       'The socket leads to another room now; edits that the old one had not confirmed were reported and not sent.';
     this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
@@ -253,27 +260,25 @@ export class SyncSession {
     this.#loader.firstContent.reset();
     this.#loader.cancel();
     this.#inbox.clear();
-    if (this.#state === 'stopped') this.#code = undefined;
     this.#setState('idle');
     this.#advance();
   }
 
   /** Ends the session; edits that are not confirmed are reported. */
   destroy(): void {
-    if (this.#isDestroyed) return;
-    this.#isDestroyed = true;
-    this.#isFollowing = this.#isSaving = false;
-    this.#inbox.stop();
-    this.#outbox.stop();
-    this.#backoff.stop();
-    this.#loader.cancel();
     const message =
-      'The persister was destroyed; edits that the room had not confirmed were reported and not sent again.';
-    this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
-    this.replica.stop();
-    this.replica.abandon('destroyed');
-    this.#setState('idle');
-    this.#loader.settle();
+      'The persister was destroyed; edits that the room had not confirmed were reported, and later ones are not tracked.';
+    this.#end(new TinyBasePartyKitError('destroyed', message));
+  }
+
+  /** As {@link destroy}, because another session uses the socket from now on. That is reported, too. */
+  replaced(): void {
+    if (this.#stopped?.isFinal === true) return;
+    const message =
+      'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more.';
+    const error = new TinyBasePartyKitError('replaced', message);
+    this.#end(error);
+    this.#events.onError(error);
   }
 
   #restore(restored: RestoredRecords): void {
@@ -293,12 +298,23 @@ export class SyncSession {
 
   get #isEngaged(): boolean {
     return (
-      !this.#isDestroyed &&
+      this.#stopped === undefined &&
       (this.#isFollowing ||
         this.#isSaving ||
         this.#loader.isWanted ||
         this.replica.pending.length > 0)
     );
+  }
+
+  get #stopped(): Stopped | undefined {
+    return typeof this.#state === 'object' ? this.#state : undefined;
+  }
+
+  /** True if nothing can be started any more; says why. */
+  #isRefused(): boolean {
+    if (this.#stopped?.isFinal !== true) return false;
+    this.#events.onError(this.#stopped.error);
+    return true;
   }
 
   get #unsaved(): number {
@@ -314,7 +330,7 @@ export class SyncSession {
   }
 
   #seedIfEmpty(): Promise<void> {
-    if (this.#state === 'stopped') return Promise.resolve();
+    if (this.#stopped !== undefined) return Promise.resolve();
     if (hasStore(this.#conversation.place)) {
       this.#loader.wantSeed(false);
       this.#advance();
@@ -327,7 +343,7 @@ export class SyncSession {
 
   /** Does what is to be done next, wherever the session stands. */
   #advance(): void {
-    if (this.#isDestroyed || this.#state === 'stopped' || this.#state === 'loading') return;
+    if (this.#stopped !== undefined || this.#state === 'loading') return;
     if (!this.#isEngaged) this.#setState('idle');
     else if (this.#conversation.place.type === 'none') this.#load();
     else if (!this.#ports.socket.isOpen()) this.#setState('connecting');
@@ -371,7 +387,7 @@ export class SyncSession {
   }
 
   #load(): void {
-    if (this.#isDestroyed || this.#state === 'stopped') {
+    if (this.#stopped !== undefined) {
       this.#loader.settle();
       return;
     }
@@ -385,7 +401,7 @@ export class SyncSession {
 
   /** Without content, or a first one, there is no room to talk to; what the Store shows stays as it is. */
   #loadFailed(error: unknown): void {
-    if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error.code);
+    if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error);
     else if (this.#isEngaged) this.#backoff.retry(() => this.#load());
     else this.#setState('idle');
   }
@@ -398,13 +414,34 @@ export class SyncSession {
     this.#backoff.retry(() => this.#advance());
   }
 
-  #stop(code: ErrorCode): void {
-    this.#code = code;
+  /** For good, unless the socket is led to another room. */
+  #stop(error: TinyBasePartyKitError): void {
+    this.#halt({ error, isFinal: false });
+    this.#report();
+    this.#ports.socket.stop(ERRORS[error.code].closeCode, error.code);
+  }
+
+  /** For good. */
+  #end(error: TinyBasePartyKitError): void {
+    if (this.#stopped?.isFinal === true) return;
+    this.#isFollowing = this.#isSaving = false;
+    this.#halt({ error, isFinal: true });
+    this.#inbox.stop();
+    this.#outbox.stop();
+    this.replica.stop();
+    this.replica.abandon('destroyed');
+    this.#report();
+  }
+
+  /** To be reported when all that follows from it is done. */
+  #halt(stopped: Stopped): void {
+    this.#state = stopped;
+    this.#conversation.leave();
     this.#inbox.clear();
-    this.#setState('stopped');
+    this.#backoff.stop();
+    this.#loader.cancel();
     this.#loader.settle();
-    this.#confirmations.end(stoppedError(code));
-    this.#ports.socket.stop(ERRORS[code].closeCode, code);
+    this.#confirmations.end(stopped.error);
   }
 
   #decode(data: unknown): RoomMessage | undefined {
@@ -439,6 +476,7 @@ export class SyncSession {
   }
 
   get #phase(): SyncPhase {
+    if (typeof this.#state === 'object') return 'stopped';
     const { place } = this.#conversation;
     if (this.#state === 'reduced' && place.type === 'stock' && !place.hasStore) return 'empty';
     if (this.#state !== 'joined') return this.#state;
@@ -450,16 +488,10 @@ export class SyncSession {
     const unsaved = this.#unsaved;
     this.#confirmations.settle(unsaved === 0 ? Infinity : this.replica.nextPush);
     const phase = this.#phase;
-    const { code } = this.#sync;
-    if (this.#sync.phase === phase && code === this.#code && this.#sync.unsaved === unsaved) return;
-    this.#sync = { phase, unsaved, code: this.#code };
+    const code = this.#stopped?.error.code;
+    const { sync } = this;
+    if (sync.phase === phase && sync.code === code && sync.unsaved === unsaved) return;
+    this.#sync = { phase, unsaved, code };
     this.#events.onSync(this.#sync);
   }
-}
-
-function stoppedError(code: ErrorCode): TinyBasePartyKitError {
-  return new TinyBasePartyKitError(
-    code,
-    `The room ended the connection (${code}); what is unsaved cannot be sent.`,
-  );
 }

@@ -22,7 +22,7 @@ export type SyncPhase =
   | 'reduced'
   /** The room has no Store yet, and nobody here saves. */
   | 'empty'
-  /** The room would answer every further attempt the same way; see `code`. */
+  /** The room would answer every further attempt the same way, or the persister was replaced or destroyed; see `code`. */
   | 'stopped';
 
 /** A session's state, as an app may show it. */

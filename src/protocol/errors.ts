@@ -17,7 +17,8 @@ export type ErrorCode =
   | 'unavailable'
   | 'overloaded'
   | 'not-found'
-  | 'network';
+  | 'network'
+  | 'destroyed';
 
 /** Every error there is. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
@@ -29,7 +30,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'too-large': { httpStatus: 413, closeCode: 4413, isRetryable: false },
   /** The connection has lost its place: say hello again. */
   stale: { httpStatus: 409, closeCode: 4409, isRetryable: true },
-  /** A newer connection has taken this one's place. */
+  /** A newer connection, or a newer persister on the same socket, has taken this one's place. */
   replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
   /** The room cannot read or write its storage just now. */
   unavailable: { httpStatus: 503, closeCode: 4503, isRetryable: true },
@@ -39,6 +40,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
   /** The network, or a server that is not a room, did not answer as a room does. Client only. */
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
+  /** The persister was destroyed: nothing is sent or shown any more. Client only. */
+  destroyed: { httpStatus: 410, closeCode: 4411, isRetryable: false },
 };
 
 /** True for a string that is an error code. */

@@ -551,9 +551,13 @@ describe('HTTP', () => {
 
 describe('several persisters on one socket', () => {
   test('the newer replaces the older one of the same prefix at once', async () => {
-    const { store, socket, room, persister: older } = persist([{}, { v: 1 }]);
+    const { store, socket, room, persister: older, errors } = persist([{}, { v: 1 }]);
     const refusals: unknown[] = [];
-    older.addRefusalListener((_persister, refused) => refusals.push(...refused));
+    const confirming: Promise<void>[] = [];
+    older.addRefusalListener((_persister, refused) => {
+      refusals.push(...refused);
+      confirming.push(older.whenConfirmed());
+    });
     await older.startAutoPersisting();
     await settled();
     socket.onSend = () => undefined;
@@ -561,6 +565,9 @@ describe('several persisters on one socket', () => {
     const newer = createPersister(store, socket);
     expect(older.isAutoSaving()).toBe(false);
     expect(refusals).toEqual([{ type: 'value', valueId: 'unsent', value: 1, reason: 'destroyed' }]);
+    await expect(Promise.all(confirming)).rejects.toMatchObject({ code: 'replaced' });
+    expect(errors).toMatchObject([{ code: 'replaced' }]);
+    expect(older.getSync()).toMatchObject({ phase: 'stopped', unsaved: 0, code: 'replaced' });
     const again = roomOn(socket);
     vi.stubGlobal('fetch', again.fetch);
     again.room.seed(room.load().content ?? never());
@@ -595,14 +602,15 @@ describe('several persisters on one socket', () => {
   });
 
   test('one that was destroyed hears the socket no more', async () => {
-    const { socket, persister } = persist([{}, {}]);
+    const { socket, persister, errors } = persist([{}, {}]);
     const remove = vi.spyOn(socket, 'removeEventListener');
     const added: string[] = [];
     await persister.destroy();
     for (const [type] of remove.mock.calls) added.push(type);
     expect(added.sort()).toEqual(['close', 'message', 'open', expect.stringContaining('taken')]);
-    await persister.startAutoLoad();
-    expect(persister.isAutoLoading()).toBe(false);
+    await persister.startAutoPersisting();
+    expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
+    expect(errors).toMatchObject([{ code: 'destroyed' }, { code: 'destroyed' }]);
   });
 
   test('one that is destroyed while live waits for what it sent, two seconds at most', async () => {

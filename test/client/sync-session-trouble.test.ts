@@ -122,6 +122,16 @@ describe('trouble', () => {
     expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'protocol' });
   });
 
+  test('stays stopped, whatever a load that was under way brings', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.welcome({ generation: 1, changes: undefined, cursor: { epoch: 'e', version: 4 } });
+    room.receive({ type: 'error', code: 'replaced', message: 'm' });
+    await room.answerGet(4, [{}, { v: 1 }]);
+    expect(room.session.sync.phase).toBe('stopped');
+    expect(room.sent()).toEqual([]);
+  });
+
   test('pings after 25 quiet seconds, and reconnects when nothing is heard for 15 more', async () => {
     const room = new ScriptedRoom();
     await room.live();

@@ -243,7 +243,9 @@ describe('the end', () => {
     expect(room.refusals).toEqual([
       { type: 'value', valueId: 'mine', value: 1, reason: 'destroyed' },
     ]);
-    expect(room.session.sync).toMatchObject({ phase: 'idle', unsaved: 0 });
+    expect(room.session.sync).toEqual({ phase: 'stopped', unsaved: 0, code: 'destroyed' });
+    expect(room.syncs.filter(({ phase }) => phase === 'stopped')).toHaveLength(1);
+    expect(room.errors).toEqual([]);
     expect(room.time.waiting).toBe(0);
     expect(room.store.getListenerStats().transaction).toBe(0);
     room.sent();
@@ -282,16 +284,39 @@ describe('the end', () => {
     expect(room.time.waiting).toBe(0);
   });
 
-  test('is final', async () => {
+  test('is final: what is started after it is reported and does nothing', async () => {
     const room = new ScriptedRoom();
     room.session.destroy();
     await room.session.follow();
     await room.session.startSaving();
     await room.session.load();
     await room.session.save();
+    const code = 'destroyed';
+    expect(room.errors).toMatchObject([{ code }, { code }, { code }, { code }]);
+    room.session.moveToAnotherRoom();
+    room.session.replaced();
+    expect(room.errors).toHaveLength(4);
     expect([room.session.isFollowing, room.session.isSaving]).toEqual([false, false]);
     expect(room.gets.count).toBe(0);
-    expect(room.session.sync.phase).toBe('idle');
+    expect(room.session.sync).toEqual({ phase: 'stopped', unsaved: 0, code });
+  });
+
+  test('by another session on the socket is reported once, and says so from then on', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('mine', 1);
+    const confirmed = room.session.whenConfirmed();
+    room.session.replaced();
+    const code = 'replaced';
+    expect(room.errors).toMatchObject([{ code }]);
+    expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
+    expect(room.session.sync).toEqual({ phase: 'stopped', unsaved: 0, code });
+    await expect(confirmed).rejects.toMatchObject({ code });
+    room.session.destroy();
+    expect(room.errors).toHaveLength(1);
+    await expect(room.session.whenConfirmed()).rejects.toMatchObject({ code });
+    expect(room.time.waiting).toBe(0);
+    expect(room.store.getListenerStats().transaction).toBe(0);
   });
 });
 
