@@ -1,11 +1,10 @@
 import { composeChanges, type Changes } from '../protocol/changes.ts';
-
-import { changesSize } from './content-size.ts';
+import { decodeChanges, encodeChanges } from '../protocol/codec.ts';
 
 interface KeptCommit {
   readonly version: number;
-  readonly changes: Changes;
-  readonly size: number;
+  /** Encoded: a tenth of the memory, and hardly one in a hundred is ever asked for. */
+  readonly changes: string;
 }
 
 /** Below this, a log costs nothing worth sparing. Characters. */
@@ -19,9 +18,9 @@ export class CommitLog {
 
   /** Adds a commit. Versions rise by one. */
   add(version: number, changes: Changes): void {
-    const size = changesSize(changes);
-    this.#commits.push({ version, changes, size });
-    this.#size += size;
+    const encoded = encodeChanges(changes);
+    this.#commits.push({ version, changes: encoded });
+    this.#size += encoded.length;
   }
 
   /**
@@ -32,7 +31,7 @@ export class CommitLog {
     const missed = current - version;
     if (missed < 0 || missed > this.#commits.length - this.#first) return undefined;
     const from = this.#commits.length - missed;
-    return composeChanges(this.#commits.slice(from).map((commit) => commit.changes));
+    return composeChanges(this.#commits.slice(from).map(({ changes }) => decodeChanges(changes)));
   }
 
   /** Forgets the commits before that version. */
@@ -63,7 +62,7 @@ export class CommitLog {
   }
 
   #drop(commit: KeptCommit): void {
-    this.#size -= commit.size;
+    this.#size -= commit.changes.length;
     this.#first += 1;
     // Now and then, and not each time: removing the first of many moves all others.
     if (this.#first * 2 > this.#commits.length) {
