@@ -10,6 +10,7 @@ import { ObservedStore } from '../protocol/observed-store.ts';
 import type { TransactionLog } from '../protocol/store-access.ts';
 
 import { Committer } from './committer.ts';
+import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import type { JournalItem } from './journal.ts';
 import type { Later } from './later.ts';
@@ -64,11 +65,15 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #loader: RoomLoader;
   readonly #keeper: LedgerKeeper;
   readonly #now: () => number;
+  readonly #contentCache: ContentCache;
   #revision = 0;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     this.#options = options;
     this.#now = () => host.now();
+    this.#contentCache = new ContentCache((milliseconds, callback) =>
+      host.after(milliseconds, callback),
+    );
     this.#reporter = new ErrorReporter((error, where) => options.onRoomError?.(error, where));
     const onRoomError = (error: unknown, where: RoomErrorSource): void =>
       this.#reporter.report(error, where);
@@ -166,7 +171,9 @@ export class Room<Origin, RequestOrigin = Origin> {
       const ledger = this.#keeper.current;
       if (ledger === undefined || !this.#writer.isFree()) continue;
       const { cursor, hasStore } = ledger;
-      const json = hasStore ? this.store.getJson() : undefined;
+      const json = hasStore
+        ? this.#contentCache.read(ledger, () => this.store.getJson())
+        : undefined;
       await this.#assertDurable(ledger);
       return { cursor, json };
     }
