@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CompiledApp, makeCompiledApp } from '../support/compiled-app.ts';
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const DOCUMENTS = ['README.md', ...readdirSync(`${REPOSITORY}/docs`).map((name) => `docs/${name}`)];
+
+interface Block {
+  /** What its first line says in a comment, so that others can import it; or where it stands. */
+  readonly file: string;
+  readonly text: string;
+}
+
+/** The TypeScript of a document, each block a module. */
+function blocksOf(document: string): readonly Block[] {
+  const text = readFileSync(`${REPOSITORY}/${document}`, 'utf8');
+  return [...text.matchAll(/^ *```ts\n(.*?)^ *```$/gms)].map(({ index, 1: code = '' }) => {
+    const line = text.slice(0, index).split('\n').length;
+    const [, name] = /^\/\/ ([\w-]+\.ts)\b/.exec(code) ?? [];
+    return { file: name ?? `${document.replaceAll(/\W/g, '-')}-line-${line}.ts`, text: code };
+  });
+}
+
+let app: CompiledApp;
+beforeAll(async () => {
+  app = await makeCompiledApp();
+}, 60_000);
+afterAll(() => app?.remove());
+
+test('the TypeScript of README.md and docs/ compiles, as strict as can be', async () => {
+  const blocks = DOCUMENTS.flatMap(blocksOf);
+  const files = blocks.map(({ file }) => file);
+  expect(files).toEqual(expect.arrayContaining(['room.ts', 'page.ts', 'worker.ts']));
+  expect(files).toEqual([...new Set(files)]);
+  for (const { file, text } of blocks) app.write(file, text);
+  expect(await app.compile('7', files)).toBe('');
+}, 60_000);
