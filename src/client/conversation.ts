@@ -3,6 +3,7 @@ import { encodeClientMessage } from '../protocol/codec.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import type { Ack, Commit, Pong, RoomMessage, Welcome } from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
+import { Greeting } from './greeting.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Outbox } from './outbox.ts';
 import { cursorOf, NO_PLACE, type Place } from './place.ts';
@@ -40,11 +41,9 @@ export class Conversation {
   readonly #options: ConversationOptions;
   readonly #sender: PushSender;
   readonly #heartbeat: Heartbeat;
-  #clientId: string;
-  #generation: number;
+  readonly #greeting: Greeting;
   #place: Place = NO_PLACE;
   #standing: Standing = 'off';
-  #isHelloSent = false;
   #commits = 0;
 
   constructor(options: ConversationOptions) {
@@ -71,13 +70,19 @@ export class Conversation {
       onLost: options.onLost,
       onError,
     });
-    this.#clientId = ports.restored?.outbox?.clientId ?? ports.randomId();
-    this.#generation = ports.firstGeneration ?? 0;
+    this.#greeting = new Greeting({
+      ports,
+      prefix,
+      replica,
+      outbox,
+      send: (frame) => this.#send(frame),
+      onUnanswered: () => onError(unansweredError()),
+    });
   }
 
   /** As whom the room knows this client. */
   get identity(): { readonly clientId: string; readonly generation: number } {
-    return { clientId: this.#clientId, generation: this.#generation };
+    return this.#greeting.identity;
   }
 
   get standing(): Standing {
@@ -104,16 +109,15 @@ export class Conversation {
   }
 
   /** Goes on where a client stopped (KEEP-1). */
-  restore({ outbox }: RestoredRecords): void {
-    this.#generation = outbox?.generation ?? this.#generation;
-    this.#sender.restore(outbox?.lastNumber ?? 0);
+  restore(restored: RestoredRecords): void {
+    this.#greeting.restore(restored);
+    this.#sender.restore(restored.outbox?.lastNumber ?? 0);
   }
 
   /** Says hello. The socket is open, and there is a place. */
   join(): void {
-    this.#generation++;
-    this.#isHelloSent = false;
-    this.#sender.stop();
+    this.#greeting.begin();
+    this.#sender.begin();
     this.#setStanding('catching-up');
     this.#options.outbox.save();
     this.#sendHello();
@@ -123,14 +127,14 @@ export class Conversation {
   leave(): void {
     this.#sender.stop();
     this.#heartbeat.stop();
+    this.#greeting.end();
     this.#standing = 'off';
   }
 
   /** Becomes another client, of another room. */
   renew(): void {
     this.leave();
-    this.#clientId = this.#options.ports.randomId();
-    this.#generation = this.#options.ports.firstGeneration ?? 0;
+    this.#greeting.renew();
     this.#sender.restore(0);
     this.#place = NO_PLACE;
   }
@@ -178,33 +182,18 @@ export class Conversation {
     if (this.#standing === 'catching-up') {
       // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
       this.#place = NO_PLACE;
-      const message = 'The room has not answered hello. Does messagePrefix match the server?';
-      this.#options.onError(new TinyBasePartyKitError('network', message));
     }
     this.#options.ports.socket.reconnect();
   }
 
-  /** Not before its generation is durable (KEEP-2). */
   #sendHello(): void {
-    const { replica, outbox, prefix } = this.#options;
-    if (this.#standing !== 'catching-up' || this.#isHelloSent) return;
-    if (!outbox.isGenerationDurable(this.#generation)) return;
-    this.#isHelloSent = true;
-    this.#sender.begin();
-    this.#send(
-      encodeClientMessage(prefix(), {
-        type: 'hello',
-        ...this.identity,
-        cursor: cursorOf(this.#place),
-        nextPush: replica.nextPush,
-        ackedPush: outbox.confirmed,
-      }),
-    );
-    this.#heartbeat.start();
+    if (this.#standing !== 'catching-up') return;
+    if (this.#greeting.say(cursorOf(this.#place))) this.#heartbeat.start();
   }
 
   #welcomed(welcome: Welcome): boolean {
-    if (welcome.generation !== this.#generation || this.#standing === 'off') return true;
+    if (welcome.generation !== this.identity.generation || this.#standing === 'off') return true;
+    this.#greeting.end();
     if (welcome.changes !== undefined) {
       return this.#standing !== 'catching-up' || this.#caughtUp(welcome, welcome.changes);
     }
@@ -324,4 +313,10 @@ export class Conversation {
     const { socket } = this.#options.ports;
     if (socket.isOpen()) socket.send(frame);
   }
+}
+
+function unansweredError(): TinyBasePartyKitError {
+  const message =
+    'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and does a room class that overrides onMessage call super.onMessage?';
+  return new TinyBasePartyKitError('network', message);
 }

@@ -67,6 +67,7 @@ export function attachToPartySocket(
   return {
     socket: {
       isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
+      address: () => connection.roomUrl,
       send: (frame) => {
         connection.send(frame);
       },

@@ -6,6 +6,8 @@ import type { ClientStorage, RestoredRecords } from './client-storage.ts';
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
 export interface SessionSocket {
   isOpen(): boolean;
+  /** Where it leads, for messages: without its query, which may hold a token. */
+  address(): string;
   /** Called only while open. */
   send(frame: string): void;
   /** Drops the connection, which seems dead, and makes another. */

@@ -11,6 +11,7 @@ import { Conversation } from './conversation.ts';
 import { ContentLoader } from './content-loader.ts';
 import { BUSY } from './first-content.ts';
 import { Inbox } from './inbox.ts';
+import { Outage } from './outage.ts';
 import { Outbox } from './outbox.ts';
 import { hasStore, NO_PLACE } from './place.ts';
 import { Replica } from './replica.ts';
@@ -48,6 +49,7 @@ export class SyncSession {
   readonly #inbox: Inbox<InboxItem>;
   readonly #loader: ContentLoader;
   readonly #backoff: Backoff;
+  readonly #outage: Outage;
   readonly #confirmations = new Confirmations();
   #state: SessionState = 'idle';
   /** True if hello was said on the socket: a room of ours takes no stock changes there. */
@@ -129,6 +131,7 @@ export class SyncSession {
       item.type === 'content' ? this.#loader.take(item.loaded) : this.#handle(item),
     );
     this.#backoff = new Backoff(ports.after, ports.random);
+    this.#outage = new Outage(ports.after, () => onError(outageError(ports.socket.address())));
     if (ports.restored !== undefined) this.#restore(ports.restored);
   }
 
@@ -223,15 +226,21 @@ export class SyncSession {
 
   /** The socket is open. */
   opened(): void {
-    this.closed();
+    this.#outage.end();
+    this.#disconnect();
     this.#hasSaidHello = false;
     this.#loader.opened();
     this.#backoff.reset();
     this.#advance();
   }
 
-  /** The socket is not open any more. */
+  /** The socket is not open any more, or has failed to open. */
   closed(): void {
+    if (this.#isEngaged) this.#outage.closed();
+    this.#disconnect();
+  }
+
+  #disconnect(): void {
     this.#inbox.clear((item) => item.type === 'content');
     if (this.#conversation.place.type === 'stock') this.#conversation.setPlace(NO_PLACE);
     if (this.#state === 'joined' || this.#state === 'reduced') this.#setState('connecting');
@@ -439,6 +448,7 @@ export class SyncSession {
     this.#conversation.leave();
     this.#inbox.clear();
     this.#backoff.stop();
+    this.#outage.end();
     this.#loader.cancel();
     this.#loader.settle();
     this.#confirmations.end(stopped.error);
@@ -472,6 +482,8 @@ export class SyncSession {
   #setState(state: SessionState): void {
     this.#state = state;
     if (state !== 'joined') this.#conversation.leave();
+    if (state === 'idle') this.#outage.end();
+    else if (!this.#ports.socket.isOpen()) this.#outage.begin();
     this.#report();
   }
 
@@ -494,4 +506,9 @@ export class SyncSession {
     this.#sync = { phase, unsaved, code };
     this.#events.onSync(this.#sync);
   }
+}
+
+function outageError(address: string): TinyBasePartyKitError {
+  const message = `The socket to ${address} does not open. Is the server running? Is the protocol right (PartySocket takes wss for hosts that it does not know as local, such as 0.0.0.0)? Is the URL, with its query, below 2 KB?`;
+  return new TinyBasePartyKitError('network', message);
 }

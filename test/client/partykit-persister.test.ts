@@ -491,6 +491,17 @@ describe('the URL', () => {
   });
 });
 
+test('a socket that does not open is reported with its address, without the token', async () => {
+  const { socket, errors, persister } = persist([{}, {}]);
+  socket.partySocketOptions.query = { token: 'secret' };
+  await persister.startAutoLoad();
+  await settled();
+  for (let close = 0; close < 4; close++) socket.dispatchEvent(new Event('close'));
+  expect(errors).toMatchObject([{ code: 'network' }]);
+  expect(String(errors[0])).toContain('wss://host.test/parties/main/room ');
+  expect(String(errors[0])).not.toContain('secret');
+});
+
 describe('HTTP', () => {
   test('is asked across origins and past caches', async () => {
     const { persister } = persist();

@@ -166,6 +166,7 @@ export class ScriptedRoom {
         ...ports,
         socket: {
           isOpen: () => this.isOpen,
+          address: () => 'ws://host.test/room',
           send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
           reconnect: () => (this.reconnects += 1),
           stop: (code, reason) => this.stops.push([code, reason]),

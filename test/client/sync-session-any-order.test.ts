@@ -48,6 +48,7 @@ class Pair {
       {
         socket: {
           isOpen: () => this.isOpen,
+          address: () => 'ws://host.test/room',
           send: (frame) => {
             const message = decodeClientMessage('', frame);
             if (message !== undefined) queueMicrotask(() => this.room.heard(message));

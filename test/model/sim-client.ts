@@ -206,6 +206,7 @@ export class SimClient implements ClientEnd {
       () => prefix,
       {
         socket: {
+          address: () => this.name,
           isOpen: () => this.isAlive && this.wire?.clientState === 'open',
           send: (frame) => {
             const { isAlive, wire } = this;

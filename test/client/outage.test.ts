@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+
+import { ScriptedRoom, SECOND } from './scripted-room.ts';
+
+/** A session that waits for its socket. */
+async function waiting(): Promise<ScriptedRoom> {
+  const room = new ScriptedRoom();
+  void room.session.follow();
+  await room.answerGet(1, [{}, {}]);
+  expect(room.session.sync.phase).toBe('connecting');
+  return room;
+}
+
+/** A session that has said hello. */
+async function greeted(): Promise<ScriptedRoom> {
+  const room = await waiting();
+  room.open();
+  room.sent();
+  return room;
+}
+
+describe('a socket that does not open', () => {
+  test('is reported after 10 seconds, once, with its address and what to look at', async () => {
+    const room = await waiting();
+    await room.time.pass(10 * SECOND - 1);
+    expect(room.errors).toEqual([]);
+    await room.time.pass(1);
+    expect(room.errors).toMatchObject([{ code: 'network' }]);
+    expect(String(room.errors[0])).toMatch(
+      /ws:\/\/host\.test\/room .*running.*wss.*0\.0\.0\.0.*2 KB/,
+    );
+    for (let attempt = 0; attempt < 10; attempt++) room.close();
+    await room.time.pass(100 * SECOND);
+    expect(room.errors).toHaveLength(1);
+    expect(room.time.waiting).toBe(0);
+  });
+
+  test('is reported when it has failed three times in a row, if that is earlier', async () => {
+    const room = await waiting();
+    room.close();
+    room.close();
+    expect(room.errors).toEqual([]);
+    room.close();
+    expect(room.errors).toMatchObject([{ code: 'network' }]);
+    await room.time.pass(100 * SECOND);
+    expect(room.errors).toHaveLength(1);
+  });
+
+  test('is reported also while the content does not come', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    await room.time.pass(10 * SECOND);
+    expect(room.session.sync.phase).toBe('loading');
+    expect(room.errors).toMatchObject([{ code: 'network' }]);
+  });
+
+  test('is reported again in the next outage: a close is no failure, and an opening ends it', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let outage = 1; outage <= 2; outage++) {
+      room.close();
+      room.close();
+      room.close();
+      await room.time.pass(9 * SECOND);
+      expect(room.errors).toHaveLength(outage - 1);
+      room.close();
+      expect(room.errors).toHaveLength(outage);
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+      await room.time.pass(9 * SECOND);
+    }
+    room.close();
+    await room.time.pass(9 * SECOND);
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    await room.time.pass(9 * SECOND);
+    expect(room.errors).toHaveLength(2);
+  });
+
+  test.each<readonly [string, (room: ScriptedRoom) => void]>([
+    ['stopped', (room) => room.session.stopFollowing()],
+    ['was destroyed', (room) => room.session.destroy()],
+  ])('is of no interest to a session that %s', async (_what, end) => {
+    const room = await waiting();
+    end(room);
+    for (let attempt = 0; attempt < 4; attempt++) room.close();
+    await room.time.pass(100 * SECOND);
+    expect(room.errors).toEqual([]);
+    expect(room.time.waiting).toBe(0);
+  });
+});
+
+describe('a hello without an answer', () => {
+  test('is reported after 10 seconds, with what to look at', async () => {
+    const room = await greeted();
+    await room.time.pass(10 * SECOND - 1);
+    expect(room.errors).toEqual([]);
+    await room.time.pass(1);
+    expect(room.errors).toMatchObject([{ code: 'network' }]);
+    expect(String(room.errors[0])).toMatch(/messagePrefix.*onMessage.*super\.onMessage/);
+  });
+
+  test('keeps its connection until that has been silent for 40 seconds: the room may be busy', async () => {
+    const room = await greeted();
+    await room.time.pass(39 * SECOND);
+    expect(room.reconnects).toBe(0);
+    room.welcome({ generation: 1 });
+    expect(room.session.sync.phase).toBe('live');
+    expect(room.errors).toHaveLength(1);
+  });
+
+  test.each<readonly [string, (room: ScriptedRoom) => void]>([
+    ['was answered', (room) => room.welcome({ generation: 1 })],
+    [
+      'was answered by a room without a Store',
+      (room) =>
+        room.welcome({
+          generation: 1,
+          changes: undefined,
+          cursor: { epoch: 'e', version: 0 },
+        }),
+    ],
+    ['is not waited for any more', (room) => room.session.destroy()],
+  ])('is not reported if it %s', async (_what, end) => {
+    const room = await greeted();
+    end(room);
+    await room.time.pass(20 * SECOND);
+    expect(room.errors).toEqual([]);
+  });
+});
