@@ -1,7 +1,14 @@
-import { isClientRecordExpired, type ClientRecord } from './storage/client-record.ts';
+import {
+  isClientRecordExpired,
+  isClientRecordOld,
+  type ClientRecord,
+} from './storage/client-record.ts';
 
 /** How many clients that never pushed are remembered; they are known by their generation alone. */
 const MOST_IDLE_CLIENTS = 10_000;
+
+/** How many records that have not been touched for a day are kept: about 1 MB. */
+const MOST_OLD_RECORDS = 10_000;
 
 /** What the room remembers of each client id: how far its pushes were dealt with. */
 export class ClientRecords {
@@ -59,10 +66,15 @@ export class ClientRecords {
 
   /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
   sweep(now: number, connected: ReadonlySet<string>): void {
-    for (const [clientId, record] of this.#records) {
-      if (isClientRecordExpired(record, now) && !connected.has(clientId))
-        this.#records.delete(clientId);
+    const old: (readonly [string, ClientRecord])[] = [];
+    for (const entry of this.#records) {
+      const [clientId, record] = entry;
+      if (connected.has(clientId)) continue;
+      if (isClientRecordExpired(record, now)) this.#records.delete(clientId);
+      else if (isClientRecordOld(record, now)) old.push(entry);
     }
+    old.sort(([, a], [, b]) => b.touched - a.touched);
+    for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
   }
 
   /** A copy, as it is now. */

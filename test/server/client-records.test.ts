@@ -55,6 +55,20 @@ test('[ONCE-5] keeps a record a day after its last push was confirmed as acked, 
   expect(kept(30 * DAY + 1)).toEqual(['connected']);
 });
 
+test('[ONCE-5] keeps all records of a day, and the latest ten thousand of those before', () => {
+  const records = new ClientRecords(new Map());
+  for (let index = 0; index < 10_003; index += 1) records.notePush(`client ${index}`, 1, index);
+  records.notePush('of today', 1, DAY);
+  const kept = (connected: readonly string[]): string[] => {
+    records.sweep(DAY + 10_003, new Set(connected));
+    return [...records.snapshot().keys()].slice(0, 2);
+  };
+  expect(kept(['client 0'])).toEqual(['client 0', 'client 3']);
+  expect(records.snapshot().size).toBe(10_002);
+  expect(kept([])).toEqual(['client 3', 'client 4']);
+  expect(records.lastPush('of today')).toBe(1);
+});
+
 test('[ONCE-5] takes no word for pushes that were not dealt with', () => {
   const records = new ClientRecords(new Map());
   records.noteAcked('ada', 9, 0);

@@ -1,5 +1,4 @@
 const DAY_MILLISECONDS = 24 * 60 * 60 * 1000;
-const CONFIRMED_MILLISECONDS = DAY_MILLISECONDS;
 const UNCONFIRMED_MILLISECONDS = 30 * DAY_MILLISECONDS;
 
 /** What the room remembers of a client id. */
@@ -20,5 +19,12 @@ export interface ClientRecord {
  */
 export function isClientRecordExpired(record: ClientRecord, now: number): boolean {
   const isConfirmed = record.ackedPush >= record.lastPush;
-  return now - record.touched > (isConfirmed ? CONFIRMED_MILLISECONDS : UNCONFIRMED_MILLISECONDS);
+  return isConfirmed
+    ? isClientRecordOld(record, now)
+    : now - record.touched > UNCONFIRMED_MILLISECONDS;
+}
+
+/** True if a record may go where there are too many. */
+export function isClientRecordOld({ touched }: ClientRecord, now: number): boolean {
+  return now - touched > DAY_MILLISECONDS;
 }
