@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The versions of TypeScript that an app may have. */
-export type Compiler = '7' | '5.4';
+type Compiler = '7' | '5.4';
 
 /** The folder of an app that depends on this package as it is published. */
 export interface CompiledApp {
