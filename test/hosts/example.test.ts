@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Clients } from '../support/clients.ts';
 import { untilEqual } from '../support/content.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
+import { until } from '../support/until.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const INSTALLATION_MILLISECONDS = 300_000;
@@ -103,6 +104,10 @@ test('its page is served, and clients of its rooms are equal, also after a crash
   expect(content.get('["notes","a","text"]')).toBe('"from one"');
   expect(two.refusals.length).toBeGreaterThan(0);
   expect(await (await fetch(`${host.origin}/count`)).json()).toBe(one.store.getRowCount('notes'));
+  await fetch(`${host.origin}/note`, { method: 'POST', body: 'from the backend' });
+  await until('the note of the backend', () =>
+    Object.values(two.store.getTable('notes')).some(({ text }) => text === 'from the backend'),
+  );
   await host.restart();
   await untilEqual([one.store, two.store], host.room('lobby', '/store'));
 });

@@ -1,12 +1,14 @@
 import { PartySocket } from 'partysocket';
-import { createStore } from 'tinybase';
+import { createStore, getUniqueId } from 'tinybase';
 import { createPartyKitPersister } from 'tinybase-partykit/client';
 
 const room = new URL(location.href).searchParams.get('room') ?? 'lobby';
 
 const store = createStore();
-const socket = new PartySocket({ host: location.host, room });
-const persister = createPartyKitPersister(store, socket);
+// PartySocket takes a host that it does not know as local for a secure one.
+const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
+const socket = new PartySocket({ host: location.host, room, protocol });
+const persister = createPartyKitPersister(store, socket, {}, (error) => console.warn(error));
 
 const list = document.querySelector('ul');
 const form = document.querySelector('form');
@@ -32,7 +34,7 @@ form?.addEventListener('submit', (event) => {
   const text = input?.value.trim() ?? '';
   if (text === '' || input === null) return;
   // Not addRow: two browsers would give the same id to two notes.
-  store.setRow('notes', crypto.randomUUID(), { text, createdAt: Date.now() });
+  store.setRow('notes', getUniqueId(), { text, createdAt: Date.now() });
   input.value = '';
 });
 
@@ -41,7 +43,12 @@ persister.addSyncListener((_persister, { phase, unsaved }) => {
     status.value = phase === 'live' && unsaved === 0 ? 'saved' : `${phase} (${unsaved} unsaved)`;
 });
 persister.addRefusalListener((_persister, refusals) => {
+  console.warn('Refused', refusals);
   if (status !== null) status.value = `refused: ${refusals.length}`;
+});
+// What is not confirmed lives in memory: ask before the page is left, or reloaded, with it.
+addEventListener('beforeunload', (event) => {
+  if (persister.getSync().unsaved > 0) event.preventDefault();
 });
 
 await persister.startAutoPersisting([{}, {}]);

@@ -12,12 +12,24 @@ export class RoomObject extends durableObject(NotesRoom) {
     await this.server.start();
     return this.server.store.getRowCount('notes');
   }
+
+  /** What is written here reaches every client, and no hook is asked. */
+  async addNote(text: string): Promise<void> {
+    await this.server.start();
+    this.server.store.setRow('notes', crypto.randomUUID(), { text, createdAt: Date.now() });
+  }
 }
 
 export default {
   async fetch(request, env): Promise<Response> {
     const { pathname } = new URL(request.url);
-    if (pathname === '/count') return Response.json(await env.ROOM.getByName('lobby').countNotes());
+    const lobby = env.ROOM.getByName('lobby');
+    if (pathname === '/count') return Response.json(await lobby.countNotes());
+    // An app would ask here who this is.
+    if (pathname === '/note' && request.method === 'POST') {
+      await lobby.addNote(await request.text());
+      return new Response(null, { status: 204 });
+    }
     // PartySocket asks for the party `main`, unless told otherwise.
     const answer = await routeRoomRequest(request, { main: env.ROOM });
     return answer ?? new Response('There is nothing at this path.', { status: 404 });
