@@ -4,6 +4,7 @@ import type { LeafMap } from '../protocol/leaf-map.ts';
 import type { Conversation } from './conversation.ts';
 import { BUSY, FirstContent } from './first-content.ts';
 import { NO_PLACE } from './place.ts';
+import type { Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { LoadedContent, SessionEndpoint } from './session-ports.ts';
 import type { StockConversation } from './stock-conversation.ts';
@@ -24,6 +25,7 @@ export interface ContentLoaderOptions {
   readonly onFailed: (error: unknown) => void;
   /** The content has to be asked for again. */
   readonly onReload: () => void;
+  readonly onRefused: (refusals: readonly Refusal[]) => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -99,6 +101,7 @@ export class ContentLoader {
   /** What was asked for does not count any more. */
   cancel(): void {
     this.#requestNumber++;
+    this.#tellOfRefusals();
   }
 
   /** Takes content that came. False: the Store is busy, and nothing was done. */
@@ -134,7 +137,7 @@ export class ContentLoader {
   }
 
   #takeNothing(isStock: boolean): boolean {
-    const { endpoint, conversation, isFollowing, isSaving, onReload } = this.#options;
+    const { conversation, isFollowing, isSaving, onReload } = this.#options;
     conversation.setPlace(NO_PLACE);
     if (!this.firstContent.show(isFollowing())) return false;
     const seed = isSaving() || this.#isSavingOnce ? this.firstContent.next() : undefined;
@@ -144,9 +147,10 @@ export class ContentLoader {
       this.#end();
       return true;
     }
+    this.#tellOfRefusals();
     this.#seeds++;
     void this.#request(
-      () => endpoint.put(seed),
+      () => this.#put(seed),
       () => {
         this.firstContent.answered();
         onReload();
@@ -159,6 +163,15 @@ export class ContentLoader {
       },
     );
     return true;
+  }
+
+  async #put(seed: LeafMap<Leaf>): Promise<void> {
+    const number = this.#requestNumber;
+    const correction = await this.#options.endpoint.put(seed);
+    if (correction === undefined) return;
+    this.firstContent.corrected(seed, correction);
+    // What else was asked for meanwhile may have come already.
+    if (number !== this.#requestNumber) this.#tellOfRefusals();
   }
 
   #show(apply: () => boolean): boolean {
@@ -178,7 +191,13 @@ export class ContentLoader {
   #end(): void {
     this.#isLoadingOnce = this.#isSavingOnce = false;
     this.firstContent.dropSuggestion();
+    this.#tellOfRefusals();
     this.#options.onPlace();
+  }
+
+  #tellOfRefusals(): void {
+    const refusals = this.firstContent.takeRefusals();
+    if (refusals.length > 0) this.#options.onRefused(refusals);
   }
 
   #failed(error: unknown): void {

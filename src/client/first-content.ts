@@ -1,5 +1,7 @@
 import type { Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
+import type { SeedCorrection } from '../protocol/messages.ts';
+import { refusalsOfCorrection, type Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { InitialContent } from './sync.ts';
 
@@ -13,6 +15,7 @@ export class FirstContent {
   /** True once the Store has shown a room's content: it is a seed no more. */
   #wasRooted = false;
   #answers = 0;
+  #refused: Refusal[] = [];
 
   constructor(replica: Replica) {
     this.#replica = replica;
@@ -43,6 +46,17 @@ export class FirstContent {
   /** The room answered a PUT. */
   answered(): void {
     this.#answers++;
+  }
+
+  /** What the room says that it refused or altered of what was PUT (SEED-4). */
+  corrected(given: LeafMap<Leaf>, { correction, reason }: SeedCorrection): void {
+    const asked = { deletedRows: new Map<string, never>(), leaves: given };
+    this.#refused.push(...refusalsOfCorrection(asked, correction, reason ?? 'unknown'));
+  }
+
+  /** What was refused since the last call: told when the Store shows what came of it. */
+  takeRefusals(): readonly Refusal[] {
+    return this.#refused.splice(0);
   }
 
   /** Shows the suggestion, if nothing of a room was ever shown. False: the Store is busy. */

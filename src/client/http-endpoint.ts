@@ -1,9 +1,17 @@
-import { decodeContent, decodeETag, encodeContent } from '../protocol/codec.ts';
+import {
+  decodeContent,
+  decodeETag,
+  decodeSeedCorrection,
+  encodeContent,
+} from '../protocol/codec.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import type { SessionEndpoint } from './session-ports.ts';
 
 /** How long one request may take. */
 const REQUEST_MILLISECONDS = 120_000;
+
+/** The room has its first content now. */
+const CREATED = 201;
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'malformed',
@@ -63,7 +71,14 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       }
     },
     put: async (content) => {
-      await request('PUT', encodeContent(content));
+      const response = await request('PUT', encodeContent(content));
+      if (response.status !== CREATED) return undefined;
+      try {
+        return decodeSeedCorrection(await response.text());
+      } catch {
+        // Empty: nothing was refused. Whatever else it may be, the content was taken, and the next GET brings it.
+        return undefined;
+      }
     },
     post: async (body) => {
       await request('POST', body);

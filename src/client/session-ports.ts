@@ -1,6 +1,6 @@
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
-import type { Cursor } from '../protocol/messages.ts';
+import type { Cursor, SeedCorrection } from '../protocol/messages.ts';
 import type { ClientStorage, RestoredRecords } from './client-storage.ts';
 
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
@@ -27,8 +27,8 @@ export interface LoadedContent {
 /** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */
 export interface SessionEndpoint {
   get(): Promise<LoadedContent>;
-  /** Settles when the room answered 201 or 205. */
-  put(content: LeafMap<Leaf>): Promise<void>;
+  /** Settles when the room answered 201 or 205, with what it says was refused or altered (SEED-4). */
+  put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
   post(body: string): Promise<void>;
 }
 

@@ -125,6 +125,7 @@ export class SyncSession {
       },
       onFailed: (error) => this.#loadFailed(error),
       onReload: () => this.#load(),
+      onRefused: (refusals) => events.onRefused(refusals),
       onError,
     });
     this.#inbox = new Inbox<InboxItem>(ports.after, (item) =>

@@ -14,6 +14,7 @@ import { isErrorCode } from './errors.ts';
 import { asArray, asCount, asMatch, asObject, decodeJson, ShapeError, type Json } from './json.ts';
 import {
   PROTOCOL_VERSION,
+  REFUSAL_REASONS,
   type Ack,
   type Alive,
   type Check,
@@ -27,7 +28,6 @@ import {
   type Ping,
   type Pong,
   type Push,
-  type RefusalReason,
   type RoomMessage,
   type ForeignHello,
   type Welcome,
@@ -40,6 +40,12 @@ export {
   encodeChanges,
   encodeContent,
 } from './changes-codec.ts';
+export {
+  decodeETag,
+  decodeSeedCorrection,
+  encodeETag,
+  encodeSeedCorrection,
+} from './http-codec.ts';
 
 /** `s` is TinyBase's own. `r` and `v` are kept free for presence and events. */
 const LETTERS = {
@@ -54,12 +60,9 @@ const LETTERS = {
   error: 'e',
 } as const;
 
-const REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout'];
-
 /** Base64url of 128 bits. */
 const CLIENT_ID = /^[\w-]{22}$/;
 const EPOCH = /^[\w-]{1,64}$/;
-const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 
 /** The ping frame: always the same text, so that a host may answer it without waking the room. */
 export function encodePing(prefix: string): string {
@@ -182,19 +185,6 @@ export function decodeLargePush(text: string): LargePush {
   });
 }
 
-/** The ETag of a room's content (RFC 9110, section 8.8.3): its epoch and version. */
-export function encodeETag({ epoch, version }: Cursor): string {
-  return `"${epoch}.${version}"`;
-}
-
-/** Decodes an ETag of ours, weak or strong; undefined for any other, or none: the server is not our room. */
-export function decodeETag(etag: string | null): Cursor | undefined {
-  const match = ETAG.exec(etag ?? '');
-  const [, epoch, digits] = match ?? [];
-  const version = Number(digits);
-  return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
-}
-
 function frame(prefix: string, letter: string, json: Json): string {
   return prefix + letter + JSON.stringify(json);
 }
@@ -307,7 +297,7 @@ function jsonToAck(json: Json | undefined): Ack {
     isCommit: asCount(isCommit) === 1,
     correction:
       correction === undefined || correction === null ? undefined : jsonToChanges(correction),
-    reason: REASONS.find((known) => known === reason),
+    reason: REFUSAL_REASONS.find((known) => known === reason),
   };
 }
 

@@ -101,6 +101,9 @@ export type RefusalReason =
   /** A hook did not settle in time; nothing of the push was applied. */
   | 'timeout';
 
+/** All of them. */
+export const REFUSAL_REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout'];
+
 /** The end of a push, to its author. */
 export interface Ack {
   readonly type: 'ack';
@@ -138,6 +141,14 @@ export interface ErrorMessage {
 
 /** Everything that a room sends. */
 export type RoomMessage = Welcome | Commit | Ack | Pong | Alive | ErrorMessage | StockChanges;
+
+/** What travels as the body of an answer 201: the room's first content is not what was given. */
+export interface SeedCorrection {
+  /** The leaves that differ, as the room has them. */
+  readonly correction: Changes;
+  /** Undefined if it is one of a later version. */
+  readonly reason: RefusalReason | undefined;
+}
 
 /** What travels as the body of a POST: a push too large for a frame, with what a socket would know of it. */
 export interface LargePush {

@@ -8,11 +8,12 @@ import {
   type ClientMessage,
   type Hello,
   type Push,
+  type SeedCorrection,
 } from '../protocol/messages.ts';
 
 import type { Committer } from './committer.ts';
 import { changesSize } from './content-size.ts';
-import { correctionOf, stockAnswerTo } from './correction.ts';
+import { correctionOf, stockAnswerTo, type Correction } from './correction.ts';
 import type { Later } from './later.ts';
 import type { Ledger } from './ledger.ts';
 import { lastPushOf, type Dispatcher } from './dispatcher.ts';
@@ -31,6 +32,13 @@ export interface MessageHandlerOptions<Origin, RequestOrigin> {
   /** False once a write failed: nothing more can come of that ledger. */
   readonly isCurrent: (ledger: Ledger) => boolean;
 }
+
+/** What became of content that was to be a room's first. */
+export type SeedOutcome =
+  /** It is the room's first, as far as it was allowed; if none of it was, the room still has no Store. */
+  | { readonly type: 'created'; readonly refused: SeedCorrection | undefined }
+  /** The room has a Store already. */
+  | { readonly type: 'exists' };
 
 /** A catch-up up to this size is never too large, in characters. */
 const SMALL_CATCH_UP = 4096;
@@ -73,14 +81,14 @@ export class MessageHandler<Origin, RequestOrigin> {
     }
   }
 
-  /** Resolves to whether the content became the room's first, or would have if any of it had been allowed. */
-  seed(ledger: Ledger, content: LeafMap<Leaf>, origin: RequestOrigin): Later<'created' | 'exists'> {
-    const { committer, writer, isCurrent } = this.#options;
-    if (ledger.hasStore) return 'exists';
+  /** Makes content the room's first, if it has none yet (`SEED-1`). */
+  seed(ledger: Ledger, content: LeafMap<Leaf>, origin: RequestOrigin): Later<SeedOutcome> {
+    const { store, committer, writer, isCurrent } = this.#options;
+    if (ledger.hasStore) return { type: 'exists' };
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     const isStillWanted = (): boolean => isCurrent(ledger) && !ledger.hasStore;
     return writer.write(changes, { origin, isInitialSave: true, isStillWanted }, (outcome) => {
-      if (!isStillWanted()) return 'exists';
+      if (!isStillWanted()) return { type: 'exists' };
       // Of a seed that was refused as a whole, nothing is left to begin with; of an empty one, nothing was refused.
       if (
         outcome.log !== undefined &&
@@ -88,7 +96,10 @@ export class MessageHandler<Origin, RequestOrigin> {
       ) {
         committer.begin(ledger, false);
       }
-      return 'created';
+      return {
+        type: 'created',
+        refused: seedCorrection(correctionOf(store, changes, NO_LEAVES), outcome),
+      };
     });
   }
 
@@ -193,4 +204,13 @@ export class MessageHandler<Origin, RequestOrigin> {
       dispatcher.stock(ledger, peer, stockAnswerTo(store, changes, log?.changes));
     });
   }
+}
+
+/** What to tell whoever gave the content (`SEED-4`): nothing if all that was given is as it was given. */
+function seedCorrection(
+  { changes, isAltered }: Correction,
+  { refusal }: WriteOutcome,
+): SeedCorrection | undefined {
+  if (changes === undefined || !isAltered) return undefined;
+  return { correction: changes, reason: refusal ?? 'schema' };
 }

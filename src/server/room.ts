@@ -16,7 +16,7 @@ import type { JournalItem } from './journal.ts';
 import type { Later } from './later.ts';
 import { LedgerKeeper } from './ledger-keeper.ts';
 import type { Ledger } from './ledger.ts';
-import { MessageHandler } from './message-handler.ts';
+import { MessageHandler, type SeedOutcome } from './message-handler.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Peers, type Peer } from './peers.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
@@ -180,10 +180,10 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /**
-   * Gives the room its first content (`SEED-1`): `created`, also if all of it was refused and the room still has no
-   * Store; `exists` if it has one. Rejects with `unavailable` if that could not be made durable.
+   * Gives the room its first content (`SEED-1`), and tells what of it was refused or altered (`SEED-4`). Rejects with
+   * `unavailable` if that could not be made durable.
    */
-  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<'created' | 'exists'> {
+  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
     const { outcome, ledger } = await this.#queue.add(async () => {
       const loaded = await this.#keeper.load();
       return { outcome: await this.#handler.seed(loaded, content, request), ledger: loaded };

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { describe, expect, test } from 'vitest';
 
-import { contentOf, failure, ScriptedRoom, SECOND, stateOf } from './scripted-room.ts';
+import { changesOf, contentOf, failure, ScriptedRoom, SECOND, stateOf } from './scripted-room.ts';
 
 describe('the first content', () => {
   const seed = [{ t: { r: { c: 1 } } }, { v: 1 }];
@@ -16,7 +16,7 @@ describe('the first content', () => {
     await room.answerGet(0);
     expect(room.putContents).toEqual([[{}, { v: 1, w: 1 }]]);
     room.store.setValue('w', 2);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     expect(await stateOf(saving)).toBe('waiting');
     await room.answerGet(1, [{}, { v: 1, w: 1 }]);
@@ -48,14 +48,14 @@ describe('the first content', () => {
     void room.session.follow();
     const saving = room.session.startSaving();
     await room.answerGet(0);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     await room.answerGet(0);
     expect(room.putContents).toEqual([
       [{}, { v: 1 }],
       [{}, {}],
     ]);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     await room.answerGet(0);
     await saving;
@@ -119,6 +119,82 @@ describe('the first content', () => {
     await room.answerGet(0, undefined, 'f');
     expect(room.store.hasValue('initial')).toBe(false);
     expect(room.putContents).toEqual([[{}, {}]]);
+  });
+
+  test('[SEED-4] that was refused in part is reported, once, when the Store shows what came of it', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{ t: { r: { a: 1, b: 1 } } }, { v: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.store.setCell('t', 'r', 'b', 2);
+    const shown: unknown[] = [];
+    room.onRefused = () => shown.push(room.store.getContent());
+    room.puts
+      .take()
+      .answer({ correction: changesOf([{ t: { r: { b: '\uFFFC' } } }, { v: 0 }]), reason: 'hook' });
+    await nextTurn();
+    expect(room.refusals).toEqual([]);
+    // The answer to this one is lost: what was refused is told after the next.
+    await room.failGet(failure('network'));
+    await room.time.pass(0);
+    expect(room.refusals).toEqual([]);
+    await room.answerGet(1, [{ t: { r: { a: 1 } } }, { v: 0 }]);
+    expect(room.refusals).toEqual([
+      { type: 'cell', tableId: 't', rowId: 'r', cellId: 'b', cell: 1, reason: 'hook' },
+      { type: 'value', valueId: 'v', value: 1, reason: 'hook' },
+    ]);
+    expect(shown).toEqual([[{ t: { r: { a: 1, b: 2 } } }, { v: 0 }]]);
+    void room.session.follow();
+    await room.answerGet(1, [{ t: { r: { a: 1 } } }, { v: 0 }]);
+    expect(room.refusals).toHaveLength(2);
+  });
+
+  test('[SEED-4] that was refused as a whole is reported, too', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { v: 1 }]));
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer({ correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'failed' });
+    await nextTurn();
+    await room.answerGet(0);
+    const refused = [{ type: 'value', valueId: 'v', value: 1, reason: 'failed' }];
+    expect(room.refusals).toEqual(refused);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(1, [{}, {}]);
+    await saving;
+    expect(room.store.getValues()).toEqual({});
+    expect(room.refusals).toEqual(refused);
+  });
+
+  test('[SEED-4] that was refused is reported at once where something else was asked for meanwhile', async () => {
+    const correction = { correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'hook' } as const;
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    void room.session.follow();
+    await room.answerGet(0);
+    room.puts.take().answer(correction);
+    await nextTurn();
+    expect(room.refusals).toMatchObject([{ valueId: 'v', value: 1, reason: 'hook' }]);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(1, [{}, {}]);
+    expect(room.refusals).toHaveLength(1);
+  });
+
+  test('[SEED-4] that was refused is reported before the session ends', async () => {
+    const correction = { correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'hook' } as const;
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer(correction);
+    await nextTurn();
+    expect(room.refusals).toEqual([]);
+    room.session.destroy();
+    expect(room.refusals).toMatchObject([{ valueId: 'v', value: 1, reason: 'hook' }]);
   });
 
   test('[SEED-3] is not what the Store held, if the room has a Store; a join uploads nothing', async () => {

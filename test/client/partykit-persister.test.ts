@@ -10,6 +10,7 @@ import {
   TinyBasePartyKitError,
   type PartyKitPersister,
   type PartyKitPersisterConfig,
+  type Refusal,
 } from '../../src/client/index.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
@@ -512,6 +513,28 @@ describe('HTTP', () => {
     });
     await persister.load();
     expect(inits).toMatchObject([{ method: 'GET', mode: 'cors', cache: 'no-store' }]);
+  });
+
+  test.each([
+    ['a correction', '{"correction":[{},{"v":"\uFFFC"}],"reason":"hook"}', 1],
+    ['nothing', '', 0],
+    ['a page of somebody else', '<!doctype html>', 0],
+    ['another shape', '{"correction":[],"reason":"hook"}', 0],
+    ['a reason of a later version', '{"correction":[{},{"v":"\uFFFC"}],"reason":"later"}', 1],
+  ])('[SEED-4] takes from the answer to a PUT: %s', async (_what, answer, count) => {
+    const { errors, persister, room } = persist();
+    const { fetch } = globalThis;
+    const refusals: Refusal[] = [];
+    persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
+    vi.stubGlobal('fetch', async (url: unknown, init?: RequestInit) => {
+      const response = await fetch(String(url), init);
+      return init?.method === 'PUT' ? new Response(answer, { status: 201 }) : response;
+    });
+    await persister.startAutoPersisting([{}, { v: 1 }]);
+    expect(room.content).toBeDefined();
+    expect(refusals).toHaveLength(count);
+    expect(errors).toEqual([]);
+    await persister.destroy();
   });
 
   test.each([

@@ -19,7 +19,13 @@ import {
 import { TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { Hello, Push, RoomMessage, Welcome } from '../../src/protocol/messages.ts';
+import type {
+  Hello,
+  Push,
+  RoomMessage,
+  SeedCorrection,
+  Welcome,
+} from '../../src/protocol/messages.ts';
 
 /** Every frame of these tests begins with this. */
 export const PREFIX = 'x/';
@@ -137,13 +143,14 @@ export class ScriptedRoom {
   readonly session: SyncSession;
   readonly time: ManualTime = new ManualTime();
   readonly gets: Requests<LoadedContent> = new Requests();
-  readonly puts: Requests<void> = new Requests();
+  readonly puts: Requests<SeedCorrection | undefined> = new Requests();
   readonly posts: Requests<void> = new Requests();
   readonly putContents: unknown[] = [];
   readonly postBodies: string[] = [];
   readonly syncs: Sync[] = [];
   readonly refusals: Refusal[] = [];
   readonly errors: unknown[] = [];
+  onRefused: () => void = () => undefined;
   /** What was sent while the socket was not open: always empty. */
   readonly queued: string[] = [];
   readonly stops: (readonly [number, string])[] = [];
@@ -188,7 +195,10 @@ export class ScriptedRoom {
       },
       {
         onSync: (sync) => this.syncs.push(sync),
-        onRefused: (refused) => this.refusals.push(...refused),
+        onRefused: (refused) => {
+          this.refusals.push(...refused);
+          this.onRefused();
+        },
         onError: (error) => this.errors.push(error),
       },
     );

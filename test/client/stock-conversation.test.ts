@@ -164,7 +164,7 @@ describe('a stock room without a Store', () => {
     await room.answerGet(undefined);
     expect(room.putContents).toEqual([[{}, { seed: 1 }]]);
     room.store.setValue('v', 1);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await room.time.pass(0);
     await room.answerGet(undefined, [{}, { seed: 1 }]);
     expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);

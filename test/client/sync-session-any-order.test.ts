@@ -63,7 +63,11 @@ class Pair {
         },
         endpoint: {
           get: () => request(() => this.room.load()),
-          put: (content) => request(() => this.room.seed(content)),
+          put: (content) =>
+            request(() => {
+              this.room.seed(content);
+              return undefined;
+            }),
           post: (body) => request(() => this.room.heard(decodeLargePush(body).push)),
         },
         after: this.time.after,

@@ -51,7 +51,7 @@ describe('starting and stopping', () => {
     const saving = room.session.save();
     await room.answerGet(0);
     expect(room.putContents).toEqual([[{}, { v: 1 }]]);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     await room.answerGet(1, [{}, { v: 1 }]);
     await saving;
@@ -201,10 +201,10 @@ describe('another room', () => {
     room.store.setValue('v', 1);
     void room.session.startSaving();
     await room.answerGet(0);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     await room.answerGet(0);
-    room.puts.take().answer();
+    room.puts.take().answer(undefined);
     await nextTurn();
     await room.answerGet(0);
     expect(room.putContents).toHaveLength(2);

@@ -1,7 +1,7 @@
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { Cursor } from '../../src/protocol/messages.ts';
+import type { Cursor, SeedCorrection } from '../../src/protocol/messages.ts';
 import { decodeLogRow } from '../../src/server/storage/log-row.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import type { RoomDocument } from '../../src/server/room-document.ts';
@@ -10,7 +10,7 @@ import { StorageKeys } from '../../src/server/storage/storage-keys.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 import type { Choices } from './choices.ts';
 import type { Branch, Journal } from './journal.ts';
-import { describeDifferences, differences } from './leaves.ts';
+import { describeDifferences, differences, leafName } from './leaves.ts';
 import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
 
 /** A disk as it once was, and what the observer knew of it then. */
@@ -106,6 +106,17 @@ export class Disk implements Source {
     this.#world.fail(
       new PropertyFailure('durable', `what was loaded, version ${cursor.version}, ${what}`),
     );
+  }
+
+  /** What of a seed is not the room's first content, whoever gave it is told of (SEED-4). */
+  checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined): void {
+    const first = this.branch?.contents[1];
+    seed.forEach((leaf, table, row, cell) => {
+      const isTold = told?.correction.leaves.has(table, row, cell) ?? false;
+      if (isTold || first?.get(table, row, cell) === leaf) return;
+      const what = `${leafName(table, row, cell)} = ${String(leaf)} of a seed was refused without a word`;
+      this.#world.fail(new PropertyFailure('correction', what));
+    });
   }
 
   /** The next writes fail; some of them take effect all the same. */

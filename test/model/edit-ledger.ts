@@ -1,5 +1,7 @@
 import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
+import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import type { TransactionLog } from '../../src/protocol/store-access.ts';
 import type { Refusal } from '../../src/client/refusal.ts';
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
@@ -31,6 +33,8 @@ export class EditLedger {
   readonly #tooLarge = new Set<string>();
   /** Leaves and rows that a session which ended had not confirmed. */
   readonly #ended = new Set<string>();
+  /** How often the room has said that it refused a leaf of a seed, less how often that was reported. */
+  readonly #untold = new Map<string, number>();
   /** Every push that ever left, by client id and number. */
   readonly #sent = new Map<string, Map<number, Changes>>();
 
@@ -47,8 +51,25 @@ export class EditLedger {
     pushes.set(number, changes);
   }
 
+  /** The room has answered a PUT: that is to be reported. */
+  toldOfSeed(seed: LeafMap<Leaf>, { correction, reason }: SeedCorrection): void {
+    seed.forEach((leaf, table, row, cell) => {
+      if (!correction.leaves.has(table, row, cell)) return;
+      const key = `${leafName(table, row, cell)}${String(leaf)} ${reason}`;
+      this.#untold.set(key, (this.#untold.get(key) ?? 0) + 1);
+    });
+  }
+
+  /** What of a seed was not reported as often as the room has said it. */
+  get untoldOfSeeds(): readonly string[] {
+    return [...this.#untold].filter(([, count]) => count !== 0).map(([key]) => key);
+  }
+
   refused(refusals: readonly Refusal[]): void {
     for (const refusal of refusals) {
+      const report = `${refusalKey(refusal)} ${refusal.reason}`;
+      const untold = this.#untold.get(report);
+      if (untold !== undefined) this.#untold.set(report, untold - 1);
       // Of these the room has dealt with the push, or so it is believed.
       if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
@@ -71,6 +92,7 @@ export class EditLedger {
 
   /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */
   tabClosed(kept: readonly Changes[]): void {
+    this.#untold.clear();
     for (const record of this.records) {
       if (!kept.some((changes) => carries(changes, record))) record.isLost = true;
     }

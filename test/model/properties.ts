@@ -183,7 +183,11 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
       await simulation.coldStart(),
     );
   }
-  for (const client of clients) if (client.isAlive) checkConverged(client, written);
+  for (const client of clients) {
+    if (!client.isAlive) continue;
+    checkConverged(client, written);
+    checkSeeds(client);
+  }
   for (const client of clients)
     for (const record of client.ledger.records) checkEdit(simulation, client, record);
   for (const peer of simulation.stockPeers) peer.checkTold(content);
@@ -215,6 +219,13 @@ function checkConverged(
     'convergence',
     `${name} differs from the room: ${describeDifferences(found)}`,
   );
+}
+
+/** No first content is dropped either: what the room said of it was reported, as often as it said so. */
+function checkSeeds({ name, sync, ledger }: SimClient): void {
+  const untold = sync.phase === 'stopped' ? [] : ledger.untoldOfSeeds;
+  if (untold.length === 0) return;
+  throw new PropertyFailure('no edit is dropped', `${name} did not report ${untold.join(', ')}`);
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */

@@ -4,12 +4,15 @@ import {
   decodeClientMessage,
   decodeContent,
   decodeLargePush,
+  decodeSeedCorrection,
   encodeContent,
+  encodeSeedCorrection,
 } from '../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import type { LoadedContent } from '../../src/client/session-ports.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
 import type { RoomLimits } from '../../src/server/room-options.ts';
@@ -124,9 +127,14 @@ export class RoomProcess implements RoomEnd {
     return { cursor, content };
   }
 
-  async put(content: LeafMap<Leaf>): Promise<void> {
+  /** What a PUT gets. */
+  async put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined> {
     const body = decodeContent(encodeContent(content));
-    if (body !== undefined) await this.room.seed(body, 'PUT');
+    const outcome = body && (await this.room.seed(body, 'PUT'));
+    if (outcome?.type !== 'created') return undefined;
+    const { refused } = outcome;
+    this.#surroundings.disk.checkSeed(content, refused);
+    return refused && decodeSeedCorrection(encodeSeedCorrection(refused));
   }
 
   async post(body: string): Promise<void> {

@@ -246,7 +246,13 @@ export class SimClient implements ClientEnd {
       });
     return {
       get: () => request('GET', () => room.get()),
-      put: (content) => request('PUT', () => room.put(content)),
+      put: async (content) => {
+        const told = await request('PUT', () => room.put(content));
+        // A tab that is closed hears nothing.
+        if (told === undefined || !this.isAlive) return undefined;
+        this.ledger.toldOfSeed(content, told);
+        return told;
+      },
       post: (body) => {
         const { clientId, push } = decodeLargePush(body);
         if (this.isAlive) this.ledger.sent(clientId, push.number, push.changes);

@@ -9,6 +9,7 @@ import {
   decodeETag,
   decodeLargePush,
   decodeRoomMessage,
+  decodeSeedCorrection,
   encodeChanges,
   encodeClientMessage,
   encodeContent,
@@ -18,6 +19,7 @@ import {
   encodePing,
   encodePushFrame,
   encodeRoomMessage,
+  encodeSeedCorrection,
 } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
@@ -318,6 +320,7 @@ const decoders: readonly (readonly [string, (text: string) => unknown, string])[
   ['room stock', (text) => decodeRoomMessage('', `s${text}`), '[{"t":{"r":"\uFFFC"}},{},1]'],
   ['changes', decodeChanges, '[{"t":{"r":{"c":1}}},{"v":1},{"t":0}]'],
   ['content', decodeContent, '[{"t":{"r":{"c":1}}},{"v":1}]'],
+  ['seed correction', decodeSeedCorrection, '{"correction":[{},{"v":1}],"reason":"hook"}'],
   [
     'large push',
     decodeLargePush,
@@ -443,6 +446,22 @@ describe('numbers, ids and codes', () => {
   test('reads over a reason that a later version may add', () => {
     expect(decodeRoomMessage('', 'a[1,1,0,null,"later"]')).toMatchObject({ reason: undefined });
   });
+});
+
+describe('seed corrections', () => {
+  test.each(['hook', 'schema', 'failed', 'timeout', undefined] as const)(
+    '[SEED-4] are decoded as they were encoded, with the reason %s',
+    (reason) => {
+      fc.assert(
+        fc.property(changes, (correction) => {
+          const decoded = decodeSeedCorrection(encodeSeedCorrection({ correction, reason }));
+          expect(decoded.reason).toBe(reason);
+          expect(described(decoded.correction)).toEqual(described(correction));
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 });
 
 describe('ETags', () => {

@@ -109,6 +109,27 @@ for (const [hook, edit, refusal] of HOOKS) {
   );
 }
 
+promise(
+  '[SEED-4] what a hook refuses of the first content is reported to whoever gave it',
+  /Stores differ|toEqual/,
+  async () => {
+    const here = { host: party.host, party: 'refusing', room: 'seed' };
+    const giver = await clients.open({
+      ...here,
+      seed: [{ t: { r: { c: 1, noSetCell: 'new' } } }, { noSetValue: 'new', v: 1 }],
+    });
+    const other = await clients.open(here);
+    await untilEqual([giver.store, other.store], `${party.origin}/parties/refusing/seed/store`);
+    expect(giver.store.getContent()).toEqual([{ t: { r: { c: 1 } } }, { v: 1 }]);
+    expect(giver.refusals).toEqual([
+      cellRefusal('t', 'r', 'noSetCell', 'new'),
+      valueRefusal('noSetValue', 'new'),
+    ]);
+    expect(other.refusals).toEqual([]);
+    expect(giver.ignoredErrors).toEqual([]);
+  },
+);
+
 for (const [cell, reason] of [
   ['hang', 'timeout'],
   ['throw', 'failed'],

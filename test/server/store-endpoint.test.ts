@@ -106,6 +106,59 @@ test('[HTTP-2] PUT answers 201 to a first content, and 205 to any other', async 
   ]);
 });
 
+test('[SEED-4] PUT answers 201 with what of the content was refused, and why', async () => {
+  const site = new Site(
+    new FakeRoomHost({ hooks: () => ({ canSetCell: (_table, _row, cell) => cell !== 'locked' }) }),
+  );
+  const response = await site.ask('PUT', {
+    body: '[{"pets":{"fido":{"species":"dog","locked":1}}},{"open":true}]',
+  });
+  expect([response.status, response.headers.get('Content-Type'), await response.json()]).toEqual([
+    201,
+    'application/json',
+    { correction: [{ pets: { fido: { locked: '\uFFFC' } } }, {}], reason: 'hook' },
+  ]);
+  expect(await site.host.content()).toEqual([
+    { pets: { fido: { species: 'dog' } } },
+    { open: true },
+  ]);
+});
+
+test('[SEED-4] PUT answers 201 with what of the content was altered, and not with what came beside it', async () => {
+  const site = new Site(
+    new FakeRoomHost({
+      prepareStore: (store) => {
+        store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
+      },
+    }),
+  );
+  const response = await site.ask('PUT', { body: '[{},{"open":true,"max":"many"}]' });
+  expect([response.status, await response.json()]).toEqual([
+    201,
+    { correction: [{}, { max: 10 }], reason: 'schema' },
+  ]);
+  const other = new Site(
+    new FakeRoomHost({
+      prepareStore: (store) => {
+        store.addDidFinishTransactionListener(() => store.setValue('seen', true));
+      },
+    }),
+  );
+  const unaltered = await other.ask('PUT', { body: '[{},{"open":true}]' });
+  expect([unaltered.status, await unaltered.text()]).toEqual([201, '']);
+});
+
+test('[SEED-4] PUT answers 201 with all of the content, if all of it was refused', async () => {
+  const hooks = { canSetValue: () => Promise.reject(new Error('no')) };
+  const site = new Site(new FakeRoomHost({ hooks: () => hooks }));
+  const response = await site.ask('PUT', { body: '[{"t":{"r":{"c":1}}},{"open":true}]' });
+  expect([response.status, await response.json()]).toEqual([
+    201,
+    { correction: [{ t: { r: { c: '\uFFFC' } } }, { open: '\uFFFC' }], reason: 'failed' },
+  ]);
+  expect(await site.host.content()).toBeUndefined();
+});
+
 test.each([
   '',
   '{',

@@ -242,7 +242,8 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
   /** Gives the room its first content. */
   async seed(content: ChangesInShort): Promise<'created' | 'exists'> {
     const leaves = changesOf(content).leaves as never;
-    return await this.room.seed(leaves, 'request');
+    const { type } = await this.room.seed(leaves, 'request');
+    return type;
   }
 
   async cursor(): Promise<Cursor> {

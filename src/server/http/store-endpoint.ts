@@ -1,4 +1,10 @@
-import { decodeContent, decodeETag, decodeLargePush, encodeETag } from '../../protocol/codec.ts';
+import {
+  decodeContent,
+  decodeETag,
+  decodeLargePush,
+  encodeETag,
+  encodeSeedCorrection,
+} from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { readBody, type HttpBody } from './http-body.ts';
@@ -30,6 +36,7 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 const METHODS = 'GET, HEAD, PUT, POST, OPTIONS';
+const JSON_TYPE = { 'Content-Type': 'application/json' };
 const EXPOSED = 'Access-Control-Expose-Headers';
 /** What the ids and number around a large push take at most. */
 const ENVELOPE_BYTES = 1024;
@@ -67,7 +74,11 @@ async function answer<Request extends StoreRequest>(
       if (content === undefined)
         throw new TinyBasePartyKitError('malformed', 'Not a valid content: it is empty.');
       const outcome = await room.seed(content, request);
-      return respond(options, outcome === 'created' ? 201 : 205);
+      if (outcome.type === 'exists') return respond(options, 205);
+      const { refused } = outcome;
+      return refused === undefined
+        ? respond(options, 201)
+        : respond(options, 201, encodeSeedCorrection(refused), JSON_TYPE);
     }
     case 'POST': {
       const body = await bodyOf(request, room.limits.pushBytes + ENVELOPE_BYTES);
@@ -82,7 +93,7 @@ async function answer<Request extends StoreRequest>(
       const message = `This path takes ${METHODS}, and not ${request.method}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: METHODS,
-        'Content-Type': 'application/json',
+        ...JSON_TYPE,
       });
     }
   }
@@ -135,7 +146,7 @@ function errorResponse(
       ? error
       : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
   const body = request.method === 'HEAD' ? null : JSON.stringify({ code, message });
-  return respond(options, ERRORS[code].httpStatus, body, { 'Content-Type': 'application/json' });
+  return respond(options, ERRORS[code].httpStatus, body, JSON_TYPE);
 }
 
 function respond(

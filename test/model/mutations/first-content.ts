@@ -28,7 +28,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
         (seed) =>
           async function always(this: Room<unknown>, content, request) {
             const outcome = await seed.call(this, content, request);
-            if (outcome === 'created') return outcome;
+            if (outcome.type === 'created') return outcome;
             this.store.transaction(() => {
               content.forEach((leaf, table, row, cell) =>
                 writeLeaf(this.store, table, row, cell, leaf),
@@ -57,8 +57,9 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
         return {
           ...endpoint,
           put: async (content) => {
-            await endpoint.put(content);
+            const told = await endpoint.put(content);
             seeded = content;
+            return told;
           },
           get: async () => {
             const { cursor, content } = await endpoint.get();
@@ -76,7 +77,36 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
       traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
       endpoint: (endpoint) => ({
         ...endpoint,
-        put: (content) => (content.isEmpty ? Promise.resolve() : endpoint.put(content)),
+        put: (content) => (content.isEmpty ? Promise.resolve(undefined) : endpoint.put(content)),
+      }),
+    }),
+  },
+  {
+    title: '[SEED-4] a room does not say what it refused of a seed',
+    make: () => ({
+      traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
+    }),
+    patch: (patches) =>
+      patches.replace(
+        Room.prototype,
+        'seed',
+        (seed) =>
+          async function withoutAWord(this: Room<unknown>, content, request) {
+            const { type } = await seed.call(this, content, request);
+            return type === 'created' ? { type, refused: undefined } : { type };
+          },
+      ),
+  },
+  {
+    title: '[SEED-4] a client does not report what the room refused of its seed',
+    make: () => ({
+      traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
+      endpoint: (endpoint) => ({
+        ...endpoint,
+        put: async (content) => {
+          await endpoint.put(content);
+          return undefined;
+        },
       }),
     }),
   },

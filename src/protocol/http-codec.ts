@@ -1,0 +1,33 @@
+/** What HTTP carries beside content and pushes. The codec of the messages has it, too. */
+import { changesToJson, jsonToChanges } from './changes-codec.ts';
+import { asObject, decodeJson } from './json.ts';
+import { REFUSAL_REASONS, type Cursor, type SeedCorrection } from './messages.ts';
+
+const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
+
+/** The ETag of a room's content (RFC 9110, section 8.8.3): its epoch and version. */
+export function encodeETag({ epoch, version }: Cursor): string {
+  return `"${epoch}.${version}"`;
+}
+
+/** Decodes an ETag of ours, weak or strong; undefined for any other, or none: the server is not our room. */
+export function decodeETag(etag: string | null): Cursor | undefined {
+  const match = ETAG.exec(etag ?? '');
+  const [, epoch, digits] = match ?? [];
+  const version = Number(digits);
+  return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
+}
+
+/** Encodes the body of an answer 201: `{correction, reason}` (SEED-4). */
+export function encodeSeedCorrection({ correction, reason }: SeedCorrection): string {
+  return JSON.stringify({ correction: changesToJson(correction), reason: reason ?? null });
+}
+
+/** Decodes the body of an answer 201. Throws `malformed`. */
+export function decodeSeedCorrection(text: string): SeedCorrection {
+  return decodeJson('correction', text, (json) => {
+    const object = asObject(json);
+    const reason = REFUSAL_REASONS.find((known) => known === object['reason']);
+    return { correction: jsonToChanges(object['correction']), reason };
+  });
+}
