@@ -15,9 +15,9 @@ export type TinyBasePartyKitServerConfig = RoomServerConfig;
  * import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
  *
  * export default class Room extends TinyBasePartyKitServer {
- *   config = { messagePrefix: 'store:' };
+ *   override config = { messagePrefix: 'store:' };
  *
- *   async canDelTable(): Promise<boolean> {
+ *   override async canDelTable(): Promise<boolean> {
  *     return false;
  *   }
  * }

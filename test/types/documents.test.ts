@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CompiledApp, makeCompiledApp } from '../support/compiled-app.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
-const DOCUMENTS = ['README.md', ...readdirSync(`${REPOSITORY}/docs`).map((name) => `docs/${name}`)];
+const DOCUMENTS = ['README.md', ...filesIn('docs', '.md')];
+const SOURCES = filesIn('src', '.ts');
 
 interface Block {
   /** What its first line says in a comment, so that others can import it; or where it stands. */
@@ -12,9 +13,15 @@ interface Block {
   readonly text: string;
 }
 
-/** The TypeScript of a document, each block a module. */
+function filesIn(folder: string, ending: string): readonly string[] {
+  return readdirSync(`${REPOSITORY}/${folder}`, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => `${folder}/${name}`);
+}
+
+/** The TypeScript in a document, or in the doc comments of a source, each block a module. */
 function blocksOf(document: string): readonly Block[] {
-  const text = readFileSync(`${REPOSITORY}/${document}`, 'utf8');
+  const text = readFileSync(`${REPOSITORY}/${document}`, 'utf8').replaceAll(/^ *\* ?/gm, '');
   return [...text.matchAll(/^ *```ts\n(.*?)^ *```$/gms)].map(({ index, 1: code = '' }) => {
     const line = text.slice(0, index).split('\n').length;
     const [, name] = /^\/\/ ([\w-]+\.ts)\b/.exec(code) ?? [];
@@ -28,8 +35,10 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => app?.remove());
 
-test('the TypeScript of README.md and docs/ compiles, as strict as can be', async () => {
-  const blocks = DOCUMENTS.flatMap(blocksOf);
+test('the TypeScript in README.md, docs/ and doc comments compiles, as strict as can be', async () => {
+  const examples = SOURCES.flatMap(blocksOf);
+  expect(examples.length).toBeGreaterThan(3);
+  const blocks = [...DOCUMENTS.flatMap(blocksOf), ...examples];
   const files = blocks.map(({ file }) => file);
   expect(files).toEqual(expect.arrayContaining(['room.ts', 'page.ts', 'worker.ts']));
   expect(files).toEqual([...new Set(files)]);

@@ -24,6 +24,8 @@ export interface RoomRouterOptions {
  *
  * @example
  * ```ts
+ * import { routeRoomRequest, type RoomNamespace } from 'tinybase-partykit/server/durable-object';
+ *
  * export default {
  *   fetch: async (request: Request, env: { ROOM: RoomNamespace }): Promise<Response> =>
  *     (await routeRoomRequest(request, { main: env.ROOM })) ?? new Response(null, { status: 404 }),
