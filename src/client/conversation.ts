@@ -283,24 +283,28 @@ export class Conversation {
   }
 
   #failed(code: ErrorCode, message: string): void {
+    const { onLost, onStopped, onError } = this.#options;
     const error = new TinyBasePartyKitError(code, message);
-    this.#options.onError(error);
     switch (code) {
       case 'stale':
       case 'unavailable':
       case 'overloaded':
       case 'not-found':
       case 'network':
-        this.#options.onLost();
+        // First, so that it is told as what keeps the session from being live.
+        onLost();
+        onError(error);
         return;
       case 'malformed':
       case 'too-large':
         // About one message, which may be the app's own; a push that was meant stays pending, and the next pong tells.
+        onError(error);
         return;
       case 'protocol':
       case 'replaced':
       case 'destroyed':
-        this.#options.onStopped(error);
+        onError(error);
+        onStopped(error);
     }
   }
 

@@ -35,12 +35,18 @@ export interface LocalOnly {
  */
 export class Overlay {
   readonly #covers: LeafMap<Cover> = new LeafMap();
+  #localOnly = 0;
   /** Pushes that delete a whole row, oldest first: they also cover cells which nobody here has seen yet. */
   readonly #rowDeletions = new Map<TableKey, Map<string, number[]>>();
 
   /** True if nothing is kept of any leaf. */
   get isEmpty(): boolean {
     return this.#covers.isEmpty && this.#rowDeletions.size === 0;
+  }
+
+  /** How many leaves are local-only. */
+  get localOnly(): number {
+    return this.#localOnly;
   }
 
   /** True if the visible leaf is not the room's as it stands. */
@@ -106,12 +112,12 @@ export class Overlay {
       for (const row of rows) {
         this.#deleteRow(push, table, row);
         for (const cover of this.#covers.cells(table, row).values())
-          writeCover(cover, push, undefined);
+          this.#write(cover, push, undefined);
       }
     }
     changes.leaves.forEach((leaf, table, row, cell) => {
       const cover = this.#covers.get(table, row, cell);
-      if (cover !== undefined) writeCover(cover, push, leaf);
+      if (cover !== undefined) this.#write(cover, push, leaf);
     });
   }
 
@@ -124,7 +130,7 @@ export class Overlay {
     base: Leaf | undefined,
   ): void {
     const cover = this.#covers.get(table, row, cell) ?? this.#cover(table, row, cell, base);
-    cover.local = local;
+    this.#localise(cover, local);
   }
 
   /** Ends all local-only state; `show` is told what each leaf shows now. */
@@ -134,7 +140,7 @@ export class Overlay {
       if (cover.local !== undefined) discarded.set(table, row, cell, cover);
     });
     discarded.forEach((cover, table, row, cell) => {
-      cover.local = undefined;
+      this.#localise(cover, undefined);
       show(shown(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });
@@ -179,7 +185,7 @@ export class Overlay {
       const index = cover.writes.findIndex((write) => write.push === push);
       const [removed] = cover.writes.splice(index, 1);
       if (removed !== undefined && index === cover.writes.length) {
-        cover.local ??= { leaf: removed.leaf, isDerived: false };
+        this.#localise(cover, cover.local ?? { leaf: removed.leaf, isDerived: false });
       }
     });
     this.#endRowDeletions(push, changes);
@@ -196,7 +202,7 @@ export class Overlay {
     const cover = this.#covers.get(table, row, cell);
     if (cover !== undefined) {
       cover.base = leaf;
-      cover.local = undefined;
+      this.#localise(cover, undefined);
       show(shown(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
       return;
@@ -220,6 +226,7 @@ export class Overlay {
   /** Forgets everything; what is shown stays. */
   clear(): void {
     this.#covers.clear();
+    this.#localOnly = 0;
     this.#rowDeletions.clear();
   }
 
@@ -230,6 +237,19 @@ export class Overlay {
     const cover: Cover = { base, writes, local: undefined };
     this.#covers.set(table, row, cell, cover);
     return cover;
+  }
+
+  /** A push writes a leaf once: deleting its row and then setting it is one write. Ends local-only (LOCAL-2). */
+  #write(cover: Cover, push: number, leaf: Leaf | undefined): void {
+    this.#localise(cover, undefined);
+    if (cover.writes.at(-1)?.push === push) cover.writes.pop();
+    cover.writes.push({ push, leaf });
+  }
+
+  #localise(cover: Cover, local: LocalOnly | undefined): void {
+    if (cover.local !== undefined) this.#localOnly--;
+    if (local !== undefined) this.#localOnly++;
+    cover.local = local;
   }
 
   #forEachCoverOf(
@@ -283,11 +303,4 @@ function shown(cover: Cover): Leaf | undefined {
   if (cover.local !== undefined) return cover.local.leaf;
   const last = cover.writes.at(-1);
   return last === undefined ? cover.base : last.leaf;
-}
-
-/** A push writes a leaf once: deleting its row and then setting it is one write. Ends local-only (LOCAL-2). */
-function writeCover(cover: Cover, push: number, leaf: Leaf | undefined): void {
-  cover.local = undefined;
-  if (cover.writes.at(-1)?.push === push) cover.writes.pop();
-  cover.writes.push({ push, leaf });
 }

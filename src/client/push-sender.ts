@@ -122,12 +122,11 @@ export class PushSender {
     try {
       await endpoint.post(encodeLargePush({ clientId, generation, push }));
     } catch (error) {
+      const isCurrent = identity().generation === generation && this.#posted === number;
+      const isTooLarge = error instanceof TinyBasePartyKitError && error.code === 'too-large';
+      if (isCurrent && !isTooLarge) onLost();
       onError(error);
-      if (identity().generation !== generation || this.#posted !== number) return;
-      if (!(error instanceof TinyBasePartyKitError && error.code === 'too-large')) {
-        onLost();
-        return;
-      }
+      if (!isCurrent || !isTooLarge) return;
       this.#posted = undefined;
       this.#sent = number - 1;
       replica.withdraw(number, 'too-large');

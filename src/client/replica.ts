@@ -23,7 +23,7 @@ export interface PendingPush {
 
 /** What a replica tells its owner. None of these may throw or write to the Store. */
 export interface ReplicaEvents {
-  /** There is a new pending push, or there are held edits where there were none. */
+  /** There is a new pending push, or another held edit. */
   readonly onPending: () => void;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
   /** A listener or middleware of the app threw while something was applied; the bookkeeping is complete. */
@@ -74,10 +74,15 @@ export class Replica {
   }
 
   /** What is shown of leaves that are local-only (LOCAL-2). */
-  localOnly(): LeafMap<{ readonly leaf: Leaf | undefined }> {
+  localOnlyLeaves(): LeafMap<{ readonly leaf: Leaf | undefined }> {
     const local = new LeafMap<{ readonly leaf: Leaf | undefined }>();
     this.#overlay.forEachLocal((leaf, table, row, cell) => local.set(table, row, cell, { leaf }));
     return local;
+  }
+
+  /** How many leaves are local-only (LOCAL-2). */
+  get localOnly(): number {
+    return this.#overlay.localOnly;
   }
 
   /** True if the Store shows what the room holds and nothing else; then nothing is kept beside it (VIEW-2). */
@@ -277,11 +282,10 @@ export class Replica {
   }
 
   #hold(changes: Changes, before: LeafMap<Leaf | undefined>): void {
-    const isFirst = this.#held === undefined;
     this.#held ??= new ChangesBuilder();
     addChanges(this.#held, changes);
     this.#overlay.write(HELD, changes, before);
-    if (isFirst) this.#events.onPending();
+    this.#events.onPending();
   }
 
   #push(changes: Changes, before: LeafMap<Leaf | undefined>): void {

@@ -17,6 +17,7 @@ import { hasStore, NO_PLACE } from './place.ts';
 import { Replica } from './replica.ts';
 import type { LoadedContent, SessionPorts } from './session-ports.ts';
 import { StockConversation } from './stock-conversation.ts';
+import { SyncReport } from './sync-report.ts';
 import type { InitialContent, SessionEvents, Sync, SyncPhase } from './sync.ts';
 
 /** Nothing more comes of it in this room or, if it is final, in any: then the session was destroyed or replaced. */
@@ -42,7 +43,7 @@ export class SyncSession {
   readonly replica: Replica;
   readonly #ports: SessionPorts;
   readonly #prefix: () => string;
-  readonly #events: SessionEvents;
+  readonly #report: SyncReport;
   readonly #outbox: Outbox;
   readonly #conversation: Conversation;
   readonly #stock: StockConversation;
@@ -56,16 +57,18 @@ export class SyncSession {
   #hasSaidHello = false;
   #isFollowing = false;
   #isSaving = false;
-  #sync: Sync = { phase: 'idle', unsaved: 0, code: undefined };
 
   constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
     this.#ports = ports;
     this.#prefix = prefix;
-    this.#events = events;
-    const onError = (error: unknown): void => events.onError(error);
+    this.#report = new SyncReport(events);
+    const onError = (error: unknown): void => this.#report.failed(error);
     this.replica = new Replica(store, {
       onPending: () => this.#onPending(),
-      onRefused: (refusals) => events.onRefused(refusals),
+      onRefused: (refusals) => {
+        this.#tell();
+        events.onRefused(refusals);
+      },
       onError,
     });
     this.#outbox = new Outbox({
@@ -99,7 +102,7 @@ export class SyncSession {
       onProgress: () => {
         this.#backoff.reset();
         this.#advance();
-        this.#report();
+        this.#tell();
       },
       onReload: () => this.#load(),
       onLost: () => this.#rejoin(),
@@ -116,7 +119,6 @@ export class SyncSession {
       isSaving: () => this.#isSaving,
       onContent: (loaded) => {
         this.#inbox.add({ type: 'content', loaded });
-        this.#report();
       },
       onPlace: () => {
         this.#setState('connecting');
@@ -128,9 +130,11 @@ export class SyncSession {
       onRefused: (refusals) => events.onRefused(refusals),
       onError,
     });
-    this.#inbox = new Inbox<InboxItem>(ports.after, (item) =>
-      item.type === 'content' ? this.#loader.take(item.loaded) : this.#handle(item),
-    );
+    this.#inbox = new Inbox<InboxItem>(ports.after, (item) => {
+      const isDone = item.type === 'content' ? this.#loader.take(item.loaded) : this.#handle(item);
+      this.#tell();
+      return isDone;
+    });
     this.#backoff = new Backoff(ports.after, ports.random);
     this.#outage = new Outage(ports.after, () => onError(outageError(ports.socket.address())));
     if (ports.restored !== undefined) this.#restore(ports.restored);
@@ -138,7 +142,7 @@ export class SyncSession {
 
   /** The state as of now. */
   get sync(): Sync {
-    return this.#sync;
+    return this.#report.sync;
   }
 
   /** How often remote content or changes were applied, and how often something was sent. */
@@ -221,8 +225,9 @@ export class SyncSession {
 
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void {
-    if (this.#stopped?.isFinal === true || this.replica.discardLocal()) return;
-    this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
+    if (this.#stopped?.isFinal === true) return;
+    if (this.replica.discardLocal()) this.#tell();
+    else this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
   }
 
   /** The socket is open. */
@@ -255,7 +260,6 @@ export class SyncSession {
     this.#conversation.heard(message);
     if (message.type === 'stock' && this.#state === 'loading') this.#stock.keep(message.changes);
     else this.#inbox.add(message);
-    this.#report();
   }
 
   /** The socket leads to another room now: nothing of the old one goes there. */
@@ -264,6 +268,7 @@ export class SyncSession {
     const message =
       'The socket leads to another room now; edits that the old one had not confirmed were reported and not sent.';
     this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
+    this.#state = 'idle';
     this.replica.abandon('another-room');
     this.#outbox.clear();
     this.#conversation.renew();
@@ -288,7 +293,7 @@ export class SyncSession {
       'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more.';
     const error = new TinyBasePartyKitError('replaced', message);
     this.#end(error);
-    this.#events.onError(error);
+    this.#report.failed(error);
   }
 
   #restore(restored: RestoredRecords): void {
@@ -323,7 +328,7 @@ export class SyncSession {
   /** True if nothing can be started any more; says why. */
   #isRefused(): boolean {
     if (this.#stopped?.isFinal !== true) return false;
-    this.#events.onError(this.#stopped.error);
+    this.#report.failed(this.#stopped.error);
     return true;
   }
 
@@ -380,7 +385,7 @@ export class SyncSession {
     const { place } = this.#conversation;
     // What a room without a Store is sent, it drops.
     if (place.type === 'stock' && place.hasStore) this.#stock.flush();
-    this.#report();
+    this.#tell();
   }
 
   /** Deals with a message. False: the Store is busy, and nothing was done. */
@@ -427,7 +432,7 @@ export class SyncSession {
   /** For good, unless the socket is led to another room. */
   #stop(error: TinyBasePartyKitError): void {
     this.#halt({ error, isFinal: false });
-    this.#report();
+    this.#tell();
     this.#ports.socket.stop(ERRORS[error.code].closeCode, error.code);
   }
 
@@ -440,7 +445,7 @@ export class SyncSession {
     this.#outbox.stop();
     this.replica.stop();
     this.replica.abandon('destroyed');
-    this.#report();
+    this.#tell();
   }
 
   /** To be reported when all that follows from it is done. */
@@ -469,7 +474,7 @@ export class SyncSession {
     if (this.#state === 'joined') this.#conversation.flush();
     else if (this.#state === 'reduced') this.#flushStock();
     else if (this.#state === 'idle') this.#advance();
-    this.#report();
+    this.#tell();
   }
 
   #base(): { cursor: Cursor; content: string } | typeof BUSY | undefined {
@@ -485,7 +490,7 @@ export class SyncSession {
     if (state !== 'joined') this.#conversation.leave();
     if (state === 'idle') this.#outage.end();
     else if (!this.#ports.socket.isOpen()) this.#outage.begin();
-    this.#report();
+    this.#tell();
   }
 
   get #phase(): SyncPhase {
@@ -497,15 +502,11 @@ export class SyncSession {
     return standing === 'off' ? 'connecting' : standing;
   }
 
-  #report(): void {
+  #tell(): void {
     const unsaved = this.#unsaved;
     this.#confirmations.settle(unsaved === 0 ? Infinity : this.replica.nextPush);
-    const phase = this.#phase;
-    const code = this.#stopped?.error.code;
-    const { sync } = this;
-    if (sync.phase === phase && sync.code === code && sync.unsaved === unsaved) return;
-    this.#sync = { phase, unsaved, code };
-    this.#events.onSync(this.#sync);
+    const { localOnly } = this.replica;
+    this.#report.stands(this.#phase, { unsaved, localOnly }, this.#stopped?.error);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../protocol/errors.ts';
+import type { ErrorCode, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
 import type { Refusal } from './refusal.ts';
@@ -30,15 +30,25 @@ export interface Sync {
   readonly phase: SyncPhase;
   /** How many transactions made here are not confirmed by the room. */
   readonly unsaved: number;
+  /**
+   * How many leaves (Cells and Values) show here what the room does not hold and was not sent: refused by this Store's
+   * own schema, too large, or made by its listeners while nothing is saved. `discardLocal` ends that.
+   */
+  readonly localOnly: number;
   /** Set while stopped: why. */
   readonly code: ErrorCode | undefined;
+  /**
+   * What keeps it from being live, as `onIgnoredError` was told last, or why it stopped. Undefined while nothing does, and
+   * while it is `live`, `reduced`, `empty` or `idle`.
+   */
+  readonly error: TinyBasePartyKitError | undefined;
 }
 
 /** What a session tells its owner. */
 export interface SessionEvents {
   readonly onSync: (sync: Sync) => void;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
-  /** Something went wrong that the session gets over by itself. */
+  /** Something went wrong. What keeps the session from being live is told once, until it was live or something else does. */
   readonly onError: (error: unknown) => void;
 }
 

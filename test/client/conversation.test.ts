@@ -112,7 +112,7 @@ describe('joining', () => {
     expect(room.store.getValues()).toEqual({ v: 3, other: 1 });
     // What another has set since cannot be told from what was refused.
     expect(room.refusals).toEqual([]);
-    expect(room.session.sync).toEqual({ phase: 'live', unsaved: 0, code: undefined });
+    expect(room.session.sync).toEqual({ phase: 'live', unsaved: 0, localOnly: 0 });
     expect(room.pushes()).toEqual([]);
   });
 

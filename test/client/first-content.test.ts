@@ -79,11 +79,11 @@ describe('the first content', () => {
       [{}, { v: 1 }],
       [{}, { v: 1 }],
     ]);
-    room.puts.take().fail(failure('network'));
+    room.puts.take().fail(failure('unavailable'));
     await room.time.pass(SECOND);
     await room.answerGet(1, [{}, { v: 1 }]);
     expect(room.putContents).toHaveLength(2);
-    expect(room.errors).toMatchObject([{ code: 'network' }, { code: 'network' }]);
+    expect(room.errors).toMatchObject([{ code: 'network' }, { code: 'unavailable' }]);
   });
 
   test('[SEED-2] that is too large for the room ends the session, and stays in the Store', async () => {

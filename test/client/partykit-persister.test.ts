@@ -197,7 +197,13 @@ describe('ours', () => {
     store.setCell('t', 'r', 'c', 2);
     await persister.whenConfirmed();
     expect(room.content?.get('t', 'r', 'c')).toBe(2);
-    expect(persister.getSync()).toEqual({ phase: 'live', unsaved: 0, code: undefined });
+    expect(persister.getSync()).toStrictEqual({
+      phase: 'live',
+      unsaved: 0,
+      localOnly: 0,
+      code: undefined,
+      error: undefined,
+    });
     expect(persister.getStats()).toEqual({ loads: 1, saves: 1 });
     await persister.stopAutoPersisting();
     expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);

@@ -176,7 +176,8 @@ function checkBase({ store, replica }: Client, base: Flat): void {
   for (const { changes } of replica.pending) expected = apply(expected, changes);
   if (replica.held !== undefined) expected = apply(expected, replica.held);
   expected = new Map(expected);
-  const local = flat(replica.localOnly());
+  const local = flat(replica.localOnlyLeaves());
+  expect(replica.localOnly).toBe(local.size);
   for (const [key, { leaf }] of local) {
     if (leaf === undefined) expected.delete(key);
     else expected.set(key, leaf);

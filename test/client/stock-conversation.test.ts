@@ -53,7 +53,7 @@ describe('a room whose answer to GET has no ETag of ours', () => {
       [{ t: { r: { d: null } } }, { v: '\uFFFD{"a":1}' }],
       [{}, {}, { t: ['r'] }],
     ]);
-    expect(room.session.sync).toEqual({ phase: 'reduced', unsaved: 0, code: undefined });
+    expect(room.session.sync).toEqual({ phase: 'reduced', unsaved: 0, localOnly: 0 });
     expect(room.session.stats).toEqual({ loads: 3, saves: 2 });
   });
 

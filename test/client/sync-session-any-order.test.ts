@@ -208,7 +208,7 @@ test('[VIEW-1] whatever is stopped, started, cut and lost in whatever order, all
       void pair.session.startSaving();
       pair.store.setValue('last', 1);
       await pair.time.pass(100 * SECOND);
-      expect(pair.session.sync).toEqual({ phase: 'live', unsaved: 0, code: undefined });
+      expect(pair.session.sync).toEqual({ phase: 'live', unsaved: 0, localOnly: 0 });
       const { content = new LeafMap<Leaf>() } = pair.room;
       expect(sorted(flat(readContent(pair.store)))).toEqual(sorted(flat(content)));
       expect(content.get(null, '', 'last')).toBe(1);

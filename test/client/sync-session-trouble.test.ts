@@ -74,7 +74,8 @@ describe('trouble', () => {
       room.store.setValue('v', 1);
       const confirmed = room.session.whenConfirmed();
       room.receive({ type: 'error', code, message: 'm' });
-      expect(room.session.sync).toEqual({ phase: 'stopped', unsaved: 1, code });
+      expect(room.session.sync).toMatchObject({ phase: 'stopped', unsaved: 1, code });
+      expect(room.session.sync.error).toBe(room.errors[0]);
       expect(room.stops).toEqual([[code === 'protocol' ? 4426 : 4410, code]]);
       await expect(confirmed).rejects.toMatchObject({ code });
       await expect(room.session.whenConfirmed()).rejects.toMatchObject({ code });

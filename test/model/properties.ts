@@ -143,11 +143,12 @@ function checkBase({ disk }: Simulation, { name, session }: SimClient, base: Lea
 }
 
 /** View: what is visible is the base, what is pending on top, and what is local-only on top of that. */
-function checkView({ name, store, session: { replica } }: SimClient, base: LeafMap<Leaf>): void {
+function checkView({ name, store, session }: SimClient, base: LeafMap<Leaf>): void {
+  const { replica, sync } = session;
   const expected = copyLeaves(base);
   for (const { changes } of replica.pending) applyChangesToLeaves(expected, changes);
   if (replica.held !== undefined) applyChangesToLeaves(expected, replica.held);
-  const local = replica.localOnly();
+  const local = replica.localOnlyLeaves();
   local.forEach(({ leaf }, table, row, cell) => {
     if (leaf === undefined) expected.delete(table, row, cell);
     else expected.set(table, row, cell, leaf);
@@ -159,6 +160,8 @@ function checkView({ name, store, session: { replica } }: SimClient, base: LeafM
       `${name} shows something else: ${describeDifferences(found)}`,
     );
   }
+  if (sync.localOnly !== local.count())
+    throw new PropertyFailure('view', `${name} says that ${sync.localOnly} leaves are local-only`);
   if (replica.pending.length > 0 || replica.held !== undefined) return;
   const kept = differences(base, expected).filter(
     ({ table, row, cell }) => !local.has(table, row, cell),
@@ -209,7 +212,7 @@ function checkConverged(
   { name, store, session, traits, ledger }: SimClient,
   content: LeafMap<Leaf>,
 ): void {
-  const local = session.replica.localOnly();
+  const local = session.replica.localOnlyLeaves();
   const found = differences(readContent(store), content).filter(({ table, row, cell, right }) => {
     const isOwn = traits.variant.alters(table, cell, right) || ledger.wasTooLarge(table, row, cell);
     return !(local.has(table, row, cell) && isOwn);

@@ -41,7 +41,7 @@ const PHASES: Names<SyncPhase> = {
   empty: 1,
   stopped: 1,
 };
-const SYNC: Names<keyof Sync> = { phase: 1, unsaved: 1, code: 1 };
+const SYNC: Names<keyof Sync> = { phase: 1, unsaved: 1, localOnly: 1, code: 1, error: 1 };
 const REASONS: Names<RefusalReason> = {
   hook: 1,
   schema: 1,

@@ -55,7 +55,7 @@ describe.each(STOCK_VERSIONS)('on a room of TinyBase %s', (version) => {
     second.store.delValue('v0');
     const leaves = await untilEqual(stores, urlOf('shared'));
     expect([...leaves.keys()]).toEqual(['["t","0","c"]', '["t","2","c"]', '["v1"]', '["v2"]']);
-    expect(ours.persister.getSync()).toEqual({ phase: 'reduced', unsaved: 0, code: undefined });
+    expect(ours.persister.getSync()).toEqual({ phase: 'reduced', unsaved: 0, localOnly: 0 });
     expect(ours.ignoredErrors).toMatchObject([{ code: 'protocol' }]);
   });
 
