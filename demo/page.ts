@@ -57,6 +57,7 @@ showStatus(
   persister,
   pageElement('status', HTMLElement),
   pageElement('network', HTMLButtonElement),
+  pageElement('problem', HTMLElement),
 );
 showRefusals(persister, pageElement('refusal', HTMLElement));
 

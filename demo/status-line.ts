@@ -2,11 +2,15 @@ import type { PartyKitPersister, Sync } from '../src/client/index.ts';
 
 const CUT = 'Network cut';
 
-/** Shows where the conversation with the room stands, and makes a button cut the connection and open it again. */
+/**
+ * Shows where the conversation with the room stands and what keeps it from being live, and makes a button cut the
+ * connection and open it again.
+ */
 export function showStatus(
   persister: PartyKitPersister,
   lineElement: HTMLElement,
   networkButton: HTMLButtonElement,
+  problemElement: HTMLElement,
 ): void {
   const socket = persister.getConnection();
   let isCut = false;
@@ -19,6 +23,8 @@ export function showStatus(
         ? 'connected'
         : 'connecting';
     lineElement.textContent = (isCut ? CUT : phaseSentence(sync)) + unsavedSentence(sync);
+    problemElement.textContent = sync.error?.message ?? '';
+    problemElement.hidden = isCut || sync.error === undefined;
     networkButton.textContent = isCut ? 'Reconnect' : 'Cut the network';
   };
 

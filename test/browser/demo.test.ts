@@ -173,12 +173,17 @@ test('a server that is killed and comes back has everything, and the open window
     (await page.getByRole('status').textContent())?.startsWith('Connecting'),
   );
   await addTask(page, 'Made while it was down');
+  const problem = page.getByText('Is the server running?');
+  await until('the page to say what is wrong', () => problem.isVisible(), {
+    deadlineMilliseconds: 20_000,
+  });
   await party.restart();
   await until(
     'the edit to be saved',
     async () => (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
     { deadlineMilliseconds: 30_000 },
   );
+  expect(await page.locator('#problem').isVisible()).toBe(false);
   const other = await openPage(browser, pageServer.page({ room: 'killed', host: party.host }));
   await untilConnected(other.page);
   expect((await taskTexts(other.page)).toSorted()).toEqual([
