@@ -111,6 +111,14 @@ export class RoomServer<
   }
 
   /**
+   * Resolves when all that the room's own code did to the Store is on disk: to be awaited before somebody is told so. Rejects
+   * with `unavailable` if it was lost; then `onRoomError` got it, and nobody else has seen it.
+   */
+  whenDurable(): Promise<void> {
+    return this.#room.whenDurable();
+  }
+
+  /**
    * The room as one JSON document: its content, and where in its history that is. Undefined if the room has no Store yet.
    * Rejects with `unavailable` if storage fails.
    */

@@ -138,6 +138,14 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /**
+   * Resolves when all that happened to the Store is durable. Rejects with `unavailable` if that was lost: it is reported,
+   * and nobody but the room's own code has seen it.
+   */
+  async whenDurable(): Promise<void> {
+    await this.#assertDurable(this.#keeper.current);
+  }
+
+  /**
    * Takes a frame from a connection. Never rejects; resolves when it was dealt with. What no frame of ours is, is left
    * alone.
    */
@@ -345,8 +353,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Resolves when what was added to that ledger is durable. Rejects with `unavailable` if it was lost. */
-  async #assertDurable(ledger: Ledger): Promise<void> {
-    if (await ledger.journal.whenDurable()) return;
+  async #assertDurable(ledger: Ledger | undefined): Promise<void> {
+    if ((await ledger?.journal.whenDurable()) === true) return;
     throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
   }
 }

@@ -102,6 +102,7 @@ const MEMBERS: Names<Member> = {
   roomId: 1,
   store: 1,
   start: 1,
+  whenDurable: 1,
   exportRoom: 1,
   restoreRoom: 1,
 };

@@ -118,6 +118,21 @@ describe('durable before visible', () => {
     expect(ada.hearOne('ack')).toMatchObject({ isCommit: false });
   });
 
+  test("[DURABLE-1] tells the room's own code when what it did is on disk", async () => {
+    const { host, disk } = await slow();
+    disk.isSlow = true;
+    host.room.store.setValue('open', 1);
+    let isDurable = false;
+    void host.room.whenDurable().then(() => {
+      isDurable = true;
+    });
+    await settle();
+    expect(isDurable).toBe(false);
+    await disk.step();
+    expect(isDurable).toBe(true);
+    await host.room.whenDurable();
+  });
+
   test('[DURABLE-2] writes a row for a lone commit at once, and one for all that come while it is written', async () => {
     const { host, disk } = await slow();
     const ada = await host.join('ada');
@@ -145,6 +160,16 @@ const failing = async (
 };
 
 describe('failed writes', () => {
+  test("[DURABLE-3] tells the room's own code that what it did is lost", async () => {
+    const { host, storage } = await failing();
+    storage.failWrites(1, { takesEffect: false });
+    host.room.store.setValue('open', 1);
+    await expect(host.room.whenDurable()).rejects.toMatchObject({ code: 'unavailable' });
+    await settle();
+    await host.room.whenDurable();
+    expect(host.room.store.getValue('open')).toBe(true);
+  });
+
   test.each([false, true])(
     '[DURABLE-3] a failed write discards memory, and makes everybody say hello (it took effect: %s)',
     async (takesEffect) => {

@@ -17,6 +17,7 @@ export class RoomObject extends durableObject(NotesRoom) {
   async addNote(text: string): Promise<void> {
     await this.server.start();
     this.server.store.setRow('notes', crypto.randomUUID(), { text, createdAt: Date.now() });
+    await this.server.whenDurable();
   }
 }
 
