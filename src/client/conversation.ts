@@ -1,7 +1,14 @@
 import { composeChanges, isEmptyChanges, type Changes } from '../protocol/changes.ts';
 import { encodeClientMessage } from '../protocol/codec.ts';
-import { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
-import type { Ack, Commit, Pong, RoomMessage, Welcome } from '../protocol/messages.ts';
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import type {
+  Ack,
+  Commit,
+  ErrorMessage,
+  Pong,
+  RoomMessage,
+  Welcome,
+} from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
 import { Greeting } from './greeting.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -171,7 +178,7 @@ export class Conversation {
         this.#heartbeat.alive();
         return true;
       case 'error':
-        this.#failed(message.code, message.message);
+        this.#failed(message);
         return true;
       case 'stock':
         return true;
@@ -282,7 +289,7 @@ export class Conversation {
     if (isLost) this.#options.onLost();
   }
 
-  #failed(code: ErrorCode, message: string): void {
+  #failed({ code, message, push }: ErrorMessage): void {
     const { onLost, onStopped, onError } = this.#options;
     const error = new TinyBasePartyKitError(code, message);
     switch (code) {
@@ -297,8 +304,9 @@ export class Conversation {
         return;
       case 'malformed':
       case 'too-large':
-        // About one message, which may be the app's own; a push that was meant stays pending, and the next pong tells.
+        // About one message, which may be the app's own, unless it says which push.
         onError(error);
+        if (push !== undefined && this.#standing === 'live') this.#sender.notUnderstood(push);
         return;
       case 'protocol':
       case 'replaced':

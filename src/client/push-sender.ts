@@ -1,3 +1,4 @@
+import { isEmptyChanges } from '../protocol/changes.ts';
 import { encodeLargePush, encodePushFrame } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Limits } from '../protocol/messages.ts';
@@ -88,6 +89,15 @@ export class PushSender {
     if (this.#posted === push) this.#posted = undefined;
   }
 
+  /** The room cannot read that push. It and all after it go again, and this time it says nothing (ONCE-8). */
+  notUnderstood(push: number): void {
+    const { pending } = this.#options.replica;
+    const isOurs = pending.some(
+      ({ number, changes }) => number === push && !isEmptyChanges(changes),
+    );
+    if (isOurs && push <= this.#sent) this.#withdraw(push, 'malformed');
+  }
+
   /** Sends what is pending and was not sent yet. */
   flush(): void {
     const { replica, prefix, confirmed, isDurable, send, onSent } = this.#options;
@@ -115,7 +125,7 @@ export class PushSender {
   }
 
   async #post({ number, changes }: PendingPush): Promise<void> {
-    const { replica, endpoint, identity, confirmed, onWithdrawn, onLost, onError } = this.#options;
+    const { endpoint, identity, confirmed, onLost, onError } = this.#options;
     const { clientId, generation } = identity();
     this.#posted = number;
     const push = { type: 'push', number, changes, ackedPush: confirmed() } as const;
@@ -123,14 +133,19 @@ export class PushSender {
       await endpoint.post(encodeLargePush({ clientId, generation, push }));
     } catch (error) {
       const isCurrent = identity().generation === generation && this.#posted === number;
-      const isTooLarge = error instanceof TinyBasePartyKitError && error.code === 'too-large';
-      if (isCurrent && !isTooLarge) onLost();
+      const code = error instanceof TinyBasePartyKitError ? error.code : undefined;
+      const refusal = code === 'too-large' || code === 'malformed' ? code : undefined;
+      if (isCurrent && refusal === undefined) onLost();
       onError(error);
-      if (!isCurrent || !isTooLarge) return;
-      this.#posted = undefined;
-      this.#sent = number - 1;
-      replica.withdraw(number, 'too-large');
-      onWithdrawn();
+      if (isCurrent && refusal !== undefined) this.#withdraw(number, refusal);
     }
+  }
+
+  #withdraw(number: number, reason: 'too-large' | 'malformed'): void {
+    const { replica, onWithdrawn } = this.#options;
+    this.#posted = undefined;
+    this.#sent = number - 1;
+    replica.withdraw(number, reason);
+    onWithdrawn();
   }
 }

@@ -9,6 +9,8 @@ export type RefusalReason =
   | 'unknown'
   /** The transaction is larger than the room takes. The edit stays here, local-only. */
   | 'too-large'
+  /** The room cannot read the transaction: an object nested too deeply, for one. The edit stays here, local-only. */
+  | 'malformed'
   /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
   | 'own-schema'
   /** Middleware of this Store did not let pass what the room holds; what the Store kept instead stays local-only. */

@@ -62,6 +62,9 @@ const LETTERS = {
 
 /** Base64url of 128 bits. */
 const CLIENT_ID = /^[\w-]{22}$/;
+/** As many as the largest safe integer has. */
+const MOST_DIGITS = 16;
+const PUSH_BEGINNING = /^\[(\d+),/;
 const EPOCH = /^[\w-]{1,64}$/;
 
 /** The ping frame: always the same text, so that a host may answer it without waking the room. */
@@ -121,7 +124,7 @@ export function encodeRoomMessage(prefix: string, message: RoomMessage): string 
     case 'alive':
       return encodeAlive(prefix);
     case 'error':
-      return frame(prefix, LETTERS.error, { code: message.code, message: message.message });
+      return frame(prefix, LETTERS.error, errorToJson(message));
     case 'stock':
       return frame(prefix, LETTERS.stock, stockChangesToJson(message.changes));
   }
@@ -145,6 +148,15 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
     default:
       return undefined;
   }
+}
+
+/** The number of a push that does not decode, if it begins like one; undefined for any other frame. */
+export function decodePushNumber(prefix: string, data: unknown): number | undefined {
+  if (typeof data !== 'string' || !data.startsWith(prefix + LETTERS.push)) return undefined;
+  const start = prefix.length + LETTERS.push.length;
+  const [, digits] = PUSH_BEGINNING.exec(data.slice(start, start + MOST_DIGITS + 2)) ?? [];
+  const number = Number(digits);
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
 /** Decodes what a room sent, as {@link decodeClientMessage} does for the other direction. */
@@ -307,10 +319,14 @@ function jsonToPong(json: Json | undefined): Pong | Alive {
   return { type: 'pong', version: asCount(version), lastPush: asCount(lastPush) };
 }
 
+function errorToJson({ code, message, push }: ErrorMessage): Json {
+  return push === undefined ? { code, message } : { code, message, push };
+}
+
 function jsonToError(json: Json | undefined): ErrorMessage {
-  const { code, message } = asObject(json);
+  const { code, message, push } = asObject(json);
   if (!isErrorCode(code) || typeof message !== 'string') throw new ShapeError('unknown error code');
-  return { type: 'error', code, message };
+  return { type: 'error', code, message, ...(push !== undefined && { push: asPushNumber(push) }) };
 }
 
 function asPushNumber(json: Json | undefined): number {

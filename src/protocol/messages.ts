@@ -137,6 +137,8 @@ export interface ErrorMessage {
   readonly code: ErrorCode;
   /** For people: what happened, to what, and what to do. */
   readonly message: string;
+  /** The number of the push that it is about, as far as that could be read. */
+  readonly push?: number;
 }
 
 /** Everything that a room sends. */

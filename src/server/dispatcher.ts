@@ -37,8 +37,10 @@ export class Dispatcher<Origin> {
     peer: Peer<Origin>,
     code: ErrorCode,
     message: string,
+    push?: number,
   ): void {
-    const frame = this.#encode({ type: 'error', code, message });
+    const about = push === undefined ? {} : { push };
+    const frame = this.#encode({ type: 'error', code, message, ...about });
     if (ledger === undefined) peer.connection.send(frame);
     else this.#release(ledger, peer, frame);
   }

@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 import { createStore } from 'tinybase/store';
 
-import { decodeClientMessage } from '../protocol/codec.ts';
+import { decodeClientMessage, decodePushNumber } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
@@ -285,7 +285,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       if (!(error instanceof TinyBasePartyKitError)) throw error;
       // With an empty prefix, what does not decode may be the app's own frame (`FRAME-2`).
       if (peer.state.type === 'client') {
-        this.#dispatcher.sendError(this.#keeper.current, peer, error.code, error.message);
+        const push = decodePushNumber(this.#messagePrefix, data);
+        this.#dispatcher.sendError(this.#keeper.current, peer, error.code, error.message, push);
       }
       return undefined;
     }

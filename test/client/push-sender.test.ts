@@ -163,6 +163,73 @@ describe('pushes', () => {
     expect(room.store.getValues()).toMatchObject({ b: 1, large: 'x'.repeat(2000) });
   });
 
+  test('[ONCE-8] that the room cannot read go again, empty, with all after them, and become local-only', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { deep: 0 }]);
+    room.store.setValue('a', 1);
+    room.store.setValue('deep', 1);
+    room.store.setValue('b', 1);
+    expect(room.pushes()).toHaveLength(3);
+    room.ack(1, 2);
+    room.receive({ type: 'error', code: 'malformed', message: 'm', push: 2 });
+    expect(room.pushes()).toEqual([
+      [2, [{}, {}]],
+      [3, [{}, { b: 1 }]],
+    ]);
+    expect(room.refusals).toEqual([
+      { type: 'value', valueId: 'deep', value: 1, reason: 'malformed' },
+    ]);
+    expect(room.errors).toMatchObject([{ code: 'malformed', message: 'm' }]);
+    // Told again, it has nothing to take back any more.
+    room.receive({ type: 'error', code: 'malformed', message: 'm', push: 2 });
+    expect(room.sent()).toEqual([]);
+    room.receive({
+      type: 'ack',
+      number: 2,
+      version: 2,
+      isCommit: false,
+      correction: undefined,
+      reason: undefined,
+    });
+    room.ack(3, 3);
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 0 });
+    expect(room.store.getValues()).toEqual({ a: 1, deep: 1, b: 1 });
+    room.session.discardLocal();
+    expect(room.store.getValues()).toEqual({ a: 1, deep: 0, b: 1 });
+    expect(room.refusals).toHaveLength(1);
+  });
+
+  test('[ONCE-8] that were not sent, or not in this conversation, were not what the room could not read', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('a', 1);
+    room.sent();
+    for (const push of [2, 7])
+      room.receive({ type: 'error', code: 'malformed', message: 'm', push });
+    room.close();
+    room.open();
+    const { generation } = room.hello();
+    room.receive({ type: 'error', code: 'malformed', message: 'm', push: 1 });
+    expect(room.sent()).toEqual([]);
+    room.welcome({ generation });
+    expect(room.pushes()).toEqual([[1, [{}, { a: 1 }]]]);
+    expect(room.refusals).toEqual([]);
+  });
+
+  test('[ONCE-8] over the frame limit that are answered with 400 go again, empty', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    const large = 'x'.repeat(2000);
+    room.store.setValue('large', large);
+    room.posts.take().fail(failure('malformed'));
+    await nextTurn();
+    expect(room.pushes()).toEqual([[1, [{}, {}]]]);
+    expect(room.refusals).toEqual([
+      { type: 'value', valueId: 'large', value: large, reason: 'malformed' },
+    ]);
+    expect(room.store.getValues()).toEqual({ large });
+  });
+
   test('do not pile up on the way', async () => {
     const room = new ScriptedRoom();
     await room.live();

@@ -30,7 +30,7 @@ export interface SentPush {
 export class EditLedger {
   readonly records: EditRecord[] = [];
   readonly #refused = new Set<string>();
-  readonly #tooLarge = new Set<string>();
+  readonly #withdrawn = new Set<string>();
   /** Leaves and rows that a session which ended had not confirmed. */
   readonly #ended = new Set<string>();
   /** How often the room has said that it refused a leaf of a seed, less how often that was reported. */
@@ -74,7 +74,8 @@ export class EditLedger {
       if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
       if (refusal.reason === 'destroyed') this.#ended.add(addressKey(refusal));
-      if (refusal.reason === 'too-large') this.#tooLarge.add(refusalKey(refusal));
+      if (refusal.reason === 'too-large' || refusal.reason === 'malformed')
+        this.#withdrawn.add(refusalKey(refusal));
     }
   }
 
@@ -98,11 +99,11 @@ export class EditLedger {
     }
   }
 
-  /** True if an edit of that leaf, or the deletion of its row, was too large to be sent. */
-  wasTooLarge(table: TableKey, row: string, cell: string): boolean {
+  /** True if an edit of that leaf, or the deletion of its row, was too large to be sent, or not to be read. */
+  wasWithdrawn(table: TableKey, row: string, cell: string): boolean {
     const name = leafName(table, row, cell);
     const rowKey = table === VALUES ? undefined : leafName(table, row, '*');
-    for (const key of this.#tooLarge) if (key.startsWith(name) || key === rowKey) return true;
+    for (const key of this.#withdrawn) if (key.startsWith(name) || key === rowKey) return true;
     return false;
   }
 

@@ -21,12 +21,22 @@ export const PAIR_CELLS: readonly [string, string] = ['left', 'right'];
 /** Numbers at least this large are what mutator listeners and schemas in these histories change. */
 export const LARGE = 1_000_000;
 
+/** What text of these histories begins with that stands for an object which only its writer can read. */
+const UNREADABLE = 'unreadable';
+
+/** What a client sent, as the room's engine reads it. */
+export function asRead(text: string): string {
+  return text.replaceAll(`"${UNREADABLE}`, `"${ENCODED}`);
+}
+
 /** Makes leaves that no other edit of the history makes. */
 export class UniqueLeaves {
   #count = 0;
 
   /** True: some of them are as large as they can be without parts, or larger. */
   isHeavy = false;
+  /** True: some of them are such as the room cannot read in a push of a client. */
+  hasUnreadable = false;
 
   number(): number {
     return (this.#count += 1);
@@ -53,7 +63,7 @@ export class UniqueLeaves {
       case 7:
         return `s${number}`;
       case 8:
-        return `no${number}`;
+        return this.hasUnreadable ? `${UNREADABLE}${number}` : `no${number}`;
       default:
         return number;
     }

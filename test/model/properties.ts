@@ -214,7 +214,8 @@ function checkConverged(
 ): void {
   const local = session.replica.localOnlyLeaves();
   const found = differences(readContent(store), content).filter(({ table, row, cell, right }) => {
-    const isOwn = traits.variant.alters(table, cell, right) || ledger.wasTooLarge(table, row, cell);
+    const isOwn =
+      traits.variant.alters(table, cell, right) || ledger.wasWithdrawn(table, row, cell);
     return !(local.has(table, row, cell) && isOwn);
   });
   if (found.length === 0) return;

@@ -23,7 +23,7 @@ import type { RoomDocument } from '../../src/server/room-document.ts';
 import { Room } from '../../src/server/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
-import { edit, mayRollBack, type UniqueLeaves } from './edits.ts';
+import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
 import type { Http } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import type { SimHooks } from './sim-hooks.ts';
@@ -94,7 +94,8 @@ export class RoomProcess implements RoomEnd {
     this.#noteHello(wire, frame);
     for (const received of this.#surroundings.mutant.atRoom?.(frame, wire, this) ?? [frame]) {
       this.#working += 1;
-      void room.receive(connection, received).then(() => {
+      const read = received.startsWith(`${this.traits.prefix}p`) ? asRead(received) : received;
+      void room.receive(connection, read).then(() => {
         if (room === this.room) this.#working -= 1;
       });
     }
@@ -142,7 +143,7 @@ export class RoomProcess implements RoomEnd {
     if (body.length > pushBytes + ENVELOPE_LENGTH) {
       throw new TinyBasePartyKitError('too-large', 'The body is over the limit.');
     }
-    await this.room.pushLarge(decodeLargePush(body));
+    await this.room.pushLarge(decodeLargePush(asRead(body)));
   }
 
   /** A transaction of the room's own code. */

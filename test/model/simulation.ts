@@ -48,6 +48,7 @@ export class Simulation {
     this.mutant = mutant;
     this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
     this.unique.isHeavy = this.traits.isHeavy;
+    this.unique.hasUnreadable = this.traits.hasUnreadable;
     const { prefix, networkWeight, httpWeight, diskWeight, storageSizes } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);

@@ -32,6 +32,8 @@ export interface Traits {
   readonly isLeaky: boolean;
   /** True: leaves so large that checkpoints come, and rows in parts. */
   readonly isHeavy: boolean;
+  /** True: there are leaves that the room cannot read. */
+  readonly hasUnreadable: boolean;
   /** True: the host answers pings, and the room hears nothing of them. */
   readonly answersPings: boolean;
   /** True: everybody has joined before anything else happens. */
@@ -80,6 +82,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     networkWeight: choices.pick([1, 3, 8]),
     httpWeight: choices.pick([1, 4, 10]),
     diskWeight: choices.pick([1, 4, 15]),
+    hasUnreadable: choices.percent(15),
   };
 }
 

@@ -49,6 +49,7 @@ const REASONS: Names<RefusalReason> = {
   timeout: 1,
   unknown: 1,
   'too-large': 1,
+  malformed: 1,
   'own-schema': 1,
   'own-middleware': 1,
   'own-listener': 1,

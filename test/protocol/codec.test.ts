@@ -316,7 +316,11 @@ const decoders: readonly (readonly [string, (text: string) => unknown, string])[
   ['commit', (text) => decodeRoomMessage('', `c${text}`), '[1,[{},{"v":1},{"t":["r"]}]]'],
   ['ack', (text) => decodeRoomMessage('', `a${text}`), '[1,1,1,[{},{}],"hook"]'],
   ['pong', (text) => decodeRoomMessage('', `o${text}`), '[1,0]'],
-  ['error', (text) => decodeRoomMessage('', `e${text}`), '{"code":"stale","message":"m"}'],
+  [
+    'error',
+    (text) => decodeRoomMessage('', `e${text}`),
+    '{"code":"malformed","message":"m","push":1}',
+  ],
   ['room stock', (text) => decodeRoomMessage('', `s${text}`), '[{"t":{"r":"\uFFFC"}},{},1]'],
   ['changes', decodeChanges, '[{"t":{"r":{"c":1}}},{"v":1},{"t":0}]'],
   ['content', decodeContent, '[{"t":{"r":{"c":1}}},{"v":1}]'],

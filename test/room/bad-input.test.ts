@@ -144,6 +144,39 @@ test('ids such as __proto__ are ordinary, and pollute nothing', async () => {
   expect(life.status).toBe(200);
 });
 
+const nested = (depth: number): unknown[] => {
+  let array: unknown[] = [];
+  for (let level = 1; level < depth; level += 1) array = [array];
+  return array;
+};
+
+for (const size of ['small', 'large']) {
+  test.skipIf(PAIR === 'stock')(
+    `[ONCE-8] a ${size} push that the room cannot read is reported, and what follows is sent`,
+    async () => {
+      const room = `unreadable-${size}`;
+      const here = { host: party.host, room };
+      const one = await clients.open({ ...here, seed: [{ good: { r: { c: 1 } } }, {}] });
+      const two = await clients.open(here);
+      const padding = 'x'.repeat(size === 'small' ? 1 : MEBIBYTE);
+      let depth = 3000;
+      // How deep is too deep depends on the engine, and a room's is reached sooner than a client's.
+      while (one.refusals.length === 0) {
+        depth += 100;
+        one.store.setValue('deep', [padding, nested(depth)] as unknown as string);
+        one.store.setValue('after', depth);
+        await one.confirmed();
+      }
+      expect(one.refusals).toMatchObject([{ type: 'value', valueId: 'deep', reason: 'malformed' }]);
+      expect(one.persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0 });
+      await until('what followed to arrive', () => two.store.getValue('after') === depth);
+      one.store.setValue('deep', 'shallow');
+      await one.confirmed();
+      await untilEqual([one.store, two.store], party.room(room, '/store'));
+    },
+  );
+}
+
 const BODIES: readonly (readonly [what: string, body: string])[] = [
   ['nothing', ''],
   ['text', 'hello'],

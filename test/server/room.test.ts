@@ -54,6 +54,39 @@ describe('frames', () => {
     },
   );
 
+  test.each([
+    ['p[1,[{},{"v":"\uFFFD{"}],0]', 1],
+    ['p[12,[{},', 12],
+    ['p[9007199254740991,', 9007199254740991],
+    ['p[9007199254740992,[{},{}],0]', undefined],
+    ['p[90071992547409910,[{},{}],0]', undefined],
+    ['p[0,[{},{}],0]', undefined],
+    ['p[-1,[{},{}],0]', undefined],
+    ['p[1]', undefined],
+    ['p[1.5,[{},{}],0]', undefined],
+    ['h[1,[{},{}],0]', undefined],
+    ['s[1,[{},{}],0]', undefined],
+  ])('[FRAME-2] answers %s with the number of the push: %s', async (frame, number) => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    await ada.say(frame);
+    expect(ada.hearOne('error').push).toBe(number);
+    expect(host.errors).toEqual([]);
+  });
+
+  test('[ONCE-8] takes a push that it could not read when it comes again, empty, and those after it', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    await ada.say('p[1,[{},{"v":"\uFFFD{"}],0]');
+    await ada.push(1, {});
+    await ada.push(2, { legs: 4 });
+    expect(ada.hear()).toMatchObject([
+      { type: 'error', code: 'malformed', push: 1 },
+      { type: 'ack', number: 1, version: 1, isCommit: false },
+      { type: 'ack', number: 2, version: 2, isCommit: true },
+    ]);
+  });
+
   test.each(MALFORMED)('[FRAME-2] ignores %s on any other connection', async (_start, frame) => {
     const host = await seeded();
     const connection = host.connect();

@@ -46,6 +46,18 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
+    title: '[FRAME-2] [ONCE-8] a client is not told which push the room cannot read',
+    make: () => ({
+      traits: { ...PLAIN, hasUnreadable: true },
+      atClient: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'error'
+            ? { type: 'error', code: message.code, message: message.message }
+            : message,
+        ),
+    }),
+  },
+  {
     title: '[ONCE-4] a client folds what a welcome says was dealt with',
     make: () => ({
       traits: PLAIN,
