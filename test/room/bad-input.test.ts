@@ -163,7 +163,7 @@ for (const size of ['small', 'large']) {
       // How deep is too deep depends on the engine, and a room's is reached sooner than a client's.
       while (one.refusals.length === 0) {
         depth += 100;
-        one.store.setValue('deep', [padding, nested(depth)] as unknown as string);
+        one.store.setValue('deep', [padding, nested(depth)]);
         one.store.setValue('after', depth);
         await one.confirmed();
       }
