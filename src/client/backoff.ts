@@ -6,7 +6,7 @@ export class Backoff {
   readonly #after: (milliseconds: number, callback: () => void) => () => void;
   readonly #random: () => number;
   #attempts = 0;
-  #cancel: (() => void) | undefined;
+  #waiting: { readonly attempt: () => void; readonly cancel: () => void } | undefined;
 
   constructor(
     after: (milliseconds: number, callback: () => void) => () => void,
@@ -18,15 +18,23 @@ export class Backoff {
 
   /** Tries again, later; replaces an attempt that waits. */
   retry(attempt: () => void): void {
-    this.#cancel?.();
+    this.stop();
     const longest =
       this.#attempts === 0 ? 0 : FIRST_MILLISECONDS * 2 ** Math.min(this.#attempts - 1, 10);
     this.#attempts++;
     const delay = Math.min(longest, LONGEST_MILLISECONDS) * (0.5 + this.#random() / 2);
-    this.#cancel = this.#after(delay, () => {
-      this.#cancel = undefined;
+    const cancel = this.#after(delay, () => {
+      this.#waiting = undefined;
       attempt();
     });
+    this.#waiting = { attempt, cancel };
+  }
+
+  /** Makes the attempt that waits at once: there is reason to think that it goes better now. */
+  hurry(): void {
+    const waiting = this.#waiting;
+    this.stop();
+    waiting?.attempt();
   }
 
   /** Something went well: the next retry is immediate again. */
@@ -36,7 +44,7 @@ export class Backoff {
 
   /** Prevents an attempt that waits. */
   stop(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#waiting?.cancel();
+    this.#waiting = undefined;
   }
 }

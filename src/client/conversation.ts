@@ -146,6 +146,11 @@ export class Conversation {
     this.#place = NO_PLACE;
   }
 
+  /** The connection may be dead. */
+  check(): void {
+    this.#heartbeat.check();
+  }
+
   /** Something was heard on the socket. */
   heard(message: RoomMessage): void {
     this.#heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');

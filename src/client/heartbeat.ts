@@ -2,6 +2,8 @@
 const PING_MILLISECONDS = 25_000;
 /** How long a ping may go without hearing anything before the connection counts as dead. */
 const SILENCE_MILLISECONDS = 15_000;
+/** The same, where there is reason to think that it is. */
+const HASTY_MILLISECONDS = 5000;
 
 /** What a heartbeat does. */
 export interface HeartbeatActions {
@@ -50,13 +52,20 @@ export class Heartbeat {
     this.#isSettled = false;
   }
 
+  /** The connection may be dead: asks at once, and does not wait for long. */
+  check(): void {
+    if (this.#cancel === undefined) return;
+    this.#cancel();
+    this.#ask(HASTY_MILLISECONDS);
+  }
+
   /** Something was heard: the connection is not dead. `isNews` unless it only answers a ping. */
   heard(isNews: boolean): void {
     if (isNews) this.#isSettled = false;
     if (this.#cancel === undefined) return;
     this.#cancel();
     if (this.#pinged === undefined) this.#wait();
-    else this.#expect();
+    else this.#expect(SILENCE_MILLISECONDS);
   }
 
   /** The host answered a ping for the room. */
@@ -81,15 +90,18 @@ export class Heartbeat {
   }
 
   #wait(): void {
-    this.#cancel = this.#after(PING_MILLISECONDS, () => {
-      this.#pinged = this.#lastSent;
-      this.#expect();
-      this.#actions.ping(!this.#isSettled);
-    });
+    this.#cancel = this.#after(PING_MILLISECONDS, () => this.#ask(SILENCE_MILLISECONDS));
   }
 
-  #expect(): void {
-    this.#cancel = this.#after(SILENCE_MILLISECONDS, () => {
+  #ask(milliseconds: number): void {
+    // The next pong may be that to an earlier ping, and knows of nothing that was sent since.
+    this.#pinged ??= this.#lastSent;
+    this.#expect(milliseconds);
+    this.#actions.ping(!this.#isSettled);
+  }
+
+  #expect(milliseconds: number): void {
+    this.#cancel = this.#after(milliseconds, () => {
       this.stop();
       this.#actions.dead();
     });

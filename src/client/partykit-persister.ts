@@ -7,6 +7,7 @@ import type { LeafMap } from '../protocol/leaf-map.ts';
 import { readContent } from '../protocol/store-access.ts';
 import { createHttpEndpoint } from './http-endpoint.ts';
 import { Listeners } from './listeners.ts';
+import { watchNetwork } from './network-changes.ts';
 import { attachToPartySocket, storeUrlOf } from './party-connection.ts';
 import type { Refusal } from './refusal.ts';
 import { Schedule } from './schedule.ts';
@@ -114,6 +115,7 @@ export function createPartyKitPersister(
     onTakenOver: () => {
       session.replaced();
       detach();
+      unwatchNetwork();
     },
   });
   const session = new SyncSession(
@@ -138,6 +140,7 @@ export function createPartyKitPersister(
     },
   );
 
+  const unwatchNetwork = watchNetwork(() => session.networkChanged());
   const destroy = async (): Promise<void> => {
     if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
       await new Promise<void>((resolve) => {
@@ -151,6 +154,7 @@ export function createPartyKitPersister(
     }
     session.destroy();
     detach();
+    unwatchNetwork();
   };
 
   const persister: PartyKitPersister = {

@@ -237,6 +237,7 @@ export class SyncSession {
     this.#hasSaidHello = false;
     this.#loader.opened();
     this.#backoff.reset();
+    if (this.#state === 'loading') this.#backoff.hurry();
     this.#advance();
   }
 
@@ -250,6 +251,12 @@ export class SyncSession {
     this.#inbox.clear((item) => item.type === 'content');
     if (this.#conversation.place.type === 'stock') this.#conversation.setPlace(NO_PLACE);
     if (this.#state === 'joined' || this.#state === 'reduced') this.#setState('connecting');
+  }
+
+  /** The network was lost, or is back: what the socket is connected to may not be there any more. */
+  networkChanged(): void {
+    this.#conversation.check();
+    if (this.#state === 'loading') this.#backoff.hurry();
   }
 
   /** A frame arrived; those that are not ours are ignored. */
@@ -419,6 +426,8 @@ export class SyncSession {
     if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error);
     else if (this.#isEngaged) this.#backoff.retry(() => this.#load());
     else this.#setState('idle');
+    // A suggestion is shown where there was no content.
+    this.#tell();
   }
 
   #rejoin(): void {

@@ -24,6 +24,19 @@ test('prevents an attempt that waits', async () => {
   expect(time.waiting).toBe(0);
 });
 
+test('makes an attempt that waits at once, and no other', async () => {
+  const time = new ManualTime();
+  const backoff = new Backoff(time.after, () => 0.5);
+  const attempts: string[] = [];
+  backoff.hurry();
+  backoff.retry(() => attempts.push('retried'));
+  backoff.hurry();
+  expect(attempts).toEqual(['retried']);
+  backoff.hurry();
+  await time.pass(1000);
+  expect(attempts).toEqual(['retried']);
+});
+
 test('is immediate first, then waits between half and all of a time that doubles up to 30 seconds', () => {
   for (const [random, share] of [
     [0, 0.5],

@@ -39,6 +39,38 @@ describe('a heartbeat', () => {
     expect(done).toEqual(['check', 'check', 'ping']);
   });
 
+  test('asks at once when there is reason to, and waits 5 seconds', async () => {
+    const { heartbeat, time, done } = beating();
+    await time.pass(SECOND);
+    heartbeat.check();
+    expect(done).toEqual(['check']);
+    await time.pass(5 * SECOND - 1);
+    expect(done).toEqual(['check']);
+    await time.pass(1);
+    expect(done).toEqual(['check', 'dead']);
+    heartbeat.check();
+    expect(done).toHaveLength(2);
+    expect(time.waiting).toBe(0);
+  });
+
+  test('goes on when what it asked at once is answered', async () => {
+    const { heartbeat, time, done } = beating();
+    heartbeat.check();
+    heartbeat.answered();
+    await time.pass(25 * SECOND);
+    expect(done).toEqual(['check', 'ping']);
+  });
+
+  test('[ORDER-7] takes the pong to an earlier ping for no more than it tells', async () => {
+    const { heartbeat, time } = beating();
+    heartbeat.sent(3);
+    await time.pass(25 * SECOND);
+    heartbeat.sent(4);
+    heartbeat.check();
+    expect(heartbeat.answered()).toBe(3);
+    expect(heartbeat.answered()).toBeUndefined();
+  });
+
   test('begins anew with each conversation', async () => {
     const { heartbeat, time, done } = beating();
     await time.pass(24 * SECOND);

@@ -680,6 +680,27 @@ describe('several persisters on one socket', () => {
   });
 });
 
+describe('the network of a browser', () => {
+  test.each(['offline', 'online'])('is checked at once when it is %s', async (type) => {
+    const listeners = new Set<() => void>();
+    vi.stubGlobal('addEventListener', (added: string, listener: () => void) => {
+      if (added === type) listeners.add(listener);
+    });
+    vi.stubGlobal('removeEventListener', (removed: string, listener: () => void) => {
+      if (removed === type) listeners.delete(listener);
+    });
+    const { store, socket, persister } = persist([{}, {}]);
+    await persister.startAutoLoad();
+    await settled();
+    for (const listener of listeners) listener();
+    expect(socket.sent.at(-1)).toBe('i[1]');
+    const newer = createPersister(store, socket);
+    expect(listeners.size).toBe(1);
+    await newer.destroy();
+    expect(listeners.size).toBe(0);
+  });
+});
+
 describe('updateProperties', () => {
   test('to another room leaves everything of the old one behind', async () => {
     const { store, socket, persister } = persist([{}, { old: 1 }]);

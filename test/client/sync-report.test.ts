@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import type { ErrorCode } from '../../src/protocol/errors.ts';
-import { failure, ScriptedRoom, SECOND } from './scripted-room.ts';
+import { contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 const told = (room: ScriptedRoom): readonly unknown[] =>
   room.syncs.map(({ phase, error }) => [phase, error?.code]);
@@ -114,6 +114,14 @@ describe('the number of local-only leaves', () => {
     room.store.setValue('other', 1);
     room.store.setValue('v', 'small');
     expect(room.syncs.at(-1)).toMatchObject({ unsaved: 1, localOnly: 0 });
+  });
+
+  test('[DERIVE-2] counts what a listener made of content that is shown while the room cannot be reached', async () => {
+    const room = new ScriptedRoom();
+    room.store.addValueListener('n', () => room.store.setValue('n', 9), true);
+    void room.session.follow(contentOf([{}, { n: 1 }]));
+    await room.failGet(failure('network'));
+    expect(room.syncs.at(-1)).toMatchObject({ phase: 'loading', localOnly: 1 });
   });
 
   test('is none once the session has ended', async () => {

@@ -199,6 +199,43 @@ describe('trouble', () => {
     expect(room.queued).toEqual([]);
   });
 
+  test('checks the connection at once when the network changes, and makes another if nothing is heard for 5 seconds', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.session.networkChanged();
+    expect(room.sent()).toEqual([{ type: 'check' }]);
+    room.receive({ type: 'pong', version: 1, lastPush: 0 });
+    await room.time.pass(5 * SECOND);
+    expect(room.reconnects).toBe(0);
+    room.session.networkChanged();
+    room.session.networkChanged();
+    await room.time.pass(5 * SECOND);
+    expect(room.reconnects).toBe(1);
+    room.close();
+    room.session.networkChanged();
+    await room.time.pass(5 * SECOND);
+    expect([room.reconnects, room.queued]).toEqual([1, []]);
+  });
+
+  test.each<readonly [string, (room: ScriptedRoom) => void]>([
+    ['the socket opens', (room) => room.open()],
+    ['the network changes', (room) => room.session.networkChanged()],
+  ])('loads at once when %s, and not once more for an older plan', async (_what, happens) => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    for (let attempt = 0; attempt < 8; attempt++) {
+      await room.failGet(failure('network'));
+      await room.time.pass(30 * SECOND);
+    }
+    await room.failGet(failure('network'));
+    const { count } = room.gets;
+    happens(room);
+    expect(room.gets.count).toBe(count + 1);
+    happens(room);
+    await room.time.pass(60 * SECOND);
+    expect(room.gets.count).toBe(count + 1);
+  });
+
   test('does not load twice for what it is told while it loads', async () => {
     const room = new ScriptedRoom();
     await room.live();

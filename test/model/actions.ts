@@ -86,6 +86,11 @@ export class Actions implements Source {
         weight: 0.25,
         happen: (choices) => network.cut(wire, choices),
       };
+      yield {
+        label: `${name} has another network`,
+        weight: 0.06,
+        happen: () => client.session.networkChanged(),
+      };
       yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
     }
     if (client.traits.disk === undefined && !client.isEditing) {
