@@ -8,6 +8,7 @@ import type { Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { LoadedContent, SessionEndpoint } from './session-ports.ts';
 import type { StockConversation } from './stock-conversation.ts';
+import type { Wishes } from './wishes.ts';
 
 /** What a loader needs of its session, and tells it. */
 export interface ContentLoaderOptions {
@@ -15,8 +16,7 @@ export interface ContentLoaderOptions {
   readonly replica: Replica;
   readonly conversation: Conversation;
   readonly stock: StockConversation;
-  readonly isFollowing: () => boolean;
-  readonly isSaving: () => boolean;
+  readonly wishes: Wishes;
   /** Content came: to be handed to {@link ContentLoader.take}, when its turn comes. */
   readonly onContent: (loaded: LoadedContent) => void;
   /** There is a place now. */
@@ -33,9 +33,6 @@ export interface ContentLoaderOptions {
 export class ContentLoader {
   readonly #options: ContentLoaderOptions;
   readonly firstContent: FirstContent;
-  /** A single load or save was asked for, without following or saving from then on. */
-  #isLoadingOnce = false;
-  #isSavingOnce = false;
   /** Only what the latest request brings counts. */
   #requestNumber = 0;
   #waiters: (() => void)[] = [];
@@ -54,21 +51,6 @@ export class ContentLoader {
   /** How often content was shown, and how often a first one was given. */
   get counts(): { readonly loads: number; readonly seeds: number } {
     return { loads: this.#loads, seeds: this.#seeds };
-  }
-
-  /** True if somebody asked for a single load or save, and has not got it yet. */
-  get isWanted(): boolean {
-    return this.#isLoadingOnce || this.#isSavingOnce;
-  }
-
-  /** Content is to be shown once, whatever is followed. */
-  wantContent(): void {
-    this.#isLoadingOnce = true;
-  }
-
-  /** What is here is to be given once, whatever is saved, if the room has nothing. */
-  wantSeed(isWanted: boolean): void {
-    this.#isSavingOnce = isWanted;
   }
 
   /** Settles when the first attempt that is made from now on has come to something. */
@@ -110,12 +92,12 @@ export class ContentLoader {
     else if (!this.#isToldOfStock) this.#tellOfStock();
     if (content === undefined) return this.#takeNothing(cursor === undefined);
     if (cursor === undefined) return this.#takeStock(content);
-    const { replica, conversation } = this.#options;
+    const { replica, conversation, wishes } = this.#options;
     if (conversation.mayRoomHavePending) {
-      const isShown = this.#isLoadingOnce;
+      const isShown = wishes.isLoadingOnce;
       conversation.setPlace({ type: 'staged', cursor, content, isShown });
     } else {
-      if (!this.#show(() => replica.catchUp(content, 0, undefined))) return false;
+      if (!replica.catchUp(content, 0, undefined, wishes.wantsContent)) return false;
       conversation.setPlace({ type: 'base', cursor });
     }
     this.#rooted();
@@ -124,23 +106,23 @@ export class ContentLoader {
 
   /** The room is TinyBase's own (STOCK-4). */
   #takeStock(content: LeafMap<Leaf>): boolean {
-    const { conversation, stock, onReload } = this.#options;
+    const { conversation, stock, wishes, onReload } = this.#options;
     if (this.#openings !== this.#openingsAtLoad) {
       // What was changed between that GET and the opening, nobody will ever tell.
       onReload();
       return true;
     }
-    if (!this.#show(() => stock.show(content))) return false;
+    if (!stock.show(content, wishes.wantsContent)) return false;
     conversation.setPlace({ type: 'stock', hasStore: true });
     this.#rooted();
     return true;
   }
 
   #takeNothing(isStock: boolean): boolean {
-    const { conversation, isFollowing, isSaving, onReload } = this.#options;
+    const { conversation, wishes, onReload } = this.#options;
     conversation.setPlace(NO_PLACE);
-    if (!this.firstContent.show(isFollowing())) return false;
-    const seed = isSaving() || this.#isSavingOnce ? this.firstContent.next() : undefined;
+    if (!this.firstContent.show()) return false;
+    const seed = wishes.givesSeed ? this.firstContent.next() : undefined;
     if (seed === BUSY) return false;
     if (seed === undefined) {
       conversation.setPlace(isStock ? { type: 'stock', hasStore: false } : { type: 'empty' });
@@ -174,14 +156,6 @@ export class ContentLoader {
     if (number !== this.#requestNumber) this.#tellOfRefusals();
   }
 
-  #show(apply: () => boolean): boolean {
-    const { replica, isFollowing } = this.#options;
-    replica.setFollowing(isFollowing() || this.#isLoadingOnce);
-    const isDone = apply();
-    replica.setFollowing(isFollowing());
-    return isDone;
-  }
-
   #rooted(): void {
     this.firstContent.rooted();
     this.#loads++;
@@ -189,7 +163,7 @@ export class ContentLoader {
   }
 
   #end(): void {
-    this.#isLoadingOnce = this.#isSavingOnce = false;
+    this.#options.wishes.endOnce();
     this.firstContent.dropSuggestion();
     this.#tellOfRefusals();
     this.#options.onPlace();
@@ -201,10 +175,10 @@ export class ContentLoader {
   }
 
   #failed(error: unknown): void {
-    const { isFollowing, onError, onFailed } = this.#options;
+    const { wishes, onError, onFailed } = this.#options;
     onError(error);
-    this.firstContent.show(isFollowing());
-    this.#isLoadingOnce = this.#isSavingOnce = false;
+    this.firstContent.show();
+    wishes.endOnce();
     this.settle();
     onFailed(error);
   }

@@ -18,6 +18,7 @@ import { PushSender } from './push-sender.ts';
 import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { SessionPorts } from './session-ports.ts';
+import type { Wishes } from './wishes.ts';
 
 /** How far a conversation has come; `off` while there is none. */
 export type Standing = 'off' | 'catching-up' | 'live' | 'empty';
@@ -28,7 +29,7 @@ export interface ConversationOptions {
   readonly prefix: () => string;
   readonly replica: Replica;
   readonly outbox: Outbox;
-  readonly isFollowing: () => boolean;
+  readonly wishes: Wishes;
   /** The standing is another one. */
   readonly onStanding: () => void;
   /** A commit or an ack was accepted: all is well. */
@@ -218,15 +219,14 @@ export class Conversation {
   }
 
   #caughtUp({ cursor, lastPush, limits }: Welcome, changes: Changes): boolean {
-    const { replica, outbox, isFollowing, onRefused } = this.#options;
+    const { replica, outbox, wishes, onRefused } = this.#options;
     const staged = this.#place.type === 'staged' ? this.#place : undefined;
     const answered = replica.pending.filter((push) => push.number <= lastPush);
     // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
     const isUpToDate =
       staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
-    replica.setFollowing(isFollowing() || (staged?.isShown ?? false));
-    const isDone = isUpToDate || replica.catchUp(staged?.content, lastPush, changes);
-    replica.setFollowing(isFollowing());
+    const isShown = wishes.isFollowing || staged?.isShown === true;
+    const isDone = isUpToDate || replica.catchUp(staged?.content, lastPush, changes, isShown);
     if (!isDone) return false;
     if (staged === undefined && answered.length > 0) {
       const sent = composeChanges(answered.map((push) => push.changes));

@@ -60,14 +60,12 @@ export class FirstContent {
   }
 
   /** Shows the suggestion, if nothing of a room was ever shown. False: the Store is busy. */
-  show(isFollowing: boolean): boolean {
+  show(): boolean {
     const initial = this.#wasRooted ? undefined : this.#initial;
     if (initial === undefined) return true;
     const content = (this.#initial = typeof initial === 'function' ? initial() : initial);
     if (content === undefined) return true;
-    this.#replica.setFollowing(true);
-    const isDone = this.#replica.catchUp(content, 0, undefined);
-    this.#replica.setFollowing(isFollowing);
+    const isDone = this.#replica.catchUp(content, 0, undefined, true);
     if (isDone) this.#initial = undefined;
     return isDone;
   }

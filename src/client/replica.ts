@@ -193,19 +193,21 @@ export class Replica {
 
   /**
    * Catches up: shows `content` as the base if given, takes pending pushes up to `lastPush` away without folding
-   * (ONCE-4), then folds `changes`. One Store transaction. False: busy, try again.
+   * (ONCE-4), then folds `changes`. One Store transaction. Shown even if nothing is followed, if so said. False: busy, try
+   * again.
    */
   catchUp(
     content: LeafMap<Leaf> | undefined,
     lastPush: number,
     changes: Changes | undefined,
+    isShown: boolean = this.#isFollowing,
   ): boolean {
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
     const isDone = this.#integrate(dropped.length === 0, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
-      if (content !== undefined) this.#folder.rebase(content, aims, this.#isFollowing);
-      if (changes !== undefined) this.#folder.fold(changes, aims, this.#isFollowing);
+      if (content !== undefined) this.#folder.rebase(content, aims, isShown);
+      if (changes !== undefined) this.#folder.fold(changes, aims, isShown);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     return isDone;

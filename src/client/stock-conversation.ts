@@ -48,9 +48,9 @@ export class StockConversation {
     this.#early.push(changes);
   }
 
-  /** The content came: shows it, and on top what arrived meanwhile. False: the Store is busy, and nothing was done. */
-  show(content: LeafMap<Leaf>): boolean {
-    const isDone = this.#options.replica.catchUp(content, 0, composeChanges(this.#early));
+  /** The content came: takes it as the base, and on top what arrived meanwhile. False: the Store is busy, and nothing was done. */
+  show(content: LeafMap<Leaf>, isShown: boolean): boolean {
+    const isDone = this.#options.replica.catchUp(content, 0, composeChanges(this.#early), isShown);
     if (isDone) this.#early = [];
     return isDone;
   }

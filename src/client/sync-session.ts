@@ -19,6 +19,7 @@ import type { LoadedContent, SessionPorts } from './session-ports.ts';
 import { StockConversation } from './stock-conversation.ts';
 import { SyncReport } from './sync-report.ts';
 import type { InitialContent, SessionEvents, Sync, SyncPhase } from './sync.ts';
+import { Wishes } from './wishes.ts';
 
 /** Nothing more comes of it in this room or, if it is final, in any: then the session was destroyed or replaced. */
 interface Stopped {
@@ -55,8 +56,7 @@ export class SyncSession {
   #state: SessionState = 'idle';
   /** True if hello was said on the socket: a room of ours takes no stock changes there. */
   #hasSaidHello = false;
-  #isFollowing = false;
-  #isSaving = false;
+  readonly #wishes = new Wishes();
 
   constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
     this.#ports = ports;
@@ -97,7 +97,7 @@ export class SyncSession {
       prefix,
       replica: this.replica,
       outbox: this.#outbox,
-      isFollowing: () => this.#isFollowing,
+      wishes: this.#wishes,
       onStanding: () => this.#setState('joined'),
       onProgress: () => {
         this.#backoff.reset();
@@ -115,8 +115,7 @@ export class SyncSession {
       replica: this.replica,
       conversation: this.#conversation,
       stock: this.#stock,
-      isFollowing: () => this.#isFollowing,
-      isSaving: () => this.#isSaving,
+      wishes: this.#wishes,
       onContent: (loaded) => {
         this.#inbox.add({ type: 'content', loaded });
       },
@@ -160,25 +159,27 @@ export class SyncSession {
   }
 
   get isFollowing(): boolean {
-    return this.#isFollowing;
+    return this.#wishes.isFollowing;
   }
 
   get isSaving(): boolean {
-    return this.#isSaving;
+    return this.#wishes.isSaving;
   }
 
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
   follow(initialContent?: InitialContent): Promise<void> {
     if (this.#isRefused()) return Promise.resolve();
     // What the Store shows was not kept equal to the room's content, so it is not that of any version.
-    if (!this.#isFollowing && this.cursor !== undefined) this.#conversation.setPlace(NO_PLACE);
-    this.#isFollowing = true;
+    if (!this.#wishes.isFollowing && this.cursor !== undefined)
+      this.#conversation.setPlace(NO_PLACE);
+    this.#wishes.isFollowing = true;
+    this.replica.setFollowing(true);
     return this.#startLoading(initialContent);
   }
 
   /** Shows no more remote changes. */
   stopFollowing(): void {
-    this.#isFollowing = false;
+    this.#wishes.isFollowing = false;
     this.replica.setFollowing(false);
     this.#advance();
   }
@@ -187,14 +188,14 @@ export class SyncSession {
   startSaving(): Promise<void> {
     if (this.#isRefused()) return Promise.resolve();
     this.replica.startTracking();
-    this.#isSaving = true;
+    this.#wishes.isSaving = true;
     this.replica.setSaving(true);
     return this.#seedIfEmpty();
   }
 
   /** Holds edits from now on. What is pending is still sent. */
   stopSaving(): void {
-    this.#isSaving = false;
+    this.#wishes.isSaving = false;
     this.replica.setSaving(false);
     this.#advance();
   }
@@ -202,7 +203,7 @@ export class SyncSession {
   /** Shows the room's content once. */
   load(initialContent?: InitialContent): Promise<void> {
     if (this.#isRefused()) return Promise.resolve();
-    this.#loader.wantContent();
+    this.#wishes.isLoadingOnce = true;
     return this.#startLoading(initialContent);
   }
 
@@ -210,7 +211,7 @@ export class SyncSession {
   save(): Promise<void> {
     if (this.#isRefused()) return Promise.resolve();
     this.replica.startTracking();
-    this.#loader.wantSeed(true);
+    this.#wishes.isSavingOnce = true;
     this.replica.releaseHeld();
     return this.#seedIfEmpty();
   }
@@ -307,8 +308,7 @@ export class SyncSession {
     const { outbox, base } = restored;
     this.replica.startTracking();
     if (base !== undefined) {
-      this.replica.setFollowing(true);
-      this.replica.catchUp(decodeContent(base.content) ?? new LeafMap(), 0, undefined);
+      this.replica.catchUp(decodeContent(base.content) ?? new LeafMap(), 0, undefined, true);
       this.#conversation.setPlace({ type: 'base', cursor: base.cursor });
       this.#loader.firstContent.rooted();
     }
@@ -319,13 +319,7 @@ export class SyncSession {
   }
 
   get #isEngaged(): boolean {
-    return (
-      this.#stopped === undefined &&
-      (this.#isFollowing ||
-        this.#isSaving ||
-        this.#loader.isWanted ||
-        this.replica.pending.length > 0)
-    );
+    return this.#stopped === undefined && (this.#wishes.isAny || this.replica.pending.length > 0);
   }
 
   get #stopped(): Stopped | undefined {
@@ -354,7 +348,7 @@ export class SyncSession {
   #seedIfEmpty(): Promise<void> {
     if (this.#stopped !== undefined) return Promise.resolve();
     if (hasStore(this.#conversation.place)) {
-      this.#loader.wantSeed(false);
+      this.#wishes.isSavingOnce = false;
       this.#advance();
       return Promise.resolve();
     }
@@ -448,7 +442,7 @@ export class SyncSession {
   /** For good. */
   #end(error: TinyBasePartyKitError): void {
     if (this.#stopped?.isFinal === true) return;
-    this.#isFollowing = this.#isSaving = false;
+    this.#wishes.end();
     this.#halt({ error, isFinal: true });
     this.#inbox.stop();
     this.#outbox.stop();
@@ -489,7 +483,8 @@ export class SyncSession {
   #base(): { cursor: Cursor; content: string } | typeof BUSY | undefined {
     const { cursor } = this;
     // While content is being loaded, the Store may show what the cursor left behind long ago.
-    if (cursor === undefined || !this.#isFollowing || this.sync.phase !== 'live') return undefined;
+    if (cursor === undefined || !this.#wishes.isFollowing || this.sync.phase !== 'live')
+      return undefined;
     const content = this.replica.readBase();
     return content === undefined ? BUSY : { cursor, content: encodeContent(content) };
   }
