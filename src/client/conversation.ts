@@ -4,6 +4,7 @@ import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type {
   Ack,
   Commit,
+  Cursor,
   ErrorMessage,
   Pong,
   RoomMessage,
@@ -51,6 +52,8 @@ export class Conversation {
   readonly #heartbeat: Heartbeat;
   readonly #greeting: Greeting;
   #place: Place = NO_PLACE;
+  /** Of what the Store shows; undefined while it shows nothing of the room. */
+  #shownEpoch: string | undefined;
   #standing: Standing = 'off';
   #commits = 0;
 
@@ -120,6 +123,7 @@ export class Conversation {
   restore(restored: RestoredRecords): void {
     this.#greeting.restore(restored);
     this.#sender.restore(restored.outbox?.lastNumber ?? 0);
+    this.#shownEpoch = restored.base?.cursor.epoch;
   }
 
   /** Says hello. The socket is open, and there is a place. */
@@ -145,6 +149,7 @@ export class Conversation {
     this.#greeting.renew();
     this.#sender.restore(0);
     this.#place = NO_PLACE;
+    this.#shownEpoch = undefined;
   }
 
   /** The connection may be dead. */
@@ -239,7 +244,18 @@ export class Conversation {
     this.#setStanding('live');
     outbox.answered(answered);
     this.flush();
+    if (isFollowing()) this.#tellIfNew(cursor);
     return true;
+  }
+
+  /** What was shown may be gone, and nobody here has deleted it (JOIN-8). */
+  #tellIfNew({ epoch }: Cursor): void {
+    const isNew = this.#shownEpoch !== undefined && this.#shownEpoch !== epoch;
+    this.#shownEpoch = epoch;
+    if (!isNew) return;
+    const message =
+      'The room began anew: it was wiped or restored. Its content has replaced what was shown; edits that it had not confirmed were kept.';
+    this.#options.onError(new TinyBasePartyKitError('stale', message));
   }
 
   #committed({ version, changes }: Commit): boolean {

@@ -11,7 +11,10 @@ export const BUSY = 'busy';
 /** What this client would give a room that has no Store yet (SEED-2, SEED-3). */
 export class FirstContent {
   readonly #replica: Replica;
+  /** The app's suggestion, to be shown if nothing of a room was. */
   #initial: InitialContent | undefined;
+  /** The same, for as long as the session lasts: a room may lose its Store. */
+  #kept: InitialContent | undefined;
   /** True once the Store has shown a room's content: it is a seed no more. */
   #wasRooted = false;
   #answers = 0;
@@ -24,6 +27,7 @@ export class FirstContent {
   /** The app's own suggestion for a room that has nothing. */
   suggest(initial: InitialContent | undefined): void {
     this.#initial = initial;
+    this.#kept = initial ?? this.#kept;
   }
 
   /** The room has a Store, and the Store here shows it. */
@@ -33,7 +37,7 @@ export class FirstContent {
     this.#initial = undefined;
   }
 
-  /** Nothing came of it, and nothing will until the app suggests again. */
+  /** It is not shown any more, until the app suggests again. */
   dropSuggestion(): void {
     this.#initial = undefined;
   }
@@ -63,17 +67,25 @@ export class FirstContent {
   show(): boolean {
     const initial = this.#wasRooted ? undefined : this.#initial;
     if (initial === undefined) return true;
-    const content = (this.#initial = typeof initial === 'function' ? initial() : initial);
+    const content = (this.#initial = contentOf(initial));
     if (content === undefined) return true;
     const isDone = this.#replica.catchUp(content, 0, undefined, true);
     if (isDone) this.#initial = undefined;
     return isDone;
   }
 
-  /** What to PUT next: the seed, then, if all of it was refused, nothing; undefined after that. */
+  /**
+   * What to PUT next: the seed, then, if all of it was refused, nothing; undefined after that. What the Store shows of a
+   * room is no seed: once it does, that is the app's suggestion alone.
+   */
   next(): LeafMap<Leaf> | typeof BUSY | undefined {
     if (this.#answers > 1) return undefined;
-    if (this.#wasRooted || this.#answers === 1) return new LeafMap();
+    if (this.#answers === 1) return new LeafMap();
+    if (this.#wasRooted) return contentOf(this.#kept) ?? new LeafMap();
     return this.#replica.readBase() ?? BUSY;
   }
+}
+
+function contentOf(initial: InitialContent | undefined): LeafMap<Leaf> | undefined {
+  return typeof initial === 'function' ? initial() : initial;
 }

@@ -118,7 +118,65 @@ describe('the first content', () => {
     void room.session.follow(contentOf([{}, { initial: 1 }]));
     await room.answerGet(0, undefined, 'f');
     expect(room.store.hasValue('initial')).toBe(false);
-    expect(room.putContents).toEqual([[{}, {}]]);
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
+  });
+
+  test('[SEED-2] of a room that lost its Store is what startAutoLoad was given, as often as that happens', async () => {
+    const room = new ScriptedRoom();
+    let calls = 0;
+    void room.session.follow(() => contentOf([{}, { initial: ++calls }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(calls).toBe(0);
+    for (const [index, epoch] of ['f', 'g'].entries()) {
+      room.store.setValue('mine', index);
+      room.sent();
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, changes: undefined });
+      await room.answerGet(0, undefined, epoch);
+      expect(room.putContents[index]).toEqual([{}, { initial: index + 1 }]);
+      room.puts.take().answer(undefined);
+      await nextTurn();
+      await room.answerGet(1, [{}, { initial: index + 1 }], epoch);
+      room.welcome({
+        generation: room.hello().generation,
+        cursor: { epoch, version: 1 },
+        lastPush: 0,
+      });
+      // The edit was never confirmed.
+      expect(room.store.getValues()).toEqual({ initial: index + 1, mine: index });
+      room.sent();
+    }
+  });
+
+  test('[SEED-2] of another room without a Store is what startAutoLoad was given, and nothing of what is shown', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
+  });
+
+  test('[SEED-2] of a room that lost its Store, if all of what startAutoLoad was given is refused, is empty', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(0, undefined, 'f');
+    room.puts.take().answer({ correction: changesOf([{}, { initial: '\uFFFC' }]), reason: 'hook' });
+    await nextTurn();
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([
+      [{}, { initial: 1 }],
+      [{}, {}],
+    ]);
+    expect(room.refusals).toMatchObject([{ valueId: 'initial', reason: 'hook' }]);
   });
 
   test('[SEED-4] that was refused in part is reported, once, when the Store shows what came of it', async () => {

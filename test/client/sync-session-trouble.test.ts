@@ -115,6 +115,49 @@ describe('trouble', () => {
     },
   );
 
+  test('[JOIN-8] tells once that the room began anew, when its content has replaced what was shown', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.store.setValue('mine', 1);
+    room.sent();
+    for (const [index, epoch] of ['f', 'f', 'g'].entries()) {
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, changes: undefined });
+      await room.answerGet(1, [{}, { [epoch]: index }], epoch);
+      expect(room.errors).toHaveLength(Math.min(index, 1));
+      room.welcome({ generation: room.hello().generation, cursor: { epoch, version: 1 } });
+      room.sent();
+      expect(room.store.getValues()).toEqual({ [epoch]: index, mine: 1 });
+      expect(room.errors).toHaveLength(index < 2 ? 1 : 2);
+      expect(room.errors.at(-1)).toMatchObject({ code: 'stale' });
+      expect(String(room.errors.at(-1))).toContain('began anew');
+      expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+    }
+  });
+
+  test('[JOIN-8] tells nothing of the kind of another room, nor where nothing is shown', async () => {
+    const moved = new ScriptedRoom();
+    await moved.live([{}, { old: 1 }]);
+    moved.session.moveToAnotherRoom();
+    await moved.answerGet(1, [{}, {}], 'f');
+    moved.welcome({ generation: moved.hello().generation, cursor: { epoch: 'f', version: 1 } });
+    expect(moved.session.sync.phase).toBe('live');
+    expect(moved.errors).toEqual([]);
+    const sending = new ScriptedRoom();
+    void sending.session.startSaving();
+    sending.isOpen = true;
+    for (const epoch of ['e', 'f']) {
+      await sending.answerGet(1, [{}, {}], epoch);
+      sending.welcome({ generation: sending.hello().generation, cursor: { epoch, version: 1 } });
+      expect(sending.session.sync.phase).toBe('live');
+      sending.close();
+      sending.open();
+      sending.welcome({ generation: sending.hello().generation, changes: undefined });
+    }
+    expect(sending.errors).toEqual([]);
+  });
+
   test('stops when a load is answered in a way that will not change', async () => {
     const room = new ScriptedRoom();
     const following = room.session.follow();

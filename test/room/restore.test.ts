@@ -1,7 +1,10 @@
+import { rm } from 'node:fs/promises';
+
+import type { Content } from 'tinybase';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Clients } from '../support/clients.ts';
+import { type Client, Clients } from '../support/clients.ts';
 import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
-import { PAIR, startTestedParty } from '../support/pair.ts';
+import { HOST, PAIR, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { until } from '../support/until.ts';
 
@@ -16,6 +19,9 @@ afterAll(() => party?.stop());
 
 const put = (url: string, document: unknown): Promise<Response> =>
   fetch(url, { method: 'PUT', body: JSON.stringify(document) });
+
+const hasBegunAnew = ({ ignoredErrors }: Client): boolean =>
+  ignoredErrors.some((error) => String(error).includes('began anew'));
 
 test.skipIf(PAIR === 'stock')(
   '[JOIN-8] a room is restored from its export: clients follow, and what they had not sent is made on top',
@@ -49,12 +55,38 @@ test.skipIf(PAIR === 'stock')(
     ]);
     await untilEqual([expected, stayed.store, left.store], `${url}/store`);
     expect([...stayed.refusals, ...left.refusals]).toEqual([]);
+    expect([stayed, left].every(hasBegunAnew)).toBe(true);
 
     await party.kill9();
     await party.restart();
     expect(await fetchLeaves(`${url}/store`)).toEqual(leavesOf(expected.getContent()));
     const again = (await (await fetch(`${url}/document`)).json()) as { epoch: string };
     expect(again.epoch).not.toBe(document.epoch);
+  },
+);
+
+test.skipIf(PAIR === 'stock' || HOST !== 'partykit')(
+  '[SEED-2] [JOIN-8] a room that is wiped while windows are open begins with what the app gave, and they are told',
+  async () => {
+    const seed: Content = [{}, { initial: true }];
+    const here = { host: party.host, room: 'wiped', seed };
+    const url = party.room('wiped', '/store');
+    const one = await clients.open(here);
+    const two = await clients.open(here);
+    one.store.setValue('old', 1);
+    await one.confirmed();
+    await untilEqual([one.store, two.store], url);
+    await party.kill9();
+    await rm(party.persistPath, { recursive: true, force: true });
+    two.store.setValue('mine', 1);
+    await party.restart();
+    await until('both to have heard of it', () => [one, two].every(hasBegunAnew));
+    await two.confirmed();
+    const content = await untilEqual([one.store, two.store], url);
+    expect(Object.fromEntries(content)).toEqual({ '["initial"]': 'true', '["mine"]': '1' });
+    for (const { ignoredErrors } of [one, two])
+      expect(ignoredErrors.filter((error) => String(error).includes('began anew'))).toHaveLength(1);
+    expect([...one.refusals, ...two.refusals]).toEqual([]);
   },
 );
 
