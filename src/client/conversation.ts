@@ -244,7 +244,7 @@ export class Conversation {
     this.#setStanding('live');
     outbox.answered(answered);
     this.flush();
-    if (isFollowing()) this.#tellIfNew(cursor);
+    if (isShown) this.#tellIfNew(cursor);
     return true;
   }
 
