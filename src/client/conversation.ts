@@ -32,7 +32,7 @@ export interface ConversationOptions {
   readonly outbox: Outbox;
   readonly wishes: Wishes;
   /** The standing is another one. */
-  readonly onStanding: () => void;
+  readonly onStanding: (standing: Exclude<Standing, 'off'>) => void;
   /** A commit or an ack was accepted: all is well. */
   readonly onProgress: () => void;
   /** The room says that the content has to be loaded: the place is none now. */
@@ -55,6 +55,7 @@ export class Conversation {
   /** Of what the Store shows; undefined while it shows nothing of the room. */
   #shownEpoch: string | undefined;
   #standing: Standing = 'off';
+  #hasSaidHello = false;
   #commits = 0;
 
   constructor(options: ConversationOptions) {
@@ -87,7 +88,7 @@ export class Conversation {
       replica,
       outbox,
       send: (frame) => this.#send(frame),
-      onUnanswered: () => onError(unansweredError()),
+      onError,
     });
   }
 
@@ -102,6 +103,11 @@ export class Conversation {
 
   get place(): Place {
     return this.#place;
+  }
+
+  /** True if a hello was said on the socket as it is now. */
+  get hasSaidHello(): boolean {
+    return this.#hasSaidHello;
   }
 
   /** How many commits were shown, and how many pushes were sent. */
@@ -126,8 +132,14 @@ export class Conversation {
     this.#shownEpoch = restored.base?.cursor.epoch;
   }
 
+  /** The socket has opened: nothing was said on it yet. */
+  opened(): void {
+    this.#hasSaidHello = false;
+  }
+
   /** Says hello. The socket is open, and there is a place. */
   join(): void {
+    this.#hasSaidHello = true;
     this.#greeting.begin();
     this.#sender.begin();
     this.#setStanding('catching-up');
@@ -337,19 +349,13 @@ export class Conversation {
     }
   }
 
-  #setStanding(standing: Standing): void {
+  #setStanding(standing: Exclude<Standing, 'off'>): void {
     this.#standing = standing;
-    this.#options.onStanding();
+    this.#options.onStanding(standing);
   }
 
   #send(frame: string): void {
     const { socket } = this.#options.ports;
     if (socket.isOpen()) socket.send(frame);
   }
-}
-
-function unansweredError(): TinyBasePartyKitError {
-  const message =
-    'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and does a room class that overrides onMessage call super.onMessage?';
-  return new TinyBasePartyKitError('network', message);
 }

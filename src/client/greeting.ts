@@ -1,4 +1,5 @@
 import { encodeClientMessage } from '../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Cursor } from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
 import type { Outbox } from './outbox.ts';
@@ -15,8 +16,7 @@ export interface GreetingOptions {
   readonly replica: Replica;
   readonly outbox: Outbox;
   readonly send: (frame: string) => void;
-  /** A hello has gone without an answer for 10 seconds. */
-  readonly onUnanswered: () => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Who this client is, and how it says so: with a higher generation each time (JOIN-4). */
@@ -59,10 +59,10 @@ export class Greeting {
 
   /** Says hello once, not before its generation is durable (KEEP-2). True if it was said just now. */
   say(cursor: Cursor | undefined): boolean {
-    const { ports, prefix, replica, outbox, send, onUnanswered } = this.#options;
+    const { ports, prefix, replica, outbox, send } = this.#options;
     if (this.#isSaid || !outbox.isGenerationDurable(this.#generation)) return false;
     this.#isSaid = true;
-    this.#cancelAnswer = ports.after(ANSWER_MILLISECONDS, onUnanswered);
+    this.#cancelAnswer = ports.after(ANSWER_MILLISECONDS, () => this.#unanswered());
     send(
       encodeClientMessage(prefix(), {
         type: 'hello',
@@ -79,5 +79,11 @@ export class Greeting {
   end(): void {
     this.#cancelAnswer?.();
     this.#cancelAnswer = undefined;
+  }
+
+  #unanswered(): void {
+    const message =
+      'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and does a room class that overrides onMessage call super.onMessage?';
+    this.#options.onError(new TinyBasePartyKitError('network', message));
   }
 }

@@ -1,3 +1,5 @@
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+
 /** How long a socket may stay closed before that is told, in milliseconds. */
 const LONGEST_MILLISECONDS = 10_000;
 /** How often in a row it may fail to open before that is told at once. */
@@ -12,13 +14,19 @@ type OutageState =
 /** Notices that a socket does not open, which nobody else would tell of. */
 export class Outage {
   readonly #after: (milliseconds: number, callback: () => void) => () => void;
-  readonly #tell: () => void;
+  readonly #address: () => string;
+  readonly #onError: (error: unknown) => void;
   #state: OutageState = 'none';
 
-  /** `tell` is called once in each outage. */
-  constructor(after: (milliseconds: number, callback: () => void) => () => void, tell: () => void) {
+  /** `onError` is told once in each outage. */
+  constructor(
+    after: (milliseconds: number, callback: () => void) => () => void,
+    address: () => string,
+    onError: (error: unknown) => void,
+  ) {
     this.#after = after;
-    this.#tell = tell;
+    this.#address = address;
+    this.#onError = onError;
   }
 
   /** The socket is closed, and somebody waits for it. */
@@ -48,6 +56,7 @@ export class Outage {
   #tellOnce(): void {
     this.end();
     this.#state = 'told';
-    this.#tell();
+    const message = `The socket to ${this.#address()} does not open. Is the server running? Is the protocol right (PartySocket takes wss for hosts that it does not know as local, such as 0.0.0.0)? Is the URL, with its query, below 2 KB?`;
+    this.#onError(new TinyBasePartyKitError('network', message));
   }
 }

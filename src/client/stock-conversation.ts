@@ -2,6 +2,7 @@ import { composeChanges, deletesRow, type Changes } from '../protocol/changes.ts
 import { encodeClientMessage } from '../protocol/codec.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
+import type { RoomMessage } from '../protocol/messages.ts';
 import { utf8Length } from '../protocol/utf8.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingPush, Replica } from './replica.ts';
@@ -10,12 +11,21 @@ import type { SessionSocket } from './session-ports.ts';
 /** PartyKit closes a socket on a larger frame. */
 const FRAME_BYTES = 1024 * 1024;
 
-/** What a stock conversation needs of its session. */
+/** `empty` while the room has no Store; `off` while nothing is said or heard. */
+export type StockStanding = 'off' | 'reduced' | 'empty';
+
+/** What a stock conversation needs of its session, and tells it. */
 export interface StockConversationOptions {
   readonly socket: SessionSocket;
   readonly prefix: () => string;
   readonly replica: Replica;
   readonly outbox: Outbox;
+  /** It has begun. */
+  readonly onStanding: (standing: Exclude<StockStanding, 'off'>) => void;
+  /** Something was sent, and counts as confirmed. */
+  readonly onProgress: () => void;
+  /** The room is another than it was: the content has to be loaded. */
+  readonly onLost: () => void;
 }
 
 /**
@@ -25,6 +35,7 @@ export interface StockConversationOptions {
  */
 export class StockConversation {
   readonly #options: StockConversationOptions;
+  #standing: StockStanding = 'off';
   #early: Changes[] = [];
   #received = 0;
   #sent = 0;
@@ -55,15 +66,43 @@ export class StockConversation {
     return isDone;
   }
 
-  /** Somebody else has changed something. False: the Store is busy, and nothing was done. */
-  receive(changes: Changes): boolean {
-    const isDone = this.#options.replica.commit(changes);
-    if (isDone) this.#received++;
-    return isDone;
+  get standing(): StockStanding {
+    return this.#standing;
   }
 
-  /** Sends what is pending. */
+  /** Begins: the socket is open, and the content was shown. */
+  join(hasStore: boolean): void {
+    this.#standing = hasStore ? 'reduced' : 'empty';
+    this.#options.onStanding(this.#standing);
+    this.flush();
+  }
+
+  /** Nothing is sent or heard any more, until {@link join}. */
+  leave(): void {
+    this.#standing = 'off';
+  }
+
+  /** Deals with a message. False: the Store is busy, and nothing was done. */
+  handle(message: RoomMessage): boolean {
+    if (this.#standing === 'off') return true;
+    if (message.type === 'stock' && this.#standing === 'reduced') {
+      const isDone = this.#options.replica.commit(message.changes);
+      if (isDone) this.#received++;
+      return isDone;
+    }
+    // Somebody has given the room its Store; or it is ours after all, and its next answer to GET says so.
+    this.#options.onLost();
+    return true;
+  }
+
+  /** Sends what is pending. What a room without a Store is sent, it drops. */
   flush(): void {
+    if (this.#standing !== 'reduced') return;
+    this.#sendPending();
+    this.#options.onProgress();
+  }
+
+  #sendPending(): void {
     const { socket, replica, outbox } = this.#options;
     for (let [push] = replica.pending; push !== undefined; [push] = replica.pending) {
       if (!socket.isOpen() || !outbox.isPushDurable(push.number)) return;
