@@ -14,6 +14,7 @@ import { areLeaves, JsonCells } from './json-cells.ts';
 import { canonicalLeaf, DELETED, VALUES, type Leaf, type TableKey } from './leaf.ts';
 import { LeafMap, type Cells } from './leaf-map.ts';
 import type { StockChanges } from './messages.ts';
+import { faultOfContent } from './shape-fault.ts';
 
 /** Encodes changes for storage, in the shape that commits have on the wire. */
 export function encodeChanges(changes: Changes): string {
@@ -46,7 +47,7 @@ export function decodeRows(
   text: string,
   visit: (table: TableKey, row: string, cells: Cells<Leaf>) => void,
 ): void {
-  decodeJson('content', text, (json) => {
+  const visitAll = (json: Json | undefined): void => {
     const [tables, values] = asArray(json, 2, 2);
     const tablesJson = asObject(tables);
     for (const table of Object.keys(tablesJson)) {
@@ -58,7 +59,8 @@ export function decodeRows(
     }
     const valueLeaves = jsonToCells(values);
     if (valueLeaves !== undefined) visit(VALUES, '', valueLeaves);
-  });
+  };
+  decodeJson('content', text, visitAll, faultOfContent);
 }
 
 /** `[tables, values]`, and the deleted rows if there are any: row ids by table id, or 0 for all. */

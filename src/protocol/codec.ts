@@ -23,15 +23,14 @@ import {
   type Cursor,
   type ErrorMessage,
   type Hello,
-  type LargePush,
   type Limits,
   type Ping,
   type Pong,
-  type Push,
   type RoomMessage,
   type ForeignHello,
   type Welcome,
 } from './messages.ts';
+import { asClientId, asPushNumber, faultOfPush, jsonToPush } from './push-codec.ts';
 
 export {
   decodeChanges,
@@ -42,8 +41,10 @@ export {
 } from './changes-codec.ts';
 export {
   decodeETag,
+  decodeLargePush,
   decodeSeedCorrection,
   encodeETag,
+  encodeLargePush,
   encodeSeedCorrection,
 } from './http-codec.ts';
 
@@ -60,8 +61,6 @@ const LETTERS = {
   error: 'e',
 } as const;
 
-/** Base64url of 128 bits. */
-const CLIENT_ID = /^[\w-]{22}$/;
 /** As many as the largest safe integer has. */
 const MOST_DIGITS = 16;
 const PUSH_BEGINNING = /^\[(\d+),/;
@@ -140,7 +139,7 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
     case LETTERS.hello:
       return decodeJson('hello', parts.json, jsonToHello);
     case LETTERS.push:
-      return decodeJson('push', parts.json, jsonToPush);
+      return decodeJson('push', parts.json, jsonToPush, faultOfPush);
     case LETTERS.ping:
       return decodeJson('ping', parts.json, jsonToPing);
     case LETTERS.stock:
@@ -180,23 +179,6 @@ export function decodeRoomMessage(prefix: string, data: unknown): RoomMessage | 
   }
 }
 
-/** Encodes the body of a POST. */
-export function encodeLargePush({ clientId, generation, push }: LargePush): string {
-  return JSON.stringify({ client: clientId, generation, push: pushToJson(push) });
-}
-
-/** Decodes the body of a POST. Throws `malformed`. */
-export function decodeLargePush(text: string): LargePush {
-  return decodeJson('large push', text, (json) => {
-    const object = asObject(json);
-    return {
-      clientId: asMatch(object['client'], CLIENT_ID),
-      generation: asCount(object['generation']),
-      push: jsonToPush(object['push']),
-    };
-  });
-}
-
 function frame(prefix: string, letter: string, json: Json): string {
   return prefix + letter + JSON.stringify(json);
 }
@@ -225,7 +207,7 @@ function jsonToHello(json: Json | undefined): Hello | ForeignHello {
   if (protocol !== PROTOCOL_VERSION) return { type: 'foreign-hello', protocol };
   return {
     type: 'hello',
-    clientId: asMatch(object['client'], CLIENT_ID),
+    clientId: asClientId(object['client']),
     generation: asCount(object['generation']),
     cursor: object['cursor'] === null ? undefined : jsonToCursor(object['cursor']),
     nextPush: asPushNumber(object['next']),
@@ -236,20 +218,6 @@ function jsonToHello(json: Json | undefined): Hello | ForeignHello {
 function jsonToCursor(json: Json | undefined): Cursor {
   const [epoch, version] = asArray(json, 2, 2);
   return { epoch: asMatch(epoch, EPOCH), version: asCount(version) };
-}
-
-function pushToJson({ number, changes, ackedPush }: Push): Json {
-  return [number, changesToJson(changes), ackedPush];
-}
-
-function jsonToPush(json: Json | undefined): Push {
-  const [number, changes, ackedPush] = asArray(json, 3, 3);
-  return {
-    type: 'push',
-    number: asPushNumber(number),
-    changes: jsonToChanges(changes),
-    ackedPush: asCount(ackedPush),
-  };
 }
 
 function jsonToPing(json: Json | undefined): Ping | Check {
@@ -327,10 +295,4 @@ function jsonToError(json: Json | undefined): ErrorMessage {
   const { code, message, push } = asObject(json);
   if (!isErrorCode(code) || typeof message !== 'string') throw new ShapeError('unknown error code');
   return { type: 'error', code, message, ...(push !== undefined && { push: asPushNumber(push) }) };
-}
-
-function asPushNumber(json: Json | undefined): number {
-  const number = asCount(json);
-  if (number === 0) throw new ShapeError('push numbers begin at 1');
-  return number;
 }

@@ -1,7 +1,8 @@
-/** What HTTP carries beside content and pushes. The codec of the messages has it, too. */
+/** What HTTP carries beside content. The codec of the messages has it, too. */
 import { changesToJson, jsonToChanges } from './changes-codec.ts';
-import { asObject, decodeJson } from './json.ts';
-import { REFUSAL_REASONS, type Cursor, type SeedCorrection } from './messages.ts';
+import { asCount, asObject, decodeJson, isObject } from './json.ts';
+import { REFUSAL_REASONS, type Cursor, type LargePush, type SeedCorrection } from './messages.ts';
+import { asClientId, faultOfPush, jsonToPush, pushToJson } from './push-codec.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 
@@ -30,4 +31,26 @@ export function decodeSeedCorrection(text: string): SeedCorrection {
     const reason = REFUSAL_REASONS.find((known) => known === object['reason']);
     return { correction: jsonToChanges(object['correction']), reason };
   });
+}
+
+/** Encodes the body of a POST. */
+export function encodeLargePush({ clientId, generation, push }: LargePush): string {
+  return JSON.stringify({ client: clientId, generation, push: pushToJson(push) });
+}
+
+/** Decodes the body of a POST. Throws `malformed`. */
+export function decodeLargePush(text: string): LargePush {
+  return decodeJson(
+    'large push',
+    text,
+    (json) => {
+      const object = asObject(json);
+      return {
+        clientId: asClientId(object['client']),
+        generation: asCount(object['generation']),
+        push: jsonToPush(object['push']),
+      };
+    },
+    (json) => (isObject(json) ? faultOfPush(json['push']) : undefined),
+  );
 }

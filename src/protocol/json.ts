@@ -13,11 +13,15 @@ export type MutableJsonObject = Record<string, Json>;
 /** A shape is wrong. */
 export class ShapeError extends Error {}
 
-/** Parses a text and makes something of it. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. */
+/**
+ * Parses a text and makes something of it. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. What is
+ * wrong with a shape `faultOf` may say better than whoever came upon it.
+ */
 export function decodeJson<T>(
   what: string,
   text: string,
   fromJson: (json: Json | undefined) => T,
+  faultOf?: (json: Json | undefined) => string | undefined,
 ): T {
   try {
     // JSON.parse returns any; the checks below are what makes a message of it.
@@ -26,7 +30,8 @@ export function decodeJson<T>(
     const isBadInput =
       error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
     if (!isBadInput) throw error;
-    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${error.message}`, {
+    const fault = error instanceof ShapeError ? faultOf?.(JSON.parse(text) as Json) : undefined;
+    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${fault ?? error.message}`, {
       cause: error,
     });
   }
@@ -38,8 +43,7 @@ export function emptyObject(): MutableJsonObject {
 }
 
 export function asObject(json: Json | undefined): JsonObject {
-  if (typeof json !== 'object' || json === null || isArray(json))
-    throw new ShapeError('an object is missing');
+  if (!isObject(json)) throw new ShapeError('an object is missing');
   return json;
 }
 
@@ -49,8 +53,12 @@ export function asArray(json: Json | undefined, fewest: number, most: number): r
   return json;
 }
 
-function isArray(json: Json | undefined): json is readonly Json[] {
+export function isArray(json: Json | undefined): json is readonly Json[] {
   return Array.isArray(json);
+}
+
+export function isObject(json: Json | undefined): json is JsonObject {
+  return typeof json === 'object' && json !== null && !isArray(json);
 }
 
 export function asString(json: Json | undefined): string {

@@ -397,6 +397,58 @@ describe.each(decoders)('a malformed %s', (_what, decode, valid) => {
   });
 });
 
+describe('what is wrong, and where, is said of', () => {
+  const messageOf = (decode: () => unknown): string => {
+    try {
+      decode();
+    } catch (error) {
+      return error instanceof Error ? error.message : 'no error';
+    }
+    return 'nothing was thrown';
+  };
+
+  test.each([
+    ['[]', 'expected [tables, values]'],
+    ['[{}]', 'expected [tables, values]'],
+    ['{"tables":{}}', 'expected [tables, values]'],
+    ['[{},{},{}]', 'expected [tables, values]'],
+    ['null', 'expected [tables, values]'],
+    ['[[],{}]', 'the tables are no object'],
+    ['[{},null]', 'the values are no object'],
+    ['[{"pets":[]},{}]', 'pets is no object of rows'],
+    ['[{"pets":{"fido":"dog"}},{}]', 'pets/fido is no object of cells'],
+    [
+      '[{"pets":{"fido":{"species":"dog","age":"\uFFFC"}}},{}]',
+      'the cell pets/fido/age is not one that a Store can hold',
+    ],
+    ['[{},{"ok":[1],"open":"\uFFFD{"}]', 'the value open is not one that a Store can hold'],
+    [`[{"${'x'.repeat(70)}":1},{}]`, `${'x'.repeat(60)}… is no object of rows`],
+  ])('content: %s', (text, fault) => {
+    expect(messageOf(() => decodeContent(text))).toBe(`Not a valid content: ${fault}`);
+  });
+
+  test.each([
+    ['[1,[],0]', 'expected [tables, values] or [tables, values, deletedRows]'],
+    ['[1,[{"pets":{"fido":1}},{}],0]', 'pets/fido is no object of cells'],
+    [
+      '[1,[{"pets":{"fido":{"old":"\uFFFC","age":"\uFFFD{"}}},{}],0]',
+      'the cell pets/fido/age is not one that a Store can hold',
+    ],
+    ['[1,[{},{},{"pets":[]}],0]', 'an array is missing'],
+    ['[0,[{},{}],0]', 'push numbers begin at 1'],
+  ])('a push: %s', (text, fault) => {
+    expect(messageOf(() => decodeClientMessage('', `p${text}`))).toBe(`Not a valid push: ${fault}`);
+    const large = `{"client":"${'c'.repeat(22)}","generation":1,"push":${text}}`;
+    expect(messageOf(() => decodeLargePush(large))).toBe(`Not a valid large push: ${fault}`);
+  });
+
+  test('content that misses or has anything else, in other words than its codec has', () => {
+    for (const text of mutations('[{"t":{"r":{"c":1}}},{"v":1}]')) {
+      expect(messageOf(() => decodeContent(text))).not.toMatch(/is missing|a cell or value/);
+    }
+  });
+});
+
 function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth);
 }

@@ -184,6 +184,14 @@ test.each([
   },
 );
 
+test('[HTTP-2] PUT says what is wrong with its content, and where', async () => {
+  const response = await new Site().ask('PUT', { body: '[{"pets":{"fido":"dog"}},{}]' });
+  expect(await response.json()).toEqual({
+    code: 'malformed',
+    message: 'Not a valid content: pets/fido is no object of cells',
+  });
+});
+
 test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', async () => {
   const site = new Site(new FakeRoomHost({ limits: () => ({ bodyBytes: 1000 }) }));
   const response = await site.ask('PUT', { body: contentOf('x'.repeat(1000)) });
