@@ -37,9 +37,13 @@ export function decodeJson<T>(
   }
 }
 
-/** Without a prototype, `__proto__` is an id like any other. */
+/** Without a prototype, `__proto__` is an id like any other; and keys that are never seen again cost engines less. */
+export function emptyRecord<T>(): Record<string, T> {
+  return Object.create(null) as Record<string, T>;
+}
+
 export function emptyObject(): MutableJsonObject {
-  return Object.create(null) as MutableJsonObject;
+  return emptyRecord();
 }
 
 export function asObject(json: Json | undefined): JsonObject {

@@ -1,5 +1,6 @@
 import type { Content } from 'tinybase';
 
+import { emptyRecord } from '../../protocol/json.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 
@@ -27,11 +28,11 @@ export async function loadStoreFromStorage(
   storagePrefix: string = '',
 ): Promise<Content> {
   const content = await readAny(storage, storagePrefix);
-  const tables: Content[0] = withoutPrototype();
-  const values: Content[1] = withoutPrototype();
+  const tables: Content[0] = emptyRecord();
+  const values: Content[1] = emptyRecord();
   content?.forEach((leaf, table, row, cell) => {
     if (table === VALUES) values[cell] = leaf;
-    else ((tables[table] ??= withoutPrototype())[row] ??= withoutPrototype())[cell] = leaf;
+    else ((tables[table] ??= emptyRecord())[row] ??= emptyRecord())[cell] = leaf;
   });
   return [tables, values];
 }
@@ -42,11 +43,4 @@ async function readAny(
 ): Promise<LeafMap<Leaf> | undefined> {
   const room = await new RoomStorage(storage, { prefix }).load();
   return room?.content ?? (await readStockContent(storage, prefix));
-}
-
-/** Any id is an ordinary one there. */
-function withoutPrototype<T>(): Record<string, T> {
-  const empty: Record<string, T> = {};
-  Object.setPrototypeOf(empty, null);
-  return empty;
 }

@@ -2,6 +2,9 @@
  * The part of a Durable Object's storage that a room needs. Structural: PartyKit's, partyserver's and a bare
  * Durable Object's storage all fit as they are.
  *
+ * A write settles when it is on disk. A Durable Object's settles earlier: it holds back all that the object sends until what
+ * was written before is on disk, and forgets the object if that fails.
+ *
  * Limits to stay within, as enforced in production: a key of 2,048 bytes, a value of 128 KiB, 128 keys a call. A call
  * is atomic; two calls are not, whatever a host may promise.
  */
@@ -16,11 +19,6 @@ export interface KeyValueStorage {
     end?: string;
     limit?: number;
   }): Promise<Map<string, unknown>>;
-  /**
-   * Resolves when all that was put and deleted before is on disk. A host that lacks it settles each call when that is so.
-   * Durable Objects settle a call earlier, and hold back what the object sends instead.
-   */
-  sync?(): Promise<void>;
 }
 
 /** How a write is done. A host that knows nothing of it may ignore it. */

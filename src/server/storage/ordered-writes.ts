@@ -1,3 +1,5 @@
+import { emptyRecord } from '../../protocol/json.ts';
+
 import type { StorageEntry } from './blob.ts';
 import type { KeyValueStorage, WriteOptions } from './key-value-storage.ts';
 
@@ -19,9 +21,10 @@ export async function putInOrder(
   // Full calls counted from the end: only the first may have fewer keys.
   let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
   for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
-    await storage.put(Object.fromEntries(entries.slice(start, end)), CONCURRENTLY);
+    const call = emptyRecord<unknown>();
+    for (const [key, value] of entries.slice(start, end)) call[key] = value;
+    await storage.put(call, CONCURRENTLY);
   }
-  await storage.sync?.();
 }
 
 /** Removes any number of keys, those that do not exist among them. */
