@@ -86,6 +86,11 @@ export function encodePushFrame(
   return `${prefix}${LETTERS.push}[${number},${changes},${ackedPush}]`;
 }
 
+/** Encodes a commit whose changes were encoded before, by {@link encodeChanges}. */
+export function encodeCommitFrame(prefix: string, version: number, changes: string): string {
+  return `${prefix}${LETTERS.commit}[${version},${changes}]`;
+}
+
 /** Encodes what a client sends. */
 export function encodeClientMessage(prefix: string, message: ClientMessage): string {
   switch (message.type) {
@@ -115,7 +120,7 @@ export function encodeRoomMessage(prefix: string, message: RoomMessage): string 
     case 'welcome':
       return frame(prefix, LETTERS.welcome, welcomeToJson(message));
     case 'commit':
-      return frame(prefix, LETTERS.commit, [message.version, changesToJson(message.changes)]);
+      return encodeCommitFrame(prefix, message.version, encodeChanges(message.changes));
     case 'ack':
       return frame(prefix, LETTERS.ack, ackToJson(message));
     case 'pong':

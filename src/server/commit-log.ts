@@ -1,5 +1,5 @@
 import { composeChanges, type Changes } from '../protocol/changes.ts';
-import { decodeChanges, encodeChanges } from '../protocol/codec.ts';
+import { decodeChanges } from '../protocol/codec.ts';
 
 interface KeptCommit {
   readonly version: number;
@@ -16,11 +16,10 @@ export class CommitLog {
   #first = 0;
   #size = 0;
 
-  /** Adds a commit. Versions rise by one. */
-  add(version: number, changes: Changes): void {
-    const encoded = encodeChanges(changes);
-    this.#commits.push({ version, changes: encoded });
-    this.#size += encoded.length;
+  /** Adds a commit, its changes encoded. Versions rise by one. */
+  add(version: number, changes: string): void {
+    this.#commits.push({ version, changes });
+    this.#size += changes.length;
   }
 
   /**

@@ -46,8 +46,8 @@ export class Committer<Origin> {
       this.begin(ledger, isServerSide);
       return 'first content';
     }
-    ledger.commit(log, author, isServerSide);
-    this.#dispatcher.commit(ledger, log.changes, peer);
+    const encoded = ledger.commit(log, author, isServerSide);
+    this.#dispatcher.commit(ledger, log.changes, encoded, peer);
     return 'commit';
   }
 

@@ -1,5 +1,5 @@
 import type { Changes } from '../protocol/changes.ts';
-import { encodeRoomMessage } from '../protocol/codec.ts';
+import { encodeCommitFrame, encodeRoomMessage } from '../protocol/codec.ts';
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
 import type { Ack, RoomMessage, Welcome } from '../protocol/messages.ts';
 
@@ -86,8 +86,13 @@ export class Dispatcher<Origin> {
     else this.#release(ledger, peer, frame);
   }
 
-  /** Tells everybody but its author of a commit (`ORDER-3`): the last one, as the ledger has it. */
-  commit(ledger: Ledger, changes: Changes, author: Peer<Origin> | undefined): void {
+  /** Tells everybody but its author of a commit (`ORDER-3`): the last one, as the ledger has it and encoded it. */
+  commit(
+    ledger: Ledger,
+    changes: Changes,
+    encoded: string,
+    author: Peer<Origin> | undefined,
+  ): void {
     let frame: string | undefined;
     let stockFrames: readonly string[] | undefined;
     for (const peer of this.#options.peers.open()) {
@@ -97,7 +102,7 @@ export class Dispatcher<Origin> {
         stockFrames ??= this.#stockFrames(changes);
         for (const stockFrame of stockFrames) this.#release(ledger, peer, stockFrame);
       } else if (state.type === 'client' && state.standing === 'live') {
-        frame ??= this.#encode({ type: 'commit', version: ledger.version, changes });
+        frame ??= encodeCommitFrame(this.#options.messagePrefix(), ledger.version, encoded);
         if (frame.length > this.#options.limits().frameLength) this.reload(ledger, peer, state);
         else this.#release(ledger, peer, frame);
       }

@@ -1,5 +1,6 @@
 import type { Store } from 'tinybase';
 
+import { encodeChanges } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
@@ -129,8 +130,8 @@ export class LedgerKeeper {
       onFailure: (error, lost) => this.#discard(ledger, error, lost),
     });
     const log = new CommitLog();
-    for (const { version, changes } of loaded?.log ?? [])
-      if (changes !== undefined) log.add(version, changes);
+    for (const { version, changes, encoded } of loaded?.log ?? [])
+      if (changes !== undefined) log.add(version, encoded ?? encodeChanges(changes));
     const ledger = new Ledger({
       cursor: loaded?.cursor ?? { epoch: host.randomId(), version: 0 },
       contentSize: outcome.contentSize,

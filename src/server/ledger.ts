@@ -1,4 +1,5 @@
 import { composeChanges, type Changes } from '../protocol/changes.ts';
+import { encodeChanges } from '../protocol/codec.ts';
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
 import type { Cursor } from '../protocol/messages.ts';
@@ -58,13 +59,15 @@ export class Ledger {
     return this.#contentSize;
   }
 
-  /** Orders a transaction: gives it its version and puts it on its way to the disk. */
-  commit({ changes, before }: TransactionLog, author: Author, isServerSide: boolean): void {
+  /** Orders a transaction: gives it its version and puts it on its way to the disk. Returns its changes, encoded. */
+  commit({ changes, before }: TransactionLog, author: Author, isServerSide: boolean): string {
+    const encoded = encodeChanges(changes);
     this.#version += 1;
     this.#contentSize += sizeDifference(changes, before);
-    this.log.add(this.#version, changes);
+    this.log.add(this.#version, encoded);
     this.log.trimToSize(this.#contentSize);
-    this.journal.add({ entry: { version: this.#version, changes, author }, isServerSide });
+    this.journal.add({ entry: { version: this.#version, changes, encoded, author }, isServerSide });
+    return encoded;
   }
 
   /** Makes it durable that a push was dealt with which made no commit (`ONCE-1`). */

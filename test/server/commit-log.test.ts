@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 
+import { encodeChanges } from '../../src/protocol/codec.ts';
 import { CommitLog } from '../../src/server/commit-log.ts';
 import { changesOf, inShort } from '../support/fake-connection.ts';
 
 const logOf = (...versions: readonly number[]): CommitLog => {
   const log = new CommitLog();
   for (const version of versions)
-    log.add(version, changesOf({ [`value ${version}`]: version, last: version }));
+    log.add(version, encodeChanges(changesOf({ [`value ${version}`]: version, last: version })));
   return log;
 };
 
@@ -43,7 +44,7 @@ test('takes not much more room than the content, and at least a megabyte', () =>
   const log = new CommitLog();
   const text = 'x'.repeat(100_000);
   for (let version = 1; version <= 100; version += 1) {
-    log.add(version, changesOf({ text }));
+    log.add(version, encodeChanges(changesOf({ text })));
     log.trimToSize(10);
   }
   expect(log.since(90, 100)).toBeDefined();

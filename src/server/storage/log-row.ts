@@ -15,6 +15,8 @@ export interface LogEntry {
   readonly version: number;
   /** What happened; undefined for a push that made no commit (then version is the unchanged one). */
   readonly changes: Changes | undefined;
+  /** The changes as {@link encodeChanges} has them, if that was asked for before. */
+  readonly encoded?: string | undefined;
   /** Whose push it was; undefined for server-side changes, stock peers and seeds. */
   readonly author: Author | undefined;
 }
@@ -32,11 +34,11 @@ export interface LogRow {
  */
 export function encodeLogRow({ now, entries }: LogRow): string {
   const lines = [JSON.stringify(now)];
-  for (const { version, changes, author } of entries) {
+  for (const { version, changes, encoded, author } of entries) {
     lines.push(
       JSON.stringify(author === undefined ? [version] : [version, author.clientId, author.push]),
     );
-    lines.push(changes === undefined ? '' : encodeChanges(changes));
+    lines.push(encoded ?? (changes === undefined ? '' : encodeChanges(changes)));
   }
   return lines.join('\n');
 }
@@ -53,6 +55,7 @@ export function decodeLogRow(text: string): LogRow {
     entries.push({
       ...decodeEntryHead(lines[index] ?? ''),
       changes: changes === '' ? undefined : decodeChanges(changes),
+      encoded: changes === '' ? undefined : changes,
     });
   }
   return { now, entries };

@@ -1,4 +1,4 @@
-import { decodeClientMessage, encodeAlive } from '../../../src/protocol/codec.ts';
+import { decodeClientMessage, encodeAlive, encodeChanges } from '../../../src/protocol/codec.ts';
 import { Heartbeat } from '../../../src/client/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
@@ -82,14 +82,15 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
         Dispatcher.prototype,
         'commit',
         (commit) =>
-          function withoutStamps(this: Dispatcher<unknown>, ledger, changes, author) {
+          function withoutStamps(this: Dispatcher<unknown>, ledger, changes, _encoded, author) {
             const asked = new ChangesBuilder();
             for (const [table, rows] of changes.deletedRows)
               asked.deletedRows.set(table, new Set(rows));
             changes.leaves.forEach((leaf, table, row, cell) => {
               if (!String(leaf).startsWith('stamp')) asked.setLeaf(table, row, cell, leaf);
             });
-            commit.call(this, ledger, isEmptyChanges(asked) ? changes : asked, author);
+            const told = isEmptyChanges(asked) ? changes : asked;
+            commit.call(this, ledger, told, encodeChanges(told), author);
           },
       ),
   },
