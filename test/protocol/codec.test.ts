@@ -397,16 +397,16 @@ describe.each(decoders)('a malformed %s', (_what, decode, valid) => {
   });
 });
 
-describe('what is wrong, and where, is said of', () => {
-  const messageOf = (decode: () => unknown): string => {
-    try {
-      decode();
-    } catch (error) {
-      return error instanceof Error ? error.message : 'no error';
-    }
-    return 'nothing was thrown';
-  };
+function messageOf(decode: () => unknown): string {
+  try {
+    decode();
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no error';
+  }
+  return 'nothing was thrown';
+}
 
+describe('what is wrong, and where, is said of', () => {
   test.each([
     ['[]', 'expected [tables, values]'],
     ['[{}]', 'expected [tables, values]'],
