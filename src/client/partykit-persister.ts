@@ -4,6 +4,7 @@ import type { Persister, Status } from 'tinybase/persisters';
 
 import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
+import { randomId } from '../protocol/random-id.ts';
 import { readContent } from '../protocol/store-access.ts';
 import { createHttpEndpoint } from './http-endpoint.ts';
 import { Listeners } from './listeners.ts';
@@ -238,13 +239,4 @@ function leavesOf(content: Content | (() => Content)): LeafMap<Leaf> {
 function callAfter(milliseconds: number, callback: () => void): () => void {
   const timer = setTimeout(callback, milliseconds);
   return () => clearTimeout(timer);
-}
-
-/** 128 random bits as base64url (RFC 4648, section 5). */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '');
 }

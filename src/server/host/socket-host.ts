@@ -1,3 +1,4 @@
+import { randomId } from '../../protocol/random-id.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import type { RoomConnection, RoomHost } from '../room-host.ts';
 
@@ -22,7 +23,6 @@ export interface SocketHostOptions<Socket> {
 /** The room's part of the state that an app attaches to its sockets. */
 const STATE_KEY = '@tinybase-partykit';
 const OPEN = 1;
-const ID_BYTES = 16;
 
 /** Gives a room what servers of sockets with a state have in common. */
 export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
@@ -68,9 +68,7 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
   }
 
   randomId(): string {
-    const bytes = crypto.getRandomValues(new Uint8Array(ID_BYTES));
-    const base64 = btoa(String.fromCharCode(...bytes));
-    return base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+    return randomId();
   }
 
   after(milliseconds: number, callback: () => void): () => void {
