@@ -73,7 +73,6 @@ export class RoomClient {
     client.socket.send(
       encodeClientMessage('', {
         type: 'hello',
-        protocol: 1,
         clientId: Array.from({ length: 22 }, () => Math.floor(Math.random() * 10)).join(''),
         generation: 1,
         cursor: { epoch, version: Number(version) },
