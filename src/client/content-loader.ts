@@ -7,6 +7,7 @@ import { NO_PLACE } from './place.ts';
 import type { Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { LoadedContent, SessionEndpoint } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 import type { StockConversation } from './stock-conversation.ts';
 import type { Wishes } from './wishes.ts';
 
@@ -17,6 +18,7 @@ export interface ContentLoaderOptions {
   readonly conversation: Conversation;
   readonly stock: StockConversation;
   readonly wishes: Wishes;
+  readonly stats: Stats;
   /** Content came: to be handed to {@link ContentLoader.take}, when its turn comes. */
   readonly onContent: (loaded: LoadedContent) => void;
   /** There is a place now. */
@@ -36,8 +38,6 @@ export class ContentLoader {
   /** Only what the latest request brings counts. */
   #requestNumber = 0;
   #waiters: (() => void)[] = [];
-  #loads = 0;
-  #seeds = 0;
   #isToldOfStock = false;
   /** How often the socket has opened, and how often when the content was asked for. */
   #openings = 0;
@@ -46,11 +46,6 @@ export class ContentLoader {
   constructor(options: ContentLoaderOptions) {
     this.#options = options;
     this.firstContent = new FirstContent(options.replica);
-  }
-
-  /** How often content was shown, and how often a first one was given. */
-  get counts(): { readonly loads: number; readonly seeds: number } {
-    return { loads: this.#loads, seeds: this.#seeds };
   }
 
   /** Settles when the first attempt that is made from now on has come to something. */
@@ -130,7 +125,7 @@ export class ContentLoader {
       return true;
     }
     this.#tellOfRefusals();
-    this.#seeds++;
+    this.#options.stats.saves++;
     void this.#request(
       () => this.#put(seed),
       () => {
@@ -158,7 +153,7 @@ export class ContentLoader {
 
   #rooted(): void {
     this.firstContent.rooted();
-    this.#loads++;
+    this.#options.stats.loads++;
     this.#end();
   }
 

@@ -19,6 +19,7 @@ import { PushSender } from './push-sender.ts';
 import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { SessionPorts } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 import type { Wishes } from './wishes.ts';
 
 /** How far a conversation has come; `off` while there is none. */
@@ -30,6 +31,7 @@ export interface ConversationOptions {
   readonly prefix: () => string;
   readonly replica: Replica;
   readonly outbox: Outbox;
+  readonly stats: Stats;
   readonly wishes: Wishes;
   /** The standing is another one. */
   readonly onStanding: (standing: Exclude<Standing, 'off'>) => void;
@@ -56,11 +58,10 @@ export class Conversation {
   #shownEpoch: string | undefined;
   #standing: Standing = 'off';
   #hasSaidHello = false;
-  #commits = 0;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
-    const { ports, prefix, replica, outbox, onError } = options;
+    const { ports, prefix, replica, outbox, stats, onError } = options;
     this.#heartbeat = new Heartbeat(ports.after, {
       ping: (isCheck) =>
         this.#send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
@@ -74,6 +75,7 @@ export class Conversation {
       confirmed: () => outbox.confirmed,
       isDurable: (push) => outbox.isPushDurable(push),
       send: (frame) => this.#send(frame),
+      stats,
       onSent: (push) => this.#heartbeat.sent(push),
       onWithdrawn: () => {
         outbox.save();
@@ -108,11 +110,6 @@ export class Conversation {
   /** True if a hello was said on the socket as it is now. */
   get hasSaidHello(): boolean {
     return this.#hasSaidHello;
-  }
-
-  /** How many commits were shown, and how many pushes were sent. */
-  get counts(): { readonly commits: number; readonly pushes: number } {
-    return { commits: this.#commits, pushes: this.#sender.count };
   }
 
   /** True if loaded content may include a push that is still pending here (JOIN-6). */
@@ -278,7 +275,7 @@ export class Conversation {
       return true;
     }
     if (!replica.commit(changes)) return false;
-    this.#commits++;
+    this.#options.stats.loads++;
     this.#place = { type: 'base', cursor: { epoch: cursor.epoch, version } };
     outbox.saveBaseLater();
     onProgress();

@@ -1,4 +1,3 @@
-import { decodeRoomMessage } from '../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Cursor, RoomMessage } from '../protocol/messages.ts';
 import { Backoff } from './backoff.ts';
@@ -12,17 +11,13 @@ import { hasStore, NO_PLACE } from './place.ts';
 import type { Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { LoadedContent, SessionPorts } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 import { StockConversation } from './stock-conversation.ts';
 import type { InitialContent, SyncPhase } from './sync.ts';
 import type { Wishes } from './wishes.ts';
 
-/** Nothing more comes of it in this room or, if it is final, in any. */
-interface Stopped {
-  readonly error: TinyBasePartyKitError;
-  readonly isFinal: boolean;
-}
-
-type LinkState = Exclude<SyncPhase, 'stopped'> | Stopped;
+/** An error if nothing more comes of it in this room. */
+type LinkState = Exclude<SyncPhase, 'stopped'> | TinyBasePartyKitError;
 
 type InboxItem = RoomMessage | { readonly type: 'content'; readonly loaded: LoadedContent };
 
@@ -33,6 +28,7 @@ export interface LinkOptions {
   readonly replica: Replica;
   readonly wishes: Wishes;
   readonly outbox: Outbox;
+  readonly stats: Stats;
   /** Anything may have changed that can be asked. */
   readonly onChange: () => void;
   /** What is not confirmed by now never will be. */
@@ -76,7 +72,7 @@ export class Link {
       },
       onReload: () => this.#load(),
       onLost: () => this.#rejoin(),
-      onStopped: (error) => this.#stop(error),
+      onStopped: (error) => this.#refused(error),
     });
     this.#loader = new ContentLoader({
       ...options,
@@ -112,20 +108,7 @@ export class Link {
 
   /** Why it stopped, if it did. */
   get error(): TinyBasePartyKitError | undefined {
-    return this.#stopped?.error;
-  }
-
-  /** True if it has stopped for good: then it cannot be led to another room either. */
-  get isOver(): boolean {
-    return this.#stopped?.isFinal === true;
-  }
-
-  /** How often remote content or changes were applied, and how often something was sent. */
-  get stats(): { loads: number; saves: number } {
-    const { commits, pushes } = this.#conversation.counts;
-    const { loads, seeds } = this.#loader.counts;
-    const stock = this.#stock.counts;
-    return { loads: loads + commits + stock.commits, saves: seeds + pushes + stock.pushes };
+    return typeof this.#state === 'object' ? this.#state : undefined;
   }
 
   /** What the base is a version of; undefined while nothing of the room is held. */
@@ -158,7 +141,7 @@ export class Link {
 
   /** Gives the room what is here if it has nothing. Settles when it is known to have a Store, or not to answer. */
   seedIfEmpty(): Promise<void> {
-    if (this.#stopped !== undefined) return Promise.resolve();
+    if (this.error !== undefined) return Promise.resolve();
     if (hasStore(this.#conversation.place)) {
       this.#options.wishes.isSavingOnce = false;
       this.advance();
@@ -186,7 +169,7 @@ export class Link {
   advance(): void {
     const { place, standing, hasSaidHello } = this.#conversation;
     const { socket } = this.#options.ports;
-    if (this.#stopped !== undefined || this.#state === 'loading') return;
+    if (this.error !== undefined || this.#state === 'loading') return;
     if (!this.#isEngaged) this.#setState('idle');
     else if (place.type === 'none') this.#load();
     else if (!socket.isOpen()) this.#setState('connecting');
@@ -225,11 +208,9 @@ export class Link {
     if (this.#state === 'loading') this.#backoff.hurry();
   }
 
-  /** A frame arrived; those that are not ours are ignored. */
-  received(data: unknown): void {
+  /** A message arrived. */
+  received(message: RoomMessage): void {
     if (!this.#isEngaged) return;
-    const message = this.#decode(data);
-    if (message === undefined) return;
     this.#conversation.heard(message);
     if (message.type === 'stock' && this.#state === 'loading') this.#stock.keep(message.changes);
     else this.#inbox.add(message);
@@ -244,22 +225,25 @@ export class Link {
     this.#setState('idle');
   }
 
-  /** Ends for good. */
-  end(error: TinyBasePartyKitError): void {
-    this.#halt({ error, isFinal: true });
+  /** Ends it, unless it is renewed. To be told when all that follows from it is done. */
+  stop(error: TinyBasePartyKitError): void {
+    this.#state = error;
+    this.#conversation.leave();
+    this.#stock.leave();
     this.#inbox.stop();
-  }
-
-  get #stopped(): Stopped | undefined {
-    return typeof this.#state === 'object' ? this.#state : undefined;
+    this.#backoff.stop();
+    this.#outage.end();
+    this.#loader.cancel();
+    this.#loader.settle();
+    this.#options.onStopped(error);
   }
 
   get #isEngaged(): boolean {
     const { wishes, replica } = this.#options;
-    return this.#stopped === undefined && (wishes.isAny || replica.pending.length > 0);
+    return this.error === undefined && (wishes.isAny || replica.pending.length > 0);
   }
 
-  #setState(state: Exclude<LinkState, Stopped>): void {
+  #setState(state: Exclude<SyncPhase, 'stopped'>): void {
     this.#state = state;
     if (state !== this.#conversation.standing) this.#conversation.leave();
     if (state !== this.#stock.standing) this.#stock.leave();
@@ -282,7 +266,7 @@ export class Link {
   }
 
   #load(): void {
-    if (this.#stopped !== undefined) {
+    if (this.error !== undefined) {
       this.#loader.settle();
       return;
     }
@@ -295,7 +279,7 @@ export class Link {
 
   /** Without content, or a first one, there is no room to talk to; what the Store shows stays as it is. */
   #loadFailed(error: unknown): void {
-    if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#stop(error);
+    if (error instanceof TinyBasePartyKitError && !error.isRetryable) this.#refused(error);
     else if (this.#isEngaged) this.#backoff.retry(() => this.#load());
     else this.#setState('idle');
     // A suggestion is shown where there was no content.
@@ -310,32 +294,10 @@ export class Link {
     this.#backoff.retry(() => this.advance());
   }
 
-  /** For good, unless the socket is led to another room. */
-  #stop(error: TinyBasePartyKitError): void {
-    this.#halt({ error, isFinal: false });
+  /** The room would answer every further attempt the same way. */
+  #refused(error: TinyBasePartyKitError): void {
+    this.stop(error);
     this.#options.onChange();
     this.#options.ports.socket.stop(ERRORS[error.code].closeCode, error.code);
-  }
-
-  /** To be told when all that follows from it is done. */
-  #halt(stopped: Stopped): void {
-    this.#state = stopped;
-    this.#conversation.leave();
-    this.#stock.leave();
-    this.#inbox.clear();
-    this.#backoff.stop();
-    this.#outage.end();
-    this.#loader.cancel();
-    this.#loader.settle();
-    this.#options.onStopped(stopped.error);
-  }
-
-  #decode(data: unknown): RoomMessage | undefined {
-    try {
-      return decodeRoomMessage(this.#options.prefix(), data);
-    } catch {
-      // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
-      return undefined;
-    }
   }
 }

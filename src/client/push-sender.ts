@@ -5,6 +5,7 @@ import type { Limits } from '../protocol/messages.ts';
 import { utf8Length } from '../protocol/utf8.ts';
 import type { PendingPush, Replica } from './replica.ts';
 import type { SessionEndpoint } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 
 /** Until a welcome tells better. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 16 * 1024 * 1024 };
@@ -21,6 +22,7 @@ interface SenderIdentity {
 export interface PushSenderOptions {
   readonly replica: Replica;
   readonly endpoint: SessionEndpoint;
+  readonly stats: Stats;
   readonly prefix: () => string;
   readonly identity: () => SenderIdentity;
   /** Highest push number that the client will not need the ack of again. */
@@ -46,15 +48,9 @@ export class PushSender {
   #everSent = 0;
   /** The push that travels over HTTP, which later ones wait for. */
   #posted: number | undefined;
-  #count = 0;
 
   constructor(options: PushSenderOptions) {
     this.#options = options;
-  }
-
-  /** How many pushes were sent. */
-  get count(): number {
-    return this.#count;
   }
 
   /** True if the room may hold one of the pending pushes. */
@@ -109,7 +105,7 @@ export class PushSender {
       const fitsFrame = this.#fitsFrame(push);
       // HTTP may be faster than the socket: what goes before a large push has to be answered before it leaves.
       if (!fitsFrame && push.number !== first) return;
-      this.#count++;
+      this.#options.stats.saves++;
       this.#sent = push.number;
       this.#everSent = Math.max(this.#everSent, push.number);
       if (fitsFrame) {

@@ -7,6 +7,7 @@ import { utf8Length } from '../protocol/utf8.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingPush, Replica } from './replica.ts';
 import type { SessionSocket } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 
 /** PartyKit closes a socket on a larger frame. */
 const FRAME_BYTES = 1024 * 1024;
@@ -20,6 +21,7 @@ export interface StockConversationOptions {
   readonly prefix: () => string;
   readonly replica: Replica;
   readonly outbox: Outbox;
+  readonly stats: Stats;
   /** It has begun. */
   readonly onStanding: (standing: Exclude<StockStanding, 'off'>) => void;
   /** Something was sent, and counts as confirmed. */
@@ -37,16 +39,9 @@ export class StockConversation {
   readonly #options: StockConversationOptions;
   #standing: StockStanding = 'off';
   #early: Changes[] = [];
-  #received = 0;
-  #sent = 0;
 
   constructor(options: StockConversationOptions) {
     this.#options = options;
-  }
-
-  /** How many changes were shown, and how many transactions were sent. */
-  get counts(): { readonly commits: number; readonly pushes: number } {
-    return { commits: this.#received, pushes: this.#sent };
   }
 
   /** Content is asked for: what arrives from now on may not be in it. */
@@ -87,7 +82,7 @@ export class StockConversation {
     if (this.#standing === 'off') return true;
     if (message.type === 'stock' && this.#standing === 'reduced') {
       const isDone = this.#options.replica.commit(message.changes);
-      if (isDone) this.#received++;
+      if (isDone) this.#options.stats.loads++;
       return isDone;
     }
     // Somebody has given the room its Store; or it is ours after all, and its next answer to GET says so.
@@ -119,7 +114,7 @@ export class StockConversation {
       return;
     }
     for (const frame of frames) this.#options.socket.send(frame);
-    this.#sent++;
+    this.#options.stats.saves++;
   }
 }
 

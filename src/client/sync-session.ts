@@ -1,9 +1,9 @@
 import type { Store } from 'tinybase';
 
-import { decodeContent, encodeContent } from '../protocol/codec.ts';
+import { decodeContent, decodeRoomMessage, encodeContent } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
-import type { Cursor } from '../protocol/messages.ts';
+import type { Cursor, RoomMessage } from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
 import { Confirmations } from './confirmations.ts';
 import { BUSY } from './first-content.ts';
@@ -11,6 +11,7 @@ import { Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { Replica } from './replica.ts';
 import type { SessionPorts } from './session-ports.ts';
+import type { Stats } from './stats.ts';
 import { SyncReport } from './sync-report.ts';
 import type { InitialContent, SessionEvents, Sync } from './sync.ts';
 import { Wishes } from './wishes.ts';
@@ -26,14 +27,19 @@ export class SyncSession {
   /** The session's view of the Store. */
   readonly replica: Replica;
   readonly #ports: SessionPorts;
+  readonly #prefix: () => string;
   readonly #wishes = new Wishes();
   readonly #report: SyncReport;
   readonly #outbox: Outbox;
   readonly #link: Link;
   readonly #confirmations = new Confirmations();
+  readonly #stats: Stats = { loads: 0, saves: 0 };
+  /** True once it was destroyed or replaced: then no other room can be gone to either. */
+  #isOver = false;
 
   constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
     this.#ports = ports;
+    this.#prefix = prefix;
     this.#report = new SyncReport(events);
     const onError = (error: unknown): void => this.#report.failed(error);
     this.replica = new Replica(store, {
@@ -66,6 +72,7 @@ export class SyncSession {
       replica: this.replica,
       wishes: this.#wishes,
       outbox: this.#outbox,
+      stats: this.#stats,
       onChange: () => this.#tell(),
       onStopped: (error) => this.#confirmations.end(error),
       onRefused: (refusals) => events.onRefused(refusals),
@@ -80,8 +87,8 @@ export class SyncSession {
   }
 
   /** How often remote content or changes were applied, and how often something was sent. */
-  get stats(): { loads: number; saves: number } {
-    return this.#link.stats;
+  get stats(): Stats {
+    return { ...this.#stats };
   }
 
   /** What the base is a version of; undefined while nothing of the room is held. */
@@ -158,7 +165,7 @@ export class SyncSession {
 
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void {
-    if (this.#link.isOver) return;
+    if (this.#isOver) return;
     if (this.replica.discardLocal()) this.#tell();
     else this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
   }
@@ -180,12 +187,13 @@ export class SyncSession {
 
   /** A frame arrived; those that are not ours are ignored. */
   received(data: unknown): void {
-    this.#link.received(data);
+    const message = this.#decode(data);
+    if (message !== undefined) this.#link.received(message);
   }
 
   /** The socket leads to another room now: nothing of the old one goes there. */
   moveToAnotherRoom(): void {
-    if (this.#link.isOver) return;
+    if (this.#isOver) return;
     const message =
       'The socket leads to another room now; edits that the old one had not confirmed were reported and not sent.';
     this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
@@ -204,7 +212,7 @@ export class SyncSession {
 
   /** As {@link destroy}, because another session uses the socket from now on. That is reported, too. */
   replaced(): void {
-    if (this.#link.isOver) return;
+    if (this.#isOver) return;
     const message =
       'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more.';
     const error = new TinyBasePartyKitError('replaced', message);
@@ -213,9 +221,10 @@ export class SyncSession {
   }
 
   #end(error: TinyBasePartyKitError): void {
-    if (this.#link.isOver) return;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#wishes.end();
-    this.#link.end(error);
+    this.#link.stop(error);
     this.#outbox.stop();
     this.replica.stop();
     this.replica.abandon('destroyed');
@@ -224,8 +233,17 @@ export class SyncSession {
 
   /** True if nothing can be started any more; says why. */
   #isRefused(): boolean {
-    if (this.#link.isOver) this.#report.failed(this.#link.error);
-    return this.#link.isOver;
+    if (this.#isOver) this.#report.failed(this.#link.error);
+    return this.#isOver;
+  }
+
+  #decode(data: unknown): RoomMessage | undefined {
+    try {
+      return decodeRoomMessage(this.#prefix(), data);
+    } catch {
+      // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
+      return undefined;
+    }
   }
 
   #restore(restored: RestoredRecords): void {
