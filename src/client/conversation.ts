@@ -1,22 +1,15 @@
-import { composeChanges, isEmptyChanges, type Changes } from '../protocol/changes.ts';
+import type { Changes } from '../protocol/changes.ts';
 import { encodeClientMessage } from '../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import type {
-  Ack,
-  Commit,
-  Cursor,
-  ErrorMessage,
-  Pong,
-  RoomMessage,
-  Welcome,
-} from '../protocol/messages.ts';
+import type { Ack, ErrorMessage, Pong, RoomMessage, Welcome } from '../protocol/messages.ts';
 import type { RestoredRecords } from './client-storage.ts';
+import { Footing, type Step } from './footing.ts';
 import { Greeting } from './greeting.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { Outbox } from './outbox.ts';
-import { cursorOf, NO_PLACE, type Place } from './place.ts';
+import { NO_PLACE, type Place } from './place.ts';
 import { PushSender } from './push-sender.ts';
-import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
 import type { Replica } from './replica.ts';
 import type { SessionPorts } from './session-ports.ts';
 import type { Stats } from './stats.ts';
@@ -53,15 +46,14 @@ export class Conversation {
   readonly #sender: PushSender;
   readonly #heartbeat: Heartbeat;
   readonly #greeting: Greeting;
-  #place: Place = NO_PLACE;
-  /** Of what the Store shows; undefined while it shows nothing of the room. */
-  #shownEpoch: string | undefined;
+  readonly #footing: Footing;
   #standing: Standing = 'off';
   #hasSaidHello = false;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
     const { ports, prefix, replica, outbox, stats, onError } = options;
+    this.#footing = new Footing(options);
     this.#heartbeat = new Heartbeat(ports.after, {
       ping: (isCheck) =>
         this.#send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
@@ -84,14 +76,7 @@ export class Conversation {
       onLost: options.onLost,
       onError,
     });
-    this.#greeting = new Greeting({
-      ports,
-      prefix,
-      replica,
-      outbox,
-      send: (frame) => this.#send(frame),
-      onError,
-    });
+    this.#greeting = new Greeting({ ...options, send: (frame) => this.#send(frame) });
   }
 
   /** As whom the room knows this client. */
@@ -104,7 +89,7 @@ export class Conversation {
   }
 
   get place(): Place {
-    return this.#place;
+    return this.#footing.place;
   }
 
   /** True if a hello was said on the socket as it is now. */
@@ -119,14 +104,14 @@ export class Conversation {
 
   /** What hello is said with next. */
   setPlace(place: Place): void {
-    this.#place = place;
+    this.#footing.place = place;
   }
 
   /** Goes on where a client stopped (KEEP-1). */
   restore(restored: RestoredRecords): void {
     this.#greeting.restore(restored);
     this.#sender.restore(restored.outbox?.lastNumber ?? 0);
-    this.#shownEpoch = restored.base?.cursor.epoch;
+    this.#footing.restore(restored);
   }
 
   /** The socket has opened: nothing was said on it yet. */
@@ -157,8 +142,7 @@ export class Conversation {
     this.leave();
     this.#greeting.renew();
     this.#sender.restore(0);
-    this.#place = NO_PLACE;
-    this.#shownEpoch = undefined;
+    this.#footing.renew();
   }
 
   /** The connection may be dead. */
@@ -188,7 +172,7 @@ export class Conversation {
       case 'welcome':
         return this.#welcomed(message);
       case 'commit':
-        return this.#standing !== 'live' || this.#committed(message);
+        return this.#standing !== 'live' || this.#stepped(this.#footing.commit(message));
       case 'ack':
         return this.#standing !== 'live' || this.#acked(message);
       case 'pong':
@@ -206,16 +190,14 @@ export class Conversation {
   }
 
   #fallenSilent(): void {
-    if (this.#standing === 'catching-up') {
-      // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
-      this.#place = NO_PLACE;
-    }
+    // A stock room answers no hello: only a GET can tell whether this has become one (STOCK-4).
+    if (this.#standing === 'catching-up') this.#footing.place = NO_PLACE;
     this.#options.ports.socket.reconnect();
   }
 
   #sendHello(): void {
     if (this.#standing !== 'catching-up') return;
-    if (this.#greeting.say(cursorOf(this.#place))) this.#heartbeat.start();
+    if (this.#greeting.say(this.#footing.cursor)) this.#heartbeat.start();
   }
 
   #welcomed(welcome: Welcome): boolean {
@@ -224,98 +206,44 @@ export class Conversation {
     if (welcome.changes !== undefined) {
       return this.#standing !== 'catching-up' || this.#caughtUp(welcome, welcome.changes);
     }
-    if (welcome.cursor.version === 0 && this.#place.type === 'empty') this.#setStanding('empty');
+    if (welcome.cursor.version === 0 && this.#footing.place.type === 'empty')
+      this.#setStanding('empty');
     else {
-      this.#place = NO_PLACE;
+      this.#footing.place = NO_PLACE;
       this.#options.onReload();
     }
     return true;
   }
 
-  #caughtUp({ cursor, lastPush, limits }: Welcome, changes: Changes): boolean {
-    const { replica, outbox, wishes, onRefused } = this.#options;
-    const staged = this.#place.type === 'staged' ? this.#place : undefined;
-    const answered = replica.pending.filter((push) => push.number <= lastPush);
-    // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
-    const isUpToDate =
-      staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
-    const isShown = wishes.isFollowing || staged?.isShown === true;
-    const isDone = isUpToDate || replica.catchUp(staged?.content, lastPush, changes, isShown);
-    if (!isDone) return false;
-    if (staged === undefined && answered.length > 0) {
-      const sent = composeChanges(answered.map((push) => push.changes));
-      const refusals = refusalsOfDropped(sent, changes, replica);
-      if (refusals.length > 0) onRefused(refusals);
-    }
-    this.#sender.limit(limits);
+  #caughtUp(welcome: Welcome, changes: Changes): boolean {
+    const { isShown } = this.#footing;
+    if (this.#footing.catchUp(welcome, changes) === 'busy') return false;
+    this.#sender.limit(welcome.limits);
     this.#sender.begin();
-    this.#place = { type: 'base', cursor };
     this.#setStanding('live');
-    outbox.answered(answered);
     this.flush();
-    if (isShown) this.#tellIfNew(cursor);
+    if (isShown) this.#footing.tellIfNew();
     return true;
   }
 
-  /** What was shown may be gone, and nobody here has deleted it (JOIN-8). */
-  #tellIfNew({ epoch }: Cursor): void {
-    const isNew = this.#shownEpoch !== undefined && this.#shownEpoch !== epoch;
-    this.#shownEpoch = epoch;
-    if (!isNew) return;
-    const message =
-      'The room began anew: it was wiped or restored. Its content has replaced what was shown; edits that it had not confirmed were kept.';
-    this.#options.onError(new TinyBasePartyKitError('stale', message));
+  #acked(ack: Ack): boolean {
+    const step = this.#footing.acknowledge(ack);
+    if (step === 'done') this.#sender.answered(ack.number);
+    return this.#stepped(step);
   }
 
-  #committed({ version, changes }: Commit): boolean {
-    const { replica, outbox, onLost, onProgress } = this.#options;
-    const cursor = cursorOf(this.#place);
-    if (cursor === undefined || version !== cursor.version + 1) {
-      onLost();
-      return true;
-    }
-    if (!replica.commit(changes)) return false;
-    this.#options.stats.loads++;
-    this.#place = { type: 'base', cursor: { epoch: cursor.epoch, version } };
-    outbox.saveBaseLater();
-    onProgress();
-    return true;
-  }
-
-  #acked({ number, version, isCommit, correction, reason }: Ack): boolean {
-    const { replica, outbox, onLost, onProgress, onRefused } = this.#options;
-    const cursor = cursorOf(this.#place);
-    const push = replica.pending[0];
-    const isExpected =
-      cursor !== undefined &&
-      push?.number === number &&
-      version === cursor.version + (isCommit ? 1 : 0);
-    if (!isExpected) {
-      onLost();
-      return true;
-    }
-    if (correction === undefined) replica.acknowledge();
-    else if (!replica.acknowledgeCorrected(correction)) return false;
-    this.#place = { type: 'base', cursor: { epoch: cursor.epoch, version } };
-    this.#sender.answered(number);
-    if (correction !== undefined) {
-      const refusals = refusalsOfCorrection(push.changes, correction, reason ?? 'unknown');
-      if (refusals.length > 0) onRefused(refusals);
-    }
-    outbox.answered([push]);
-    onProgress();
-    return true;
+  #stepped(step: Step): boolean {
+    if (step === 'done') this.#options.onProgress();
+    else if (step === 'lost') this.#options.onLost();
+    return step !== 'busy';
   }
 
   /** Whatever was lost on the way shows here (ORDER-7). */
-  #compare({ version, lastPush }: Pong): void {
+  #compare(pong: Pong): void {
     const sentBefore = this.#heartbeat.answered();
     if (sentBefore === undefined || this.#standing === 'empty') return;
     const isLost =
-      this.#standing !== 'live' ||
-      version !== cursorOf(this.#place)?.version ||
-      this.#options.replica.nextPush <= lastPush ||
-      lastPush < sentBefore;
+      this.#standing !== 'live' || !this.#footing.agreesWith(pong) || pong.lastPush < sentBefore;
     if (isLost) this.#options.onLost();
   }
 
