@@ -108,12 +108,15 @@ export class Disk implements Source {
     );
   }
 
-  /** What of a seed is not the room's first content, whoever gave it is told of (SEED-4). */
-  checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined): void {
-    const first = this.branch?.contents[1];
+  /**
+   * What of a seed is not the room's first content, whoever gave it is told of (SEED-4). If nothing became of it, that is
+   * what its Store shows by itself: defaults of its schema.
+   */
+  checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined, shown: LeafMap<Leaf>): void {
+    const first = this.branch?.contents[1] ?? shown;
     seed.forEach((leaf, table, row, cell) => {
       const isTold = told?.correction.leaves.has(table, row, cell) ?? false;
-      if (isTold || first?.get(table, row, cell) === leaf) return;
+      if (isTold || first.get(table, row, cell) === leaf) return;
       const what = `${leafName(table, row, cell)} = ${String(leaf)} of a seed was refused without a word`;
       this.#world.fail(new PropertyFailure('correction', what));
     });

@@ -23,10 +23,12 @@ export const LARGE = 1_000_000;
 
 /** What text of these histories begins with that stands for an object which only its writer can read. */
 const UNREADABLE = 'unreadable';
+/** A leaf of its own, and not a part of what a listener made of one. */
+const WRITTEN = new RegExp(`(?<!\\\\)"${UNREADABLE}(?=\\d+")`, 'g');
 
 /** What a client sent, as the room's engine reads it. */
 export function asRead(text: string): string {
-  return text.replaceAll(`"${UNREADABLE}`, `"${ENCODED}`);
+  return text.replaceAll(WRITTEN, `"${ENCODED}`);
 }
 
 /** Makes leaves that no other edit of the history makes. */

@@ -134,7 +134,7 @@ export class RoomProcess implements RoomEnd {
     const outcome = body && (await this.room.seed(body, 'PUT'));
     if (outcome?.type !== 'created') return undefined;
     const { refused } = outcome;
-    this.#surroundings.disk.checkSeed(content, refused);
+    this.#surroundings.disk.checkSeed(content, refused, readContent(this.room.store));
     return refused && decodeSeedCorrection(encodeSeedCorrection(refused));
   }
 
