@@ -9,9 +9,7 @@ import { PageIndex, type Page } from '../../src/server/storage/page-index.ts';
 function indexOf(first: readonly string[], second: readonly string[]): [PageIndex, Page, Page] {
   const index = new PageIndex(1_000);
   const [one, two] = [first, second].map((rows, blob) => {
-    const page = index.addStored({ blob, parts: 1, bytes: 600 });
-    index.putOn(page, 't', rows);
-    return page;
+    return index.addStored({ blob, parts: 1, bytes: 600 }, new Map([['t', rows]]));
   });
   if (one === undefined || two === undefined) throw new Error('There are two.');
   return [index, one, two];
@@ -40,7 +38,7 @@ test('[DURABLE-4] has a row that two stored pages have on the later one, and wri
 test('[DURABLE-4] puts neighbours together that fit on one page, which is written again', () => {
   const index = new PageIndex(1_000);
   for (const [blob, row] of ['a', 'b', 'c'].entries()) {
-    index.putOn(index.addStored({ blob, parts: 1, bytes: 400 }), 't', [row]);
+    index.addStored({ blob, parts: 1, bytes: 400 }, new Map([['t', [row]]]));
   }
   index.merge();
   expect(index.pages.map((page) => rowsOf(page))).toEqual([['a', 'b'], ['c']]);

@@ -36,15 +36,16 @@ export class PageIndex {
     return this.#pages;
   }
 
-  /** Adds a page that is stored, whose rows are to be put on it. */
-  addStored(stored: BlobReference): Page {
+  /** Adds a page that is stored, with the ids of its rows by table. */
+  addStored(stored: BlobReference, rows: ReadonlyMap<TableKey, Iterable<string>>): Page {
     const page: Page = { rows: new Map(), stored, isDirty: false, size: stored.bytes };
     this.#pages.push(page);
+    for (const [table, ids] of rows) this.#putOn(page, table, ids);
     return page;
   }
 
   /** Puts rows on a page. One that another page had is on this one from now on, and that one has changed. */
-  putOn(page: Page, table: TableKey, ids: Iterable<string>): void {
+  #putOn(page: Page, table: TableKey, ids: Iterable<string>): void {
     let pageOf = this.#pageOf.get(table);
     if (pageOf === undefined) this.#pageOf.set(table, (pageOf = new Map<string, Page>()));
     let rows = page.rows.get(table);
@@ -92,7 +93,7 @@ export class PageIndex {
         merged.push(page);
         continue;
       }
-      for (const [table, rows] of page.rows) this.putOn(last, table, rows);
+      for (const [table, rows] of page.rows) this.#putOn(last, table, rows);
       last.size += page.size;
       last.isDirty = true;
     }
@@ -131,7 +132,7 @@ export class PageIndex {
       }
       left -= size;
       last.page.size += size;
-      if (last.page !== page) this.putOn(last.page, table, [row]);
+      if (last.page !== page) this.#putOn(last.page, table, [row]);
       for (const [cell, leaf] of cells) {
         last.leaves.set(table, table === VALUES ? '' : row, cell, leaf);
       }
@@ -161,7 +162,7 @@ export class PageIndex {
     if (page === undefined || page.size >= this.#pageSize) {
       this.#pages.push((page = emptyPage()));
     }
-    this.putOn(page, table, [row]);
+    this.#putOn(page, table, [row]);
     return page;
   }
 

@@ -1,7 +1,7 @@
 import { applyChangesToLeaves } from '../../protocol/changes.ts';
 import { decodeRows } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
@@ -216,19 +216,23 @@ class StorageReader {
     content: LeafMap<Leaf>,
     index: PageIndex,
   ): void {
-    const page = isPaged ? index.addStored(reference) : undefined;
+    const ids = new Map<TableKey, Iterable<string>>();
+    let table: TableKey | undefined;
+    let rows: string[] = [];
     decodeAt(this.#keys.part(reference.blob, 0), () =>
-      decodeRows(joinBlob(this.#keys, reference, this.#parts), (table, row, cells) => {
-        if (table === VALUES) {
+      decodeRows(joinBlob(this.#keys, reference, this.#parts), (nextTable, row, cells) => {
+        if (nextTable === VALUES) {
           for (const [id, leaf] of cells) content.set(VALUES, '', id, leaf);
-          if (page !== undefined) index.putOn(page, VALUES, cells.keys());
-        } else {
-          content.setRow(table, row, cells);
-          if (page !== undefined) index.putOn(page, table, [row]);
+          ids.set(VALUES, cells.keys());
+          return;
         }
+        if (nextTable !== table) ids.set((table = nextTable), (rows = []));
+        content.setRow(nextTable, row, cells);
+        rows.push(row);
       }),
     );
-    if (!isPaged) index.addContent(content);
+    if (isPaged) index.addStored(reference, ids);
+    else index.addContent(content);
     // Not needed again, and as large as the content.
     for (const key of partKeys(this.#keys, reference)) this.#parts.delete(key);
   }
