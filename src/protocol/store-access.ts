@@ -83,21 +83,30 @@ export interface TransactionLog {
  * when they are first asked for, then or later.
  */
 export function readTransactionLog(store: Store): TransactionLog {
-  const log = store.getTransactionLog();
-  let changes: Changes | undefined;
-  let before: LeafMap<Leaf | undefined> | undefined;
-  let refused: LeafMap<true> | undefined;
-  return {
-    get changes() {
-      return (changes ??= changesOf(log));
-    },
-    get before() {
-      return (before ??= leavesBefore(log));
-    },
-    get refused() {
-      return (refused ??= leavesRefused(log));
-    },
-  };
+  return new StoreTransactionLog(store.getTransactionLog());
+}
+
+class StoreTransactionLog implements TransactionLog {
+  readonly #log: StoreLog;
+  #changes: Changes | undefined;
+  #before: LeafMap<Leaf | undefined> | undefined;
+  #refused: LeafMap<true> | undefined;
+
+  constructor(log: StoreLog) {
+    this.#log = log;
+  }
+
+  get changes(): Changes {
+    return (this.#changes ??= changesOf(this.#log));
+  }
+
+  get before(): LeafMap<Leaf | undefined> {
+    return (this.#before ??= leavesBefore(this.#log));
+  }
+
+  get refused(): LeafMap<true> {
+    return (this.#refused ??= leavesRefused(this.#log));
+  }
 }
 
 type StoreLog = ReturnType<Store['getTransactionLog']>;
