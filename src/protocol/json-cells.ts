@@ -11,7 +11,7 @@ interface JsonLeaves extends JsonObject {
 const FIRST_MARKER = DELETED.charCodeAt(0);
 
 /**
- * The cells of a row as JSON.parse made them: nothing to build, and a fourth of the memory of a Map, since engines share
+ * The cells of a row as JSON.parse made them: nothing to build, and less than half the memory of a Map, since engines share
  * the names of objects that have the same.
  */
 export class JsonCells implements Cells<Leaf> {

@@ -3,7 +3,7 @@ import { decodeChanges } from '../protocol/codec.ts';
 
 interface KeptCommit {
   readonly version: number;
-  /** Encoded: a tenth of the memory, and hardly one in a hundred is ever asked for. */
+  /** Encoded: a fourth of the memory, for what is asked for only when somebody comes back. */
   readonly changes: string;
 }
 

@@ -142,6 +142,8 @@ export class Room<Origin, RequestOrigin = Origin> {
    * and nobody but the room's own code has seen it.
    */
   async whenDurable(): Promise<void> {
+    // What is done to the Store before it is loaded becomes a commit when it is.
+    if (!this.#keeper.hasLoaded) await this.#loaded();
     await this.#assertDurable(this.#keeper.current);
   }
 

@@ -1,8 +1,25 @@
-import { expect, test } from 'vitest';
+import type * as TinyBaseStore from 'tinybase/store';
+import { expect, test, vi } from 'vitest';
 
 import { ContentCache } from '../../src/server/content-cache.ts';
 import { FakeRoomHost, settle } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
+
+const counts = vi.hoisted(() => ({ serialised: 0 }));
+
+/** Real Stores, whose serialising is counted: they are frozen, and cannot be spied upon. */
+vi.mock('tinybase/store', async (importOriginal) => {
+  const original = await importOriginal<typeof TinyBaseStore>();
+  const createStore: typeof original.createStore = () => {
+    const store = original.createStore();
+    const getJson = (): string => {
+      counts.serialised += 1;
+      return store.getJson();
+    };
+    return { ...store, getJson };
+  };
+  return { ...original, createStore };
+});
 
 /** A cache, and what is serialised when it has to be. */
 class Bench {
@@ -36,6 +53,15 @@ test('[JOIN-7] forgets it after a second', async () => {
   expect(bench.read(ledger)).toBe('3');
   await bench.host.pass(999);
   expect(bench.read(ledger)).toBe('3');
+});
+
+test('[JOIN-7] a room does so for all that load it at once', async () => {
+  const host = new FakeRoomHost();
+  await host.seed({ v: 1 });
+  counts.serialised = 0;
+  const contents = await Promise.all([1, 2, 3].map(() => host.room.content()));
+  expect(contents.map(({ json }) => json)).toEqual(Array.from(contents, () => '[{},{"v":1}]'));
+  expect(counts.serialised).toBe(1);
 });
 
 test('[DURABLE-3] never gives what a failed write had, though its version is given again', async () => {

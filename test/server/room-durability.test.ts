@@ -133,6 +133,12 @@ describe('durable before visible', () => {
     await host.room.whenDurable();
   });
 
+  test('[DURABLE-1] loads the room first where its own code asks early', async () => {
+    const host = new FakeRoomHost();
+    await host.room.whenDurable();
+    expect(host.errors).toEqual([]);
+  });
+
   test('[DURABLE-2] writes a row for a lone commit at once, and one for all that come while it is written', async () => {
     const { host, disk } = await slow();
     const ada = await host.join('ada');

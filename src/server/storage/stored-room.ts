@@ -216,19 +216,18 @@ class StorageReader {
     content: LeafMap<Leaf>,
     index: PageIndex,
   ): void {
-    const ids = new Map<TableKey, Iterable<string>>();
-    let table: TableKey | undefined;
-    let rows: string[] = [];
+    const ids = new Map<TableKey, string[]>();
     decodeAt(this.#keys.part(reference.blob, 0), () =>
-      decodeRows(joinBlob(this.#keys, reference, this.#parts), (nextTable, row, cells) => {
-        if (nextTable === VALUES) {
+      decodeRows(joinBlob(this.#keys, reference, this.#parts), (table, row, cells) => {
+        if (table === VALUES) {
           for (const [id, leaf] of cells) content.set(VALUES, '', id, leaf);
-          ids.set(VALUES, cells.keys());
+          ids.set(VALUES, [...cells.keys()]);
           return;
         }
-        if (nextTable !== table) ids.set((table = nextTable), (rows = []));
-        content.setRow(nextTable, row, cells);
-        rows.push(row);
+        content.setRow(table, row, cells);
+        const rows = ids.get(table);
+        if (rows === undefined) ids.set(table, [row]);
+        else rows.push(row);
       }),
     );
     if (isPaged) index.addStored(reference, ids);
