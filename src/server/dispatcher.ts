@@ -83,7 +83,7 @@ export class Dispatcher<Origin> {
   ack(ledger: Ledger, peer: Peer<Origin>, state: ClientState, ack: Ack): void {
     const frame = this.#encode(ack);
     if (frame.length > this.#options.limits().frameLength) this.reload(ledger, peer, state);
-    else this.#release(ledger, peer, frame);
+    else this.#release(ledger, peer, frame, { canWait: true });
   }
 
   /** Tells everybody but its author of a commit (`ORDER-3`): the last one, as the ledger has it and encoded it. */
@@ -124,7 +124,9 @@ export class Dispatcher<Origin> {
 
   /** Tells a stock peer what its request came to. */
   stock(ledger: Ledger, peer: Peer<Origin>, changes: Changes): void {
-    for (const frame of this.#stockFrames(changes)) this.#release(ledger, peer, frame);
+    for (const frame of this.#stockFrames(changes)) {
+      this.#release(ledger, peer, frame, { canWait: true });
+    }
   }
 
   #stockFrames(changes: Changes): readonly string[] {
@@ -147,10 +149,17 @@ export class Dispatcher<Origin> {
     return encodeRoomMessage(this.#options.messagePrefix(), message);
   }
 
-  #release(ledger: Ledger, peer: Peer<Origin>, frame: string): void {
+  /** An answer to whoever made a commit can wait until others have the commit (`ORDER-9`). */
+  #release(
+    ledger: Ledger,
+    peer: Peer<Origin>,
+    frame: string,
+    { canWait }: { canWait: boolean } = { canWait: false },
+  ): void {
     ledger.journal.release({
       onDurable: () => peer.connection.send(frame),
       onLost: () => undefined,
+      canWait,
     });
   }
 }

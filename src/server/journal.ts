@@ -12,6 +12,8 @@ export interface Waiter {
   readonly onDurable: () => void;
   /** Called in place of `onDurable` if a write failed. */
   readonly onLost: () => void;
+  /** True if others go first: with all that comes after it, it waits for a turn of the event loop more (`ORDER-9`). */
+  readonly canWait?: boolean;
 }
 
 /** What the journal needs of its room. */
@@ -25,8 +27,8 @@ export interface JournalOptions {
    */
   readonly prepareCheckpoint: () => (() => void) | undefined;
   /**
-   * Lets what arrived while a row was written get into the next one; undefined where that needs no help. Called again as
-   * long as it brings something, for 16 ms at most.
+   * Lets what was let out leave, and what arrived while a row was written get into the next one; undefined where that needs
+   * no help. Called after each row, and again as long as it brings something, for 16 ms at most.
    */
   readonly takeTurn?: (() => Promise<void>) | undefined;
   /** Milliseconds since 1970. Needed for {@link JournalOptions.takeTurn} alone. */
@@ -43,6 +45,8 @@ interface Batch {
   readonly first: LoadedRoom | undefined;
   readonly items: JournalItem[];
   readonly waiters: Waiter[];
+  /** How many of them were called. */
+  called: number;
   /** True once it is being written: nothing can be added to the row. */
   isSealed: boolean;
 }
@@ -68,14 +72,14 @@ export class Journal {
 
   /** Adds the first content of the room, together with the item that made it. */
   create(room: LoadedRoom, item: JournalItem): void {
-    this.#push({ first: room, items: [item], waiters: [], isSealed: true });
+    this.#push({ first: room, items: [item], waiters: [], called: 0, isSealed: true });
   }
 
   /** Adds an entry. Entries added without a pause between them share a row. */
   add(item: JournalItem): void {
     const last = this.#batches.at(-1);
     if (last?.isSealed === false) last.items.push(item);
-    else this.#push({ first: undefined, items: [item], waiters: [], isSealed: false });
+    else this.#push({ first: undefined, items: [item], waiters: [], called: 0, isSealed: false });
   }
 
   /** Calls the waiter when all that was added before is durable: at once if it is. Waiters keep their order. */
@@ -101,10 +105,11 @@ export class Journal {
   }
 
   async #run(): Promise<void> {
+    const { prepareCheckpoint, takeTurn, now = Date.now } = this.#options;
     // Not in this very call: what is added next, without a pause, shares the row.
     await Promise.resolve();
     for (;;) {
-      const checkpoint = this.#batches.length <= 1 ? this.#options.prepareCheckpoint() : undefined;
+      const checkpoint = this.#batches.length <= 1 ? prepareCheckpoint() : undefined;
       const [batch] = this.#batches;
       if (batch === undefined && checkpoint === undefined) break;
       if (batch !== undefined) {
@@ -115,27 +120,30 @@ export class Journal {
           this.#fail(error);
           return;
         }
-        // The batch stays in the queue meanwhile, so that what a waiter sets off is not let out before the rest.
-        for (const waiter of batch.waiters) waiter.onDurable();
-        this.#batches.shift();
+        letOut(batch, (waiter) => waiter.canWait !== true);
       }
       checkpoint?.();
-      await this.#gather();
+      // One row costs as much as another, however many entries share it: the first of a burst goes alone, the rest together.
+      let known = this.#gathered;
+      const end = now() + GATHERING_MILLISECONDS;
+      await takeTurn?.();
+      if (batch !== undefined) {
+        // It stayed in the queue meanwhile, so that nothing that came after it was let out before the rest of it.
+        letOut(batch, () => true);
+        this.#batches.shift();
+      }
+      while (this.#gathered > known && now() < end) {
+        known = this.#gathered;
+        await takeTurn?.();
+      }
     }
     this.#isRunning = false;
   }
 
-  /** One row costs as much as another, however many entries share it: the first of a burst goes alone, the rest together. */
-  async #gather(): Promise<void> {
-    const { takeTurn, now = Date.now } = this.#options;
-    if (takeTurn === undefined) return;
-    const end = now() + GATHERING_MILLISECONDS;
-    const gathered = (): number => this.#batches.at(-1)?.items.length ?? 0;
-    let known: number;
-    do {
-      known = gathered();
-      await takeTurn();
-    } while (gathered() > known && now() < end);
+  /** How many entries the next row has by now. */
+  get #gathered(): number {
+    const last = this.#batches.at(-1);
+    return last?.isSealed === false ? last.items.length : 0;
   }
 
   #write(batch: Batch): Promise<void> {
@@ -151,5 +159,15 @@ export class Journal {
       batches.flatMap((batch) => batch.items),
     );
     for (const batch of batches) for (const waiter of batch.waiters) waiter.onLost();
+  }
+}
+
+/** Calls the waiters of a batch that was written, in order, up to the first that is not wanted. */
+function letOut(batch: Batch, isWanted: (waiter: Waiter) => boolean): void {
+  for (;;) {
+    const waiter = batch.waiters[batch.called];
+    if (waiter === undefined || !isWanted(waiter)) return;
+    batch.called += 1;
+    waiter.onDurable();
   }
 }

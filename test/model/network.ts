@@ -41,6 +41,8 @@ export class Wire {
   saidHello = false;
   /** Who said hello on it, as far as the room has heard: by client id, that with the highest next push. */
   readonly heardHellos: Map<string, Hello> = new Map();
+  /** The version that the room has told of last, since a welcome. */
+  told: number | undefined;
   /** What the host keeps with the socket, also while the room has no memory. */
   attachment: unknown;
 

@@ -2,7 +2,7 @@ import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
 import { decodeRoomMessage } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { Ack } from '../../src/protocol/messages.ts';
+import type { Ack, RoomMessage } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
@@ -14,7 +14,7 @@ import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
 import { PropertyFailure } from './world.ts';
 
-/** Durable: nothing leaves the room that is not on disk. To be called with every frame as the room sends it. */
+/** Durable: nothing leaves the room that is not on disk, and all of it in order. To be called with every frame as the room sends it. */
 export function checkSent(simulation: Simulation, wire: Wire, frame: string): void {
   const { disk, traits } = simulation;
   const message = decodeRoomMessage(traits.prefix, frame);
@@ -34,6 +34,7 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       );
     }
   };
+  if (message !== undefined) checkOrder(wire, message);
   switch (message?.type) {
     case 'welcome':
       check({ version: message.cursor.version, lastPush: message.lastPush });
@@ -49,6 +50,24 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       check(message);
       break;
     default:
+  }
+}
+
+/** One order: what one connection is told goes on from what it was told before. */
+function checkOrder(wire: Wire, message: RoomMessage): void {
+  if (message.type === 'welcome') wire.told = message.cursor.version;
+  // It may have lost its place.
+  else if (message.type === 'error') wire.told = undefined;
+  else if (message.type === 'commit' || message.type === 'ack') {
+    const isCommit = message.type === 'commit' || message.isCommit;
+    const { version } = message;
+    if (wire.told !== undefined && version !== wire.told + (isCommit ? 1 : 0)) {
+      throw new PropertyFailure(
+        'one order',
+        `${wire.label} is told of version ${version} by ${message.type}, after version ${wire.told}`,
+      );
+    }
+    wire.told = version;
   }
 }
 

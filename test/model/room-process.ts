@@ -28,7 +28,7 @@ import type { Http } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import type { SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
-import { PropertyFailure, type World } from './world.ts';
+import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
 
 /** What the ids and number around a large push take at most. */
 const ENVELOPE_LENGTH = 1024;
@@ -39,6 +39,8 @@ export interface RoomTraits {
   readonly variant: StoreVariant;
   readonly limits: Partial<RoomLimits>;
   readonly storageSizes: Partial<StorageSizes>;
+  /** How eagerly the host's event loop turns; 0: the host needs no turns. */
+  readonly turnWeight: number;
 }
 
 /** What a room lives in. */
@@ -52,7 +54,7 @@ export interface RoomSurroundings {
 }
 
 /** The process that a real room runs in: it can be killed, and it can be put to sleep. */
-export class RoomProcess implements RoomEnd {
+export class RoomProcess implements RoomEnd, Source {
   room: Room<Wire, string>;
   /** What there was before that transaction. */
   #before: LeafMap<Leaf> = new LeafMap();
@@ -69,6 +71,8 @@ export class RoomProcess implements RoomEnd {
   /** Those of one process: the next one has other objects for the same sockets. */
   #connections = new Map<Wire, RoomConnection<Wire>>();
   readonly #timers = new Set<() => void>();
+  /** Those who wait for a turn of the event loop. */
+  #turns: (() => void)[] = [];
   #working = 0;
   #isStarted = false;
 
@@ -81,6 +85,17 @@ export class RoomProcess implements RoomEnd {
   attach(network: Network, http: Http): void {
     this.#network = network;
     this.#http = http;
+  }
+
+  *occurrences(): Iterable<Occurrence> {
+    if (this.#turns.length === 0) return;
+    yield {
+      label: 'turn',
+      weight: this.traits.turnWeight,
+      happen: () => {
+        for (const end of this.#turns.splice(0)) end();
+      },
+    };
   }
 
   connected(wire: Wire): void {
@@ -239,6 +254,7 @@ export class RoomProcess implements RoomEnd {
     return (
       this.#working === 0 &&
       this.#timers.size === 0 &&
+      this.#turns.length === 0 &&
       disk.isIdle &&
       !hooks.isAsked &&
       !this.isEditing &&
@@ -257,6 +273,7 @@ export class RoomProcess implements RoomEnd {
   #forget(): void {
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
+    this.#turns = [];
     this.#working = 0;
     this.#isStarted = false;
     this.isEditing = false;
@@ -265,7 +282,7 @@ export class RoomProcess implements RoomEnd {
   #boot(): Room<Wire, string> {
     const { world, disk, hooks, randomId, mutant } = this.#surroundings;
     const storage = disk.open();
-    const { prefix, variant, limits, storageSizes } = this.traits;
+    const { prefix, variant, limits, storageSizes, turnWeight } = this.traits;
     const connections = (): Iterable<RoomConnection<Wire>> =>
       [...this.#connections]
         .filter(([wire]) => wire.roomState === 'open')
@@ -276,6 +293,7 @@ export class RoomProcess implements RoomEnd {
       now: () => world.clock.now(),
       randomId,
       after: (milliseconds, callback) => this.#after(milliseconds, callback),
+      ...(turnWeight > 0 && { takeTurn: () => this.#takeTurn() }),
     };
     const room = new Room<Wire, string>(host, {
       messagePrefix: () => prefix,
@@ -316,6 +334,12 @@ export class RoomProcess implements RoomEnd {
       },
     };
     return this.#surroundings.mutant.connection?.(connection) ?? connection;
+  }
+
+  #takeTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#turns.push(resolve);
+    });
   }
 
   #after(milliseconds: number, callback: () => void): () => void {

@@ -49,7 +49,7 @@ export class Simulation {
     this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
     this.unique.isHeavy = this.traits.isHeavy;
     this.unique.hasUnreadable = this.traits.hasUnreadable;
-    const { prefix, networkWeight, httpWeight, diskWeight, storageSizes } = this.traits;
+    const { prefix, networkWeight, httpWeight, diskWeight, storageSizes, turnWeight } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
     const journal = new Journal((entry, before) =>
@@ -65,7 +65,13 @@ export class Simulation {
     this.disk = new Disk(world, journal, '', diskWeight);
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
-      { prefix, variant: this.traits.roomVariant, limits: this.traits.limits, storageSizes },
+      {
+        prefix,
+        variant: this.traits.roomVariant,
+        limits: this.traits.limits,
+        storageSizes,
+        turnWeight,
+      },
       {
         world,
         unique,
@@ -85,7 +91,9 @@ export class Simulation {
     this.network.hostAnswer = (frame) =>
       mutant.hostAnswer?.(frame) ?? (frame === pings ? encodeAlive(prefix) : undefined);
     this.room.attach(this.network, this.http);
-    for (const source of [this.network, this.http, this.disk, this.hooks]) world.addSource(source);
+    for (const source of [this.network, this.http, this.disk, this.hooks, this.room]) {
+      world.addSource(source);
+    }
     world.addCheck(() => checkStep(this));
     world.note(
       `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,

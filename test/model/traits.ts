@@ -42,6 +42,8 @@ export interface Traits {
   readonly networkWeight: number;
   readonly httpWeight: number;
   readonly diskWeight: number;
+  /** How eagerly the event loop of the room's host turns; 0: it needs no turns. */
+  readonly turnWeight: number;
 }
 
 /** So that a room of a few rows has pages, and checkpoints of several writes come often. */
@@ -83,6 +85,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     httpWeight: choices.pick([1, 4, 10]),
     diskWeight: choices.pick([1, 4, 15]),
     hasUnreadable: choices.percent(15),
+    turnWeight: choices.pick([0, 2, 10]),
   };
 }
 

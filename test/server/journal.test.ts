@@ -48,10 +48,11 @@ class Bench {
     this.wait(`${version}`);
   }
 
-  wait(name: string): void {
+  wait(name: string, canWait = false): void {
     this.journal.release({
       onDurable: () => this.events.push(`durable ${name}`),
       onLost: () => this.events.push(`lost ${name}`),
+      canWait,
     });
   }
 
@@ -244,4 +245,54 @@ test('[DURABLE-2] writes after 16 ms what keeps arriving', async () => {
   bench.now = 16;
   await bench.endTurn();
   expect(bench.take()).toEqual(['append 2 3']);
+});
+
+test('[ORDER-9] lets what can wait, and all that comes after it, out a turn later', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  bench.wait('answer', true);
+  bench.wait('next');
+  await settle();
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 1', 'durable 1']);
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['durable answer', 'durable next']);
+  bench.wait('answer', true);
+  expect(bench.take()).toEqual(['durable answer']);
+});
+
+test('[ORDER-9] lets nothing overtake what waits for a turn', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  bench.wait('answer', true);
+  await settle();
+  await bench.succeed();
+  bench.wait('later');
+  expect(bench.take()).toEqual(['append 1', 'durable 1']);
+  expect(bench.journal.isSettled).toBe(false);
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['durable answer', 'durable later']);
+  expect(bench.journal.isSettled).toBe(true);
+});
+
+test('[ORDER-9] gives what is added meanwhile a row of its own, after the turn', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.add(1);
+  bench.wait('answer', true);
+  await settle();
+  await bench.succeed();
+  bench.add(2);
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'durable answer']);
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 2']);
+});
+
+test('[ORDER-9] lets everything out at once on a host without turns', async () => {
+  const bench = new Bench();
+  bench.add(1);
+  bench.wait('answer', true);
+  await settle();
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'durable answer']);
 });

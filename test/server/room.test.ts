@@ -289,6 +289,32 @@ describe('order', () => {
     expect(ada.hearOne('ack').correction).toBeUndefined();
   });
 
+  test('[ORDER-9] tells others of a commit first, and its author in order', async () => {
+    const turns: (() => void)[] = [];
+    const host = new FakeRoomHost();
+    host.takeTurn = () => new Promise((resolve) => turns.push(resolve));
+    const endTurns = async (): Promise<void> => {
+      for (const end of turns.splice(0)) end();
+      await settle();
+    };
+    void host.seed({ pets: { fido: { species: 'dog' } } });
+    for (let turn = 0; turn < 3; turn += 1) await endTurns();
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    void ada.push(1, { x: 1 });
+    await settle();
+    void bob.push(1, { x: 2 });
+    await settle();
+    expect(bob.hearTypes()).toEqual(['commit']);
+    expect(ada.hear()).toEqual([]);
+    await endTurns();
+    expect(ada.hearTypes()).toEqual(['ack']);
+    await endTurns();
+    expect(ada.hearTypes()).toEqual(['commit']);
+    expect(bob.hear()).toEqual([]);
+    await endTurns();
+    expect(bob.hearTypes()).toEqual(['ack']);
+  });
+
   test('[ORDER-7] answers a ping after all that came before it', async () => {
     const host = await seeded();
     const ada = await host.join('ada');

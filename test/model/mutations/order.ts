@@ -4,6 +4,7 @@ import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
 import { Committer } from '../../../src/server/committer.ts';
 import { Dispatcher } from '../../../src/server/dispatcher.ts';
+import { Journal } from '../../../src/server/journal.ts';
 import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
@@ -47,7 +48,9 @@ export function ignorePongs(patches: Patches): void {
   );
 }
 
-/** The mutations of ORDER-1 to ORDER-7. */
+const heldAnswers = new WeakMap<Journal, (() => void)[]>();
+
+/** The mutations of ORDER-1 to ORDER-9. */
 export const ORDER_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ORDER-1] a transaction of the room itself gets no version',
@@ -136,5 +139,28 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
       hostAnswer: (frame) =>
         decodeClientMessage('', frame)?.type === 'check' ? encodeAlive('') : undefined,
     }),
+  },
+  {
+    title: '[ORDER-9] the answer to a push waits, and what comes after it does not',
+    patch: (patches) =>
+      patches.replace(
+        Journal.prototype,
+        'release',
+        (release) =>
+          function letOvertake(this: Journal, waiter) {
+            const held = heldAnswers.get(this) ?? [];
+            heldAnswers.set(this, held);
+            release.call(this, {
+              ...waiter,
+              onDurable: () => {
+                if (waiter.canWait === true) held.push(waiter.onDurable);
+                else {
+                  waiter.onDurable();
+                  for (const answer of held.splice(0)) answer();
+                }
+              },
+            });
+          },
+      ),
   },
 ];
