@@ -1,4 +1,5 @@
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import { entriesOf, type Written } from '../../test/support/written.ts';
 
 /** Storage that costs next to nothing, and counts. */
 export class MemoryStorage implements KeyValueStorage {
@@ -20,8 +21,8 @@ export class MemoryStorage implements KeyValueStorage {
     return Promise.resolve(new Map(found.map((key) => [key, this.values.get(key)])));
   }
 
-  put(entries: Record<string, unknown>): Promise<void> {
-    for (const [key, value] of Object.entries(entries)) {
+  put(written: Written, lone?: unknown): Promise<void> {
+    for (const [key, value] of Object.entries(entriesOf(written, lone))) {
       this.values.set(key, value);
       this.keysWritten += 1;
     }

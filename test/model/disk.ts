@@ -12,6 +12,7 @@ import type { Choices } from './choices.ts';
 import type { Branch, Journal } from './journal.ts';
 import { describeDifferences, differences, leafName } from './leaves.ts';
 import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
+import { entriesOf, type Written } from '../support/written.ts';
 
 /** A disk as it once was, and what the observer knew of it then. */
 export interface DiskCopy {
@@ -70,7 +71,8 @@ export class Disk implements Source {
       get: (keys) => this.#read(() => storage.get(keys)),
       list: (options) => this.#read(() => storage.list(options)),
       delete: (keys) => storage.delete(keys),
-      put: async (entries) => {
+      put: async (written: Written, value?: unknown) => {
+        const entries = entriesOf(written, value);
         try {
           await storage.put(entries);
         } catch (error) {

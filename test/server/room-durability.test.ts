@@ -11,6 +11,7 @@ import {
   type ChangesInShort,
 } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
+import { entriesOf, type Written } from '../support/written.ts';
 
 type Options = ConstructorParameters<typeof FakeRoomHost>[0];
 
@@ -263,7 +264,7 @@ describe('failed writes', () => {
       {
         get: (keys) => (isBroken ? Promise.reject(new Error('broken')) : storage.get(keys)),
         list: (options) => storage.list(options),
-        put: (entries) => storage.put(entries),
+        put: (written: Written, value?: unknown) => storage.put(entriesOf(written, value)),
         delete: (keys) => storage.delete(keys),
       },
     );

@@ -8,6 +8,7 @@ import {
 } from '../../src/server/http/store-endpoint.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
+import { entriesOf, type Written } from '../support/written.ts';
 
 const URL_OF_STORE = 'http://example.com/parties/main/room/store';
 
@@ -304,7 +305,7 @@ function unbound(storage: StrictStorage): ConstructorParameters<typeof FakeRoomH
   return {
     get: (keys) => storage.get(keys),
     list: (options) => storage.list(options),
-    put: (entries) => storage.put(entries),
+    put: (written: Written, value?: unknown) => storage.put(entriesOf(written, value)),
     delete: (keys) => storage.delete(keys),
   };
 }

@@ -1,4 +1,5 @@
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import { entriesOf, type Written } from './written.ts';
 
 /** Where a process dies: in its put or delete with that number, counted from 1, with or without its effect. */
 export interface Death {
@@ -30,7 +31,8 @@ export class DyingStorage implements KeyValueStorage {
     return await this.#storage.get(keys);
   }
 
-  async put(entries: Record<string, unknown>): Promise<void> {
+  async put(written: Written, value?: unknown): Promise<void> {
+    const entries = entriesOf(written, value);
     this.puts.push(Object.keys(entries));
     await this.#write(() => this.#storage.put(entries));
   }

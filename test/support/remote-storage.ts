@@ -1,4 +1,5 @@
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import type { Written } from './written.ts';
 
 /** Stands for bytes in JSON. */
 const BYTES = '$bytes';
@@ -16,8 +17,8 @@ export class RemoteStorage implements KeyValueStorage {
     return new Map((await this.#call('get', [keys])) as [string, unknown][]);
   }
 
-  async put(entries: Record<string, unknown>): Promise<void> {
-    await this.#call('put', [entries]);
+  async put(written: Written, value?: unknown): Promise<void> {
+    await this.#call('put', typeof written === 'string' ? [written, value] : [written]);
   }
 
   async delete(keys: string[]): Promise<number> {

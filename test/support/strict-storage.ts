@@ -1,6 +1,7 @@
 import { Serializer } from 'node:v8';
 
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
+import { entriesOf, type Written } from './written.ts';
 
 const KEY_BYTES = 2_048;
 const VALUE_BYTES = 131_072;
@@ -102,7 +103,8 @@ export class StrictStorage implements KeyValueStorage {
     });
   }
 
-  async put(entries: Record<string, unknown>): Promise<void> {
+  async put(written: Written, lone?: unknown): Promise<void> {
+    const entries = entriesOf(written, lone);
     assertKeys(Object.keys(entries));
     const clones = Object.entries(entries).map(([key, value]) => {
       this.counts.bytesPut += assertValue(key, value);

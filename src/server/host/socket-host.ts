@@ -1,6 +1,7 @@
 import { randomId } from '../../protocol/random-id.ts';
-import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import type { RoomConnection, RoomHost } from '../room-host.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { isRecord } from '../storage/json-shape.ts';
 
 /** A WebSocket that its server can attach a state to, which survives hibernation. */
 export interface StatefulSocket {
@@ -23,6 +24,7 @@ export interface SocketHostOptions<Socket> {
 /** The room's part of the state that an app attaches to its sockets. */
 const STATE_KEY = '@tinybase-partykit';
 const OPEN = 1;
+const NO_STATE = {};
 
 /** Gives a room what servers of sockets with a state have in common. */
 export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
@@ -100,10 +102,10 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
           // It is closed already.
         }
       },
-      readAttachment: () => readState(socket)[STATE_KEY],
+      readAttachment: () => stateOf(socket)[STATE_KEY],
       writeAttachment: (attachment) => {
         try {
-          const { [STATE_KEY]: _old, ...rest } = readState(socket);
+          const { [STATE_KEY]: _old, ...rest } = stateOf(socket);
           socket.setState(attachment === null ? rest : { ...rest, [STATE_KEY]: attachment });
         } catch (error) {
           // Only an open socket can keep a state, and needs one.
@@ -114,8 +116,7 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
   }
 }
 
-/** The state as an object; what an app attached beside objects cannot be kept together with ours. */
-function readState(socket: StatefulSocket): Record<string, unknown> {
-  const { state } = socket;
-  return typeof state === 'object' && state !== null ? { ...state } : {};
+/** What an app attached beside objects cannot be kept together with ours. */
+function stateOf({ state }: StatefulSocket): Readonly<Record<string, unknown>> {
+  return isRecord(state) ? state : NO_STATE;
 }

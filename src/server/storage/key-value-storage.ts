@@ -11,6 +11,7 @@
 export interface KeyValueStorage {
   get(keys: string[]): Promise<Map<string, unknown>>;
   put(entries: Record<string, unknown>, options?: WriteOptions): Promise<void>;
+  put(key: string, value: unknown, options?: WriteOptions): Promise<void>;
   delete(keys: string[], options?: WriteOptions): Promise<number>;
   /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
   list(options: {

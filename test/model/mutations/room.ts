@@ -8,6 +8,7 @@ import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';
 import { plain } from '../store-variants.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
+import { entriesOf, type Written } from '../../support/written.ts';
 
 function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
   try {
@@ -21,7 +22,8 @@ function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
 function putOneByOne(storage: KeyValueStorage): KeyValueStorage {
   return {
     ...storage,
-    put: async (entries) => {
+    put: async (written: Written, value?: unknown) => {
+      const entries = entriesOf(written, value);
       const keys = Object.keys(entries).sort(
         (a, b) => Number(b.includes('manifest')) - Number(a.includes('manifest')),
       );
@@ -154,8 +156,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       storage: (storage) => ({
         ...storage,
-        put: (entries) => {
-          storage.put(entries).catch(() => undefined);
+        put: (written: Written, value?: unknown) => {
+          storage.put(entriesOf(written, value)).catch(() => undefined);
           return Promise.resolve();
         },
       }),
@@ -167,7 +169,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
       traits: { faultWeight: 3 },
       storage: (storage) => ({
         ...storage,
-        put: (entries) => storage.put(entries).catch(() => undefined),
+        put: (written: Written, value?: unknown) =>
+          storage.put(entriesOf(written, value)).catch(() => undefined),
       }),
     }),
   },
