@@ -3,6 +3,7 @@ import { encodeCommitFrame, encodeRoomMessage } from '../protocol/codec.ts';
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts';
 import type { Ack, RoomMessage, Welcome } from '../protocol/messages.ts';
 
+import type { Waiter } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 import type { ClientState, Peer, Peers } from './peers.ts';
 import type { RoomLimits } from './room-options.ts';
@@ -156,11 +157,28 @@ export class Dispatcher<Origin> {
     frame: string,
     { canWait }: { canWait: boolean } = { canWait: false },
   ): void {
-    ledger.journal.release({
-      onDurable: () => peer.connection.send(frame),
-      onLost: () => undefined,
-      canWait,
-    });
+    ledger.journal.release(new HeldFrame(peer, frame, canWait));
+  }
+}
+
+/** A frame on its way. A class, because most of the room's work for a push is to hold frames back. */
+class HeldFrame<Origin> implements Waiter {
+  readonly #peer: Peer<Origin>;
+  readonly #frame: string;
+  readonly canWait: boolean;
+
+  constructor(peer: Peer<Origin>, frame: string, canWait: boolean) {
+    this.#peer = peer;
+    this.#frame = frame;
+    this.canWait = canWait;
+  }
+
+  onDurable(): void {
+    this.#peer.connection.send(this.#frame);
+  }
+
+  onLost(): void {
+    // Nobody has seen what it tells of.
   }
 }
 

@@ -9,10 +9,10 @@ export interface JournalItem {
 
 /** What waits until everything before it is durable. */
 export interface Waiter {
-  readonly onDurable: () => void;
+  onDurable(): void;
   /** Called in place of `onDurable` if a write failed. */
-  readonly onLost: () => void;
-  /** True if others go first: with all that comes after it, it waits for a turn of the event loop more (`ORDER-9`). */
+  onLost(): void;
+  /** True if others go first: with all that comes after it, it waits for {@link JournalOptions.sync} too (`ORDER-9`). */
   readonly canWait?: boolean;
 }
 
@@ -27,8 +27,13 @@ export interface JournalOptions {
    */
   readonly prepareCheckpoint: () => (() => void) | undefined;
   /**
-   * Lets what was let out leave, and what arrived while a row was written get into the next one; undefined where that needs
-   * no help. Called after each row, and again as long as it brings something, for 16 ms at most.
+   * Resolves when what was written has left memory; undefined where a write settles no earlier. Only answers that can wait
+   * wait for it, and the next row.
+   */
+  readonly sync?: (() => Promise<void>) | undefined;
+  /**
+   * Lets what arrived while a row was written get into the next one; undefined where that needs no help. Called again as
+   * long as it brings something, for 16 ms at most.
    */
   readonly takeTurn?: (() => Promise<void>) | undefined;
   /** Milliseconds since 1970. Needed for {@link JournalOptions.takeTurn} alone. */
@@ -105,7 +110,7 @@ export class Journal {
   }
 
   async #run(): Promise<void> {
-    const { prepareCheckpoint, takeTurn, now = Date.now } = this.#options;
+    const { prepareCheckpoint, sync } = this.#options;
     // Not in this very call: what is added next, without a pause, shares the row.
     await Promise.resolve();
     for (;;) {
@@ -114,41 +119,46 @@ export class Journal {
       if (batch === undefined && checkpoint === undefined) break;
       if (batch !== undefined) {
         batch.isSealed = true;
-        try {
-          await this.#write(batch);
-        } catch (error) {
-          this.#fail(error);
-          return;
-        }
-        letOut(batch, (waiter) => waiter.canWait !== true);
-      }
-      checkpoint?.();
-      // One row costs as much as another, however many entries share it: the first of a burst goes alone, the rest together.
-      let known = this.#gathered;
-      const end = now() + GATHERING_MILLISECONDS;
-      await takeTurn?.();
-      if (batch !== undefined) {
-        // It stayed in the queue meanwhile, so that nothing that came after it was let out before the rest of it.
-        letOut(batch, () => true);
+        if (!(await this.#succeeds(this.#write(batch)))) return;
+        letOut(batch, 'others');
+        if (!(await this.#succeeds(sync?.()))) return;
+        letOut(batch, 'all');
+        // Not earlier: nothing that comes after it may be let out before the rest of it.
         this.#batches.shift();
       }
-      while (this.#gathered > known && now() < end) {
-        known = this.#gathered;
-        await takeTurn?.();
-      }
+      checkpoint?.();
+      await this.#gather();
     }
     this.#isRunning = false;
   }
 
-  /** How many entries the next row has by now. */
-  get #gathered(): number {
-    const last = this.#batches.at(-1);
-    return last?.isSealed === false ? last.items.length : 0;
+  /** One row costs as much as another, however many entries share it: the first of a burst goes alone, the rest together. */
+  async #gather(): Promise<void> {
+    const { takeTurn, now = Date.now } = this.#options;
+    if (takeTurn === undefined) return;
+    const end = now() + GATHERING_MILLISECONDS;
+    const gathered = (): number => this.#batches.at(-1)?.items.length ?? 0;
+    let known: number;
+    do {
+      known = gathered();
+      await takeTurn();
+    } while (gathered() > known && now() < end);
   }
 
   #write(batch: Batch): Promise<void> {
     if (batch.first !== undefined) return this.#options.create(batch.first);
     return this.#options.append(batch.items.map((item) => item.entry));
+  }
+
+  /** False if it failed: then all is lost. */
+  async #succeeds(write: Promise<void> | undefined): Promise<boolean> {
+    try {
+      await write;
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
   }
 
   #fail(error: unknown): void {
@@ -158,15 +168,16 @@ export class Journal {
       error,
       batches.flatMap((batch) => batch.items),
     );
-    for (const batch of batches) for (const waiter of batch.waiters) waiter.onLost();
+    for (const { waiters, called } of batches)
+      for (const waiter of waiters.slice(called)) waiter.onLost();
   }
 }
 
-/** Calls the waiters of a batch that was written, in order, up to the first that is not wanted. */
-function letOut(batch: Batch, isWanted: (waiter: Waiter) => boolean): void {
+/** Calls the waiters of a batch that was written, in order: all of them, or up to the first that can wait. */
+function letOut(batch: Batch, which: 'all' | 'others'): void {
   for (;;) {
     const waiter = batch.waiters[batch.called];
-    if (waiter === undefined || !isWanted(waiter)) return;
+    if (waiter === undefined || (which === 'others' && waiter.canWait === true)) return;
     batch.called += 1;
     waiter.onDurable();
   }

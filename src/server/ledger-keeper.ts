@@ -125,6 +125,7 @@ export class LedgerKeeper {
       create: (room) => storage.create(room),
       append: (entries) => storage.append(entries, host.now()),
       prepareCheckpoint: () => this.#prepareCheckpoint(storage, ledger),
+      sync: host.storage.sync && (() => host.storage.sync?.() ?? Promise.resolve()),
       takeTurn: host.takeTurn && (() => host.takeTurn?.() ?? Promise.resolve()),
       now: () => host.now(),
       onFailure: (error, lost) => this.#discard(ledger, error, lost),

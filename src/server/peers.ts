@@ -1,3 +1,4 @@
+import type { Waiter } from './journal.ts';
 import { MessageBudget, type MessageRate } from './message-budget.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
@@ -50,23 +51,26 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a message of that length, received at that time in milliseconds, as waiting. Returns what to call when it does
-   * no more; undefined if this connection has sent too much, or too much of it waits.
+   * Counts a message of that length, received at that time in milliseconds, as waiting, until what it returns is called.
+   * Undefined if this connection has sent too much, or too much of it waits.
    */
   admit(
     length: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
-  ): (() => void) | undefined {
+  ): Waiter | undefined {
     if (this.#waitingMessages >= limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     if (!this.#budget.take(length, now, limits)) return undefined;
     this.#waitingMessages += 1;
     this.#waitingLength += length;
-    return () => {
-      this.#waitingMessages -= 1;
-      this.#waitingLength -= length;
-    };
+    return new Admitted(this, length);
+  }
+
+  /** A message of that length waits no more. */
+  dismiss(length: number): void {
+    this.#waitingMessages -= 1;
+    this.#waitingLength -= length;
   }
 
   /** True at most once in a second: whoever sends too much is not answered as often. Time is in milliseconds. */
@@ -89,6 +93,25 @@ export class Peer<Origin> {
   }
 }
 
+/** A message that was received, until its effects are durable. */
+class Admitted implements Waiter {
+  readonly #peer: Peer<unknown>;
+  readonly #length: number;
+
+  constructor(peer: Peer<unknown>, length: number) {
+    this.#peer = peer;
+    this.#length = length;
+  }
+
+  onDurable(): void {
+    this.#peer.dismiss(this.#length);
+  }
+
+  onLost(): void {
+    this.#peer.dismiss(this.#length);
+  }
+}
+
 /** The connections of a room. Those that are open come from the host each time: hosts lose track of fewer than we would. */
 export class Peers<Origin> {
   readonly #host: RoomHost<Origin>;
@@ -105,11 +128,13 @@ export class Peers<Origin> {
   }
 
   /** All that are open, but for those that are gone. */
-  *open(): Iterable<Peer<Origin>> {
+  open(): readonly Peer<Origin>[] {
+    const open: Peer<Origin>[] = [];
     for (const connection of this.#host.connections()) {
       const peer = this.of(connection);
-      if (peer.state.type !== 'gone') yield peer;
+      if (peer.state.type !== 'gone') open.push(peer);
     }
+    return open;
   }
 
   /** The ids of all clients that are connected. */

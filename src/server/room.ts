@@ -81,7 +81,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#peers = new Peers(host);
     this.#dispatcher = new Dispatcher({
       peers: this.#peers,
-      messagePrefix: () => this.#messagePrefix,
+      messagePrefix: () => this.#messagePrefix(),
       limits: () => this.limits,
     });
     this.#writer = new StoreWriter<Origin | RequestOrigin>(observed, {
@@ -156,15 +156,15 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (peer.state.type === 'gone') return;
     peer.restoreAttachment();
     const length = typeof data === 'string' ? data.length : 0;
-    const forget = peer.admit(length, this.#now(), this.limits);
-    if (forget === undefined) {
+    const admitted = peer.admit(length, this.#now(), this.limits);
+    if (admitted === undefined) {
       this.#refuseFlood(peer);
       return;
     }
     await this.#deal(() => this.#takeFrame(peer, data));
     const ledger = this.#keeper.current;
-    if (ledger === undefined) forget();
-    else ledger.journal.release({ onDurable: forget, onLost: forget });
+    if (ledger === undefined) admitted.onLost();
+    else ledger.journal.release(admitted);
   }
 
   /** To be called when a connection is closed, if the host can tell. */
@@ -262,7 +262,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     });
   }
 
-  get #messagePrefix(): string {
+  #messagePrefix(): string {
     return this.#options.messagePrefix?.() ?? '';
   }
 
@@ -282,12 +282,12 @@ export class Room<Origin, RequestOrigin = Origin> {
   #takeFrame(peer: Peer<Origin>, data: unknown): Later<void> {
     let message: ClientMessage | undefined;
     try {
-      message = decodeClientMessage(this.#messagePrefix, data);
+      message = decodeClientMessage(this.#messagePrefix(), data);
     } catch (error) {
       if (!(error instanceof TinyBasePartyKitError)) throw error;
       // With an empty prefix, what does not decode may be the app's own frame (`FRAME-2`).
       if (peer.state.type === 'client') {
-        const push = decodePushNumber(this.#messagePrefix, data);
+        const push = decodePushNumber(this.#messagePrefix(), data);
         this.#dispatcher.sendError(this.#keeper.current, peer, error.code, error.message, push);
       }
       return undefined;

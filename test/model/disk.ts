@@ -25,6 +25,16 @@ interface Call {
   readonly isRead: boolean;
 }
 
+/** What a disk is like. */
+export interface DiskTraits {
+  /** Before the room's keys. */
+  readonly prefix: string;
+  /** How eagerly it works. */
+  readonly diskWeight: number;
+  /** True: it has a word of its own for when a write, which may settle earlier, is on disk. */
+  readonly settlesEarly: boolean;
+}
+
 /** Reading is hardly ever what anybody waits for. */
 const READ_WEIGHT = 20;
 
@@ -39,16 +49,18 @@ export class Disk implements Source {
   readonly #weight: number;
   readonly #keys: StorageKeys;
   readonly #prefix: string;
+  readonly #settlesEarly: boolean;
   #storage: StrictStorage;
   #calls: Call[] = [];
   #isReading = false;
   #highestRow = 0;
 
-  constructor(world: World, journal: Journal, prefix: string, weight: number) {
+  constructor(world: World, journal: Journal, { prefix, diskWeight, settlesEarly }: DiskTraits) {
     this.#world = world;
+    this.#settlesEarly = settlesEarly;
     this.journal = journal;
     this.#prefix = prefix;
-    this.#weight = weight;
+    this.#weight = diskWeight;
     this.#keys = new StorageKeys(prefix);
     this.#storage = new StrictStorage({ defer: (run) => this.#defer(run) });
   }
@@ -71,6 +83,10 @@ export class Disk implements Source {
       get: (keys) => this.#read(() => storage.get(keys)),
       list: (options) => this.#read(() => storage.list(options)),
       delete: (keys) => storage.delete(keys),
+      ...(this.#settlesEarly && {
+        // As any call, it takes its turn after those before it.
+        sync: async () => void (await storage.get([])),
+      }),
       put: async (written: Written, value?: unknown) => {
         const entries = entriesOf(written, value);
         try {

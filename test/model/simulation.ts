@@ -49,7 +49,8 @@ export class Simulation {
     this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
     this.unique.isHeavy = this.traits.isHeavy;
     this.unique.hasUnreadable = this.traits.hasUnreadable;
-    const { prefix, networkWeight, httpWeight, diskWeight, storageSizes, turnWeight } = this.traits;
+    const { prefix, networkWeight, httpWeight, storageSizes, turnWeight } = this.traits;
+    const { diskWeight, settlesEarly } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
     const journal = new Journal((entry, before) =>
@@ -62,7 +63,7 @@ export class Simulation {
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
-    this.disk = new Disk(world, journal, '', diskWeight);
+    this.disk = new Disk(world, journal, { prefix: '', diskWeight, settlesEarly });
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
       {

@@ -13,7 +13,7 @@ class Bench {
   #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #endTurn: (() => void) | undefined;
 
-  constructor(host: { hasTurns: boolean } = { hasTurns: false }) {
+  constructor(host: { hasTurns?: boolean; hasSync?: boolean } = {}) {
     const write = (what: string): Promise<void> => {
       this.events.push(what);
       return new Promise((resolve, reject) => {
@@ -29,12 +29,14 @@ class Bench {
         this.events.push('prepare');
         return () => this.events.push('checkpoint');
       },
-      takeTurn: host.hasTurns
-        ? () =>
-            new Promise((resolve) => {
-              this.#endTurn = resolve;
-            })
-        : undefined,
+      sync: host.hasSync === true ? () => write('sync') : undefined,
+      takeTurn:
+        host.hasTurns === true
+          ? () =>
+              new Promise((resolve) => {
+                this.#endTurn = resolve;
+              })
+          : undefined,
       now: () => this.now,
       onFailure: (_error, lost) => {
         this.events.push('failure');
@@ -247,48 +249,61 @@ test('[DURABLE-2] writes after 16 ms what keeps arriving', async () => {
   expect(bench.take()).toEqual(['append 2 3']);
 });
 
-test('[ORDER-9] lets what can wait, and all that comes after it, out a turn later', async () => {
-  const bench = new Bench({ hasTurns: true });
+test('[ORDER-9] lets what can wait, and all that comes after it, out when the row has left memory', async () => {
+  const bench = new Bench({ hasSync: true });
   bench.add(1);
   bench.wait('answer', true);
   bench.wait('next');
   await settle();
   await bench.succeed();
-  expect(bench.take()).toEqual(['append 1', 'durable 1']);
-  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
+  await bench.succeed();
   expect(bench.take()).toEqual(['durable answer', 'durable next']);
   bench.wait('answer', true);
   expect(bench.take()).toEqual(['durable answer']);
 });
 
-test('[ORDER-9] lets nothing overtake what waits for a turn', async () => {
-  const bench = new Bench({ hasTurns: true });
+test('[ORDER-9] lets nothing overtake what can wait', async () => {
+  const bench = new Bench({ hasSync: true });
   bench.add(1);
   bench.wait('answer', true);
   await settle();
   await bench.succeed();
   bench.wait('later');
-  expect(bench.take()).toEqual(['append 1', 'durable 1']);
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
   expect(bench.journal.isSettled).toBe(false);
-  await bench.endTurn();
+  await bench.succeed();
   expect(bench.take()).toEqual(['durable answer', 'durable later']);
   expect(bench.journal.isSettled).toBe(true);
 });
 
-test('[ORDER-9] gives what is added meanwhile a row of its own, after the turn', async () => {
-  const bench = new Bench({ hasTurns: true });
+test('[DURABLE-2] writes what is added before a row has left memory in the next', async () => {
+  const bench = new Bench({ hasSync: true });
+  bench.add(1);
+  await settle();
+  await bench.succeed();
+  bench.add(2);
+  bench.add(3);
+  await settle();
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
+  await bench.succeed();
+  expect(bench.take()).toEqual(['append 2 3']);
+});
+
+test('[ORDER-9] [DURABLE-3] loses what can wait when the row never leaves memory', async () => {
+  const bench = new Bench({ hasSync: true });
   bench.add(1);
   bench.wait('answer', true);
   await settle();
   await bench.succeed();
   bench.add(2);
-  await bench.endTurn();
-  expect(bench.take()).toEqual(['append 1', 'durable 1', 'durable answer']);
-  await bench.endTurn();
-  expect(bench.take()).toEqual(['append 2']);
+  bench.take();
+  await bench.fail();
+  expect(bench.take()).toEqual(['failure', 'lost answer', 'lost 2']);
+  expect(bench.lost).toEqual([1, 2]);
 });
 
-test('[ORDER-9] lets everything out at once on a host without turns', async () => {
+test('[ORDER-9] lets everything out at once where a write settles no earlier', async () => {
   const bench = new Bench();
   bench.add(1);
   bench.wait('answer', true);

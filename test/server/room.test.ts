@@ -8,6 +8,7 @@ import {
   settle,
   valueChanges,
 } from '../support/fake-connection.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
 
 const seeded = async (): Promise<FakeRoomHost> => {
   const host = new FakeRoomHost();
@@ -290,15 +291,16 @@ describe('order', () => {
   });
 
   test('[ORDER-9] tells others of a commit first, and its author in order', async () => {
-    const turns: (() => void)[] = [];
-    const host = new FakeRoomHost();
-    host.takeTurn = () => new Promise((resolve) => turns.push(resolve));
-    const endTurns = async (): Promise<void> => {
-      for (const end of turns.splice(0)) end();
+    const syncs: (() => void)[] = [];
+    const sync = (): Promise<void> => new Promise((resolve) => syncs.push(resolve));
+    const host = new FakeRoomHost({}, Object.assign(new StrictStorage(), { sync }));
+    const endSync = async (): Promise<void> => {
+      syncs.shift()?.();
       await settle();
     };
     void host.seed({ pets: { fido: { species: 'dog' } } });
-    for (let turn = 0; turn < 3; turn += 1) await endTurns();
+    await settle();
+    await endSync();
     const [ada, bob] = [await host.join('ada'), await host.join('bob')];
     void ada.push(1, { x: 1 });
     await settle();
@@ -306,12 +308,10 @@ describe('order', () => {
     await settle();
     expect(bob.hearTypes()).toEqual(['commit']);
     expect(ada.hear()).toEqual([]);
-    await endTurns();
-    expect(ada.hearTypes()).toEqual(['ack']);
-    await endTurns();
-    expect(ada.hearTypes()).toEqual(['commit']);
+    await endSync();
+    expect(ada.hearTypes()).toEqual(['ack', 'commit']);
     expect(bob.hear()).toEqual([]);
-    await endTurns();
+    await endSync();
     expect(bob.hearTypes()).toEqual(['ack']);
   });
 

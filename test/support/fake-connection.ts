@@ -175,8 +175,6 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
   storage: KeyValueStorage;
   room: Room<FakeConnection, unknown>;
   time = 1_000_000;
-  /** None, unless a test gives it before the room is loaded. */
-  takeTurn?: () => Promise<void>;
   readonly #options: RoomOptions<FakeConnection, unknown>;
   readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
   #ids = 0;

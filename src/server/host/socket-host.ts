@@ -41,13 +41,15 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
     return this.#options.storage();
   }
 
-  *connections(): Iterable<RoomConnection<Socket>> {
+  connections(): Iterable<RoomConnection<Socket>> {
     const listed = new Set(this.#options.sockets());
     for (const socket of this.#heard) {
       if (socket.readyState === OPEN) listed.add(socket);
       else this.#heard.delete(socket);
     }
-    for (const socket of listed) yield this.connectionOf(socket);
+    const connections: RoomConnection<Socket>[] = [];
+    for (const socket of listed) connections.push(this.connectionOf(socket));
+    return connections;
   }
 
   /** The connection of a socket: the same one each time, as long as memory lasts. */

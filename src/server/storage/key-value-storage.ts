@@ -13,6 +13,8 @@ export interface KeyValueStorage {
   put(entries: Record<string, unknown>, options?: WriteOptions): Promise<void>;
   put(key: string, value: unknown, options?: WriteOptions): Promise<void>;
   delete(keys: string[], options?: WriteOptions): Promise<number>;
+  /** Where writes settle earlier: resolves when all of them are on disk. */
+  sync?(): Promise<void>;
   /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
   list(options: {
     prefix?: string;

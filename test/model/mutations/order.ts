@@ -151,9 +151,9 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
             const held = heldAnswers.get(this) ?? [];
             heldAnswers.set(this, held);
             release.call(this, {
-              ...waiter,
+              onLost: () => waiter.onLost(),
               onDurable: () => {
-                if (waiter.canWait === true) held.push(waiter.onDurable);
+                if (waiter.canWait === true) held.push(() => waiter.onDurable());
                 else {
                   waiter.onDurable();
                   for (const answer of held.splice(0)) answer();

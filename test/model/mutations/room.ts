@@ -132,6 +132,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
         isWarm: true,
         networkWeight: 8,
         diskWeight: 15,
+        turnWeight: 0,
+        settlesEarly: false,
         limits: {},
       },
     }),
