@@ -1,6 +1,9 @@
 import type * as Party from 'partykit/server';
 
-/** The floor of durable rooms: each message is put under a key of its own, then goes out. */
+/** As many as the keys that a room's log has room for: the floor's storage does not grow either. */
+const KEYS = 1_000;
+
+/** The floor of durable rooms: each message is put under another key than the last, then goes out. */
 export default class DurableRoom implements Party.Server {
   readonly options: Party.ServerOptions = { hibernate: true };
   readonly room: Party.Room;
@@ -12,7 +15,7 @@ export default class DurableRoom implements Party.Server {
 
   async onMessage(message: string, sender: Party.Connection): Promise<void> {
     this.#count += 1;
-    await this.room.storage.put(`message/${this.#count}`, message);
+    await this.room.storage.put(`message/${this.#count % KEYS}`, message);
     this.room.broadcast(message, [sender.id]);
   }
 }

@@ -27,10 +27,13 @@ export async function measure(
       if (round > 0) samples[index]?.push(...(typeof taken === 'number' ? [taken] : taken));
     }
   }
-  return contenders.map(({ name }, index) => {
-    const sorted = (samples[index] ?? []).toSorted((a, b) => a - b);
-    return { name, median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
-  });
+  return contenders.map(({ name }, index) => figuresOf(name, samples[index] ?? []));
+}
+
+/** What samples come to. */
+export function figuresOf(name: string, samples: readonly number[]): Figures {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return { name, median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
 }
 
 /** The time that something takes, in milliseconds. */
