@@ -57,6 +57,7 @@ async function openOurs(party: Party): Promise<readonly [RoomClient, RoomClient]
 
 async function measureLatency(party: Party): Promise<void> {
   const [writer, reader] = await openOurs(party);
+  const [author] = await openOurs(party);
   const bare = {
     broadcast: await openBare(party, 'broadcast'),
     durable: await openBare(party, 'durable'),
@@ -97,11 +98,10 @@ async function measureLatency(party: Party): Promise<void> {
       });
     }),
     contender('ours, until its author has the answer', () => {
-      const frame = writer.pushFrame('row', 'cell', (value += 1));
-      reader.version += 1;
+      const frame = author.pushFrame('row', 'cell', (value += 1));
       return timed(() => {
-        const answered = writer.socket.next((received) => received.startsWith('a['));
-        writer.socket.send(frame);
+        const answered = author.socket.next((received) => received.startsWith('a['));
+        author.socket.send(frame);
         return answered;
       });
     }),

@@ -10,7 +10,7 @@ export interface JournalItem {
 /** What waits until everything before it is durable. */
 export interface Waiter {
   onDurable(): void;
-  /** Called in place of `onDurable` if a write failed. */
+  /** Called in place of `onDurable` if a write, or what it waited for beside, failed. */
   onLost(): void;
   /** True if others go first: with all that comes after it, it waits for {@link JournalOptions.sync} too (`ORDER-9`). */
   readonly canWait?: boolean;
@@ -27,8 +27,8 @@ export interface JournalOptions {
    */
   readonly prepareCheckpoint: () => (() => void) | undefined;
   /**
-   * Resolves when what was written has left memory; undefined where a write settles no earlier. Only answers that can wait
-   * wait for it, and the next row.
+   * Resolves when what was written is on disk; undefined where a write settles no earlier. Answers that can wait wait for
+   * it, all that is to be let out after them, and the next row.
    */
   readonly sync?: (() => Promise<void>) | undefined;
   /**
@@ -38,7 +38,7 @@ export interface JournalOptions {
   readonly takeTurn?: (() => Promise<void>) | undefined;
   /** Milliseconds since 1970. Needed for {@link JournalOptions.takeTurn} alone. */
   readonly now?: () => number;
-  /** Called once, before the waiters are told; the journal is of no use after it. */
+  /** Called once, before the waiters that are left are told; the journal is of no use after it. */
   readonly onFailure: (error: unknown, lost: readonly JournalItem[]) => void;
 }
 
@@ -52,6 +52,8 @@ interface Batch {
   readonly waiters: Waiter[];
   /** How many of them were called. */
   called: number;
+  readonly whenWritten: ((isWritten: boolean) => void)[];
+  isWritten: boolean;
   /** True once it is being written: nothing can be added to the row. */
   isSealed: boolean;
 }
@@ -77,14 +79,14 @@ export class Journal {
 
   /** Adds the first content of the room, together with the item that made it. */
   create(room: LoadedRoom, item: JournalItem): void {
-    this.#push({ first: room, items: [item], waiters: [], called: 0, isSealed: true });
+    this.#push({ ...newBatch(item), first: room, isSealed: true });
   }
 
   /** Adds an entry. Entries added without a pause between them share a row. */
   add(item: JournalItem): void {
     const last = this.#batches.at(-1);
     if (last?.isSealed === false) last.items.push(item);
-    else this.#push({ first: undefined, items: [item], waiters: [], called: 0, isSealed: false });
+    else this.#push(newBatch(item));
   }
 
   /** Calls the waiter when all that was added before is durable: at once if it is. Waiters keep their order. */
@@ -99,6 +101,19 @@ export class Journal {
   whenDurable(): Promise<boolean> {
     return new Promise((resolve) => {
       this.release({ onDurable: () => resolve(true), onLost: () => resolve(false) });
+    });
+  }
+
+  /**
+   * Resolves to true when storage has taken all that was added before, to false if that failed. Earlier than
+   * {@link Journal.whenDurable} where a write settles earlier: for what lets nothing out that the host does not hold back.
+   */
+  whenWritten(): Promise<boolean> {
+    const last = this.#batches.at(-1);
+    if (this.#hasFailed || last === undefined || last.isWritten)
+      return Promise.resolve(!this.#hasFailed);
+    return new Promise((resolve) => {
+      last.whenWritten.push(resolve);
     });
   }
 
@@ -119,9 +134,11 @@ export class Journal {
       if (batch === undefined && checkpoint === undefined) break;
       if (batch !== undefined) {
         batch.isSealed = true;
-        if (!(await this.#succeeds(this.#write(batch)))) return;
+        if (!(await this.#succeeds(() => this.#write(batch)))) return;
+        batch.isWritten = true;
+        for (const resolve of batch.whenWritten) resolve(true);
         letOut(batch, 'others');
-        if (!(await this.#succeeds(sync?.()))) return;
+        if (!(await this.#succeeds(async () => await sync?.()))) return;
         letOut(batch, 'all');
         // Not earlier: nothing that comes after it may be let out before the rest of it.
         this.#batches.shift();
@@ -151,9 +168,9 @@ export class Journal {
   }
 
   /** False if it failed: then all is lost. */
-  async #succeeds(write: Promise<void> | undefined): Promise<boolean> {
+  async #succeeds(write: () => Promise<void>): Promise<boolean> {
     try {
-      await write;
+      await write();
       return true;
     } catch (error) {
       this.#fail(error);
@@ -168,9 +185,23 @@ export class Journal {
       error,
       batches.flatMap((batch) => batch.items),
     );
-    for (const { waiters, called } of batches)
+    for (const { waiters, called, whenWritten } of batches) {
+      for (const resolve of whenWritten) resolve(false);
       for (const waiter of waiters.slice(called)) waiter.onLost();
+    }
   }
+}
+
+function newBatch(item: JournalItem): Batch {
+  return {
+    first: undefined,
+    items: [item],
+    waiters: [],
+    called: 0,
+    whenWritten: [],
+    isWritten: false,
+    isSealed: false,
+  };
 }
 
 /** Calls the waiters of a batch that was written, in order: all of them, or up to the first that can wait. */

@@ -156,12 +156,13 @@ export class LedgerKeeper {
     const { host } = this.#options;
     if (!storage.wantsCheckpoint || this.#isCheckpointing || host.now() < this.#nextCheckpoint)
       return undefined;
-    this.#isCheckpointing = true;
     return () => void this.#checkpoint(storage, ledger);
   }
 
   async #checkpoint(storage: RoomStorage, ledger: Ledger): Promise<void> {
     const { host, store, isFree, connectedClients, onRoomError } = this.#options;
+    // Not when it was prepared: if the write in between fails, there is none.
+    this.#isCheckpointing = true;
     try {
       const oldest = await storage.checkpoint({
         content: new StoreContent(store),

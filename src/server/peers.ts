@@ -51,7 +51,7 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a message of that length, received at that time in milliseconds, as waiting, until what it returns is called.
+   * Counts a message of that length, received at that time in milliseconds, as waiting, until what it returns is let out or lost.
    * Undefined if this connection has sent too much, or too much of it waits.
    */
   admit(
@@ -68,7 +68,7 @@ export class Peer<Origin> {
   }
 
   /** A message of that length waits no more. */
-  dismiss(length: number): void {
+  forget(length: number): void {
     this.#waitingMessages -= 1;
     this.#waitingLength -= length;
   }
@@ -104,11 +104,11 @@ class Admitted implements Waiter {
   }
 
   onDurable(): void {
-    this.#peer.dismiss(this.#length);
+    this.#peer.forget(this.#length);
   }
 
   onLost(): void {
-    this.#peer.dismiss(this.#length);
+    this.#peer.forget(this.#length);
   }
 }
 

@@ -89,7 +89,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       hookTimeoutMilliseconds: () =>
         options.hookTimeoutMilliseconds?.() ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
       onRoomError,
-      whenDurable: async () => (await this.#keeper.current?.journal.whenDurable()) ?? false,
+      whenWritten: async () => (await this.#keeper.current?.journal.whenWritten()) ?? false,
       revision: () => this.#revision,
       after: (milliseconds, callback) => host.after(milliseconds, callback),
     });
@@ -144,7 +144,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   async whenDurable(): Promise<void> {
     // What is done to the Store before it is loaded becomes a commit when it is.
     if (!this.#keeper.hasLoaded) await this.#loaded();
-    await this.#assertDurable(this.#keeper.current);
+    await this.#assertStored(this.#keeper.current?.journal.whenDurable());
   }
 
   /**
@@ -184,7 +184,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       const json = hasStore
         ? this.#contentCache.read(ledger, () => this.store.getJson())
         : undefined;
-      await this.#assertDurable(ledger);
+      await this.#assertStored(ledger.journal.whenWritten());
       return { cursor, json };
     }
   }
@@ -198,7 +198,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       const loaded = await this.#keeper.load();
       return { outcome: await this.#handler.seed(loaded, content, request), ledger: loaded };
     });
-    await this.#assertDurable(ledger);
+    await this.#assertStored(ledger.journal.whenDurable());
     return outcome;
   }
 
@@ -247,7 +247,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const { version, content } = readRoomDocument(document);
     await this.#queue.add(async () => {
       const ledger = await this.#keeper.load();
-      while (!ledger.journal.isSettled) await this.#assertDurable(ledger);
+      while (!ledger.journal.isSettled) await this.#assertStored(ledger.journal.whenDurable());
       // Before anything is written: nobody may take a version of the new epoch for one of the old.
       const text = 'The room was restored to another state: load it.';
       this.#dismiss(text);
@@ -355,9 +355,9 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  /** Resolves when what was added to that ledger is durable. Rejects with `unavailable` if it was lost. */
-  async #assertDurable(ledger: Ledger | undefined): Promise<void> {
-    if ((await ledger?.journal.whenDurable()) === true) return;
+  /** Rejects with `unavailable` if a journal says that something was lost. */
+  async #assertStored(isStored: Promise<boolean> | undefined): Promise<void> {
+    if ((await isStored) === true) return;
     throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
   }
 }

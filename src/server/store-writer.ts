@@ -31,8 +31,8 @@ export interface StoreWriterOptions<Origin> {
   readonly hooks: () => RoomHooks<Origin>;
   readonly hookTimeoutMilliseconds: () => number;
   readonly onRoomError: (error: unknown, where: RoomErrorSource) => void;
-  /** Resolves to true when all that the Store has is durable, to false if that was lost. */
-  readonly whenDurable: () => Promise<boolean>;
+  /** Resolves to true when storage has taken all that the Store has, to false if that was lost. */
+  readonly whenWritten: () => Promise<boolean>;
   /** Changes with each transaction of the room's own code. */
   readonly revision: () => number;
   readonly after: (milliseconds: number, callback: () => void) => () => void;
@@ -146,7 +146,7 @@ export class StoreWriter<Origin> {
       for (;;) {
         const revision = this.#options.revision();
         const isAsBefore = (): boolean => revision === this.#options.revision();
-        if (!(await this.#options.whenDurable())) return finish(DROPPED);
+        if (!(await this.#options.whenWritten())) return finish(DROPPED);
         await this.whenFree();
         // What the room's own code did meanwhile may not be durable yet, and hooks see no such thing (`DURABLE-1`).
         if (!isAsBefore()) {

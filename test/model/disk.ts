@@ -32,7 +32,7 @@ export interface DiskTraits {
   /** How eagerly it works. */
   readonly diskWeight: number;
   /** True: it has a word of its own for when a write, which may settle earlier, is on disk. */
-  readonly settlesEarly: boolean;
+  readonly hasSync: boolean;
 }
 
 /** Reading is hardly ever what anybody waits for. */
@@ -49,15 +49,15 @@ export class Disk implements Source {
   readonly #weight: number;
   readonly #keys: StorageKeys;
   readonly #prefix: string;
-  readonly #settlesEarly: boolean;
+  readonly #hasSync: boolean;
   #storage: StrictStorage;
   #calls: Call[] = [];
   #isReading = false;
   #highestRow = 0;
 
-  constructor(world: World, journal: Journal, { prefix, diskWeight, settlesEarly }: DiskTraits) {
+  constructor(world: World, journal: Journal, { prefix, diskWeight, hasSync }: DiskTraits) {
     this.#world = world;
-    this.#settlesEarly = settlesEarly;
+    this.#hasSync = hasSync;
     this.journal = journal;
     this.#prefix = prefix;
     this.#weight = diskWeight;
@@ -83,7 +83,7 @@ export class Disk implements Source {
       get: (keys) => this.#read(() => storage.get(keys)),
       list: (options) => this.#read(() => storage.list(options)),
       delete: (keys) => storage.delete(keys),
-      ...(this.#settlesEarly && {
+      ...(this.#hasSync && {
         // As any call, it takes its turn after those before it.
         sync: async () => void (await storage.get([])),
       }),

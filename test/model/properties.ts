@@ -55,11 +55,13 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
 
 /** One order: what one connection is told goes on from what it was told before. */
 function checkOrder(wire: Wire, message: RoomMessage): void {
-  if (message.type === 'welcome') wire.told = message.cursor.version;
-  // It may have lost its place.
-  else if (message.type === 'error') wire.told = undefined;
-  else if (message.type === 'commit' || message.type === 'ack') {
-    const isCommit = message.type === 'commit' || message.isCommit;
+  if (message.type === 'welcome') {
+    wire.told = message.changes === undefined ? undefined : message.cursor.version;
+  } else if (message.type === 'error') {
+    // With any other code it has lost its place.
+    if (message.code !== 'malformed') wire.told = undefined;
+  } else if (message.type === 'commit' || message.type === 'ack' || message.type === 'pong') {
+    const isCommit = message.type === 'commit' || (message.type === 'ack' && message.isCommit);
     const { version } = message;
     if (wire.told !== undefined && version !== wire.told + (isCommit ? 1 : 0)) {
       throw new PropertyFailure(
@@ -67,7 +69,7 @@ function checkOrder(wire: Wire, message: RoomMessage): void {
         `${wire.label} is told of version ${version} by ${message.type}, after version ${wire.told}`,
       );
     }
-    wire.told = version;
+    if (wire.told !== undefined) wire.told = version;
   }
 }
 

@@ -50,7 +50,7 @@ export class Simulation {
     this.unique.isHeavy = this.traits.isHeavy;
     this.unique.hasUnreadable = this.traits.hasUnreadable;
     const { prefix, networkWeight, httpWeight, storageSizes, turnWeight } = this.traits;
-    const { diskWeight, settlesEarly } = this.traits;
+    const { diskWeight, hasSync } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
     const journal = new Journal((entry, before) =>
@@ -63,7 +63,7 @@ export class Simulation {
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
-    this.disk = new Disk(world, journal, { prefix: '', diskWeight, settlesEarly });
+    this.disk = new Disk(world, journal, { prefix: '', diskWeight, hasSync });
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
       {

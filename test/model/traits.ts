@@ -43,7 +43,7 @@ export interface Traits {
   readonly httpWeight: number;
   readonly diskWeight: number;
   /** True: storage has a word of its own for when a write, which may settle earlier, is on disk. */
-  readonly settlesEarly: boolean;
+  readonly hasSync: boolean;
   /** How eagerly the event loop of the room's host turns; 0: it needs no turns. */
   readonly turnWeight: number;
 }
@@ -88,7 +88,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     diskWeight: choices.pick([1, 4, 15]),
     hasUnreadable: choices.percent(15),
     turnWeight: choices.pick([0, 2, 10]),
-    settlesEarly: choices.percent(60),
+    hasSync: choices.percent(60),
   };
 }
 

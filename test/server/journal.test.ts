@@ -311,3 +311,23 @@ test('[ORDER-9] lets everything out at once where a write settles no earlier', a
   await bench.succeed();
   expect(bench.take()).toEqual(['append 1', 'durable 1', 'durable answer']);
 });
+
+test('[DURABLE-1] tells what waits for the write alone before what waits for the disk', async () => {
+  const bench = new Bench({ hasSync: true });
+  expect(await bench.journal.whenWritten()).toBe(true);
+  bench.add(1);
+  bench.wait('answer', true);
+  const written = bench.journal.whenWritten();
+  await settle();
+  await bench.succeed();
+  expect(await written).toBe(true);
+  expect(await bench.journal.whenWritten()).toBe(true);
+  expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
+  bench.add(2);
+  const next = bench.journal.whenWritten();
+  await bench.succeed();
+  await bench.fail();
+  expect(await next).toBe(false);
+  bench.add(3);
+  expect(await bench.journal.whenWritten()).toBe(false);
+});

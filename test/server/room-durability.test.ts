@@ -109,6 +109,34 @@ describe('durable before visible', () => {
     expect(olds).toEqual(['second']);
   });
 
+  test('[DURABLE-1] [DURABLE-2] hooks and GET wait for storage to take a row, and not for the disk', async () => {
+    const syncs: (() => void)[] = [];
+    const sync = (): Promise<void> => new Promise((resolve) => syncs.push(resolve));
+    const asked: unknown[] = [];
+    const hooks = { canSetValue: (id: string) => asked.push(id) > 0 };
+    const host = new FakeRoomHost(
+      { hooks: () => hooks },
+      Object.assign(new StrictStorage(), { sync }),
+    );
+    void host.seed({ first: 1 });
+    await settle();
+    syncs.shift()?.();
+    const ada = await host.join('ada');
+    void ada.push(1, { second: 2 });
+    await settle();
+    expect(await host.content()).toEqual([{}, { first: 1, second: 2 }]);
+    void ada.push(2, { third: 3 });
+    await settle();
+    expect(asked).toEqual(['first', 'second', 'third']);
+    expect(ada.hear()).toEqual([]);
+    for (let turn = 0; turn < 2; turn += 1) {
+      syncs.shift()?.();
+      await settle();
+    }
+    expect(ada.hearTypes()).toEqual(['ack', 'ack']);
+    expect(await host.content()).toEqual([{}, { first: 1, second: 2, third: 3 }]);
+  });
+
   test('[DURABLE-1] [ONCE-1] acks a push that made no commit when its number is on disk', async () => {
     const { host, disk } = await slow();
     const ada = await host.join('ada');
@@ -335,6 +363,28 @@ describe('checkpoints', () => {
     expect(await host.content()).toEqual(content);
     expect((await host.cursor()).version).toBe(401);
     expect(host.errors).toEqual([]);
+  });
+
+  test('writes them after a write failed that came before one', async () => {
+    const storage = new StrictStorage();
+    const storageSizes = { page: 40, slice: 60, smallestCheckpoint: 200, smallestRetention: 150 };
+    const host = new FakeRoomHost({ storageSizes: () => storageSizes }, storage);
+    await host.seed({ open: true });
+    storage.failWrites(1, { takesEffect: false, spared: 1 });
+    host.room.store.setValue('long', 'x'.repeat(300));
+    await Promise.resolve();
+    await Promise.resolve();
+    // While a checkpoint is due, and this row goes before it.
+    host.room.store.setValue('lost', true);
+    await settle();
+    expect(host.errors.map(({ where }) => where)).toContain('storage');
+    const { keysDeleted } = storage.counts;
+    for (let turn = 0; turn < 20; turn += 1) {
+      host.room.store.setValue('long', `${turn}${'x'.repeat(100)}`);
+      await host.pass(20);
+    }
+    expect(storage.counts.keysDeleted).toBeGreaterThan(keysDeleted + 10);
+    expect(storage.size).toBeLessThan(10);
   });
 
   test('does not take what an open transaction has done so far for content', async () => {

@@ -2,6 +2,8 @@
  * The part of a Durable Object's storage that a room needs. Structural: PartyKit's, partyserver's and a bare
  * Durable Object's storage all fit as they are.
  *
+ * Both forms of `put` are used: a key on its own is for a lone row of the log, which nearly every write is.
+ *
  * A write settles when it is on disk. A Durable Object's settles earlier: it holds back all that the object sends until what
  * was written before is on disk, and forgets the object if that fails.
  *
@@ -13,7 +15,10 @@ export interface KeyValueStorage {
   put(entries: Record<string, unknown>, options?: WriteOptions): Promise<void>;
   put(key: string, value: unknown, options?: WriteOptions): Promise<void>;
   delete(keys: string[], options?: WriteOptions): Promise<number>;
-  /** Where writes settle earlier: resolves when all of them are on disk. */
+  /**
+   * Resolves when all that was put is on disk: only where a write settles earlier, and only on a host that sees to the rest,
+   * as a Durable Object does.
+   */
   sync?(): Promise<void>;
   /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
   list(options: {

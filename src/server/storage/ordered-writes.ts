@@ -10,7 +10,7 @@ const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
 /**
  * Writes parts, then what makes them valid: all heads are in the last call, so that they become valid together. Each
- * call waits for the one before it; the first that rejects ends it. At most 100 heads. Resolves when all is on disk.
+ * call waits for the one before it; the first that rejects ends it. At most 100 heads. Resolves when all of it has settled.
  */
 export async function putInOrder(
   storage: KeyValueStorage,
