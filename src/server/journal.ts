@@ -100,7 +100,8 @@ export class Journal {
   /** Resolves to true when all that was added before is durable, to false if that was lost. */
   whenDurable(): Promise<boolean> {
     return new Promise((resolve) => {
-      this.release({ onDurable: () => resolve(true), onLost: () => resolve(false) });
+      const onDurable = (): void => resolve(true);
+      this.release({ onDurable, onLost: () => resolve(false), canWait: true });
     });
   }
 
@@ -138,7 +139,7 @@ export class Journal {
         batch.isWritten = true;
         for (const resolve of batch.whenWritten) resolve(true);
         letOut(batch, 'others');
-        if (!(await this.#succeeds(async () => await sync?.()))) return;
+        if (!(await this.#succeeds(() => sync?.()))) return;
         letOut(batch, 'all');
         // Not earlier: nothing that comes after it may be let out before the rest of it.
         this.#batches.shift();
@@ -168,7 +169,7 @@ export class Journal {
   }
 
   /** False if it failed: then all is lost. */
-  async #succeeds(write: () => Promise<void>): Promise<boolean> {
+  async #succeeds(write: () => Promise<void> | undefined): Promise<boolean> {
     try {
       await write();
       return true;

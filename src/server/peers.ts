@@ -51,8 +51,8 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a message of that length, received at that time in milliseconds, as waiting, until what it returns is let out or lost.
-   * Undefined if this connection has sent too much, or too much of it waits.
+   * Counts a message of that length, received at that time in milliseconds, as waiting, until what is returned is let out or
+   * lost. Undefined if this connection has sent too much, or too much of it waits.
    */
   admit(
     length: number,

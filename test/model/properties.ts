@@ -14,7 +14,10 @@ import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
 import { PropertyFailure } from './world.ts';
 
-/** Durable: nothing leaves the room that is not on disk, and all of it in order. To be called with every frame as the room sends it. */
+/**
+ * Durable: nothing leaves the room that is not on disk. One order: to each connection it leaves in order. To be called
+ * with every frame as the room sends it.
+ */
 export function checkSent(simulation: Simulation, wire: Wire, frame: string): void {
   const { disk, traits } = simulation;
   const message = decodeRoomMessage(traits.prefix, frame);

@@ -16,8 +16,8 @@ export interface KeyValueStorage {
   put(key: string, value: unknown, options?: WriteOptions): Promise<void>;
   delete(keys: string[], options?: WriteOptions): Promise<number>;
   /**
-   * Resolves when all that was put is on disk: only where a write settles earlier, and only on a host that sees to the rest,
-   * as a Durable Object does.
+   * Resolves when all that was put is on disk. Only for storage whose writes settle earlier, on a host that holds back what is
+   * sent meanwhile and forgets the room if that fails, as a Durable Object does.
    */
   sync?(): Promise<void>;
   /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
