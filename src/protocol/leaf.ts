@@ -78,3 +78,13 @@ export function canonicalLeaf(candidate: unknown): Leaf | undefined {
       return isObjectOrArray(candidate) ? withoutThrowing(() => encodeLeaf(candidate)) : undefined;
   }
 }
+
+/** Quotes, colon and comma of an id in JSON. */
+export const PUNCTUATION = 4;
+/** A number, boolean, null or deletion. */
+const SCALAR = 5;
+
+/** About how many characters a leaf takes as JSON, with its own id. */
+export function leafSize(id: string, leaf: Leaf | undefined): number {
+  return id.length + PUNCTUATION + (typeof leaf === 'string' ? leaf.length : SCALAR);
+}

@@ -89,5 +89,10 @@ export class ObservedStore {
 }
 
 function emptyLog(): TransactionLog {
-  return { changes: new ChangesBuilder(), before: new LeafMap(), refused: new LeafMap() };
+  return {
+    changes: new ChangesBuilder(),
+    before: new LeafMap(),
+    growth: 0,
+    refused: new LeafMap(),
+  };
 }

@@ -6,6 +6,7 @@ import {
   canonicalLeaf,
   decodeLeaf,
   encodeLeaf,
+  leafSize,
   VALUES,
   type Leaf,
   type StoreLeaf,
@@ -74,6 +75,8 @@ export interface TransactionLog {
   readonly changes: Changes;
   /** What every leaf that changed was before; undefined if it was not there. Leaves of deleted rows included. */
   readonly before: LeafMap<Leaf | undefined>;
+  /** By how much the content has grown, counted as {@link leafSize} does; below 0 if it has shrunk. */
+  readonly growth: number;
   /** Leaves that were set to what the Store's schema refuses, whatever became of them. */
   readonly refused: LeafMap<true>;
 }
@@ -86,10 +89,12 @@ export function readTransactionLog(store: Store): TransactionLog {
   return new StoreTransactionLog(store.getTransactionLog());
 }
 
+/** What is read of a transaction in one pass. */
+type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth'>;
+
 class StoreTransactionLog implements TransactionLog {
   readonly #log: StoreLog;
-  #changes: Changes | undefined;
-  #before: LeafMap<Leaf | undefined> | undefined;
+  #effect: Effect | undefined;
   #refused: LeafMap<true> | undefined;
 
   constructor(log: StoreLog) {
@@ -97,47 +102,58 @@ class StoreTransactionLog implements TransactionLog {
   }
 
   get changes(): Changes {
-    return (this.#changes ??= changesOf(this.#log));
+    return this.#readEffect().changes;
   }
 
   get before(): LeafMap<Leaf | undefined> {
-    return (this.#before ??= leavesBefore(this.#log));
+    return this.#readEffect().before;
+  }
+
+  get growth(): number {
+    return this.#readEffect().growth;
   }
 
   get refused(): LeafMap<true> {
     return (this.#refused ??= leavesRefused(this.#log));
   }
+
+  #readEffect(): Effect {
+    return (this.#effect ??= effectOf(this.#log));
+  }
 }
 
 type StoreLog = ReturnType<Store['getTransactionLog']>;
 
-function changesOf([, , changedCells, , changedValues, , , changedRowIds]: StoreLog): Changes {
+function effectOf([, , changedCells, , changedValues, , , changedRowIds]: StoreLog): Effect {
   const changes = new ChangesBuilder();
-  for (const [table, rows] of Object.entries(changedCells)) {
-    for (const [row, cells] of Object.entries(rows)) {
-      if (changedRowIds[table]?.[row] === -1) changes.deleteRow(table, row);
-      else {
-        for (const [cell, [, now]] of Object.entries(cells))
-          changes.setLeaf(table, row, cell, loggedLeaf(now));
-      }
-    }
-  }
-  for (const [id, [, now]] of Object.entries(changedValues))
-    changes.setLeaf(VALUES, '', id, loggedLeaf(now));
-  return changes;
-}
-
-function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {
   const before = new LeafMap<Leaf | undefined>();
+  let growth = 0;
+  const grow = (id: string, old: Leaf | undefined, now: Leaf | undefined): void => {
+    if (old !== undefined) growth -= leafSize(id, old);
+    if (now !== undefined) growth += leafSize(id, now);
+  };
   for (const [table, rows] of Object.entries(changedCells)) {
     for (const [row, cells] of Object.entries(rows)) {
-      for (const [cell, [old]] of Object.entries(cells))
-        before.set(table, row, cell, loggedLeaf(old));
+      const oldCells = new Map<string, Leaf | undefined>();
+      const newCells = new Map<string, Leaf | undefined>();
+      for (const [cell, logged] of Object.entries(cells)) {
+        const [old, now] = logged.map(loggedLeaf);
+        oldCells.set(cell, old);
+        newCells.set(cell, now);
+        grow(cell, old, now);
+      }
+      before.setRow(table, row, oldCells);
+      if (changedRowIds[table]?.[row] === -1) changes.deleteRow(table, row);
+      else changes.leaves.setRow(table, row, newCells);
     }
   }
-  for (const [id, [old]] of Object.entries(changedValues))
-    before.set(VALUES, '', id, loggedLeaf(old));
-  return before;
+  for (const [id, logged] of Object.entries(changedValues)) {
+    const [old, now] = logged.map(loggedLeaf);
+    before.set(VALUES, '', id, old);
+    changes.setLeaf(VALUES, '', id, now);
+    grow(id, old, now);
+  }
+  return { changes, before, growth };
 }
 
 function leavesRefused([, , , invalidCells, , invalidValues]: StoreLog): LeafMap<true> {

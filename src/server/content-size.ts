@@ -1,17 +1,7 @@
 /** About how many characters content and changes take as JSON. Cheap, and good for comparing the two. */
 import { ALL_ROWS, type Changes } from '../protocol/changes.ts';
-import type { Leaf } from '../protocol/leaf.ts';
+import { leafSize, PUNCTUATION, type Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
-
-/** Quotes, colon and comma. */
-export const PUNCTUATION = 4;
-/** A number, boolean, null or deletion. */
-const SCALAR = 5;
-
-/** The size of one leaf with its own id. */
-export function leafSize(cell: string, leaf: Leaf | undefined): number {
-  return cell.length + PUNCTUATION + (typeof leaf === 'string' ? leaf.length : SCALAR);
-}
 
 /** The size of a whole content. */
 export function contentSize(content: LeafMap<Leaf>): number {

@@ -6,6 +6,8 @@ import { encodeLeaf, VALUES, type Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protocol/store-access.ts';
 
+import { contentSize } from './content-size.ts';
+
 /**
  * Puts content into a Store that holds nothing of a room yet. What it holds already, because the app was early, stays
  * where the content says nothing of it. To be called in a transaction.
@@ -88,5 +90,7 @@ export function differenceFrom(store: Store, content: LeafMap<Leaf>): Transactio
     before.set(table, row, cell, undefined);
     changes.setLeaf(table, row, cell, leaf);
   });
-  return changes.isEmpty ? undefined : { changes, before, refused: new LeafMap() };
+  if (changes.isEmpty) return undefined;
+  const growth = contentSize(now) - contentSize(content);
+  return { changes, before, growth, refused: new LeafMap() };
 }

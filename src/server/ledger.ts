@@ -7,7 +7,7 @@ import type { TransactionLog } from '../protocol/store-access.ts';
 
 import type { ClientRecords } from './client-records.ts';
 import type { CommitLog } from './commit-log.ts';
-import { contentSize, leafSize } from './content-size.ts';
+import { contentSize } from './content-size.ts';
 import type { Journal } from './journal.ts';
 
 /** Whose push made a commit; undefined for stock peers, seeds and the room's own code. */
@@ -60,10 +60,10 @@ export class Ledger {
   }
 
   /** Orders a transaction: gives it its version and puts it on its way to the disk. Returns its changes, encoded. */
-  commit({ changes, before }: TransactionLog, author: Author, isServerSide: boolean): string {
+  commit({ changes, growth }: TransactionLog, author: Author, isServerSide: boolean): string {
     const encoded = encodeChanges(changes);
     this.#version += 1;
-    this.#contentSize += sizeDifference(changes, before);
+    this.#contentSize += growth;
     this.log.add(this.#version, encoded);
     this.log.trimToSize(this.#contentSize);
     this.journal.add({ entry: { version: this.#version, changes, encoded, author }, isServerSide });
@@ -98,14 +98,4 @@ export class Ledger {
       ? composeChanges([])
       : this.log.since(cursor.version, this.#version);
   }
-}
-
-function sizeDifference(changes: Changes, before: TransactionLog['before']): number {
-  let difference = 0;
-  before.forEach((old, table, row, cell) => {
-    const now = changes.leaves.get(table, row, cell);
-    if (old !== undefined) difference -= leafSize(cell, old);
-    if (now !== undefined) difference += leafSize(cell, now);
-  });
-  return difference;
 }

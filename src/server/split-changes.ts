@@ -1,6 +1,7 @@
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../protocol/changes.ts';
+import { leafSize } from '../protocol/leaf.ts';
 
-import { changesSize, leafSize } from './content-size.ts';
+import { changesSize } from './content-size.ts';
 
 /**
  * Cuts changes into parts of about `length` characters at most, which do the same when applied in order. For stock

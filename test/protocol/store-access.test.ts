@@ -3,7 +3,7 @@ import { createMergeableStore, createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { applyChangesToLeaves, deletesRow } from '../../src/protocol/changes.ts';
-import { decodeLeaf, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
+import { decodeLeaf, leafSize, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import {
   readContent,
@@ -53,6 +53,10 @@ function editAndCompare(store: Store, transaction: readonly Edit[]): void {
   before.forEach(compare);
   after.forEach(compare);
   expect(listed(log.before)).toEqual(listed(changed));
+  let growth = 0;
+  after.forEach((leaf, _table, _row, cell) => (growth += leafSize(cell, leaf)));
+  before.forEach((leaf, _table, _row, cell) => (growth -= leafSize(cell, leaf)));
+  expect(log.growth).toBe(growth);
   log.changes.leaves.forEach((_leaf, table, row) => {
     expect(deletesRow(log.changes, table, row)).toBe(false);
   });

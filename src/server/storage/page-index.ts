@@ -1,9 +1,8 @@
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
-import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { leafSize, PUNCTUATION, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap, type Cells } from '../../protocol/leaf-map.ts';
 
 import type { BlobReference } from './blob.ts';
-import { leafSize, PUNCTUATION } from '../content-size.ts';
 
 /** Content that goes on changing while it is read. */
 export type LiveContent = Pick<LeafMap<Leaf>, 'get' | 'cells'>;

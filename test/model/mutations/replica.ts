@@ -168,7 +168,12 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
             this.store.transaction(actions);
             return {
               type: 'applied',
-              log: { changes: new ChangesBuilder(), before: new LeafMap(), refused: new LeafMap() },
+              log: {
+                changes: new ChangesBuilder(),
+                before: new LeafMap(),
+                growth: 0,
+                refused: new LeafMap(),
+              },
               error: undefined,
             };
           },
