@@ -56,12 +56,12 @@ export class ClientRecords {
       this.#records.set(clientId, { ...record, ackedPush: known, touched: now });
   }
 
-  /** Remembers that a push was dealt with. */
-  notePush(clientId: string, number: number, now: number): void {
-    const generation = this.generation(clientId);
-    const ackedPush = this.#records.get(clientId)?.ackedPush ?? 0;
-    this.#idleGenerations.delete(clientId);
-    this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
+  /** Remembers that a push was dealt with, and which acks its client will never need again. */
+  notePush(clientId: string, number: number, ackedPush: number, now: number): void {
+    const record = this.#records.get(clientId);
+    const generation = record?.generation ?? this.#takeIdleGeneration(clientId);
+    const acked = Math.max(record?.ackedPush ?? 0, Math.min(ackedPush, number - 1));
+    this.#records.set(clientId, { lastPush: number, ackedPush: acked, touched: now, generation });
   }
 
   /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
@@ -75,6 +75,12 @@ export class ClientRecords {
     }
     old.sort(([, a], [, b]) => b.touched - a.touched);
     for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
+  }
+
+  #takeIdleGeneration(clientId: string): number {
+    const generation = this.#idleGenerations.get(clientId) ?? 0;
+    this.#idleGenerations.delete(clientId);
+    return generation;
   }
 
   /** A copy, as it is now. */

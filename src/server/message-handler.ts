@@ -142,8 +142,8 @@ export class MessageHandler<Origin, RequestOrigin> {
       if (state.standing === 'live') peer.setState({ ...state, standing: 'stopped' });
       return undefined;
     }
-    ledger.clients.noteAcked(state.clientId, ackedPush, now());
     if (number < expected) {
+      ledger.clients.noteAcked(state.clientId, ackedPush, now());
       return dispatcher.send(ledger, peer, {
         type: 'ack',
         number,
@@ -168,12 +168,12 @@ export class MessageHandler<Origin, RequestOrigin> {
     ledger: Ledger,
     peer: Peer<Origin>,
     state: ClientState,
-    { number, changes }: Push,
+    { number, changes, ackedPush }: Push,
     { log, refusal }: WriteOutcome,
   ): void {
     const { store, dispatcher, committer, now } = this.#options;
     const author = { clientId: state.clientId, push: number };
-    ledger.clients.notePush(state.clientId, number, now());
+    ledger.clients.notePush(state.clientId, number, ackedPush, now());
     const committed =
       log === undefined
         ? 'nothing'
