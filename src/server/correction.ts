@@ -23,7 +23,7 @@ export function correctionOf(
   asked: Changes,
   before: LeafMap<Leaf | undefined>,
 ): Correction {
-  const changes = new ChangesBuilder();
+  let changes: ChangesBuilder | undefined;
   let isAltered = false;
   const compare = (
     table: TableKey,
@@ -33,6 +33,7 @@ export function correctionOf(
   ): boolean => {
     const now = readLeaf(store, table, row, cell);
     if (now === folded) return false;
+    changes ??= new ChangesBuilder();
     changes.setLeaf(table, row, cell, now);
     return true;
   };
@@ -49,7 +50,7 @@ export function correctionOf(
     if (asked.leaves.has(table, row, cell)) return;
     compare(table, row, cell, deletesRow(asked, table, row) ? undefined : leaf);
   });
-  return { changes: changes.isEmpty ? undefined : changes, isAltered };
+  return { changes, isAltered };
 }
 
 /**
