@@ -16,6 +16,7 @@ const settle = async (): Promise<void> => {
   await settleTurn();
 };
 
+const CONNECTING = 0;
 const OPEN = 1;
 const CLOSED = 3;
 const ATTACHMENT_BYTES = 2_048;
@@ -338,6 +339,24 @@ test('reaches both of two sockets with the same id, and one that PartyKit has lo
   party.connections = party.connections.filter((connection) => connection !== bob);
   await say(server, cyd, push(1, 'x'));
   expect([ada.take().length, bob.take().length, cyd.take().length]).toEqual([1, 1, 1]);
+});
+
+test('reaches a socket that was not open yet when it was heard of, and none that was closed', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const [ada, bob] = [party.connect('1'), party.connect('2')];
+  bob.readyState = CONNECTING;
+  await join(server, bob, 'bob');
+  await join(server, ada, 'ada');
+  await say(server, ada, push(1, 'x'));
+  bob.take();
+  bob.readyState = OPEN;
+  await say(server, ada, push(2, 'y'));
+  expect(bob.take().length).toBe(1);
+  bob.readyState = CLOSED;
+  await say(server, ada, push(3, 'z'));
+  expect(bob.take()).toEqual([]);
 });
 
 test('answers while the room cannot be loaded, and loads when it can', async () => {

@@ -30,8 +30,8 @@ const NO_STATE = {};
 export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
   readonly #options: SocketHostOptions<Socket>;
   readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
-  /** Sockets that were heard of: a server may lose one of two with the same id. */
-  readonly #heard = new Set<Socket>();
+  /** The sockets that were heard of and may be open: a server may lose one of two with the same id. */
+  readonly #heard = new Map<Socket, RoomConnection<Socket>>();
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
@@ -42,13 +42,14 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
   }
 
   connections(): Iterable<RoomConnection<Socket>> {
-    const listed = new Set(this.#options.sockets());
-    for (const socket of this.#heard) {
-      if (socket.readyState === OPEN) listed.add(socket);
-      else this.#heard.delete(socket);
+    for (const socket of this.#options.sockets()) {
+      if (!this.#heard.has(socket)) this.#heard.set(socket, this.connectionOf(socket));
     }
     const connections: RoomConnection<Socket>[] = [];
-    for (const socket of listed) connections.push(this.connectionOf(socket));
+    for (const [socket, connection] of this.#heard) {
+      if (socket.readyState === OPEN) connections.push(connection);
+      else this.#heard.delete(socket);
+    }
     return connections;
   }
 
@@ -57,7 +58,7 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
     let connection = this.#connections.get(socket);
     if (connection === undefined) {
       this.#connections.set(socket, (connection = this.#connect(socket)));
-      this.#heard.add(socket);
+      this.#heard.set(socket, connection);
     }
     return connection;
   }
