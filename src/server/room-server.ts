@@ -28,7 +28,7 @@ export interface RoomServerConfig {
   responseHeaders?: HeadersInit;
   /** How long the hooks of one push may take before it is refused. 10,000 by default. */
   hookTimeoutMilliseconds?: number;
-  /** What the room takes at most. */
+  /** What the room takes at most. What is set later has to be another object. */
   limits?: Partial<RoomLimits>;
 }
 
@@ -86,7 +86,7 @@ export class RoomServer<
       hookTimeoutMilliseconds: () => this.config.hookTimeoutMilliseconds ?? 10_000,
       prepareStore: (store) => this.prepareStore(store),
       onRoomError: (error, where) => this.onRoomError(error, where),
-      limits: () => this.config.limits ?? {},
+      limits: () => this.config.limits,
     });
     for (const name of HANDLERS) this.#startBefore(name);
   }
@@ -158,11 +158,11 @@ export class RoomServer<
   }
 
   /** Takes the messages of this package and of stock clients, and leaves all others alone. */
-  async onMessage(
+  onMessage(
     message: string | ArrayBuffer | ArrayBufferView,
     connection: Connection,
   ): Promise<void> {
-    await this.#room.receive(this.#host.connectionOf(connection), message);
+    return this.#room.receive(this.#host.connectionOf(connection), message);
   }
 
   /** Asked for each table that a change leaves something in. */
@@ -269,7 +269,7 @@ export class RoomServer<
     if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
       try {
-        await this.#room.start();
+        if (!this.#room.isLoaded) await this.#room.start();
       } catch {
         // It was reported, and is answered with `unavailable` where something needs the content.
       }

@@ -66,6 +66,9 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #keeper: LedgerKeeper;
   readonly #now: () => number;
   readonly #contentCache: ContentCache;
+  #limits = DEFAULT_LIMITS;
+  /** What of them the app has set, as it was when they were put together. */
+  #setLimits: Partial<RoomLimits> | undefined;
   #revision = 0;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
@@ -126,7 +129,17 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** What the room takes at most. */
   get limits(): RoomLimits {
-    return { ...DEFAULT_LIMITS, ...this.#options.limits?.() };
+    const set = this.#options.limits?.();
+    if (set !== this.#setLimits) {
+      this.#setLimits = set;
+      this.#limits = { ...DEFAULT_LIMITS, ...set };
+    }
+    return this.#limits;
+  }
+
+  /** True if the Store has what storage says. */
+  get isLoaded(): boolean {
+    return this.#keeper.current !== undefined;
   }
 
   /**
@@ -161,7 +174,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       this.#refuseFlood(peer);
       return;
     }
-    await this.#deal(() => this.#takeFrame(peer, data));
+    const dealt = this.#deal(() => this.#takeFrame(peer, data));
+    if (dealt !== undefined) await dealt;
     const ledger = this.#keeper.current;
     if (ledger === undefined) admitted.onLost();
     else ledger.journal.release(admitted);
@@ -266,12 +280,15 @@ export class Room<Origin, RequestOrigin = Origin> {
     return this.#options.messagePrefix?.() ?? '';
   }
 
-  /** Runs a step in the queue. Never rejects. */
-  async #deal(step: () => Later<void>): Promise<void> {
+  /** Runs a step in the queue. Neither throws nor rejects. */
+  #deal(step: () => Later<void>): Later<void> {
+    const report = (error: unknown): void => this.#reporter.report(error, 'room');
     try {
-      await this.#queue.add(step);
+      const dealt = this.#queue.add(step);
+      return dealt instanceof Promise ? dealt.catch(report) : undefined;
     } catch (error) {
-      this.#reporter.report(error, 'room');
+      report(error);
+      return undefined;
     }
   }
 

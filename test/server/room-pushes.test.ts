@@ -5,6 +5,7 @@ import type { Changes } from '../../src/protocol/changes.ts';
 import type { LargePush } from '../../src/protocol/messages.ts';
 import { applyChanges } from '../../src/server/apply-changes.ts';
 import type { RoomHooks } from '../../src/server/hooks.ts';
+import type { RoomLimits } from '../../src/server/room-options.ts';
 import { Deferred } from '../support/deferred.ts';
 import {
   changesOf,
@@ -173,6 +174,21 @@ describe('exactly once', () => {
       pushBytes: 16 * 1024 * 1024,
     });
   });
+});
+
+test('limits that are set later hold from the next message on', async () => {
+  let limits: Partial<RoomLimits> | undefined;
+  const host = await seeded({}, { limits: () => limits });
+  const ada = host.connect();
+  const limitsTold = async (generation: number): Promise<number> => {
+    await ada.hello({ generation });
+    return ada.hearOne('welcome').limits.framePushBytes;
+  };
+  expect(await limitsTold(1)).toBe(256 * 1024);
+  limits = { framePushBytes: 10 };
+  expect(await limitsTold(2)).toBe(10);
+  limits = undefined;
+  expect(await limitsTold(3)).toBe(256 * 1024);
 });
 
 describe('hooks', () => {
