@@ -16,9 +16,39 @@ import { LeafMap, type Cells } from './leaf-map.ts';
 import type { StockChanges } from './messages.ts';
 import { faultOfContent } from './shape-fault.ts';
 
-/** Encodes changes for storage, in the shape that commits have on the wire. */
-export function encodeChanges(changes: Changes): string {
-  return JSON.stringify(changesToJson(changes));
+/**
+ * Encodes changes, for the wire and for storage: `[tables, values]`, and the deleted rows if there are any: row ids by
+ * table id, or 0 for all. Text at once, because most changes are small: objects with ids for keys cost engines more.
+ */
+export function encodeChanges({ deletedRows, leaves }: Changes): string {
+  const tables: string[] = [];
+  let values = '{}';
+  for (const table of leaves.tables()) {
+    if (table === VALUES) values = encodeCells(leaves.cells(VALUES, ''));
+    else {
+      const rows: string[] = [];
+      for (const [row, cells] of leaves.rows(table))
+        rows.push(`${JSON.stringify(row)}:${encodeCells(cells)}`);
+      tables.push(`${JSON.stringify(table)}:{${rows.join()}}`);
+    }
+  }
+  if (deletedRows.size === 0) return `[{${tables.join()}},${values}]`;
+  return `[{${tables.join()}},${values},${encodeDeletedRows(deletedRows)}]`;
+}
+
+function encodeCells(cells: Cells<Leaf | undefined>): string {
+  const texts: string[] = [];
+  for (const [cell, leaf] of cells) {
+    texts.push(`${JSON.stringify(cell)}:${JSON.stringify(leaf === undefined ? DELETED : leaf)}`);
+  }
+  return `{${texts.join()}}`;
+}
+
+function encodeDeletedRows(deletedRows: Changes['deletedRows']): string {
+  const texts: string[] = [];
+  for (const [table, rows] of deletedRows)
+    texts.push(`${JSON.stringify(table)}:${rows === ALL_ROWS ? 0 : JSON.stringify([...rows])}`);
+  return `{${texts.join()}}`;
 }
 
 /** Decodes {@link encodeChanges}. Throws `malformed`. */
@@ -63,17 +93,7 @@ export function decodeRows(
   decodeJson('content', text, visitAll, faultOfContent);
 }
 
-/** `[tables, values]`, and the deleted rows if there are any: row ids by table id, or 0 for all. */
-export function changesToJson(changes: Changes): Json {
-  const [tables, values] = leavesToJson(changes.leaves);
-  if (changes.deletedRows.size === 0) return [tables, values];
-  const deleted = emptyObject();
-  for (const [table, rows] of changes.deletedRows)
-    deleted[table] = rows === ALL_ROWS ? 0 : [...rows];
-  return [tables, values, deleted];
-}
-
-/** The other way. */
+/** Makes changes of what {@link encodeChanges} wrote. Throws a {@link ShapeError} for anything else. */
 export function jsonToChanges(json: Json | undefined): Changes {
   const [tables, values, deleted] = asArray(json, 2, 3);
   const changes = new ChangesBuilder();

@@ -4,7 +4,6 @@
  * A frame is `<messagePrefix><letter><JSON>`. What decodes is valid: nothing behind this file checks shapes again.
  */
 import {
-  changesToJson,
   encodeChanges,
   jsonToChanges,
   jsonToStockChanges,
@@ -30,7 +29,7 @@ import {
   type ForeignHello,
   type Welcome,
 } from './messages.ts';
-import { asClientId, asPushNumber, faultOfPush, jsonToPush } from './push-codec.ts';
+import { asClientId, asPushNumber, encodePush, faultOfPush, jsonToPush } from './push-codec.ts';
 
 export {
   decodeChanges,
@@ -83,7 +82,7 @@ export function encodePushFrame(
   changes: string,
   ackedPush: number,
 ): string {
-  return `${prefix}${LETTERS.push}[${number},${changes},${ackedPush}]`;
+  return prefix + LETTERS.push + encodePush(number, changes, ackedPush);
 }
 
 /** Encodes a commit whose changes were encoded before, by {@link encodeChanges}. */
@@ -118,11 +117,11 @@ export function encodeClientMessage(prefix: string, message: ClientMessage): str
 export function encodeRoomMessage(prefix: string, message: RoomMessage): string {
   switch (message.type) {
     case 'welcome':
-      return frame(prefix, LETTERS.welcome, welcomeToJson(message));
+      return prefix + LETTERS.welcome + encodeWelcome(message);
     case 'commit':
       return encodeCommitFrame(prefix, message.version, encodeChanges(message.changes));
     case 'ack':
-      return frame(prefix, LETTERS.ack, ackToJson(message));
+      return prefix + LETTERS.ack + encodeAck(message);
     case 'pong':
       return frame(prefix, LETTERS.pong, [message.version, message.lastPush]);
     case 'alive':
@@ -232,14 +231,11 @@ function jsonToPing(json: Json | undefined): Ping | Check {
   return { type: 'check' };
 }
 
-function welcomeToJson(welcome: Welcome): Json {
-  return {
-    generation: welcome.generation,
-    cursor: [welcome.cursor.epoch, welcome.cursor.version],
-    pushed: welcome.lastPush,
-    limits: [welcome.limits.framePushBytes, welcome.limits.pushBytes],
-    changes: welcome.changes === undefined ? null : changesToJson(welcome.changes),
-  };
+function encodeWelcome({ generation, cursor, lastPush, limits, changes }: Welcome): string {
+  const cursorText = JSON.stringify([cursor.epoch, cursor.version]);
+  const limitsText = JSON.stringify([limits.framePushBytes, limits.pushBytes]);
+  const changesText = changes === undefined ? 'null' : encodeChanges(changes);
+  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changesText}}`;
 }
 
 function jsonToWelcome(json: Json | undefined): Welcome {
@@ -264,13 +260,12 @@ function jsonToCommit(json: Json | undefined): Commit {
   return { type: 'commit', version: asCount(version), changes: jsonToChanges(changes) };
 }
 
-function ackToJson(ack: Ack): Json {
-  const json: Json[] = [ack.number, ack.version, ack.isCommit ? 1 : 0];
-  if (ack.correction !== undefined || ack.reason !== undefined) {
-    json.push(ack.correction === undefined ? null : changesToJson(ack.correction));
-  }
-  if (ack.reason !== undefined) json.push(ack.reason);
-  return json;
+function encodeAck({ number, version, isCommit, correction, reason }: Ack): string {
+  const beginning = `[${number},${version},${isCommit ? 1 : 0}`;
+  if (correction === undefined && reason === undefined) return `${beginning}]`;
+  const correctionText = correction === undefined ? 'null' : encodeChanges(correction);
+  if (reason === undefined) return `${beginning},${correctionText}]`;
+  return `${beginning},${correctionText},${JSON.stringify(reason)}]`;
 }
 
 function jsonToAck(json: Json | undefined): Ack {

@@ -1,8 +1,8 @@
 /** What HTTP carries beside content. The codec of the messages has it, too. */
-import { changesToJson, jsonToChanges } from './changes-codec.ts';
+import { encodeChanges, jsonToChanges } from './changes-codec.ts';
 import { asCount, asObject, decodeJson, isObject } from './json.ts';
 import { REFUSAL_REASONS, type Cursor, type LargePush, type SeedCorrection } from './messages.ts';
-import { asClientId, faultOfPush, jsonToPush, pushToJson } from './push-codec.ts';
+import { asClientId, faultOfPush, encodePush, jsonToPush } from './push-codec.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 
@@ -21,7 +21,7 @@ export function decodeETag(etag: string | null): Cursor | undefined {
 
 /** Encodes the body of an answer 201: `{correction, reason}` (SEED-4). */
 export function encodeSeedCorrection({ correction, reason }: SeedCorrection): string {
-  return JSON.stringify({ correction: changesToJson(correction), reason: reason ?? null });
+  return `{"correction":${encodeChanges(correction)},"reason":${JSON.stringify(reason ?? null)}}`;
 }
 
 /** Decodes the body of an answer 201. Throws `malformed`. */
@@ -35,7 +35,8 @@ export function decodeSeedCorrection(text: string): SeedCorrection {
 
 /** Encodes the body of a POST. */
 export function encodeLargePush({ clientId, generation, push }: LargePush): string {
-  return JSON.stringify({ client: clientId, generation, push: pushToJson(push) });
+  const encoded = encodePush(push.number, encodeChanges(push.changes), push.ackedPush);
+  return `{"client":${JSON.stringify(clientId)},"generation":${generation},"push":${encoded}}`;
 }
 
 /** Decodes the body of a POST. Throws `malformed`. */

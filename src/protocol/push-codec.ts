@@ -1,5 +1,5 @@
 /** Pushes as JSON, and what names them. The codec of the messages builds on it. */
-import { changesToJson, jsonToChanges } from './changes-codec.ts';
+import { jsonToChanges } from './changes-codec.ts';
 import { asArray, asCount, asMatch, isArray, ShapeError, type Json } from './json.ts';
 import type { Push } from './messages.ts';
 import { faultOfChanges } from './shape-fault.ts';
@@ -7,9 +7,9 @@ import { faultOfChanges } from './shape-fault.ts';
 /** Base64url of 128 bits. */
 const CLIENT_ID = /^[\w-]{22}$/;
 
-/** `[number, changes, acked]` */
-export function pushToJson({ number, changes, ackedPush }: Push): Json {
-  return [number, changesToJson(changes), ackedPush];
+/** `[number, changes, acked]`; the changes were encoded before. */
+export function encodePush(number: number, changes: string, ackedPush: number): string {
+  return `[${number},${changes},${ackedPush}]`;
 }
 
 /** The other way. */

@@ -136,8 +136,9 @@ function effectOf([, , changedCells, , changedValues, , , changedRowIds]: StoreL
     for (const [row, cells] of Object.entries(rows)) {
       const oldCells = new Map<string, Leaf | undefined>();
       const newCells = new Map<string, Leaf | undefined>();
-      for (const [cell, logged] of Object.entries(cells)) {
-        const [old, now] = logged.map(loggedLeaf);
+      for (const [cell, [loggedOld, loggedNow]] of Object.entries(cells)) {
+        const old = loggedLeaf(loggedOld);
+        const now = loggedLeaf(loggedNow);
         oldCells.set(cell, old);
         newCells.set(cell, now);
         grow(cell, old, now);
