@@ -37,11 +37,12 @@ export function encodeChanges({ deletedRows, leaves }: Changes): string {
 }
 
 function encodeCells(cells: Cells<Leaf | undefined>): string {
-  const texts: string[] = [];
+  let text = '';
   for (const [cell, leaf] of cells) {
-    texts.push(`${JSON.stringify(cell)}:${JSON.stringify(leaf === undefined ? DELETED : leaf)}`);
+    const separator = text === '' ? '' : ',';
+    text += `${separator}${JSON.stringify(cell)}:${JSON.stringify(leaf === undefined ? DELETED : leaf)}`;
   }
-  return `{${texts.join()}}`;
+  return `{${text}}`;
 }
 
 function encodeDeletedRows(deletedRows: Changes['deletedRows']): string {
