@@ -123,6 +123,38 @@ test('a window that is cut, while both edit, and heals: both end equal', async (
   await second.page.close();
 });
 
+test('a browser that loses its network notices, and is equal to the others once it has one again', async () => {
+  const context = await browser.newContext();
+  const url = pageServer.page({ room: 'offline', host: party.host });
+  const { page } = await openPage(context, url);
+  await untilConnected(page);
+  const other = await openPage(browser, url);
+  await untilConnected(other.page);
+
+  await context.setOffline(true);
+  await addTask(page, 'Made offline');
+  await addTask(other.page, 'Made meanwhile');
+  // Without the browser's word, a connection that says nothing is believed in for 40 seconds.
+  await until('the page to notice', async () =>
+    (await page.getByRole('status').textContent())?.startsWith('Connecting'),
+  );
+  expect(await taskTexts(page)).toEqual(['Made offline']);
+
+  await context.setOffline(false);
+  // PartySocket waits for up to 10 seconds before it tries again.
+  await until(
+    'the edit to be saved',
+    async () => (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
+    { deadlineMilliseconds: 30_000 },
+  );
+  await until('two tasks in both windows', async () => {
+    const [here, there] = [await taskTexts(page), await taskTexts(other.page)];
+    return here.length === 2 && here.toSorted().join() === there.toSorted().join();
+  });
+  await context.close();
+  await other.page.close();
+});
+
 test('what the room refuses comes back, and the page says why', async () => {
   const { page } = await openPage(browser, pageServer.page({ room: 'refusal', host: party.host }));
   await untilConnected(page);
