@@ -11,6 +11,8 @@ import { StrictStorage } from '../support/strict-storage.ts';
 import type { Choices } from './choices.ts';
 import type { Branch, Journal } from './journal.ts';
 import { describeDifferences, differences, leafName } from './leaves.ts';
+import { OutputGate } from './output-gate.ts';
+import type { WriteStyle } from './traits.ts';
 import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
 import { entriesOf, type Written } from '../support/written.ts';
 
@@ -31,8 +33,7 @@ export interface DiskTraits {
   readonly prefix: string;
   /** How eagerly it works. */
   readonly diskWeight: number;
-  /** True: it has a word of its own for when a write, which may settle earlier, is on disk. */
-  readonly hasSync: boolean;
+  readonly writeStyle: WriteStyle;
 }
 
 /** Reading is hardly ever what anybody waits for. */
@@ -49,15 +50,19 @@ export class Disk implements Source {
   readonly #weight: number;
   readonly #keys: StorageKeys;
   readonly #prefix: string;
-  readonly #hasSync: boolean;
+  readonly #writeStyle: WriteStyle;
+  /** Of the process that there is. */
+  gate: OutputGate = new OutputGate();
+  /** Called when a write failed that had settled early: the host ends the process. */
+  onBroken: () => void = () => undefined;
   #storage: StrictStorage;
   #calls: Call[] = [];
   #isReading = false;
   #highestRow = 0;
 
-  constructor(world: World, journal: Journal, { prefix, diskWeight, hasSync }: DiskTraits) {
+  constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {
     this.#world = world;
-    this.#hasSync = hasSync;
+    this.#writeStyle = writeStyle;
     this.journal = journal;
     this.#prefix = prefix;
     this.#weight = diskWeight;
@@ -79,26 +84,42 @@ export class Disk implements Source {
   /** The disk as one process has it, to be of no use to it once it has died. */
   open(): KeyValueStorage {
     const storage = this.#storage;
+    const gate = (this.gate = new OutputGate());
+    const put = (written: Written, value?: unknown): Promise<void> =>
+      this.#put(storage, entriesOf(written, value));
     return {
       get: (keys) => this.#read(() => storage.get(keys)),
       list: (options) => this.#read(() => storage.list(options)),
       delete: (keys) => storage.delete(keys),
-      ...(this.#hasSync && {
+      ...(this.#writeStyle !== 'on disk' && {
         // As any call, it takes its turn after those before it.
         sync: async () => void (await storage.get([])),
       }),
-      put: async (written: Written, value?: unknown) => {
-        const entries = entriesOf(written, value);
-        try {
-          await storage.put(entries);
-        } catch (error) {
-          // Whether it took effect is for whoever reads the disk to find out.
-          if (storage === this.#storage) await this.#readAll();
-          throw error;
-        }
-        if (storage === this.#storage) await this.#written(entries);
-      },
+      put:
+        this.#writeStyle !== 'early'
+          ? put
+          : (written: Written, value?: unknown) => {
+              gate.begin();
+              put(written, value).then(
+                () => gate.end(),
+                () => {
+                  if (gate === this.gate) this.onBroken();
+                },
+              );
+              return Promise.resolve();
+            },
     };
+  }
+
+  async #put(storage: StrictStorage, entries: Record<string, unknown>): Promise<void> {
+    try {
+      await storage.put(entries);
+    } catch (error) {
+      // Whether it took effect is for whoever reads the disk to find out.
+      if (storage === this.#storage) await this.#readAll();
+      throw error;
+    }
+    if (storage === this.#storage) await this.#written(entries);
   }
 
   #defer(run: () => void): void {
@@ -145,10 +166,11 @@ export class Disk implements Source {
     this.#storage.failWrites(count, { takesEffect });
   }
 
-  /** The process that writes dies; of the calls in flight, some still take effect. */
-  async crash(choices: Choices): Promise<void> {
+  /** The process that writes dies; of the calls in flight, some still take effect, or none. */
+  async crash(choices?: Choices): Promise<void> {
     const storage = this.#storage;
-    storage.freeze(choices.below(storage.inFlight + 1));
+    this.gate.break();
+    storage.freeze(choices?.below(storage.inFlight + 1));
     this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
     await this.#readAll();
   }

@@ -79,6 +79,10 @@ export class RoomProcess implements RoomEnd, Source {
   constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
     this.traits = traits;
     this.#surroundings = surroundings;
+    surroundings.disk.onBroken = () => {
+      surroundings.world.note('    the host ends the room');
+      this.kill();
+    };
     this.room = this.#boot();
   }
 
@@ -138,6 +142,7 @@ export class RoomProcess implements RoomEnd, Source {
   /** What a GET gets. */
   async get(): Promise<LoadedContent> {
     const { cursor, json } = await this.room.content();
+    await this.#untilLetOut();
     const content = json === undefined ? undefined : decodeContent(json);
     this.#checkContent(cursor, content);
     return { cursor, content };
@@ -147,6 +152,7 @@ export class RoomProcess implements RoomEnd, Source {
   async put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined> {
     const body = decodeContent(encodeContent(content));
     const outcome = body && (await this.room.seed(body, 'PUT'));
+    await this.#untilLetOut();
     if (outcome?.type !== 'created') return undefined;
     const { refused } = outcome;
     this.#surroundings.disk.checkSeed(content, refused, readContent(this.room.store));
@@ -171,7 +177,9 @@ export class RoomProcess implements RoomEnd, Source {
   /** Keeps what the room is now, to be restored some day. */
   export(): void {
     this.#work(async (room) => {
-      this.exported = (await room.exportRoom()) ?? this.exported;
+      const exported = await room.exportRoom();
+      await this.#untilLetOut();
+      this.exported = exported ?? this.exported;
     });
   }
 
@@ -214,9 +222,12 @@ export class RoomProcess implements RoomEnd, Source {
     }
   }
 
-  /** `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. */
+  /**
+   * `kill -9`, and a new process: all sockets die. Optionally, an older disk is put in before that starts. Without choices,
+   * nothing of what is on its way to the disk takes effect.
+   */
   kill(
-    choices: Choices,
+    choices?: Choices,
     restored?: { readonly copy: DiskCopy; readonly epoch: string } | 'nothing',
   ): void {
     const { disk, hooks } = this.#surroundings;
@@ -318,15 +329,27 @@ export class RoomProcess implements RoomEnd, Source {
     return room;
   }
 
+  /** Resolves when the host lets out what leaves now; never if it does not. */
+  #untilLetOut(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#surroundings.disk.gate.hold(resolve);
+    });
+  }
+
   #connection(wire: Wire): RoomConnection<Wire> {
+    const { disk } = this.#surroundings;
     const isMine = (): boolean => this.#connections.get(wire) === connection;
     const connection: RoomConnection<Wire> = {
       origin: wire,
       send: (frame) => {
-        if (isMine()) this.#network?.sendToClient(wire, frame);
+        disk.gate.hold(() => {
+          if (isMine()) this.#network?.sendToClient(wire, frame);
+        });
       },
       close: (code, reason) => {
-        if (isMine()) this.#network?.closeByRoom(wire, code, reason);
+        disk.gate.hold(() => {
+          if (isMine()) this.#network?.closeByRoom(wire, code, reason);
+        });
       },
       readAttachment: () => wire.attachment,
       writeAttachment: (attachment) => {

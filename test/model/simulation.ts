@@ -50,7 +50,7 @@ export class Simulation {
     this.unique.isHeavy = this.traits.isHeavy;
     this.unique.hasUnreadable = this.traits.hasUnreadable;
     const { prefix, networkWeight, httpWeight, storageSizes, turnWeight } = this.traits;
-    const { diskWeight, hasSync } = this.traits;
+    const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
     const journal = new Journal((entry, before) =>
@@ -60,10 +60,12 @@ export class Simulation {
       // Before its first content, a room's Store has what its preparation put there.
       const known = this.disk.branch?.latest.get(table, row, cell);
       if (known === old || this.disk.branch === undefined) return;
+      // What a hook tells others is held back, too.
+      if (writeStyle === 'early') return;
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
-    this.disk = new Disk(world, journal, { prefix: '', diskWeight, hasSync });
+    this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
     this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
       {

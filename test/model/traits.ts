@@ -8,6 +8,14 @@ import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
 import type { HookStyle } from './sim-hooks.ts';
 import { CLIENT_VARIANTS, ROOM_VARIANTS, type StoreVariant } from './store-variants.ts';
 
+/**
+ * When writes settle: on disk, and nothing tells so beside; or so, and storage has a `sync` as well; or earlier, and the host
+ * holds back what is sent meanwhile, as that of a Durable Object does.
+ */
+export type WriteStyle = 'on disk' | 'on disk, with sync' | 'early';
+
+const WRITE_STYLES: readonly WriteStyle[] = ['on disk', 'on disk, with sync', 'early'];
+
 /** What one history is like, whatever happens in it. */
 export interface Traits {
   readonly prefix: string;
@@ -42,8 +50,7 @@ export interface Traits {
   readonly networkWeight: number;
   readonly httpWeight: number;
   readonly diskWeight: number;
-  /** True: storage has a word of its own for when a write, which may settle earlier, is on disk. */
-  readonly hasSync: boolean;
+  readonly writeStyle: WriteStyle;
   /** How eagerly the event loop of the room's host turns; 0: it needs no turns. */
   readonly turnWeight: number;
 }
@@ -88,7 +95,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     diskWeight: choices.pick([1, 4, 15]),
     hasUnreadable: choices.percent(15),
     turnWeight: choices.pick([0, 2, 10]),
-    hasSync: choices.percent(60),
+    writeStyle: choices.pick(WRITE_STYLES),
   };
 }
 

@@ -133,7 +133,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
         networkWeight: 8,
         diskWeight: 15,
         turnWeight: 0,
-        hasSync: false,
+        writeStyle: 'on disk',
         limits: {},
       },
     }),
