@@ -71,16 +71,28 @@ export class LedgerKeeper {
   /**
    * Replaces the room, on disk and then in memory, by that content in a new epoch. All of the ledger must be durable; what
    * happens to the Store from now on until this settles is lost. Records of clients stay: a push that was dealt with is not
-   * applied again. Rejects with `unavailable`; whatever is on disk then is loaded all the same.
+   * applied again. Rejects with `malformed` if the Store does not take the content, and with `unavailable`; whatever is on disk
+   * then is loaded all the same.
    */
   async replace(ledger: Ledger, content: LeafMap<Leaf>, version: number): Promise<void> {
     const cursor = { epoch: this.#options.host.randomId(), version };
     const clients = ledger.clients.snapshot();
     this.#current = undefined;
     try {
+      // First: what the Store does not take would be on disk for good, and never be loaded.
+      await this.#assertTaken(content);
       await this.#storage?.create({ cursor, content, log: [], clients });
     } finally {
       await this.load();
+    }
+  }
+
+  async #assertTaken(content: LeafMap<Leaf>): Promise<void> {
+    try {
+      await this.#options.loader.load(content, () => undefined);
+    } catch (error) {
+      const message = "A listener or middleware of the room's Store does not take this content.";
+      throw new TinyBasePartyKitError('malformed', message, { cause: error });
     }
   }
 

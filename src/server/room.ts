@@ -338,7 +338,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const ledger = this.#keeper.current;
     if (ledger !== undefined) this.#committer.commit(ledger, log, OWN_CODE);
     else if (this.#keeper.hasLoaded)
-      this.#reporter.reportLost(new Error('Storage failed before.'), log.changes);
+      this.#reporter.reportLost(new Error('The room was being loaded or restored.'), log.changes);
   }
 
   /** A write failed: nothing that was not durable has happened (`DURABLE-3`). */

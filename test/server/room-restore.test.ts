@@ -1,3 +1,4 @@
+import { createMiddleware } from 'tinybase/middleware';
 import { describe, expect, test } from 'vitest';
 
 import type { RoomDocument } from '../../src/server/room-document.ts';
@@ -8,6 +9,16 @@ const exported = async (host: FakeRoomHost): Promise<RoomDocument> => {
   const document = await host.room.exportRoom();
   if (document === undefined) throw new Error('The room has no Store.');
   return document;
+};
+
+const nested = (): unknown => {
+  let content: unknown[] = [];
+  for (let depth = 0; depth < 20_000; depth += 1) content = [content];
+  return [{ t: { r: { c: content } } }, {}];
+};
+
+const refuse = (): never => {
+  throw new Error('not here');
 };
 
 describe('a room as one document', () => {
@@ -133,5 +144,79 @@ describe('a room as one document', () => {
     storage.failWrites(0, { takesEffect: false });
     await ada.push(1, { open: false });
     expect(ada.hearOne('ack').isCommit).toBe(true);
+  });
+
+  test.each<readonly [what: string, changed: Record<string, unknown> | string | undefined]>([
+    ['it is a text, to be parsed first', '{}'],
+    ['it is no object', undefined],
+    ['its format is not "tinybase-partykit room"', { format: 'room' }],
+    ['its formatVersion is no whole number from 1 on', { formatVersion: undefined }],
+    ['its formatVersion is 2, which takes a newer release', { formatVersion: 2 }],
+    ['its version is no whole number from 1 to 281474976710656', { version: 0 }],
+    ['its version is no whole number from 1 to', { version: Number.MAX_SAFE_INTEGER }],
+    ['it has no content', { content: undefined }],
+    ['its content does not do (Not a valid content', { content: [{ t: 1 }, {}] }],
+    ['its content does not do (Infinity is in it)', { content: [{}, { v: Infinity }] }],
+    [
+      'its content does not do (Do not know how to serialize a BigInt',
+      { content: [{}, { v: 1n }] },
+    ],
+    ['its content does not do (', { content: nested() }],
+  ])('is refused, and changes nothing: %s', async (what, changed) => {
+    const host = new FakeRoomHost();
+    await host.seed({ open: true });
+    const document = await exported(host);
+    const wrong = typeof changed === 'object' ? { ...document, ...changed } : changed;
+    await expect(host.room.restoreRoom(wrong)).rejects.toMatchObject({
+      code: 'malformed',
+      message: expect.stringContaining(what) as unknown,
+    });
+    expect(await exported(host)).toEqual(document);
+  });
+
+  test.each(['listener', 'middleware'])(
+    'is refused, and changes nothing, if a %s of the Store does not take its content',
+    async (kind) => {
+      const storage = new StrictStorage();
+      const host = new FakeRoomHost(
+        {
+          prepareStore: (store) => {
+            if (kind === 'listener') store.addRowListener('bad', null, refuse, true);
+            else {
+              const middleware = createMiddleware(store);
+              middleware.addWillSetCellCallback((table, _row, _cell, cell) =>
+                table === 'bad' ? refuse() : cell,
+              );
+            }
+          },
+        },
+        storage,
+      );
+      await host.seed({ open: true });
+      const ada = await host.join('ada');
+      const document = await exported(host);
+      const wrong = { ...document, content: [{ bad: { r: { c: 1 } } }, { open: false }] };
+      await expect(host.room.restoreRoom(wrong)).rejects.toMatchObject({ code: 'malformed' });
+      const { epoch, version } = await exported(host);
+      expect([epoch, version]).toEqual([document.epoch, document.version]);
+      // A middleware that throws at a new row leaves that row behind, as TinyBase has it: without any cell.
+      expect(host.room.store.getCellIds('bad', 'r')).toEqual([]);
+      expect(host.room.store.getValues()).toEqual({ open: true });
+      ada.hear();
+      await ada.hello({ clientId: clientId('ada'), generation: 2, cursor: await host.cursor() });
+      expect(ada.hearOne('welcome').changes).toBeDefined();
+      await host.room.restoreRoom({ ...document, content: [{}, { open: 'again' }] });
+      expect(await new FakeRoomHost({}, storage.copy()).content()).toEqual([{}, { open: 'again' }]);
+    },
+  );
+
+  test('leaves nothing of what it replaced on disk', async () => {
+    const storage = new StrictStorage();
+    const host = new FakeRoomHost({}, storage);
+    await host.seed({ text: 'x'.repeat(300_000) });
+    const document = await exported(host);
+    const { size } = storage;
+    for (let time = 0; time < 3; time += 1) await host.room.restoreRoom(document);
+    expect(storage.size).toBe(size);
   });
 });

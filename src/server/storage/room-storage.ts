@@ -70,8 +70,9 @@ export class RoomStorage {
   /** True if a checkpoint pays: a load has more log and garbage to read than snapshot, and at least 256 KiB. */
   get wantsCheckpoint(): boolean {
     if (this.#disk === undefined) return false;
-    const { sizeSinceSnapshot, snapshotSize } = this.#disk;
-    const worth = Math.max(this.#sizes.smallestCheckpoint, snapshotSize);
+    const { sizeSinceSnapshot, snapshotSize, manifestReference } = this.#disk;
+    const written = snapshotSize + (manifestReference?.bytes ?? 0);
+    const worth = Math.max(this.#sizes.smallestCheckpoint, written);
     return sizeSinceSnapshot + this.#garbage.size > worth;
   }
 
@@ -124,6 +125,8 @@ export class RoomStorage {
         sizeSinceSnapshot: 0,
         lastWrite: 0,
       };
+      // Of what was replaced, nothing stays, also if nobody writes any more. What cannot be removed, the next checkpoint removes.
+      await this.#garbage.sweep(this.#storage).catch(() => undefined);
     });
   }
 
