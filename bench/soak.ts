@@ -18,6 +18,7 @@ const ROWS = 2_000;
 const REPORTS = 10;
 
 const duration = Number(options.minutes) * MINUTE;
+if (!(duration > 0)) throw new Error(`"${options.minutes}" is no number of minutes.`);
 const party = await startParty({
   entry: 'bench/rooms/ours.ts',
   config: 'bench/rooms/partykit.json',

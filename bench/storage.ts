@@ -6,6 +6,8 @@ import { measureFootprint, printFootprint } from './storage/footprint.ts';
 import { measureInMemory } from './storage/in-memory.ts';
 import { measureMillion } from './storage/million.ts';
 
+const PARTS = ['memory', 'checkpoint', 'footprint', 'dev', 'latency', 'million'];
+
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'memory,checkpoint,footprint,dev,million' },
@@ -16,6 +18,8 @@ const { values } = parseArgs({
 
 if (values.footprint === undefined) {
   const wanted = values.only.split(',');
+  for (const part of wanted)
+    if (!PARTS.includes(part)) throw new Error(`There is no part "${part}".`);
   if (wanted.includes('memory')) await measureInMemory(['load', 'edits', 'rows']);
   if (wanted.includes('checkpoint')) await measureInMemory(['checkpoint']);
   if (wanted.includes('footprint')) await measureFootprint();

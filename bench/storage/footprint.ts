@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { contentOf } from '../support/content.ts';
-import { note } from '../support/measure.ts';
+import { assert, note } from '../support/measure.ts';
 import { MemoryRoom, store } from '../support/memory-room.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 
@@ -14,12 +14,13 @@ const CACHE_MILLISECONDS = 3_000;
 export async function measureFootprint(): Promise<void> {
   console.log('\nMemory of a room, its storage not counted');
   for (const cells of [10_000, 100_000, 1_000_000]) {
-    const { stdout, stderr } = spawnSync(
+    const { status, stdout, stderr } = spawnSync(
       process.execPath,
       ['--expose-gc', process.argv[1] ?? '', `--footprint=${cells}`],
       { encoding: 'utf8' },
     );
-    note(`${String(cells).padStart(9)} cells: ${stdout.trim()}${stderr.trim()}`);
+    assert(status === 0, stderr);
+    note(`${String(cells).padStart(9)} cells: ${stdout.trim()}`);
   }
 }
 

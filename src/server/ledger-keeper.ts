@@ -98,13 +98,13 @@ export class LedgerKeeper {
 
   async #load(): Promise<Ledger> {
     const { host, loader, storagePrefix, storageSizes, onRoomError } = this.#options;
-    this.#storage ??= new RoomStorage(host.storage, {
-      prefix: storagePrefix(),
-      sizes: storageSizes(),
-    });
-    const storage = this.#storage;
     let source: RoomErrorSource = 'storage';
     try {
+      this.#storage ??= new RoomStorage(host.storage, {
+        prefix: storagePrefix(),
+        sizes: storageSizes(),
+      });
+      const storage = this.#storage;
       const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
       source = 'prepare';
       return await loader.load(loaded?.content, (outcome) => this.#open(storage, loaded, outcome));

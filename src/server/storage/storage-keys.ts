@@ -1,8 +1,12 @@
+import { utf8Length } from '../../protocol/utf8.ts';
+
 /** Separates our keys from TinyBase's own, which begin with `t`, `v` or `hasStore`. */
 const NAMESPACE = '@tinybase-partykit/';
 /** As many digits as the highest safe integer has. */
 const NUMBER_DIGITS = 16;
 const PART_DIGITS = 6;
+/** Leaves what our keys need of the 2,048 bytes that a key may have, and some more. */
+const LONGEST_PREFIX_BYTES = 1_900;
 
 /** A range of keys: `start` is in it, `end` is not. */
 export interface KeyRange {
@@ -24,7 +28,14 @@ export class StorageKeys {
   readonly #row: string;
   readonly #part: string;
 
+  /** Throws a RangeError for a prefix of more than 1,900 bytes. */
   constructor(prefix: string) {
+    const bytes = utf8Length(prefix, LONGEST_PREFIX_BYTES);
+    if (bytes > LONGEST_PREFIX_BYTES) {
+      throw new RangeError(
+        `The storage prefix takes ${bytes} bytes, ${LONGEST_PREFIX_BYTES} are possible.`,
+      );
+    }
     this.manifest = `${prefix}${NAMESPACE}manifest`;
     this.#row = `${prefix}${NAMESPACE}log/`;
     this.#part = `${prefix}${NAMESPACE}blob/`;
