@@ -95,6 +95,7 @@ type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth'>;
 class StoreTransactionLog implements TransactionLog {
   readonly #log: StoreLog;
   #effect: Effect | undefined;
+  #before: LeafMap<Leaf | undefined> | undefined;
   #refused: LeafMap<true> | undefined;
 
   constructor(log: StoreLog) {
@@ -105,8 +106,9 @@ class StoreTransactionLog implements TransactionLog {
     return this.#readEffect().changes;
   }
 
+  /** By itself it costs less: a client asks for no more of what it was told by its room. */
   get before(): LeafMap<Leaf | undefined> {
-    return this.#readEffect().before;
+    return this.#effect?.before ?? (this.#before ??= leavesBefore(this.#log));
   }
 
   get growth(): number {
@@ -155,6 +157,19 @@ function effectOf([, , changedCells, , changedValues, , , changedRowIds]: StoreL
     grow(id, old, now);
   }
   return { changes, before, growth };
+}
+
+function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {
+  const before = new LeafMap<Leaf | undefined>();
+  for (const [table, rows] of Object.entries(changedCells)) {
+    for (const [row, cells] of Object.entries(rows)) {
+      for (const [cell, [old]] of Object.entries(cells))
+        before.set(table, row, cell, loggedLeaf(old));
+    }
+  }
+  for (const [id, [old]] of Object.entries(changedValues))
+    before.set(VALUES, '', id, loggedLeaf(old));
+  return before;
 }
 
 function leavesRefused([, , , invalidCells, , invalidValues]: StoreLog): LeafMap<true> {

@@ -56,12 +56,12 @@ export class ClientRecords {
       this.#records.set(clientId, { ...record, ackedPush: known, touched: now });
   }
 
-  /** Remembers that a push was dealt with, and which acks its client will never need again. */
-  notePush(clientId: string, number: number, ackedPush: number, now: number): void {
+  /** Remembers that a push was dealt with. */
+  notePush(clientId: string, number: number, now: number): void {
     const record = this.#records.get(clientId);
     const generation = record?.generation ?? this.#takeIdleGeneration(clientId);
-    const acked = Math.max(record?.ackedPush ?? 0, Math.min(ackedPush, number - 1));
-    this.#records.set(clientId, { lastPush: number, ackedPush: acked, touched: now, generation });
+    const ackedPush = record?.ackedPush ?? 0;
+    this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
   }
 
   /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
@@ -77,14 +77,14 @@ export class ClientRecords {
     for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
   }
 
+  /** A copy, as it is now. */
+  snapshot(): ReadonlyMap<string, ClientRecord> {
+    return new Map(this.#records);
+  }
+
   #takeIdleGeneration(clientId: string): number {
     const generation = this.#idleGenerations.get(clientId) ?? 0;
     this.#idleGenerations.delete(clientId);
     return generation;
-  }
-
-  /** A copy, as it is now. */
-  snapshot(): ReadonlyMap<string, ClientRecord> {
-    return new Map(this.#records);
   }
 }

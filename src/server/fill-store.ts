@@ -2,11 +2,9 @@ import type { Store } from 'tinybase';
 
 import { ChangesBuilder } from '../protocol/changes.ts';
 import { encodeContent } from '../protocol/codec.ts';
-import { encodeLeaf, VALUES, type Leaf } from '../protocol/leaf.ts';
+import { encodeLeaf, leafSize, VALUES, type Leaf } from '../protocol/leaf.ts';
 import { LeafMap } from '../protocol/leaf-map.ts';
 import { readContent, readLeaf, writeLeaf, type TransactionLog } from '../protocol/store-access.ts';
-
-import { contentSize } from './content-size.ts';
 
 /**
  * Puts content into a Store that holds nothing of a room yet. What it holds already, because the app was early, stays
@@ -91,6 +89,8 @@ export function differenceFrom(store: Store, content: LeafMap<Leaf>): Transactio
     changes.setLeaf(table, row, cell, leaf);
   });
   if (changes.isEmpty) return undefined;
-  const growth = contentSize(now) - contentSize(content);
+  let growth = 0;
+  now.forEach((leaf, _table, _row, cell) => (growth += leafSize(cell, leaf)));
+  content.forEach((leaf, _table, _row, cell) => (growth -= leafSize(cell, leaf)));
   return { changes, before, growth, refused: new LeafMap() };
 }

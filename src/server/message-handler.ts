@@ -133,8 +133,8 @@ export class MessageHandler<Origin, RequestOrigin> {
   }
 
   #push(ledger: Ledger, peer: Peer<Origin>, state: ClientState, push: Push): Later<void> {
-    const { dispatcher, writer, now, isCurrent } = this.#options;
-    const { number, ackedPush } = push;
+    const { dispatcher, writer, isCurrent } = this.#options;
+    const { number } = push;
     if (state.standing === 'stopped') return undefined;
     const expected = lastPushOf(ledger, state) + 1;
     if (state.standing === 'loading' || number > expected) {
@@ -143,7 +143,6 @@ export class MessageHandler<Origin, RequestOrigin> {
       return undefined;
     }
     if (number < expected) {
-      ledger.clients.noteAcked(state.clientId, ackedPush, now());
       return dispatcher.send(ledger, peer, {
         type: 'ack',
         number,
@@ -168,12 +167,12 @@ export class MessageHandler<Origin, RequestOrigin> {
     ledger: Ledger,
     peer: Peer<Origin>,
     state: ClientState,
-    { number, changes, ackedPush }: Push,
+    { number, changes }: Push,
     { log, refusal }: WriteOutcome,
   ): void {
     const { store, dispatcher, committer, now } = this.#options;
     const author = { clientId: state.clientId, push: number };
-    ledger.clients.notePush(state.clientId, number, ackedPush, now());
+    ledger.clients.notePush(state.clientId, number, now());
     const committed =
       log === undefined
         ? 'nothing'

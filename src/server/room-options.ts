@@ -77,6 +77,7 @@ export interface RoomOptions<Origin, RequestOrigin> {
   readonly prepareStore?: (store: Store) => void;
   /** Gets what would otherwise be silent. May throw: nothing comes of it. */
   readonly onRoomError?: (error: unknown, where: RoomErrorSource) => void;
+  /** Put together with the defaults when it gives another object than before. */
   readonly limits?: () => Partial<RoomLimits> | undefined;
   /** How what is stored is divided. For tests: any division is right, and the default one is fast. */
   readonly storageSizes?: () => Partial<StorageSizes>;

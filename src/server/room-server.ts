@@ -71,6 +71,7 @@ export class RoomServer<
   config: RoomServerConfig = {};
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
+  #starting: Promise<void> | undefined;
 
   constructor(party: Party) {
     this.party = party;
@@ -268,11 +269,7 @@ export class RoomServer<
     const forget = (connection: Connection): void => this.#forget(connection);
     if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
-      try {
-        if (!this.#room.isLoaded) await this.#room.start();
-      } catch {
-        // It was reported, and is answered with `unavailable` where something needs the content.
-      }
+      if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
       try {
         const answer: unknown =
           typeof handler === 'function' ? await Reflect.apply(handler, this, received) : undefined;
@@ -282,6 +279,17 @@ export class RoomServer<
       }
     };
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
+  }
+
+  /** What comes while the room is loading goes on in the order in which it came: all wait for one promise. Never rejects. */
+  #startInOrder(): Promise<void> {
+    if (this.#starting !== undefined) return this.#starting;
+    const end = (): void => {
+      this.#starting = undefined;
+    };
+    // If it fails, that was reported, and is answered with `unavailable` where something needs the content.
+    this.#starting = this.#room.start().then(end, end);
+    return this.#starting;
   }
 
   /** Also completes the closing of the socket, which some hosts leave half open. */

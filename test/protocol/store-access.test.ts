@@ -175,6 +175,15 @@ describe('the log', () => {
       store.setJson('[{"t":{"r":{"c":"\uFFFD{ \\"b\\": 1, \\"1\\": 2 }"}}},{}]'),
     );
     expect(changes.leaves.get('t', 'r', 'c')).toBe('\uFFFD{"1":2,"b":1}');
+    const set = logOf(store, () =>
+      store.setJson('[{"t":{"r":{"c":1}}},{"v":"\uFFFD{ \\"b\\": 1 }"}]'),
+    );
+    expect(set.before.get('t', 'r', 'c')).toBe('\uFFFD{"1":2,"b":1}');
+    expect(set.changes.leaves.get(VALUES, '', 'v')).toBe('\uFFFD{"b":1}');
+    expect(set.before.get('t', 'r', 'c')).toBe('\uFFFD{"1":2,"b":1}');
+    const deleted = logOf(store, () => store.delValues());
+    expect(deleted.changes.leaves.has(VALUES, '', 'v')).toBe(true);
+    expect(deleted.before.get(VALUES, '', 'v')).toBe('\uFFFD{"b":1}');
   });
 });
 

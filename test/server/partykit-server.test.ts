@@ -359,6 +359,31 @@ test('reaches a socket that was not open yet when it was heard of, and none that
   expect(bob.take()).toEqual([]);
 });
 
+test('[ORDER-1] deals with what comes while it is loading in the order in which it came', async () => {
+  const party = new FakeParty();
+  await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
+  for (const isBroken of [false, true]) {
+    const server = new TinyBasePartyKitServer(party.asRoom);
+    const connection = party.connect('1');
+    const get = vi.spyOn(party.storage, 'get');
+    if (isBroken) {
+      get.mockRejectedValueOnce(new Error('broken'));
+      server.onRoomError = () => undefined;
+      await say(server, connection, 'i[]');
+    }
+    const dealt: Promise<void>[] = [];
+    for (let number = 1; number <= 5; number += 1) {
+      dealt.push(
+        server.onMessage(`s[{},{"n":${number}},1]`, connection as unknown as Party.Connection),
+      );
+      await Promise.resolve();
+    }
+    await Promise.all(dealt);
+    expect(server.store.getValue('n')).toBe(5);
+    get.mockRestore();
+  }
+});
+
 test('answers while the room cannot be loaded, and loads when it can', async () => {
   const party = new FakeParty();
   const get = vi.spyOn(party.storage, 'get').mockRejectedValue(new Error('broken'));

@@ -412,6 +412,18 @@ describe('joining', () => {
     expect(ada.hearOne('welcome').changes).toBeUndefined();
   });
 
+  test('[JOIN-3] tells all changes where the content has grown by them', async () => {
+    const host = await seeded();
+    const cursor = await host.cursor();
+    const bob = await host.join('bob');
+    const text = 'x'.repeat(1000);
+    for (let number = 1; number <= 20; number += 1)
+      await bob.push(number, { [`value${number}`]: text });
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    expect(ada.hearOne('welcome').changes?.leaves.count()).toBe(20);
+  });
+
   test.each([1, 0])(
     '[JOIN-4] ignores a hello of generation %i where it had 1 from that client',
     async (generation) => {

@@ -23,7 +23,7 @@ export function forgetDuplicates(patches: Patches): void {
         ) {
           const last = ledger.clients.lastPush(state.clientId);
           if (message.number <= last)
-            ledger.clients.notePush(state.clientId, message.number - 1, 0, 0);
+            ledger.clients.notePush(state.clientId, message.number - 1, 0);
         }
         return handle.call(this, ledger, peer, message);
       },

@@ -39,7 +39,7 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
             if (message.type === 'push' && state.type === 'client' && state.standing === 'live') {
               const last = Math.max(ledger.clients.lastPush(state.clientId), state.nextPush - 1);
               if (message.number > last + 1)
-                ledger.clients.notePush(state.clientId, message.number - 1, 0, 0);
+                ledger.clients.notePush(state.clientId, message.number - 1, 0);
             }
             return handle.call(this, ledger, peer, message);
           },
