@@ -7,8 +7,8 @@ import { MemoryRoom, store } from '../support/memory-room.ts';
 import { MemoryStorage } from '../support/memory-storage.ts';
 
 const MEBIBYTE = 1024 * 1024;
-/** Longer than a room keeps the content serialised, as it does once somebody has asked for it. */
-const CACHE_MILLISECONDS = 3_000;
+/** Longer than a room keeps the content serialised, as it does when `MemoryRoom.start` has asked for it. */
+const REST_MILLISECONDS = 3_000;
 
 /** What memory rooms take, each in a process of its own. */
 export async function measureFootprint(): Promise<void> {
@@ -33,7 +33,7 @@ export async function printFootprint(cells: number): Promise<void> {
   let peak = 0;
   await room.start();
   peak = process.memoryUsage().heapUsed - before;
-  await delay(CACHE_MILLISECONDS);
+  await delay(REST_MILLISECONDS);
   const at = heap() - before;
   const { json } = await room.room.content();
   const serving = process.memoryUsage().heapUsed - before;

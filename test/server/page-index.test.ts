@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
+import { encodeContent } from '../../src/protocol/codec.ts';
 import { VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { PageIndex, type Page } from '../../src/server/storage/page-index.ts';
@@ -84,4 +85,16 @@ test('[DURABLE-4] takes a page for written once it is read', () => {
   expect(read?.page).toBe(one);
   expect(read?.leaves.count()).toBe(2);
   expect(one.isDirty).toBe(false);
+});
+
+test.each(['a', 'é', '語', '😀'])('[DURABLE-4] cuts pages by their bytes, also of %s', (letter) => {
+  const index = new PageIndex(1_000);
+  const content = new LeafMap<Leaf>();
+  for (let row = 0; row < 100; row += 1) content.set('t', `row ${row}`, letter, letter.repeat(30));
+  index.addContent(content);
+  const written = index.pages
+    .flatMap((page) => index.read(page, content))
+    .map(({ leaves }) => Buffer.byteLength(encodeContent(leaves)));
+  expect(written.length).toBeGreaterThan(2);
+  expect(Math.max(...written)).toBeLessThan(1_500);
 });

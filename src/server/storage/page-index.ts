@@ -4,6 +4,8 @@ import { LeafMap, type Cells } from '../../protocol/leaf-map.ts';
 
 import type { BlobReference } from './blob.ts';
 
+const BEYOND_ASCII = /[\u0080-\uFFFF]/;
+
 /** Content that goes on changing while it is read. */
 export type LiveContent = Pick<LeafMap<Leaf>, 'get' | 'cells'>;
 
@@ -15,7 +17,7 @@ export interface Page {
   stored: BlobReference | undefined;
   /** True if what is stored may not be what the rows hold. */
   isDirty: boolean;
-  /** In characters, nearly; rather too large than too small until the page is written again. */
+  /** In bytes, nearly, when it was written; then, what is set is added in characters. */
   size: number;
 }
 
@@ -201,7 +203,7 @@ function forEachRow(
   for (const table of content.tables()) {
     if (table === VALUES) {
       for (const [id, leaf] of content.cells(VALUES, ''))
-        visit(VALUES, id, () => leafSize(id, leaf));
+        visit(VALUES, id, () => sizeOfRow('', new Map([[id, leaf]])));
     } else {
       for (const [row, cells] of content.rows(table))
         visit(table, row, () => sizeOfRow(row, cells));
@@ -209,8 +211,16 @@ function forEachRow(
   }
 }
 
+/** In bytes, nearly. */
 function sizeOfRow(row: string, cells: Cells<Leaf>): number {
-  let size = row.length + PUNCTUATION;
-  for (const [cell, leaf] of cells) size += leafSize(cell, leaf);
+  let size = row.length + bytesBeyondLength(row) + PUNCTUATION;
+  for (const [cell, leaf] of cells) {
+    size += leafSize(cell, leaf) + bytesBeyondLength(cell);
+    if (typeof leaf === 'string') size += bytesBeyondLength(leaf);
+  }
   return size;
+}
+
+function bytesBeyondLength(text: string): number {
+  return BEYOND_ASCII.test(text) ? new TextEncoder().encode(text).length - text.length : 0;
 }
