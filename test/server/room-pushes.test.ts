@@ -16,6 +16,7 @@ import {
   valueChanges,
   type ChangesInShort,
 } from '../support/fake-connection.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
 
 type Hooks = RoomHooks<unknown>;
 
@@ -175,6 +176,32 @@ describe('exactly once', () => {
     });
   });
 });
+
+test.each([
+  ['at once', true],
+  ['after the room was loaded', false],
+])(
+  'what goes wrong inside, %s, is reported, and the next message is dealt with',
+  async (_when, isLoaded) => {
+    const storage = new StrictStorage();
+    await new FakeRoomHost({}, storage).seed(PETS);
+    let left = Infinity;
+    const messagePrefix = (): string => {
+      if ((left -= 1) < 0) throw new Error('a bug');
+      return '';
+    };
+    const host = new FakeRoomHost({ messagePrefix }, storage);
+    if (isLoaded) await host.room.start();
+    const ada = host.connect();
+    // It is asked for to read the hello, and again to answer it.
+    left = isLoaded ? 0 : 1;
+    await ada.hello({ generation: 1 });
+    expect(host.errors.map(({ where }) => where)).toEqual(['room']);
+    left = Infinity;
+    await ada.hello({ generation: 2 });
+    expect(ada.hearOne('welcome').generation).toBe(2);
+  },
+);
 
 test('limits that are set later hold from the next message on', async () => {
   let limits: Partial<RoomLimits> | undefined;
