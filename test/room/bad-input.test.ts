@@ -160,14 +160,18 @@ for (const size of ['small', 'large']) {
       const two = await clients.open(here);
       const padding = 'x'.repeat(size === 'small' ? 1 : MEBIBYTE);
       let depth = 3000;
-      // How deep is too deep depends on the engine, and a room's is reached sooner than a client's.
-      while (one.refusals.length === 0) {
+      // How deep is too deep depends on the engine, and a room's is reached sooner than a client's. There is a little that a
+      // room can read and its Store does not take: that is refused as by a schema.
+      while (!one.refusals.some(({ reason }) => reason === 'malformed')) {
         depth += 100;
         one.store.setValue('deep', [padding, nested(depth)]);
         one.store.setValue('after', depth);
         await one.confirmed();
       }
-      expect(one.refusals).toMatchObject([{ type: 'value', valueId: 'deep', reason: 'malformed' }]);
+      expect(one.refusals.length).toBeLessThan(5);
+      for (const refusal of one.refusals) {
+        expect(refusal).toMatchObject({ type: 'value', valueId: 'deep' });
+      }
       expect(one.persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0 });
       await until('what followed to arrive', () => two.store.getValue('after') === depth);
       one.store.setValue('deep', 'shallow');
