@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
+import type { Cursor } from '../../src/protocol/messages.ts';
 import { Deferred } from '../support/deferred.ts';
 import {
   clientId,
+  type FakeConnection,
   FakeRoomHost,
   inShort,
   settle,
@@ -391,21 +393,32 @@ describe('joining', () => {
     expect(ada.hearOne('ack')).toMatchObject({ version: 3 });
   });
 
-  test('[JOIN-3] asks to load where the changes would be larger than the content', async () => {
+  const TEXT = 'x'.repeat(1000);
+
+  /** A room that has grown by twenty texts since that cursor. */
+  const grown = async (): Promise<{
+    readonly host: FakeRoomHost;
+    readonly cursor: Cursor;
+    readonly bob: FakeConnection;
+  }> => {
     const host = await seeded();
     const cursor = await host.cursor();
     const bob = await host.join('bob');
-    const text = 'x'.repeat(1000);
     for (let number = 1; number <= 20; number += 1)
-      await bob.push(number, { [`value${number}`]: text });
+      await bob.push(number, { [`value${number}`]: TEXT });
+    return { host, cursor, bob };
+  };
+
+  test('[JOIN-3] asks to load where the changes would be larger than the content', async () => {
+    const { host, cursor, bob } = await grown();
     for (let number = 21; number <= 40; number += 1) {
       await bob.push(
         number,
-        valueChanges({ [`value${number - 20}`]: undefined, [`long ${text} ${number}`]: 1 }),
+        valueChanges({ [`value${number - 20}`]: undefined, [`long ${TEXT} ${number}`]: 1 }),
       );
     }
     for (let number = 41; number <= 60; number += 1) {
-      await bob.push(number, valueChanges({ [`long ${text} ${number - 20}`]: undefined }));
+      await bob.push(number, valueChanges({ [`long ${TEXT} ${number - 20}`]: undefined }));
     }
     const ada = host.connect();
     await ada.hello({ cursor });
@@ -413,12 +426,7 @@ describe('joining', () => {
   });
 
   test('[JOIN-3] tells all changes where the content has grown by them', async () => {
-    const host = await seeded();
-    const cursor = await host.cursor();
-    const bob = await host.join('bob');
-    const text = 'x'.repeat(1000);
-    for (let number = 1; number <= 20; number += 1)
-      await bob.push(number, { [`value${number}`]: text });
+    const { host, cursor } = await grown();
     const ada = host.connect();
     await ada.hello({ cursor });
     expect(ada.hearOne('welcome').changes?.leaves.count()).toBe(20);
