@@ -2,7 +2,7 @@
 import { encodeChanges, jsonToChanges } from './changes-codec.ts';
 import { asCount, asObject, decodeJson, isObject } from './json.ts';
 import { REFUSAL_REASONS, type Cursor, type LargePush, type SeedCorrection } from './messages.ts';
-import { asClientId, faultOfPush, encodePush, jsonToPush } from './push-codec.ts';
+import { asClientId, encodePush, faultOfPush, jsonToPush } from './push-codec.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 

@@ -487,6 +487,17 @@ describe('the first content', () => {
   });
 });
 
+test('[DURABLE-3] says what is wrong with a storage prefix that is too long', async () => {
+  const host = new FakeRoomHost({ storagePrefix: () => 'x'.repeat(1_901) });
+  await expect(host.room.start()).rejects.toMatchObject({ code: 'unavailable' });
+  expect(host.errors).toMatchObject([
+    {
+      where: 'storage',
+      error: { message: expect.stringContaining('1900 are possible') as unknown },
+    },
+  ]);
+});
+
 const prepareStore = (store: FakeRoomHost['room']['store']): void => {
   store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
 };

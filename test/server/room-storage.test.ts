@@ -226,6 +226,23 @@ describe('RoomStorage', () => {
     expect((await new RoomStorage(storage, { prefix: '' }).load())?.clients).toEqual(model.clients);
     await room.checkpoint(model.source);
     expect(storage.size).toBeLessThan(12);
+    // A checkpoint would write all of them again, more than 400 KB: it does not pay before as much has come.
+    await room.append(model.commit([setting('a', 'x'.repeat(300_000))]), 0);
+    expect(room.wantsCheckpoint).toBe(false);
+    await room.append(model.commit([setting('a', 'y'.repeat(300_000))]), 0);
+    expect(room.wantsCheckpoint).toBe(true);
+  });
+
+  it('takes a prefix of up to 1,900 bytes', async () => {
+    const storage = new StrictStorage();
+    const model = new RoomModel();
+    const longest = 'é'.repeat(950);
+    const room = new RoomStorage(storage, { prefix: longest });
+    await room.create(model.room);
+    await room.append(model.commit([setting('a', 'x'.repeat(300_000))]), 0);
+    expect(() => new RoomStorage(storage, { prefix: `${longest}x` })).toThrow(
+      'The storage prefix takes 1901 bytes, 1900 are possible.',
+    );
   });
 
   it.each(['', 'p/'])('shows nothing to a stock server with the prefix "%s"', async (prefix) => {

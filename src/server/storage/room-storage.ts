@@ -67,7 +67,7 @@ export class RoomStorage {
     this.#writer = new SnapshotWriter(storage, this.#keys, this.#garbage);
   }
 
-  /** True if a checkpoint pays: a load has more log and garbage to read than snapshot, and at least 256 KiB. */
+  /** True if a checkpoint pays: log and garbage are more than it may write, snapshot and client records, and than 256 KiB. */
   get wantsCheckpoint(): boolean {
     if (this.#disk === undefined) return false;
     const { sizeSinceSnapshot, snapshotSize, manifestReference } = this.#disk;
