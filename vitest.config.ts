@@ -28,7 +28,7 @@ const config: ViteUserConfig = defineConfig({
         },
         test: {
           name: 'oldest-tinybase',
-          include: ['test/{protocol,client}/**/*.test.ts', 'test/server/room*.test.ts'],
+          include: ['test/{protocol,client}/**/*.test.ts', 'test/server/room/room*.test.ts'],
           globalSetup: 'test/support/install-stock.ts',
           testTimeout: UNIT_TIMEOUT_MILLISECONDS,
         },

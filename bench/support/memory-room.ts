@@ -1,7 +1,7 @@
 import { decodeContent } from '../../src/protocol/codec.ts';
-import type { RoomConnection } from '../../src/server/room-host.ts';
+import type { RoomConnection } from '../../src/server/room/room-host.ts';
 import { RoomStorage } from '../../src/server/storage/room-storage.ts';
-import { Room } from '../../src/server/room.ts';
+import { Room } from '../../src/server/room/room.ts';
 import { assert } from './measure.ts';
 import type { MemoryStorage } from './memory-storage.ts';
 

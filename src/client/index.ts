@@ -6,6 +6,6 @@ export {
   type RefusalListener,
   type SyncListener,
 } from './partykit-persister.ts';
-export type { Refusal, RefusalReason } from './refusal.ts';
-export type { Sync, SyncPhase } from './sync.ts';
+export type { Refusal, RefusalReason } from './replica/refusal.ts';
+export type { Sync, SyncPhase } from './session/sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -6,14 +6,14 @@ import type { Leaf } from '../protocol/leaf.ts';
 import type { LeafMap } from '../protocol/leaf-map.ts';
 import { randomId } from '../protocol/random-id.ts';
 import { readContent } from '../protocol/store-access.ts';
-import { createHttpEndpoint } from './http-endpoint.ts';
-import { Listeners } from './listeners.ts';
-import { watchNetwork } from './network-changes.ts';
-import { attachToPartySocket, storeUrlOf } from './party-connection.ts';
-import type { Refusal } from './refusal.ts';
-import { Schedule } from './schedule.ts';
-import { SyncSession } from './sync-session.ts';
-import type { Sync } from './sync.ts';
+import { createHttpEndpoint } from './content/http-endpoint.ts';
+import { Listeners } from './session/listeners.ts';
+import { watchNetwork } from './platform/network-changes.ts';
+import { attachToPartySocket, storeUrlOf } from './platform/party-connection.ts';
+import type { Refusal } from './replica/refusal.ts';
+import { Schedule } from './platform/schedule.ts';
+import { SyncSession } from './session/sync-session.ts';
+import type { Sync } from './session/sync.ts';
 
 /** How a persister finds its room's Store. What is left out has the default, which the server has too. */
 export interface PartyKitPersisterConfig {

@@ -13,12 +13,12 @@ import {
   type PartyKitPersister as UntypedPersister,
   type PartyKitPersisterConfig,
 } from './partykit-persister.ts';
-import type { Refusal } from './refusal.ts';
-import type { Sync } from './sync.ts';
+import type { Refusal } from './replica/refusal.ts';
+import type { Sync } from './session/sync.ts';
 
 export type { PartyKitPersisterConfig } from './partykit-persister.ts';
-export type { Refusal, RefusalReason } from './refusal.ts';
-export type { Sync, SyncPhase } from './sync.ts';
+export type { Refusal, RefusalReason } from './replica/refusal.ts';
+export type { Sync, SyncPhase } from './session/sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** Called when the state of a persister's conversation with its room changes. */

@@ -7,17 +7,17 @@ import {
   type HostedParty,
   type HostedServer,
   isUpgrade,
-} from './host/hosted-server.ts';
-import { ObjectConnections, type ObjectConnection } from './host/object-connection.ts';
-import type { HibernatingSocket, ObjectContext } from './host/object-context.ts';
+} from './hosts/hosted-server.ts';
+import { ObjectConnections, type ObjectConnection } from './hosts/object-connection.ts';
+import type { HibernatingSocket, ObjectContext } from './hosts/object-context.ts';
 import { RoomServer } from './room-server.ts';
 
 export {
   routeRoomRequest,
   type RoomNamespace,
   type RoomRouterOptions,
-} from './host/room-router.ts';
-export type { ObjectConnection } from './host/object-connection.ts';
+} from './hosts/room-router.ts';
+export type { ObjectConnection } from './hosts/object-connection.ts';
 
 /** What a room in a Durable Object finds in `this.party`. */
 export type ObjectParty = HostedParty<ObjectConnection>;

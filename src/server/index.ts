@@ -1,8 +1,8 @@
-export { broadcastChanges, type BroadcastingServer } from './broadcast-changes.ts';
+export { broadcastChanges, type BroadcastingServer } from './stock/broadcast-changes.ts';
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
-export type { RoomDocument } from './room-document.ts';
-export type { RoomErrorSource, RoomLimits } from './room-options.ts';
+export type { RoomDocument } from './room/room-document.ts';
+export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage, loadStoreFromStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -6,14 +6,14 @@ import {
   createHostedServer,
   type HostedParty,
   type HostedServer,
-} from './host/hosted-server.ts';
-import type { ObjectContext } from './host/object-context.ts';
+} from './hosts/hosted-server.ts';
+import type { ObjectContext } from './hosts/object-context.ts';
 
 export {
   routeRoomRequest,
   type RoomNamespace,
   type RoomRouterOptions,
-} from './host/room-router.ts';
+} from './hosts/room-router.ts';
 
 /** What a room on partyserver finds in `this.party`. */
 export type ServerParty = HostedParty<Connection>;

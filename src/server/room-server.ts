@@ -1,12 +1,12 @@
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
-import type { RoomHooks } from './hooks.ts';
-import type { RoomDocument } from './room-document.ts';
-import type { RoomErrorSource, RoomLimits } from './room-options.ts';
+import type { RoomHooks } from './writes/hooks.ts';
+import type { RoomDocument } from './room/room-document.ts';
+import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
-import { decodeSegment } from './host/room-address.ts';
-import { Room } from './room.ts';
-import { SocketHost, type StatefulSocket } from './host/socket-host.ts';
+import { decodeSegment } from './hosts/room-address.ts';
+import { Room } from './room/room.ts';
+import { SocketHost, type StatefulSocket } from './hosts/socket-host.ts';
 import {
   answerStoreRequest,
   DEFAULT_RESPONSE_HEADERS,

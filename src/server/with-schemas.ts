@@ -5,15 +5,18 @@
  */
 import type { Changes, Content, OptionalSchemas } from 'tinybase/with-schemas';
 
-import { broadcastChanges as broadcast, type BroadcastingServer } from './broadcast-changes.ts';
+import {
+  broadcastChanges as broadcast,
+  type BroadcastingServer,
+} from './stock/broadcast-changes.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { loadStoreFromStorage as load } from './stock/stored-content.ts';
 
-export type { BroadcastingServer } from './broadcast-changes.ts';
+export type { BroadcastingServer } from './stock/broadcast-changes.ts';
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
-export type { RoomDocument } from './room-document.ts';
-export type { RoomErrorSource, RoomLimits } from './room-options.ts';
+export type { RoomDocument } from './room/room-document.ts';
+export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -6,7 +6,7 @@ import {
   encodeETag,
   encodeRoomMessage,
 } from '../../src/protocol/codec.ts';
-import { SmallRoom } from './small-room.ts';
+import { SmallRoom } from './session/small-room.ts';
 
 /** As much of a PartySocket as persisters use: ours, and TinyBase's own. */
 export class FakePartySocket extends EventTarget {

@@ -14,7 +14,7 @@ import {
 } from '../../src/client/index.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
-import type { SmallRoom } from './small-room.ts';
+import type { SmallRoom } from './session/small-room.ts';
 
 beforeEach(() => {
   vi.stubGlobal('fetch', async () => new Response(''));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { PREFIX, ScriptedRoom, SECOND } from '../client/scripted-room.ts';
+import { PREFIX, ScriptedRoom, SECOND } from '../client/session/scripted-room.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { HostileInput } from './hostile-input.ts';
 import { ownOfPrototypes } from './prototypes.ts';

@@ -3,7 +3,7 @@ import type {
   ClientStorage,
   OutboxRecord,
   RestoredRecords,
-} from '../../src/client/client-storage.ts';
+} from '../../src/client/offline/client-storage.ts';
 import type { Occurrence, Source } from './world.ts';
 
 interface Write {

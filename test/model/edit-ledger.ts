@@ -3,7 +3,7 @@ import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import type { TransactionLog } from '../../src/protocol/store-access.ts';
-import type { Refusal } from '../../src/client/refusal.ts';
+import type { Refusal } from '../../src/client/replica/refusal.ts';
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
 import { leafName } from './leaves.ts';
 

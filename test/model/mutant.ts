@@ -1,7 +1,7 @@
-import type { SessionEndpoint } from '../../src/client/session-ports.ts';
-import type { RoomHooks } from '../../src/server/hooks.ts';
+import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
+import type { RoomHooks } from '../../src/server/writes/hooks.ts';
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
-import type { RoomConnection } from '../../src/server/room-host.ts';
+import type { RoomConnection } from '../../src/server/room/room-host.ts';
 import type { ClientDisk } from './client-disk.ts';
 import type { Wire } from './network.ts';
 import type { RoomProcess } from './room-process.ts';

@@ -9,18 +9,18 @@ import {
   encodeSeedCorrection,
 } from '../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
-import type { LoadedContent } from '../../src/client/session-ports.ts';
+import type { LoadedContent } from '../../src/client/session/session-ports.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
-import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
-import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { RoomConnection, RoomHost } from '../../src/server/room/room-host.ts';
+import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
-import type { RoomDocument } from '../../src/server/room-document.ts';
-import { Room } from '../../src/server/room.ts';
+import type { RoomDocument } from '../../src/server/room/room-document.ts';
+import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
 import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';

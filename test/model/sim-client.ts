@@ -1,8 +1,8 @@
 import { createStore, type Store } from 'tinybase';
 
-import type { Sync } from '../../src/client/sync.ts';
-import { SyncSession } from '../../src/client/sync-session.ts';
-import type { SessionEndpoint } from '../../src/client/session-ports.ts';
+import type { Sync } from '../../src/client/session/sync.ts';
+import { SyncSession } from '../../src/client/session/sync-session.ts';
+import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
 import {
   decodeChanges,
   decodeClientMessage,

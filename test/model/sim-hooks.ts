@@ -5,7 +5,7 @@ import {
   type Leaf,
   type TableKey,
 } from '../../src/protocol/leaf.ts';
-import type { HookAnswer, RoomHooks } from '../../src/server/hooks.ts';
+import type { HookAnswer, RoomHooks } from '../../src/server/writes/hooks.ts';
 import { PAIR_TABLE } from './edits.ts';
 import type { Occurrence, Source } from './world.ts';
 

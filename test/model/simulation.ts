@@ -1,7 +1,7 @@
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { decodeContent, encodeAlive, encodePing } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
-import { Room } from '../../src/server/room.ts';
+import { Room } from '../../src/server/room/room.ts';
 import { Choices } from './choices.ts';
 import { ClientDisk } from './client-disk.ts';
 import { Disk, type DiskCopy } from './disk.ts';

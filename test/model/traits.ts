@@ -1,7 +1,7 @@
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { RoomLimits } from '../../src/server/room-options.ts';
+import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Choices } from './choices.ts';
 import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';

@@ -13,7 +13,7 @@ import type {
 } from '../../src/client/index.ts';
 import * as client from '../../src/client/index.ts';
 import { ERRORS } from '../../src/protocol/errors.ts';
-import type { RoomHooks } from '../../src/server/hooks.ts';
+import type { RoomHooks } from '../../src/server/writes/hooks.ts';
 import type {
   RoomErrorSource,
   TinyBasePartyKitServer,
@@ -23,7 +23,7 @@ import * as server from '../../src/server/index.ts';
 import {
   DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
   DEFAULT_LIMITS,
-} from '../../src/server/room-options.ts';
+} from '../../src/server/room/room-options.ts';
 
 /** Every name of a type, once: the compiler complains if one lacks here, or is too many. */
 type Names<Name extends PropertyKey> = Readonly<Record<Name, 1>>;

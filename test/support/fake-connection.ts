@@ -3,9 +3,9 @@ import { decodeRoomMessage, encodeClientMessage, encodePing } from '../../src/pr
 import { VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import type { Cursor, Hello, RoomMessage, Welcome } from '../../src/protocol/messages.ts';
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
-import type { RoomConnection, RoomHost } from '../../src/server/room-host.ts';
-import { Room } from '../../src/server/room.ts';
-import type { RoomOptions } from '../../src/server/room-options.ts';
+import type { RoomConnection, RoomHost } from '../../src/server/room/room-host.ts';
+import { Room } from '../../src/server/room/room.ts';
+import type { RoomOptions } from '../../src/server/room/room-options.ts';
 import { StrictStorage } from './strict-storage.ts';
 
 const ATTACHMENT_LENGTH = 1_024;

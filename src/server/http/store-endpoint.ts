@@ -8,7 +8,7 @@ import {
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { readBody, type HttpBody } from './http-body.ts';
-import type { Room } from '../room.ts';
+import type { Room } from '../room/room.ts';
 
 /** The part of a request that the endpoint looks at. */
 export interface StoreRequest {

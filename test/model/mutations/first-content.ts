@@ -1,10 +1,10 @@
 import type { Leaf } from '../../../src/protocol/leaf.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { readContent } from '../../../src/protocol/store-access.ts';
-import { Room } from '../../../src/server/room.ts';
+import { Room } from '../../../src/server/room/room.ts';
 import { writeLeaf } from '../../../src/protocol/store-access.ts';
-import { Replica } from '../../../src/client/replica.ts';
-import { Dispatcher } from '../../../src/server/dispatcher.ts';
+import { Replica } from '../../../src/client/replica/replica.ts';
+import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
 import { plain } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';

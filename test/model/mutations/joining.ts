@@ -1,7 +1,7 @@
 import { ChangesBuilder } from '../../../src/protocol/changes.ts';
-import { CommitLog } from '../../../src/server/commit-log.ts';
-import { MessageHandler } from '../../../src/server/message-handler.ts';
-import { Dispatcher } from '../../../src/server/dispatcher.ts';
+import { CommitLog } from '../../../src/server/history/commit-log.ts';
+import { MessageHandler } from '../../../src/server/room/message-handler.ts';
+import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';

@@ -1,7 +1,7 @@
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
-import { Ledger } from '../../../src/server/ledger.ts';
-import { MessageHandler } from '../../../src/server/message-handler.ts';
-import { Room } from '../../../src/server/room.ts';
+import { Ledger } from '../../../src/server/history/ledger.ts';
+import { MessageHandler } from '../../../src/server/room/message-handler.ts';
+import { Room } from '../../../src/server/room/room.ts';
 import { forgetDuplicates } from './joining.ts';
 import { SMALL_SIZES } from '../traits.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';

@@ -1,10 +1,10 @@
 import { decodeClientMessage, encodeAlive, encodeChanges } from '../../../src/protocol/codec.ts';
-import { Heartbeat } from '../../../src/client/heartbeat.ts';
+import { Heartbeat } from '../../../src/client/session/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
-import { Committer } from '../../../src/server/committer.ts';
-import { Dispatcher } from '../../../src/server/dispatcher.ts';
-import { Journal } from '../../../src/server/journal.ts';
+import { Committer } from '../../../src/server/history/committer.ts';
+import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
+import { Journal } from '../../../src/server/history/journal.ts';
 import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';

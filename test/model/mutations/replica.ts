@@ -1,6 +1,6 @@
-import { DerivationLimit } from '../../../src/client/derivation-limit.ts';
-import { Overlay } from '../../../src/client/overlay.ts';
-import { Replica } from '../../../src/client/replica.ts';
+import { DerivationLimit } from '../../../src/client/replica/derivation-limit.ts';
+import { Overlay } from '../../../src/client/replica/overlay.ts';
+import { Replica } from '../../../src/client/replica/replica.ts';
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { ObservedStore } from '../../../src/protocol/observed-store.ts';

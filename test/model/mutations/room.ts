@@ -1,8 +1,8 @@
 import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
 import { PageIndex } from '../../../src/server/storage/page-index.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
-import { HookRound } from '../../../src/server/hook-round.ts';
-import type { HookAnswer } from '../../../src/server/hooks.ts';
+import { HookRound } from '../../../src/server/writes/hook-round.ts';
+import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';

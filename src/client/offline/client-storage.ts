@@ -1,0 +1,33 @@
+import type { Cursor } from '../../protocol/messages.ts';
+
+/** What a client needs to send its pending pushes after a restart, exactly once (KEEP-1). Atomic as a whole. */
+export interface OutboxRecord {
+  readonly clientId: string;
+  /** The highest generation that a hello may have been sent with. */
+  readonly generation: number;
+  /** The highest push number given out. */
+  readonly lastNumber: number;
+  /** Oldest first: pending pushes, and those which no base record includes yet. Changes are encoded. */
+  readonly pushes: readonly { readonly number: number; readonly changes: string }[];
+}
+
+/** The room's content at a cursor, without anything pending (KEEP-1). Atomic as a whole. */
+export interface BaseRecord {
+  readonly cursor: Cursor;
+  /** `[tables, values]`, encoded. */
+  readonly content: string;
+  /** The highest push number that the content includes, or that the room refused by then. */
+  readonly folded: number;
+}
+
+/** Where a client persists what is not confirmed yet. Each write replaces the record; they settle when durable. */
+export interface ClientStorage {
+  writeOutbox(record: OutboxRecord): Promise<void>;
+  writeBase(record: BaseRecord): Promise<void>;
+}
+
+/** What {@link ClientStorage} held when the client started. */
+export interface RestoredRecords {
+  readonly outbox: OutboxRecord | undefined;
+  readonly base: BaseRecord | undefined;
+}

@@ -1,0 +1,89 @@
+import type { Store } from 'tinybase';
+
+import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
+import type { Leaf, TableKey } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import { readContent } from '../../protocol/store-access.ts';
+import { aimAt, type Aims } from './aims.ts';
+import type { Overlay } from './overlay.ts';
+
+/** Brings what the room holds into the base, and tells what the Store is to show for it (VIEW-3). */
+export class BaseFolder {
+  readonly #store: Store;
+  readonly #overlay: Overlay;
+
+  constructor(store: Store, overlay: Overlay) {
+    this.#store = store;
+    this.#overlay = overlay;
+  }
+
+  /** Unless `isShown`, only leaves that are or were covered are kept true; the Store keeps the rest as it is. */
+  fold(changes: Changes, aims: Aims, isShown: boolean): void {
+    const setBase = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
+      const isOurs = this.#overlay.isCovered(table, row, cell) || aims.has(table, row, cell);
+      if (isShown || isOurs) {
+        this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
+      }
+    };
+    for (const [table, deleted] of changes.deletedRows) {
+      for (const row of deleted === ALL_ROWS ? this.#rowsOf(table, aims) : deleted) {
+        for (const cell of this.#cellsOf(table, row, aims)) setBase(undefined, table, row, cell);
+      }
+    }
+    changes.leaves.forEach(setBase);
+  }
+
+  #rowsOf(table: string, aims: Aims): ReadonlySet<string> {
+    return new Set([
+      ...this.#store.getRowIds(table),
+      ...this.#overlay.coveredRows(table),
+      ...aims.rows(table).keys(),
+    ]);
+  }
+
+  #cellsOf(table: string, row: string, aims: Aims): ReadonlySet<string> {
+    return new Set([
+      ...this.#store.getCellIds(table, row),
+      ...this.#overlay.coveredCells(table, row),
+      ...aims.cells(table, row).keys(),
+    ]);
+  }
+
+  /** Makes content the base. */
+  rebase(content: LeafMap<Leaf>, aims: Aims, isShown: boolean): void {
+    const gone = new LeafMap<true>();
+    const noteIfGone = (
+      leaf: Leaf | undefined,
+      table: TableKey,
+      row: string,
+      cell: string,
+    ): void => {
+      if (leaf !== undefined && !content.has(table, row, cell)) gone.set(table, row, cell, true);
+    };
+    readContent(this.#store).forEach(noteIfGone);
+    this.#overlay.forEachBase(noteIfGone);
+    // What a dropped push had deleted is in neither of the two, and about to be shown again.
+    aims.forEach(noteIfGone);
+    gone.forEach((_true, table, row, cell) =>
+      this.#rebaseLeaf(table, row, cell, undefined, aims, isShown),
+    );
+    content.forEach((leaf, table, row, cell) =>
+      this.#rebaseLeaf(table, row, cell, leaf, aims, isShown),
+    );
+  }
+
+  /** A leaf that the room left as it was keeps its local-only state (LOCAL-2). */
+  #rebaseLeaf(
+    table: TableKey,
+    row: string,
+    cell: string,
+    leaf: Leaf | undefined,
+    aims: Aims,
+    isShown: boolean,
+  ): void {
+    const base = this.#overlay.base(table, row, cell);
+    if (base === undefined && !isShown && !aims.has(table, row, cell)) return;
+    if (base === undefined || base.leaf !== leaf)
+      this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
+  }
+}

@@ -1,0 +1,306 @@
+import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import type { Leaf, TableKey } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+
+/** The number of the push that edits made while not saving will become: after every other. */
+export const HELD: number = Infinity;
+
+/** Told of every leaf whose view may have changed, with what it shows now. */
+export type ShowLeaf = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => void;
+
+interface Write {
+  push: number;
+  readonly leaf: Leaf | undefined;
+}
+
+/** A leaf whose visible state is not simply the room's. */
+interface Cover {
+  /** What the room holds. */
+  base: Leaf | undefined;
+  /** What pending pushes make of it, oldest first. */
+  readonly writes: Write[];
+  local: LocalOnly | undefined;
+}
+
+/** What is shown here and sent nowhere. */
+export interface LocalOnly {
+  readonly leaf: Leaf | undefined;
+  /** True if it is to be pushed as soon as saving starts (DERIVE-1). */
+  readonly isDerived: boolean;
+}
+
+/**
+ * Base, pending and local-only state of the leaves where they differ from the Store that is shown (VIEW-1), and
+ * nothing about any other leaf (VIEW-2). Knows no Store.
+ */
+export class Overlay {
+  readonly #covers: LeafMap<Cover> = new LeafMap();
+  #localOnly = 0;
+  /** Pushes that delete a whole row, oldest first: they also cover cells which nobody here has seen yet. */
+  readonly #rowDeletions = new Map<TableKey, Map<string, number[]>>();
+
+  /** True if nothing is kept of any leaf. */
+  get isEmpty(): boolean {
+    return this.#covers.isEmpty && this.#rowDeletions.size === 0;
+  }
+
+  /** How many leaves are local-only. */
+  get localOnly(): number {
+    return this.#localOnly;
+  }
+
+  /** True if the visible leaf is not the room's as it stands. */
+  isCovered(table: TableKey, row: string, cell: string): boolean {
+    return this.#covers.has(table, row, cell);
+  }
+
+  /** What is to be shown there, if the leaf is covered. */
+  view(
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): { readonly leaf: Leaf | undefined } | undefined {
+    const cover = this.#covers.get(table, row, cell);
+    return cover && { leaf: shown(cover) };
+  }
+
+  /** What the room holds there, if the leaf is covered. */
+  base(
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): { readonly leaf: Leaf | undefined } | undefined {
+    const cover = this.#covers.get(table, row, cell);
+    return cover && { leaf: cover.base };
+  }
+
+  /** Visits every covered leaf with its base. */
+  forEachBase(visit: ShowLeaf): void {
+    this.#covers.forEach((cover, table, row, cell) => visit(cover.base, table, row, cell));
+  }
+
+  /** Visits every covered leaf with what it shows. */
+  forEachView(visit: ShowLeaf): void {
+    this.#covers.forEach((cover, table, row, cell) => visit(shown(cover), table, row, cell));
+  }
+
+  /** Local-only leaves that are to be pushed, as a push on top of what they show otherwise. */
+  derived(): { readonly changes: Changes; readonly before: LeafMap<Leaf | undefined> } {
+    const changes = new ChangesBuilder();
+    const before = new LeafMap<Leaf | undefined>();
+    this.#covers.forEach(({ local, base }, table, row, cell) => {
+      if (local?.isDerived !== true) return;
+      changes.setLeaf(table, row, cell, local.leaf);
+      before.set(table, row, cell, base);
+    });
+    return { changes, before };
+  }
+
+  /** Visits every local-only leaf with what it shows. */
+  forEachLocal(visit: ShowLeaf): void {
+    this.#covers.forEach((cover, table, row, cell) => {
+      if (cover.local !== undefined) visit(cover.local.leaf, table, row, cell);
+    });
+  }
+
+  /** Puts a push on top. `before` has what each leaf that changed showed before it. */
+  write(push: number, changes: Changes, before: LeafMap<Leaf | undefined>): void {
+    before.forEach((base, table, row, cell) => {
+      if (!this.#covers.has(table, row, cell)) this.#cover(table, row, cell, base);
+    });
+    for (const [table, rows] of changes.deletedRows) {
+      for (const row of rows) {
+        this.#deleteRow(push, table, row);
+        for (const cover of this.#covers.cells(table, row).values())
+          this.#write(cover, push, undefined);
+      }
+    }
+    changes.leaves.forEach((leaf, table, row, cell) => {
+      const cover = this.#covers.get(table, row, cell);
+      if (cover !== undefined) this.#write(cover, push, leaf);
+    });
+  }
+
+  /** Makes a leaf local-only. */
+  setLocal(
+    table: TableKey,
+    row: string,
+    cell: string,
+    local: LocalOnly,
+    base: Leaf | undefined,
+  ): void {
+    const cover = this.#covers.get(table, row, cell) ?? this.#cover(table, row, cell, base);
+    this.#localise(cover, local);
+  }
+
+  /** Ends all local-only state; `show` is told what each leaf shows now. */
+  discardLocal(show: ShowLeaf): void {
+    const discarded = new LeafMap<Cover>();
+    this.#covers.forEach((cover, table, row, cell) => {
+      if (cover.local !== undefined) discarded.set(table, row, cell, cover);
+    });
+    discarded.forEach((cover, table, row, cell) => {
+      this.#localise(cover, undefined);
+      show(shown(cover), table, row, cell);
+      this.#forgetIfDone(cover, table, row, cell);
+    });
+  }
+
+  /** Gives the held edits their number. */
+  renumberHeld(push: number, changes: Changes): void {
+    this.#forEachCoverOf(HELD, changes, (cover) => {
+      const last = cover.writes.at(-1);
+      if (last?.push === HELD) last.push = push;
+    });
+    for (const [table, rows] of changes.deletedRows) {
+      for (const row of rows) {
+        const pushes = this.#rowDeletions.get(table)?.get(row);
+        if (pushes?.at(-1) === HELD) pushes[pushes.length - 1] = push;
+      }
+    }
+  }
+
+  /** Folds the oldest push into the base (VIEW-4). Shows nothing new by itself. */
+  acknowledge(push: number, changes: Changes): void {
+    this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
+      cover.base = cover.writes.shift()?.leaf;
+      this.#forgetIfDone(cover, table, row, cell);
+    });
+    this.#endRowDeletions(push, changes);
+  }
+
+  /** Takes the oldest push away without folding it (ONCE-4). */
+  drop(push: number, changes: Changes, show: ShowLeaf): void {
+    this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
+      cover.writes.shift();
+      show(shown(cover), table, row, cell);
+      this.#forgetIfDone(cover, table, row, cell);
+    });
+    this.#endRowDeletions(push, changes);
+  }
+
+  /** Takes any push away and leaves what it shows in place, local-only. */
+  localise(push: number, changes: Changes): void {
+    this.#forEachCoverOf(push, changes, (cover) => {
+      const index = cover.writes.findIndex((write) => write.push === push);
+      const [removed] = cover.writes.splice(index, 1);
+      if (removed !== undefined && index === cover.writes.length) {
+        this.#localise(cover, cover.local ?? { leaf: removed.leaf, isDerived: false });
+      }
+    });
+    this.#endRowDeletions(push, changes);
+  }
+
+  /** The room holds `leaf` there now. That ends local-only state of the leaf (LOCAL-2). */
+  setBase(
+    table: TableKey,
+    row: string,
+    cell: string,
+    leaf: Leaf | undefined,
+    show: ShowLeaf,
+  ): void {
+    const cover = this.#covers.get(table, row, cell);
+    if (cover !== undefined) {
+      cover.base = leaf;
+      this.#localise(cover, undefined);
+      show(shown(cover), table, row, cell);
+      this.#forgetIfDone(cover, table, row, cell);
+      return;
+    }
+    if (this.#rowDeletions.get(table)?.has(row)) {
+      this.#cover(table, row, cell, leaf);
+      show(undefined, table, row, cell);
+    } else show(leaf, table, row, cell);
+  }
+
+  /** The covered cells of a row. Do not keep across a change. */
+  coveredCells(table: TableKey, row: string): Iterable<string> {
+    return this.#covers.cells(table, row).keys();
+  }
+
+  /** The rows of a table that have covered cells. Do not keep across a change. */
+  coveredRows(table: TableKey): Iterable<string> {
+    return this.#covers.rows(table).keys();
+  }
+
+  /** Forgets everything; what is shown stays. */
+  clear(): void {
+    this.#covers.clear();
+    this.#localOnly = 0;
+    this.#rowDeletions.clear();
+  }
+
+  /** Begins to cover a leaf: pending deletions of its row came before whatever happens to it next. */
+  #cover(table: TableKey, row: string, cell: string, base: Leaf | undefined): Cover {
+    const deletions = this.#rowDeletions.get(table)?.get(row) ?? [];
+    const writes = deletions.map((push) => ({ push, leaf: undefined }));
+    const cover: Cover = { base, writes, local: undefined };
+    this.#covers.set(table, row, cell, cover);
+    return cover;
+  }
+
+  /** A push writes a leaf once: deleting its row and then setting it is one write. Ends local-only (LOCAL-2). */
+  #write(cover: Cover, push: number, leaf: Leaf | undefined): void {
+    this.#localise(cover, undefined);
+    if (cover.writes.at(-1)?.push === push) cover.writes.pop();
+    cover.writes.push({ push, leaf });
+  }
+
+  #localise(cover: Cover, local: LocalOnly | undefined): void {
+    if (cover.local !== undefined) this.#localOnly--;
+    if (local !== undefined) this.#localOnly++;
+    cover.local = local;
+  }
+
+  #forEachCoverOf(
+    push: number,
+    changes: Changes,
+    visit: (cover: Cover, table: TableKey, row: string, cell: string) => void,
+  ): void {
+    const isWritten = (cover: Cover): boolean => cover.writes.some((write) => write.push === push);
+    for (const [table, rows] of changes.deletedRows) {
+      for (const row of rows) {
+        for (const [cell, cover] of [...this.#covers.cells(table, row)]) {
+          if (isWritten(cover)) visit(cover, table, row, cell);
+        }
+      }
+    }
+    changes.leaves.forEach((_leaf, table, row, cell) => {
+      if (deletesRow(changes, table, row)) return;
+      const cover = this.#covers.get(table, row, cell);
+      if (cover !== undefined && isWritten(cover)) visit(cover, table, row, cell);
+    });
+  }
+
+  #deleteRow(push: number, table: string, row: string): void {
+    let rows = this.#rowDeletions.get(table);
+    if (rows === undefined) this.#rowDeletions.set(table, (rows = new Map<string, number[]>()));
+    const pushes = rows.get(row);
+    if (pushes === undefined) rows.set(row, [push]);
+    else if (pushes.at(-1) !== push) pushes.push(push);
+  }
+
+  #endRowDeletions(push: number, changes: Changes): void {
+    for (const [table, deletedRows] of changes.deletedRows) {
+      const rows = this.#rowDeletions.get(table);
+      for (const row of deletedRows) {
+        const pushes = rows?.get(row);
+        const index = pushes?.indexOf(push) ?? -1;
+        if (index >= 0) pushes?.splice(index, 1);
+        if (pushes?.length === 0) rows?.delete(row);
+      }
+      if (rows?.size === 0) this.#rowDeletions.delete(table);
+    }
+  }
+
+  #forgetIfDone(cover: Cover, table: TableKey, row: string, cell: string): void {
+    if (cover.writes.length === 0 && cover.local === undefined)
+      this.#covers.delete(table, row, cell);
+  }
+}
+
+function shown(cover: Cover): Leaf | undefined {
+  if (cover.local !== undefined) return cover.local.leaf;
+  const last = cover.writes.at(-1);
+  return last === undefined ? cover.base : last.leaf;
+}

@@ -1,0 +1,129 @@
+import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import {
+  decodeLeaf,
+  VALUES,
+  type Leaf,
+  type StoreLeaf,
+  type TableKey,
+} from '../../protocol/leaf.ts';
+import type { RefusalReason as RoomRefusalReason } from '../../protocol/messages.ts';
+
+/** Why an edit, or what the room sent, did not become what both sides hold. */
+export type RefusalReason =
+  | RoomRefusalReason
+  /** The room dealt with the push while the client was away, and holds something else. */
+  | 'unknown'
+  /** The transaction is larger than the room takes. The edit stays here, local-only. */
+  | 'too-large'
+  /** The room cannot read the transaction: an object nested too deeply, for one. The edit stays here, local-only. */
+  | 'malformed'
+  /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
+  | 'own-schema'
+  /** Middleware of this Store did not let pass what the room holds; what the Store kept instead stays local-only. */
+  | 'own-middleware'
+  /** A listener or middleware of this Store threw at what the room holds; what the Store shows instead stays local-only. */
+  | 'own-listener'
+  /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
+  | 'another-room'
+  /** The persister was destroyed, or replaced by another on its socket, before the edit was confirmed. */
+  | 'destroyed';
+
+/** What was refused: the deletion of a row, or a leaf. `cell` or `value` is undefined if it was a deletion. */
+export type Refusal =
+  | {
+      readonly type: 'row';
+      readonly tableId: string;
+      readonly rowId: string;
+      readonly reason: RefusalReason;
+    }
+  | {
+      readonly type: 'cell';
+      readonly tableId: string;
+      readonly rowId: string;
+      readonly cellId: string;
+      readonly cell: StoreLeaf | undefined;
+      readonly reason: RefusalReason;
+    }
+  | {
+      readonly type: 'value';
+      readonly valueId: string;
+      readonly value: StoreLeaf | undefined;
+      readonly reason: RefusalReason;
+    };
+
+/** A refusal, from the leaf in question. */
+export function refusalOf(
+  leaf: Leaf | undefined,
+  table: TableKey,
+  row: string,
+  cell: string,
+  reason: RefusalReason,
+): Refusal {
+  const decoded = leaf === undefined ? undefined : decodeLeaf(leaf);
+  return table === VALUES
+    ? { type: 'value', valueId: cell, value: decoded, reason }
+    : { type: 'cell', tableId: table, rowId: row, cellId: cell, cell: decoded, reason };
+}
+
+/** A refusal for everything that changes would have done. */
+export function refusalsOf(changes: Changes, reason: RefusalReason): readonly Refusal[] {
+  const refusals: Refusal[] = [];
+  for (const [tableId, rows] of changes.deletedRows) {
+    for (const rowId of rows) refusals.push({ type: 'row', tableId, rowId, reason });
+  }
+  changes.leaves.forEach((leaf, table, row, cell) =>
+    refusals.push(refusalOf(leaf, table, row, cell, reason)),
+  );
+  return refusals;
+}
+
+/** Refusals for the parts of a push that its correction undoes or alters; what was not asked for is left out. */
+export function refusalsOfCorrection(
+  push: Changes,
+  correction: Changes,
+  reason: RefusalReason,
+): readonly Refusal[] {
+  const refused = new ChangesBuilder();
+  correction.leaves.forEach((_leaf, table, row, cell) => {
+    if (push.leaves.has(table, row, cell)) {
+      refused.setLeaf(table, row, cell, push.leaves.get(table, row, cell));
+    } else if (table !== VALUES && deletesRow(push, table, row)) refused.deleteRow(table, row);
+  });
+  push.leaves.forEach((leaf, table, row, cell) => {
+    if (deletesRow(correction, table, row)) refused.setLeaf(table, row, cell, leaf);
+  });
+  return refusalsOf(refused, reason);
+}
+
+/** The room's content, as far as a client knows it. */
+export interface RoomContent {
+  baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined;
+  /** The cells that a row has. */
+  baseCells(table: string, row: string): readonly string[];
+}
+
+/**
+ * Refusals for pushes that the room dealt with while their acks were lost: parts that the catch-up says nothing of, and
+ * that the room does not hold. What somebody else has overwritten since cannot be told apart, and is not reported.
+ */
+export function refusalsOfDropped(
+  pushes: Changes,
+  catchUp: Changes,
+  base: RoomContent,
+): readonly Refusal[] {
+  const refused = new ChangesBuilder();
+  const isTouched = (table: TableKey, row: string, cell: string): boolean =>
+    catchUp.leaves.has(table, row, cell) || deletesRow(catchUp, table, row);
+  for (const [table, rows] of pushes.deletedRows) {
+    for (const row of rows) {
+      const isKept = (cell: string): boolean =>
+        !isTouched(table, row, cell) && !pushes.leaves.has(table, row, cell);
+      if (base.baseCells(table, row).some(isKept)) refused.deleteRow(table, row);
+    }
+  }
+  pushes.leaves.forEach((leaf, table, row, cell) => {
+    if (!isTouched(table, row, cell) && base.baseLeaf(table, row, cell) !== leaf)
+      refused.setLeaf(table, row, cell, leaf);
+  });
+  return refusalsOf(refused, 'unknown');
+}

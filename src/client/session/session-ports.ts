@@ -1,0 +1,53 @@
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type { Cursor, SeedCorrection } from '../../protocol/messages.ts';
+import type { ClientStorage, RestoredRecords } from '../offline/client-storage.ts';
+
+/** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
+export interface SessionSocket {
+  isOpen(): boolean;
+  /** Where it leads, for messages: without its query, which may hold a token. */
+  address(): string;
+  /** Called only while open. */
+  send(frame: string): void;
+  /** Drops the connection, which seems dead, and makes another. */
+  reconnect(): void;
+  /** Closes for good: connecting again would be answered the same way. */
+  stop(closeCode: number, reason: string): void;
+}
+
+/** What a GET brought. */
+export interface LoadedContent {
+  /** Undefined if the answer has no ETag of ours: a stock room (STOCK-4). */
+  readonly cursor: Cursor | undefined;
+  /** Undefined if the room has no Store yet. */
+  readonly content: LeafMap<Leaf> | undefined;
+}
+
+/** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */
+export interface SessionEndpoint {
+  get(): Promise<LoadedContent>;
+  /** Settles when the room answered 201 or 205, with what it says was refused or altered (SEED-4). */
+  put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
+  post(body: string): Promise<void>;
+}
+
+/** Everything that a session takes from outside, its Store apart. */
+export interface SessionPorts {
+  readonly socket: SessionSocket;
+  readonly endpoint: SessionEndpoint;
+  /** Calls back once, later; returns a function that prevents it. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** 128 random bits as 22 characters of base64url. */
+  readonly randomId: () => string;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
+  /**
+   * Where generations begin, 0 by default: another for each session that uses one socket after the other, so that
+   * what the room still answers to an older one is not heeded (JOIN-4).
+   */
+  readonly firstGeneration?: number;
+  /** If given, pending pushes survive a restart. */
+  readonly storage?: ClientStorage;
+  readonly restored?: RestoredRecords;
+}

@@ -1,0 +1,90 @@
+import {
+  isClientRecordExpired,
+  isClientRecordOld,
+  type ClientRecord,
+} from '../storage/client-record.ts';
+
+/** How many clients that never pushed are remembered; they are known by their generation alone. */
+const MOST_IDLE_CLIENTS = 10_000;
+
+/** How many records that have not been touched for a day are kept: about 1 MB. */
+const MOST_OLD_RECORDS = 10_000;
+
+/** What the room remembers of each client id: how far its pushes were dealt with. */
+export class ClientRecords {
+  readonly #records: Map<string, ClientRecord>;
+  /** The highest generation of clients that have no record, because they never pushed. */
+  readonly #idleGenerations = new Map<string, number>();
+
+  constructor(records: ReadonlyMap<string, ClientRecord>) {
+    this.#records = new Map(records);
+  }
+
+  /** The number of the last push dealt with; 0 if none is known. */
+  lastPush(clientId: string): number {
+    return this.#records.get(clientId)?.lastPush ?? 0;
+  }
+
+  /** The highest generation had from that client id; 0 if none is known. */
+  generation(clientId: string): number {
+    return this.#records.get(clientId)?.generation ?? this.#idleGenerations.get(clientId) ?? 0;
+  }
+
+  /** Remembers a hello. */
+  noteHello(clientId: string, generation: number, ackedPush: number, now: number): void {
+    const record = this.#records.get(clientId);
+    if (record !== undefined) {
+      this.#records.set(clientId, { ...record, generation, touched: now });
+      this.noteAcked(clientId, ackedPush, now);
+      return;
+    }
+    this.#idleGenerations.delete(clientId);
+    this.#idleGenerations.set(clientId, generation);
+    if (this.#idleGenerations.size <= MOST_IDLE_CLIENTS) return;
+    for (const oldest of this.#idleGenerations.keys()) {
+      this.#idleGenerations.delete(oldest);
+      break;
+    }
+  }
+
+  /** Remembers that the client will never need the acks up to that number again. */
+  noteAcked(clientId: string, ackedPush: number, now: number): void {
+    const record = this.#records.get(clientId);
+    if (record === undefined) return;
+    const known = Math.min(ackedPush, record.lastPush);
+    if (known > record.ackedPush)
+      this.#records.set(clientId, { ...record, ackedPush: known, touched: now });
+  }
+
+  /** Remembers that a push was dealt with. */
+  notePush(clientId: string, number: number, now: number): void {
+    const record = this.#records.get(clientId);
+    const generation = record?.generation ?? this.#takeIdleGeneration(clientId);
+    const ackedPush = record?.ackedPush ?? 0;
+    this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
+  }
+
+  /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
+  sweep(now: number, connected: ReadonlySet<string>): void {
+    const old: (readonly [string, ClientRecord])[] = [];
+    for (const entry of this.#records) {
+      const [clientId, record] = entry;
+      if (connected.has(clientId)) continue;
+      if (isClientRecordExpired(record, now)) this.#records.delete(clientId);
+      else if (isClientRecordOld(record, now)) old.push(entry);
+    }
+    old.sort(([, a], [, b]) => b.touched - a.touched);
+    for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
+  }
+
+  /** A copy, as it is now. */
+  snapshot(): ReadonlyMap<string, ClientRecord> {
+    return new Map(this.#records);
+  }
+
+  #takeIdleGeneration(clientId: string): number {
+    const generation = this.#idleGenerations.get(clientId) ?? 0;
+    this.#idleGenerations.delete(clientId);
+    return generation;
+  }
+}

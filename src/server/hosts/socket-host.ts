@@ -1,0 +1,125 @@
+import { randomId } from '../../protocol/random-id.ts';
+import type { RoomConnection, RoomHost } from '../room/room-host.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { isRecord } from '../storage/json-shape.ts';
+
+/** A WebSocket that its server can attach a state to, which survives hibernation. */
+export interface StatefulSocket {
+  readonly readyState: number;
+  /** Whatever the app attached, and what a room added to it. */
+  readonly state: unknown;
+  setState(state: Record<string, unknown>): unknown;
+  send(frame: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** What a {@link SocketHost} needs of the server around it. */
+export interface SocketHostOptions<Socket> {
+  readonly storage: () => KeyValueStorage;
+  /** The sockets that the server knows to be open. */
+  readonly sockets: () => Iterable<Socket>;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The room's part of the state that an app attaches to its sockets. */
+const STATE_KEY = '@tinybase-partykit';
+const OPEN = 1;
+const NO_STATE = {};
+
+/** Gives a room what servers of sockets with a state have in common. */
+export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
+  readonly #options: SocketHostOptions<Socket>;
+  readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
+  /** The sockets that were heard of and may be open: a server may lose one of two with the same id. */
+  readonly #heard = new Map<Socket, RoomConnection<Socket>>();
+
+  constructor(options: SocketHostOptions<Socket>) {
+    this.#options = options;
+  }
+
+  get storage(): KeyValueStorage {
+    return this.#options.storage();
+  }
+
+  connections(): Iterable<RoomConnection<Socket>> {
+    for (const socket of this.#options.sockets()) {
+      if (!this.#heard.has(socket)) this.#heard.set(socket, this.connectionOf(socket));
+    }
+    const connections: RoomConnection<Socket>[] = [];
+    for (const [socket, connection] of this.#heard) {
+      if (socket.readyState === OPEN) connections.push(connection);
+      else this.#heard.delete(socket);
+    }
+    return connections;
+  }
+
+  /** The connection of a socket: the same one each time, as long as memory lasts. */
+  connectionOf(socket: Socket): RoomConnection<Socket> {
+    let connection = this.#connections.get(socket);
+    if (connection === undefined) {
+      this.#connections.set(socket, (connection = this.#connect(socket)));
+      this.#heard.set(socket, connection);
+    }
+    return connection;
+  }
+
+  /** To be called when a socket is closed. */
+  forget(socket: Socket): void {
+    this.#heard.delete(socket);
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  randomId(): string {
+    return randomId();
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = setTimeout(callback, milliseconds);
+    return () => clearTimeout(timer);
+  }
+
+  /** Writes block a Durable Object's thread on some hosts: what arrives meanwhile is handed over in turns of the event loop. */
+  takeTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, 0);
+    });
+  }
+
+  #connect(socket: Socket): RoomConnection<Socket> {
+    return {
+      origin: socket,
+      send: (frame) => {
+        try {
+          socket.send(frame);
+        } catch {
+          // It is closing: whoever is there comes back and catches up.
+        }
+      },
+      close: (code, reason) => {
+        try {
+          socket.close(code, reason);
+        } catch {
+          // It is closed already.
+        }
+      },
+      readAttachment: () => stateOf(socket)[STATE_KEY],
+      writeAttachment: (attachment) => {
+        try {
+          const { [STATE_KEY]: _old, ...rest } = stateOf(socket);
+          socket.setState(attachment === null ? rest : { ...rest, [STATE_KEY]: attachment });
+        } catch (error) {
+          // Only an open socket can keep a state, and needs one.
+          if (socket.readyState === OPEN) this.#options.onError(error);
+        }
+      },
+    };
+  }
+}
+
+/** What an app attached beside objects cannot be kept together with ours. */
+function stateOf({ state }: StatefulSocket): Readonly<Record<string, unknown>> {
+  return isRecord(state) ? state : NO_STATE;
+}

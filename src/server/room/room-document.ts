@@ -1,0 +1,69 @@
+import { decodeContent } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type { Cursor } from '../../protocol/messages.ts';
+import { isCount, isRecord } from '../storage/json-shape.ts';
+
+const FORMAT = 'tinybase-partykit room';
+const FORMAT_VERSION = 1;
+/** More than any room counts to, and far from where numbers cease to count. */
+const HIGHEST_VERSION = 2 ** 48;
+
+/** A whole room as one JSON document: `JSON.stringify` loses nothing of it. */
+export interface RoomDocument {
+  readonly format: typeof FORMAT;
+  readonly formatVersion: typeof FORMAT_VERSION;
+  /** Names the history that the content is from. */
+  readonly epoch: string;
+  /** How many commits that history had. */
+  readonly version: number;
+  /** `[tables, values]`; objects and arrays are encoded, as they are on the wire. */
+  readonly content: unknown;
+}
+
+/** Makes a document of a room's content, which is JSON already. */
+export function makeRoomDocument({ epoch, version }: Cursor, json: string): RoomDocument {
+  const content: unknown = JSON.parse(json);
+  return { format: FORMAT, formatVersion: FORMAT_VERSION, epoch, version, content };
+}
+
+/**
+ * Reads a document. Throws `malformed` for anything else, also for one of a later release, and for what JSON would change:
+ * a number that is infinite or none.
+ */
+export function readRoomDocument(document: unknown): { version: number; content: LeafMap<Leaf> } {
+  if (typeof document === 'string') throw malformed('it is a text, to be parsed first');
+  if (!isRecord(document)) throw malformed('it is no object');
+  const { format, formatVersion, version, content } = document;
+  if (format !== FORMAT) throw malformed(`its format is not "${FORMAT}"`);
+  if (!isCount(formatVersion) || formatVersion === 0) {
+    throw malformed('its formatVersion is no whole number from 1 on');
+  }
+  if (formatVersion > FORMAT_VERSION)
+    throw malformed(`its formatVersion is ${formatVersion}, which takes a newer release`);
+  if (!isCount(version) || version === 0 || version > HIGHEST_VERSION)
+    throw malformed(`its version is no whole number from 1 to ${HIGHEST_VERSION}`);
+  const leaves = readDocumentContent(content);
+  if (leaves === undefined) throw malformed('it has no content');
+  return { version, content: leaves };
+}
+
+function readDocumentContent(content: unknown): LeafMap<Leaf> | undefined {
+  try {
+    return decodeContent(JSON.stringify(content, asItIs) ?? '');
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw malformed(`its content does not do (${why})`, error);
+  }
+}
+
+function asItIs(_key: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isFinite(value)) return value;
+  throw new RangeError(`${value} is in it`);
+}
+
+function malformed(what: string, cause?: unknown): TinyBasePartyKitError {
+  const message = `Not a valid document of a room: ${what}.`;
+  return new TinyBasePartyKitError('malformed', message, { cause });
+}

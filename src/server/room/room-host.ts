@@ -1,0 +1,33 @@
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+
+/** One WebSocket of a room, as its host hands it over. The same object for the same socket while memory lasts. */
+export interface RoomConnection<Origin> {
+  /** What the hooks are given: the host's own connection object. */
+  readonly origin: Origin;
+  /** Sends a frame; throws nothing, also when the socket is closing. */
+  send(frame: string): void;
+  /** Closes the socket; throws nothing. */
+  close(code: number, reason: string): void;
+  /** What was attached last, also before the room was hibernated; undefined if nothing was. */
+  readAttachment(): unknown;
+  /** Attaches at most 1 KiB of JSON. */
+  writeAttachment(attachment: unknown): void;
+}
+
+/** Everything that a room takes from outside. */
+export interface RoomHost<Origin> {
+  readonly storage: KeyValueStorage;
+  /** All sockets that are open, those from before a hibernation included. */
+  connections(): Iterable<RoomConnection<Origin>>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** 128 random bits as 22 characters of base64url. */
+  randomId(): string;
+  /** Calls back once, later; returns a function that prevents it. */
+  after(milliseconds: number, callback: () => void): () => void;
+  /**
+   * Resolves when messages that have arrived by now were handed over, so that they share the next write (`DURABLE-2`).
+   * Takes no time if there are none. A host that hands messages over while a write goes on needs none.
+   */
+  takeTurn?(): Promise<void>;
+}

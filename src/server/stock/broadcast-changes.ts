@@ -1,0 +1,55 @@
+import type { Changes, Store } from 'tinybase';
+
+import { canonicalLeaf, decodeLeaf, encodeLeaf, type StoreLeaf } from '../../protocol/leaf.ts';
+
+/** What changes are broadcast by: a room's server. */
+export interface BroadcastingServer {
+  readonly store: Store;
+  /** Resolves when the Store has what storage says. */
+  start(): Promise<void>;
+}
+
+/**
+ * Applies changes to the room's Store as a transaction of the room's own, which reaches every client; `undefined`
+ * deletes a table, row, Cell or Value. Objects and arrays may be encoded. Rejects with `unavailable` if the room cannot
+ * be loaded.
+ *
+ * `without` is taken for compatibility and has no effect: a client that already has the changes is not changed by them.
+ */
+export async function broadcastChanges(
+  server: BroadcastingServer,
+  changes: Changes,
+  _without?: string[],
+): Promise<void> {
+  await server.start();
+  const { store } = server;
+  const [tables, values] = changes;
+  store.transaction(() => {
+    for (const [table, rows] of Object.entries(tables)) {
+      if (rows === undefined) store.delTable(table);
+      else applyRows(store, table, rows);
+    }
+    for (const [id, value] of Object.entries(values)) {
+      if (value === undefined) store.delValue(id);
+      else store.setValue(id, plain(value));
+    }
+  });
+}
+
+function applyRows(store: Store, table: string, rows: NonNullable<Changes[0][string]>): void {
+  for (const [row, cells] of Object.entries(rows)) {
+    if (cells === undefined) store.delRow(table, row);
+    else {
+      for (const [cell, leaf] of Object.entries(cells)) {
+        if (leaf === undefined) store.delCell(table, row, cell);
+        else store.setCell(table, row, cell, plain(leaf));
+      }
+    }
+  }
+}
+
+/** What no Store can hold goes to the Store as it is, which refuses it and tells its listeners. */
+function plain(leaf: StoreLeaf): StoreLeaf {
+  const encoded = canonicalLeaf(encodeLeaf(leaf));
+  return encoded === undefined ? leaf : decodeLeaf(encoded);
+}

@@ -1,0 +1,96 @@
+import type { Store } from 'tinybase';
+
+import { ALL_ROWS, ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { readLeaf } from '../../protocol/store-access.ts';
+
+/** What the author of a push has to be told. */
+export interface Correction {
+  /** Undefined if folding the push into the version before gives what the room has. */
+  readonly changes: Changes | undefined;
+  /** True if something that was asked for is not as it was asked. */
+  readonly isAltered: boolean;
+}
+
+/**
+ * Compares the Store with what folding `asked` into the version before would give (`CORRECT-1`): for each leaf asked
+ * for, under an asked deletion, or changed. `before` has what each changed leaf was. To be called right after the
+ * push was applied.
+ */
+export function correctionOf(
+  store: Store,
+  asked: Changes,
+  before: LeafMap<Leaf | undefined>,
+): Correction {
+  let changes: ChangesBuilder | undefined;
+  let isAltered = false;
+  const compare = (
+    table: TableKey,
+    row: string,
+    cell: string,
+    folded: Leaf | undefined,
+  ): boolean => {
+    const now = readLeaf(store, table, row, cell);
+    if (now === folded) return false;
+    changes ??= new ChangesBuilder();
+    changes.setLeaf(table, row, cell, now);
+    return true;
+  };
+  asked.leaves.forEach((leaf, table, row, cell) => {
+    if (compare(table, row, cell, leaf)) isAltered = true;
+  });
+  forEachDeletedRow(store, asked, (table, row) => {
+    for (const cell of store.getCellIds(table, row)) {
+      if (asked.leaves.has(table, row, cell)) continue;
+      if (compare(table, row, cell, undefined)) isAltered = true;
+    }
+  });
+  before.forEach((leaf, table, row, cell) => {
+    if (asked.leaves.has(table, row, cell)) return;
+    compare(table, row, cell, deletesRow(asked, table, row) ? undefined : leaf);
+  });
+  return { changes, isAltered };
+}
+
+/**
+ * What to tell a stock peer that asked for `asked`: the room's value of everything it asked for or that changed, so
+ * that the last frame it sees of a leaf is right (`STOCK-2`).
+ */
+export function stockAnswerTo(
+  store: Store,
+  asked: Changes,
+  happened: Changes | undefined,
+): Changes {
+  const answer = new ChangesBuilder();
+  const tell = (table: TableKey, row: string, cell: string): void => {
+    // An empty row is told as such: deleting cells one by one leaves a stock peer's defaults behind.
+    if (table !== VALUES && !store.hasRow(table, row)) answer.deleteRow(table, row);
+    else answer.setLeaf(table, row, cell, readLeaf(store, table, row, cell));
+  };
+  for (const [table, rows] of happened?.deletedRows ?? []) {
+    if (rows !== ALL_ROWS) for (const row of rows) answer.deleteRow(table, row);
+  }
+  for (const [table, rows] of asked.deletedRows) {
+    if (rows === ALL_ROWS) {
+      if (!store.hasTable(table)) answer.deleteTable(table);
+    } else for (const row of rows) if (!store.hasRow(table, row)) answer.deleteRow(table, row);
+  }
+  forEachDeletedRow(store, asked, (table, row) => {
+    for (const cell of store.getCellIds(table, row)) tell(table, row, cell);
+  });
+  asked.leaves.forEach((_leaf, table, row, cell) => tell(table, row, cell));
+  happened?.leaves.forEach((_leaf, table, row, cell) => tell(table, row, cell));
+  return answer;
+}
+
+/** Each row that the changes delete and that the Store has. */
+function forEachDeletedRow(
+  store: Store,
+  changes: Changes,
+  visit: (table: string, row: string) => void,
+): void {
+  for (const [table, rows] of changes.deletedRows) {
+    for (const row of rows === ALL_ROWS ? store.getRowIds(table) : rows) visit(table, row);
+  }
+}

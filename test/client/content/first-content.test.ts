@@ -1,0 +1,274 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import {
+  changesOf,
+  contentOf,
+  failure,
+  ScriptedRoom,
+  SECOND,
+  stateOf,
+} from '../session/scripted-room.ts';
+
+describe('the first content', () => {
+  const seed = [{ t: { r: { c: 1 } } }, { v: 1 }];
+
+  test('[SEED-2] is PUT without edits made since, then loaded', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1, w: 1 }]);
+    void room.session.follow();
+    room.store.setValue('v', 2);
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([[{}, { v: 1, w: 1 }]]);
+    room.store.setValue('w', 2);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    expect(await stateOf(saving)).toBe('waiting');
+    await room.answerGet(1, [{}, { v: 1, w: 1 }]);
+    await saving;
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(room.store.getValues()).toEqual({ v: 2, w: 2 });
+    expect(room.pushes()).toEqual([
+      [1, [{}, { v: 2 }]],
+      [2, [{}, { w: 2 }]],
+    ]);
+  });
+
+  test('[SEED-2] is what startAutoLoad was given, if the room has no Store', async () => {
+    const room = new ScriptedRoom();
+    const following = room.session.follow(contentOf(seed));
+    await room.answerGet(0);
+    await following;
+    expect(room.store.getContent()).toEqual(seed);
+    expect(room.putContents).toEqual([]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([seed]);
+  });
+
+  test('[SEED-2] that was refused as a whole is followed by an empty one, once', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([
+      [{}, { v: 1 }],
+      [{}, {}],
+    ]);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(0);
+    await saving;
+    expect(room.putContents).toHaveLength(2);
+    expect(room.puts.waiting).toEqual([]);
+  });
+
+  test('[SEED-2] that had no answer may have arrived: it is loaded, and PUT again if not', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().fail(failure('network'));
+    await nextTurn();
+    // It cannot be said when there will be an answer.
+    expect(await stateOf(saving)).toBe('settled');
+    await room.time.pass(0);
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([
+      [{}, { v: 1 }],
+      [{}, { v: 1 }],
+    ]);
+    room.puts.take().fail(failure('unavailable'));
+    await room.time.pass(SECOND);
+    await room.answerGet(1, [{}, { v: 1 }]);
+    expect(room.putContents).toHaveLength(2);
+    expect(room.errors).toMatchObject([{ code: 'network' }, { code: 'unavailable' }]);
+  });
+
+  test('[SEED-2] that is too large for the room ends the session, and stays in the Store', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().fail(failure('too-large'));
+    await saving;
+    expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'too-large' });
+    expect(room.stops).toEqual([[4413, 'too-large']]);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+    await room.time.pass(100 * SECOND);
+    expect(room.gets.waiting).toEqual([]);
+  });
+
+  test('[SEED-2] of a room that lost its Store is not the content of the dead epoch', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.store.setValue('mine', 1);
+    room.close();
+    room.open();
+    room.sent();
+    room.welcome({ generation: 2, changes: undefined, cursor: { epoch: 'f', version: 0 } });
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, {}]]);
+  });
+
+  test('[SEED-2] is not shown in place of what a room held before it lost its Store', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    await room.answerGet(0, undefined, 'f');
+    expect(room.store.hasValue('initial')).toBe(false);
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
+  });
+
+  test('[SEED-2] of a room that lost its Store is what startAutoLoad was given, as often as that happens', async () => {
+    const room = new ScriptedRoom();
+    let calls = 0;
+    void room.session.follow(() => contentOf([{}, { initial: ++calls }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(calls).toBe(0);
+    for (const [index, epoch] of ['f', 'g'].entries()) {
+      room.store.setValue('mine', index);
+      room.sent();
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, changes: undefined });
+      await room.answerGet(0, undefined, epoch);
+      expect(room.putContents[index]).toEqual([{}, { initial: index + 1 }]);
+      room.puts.take().answer(undefined);
+      await nextTurn();
+      await room.answerGet(1, [{}, { initial: index + 1 }], epoch);
+      room.welcome({
+        generation: room.hello().generation,
+        cursor: { epoch, version: 1 },
+        lastPush: 0,
+      });
+      // The edit was never confirmed.
+      expect(room.store.getValues()).toEqual({ initial: index + 1, mine: index });
+      room.sent();
+    }
+  });
+
+  test('[SEED-2] of another room without a Store is what startAutoLoad was given, and nothing of what is shown', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
+  });
+
+  test('[SEED-2] of a room that lost its Store, if all of what startAutoLoad was given is refused, is empty', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.session.moveToAnotherRoom();
+    await room.answerGet(0, undefined, 'f');
+    room.puts.take().answer({ correction: changesOf([{}, { initial: '\uFFFC' }]), reason: 'hook' });
+    await nextTurn();
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([
+      [{}, { initial: 1 }],
+      [{}, {}],
+    ]);
+    expect(room.refusals).toMatchObject([{ valueId: 'initial', reason: 'hook' }]);
+  });
+
+  test('[SEED-4] that was refused in part is reported, once, when the Store shows what came of it', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{ t: { r: { a: 1, b: 1 } } }, { v: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.store.setCell('t', 'r', 'b', 2);
+    const shown: unknown[] = [];
+    room.onRefused = () => shown.push(room.store.getContent());
+    room.puts
+      .take()
+      .answer({ correction: changesOf([{ t: { r: { b: '\uFFFC' } } }, { v: 0 }]), reason: 'hook' });
+    await nextTurn();
+    expect(room.refusals).toEqual([]);
+    // The answer to this one is lost: what was refused is told after the next.
+    await room.failGet(failure('network'));
+    await room.time.pass(0);
+    expect(room.refusals).toEqual([]);
+    await room.answerGet(1, [{ t: { r: { a: 1 } } }, { v: 0 }]);
+    expect(room.refusals).toEqual([
+      { type: 'cell', tableId: 't', rowId: 'r', cellId: 'b', cell: 1, reason: 'hook' },
+      { type: 'value', valueId: 'v', value: 1, reason: 'hook' },
+    ]);
+    expect(shown).toEqual([[{ t: { r: { a: 1, b: 2 } } }, { v: 0 }]]);
+    void room.session.follow();
+    await room.answerGet(1, [{ t: { r: { a: 1 } } }, { v: 0 }]);
+    expect(room.refusals).toHaveLength(2);
+  });
+
+  test('[SEED-4] that was refused as a whole is reported, too', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { v: 1 }]));
+    const saving = room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer({ correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'failed' });
+    await nextTurn();
+    await room.answerGet(0);
+    const refused = [{ type: 'value', valueId: 'v', value: 1, reason: 'failed' }];
+    expect(room.refusals).toEqual(refused);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(1, [{}, {}]);
+    await saving;
+    expect(room.store.getValues()).toEqual({});
+    expect(room.refusals).toEqual(refused);
+  });
+
+  test('[SEED-4] that was refused is reported at once where something else was asked for meanwhile', async () => {
+    const correction = { correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'hook' } as const;
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    void room.session.follow();
+    await room.answerGet(0);
+    room.puts.take().answer(correction);
+    await nextTurn();
+    expect(room.refusals).toMatchObject([{ valueId: 'v', value: 1, reason: 'hook' }]);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(1, [{}, {}]);
+    expect(room.refusals).toHaveLength(1);
+  });
+
+  test('[SEED-4] that was refused is reported before the session ends', async () => {
+    const correction = { correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'hook' } as const;
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer(correction);
+    await nextTurn();
+    expect(room.refusals).toEqual([]);
+    room.session.destroy();
+    expect(room.refusals).toMatchObject([{ valueId: 'v', value: 1, reason: 'hook' }]);
+  });
+
+  test('[SEED-3] is not what the Store held, if the room has a Store; a join uploads nothing', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1, mine: 1 }]);
+    await room.live([{}, { v: 2 }]);
+    expect(room.store.getValues()).toEqual({ v: 2 });
+    expect(room.putContents).toEqual([]);
+    expect(room.sent()).toEqual([]);
+    expect(room.session.sync.unsaved).toBe(0);
+  });
+});

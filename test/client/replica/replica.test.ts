@@ -1,0 +1,740 @@
+import { createMiddleware, createStore, type Store } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import type { Refusal } from '../../../src/client/replica/refusal.ts';
+import { Replica } from '../../../src/client/replica/replica.ts';
+import type { Changes } from '../../../src/protocol/changes.ts';
+import { decodeChanges, decodeContent, encodeChanges } from '../../../src/protocol/codec.ts';
+import { VALUES } from '../../../src/protocol/leaf.ts';
+
+interface Client {
+  readonly store: Store;
+  readonly replica: Replica;
+  readonly refusals: Refusal[];
+  readonly errors: unknown[];
+  /** How often there was something new to send. */
+  readonly heard: { pending: number };
+}
+
+/** A client that follows and saves; its Store holds what the room does. */
+function clientOf(prepare: (store: Store) => void = () => undefined): Client {
+  const store = createStore();
+  prepare(store);
+  const refusals: Refusal[] = [];
+  const errors: unknown[] = [];
+  const heard = { pending: 0 };
+  const replica = new Replica(store, {
+    onPending: () => (heard.pending += 1),
+    onRefused: (refused) => refusals.push(...refused),
+    onError: (error) => errors.push(error),
+  });
+  replica.startTracking();
+  replica.setFollowing(true);
+  replica.setSaving(true);
+  return { store, replica, refusals, errors, heard };
+}
+
+const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
+
+/** The pushes that wait, as they are on the wire. */
+const pushesOf = ({ replica }: Client): unknown[] =>
+  replica.pending.map(({ changes }) => JSON.parse(encodeChanges(changes)) as unknown);
+
+const DELETED = '\uFFFC';
+
+function throwing(): never {
+  throw new Error('thrown');
+}
+
+function withDefault(store: Store): void {
+  store.setTablesSchema({
+    t: { a: { type: 'number' }, done: { type: 'boolean', default: false } },
+  });
+}
+
+function withSchema(store: Store): void {
+  store.setSchema({ t: { a: { type: 'number' } } }, { v: { type: 'number', default: 0 } });
+}
+
+function clamped(store: Store): void {
+  store.addValueListener('n', () => store.setValue('n', 1), true);
+}
+
+describe('a commit', () => {
+  test('[VIEW-3] is one transaction, and listeners fire for net changes only', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { same: 1, changed: 1, mine: 0 }));
+    const { store, replica } = client;
+    store.setCell('t', 'r', 'mine', 'pending');
+    const calls: string[] = [];
+    let transactions = 0;
+    store.addCellListener(null, null, null, (_store, _table, _row, cell) => calls.push(cell));
+    store.addDidFinishTransactionListener(() => (transactions += 1));
+    replica.commit(changesOf([{ t: { r: { same: 1, changed: 2, mine: 3, new: 4 } } }, {}]));
+    expect(calls.sort()).toEqual(['changed', 'new']);
+    expect(transactions).toBe(1);
+    expect(store.getRow('t', 'r')).toEqual({ same: 1, changed: 2, mine: 'pending', new: 4 });
+    expect(replica.baseLeaf('t', 'r', 'mine')).toBe(3);
+  });
+
+  test('[VIEW-3] that deletes a row leaves what a pending push has put into it', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1, b: 1 }));
+    client.store.setCell('t', 'r', 'b', 2);
+    client.replica.commit(changesOf([{}, {}, { t: ['r'] }]));
+    expect(client.store.getRow('t', 'r')).toEqual({ b: 2 });
+    client.replica.acknowledge();
+    expect(client.store.getRow('t', 'r')).toEqual({ b: 2 });
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[VIEW-6] waits for the end of a transaction that the app has open, which may roll back', () => {
+    const { store, replica } = clientOf((prepared) => prepared.setValue('v', 1));
+    store.startTransaction();
+    store.setValue('v', 2);
+    expect(replica.commit(changesOf([{}, { v: 3 }]))).toBe(false);
+    store.finishTransaction(() => true);
+    expect(store.getValue('v')).toBe(1);
+    expect(replica.commit(changesOf([{}, { v: 3 }]))).toBe(true);
+    expect(store.getValue('v')).toBe(3);
+    expect(replica.pending).toEqual([]);
+  });
+
+  test('of which nothing is followed keeps only covered leaves true', () => {
+    const client = clientOf((store) => store.setValues({ mine: 1, other: 1 }));
+    client.replica.setFollowing(false);
+    client.store.setValue('mine', 2);
+    client.replica.commit(changesOf([{}, { mine: 3, other: 3 }]));
+    expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
+    expect(client.replica.baseLeaf(VALUES, '', 'mine')).toBe(3);
+    client.replica.acknowledgeCorrected(changesOf([{}, { mine: 3 }]));
+    expect(client.store.getValues()).toEqual({ mine: 3, other: 1 });
+  });
+});
+
+describe('an ack', () => {
+  test('[VIEW-4] folds its push, and the correction on top', () => {
+    const client = clientOf((store) => store.setValues({ a: 1, b: 1 }));
+    client.store.transaction(() => client.store.setValues({ a: 2, b: 2 }));
+    client.store.setValue('b', 3);
+    client.replica.acknowledgeCorrected(changesOf([{}, { a: 1, b: 1 }]));
+    expect(client.store.getValues()).toEqual({ a: 1, b: 3 });
+    expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(1);
+    client.replica.acknowledge();
+    expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(3);
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[VIEW-4] without a correction touches no Store', () => {
+    const { store, replica } = clientOf();
+    store.setValue('v', 1);
+    let transactions = 0;
+    store.addStartTransactionListener(() => (transactions += 1));
+    store.startTransaction();
+    replica.acknowledge();
+    expect(transactions).toBe(1);
+    expect(replica.isPlain).toBe(true);
+  });
+});
+
+describe('a welcome', () => {
+  test('[ONCE-4] drops pushes without folding them: what was refused does not come back', () => {
+    const client = clientOf((store) => store.setValues({ a: 1, b: 1, c: 1 }));
+    for (const id of ['a', 'b', 'c']) client.store.setValue(id, 2);
+    // The room took the first push, refused the second, and has not seen the third.
+    client.replica.catchUp(undefined, 2, changesOf([{}, { a: 2 }]));
+    expect(client.store.getValues()).toEqual({ a: 2, b: 1, c: 2 });
+    expect(client.replica.baseLeaf(VALUES, '', 'c')).toBe(1);
+    expect(client.replica.pending.map(({ number }) => number)).toEqual([3]);
+    expect(client.replica.nextPush).toBe(3);
+  });
+
+  test('[ONCE-4] shows what became of dropped pushes also where nothing else is followed', () => {
+    for (const isReload of [false, true]) {
+      const client = clientOf((store) => store.setValues({ mine: 1, other: 1 }));
+      client.replica.setFollowing(false);
+      client.store.setValue('mine', 2);
+      if (isReload)
+        client.replica.catchUp(decodeContent('[{},{"mine":2,"other":2}]'), 1, undefined);
+      else client.replica.catchUp(undefined, 1, changesOf([{}, { mine: 2, other: 2 }]));
+      expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
+      expect(client.replica.isPlain).toBe(true);
+    }
+  });
+
+  test('[ONCE-4] of a room that knows more pushes than are held begins after them', () => {
+    const client = clientOf();
+    client.replica.catchUp(undefined, 7, changesOf([{}, {}]));
+    client.store.setValue('v', 1);
+    expect(client.replica.pending.map(({ number }) => number)).toEqual([8]);
+  });
+
+  test('[JOIN-6] does not bring back what a dropped push had deleted, if the content has it not', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }).setValue('v', 1));
+    client.store.transaction(() => client.store.delRow('t', 'r').delValue('v'));
+    client.replica.catchUp(decodeContent('[{},{}]'), 1, undefined);
+    expect(client.store.getContent()).toEqual([{}, {}]);
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[JOIN-6] shows reloaded content and what is pending in one transaction', () => {
+    const client = clientOf((store) => store.setValues({ a: 1, b: 1 }));
+    client.store.setValue('a', 2);
+    client.store.setValue('b', 2);
+    const seen: unknown[] = [];
+    client.store.addValuesListener((store) => seen.push(store.getValues()));
+    const content = decodeContent('[{},{"a":2,"b":1,"c":1}]');
+    client.replica.catchUp(content, 1, changesOf([{}, { c: 2 }]));
+    expect(seen).toEqual([{ a: 2, b: 2, c: 2 }]);
+  });
+});
+
+describe('what is pushed', () => {
+  test('[VIEW-5] of a row that was emptied is its deletion, whatever others have put into it', () => {
+    const client = clientOf((store) => store.setCell('t', 'r', 'c', 1));
+    client.store.delRow('t', 'r');
+    expect(pushesOf(client)).toEqual([[{}, {}, { t: ['r'] }]]);
+    client.replica.commit(changesOf([{ t: { r: { other: 1 } } }, {}]));
+    expect(client.store.hasRow('t', 'r')).toBe(false);
+    client.replica.acknowledge();
+    expect(client.store.hasRow('t', 'r')).toBe(false);
+    expect(client.replica.isPlain).toBe(true);
+    client.replica.commit(changesOf([{ t: { r: { other: 1 } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ other: 1 });
+  });
+
+  test('[VIEW-5] of a row that was deleted and set again is cells, and others keep theirs', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1, b: 1 }));
+    client.store.transaction(() => client.store.delRow('t', 'r').setCell('t', 'r', 'a', 2));
+    expect(pushesOf(client)).toEqual([[{ t: { r: { a: 2, b: DELETED } } }, {}]]);
+    client.replica.commit(changesOf([{ t: { r: { other: 1 } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ a: 2, other: 1 });
+  });
+
+  test('[VIEW-5] of a deleted table is its rows: rows of others stay', () => {
+    const client = clientOf((store) => store.setTable('t', { r: { c: 1 }, s: { c: 1 } }));
+    client.store.delTable('t');
+    expect(pushesOf(client)).toEqual([[{}, {}, { t: ['r', 's'] }]]);
+    client.replica.commit(changesOf([{ t: { other: { c: 1 } } }, {}]));
+    expect(client.store.getTable('t')).toEqual({ other: { c: 1 } });
+  });
+
+  test('[VIEW-8] of what was done while not saving is one push, made when saving starts', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }));
+    client.replica.setSaving(false);
+    client.store.setCell('t', 'r', 'a', 2);
+    client.store.delRow('t', 'r');
+    client.store.setCell('t', 'r', 'b', 3).setValue('v', 1);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.hasHeld).toBe(true);
+    client.replica.commit(changesOf([{ t: { r: { a: 5, c: 5 } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ b: 3 });
+    client.replica.setSaving(true);
+    expect(pushesOf(client)).toEqual([[{ t: { r: { b: 3 } } }, { v: 1 }, { t: ['r'] }]]);
+    expect(client.replica.hasHeld).toBe(false);
+    client.replica.acknowledge();
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('is told of with each edit, pushed or held', () => {
+    const client = clientOf();
+    client.store.setValue('v', 1);
+    client.store.setValue('v', 2);
+    expect(client.heard.pending).toBe(2);
+    client.replica.setSaving(false);
+    client.store.setValue('v', 3);
+    client.store.setValue('v', 4);
+    expect(client.heard.pending).toBe(4);
+  });
+
+  test('[SEED-3] has nothing that was there before tracking began', () => {
+    const store = createStore();
+    const replica = new Replica(store, {
+      onPending: throwing,
+      onRefused: throwing,
+      onError: throwing,
+    });
+    replica.setSaving(true);
+    store.setValue('v', 1);
+    expect(replica.pending).toEqual([]);
+    expect(replica.isPlain).toBe(true);
+  });
+});
+
+describe('a push over the limit', () => {
+  const large = 'x'.repeat(200);
+
+  test('[ONCE-7] gets no number, becomes local-only and is reported with its values', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }));
+    client.replica.limitPushes(100);
+    client.store.transaction(() => client.store.delRow('t', 'r').setValue('v', large));
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.nextPush).toBe(1);
+    expect(client.store.getContent()).toEqual([{}, { v: large }]);
+    expect(client.refusals).toEqual([
+      { type: 'row', tableId: 't', rowId: 'r', reason: 'too-large' },
+      { type: 'value', valueId: 'v', value: large, reason: 'too-large' },
+    ]);
+    expect(client.replica.baseLeaf('t', 'r', 'a')).toBe(1);
+    client.store.setValue('w', 1);
+    expect(pushesOf(client)).toEqual([[{}, { w: 1 }]]);
+  });
+
+  test('[ONCE-7] that was held becomes local-only when saving starts', () => {
+    const client = clientOf();
+    client.replica.limitPushes(100);
+    client.replica.setSaving(false);
+    client.store.setValue('v', large);
+    expect(client.refusals).toEqual([]);
+    client.replica.setSaving(true);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.refusals).toEqual([
+      { type: 'value', valueId: 'v', value: large, reason: 'too-large' },
+    ]);
+    expect(client.store.getValue('v')).toBe(large);
+    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBeUndefined();
+  });
+
+  test('[ONCE-7] that has a number already keeps it and does nothing', () => {
+    const client = clientOf();
+    client.store.setValue('v', large);
+    client.store.setValue('w', 1);
+    client.replica.withdraw(1, 'too-large');
+    expect(pushesOf(client)).toEqual([
+      [{}, {}],
+      [{}, { w: 1 }],
+    ]);
+    expect(client.refusals).toHaveLength(1);
+    client.replica.acknowledge();
+    expect(client.store.getValues()).toEqual({ v: large, w: 1 });
+    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBeUndefined();
+  });
+});
+
+describe('what is derived', () => {
+  test('[DERIVE-1] is a default that is pushed once', () => {
+    const client = clientOf(withDefault);
+    client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
+    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+    expect(client.replica.baseLeaf('t', 'r', 'done')).toBeUndefined();
+    client.replica.acknowledge();
+    expect(client.replica.baseLeaf('t', 'r', 'done')).toBe(false);
+    client.replica.commit(changesOf([{ t: { r: { a: 2 } } }, {}]));
+    expect(client.replica.pending).toEqual([]);
+  });
+
+  test('[DERIVE-1] is a default that comes back where the room deleted the cell', () => {
+    const client = clientOf((store) => {
+      withDefault(store);
+      store.setRow('t', 'r', { a: 1, done: true });
+    });
+    client.replica.commit(changesOf([{ t: { r: { done: DELETED } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
+    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+  });
+
+  test('[DERIVE-1] is nothing where the room deleted the row, defaults and all', () => {
+    const client = clientOf((store) => {
+      withDefault(store);
+      store.setRow('t', 'r', { a: 1, done: true });
+    });
+    client.replica.commit(changesOf([{}, {}, { t: ['r'] }]));
+    expect(client.store.hasRow('t', 'r')).toBe(false);
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[DERIVE-1] is what a mutator listener makes of it, here or elsewhere', () => {
+    const client = clientOf((store) => {
+      store.addValueListener(
+        'n',
+        (_store, _id, value) => {
+          if (Number(value) > 10) store.setValue('n', 10);
+          store.setValue('seen', value);
+        },
+        true,
+      );
+    });
+    client.replica.commit(changesOf([{}, { n: 50 }]));
+    expect(client.store.getValues()).toEqual({ n: 10, seen: 50 });
+    expect(pushesOf(client)).toEqual([[{}, { n: 10, seen: 50 }]]);
+    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(50);
+  });
+
+  test('[DERIVE-1] is what a mutator listener makes of a cell in a row that is new here', () => {
+    const client = clientOf((store) => {
+      store.setTablesSchema({ t: { a: { type: 'number' }, b: { type: 'number' } } });
+      store.addCellListener(
+        't',
+        null,
+        'b',
+        (_store, _table, row, _cell, leaf) => {
+          if (Number(leaf) > 10) store.setCell('t', row, 'b', 10);
+        },
+        true,
+      );
+    });
+    client.replica.commit(changesOf([{ t: { r: { a: 1, b: 50 } } }, {}]));
+    expect(pushesOf(client)).toEqual([[{ t: { r: { b: 10 } } }, {}]]);
+    expect(client.refusals).toEqual([]);
+  });
+
+  test('[DERIVE-1] is what a mutator listener restored, though the Store logs nothing', () => {
+    const client = clientOf((store) => {
+      store.setValue('fixed', 1);
+      store.addValueListener('fixed', () => store.setValue('fixed', 1), true);
+    });
+    client.replica.commit(changesOf([{}, { fixed: 2 }]));
+    expect(client.store.getValue('fixed')).toBe(1);
+    expect(pushesOf(client)).toEqual([[{}, { fixed: 1 }]]);
+    expect(client.replica.baseLeaf(VALUES, '', 'fixed')).toBe(2);
+  });
+
+  test('[DERIVE-1] is what middleware made of it', () => {
+    const client = clientOf((store) => {
+      createMiddleware(store).addWillSetValueCallback((_id, value) =>
+        typeof value === 'string' ? value.trim() : value,
+      );
+    });
+    client.replica.commit(changesOf([{}, { v: ' text ' }]));
+    expect(pushesOf(client)).toEqual([[{}, { v: 'text' }]]);
+  });
+
+  test('[DERIVE-1] goes once for each base value, and begins anew when the user edits the leaf', () => {
+    const client = clientOf((store) => {
+      store.addValueListener(
+        'n',
+        (_store, _id, value) => {
+          if (Number(value) > 1) store.setValue('n', 1);
+        },
+        true,
+      );
+    });
+    const commitTwo = (): unknown[] => {
+      client.replica.commit(changesOf([{}, { n: 2 }]));
+      const pushed = pushesOf(client);
+      while (client.replica.pending.length > 0) client.replica.acknowledge();
+      return pushed;
+    };
+    expect(commitTwo()).toEqual([[{}, { n: 1 }]]);
+    expect(commitTwo()).toEqual([]);
+    expect(client.store.getValue('n')).toBe(1);
+    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(2);
+    client.replica.commit(changesOf([{}, { n: 3 }]));
+    expect(pushesOf(client)).toEqual([[{}, { n: 1 }]]);
+    client.replica.acknowledge();
+    client.store.setValue('n', 0);
+    while (client.replica.pending.length > 0) client.replica.acknowledge();
+    expect(commitTwo()).toEqual([[{}, { n: 1 }]]);
+  });
+
+  test('[DERIVE-1] goes at most 64 times for a leaf', () => {
+    const client = clientOf((store) => {
+      store.addValueListener('n', () => store.setValue('n', -1), true);
+    });
+    let pushes = 0;
+    for (let n = 0; n < 100; n++) {
+      client.replica.commit(changesOf([{}, { n }]));
+      pushes += client.replica.pending.length;
+      while (client.replica.pending.length > 0) client.replica.acknowledge();
+    }
+    expect(pushes).toBe(64);
+  });
+
+  test('[DERIVE-2] is not pushed after a correction, and stays local-only', () => {
+    const client = clientOf((store) => {
+      store.addValueListener('n', () => store.setValue('n', 1), true);
+    });
+    client.store.setValue('n', 5);
+    client.replica.acknowledgeCorrected(changesOf([{}, { n: 2 }]));
+    expect(client.store.getValue('n')).toBe(1);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(2);
+    client.replica.setSaving(false);
+    client.replica.setSaving(true);
+    expect(client.replica.pending).toEqual([]);
+  });
+
+  test('[DERIVE-2] is not pushed where a welcome drops a push, and is where it drops none', () => {
+    const dropping = clientOf(clamped);
+    dropping.store.setValue('m', 1);
+    dropping.replica.catchUp(undefined, 1, changesOf([{}, { m: 1, n: 2 }]));
+    expect(dropping.replica.pending).toEqual([]);
+    const other = clientOf(clamped);
+    other.replica.catchUp(undefined, 0, changesOf([{}, { n: 2 }]));
+    expect(pushesOf(other)).toEqual([[{}, { n: 1 }]]);
+  });
+
+  test('[DERIVE-2] while not saving waits, and is pushed when saving starts', () => {
+    const client = clientOf(withDefault);
+    client.replica.setSaving(false);
+    client.replica.commit(changesOf([{ t: { r: { a: 1 }, s: { a: 1 } } }, {}]));
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.hasHeld).toBe(false);
+    client.replica.commit(changesOf([{ t: { s: { done: true } } }, {}]));
+    client.replica.setSaving(true);
+    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+    client.replica.acknowledge();
+    expect(client.replica.isPlain).toBe(true);
+  });
+});
+
+describe("what the client's own schema refuses", () => {
+  test('[LOCAL-1] stays with the room, is not sent, and is reported with its value', () => {
+    const client = clientOf(withSchema);
+    client.replica.commit(
+      changesOf([{ t: { r: { a: 'no', b: 1 } }, u: { r: { a: 1 } } }, { v: 'no' }]),
+    );
+    expect(client.store.getContent()).toEqual([{}, { v: 0 }]);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.baseLeaf('t', 'r', 'a')).toBe('no');
+    expect(client.replica.baseLeaf('u', 'r', 'a')).toBe(1);
+    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBe('no');
+    const reason = 'own-schema';
+    expect(client.refusals).toEqual([
+      { type: 'cell', tableId: 't', rowId: 'r', cellId: 'a', cell: 'no', reason },
+      { type: 'cell', tableId: 't', rowId: 'r', cellId: 'b', cell: 1, reason },
+      { type: 'cell', tableId: 'u', rowId: 'r', cellId: 'a', cell: 1, reason },
+      { type: 'value', valueId: 'v', value: 'no', reason },
+    ]);
+  });
+
+  test('[LOCAL-1] is no obstacle to cells that a schema requires', () => {
+    const client = clientOf((store) => {
+      store.setTablesSchema({
+        t: { a: { type: 'number', required: true }, b: { type: 'string', required: true } },
+      });
+    });
+    client.replica.commit(changesOf([{ t: { r: { b: 'x' }, s: { a: 1, b: 'x' } } }, {}]));
+    expect(client.store.getTable('t')).toEqual({ r: { b: 'x' }, s: { a: 1, b: 'x' } });
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.refusals).toEqual([]);
+  });
+
+  test('[LOCAL-2] ends when the room sets the leaf', () => {
+    const client = clientOf(withSchema);
+    client.replica.commit(changesOf([{ t: { r: { a: 'no' } } }, {}]));
+    client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]));
+    expect(client.store.getCell('t', 'r', 'a')).toBe(1);
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[LOCAL-2] ends when the user sets the leaf', () => {
+    const client = clientOf(withSchema);
+    client.replica.commit(changesOf([{ t: { r: { a: 'no' } } }, {}]));
+    client.store.setCell('t', 'r', 'a', 2);
+    expect(pushesOf(client)).toEqual([[{ t: { r: { a: 2 } } }, {}]]);
+    expect(client.replica.localOnlyLeaves().isEmpty).toBe(true);
+    client.replica.acknowledge();
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[LOCAL-2] survives a reload in which the room left the leaf as it was', () => {
+    const client = clientOf();
+    client.replica.limitPushes(50);
+    client.store.setValue('v', 'x'.repeat(100));
+    client.replica.catchUp(decodeContent('[{},{"w":1}]'), 0, undefined);
+    expect(client.store.getValues()).toEqual({ v: 'x'.repeat(100), w: 1 });
+    client.replica.catchUp(decodeContent('[{},{"v":1}]'), 0, undefined);
+    expect(client.store.getValues()).toEqual({ v: 1 });
+  });
+
+  test('[LOCAL-2] ends when the app discards it', () => {
+    const client = clientOf((store) => store.setValue('v', 1));
+    client.replica.limitPushes(50);
+    client.store.setValue('v', 'x'.repeat(100));
+    client.store.startTransaction();
+    expect(client.replica.discardLocal()).toBe(false);
+    client.store.finishTransaction();
+    expect(client.replica.discardLocal()).toBe(true);
+    expect(client.store.getValue('v')).toBe(1);
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.pending).toEqual([]);
+  });
+});
+
+/** A client that looks, and lets nobody change anything of some tables. */
+function guarded(store: Store): void {
+  store.setTables({ fixed: { r: { a: 1, b: 1 } } });
+  store.setValues({ fixed: 1 });
+  createMiddleware(store)
+    .addWillSetCellCallback((table, _row, _cell, leaf) => (table === 'fixed' ? undefined : leaf))
+    .addWillSetValueCallback((id, value) => (id === 'fixed' ? undefined : value))
+    .addWillDelCellCallback((table) => table !== 'fixed')
+    .addWillDelRowCallback((table) => table !== 'fixed')
+    .addWillDelValueCallback((id) => id !== 'fixed');
+}
+
+describe("what the client's own middleware does not let pass", () => {
+  test.each<readonly [string, Parameters<typeof changesOf>[0], readonly unknown[]]>([
+    [
+      'cells and values',
+      [
+        { fixed: { r: { a: 2, new: 2 } }, t: { r: { a: 2 } } },
+        { fixed: 2, v: 2 },
+      ],
+      [
+        ['a', 2],
+        ['new', 2],
+        ['fixed', 2],
+      ],
+    ],
+    [
+      'the deletion of cells and values',
+      [{ fixed: { r: { a: DELETED } } }, { fixed: DELETED }],
+      [
+        ['a', undefined],
+        ['fixed', undefined],
+      ],
+    ],
+    [
+      'the deletion of a row',
+      [{}, {}, { fixed: ['r'] }],
+      [
+        ['a', undefined],
+        ['b', undefined],
+      ],
+    ],
+  ])('[LOCAL-1] stays with the room, is not sent, and is reported: %s', (_what, changes, told) => {
+    const client = clientOf(guarded);
+    client.replica.commit(changesOf(changes));
+    expect(client.store.getTable('fixed')).toEqual({ r: { a: 1, b: 1 } });
+    expect(client.store.getValue('fixed')).toBe(1);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.refusals.map(({ reason }) => reason)).toEqual(told.map(() => 'own-middleware'));
+    const leaves = client.refusals.map((refusal) => {
+      if (refusal.type === 'cell') return [refusal.cellId, refusal.cell];
+      return refusal.type === 'value' ? [refusal.valueId, refusal.value] : [];
+    });
+    expect(leaves).toEqual(told);
+  });
+
+  test('[LOCAL-1] is shown as soon as it passes', () => {
+    let isOpen = false;
+    const client = clientOf((store) => {
+      createMiddleware(store).addWillSetValueCallback((_id, value) => (isOpen ? value : undefined));
+    });
+    client.replica.commit(changesOf([{}, { v: 1 }]));
+    expect(client.store.getValues()).toEqual({});
+    isOpen = true;
+    client.replica.commit(changesOf([{}, { v: 2 }]));
+    expect(client.store.getValues()).toEqual({ v: 2 });
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.pending).toEqual([]);
+  });
+
+  test('[DERIVE-1] is not the default in place of a cell or value that the room deleted', () => {
+    const client = clientOf((store) => {
+      store.setTablesSchema({
+        t: { a: { type: 'number' }, done: { type: 'boolean', default: false } },
+      });
+      store.setValuesSchema({ v: { type: 'string', default: '' } });
+      store.setRow('t', 'r', { a: 1, done: false });
+    });
+    client.replica.commit(changesOf([{ t: { r: { done: DELETED } } }, { v: DELETED }]));
+    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, { v: '' }]]);
+    expect(client.refusals).toEqual([]);
+  });
+});
+
+describe('an app that throws', () => {
+  test('[VIEW-7] in a listener has the commit shown and kept', () => {
+    const client = clientOf((store) => store.addValueListener('v', throwing));
+    client.replica.commit(changesOf([{}, { v: 1, w: 1 }]));
+    expect(client.errors).toEqual([new Error('thrown')]);
+    expect(client.store.getValues()).toEqual({ v: 1, w: 1 });
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test.each<readonly [string, (store: Store) => void]>([
+    ['a mutator listener', (store) => store.addValueListener('v', throwing, true)],
+    ['middleware', (store) => createMiddleware(store).addWillSetValueCallback(() => throwing())],
+    ['a will-finish listener', (store) => store.addWillFinishTransactionListener(throwing)],
+    ['a start listener', (store) => store.addStartTransactionListener(throwing)],
+  ])(
+    '[VIEW-7] in %s shows nothing of the commit, has it reported and pushes nothing',
+    (_who, prepare) => {
+      const client = clientOf((store) => prepare(store.setValues({ v: 0, w: 0 })));
+      client.replica.commit(changesOf([{}, { v: 1, w: 1 }]));
+      expect(client.errors).toEqual([new Error('thrown')]);
+      expect(client.store.getValues()).toEqual({ v: 0, w: 0 });
+      expect(client.replica.pending).toEqual([]);
+      expect(client.replica.baseLeaf(VALUES, '', 'v')).toBe(1);
+      expect(client.replica.baseLeaf(VALUES, '', 'w')).toBe(1);
+      expect(client.refusals).toEqual([
+        { type: 'value', valueId: 'v', value: 1, reason: 'own-listener' },
+        { type: 'value', valueId: 'w', value: 1, reason: 'own-listener' },
+      ]);
+    },
+  );
+
+  test('[VIEW-7] in a listener that discards local-only leaves meanwhile pushes nothing of it', () => {
+    const client = clientOf();
+    client.store.addValueListener('v', () => {
+      client.replica.discardLocal();
+      throwing();
+    });
+    client.replica.commit(changesOf([{}, { v: 1 }]));
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.isPlain).toBe(true);
+  });
+});
+
+describe('giving up', () => {
+  test('reports all that is not confirmed, and leaves the Store as it is', () => {
+    const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }));
+    client.store.delRow('t', 'r');
+    client.replica.setSaving(false);
+    client.store.setValue('v', [1]);
+    client.replica.abandon('destroyed');
+    expect(client.refusals).toEqual([
+      { type: 'row', tableId: 't', rowId: 'r', reason: 'destroyed' },
+      { type: 'value', valueId: 'v', value: [1], reason: 'destroyed' },
+    ]);
+    expect(client.store.getContent()).toEqual([{}, { v: [1] }]);
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.hasHeld).toBe(false);
+  });
+
+  test('stops observing', () => {
+    const client = clientOf();
+    client.replica.stop();
+    client.store.setValue('v', 1);
+    expect(client.replica.pending).toEqual([]);
+  });
+});
+
+describe('restoring', () => {
+  test('[KEEP-1] puts pending pushes back on top of the base', () => {
+    const first = clientOf((store) => store.setRow('t', 'r', { a: 1, b: 1 }));
+    first.store.setCell('t', 'r', 'a', 2);
+    first.store.delRow('t', 'r');
+    first.store.setCell('t', 'r', 'c', 3);
+    const second = clientOf((store) => store.setRow('t', 'r', { a: 1, b: 1 }));
+    expect(second.replica.restore(first.replica.pending, 3)).toBe(true);
+    expect(second.store.getRow('t', 'r')).toEqual({ c: 3 });
+    expect(second.replica.baseLeaf('t', 'r', 'b')).toBe(1);
+    expect(second.replica.nextPush).toBe(1);
+    for (let acks = 0; acks < 3; acks++) second.replica.acknowledge();
+    expect(second.replica.isPlain).toBe(true);
+    second.store.setValue('v', 1);
+    expect(second.replica.nextPush).toBe(4);
+  });
+});
+
+describe('the base', () => {
+  test('cannot be read while the app has a transaction open', () => {
+    const { store, replica } = clientOf();
+    store.startTransaction();
+    expect(replica.readBase()).toBeUndefined();
+    store.finishTransaction();
+    expect(replica.readBase()?.isEmpty).toBe(true);
+  });
+
+  test('[SEED-2] is the Store without edits made here', () => {
+    const client = clientOf((store) => store.setValues({ a: 1, b: 1 }));
+    client.replica.setSaving(false);
+    client.store.setValue('a', 2).delValue('b').setValue('c', 3);
+    const base = client.replica.readBase();
+    expect([base?.get(VALUES, '', 'a'), base?.get(VALUES, '', 'b')]).toEqual([1, 1]);
+    expect(base?.count()).toBe(2);
+  });
+});

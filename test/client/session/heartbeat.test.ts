@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+
+import { Heartbeat } from '../../../src/client/session/heartbeat.ts';
+import { ManualTime, SECOND } from './scripted-room.ts';
+
+function beating(): {
+  readonly heartbeat: Heartbeat;
+  readonly time: ManualTime;
+  readonly done: string[];
+} {
+  const time = new ManualTime();
+  const done: string[] = [];
+  const heartbeat = new Heartbeat(time.after, {
+    ping: (isCheck) => done.push(isCheck ? 'check' : 'ping'),
+    dead: () => done.push('dead'),
+  });
+  heartbeat.start();
+  return { heartbeat, time, done };
+}
+
+describe('a heartbeat', () => {
+  test('[ORDER-7] tells with each pong what was sent before its ping, and not what was sent since', async () => {
+    const { heartbeat, time } = beating();
+    heartbeat.sent(3);
+    await time.pass(25 * SECOND);
+    heartbeat.sent(4);
+    expect(heartbeat.answered()).toBe(3);
+    expect(heartbeat.answered()).toBeUndefined();
+  });
+
+  test('[ORDER-8] checks again if something was sent after the check that was answered', async () => {
+    const { heartbeat, time, done } = beating();
+    await time.pass(25 * SECOND);
+    heartbeat.sent(1);
+    heartbeat.answered();
+    await time.pass(25 * SECOND);
+    heartbeat.answered();
+    await time.pass(25 * SECOND);
+    expect(done).toEqual(['check', 'check', 'ping']);
+  });
+
+  test('asks at once when there is reason to, and waits 5 seconds', async () => {
+    const { heartbeat, time, done } = beating();
+    await time.pass(SECOND);
+    heartbeat.check();
+    expect(done).toEqual(['check']);
+    await time.pass(5 * SECOND - 1);
+    expect(done).toEqual(['check']);
+    await time.pass(1);
+    expect(done).toEqual(['check', 'dead']);
+    heartbeat.check();
+    expect(done).toHaveLength(2);
+    expect(time.waiting).toBe(0);
+  });
+
+  test('goes on when what it asked at once is answered', async () => {
+    const { heartbeat, time, done } = beating();
+    heartbeat.check();
+    heartbeat.answered();
+    await time.pass(25 * SECOND);
+    expect(done).toEqual(['check', 'ping']);
+  });
+
+  test('[ORDER-7] takes the pong to an earlier ping for no more than it tells', async () => {
+    const { heartbeat, time } = beating();
+    heartbeat.sent(3);
+    await time.pass(25 * SECOND);
+    heartbeat.sent(4);
+    heartbeat.check();
+    expect(heartbeat.answered()).toBe(3);
+    expect(heartbeat.answered()).toBeUndefined();
+  });
+
+  test('begins anew with each conversation', async () => {
+    const { heartbeat, time, done } = beating();
+    await time.pass(24 * SECOND);
+    heartbeat.start();
+    await time.pass(24 * SECOND);
+    expect(done).toEqual([]);
+    await time.pass(SECOND);
+    expect(done).toEqual(['check']);
+    heartbeat.stop();
+    heartbeat.heard(true);
+    heartbeat.alive();
+    await time.pass(100 * SECOND);
+    expect(done).toEqual(['check']);
+    expect(time.waiting).toBe(0);
+  });
+});

@@ -1,0 +1,299 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { createStore, type Store } from 'tinybase';
+
+import type {
+  BaseRecord,
+  ClientStorage,
+  OutboxRecord,
+} from '../../../src/client/offline/client-storage.ts';
+import type { Refusal } from '../../../src/client/replica/refusal.ts';
+import type { LoadedContent, SessionPorts } from '../../../src/client/session/session-ports.ts';
+import { SyncSession } from '../../../src/client/session/sync-session.ts';
+import type { Sync } from '../../../src/client/session/sync.ts';
+import type { Changes } from '../../../src/protocol/changes.ts';
+import {
+  decodeChanges,
+  decodeClientMessage,
+  decodeContent,
+  encodeChanges,
+  encodeContent,
+  encodeRoomMessage,
+} from '../../../src/protocol/codec.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../../../src/protocol/errors.ts';
+import type { Leaf } from '../../../src/protocol/leaf.ts';
+import type { LeafMap } from '../../../src/protocol/leaf-map.ts';
+import type {
+  Hello,
+  Push,
+  RoomMessage,
+  SeedCorrection,
+  Welcome,
+} from '../../../src/protocol/messages.ts';
+
+/** Every frame of these tests begins with this. */
+export const PREFIX = 'x/';
+
+/** In milliseconds, as all times are. */
+export const SECOND: number = 1000;
+
+/** An error as requests fail with. */
+export const failure = (code: ErrorCode): TinyBasePartyKitError =>
+  new TinyBasePartyKitError(code, code);
+
+/** Whether a promise has settled by now, and how. */
+export async function stateOf(
+  promise: Promise<unknown>,
+): Promise<'settled' | 'rejected' | 'waiting'> {
+  const waiting = nextTurn('waiting' as const);
+  const settled = promise.then(
+    () => 'settled' as const,
+    () => 'rejected' as const,
+  );
+  return await Promise.race([settled, waiting]);
+}
+
+/** Time that passes when a test says so. */
+export class ManualTime {
+  #now = 0;
+  #timers: { readonly due: number; readonly callback: () => void }[] = [];
+
+  readonly after = (milliseconds: number, callback: () => void): (() => void) => {
+    const timer = { due: this.#now + milliseconds, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  };
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** How many timers wait. */
+  get waiting(): number {
+    return this.#timers.length;
+  }
+
+  /** Lets time pass, and all that is due in it happen. */
+  async pass(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    for (;;) {
+      await nextTurn();
+      const [next] = this.#timers.toSorted((one, other) => one.due - other.due);
+      if (next === undefined || next.due > end) break;
+      this.#timers = this.#timers.filter((timer) => timer !== next);
+      this.#now = next.due;
+      next.callback();
+    }
+    this.#now = end;
+  }
+}
+
+/** A request that waits for the test to answer it. */
+interface Request<T> {
+  readonly answer: (value: T) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+class Requests<T> {
+  readonly waiting: Request<T>[] = [];
+  count = 0;
+
+  make(): Promise<T> {
+    this.count++;
+    return new Promise((answer, fail) => this.waiting.push({ answer, fail }));
+  }
+
+  /** The oldest request that waits. */
+  take(): Request<T> {
+    const request = this.waiting.shift();
+    if (request === undefined) throw new Error('nothing was requested');
+    return request;
+  }
+}
+
+/** A client's storage whose writes settle when the test says so. */
+export class ManualStorage implements ClientStorage {
+  outbox: OutboxRecord | undefined;
+  base: BaseRecord | undefined;
+  readonly outboxWrites: Requests<void> = new Requests();
+  readonly baseWrites: Requests<void> = new Requests();
+
+  async writeOutbox(record: OutboxRecord): Promise<void> {
+    await this.outboxWrites.make();
+    this.outbox = structuredClone(record);
+  }
+
+  async writeBase(record: BaseRecord): Promise<void> {
+    await this.baseWrites.make();
+    this.base = structuredClone(record);
+  }
+}
+
+/** Changes, from their JSON. */
+export const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
+
+/** Content, from its JSON. */
+export const contentOf = (json: unknown): LeafMap<Leaf> => {
+  const content = decodeContent(JSON.stringify(json));
+  if (content === undefined) throw new Error('no content');
+  return content;
+};
+
+/** A session and the room that the test plays. */
+export class ScriptedRoom {
+  readonly store: Store;
+  readonly session: SyncSession;
+  readonly time: ManualTime = new ManualTime();
+  readonly gets: Requests<LoadedContent> = new Requests();
+  readonly puts: Requests<SeedCorrection | undefined> = new Requests();
+  readonly posts: Requests<void> = new Requests();
+  readonly putContents: unknown[] = [];
+  readonly postBodies: string[] = [];
+  readonly syncs: Sync[] = [];
+  readonly refusals: Refusal[] = [];
+  readonly errors: unknown[] = [];
+  onRefused: () => void = () => undefined;
+  /** What was sent while the socket was not open: always empty. */
+  readonly queued: string[] = [];
+  readonly stops: (readonly [number, string])[] = [];
+  reconnects = 0;
+  isOpen = false;
+  #frames: string[] = [];
+  #ids = 0;
+
+  constructor(
+    options: Pick<SessionPorts, 'storage' | 'restored' | 'firstGeneration'> & {
+      readonly store?: Store;
+    } = {},
+  ) {
+    const { store = createStore(), ...ports } = options;
+    this.store = store;
+    this.session = new SyncSession(
+      store,
+      () => PREFIX,
+      {
+        ...ports,
+        socket: {
+          isOpen: () => this.isOpen,
+          address: () => 'ws://host.test/room',
+          send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
+          reconnect: () => (this.reconnects += 1),
+          stop: (code, reason) => this.stops.push([code, reason]),
+        },
+        endpoint: {
+          get: () => this.gets.make(),
+          put: (content) => {
+            this.putContents.push(JSON.parse(encodeContent(content)));
+            return this.puts.make();
+          },
+          post: (body) => {
+            this.postBodies.push(body);
+            return this.posts.make();
+          },
+        },
+        after: this.time.after,
+        randomId: () => String(this.#ids++).padStart(22, 'c'),
+        random: () => 0.5,
+      },
+      {
+        onSync: (sync) => this.syncs.push(sync),
+        onRefused: (refused) => {
+          this.refusals.push(...refused);
+          this.onRefused();
+        },
+        onError: (error) => this.errors.push(error),
+      },
+    );
+  }
+
+  /** Everything sent since the last call, as the room would decode it. */
+  sent(): readonly ReturnType<typeof decodeClientMessage>[] {
+    return this.#frames.splice(0).map((frame) => decodeClientMessage(PREFIX, frame));
+  }
+
+  /** The one message sent since the last call, which is a hello. */
+  hello(): Hello {
+    const [hello, ...others] = this.sent();
+    if (hello?.type !== 'hello' || others.length > 0) {
+      throw new Error(`not one hello: ${JSON.stringify([hello, ...others])}`);
+    }
+    return hello;
+  }
+
+  /** Pushes sent since the last call, by number; there was nothing else. */
+  pushes(): readonly (readonly [number, unknown])[] {
+    return this.sent().map((message) => {
+      if (message?.type !== 'push') throw new Error(`not a push: ${JSON.stringify(message)}`);
+      return [message.number, jsonOf(message)];
+    });
+  }
+
+  open(): void {
+    this.isOpen = true;
+    this.session.opened();
+  }
+
+  close(): void {
+    this.isOpen = false;
+    this.session.closed();
+  }
+
+  receive(message: RoomMessage): void {
+    this.session.received(encodeRoomMessage(PREFIX, message));
+  }
+
+  welcome(welcome: Partial<Welcome> & Pick<Welcome, 'generation'>): void {
+    this.receive({
+      type: 'welcome',
+      cursor: { epoch: 'e', version: 1 },
+      lastPush: 0,
+      limits: { framePushBytes: 1000, pushBytes: 10_000 },
+      changes: changesOf([{}, {}]),
+      ...welcome,
+    });
+  }
+
+  commit(version: number, json: unknown): void {
+    this.receive({ type: 'commit', version, changes: changesOf(json) });
+  }
+
+  ack(number: number, version: number, correction?: unknown): void {
+    this.receive({
+      type: 'ack',
+      number,
+      version,
+      isCommit: true,
+      correction: correction === undefined ? undefined : changesOf(correction),
+      reason: correction === undefined ? undefined : 'hook',
+    });
+  }
+
+  async answerGet(version: number | undefined, content?: unknown, epoch = 'e'): Promise<void> {
+    this.gets.take().answer({
+      cursor: version === undefined ? undefined : { epoch, version },
+      content: content === undefined ? undefined : contentOf(content),
+    });
+    await nextTurn();
+  }
+
+  async failGet(error: unknown): Promise<void> {
+    this.gets.take().fail(error);
+    await nextTurn();
+  }
+
+  /** Brings the session to the phase live at version 1 of a room with this content. */
+  async live(content: unknown = [{}, {}]): Promise<void> {
+    void this.session.follow();
+    void this.session.startSaving();
+    await this.answerGet(1, content);
+    if (!this.isOpen) this.open();
+    this.welcome({ generation: this.hello().generation });
+  }
+}
+
+/** The changes of a push as they are on the wire. */
+export function jsonOf({ changes }: Pick<Push, 'changes'>): unknown {
+  return JSON.parse(encodeChanges(changes));
+}

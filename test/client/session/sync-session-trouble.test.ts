@@ -1,0 +1,304 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { describe, expect, test } from 'vitest';
+
+import type { ErrorCode } from '../../../src/protocol/errors.ts';
+import { contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
+
+describe('trouble', () => {
+  test('waits longer after each failure to load, at most 30 seconds', async () => {
+    const room = new ScriptedRoom();
+    const following = room.session.follow();
+    await room.failGet(failure('network'));
+    await following;
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt++) {
+      const begin = room.time.now;
+      while (room.gets.waiting.length === 0) await room.time.pass(10);
+      delays.push(room.time.now - begin);
+      await room.failGet(failure('unavailable'));
+    }
+    expect(delays).toEqual([...delays].sort((one, other) => one - other));
+    expect(delays.slice(0, 4)).toEqual([10, 150, 300, 600]);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(30 * SECOND);
+    expect(delays.at(-1)).toBeGreaterThan(20 * SECOND);
+    room.open();
+    expect(room.session.sync.phase).toBe('loading');
+  });
+
+  test('waits longer each time that the room calls it stale, and not after something went well', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    const delays: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      room.receive({ type: 'error', code: 'stale', message: 'm' });
+      const begin = room.time.now;
+      let hello;
+      do {
+        await room.time.pass(10);
+        [hello] = room.sent();
+      } while (hello === undefined);
+      delays.push(room.time.now - begin);
+      if (hello.type === 'hello') room.welcome({ generation: hello.generation });
+    }
+    expect(delays).toEqual([10, 150, 300, 600]);
+    room.commit(2, [{}, { v: 1 }]);
+    room.receive({ type: 'error', code: 'stale', message: 'm' });
+    await room.time.pass(0);
+    expect(room.sent()).toHaveLength(1);
+  });
+
+  test('says hello at once when the socket opens, and not once more for an older plan', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let round = 0; round < 3; round++) {
+      room.receive({ type: 'error', code: 'stale', message: 'm' });
+      await room.time.pass(round * SECOND);
+      for (const message of room.sent()) {
+        if (message?.type === 'hello') room.welcome({ generation: message.generation });
+      }
+    }
+    room.receive({ type: 'error', code: 'stale', message: 'm' });
+    room.close();
+    room.open();
+    room.sent();
+    await room.time.pass(20 * SECOND);
+    expect(room.sent()).toEqual([]);
+  });
+
+  test.each<ErrorCode>(['protocol', 'replaced'])(
+    'stops at the error %s, for good',
+    async (code) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.store.setValue('v', 1);
+      const confirmed = room.session.whenConfirmed();
+      room.receive({ type: 'error', code, message: 'm' });
+      expect(room.session.sync).toMatchObject({ phase: 'stopped', unsaved: 1, code });
+      expect(room.session.sync.error).toBe(room.errors[0]);
+      expect(room.stops).toEqual([[code === 'protocol' ? 4426 : 4410, code]]);
+      await expect(confirmed).rejects.toMatchObject({ code });
+      await expect(room.session.whenConfirmed()).rejects.toMatchObject({ code });
+      room.sent();
+      room.close();
+      room.open();
+      await room.time.pass(100 * SECOND);
+      await room.session.follow();
+      await room.session.startSaving();
+      expect(room.sent()).toEqual([]);
+      expect(room.gets.waiting).toEqual([]);
+      expect(room.time.waiting).toBe(0);
+    },
+  );
+
+  test.each<ErrorCode>(['stale', 'unavailable', 'not-found', 'network'])(
+    'goes on after the error %s',
+    async (code) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.receive({ type: 'error', code, message: 'm' });
+      await room.time.pass(0);
+      expect(room.hello().generation).toBe(2);
+    },
+  );
+
+  test.each<ErrorCode>(['malformed', 'too-large'])(
+    'goes on as it is after the error %s, which may be about a message of the app',
+    async (code) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.receive({ type: 'error', code, message: 'm' });
+      await room.time.pass(0);
+      expect(room.sent()).toEqual([]);
+      expect(room.session.sync.phase).toBe('live');
+      expect(room.errors).toMatchObject([{ code }]);
+    },
+  );
+
+  test('[JOIN-8] tells once that the room began anew, when its content has replaced what was shown', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.store.setValue('mine', 1);
+    room.sent();
+    for (const [index, epoch] of ['f', 'f', 'g'].entries()) {
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, changes: undefined });
+      await room.answerGet(1, [{}, { [epoch]: index }], epoch);
+      expect(room.errors).toHaveLength(Math.min(index, 1));
+      room.welcome({ generation: room.hello().generation, cursor: { epoch, version: 1 } });
+      room.sent();
+      expect(room.store.getValues()).toEqual({ [epoch]: index, mine: 1 });
+      expect(room.errors).toHaveLength(index < 2 ? 1 : 2);
+      expect(room.errors.at(-1)).toMatchObject({ code: 'stale' });
+      expect(String(room.errors.at(-1))).toContain('began anew');
+      expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+    }
+  });
+
+  test('[JOIN-8] tells nothing of the kind of another room, nor where nothing is shown', async () => {
+    const moved = new ScriptedRoom();
+    await moved.live([{}, { old: 1 }]);
+    moved.session.moveToAnotherRoom();
+    await moved.answerGet(1, [{}, {}], 'f');
+    moved.welcome({ generation: moved.hello().generation, cursor: { epoch: 'f', version: 1 } });
+    expect(moved.session.sync.phase).toBe('live');
+    expect(moved.errors).toEqual([]);
+    const sending = new ScriptedRoom();
+    void sending.session.startSaving();
+    sending.isOpen = true;
+    for (const epoch of ['e', 'f']) {
+      await sending.answerGet(1, [{}, {}], epoch);
+      sending.welcome({ generation: sending.hello().generation, cursor: { epoch, version: 1 } });
+      expect(sending.session.sync.phase).toBe('live');
+      sending.close();
+      sending.open();
+      sending.welcome({ generation: sending.hello().generation, changes: undefined });
+    }
+    expect(sending.errors).toEqual([]);
+  });
+
+  test('stops when a load is answered in a way that will not change', async () => {
+    const room = new ScriptedRoom();
+    const following = room.session.follow();
+    await room.failGet(failure('protocol'));
+    await following;
+    expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'protocol' });
+  });
+
+  test('stays stopped, whatever a load that was under way brings', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.welcome({ generation: 1, changes: undefined, cursor: { epoch: 'e', version: 4 } });
+    room.receive({ type: 'error', code: 'replaced', message: 'm' });
+    await room.answerGet(4, [{}, { v: 1 }]);
+    expect(room.session.sync.phase).toBe('stopped');
+    expect(room.sent()).toEqual([]);
+  });
+
+  test('pings after 25 quiet seconds, and reconnects when nothing is heard for 15 more', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    await room.time.pass(24 * SECOND);
+    room.commit(2, [{}, { v: 1 }]);
+    await room.time.pass(24 * SECOND);
+    expect(room.sent()).toEqual([]);
+    await room.time.pass(1 * SECOND);
+    expect(room.sent()).toEqual([{ type: 'check' }]);
+    await room.time.pass(14 * SECOND);
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(1 * SECOND);
+    expect(room.reconnects).toBe(1);
+    await room.time.pass(100 * SECOND);
+    expect(room.reconnects).toBe(1);
+  });
+
+  test('gives a connection on which something is heard after a ping 15 seconds more', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    await room.time.pass(35 * SECOND);
+    expect(room.sent()).toHaveLength(1);
+    room.commit(2, [{}, { v: 1 }]);
+    await room.time.pass(14 * SECOND);
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(1 * SECOND);
+    expect(room.reconnects).toBe(1);
+    expect(room.sent()).toEqual([]);
+  });
+
+  test('reconnects when a hello has no answer', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    await room.answerGet(1, [{}, {}]);
+    room.open();
+    await room.time.pass(40 * SECOND);
+    expect(room.reconnects).toBe(1);
+  });
+
+  test('keeps a quiet connection to a room without a Store', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    await room.answerGet(0);
+    room.open();
+    room.welcome({
+      generation: room.hello().generation,
+      changes: undefined,
+      cursor: { epoch: 'e', version: 0 },
+    });
+    for (let round = 0; round < 4; round++) {
+      await room.time.pass(25 * SECOND);
+      expect(room.sent()).toEqual([{ type: round === 0 ? 'check' : 'ping' }]);
+      room.receive({ type: 'pong', version: 0, lastPush: 0 });
+    }
+    expect(room.reconnects).toBe(0);
+  });
+
+  test('does not ping while the socket is closed', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.close();
+    await room.time.pass(100 * SECOND);
+    expect(room.reconnects).toBe(0);
+    expect(room.queued).toEqual([]);
+  });
+
+  test('checks the connection at once when the network changes, and makes another if nothing is heard for 5 seconds', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.session.networkChanged();
+    expect(room.sent()).toEqual([{ type: 'check' }]);
+    room.receive({ type: 'pong', version: 1, lastPush: 0 });
+    await room.time.pass(5 * SECOND);
+    expect(room.reconnects).toBe(0);
+    room.session.networkChanged();
+    room.session.networkChanged();
+    await room.time.pass(5 * SECOND);
+    expect(room.reconnects).toBe(1);
+    room.close();
+    room.session.networkChanged();
+    await room.time.pass(5 * SECOND);
+    expect([room.reconnects, room.queued]).toEqual([1, []]);
+  });
+
+  test.each<readonly [string, (room: ScriptedRoom) => void]>([
+    ['the socket opens', (room) => room.open()],
+    ['the network changes', (room) => room.session.networkChanged()],
+  ])('loads at once when %s, and not once more for an older plan', async (_what, happens) => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    for (let attempt = 0; attempt < 8; attempt++) {
+      await room.failGet(failure('network'));
+      await room.time.pass(30 * SECOND);
+    }
+    await room.failGet(failure('network'));
+    const { count } = room.gets;
+    happens(room);
+    expect(room.gets.count).toBe(count + 1);
+    happens(room);
+    await room.time.pass(60 * SECOND);
+    expect(room.gets.count).toBe(count + 1);
+  });
+
+  test('does not load twice for what it is told while it loads', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.welcome({ generation: 1, changes: undefined, cursor: { epoch: 'e', version: 4 } });
+    room.receive({ type: 'error', code: 'stale', message: 'm' });
+    await room.time.pass(SECOND);
+    expect(room.gets.waiting).toHaveLength(1);
+  });
+
+  test('forgets what an older load brings', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    void room.session.load();
+    expect(room.gets.waiting).toHaveLength(2);
+    const [older, newer] = room.gets.waiting.splice(0);
+    newer?.answer({ cursor: { epoch: 'e', version: 2 }, content: contentOf([{}, { v: 2 }]) });
+    await nextTurn();
+    older?.answer({ cursor: { epoch: 'e', version: 1 }, content: contentOf([{}, { v: 1 }]) });
+    await nextTurn();
+    expect(room.store.getValues()).toEqual({ v: 2 });
+    expect(room.session.cursor?.version).toBe(2);
+  });
+});

@@ -1,0 +1,254 @@
+import { createStore } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import { encodeClientMessage } from '../../../src/protocol/codec.ts';
+import {
+  changesOf,
+  failure,
+  jsonOf,
+  PREFIX,
+  ScriptedRoom,
+  SECOND,
+  stateOf,
+} from '../session/scripted-room.ts';
+
+/** A session that is live, as far as it goes, on a stock room with this content. */
+const reduced = async (
+  content: unknown = [{}, {}],
+  options: ConstructorParameters<typeof ScriptedRoom>[0] = {},
+): Promise<ScriptedRoom> => {
+  const room = new ScriptedRoom(options);
+  room.open();
+  void room.session.follow();
+  void room.session.startSaving();
+  await room.answerGet(undefined, content);
+  expect(room.session.sync.phase).toBe('reduced');
+  return room;
+};
+
+/** What the room broadcasts, as stock does. */
+const broadcast = (room: ScriptedRoom, changes: unknown): void =>
+  room.session.received(
+    encodeClientMessage(PREFIX, { type: 'stock', changes: changesOf(changes) }),
+  );
+
+/** Changes sent since the last call; there was nothing else. */
+const changesSent = (room: ScriptedRoom): readonly unknown[] =>
+  room.sent().map((message) => {
+    if (message?.type !== 'stock') throw new Error(`not stock: ${JSON.stringify(message)}`);
+    return jsonOf(message);
+  });
+
+describe('a room whose answer to GET has no ETag of ours', () => {
+  test('[STOCK-4] is a stock one: its content and changes are shown, and edits are sent as such', async () => {
+    const room = await reduced([{ t: { r: { c: 1 } } }, { v: 1 }]);
+    expect(room.store.getContent()).toEqual([{ t: { r: { c: 1 } } }, { v: 1 }]);
+    expect(room.sent()).toEqual([]);
+    broadcast(room, [{ t: { r: { c: 2 } } }, {}]);
+    broadcast(room, [{}, { v: '\uFFFC' }]);
+    expect(room.store.getContent()).toEqual([{ t: { r: { c: 2 } } }, {}]);
+    room.store.transaction(() => room.store.setValue('v', { a: 1 }).setCell('t', 'r', 'd', null));
+    room.store.delRow('t', 'r');
+    expect(changesSent(room)).toEqual([
+      [{ t: { r: { d: null } } }, { v: '\uFFFD{"a":1}' }],
+      [{}, {}, { t: ['r'] }],
+    ]);
+    expect(room.session.sync).toEqual({ phase: 'reduced', unsaved: 0, localOnly: 0 });
+    expect(room.session.stats).toEqual({ loads: 3, saves: 2 });
+  });
+
+  test('[STOCK-4] tells once that guarantees are reduced', async () => {
+    const room = await reduced();
+    room.close();
+    room.open();
+    await room.answerGet(undefined, [{}, {}]);
+    expect(room.errors).toMatchObject([{ code: 'protocol' }]);
+    expect(String(room.errors[0])).toContain("TinyBase's own server");
+  });
+
+  test('edits made before, while loading and while away are sent when it is there', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    void room.session.startSaving();
+    room.store.setValue('a', 1);
+    await room.answerGet(undefined, [{}, { room: 1 }]);
+    room.store.setValue('b', 1);
+    expect(room.session.sync).toMatchObject({ phase: 'connecting', unsaved: 2 });
+    const confirmed = room.session.whenConfirmed();
+    expect(await stateOf(confirmed)).toBe('waiting');
+    room.open();
+    room.store.setValue('c', 1);
+    await room.answerGet(undefined, [{}, { room: 2 }]);
+    expect(changesSent(room)).toEqual([
+      [{}, { a: 1 }],
+      [{}, { b: 1 }],
+      [{}, { c: 1 }],
+    ]);
+    expect(await stateOf(confirmed)).toBe('settled');
+    expect(room.store.getValues()).toEqual({ room: 2, a: 1, b: 1, c: 1 });
+    expect(room.queued).toEqual([]);
+  });
+
+  test('what arrives while the content is loaded is shown on top of it', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    broadcast(room, [{ t: { r: { c: 2 } } }, {}]);
+    broadcast(room, [{}, { w: '\uFFFC' }]);
+    expect(room.store.getContent()).toEqual([{}, {}]);
+    await room.answerGet(undefined, [{ t: { r: { c: 1 } } }, { v: 1, w: 1 }]);
+    expect(room.store.getContent()).toEqual([{ t: { r: { c: 2 } } }, { v: 1 }]);
+  });
+
+  test('content that was asked for before the socket opened is asked for again', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    room.open();
+    await room.answerGet(undefined, [{}, { v: 1 }]);
+    expect(room.session.sync.phase).toBe('loading');
+    await room.answerGet(undefined, [{}, { v: 2 }]);
+    expect(room.store.getValues()).toEqual({ v: 2 });
+    expect(room.session.sync.phase).toBe('reduced');
+  });
+
+  test('whoever comes back loads what was missed', async () => {
+    const room = await reduced([{ t: { r: { c: 1 } } }, {}]);
+    room.close();
+    expect(room.session.sync.phase).toBe('connecting');
+    room.open();
+    await room.answerGet(undefined, [{}, { v: 2 }]);
+    expect(room.store.getContent()).toEqual([{}, { v: 2 }]);
+    expect(room.session.sync.phase).toBe('reduced');
+  });
+
+  test('changes wait for the end of a transaction of the app', async () => {
+    const room = await reduced();
+    room.store.startTransaction();
+    broadcast(room, [{}, { v: 1 }]);
+    expect(room.store.getValues()).toEqual({});
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+  });
+
+  test('a row that is deleted and set in what goes out as one is sent in two parts', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    await room.answerGet(undefined, [{ t: { r: { c: 1, d: 1 } } }, {}]);
+    room.store.delRow('t', 'r');
+    room.store.setCell('t', 'r', 'c', 2);
+    void room.session.startSaving();
+    expect(changesSent(room)).toEqual([
+      [{}, {}, { t: ['r'] }],
+      [{ t: { r: { c: 2 } } }, {}],
+    ]);
+  });
+
+  test('a transaction larger than a frame may be is reported, and harms nothing', async () => {
+    const room = await reduced();
+    room.store.setValue('v', 'x'.repeat(1_048_576));
+    room.store.setValue('w', 1);
+    expect(changesSent(room)).toEqual([[{}, { w: 1 }]]);
+    expect(room.refusals).toMatchObject([{ type: 'value', valueId: 'v', reason: 'too-large' }]);
+    expect(room.session.sync.unsaved).toBe(0);
+  });
+});
+
+describe('a stock room without a Store', () => {
+  test('gets the seed by PUT, and then what was edited meanwhile', async () => {
+    const room = new ScriptedRoom({ store: createStore().setValue('seed', 1) });
+    room.open();
+    void room.session.follow();
+    void room.session.startSaving();
+    await room.answerGet(undefined);
+    expect(room.putContents).toEqual([[{}, { seed: 1 }]]);
+    room.store.setValue('v', 1);
+    room.puts.take().answer(undefined);
+    await room.time.pass(0);
+    await room.answerGet(undefined, [{}, { seed: 1 }]);
+    expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
+    expect(room.session.sync.phase).toBe('reduced');
+  });
+
+  test('is loaded when somebody else has given it one', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    await room.answerGet(undefined);
+    expect(room.session.sync.phase).toBe('empty');
+    broadcast(room, [{}, { v: 2 }]);
+    await room.time.pass(SECOND);
+    await room.answerGet(undefined, [{}, { seed: 1, v: 2 }]);
+    expect(room.store.getValues()).toEqual({ seed: 1, v: 2 });
+    expect(room.session.sync.phase).toBe('reduced');
+  });
+});
+
+describe('a room that changes its server', () => {
+  test('[STOCK-4] is a room of ours as soon as a GET has our ETag', async () => {
+    const room = await reduced([{}, { v: 1 }]);
+    room.close();
+    room.store.setValue('mine', 1);
+    room.open();
+    await room.answerGet(1, [{}, { v: 1 }]);
+    const { generation } = room.hello();
+    room.welcome({ generation });
+    expect(room.session.sync.phase).toBe('live');
+    expect(room.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
+    broadcast(room, [{}, { v: 'stock' }]);
+    expect(room.store.getValue('v')).toBe(1);
+  });
+
+  test('[STOCK-4] is asked for its content again when nobody answers hello, and that alone makes it a stock one', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.close();
+    room.store.setValue('v', 1);
+    room.open();
+    expect(room.hello()).toMatchObject({ generation: 2 });
+    await room.time.pass(60 * SECOND);
+    expect([room.reconnects, room.session.sync.phase]).toEqual([1, 'catching-up']);
+    expect(String(room.errors.at(-1))).toContain('Does messagePrefix match');
+    room.sent();
+    room.close();
+    room.open();
+    expect(room.session.sync.phase).toBe('loading');
+    await room.answerGet(undefined, [{}, { w: 1 }]);
+    expect(room.session.sync.phase).toBe('reduced');
+    expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
+    expect(room.store.getValues()).toEqual({ v: 1, w: 1 });
+  });
+
+  test('is asked for its content again when it speaks as a room of ours', async () => {
+    const room = await reduced();
+    room.receive({ type: 'error', code: 'malformed', message: 'no such thing' });
+    await room.time.pass(SECOND);
+    await room.answerGet(1, [{}, {}]);
+    expect(room.hello()).toMatchObject({ cursor: { epoch: 'e', version: 1 } });
+  });
+
+  test('[STOCK-4] gets no stock changes on a socket on which hello was said', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('v', 1);
+    room.sent();
+    void room.session.follow();
+    await room.answerGet(undefined, [{}, {}]);
+    expect([room.reconnects, room.sent()]).toEqual([1, []]);
+    room.close();
+    room.open();
+    await room.answerGet(undefined, [{}, {}]);
+    expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
+  });
+
+  test('that cannot be loaded is asked again', async () => {
+    const room = await reduced();
+    room.close();
+    room.open();
+    await room.failGet(failure('network'));
+    await room.time.pass(SECOND);
+    await room.answerGet(undefined, [{}, { v: 1 }]);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+  });
+});

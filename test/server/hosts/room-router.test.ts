@@ -1,0 +1,77 @@
+import { expect, test, vi } from 'vitest';
+
+import { roomAddressOf } from '../../../src/server/hosts/room-address.ts';
+import { routeRoomRequest, type RoomNamespace } from '../../../src/server/hosts/room-router.ts';
+
+/** A binding whose objects answer with their name and the method. */
+const namespace: RoomNamespace = {
+  idFromName: (name) => name,
+  get: (id) => ({
+    fetch: (request) => Promise.resolve(new Response(`${request.method} ${String(id)}`)),
+  }),
+};
+
+const route = (
+  path: string,
+  options?: Parameters<typeof routeRoomRequest>[2],
+): ReturnType<typeof routeRoomRequest> =>
+  routeRoomRequest(
+    new Request(`http://host${path}`, { method: 'PUT' }),
+    { main: namespace },
+    options,
+  );
+
+test.each([
+  ['/parties/main/room', 'main', 'room'],
+  ['/parties/main/room/store', 'main', 'room'],
+  ['/parties/main/a%2Fb%25/store', 'main', 'a/b%'],
+  ['/parties/main/100%', 'main', '100%'],
+  ['/parties/my%20party/%2520', 'my party', '%20'],
+])('the path %s leads to party %s, room %s', (path, party, room) => {
+  expect(roomAddressOf(`http://host${path}?x=/parties/y/z`)).toEqual({ party, room });
+});
+
+test.each(['/', '/parties', '/parties/main', '/parties/main/', '/party/main/room'])(
+  'the path %s leads to no room',
+  async (path) => {
+    expect(roomAddressOf(`http://host${path}`)).toBeUndefined();
+    expect(await route(path)).toBeUndefined();
+  },
+);
+
+test('a prefix may have several segments', () => {
+  expect(roomAddressOf('http://host/a/b/main/room', 'a/b')).toEqual({
+    party: 'main',
+    room: 'room',
+  });
+  expect(roomAddressOf('http://host/a/main/room', 'a/b')).toBeUndefined();
+});
+
+test('a request goes to the object that has the decoded id for its name', async () => {
+  const answer = await route('/parties/main/two%20words/store');
+  expect(await answer?.text()).toBe('PUT two words');
+});
+
+test.each(['absent', 'toString', '__proto__'])(
+  'the party %s, which is not there, is answered so that other origins can read it',
+  async (party) => {
+    const answer = await route(`/parties/${party}/room/store`);
+    expect(answer?.status).toBe(404);
+    expect(answer?.headers.get('Access-Control-Allow-Origin')).toBe('*');
+    expect(await answer?.json()).toMatchObject({ code: 'not-found' });
+  },
+);
+
+test('an object that fails is reported, and answered so that clients try again', async () => {
+  const onError = vi.fn<(error: unknown) => void>();
+  const failure = new Error('the object was reset');
+  const failing: RoomNamespace = {
+    idFromName: (name) => name,
+    get: () => ({ fetch: () => Promise.reject(failure) }),
+  };
+  const request = new Request('http://host/parties/main/room/store');
+  const answer = await routeRoomRequest(request, { main: failing }, { onError });
+  expect(answer?.status).toBe(503);
+  expect(answer?.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
+});

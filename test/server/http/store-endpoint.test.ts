@@ -1,0 +1,311 @@
+import { expect, test } from 'vitest';
+
+import { encodeLargePush } from '../../../src/protocol/codec.ts';
+import type { StoreEndpointOptions } from '../../../src/server/http/store-endpoint.ts';
+import {
+  answerStoreRequest,
+  DEFAULT_RESPONSE_HEADERS,
+} from '../../../src/server/http/store-endpoint.ts';
+import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+import { entriesOf, type Written } from '../../support/written.ts';
+
+const URL_OF_STORE = 'http://example.com/parties/main/room/store';
+
+/** A room with its endpoint. */
+class Site {
+  readonly host: FakeRoomHost;
+  readonly errors: unknown[] = [];
+  readonly #options: Partial<StoreEndpointOptions>;
+
+  constructor(
+    host: FakeRoomHost = new FakeRoomHost(),
+    options: Partial<StoreEndpointOptions> = {},
+  ) {
+    this.host = host;
+    this.#options = options;
+  }
+
+  async ask(method: string, init: RequestInit = {}, url: string = URL_OF_STORE): Promise<Response> {
+    return await answerStoreRequest(this.host.room, new Request(url, { method, ...init }), {
+      storePath: '/store',
+      responseHeaders: DEFAULT_RESPONSE_HEADERS,
+      onError: (error) => this.errors.push(error),
+      ...this.#options,
+    });
+  }
+
+  async seed(): Promise<this> {
+    await this.host.seed({ pets: { fido: { species: 'dog', tags: '\uFFFD[1]' } }, open: true });
+    return this;
+  }
+}
+
+test('[HTTP-1] GET of a room without a Store gives an empty body, and its ETag', async () => {
+  const response = await new Site().ask('GET');
+  expect([response.status, await response.text(), response.headers.get('ETag')]).toEqual([
+    200,
+    '',
+    '"epoch1.0"',
+  ]);
+});
+
+test('[HTTP-1] GET gives the content as TinyBase writes it, never to be cached', async () => {
+  const site = await new Site().seed();
+  const response = await site.ask('GET');
+  expect(await response.json()).toEqual([
+    { pets: { fido: { species: 'dog', tags: '\uFFFD[1]' } } },
+    { open: true },
+  ]);
+  expect(Object.fromEntries(response.headers)).toEqual({
+    'access-control-allow-headers': '*',
+    'access-control-allow-methods': '*',
+    'access-control-allow-origin': '*',
+    'access-control-expose-headers': 'ETag',
+    'cache-control': 'no-store',
+    'content-type': 'text/plain;charset=UTF-8',
+    etag: '"epoch1.1"',
+  });
+});
+
+test.each(['"epoch1.1"', 'W/"epoch1.1"', '"other", W/"epoch1.1"', '*'])(
+  '[HTTP-1] answers 304 to a matching If-None-Match: %s',
+  async (ifNoneMatch) => {
+    const site = await new Site().seed();
+    const headers = { 'If-None-Match': ifNoneMatch };
+    const response = await site.ask('GET', { headers });
+    expect([response.status, await response.text(), response.headers.get('ETag')]).toEqual([
+      304,
+      '',
+      '"epoch1.1"',
+    ]);
+    site.host.room.store.setValue('open', false);
+    if (ifNoneMatch !== '*') expect((await site.ask('GET', { headers })).status).toBe(200);
+  },
+);
+
+test('[HTTP-1] HEAD answers like GET, without a body', async () => {
+  const site = await new Site().seed();
+  const response = await site.ask('HEAD');
+  expect([response.status, await response.text(), response.headers.get('ETag')]).toEqual([
+    200,
+    '',
+    '"epoch1.1"',
+  ]);
+});
+
+test('[HTTP-2] PUT answers 201 to a first content, and 205 to any other', async () => {
+  const site = new Site();
+  const first = await site.ask('PUT', {
+    body: '[{"pets":{"fido":{"species":"dog"}}},{"open":true}]',
+  });
+  expect([first.status, await first.text()]).toEqual([201, '']);
+  expect((await site.ask('PUT', { body: '[{},{"open":false}]' })).status).toBe(205);
+  expect(await site.host.content()).toEqual([
+    { pets: { fido: { species: 'dog' } } },
+    { open: true },
+  ]);
+});
+
+test('[SEED-4] PUT answers 201 with what of the content was refused, and why', async () => {
+  const site = new Site(
+    new FakeRoomHost({ hooks: () => ({ canSetCell: (_table, _row, cell) => cell !== 'locked' }) }),
+  );
+  const response = await site.ask('PUT', {
+    body: '[{"pets":{"fido":{"species":"dog","locked":1}}},{"open":true}]',
+  });
+  expect([response.status, response.headers.get('Content-Type'), await response.json()]).toEqual([
+    201,
+    'application/json',
+    { correction: [{ pets: { fido: { locked: '\uFFFC' } } }, {}], reason: 'hook' },
+  ]);
+  expect(await site.host.content()).toEqual([
+    { pets: { fido: { species: 'dog' } } },
+    { open: true },
+  ]);
+});
+
+test('[SEED-4] PUT answers 201 with what of the content was altered, and not with what came beside it', async () => {
+  const site = new Site(
+    new FakeRoomHost({
+      prepareStore: (store) => {
+        store.setValuesSchema({ open: { type: 'boolean' }, max: { type: 'number', default: 10 } });
+      },
+    }),
+  );
+  const response = await site.ask('PUT', { body: '[{},{"open":true,"max":"many"}]' });
+  expect([response.status, await response.json()]).toEqual([
+    201,
+    { correction: [{}, { max: 10 }], reason: 'schema' },
+  ]);
+  const other = new Site(
+    new FakeRoomHost({
+      prepareStore: (store) => {
+        store.addDidFinishTransactionListener(() => store.setValue('seen', true));
+      },
+    }),
+  );
+  const unaltered = await other.ask('PUT', { body: '[{},{"open":true}]' });
+  expect([unaltered.status, await unaltered.text()]).toEqual([201, '']);
+});
+
+test('[SEED-4] PUT answers 201 with all of the content, if all of it was refused', async () => {
+  const hooks = { canSetValue: () => Promise.reject(new Error('no')) };
+  const site = new Site(new FakeRoomHost({ hooks: () => hooks }));
+  const response = await site.ask('PUT', { body: '[{"t":{"r":{"c":1}}},{"open":true}]' });
+  expect([response.status, await response.json()]).toEqual([
+    201,
+    { correction: [{ t: { r: { c: '\uFFFC' } } }, { open: '\uFFFC' }], reason: 'failed' },
+  ]);
+  expect(await site.host.content()).toBeUndefined();
+});
+
+test.each([
+  '',
+  '{',
+  'null',
+  '[]',
+  '[{}]',
+  '[{},{},1]',
+  '[{},[]]',
+  '[{"t":1},{}]',
+  '[{"t":{"r":[]}},{}]',
+  '[{},{"v":"\uFFFC"}]',
+])(
+  '[HTTP-2] PUT answers 400 to what is no content, also where there is a Store: %s',
+  async (body) => {
+    const site = new Site();
+    for (let time = 1; time <= 2; time += 1) {
+      const response = await site.ask('PUT', { body });
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: 'malformed' });
+      await site.seed();
+    }
+    expect((await site.host.cursor()).version).toBe(1);
+  },
+);
+
+test('[HTTP-2] PUT says what is wrong with its content, and where', async () => {
+  const response = await new Site().ask('PUT', { body: '[{"pets":{"fido":"dog"}},{}]' });
+  expect(await response.json()).toEqual({
+    code: 'malformed',
+    message: 'Not a valid content: pets/fido is no object of cells',
+  });
+});
+
+test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ bodyBytes: 1000 }) }));
+  const response = await site.ask('PUT', { body: contentOf('x'.repeat(1000)) });
+  expect([response.status, await response.json()]).toMatchObject([413, { code: 'too-large' }]);
+  let pulled = 0;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      pulled += 1;
+      controller.enqueue(new Uint8Array(1000));
+    },
+  });
+  const init: RequestInit & { duplex: 'half' } = { body: endless, duplex: 'half' };
+  expect((await site.ask('PUT', init)).status).toBe(413);
+  expect(pulled).toBeLessThan(30);
+  expect((await site.ask('PUT', { body: contentOf('é'.repeat(480)) })).status).toBe(201);
+});
+
+test('[HTTP-3] POST answers 202 to a push of a live connection, whose ack goes over the socket', async () => {
+  const site = await new Site().seed();
+  const ada = await site.host.join('ada');
+  const response = await site.ask('POST', { body: largePush() });
+  expect(response.status).toBe(202);
+  await settle();
+  expect(ada.hearOne('ack')).toMatchObject({ number: 1, version: 2 });
+});
+
+test('[HTTP-3] POST answers 400 to what is no push, 413 over the limit, 409 where there is no such connection', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ pushBytes: 1000 }) }));
+  await site.seed();
+  expect((await site.ask('POST', { body: '{"client":"ada"}' })).status).toBe(400);
+  expect((await site.ask('POST', { body: largePush('x'.repeat(3000)) })).status).toBe(413);
+  const response = await site.ask('POST', { body: largePush() });
+  expect([response.status, await response.json()]).toMatchObject([409, { code: 'stale' }]);
+  expect((await site.host.cursor()).version).toBe(1);
+});
+
+test('[HTTP-4] answers OPTIONS with 204, and methods that it does not have with 405', async () => {
+  const site = new Site();
+  const options = await site.ask('OPTIONS');
+  expect([options.status, options.headers.get('Allow')]).toEqual([
+    204,
+    'GET, HEAD, PUT, POST, OPTIONS',
+  ]);
+  expect(options.headers.get('Access-Control-Allow-Methods')).toBe('*');
+  const patch = await site.ask('PATCH', { body: '[]' });
+  expect([patch.status, patch.headers.get('Allow')]).toEqual([
+    405,
+    'GET, HEAD, PUT, POST, OPTIONS',
+  ]);
+  expect((await site.ask('DELETE')).status).toBe(405);
+});
+
+test('[HTTP-4] answers other paths with 404, with the headers, and takes any path that ends so', async () => {
+  const site = new Site();
+  const response = await site.ask('GET', {}, 'http://example.com/parties/main/room/other');
+  expect([response.status, await response.json()]).toMatchObject([404, { code: 'not-found' }]);
+  expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  expect((await site.ask('GET', {}, 'http://example.com/a/b/my/store?token=1')).status).toBe(200);
+});
+
+test('[HTTP-4] answers 503 while storage cannot be read', async () => {
+  const storage = new StrictStorage();
+  const broken = { ...unbound(storage), get: () => Promise.reject(new Error('broken')) };
+  const site = new Site(new FakeRoomHost({}, broken));
+  for (const method of ['GET', 'HEAD', 'PUT', 'POST']) {
+    const body = method === 'PUT' ? '[{},{}]' : method === 'POST' ? largePush() : null;
+    expect((await site.ask(method, { body })).status).toBe(503);
+  }
+  expect(site.errors).toEqual([]);
+});
+
+test('exposes the ETag whatever the configured headers are', async () => {
+  for (const [configured, exposed] of [
+    [{}, 'ETag'],
+    [{ 'access-control-expose-headers': 'X-Mine' }, 'X-Mine, ETag'],
+    [{ 'Access-Control-Expose-Headers': 'etag, X-Mine' }, 'etag, X-Mine'],
+    [new Headers({ 'Access-Control-Expose-Headers': '*' }), '*, ETag'],
+  ] as const) {
+    const response = await new Site(new FakeRoomHost(), { responseHeaders: configured }).ask('GET');
+    expect(response.headers.get('Access-Control-Expose-Headers')).toBe(exposed);
+    expect(response.headers.get('Access-Control-Allow-Origin')).toBeNull();
+  }
+});
+
+test('a body that breaks off changes nothing, may be sent again, and is no error of the room', async () => {
+  const site = new Site();
+  expect((await site.ask('PUT', brokenBody())).status).toBe(503);
+  expect((await site.ask('PATCH', brokenBody())).status).toBe(405);
+  expect(site.errors).toEqual([]);
+  expect(await site.host.content()).toBeUndefined();
+});
+
+function brokenBody(): RequestInit & { duplex: 'half' } {
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.error(new Error('gone')),
+  });
+  return { body, duplex: 'half' };
+}
+
+function contentOf(text: string): string {
+  return JSON.stringify([{}, { text }]);
+}
+
+function largePush(text: string = 'large'): string {
+  const push = { type: 'push', number: 1, changes: changesOf({ text }), ackedPush: 0 } as const;
+  return encodeLargePush({ clientId: clientId('ada'), generation: 1, push });
+}
+
+function unbound(storage: StrictStorage): ConstructorParameters<typeof FakeRoomHost>[1] & object {
+  return {
+    get: (keys) => storage.get(keys),
+    list: (options) => storage.list(options),
+    put: (written: Written, value?: unknown) => storage.put(entriesOf(written, value)),
+    delete: (keys) => storage.delete(keys),
+  };
+}

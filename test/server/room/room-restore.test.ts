@@ -1,0 +1,222 @@
+import { createMiddleware } from 'tinybase/middleware';
+import { describe, expect, test } from 'vitest';
+
+import type { RoomDocument } from '../../../src/server/room/room-document.ts';
+import { clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+
+const exported = async (host: FakeRoomHost): Promise<RoomDocument> => {
+  const document = await host.room.exportRoom();
+  if (document === undefined) throw new Error('The room has no Store.');
+  return document;
+};
+
+const nested = (): unknown => {
+  let content: unknown[] = [];
+  for (let depth = 0; depth < 20_000; depth += 1) content = [content];
+  return [{ t: { r: { c: content } } }, {}];
+};
+
+const refuse = (): never => {
+  throw new Error('not here');
+};
+
+describe('a room as one document', () => {
+  test('has its content, epoch and version, and survives JSON', async () => {
+    const host = new FakeRoomHost();
+    expect(await host.room.exportRoom()).toBeUndefined();
+    await host.seed({ open: true });
+    host.room.store.setCell('t', 'r', 'c', { deep: [1] });
+    const document = await exported(host);
+    expect(document).toEqual({
+      format: 'tinybase-partykit room',
+      formatVersion: 1,
+      epoch: (await host.cursor()).epoch,
+      version: 2,
+      content: [{ t: { r: { c: '\uFFFD{"deep":[1]}' } } }, { open: true }],
+    });
+    const other = new FakeRoomHost();
+    await other.room.restoreRoom(JSON.parse(JSON.stringify(document)));
+    expect(await other.content()).toEqual(document.content);
+    expect(other.room.store.getCell('t', 'r', 'c')).toEqual({ deep: [1] });
+  });
+
+  test('[JOIN-8] makes everybody load, keeps what is pending, and applies nothing twice', async () => {
+    const host = new FakeRoomHost();
+    await host.seed({ open: true });
+    const document = await exported(host);
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    const stock = host.connect();
+    await stock.say('s[{},{"heard":1},1]');
+    await ada.push(1, { open: false });
+    const before = await host.cursor();
+    ada.hear();
+    bob.hear();
+    await host.room.restoreRoom(document);
+    expect(ada.hearOne('error').code).toBe('stale');
+    expect(bob.hearOne('error').code).toBe('stale');
+    expect(stock.closed?.code).toBe(4503);
+    expect(await host.content()).toEqual([{}, { open: true }]);
+    expect(host.room.store.getValues()).toEqual({ open: true });
+
+    await ada.push(2, { late: 1 });
+    expect(ada.hear()).toEqual([]);
+    await ada.hello({ clientId: clientId('ada'), generation: 2, cursor: before });
+    const welcome = ada.hearOne('welcome');
+    expect(welcome.changes).toBeUndefined();
+    expect(welcome.lastPush).toBe(1);
+    expect(welcome.cursor.epoch).not.toBe(before.epoch);
+    await ada.hello({ clientId: clientId('ada'), generation: 3, cursor: await host.cursor() });
+    ada.hear();
+    await ada.push(1, { open: false });
+    expect(ada.hearOne('ack').isCommit).toBe(false);
+    await ada.push(2, { late: 1 });
+    expect(ada.hearOne('ack').isCommit).toBe(true);
+    expect(await host.content()).toEqual([{}, { open: true, late: 1 }]);
+  });
+
+  test('[JOIN-8] reports what the own code of the room does while it is restored, and loses it', async () => {
+    const runs: (() => void)[] = [];
+    let isSlow = false;
+    const storage = new StrictStorage({
+      defer: (run) => {
+        if (isSlow) runs.push(run);
+        else run();
+      },
+    });
+    for (const isEmpty of [false, true]) {
+      const source = new FakeRoomHost();
+      await source.seed({ restored: true });
+      const document = await exported(source);
+      const host = new FakeRoomHost(
+        {},
+        storage.copy({ defer: (run) => (isSlow ? runs.push(run) : run()) }),
+      );
+      if (!isEmpty) await host.seed({ open: true });
+      else await host.room.start();
+      isSlow = true;
+      const restored = host.room.restoreRoom(document);
+      await settle();
+      host.room.store.setValue('lost', 1);
+      isSlow = false;
+      for (const run of runs.splice(0)) run();
+      await restored;
+      expect(await host.content()).toEqual([{}, { restored: true }]);
+      expect(host.room.store.getValues()).toEqual({ restored: true });
+      expect(host.errors.map(({ error }) => String(error))).toEqual([
+        expect.stringContaining('"lost":1'),
+      ]);
+    }
+  });
+
+  test.each([false, true])(
+    '[DURABLE-3] is loaded again as it is on disk if a restore cannot be written (it took effect: %s)',
+    async (takesEffect) => {
+      const storage = new StrictStorage();
+      const host = new FakeRoomHost({}, storage);
+      await host.seed({ open: true });
+      const document = await exported(host);
+      host.room.store.setValue('open', false);
+      await host.cursor();
+      storage.failWrites(1, { takesEffect });
+      await expect(host.room.restoreRoom(document)).rejects.toMatchObject({ code: 'unavailable' });
+      expect(await host.content()).toEqual([{}, { open: takesEffect }]);
+      expect(host.room.store.getValues()).toEqual({ open: takesEffect });
+      host.room.store.setValue('after', 1);
+      expect(await host.content()).toEqual([{}, { open: takesEffect, after: 1 }]);
+    },
+  );
+
+  test('[DURABLE-3] is served, and can be exported, while no write succeeds', async () => {
+    const storage = new StrictStorage();
+    const host = new FakeRoomHost({}, storage);
+    await host.seed({ open: true });
+    const ada = await host.join('ada');
+    storage.failWrites(1_000, { takesEffect: false });
+    for (let generation = 2; generation < 5; generation += 1) {
+      await ada.push(1, { open: false });
+      expect(ada.hearOne('error').code).toBe('stale');
+      expect(await host.content()).toEqual([{}, { open: true }]);
+      expect((await exported(host)).content).toEqual([{}, { open: true }]);
+      await ada.hello({ clientId: clientId('ada'), generation, cursor: await host.cursor() });
+      expect(ada.hearOne('welcome').changes).toBeDefined();
+    }
+    storage.failWrites(0, { takesEffect: false });
+    await ada.push(1, { open: false });
+    expect(ada.hearOne('ack').isCommit).toBe(true);
+  });
+
+  test.each<readonly [what: string, changed: Record<string, unknown> | string | undefined]>([
+    ['it is a text, to be parsed first', '{}'],
+    ['it is no object', undefined],
+    ['its format is not "tinybase-partykit room"', { format: 'room' }],
+    ['its formatVersion is no whole number from 1 on', { formatVersion: undefined }],
+    ['its formatVersion is 2, which takes a newer release', { formatVersion: 2 }],
+    ['its version is no whole number from 1 to 281474976710656', { version: 0 }],
+    ['its version is no whole number from 1 to', { version: Number.MAX_SAFE_INTEGER }],
+    ['it has no content', { content: undefined }],
+    ['its content does not do (Not a valid content', { content: [{ t: 1 }, {}] }],
+    ['its content does not do (Infinity is in it)', { content: [{}, { v: Infinity }] }],
+    [
+      'its content does not do (Do not know how to serialize a BigInt',
+      { content: [{}, { v: 1n }] },
+    ],
+    ['its content does not do (', { content: nested() }],
+  ])('is refused, and changes nothing: %s', async (what, changed) => {
+    const host = new FakeRoomHost();
+    await host.seed({ open: true });
+    const document = await exported(host);
+    const wrong = typeof changed === 'object' ? { ...document, ...changed } : changed;
+    await expect(host.room.restoreRoom(wrong)).rejects.toMatchObject({
+      code: 'malformed',
+      message: expect.stringContaining(what) as unknown,
+    });
+    expect(await exported(host)).toEqual(document);
+  });
+
+  test.each(['listener', 'middleware'])(
+    'is refused, and changes nothing, if a %s of the Store does not take its content',
+    async (kind) => {
+      const storage = new StrictStorage();
+      const host = new FakeRoomHost(
+        {
+          prepareStore: (store) => {
+            if (kind === 'listener') store.addRowListener('bad', null, refuse, true);
+            else {
+              const middleware = createMiddleware(store);
+              middleware.addWillSetCellCallback((table, _row, _cell, cell) =>
+                table === 'bad' ? refuse() : cell,
+              );
+            }
+          },
+        },
+        storage,
+      );
+      await host.seed({ open: true });
+      const ada = await host.join('ada');
+      const document = await exported(host);
+      const wrong = { ...document, content: [{ bad: { r: { c: 1 } } }, { open: false }] };
+      await expect(host.room.restoreRoom(wrong)).rejects.toMatchObject({ code: 'malformed' });
+      const { epoch, version } = await exported(host);
+      expect([epoch, version]).toEqual([document.epoch, document.version]);
+      // A middleware that throws at a new row leaves that row behind, as TinyBase has it: without any cell.
+      expect(host.room.store.getCellIds('bad', 'r')).toEqual([]);
+      expect(host.room.store.getValues()).toEqual({ open: true });
+      ada.hear();
+      await ada.hello({ clientId: clientId('ada'), generation: 2, cursor: await host.cursor() });
+      expect(ada.hearOne('welcome').changes).toBeDefined();
+      await host.room.restoreRoom({ ...document, content: [{}, { open: 'again' }] });
+      expect(await new FakeRoomHost({}, storage.copy()).content()).toEqual([{}, { open: 'again' }]);
+    },
+  );
+
+  test('leaves nothing of what it replaced on disk', async () => {
+    const storage = new StrictStorage();
+    const host = new FakeRoomHost({}, storage);
+    await host.seed({ text: 'x'.repeat(300_000) });
+    const document = await exported(host);
+    const { size } = storage;
+    for (let time = 0; time < 3; time += 1) await host.room.restoreRoom(document);
+    expect(storage.size).toBe(size);
+  });
+});

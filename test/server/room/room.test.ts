@@ -1,0 +1,547 @@
+import { describe, expect, test } from 'vitest';
+
+import type { Cursor } from '../../../src/protocol/messages.ts';
+import { Deferred } from '../../support/deferred.ts';
+import {
+  clientId,
+  type FakeConnection,
+  FakeRoomHost,
+  inShort,
+  settle,
+  valueChanges,
+} from '../../support/fake-connection.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+
+const seeded = async (): Promise<FakeRoomHost> => {
+  const host = new FakeRoomHost();
+  await host.seed({ pets: { fido: { species: 'dog' } }, open: true });
+  return host;
+};
+
+describe('frames', () => {
+  test('[FRAME-1] leaves alone what is no frame of ours', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    for (const frame of ['', 'z[]', 'xyz', 'r{}', 'v{}', new ArrayBuffer(3), undefined, null, 7])
+      await ada.say(frame);
+    expect(ada.hear()).toEqual([]);
+    expect(ada.closed).toBeUndefined();
+    expect(host.errors).toEqual([]);
+  });
+
+  const MALFORMED = [
+    'h{}',
+    'p',
+    'p[1]',
+    'p[0,[{},{}],0]',
+    'p[1.5,[{},{}],0]',
+    'p[1,[{"t":[]},{}],0]',
+    'p[1,[{"t":{"r":{"c":"\uFFFD{"}}},{}],0]',
+    'p[1,[{},{},{"t":[]}],0]',
+    `p[1,${'['.repeat(50_000)}${']'.repeat(50_000)},0]`,
+    'i{}',
+    's[{}]',
+    's{"__proto__":1}',
+  ].map((frame) => [frame.slice(0, 30), frame] as const);
+
+  test.each(MALFORMED)(
+    '[FRAME-2] answers %s with malformed on a connection that said hello',
+    async (_start, frame) => {
+      const host = await seeded();
+      const ada = await host.join('ada');
+      await ada.say(frame);
+      expect(ada.hearOne('error').code).toBe('malformed');
+      expect((await host.cursor()).version).toBe(1);
+      await ada.push(1, { pets: { fido: { legs: 4 } } });
+      expect(ada.hearOne('ack')).toMatchObject({ number: 1, version: 2 });
+    },
+  );
+
+  test.each([
+    ['p[1,[{},{"v":"\uFFFD{"}],0]', 1],
+    ['p[12,[{},', 12],
+    ['p[9007199254740991,', 9007199254740991],
+    ['p[9007199254740992,[{},{}],0]', undefined],
+    ['p[90071992547409910,[{},{}],0]', undefined],
+    ['p[0,[{},{}],0]', undefined],
+    ['p[-1,[{},{}],0]', undefined],
+    ['p[1]', undefined],
+    ['p[1.5,[{},{}],0]', undefined],
+    ['h[1,[{},{}],0]', undefined],
+    ['s[1,[{},{}],0]', undefined],
+  ])('[FRAME-2] answers %s with the number of the push: %s', async (frame, number) => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    await ada.say(frame);
+    expect(ada.hearOne('error').push).toBe(number);
+    expect(host.errors).toEqual([]);
+  });
+
+  test('[ONCE-8] takes a push that it could not read when it comes again, empty, and those after it', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    await ada.say('p[1,[{},{"v":"\uFFFD{"}],0]');
+    await ada.push(1, {});
+    await ada.push(2, { legs: 4 });
+    expect(ada.hear()).toMatchObject([
+      { type: 'error', code: 'malformed', push: 1 },
+      { type: 'ack', number: 1, version: 1, isCommit: false },
+      { type: 'ack', number: 2, version: 2, isCommit: true },
+    ]);
+  });
+
+  test.each(MALFORMED)('[FRAME-2] ignores %s on any other connection', async (_start, frame) => {
+    const host = await seeded();
+    const connection = host.connect();
+    await connection.say(frame);
+    expect(connection.hear()).toEqual([]);
+    expect(connection.closed).toBeUndefined();
+    expect((await host.cursor()).version).toBe(1);
+  });
+
+  test('[FRAME-4] answers a hello of another protocol version with an error, and nothing else after', async () => {
+    const host = await seeded();
+    const ada = host.connect();
+    await ada.say('h{"protocol":2,"of":"any shape"}');
+    expect(ada.hearOne('error').code).toBe('protocol');
+    await ada.hello({ generation: 2, cursor: await host.cursor() });
+    await ada.push(1, { x: 1 });
+    await ada.ping();
+    host.room.store.setValue('open', false);
+    await settle();
+    expect(ada.hear()).toEqual([]);
+    const [woken] = host.hibernate(ada);
+    await woken?.hello({ generation: 3, cursor: await host.cursor() });
+    expect(woken?.hear()).toEqual([]);
+  });
+
+  test('answers pushes and pings of a connection whose hello was forgotten with stale', async () => {
+    const host = await seeded();
+    const ada = host.connect();
+    await ada.push(1, { x: 1 });
+    expect(ada.hearOne('error').code).toBe('stale');
+    await ada.ping();
+    expect(ada.hearOne('error').code).toBe('stale');
+    expect((await host.cursor()).version).toBe(1);
+  });
+
+  test('writes its attachment again when the app has overwritten it', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    ada.attachment = undefined;
+    await ada.ping();
+    const [woken] = host.hibernate(ada);
+    await woken?.ping();
+    expect(ada.hearTypes()).toEqual(['pong']);
+    expect(woken?.hearTypes()).toEqual(['pong']);
+  });
+
+  test('takes ids such as __proto__ for ordinary ones', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    for (const [index, id] of ['__proto__', 'constructor', 'toString', ''].entries()) {
+      await ada.say(
+        `p[${index + 1},[{${JSON.stringify(id)}:{"__proto__":{"__proto__":${index}}}},{}],0]`,
+      );
+      expect(ada.hearOne('ack')).toMatchObject({ isCommit: true, correction: undefined });
+      expect(host.room.store.getCell(id, '__proto__', '__proto__')).toBe(index);
+    }
+    await ada.say('p[5,[{},{},{"__proto__":["__proto__"],"constructor":0}],0]');
+    expect(ada.hearOne('ack')).toMatchObject({ isCommit: true, correction: undefined });
+    expect(host.room.store.hasRow('__proto__', '__proto__')).toBe(false);
+    expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('__proto__x');
+    expect(({} as Record<string, unknown>)['species']).toBeUndefined();
+  });
+});
+
+describe('order', () => {
+  test('[ORDER-1] gives each push and each transaction of the server the next version', async () => {
+    const host = await seeded();
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, { pets: { fido: { legs: 4 }, felix: { legs: 4 } }, open: false });
+    host.room.store.transaction(() => {
+      host.room.store.setValue('a', 1);
+      host.room.store.setValue('b', 2);
+    });
+    host.room.store.setValue('a', 3);
+    await settle();
+    await bob.push(1, { pets: { fido: undefined } });
+    expect(bob.hear()).toMatchObject([
+      { type: 'commit', version: 2 },
+      { type: 'commit', version: 3 },
+      { type: 'commit', version: 4 },
+      { type: 'ack', number: 1, version: 5, isCommit: true },
+    ]);
+    expect(ada.hear()).toMatchObject([
+      { type: 'ack', number: 1, version: 2, isCommit: true },
+      { type: 'commit', version: 3 },
+      { type: 'commit', version: 4 },
+      { type: 'commit', version: 5 },
+    ]);
+    expect(await host.cursor()).toEqual({ epoch: 'epoch1', version: 5 });
+  });
+
+  test('[ORDER-1] takes messages in the order they came, also while the room loads', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    const [woken] = host.hibernate(ada);
+    void woken?.push(1, { x: 'first' });
+    void woken?.push(2, { x: 'second' });
+    void woken?.push(3, { x: 'third' });
+    await settle();
+    expect(woken?.hear()).toMatchObject([{ number: 1 }, { number: 2 }, { number: 3 }]);
+    expect(host.room.store.getValue('x')).toBe('third');
+  });
+
+  test('[ORDER-1] applies a push as one transaction', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    let transactions = 0;
+    host.room.store.addDidFinishTransactionListener(() => {
+      transactions += 1;
+    });
+    await ada.push(1, { pets: { fido: { legs: 4 }, felix: { legs: 4 } }, open: false });
+    expect(transactions).toBe(1);
+  });
+
+  test('[ORDER-1] waits for the end of a transaction that the server has open', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    host.room.store.startTransaction();
+    host.room.store.setValue('open', 'half');
+    await ada.push(1, { open: 'ada' });
+    expect(ada.hear()).toEqual([]);
+    host.room.store.setValue('open', 'done');
+    host.room.store.finishTransaction();
+    await settle();
+    expect(ada.hear()).toMatchObject([
+      { type: 'commit', version: 2 },
+      { type: 'ack', version: 3 },
+    ]);
+    expect(host.room.store.getValue('open')).toBe('ada');
+  });
+
+  test('[ORDER-1] loses nothing of a push to a transaction that the server rolls back', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    host.room.store.startTransaction();
+    host.room.store.setValue('open', 'half');
+    await ada.push(1, { other: 'ada' });
+    host.room.store.finishTransaction(() => true);
+    await host.pass(50);
+    expect(ada.hear()).toMatchObject([{ type: 'ack', version: 2, isCommit: true }]);
+    expect(await host.content()).toEqual([
+      { pets: { fido: { species: 'dog' } } },
+      { open: true, other: 'ada' },
+    ]);
+  });
+
+  test('reports a transaction of the server that stays open', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    host.room.store.startTransaction();
+    await ada.push(1, { other: 'ada' });
+    for (let turn = 0; turn < 300; turn += 1) await host.pass(20);
+    expect(host.errors).toMatchObject([{ where: 'transaction' }]);
+    host.room.store.finishTransaction();
+    await settle();
+    expect(ada.hearTypes()).toEqual(['ack']);
+  });
+
+  test('[ORDER-2] acks a push that changes nothing with the version as it is', async () => {
+    const host = await seeded();
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, { open: true, pets: { fido: { species: 'dog' }, nobody: undefined } });
+    expect(ada.hearOne('ack')).toMatchObject({
+      number: 1,
+      version: 1,
+      isCommit: false,
+      correction: undefined,
+    });
+    expect(bob.hear()).toEqual([]);
+  });
+
+  test('[ORDER-3] tells every live connection but the author what happened, the room’s own alterations included', async () => {
+    const host = new FakeRoomHost({
+      prepareStore: (store) => {
+        store.setTablesSchema({
+          pets: { species: { type: 'string', default: 'unknown' }, legs: { type: 'number' } },
+        });
+      },
+    });
+    await host.seed({ pets: { fido: { species: 'dog' } } });
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, { pets: { felix: { legs: 4 }, rex: { legs: 'many' } } });
+    expect(inShort(bob.hearOne('commit').changes)).toEqual({
+      leaves: [
+        ['pets', 'felix', 'legs', 4],
+        ['pets', 'felix', 'species', 'unknown'],
+      ],
+    });
+    expect(ada.hearTypes()).toEqual(['ack']);
+  });
+
+  test('[ORDER-3] tells of deleted rows as such', async () => {
+    const host = await seeded();
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, { pets: { fido: { species: undefined } } });
+    expect(inShort(bob.hearOne('commit').changes)).toEqual({
+      deletedRows: [['pets', ['fido']]],
+      leaves: [],
+    });
+    expect(ada.hearOne('ack').correction).toBeUndefined();
+  });
+
+  test('[ORDER-9] tells others of a commit first, and its author in order', async () => {
+    const syncs: (() => void)[] = [];
+    const sync = (): Promise<void> => new Promise((resolve) => syncs.push(resolve));
+    const host = new FakeRoomHost({}, Object.assign(new StrictStorage(), { sync }));
+    const endSync = async (): Promise<void> => {
+      syncs.shift()?.();
+      await settle();
+    };
+    void host.seed({ pets: { fido: { species: 'dog' } } });
+    await settle();
+    await endSync();
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    void ada.push(1, { x: 1 });
+    await settle();
+    void bob.push(1, { x: 2 });
+    await settle();
+    expect(bob.hearTypes()).toEqual(['commit']);
+    expect(ada.hear()).toEqual([]);
+    await endSync();
+    expect(ada.hearTypes()).toEqual(['ack', 'commit']);
+    expect(bob.hear()).toEqual([]);
+    await endSync();
+    expect(bob.hearTypes()).toEqual(['ack']);
+  });
+
+  test('[ORDER-7] answers a ping after all that came before it', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    void ada.push(1, { x: 1 });
+    void ada.push(2, { x: 2 });
+    void ada.ping();
+    await settle();
+    expect(ada.hear()).toMatchObject([
+      { type: 'ack', number: 1 },
+      { type: 'ack', number: 2 },
+      { type: 'pong', version: 3, lastPush: 2 },
+    ]);
+  });
+});
+
+describe('joining', () => {
+  test('[JOIN-2] welcomes a cursor with all that happened since, and makes the connection live', async () => {
+    const host = await seeded();
+    const cursor = await host.cursor();
+    const bob = await host.join('bob');
+    await bob.push(1, { pets: { fido: undefined } });
+    await bob.push(2, { pets: { fido: { species: 'wolf' } }, open: false });
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    const welcome = ada.hearOne('welcome');
+    expect(welcome).toMatchObject({
+      generation: 1,
+      cursor: { epoch: 'epoch1', version: 3 },
+      lastPush: 0,
+    });
+    expect(inShort(welcome.changes)).toEqual({
+      deletedRows: [['pets', ['fido']]],
+      leaves: [
+        ['pets', 'fido', 'species', 'wolf'],
+        ['open', false],
+      ],
+    });
+    await bob.push(3, { open: true });
+    expect(ada.hearOne('commit').version).toBe(4);
+  });
+
+  test('[JOIN-2] catches up from the log of a room that was loaded anew', async () => {
+    const host = await seeded();
+    const cursor = await host.cursor();
+    const bob = await host.join('bob');
+    await bob.push(1, { open: false });
+    host.hibernate(bob);
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    expect(inShort(ada.hearOne('welcome').changes)).toEqual({ leaves: [['open', false]] });
+  });
+
+  test.each([
+    ['none', () => undefined],
+    ['one of another epoch [JOIN-8]', () => ({ epoch: 'another', version: 1 })],
+    ['one newer than the room', () => ({ epoch: 'epoch1', version: 2 })],
+    ['one older than the log', () => ({ epoch: 'epoch1', version: 0 })],
+  ])('[JOIN-3] asks whoever says hello with this cursor to load: %s', async (_what, cursor) => {
+    const host = await seeded();
+    const ada = host.connect();
+    await ada.hello({ cursor: cursor() });
+    expect(ada.hearOne('welcome')).toMatchObject({
+      changes: undefined,
+      cursor: { epoch: 'epoch1', version: 1 },
+    });
+    host.room.store.setValue('open', false);
+    await settle();
+    expect(ada.hear()).toEqual([]);
+    await ada.push(1, { x: 1 });
+    expect(ada.hearOne('error').code).toBe('stale');
+    await ada.hello({ generation: 2, cursor: await host.cursor() });
+    expect(ada.hearOne('welcome').changes).toBeDefined();
+    await ada.push(1, { x: 1 });
+    expect(ada.hearOne('ack')).toMatchObject({ version: 3 });
+  });
+
+  const TEXT = 'x'.repeat(1000);
+
+  /** A room that has grown by twenty texts since that cursor. */
+  const grown = async (): Promise<{
+    readonly host: FakeRoomHost;
+    readonly cursor: Cursor;
+    readonly bob: FakeConnection;
+  }> => {
+    const host = await seeded();
+    const cursor = await host.cursor();
+    const bob = await host.join('bob');
+    for (let number = 1; number <= 20; number += 1)
+      await bob.push(number, { [`value${number}`]: TEXT });
+    return { host, cursor, bob };
+  };
+
+  test('[JOIN-3] asks to load where the changes would be larger than the content', async () => {
+    const { host, cursor, bob } = await grown();
+    for (let number = 21; number <= 40; number += 1) {
+      await bob.push(
+        number,
+        valueChanges({ [`value${number - 20}`]: undefined, [`long ${TEXT} ${number}`]: 1 }),
+      );
+    }
+    for (let number = 41; number <= 60; number += 1) {
+      await bob.push(number, valueChanges({ [`long ${TEXT} ${number - 20}`]: undefined }));
+    }
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    expect(ada.hearOne('welcome').changes).toBeUndefined();
+  });
+
+  test('[JOIN-3] tells all changes where the content has grown by them', async () => {
+    const { host, cursor } = await grown();
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    expect(ada.hearOne('welcome').changes?.leaves.count()).toBe(20);
+  });
+
+  test.each([1, 0])(
+    '[JOIN-4] ignores a hello of generation %i where it had 1 from that client',
+    async (generation) => {
+      const host = await seeded();
+      const ada = await host.join('ada');
+      const late = host.connect();
+      await late.hello({ generation, cursor: await host.cursor() });
+      await ada.hello({ generation, cursor: await host.cursor() });
+      expect([late.hear(), ada.hear()]).toEqual([[], []]);
+      expect(ada.closed).toBeUndefined();
+      await ada.push(1, { x: 1 });
+      expect(ada.hearTypes()).toEqual(['ack']);
+    },
+  );
+
+  test('[JOIN-4] remembers generations of clients that have gone, and of those that slept', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada', { generation: 5 });
+    host.disconnect(ada);
+    const late = host.connect();
+    await late.hello({ generation: 5, cursor: await host.cursor() });
+    expect(late.hear()).toEqual([]);
+    const bob = await host.join('bob', { generation: 7 });
+    host.hibernate(bob);
+    const later = host.connect();
+    await later.hello({ clientId: clientId('bob'), generation: 7, cursor: await host.cursor() });
+    expect(later.hear()).toEqual([]);
+  });
+
+  test('[JOIN-5] a newer connection fences the older one, whose messages count no more', async () => {
+    const host = await seeded();
+    const older = await host.join('ada');
+    void older.push(1, { x: 'taken' });
+    const newer = host.connect();
+    void newer.hello({ generation: 2, cursor: { epoch: 'epoch1', version: 1 } });
+    void older.push(2, { x: 'ignored' });
+    await settle();
+    expect(older.closed?.code).toBe(4410);
+    expect(newer.hear()).toMatchObject([{ type: 'welcome', lastPush: 1, cursor: { version: 2 } }]);
+    expect(host.room.store.getValue('x')).toBe('taken');
+  });
+
+  test('[JOIN-5] takes nothing that a connection had sent before it was fenced, and that waited', async () => {
+    const answer = new Deferred<boolean>();
+    const host = new FakeRoomHost({ hooks: () => ({ canSetCell: () => answer.promise }) });
+    await host.seed({ open: true });
+    const older = await host.join('ada');
+    const newer = host.connect();
+    void older.push(1, { t: { r: { c: 1 } } });
+    void newer.hello({ generation: 2, cursor: { epoch: 'epoch1', version: 1 } });
+    void older.push(2, { x: 'ignored' });
+    answer.resolve(true);
+    await settle();
+    // Before its hello was dealt with it was a stock peer, and got the commit as such.
+    expect(newer.hear()).toMatchObject([{ type: 'stock' }, { type: 'welcome', lastPush: 1 }]);
+    expect(await host.content()).toEqual([{ t: { r: { c: 1 } } }, { open: true }]);
+  });
+
+  test('[JOIN-5] fences connections that have slept', async () => {
+    const host = await seeded();
+    const [older] = host.hibernate(await host.join('ada'));
+    const newer = host.connect();
+    await newer.hello({ generation: 2, cursor: await host.cursor() });
+    expect(older?.closed?.code).toBe(4410);
+  });
+
+  test('[JOIN-7] asks everybody to load when the room gets its first content', async () => {
+    const host = new FakeRoomHost();
+    const live = await host.join('ada');
+    const loading = host.connect();
+    await loading.hello({ clientId: clientId('bob'), generation: 3 });
+    loading.hear();
+    await host.seed({ open: true });
+    await settle();
+    expect(live.hearOne('welcome')).toMatchObject({
+      generation: 1,
+      changes: undefined,
+      cursor: { version: 1 },
+    });
+    expect(loading.hearOne('welcome')).toMatchObject({ generation: 3, changes: undefined });
+    await live.push(1, { x: 1 });
+    expect(live.hearOne('error').code).toBe('stale');
+  });
+
+  test('[JOIN-7] takes the first push for the first content, and tells its author with its number', async () => {
+    const host = new FakeRoomHost();
+    const ada = await host.join('ada');
+    await ada.push(1, { x: 1 });
+    expect(ada.hearOne('welcome')).toMatchObject({
+      lastPush: 1,
+      changes: undefined,
+      cursor: { version: 1 },
+    });
+    expect(await host.content()).toEqual([{}, { x: 1 }]);
+  });
+
+  test('[JOIN-7] asks to load in place of a commit that is too large to send', async () => {
+    const host = new FakeRoomHost({ limits: () => ({ frameLength: 500 }) });
+    await host.seed({ open: true });
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, { long: 'x'.repeat(1000) });
+    expect(ada.hearOne('ack')).toMatchObject({ version: 2, isCommit: true });
+    expect(bob.hearOne('welcome')).toMatchObject({ changes: undefined, cursor: { version: 2 } });
+    await ada.push(2, { open: false });
+    expect(bob.hear()).toEqual([]);
+    await bob.hello({
+      clientId: clientId('bob'),
+      generation: 2,
+      cursor: { epoch: 'epoch1', version: 1 },
+    });
+    expect(bob.hearOne('welcome').changes).toBeUndefined();
+  });
+});
