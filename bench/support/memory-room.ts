@@ -32,6 +32,7 @@ export class MemoryRoom {
     let attachment: unknown;
     this.#connection = {
       origin: undefined,
+      isClosedByRoom: false,
       send: (frame) => {
         assert(!frame.startsWith('e'), frame);
         if (frame.startsWith('a')) this.#acknowledged();

@@ -266,9 +266,17 @@ export class RoomServer<
   #startBefore(name: string): void {
     const handler: unknown = Reflect.get(this, name);
     const isEnd = name === 'onClose' || name === 'onError';
+    const meet = (connection?: Connection): void => {
+      if (connection !== undefined) this.#host.connectionOf(connection);
+    };
+    const end = (connection: Connection): void => this.#host.ended(connection);
     const forget = (connection: Connection): void => this.#forget(connection);
     if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
+      // Before the app can close it.
+      if (name === 'onConnect') Reflect.apply(meet, this, received);
+      else if (name === 'onMessage') Reflect.apply(meet, this, received.slice(1));
+      else if (isEnd) Reflect.apply(end, this, received);
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
       try {
         const answer: unknown =

@@ -3,10 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Clients } from '../support/clients.ts';
 import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
+import { RawPeer } from '../support/raw-peer.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 import { testDurability } from './contract-durability.ts';
 import { type HostName, startHost } from './hosts.ts';
+
+const push = (number: number, cell: string): string =>
+  `p[${number},[{"t":{"r":{"${cell}":"pushed ${number}"}}},{}],0]`;
 
 /** What a room promises, whatever it runs on. Rules of docs/protocol.md are named where a host could break them. */
 export const describeHost = (name: HostName): void => {
@@ -73,8 +77,8 @@ export const describeHost = (name: HostName): void => {
       expect([head.status, head.headers.get('ETag'), await head.text()]).toEqual([200, etag, '']);
       expect((await fetch(url, { method: 'DELETE' })).status).toBe(405);
       expect((await fetch(host.room('http', '/nothing'))).status).toBe(404);
-      const push = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}],0]}`;
-      expect((await fetch(url, { method: 'POST', body: push })).status).toBe(409);
+      const largePush = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}],0]}`;
+      expect((await fetch(url, { method: 'POST', body: largePush })).status).toBe(409);
     });
 
     test.each(['GET', 'HEAD', 'PUT', 'POST'])('a page of another origin may %s', async (method) => {
@@ -255,6 +259,99 @@ export const describeHost = (name: HostName): void => {
       const closed = once(theirs, 'close');
       await fetch(host.room('closing', '/kick?id=theirs'));
       expect((await closed)[0]).toBe(4000);
+    });
+
+    const FIRST = '[{"t":{"r":{"c":"first"}}},{}]';
+    const openRaw = async (room: string, query = ''): Promise<RawPeer> => {
+      const path = `/parties/closing/${room}`;
+      await fetch(`${host.origin}${path}/store`, { method: 'PUT', body: FIRST });
+      return await RawPeer.open(host.port, `${path}${query}`);
+    };
+    const contentOf = async (room: string): Promise<string> =>
+      (await fetch(`${host.origin}/parties/closing/${room}/store`)).text();
+    const hello = async (room: string): Promise<string> => {
+      const etag = (await fetch(`${host.origin}/parties/closing/${room}/store`)).headers.get(
+        'ETag',
+      );
+      const [epoch, version] = (etag ?? '').replaceAll('"', '').replace('W/', '').split('.');
+      return `h{"protocol":1,"client":"${'r'.repeat(22)}","generation":1,"cursor":["${epoch}",${version}],"next":1,"acked":0}`;
+    };
+    /** Another connection of the room has been answered since: what was sent before has been dealt with. */
+    const untilDealtWith = async (room: string): Promise<void> => {
+      const other = await clients.open({ host: host.host, party: 'closing', room });
+      other.store.setValue('dealt with', true);
+      await other.confirmed();
+      await other.close();
+    };
+    const UNTOUCHED = '[{"t":{"r":{"c":"first"}}},{"dealt with":true}]';
+
+    test('[CLOSE-1] a connection that onConnect closes has no say, though it never answers the close', async () => {
+      const peer = await openRaw('at-once', '?refuse');
+      await until('the close', () => peer.closeCode === 4001);
+      peer.send(await hello('at-once'));
+      for (let number = 1; number <= 5; number += 1) {
+        peer.send(push(number, 'c'));
+        peer.send(`s[{"t":{"r":{"c":"stock ${number}"}}},{},1]`);
+      }
+      await untilDealtWith('at-once');
+      expect(await contentOf('at-once')).toBe(UNTOUCHED);
+      const client = 'r'.repeat(22);
+      const body = `{"client":"${client}","generation":1,"push":${push(1, 'c').slice(1)}}`;
+      const url = `${host.origin}/parties/closing/at-once/store`;
+      expect((await fetch(url, { method: 'POST', body })).status).toBe(409);
+      expect(peer.frames).toEqual([]);
+      peer.destroy();
+    });
+
+    test('[CLOSE-1] a client that is closed later has no say from then on, over HTTP neither', async () => {
+      const peer = await openRaw('later');
+      peer.send(await hello('later'));
+      await until('the welcome', () => peer.frames.length === 1);
+      peer.send('close me');
+      peer.send(push(1, 'c'));
+      await until('the close', () => peer.closeCode === 4002);
+      peer.send(push(1, 'c'));
+      peer.send((await hello('later')).replace('"generation":1', '"generation":2'));
+      peer.send(push(1, 'c'));
+      await untilDealtWith('later');
+      expect(await contentOf('later')).toBe(UNTOUCHED);
+      const client = 'r'.repeat(22);
+      const body = `{"client":"${client}","generation":1,"push":${push(1, 'c').slice(1)}}`;
+      const url = `${host.origin}/parties/closing/later/store`;
+      expect((await fetch(url, { method: 'POST', body })).status).toBe(409);
+      peer.destroy();
+    });
+
+    test('[CLOSE-1] a hook that closes the connection drops what it was asked about, and all after it', async () => {
+      for (const kind of ['push', 'stock']) {
+        const room = `hook ${kind}`.replace(' ', '-');
+        const peer = await openRaw(room);
+        if (kind === 'push') {
+          peer.send(await hello(room));
+          await until('the welcome', () => peer.frames.length === 1);
+          peer.send(push(1, 'closing'));
+          peer.send(push(2, 'c'));
+        } else {
+          peer.send('s[{"t":{"r":{"closing":1}}},{},1]');
+          peer.send('s[{"t":{"r":{"c":2}}},{},1]');
+        }
+        await until('the close', () => peer.closeCode === 4003);
+        await untilDealtWith(room);
+        expect(await contentOf(room)).toBe(UNTOUCHED);
+        peer.destroy();
+      }
+    });
+
+    test('[CLOSE-2] what a client sent right before it closed is in the room', async () => {
+      const peer = await openRaw('left');
+      peer.send(await hello('left'));
+      await until('the welcome', () => peer.frames.length === 1);
+      for (let number = 1; number <= 20; number += 1) peer.send(push(number, `c${number}`));
+      peer.close();
+      await until('all 20 edits', async () => (await contentOf('left')).includes('pushed 20'));
+      for (let number = 1; number <= 20; number += 1)
+        expect(await contentOf('left')).toContain(`pushed ${number}"`);
+      peer.destroy();
     });
 
     test('two sockets with one id both get every change, also when one of them has closed', async () => {

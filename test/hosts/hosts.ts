@@ -19,6 +19,7 @@ const PARTIES = {
   summing: 'Summing',
   overriding: 'Overriding',
   restoring: 'Restoring',
+  closing: 'Closing',
   guarded: 'Guarded',
   starting: 'Starting',
   observing: 'Observing',

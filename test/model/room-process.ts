@@ -339,14 +339,19 @@ export class RoomProcess implements RoomEnd, Source {
   #connection(wire: Wire): RoomConnection<Wire> {
     const { disk } = this.#surroundings;
     const isMine = (): boolean => this.#connections.get(wire) === connection;
+    let isClosedByRoom = wire.roomState === 'closing';
     const connection: RoomConnection<Wire> = {
       origin: wire,
+      get isClosedByRoom() {
+        return isClosedByRoom;
+      },
       send: (frame) => {
         disk.gate.hold(() => {
           if (isMine()) this.#network?.sendToClient(wire, frame);
         });
       },
       close: (code, reason) => {
+        isClosedByRoom = true;
         disk.gate.hold(() => {
           if (isMine()) this.#network?.closeByRoom(wire, code, reason);
         });

@@ -104,7 +104,7 @@ const ask = async (
 /** Calls a handler that hosts look for, as they do. */
 const tell = async (
   server: TinyBasePartyKitServer,
-  name: 'onClose' | 'onError',
+  name: 'onConnect' | 'onClose' | 'onError',
   ...told: unknown[]
 ): Promise<void> => {
   const handler: unknown = Reflect.get(server, name);
@@ -309,6 +309,53 @@ test('completes the closing of a socket, and forgets it', async () => {
   await tell(server, 'onClose', ada);
   await tell(server, 'onError', bob, new Error('gone'));
   expect([ada.isCloseCompleted, bob.isCloseCompleted]).toEqual([true, true]);
+});
+
+test('[CLOSE-1] knows a socket that the app closes, whoever closes it first', async () => {
+  const answers: ((isAllowed: boolean) => void)[] = [];
+  class Asking extends TinyBasePartyKitServer {
+    onConnect(connection: Party.Connection): void {
+      if (connection.id === 'refused') connection.close(4001);
+    }
+
+    override canSetValue(_id: string, _value: unknown, isInitial: boolean): Promise<boolean> {
+      return new Promise((resolve) => {
+        if (isInitial) resolve(true);
+        else answers.push(resolve);
+      });
+    }
+  }
+  const party = new FakeParty();
+  const server = new Asking(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const refused = party.connect('refused');
+  await tell(server, 'onConnect', refused);
+  await say(server, refused, 's[{},{"x":1},1]');
+  expect(answers).toEqual([]);
+
+  const [ada, bob] = [party.connect('1'), party.connect('2')];
+  await join(server, ada, 'ada');
+  await join(server, bob, 'bob');
+  await say(server, ada, push(1, 'of ada'));
+  ada.close();
+  await tell(server, 'onClose', ada);
+  answers.shift()?.(true);
+  await settle();
+  expect(server.store.getValue('value')).toBeUndefined();
+  await say(server, bob, push(1, 'of bob'));
+  // The other side closes: the room is told, and completes the closing.
+  bob.readyState = CLOSED;
+  await tell(server, 'onClose', bob);
+  answers.shift()?.(true);
+  await settle();
+  expect(server.store.getValue('value')).toBe('of bob');
+
+  // Closed by the app behind our back, or in an earlier life of the room.
+  const before = party.connect('before');
+  before.readyState = CLOSED;
+  await say(server, before, hello('cyd', 2, 'unknown'));
+  await say(server, before, 's[{},{"x":1},1]');
+  expect([before.take(), answers]).toEqual([[], []]);
 });
 
 test('one socket that cannot be sent to keeps nothing from the others', async () => {

@@ -65,6 +65,9 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
   readonly origin: FakeConnection = this;
   readonly frames: string[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
+  get isClosedByRoom(): boolean {
+    return this.closed !== undefined;
+  }
   /** As JSON: that is how it survives hibernation. */
   attachment: string | undefined;
   readonly #host: FakeRoomHost;

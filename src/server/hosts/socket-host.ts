@@ -30,6 +30,7 @@ const NO_STATE = {};
 export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
   readonly #options: SocketHostOptions<Socket>;
   readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
+  readonly #closings = new WeakMap<Socket, Closing>();
   /** The sockets that were heard of and may be open: a server may lose one of two with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
 
@@ -53,7 +54,10 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
     return connections;
   }
 
-  /** The connection of a socket: the same one each time, as long as memory lasts. */
+  /**
+   * The connection of a socket: the same one each time, as long as memory lasts. Ask for it before the app can close the
+   * socket: a socket that is not open by then counts as closed by the app.
+   */
   connectionOf(socket: Socket): RoomConnection<Socket> {
     let connection = this.#connections.get(socket);
     if (connection === undefined) {
@@ -63,7 +67,13 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
     return connection;
   }
 
-  /** To be called when a socket is closed. */
+  /** To be called as soon as the host tells that a socket is closed, before the app can close it, too. */
+  ended(socket: Socket): void {
+    this.connectionOf(socket);
+    this.#closings.get(socket)?.end();
+  }
+
+  /** To be called when nobody needs to know of a closed socket any more. */
   forget(socket: Socket): void {
     this.#heard.delete(socket);
   }
@@ -89,8 +99,13 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
   }
 
   #connect(socket: Socket): RoomConnection<Socket> {
+    const closing = new Closing(socket);
+    this.#closings.set(socket, closing);
     return {
       origin: socket,
+      get isClosedByRoom() {
+        return closing.isByRoom;
+      },
       send: (frame) => {
         try {
           socket.send(frame);
@@ -116,6 +131,34 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
         }
       },
     };
+  }
+}
+
+/** Says which side has closed a socket: its `readyState` does not, and a peer may leave a close unanswered for ever. */
+class Closing {
+  readonly #socket: StatefulSocket;
+  #isByRoom: boolean;
+  #isByPeer = false;
+
+  constructor(socket: StatefulSocket) {
+    this.#socket = socket;
+    // The end of a socket is told in the life of the room in which it comes: this one was closed by the room before.
+    this.#isByRoom = socket.readyState > OPEN;
+    const close = socket.close.bind(socket);
+    socket.close = (code, reason) => {
+      close(code, reason);
+      // Only now: a code that is not allowed throws, and leaves the socket open.
+      if (!this.#isByPeer) this.#isByRoom = true;
+    };
+  }
+
+  get isByRoom(): boolean {
+    return this.#isByRoom || (this.#socket.readyState > OPEN && !this.#isByPeer);
+  }
+
+  /** To be called when the host tells that the socket is closed. */
+  end(): void {
+    if (!this.#isByRoom) this.#isByPeer = true;
   }
 }
 

@@ -58,7 +58,7 @@ export class MessageHandler<Origin, RequestOrigin> {
   handle(ledger: Ledger, peer: Peer<Origin>, message: ClientMessage): Later<void> {
     const { dispatcher } = this.#options;
     const { state } = peer;
-    if (state.type === 'gone') return undefined;
+    if (peer.isGone || state.type === 'gone') return undefined;
     if (message.type === 'hello') return this.#hello(ledger, peer, message);
     if (message.type === 'foreign-hello') return this.#turnAway(ledger, peer, message.protocol);
     if (state.type === 'stock') {
@@ -136,6 +136,8 @@ export class MessageHandler<Origin, RequestOrigin> {
     const { dispatcher, writer, isCurrent } = this.#options;
     const { number } = push;
     if (state.standing === 'stopped') return undefined;
+    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
+    if (state.generation < ledger.clients.generation(state.clientId)) return undefined;
     const expected = lastPushOf(ledger, state) + 1;
     if (state.standing === 'loading' || number > expected) {
       dispatcher.sendError(ledger, peer, 'stale', LOST_PLACE);
@@ -153,12 +155,13 @@ export class MessageHandler<Origin, RequestOrigin> {
       });
     }
     const { origin } = peer.connection;
-    const isStillWanted = (): boolean => isCurrent(ledger);
+    const isStillWanted = (): boolean => isCurrent(ledger) && !peer.isGone;
     return writer.write(
       push.changes,
       { origin, isInitialSave: false, isStillWanted },
       (outcome) => {
-        if (isStillWanted()) this.#finishPush(ledger, peer, state, push, outcome);
+        if (isFinished(outcome, peer, isCurrent(ledger)))
+          this.#finishPush(ledger, peer, state, push, outcome);
       },
     );
   }
@@ -195,14 +198,20 @@ export class MessageHandler<Origin, RequestOrigin> {
     const { store, dispatcher, committer, writer, isCurrent } = this.#options;
     if (!ledger.hasStore) return undefined;
     const { origin } = peer.connection;
-    const isStillWanted = (): boolean => isCurrent(ledger);
-    return writer.write(changes, { origin, isInitialSave: false, isStillWanted }, ({ log }) => {
-      if (!isStillWanted()) return;
+    const isStillWanted = (): boolean => isCurrent(ledger) && !peer.isGone;
+    return writer.write(changes, { origin, isInitialSave: false, isStillWanted }, (outcome) => {
+      if (!isFinished(outcome, peer, isCurrent(ledger))) return;
+      const { log } = outcome;
       if (log !== undefined)
         committer.commit(ledger, log, { author: undefined, peer, isServerSide: false });
       dispatcher.stock(ledger, peer, stockAnswerTo(store, changes, log?.changes));
     });
   }
+}
+
+/** False if nothing came of it. What is in the Store counts, also where a listener of the app has closed the socket since. */
+function isFinished({ log }: WriteOutcome, peer: Peer<unknown>, isCurrent: boolean): boolean {
+  return isCurrent && (log !== undefined || !peer.isGone);
 }
 
 /** What to tell whoever gave the content (`SEED-4`): nothing if all that was given is as it was given. */

@@ -35,6 +35,7 @@ export class Peer<Origin> {
   #waitingMessages = 0;
   #waitingLength = 0;
   #state: PeerState;
+  #hasLeft = false;
 
   constructor(connection: RoomConnection<Origin>) {
     this.connection = connection;
@@ -45,9 +46,19 @@ export class Peer<Origin> {
     return this.#state;
   }
 
+  /** True if nothing is sent to it and nothing taken from it: it was closed by the room or the app (`CLOSE-1`). */
+  get isGone(): boolean {
+    return this.#state.type === 'gone' || this.connection.isClosedByRoom;
+  }
+
+  /** True if its own side has closed the socket. What it sent before counts. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   setState(state: PeerState): void {
     this.#state = state;
-    this.connection.writeAttachment(stateToAttachment(state));
+    if (!this.#hasLeft) this.connection.writeAttachment(stateToAttachment(state));
   }
 
   /**
@@ -80,9 +91,9 @@ export class Peer<Origin> {
     return true;
   }
 
-  /** The socket is closed: nothing can be attached to it any more. */
+  /** The socket is closed: nothing can be attached to it any more, and nothing more comes. */
   leave(): void {
-    this.#state = { type: 'gone' };
+    this.#hasLeft = true;
   }
 
   /** Attaches the state again if the app has overwritten it. */
@@ -127,12 +138,12 @@ export class Peers<Origin> {
     return peer;
   }
 
-  /** All that are open, but for those that are gone. */
+  /** All that are open: neither gone nor left. */
   open(): readonly Peer<Origin>[] {
     const open: Peer<Origin>[] = [];
     for (const connection of this.#host.connections()) {
       const peer = this.of(connection);
-      if (peer.state.type !== 'gone') open.push(peer);
+      if (!peer.isGone && !peer.hasLeft) open.push(peer);
     }
     return open;
   }

@@ -4,6 +4,11 @@ import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 export interface RoomConnection<Origin> {
   /** What the hooks are given: the host's own connection object. */
   readonly origin: Origin;
+  /**
+   * True once the app or the room has closed the socket: nothing that came over it counts any more (`CLOSE-1`). False
+   * if only the other side has.
+   */
+  readonly isClosedByRoom: boolean;
   /** Sends a frame; throws nothing, also when the socket is closing. */
   send(frame: string): void;
   /** Closes the socket; throws nothing. */

@@ -166,7 +166,7 @@ export class Room<Origin, RequestOrigin = Origin> {
    */
   async receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
     const peer = this.#peers.of(connection);
-    if (peer.state.type === 'gone') return;
+    if (peer.isGone || peer.hasLeft) return;
     peer.restoreAttachment();
     const length = typeof data === 'string' ? data.length : 0;
     const admitted = peer.admit(length, this.#now(), this.limits);
@@ -297,6 +297,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   #takeFrame(peer: Peer<Origin>, data: unknown): Later<void> {
+    if (peer.isGone) return undefined;
     let message: ClientMessage | undefined;
     try {
       message = decodeClientMessage(this.#messagePrefix(), data);
@@ -325,7 +326,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   /** The room cannot be loaded. A stock peer can be told only by closing, and only where it lost something. */
   #refuse(peer: Peer<Origin>, message: ClientMessage): void {
     const text = 'The room cannot be loaded just now: try again later.';
-    if (peer.state.type === 'gone') return;
+    if (peer.isGone) return;
     if (peer.state.type === 'client' || message.type === 'hello') {
       this.#dispatcher.sendError(undefined, peer, 'unavailable', text);
     } else if (message.type === 'stock') this.#dispatcher.close(peer, 'unavailable', text);

@@ -661,3 +661,89 @@ function foldedAndCorrected(
     if (changes !== undefined) applyChanges(store, changes);
   return JSON.parse(store.getJson());
 }
+
+describe('closed connections', () => {
+  test('[CLOSE-1] ignores all frames of a connection that the app has closed, unread', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    const stock = host.connect();
+    ada.close(4001, 'by the app');
+    stock.close(4001, 'by the app');
+    await ada.push(1, { x: 1 });
+    await ada.say('p[1,');
+    await ada.hello({ generation: 2, cursor: await host.cursor() });
+    await ada.push(1, { x: 1 });
+    await stock.stock({ x: 2 });
+    expect(ada.frames).toEqual([]);
+    expect(host.room.store.getValue('x')).toBeUndefined();
+    const overHttp = {
+      type: 'push',
+      number: 1,
+      changes: changesOf({ x: 3 }),
+      ackedPush: 0,
+    } as const;
+    await expect(
+      host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp }),
+    ).rejects.toMatchObject({ code: 'stale' });
+    expect((await host.cursor()).version).toBe(1);
+  });
+
+  test.each(['room', 'peer'] as const)(
+    '[CLOSE-1] [CLOSE-2] what waits for a hook when the %s closes',
+    async (closer) => {
+      const answers: Deferred<boolean>[] = [];
+      const canSetValue = (): Promise<boolean> => {
+        const answer = new Deferred<boolean>();
+        answers.push(answer);
+        return answer.promise;
+      };
+      const host = await seeded({ canSetValue });
+      const ada = await host.join('ada');
+      const bob = await host.join('bob');
+      await ada.push(1, { x: 1 });
+      await ada.push(2, { y: 2 });
+      const overHttp = {
+        type: 'push',
+        number: 3,
+        changes: changesOf({ z: 3 }),
+        ackedPush: 0,
+      } as const;
+      await host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp });
+      if (closer === 'room') ada.close(4001, 'by the app');
+      else host.disconnect(ada);
+      for (let answered = 0; answered < answers.length; answered += 1) {
+        answers[answered]?.resolve(true);
+        await settle();
+      }
+      const values = closer === 'room' ? {} : { x: 1, y: 2, z: 3 };
+      expect(host.room.store.getValues()).toMatchObject(values);
+      expect(host.room.store.hasValue('x')).toBe(closer === 'peer');
+      expect(bob.hear()).toHaveLength(closer === 'peer' ? 3 : 0);
+      const again = host.connect();
+      await again.hello({ generation: 2, cursor: await host.cursor() });
+      expect(again.hearOne('welcome').lastPush).toBe(closer === 'peer' ? 3 : 0);
+    },
+  );
+
+  test('[CLOSE-1] keeps in order what a listener of the app closes the connection for', async () => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    const bob = await host.join('bob');
+    host.room.store.addValueListener('bad', () => ada.close(4001, 'by the app'));
+    await ada.push(1, { bad: 1 });
+    expect(bob.hearOne('commit').version).toBe(2);
+    expect(await host.content()).toMatchObject([{}, { bad: 1 }]);
+  });
+
+  test('[JOIN-5] drops what an older connection of the client left behind a newer hello', async () => {
+    const host = await seeded();
+    const older = await host.join('ada');
+    const newer = host.connect();
+    void newer.hello({ generation: 2, cursor: { epoch: 'epoch1', version: 1 } });
+    void older.push(1, { x: 'ignored' });
+    host.disconnect(older);
+    await settle();
+    expect(newer.hear()).toMatchObject([{ type: 'welcome', lastPush: 0 }]);
+    expect(host.room.store.hasValue('x')).toBe(false);
+  });
+});
