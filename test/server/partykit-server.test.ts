@@ -255,6 +255,26 @@ test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase
   ]);
 });
 
+test('[HOOK-6] a hook that says nothing refuses, and the one of the base class allows', async () => {
+  class Forgetful extends TinyBasePartyKitServer {
+    // As an app in JavaScript may have it.
+    override canSetValue = ((): void => undefined) as unknown as () => boolean;
+
+    override canSetCell(
+      ...question: Parameters<TinyBasePartyKitServer['canSetCell']>
+    ): boolean | Promise<boolean> {
+      return super.canSetCell(...question);
+    }
+  }
+  const party = new FakeParty();
+  const server = new Forgetful(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  expect(server.store.getContent()).toEqual([{ pets: { fido: { species: 'dog' } } }, {}]);
+  const stock = party.connect('1');
+  await say(server, stock, 's[{"pets":{"fido":{"species":"wolf"}}},{"open":false},1]');
+  expect(server.store.getContent()).toEqual([{ pets: { fido: { species: 'wolf' } } }, {}]);
+});
+
 test('prepares the Store, and tells everybody what server code does to it', async () => {
   class Prepared extends TinyBasePartyKitServer {
     override prepareStore(store: TinyBasePartyKitServer['store']): void {

@@ -159,13 +159,17 @@ export class HookRound<Origin> {
     );
   }
 
-  /** A hook that is not there says nothing, and so allows. */
-  #ask(question: readonly (Leaf | undefined)[], call: () => HookAnswer | undefined): HookAnswer {
+  /** Only a truthy answer allows (`HOOK-6`). A hook that is not there is not asked, and so allows. */
+  #ask(
+    question: readonly [hook: keyof RoomHooks<Origin>, ...about: (Leaf | undefined)[]],
+    call: () => HookAnswer | undefined,
+  ): HookAnswer {
+    if (this.#hooks[question[0]] === undefined) return true;
     // JSON writes undefined in an array as null, which is a leaf of its own.
     const key = JSON.stringify(question.map((part) => (part === undefined ? [] : part)));
     const known = this.#answers.get(key);
     if (known !== undefined) return known;
-    const answer = call() ?? true;
+    const answer = call() ?? false;
     this.#answers.set(key, answer);
     return answer;
   }

@@ -1,6 +1,6 @@
 import type { StoreLeaf } from '../../protocol/leaf.ts';
 
-/** What a hook says: true allows. */
+/** The answer of a hook: only a truthy one allows (`HOOK-6`). */
 export type HookAnswer = boolean | Promise<boolean>;
 
 /**

@@ -219,6 +219,38 @@ test('limits that are set later hold from the next message on', async () => {
 });
 
 describe('hooks', () => {
+  const HOOKS = [
+    ['canSetTable', { pets: { fido: { legs: 3 } } }],
+    ['canSetRow', { pets: { fido: { legs: 3 } } }],
+    ['canSetCell', { pets: { fido: { legs: 3 } } }],
+    ['canSetValue', { open: false }],
+    ['canDelTable', { toys: undefined }],
+    ['canDelRow', { pets: { felix: undefined } }],
+    ['canDelCell', { pets: { fido: { legs: undefined } } }],
+    ['canDelValue', valueChanges({ open: undefined })],
+  ] as const;
+
+  test.each(HOOKS)('[HOOK-6] only a truthy answer of %s allows', async (name, changes) => {
+    const answers = [undefined, null, 0, '', Number.NaN, false, true, 1, 'yes', {}];
+    for (const answer of answers) {
+      for (const given of [answer, Promise.resolve(answer)]) {
+        let asked = 0;
+        const hook = (): never => {
+          asked += 1;
+          return given as never;
+        };
+        const host = await seeded({ [name]: hook });
+        const ada = await host.join('ada');
+        const before = JSON.stringify(await host.content());
+        await ada.push(1, changes);
+        await settle();
+        expect(ada.hearOne('ack').reason).toBe(answer ? undefined : 'hook');
+        expect(JSON.stringify(await host.content()) === before).toBe(!answer);
+        expect(asked).toBe(1);
+      }
+    }
+  });
+
   const EFFECTS: readonly (readonly [what: string, ChangesInShort, readonly string[]])[] = [
     [
       'a cell that is set',
