@@ -17,5 +17,8 @@ const rooms :Workerd.Worker = (
     (className = "RoomObject", uniqueKey = "tinybase-rooms", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [(name = "ROOM", durableObjectNamespace = "RoomObject")],
+  bindings = [
+    (name = "ROOM", durableObjectNamespace = "RoomObject"),
+    (name = "BACKEND_TOKEN", fromEnvironment = "BACKEND_TOKEN"),
+  ],
 );

@@ -11,6 +11,7 @@ import { type ServerProcess, startServerProcess } from '../support/server-proces
 import { until } from '../support/until.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const TOKEN = 'a token of this test';
 const INSTALLATION_MILLISECONDS = 300_000;
 
 const run = async (folder: string, command: string, ...parameters: string[]): Promise<string> => {
@@ -56,6 +57,7 @@ beforeAll(async () => {
     manifest.replace(dependency, `$1${JSON.stringify(`file:${await pack()}`)}`),
   );
   await run(copy, 'npm', 'install', '--no-audit', '--no-fund', '--silent');
+  await writeFile(join(copy, '.dev.vars'), `BACKEND_TOKEN=${TOKEN}\n`);
   host = await startServerProcess({
     name: 'the example',
     command: (port, persistPath) => [
@@ -103,8 +105,22 @@ test('its page is served, and clients of its rooms are equal, also after a crash
   const content = await untilEqual([one.store, two.store], host.room('lobby', '/store'));
   expect(content.get('["notes","a","text"]')).toBe('"from one"');
   expect(two.refusals.length).toBeGreaterThan(0);
-  expect(await (await fetch(`${host.origin}/count`)).json()).toBe(one.store.getRowCount('notes'));
-  await fetch(`${host.origin}/note`, { method: 'POST', body: 'from the backend' });
+  const backend = { Authorization: `Bearer ${TOKEN}` };
+  const count = await fetch(`${host.origin}/count`, { headers: backend });
+  expect(await count.json()).toBe(one.store.getRowCount('notes'));
+  for (const stranger of ['Bearer undefined', 'Bearer ', 'Bearer null', '']) {
+    const headers = { Authorization: stranger };
+    for (const [path, init] of [
+      ['/note', { method: 'POST', body: 'from a stranger', headers }],
+      ['/count', { headers }],
+    ] as const)
+      expect((await fetch(host.origin + path, init)).status).toBe(401);
+  }
+  await fetch(`${host.origin}/note`, {
+    method: 'POST',
+    body: 'from the backend',
+    headers: backend,
+  });
   await until('the note of the backend', () =>
     Object.values(two.store.getTable('notes')).some(({ text }) => text === 'from the backend'),
   );
@@ -126,6 +142,9 @@ test('its rooms run by workerd alone, and keep what they have through a crash', 
   });
   try {
     const here = { host: alone.host, room: 'alone' };
+    // Nobody has set the token there.
+    const headers = { Authorization: 'Bearer undefined' };
+    expect((await fetch(`${alone.origin}/count`, { headers })).status).toBe(401);
     const one = await clients.open({ ...here, seed: [{ notes: { a: { text: 'kept' } } }, {}] });
     const two = await clients.open(here);
     two.store.setCell('notes', 'b', 'text', 'kept, too');

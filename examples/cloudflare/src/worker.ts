@@ -4,6 +4,16 @@ import { NotesRoom } from './room.ts';
 interface Env {
   /** The binding of wrangler.jsonc. */
   ROOM: DurableObjectNamespace<RoomObject>;
+  /** The secret of the backend. Nobody is the backend as long as it is not set. */
+  BACKEND_TOKEN?: string;
+}
+
+function isBackend(request: Request, { BACKEND_TOKEN }: Env): boolean {
+  return (
+    typeof BACKEND_TOKEN === 'string' &&
+    BACKEND_TOKEN !== '' &&
+    request.headers.get('Authorization') === `Bearer ${BACKEND_TOKEN}`
+  );
 }
 
 /** A room as a Durable Object. Its public methods can be called from the Worker, and by other Workers. */
@@ -25,8 +35,10 @@ export default {
   async fetch(request, env): Promise<Response> {
     const { pathname } = new URL(request.url);
     const lobby = env.ROOM.getByName('lobby');
+    if (pathname === '/count' || pathname === '/note') {
+      if (!isBackend(request, env)) return new Response('Who are you?', { status: 401 });
+    }
     if (pathname === '/count') return Response.json(await lobby.countNotes());
-    // An app would ask here who this is.
     if (pathname === '/note' && request.method === 'POST') {
       await lobby.addNote(await request.text());
       return new Response(null, { status: 204 });
