@@ -85,7 +85,7 @@ export class MemoryRoom {
     });
     for (const each of changes) {
       this.number += 1;
-      void this.room.receive(this.#connection, `p[${this.number},${each},${this.number - 1}]`);
+      void this.room.receive(this.#connection, `p[${this.number},${each}]`);
     }
     await acknowledged;
   }

@@ -101,12 +101,7 @@ export class RoomClient {
   /** The frame of a push. */
   frameOf(changes: ChangesBuilder): string {
     this.#number += 1;
-    return encodeClientMessage('', {
-      type: 'push',
-      number: this.#number,
-      changes,
-      ackedPush: this.#number - 1,
-    });
+    return encodeClientMessage('', { type: 'push', number: this.#number, changes });
   }
 
   /** Resolves with the first message for which `isWanted` says true. */

@@ -1,5 +1,6 @@
-/** Changes and content as JSON. The codec of the messages builds on it. */
-import { ALL_ROWS, ChangesBuilder, isEmptyChanges, type Changes } from './changes.ts';
+/** Encodes and decodes changes and content. The messages build on it. A leaf is a Cell or a Value. */
+import { ALL_ROWS, ChangesBuilder, type Changes } from './changes.ts';
+import { describeInvalidContent } from './describe-invalid.ts';
 import {
   asArray,
   asObject,
@@ -13,13 +14,11 @@ import {
 import { areLeaves, JsonCells } from './json-cells.ts';
 import { canonicalLeaf, DELETED, VALUES, type Leaf, type TableKey } from './leaf.ts';
 import { LeafMap, type Cells } from './leaf-map.ts';
-import type { StockChanges } from './messages.ts';
-import { faultOfContent } from './shape-fault.ts';
 
 /**
- * Encodes changes, for the wire and for storage: `[tables, values]`, and the deleted rows if there are any: row ids by
- * table id, or 0 for all. Text at once, because most changes are small, and objects with ids for keys cost
- * engines more; of 100,000 cells it takes one and a half times as long.
+ * Encodes changes, for the wire and for storage: `[tables, values]` or `[tables, values, deletedRows]`. The deleted rows
+ * are row ids by table id, or 0 for all rows of a table. Writes text without building JSON objects first: that is faster for
+ * small changes, and most changes are small. For 100,000 cells it takes one and a half times as long.
  */
 export function encodeChanges({ deletedRows, leaves }: Changes): string {
   const tables: string[] = [];
@@ -64,8 +63,8 @@ export function encodeContent(content: LeafMap<Leaf>): string {
 }
 
 /**
- * Decodes `[tables, values]`; objects and arrays may be encoded or plain. Undefined for an empty text: there is
- * no Store. Throws `malformed` for anything else.
+ * Decodes `[tables, values]`; objects and arrays may be encoded or plain. Returns undefined for an empty text, which
+ * means that there is no Store. Throws `malformed` for anything else.
  */
 export function decodeContent(text: string): LeafMap<Leaf> | undefined {
   if (text === '') return undefined;
@@ -74,7 +73,10 @@ export function decodeContent(text: string): LeafMap<Leaf> | undefined {
   return content;
 }
 
-/** The same, row by row: each that has cells, and Values as a row of theirs. `malformed` may come half-way. */
+/**
+ * Decodes content row by row. Visits each row that has cells; Values count as one row of {@link VALUES}. Throws `malformed`,
+ * perhaps after some rows were visited.
+ */
 export function decodeRows(
   text: string,
   visit: (table: TableKey, row: string, cells: Cells<Leaf>) => void,
@@ -92,10 +94,10 @@ export function decodeRows(
     const valueLeaves = jsonToCells(values);
     if (valueLeaves !== undefined) visit(VALUES, '', valueLeaves);
   };
-  decodeJson('content', text, visitAll, faultOfContent);
+  decodeJson('content', text, visitAll, describeInvalidContent);
 }
 
-/** Makes changes of what {@link encodeChanges} wrote. Throws a {@link ShapeError} for anything else. */
+/** Reads the JSON that {@link encodeChanges} writes. Throws a {@link ShapeError} for anything else. */
 export function jsonToChanges(json: Json | undefined): Changes {
   const [tables, values, deleted] = asArray(json, 2, 3);
   const changes = new ChangesBuilder();
@@ -111,47 +113,10 @@ export function jsonToChanges(json: Json | undefined): Changes {
   return changes;
 }
 
-/** TinyBase's own changes, `[tables, values, 1]`; a deletion there may be of a row or a table. */
-export function jsonToStockChanges(json: Json | undefined): StockChanges {
-  const [tables, values] = asArray(json, 2, 3);
-  const changes = new ChangesBuilder();
-  const kept: MutableJsonObject = emptyObject();
-  for (const [table, rows] of Object.entries(asObject(tables))) {
-    if (rows === DELETED) {
-      changes.deleteTable(table);
-      continue;
-    }
-    const keptRows: MutableJsonObject = emptyObject();
-    for (const [row, cells] of Object.entries(asObject(rows))) {
-      if (cells === DELETED) changes.deleteRow(table, row);
-      else keptRows[row] = cells;
-    }
-    kept[table] = keptRows;
-  }
-  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) =>
-    changes.setLeaf(table, row, cell, leaf),
-  );
-  return { type: 'stock', changes };
-}
-
-/** A stock peer cannot be told of a row that was deleted and then set: the deletion is left out there. */
-export function stockChangesToJson(changes: Changes): Json {
-  const [tables, values] = leavesToJson(changes.leaves);
-  for (const [table, rows] of changes.deletedRows) {
-    if (rows === ALL_ROWS) {
-      tables[table] ??= DELETED;
-      continue;
-    }
-    const known = tables[table];
-    const target: MutableJsonObject = emptyObject();
-    if (known !== undefined) Object.assign(target, known);
-    for (const row of rows) target[row] ??= DELETED;
-    tables[table] = target;
-  }
-  return isEmptyChanges(changes) ? [{}, {}, 1] : [tables, values, 1];
-}
-
-function leavesToJson(leaves: LeafMap<Leaf | undefined>): [MutableJsonObject, MutableJsonObject] {
+/** Returns tables and values as TinyBase writes them. */
+export function leavesToJson(
+  leaves: LeafMap<Leaf | undefined>,
+): [tables: MutableJsonObject, values: MutableJsonObject] {
   const tables = emptyObject();
   const values = emptyObject();
   for (const table of leaves.tables()) {
@@ -177,7 +142,8 @@ function deletedUnlessNull(leaf: null | undefined): Leaf {
 
 type VisitLeaf<T> = (leaf: T, table: string | typeof VALUES, row: string, cell: string) => void;
 
-function forEachLeafOrDeletion(
+/** Visits each leaf of tables and values; undefined where {@link DELETED} marks one as deleted. */
+export function forEachLeafOrDeletion(
   tables: Json | undefined,
   values: Json | undefined,
   visit: VisitLeaf<Leaf | undefined>,
@@ -187,7 +153,7 @@ function forEachLeafOrDeletion(
   });
 }
 
-/** Undefined if there are none. */
+/** Returns undefined if there are no cells. */
 function jsonToCells(json: Json | undefined): Cells<Leaf> | undefined {
   const cells = asObject(json);
   const values = Object.values(cells);
@@ -211,6 +177,6 @@ function forEachJsonLeaf(
 
 function asLeaf(json: Json | undefined): Leaf {
   const leaf = canonicalLeaf(json);
-  if (leaf === undefined) throw new ShapeError('a cell or value is not one that a Store can hold');
+  if (leaf === undefined) throw new ShapeError('a Store cannot hold this leaf');
   return leaf;
 }

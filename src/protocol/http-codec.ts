@@ -1,22 +1,38 @@
-/** What HTTP carries beside content. The codec of the messages has it, too. */
+/** Everything that HTTP carries beside content: ETags, and the bodies of a POST and of an answer 201. */
 import { encodeChanges, jsonToChanges } from './changes-codec.ts';
+import type { Changes } from './changes.ts';
+import type { Cursor } from './cursor.ts';
 import { asCount, asObject, decodeJson, isObject } from './json.ts';
-import { REFUSAL_REASONS, type Cursor, type LargePush, type SeedCorrection } from './messages.ts';
-import { asClientId, encodePush, faultOfPush, jsonToPush } from './push-codec.ts';
+import { toRefusalReason, type RefusalReason } from './messages/ack.ts';
+import { asClientId } from './messages/hello.ts';
+import {
+  describeInvalidPush,
+  encode as encodePush,
+  jsonToPush,
+  type Push,
+} from './messages/push.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 
-/** The ETag of a room's content (RFC 9110, section 8.8.3): its epoch and version. */
+/** Encodes the ETag of a room's content (RFC 9110, section 8.8.3): its epoch and version. */
 export function encodeETag({ epoch, version }: Cursor): string {
   return `"${epoch}.${version}"`;
 }
 
-/** Decodes an ETag of ours, weak or strong; undefined for any other, or none: the server is not our room. */
+/** Decodes an ETag of ours, weak or strong. Returns undefined for any other, or none: the server is not our room. */
 export function decodeETag(etag: string | null): Cursor | undefined {
   const match = ETAG.exec(etag ?? '');
   const [, epoch, digits] = match ?? [];
   const version = Number(digits);
   return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
+}
+
+/** The body of an answer 201, if the room's initial content differs from the content that the client gave (SEED-4). */
+export interface SeedCorrection {
+  /** The leaves that differ, as the room has them. A leaf is a Cell or a Value. */
+  readonly correction: Changes;
+  /** Undefined if it is a reason of a later version. */
+  readonly reason: RefusalReason | undefined;
 }
 
 /** Encodes the body of an answer 201: `{correction, reason}` (SEED-4). */
@@ -27,16 +43,21 @@ export function encodeSeedCorrection({ correction, reason }: SeedCorrection): st
 /** Decodes the body of an answer 201. Throws `malformed`. */
 export function decodeSeedCorrection(text: string): SeedCorrection {
   return decodeJson('correction', text, (json) => {
-    const object = asObject(json);
-    const reason = REFUSAL_REASONS.find((known) => known === object['reason']);
-    return { correction: jsonToChanges(object['correction']), reason };
+    const { correction, reason } = asObject(json);
+    return { correction: jsonToChanges(correction), reason: toRefusalReason(reason) };
   });
+}
+
+/** The body of a POST: a push that is too large for a frame, and the sender's identity, which a socket would know. */
+export interface LargePush {
+  readonly clientId: string;
+  readonly generation: number;
+  readonly push: Push;
 }
 
 /** Encodes the body of a POST. */
 export function encodeLargePush({ clientId, generation, push }: LargePush): string {
-  const encoded = encodePush(push.number, encodeChanges(push.changes), push.ackedPush);
-  return `{"client":${JSON.stringify(clientId)},"generation":${generation},"push":${encoded}}`;
+  return `{"client":${JSON.stringify(clientId)},"generation":${generation},"push":${encodePush(push)}}`;
 }
 
 /** Decodes the body of a POST. Throws `malformed`. */
@@ -45,13 +66,13 @@ export function decodeLargePush(text: string): LargePush {
     'large push',
     text,
     (json) => {
-      const object = asObject(json);
+      const { client, generation, push } = asObject(json);
       return {
-        clientId: asClientId(object['client']),
-        generation: asCount(object['generation']),
-        push: jsonToPush(object['push']),
+        clientId: asClientId(client),
+        generation: asCount(generation),
+        push: jsonToPush(push),
       };
     },
-    (json) => (isObject(json) ? faultOfPush(json['push']) : undefined),
+    (json) => (isObject(json) ? describeInvalidPush(json['push']) : undefined),
   );
 }

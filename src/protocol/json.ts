@@ -1,43 +1,51 @@
-/** Takes JSON apart with checks: what has another shape than expected throws, and {@link decodeJson} gives that a code. */
+/** Reads JSON with checks. An unexpected shape throws a {@link ShapeError}; {@link decodeJson} makes it `malformed`. */
 import { TinyBasePartyKitError } from './errors.ts';
 
-/** What JSON can say. */
+/** Any JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-/** An object in JSON; read only. */
+/** A JSON object, read only. */
 export interface JsonObject {
   readonly [id: string]: Json;
 }
-/** An object in JSON, under construction. */
+/** A JSON object under construction. */
 export type MutableJsonObject = Record<string, Json>;
 
-/** A shape is wrong. */
+/** The error for JSON of an unexpected shape. It never leaves {@link decodeJson}. */
 export class ShapeError extends Error {}
 
 /**
- * Parses a text and makes something of it. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. What is
- * wrong with a shape `faultOf` may say better than whoever came upon it.
+ * Parses a text and decodes it with `fromJson`. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. After
+ * a {@link ShapeError}, `describeInvalid` may describe the fault better than that error does.
  */
 export function decodeJson<T>(
-  what: string,
+  name: string,
   text: string,
   fromJson: (json: Json | undefined) => T,
-  faultOf?: (json: Json | undefined) => string | undefined,
+  describeInvalid?: (json: Json | undefined) => string | undefined,
 ): T {
   try {
-    // JSON.parse returns any; the checks below are what makes a message of it.
+    // JSON.parse returns any; `fromJson` checks it.
     return fromJson(JSON.parse(text) as Json);
   } catch (error) {
     const isBadInput =
       error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
     if (!isBadInput) throw error;
-    const fault = error instanceof ShapeError ? faultOf?.(JSON.parse(text) as Json) : undefined;
-    throw new TinyBasePartyKitError('malformed', `Not a valid ${what}: ${fault ?? error.message}`, {
-      cause: error,
-    });
+    const description =
+      error instanceof ShapeError ? describeInvalid?.(JSON.parse(text) as Json) : undefined;
+    throw new TinyBasePartyKitError(
+      'malformed',
+      `Invalid ${name}: ${description ?? error.message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
-/** Without a prototype, `__proto__` is an id like any other; and keys that are never seen again cost engines less. */
+/**
+ * Returns an object without a prototype: `__proto__` is an ordinary id in it. Engines also spend less on keys that are used
+ * only once.
+ */
 export function emptyRecord<T>(): Record<string, T> {
   return Object.create(null) as Record<string, T>;
 }
@@ -47,13 +55,13 @@ export function emptyObject(): MutableJsonObject {
 }
 
 export function asObject(json: Json | undefined): JsonObject {
-  if (!isObject(json)) throw new ShapeError('an object is missing');
+  if (!isObject(json)) throw new ShapeError('expected an object');
   return json;
 }
 
 export function asArray(json: Json | undefined, fewest: number, most: number): readonly Json[] {
   if (!isArray(json) || json.length < fewest || json.length > most)
-    throw new ShapeError('an array is missing');
+    throw new ShapeError('expected an array');
   return json;
 }
 
@@ -66,18 +74,18 @@ export function isObject(json: Json | undefined): json is JsonObject {
 }
 
 export function asString(json: Json | undefined): string {
-  if (typeof json !== 'string') throw new ShapeError('a string is missing');
+  if (typeof json !== 'string') throw new ShapeError('expected a string');
   return json;
 }
 
 export function asMatch(json: Json | undefined, pattern: RegExp): string {
   const text = asString(json);
-  if (!pattern.test(text)) throw new ShapeError('an id has the wrong form');
+  if (!pattern.test(text)) throw new ShapeError('an id has an invalid form');
   return text;
 }
 
 export function asCount(json: Json | undefined): number {
   if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0)
-    throw new ShapeError('a count is missing');
+    throw new ShapeError('expected a whole number, 0 or more');
   return json;
 }

@@ -169,7 +169,7 @@ export class HostileInput {
       case 1:
       case 2:
       case 3:
-        return `p[${number},${this.#changes()},${this.#isSound ? '0' : this.#count()}]`;
+        return `p[${number},${this.#changes()}${this.#isSound || below(4) > 0 ? '' : `,${this.#count()}`}]`;
       case 4:
         return `i${pick(['[]', '[1]', '[2]', '{}', this.#leaf()])}`;
       case 5:
@@ -183,7 +183,7 @@ export class HostileInput {
     return this.#object([
       ['client', this.#clientId()],
       ['generation', this.#count()],
-      ['push', `[${this.#count()},${this.#changes()},${this.#count()}]`],
+      ['push', `[${this.#count()},${this.#changes()}]`],
     ]);
   }
 

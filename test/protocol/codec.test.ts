@@ -38,7 +38,6 @@ const pushes = fc.record({
   type: fc.constant('push' as const),
   number: pushNumbers,
   changes,
-  ackedPush: counts,
 });
 
 const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
@@ -148,8 +147,7 @@ describe('frames', () => {
   test('a push frame can be made of changes that are encoded already', () => {
     fc.assert(
       fc.property(pushes, (push) => {
-        const { number, ackedPush } = push;
-        const frame = encodePushFrame('x', number, encodeChanges(push.changes), ackedPush);
+        const frame = encodePushFrame('x', push.number, encodeChanges(push.changes));
         expect(frame).toBe(encodeClientMessage('x', push));
       }),
     );
@@ -176,7 +174,7 @@ describe('frames', () => {
         nextPush: 4,
         ackedPush: 5,
       }),
-      encodeClientMessage('', { type: 'push', number: 1, changes: empty, ackedPush: 2 }),
+      encodeClientMessage('', { type: 'push', number: 1, changes: empty }),
       encodeRoomMessage('', {
         type: 'welcome',
         generation: 1,
@@ -195,7 +193,7 @@ describe('frames', () => {
     ];
     expect(frames).toEqual([
       `h{"protocol":1,"client":"${'c'.repeat(22)}","generation":3,"cursor":["e",2],"next":4,"acked":5}`,
-      'p[1,[{},{}],2]',
+      'p[1,[{},{}]]',
       'w{"generation":1,"cursor":["e",2],"pushed":3,"limits":[4,5],"changes":null}',
       'c[1,[{},{}]]',
       'a[1,2,1]',
@@ -305,7 +303,7 @@ describe('content', () => {
 /** Everything that decodes a text, with a text that it takes. */
 const decoders: readonly (readonly [string, (text: string) => unknown, string])[] = [
   ['hello', (text) => decodeClientMessage('', `h${text}`), helloText()],
-  ['push', (text) => decodeClientMessage('', `p${text}`), '[1,[{"t":{"r":{"c":1}}},{}],0]'],
+  ['push', (text) => decodeClientMessage('', `p${text}`), '[1,[{"t":{"r":{"c":1}}},{}]]'],
   ['check', (text) => decodeClientMessage('', `i${text}`), '[1]'],
   ['client stock', (text) => decodeClientMessage('', `s${text}`), '[{"t":{"r":{"c":1}}},{},1]'],
   [
@@ -328,7 +326,7 @@ const decoders: readonly (readonly [string, (text: string) => unknown, string])[
   [
     'large push',
     decodeLargePush,
-    `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{}],0]}`,
+    `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{}]]}`,
   ],
 ];
 
@@ -413,38 +411,40 @@ describe('what is wrong, and where, is said of', () => {
     ['{"tables":{}}', 'expected [tables, values]'],
     ['[{},{},{}]', 'expected [tables, values]'],
     ['null', 'expected [tables, values]'],
-    ['[[],{}]', 'the tables are no object'],
-    ['[{},null]', 'the values are no object'],
-    ['[{"pets":[]},{}]', 'pets is no object of rows'],
-    ['[{"pets":{"fido":"dog"}},{}]', 'pets/fido is no object of cells'],
+    ['[[],{}]', 'tables must be an object'],
+    ['[{},null]', 'values must be an object'],
+    ['[{"pets":[]},{}]', 'pets must be an object of rows'],
+    ['[{"pets":{"fido":"dog"}},{}]', 'pets/fido must be an object of cells'],
     [
       '[{"pets":{"fido":{"species":"dog","age":"\uFFFC"}}},{}]',
-      'the cell pets/fido/age is not one that a Store can hold',
+      'a Store cannot hold the cell pets/fido/age',
     ],
-    ['[{},{"ok":[1],"open":"\uFFFD{"}]', 'the value open is not one that a Store can hold'],
-    [`[{"${'x'.repeat(70)}":1},{}]`, `${'x'.repeat(60)}… is no object of rows`],
+    ['[{},{"ok":[1],"open":"\uFFFD{"}]', 'a Store cannot hold the value open'],
+    [`[{"${'x'.repeat(70)}":1},{}]`, `${'x'.repeat(60)}… must be an object of rows`],
   ])('content: %s', (text, fault) => {
-    expect(messageOf(() => decodeContent(text))).toBe(`Not a valid content: ${fault}`);
+    expect(messageOf(() => decodeContent(text))).toBe(`Invalid content: ${fault}`);
   });
 
   test.each([
-    ['[1,[],0]', 'expected [tables, values] or [tables, values, deletedRows]'],
-    ['[1,[{"pets":{"fido":1}},{}],0]', 'pets/fido is no object of cells'],
+    ['[1,[]]', 'expected [tables, values] or [tables, values, deletedRows]'],
+    ['[1,[{"pets":{"fido":1}},{}]]', 'pets/fido must be an object of cells'],
     [
-      '[1,[{"pets":{"fido":{"old":"\uFFFC","age":"\uFFFD{"}}},{}],0]',
-      'the cell pets/fido/age is not one that a Store can hold',
+      '[1,[{"pets":{"fido":{"old":"\uFFFC","age":"\uFFFD{"}}},{}]]',
+      'a Store cannot hold the cell pets/fido/age',
     ],
-    ['[1,[{},{},{"pets":[]}],0]', 'an array is missing'],
-    ['[0,[{},{}],0]', 'push numbers begin at 1'],
+    ['[1,[{},{},{"pets":[]}]]', 'expected an array'],
+    ['[0,[{},{}]]', 'push numbers begin at 1'],
   ])('a push: %s', (text, fault) => {
-    expect(messageOf(() => decodeClientMessage('', `p${text}`))).toBe(`Not a valid push: ${fault}`);
+    expect(messageOf(() => decodeClientMessage('', `p${text}`))).toBe(`Invalid push: ${fault}`);
     const large = `{"client":"${'c'.repeat(22)}","generation":1,"push":${text}}`;
-    expect(messageOf(() => decodeLargePush(large))).toBe(`Not a valid large push: ${fault}`);
+    expect(messageOf(() => decodeLargePush(large))).toBe(`Invalid large push: ${fault}`);
   });
 
   test('content that misses or has anything else, in other words than its codec has', () => {
     for (const text of mutations('[{"t":{"r":{"c":1}}},{"v":1}]')) {
-      expect(messageOf(() => decodeContent(text))).not.toMatch(/is missing|a cell or value/);
+      expect(messageOf(() => decodeContent(text))).not.toMatch(
+        /expected an? (array|object)|this leaf/,
+      );
     }
   });
 });
@@ -476,18 +476,19 @@ describe('a malformed leaf', () => {
 
 describe('numbers, ids and codes', () => {
   test.each([
-    ['a push number of 0', 'p[0,[{},{}],0]'],
-    ['a push number that is not whole', 'p[1.5,[{},{}],0]'],
-    ['a push number over the safe integers', `p[${2 ** 53},[{},{}],0]`],
-    ['a negative ack', 'p[1,[{},{}],-1]'],
+    ['a push number of 0', 'p[0,[{},{}]]'],
+    ['a push number that is not whole', 'p[1.5,[{},{}]]'],
+    ['a push number over the safe integers', `p[${2 ** 53},[{},{}]]`],
+    ['a push with anything more', 'p[1,[{},{}],0]'],
+    ['a negative ack', `h${helloText().replace('"acked":0', '"acked":-1')}`],
     ['a client id that is too short', `h${helloText().replace('c'.repeat(22), 'c'.repeat(21))}`],
     ['a client id with a line end', `h${helloText().replace('c"', 'c\\n"')}`],
     ['a client id of other characters', `h${helloText().replace('cc', '+/')}`],
     ['an empty epoch', `h${helloText().replace('null', '["",1]')}`],
     ['an epoch over 64 characters', `h${helloText().replace('null', `["${'e'.repeat(65)}",1]`)}`],
-    ['no rows where rows are deleted', 'p[1,[{},{},{"t":[]}],0]'],
-    ['a row id that is a number', 'p[1,[{},{},{"t":[1]}],0]'],
-    ['a table of deleted rows that is 1', 'p[1,[{},{},{"t":1}],0]'],
+    ['no rows where rows are deleted', 'p[1,[{},{},{"t":[]}]]'],
+    ['a row id that is a number', 'p[1,[{},{},{"t":[1]}]]'],
+    ['a table of deleted rows that is 1', 'p[1,[{},{},{"t":1}]]'],
   ])('refuses %s', (_what, frame) => {
     expect(codeOf(() => decodeClientMessage('', frame))).toBe('malformed');
   });

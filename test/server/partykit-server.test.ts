@@ -136,7 +136,7 @@ const join = async (
 };
 
 const push = (number: number, value: string): string =>
-  encodeClientMessage('', { type: 'push', number, changes: changesOf({ value }), ackedPush: 0 });
+  encodeClientMessage('', { type: 'push', number, changes: changesOf({ value }) });
 
 let errors: unknown[][];
 beforeEach(() => {

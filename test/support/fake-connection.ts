@@ -138,17 +138,12 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
     );
   }
 
-  async push(
-    number: number,
-    changes: Changes | ChangesInShort,
-    ackedPush: number = 0,
-  ): Promise<void> {
+  async push(number: number, changes: Changes | ChangesInShort): Promise<void> {
     await this.say(
       encodeClientMessage(this.#host.prefix, {
         type: 'push',
         number,
         changes: isChanges(changes) ? changes : changesOf(changes),
-        ackedPush,
       }),
     );
   }

@@ -64,7 +64,6 @@ export class Conversation {
       endpoint: ports.endpoint,
       prefix,
       identity: () => this.identity,
-      confirmed: () => outbox.confirmed,
       isDurable: (push) => outbox.isPushDurable(push),
       send: (frame) => this.#send(frame),
       stats,

@@ -25,8 +25,6 @@ export interface PushSenderOptions {
   readonly stats: Stats;
   readonly prefix: () => string;
   readonly identity: () => SenderIdentity;
-  /** Highest push number that the client will not need the ack of again. */
-  readonly confirmed: () => number;
   readonly isDurable: (push: number) => boolean;
   readonly send: (frame: string) => void;
   /** A push went out over the socket. */
@@ -96,7 +94,7 @@ export class PushSender {
 
   /** Sends what is pending and was not sent yet. */
   flush(): void {
-    const { replica, prefix, confirmed, isDurable, send, onSent } = this.#options;
+    const { replica, prefix, isDurable, send, onSent } = this.#options;
     const { pending } = replica;
     const first = replica.nextPush;
     while (this.#posted === undefined && this.#sent - first + 1 < MOST_IN_FLIGHT) {
@@ -109,7 +107,7 @@ export class PushSender {
       this.#sent = push.number;
       this.#everSent = Math.max(this.#everSent, push.number);
       if (fitsFrame) {
-        send(encodePushFrame(prefix(), push.number, push.encoded, confirmed()));
+        send(encodePushFrame(prefix(), push.number, push.encoded));
         onSent(push.number);
       } else void this.#post(push);
     }
@@ -121,10 +119,10 @@ export class PushSender {
   }
 
   async #post({ number, changes }: PendingPush): Promise<void> {
-    const { endpoint, identity, confirmed, onLost, onError } = this.#options;
+    const { endpoint, identity, onLost, onError } = this.#options;
     const { clientId, generation } = identity();
     this.#posted = number;
-    const push = { type: 'push', number, changes, ackedPush: confirmed() } as const;
+    const push = { type: 'push', number, changes } as const;
     try {
       await endpoint.post(encodeLargePush({ clientId, generation, push }));
     } catch (error) {

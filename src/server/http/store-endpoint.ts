@@ -72,7 +72,7 @@ async function answer<Request extends StoreRequest>(
     case 'PUT': {
       const content = decodeContent(await bodyOf(request, room.limits.bodyBytes));
       if (content === undefined)
-        throw new TinyBasePartyKitError('malformed', 'Not a valid content: it is empty.');
+        throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
       const outcome = await room.seed(content, request);
       if (outcome.type === 'exists') return respond(options, 205);
       const { refused } = outcome;

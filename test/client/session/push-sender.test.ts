@@ -20,7 +20,7 @@ describe('pushes', () => {
     room.ack(1, 2);
     room.store.setValue('c', 1);
     const [push] = room.sent();
-    expect(push).toMatchObject({ type: 'push', number: 4, ackedPush: 1 });
+    expect(push).toMatchObject({ type: 'push', number: 4 });
   });
 
   test('[ONCE-1] are sent again, and only those not answered, after a hello', async () => {

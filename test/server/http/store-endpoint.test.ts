@@ -189,7 +189,7 @@ test('[HTTP-2] PUT says what is wrong with its content, and where', async () => 
   const response = await new Site().ask('PUT', { body: '[{"pets":{"fido":"dog"}},{}]' });
   expect(await response.json()).toEqual({
     code: 'malformed',
-    message: 'Not a valid content: pets/fido is no object of cells',
+    message: 'Invalid content: pets/fido must be an object of cells',
   });
 });
 
@@ -297,7 +297,7 @@ function contentOf(text: string): string {
 }
 
 function largePush(text: string = 'large'): string {
-  const push = { type: 'push', number: 1, changes: changesOf({ text }), ackedPush: 0 } as const;
+  const push = { type: 'push', number: 1, changes: changesOf({ text }) } as const;
   return encodeLargePush({ clientId: clientId('ada'), generation: 1, push });
 }
 

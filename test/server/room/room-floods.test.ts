@@ -11,7 +11,6 @@ const frame = (number: number): string =>
     type: 'push',
     number,
     changes: changesOf({ pets: { [`${number}`]: { legs: number } } }),
-    ackedPush: 0,
   });
 
 const seeded = async (

@@ -320,7 +320,7 @@ describe('hooks', () => {
     const { hooks, asked } = asking();
     const host = await seeded(hooks);
     const ada = await host.join('ada');
-    await ada.say('p[1,[{"pets":{"fido":{"legs":4,"name":"Fido"}}},{},{"pets":["fido"]}],0]');
+    await ada.say('p[1,[{"pets":{"fido":{"legs":4,"name":"Fido"}}},{},{"pets":["fido"]}]]');
     expect(asked).toEqual([
       'canSetTable pets',
       'canSetRow pets fido',
@@ -678,7 +678,7 @@ function large(
   return {
     clientId: clientId(name),
     generation,
-    push: { type: 'push', number, changes: changesOf(changes), ackedPush: 0 },
+    push: { type: 'push', number, changes: changesOf(changes) },
   };
 }
 

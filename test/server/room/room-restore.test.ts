@@ -155,7 +155,7 @@ describe('a room as one document', () => {
     ['its version is no whole number from 1 to 281474976710656', { version: 0 }],
     ['its version is no whole number from 1 to', { version: Number.MAX_SAFE_INTEGER }],
     ['it has no content', { content: undefined }],
-    ['its content does not do (Not a valid content', { content: [{ t: 1 }, {}] }],
+    ['its content does not do (Invalid content', { content: [{ t: 1 }, {}] }],
     ['its content does not do (Infinity is in it)', { content: [{}, { v: Infinity }] }],
     [
       'its content does not do (Do not know how to serialize a BigInt',

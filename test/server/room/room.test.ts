@@ -33,12 +33,12 @@ describe('frames', () => {
     'h{}',
     'p',
     'p[1]',
-    'p[0,[{},{}],0]',
-    'p[1.5,[{},{}],0]',
-    'p[1,[{"t":[]},{}],0]',
-    'p[1,[{"t":{"r":{"c":"\uFFFD{"}}},{}],0]',
-    'p[1,[{},{},{"t":[]}],0]',
-    `p[1,${'['.repeat(50_000)}${']'.repeat(50_000)},0]`,
+    'p[0,[{},{}]]',
+    'p[1.5,[{},{}]]',
+    'p[1,[{"t":[]},{}]]',
+    'p[1,[{"t":{"r":{"c":"\uFFFD{"}}},{}]]',
+    'p[1,[{},{},{"t":[]}]]',
+    `p[1,${'['.repeat(50_000)}${']'.repeat(50_000)}]`,
     'i{}',
     's[{}]',
     's{"__proto__":1}',
@@ -58,15 +58,15 @@ describe('frames', () => {
   );
 
   test.each([
-    ['p[1,[{},{"v":"\uFFFD{"}],0]', 1],
+    ['p[1,[{},{"v":"\uFFFD{"}]]', 1],
     ['p[12,[{},', 12],
     ['p[9007199254740991,', 9007199254740991],
-    ['p[9007199254740992,[{},{}],0]', undefined],
-    ['p[90071992547409910,[{},{}],0]', undefined],
-    ['p[0,[{},{}],0]', undefined],
-    ['p[-1,[{},{}],0]', undefined],
+    ['p[9007199254740992,[{},{}]]', undefined],
+    ['p[90071992547409910,[{},{}]]', undefined],
+    ['p[0,[{},{}]]', undefined],
+    ['p[-1,[{},{}]]', undefined],
     ['p[1]', undefined],
-    ['p[1.5,[{},{}],0]', undefined],
+    ['p[1.5,[{},{}]]', undefined],
     ['h[1,[{},{}],0]', undefined],
     ['s[1,[{},{}],0]', undefined],
   ])('[FRAME-2] answers %s with the number of the push: %s', async (frame, number) => {
@@ -80,7 +80,7 @@ describe('frames', () => {
   test('[ONCE-8] takes a push that it could not read when it comes again, empty, and those after it', async () => {
     const host = await seeded();
     const ada = await host.join('ada');
-    await ada.say('p[1,[{},{"v":"\uFFFD{"}],0]');
+    await ada.say('p[1,[{},{"v":"\uFFFD{"}]]');
     await ada.push(1, {});
     await ada.push(2, { legs: 4 });
     expect(ada.hear()).toMatchObject([
@@ -141,12 +141,12 @@ describe('frames', () => {
     const ada = await host.join('ada');
     for (const [index, id] of ['__proto__', 'constructor', 'toString', ''].entries()) {
       await ada.say(
-        `p[${index + 1},[{${JSON.stringify(id)}:{"__proto__":{"__proto__":${index}}}},{}],0]`,
+        `p[${index + 1},[{${JSON.stringify(id)}:{"__proto__":{"__proto__":${index}}}},{}]]`,
       );
       expect(ada.hearOne('ack')).toMatchObject({ isCommit: true, correction: undefined });
       expect(host.room.store.getCell(id, '__proto__', '__proto__')).toBe(index);
     }
-    await ada.say('p[5,[{},{},{"__proto__":["__proto__"],"constructor":0}],0]');
+    await ada.say('p[5,[{},{},{"__proto__":["__proto__"],"constructor":0}]]');
     expect(ada.hearOne('ack')).toMatchObject({ isCommit: true, correction: undefined });
     expect(host.room.store.hasRow('__proto__', '__proto__')).toBe(false);
     expect(Object.getOwnPropertyNames(Object.prototype)).not.toContain('__proto__x');

@@ -1,0 +1,63 @@
+import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
+import type { Changes } from '../changes.ts';
+import { asArray, asCount, decodeJson, type Json } from '../json.ts';
+import { asPushNumber } from './push.ts';
+
+/** The end of a push, for its author. */
+export interface Ack {
+  readonly type: 'ack';
+  readonly number: number;
+  /** The room's version after the push. */
+  readonly version: number;
+  /** True if the push changed something and so got a version of its own: `version`. */
+  readonly isCommit: boolean;
+  /** The room's result where it differs from the push. The client folds the push into its base, then this. */
+  readonly correction: Changes | undefined;
+  /** Set if the room refused or altered anything. */
+  readonly reason: RefusalReason | undefined;
+}
+
+/** The reason why the room changed or refused part of a push. */
+export type RefusalReason =
+  /** One of the room's `can…` hooks said no. */
+  | 'hook'
+  /** The schema, a listener or middleware of the room's Store made something else of it. */
+  | 'schema'
+  /** A hook or listener of the room threw; nothing of the push was applied. */
+  | 'failed'
+  /** A hook did not settle in time; nothing of the push was applied. */
+  | 'timeout';
+
+const REFUSAL_REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout'];
+
+export const letter = 'a';
+
+export function encode({ number, version, isCommit, correction, reason }: Ack): string {
+  const beginning = `[${number},${version},${isCommit ? 1 : 0}`;
+  if (correction === undefined && reason === undefined) return `${beginning}]`;
+  const correctionText = correction === undefined ? 'null' : encodeChanges(correction);
+  if (reason === undefined) return `${beginning},${correctionText}]`;
+  return `${beginning},${correctionText},${JSON.stringify(reason)}]`;
+}
+
+export function decode(json: string): Ack {
+  return decodeJson('ack', json, jsonToAck);
+}
+
+function jsonToAck(json: Json | undefined): Ack {
+  const [number, version, isCommit, correction, reason] = asArray(json, 3, 5);
+  return {
+    type: 'ack',
+    number: asPushNumber(number),
+    version: asCount(version),
+    isCommit: asCount(isCommit) === 1,
+    correction:
+      correction === undefined || correction === null ? undefined : jsonToChanges(correction),
+    reason: toRefusalReason(reason),
+  };
+}
+
+/** Returns undefined for a reason that a later version may add. */
+export function toRefusalReason(json: Json | undefined): RefusalReason | undefined {
+  return REFUSAL_REASONS.find((known) => known === json);
+}

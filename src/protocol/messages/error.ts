@@ -1,0 +1,31 @@
+import { isErrorCode, type ErrorCode } from '../errors.ts';
+import { asObject, decodeJson, ShapeError, type Json } from '../json.ts';
+import { asPushNumber } from './push.ts';
+
+/** An error of the room. Its code tells if the client may try again, see `ERRORS`. */
+export interface ErrorMessage {
+  readonly type: 'error';
+  readonly code: ErrorCode;
+  /** A text for people: what happened, to what, and what to do. */
+  readonly message: string;
+  /** The number of the push that it is about, if the room could read it. */
+  readonly push?: number;
+}
+
+export const letter = 'e';
+
+export function encode({ code, message, push }: ErrorMessage): string {
+  // JSON.stringify leaves out what is undefined.
+  return JSON.stringify({ code, message, push });
+}
+
+export function decode(json: string): ErrorMessage {
+  return decodeJson('error', json, jsonToError);
+}
+
+function jsonToError(json: Json | undefined): ErrorMessage {
+  const { code, message, push } = asObject(json);
+  if (!isErrorCode(code) || typeof message !== 'string')
+    throw new ShapeError('expected a known error code and a message');
+  return { type: 'error', code, message, ...(push !== undefined && { push: asPushNumber(push) }) };
+}

@@ -1,0 +1,64 @@
+import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
+import type { Changes } from '../changes.ts';
+import { describeInvalidChanges } from '../describe-invalid.ts';
+import { encodeFrame, readFrame } from '../frame.ts';
+import { asArray, asCount, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
+
+/** One transaction of a client. The room puts it in order. */
+export interface Push {
+  readonly type: 'push';
+  /** 1, 2, 3 … for each client id. */
+  readonly number: number;
+  readonly changes: Changes;
+}
+
+/** The largest safe integer has this many digits. */
+const MOST_DIGITS = 16;
+const BEGINNING = /^\[(\d+),/;
+
+export const letter = 'p';
+
+export function encode({ number, changes }: Push): string {
+  return encodeNumbered(number, encodeChanges(changes));
+}
+
+/** Encodes a push of changes that {@link encodeChanges} has already encoded. */
+function encodeNumbered(number: number, changes: string): string {
+  return `[${number},${changes}]`;
+}
+
+export function decode(json: string): Push {
+  return decodeJson('push', json, jsonToPush, describeInvalidPush);
+}
+
+/** Encodes a whole frame, of changes that {@link encodeChanges} has already encoded. */
+export function encodePushFrame(prefix: string, number: number, changes: string): string {
+  return encodeFrame(prefix, letter, encodeNumbered(number, changes));
+}
+
+/** Returns the number of a push that does not decode, if it begins like a push; undefined for any other frame. */
+export function decodePushNumber(prefix: string, data: unknown): number | undefined {
+  const frame = readFrame(prefix, data);
+  if (frame?.letter !== letter) return undefined;
+  const [, digits] = BEGINNING.exec(frame.json.slice(0, MOST_DIGITS + 2)) ?? [];
+  const number = Number(digits);
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+}
+
+/** Reads {@link encode}. Throws a `ShapeError` for anything else. */
+export function jsonToPush(json: Json | undefined): Push {
+  const [number, changes] = asArray(json, 2, 2);
+  return { type: 'push', number: asPushNumber(number), changes: jsonToChanges(changes) };
+}
+
+/** Describes the fault in the changes of an invalid push; undefined if the fault is elsewhere. */
+export function describeInvalidPush(json: Json | undefined): string | undefined {
+  return isArray(json) ? describeInvalidChanges(json[1]) : undefined;
+}
+
+/** Checks the number of a push: 1, 2, 3 … */
+export function asPushNumber(json: Json | undefined): number {
+  const number = asCount(json);
+  if (number === 0) throw new ShapeError('push numbers begin at 1');
+  return number;
+}

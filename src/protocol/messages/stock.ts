@@ -1,0 +1,68 @@
+import { forEachLeafOrDeletion, leavesToJson } from '../changes-codec.ts';
+import { ALL_ROWS, ChangesBuilder, isEmptyChanges, type Changes } from '../changes.ts';
+import {
+  asArray,
+  asObject,
+  decodeJson,
+  emptyObject,
+  type Json,
+  type MutableJsonObject,
+} from '../json.ts';
+import { DELETED } from '../leaf.ts';
+
+/** The message that stock TinyBase peers send and get: changes without a number, a version or an ack. */
+export interface StockChanges {
+  readonly type: 'stock';
+  readonly changes: Changes;
+}
+
+/** TinyBase's own letter. */
+export const letter = 's';
+
+/** Encodes as TinyBase does. A stock peer gets no deletion of a row that was set again: TinyBase cannot say it. */
+export function encode({ changes }: StockChanges): string {
+  return JSON.stringify(changesToJson(changes));
+}
+
+export function decode(json: string): StockChanges {
+  return decodeJson('changes', json, jsonToStockChanges);
+}
+
+/** Reads `[tables, values, 1]`; a deletion there may be of a row or a table. */
+function jsonToStockChanges(json: Json | undefined): StockChanges {
+  const [tables, values] = asArray(json, 2, 3);
+  const changes = new ChangesBuilder();
+  const kept: MutableJsonObject = emptyObject();
+  for (const [table, rows] of Object.entries(asObject(tables))) {
+    if (rows === DELETED) {
+      changes.deleteTable(table);
+      continue;
+    }
+    const keptRows: MutableJsonObject = emptyObject();
+    for (const [row, cells] of Object.entries(asObject(rows))) {
+      if (cells === DELETED) changes.deleteRow(table, row);
+      else keptRows[row] = cells;
+    }
+    kept[table] = keptRows;
+  }
+  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) =>
+    changes.setLeaf(table, row, cell, leaf),
+  );
+  return { type: 'stock', changes };
+}
+
+function changesToJson(changes: Changes): Json {
+  const [tables, values] = leavesToJson(changes.leaves);
+  for (const [table, rows] of changes.deletedRows) {
+    if (rows === ALL_ROWS) {
+      tables[table] ??= DELETED;
+      continue;
+    }
+    const known = tables[table];
+    const target: MutableJsonObject = emptyObject();
+    if (known !== undefined) Object.assign(target, known);
+    for (const row of rows) target[row] ??= DELETED;
+    tables[table] = target;
+  }
+  return isEmptyChanges(changes) ? [{}, {}, 1] : [tables, values, 1];
+}

@@ -1,0 +1,57 @@
+import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
+import type { Changes } from '../changes.ts';
+import { cursorToJson, jsonToCursor, type Cursor } from '../cursor.ts';
+import { asArray, asCount, asObject, decodeJson, type Json } from '../json.ts';
+
+/** The answer to a hello. */
+export interface Welcome {
+  readonly type: 'welcome';
+  /** The generation of the hello that this answers. */
+  readonly generation: number;
+  readonly cursor: Cursor;
+  /** The highest push number of this client that the room has applied or refused; 0 if it knows of none. */
+  readonly lastPush: number;
+  readonly limits: Limits;
+  /** All changes since the cursor in the hello. Undefined means: load the content again, then say hello. */
+  readonly changes: Changes | undefined;
+}
+
+/** The limits of a room, in bytes of UTF-8. */
+export interface Limits {
+  /** A push larger than this travels over HTTP. */
+  readonly framePushBytes: number;
+  /** A push larger than this is refused. */
+  readonly pushBytes: number;
+}
+
+export const letter = 'w';
+
+/** The changes are text at once: they may be as large as the content. */
+export function encode({ generation, cursor, lastPush, limits, changes }: Welcome): string {
+  const cursorText = JSON.stringify(cursorToJson(cursor));
+  const limitsText = JSON.stringify([limits.framePushBytes, limits.pushBytes]);
+  const changesText = changes === undefined ? 'null' : encodeChanges(changes);
+  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changesText}}`;
+}
+
+export function decode(json: string): Welcome {
+  return decodeJson('welcome', json, jsonToWelcome);
+}
+
+function jsonToWelcome(json: Json | undefined): Welcome {
+  const object = asObject(json);
+  return {
+    type: 'welcome',
+    generation: asCount(object['generation']),
+    cursor: jsonToCursor(object['cursor']),
+    lastPush: asCount(object['pushed']),
+    limits: jsonToLimits(object['limits']),
+    changes: object['changes'] === null ? undefined : jsonToChanges(object['changes']),
+  };
+}
+
+/** Ignores limits that a later version may add. */
+function jsonToLimits(json: Json | undefined): Limits {
+  const [framePushBytes, pushBytes] = asArray(json, 2, 8);
+  return { framePushBytes: asCount(framePushBytes), pushBytes: asCount(pushBytes) };
+}

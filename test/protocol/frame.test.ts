@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+
+import { describe, expect, test } from 'vitest';
+
+import { decodeClientMessage, decodeRoomMessage } from '../../src/protocol/codec.ts';
+import { encodeFrame, readFrame, type MessageDefinition } from '../../src/protocol/frame.ts';
+import { asArray, asString, decodeJson } from '../../src/protocol/json.ts';
+import * as ack from '../../src/protocol/messages/ack.ts';
+import * as commit from '../../src/protocol/messages/commit.ts';
+import * as error from '../../src/protocol/messages/error.ts';
+import * as hello from '../../src/protocol/messages/hello.ts';
+import * as ping from '../../src/protocol/messages/ping.ts';
+import * as pong from '../../src/protocol/messages/pong.ts';
+import * as push from '../../src/protocol/messages/push.ts';
+import * as stock from '../../src/protocol/messages/stock.ts';
+import * as welcome from '../../src/protocol/messages/welcome.ts';
+
+const PREFIXES = ['', 'p', 'x/', '__proto__', '\uD800', '😀'];
+
+describe('a frame', () => {
+  test.each(PREFIXES)('is read as it was encoded, with the prefix %j', (prefix) => {
+    for (const json of ['', '[]', '{"a":"😀"}', 'not JSON', prefix]) {
+      expect(readFrame(prefix, encodeFrame(prefix, 'z', json))).toEqual({ letter: 'z', json });
+    }
+  });
+
+  test('[FRAME-1] is not binary, and has its prefix and a letter', () => {
+    for (const data of [undefined, null, 7, {}, ['x/z'], new Uint8Array([120]), '', 'x/', 'y/z[]'])
+      expect(readFrame('x/', data)).toBeUndefined();
+    expect(readFrame('', '')).toBeUndefined();
+  });
+});
+
+/** A message that the core does not know. */
+interface Greeting {
+  readonly type: 'greeting';
+  readonly name: string;
+}
+
+const greeting: MessageDefinition<Greeting> = {
+  letter: 'g',
+  encode: ({ name }) => JSON.stringify([name]),
+  decode: (json) =>
+    decodeJson('greeting', json, (parsed) => {
+      return { type: 'greeting', name: asString(asArray(parsed, 1, 1)[0]) };
+    }),
+};
+
+describe('a feature', () => {
+  test('defines a message of its own, which the core leaves alone', () => {
+    const message: Greeting = { type: 'greeting', name: 'Ada' };
+    const text = encodeFrame('x/', greeting.letter, greeting.encode(message));
+    expect(text).toBe('x/g["Ada"]');
+    expect(decodeClientMessage('x/', text)).toBeUndefined();
+    expect(decodeRoomMessage('x/', text)).toBeUndefined();
+    const frame = readFrame('x/', text);
+    expect(frame?.letter).toBe(greeting.letter);
+    expect(greeting.decode(frame?.json ?? '')).toEqual(message);
+    expect(() => greeting.decode('[1]')).toThrow('Invalid greeting: expected a string');
+  });
+});
+
+/** Takes a module that defines messages, and nothing else. */
+function letterOf<Message>({ letter }: MessageDefinition<Message>): string {
+  return letter;
+}
+
+/** The messages of the core, in the order of the table in docs/protocol.md. */
+const LETTERS: Readonly<Record<string, string>> = {
+  hello: letterOf(hello),
+  push: letterOf(push),
+  ping: letterOf(ping),
+  check: letterOf(ping),
+  welcome: letterOf(welcome),
+  commit: letterOf(commit),
+  ack: letterOf(ack),
+  pong: letterOf(pong),
+  alive: letterOf(pong),
+  error: letterOf(error),
+  'stock changes': letterOf(stock),
+};
+
+test('docs/protocol.md lists every message with its letter, and no other', () => {
+  const text = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+  const listed = Array.from(
+    text.matchAll(/^\| `(\w)` \| ([\w ]+?) +\| (?:client|room|host|both)/gm),
+    ([, letter, name]) => [name, letter],
+  );
+  expect(listed).toEqual(Object.entries(LETTERS));
+});
+
+test.each([
+  ['client', [hello, push, ping, stock]],
+  ['room', [welcome, commit, ack, pong, error, stock]],
+] as const)('no two messages from a %s have the same letter', (_side, definitions) => {
+  const letters = definitions.map(({ letter }) => letter);
+  expect(new Set(letters).size).toBe(letters.length);
+  for (const letter of letters) expect(letter).toHaveLength(1);
+});
