@@ -1,24 +1,23 @@
 import { VALUES, type Leaf, type TableKey } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 
-/** Every row that a table has when the changes are applied. */
+/** Stands for every row that a table has when the changes are applied. */
 export const ALL_ROWS = 'all';
 
 /**
- * What a transaction did: whole rows deleted first, then leaves set or deleted.
+ * The changes of a transaction: first whole rows are deleted, then leaves are set or deleted. A leaf is a Cell or a Value.
  *
- * TinyBase's own changes cannot say "row deleted, then one of its cells set"; these can. The same shape is
- * used in pushes, commits, corrections, welcomes and the log. Source: `CHANGES-1` to `CHANGES-3` in
- * docs/protocol.md.
+ * TinyBase's own changes cannot say "row deleted, then one of its cells set"; these can. Pushes, commits, corrections,
+ * welcomes and the log all use this shape. Source: `CHANGES-1` to `CHANGES-3` in docs/protocol.md.
  */
 export interface Changes {
   /** Row ids by table id, or {@link ALL_ROWS}. Never holds {@link VALUES}. */
   readonly deletedRows: ReadonlyMap<string, ReadonlySet<string> | typeof ALL_ROWS>;
-  /** The leaf, or undefined where it is deleted. */
+  /** Each leaf that is set; undefined for a leaf that is deleted. */
   readonly leaves: LeafMap<Leaf | undefined>;
 }
 
-/** Changes under construction. Rows are deleted before leaves are set, whatever the order of the calls. */
+/** Changes under construction. Row deletions come before leaves, in any order of the calls. */
 export class ChangesBuilder implements Changes {
   readonly deletedRows: Map<string, Set<string> | typeof ALL_ROWS> = new Map();
   readonly leaves: LeafMap<Leaf | undefined> = new LeafMap();
@@ -43,19 +42,19 @@ export class ChangesBuilder implements Changes {
   }
 }
 
-/** True if applying these changes does nothing to any Store. */
+/** Returns true if the changes do nothing to any Store. */
 export function isEmptyChanges(changes: Changes): boolean {
   return changes.deletedRows.size === 0 && changes.leaves.isEmpty;
 }
 
-/** True if the changes delete this row before they set anything in it. */
+/** Returns true if the changes delete this row before they set anything in it. */
 export function deletesRow(changes: Changes, table: TableKey, row: string): boolean {
   if (table === VALUES) return false;
   const rows = changes.deletedRows.get(table);
   return rows === ALL_ROWS || (rows?.has(row) ?? false);
 }
 
-/** Adds `next` on top of `builder`, so that applying the result equals applying both in order (`CHANGES-3`). */
+/** Adds `next` on top of `builder`. Applying the result equals applying both in order (`CHANGES-3`). */
 export function addChanges(builder: ChangesBuilder, next: Changes): void {
   for (const [table, rows] of next.deletedRows) {
     if (rows === ALL_ROWS) {
@@ -71,14 +70,14 @@ export function addChanges(builder: ChangesBuilder, next: Changes): void {
   next.leaves.forEach((leaf, table, row, cell) => builder.setLeaf(table, row, cell, leaf));
 }
 
-/** One set of changes that does what all of them do, applied in order (`CHANGES-3`). */
+/** Returns one set of changes that equals all of them applied in order (`CHANGES-3`). */
 export function composeChanges(all: Iterable<Changes>): Changes {
   const builder = new ChangesBuilder();
   for (const changes of all) addChanges(builder, changes);
   return builder;
 }
 
-/** Applies changes to content held as a leaf map. */
+/** Applies changes to content in a leaf map. */
 export function applyChangesToLeaves(content: LeafMap<Leaf>, changes: Changes): void {
   for (const [table, rows] of changes.deletedRows) {
     if (rows === ALL_ROWS) content.deleteTable(table);

@@ -1,13 +1,13 @@
-/** How an error shows: over HTTP, as a WebSocket close, and whether trying again can help. */
+/** The properties of an error code: its HTTP status, its WebSocket close code, and if trying again can help. */
 export interface ErrorKind {
   readonly httpStatus: number;
-  /** In the range 4000–4999, which is the applications' own (RFC 6455, section 7.4.2). */
+  /** A code from 4000 to 4999, the range for applications (RFC 6455, section 7.4.2). */
   readonly closeCode: number;
-  /** False: the same thing will be answered the same way; the client stops. */
+  /** False if the same request would get the same answer: the client stops. */
   readonly isRetryable: boolean;
 }
 
-/** The closed list of error codes. Codes are stable: match on them, never on messages. */
+/** The closed list of error codes. Codes are stable: compare codes, never messages. */
 export type ErrorCode =
   | 'malformed'
   | 'protocol'
@@ -20,39 +20,39 @@ export type ErrorCode =
   | 'network'
   | 'destroyed';
 
-/** Every error there is. */
+/** The table of all error codes. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
-  /** A message or body that does not decode. Nothing of it was applied. */
+  /** A message or body does not decode. Nothing of it was applied. */
   malformed: { httpStatus: 400, closeCode: 4400, isRetryable: false },
   /** The client speaks a version of the protocol that the room does not. */
   protocol: { httpStatus: 426, closeCode: 4426, isRetryable: false },
-  /** A push, body or frame over the limit. Nothing of it was applied. */
+  /** A push, body or frame is over the limit. Nothing of it was applied. */
   'too-large': { httpStatus: 413, closeCode: 4413, isRetryable: false },
-  /** The connection has lost its place: say hello again. */
+  /** The connection has lost its place. The client says hello again. */
   stale: { httpStatus: 409, closeCode: 4409, isRetryable: true },
-  /** A newer connection, or a newer persister on the same socket, has taken this one's place. */
+  /** A newer connection of the client, or a newer persister on the same socket, replaced this one. */
   replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
-  /** The room cannot read or write its storage just now. */
+  /** The room cannot read or write its storage now. */
   unavailable: { httpStatus: 503, closeCode: 4503, isRetryable: true },
-  /** The connection sends faster than the room takes it. What it sent last was not applied: say hello, a little later. */
+  /** The connection sends too much. Its last messages were not applied. The client says hello again, a little later. */
   overloaded: { httpStatus: 429, closeCode: 4429, isRetryable: true },
-  /** No room or path like that. A server that is being deployed says so too. */
+  /** The room or path does not exist. A server answers the same while it is being deployed. */
   'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
-  /** The network, or a server that is not a room, did not answer as a room does. Client only. */
+  /** There was no answer, or not the answer of a room. Client only. */
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
-  /** The persister was destroyed: nothing is sent or shown any more. Client only. */
+  /** The persister was destroyed: it sends and shows nothing more. Client only. */
   destroyed: { httpStatus: 410, closeCode: 4411, isRetryable: false },
 };
 
-/** True for a string that is an error code. */
+/** Returns true for a string that is an error code. */
 export function isErrorCode(candidate: unknown): candidate is ErrorCode {
   return typeof candidate === 'string' && Object.hasOwn(ERRORS, candidate);
 }
 
-/** The one error class of this package. */
+/** The only error class of this package. */
 export class TinyBasePartyKitError extends Error {
   override readonly name = 'TinyBasePartyKitError';
-  /** What kind of error it is. */
+  /** The kind of the error. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -2,17 +2,17 @@ import type { Json, JsonObject } from './json.ts';
 import type { Cells } from './leaf-map.ts';
 import { DELETED, type Leaf } from './leaf.ts';
 
-/** What JSON has of a row, where every cell is a leaf as it stands. */
+/** A row in JSON whose cells are all leaves already (a leaf is a Cell or a Value). */
 interface JsonLeaves extends JsonObject {
   readonly [cell: string]: Leaf;
 }
 
-/** Both markers are the last characters there are. */
+/** The markers are nearly the last UTF-16 code units, so any text that begins with this one or a later one may be marked. */
 const FIRST_MARKER = DELETED.charCodeAt(0);
 
 /**
- * The cells of a row as JSON.parse made them: nothing to build, and less than half the memory of a Map, since engines share
- * the names of objects that have the same.
+ * The cells of a row, as the object that JSON.parse made. It takes no time to build, and less than half the memory of a Map,
+ * because engines share the property names of objects that have the same ones.
  */
 export class JsonCells implements Cells<Leaf> {
   readonly #json: JsonLeaves;
@@ -46,7 +46,7 @@ export class JsonCells implements Cells<Leaf> {
   }
 }
 
-/** True if each cell is a leaf in its one spelling: neither an object nor a text that begins like a marker. */
+/** Returns true if each cell is a canonical leaf: neither an object nor a text that may begin with a marker. */
 export function areLeaves(
   cells: JsonObject,
   values: readonly Json[] = Object.values(cells),

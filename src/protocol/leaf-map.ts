@@ -1,6 +1,6 @@
 import type { TableKey } from './leaf.ts';
 
-/** The cells of one row, to be read: a Map is one. */
+/** The cells of one row, read only. A Map is one. */
 export interface Cells<T> extends Iterable<readonly [string, T]> {
   readonly size: number;
   get(cell: string): T | undefined;
@@ -9,7 +9,7 @@ export interface Cells<T> extends Iterable<readonly [string, T]> {
   values(): Iterable<T>;
 }
 
-/** A map from leaf addresses to `T`, nested by table and row so that a row or a table is found at once. */
+/** A map from the addresses of leaves (Cells and Values) to `T`. It is nested by table and row, so both are found at once. */
 export class LeafMap<T> {
   readonly #tables = new Map<TableKey, Map<string, Cells<T>>>();
 
@@ -31,7 +31,7 @@ export class LeafMap<T> {
     writableCells(rows, row).set(cell, item);
   }
 
-  /** Sets all cells of a row, of which there is at least one; those it had are gone. Keeps what it is given. */
+  /** Replaces all cells of a row by at least one cell. Keeps the given object itself, not a copy. */
   setRow(table: TableKey, row: string, cells: Cells<T>): void {
     const rows = this.#tables.get(table);
     if (rows === undefined) this.#tables.set(table, new Map([[row, cells]]));
@@ -67,12 +67,12 @@ export class LeafMap<T> {
     return this.#tables.keys();
   }
 
-  /** The rows of a table that hold anything here; empty if none does. Do not keep across a change. */
+  /** Returns the rows of a table that hold anything here. Do not keep the result across a change. */
   rows(table: TableKey): ReadonlyMap<string, Cells<T>> {
     return this.#tables.get(table) ?? NOTHING;
   }
 
-  /** The cells of a row that hold anything here; empty if none does. Do not keep across a change. */
+  /** Returns the cells of a row that hold anything here. Do not keep the result across a change. */
   cells(table: TableKey, row: string): Cells<T> {
     return this.#tables.get(table)?.get(row) ?? NOTHING;
   }
@@ -85,7 +85,7 @@ export class LeafMap<T> {
     }
   }
 
-  /** How many leaves there are. Counts them: linear in the number of rows. */
+  /** Counts the leaves. Takes time in proportion to the number of rows. */
   count(): number {
     let count = 0;
     for (const rows of this.#tables.values())
@@ -94,7 +94,7 @@ export class LeafMap<T> {
   }
 }
 
-/** The cells of a row as a map of its own, made if there is none yet. */
+/** Returns the cells of a row as a Map of its own. Makes one if there is none yet. */
 function writableCells<T>(rows: Map<string, Cells<T>>, row: string): Map<string, T> {
   const cells = rows.get(row);
   if (isMap(cells)) return cells;

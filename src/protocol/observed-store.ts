@@ -4,18 +4,18 @@ import { ChangesBuilder } from './changes.ts';
 import { LeafMap } from './leaf-map.ts';
 import { readTransactionLog, type TransactionLog } from './store-access.ts';
 
-/** What became of {@link ObservedStore.apply}. */
+/** The outcome of {@link ObservedStore.apply}. */
 export type ApplyOutcome =
-  /** Somebody's transaction is open, or listeners are being called: nothing was done, try again later. */
+  /** Another transaction is open, or its listeners are running. Nothing changed; try again later. */
   | { readonly type: 'busy' }
-  /** The transaction is over. `error` is what a listener of the Store's owner threw; it changed nothing. */
+  /** The transaction is over. `error` is the error of a listener of the Store's owner, if any; it undid nothing. */
   | { readonly type: 'applied'; readonly log: TransactionLog; readonly error: unknown }
-  /** A listener or middleware threw before the Store committed, and it rolled everything back. */
+  /** A listener or middleware threw before the end of the transaction, and the Store rolled everything back. */
   | { readonly type: 'failed'; readonly error: unknown };
 
 /**
- * Tells transactions of a Store's owner from those applied through here, and never applies into a transaction
- * that the owner has open: the owner may still roll it back.
+ * A Store that distinguishes its owner's transactions from those that `apply` runs. Never applies anything inside of an open
+ * transaction of the owner, because the owner may still roll that back.
  */
 export class ObservedStore {
   readonly store: Store;
@@ -26,8 +26,8 @@ export class ObservedStore {
   #appliedLog: TransactionLog | undefined;
 
   /**
-   * `onTransaction` is called in the did-finish phase of each transaction of the Store's owner that changed
-   * something: the Store can be read and not written. It must not throw.
+   * Calls `onTransaction` in the did-finish phase of each transaction of the Store's owner that changed something. There the
+   * Store can be read, but not written. `onTransaction` must not throw.
    */
   constructor(store: Store, onTransaction: (log: TransactionLog) => void) {
     this.store = store;
@@ -45,8 +45,8 @@ export class ObservedStore {
   }
 
   /**
-   * Runs `actions` as a transaction of its own. Never throws. Without a log, which costs as much as the actions, it is not
-   * known whether an error rolled them back: the outcome is `applied` then, and its log is empty.
+   * Runs `actions` as a transaction of its own. Never throws. The log costs as much as the actions. Without it, the outcome
+   * after an error is `applied` with an empty log, though the Store may have rolled everything back.
    */
   apply(actions: () => void, isLogged = true): ApplyOutcome {
     if (this.#isApplying) return { type: 'busy' };
@@ -69,7 +69,7 @@ export class ObservedStore {
     }
     if (isBusy) return { type: 'busy' };
     const log = this.#takeAppliedLog();
-    // A will-finish listener that throws undoes all, and did-finish listeners are called all the same.
+    // If a will-finish listener throws, the Store undoes everything and still calls the did-finish listeners.
     if (log === undefined || (isLogged && error !== undefined && log.before.isEmpty)) {
       return { type: 'failed', error };
     }

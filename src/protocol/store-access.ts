@@ -1,4 +1,4 @@
-/** Reads and writes a TinyBase Store leaf by leaf, in encoded form. */
+/** Reads and writes a TinyBase Store by leaf, in encoded form. A leaf is a Cell or a Value. */
 import type { Store } from 'tinybase';
 
 import { ChangesBuilder, type Changes } from './changes.ts';
@@ -14,7 +14,7 @@ import {
 } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 
-/** The leaf that the Store holds there, or undefined. */
+/** Returns the leaf that the Store holds at this address, or undefined. */
 export function readLeaf(
   store: Store,
   table: TableKey,
@@ -25,8 +25,8 @@ export function readLeaf(
 }
 
 /**
- * Asks the Store to hold that leaf, or none. What it then holds may be something else (its schema, defaults,
- * middleware, and at the end of the transaction its mutator listeners): read it back.
+ * Asks the Store to set a leaf, or to delete it. The Store may then hold something else, because of its schema, defaults or
+ * middleware, or of its mutator listeners at the end of the transaction. Read the leaf back.
  */
 export function writeLeaf(
   store: Store,
@@ -42,7 +42,7 @@ export function writeLeaf(
   else store.setCell(table, row, cell, decodeLeaf(leaf));
 }
 
-/** What the Store's schema puts where a cell or value is deleted; undefined where it puts nothing. */
+/** Returns a lookup of the schema's defaults: a Store sets a deleted Cell or Value to its default, if it has one. */
 export function readDefaults(store: Store): (table: TableKey, cell: string) => Leaf | undefined {
   const tables: unknown = JSON.parse(store.getTablesSchemaJson());
   const values: unknown = JSON.parse(store.getValuesSchemaJson());
@@ -57,7 +57,7 @@ function ownProperty(owner: unknown, id: string): unknown {
   return Object.getOwnPropertyDescriptor(owner, id)?.value;
 }
 
-/** Everything that the Store holds. */
+/** Returns the whole content of the Store. */
 export function readContent(store: Store): LeafMap<Leaf> {
   const content = new LeafMap<Leaf>();
   store.forEachTable((table, forEachRow) => {
@@ -69,27 +69,27 @@ export function readContent(store: Store): LeafMap<Leaf> {
   return content;
 }
 
-/** What a transaction did, as its did-finish listeners can read it. */
+/** The effect of a transaction, as its did-finish listeners can read it. */
 export interface TransactionLog {
-  /** The net changes: an emptied row is a deleted row, and its leaves are not listed. */
+  /** The net changes. A row that became empty is a deleted row, and its leaves are not listed. */
   readonly changes: Changes;
-  /** What every leaf that changed was before; undefined if it was not there. Leaves of deleted rows included. */
+  /** The old leaf wherever a leaf changed, deleted rows included; undefined where there was none. */
   readonly before: LeafMap<Leaf | undefined>;
-  /** By how much the content has grown, counted as {@link leafSize} does; below 0 if it has shrunk. */
+  /** The growth of the content in units of {@link leafSize}; below 0 if it shrank. */
   readonly growth: number;
-  /** Leaves that were set to what the Store's schema refuses, whatever became of them. */
+  /** The leaves that were set to something that the Store's schema refuses, whatever they are now. */
   readonly refused: LeafMap<true>;
 }
 
 /**
- * Reads the log of the transaction that is finishing. To be called in a did-finish listener; its parts are put together
- * when they are first asked for, then or later.
+ * Reads the log of the transaction that is finishing. Call it in a did-finish listener. The parts of the log are computed
+ * at their first use, which may be later.
  */
 export function readTransactionLog(store: Store): TransactionLog {
   return new StoreTransactionLog(store.getTransactionLog());
 }
 
-/** What is read of a transaction in one pass. */
+/** The parts of a transaction log that one pass computes. */
 type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth'>;
 
 class StoreTransactionLog implements TransactionLog {
@@ -106,7 +106,7 @@ class StoreTransactionLog implements TransactionLog {
     return this.#readEffect().changes;
   }
 
-  /** By itself it costs less: a client asks for no more of what it was told by its room. */
+  /** Costs less than a full pass. A client needs only this part of a transaction that applies a message of its room. */
   get before(): LeafMap<Leaf | undefined> {
     return this.#effect?.before ?? (this.#before ??= leavesBefore(this.#log));
   }
@@ -187,12 +187,12 @@ function leavesRefused([, , , invalidCells, , invalidValues]: StoreLog): LeafMap
   return refused;
 }
 
-/** A new row that does not begin with all its cells lists the others as invalid too, with nothing that was tried. */
+/** Returns false for a Cell that TinyBase lists as invalid only because a new row was set without it. */
 function hasTried(tried: readonly unknown[]): boolean {
   return tried.some((leaf) => leaf !== undefined);
 }
 
-/** Given JSON in bulk, a Store keeps its spelling; what is nested too deeply to be spelled anew is kept, not dropped. */
+/** Returns the canonical leaf. A leaf too deep to be written anew keeps its spelling, as the Store got it in bulk JSON. */
 function loggedLeaf(logged: StoreLeaf | undefined): Leaf | undefined {
   return canonicalLeaf(logged) ?? encodeLeaf(logged);
 }
