@@ -6,7 +6,7 @@ import {
   asObject,
   asString,
   decodeJson,
-  emptyObject,
+  emptyRecord,
   ShapeError,
   type Json,
   type MutableJsonObject,
@@ -40,9 +40,13 @@ function encodeCells(cells: Cells<Leaf | undefined>): string {
   let text = '';
   for (const [cell, leaf] of cells) {
     const separator = text === '' ? '' : ',';
-    text += `${separator}${JSON.stringify(cell)}:${JSON.stringify(leaf === undefined ? DELETED : leaf)}`;
+    text += `${separator}${JSON.stringify(cell)}:${JSON.stringify(leafToJson(leaf))}`;
   }
   return `{${text}}`;
+}
+
+function leafToJson(leaf: Leaf | undefined): Leaf {
+  return leaf === undefined ? DELETED : leaf;
 }
 
 function encodeDeletedRows(deletedRows: Changes['deletedRows']): string {
@@ -107,9 +111,7 @@ export function jsonToChanges(json: Json | undefined): Changes {
       else for (const row of asArray(rows, 1, Infinity)) changes.deleteRow(table, asString(row));
     }
   }
-  forEachLeafOrDeletion(tables, values, (leaf, table, row, cell) =>
-    changes.setLeaf(table, row, cell, leaf),
-  );
+  addJsonLeaves(changes, tables, values);
   return changes;
 }
 
@@ -117,18 +119,17 @@ export function jsonToChanges(json: Json | undefined): Changes {
 export function leavesToJson(
   leaves: LeafMap<Leaf | undefined>,
 ): [tables: MutableJsonObject, values: MutableJsonObject] {
-  const tables = emptyObject();
-  const values = emptyObject();
+  const tables = emptyRecord<Json>();
+  const values = emptyRecord<Json>();
   for (const table of leaves.tables()) {
     if (table === VALUES) {
-      for (const [id, value] of leaves.cells(VALUES, ''))
-        values[id] = value ?? deletedUnlessNull(value);
+      for (const [id, value] of leaves.cells(VALUES, '')) values[id] = leafToJson(value);
       continue;
     }
-    const rowsJson = emptyObject();
+    const rowsJson = emptyRecord<Json>();
     for (const [row, cells] of leaves.rows(table)) {
-      const rowJson = emptyObject();
-      for (const [cell, leaf] of cells) rowJson[cell] = leaf ?? deletedUnlessNull(leaf);
+      const rowJson = emptyRecord<Json>();
+      for (const [cell, leaf] of cells) rowJson[cell] = leafToJson(leaf);
       rowsJson[row] = rowJson;
     }
     tables[table] = rowsJson;
@@ -136,21 +137,20 @@ export function leavesToJson(
   return [tables, values];
 }
 
-function deletedUnlessNull(leaf: null | undefined): Leaf {
-  return leaf === null ? null : DELETED;
-}
-
-type VisitLeaf<T> = (leaf: T, table: string | typeof VALUES, row: string, cell: string) => void;
-
-/** Visits each leaf of tables and values; undefined where {@link DELETED} marks one as deleted. */
-export function forEachLeafOrDeletion(
+/** Adds the leaves of tables and values to the changes. {@link DELETED} marks a leaf as deleted. */
+export function addJsonLeaves(
+  changes: ChangesBuilder,
   tables: Json | undefined,
   values: Json | undefined,
-  visit: VisitLeaf<Leaf | undefined>,
 ): void {
-  forEachJsonLeaf(tables, values, (json, table, row, cell) => {
-    visit(json === DELETED ? undefined : asLeaf(json), table, row, cell);
-  });
+  for (const [table, rows] of Object.entries(asObject(tables))) {
+    for (const [row, cells] of Object.entries(asObject(rows))) {
+      for (const [cell, json] of Object.entries(asObject(cells)))
+        changes.setLeaf(table, row, cell, asLeafOrDeletion(json));
+    }
+  }
+  for (const [id, json] of Object.entries(asObject(values)))
+    changes.setLeaf(VALUES, '', id, asLeafOrDeletion(json));
 }
 
 /** Returns undefined if there are no cells. */
@@ -162,17 +162,8 @@ function jsonToCells(json: Json | undefined): Cells<Leaf> | undefined {
   return new Map(Object.keys(cells).map((cell) => [cell, asLeaf(cells[cell])]));
 }
 
-function forEachJsonLeaf(
-  tables: Json | undefined,
-  values: Json | undefined,
-  visit: VisitLeaf<Json>,
-): void {
-  for (const [table, rows] of Object.entries(asObject(tables))) {
-    for (const [row, cells] of Object.entries(asObject(rows))) {
-      for (const [cell, json] of Object.entries(asObject(cells))) visit(json, table, row, cell);
-    }
-  }
-  for (const [id, json] of Object.entries(asObject(values))) visit(json, VALUES, '', id);
+function asLeafOrDeletion(json: Json): Leaf | undefined {
+  return json === DELETED ? undefined : asLeaf(json);
 }
 
 function asLeaf(json: Json | undefined): Leaf {

@@ -50,10 +50,6 @@ export function emptyRecord<T>(): Record<string, T> {
   return Object.create(null) as Record<string, T>;
 }
 
-export function emptyObject(): MutableJsonObject {
-  return emptyRecord();
-}
-
 export function asObject(json: Json | undefined): JsonObject {
   if (!isObject(json)) throw new ShapeError('expected an object');
   return json;

@@ -1,13 +1,6 @@
-import { forEachLeafOrDeletion, leavesToJson } from '../changes-codec.ts';
-import { ALL_ROWS, ChangesBuilder, isEmptyChanges, type Changes } from '../changes.ts';
-import {
-  asArray,
-  asObject,
-  decodeJson,
-  emptyObject,
-  type Json,
-  type MutableJsonObject,
-} from '../json.ts';
+import { addJsonLeaves, leavesToJson } from '../changes-codec.ts';
+import { ALL_ROWS, ChangesBuilder, type Changes } from '../changes.ts';
+import { asArray, asObject, decodeJson, emptyRecord, type Json } from '../json.ts';
 import { DELETED } from '../leaf.ts';
 
 /** The message that stock TinyBase peers send and get: changes without a number, a version or an ack. */
@@ -32,22 +25,20 @@ export function decode(json: string): StockChanges {
 function jsonToStockChanges(json: Json | undefined): StockChanges {
   const [tables, values] = asArray(json, 2, 3);
   const changes = new ChangesBuilder();
-  const kept: MutableJsonObject = emptyObject();
+  const kept = emptyRecord<Json>();
   for (const [table, rows] of Object.entries(asObject(tables))) {
     if (rows === DELETED) {
       changes.deleteTable(table);
       continue;
     }
-    const keptRows: MutableJsonObject = emptyObject();
+    const keptRows = emptyRecord<Json>();
     for (const [row, cells] of Object.entries(asObject(rows))) {
       if (cells === DELETED) changes.deleteRow(table, row);
       else keptRows[row] = cells;
     }
     kept[table] = keptRows;
   }
-  forEachLeafOrDeletion(kept, values, (leaf, table, row, cell) =>
-    changes.setLeaf(table, row, cell, leaf),
-  );
+  addJsonLeaves(changes, kept, values);
   return { type: 'stock', changes };
 }
 
@@ -58,11 +49,9 @@ function changesToJson(changes: Changes): Json {
       tables[table] ??= DELETED;
       continue;
     }
-    const known = tables[table];
-    const target: MutableJsonObject = emptyObject();
-    if (known !== undefined) Object.assign(target, known);
-    for (const row of rows) target[row] ??= DELETED;
-    tables[table] = target;
+    const rowsJson = Object.assign(emptyRecord<Json>(), tables[table]);
+    for (const row of rows) rowsJson[row] ??= DELETED;
+    tables[table] = rowsJson;
   }
-  return isEmptyChanges(changes) ? [{}, {}, 1] : [tables, values, 1];
+  return [tables, values, 1];
 }
