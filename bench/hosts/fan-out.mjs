@@ -115,7 +115,7 @@ for (const crowd of crowds) {
     const push = () => {
       sent += 1;
       sentAt.set(sent, performance.now());
-      writer.send(`p[${sent},[{"t":{"r${sent % 50}":{"c":${sent}}}},{}],${sent - 1}]`);
+      writer.send(`p[${sent},[{"t":{"r${sent % 50}":{"c":${sent}}}},{}]]`);
     };
     delivered = 0;
     const last = sent + COMMITS;

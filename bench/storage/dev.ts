@@ -79,7 +79,7 @@ async function measureLatency(party: Party): Promise<void> {
     };
   };
   const overBare = ([from, to]: readonly [RoomSocket, RoomSocket]): Promise<number> => {
-    const frame = `p[${(value += 1)},[{"rows":{"row":{"cell":${value}}}},{}],${value}]`;
+    const frame = `p[${(value += 1)},[{"rows":{"row":{"cell":${value}}}},{}]]`;
     return timed(() => {
       const arrived = to.next((received) => received === frame);
       from.send(frame);
@@ -122,7 +122,7 @@ async function measureBursts(party: Party): Promise<void> {
       let count = 0;
       const arrived = to.next(() => (count += 1) === BURST);
       for (let index = 0; index < BURST; index += 1) {
-        from.send(`p[${index},[{"rows":{"row ${index}":{"cell":${index}}}},{}],0]`);
+        from.send(`p[${index},[{"rows":{"row ${index}":{"cell":${index}}}},{}]]`);
       }
       return arrived;
     });

@@ -1,40 +1,40 @@
 import type { Cell } from 'tinybase';
 
 /**
- * A leaf is the smallest thing a Store holds: a Cell or a Value.
+ * A leaf: the smallest thing in a Store, a Cell or a Value.
  *
- * Leaves travel, rest in storage and are compared in TinyBase's encoded form: a string, number, boolean or
- * null as it is; an object or array as `"\uFFFD"` followed by its JSON. A Store refuses such strings as plain
- * ones, so the two never collide.
+ * Messages, storage and comparisons use leaves in TinyBase's encoded form. A string, number, boolean or null stays as it
+ * is. An object or array becomes `"\uFFFD"` followed by its JSON. A Store refuses plain strings that begin like that, so
+ * the two never collide.
  */
 export type Leaf = string | number | boolean | null;
 
-/** What a Store hands out and takes: a leaf with its object or array decoded. */
+/** A leaf as the methods of a Store return and accept it: an object or array is decoded. */
 export type StoreLeaf = Cell;
 
-/** Stands for `undefined` in JSON: the leaf, row or table is deleted. TinyBase's own marker. */
+/** TinyBase's marker for `undefined` in JSON: the leaf, row or table is deleted. */
 export const DELETED = '\uFFFC';
 
-/** Precedes the JSON of an object or array. TinyBase's own marker. */
+/** TinyBase's marker before the JSON of an object or array. */
 export const ENCODED = '\uFFFD';
 
 /**
- * The table that Values live in, as far as this package is concerned: a Value is the leaf `(null, '', valueId)`.
- * A real table id is always a string, so the two never meet.
+ * Stands for a table that holds the Values: this package addresses a Value as the leaf `(null, '', valueId)`. The ids of real
+ * tables are strings, so none of them equals it.
  */
 export const VALUES = null;
 
 /** A table id, or {@link VALUES}. */
 export type TableKey = string | typeof VALUES;
 
-/** Encodes what a Store hands out. */
+/** Encodes a leaf that a Store returned. */
 export function encodeLeaf(leaf: StoreLeaf): Leaf;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined {
   return typeof leaf === 'object' && leaf !== null ? ENCODED + JSON.stringify(leaf) : leaf;
 }
 
-/** Decodes a leaf into what a Store takes. Throws a SyntaxError for an encoded leaf that is not JSON. */
+/** Decodes a leaf for a Store. Throws a SyntaxError for an encoded leaf that is not the JSON of an object or array. */
 export function decodeLeaf(leaf: Leaf): StoreLeaf {
   if (typeof leaf === 'string' && leaf.startsWith(ENCODED)) {
     const decoded: unknown = JSON.parse(leaf.slice(1));
@@ -48,7 +48,7 @@ function isObjectOrArray(decoded: unknown): decoded is StoreLeaf & object {
   return typeof decoded === 'object' && decoded !== null;
 }
 
-/** Broken JSON throws, and so does JSON nested too deeply to be written. */
+/** Returns undefined if `encode` throws, because of broken JSON or of JSON that is nested too deeply to be written. */
 function withoutThrowing(encode: () => Leaf): Leaf | undefined {
   try {
     return encode();
@@ -58,8 +58,8 @@ function withoutThrowing(encode: () => Leaf): Leaf | undefined {
 }
 
 /**
- * The one spelling of a leaf, so that equal leaves are equal strings: an encoded object is parsed and written
- * again, as a Store does, and a plain one is encoded. Undefined for what no Store can hold: markers, broken JSON,
+ * Returns the canonical spelling of a leaf, so that equal leaves are equal strings. Parses an encoded object and writes it
+ * again, as a Store does; encodes a plain one. Returns undefined for anything that no Store can hold: markers, broken JSON,
  * `NaN`.
  */
 export function canonicalLeaf(candidate: unknown): Leaf | undefined {
@@ -79,12 +79,12 @@ export function canonicalLeaf(candidate: unknown): Leaf | undefined {
   }
 }
 
-/** Quotes, colon and comma of an id in JSON. */
+/** The length of the quotes, colon and comma around an id in JSON. */
 export const PUNCTUATION = 4;
-/** A number, boolean, null or deletion. */
+/** The length of a number, boolean, null or deletion in JSON, roughly. */
 const SCALAR = 5;
 
-/** About how many characters a leaf takes as JSON, with its own id. */
+/** Returns roughly how many characters a leaf and its id take in JSON. */
 export function leafSize(id: string, leaf: Leaf | undefined): number {
   return id.length + PUNCTUATION + (typeof leaf === 'string' ? leaf.length : SCALAR);
 }

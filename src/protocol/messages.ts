@@ -1,14 +1,12 @@
-/** The entrance to the types of all messages. */
+/** The entrance to the types of the messages. */
 export type { Cursor } from './cursor.ts';
 export type { LargePush, SeedCorrection } from './http-codec.ts';
 export type { Ack, RefusalReason } from './messages/ack.ts';
 export type { ClientMessage } from './messages/client-message.ts';
 export type { Commit } from './messages/commit.ts';
 export type { ErrorMessage } from './messages/error.ts';
-export { PROTOCOL_VERSION, type ForeignHello, type Hello } from './messages/hello.ts';
-export type { Alive, Pong } from './messages/pong.ts';
-export type { Check, Ping } from './messages/ping.ts';
+export { PROTOCOL_VERSION, type Hello } from './messages/hello.ts';
+export type { Pong } from './messages/pong.ts';
 export type { Push } from './messages/push.ts';
 export type { RoomMessage } from './messages/room-message.ts';
-export type { StockChanges } from './messages/stock.ts';
 export type { Limits, Welcome } from './messages/welcome.ts';

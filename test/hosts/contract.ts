@@ -10,7 +10,7 @@ import { testDurability } from './contract-durability.ts';
 import { type HostName, startHost } from './hosts.ts';
 
 const push = (number: number, cell: string): string =>
-  `p[${number},[{"t":{"r":{"${cell}":"pushed ${number}"}}},{}],0]`;
+  `p[${number},[{"t":{"r":{"${cell}":"pushed ${number}"}}},{}]]`;
 
 /** What a room promises, whatever it runs on. Rules of docs/protocol.md are named where a host could break them. */
 export const describeHost = (name: HostName): void => {
@@ -77,7 +77,7 @@ export const describeHost = (name: HostName): void => {
       expect([head.status, head.headers.get('ETag'), await head.text()]).toEqual([200, etag, '']);
       expect((await fetch(url, { method: 'DELETE' })).status).toBe(405);
       expect((await fetch(host.room('http', '/nothing'))).status).toBe(404);
-      const largePush = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}],0]}`;
+      const largePush = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}]]}`;
       expect((await fetch(url, { method: 'POST', body: largePush })).status).toBe(409);
     });
 

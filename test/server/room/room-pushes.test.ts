@@ -712,7 +712,6 @@ describe('closed connections', () => {
       type: 'push',
       number: 1,
       changes: changesOf({ x: 3 }),
-      ackedPush: 0,
     } as const;
     await expect(
       host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp }),
@@ -738,7 +737,6 @@ describe('closed connections', () => {
         type: 'push',
         number: 3,
         changes: changesOf({ z: 3 }),
-        ackedPush: 0,
       } as const;
       await host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp });
       if (closer === 'room') ada.close(4001, 'by the app');
