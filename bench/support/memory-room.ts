@@ -38,10 +38,11 @@ export class MemoryRoom {
         if (frame.startsWith('a')) this.#acknowledged();
       },
       close: () => undefined,
-      readAttachment: () => attachment,
-      writeAttachment: (written) => {
+      readSlot: () => attachment,
+      writeSlot: (_slot, written) => {
         attachment = written;
       },
+      restoreSlots: () => undefined,
     };
     this.room = new Room(
       {

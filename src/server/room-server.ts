@@ -6,7 +6,7 @@ import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { decodeSegment } from './hosts/room-address.ts';
 import { Room } from './room/room.ts';
-import { SocketHost, type StatefulSocket } from './hosts/socket-host.ts';
+import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import {
   answerStoreRequest,
   DEFAULT_RESPONSE_HEADERS,
@@ -63,7 +63,7 @@ const HANDLERS = [
  */
 export class RoomServer<
   Party extends RoomParty<Connection>,
-  Connection extends StatefulSocket,
+  Connection extends HostedSocket,
   Request extends StoreRequest,
 > {
   readonly party: Party;
@@ -271,6 +271,8 @@ export class RoomServer<
     };
     const end = (connection: Connection): void => this.#host.ended(connection);
     const forget = (connection: Connection): void => this.#forget(connection);
+    const restoreSlots = (connection: Connection): void =>
+      this.#host.connectionOf(connection).restoreSlots();
     if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
       // Before the app can close it.
@@ -284,6 +286,8 @@ export class RoomServer<
         return answer;
       } finally {
         if (isEnd) Reflect.apply(forget, this, received);
+        // The app may have set its own state, which drops ours on some hosts.
+        else if (name === 'onMessage') Reflect.apply(restoreSlots, this, received.slice(1));
       }
     };
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });

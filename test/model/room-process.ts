@@ -356,10 +356,12 @@ export class RoomProcess implements RoomEnd, Source {
           if (isMine()) this.#network?.closeByRoom(wire, code, reason);
         });
       },
-      readAttachment: () => wire.attachment,
-      writeAttachment: (attachment) => {
-        if (isMine()) wire.attachment = structuredClone(attachment);
+      readSlot: (slot): unknown => Reflect.get(Object(wire.attachment), slot),
+      writeSlot: (slot, value) => {
+        if (isMine())
+          wire.attachment = structuredClone({ ...Object(wire.attachment), [slot]: value });
       },
+      restoreSlots: () => undefined,
     };
     return this.#surroundings.mutant.connection?.(connection) ?? connection;
   }

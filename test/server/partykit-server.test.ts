@@ -1,3 +1,5 @@
+import { deserialize, serialize } from 'node:v8';
+
 import type * as Party from 'partykit/server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
@@ -21,29 +23,54 @@ const OPEN = 1;
 const CLOSED = 3;
 const ATTACHMENT_BYTES = 2_048;
 
-/** A connection as PartyKit hands it over, with hibernation. */
+/** A socket as the runtime has it. */
+class FakeNativeSocket {
+  attachment: Buffer | undefined;
+
+  serializeAttachment(attachment: unknown): void {
+    const bytes = serialize(attachment);
+    if (bytes.length > ATTACHMENT_BYTES) throw new Error('The attachment is too large.');
+    this.attachment = bytes;
+  }
+
+  deserializeAttachment(): unknown {
+    return this.attachment === undefined ? undefined : deserialize(this.attachment);
+  }
+}
+
+/** A connection as PartyKit hands it over, with hibernation: it caches what it attached last. */
 class FakePartyConnection {
+  readonly socket: FakeNativeSocket = new FakeNativeSocket();
   readonly id: string;
   readonly frames: string[] = [];
   readyState: number = OPEN;
   isCloseCompleted = false;
   sendError: Error | undefined;
-  attachment = 'null';
+  #cached: { readonly __user?: unknown } | undefined;
 
   constructor(id: string) {
     this.id = id;
+    this.socket.serializeAttachment({ __pk: { id, uri: 'http://example.com' }, __user: null });
   }
 
   get state(): unknown {
-    const state: unknown = JSON.parse(this.attachment);
-    return state;
+    return this.#attachment().__user ?? null;
   }
 
   setState(state: unknown): unknown {
-    const attachment = JSON.stringify(state);
-    if (attachment.length > ATTACHMENT_BYTES) throw new Error('The attachment is too large.');
-    this.attachment = attachment;
+    this.#cached = { ...this.#attachment(), __user: state ?? null };
+    this.socket.serializeAttachment(this.#cached);
     return state;
+  }
+
+  /** The room sleeps, and the cache is gone. */
+  sleep(): void {
+    this.#cached = undefined;
+  }
+
+  #attachment(): { readonly __user?: unknown } {
+    this.#cached ??= this.socket.deserializeAttachment() as { readonly __user?: unknown };
+    return this.#cached;
   }
 
   send(frame: string): void {
@@ -308,16 +335,76 @@ test('keeps its attachment beside the app’s own state, and goes on after a hib
   expect(ada.state).toMatchObject({ name: 'Ada', color: 'red' });
 });
 
-test('works, and says so, where the app leaves no room for an attachment', async () => {
+test.each([
+  ['ada'],
+  [''],
+  [7],
+  [true],
+  [null],
+  [['ada', [7]]],
+  [{ name: 'Ada', '@tinybase-partykit': 1, peer: 2 }],
+])('[CONNECTION-1] the state %j is the app’s alone, and survives sleep', async (state) => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const [before, after] = [party.connect('1'), party.connect('2')];
+  before.setState(state);
+  await join(server, before, 'before');
+  await join(server, after, 'after');
+  after.setState(state);
+  await say(server, after, 'not ours');
+  for (const connection of [before, after]) {
+    expect(connection.state).toEqual(state);
+    connection.sleep();
+  }
+  const woken = new TinyBasePartyKitServer(party.asRoom);
+  for (const connection of [before, after]) {
+    expect(connection.state).toEqual(state);
+    await say(woken, connection, 'i[1]');
+    expect(connection.take()).toEqual(['o[1,0]']);
+  }
+});
+
+test('[CONNECTION-1] a state that the app sets after a sleep does not bring an older attachment back', async () => {
   const party = new FakeParty();
   const server = new TinyBasePartyKitServer(party.asRoom);
   await ask(server, 'PUT', SEED);
   const ada = party.connect('1');
-  ada.setState({ name: 'x'.repeat(2_020) });
+  await join(server, ada, 'ada');
+  ada.sleep();
+  ada.setState('the cache has the first attachment');
+  const woken = new TinyBasePartyKitServer(party.asRoom);
+  const [, epoch = ''] = /"([^.]+)/.exec((await ask(woken)).headers.get('ETag') ?? '') ?? [];
+  const again = hello('ada', 1, epoch).replace('"generation":1', '"generation":2');
+  await say(woken, ada, again.replace('"next":1', '"next":5'));
+  ada.setState('again');
+  await say(woken, ada, 'not ours');
+  ada.sleep();
+  ada.take();
+  const last = new TinyBasePartyKitServer(party.asRoom);
+  await say(last, ada, 'i[1]');
+  expect(ada.take()).toEqual(['o[1,4]']);
+});
+
+test('[CONNECTION-2] works, and says so once, where the app leaves no room for an attachment', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const ada = party.connect('1');
+  ada.setState({ name: 'x'.repeat(1_900) });
   await join(server, ada, 'ada');
   await say(server, ada, push(1, 'x'));
-  expect(ada.take()).toEqual(['a[1,2,1]']);
-  expect(String(errors[0]?.[0])).toContain('host');
+  await say(server, ada, 'i[1]');
+  expect(ada.take()).toEqual(['a[1,2,1]', 'o[2,1]']);
+  expect(ada.state).toEqual({ name: 'x'.repeat(1_900) });
+  expect(errors).toMatchObject([[expect.stringContaining('(host)'), { code: 'too-large' }]]);
+  // It is kept as soon as there is room.
+  ada.setState(null);
+  await say(server, ada, 'i[1]');
+  ada.sleep();
+  ada.take();
+  await say(new TinyBasePartyKitServer(party.asRoom), ada, 'i[1]');
+  expect(ada.take()).toEqual(['o[2,1]']);
 });
 
 test('completes the closing of a socket, and forgets it', async () => {

@@ -70,6 +70,7 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
   }
   /** As JSON: that is how it survives hibernation. */
   attachment: string | undefined;
+  #written: string | undefined;
   readonly #host: FakeRoomHost;
 
   constructor(host: FakeRoomHost) {
@@ -85,14 +86,20 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
     this.#host.open.delete(this);
   }
 
-  readAttachment(): unknown {
-    return this.attachment === undefined ? undefined : JSON.parse(this.attachment);
+  readSlot(slot: string): unknown {
+    return (JSON.parse(this.attachment ?? '{}') as Record<string, unknown>)[slot];
   }
 
-  writeAttachment(attachment: unknown): void {
-    const json = JSON.stringify(attachment);
+  writeSlot(slot: string, value: unknown): void {
+    const slots: unknown = JSON.parse(this.#written ?? this.attachment ?? '{}');
+    const json = JSON.stringify(Object.assign(Object(slots), { [slot]: value ?? undefined }));
     if (json.length > ATTACHMENT_LENGTH) throw new Error('The attachment is too large.');
+    this.#written = json;
     this.attachment = json;
+  }
+
+  restoreSlots(): void {
+    this.attachment = this.#written ?? this.attachment;
   }
 
   /** All that was heard since the last call. */

@@ -1,5 +1,6 @@
 import type { HibernatingSocket } from './object-context.ts';
-import type { StatefulSocket } from './socket-host.ts';
+import type { HostedSocket } from './socket-host.ts';
+import { isRecord } from '../storage/json-shape.ts';
 
 /** Clients choose these; they may not take the room that states need. In characters. */
 const LONGEST_ID = 256;
@@ -13,7 +14,7 @@ interface Attachment {
 }
 
 /** One client of a room in a Durable Object: what hooks and handlers are given. */
-export class ObjectConnection implements StatefulSocket {
+export class ObjectConnection implements HostedSocket {
   /** From the client (`_pk`, of at most 256 characters), or random: two sockets may have the same. */
   readonly id: string;
   /** The URL that the client connected to, without its query: that may hold a token. */
@@ -39,15 +40,18 @@ export class ObjectConnection implements StatefulSocket {
   }
 
   /**
-   * Keeps a state with the socket, or what a function makes of the state before: with id and URL, at most 16,384 bytes,
-   * or it throws.
+   * Keeps a state of any type with the socket, or the result of a function of the state before. Throws if the state, the
+   * id, the URL and what the room attaches take more than 16,384 bytes together.
    */
   setState(next: unknown): unknown {
     const { id, uri, socket } = this;
     const state: unknown =
       typeof next === 'function' ? Reflect.apply(next, undefined, [this.#state]) : next;
-    socket.serializeAttachment({ id, uri, state } satisfies Attachment);
-    this.#state = state;
+    const attached = socket.deserializeAttachment();
+    const slots = isRecord(attached) ? attached : {};
+    const attachment: Attachment = { id, uri, state: state ?? null };
+    socket.serializeAttachment({ ...slots, ...attachment });
+    this.#state = attachment.state;
     return state;
   }
 

@@ -1,14 +1,14 @@
 import { randomId } from '../../protocol/random-id.ts';
+import { AttachmentSlots } from './attachment-slots.ts';
 import type { RoomConnection, RoomHost } from '../room/room-host.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
-import { isRecord } from '../storage/json-shape.ts';
 
-/** A WebSocket that its server can attach a state to, which survives hibernation. */
-export interface StatefulSocket {
+/**
+ * A connection object of a host. If it has the native WebSocket as its `socket`, what a room attaches to it survives
+ * hibernation.
+ */
+export interface HostedSocket {
   readonly readyState: number;
-  /** Whatever the app attached, and what a room added to it. */
-  readonly state: unknown;
-  setState(state: Record<string, unknown>): unknown;
   send(frame: string): void;
   close(code?: number, reason?: string): void;
 }
@@ -21,13 +21,10 @@ export interface SocketHostOptions<Socket> {
   readonly onError: (error: unknown) => void;
 }
 
-/** The room's part of the state that an app attaches to its sockets. */
-const STATE_KEY = '@tinybase-partykit';
 const OPEN = 1;
-const NO_STATE = {};
 
-/** Gives a room what servers of sockets with a state have in common. */
-export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socket> {
+/** Gives a room what servers of sockets have in common. */
+export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket> {
   readonly #options: SocketHostOptions<Socket>;
   readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
   readonly #closings = new WeakMap<Socket, Closing>();
@@ -101,6 +98,10 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
   #connect(socket: Socket): RoomConnection<Socket> {
     const closing = new Closing(socket);
     this.#closings.set(socket, closing);
+    const slots = new AttachmentSlots(socket, (error) => {
+      // Only an open socket can keep an attachment, and needs one.
+      if (socket.readyState === OPEN) this.#options.onError(error);
+    });
     return {
       origin: socket,
       get isClosedByRoom() {
@@ -120,36 +121,31 @@ export class SocketHost<Socket extends StatefulSocket> implements RoomHost<Socke
           // It is closed already.
         }
       },
-      readAttachment: () => stateOf(socket)[STATE_KEY],
-      writeAttachment: (attachment) => {
-        try {
-          const { [STATE_KEY]: _old, ...rest } = stateOf(socket);
-          socket.setState(attachment === null ? rest : { ...rest, [STATE_KEY]: attachment });
-        } catch (error) {
-          // Only an open socket can keep a state, and needs one.
-          if (socket.readyState === OPEN) this.#options.onError(error);
-        }
-      },
+      readSlot: (slot) => slots.read(slot),
+      writeSlot: (slot, value) => slots.write(slot, value),
+      restoreSlots: () => slots.restore(),
     };
   }
 }
 
 /** Says which side has closed a socket: its `readyState` does not, and a peer may leave a close unanswered for ever. */
 class Closing {
-  readonly #socket: StatefulSocket;
+  readonly #socket: HostedSocket;
   #isByRoom: boolean;
   #isByPeer = false;
 
-  constructor(socket: StatefulSocket) {
+  constructor(socket: HostedSocket) {
     this.#socket = socket;
     // The end of a socket is told in the life of the room in which it comes: this one was closed by the room before.
     this.#isByRoom = socket.readyState > OPEN;
     const close = socket.close.bind(socket);
-    socket.close = (code, reason) => {
+    const value = (code?: number, reason?: string): void => {
       close(code, reason);
       // Only now: a code that is not allowed throws, and leaves the socket open.
       if (!this.#isByPeer) this.#isByRoom = true;
     };
+    // Not enumerable: an app may go through the keys of its connection.
+    Object.defineProperty(socket, 'close', { value, configurable: true, writable: true });
   }
 
   get isByRoom(): boolean {
@@ -160,9 +156,4 @@ class Closing {
   end(): void {
     if (!this.#isByRoom) this.#isByPeer = true;
   }
-}
-
-/** What an app attached beside objects cannot be kept together with ours. */
-function stateOf({ state }: StatefulSocket): Readonly<Record<string, unknown>> {
-  return isRecord(state) ? state : NO_STATE;
 }

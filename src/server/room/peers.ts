@@ -24,6 +24,8 @@ export type PeerState =
   /** Fenced, refused or closed: nothing is sent to it and nothing taken from it. */
   | { readonly type: 'gone' };
 
+/** The slot of what a connection is to the room. */
+const SLOT = 'peer';
 const TELL_MILLISECONDS = 1_000;
 
 /** One connection, with what the room keeps of it. */
@@ -39,7 +41,7 @@ export class Peer<Origin> {
 
   constructor(connection: RoomConnection<Origin>) {
     this.connection = connection;
-    this.#state = attachmentToState(connection.readAttachment());
+    this.#state = attachmentToState(connection.readSlot(SLOT));
   }
 
   get state(): PeerState {
@@ -58,7 +60,7 @@ export class Peer<Origin> {
 
   setState(state: PeerState): void {
     this.#state = state;
-    if (!this.#hasLeft) this.connection.writeAttachment(stateToAttachment(state));
+    if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
 
   /**
@@ -98,9 +100,7 @@ export class Peer<Origin> {
 
   /** Attaches the state again if the app has overwritten it. */
   restoreAttachment(): void {
-    if (this.#state.type === 'stock') return;
-    if (attachmentToState(this.connection.readAttachment()).type !== 'stock') return;
-    this.connection.writeAttachment(stateToAttachment(this.#state));
+    this.connection.restoreSlots();
   }
 }
 

@@ -13,10 +13,15 @@ export interface RoomConnection<Origin> {
   send(frame: string): void;
   /** Closes the socket; throws nothing. */
   close(code: number, reason: string): void;
-  /** What was attached last, also before the room was hibernated; undefined if nothing was. */
-  readAttachment(): unknown;
-  /** Attaches at most 1 KiB of JSON. */
-  writeAttachment(attachment: unknown): void;
+  /** The value that a slot was set to last, also before the room was hibernated; undefined if it was not. */
+  readSlot(slot: string): unknown;
+  /**
+   * Attaches JSON to the connection in a slot of its own, beside the app's state; `null` removes the slot. All slots
+   * together should take at most 1 KiB. Throws nothing: what the host cannot keep lasts until the room sleeps.
+   */
+  writeSlot(slot: string, value: unknown): void;
+  /** Attaches the slots again if the app dropped them by setting its own state. */
+  restoreSlots(): void;
 }
 
 /** Everything that a room takes from outside. */

@@ -191,8 +191,8 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
       traits: { ...PLAIN, faultWeight: 3 },
       connection: (connection) => ({
         ...connection,
-        writeAttachment: (attachment) => {
-          if (connection.readAttachment() === undefined) connection.writeAttachment(attachment);
+        writeSlot: (slot, value) => {
+          if (connection.readSlot(slot) === undefined) connection.writeSlot(slot, value);
         },
       }),
     }),
