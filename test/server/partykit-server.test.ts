@@ -46,7 +46,7 @@ class FakePartyConnection {
   readyState: number = OPEN;
   isCloseCompleted = false;
   sendError: Error | undefined;
-  #cached: { readonly __user?: unknown } | undefined;
+  #cached: Readonly<Record<string, unknown>> | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -54,7 +54,7 @@ class FakePartyConnection {
   }
 
   get state(): unknown {
-    return this.#attachment().__user ?? null;
+    return this.#attachment()['__user'] ?? null;
   }
 
   setState(state: unknown): unknown {
@@ -68,8 +68,8 @@ class FakePartyConnection {
     this.#cached = undefined;
   }
 
-  #attachment(): { readonly __user?: unknown } {
-    this.#cached ??= this.socket.deserializeAttachment() as { readonly __user?: unknown };
+  #attachment(): Readonly<Record<string, unknown>> {
+    this.#cached ??= this.socket.deserializeAttachment() as Record<string, unknown>;
     return this.#cached;
   }
 

@@ -1,7 +1,7 @@
 import type { Changes } from '../../protocol/changes.ts';
-import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
+import { describeLost } from './describe-lost.ts';
 import type { RoomErrorSource } from './room-options.ts';
 
 /** Tells the app what no client can be told. Never throws. */
@@ -20,9 +20,10 @@ export class ErrorReporter {
     }
   }
 
-  /** Reports a transaction of the room's own code that nobody has any more. */
-  reportLost(cause: unknown, changes: Changes): void {
-    const message = `A transaction of the room's own code was lost, make it again: ${encodeChanges(changes)}`;
+  /** Reports transactions of the room's own code that nobody has any more, in one message without their content. */
+  reportLost(cause: unknown, transactions: readonly Changes[]): void {
+    if (transactions.length === 0) return;
+    const message = `The room lost ${transactions.length} transactions of its own code. Make them again (${describeLost(transactions)}).`;
     this.report(new TinyBasePartyKitError('unavailable', message, { cause }), 'storage');
   }
 }

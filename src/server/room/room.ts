@@ -339,17 +339,19 @@ export class Room<Origin, RequestOrigin = Origin> {
     const ledger = this.#keeper.current;
     if (ledger !== undefined) this.#committer.commit(ledger, log, OWN_CODE);
     else if (this.#keeper.hasLoaded)
-      this.#reporter.reportLost(new Error('The room was being loaded or restored.'), log.changes);
+      this.#reporter.reportLost(new Error('The room was being loaded or restored.'), [log.changes]);
   }
 
   /** A write failed: nothing that was not durable has happened (`DURABLE-3`). */
   #onDiscarded(error: unknown, lost: readonly JournalItem[]): void {
     this.#dismiss('The room could not store what it was sent, and forgot it: say hello.');
     this.#reporter.report(error, 'storage');
-    for (const { entry, isServerSide } of lost) {
-      if (isServerSide && entry.changes !== undefined)
-        this.#reporter.reportLost(error, entry.changes);
-    }
+    this.#reporter.reportLost(
+      error,
+      lost.flatMap(({ entry, isServerSide }) =>
+        isServerSide && entry.changes !== undefined ? [entry.changes] : [],
+      ),
+    );
     void this.#deal(() => this.#reload());
   }
 

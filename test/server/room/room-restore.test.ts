@@ -104,7 +104,7 @@ describe('a room as one document', () => {
       expect(await host.content()).toEqual([{}, { restored: true }]);
       expect(host.room.store.getValues()).toEqual({ restored: true });
       expect(host.errors.map(({ error }) => String(error))).toEqual([
-        expect.stringContaining('"lost":1'),
+        expect.stringContaining('ids: ["lost"]'),
       ]);
     }
   });

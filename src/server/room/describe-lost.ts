@@ -1,0 +1,42 @@
+import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
+import { VALUES } from '../../protocol/leaf.ts';
+
+const MOST_PATHS = 20;
+const LONGEST_ID = 64;
+
+/**
+ * Describes transactions that were lost: how many leaves and rows they changed, and the ids of the first 20. It leaves
+ * the content out: that may be private, and of any size.
+ */
+export function describeLost(transactions: Iterable<Changes>): string {
+  const paths: string[] = [];
+  let leaves = 0;
+  let rows = 0;
+  let tables = 0;
+  const note = (...ids: readonly string[]): void => {
+    if (paths.length < MOST_PATHS) paths.push(JSON.stringify(ids.map(shorten)));
+  };
+  for (const { deletedRows, leaves: changed } of transactions) {
+    for (const [table, deleted] of deletedRows) {
+      if (deleted === ALL_ROWS) {
+        tables += 1;
+        note(table);
+      } else {
+        rows += deleted.size;
+        for (const row of deleted) note(table, row);
+      }
+    }
+    changed.forEach((_leaf, table, row, cell) => {
+      leaves += 1;
+      if (table === VALUES) note(cell);
+      else note(table, row, cell);
+    });
+  }
+  const more = leaves + rows + tables - paths.length;
+  const rest = more > 0 ? ` and ${more} more` : '';
+  return `leaves changed: ${leaves}, rows deleted: ${rows}, tables deleted: ${tables}; ids: ${paths.join(', ')}${rest}`;
+}
+
+function shorten(id: string): string {
+  return id.length > LONGEST_ID ? `${id.slice(0, LONGEST_ID)}…` : id;
+}
