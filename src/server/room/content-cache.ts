@@ -1,32 +1,33 @@
-import type { Ledger } from '../history/ledger.ts';
+import type { RoomState } from '../history/room-state.ts';
+import type { RoomHost } from './room-host.ts';
 
-/** What says which content it is. */
-type Version = Pick<Ledger, 'version'>;
+/** Says which content it is. */
+type Version = Pick<RoomState<unknown, unknown>, 'version'>;
 
-/** As long as it may take until all who were told to load have asked. As much memory again as the content's JSON. */
+/** Time for everybody who was told to load to ask. Meanwhile the JSON takes as much memory as the content. */
 const KEPT_MILLISECONDS = 1_000;
 
-/** Keeps the content's JSON for a moment: when a room is new, restored or large, everybody loads it at once (`JOIN-7`). */
+/** Keeps the content's JSON for a moment, because everybody loads at once when a room is new or restored (`JOIN-7`). */
 export class ContentCache {
-  readonly #after: (milliseconds: number, callback: () => void) => () => void;
-  #kept: { readonly ledger: Version; readonly version: number; readonly json: string } | undefined;
+  readonly #host: Pick<RoomHost<never>, 'after'>;
+  #kept: { readonly state: Version; readonly version: number; readonly json: string } | undefined;
   #cancel: (() => void) | undefined;
 
-  constructor(after: (milliseconds: number, callback: () => void) => () => void) {
-    this.#after = after;
+  constructor(host: Pick<RoomHost<never>, 'after'>) {
+    this.#host = host;
   }
 
   /**
-   * The JSON of the content at the ledger's version: what is kept, or else what `serialise` returns. After a write that
-   * failed, another ledger may give the same version to something else.
+   * Returns the JSON of the content at the state's version: the kept one, or what `serialise` returns. After a failed
+   * write, another state may give the same version to another content.
    */
-  read(ledger: Version, serialise: () => string): string {
-    const { version } = ledger;
-    if (this.#kept?.ledger === ledger && this.#kept.version === version) return this.#kept.json;
+  read(state: Version, serialise: () => string): string {
+    const { version } = state;
+    if (this.#kept?.state === state && this.#kept.version === version) return this.#kept.json;
     const json = serialise();
-    this.#kept = { ledger, version, json };
+    this.#kept = { state, version, json };
     this.#cancel?.();
-    this.#cancel = this.#after(KEPT_MILLISECONDS, () => {
+    this.#cancel = this.#host.after(KEPT_MILLISECONDS, () => {
       this.#kept = undefined;
     });
     return json;

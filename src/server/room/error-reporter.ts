@@ -2,25 +2,25 @@ import type { Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { describeLost } from './describe-lost.ts';
-import type { RoomErrorSource } from './room-options.ts';
+import type { RoomErrorSource, RoomOptions } from './room-options.ts';
 
-/** Tells the app what no client can be told. Never throws. */
+/** Tells the app of errors that no client can be told of. Never throws. */
 export class ErrorReporter {
-  readonly #onRoomError: ((error: unknown, where: RoomErrorSource) => void) | undefined;
+  readonly #options: Pick<RoomOptions<unknown, unknown>, 'onRoomError'>;
 
-  constructor(onRoomError: ((error: unknown, where: RoomErrorSource) => void) | undefined) {
-    this.#onRoomError = onRoomError;
+  constructor(options: Pick<RoomOptions<unknown, unknown>, 'onRoomError'>) {
+    this.#options = options;
   }
 
   report(error: unknown, where: RoomErrorSource): void {
     try {
-      this.#onRoomError?.(error, where);
+      this.#options.onRoomError?.(error, where);
     } catch {
-      // Whoever is told of errors and throws has nobody left to tell.
+      // There is nobody left to tell that the app's handler of errors throws.
     }
   }
 
-  /** Reports transactions of the room's own code that nobody has any more, in one message without their content. */
+  /** Reports transactions of the room's own code that were lost, in one message without their content. */
   reportLost(cause: unknown, transactions: readonly Changes[]): void {
     if (transactions.length === 0) return;
     const message = `The room lost ${transactions.length} transactions of its own code. Make them again (${describeLost(transactions)}).`;

@@ -1,5 +1,5 @@
-import type { Waiter } from '../history/journal.ts';
-import { MessageBudget, type MessageRate } from './message-budget.ts';
+import type { Waiter } from '../history/durability-gate.ts';
+import { RateLimiter, type MessageRate } from './rate-limiter.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
 /** A connection that said hello. */
@@ -7,33 +7,33 @@ export interface ClientState {
   readonly type: 'client';
   readonly clientId: string;
   readonly generation: number;
-  /** From the hello: the room expects no push below it (`ONCE-2`). */
+  /** From the hello: the room expects no push with a lower number (`ONCE-2`). */
   readonly nextPush: number;
   /**
-   * `live`: gets commits, and its pushes are taken. `loading`: told to load the content, its pushes are answered with
-   * `stale` (`JOIN-3`). `stopped`: has lost its place, its pushes are dropped until the next hello (`ONCE-3`).
+   * `live`: it gets commits, and the room takes its pushes. `loading`: it was told to load the content, and its pushes
+   * are answered with `stale` (`JOIN-3`). `stopped`: its pushes are dropped until the next hello (`ONCE-3`).
    */
   readonly standing: 'live' | 'loading' | 'stopped';
 }
 
-/** What a connection is to the room. Survives hibernation as its attachment. */
+/** The state of a connection. Survives hibernation as its attachment. */
 export type PeerState =
-  /** Has not said hello: speaks TinyBase's own messages, or is no concern of ours (`STOCK-1`). */
+  /** It has not said hello: it speaks TinyBase's own messages, or the app's (`STOCK-1`). */
   | { readonly type: 'stock' }
   | ClientState
-  /** Fenced, refused or closed: nothing is sent to it and nothing taken from it. */
+  /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
 
-/** The slot of what a connection is to the room. */
+/** The slot of a connection's state. */
 const SLOT = 'peer';
 const TELL_MILLISECONDS = 1_000;
 
-/** One connection, with what the room keeps of it. */
+/** One connection, and everything that the room remembers of it. */
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
-  readonly #budget = new MessageBudget();
+  readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
-  /** Messages received whose effects are not durable yet, and their length. */
+  /** The number and length of the messages whose effects are not durable yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
   #state: PeerState;
@@ -48,24 +48,25 @@ export class Peer<Origin> {
     return this.#state;
   }
 
-  /** True if nothing is sent to it and nothing taken from it: it was closed by the room or the app (`CLOSE-1`). */
+  /** True once the room or the app has closed it: nothing is sent to it, and nothing that it sent counts (`CLOSE-1`). */
   get isGone(): boolean {
     return this.#state.type === 'gone' || this.connection.isClosedByRoom;
   }
 
-  /** True if its own side has closed the socket. What it sent before counts. */
+  /** True once it is gone, or its own side has closed the socket: then everything that it sent before counts. */
   get hasLeft(): boolean {
-    return this.#hasLeft;
+    return this.#hasLeft || this.isGone;
   }
 
   setState(state: PeerState): void {
     this.#state = state;
+    // Nothing can be attached to a socket that is closed.
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
 
   /**
-   * Counts a message of that length, received at that time in milliseconds, as waiting, until what is returned is let out or
-   * lost. Undefined if this connection has sent too much, or too much of it waits.
+   * Counts a message of that length, received at that time in milliseconds, as waiting until the returned waiter is called.
+   * Returns undefined if this connection has sent too much, or too much of it waits.
    */
   admit(
     length: number,
@@ -74,27 +75,28 @@ export class Peer<Origin> {
   ): Waiter | undefined {
     if (this.#waitingMessages >= limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
-    if (!this.#budget.take(length, now, limits)) return undefined;
+    if (!this.#limiter.take(length, now, limits)) return undefined;
     this.#waitingMessages += 1;
     this.#waitingLength += length;
     return new Admitted(this, length);
   }
 
-  /** A message of that length waits no more. */
+  /** Counts a message of that length as waiting no more. */
   forget(length: number): void {
     this.#waitingMessages -= 1;
     this.#waitingLength -= length;
   }
 
-  /** True at most once in a second: whoever sends too much is not answered as often. Time is in milliseconds. */
+  /** Returns true at most once a second, so that a flood is not answered message by message. Time is in milliseconds. */
   mayTell(now: number): boolean {
     if (now - this.#toldTime < TELL_MILLISECONDS) return false;
     this.#toldTime = now;
     return true;
   }
 
-  /** The socket is closed: nothing can be attached to it any more, and nothing more comes. */
-  leave(): void {
+  /** Ends the connection in the room, however it ended. The one place that knows; may be called again. */
+  leave(closedBy: 'room' | 'peer'): void {
+    if (closedBy === 'room') this.setState({ type: 'gone' });
     this.#hasLeft = true;
   }
 
@@ -104,7 +106,7 @@ export class Peer<Origin> {
   }
 }
 
-/** A message that was received, until its effects are durable. */
+/** A received message, until its effects are durable. */
 class Admitted implements Waiter {
   readonly #peer: Peer<unknown>;
   readonly #length: number;
@@ -123,7 +125,7 @@ class Admitted implements Waiter {
   }
 }
 
-/** The connections of a room. Those that are open come from the host each time: hosts lose track of fewer than we would. */
+/** The connections of a room. The host is asked for the open ones each time, because it loses track of fewer. */
 export class Peers<Origin> {
   readonly #host: RoomHost<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
@@ -138,24 +140,24 @@ export class Peers<Origin> {
     return peer;
   }
 
-  /** All that are open: neither gone nor left. */
+  /** Returns all that are open and have not left. */
   open(): readonly Peer<Origin>[] {
     const open: Peer<Origin>[] = [];
     for (const connection of this.#host.connections()) {
       const peer = this.of(connection);
-      if (!peer.isGone && !peer.hasLeft) open.push(peer);
+      if (!peer.hasLeft) open.push(peer);
     }
     return open;
   }
 
-  /** The ids of all clients that are connected. */
+  /** Returns the ids of all connected clients. */
   clients(): ReadonlySet<string> {
     const clients = new Set<string>();
     for (const { state } of this.open()) if (state.type === 'client') clients.add(state.clientId);
     return clients;
   }
 
-  /** The open connections of that client. More than one only until the older ones are fenced. */
+  /** Returns the open connections of that client: more than one only until the older ones are closed. */
   *ofClient(clientId: string): Iterable<{ peer: Peer<Origin>; state: ClientState }> {
     for (const peer of this.open()) {
       if (peer.state.type === 'client' && peer.state.clientId === clientId)
@@ -164,7 +166,7 @@ export class Peers<Origin> {
   }
 }
 
-/** Short keys: hosts allow little room. */
+/** The keys are short because hosts allow little room. */
 function stateToAttachment(state: PeerState): unknown {
   switch (state.type) {
     case 'stock':
@@ -181,7 +183,7 @@ function stateToAttachment(state: PeerState): unknown {
   }
 }
 
-/** What is not an attachment of ours is taken for none: whoever it was of says hello again. */
+/** An unknown attachment counts as absent: the client says hello again. */
 function attachmentToState(attachment: unknown): PeerState {
   if (typeof attachment !== 'object' || attachment === null) return { type: 'stock' };
   if ('gone' in attachment) return { type: 'gone' };

@@ -4,15 +4,15 @@ import type { StoreLeaf } from '../../protocol/leaf.ts';
 export type HookAnswer = boolean | Promise<boolean>;
 
 /**
- * What a room may forbid. A hook that is left out allows everything and costs nothing (`HOOK-5`). Parameters and
- * order are those of TinyBase's `TinyBasePartyKitServer`; leaves come decoded.
+ * The hooks of a room, which may forbid changes. A hook that is left out allows everything and costs nothing
+ * (`HOOK-5`). Parameters and their order are those of TinyBase's `TinyBasePartyKitServer`; leaves come decoded.
  *
- * `origin` is the request of a first content, otherwise the connection that the change came from.
+ * `origin` is the request that brought the initial content, otherwise the connection that the change came from.
  */
 export interface RoomHooks<Origin> {
-  /** Asked for each table that changes and is not emptied. */
+  /** Called for each table that changes and does not become empty. */
   canSetTable?(tableId: string, initialSave: boolean, origin: Origin): HookAnswer;
-  /** Asked for each row that changes and is not emptied. */
+  /** Called for each row that changes and does not become empty. */
   canSetRow?(tableId: string, rowId: string, initialSave: boolean, origin: Origin): HookAnswer;
   canSetCell?(
     tableId: string,
@@ -30,15 +30,15 @@ export interface RoomHooks<Origin> {
     origin: Origin,
     oldValue: StoreLeaf | undefined,
   ): HookAnswer;
-  /** Asked for each table that is emptied, whatever does it. */
+  /** Called for each table that becomes empty, by whatever change. */
   canDelTable?(tableId: string, origin: Origin): HookAnswer;
-  /** Asked for each row that is emptied, whatever does it. */
+  /** Called for each row that becomes empty, by whatever change. */
   canDelRow?(tableId: string, rowId: string, origin: Origin): HookAnswer;
   canDelCell?(tableId: string, rowId: string, cellId: string, origin: Origin): HookAnswer;
   canDelValue?(valueId: string, origin: Origin): HookAnswer;
 }
 
-/** True if any hook is there to be asked. */
+/** Returns true if there is any hook. */
 export function hasHooks<Origin>(hooks: RoomHooks<Origin>): boolean {
   return (
     hooks.canSetTable !== undefined ||

@@ -1,172 +1,184 @@
-import type { Changes } from '../../protocol/changes.ts';
+import type { Store } from 'tinybase';
+
+import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
 import type { ApplyOutcome, ObservedStore } from '../../protocol/observed-store.ts';
-import type { TransactionLog } from '../../protocol/store-access.ts';
+import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 
-import { applyChanges } from './apply-changes.ts';
-import { effectsOf } from './effects.ts';
-import { HookRound, type Allowed } from './hook-round.ts';
+import type { AskedOrigin } from '../room/change-origin.ts';
+import type { ErrorReporter } from '../room/error-reporter.ts';
+import type { MaybePromise } from '../room/maybe-promise.ts';
+import type { RoomHost } from '../room/room-host.ts';
+import type { RoomSettings } from '../room/room-settings.ts';
+import { HookCheck, type Allowed } from './hook-check.ts';
 import { hasHooks, type RoomHooks } from './hooks.ts';
-import type { Later } from '../room/later.ts';
-import type { RoomErrorSource } from '../room/room-options.ts';
+import { diffOf } from './store-diff.ts';
 
-/** What became of changes that somebody asked for. */
+/** The result of applying changes. */
 export interface WriteOutcome {
   /** What happened in the Store; undefined if nothing did. */
   readonly log: TransactionLog | undefined;
-  /** Set if hooks refused part of it, or all of it was refused. */
+  /** Set if hooks refused part of the changes, or all of them were refused. */
   readonly refusal: RefusalReason | undefined;
 }
 
-/** Who asks for changes. */
-export interface Asker<Origin> {
-  readonly origin: Origin;
-  readonly isInitialSave: boolean;
-  /** Asked right before the changes are applied: false drops them without a word. */
-  readonly isStillWanted: () => boolean;
+/** The state of the room that changes are applied to. */
+export interface WriteTarget<Origin, RequestOrigin, Settled> {
+  /** Rises with every change to the Store. */
+  readonly version: number;
+  /** Returns false if a change came too late. Asked right before it is applied. */
+  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
+  /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
+  whenWritten(): Promise<boolean>;
+  /** Called right after the changes were applied or refused, before anything else can happen to the Store. */
+  settle(
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+    outcome: WriteOutcome,
+  ): Settled;
 }
 
-/** What a {@link StoreWriter} needs of its room. */
-export interface StoreWriterOptions<Origin> {
-  readonly hooks: () => RoomHooks<Origin>;
-  readonly hookTimeoutMilliseconds: () => number;
-  readonly onRoomError: (error: unknown, where: RoomErrorSource) => void;
-  /** Resolves to true when storage has taken all that the Store has, to false if that was lost. */
-  readonly whenWritten: () => Promise<boolean>;
-  /** Changes with each transaction of the room's own code. */
-  readonly revision: () => number;
-  readonly after: (milliseconds: number, callback: () => void) => () => void;
-}
-
-/** How often an open transaction is looked at. Its end is noticed at once; a rollback may tell nobody. */
+/** How often the writer looks whether a transaction is still open. It hears of the end; a rollback may tell nobody. */
 const BUSY_RETRY_MILLISECONDS = 20;
-/** From how long on an open transaction is reported. */
+/** How long a transaction may be open before it is reported. */
 const BUSY_REPORT_MILLISECONDS = 5_000;
-
-const nothing = (): void => undefined;
 
 const TIMEOUT = Symbol('timeout');
 const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
 
 /**
- * Applies what peers ask for to the room's Store: as one transaction, as far as the hooks allow, and never while the
- * room's own code has a transaction open.
+ * Applies changes of peers to the room's Store: as one transaction, as far as the hooks allow, and never while the room's
+ * own code has a transaction open.
  */
-export class StoreWriter<Origin> {
+export class StoreWriter<Origin, RequestOrigin> {
   readonly #observed: ObservedStore;
-  readonly #options: StoreWriterOptions<Origin>;
+  readonly #settings: Pick<
+    RoomSettings<Origin, RequestOrigin>,
+    'hooks' | 'hookTimeoutMilliseconds'
+  >;
+  readonly #reporter: ErrorReporter;
+  readonly #host: Pick<RoomHost<never>, 'after'>;
 
-  constructor(observed: ObservedStore, options: StoreWriterOptions<Origin>) {
+  constructor(
+    observed: ObservedStore,
+    settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'hookTimeoutMilliseconds'>,
+    reporter: ErrorReporter,
+    host: Pick<RoomHost<never>, 'after'>,
+  ) {
     this.#observed = observed;
-    this.#options = options;
+    this.#settings = settings;
+    this.#reporter = reporter;
+    this.#host = host;
   }
 
   /**
-   * Applies changes. `finish` is called right after, before anything else can happen to the Store. Works within the
-   * call if no hook is overridden and no transaction is open.
+   * Applies changes, and has the target settle them. Works within the call if no hook is overridden and no transaction is
+   * open.
    */
-  write<T>(asked: Changes, asker: Asker<Origin>, finish: (outcome: WriteOutcome) => T): Later<T> {
-    const hooks = this.#options.hooks();
-    if (hasHooks(hooks)) return this.#writeAllowed(hooks, asked, asker, finish);
-    let wasWanted = true;
-    return this.run(
-      () => {
-        wasWanted = asker.isStillWanted();
-        if (wasWanted) applyChanges(this.#observed.store, asked);
-      },
-      (log) =>
-        finish(wasWanted ? { log, refusal: log === undefined ? 'failed' : undefined } : DROPPED),
-    );
+  write<Settled>(
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): MaybePromise<Settled> {
+    const { hooks } = this.#settings;
+    if (hasHooks(hooks)) return this.#writeChecked(hooks, target, asked, origin);
+    const outcome = this.#apply(target, asked, origin);
+    return outcome === undefined
+      ? this.#writeWhenFree(target, asked, origin)
+      : target.settle(asked, origin, outcome);
   }
 
   /**
-   * Runs actions on the Store as a transaction of the room's own. `finish` gets its log, or undefined if it was rolled
-   * back. Works within the call if no transaction is open.
+   * Runs actions that may touch everything as a transaction of the room, without a log, which would cost as much as the
+   * actions. Returns what was thrown, if anything was: then they may have been rolled back. Returns `busy`, having done
+   * nothing, while a transaction is open.
    */
-  run<T>(actions: () => void, finish: (log: TransactionLog | undefined) => T): Later<T> {
-    const outcome = this.#observed.apply(actions);
-    if (outcome.type === 'busy') return this.#runWhenFree(actions, finish);
-    return finish(this.#logOf(outcome));
-  }
-
-  /**
-   * As {@link StoreWriter.run}, for actions that may touch everything, whose log would cost as much as they do. `finish`
-   * gets what was thrown, if anything was: then they may have been rolled back.
-   */
-  runUnlogged<T>(actions: () => void, finish: (error: unknown) => T): Later<T> {
+  applyUnlogged(actions: () => void): { readonly error: unknown } | 'busy' {
     const outcome = this.#observed.apply(actions, false);
-    if (outcome.type === 'busy') {
-      return this.whenFree().then(() => this.runUnlogged(actions, finish));
-    }
+    if (outcome.type === 'busy') return 'busy';
     this.#logOf(outcome);
-    return finish(outcome.error);
+    return { error: outcome.error };
   }
 
   /** Resolves when no transaction is open. */
   async whenFree(): Promise<void> {
     let waited = 0;
-    for (;;) {
-      if (this.isFree()) return;
+    while (!this.isFree()) {
       await this.#nextChance();
       waited += BUSY_RETRY_MILLISECONDS;
       if (waited === BUSY_REPORT_MILLISECONDS) {
         const message =
-          "A transaction of the room's Store has been open for seconds: finish it, everybody waits for it.";
-        this.#options.onRoomError(new Error(message), 'transaction');
+          "A transaction of the room's Store has been open for 5 seconds, and everybody waits for it: finish it.";
+        this.#reporter.report(new Error(message), 'transaction');
       }
     }
   }
 
-  /** True if no transaction is open and no listener is being called. */
+  /** Returns true if no transaction is open and no listener is being called. */
   isFree(): boolean {
     return this.#observed.apply(() => undefined).type !== 'busy';
   }
 
-  async #runWhenFree<T>(
-    actions: () => void,
-    finish: (log: TransactionLog | undefined) => T,
-  ): Promise<T> {
+  /** Returns undefined, having done nothing, while a transaction is open. */
+  #apply(
+    target: WriteTarget<Origin, RequestOrigin, unknown>,
+    changes: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): WriteOutcome | undefined {
+    if (!target.takes(origin)) return DROPPED;
+    const { store } = this.#observed;
+    const outcome = this.#observed.apply(() => applyChanges(store, changes));
+    if (outcome.type === 'busy') return undefined;
+    const log = this.#logOf(outcome);
+    return { log, refusal: log === undefined ? 'failed' : undefined };
+  }
+
+  async #writeWhenFree<Settled>(
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): Promise<Settled> {
     for (;;) {
       await this.whenFree();
-      const outcome = this.#observed.apply(actions);
-      if (outcome.type !== 'busy') return finish(this.#logOf(outcome));
+      const outcome = this.#apply(target, asked, origin);
+      if (outcome !== undefined) return target.settle(asked, origin, outcome);
     }
   }
 
-  async #writeAllowed<T>(
-    hooks: RoomHooks<Origin>,
+  async #writeChecked<Settled>(
+    hooks: RoomHooks<Origin | RequestOrigin>,
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
     asked: Changes,
-    asker: Asker<Origin>,
-    finish: (outcome: WriteOutcome) => T,
-  ): Promise<T> {
-    const round = new HookRound(hooks, asker.origin, asker.isInitialSave);
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): Promise<Settled> {
+    const check = new HookCheck(hooks, origin);
     const timeout = this.#startTimeout();
     let wanted = asked;
     try {
       for (;;) {
-        const revision = this.#options.revision();
-        const isAsBefore = (): boolean => revision === this.#options.revision();
-        if (!(await this.#options.whenWritten())) return finish(DROPPED);
+        const { version } = target;
+        if (!(await target.whenWritten())) return target.settle(asked, origin, DROPPED);
         await this.whenFree();
-        // What the room's own code did meanwhile may not be durable yet, and hooks see no such thing (`DURABLE-1`).
-        if (!isAsBefore()) {
+        // The room's own code may have changed the Store meanwhile, and hooks see nothing before it is durable (`DURABLE-1`).
+        if (version !== target.version) {
           wanted = asked;
           continue;
         }
-        const allowed = await this.#ask(round, wanted, timeout.promise);
+        const allowed = await this.#ask(check, wanted, timeout.promise);
         if (typeof allowed === 'string') {
-          // Not before a transaction of the room's own code is over: what is in the Store may be rolled back yet.
-          return await this.run(nothing, () => finish({ log: undefined, refusal: allowed }));
+          // What an open transaction did so far may be rolled back: the answer waits for its end.
+          while (!this.isFree()) await this.whenFree();
+          return target.settle(asked, origin, { log: undefined, refusal: allowed });
         }
-        if (!asker.isStillWanted()) return finish(DROPPED);
-        // What is left may empty a row which all of it would not have emptied: a question of its own.
-        wanted = isAsBefore() ? allowed.changes : asked;
-        if (allowed.isRefused || !isAsBefore()) continue;
-        const outcome = this.#observed.apply(() => applyChanges(this.#observed.store, wanted));
-        if (outcome.type === 'busy') continue;
-        const log = this.#logOf(outcome);
-        const refusal = log === undefined ? 'failed' : wanted === asked ? undefined : 'hook';
-        return finish({ log, refusal });
+        const isAsBefore = version === target.version;
+        // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
+        wanted = isAsBefore ? allowed.changes : asked;
+        if (target.takes(origin) && (allowed.isRefused || !isAsBefore)) continue;
+        const outcome = this.#apply(target, wanted, origin);
+        if (outcome === undefined) continue;
+        const isPartial = outcome.log !== undefined && wanted !== asked;
+        const refusal = isPartial ? 'hook' : outcome.refusal;
+        return target.settle(asked, origin, { log: outcome.log, refusal });
       }
     } finally {
       timeout.cancel();
@@ -174,38 +186,39 @@ export class StoreWriter<Origin> {
   }
 
   async #ask(
-    round: HookRound<Origin>,
+    check: HookCheck<Origin, RequestOrigin>,
     asked: Changes,
     timeout: Promise<typeof TIMEOUT>,
   ): Promise<Allowed | RefusalReason> {
     try {
-      const effects = effectsOf(this.#observed.store, asked);
-      const allowed = await Promise.race([round.allowed(effects, asked), timeout]);
+      const diff = diffOf(this.#observed.store, asked);
+      const allowed = await Promise.race([check.allowed(diff, asked), timeout]);
       if (allowed !== TIMEOUT) return allowed;
     } catch (error) {
-      this.#options.onRoomError(error, 'hook');
+      this.#reporter.report(error, 'hook');
       return 'failed';
     }
-    const message = `A hook did not settle within ${this.#options.hookTimeoutMilliseconds()} ms: the push was refused.`;
-    this.#options.onRoomError(new Error(message), 'hook');
+    const { hookTimeoutMilliseconds } = this.#settings;
+    const message = `A hook did not settle within ${hookTimeoutMilliseconds} ms, and the push was refused: answer sooner, or raise hookTimeoutMilliseconds.`;
+    this.#reporter.report(new Error(message), 'hook');
     return 'timeout';
   }
 
   #startTimeout(): { readonly promise: Promise<typeof TIMEOUT>; readonly cancel: () => void } {
-    const milliseconds = this.#options.hookTimeoutMilliseconds();
+    const { hookTimeoutMilliseconds } = this.#settings;
     let cancel: (() => void) | undefined;
     const promise = new Promise<typeof TIMEOUT>((resolve) => {
-      cancel = this.#options.after(milliseconds, () => resolve(TIMEOUT));
+      cancel = this.#host.after(hookTimeoutMilliseconds, () => resolve(TIMEOUT));
     });
     return { promise, cancel: () => cancel?.() };
   }
 
   #logOf(outcome: Exclude<ApplyOutcome, { type: 'busy' }>): TransactionLog | undefined {
     if (outcome.type === 'failed') {
-      this.#options.onRoomError(outcome.error, 'mutator');
+      this.#reporter.report(outcome.error, 'mutator');
       return undefined;
     }
-    if (outcome.error !== undefined) this.#options.onRoomError(outcome.error, 'listener');
+    if (outcome.error !== undefined) this.#reporter.report(outcome.error, 'listener');
     return outcome.log;
   }
 
@@ -218,8 +231,25 @@ export class StoreWriter<Origin> {
         store.delListener(listenerId);
         resolve();
       };
-      const cancel = this.#options.after(BUSY_RETRY_MILLISECONDS, proceed);
+      const cancel = this.#host.after(BUSY_RETRY_MILLISECONDS, proceed);
       const listenerId = store.addDidFinishTransactionListener(proceed);
     });
   }
+}
+
+/**
+ * Applies changes to a Store: deletes rows, then sets leaves, then deletes leaves, so that a row that loses some cells and
+ * gets others is never empty in between. Call it in a transaction.
+ */
+export function applyChanges(store: Store, changes: Changes): void {
+  for (const [table, rows] of changes.deletedRows) {
+    if (rows === ALL_ROWS) store.delTable(table);
+    else for (const row of rows) store.delRow(table, row);
+  }
+  changes.leaves.forEach((leaf, table, row, cell) => {
+    if (leaf !== undefined) writeLeaf(store, table, row, cell, leaf);
+  });
+  changes.leaves.forEach((leaf, table, row, cell) => {
+    if (leaf === undefined) writeLeaf(store, table, row, cell, undefined);
+  });
 }

@@ -4,7 +4,7 @@ import { readContent } from '../../../src/protocol/store-access.ts';
 import { Room } from '../../../src/server/room/room.ts';
 import { writeLeaf } from '../../../src/protocol/store-access.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
-import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
+import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
 import { plain } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
@@ -140,18 +140,19 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[STOCK-2] a stock peer is not told what became of what it asked for',
     make: () => ({ traits: { stockPeers: 2 } }),
-    patch: (patches) => patches.replace(Dispatcher.prototype, 'stock', () => () => undefined),
+    patch: (patches) =>
+      patches.replace(Outgoing.prototype, 'sendStockAnswer', () => () => undefined),
   },
   {
     title: '[STOCK-3] stock peers are not told of the first content',
     make: () => ({ traits: { stockPeers: 2, isWarm: false, faultWeight: 0 } }),
     patch: (patches) =>
       patches.replace(
-        Dispatcher.prototype,
-        'firstContent',
-        (firstContent) =>
-          function toClientsAlone(this: Dispatcher<unknown>, ledger) {
-            firstContent.call(this, ledger, {
+        Outgoing.prototype,
+        'sendInitialContent',
+        (sendInitialContent) =>
+          function toClientsAlone(this: Outgoing<unknown>, state) {
+            sendInitialContent.call(this, state, {
               deletedRows: new Map(),
               leaves: new LeafMap<Leaf | undefined>(),
             });

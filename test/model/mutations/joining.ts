@@ -1,7 +1,7 @@
 import { ChangesBuilder } from '../../../src/protocol/changes.ts';
-import { CommitLog } from '../../../src/server/history/commit-log.ts';
-import { MessageHandler } from '../../../src/server/room/message-handler.ts';
-import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
+import { CommitHistory } from '../../../src/server/history/commit-history.ts';
+import { RoomState } from '../../../src/server/history/room-state.ts';
+import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
@@ -11,21 +11,20 @@ import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mu
 /** A room that deals with a push again if it comes again. */
 export function forgetDuplicates(patches: Patches): void {
   patches.replace(
-    MessageHandler.prototype,
-    'handle',
-    (handle) =>
-      function withoutDedup(this: MessageHandler<unknown, unknown>, ledger, peer, message) {
+    RoomState.prototype,
+    'receive',
+    (receive) =>
+      function withoutDedup(this: RoomState<unknown, unknown>, peer, message) {
         const { state } = peer;
         if (
           message.type === 'push' &&
           state.type === 'client' &&
           message.number >= state.nextPush
         ) {
-          const last = ledger.clients.lastPush(state.clientId);
-          if (message.number <= last)
-            ledger.clients.notePush(state.clientId, message.number - 1, 0);
+          const last = this.clients.lastPush(state.clientId);
+          if (message.number <= last) this.clients.notePush(state.clientId, message.number - 1, 0);
         }
-        return handle.call(this, ledger, peer, message);
+        return receive.call(this, peer, message);
       },
   );
 }
@@ -33,10 +32,10 @@ export function forgetDuplicates(patches: Patches): void {
 /** A room that does not close older connections of a client, and goes on listening to them. */
 function forgetFences(patches: Patches): void {
   patches.replace(
-    Dispatcher.prototype,
+    Outgoing.prototype,
     'close',
     (close) =>
-      function withoutFence(this: Dispatcher<unknown>, peer, code, reason) {
+      function withoutFence(this: Outgoing<unknown>, peer, code, reason) {
         if (code !== 'replaced') close.call(this, peer, code, reason);
       },
   );
@@ -110,10 +109,10 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
     title: '[JOIN-3] a welcome carries what a short log still has, in place of reload',
     patch: (patches) =>
       patches.replace(
-        CommitLog.prototype,
+        CommitHistory.prototype,
         'since',
         (since) =>
-          function whatThereIs(this: CommitLog, version, current) {
+          function whatThereIs(this: CommitHistory, version, current) {
             return since.call(this, version < current ? current - 1 : version, current);
           },
       ),

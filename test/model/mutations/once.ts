@@ -1,6 +1,5 @@
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
-import { Ledger } from '../../../src/server/history/ledger.ts';
-import { MessageHandler } from '../../../src/server/room/message-handler.ts';
+import { RoomState } from '../../../src/server/history/room-state.ts';
 import { Room } from '../../../src/server/room/room.ts';
 import { forgetDuplicates } from './joining.ts';
 import { SMALL_SIZES } from '../traits.ts';
@@ -24,24 +23,24 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[ONCE-1] a push that made no commit is acked before its number is stored',
-    patch: (patches) => patches.replace(Ledger.prototype, 'note', () => () => undefined),
+    patch: (patches) => patches.replace(RoomState.prototype, 'note', () => () => undefined),
   },
   {
     title: '[ONCE-3] a push is taken though one before it is missing',
     make: () => ({ traits: LEAKY }),
     patch: (patches) =>
       patches.replace(
-        MessageHandler.prototype,
-        'handle',
-        (handle) =>
-          function withGaps(this: MessageHandler<unknown, unknown>, ledger, peer, message) {
+        RoomState.prototype,
+        'receive',
+        (receive) =>
+          function withGaps(this: RoomState<unknown, unknown>, peer, message) {
             const { state } = peer;
             if (message.type === 'push' && state.type === 'client' && state.standing === 'live') {
-              const last = Math.max(ledger.clients.lastPush(state.clientId), state.nextPush - 1);
+              const last = Math.max(this.clients.lastPush(state.clientId), state.nextPush - 1);
               if (message.number > last + 1)
-                ledger.clients.notePush(state.clientId, message.number - 1, 0);
+                this.clients.notePush(state.clientId, message.number - 1, 0);
             }
-            return handle.call(this, ledger, peer, message);
+            return receive.call(this, peer, message);
           },
       ),
   },

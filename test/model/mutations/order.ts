@@ -2,9 +2,9 @@ import { decodeClientMessage, encodeAlive, encodeChanges } from '../../../src/pr
 import { Heartbeat } from '../../../src/client/session/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
-import { Committer } from '../../../src/server/history/committer.ts';
-import { Dispatcher } from '../../../src/server/room/dispatcher.ts';
-import { Journal } from '../../../src/server/history/journal.ts';
+import { DurabilityGate } from '../../../src/server/history/durability-gate.ts';
+import { RoomState } from '../../../src/server/history/room-state.ts';
+import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
@@ -48,7 +48,7 @@ export function ignorePongs(patches: Patches): void {
   );
 }
 
-const heldAnswers = new WeakMap<Journal, (() => void)[]>();
+const heldAnswers = new WeakMap<DurabilityGate, (() => void)[]>();
 
 /** The mutations of ORDER-1 to ORDER-9. */
 export const ORDER_MUTATIONS: readonly Mutation[] = [
@@ -56,13 +56,13 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     title: '[ORDER-1] a transaction of the room itself gets no version',
     patch: (patches) =>
       patches.replace(
-        Committer.prototype,
+        RoomState.prototype,
         'commit',
         (commit) =>
-          function skipOwn(this: Committer<unknown>, ledger, log, maker) {
-            return maker.isServerSide && ledger.hasStore
+          function skipOwn(this: RoomState<unknown, unknown>, log, origin) {
+            return origin.type === 'room' && this.hasStore
               ? 'nothing'
-              : commit.call(this, ledger, log, maker);
+              : commit.call(this, log, origin);
           },
       ),
   },
@@ -82,10 +82,10 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     title: "[ORDER-3] commits leave out what the room's own listeners did",
     patch: (patches) =>
       patches.replace(
-        Dispatcher.prototype,
-        'commit',
-        (commit) =>
-          function withoutStamps(this: Dispatcher<unknown>, ledger, changes, _encoded, author) {
+        Outgoing.prototype,
+        'sendCommit',
+        (sendCommit) =>
+          function withoutStamps(this: Outgoing<unknown>, state, changes, _encoded, origin) {
             const asked = new ChangesBuilder();
             for (const [table, rows] of changes.deletedRows)
               asked.deletedRows.set(table, new Set(rows));
@@ -93,7 +93,7 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
               if (!String(leaf).startsWith('stamp')) asked.setLeaf(table, row, cell, leaf);
             });
             const told = isEmptyChanges(asked) ? changes : asked;
-            commit.call(this, ledger, told, encodeChanges(told), author);
+            sendCommit.call(this, state, told, encodeChanges(told), origin);
           },
       ),
   },
@@ -144,10 +144,10 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     title: '[ORDER-9] the answer to a push waits, and what comes after it does not',
     patch: (patches) =>
       patches.replace(
-        Journal.prototype,
+        DurabilityGate.prototype,
         'release',
         (release) =>
-          function letOvertake(this: Journal, waiter) {
+          function letOvertake(this: DurabilityGate, waiter) {
             const held = heldAnswers.get(this) ?? [];
             heldAnswers.set(this, held);
             release.call(this, {

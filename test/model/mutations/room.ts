@@ -1,7 +1,7 @@
 import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
 import { PageIndex } from '../../../src/server/storage/page-index.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
-import { HookRound } from '../../../src/server/writes/hook-round.ts';
+import { HookCheck } from '../../../src/server/writes/hook-check.ts';
 import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
@@ -97,11 +97,11 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: { hookStyle: 'prompt', roomVariant: plain } }),
     patch: (patches) =>
       patches.replace(
-        HookRound.prototype,
+        HookCheck.prototype,
         'allowed',
         (allowed) =>
-          async function allOrNothing(this: HookRound<unknown>, effects, asked) {
-            const outcome = await allowed.call(this, effects, asked);
+          async function allOrNothing(this: HookCheck<unknown>, diff, asked) {
+            const outcome = await allowed.call(this, diff, asked);
             return outcome.isRefused ? { changes: new ChangesBuilder(), isRefused: true } : outcome;
           },
       ),
@@ -138,15 +138,15 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
       },
     }),
     patch: (patches) => {
-      const decided = new WeakMap<HookRound<unknown>, Changes>();
+      const decided = new WeakMap<HookCheck<unknown>, Changes>();
       patches.replace(
-        HookRound.prototype,
+        HookCheck.prototype,
         'allowed',
         (allowed) =>
-          async function once(this: HookRound<unknown>, effects, asked) {
+          async function once(this: HookCheck<unknown>, diff, asked) {
             const known = decided.get(this);
             if (known !== undefined) return { changes: known, isRefused: known !== asked };
-            const outcome = await allowed.call(this, effects, asked);
+            const outcome = await allowed.call(this, diff, asked);
             if (!outcome.isRefused) decided.set(this, asked);
             return outcome;
           },

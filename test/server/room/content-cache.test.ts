@@ -24,7 +24,7 @@ vi.mock('tinybase/store', async (importOriginal) => {
 /** A cache, and what is serialised when it has to be. */
 class Bench {
   readonly host: FakeRoomHost = new FakeRoomHost();
-  readonly cache: ContentCache = new ContentCache((...when) => this.host.after(...when));
+  readonly cache: ContentCache = new ContentCache(this.host);
   serialised = 0;
 
   read(ledger: { version: number }): string {

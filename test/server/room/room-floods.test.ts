@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { encodeClientMessage } from '../../../src/protocol/codec.ts';
-import { MessageBudget } from '../../../src/server/room/message-budget.ts';
+import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 
 const RATE = { messagesPerSecond: 10, messageBurst: 20 };
@@ -75,10 +75,10 @@ test('[FLOOD-1] closes a stock connection that sends too much, with a code that 
 });
 
 test('[FLOOD-1] counts long messages as more, lets through any single one, and fills up with time', () => {
-  const budget = new MessageBudget();
+  const budget = new RateLimiter();
   expect(budget.take(1_000_000_000, 5_000, RATE)).toBe(true);
   expect(budget.take(1, 6_000, RATE)).toBe(false);
-  const other = new MessageBudget();
+  const other = new RateLimiter();
   expect(other.take(10 * 16 * 1024, 0, RATE)).toBe(true);
   expect(other.take(11 * 16 * 1024, 0, RATE)).toBe(false);
   expect(other.take(10 * 16 * 1024, 0, RATE)).toBe(true);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import type { Changes } from '../../../src/protocol/changes.ts';
 import type { LargePush } from '../../../src/protocol/messages.ts';
-import { applyChanges } from '../../../src/server/writes/apply-changes.ts';
+import { applyChanges } from '../../../src/server/writes/store-writer.ts';
 import type { RoomHooks } from '../../../src/server/writes/hooks.ts';
 import type { RoomLimits } from '../../../src/server/room/room-options.ts';
 import { Deferred } from '../../support/deferred.ts';

@@ -3,27 +3,27 @@ import { decodeChanges } from '../../protocol/codec.ts';
 
 interface KeptCommit {
   readonly version: number;
-  /** Encoded: a fourth of the memory, for what is asked for only when somebody comes back. */
+  /** Encoded, which takes a fourth of the memory. It is decoded only when a client comes back. */
   readonly changes: string;
 }
 
-/** Below this, a log costs nothing worth sparing. Characters. */
+/** The history may always have this size, in characters. */
 const SMALLEST_LIMIT = 1_048_576;
 
-/** The latest commits of the room in memory: what a client that comes back has missed. */
-export class CommitLog {
+/** The latest commits, in memory: a client that comes back gets those that it has missed. */
+export class CommitHistory {
   readonly #commits: KeptCommit[] = [];
   #first = 0;
   #size = 0;
 
-  /** Adds a commit, its changes encoded. Versions rise by one. */
+  /** Adds a commit. Its changes are encoded. Versions rise by one. */
   add(version: number, changes: string): void {
     this.#commits.push({ version, changes });
     this.#size += changes.length;
   }
 
   /**
-   * What happened after that version, up to `current`; undefined if the log does not reach back so far
+   * Returns what happened after that version, up to `current`; undefined if the history does not reach back so far
    * (`JOIN-2`).
    */
   since(version: number, current: number): Changes | undefined {
@@ -44,7 +44,7 @@ export class CommitLog {
     }
   }
 
-  /** Forgets the oldest commits, so that the log takes not much more room than the content. */
+  /** Forgets the oldest commits, so that the history stays not much larger than the content. */
   trimToSize(contentSize: number): void {
     const limit = Math.max(2 * contentSize, SMALLEST_LIMIT);
     for (
@@ -63,7 +63,7 @@ export class CommitLog {
   #drop(commit: KeptCommit): void {
     this.#size -= commit.changes.length;
     this.#first += 1;
-    // Now and then, and not each time: removing the first of many moves all others.
+    // Only now and then, because removing the first of many moves all others.
     if (this.#first * 2 > this.#commits.length) {
       this.#commits.splice(0, this.#first);
       this.#first = 0;

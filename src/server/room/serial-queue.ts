@@ -1,17 +1,17 @@
-import type { Later } from './later.ts';
+import type { MaybePromise } from './maybe-promise.ts';
 
 /**
- * Runs steps one after the other, in the order they came. A step that comes while nothing runs is run within the
- * call (`ORDER-1`).
+ * Runs steps one at a time, in the order in which they came (`ORDER-1`). A step that comes while nothing runs is run
+ * within the call.
  */
-export class StepQueue {
-  #waiting: (() => Later<void>)[] = [];
-  /** Where in that list the next one is: removing the first of many moves all others. */
+export class SerialQueue {
+  #waiting: (() => MaybePromise<void>)[] = [];
+  /** The index of the next step in that list. Removing the first of many would move all others. */
   #next = 0;
   #isRunning = false;
 
-  /** Resolves when the step has run; rejects with what it throws, and the next step runs all the same. */
-  add<T>(step: () => Later<T>): Later<T> {
+  /** Resolves when the step has run. Rejects with what the step throws; the next step runs all the same. */
+  add<T>(step: () => MaybePromise<T>): MaybePromise<T> {
     if (!this.#isRunning) return this.#runNow(step);
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push(() => {
@@ -27,7 +27,7 @@ export class StepQueue {
     });
   }
 
-  #runNow<T>(step: () => Later<T>): Later<T> {
+  #runNow<T>(step: () => MaybePromise<T>): MaybePromise<T> {
     this.#isRunning = true;
     let isDone = true;
     try {
@@ -42,7 +42,7 @@ export class StepQueue {
     }
   }
 
-  /** A loop, and not a chain of calls: thousands of steps may wait. */
+  /** Runs waiting steps in a loop: thousands may wait, too many for a chain of calls. */
   #runWaiting(): void {
     for (let step = this.#take(); step !== undefined; step = this.#take()) {
       const outcome = step();
@@ -54,7 +54,7 @@ export class StepQueue {
     this.#isRunning = false;
   }
 
-  #take(): (() => Later<void>) | undefined {
+  #take(): (() => MaybePromise<void>) | undefined {
     const step = this.#waiting[this.#next];
     this.#next += 1;
     if (step === undefined || this.#next * 2 > this.#waiting.length) {

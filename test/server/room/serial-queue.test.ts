@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 
-import { StepQueue } from '../../../src/server/room/step-queue.ts';
+import { SerialQueue } from '../../../src/server/room/serial-queue.ts';
 import { Deferred } from '../../support/deferred.ts';
 
 test('runs a step within the call when nothing else runs', () => {
-  expect(new StepQueue().add(() => 7)).toBe(7);
+  expect(new SerialQueue().add(() => 7)).toBe(7);
 });
 
 test('runs steps in the order they came, one at a time', async () => {
-  const queue = new StepQueue();
+  const queue = new SerialQueue();
   const first = new Deferred<void>();
   const ran: string[] = [];
   const steps = [
@@ -32,7 +32,7 @@ test('runs steps in the order they came, one at a time', async () => {
 });
 
 test('runs a step that comes from within another one after it', async () => {
-  const queue = new StepQueue();
+  const queue = new SerialQueue();
   const ran: string[] = [];
   let inner: unknown;
   await queue.add(() => {
@@ -50,7 +50,7 @@ const fail = (): never => {
 };
 
 test('hands a failure to whoever added the step, and runs the next one', async () => {
-  const queue = new StepQueue();
+  const queue = new SerialQueue();
   expect(() => queue.add(fail)).toThrow('failed');
   const first = new Deferred<void>();
   const steps = [
@@ -69,7 +69,7 @@ test('hands a failure to whoever added the step, and runs the next one', async (
 });
 
 test('runs a hundred thousand steps that wait', async () => {
-  const queue = new StepQueue();
+  const queue = new SerialQueue();
   const first = new Deferred<void>();
   let count = 0;
   void queue.add(() => first.promise);

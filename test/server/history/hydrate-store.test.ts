@@ -4,7 +4,11 @@ import { expect, test } from 'vitest';
 import { decodeContent } from '../../../src/protocol/codec.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import type { Leaf } from '../../../src/protocol/leaf.ts';
-import { differenceFrom, fillStore, resetStore } from '../../../src/server/history/fill-store.ts';
+import {
+  differenceFrom,
+  fillStore,
+  resetStore,
+} from '../../../src/server/history/hydrate-store.ts';
 import { inShort } from '../../support/fake-connection.ts';
 
 const JSON_OF_CONTENT =

@@ -1,15 +1,21 @@
 import { expect, test } from 'vitest';
 
-import { Journal, type JournalItem } from '../../../src/server/history/journal.ts';
+import {
+  DurabilityGate,
+  type GateOwner,
+  type PendingEntry,
+} from '../../../src/server/history/durability-gate.ts';
+import type { LogEntry } from '../../../src/server/storage/log-row.ts';
+import { ROOM_ORIGIN } from '../../../src/server/room/change-origin.ts';
 import { changesOf, settle } from '../../support/fake-connection.ts';
 
-/** A journal whose writes take effect when a test says so. */
-class Bench {
+/** A gate whose writes take effect when a test says so. */
+class Bench implements GateOwner {
   readonly events: string[] = [];
   readonly lost: number[] = [];
   wantsCheckpoint = false;
   now = 0;
-  readonly journal: Journal;
+  readonly gate: DurabilityGate;
   #settle: { resolve: () => void; reject: (error: Error) => void }[] = [];
   #endTurn: (() => void) | undefined;
 
@@ -20,38 +26,50 @@ class Bench {
         this.#settle.push({ resolve, reject });
       });
     };
-    this.journal = new Journal({
+    const storage = {
       create: () => write('create'),
-      append: (entries) => write(`append ${entries.map(({ version }) => version).join(' ')}`),
-      prepareCheckpoint: () => {
-        if (!this.wantsCheckpoint) return undefined;
-        this.wantsCheckpoint = false;
-        this.events.push('prepare');
-        return () => this.events.push('checkpoint');
+      append: (entries: readonly LogEntry[]) =>
+        write(`append ${entries.map(({ version }) => version).join(' ')}`),
+    };
+    this.gate = new DurabilityGate(
+      storage,
+      {
+        now: () => this.now,
+        storage: host.hasSync === true ? { sync: () => write('sync') } : {},
+        ...(host.hasTurns === true && {
+          takeTurn: () =>
+            new Promise<void>((resolve) => {
+              this.#endTurn = resolve;
+            }),
+        }),
       },
-      sync: host.hasSync === true ? () => write('sync') : undefined,
-      takeTurn:
-        host.hasTurns === true
-          ? () =>
-              new Promise((resolve) => {
-                this.#endTurn = resolve;
-              })
-          : undefined,
-      now: () => this.now,
-      onFailure: (_error, lost) => {
-        this.events.push('failure');
-        this.lost.push(...lost.map(({ entry }) => entry.version));
-      },
-    });
+      this,
+    );
+  }
+
+  get isCheckpointDue(): boolean {
+    if (this.wantsCheckpoint) this.events.push('prepare');
+    const isDue = this.wantsCheckpoint;
+    this.wantsCheckpoint = false;
+    return isDue;
+  }
+
+  startCheckpoint(): void {
+    this.events.push('checkpoint');
+  }
+
+  lose(_error: unknown, lost: readonly PendingEntry[]): void {
+    this.events.push('failure');
+    this.lost.push(...lost.map(({ entry }) => entry.version));
   }
 
   add(version: number): void {
-    this.journal.add(item(version));
+    this.gate.add(item(version));
     this.wait(`${version}`);
   }
 
   wait(name: string, canWait = false): void {
-    this.journal.release({
+    this.gate.release({
       onDurable: () => this.events.push(`durable ${name}`),
       onLost: () => this.events.push(`lost ${name}`),
       canWait,
@@ -82,9 +100,9 @@ class Bench {
   }
 }
 
-const item = (version: number): JournalItem => ({
+const item = (version: number): PendingEntry => ({
   entry: { version, changes: changesOf({ v: version }), author: undefined },
-  isServerSide: false,
+  origin: ROOM_ORIGIN,
 });
 
 test('[DURABLE-1] lets out at once what waits for nothing', () => {
@@ -128,7 +146,7 @@ test('writes the first content alone, and before all that comes after it', async
     log: [],
     clients: new Map(),
   };
-  bench.journal.create(room, item(1));
+  bench.gate.create(room, item(1));
   bench.add(2);
   await settle();
   expect(bench.take()).toEqual(['create']);
@@ -138,8 +156,8 @@ test('writes the first content alone, and before all that comes after it', async
 
 test('keeps the order of what waits when a waiter adds to it', async () => {
   const bench = new Bench();
-  bench.journal.add(item(1));
-  bench.journal.release({ onDurable: () => bench.wait('inner'), onLost: () => undefined });
+  bench.gate.add(item(1));
+  bench.gate.release({ onDurable: () => bench.wait('inner'), onLost: () => undefined });
   bench.wait('outer');
   await settle();
   await bench.succeed();
@@ -162,14 +180,14 @@ test('[DURABLE-3] loses all that waits when a write fails, and all that comes af
 
 test('tells whoever waits for all to be durable, or lost', async () => {
   const bench = new Bench();
-  expect(await bench.journal.whenDurable()).toBe(true);
-  bench.journal.add(item(1));
-  const durable = bench.journal.whenDurable();
+  expect(await bench.gate.whenDurable()).toBe(true);
+  bench.gate.add(item(1));
+  const durable = bench.gate.whenDurable();
   await settle();
   await bench.succeed();
   expect(await durable).toBe(true);
-  bench.journal.add(item(2));
-  const lost = bench.journal.whenDurable();
+  bench.gate.add(item(2));
+  const lost = bench.gate.whenDurable();
   await settle();
   await bench.fail();
   expect(await lost).toBe(false);
@@ -271,10 +289,10 @@ test('[ORDER-9] lets nothing overtake what can wait', async () => {
   await bench.succeed();
   bench.wait('later');
   expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
-  expect(bench.journal.isSettled).toBe(false);
+  expect(bench.gate.isSettled).toBe(false);
   await bench.succeed();
   expect(bench.take()).toEqual(['durable answer', 'durable later']);
-  expect(bench.journal.isSettled).toBe(true);
+  expect(bench.gate.isSettled).toBe(true);
 });
 
 test('[DURABLE-2] writes what is added before a row is on disk in the next', async () => {
@@ -314,23 +332,23 @@ test('[ORDER-9] lets everything out at once where a write settles no earlier', a
 
 test('[DURABLE-1] tells what waits for the write alone before what waits for the disk', async () => {
   const bench = new Bench({ hasSync: true });
-  expect(await bench.journal.whenWritten()).toBe(true);
+  expect(await bench.gate.whenWritten()).toBe(true);
   bench.add(1);
-  const written = bench.journal.whenWritten();
+  const written = bench.gate.whenWritten();
   let isDurable = false;
-  const durable = bench.journal.whenDurable().then(() => (isDurable = true));
+  const durable = bench.gate.whenDurable().then(() => (isDurable = true));
   await settle();
   await bench.succeed();
   expect(await written).toBe(true);
-  expect(await bench.journal.whenWritten()).toBe(true);
+  expect(await bench.gate.whenWritten()).toBe(true);
   expect(bench.take()).toEqual(['append 1', 'durable 1', 'sync']);
   expect(isDurable).toBe(false);
   bench.add(2);
-  const next = bench.journal.whenWritten();
+  const next = bench.gate.whenWritten();
   await bench.succeed();
   await durable;
   await bench.fail();
   expect(await next).toBe(false);
   bench.add(3);
-  expect(await bench.journal.whenWritten()).toBe(false);
+  expect(await bench.gate.whenWritten()).toBe(false);
 });

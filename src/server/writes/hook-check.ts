@@ -1,47 +1,49 @@
 import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import { decodeLeaf, VALUES, type Leaf, type StoreLeaf } from '../../protocol/leaf.ts';
 
-import type { Effects, LeafEffect, RowEffect, TableEffect } from './effects.ts';
+import type { LeafEffect, RowEffect, StoreDiff, TableEffect } from './store-diff.ts';
+import { callerOf, type AskedOrigin } from '../room/change-origin.ts';
 import type { HookAnswer, RoomHooks } from './hooks.ts';
 
-/** What the hooks leave of changes. */
+/** The part of changes that the hooks allow. */
 export interface Allowed {
   readonly changes: Changes;
-  /** True if a hook said no to any part. */
+  /** True if a hook refused any part. */
   readonly isRefused: boolean;
 }
 
 /**
- * Asks the hooks about one push. A question that was answered is not asked again, so that computing the effects anew
- * (`HOOK-4`) asks only about what is new, and comes to an end.
+ * Asks the app's hooks about one change. It asks no question twice, so that checking the same change again (`HOOK-4`)
+ * asks only what is new, and comes to an end.
  */
-export class HookRound<Origin> {
-  readonly #hooks: RoomHooks<Origin>;
-  readonly #origin: Origin;
+export class HookCheck<Origin, RequestOrigin = Origin> {
+  readonly #hooks: RoomHooks<Origin | RequestOrigin>;
+  readonly #caller: Origin | RequestOrigin;
   readonly #isInitialSave: boolean;
   readonly #answers = new Map<string, HookAnswer>();
 
-  constructor(hooks: RoomHooks<Origin>, origin: Origin, isInitialSave: boolean) {
+  constructor(
+    hooks: RoomHooks<Origin | RequestOrigin>,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ) {
     this.#hooks = hooks;
-    this.#origin = origin;
-    this.#isInitialSave = isInitialSave;
+    this.#isInitialSave = origin.type === 'seed';
+    this.#caller = callerOf(origin);
   }
 
-  /** What is left of `asked`, which has these effects. Rejects with what a hook throws. */
-  async allowed(effects: Effects, asked: Changes): Promise<Allowed> {
+  /** Returns the allowed part of `asked`, which would make this difference. Rejects with what a hook throws. */
+  async allowed(diff: StoreDiff, asked: Changes): Promise<Allowed> {
     const builder = new ChangesBuilder();
     const answers = await Promise.all([
-      ...Array.from(effects.tables, ([table, effect]) =>
-        this.#table(builder, asked, table, effect),
-      ),
-      ...Array.from(effects.values, ([id, effect]) => this.#value(builder, id, effect)),
+      ...Array.from(diff.tables, ([table, effect]) => this.#table(builder, asked, table, effect)),
+      ...Array.from(diff.values, ([id, effect]) => this.#value(builder, id, effect)),
     ]);
     return answers.every(Boolean)
       ? { changes: asked, isRefused: false }
       : { changes: builder, isRefused: true };
   }
 
-  /** Resolves to true if the whole table was allowed. */
+  /** Adds the allowed part of a table to `builder`. Resolves to true if that is all of it. */
   async #table(
     builder: ChangesBuilder,
     asked: Changes,
@@ -81,7 +83,7 @@ export class HookRound<Origin> {
     const isWhole = cells.every((cell) => cell.isAllowed);
     if (isWhole && (effect.isEmptied || deletesRow(asked, table, row))) {
       builder.deleteRow(table, row);
-      // All that was asked, and not its effects alone: the deletion takes along what would have stayed the same.
+      // Everything that was asked, because the deletion also removes leaves that would have stayed the same.
       for (const [cell, leaf] of asked.leaves.cells(table, row))
         builder.setLeaf(table, row, cell, leaf);
     } else {
@@ -100,23 +102,23 @@ export class HookRound<Origin> {
 
   #canSetTable(table: string): HookAnswer {
     return this.#ask(['canSetTable', table], () =>
-      this.#hooks.canSetTable?.(table, this.#isInitialSave, this.#origin),
+      this.#hooks.canSetTable?.(table, this.#isInitialSave, this.#caller),
     );
   }
 
   #canDelTable(table: string): HookAnswer {
-    return this.#ask(['canDelTable', table], () => this.#hooks.canDelTable?.(table, this.#origin));
+    return this.#ask(['canDelTable', table], () => this.#hooks.canDelTable?.(table, this.#caller));
   }
 
   #canSetRow(table: string, row: string): HookAnswer {
     return this.#ask(['canSetRow', table, row], () =>
-      this.#hooks.canSetRow?.(table, row, this.#isInitialSave, this.#origin),
+      this.#hooks.canSetRow?.(table, row, this.#isInitialSave, this.#caller),
     );
   }
 
   #canDelRow(table: string, row: string): HookAnswer {
     return this.#ask(['canDelRow', table, row], () =>
-      this.#hooks.canDelRow?.(table, row, this.#origin),
+      this.#hooks.canDelRow?.(table, row, this.#caller),
     );
   }
 
@@ -128,7 +130,7 @@ export class HookRound<Origin> {
   ): HookAnswer {
     if (after === undefined) {
       return this.#ask(['canDelCell', table, row, cell], () =>
-        this.#hooks.canDelCell?.(table, row, cell, this.#origin),
+        this.#hooks.canDelCell?.(table, row, cell, this.#caller),
       );
     }
     return this.#ask(['canSetCell', table, row, cell, after, before], () =>
@@ -138,7 +140,7 @@ export class HookRound<Origin> {
         cell,
         decodeLeaf(after),
         this.#isInitialSave,
-        this.#origin,
+        this.#caller,
         decode(before),
       ),
     );
@@ -146,26 +148,29 @@ export class HookRound<Origin> {
 
   #canChangeValue(id: string, { before, after }: LeafEffect): HookAnswer {
     if (after === undefined) {
-      return this.#ask(['canDelValue', id], () => this.#hooks.canDelValue?.(id, this.#origin));
+      return this.#ask(['canDelValue', id], () => this.#hooks.canDelValue?.(id, this.#caller));
     }
     return this.#ask(['canSetValue', id, after, before], () =>
       this.#hooks.canSetValue?.(
         id,
         decodeLeaf(after),
         this.#isInitialSave,
-        this.#origin,
+        this.#caller,
         decode(before),
       ),
     );
   }
 
-  /** Only a truthy answer allows (`HOOK-6`). A hook that is not there is not asked, and so allows. */
+  /** Asks each question once. Only a truthy answer allows (`HOOK-6`); a hook that is left out allows, too. */
   #ask(
-    question: readonly [hook: keyof RoomHooks<Origin>, ...about: (Leaf | undefined)[]],
+    question: readonly [
+      hook: keyof RoomHooks<Origin | RequestOrigin>,
+      ...about: (Leaf | undefined)[],
+    ],
     call: () => HookAnswer | undefined,
   ): HookAnswer {
     if (this.#hooks[question[0]] === undefined) return true;
-    // JSON writes undefined in an array as null, which is a leaf of its own.
+    // JSON writes undefined in an array as null, but null is a leaf, too.
     const key = JSON.stringify(question.map((part) => (part === undefined ? [] : part)));
     const known = this.#answers.get(key);
     if (known !== undefined) return known;

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 
 import type { Changes } from '../../../src/protocol/changes.ts';
 import { decodeChanges } from '../../../src/protocol/codec.ts';
-import { effectsOf } from '../../../src/server/writes/effects.ts';
+import { diffOf } from '../../../src/server/writes/store-diff.ts';
 import { changesOf, valueChanges, type ChangesInShort } from '../../support/fake-connection.ts';
 
 const store = createStore().setContent([
@@ -16,7 +16,7 @@ const store = createStore().setContent([
 
 /** Lines such as `pets fido legs: 4 > 3`, and `pets: emptied`. */
 const lines = (changes: Changes): string[] => {
-  const { tables, values } = effectsOf(store, changes);
+  const { tables, values } = diffOf(store, changes);
   const found: string[] = [];
   for (const [table, { isEmptied, rows }] of tables) {
     if (isEmptied) found.push(`${table}: emptied`);

@@ -4,34 +4,34 @@ import { ALL_ROWS, deletesRow, type Changes } from '../../protocol/changes.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { readLeaf } from '../../protocol/store-access.ts';
 
-/** What changes would make of a leaf. At least one of the two is there, and they differ. */
+/** A leaf (a Cell or a Value) before and after. The two differ; undefined: not there. */
 export interface LeafEffect {
   readonly before: Leaf | undefined;
   readonly after: Leaf | undefined;
 }
 
-/** What changes would make of a row. */
+/** A row that changes. */
 export interface RowEffect {
   /** True if the row has cells now and would have none. */
   readonly isEmptied: boolean;
   readonly cells: ReadonlyMap<string, LeafEffect>;
 }
 
-/** What changes would make of a table. */
+/** A table that changes. */
 export interface TableEffect {
   /** True if the table has rows now and would have none. */
   readonly isEmptied: boolean;
   readonly rows: ReadonlyMap<string, RowEffect>;
 }
 
-/** What changes would do to a Store that has no schema, listeners or middleware. What stays as it is, is left out. */
-export interface Effects {
+/** The difference that changes would make to a Store without schema, listeners and middleware. It has only what differs. */
+export interface StoreDiff {
   readonly tables: ReadonlyMap<string, TableEffect>;
   readonly values: ReadonlyMap<string, LeafEffect>;
 }
 
-/** The effects of changes on that Store as it is now, whatever shape the changes have (`HOOK-1`). */
-export function effectsOf(store: Store, changes: Changes): Effects {
+/** Returns what changes would do to that Store as it is now, whatever shape the changes have (`HOOK-1`). */
+export function diffOf(store: Store, changes: Changes): StoreDiff {
   const tables = new Map<string, TableEffect>();
   for (const table of tablesOf(changes)) {
     const effect = tableEffect(store, changes, table);

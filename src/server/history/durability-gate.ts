@@ -1,0 +1,213 @@
+import type { ChangeOrigin } from '../room/change-origin.ts';
+import type { RoomHost } from '../room/room-host.ts';
+import type { LogEntry } from '../storage/log-row.ts';
+import type { RoomStorage } from '../storage/room-storage.ts';
+import type { LoadedRoom } from '../storage/stored-room.ts';
+
+/** One entry on its way to the disk. */
+export interface PendingEntry {
+  readonly entry: LogEntry;
+  /** Who caused it: nobody sends again what the room's own code did. */
+  readonly origin: ChangeOrigin<unknown>;
+}
+
+/** Something that waits until everything before it is durable. */
+export interface Waiter {
+  onDurable(): void;
+  /** Called in place of `onDurable` if something that this waits for could not be stored. */
+  onLost(): void;
+  /** True if others go first: with all that comes after it, it also waits for the host's `sync` (`ORDER-9`). */
+  readonly canWait?: boolean;
+}
+
+/** The state of the room whose entries a gate stores. */
+export interface GateOwner {
+  /** True if the storage wants a snapshot. Read while nothing is being written and at most one write is outstanding. */
+  readonly isCheckpointDue: boolean;
+  /** Starts a snapshot of the room, which is now as storage has it. Neither throws nor waits. */
+  startCheckpoint(): void;
+  /** Called once, before the waiters are told: these entries are not stored. The gate is of no use after it. */
+  lose(error: unknown, lost: readonly PendingEntry[]): void;
+}
+
+/** The part of a host that a gate needs. */
+export type GateHost = Pick<RoomHost<never>, 'now' | 'takeTurn'> & {
+  readonly storage: Pick<RoomHost<never>['storage'], 'sync'>;
+};
+
+/** How long a row waits at most for entries that arrive. */
+const GATHERING_MILLISECONDS = 16;
+
+interface Batch {
+  /** The room's initial content; undefined for a row of the log. */
+  readonly first: LoadedRoom | undefined;
+  readonly entries: PendingEntry[];
+  readonly waiters: Waiter[];
+  /** How many of the waiters were called. */
+  called: number;
+  readonly whenWritten: ((isWritten: boolean) => void)[];
+  isWritten: boolean;
+  /** True from when it is being written: nothing can be added to the row. */
+  isSealed: boolean;
+}
+
+/**
+ * Makes entries durable in order, and lets out what depends on them only then (`DURABLE-1`). Entries that come while a
+ * row is being written share the next row (`DURABLE-2`).
+ */
+export class DurabilityGate {
+  readonly #storage: Pick<RoomStorage, 'create' | 'append'>;
+  readonly #host: GateHost;
+  readonly #owner: GateOwner;
+  readonly #batches: Batch[] = [];
+  #isRunning = false;
+  #hasFailed = false;
+
+  constructor(storage: Pick<RoomStorage, 'create' | 'append'>, host: GateHost, owner: GateOwner) {
+    this.#storage = storage;
+    this.#host = host;
+    this.#owner = owner;
+  }
+
+  /** True if everything that was added is durable and let out. */
+  get isSettled(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** Adds the room's initial content, and the entry that made it. */
+  create(room: LoadedRoom, entry: PendingEntry): void {
+    this.#push({ ...newBatch(entry), first: room, isSealed: true });
+  }
+
+  /** Adds an entry. Entries that are added without a pause share a row. */
+  add(entry: PendingEntry): void {
+    const last = this.#batches.at(-1);
+    if (last?.isSealed === false) last.entries.push(entry);
+    else this.#push(newBatch(entry));
+  }
+
+  /** Calls the waiter when everything that was added before is durable: at once if it is. Waiters keep their order. */
+  release(waiter: Waiter): void {
+    const last = this.#batches.at(-1);
+    if (this.#hasFailed) waiter.onLost();
+    else if (last === undefined) waiter.onDurable();
+    else last.waiters.push(waiter);
+  }
+
+  /** Resolves to true when everything that was added before is durable, to false if that was lost. */
+  whenDurable(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const onDurable = (): void => resolve(true);
+      this.release({ onDurable, onLost: () => resolve(false), canWait: true });
+    });
+  }
+
+  /**
+   * Resolves to true when storage has taken everything that was added before, to false if that failed. This is earlier
+   * than {@link DurabilityGate.whenDurable} where a write settles before it is on disk. For use where the host holds
+   * back what is sent.
+   */
+  whenWritten(): Promise<boolean> {
+    const last = this.#batches.at(-1);
+    if (this.#hasFailed || last === undefined || last.isWritten)
+      return Promise.resolve(!this.#hasFailed);
+    return new Promise((resolve) => {
+      last.whenWritten.push(resolve);
+    });
+  }
+
+  #push(batch: Batch): void {
+    this.#batches.push(batch);
+    if (this.#isRunning || this.#hasFailed) return;
+    this.#isRunning = true;
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Not in this very call: an entry that is added next, without a pause, shares the row.
+    await Promise.resolve();
+    for (;;) {
+      const isCheckpointDue = this.#batches.length <= 1 && this.#owner.isCheckpointDue;
+      const [batch] = this.#batches;
+      if (batch === undefined && !isCheckpointDue) break;
+      if (batch !== undefined) {
+        batch.isSealed = true;
+        if (!(await this.#succeeds(() => this.#write(batch)))) return;
+        batch.isWritten = true;
+        for (const resolve of batch.whenWritten) resolve(true);
+        letOut(batch, 'others');
+        if (!(await this.#succeeds(() => this.#host.storage.sync?.()))) return;
+        letOut(batch, 'all');
+        // Not earlier: nothing that comes after this batch may be let out before the rest of it.
+        this.#batches.shift();
+      }
+      if (isCheckpointDue) this.#owner.startCheckpoint();
+      await this.#gather();
+    }
+    this.#isRunning = false;
+  }
+
+  /** Lets what arrived during a write into the next row: a row costs the same however many entries share it. */
+  async #gather(): Promise<void> {
+    if (this.#host.takeTurn === undefined) return;
+    const end = this.#host.now() + GATHERING_MILLISECONDS;
+    const gathered = (): number => this.#batches.at(-1)?.entries.length ?? 0;
+    let known: number;
+    do {
+      known = gathered();
+      await this.#host.takeTurn();
+    } while (gathered() > known && this.#host.now() < end);
+  }
+
+  #write(batch: Batch): Promise<void> {
+    if (batch.first !== undefined) return this.#storage.create(batch.first);
+    const entries = batch.entries.map(({ entry }) => entry);
+    return this.#storage.append(entries, this.#host.now());
+  }
+
+  /** Resolves to false if a write failed: then everything is lost. */
+  async #succeeds(write: () => Promise<void> | undefined): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#hasFailed = true;
+    const batches = this.#batches.splice(0);
+    this.#owner.lose(
+      error,
+      batches.flatMap(({ entries }) => entries),
+    );
+    for (const { waiters, called, whenWritten } of batches) {
+      for (const resolve of whenWritten) resolve(false);
+      for (const waiter of waiters.slice(called)) waiter.onLost();
+    }
+  }
+}
+
+function newBatch(entry: PendingEntry): Batch {
+  return {
+    first: undefined,
+    entries: [entry],
+    waiters: [],
+    called: 0,
+    whenWritten: [],
+    isWritten: false,
+    isSealed: false,
+  };
+}
+
+/** Calls the waiters of a written batch in order: all of them, or up to the first that can wait. */
+function letOut(batch: Batch, which: 'all' | 'others'): void {
+  for (;;) {
+    const waiter = batch.waiters[batch.called];
+    if (waiter === undefined || (which === 'others' && waiter.canWait === true)) return;
+    batch.called += 1;
+    waiter.onDurable();
+  }
+}

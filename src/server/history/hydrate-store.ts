@@ -1,0 +1,174 @@
+import type { Store } from 'tinybase';
+
+import { ChangesBuilder } from '../../protocol/changes.ts';
+import { encodeContent } from '../../protocol/codec.ts';
+import { encodeLeaf, leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import {
+  readContent,
+  readLeaf,
+  writeLeaf,
+  type TransactionLog,
+} from '../../protocol/store-access.ts';
+
+import type { RoomParts } from '../room/room-parts.ts';
+import { contentSize } from '../writes/content-size.ts';
+
+/** The result of bringing content into the room's Store. */
+export interface Hydrated {
+  /** About how large the content is, in characters of JSON. */
+  readonly contentSize: number;
+  /** What the Store and the app's `prepareStore` made of the content, in order: each becomes a commit. */
+  readonly made: readonly TransactionLog[];
+}
+
+/**
+ * Brings the room's Store to what storage has: the first time into the bare Store, which the app then prepares; after a
+ * failed write back into the same Store, because the app holds it.
+ */
+export class StoreHydration<Origin, RequestOrigin> {
+  readonly #parts: Pick<RoomParts<Origin, RequestOrigin>, 'store' | 'writer' | 'settings'>;
+  #isPrepared = false;
+  /** What the preparation put into a Store that waits for its initial content. */
+  #prepared = new LeafMap<Leaf>();
+  /** Transactions of the app while it prepares the Store. */
+  #made: TransactionLog[] | undefined;
+
+  constructor(parts: Pick<RoomParts<Origin, RequestOrigin>, 'store' | 'writer' | 'settings'>) {
+    this.#parts = parts;
+  }
+
+  /** Takes a transaction of the app. Returns true if it belongs to a preparation. */
+  claims(log: TransactionLog): boolean {
+    this.#made?.push(log);
+    return this.#made !== undefined;
+  }
+
+  /**
+   * Brings in that content; undefined if the room has no Store yet. Returns `busy`, having done nothing, while a
+   * transaction is open. Throws what `prepareStore` throws, and then prepares again at the next call.
+   */
+  hydrate(content: LeafMap<Leaf> | undefined): Hydrated | 'busy' {
+    const { store, writer } = this.#parts;
+    const isFirst = !this.#isPrepared;
+    const target = content ?? this.#prepared;
+    const applied = writer.applyUnlogged(() => {
+      if (!isFirst) resetStore(store, target);
+      else if (content !== undefined) fillStore(store, target);
+    });
+    if (applied === 'busy') return 'busy';
+    const difference = content === undefined ? undefined : differenceFrom(store, target);
+    // What was rolled back would count as deleted.
+    if (applied.error !== undefined && difference !== undefined) {
+      const message =
+        "A listener or middleware of the room's Store threw while the stored content was loaded: let it pass.";
+      throw new Error(message, { cause: applied.error });
+    }
+    const made = difference === undefined ? [] : [difference];
+    if (isFirst) made.push(...this.#prepare());
+    if (content !== undefined) return { contentSize: contentSize(target), made };
+    if (isFirst) this.#prepared = readContent(store);
+    return { contentSize: 0, made: [] };
+  }
+
+  #prepare(): readonly TransactionLog[] {
+    const made: TransactionLog[] = [];
+    this.#made = made;
+    try {
+      this.#parts.settings.prepareStore(this.#parts.store);
+    } finally {
+      this.#made = undefined;
+    }
+    this.#isPrepared = true;
+    return made;
+  }
+}
+
+/**
+ * Puts content into a Store that holds nothing of a room yet. What an early app put there stays where the content says
+ * nothing of it. Call it in a transaction.
+ */
+export function fillStore(store: Store, content: LeafMap<Leaf>): void {
+  const isEmpty = !store.hasTables() && !store.hasValues();
+  if (isEmpty && !store.hasTablesSchema() && !store.hasValuesSchema()) {
+    content.forEach((leaf, table, row, cell) => writeLeaf(store, table, row, cell, leaf));
+    return;
+  }
+  // As a whole, so that a schema gives its defaults also to rows of which it takes nothing. It hides what throws.
+  if (isEmpty) store.setJson(encodeContent(content));
+  if (!holdsJust(store, content)) setLeaves(store, content);
+}
+
+/** Makes a Store hold that content and nothing else, changing as little as possible. Call it in a transaction. */
+export function resetStore(store: Store, content: LeafMap<Leaf>): void {
+  readContent(store).forEach((_leaf, table, row, cell) => {
+    if (table !== VALUES && content.cells(table, row).size === 0) store.delRow(table, row);
+    else if (!content.has(table, row, cell)) writeLeaf(store, table, row, cell, undefined);
+  });
+  setLeaves(store, content);
+}
+
+function setLeaves(store: Store, content: LeafMap<Leaf>): void {
+  content.forEach((leaf, table, row, cell) => {
+    if (readLeaf(store, table, row, cell) !== leaf) writeLeaf(store, table, row, cell, leaf);
+  });
+}
+
+/** Returns true if the Store holds that content and nothing else. Much cheaper than {@link differenceFrom}. */
+function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
+  let isSame = true;
+  for (const table of content.tables()) {
+    if (table === VALUES) {
+      const values = content.cells(VALUES, '');
+      let count = 0;
+      store.forEachValue((id, value) => {
+        count += 1;
+        isSame &&= encodeLeaf(value) === values.get(id);
+      });
+      if (count !== values.size) return false;
+      continue;
+    }
+    const rows = content.rows(table);
+    if (rows.size !== store.getRowCount(table)) return false;
+    for (const [row, cells] of rows) {
+      let count = 0;
+      store.forEachCell(table, row, (id, cell) => {
+        count += 1;
+        isSame &&= encodeLeaf(cell) === cells.get(id);
+      });
+      if (count !== cells.size) return false;
+    }
+  }
+  const tables = [...content.tables()];
+  const hasValues = tables.includes(VALUES);
+  return (
+    isSame &&
+    store.hasValues() === hasValues &&
+    store.getTableIds().length === tables.length - (hasValues ? 1 : 0)
+  );
+}
+
+/** Returns what the Store made of content that was put into it; undefined if it holds just that. */
+export function differenceFrom(store: Store, content: LeafMap<Leaf>): TransactionLog | undefined {
+  if (holdsJust(store, content)) return undefined;
+  const changes = new ChangesBuilder();
+  const before = new LeafMap<Leaf | undefined>();
+  const now = readContent(store);
+  content.forEach((leaf, table, row, cell) => {
+    const held = now.get(table, row, cell);
+    if (held === leaf) return;
+    before.set(table, row, cell, leaf);
+    if (table !== VALUES && now.cells(table, row).size === 0) changes.deleteRow(table, row);
+    else changes.setLeaf(table, row, cell, held);
+  });
+  now.forEach((leaf, table, row, cell) => {
+    if (content.has(table, row, cell)) return;
+    before.set(table, row, cell, undefined);
+    changes.setLeaf(table, row, cell, leaf);
+  });
+  if (changes.isEmpty) return undefined;
+  let growth = 0;
+  now.forEach((leaf, _table, _row, cell) => (growth += leafSize(cell, leaf)));
+  content.forEach((leaf, _table, _row, cell) => (growth -= leafSize(cell, leaf)));
+  return { changes, before, growth, refused: new LeafMap() };
+}

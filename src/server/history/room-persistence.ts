@@ -1,0 +1,217 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type { TransactionLog } from '../../protocol/store-access.ts';
+
+import { ROOM_ORIGIN } from '../room/change-origin.ts';
+import type { MaybePromise } from '../room/maybe-promise.ts';
+import type { RoomErrorSource } from '../room/room-options.ts';
+import type { RoomParts } from '../room/room-parts.ts';
+import { readStockContent } from '../stock/stock-layout.ts';
+import { RoomStorage } from '../storage/room-storage.ts';
+import { StoreContent } from '../storage/store-content.ts';
+import type { LoadedRoom } from '../storage/stored-room.ts';
+import type { PendingEntry } from './durability-gate.ts';
+import { StoreHydration, type Hydrated } from './hydrate-store.ts';
+import { RoomState } from './room-state.ts';
+
+/** After a checkpoint that failed, the next one waits this long. */
+const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
+/** A checkpoint that finds a transaction open looks again after this time. */
+const BUSY_RETRY_MILLISECONDS = 20;
+
+/** Keeps the room's state equal to its storage: loads it, writes snapshots, and discards it when a write fails (`DURABLE-3`). */
+export class RoomPersistence<Origin, RequestOrigin> {
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #hydration: StoreHydration<Origin, RequestOrigin>;
+  #storage: RoomStorage | undefined;
+  #current: RoomState<Origin, RequestOrigin> | undefined;
+  #hasLoaded = false;
+  #isCheckpointing = false;
+  #nextCheckpoint = 0;
+
+  constructor(parts: RoomParts<Origin, RequestOrigin>) {
+    this.#parts = parts;
+    this.#hydration = new StoreHydration(parts);
+  }
+
+  /** The current state; undefined until loaded, and after a failed write. */
+  get current(): RoomState<Origin, RequestOrigin> | undefined {
+    return this.#current;
+  }
+
+  /** True once the room was loaded: from then on, a transaction is lost if there is no state. */
+  get hasLoaded(): boolean {
+    return this.#hasLoaded;
+  }
+
+  /** True if the storage wants a snapshot now. */
+  get isCheckpointDue(): boolean {
+    return (
+      this.#storage?.wantsCheckpoint === true &&
+      !this.#isCheckpointing &&
+      this.#parts.host.now() >= this.#nextCheckpoint
+    );
+  }
+
+  /** Returns the state, loaded if need be. Do not call it again before it has settled. Rejects with `unavailable`. */
+  load(): MaybePromise<RoomState<Origin, RequestOrigin>> {
+    return this.#current ?? this.#load();
+  }
+
+  /** Commits a transaction of the room's own code, right after it. */
+  commitOwn(log: TransactionLog): void {
+    if (this.#hydration.claims(log)) return;
+    if (this.#current !== undefined) this.#current.commit(log, ROOM_ORIGIN);
+    else if (this.#hasLoaded) {
+      const cause = new Error('The room was being loaded or restored.');
+      this.#parts.reporter.reportLost(cause, [log.changes]);
+    }
+  }
+
+  /**
+   * Replaces the room, on disk and then in memory, by that content in a new epoch. Everything of the state must be durable.
+   * Transactions of the room's own code are lost from now on until this settles. Records of clients stay: a processed push
+   * is not applied again. Rejects with `malformed` if the Store does not take the content, and with `unavailable`; then the
+   * room is loaded from whatever is on disk.
+   */
+  async replace(
+    state: RoomState<Origin, RequestOrigin>,
+    content: LeafMap<Leaf>,
+    version: number,
+  ): Promise<void> {
+    const cursor = { epoch: this.#parts.host.randomId(), version };
+    const clients = state.clients.snapshot();
+    this.#current = undefined;
+    try {
+      // Asked first: on disk, content that the Store does not take would keep the room from ever loading.
+      await this.#assertTaken(content);
+      await this.#storage?.create({ cursor, content, log: [], clients });
+    } finally {
+      await this.load();
+    }
+  }
+
+  /** Starts all over from the disk, because a write of this state failed. */
+  discard(
+    state: RoomState<Origin, RequestOrigin>,
+    error: unknown,
+    lost: readonly PendingEntry[],
+  ): void {
+    if (state !== this.#current) return;
+    this.#current = undefined;
+    const { outgoing, reporter } = this.#parts;
+    outgoing.dismiss('The room could not store its latest changes and dropped them: say hello.');
+    reporter.report(error, 'storage');
+    const own = lost.flatMap(({ entry, origin }) =>
+      origin.type === 'room' && entry.changes !== undefined ? [entry.changes] : [],
+    );
+    reporter.reportLost(error, own);
+    void this.#reload();
+  }
+
+  /** Writes a snapshot, and shortens the log and the history. Never rejects. */
+  async checkpoint(state: RoomState<Origin, RequestOrigin>): Promise<void> {
+    const { host, store, writer, peers, reporter } = this.#parts;
+    this.#isCheckpointing = true;
+    try {
+      const oldest = await this.#storage?.checkpoint({
+        content: new StoreContent(store),
+        clients: () => {
+          state.clients.sweep(host.now(), peers.clients());
+          return state.clients.snapshot();
+        },
+        pause: () =>
+          new Promise((resolve) => {
+            host.after(writer.isFree() ? 0 : BUSY_RETRY_MILLISECONDS, resolve);
+          }),
+        // An open transaction may be rolled back, but what it did so far is in the Store.
+        isReadable: () => writer.isFree(),
+        whenAppended: async () => {
+          const isDurable = await state.gate.whenDurable();
+          // Without its state, the Store may have what was never ordered.
+          if (!isDurable || state !== this.#current) throw new Error('The room was discarded.');
+        },
+      });
+      if (oldest !== undefined) state.history.trimBefore(oldest);
+    } catch (error) {
+      // The room was discarded, so this failure is expected and already reported.
+      if (state !== this.#current) return;
+      this.#nextCheckpoint = host.now() + CHECKPOINT_RETRY_MILLISECONDS;
+      reporter.report(error, 'storage');
+    } finally {
+      this.#isCheckpointing = false;
+    }
+  }
+
+  async #load(): Promise<RoomState<Origin, RequestOrigin>> {
+    const { host, settings, reporter } = this.#parts;
+    let source: RoomErrorSource = 'storage';
+    try {
+      this.#storage ??= new RoomStorage(host.storage, {
+        prefix: settings.storagePrefix,
+        sizes: settings.storageSizes,
+      });
+      const storage = this.#storage;
+      const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
+      source = 'prepare';
+      let hydrated = this.#hydration.hydrate(loaded?.content);
+      while (hydrated === 'busy') {
+        await this.#parts.writer.whenFree();
+        hydrated = this.#hydration.hydrate(loaded?.content);
+      }
+      // In the same step: nothing else may happen to the Store in between.
+      return this.#open(storage, loaded, hydrated);
+    } catch (cause) {
+      reporter.report(cause, source);
+      const message = 'The room could not be loaded: try again later.';
+      throw new TinyBasePartyKitError('unavailable', message, { cause });
+    }
+  }
+
+  /** Takes over the content of TinyBase's own server. Its keys stay, so that going back to that content is possible. */
+  async #takeOver(storage: RoomStorage): Promise<LoadedRoom | undefined> {
+    const { host, settings } = this.#parts;
+    const content = await readStockContent(host.storage, settings.storagePrefix);
+    if (content === undefined) return undefined;
+    const cursor = { epoch: host.randomId(), version: 1 };
+    const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
+    await storage.create(room);
+    return room;
+  }
+
+  #open(
+    storage: RoomStorage,
+    loaded: LoadedRoom | undefined,
+    { contentSize, made }: Hydrated,
+  ): RoomState<Origin, RequestOrigin> {
+    const state = new RoomState(this.#parts, this, storage, {
+      cursor: loaded?.cursor ?? { epoch: this.#parts.host.randomId(), version: 0 },
+      contentSize,
+      clients: loaded?.clients ?? new Map(),
+      log: loaded?.log ?? [],
+    });
+    this.#current = state;
+    this.#hasLoaded = true;
+    for (const log of made) state.commit(log, ROOM_ORIGIN);
+    return state;
+  }
+
+  async #assertTaken(content: LeafMap<Leaf>): Promise<void> {
+    try {
+      while (this.#hydration.hydrate(content) === 'busy') await this.#parts.writer.whenFree();
+    } catch (cause) {
+      const message =
+        "A listener or middleware of the room's Store threw while this content was tried: let it pass, or change the content.";
+      throw new TinyBasePartyKitError('malformed', message, { cause });
+    }
+  }
+
+  async #reload(): Promise<void> {
+    try {
+      await this.#parts.queue.add(() => this.load());
+    } catch {
+      // The error was reported. The room loads again when something needs it.
+    }
+  }
+}

@@ -1,0 +1,313 @@
+import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/changes.ts';
+import { encodeChanges } from '../../protocol/codec.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import type { ClientMessage, Cursor, Push, SeedCorrection } from '../../protocol/messages.ts';
+import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
+
+import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
+import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
+import type { MaybePromise } from '../room/maybe-promise.ts';
+import type { ClientState, Peer } from '../room/peers.ts';
+import type { RoomParts } from '../room/room-parts.ts';
+import type { LogEntry } from '../storage/log-row.ts';
+import type { RoomStorage } from '../storage/room-storage.ts';
+import type { LoadedRoom } from '../storage/stored-room.ts';
+import { contentSize } from '../writes/content-size.ts';
+import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
+import type { WriteOutcome, WriteTarget } from '../writes/store-writer.ts';
+import { ClientRecords } from './client-records.ts';
+import { CommitHistory } from './commit-history.ts';
+import { DurabilityGate, type GateOwner, type PendingEntry } from './durability-gate.ts';
+import type { RoomPersistence } from './room-persistence.ts';
+
+/** The result of offering initial content to a room. */
+export type SeedOutcome =
+  /** It became the room's initial content, as far as it was allowed. If nothing was allowed, the room still has no Store. */
+  | { readonly type: 'created'; readonly refused: SeedCorrection | undefined }
+  /** The room has a Store already. */
+  | { readonly type: 'exists' };
+
+/** The result of a transaction. */
+type Committed =
+  /** It changed nothing. */
+  | 'nothing'
+  | 'commit'
+  /** It became the room's initial content: everybody was told to load it, its author too. */
+  | 'initial content';
+
+const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
+const NO_LEAVES = new LeafMap<Leaf | undefined>();
+
+/**
+ * Everything that the room knows beside its Store, from one load to the next: the version, the history, the clients, and
+ * the entries on their way to the disk. Deals with one message at a time, as docs/protocol.md says. A failed write makes
+ * this object worthless; another takes its place.
+ */
+export class RoomState<Origin, RequestOrigin>
+  implements WriteTarget<Origin, RequestOrigin, SeedOutcome | undefined>, GateOwner
+{
+  readonly epoch: string;
+  readonly clients: ClientRecords;
+  readonly history: CommitHistory = new CommitHistory();
+  readonly gate: DurabilityGate;
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+  #version: number;
+  #contentSize: number;
+  #isLost = false;
+
+  constructor(
+    parts: RoomParts<Origin, RequestOrigin>,
+    persistence: RoomPersistence<Origin, RequestOrigin>,
+    storage: RoomStorage,
+    loaded: Omit<LoadedRoom, 'content'> & { readonly contentSize: number },
+  ) {
+    this.#parts = parts;
+    this.#persistence = persistence;
+    this.epoch = loaded.cursor.epoch;
+    this.#version = loaded.cursor.version;
+    this.#contentSize = loaded.contentSize;
+    this.clients = new ClientRecords(loaded.clients);
+    this.gate = new DurabilityGate(storage, parts.host, this);
+    for (const { version, changes, encoded } of loaded.log)
+      if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes));
+  }
+
+  /** Where the room is. Its Store is there, too; it may not be durable yet. */
+  get cursor(): Cursor {
+    return { epoch: this.epoch, version: this.#version };
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** False until the initial content. */
+  get hasStore(): boolean {
+    return this.#version > 0;
+  }
+
+  /** About how large the content is, in characters of JSON. */
+  get contentSize(): number {
+    return this.#contentSize;
+  }
+
+  /** Returns the number of the client's last processed push; 0 if unknown. */
+  lastPush({ clientId, nextPush }: { clientId: string; nextPush: number }): number {
+    return Math.max(this.clients.lastPush(clientId), nextPush - 1);
+  }
+
+  /** Returns what happened since that cursor; undefined if the history does not reach back so far (`JOIN-2`, `JOIN-3`). */
+  since(cursor: Cursor): Changes | undefined {
+    if (cursor.epoch !== this.epoch) return undefined;
+    return cursor.version === this.#version
+      ? composeChanges([])
+      : this.history.since(cursor.version, this.#version);
+  }
+
+  /** Deals with a message. Works within the call unless hooks or an open transaction have to be waited for. */
+  receive(peer: Peer<Origin>, message: ClientMessage): MaybePromise<void> {
+    const { outgoing } = this.#parts;
+    const { state } = peer;
+    if (peer.isGone || state.type === 'gone') return undefined;
+    if (message.type === 'hello') return answerHello(this, this.#parts, peer, message);
+    if (message.type === 'foreign-hello')
+      return answerForeignHello(this, this.#parts, peer, message.protocol);
+    if (state.type === 'stock') {
+      if (message.type === 'stock') return this.#pushStock(peer, message.changes);
+      // It said hello once, and the app or the host has lost that: a stock peer does not send such frames.
+      return outgoing.sendError(this, peer, 'stale', LOST_PLACE);
+    }
+    switch (message.type) {
+      case 'push':
+        return this.#push(peer, state, message);
+      case 'ping':
+      case 'check': {
+        const lastPush = this.lastPush(state);
+        return outgoing.send(this, peer, { type: 'pong', version: this.#version, lastPush });
+      }
+      case 'stock': {
+        const text =
+          'This connection said hello and then sent changes without a number: send a push.';
+        return outgoing.sendError(this, peer, 'malformed', text);
+      }
+    }
+  }
+
+  /** Makes this the room's initial content if it has none yet (`SEED-1`). */
+  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
+    if (this.hasStore) return { type: 'exists' };
+    const changes: Changes = { deletedRows: new Map(), leaves: content };
+    const outcome = await this.#parts.writer.write(this, changes, { type: 'seed', request });
+    return outcome ?? { type: 'exists' };
+  }
+
+  /** Gives a transaction its version, sends it on its way to the disk, and tells everybody. Call it right after the transaction. */
+  commit(log: TransactionLog, origin: ChangeOrigin<Origin, RequestOrigin>): Committed {
+    if (isEmptyChanges(log.changes)) return 'nothing';
+    if (!this.hasStore) {
+      this.#create(origin);
+      return 'initial content';
+    }
+    const { changes, growth } = log;
+    const encoded = encodeChanges(changes);
+    this.#version += 1;
+    this.#contentSize += growth;
+    this.history.add(this.#version, encoded);
+    this.history.trimToSize(this.#contentSize);
+    const author = authorOf(origin);
+    this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });
+    this.#parts.outgoing.sendCommit(this, changes, encoded, origin);
+    return 'commit';
+  }
+
+  /** Returns false if a change came too late: nothing of it is applied, and nobody is told. */
+  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean {
+    if (this.#isLost) return false;
+    return origin.type === 'seed' ? !this.hasStore : !origin.peer.isGone;
+  }
+
+  /** Commits a change that was applied, and answers its author. Called right after the transaction. */
+  settle(
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+    outcome: WriteOutcome,
+  ): SeedOutcome | undefined {
+    // A change that is in the Store counts, also where a listener of the app has closed the connection since.
+    const isApplied = outcome.log !== undefined && origin.type !== 'seed' && !this.#isLost;
+    if (!isApplied && !this.takes(origin)) return undefined;
+    switch (origin.type) {
+      case 'push':
+        return this.#settlePush(asked, origin, outcome);
+      case 'stock':
+        return this.#settleStock(asked, origin, outcome);
+      case 'seed':
+        return this.#settleSeed(asked, origin, outcome);
+    }
+  }
+
+  whenWritten(): Promise<boolean> {
+    return this.gate.whenWritten();
+  }
+
+  get isCheckpointDue(): boolean {
+    return this.#persistence.isCheckpointDue;
+  }
+
+  startCheckpoint(): void {
+    void this.#persistence.checkpoint(this);
+  }
+
+  lose(error: unknown, lost: readonly PendingEntry[]): void {
+    this.#isLost = true;
+    this.#persistence.discard(this, error, lost);
+  }
+
+  #push(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
+    const { outgoing, writer } = this.#parts;
+    const { number } = push;
+    if (client.standing === 'stopped') return undefined;
+    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
+    if (client.generation < this.clients.generation(client.clientId)) return undefined;
+    const expected = this.lastPush(client) + 1;
+    if (client.standing === 'loading' || number > expected) {
+      outgoing.sendError(this, peer, 'stale', LOST_PLACE);
+      if (client.standing === 'live') peer.setState({ ...client, standing: 'stopped' });
+      return undefined;
+    }
+    if (number < expected) {
+      return outgoing.send(this, peer, {
+        type: 'ack',
+        number,
+        version: this.#version,
+        isCommit: false,
+        correction: undefined,
+        reason: undefined,
+      });
+    }
+    const { clientId } = client;
+    const written = writer.write(this, push.changes, { type: 'push', clientId, number, peer });
+    return written instanceof Promise ? written.then(ignore) : undefined;
+  }
+
+  #pushStock(peer: Peer<Origin>, changes: Changes): MaybePromise<void> {
+    if (!this.hasStore) return undefined;
+    const written = this.#parts.writer.write(this, changes, { type: 'stock', peer });
+    return written instanceof Promise ? written.then(ignore) : undefined;
+  }
+
+  #settlePush(
+    asked: Changes,
+    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
+    { log, refusal }: WriteOutcome,
+  ): undefined {
+    const { store, outgoing, host } = this.#parts;
+    const { clientId, number, peer } = origin;
+    this.clients.notePush(clientId, number, host.now());
+    const committed = log === undefined ? 'nothing' : this.commit(log, origin);
+    // The announcement of the initial content has the number of this push, and takes the place of its ack.
+    if (committed === 'initial content') return;
+    if (committed === 'nothing') this.note(origin);
+    const correction = correctionOf(store, asked, log?.before ?? NO_LEAVES);
+    if (peer.state.type !== 'client') return;
+    outgoing.sendAck(this, peer, peer.state, {
+      type: 'ack',
+      number,
+      version: this.#version,
+      isCommit: committed === 'commit',
+      correction: correction.changes,
+      reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
+    });
+  }
+
+  #settleStock(
+    asked: Changes,
+    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'stock' }>,
+    { log }: WriteOutcome,
+  ): undefined {
+    if (log !== undefined) this.commit(log, origin);
+    const answer = stockAnswerTo(this.#parts.store, asked, log?.changes);
+    this.#parts.outgoing.sendStockAnswer(this, origin.peer, answer);
+  }
+
+  #settleSeed(
+    asked: Changes,
+    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'seed' }>,
+    { log, refusal }: WriteOutcome,
+  ): SeedOutcome {
+    // A fully refused seed creates no Store; an empty seed does.
+    if (log !== undefined && (!log.before.isEmpty || refusal === undefined)) this.#create(origin);
+    const { changes, isAltered } = correctionOf(this.#parts.store, asked, NO_LEAVES);
+    if (changes === undefined || !isAltered) return { type: 'created', refused: undefined };
+    return { type: 'created', refused: { correction: changes, reason: refusal ?? 'schema' } };
+  }
+
+  /** Makes it durable that a push was processed which made no commit (`ONCE-1`). */
+  note(origin: ChangeOrigin<Origin, RequestOrigin>): void {
+    // Before the initial content there is nothing to write it to, and nothing that could be applied twice.
+    if (!this.hasStore) return;
+    const entry = { version: this.#version, changes: undefined, author: authorOf(origin) };
+    this.gate.add({ entry, origin });
+  }
+
+  /** Makes the content of the Store the room's initial content, which is version 1. */
+  #create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
+    const content = readContent(this.#parts.store);
+    this.#version = 1;
+    this.#contentSize = contentSize(content);
+    const changes: Changes = { deletedRows: new Map(), leaves: content };
+    this.gate.create(
+      { cursor: this.cursor, content, log: [], clients: this.clients.snapshot() },
+      { entry: { version: 1, changes, author: undefined }, origin },
+    );
+    this.#parts.outgoing.sendInitialContent(this, changes);
+  }
+}
+
+/** Returns the push that storage remembers, so that it is not applied twice. */
+function authorOf(origin: ChangeOrigin<unknown>): LogEntry['author'] {
+  return origin.type === 'push' ? { clientId: origin.clientId, push: origin.number } : undefined;
+}
+
+function ignore(): void {}

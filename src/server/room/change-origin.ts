@@ -1,0 +1,38 @@
+import type { Peer } from './peers.ts';
+
+/** Who caused a change. Hooks, commits, the log, errors and features all ask this. */
+export type ChangeOrigin<Origin, RequestOrigin = Origin> =
+  /** A client's numbered push. */
+  | {
+      readonly type: 'push';
+      readonly clientId: string;
+      readonly number: number;
+      readonly peer: Peer<Origin>;
+    }
+  /** A peer that speaks TinyBase's own messages. */
+  | { readonly type: 'stock'; readonly peer: Peer<Origin> }
+  /** The room's initial content, which came with this request. */
+  | { readonly type: 'seed'; readonly request: RequestOrigin }
+  /** The room's own code. */
+  | { readonly type: 'room' };
+
+/** The origin of everything that the room's own code does. */
+export const ROOM_ORIGIN: { readonly type: 'room' } = { type: 'room' };
+
+/** Returns the peer that gets an answer of its own in place of the commit; undefined if nobody does. */
+export function peerOf<Origin>(origin: ChangeOrigin<Origin, unknown>): Peer<Origin> | undefined {
+  return origin.type === 'push' || origin.type === 'stock' ? origin.peer : undefined;
+}
+
+/** The origin of a change that hooks are asked about: the room's own code is not asked. */
+export type AskedOrigin<Origin, RequestOrigin = Origin> = Exclude<
+  ChangeOrigin<Origin, RequestOrigin>,
+  { type: 'room' }
+>;
+
+/** Returns what the hooks get: the connection, or the request that brought the initial content. */
+export function callerOf<Origin, RequestOrigin>(
+  origin: AskedOrigin<Origin, RequestOrigin>,
+): Origin | RequestOrigin {
+  return origin.type === 'seed' ? origin.request : origin.peer.connection.origin;
+}

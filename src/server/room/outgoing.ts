@@ -1,0 +1,185 @@
+import type { Changes } from '../../protocol/changes.ts';
+import { encodeCommitFrame, encodeRoomMessage } from '../../protocol/codec.ts';
+import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
+import type { Ack, RoomMessage, Welcome } from '../../protocol/messages.ts';
+
+import type { Waiter } from '../history/durability-gate.ts';
+import type { RoomState } from '../history/room-state.ts';
+import { peerOf, type ChangeOrigin } from './change-origin.ts';
+import type { ClientState, Peer, Peers } from './peers.ts';
+import type { RoomSettings } from './room-settings.ts';
+import { splitChanges } from './split-changes.ts';
+
+/** The state that a message tells of: the message waits until that is durable. */
+type Told = Pick<RoomState<unknown, unknown>, 'gate' | 'cursor' | 'version' | 'lastPush'>;
+
+/** The length of one frame to a stock peer, in characters. */
+const STOCK_FRAME_LENGTH = 512 * 1024;
+
+/** Sends everything that leaves the room over sockets. Nothing leaves before the change that it tells of is durable (`DURABLE-1`). */
+export class Outgoing<Origin> {
+  readonly #peers: Peers<Origin>;
+  readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
+
+  constructor(
+    peers: Peers<Origin>,
+    settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
+  ) {
+    this.#peers = peers;
+    this.#settings = settings;
+  }
+
+  /** Sends a message when everything that was ordered before it is durable; never, if that is lost. */
+  send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
+    state.gate.release(new HeldFrame(peer, this.#encode(message)));
+  }
+
+  /** Sends an error. Without a state it leaves at once. */
+  sendError(
+    state: Told | undefined,
+    peer: Peer<Origin>,
+    code: ErrorCode,
+    message: string,
+    push?: number,
+  ): void {
+    const about = push === undefined ? {} : { push };
+    const error: RoomMessage = { type: 'error', code, message, ...about };
+    if (state === undefined) peer.connection.send(this.#encode(error));
+    else this.send(state, peer, error);
+  }
+
+  /** Closes a connection for good, with the close code of that error. */
+  close(peer: Peer<Origin>, code: ErrorCode, reason: string): void {
+    peer.leave('room');
+    peer.connection.close(ERRORS[code].closeCode, reason);
+  }
+
+  /** Makes everybody start again, because the state that they know may not hold any more. */
+  dismiss(text: string): void {
+    for (const peer of this.#peers.open()) {
+      const { state } = peer;
+      if (state.type === 'client') {
+        this.sendError(undefined, peer, 'stale', text);
+        peer.setState({ ...state, standing: 'stopped' });
+      } else this.close(peer, 'unavailable', text);
+    }
+  }
+
+  /**
+   * Welcomes a client with the changes that it missed. If they are unknown or too large, the welcome tells it to load
+   * the content (`JOIN-2`, `JOIN-3`). Returns true if the client is live.
+   */
+  sendWelcome(
+    state: Told,
+    peer: Peer<Origin>,
+    hello: { generation: number; lastPush: number },
+    missed: Changes | undefined,
+  ): boolean {
+    const frame = this.#encode(this.#welcome(state, hello, missed));
+    const isSendable = frame.length <= this.#settings.limits.frameLength;
+    if (isSendable || missed === undefined) state.gate.release(new HeldFrame(peer, frame));
+    else this.send(state, peer, this.#welcome(state, hello, undefined));
+    return isSendable && missed !== undefined;
+  }
+
+  /** Tells a client to load the content (`JOIN-7`). */
+  sendReload(state: Told, peer: Peer<Origin>, client: ClientState): void {
+    const { generation } = client;
+    const lastPush = state.lastPush(client);
+    this.send(state, peer, this.#welcome(state, { generation, lastPush }, undefined));
+    peer.setState({ ...client, standing: 'loading' });
+  }
+
+  /** Answers a push. If the answer is too large for a frame, the client loads the content (`JOIN-7`). */
+  sendAck(state: Told, peer: Peer<Origin>, client: ClientState, ack: Ack): void {
+    const frame = this.#encode(ack);
+    if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
+    else state.gate.release(new HeldAnswer(peer, frame));
+  }
+
+  /** Tells everybody but its author of the latest commit (`ORDER-3`), whose changes were encoded before. */
+  sendCommit(
+    state: Told,
+    changes: Changes,
+    encoded: string,
+    origin: ChangeOrigin<Origin, unknown>,
+  ): void {
+    const author = peerOf(origin);
+    let frame: string | undefined;
+    let stockFrames: readonly string[] | undefined;
+    for (const peer of this.#peers.open()) {
+      if (peer === author) continue;
+      const client = peer.state;
+      if (client.type === 'stock') {
+        stockFrames ??= this.#stockFrames(changes);
+        for (const stockFrame of stockFrames) state.gate.release(new HeldFrame(peer, stockFrame));
+      } else if (client.type === 'client' && client.standing === 'live') {
+        frame ??= encodeCommitFrame(this.#settings.messagePrefix, state.version, encoded);
+        if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
+        else state.gate.release(new HeldFrame(peer, frame));
+      }
+    }
+  }
+
+  /** Tells everybody that the room has its initial content (`JOIN-7`, `STOCK-3`). */
+  sendInitialContent(state: Told, content: Changes): void {
+    let stockFrames: readonly string[] | undefined;
+    for (const peer of this.#peers.open()) {
+      const client = peer.state;
+      if (client.type === 'client') this.sendReload(state, peer, client);
+      else if (client.type === 'stock') {
+        stockFrames ??= this.#stockFrames(content);
+        for (const stockFrame of stockFrames) state.gate.release(new HeldFrame(peer, stockFrame));
+      }
+    }
+  }
+
+  /** Tells a stock peer the result of its changes. */
+  sendStockAnswer(state: Told, peer: Peer<Origin>, changes: Changes): void {
+    for (const frame of this.#stockFrames(changes)) state.gate.release(new HeldAnswer(peer, frame));
+  }
+
+  #stockFrames(changes: Changes): readonly string[] {
+    return Array.from(splitChanges(changes, STOCK_FRAME_LENGTH), (part) =>
+      this.#encode({ type: 'stock', changes: part }),
+    );
+  }
+
+  #welcome(
+    { cursor }: Told,
+    { generation, lastPush }: { generation: number; lastPush: number },
+    changes: Changes | undefined,
+  ): Welcome {
+    const { framePushBytes, pushBytes } = this.#settings.limits;
+    const limits = { framePushBytes, pushBytes };
+    return { type: 'welcome', generation, cursor, lastPush, limits, changes };
+  }
+
+  #encode(message: RoomMessage): string {
+    return encodeRoomMessage(this.#settings.messagePrefix, message);
+  }
+}
+
+/** A frame that waits. A class, because most of the room's work for a push is to hold frames back. */
+class HeldFrame<Origin> implements Waiter {
+  readonly #peer: Peer<Origin>;
+  readonly #frame: string;
+
+  constructor(peer: Peer<Origin>, frame: string) {
+    this.#peer = peer;
+    this.#frame = frame;
+  }
+
+  onDurable(): void {
+    this.#peer.connection.send(this.#frame);
+  }
+
+  onLost(): void {
+    // Nobody has seen the change that the frame tells of.
+  }
+}
+
+/** An answer to the author of a commit, which can wait until others have the commit (`ORDER-9`). */
+class HeldAnswer<Origin> extends HeldFrame<Origin> {
+  readonly canWait = true;
+}

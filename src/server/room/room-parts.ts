@@ -1,0 +1,21 @@
+import type { Store } from 'tinybase';
+
+import type { StoreWriter } from '../writes/store-writer.ts';
+import type { ErrorReporter } from './error-reporter.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { Peers } from './peers.ts';
+import type { RoomHost } from './room-host.ts';
+import type { RoomSettings } from './room-settings.ts';
+import type { SerialQueue } from './serial-queue.ts';
+
+/** The objects of one room that outlive a failed write. */
+export interface RoomParts<Origin, RequestOrigin> {
+  readonly host: RoomHost<Origin>;
+  readonly settings: RoomSettings<Origin, RequestOrigin>;
+  readonly store: Store;
+  readonly reporter: ErrorReporter;
+  readonly queue: SerialQueue;
+  readonly peers: Peers<Origin>;
+  readonly outgoing: Outgoing<Origin>;
+  readonly writer: StoreWriter<Origin, RequestOrigin>;
+}

@@ -1,0 +1,55 @@
+import type { Store } from 'tinybase';
+
+import type { StorageSizes } from '../storage/storage-sizes.ts';
+import type { RoomHooks } from '../writes/hooks.ts';
+import {
+  DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
+  DEFAULT_LIMITS,
+  type RoomLimits,
+  type RoomOptions,
+} from './room-options.ts';
+
+/** The app's options with the defaults. Each is read when it is needed, because a subclass may set it late. */
+export class RoomSettings<Origin, RequestOrigin> {
+  readonly #options: RoomOptions<Origin, RequestOrigin>;
+  #limits = DEFAULT_LIMITS;
+  /** The app's limits that `#limits` was made of. */
+  #ownLimits: Partial<RoomLimits> | undefined;
+
+  constructor(options: RoomOptions<Origin, RequestOrigin>) {
+    this.#options = options;
+  }
+
+  get messagePrefix(): string {
+    return this.#options.messagePrefix?.() ?? '';
+  }
+
+  get storagePrefix(): string {
+    return this.#options.storagePrefix?.() ?? '';
+  }
+
+  get storageSizes(): Partial<StorageSizes> | undefined {
+    return this.#options.storageSizes?.();
+  }
+
+  get hooks(): RoomHooks<Origin | RequestOrigin> {
+    return this.#options.hooks?.() ?? {};
+  }
+
+  get hookTimeoutMilliseconds(): number {
+    return this.#options.hookTimeoutMilliseconds?.() ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS;
+  }
+
+  get limits(): RoomLimits {
+    const own = this.#options.limits?.();
+    if (own !== this.#ownLimits) {
+      this.#ownLimits = own;
+      this.#limits = { ...DEFAULT_LIMITS, ...own };
+    }
+    return this.#limits;
+  }
+
+  prepareStore(store: Store): void {
+    this.#options.prepareStore?.(store);
+  }
+}
