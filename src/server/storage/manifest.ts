@@ -5,8 +5,6 @@ import { isCount, isList, isRecord } from './json-shape.ts';
 
 /** Raised when a release stores something that earlier ones would misread. */
 const FORMAT = 2;
-/** Has one snapshot of the whole content in place of pages, and is read as one page. */
-const FORMAT_WITHOUT_PAGES = 1;
 
 /** What makes a snapshot valid (`DURABLE-4`): it names its blobs, and the row of the log that it includes. */
 export interface Manifest {
@@ -17,8 +15,6 @@ export interface Manifest {
    * as TinyBase encodes it. None, if the content is empty.
    */
   readonly pages: readonly BlobReference[];
-  /** False if an earlier release has written it: then there is one page, as large as the content. */
-  readonly isPaged: boolean;
   /** The first row of the log that is kept; rows below it are garbage. One more than `lastRow` if none is. */
   readonly firstRow: number;
   /** The last row of the log that the snapshot includes. */
@@ -28,13 +24,7 @@ export interface Manifest {
 }
 
 /** A manifest as text: lines of JSON, the first with everything but the clients, then one for each client. */
-export function encodeManifest({
-  cursor,
-  pages,
-  firstRow,
-  lastRow,
-  clients,
-}: Omit<Manifest, 'isPaged'>): string {
+export function encodeManifest({ cursor, pages, firstRow, lastRow, clients }: Manifest): string {
   const head = {
     format: FORMAT,
     epoch: cursor.epoch,
@@ -49,29 +39,26 @@ export function encodeManifest({
   return lines.join('\n');
 }
 
-/** Decodes {@link encodeManifest}. Throws if the text is anything else, or of a later format than this release knows. */
+/** Decodes {@link encodeManifest}. Throws if the text is anything else, or of another format. */
 export function decodeManifest(text: string): Manifest {
   const [first = '', ...lines] = text.split('\n');
   const head: unknown = JSON.parse(first);
   if (!isRecord(head)) throw notManifest();
-  const { format, epoch, version, snapshot, pages, log } = head;
-  if (format !== FORMAT && format !== FORMAT_WITHOUT_PAGES) {
+  const { format, epoch, version, pages, log } = head;
+  if (format !== FORMAT) {
     throw new SyntaxError(
-      `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit knows ${FORMAT}: use a newer one`,
+      `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit reads ${FORMAT}: use the release that wrote it`,
     );
   }
   const [firstRow, lastRow] = isList(log) ? log : [];
   if (typeof epoch !== 'string' || !isCount(version) || !isCount(firstRow) || !isCount(lastRow)) {
     throw notManifest();
   }
-  const isPaged = format !== FORMAT_WITHOUT_PAGES;
-  const references = isPaged ? pages : [snapshot];
-  if (!isList(references)) throw notManifest();
+  if (!isList(pages)) throw notManifest();
   const clients = new Map(lines.map(decodeClient));
   return {
     cursor: { epoch, version },
-    pages: references.map(decodeReference),
-    isPaged,
+    pages: pages.map(decodeReference),
     firstRow,
     lastRow,
     clients,

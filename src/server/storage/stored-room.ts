@@ -152,7 +152,7 @@ class StorageReader {
   ): StoredRoom {
     const content = new LeafMap<Leaf>();
     const index = new PageIndex(this.#pageSize);
-    for (const page of manifest.pages) this.#readPage(page, manifest.isPaged, content, index);
+    for (const page of manifest.pages) this.#readPage(page, content, index);
     const log: LogEntry[] = [];
     const clients = new Map(manifest.clients);
     const rows: StoredRow[] = [];
@@ -210,12 +210,7 @@ class StorageReader {
     return { room, manifest, manifestReference, index, rows, lastWrite };
   }
 
-  #readPage(
-    reference: BlobReference,
-    isPaged: boolean,
-    content: LeafMap<Leaf>,
-    index: PageIndex,
-  ): void {
+  #readPage(reference: BlobReference, content: LeafMap<Leaf>, index: PageIndex): void {
     const ids = new Map<TableKey, string[]>();
     decodeAt(this.#keys.part(reference.blob, 0), () =>
       decodeRows(joinBlob(this.#keys, reference, this.#parts), (table, row, cells) => {
@@ -230,8 +225,7 @@ class StorageReader {
         else rows.push(row);
       }),
     );
-    if (isPaged) index.addStored(reference, ids);
-    else index.addContent(content);
+    index.addStored(reference, ids);
     // Not needed again, and as large as the content.
     for (const key of partKeys(this.#keys, reference)) this.#parts.delete(key);
   }
