@@ -17,6 +17,11 @@ export type ErrorCode =
   | 'unavailable'
   | 'overloaded'
   | 'not-found'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'expired'
+  | 'full'
+  | 'failed'
   | 'network'
   | 'destroyed';
 
@@ -38,6 +43,16 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   overloaded: { httpStatus: 429, closeCode: 4429, isRetryable: true },
   /** The room or path does not exist. A server answers the same while it is being deployed. */
   'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
+  /** There is no token, or none that is good here. The client stops until the app asks it to begin again. */
+  unauthorized: { httpStatus: 401, closeCode: 4401, isRetryable: false },
+  /** The token is good, but not for this; or its user was evicted or revoked. The client stops as with `unauthorized`. */
+  forbidden: { httpStatus: 403, closeCode: 4403, isRetryable: false },
+  /** The token was good until now, or the room has forgotten it. The client connects at once with a new token. */
+  expired: { httpStatus: 401, closeCode: 4419, isRetryable: true },
+  /** The room has as many connections as it takes. */
+  full: { httpStatus: 503, closeCode: 4420, isRetryable: true },
+  /** The room's own code threw, in a call or while it verified a token. */
+  failed: { httpStatus: 500, closeCode: 4500, isRetryable: true },
   /** There was no answer, or not the answer of a room. Client only. */
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
   /** The persister was destroyed: it sends and shows nothing more. Client only. */

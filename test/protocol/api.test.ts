@@ -47,6 +47,7 @@ const REASONS: Names<RefusalReason> = {
   schema: 1,
   failed: 1,
   timeout: 1,
+  access: 1,
   unknown: 1,
   'too-large': 1,
   malformed: 1,

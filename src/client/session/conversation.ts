@@ -254,6 +254,8 @@ export class Conversation {
       case 'unavailable':
       case 'overloaded':
       case 'not-found':
+      case 'full':
+      case 'failed':
       case 'network':
         // First, so that it is told as what keeps the session from being live.
         onLost();
@@ -265,6 +267,13 @@ export class Conversation {
         onError(error);
         if (push !== undefined && this.#standing === 'live') this.#sender.notUnderstood(push);
         return;
+      case 'expired':
+        // The next attempt to connect asks for the query, and so for a new token.
+        onError(error);
+        this.#options.ports.socket.reconnect();
+        return;
+      case 'unauthorized':
+      case 'forbidden':
       case 'protocol':
       case 'replaced':
       case 'destroyed':

@@ -26,9 +26,11 @@ export type RefusalReason =
   /** A hook or listener of the room threw; nothing of the push was applied. */
   | 'failed'
   /** A hook did not settle in time; nothing of the push was applied. */
-  | 'timeout';
+  | 'timeout'
+  /** The user may only read; nothing of the push was applied (`GATE-8`). */
+  | 'access';
 
-const REFUSAL_REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout'];
+const REFUSAL_REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout', 'access'];
 
 export const letter = 'a';
 
