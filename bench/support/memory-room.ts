@@ -48,6 +48,7 @@ export class MemoryRoom {
       {
         storage,
         connections: () => [this.#connection],
+        connectionOf: () => this.#connection,
         now: () => Date.now(),
         randomId: () => 'r'.repeat(22),
         after: (milliseconds, callback) => {

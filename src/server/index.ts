@@ -2,6 +2,13 @@ export { broadcastChanges, type BroadcastingServer } from './stock/broadcast-cha
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
 export type { RoomDocument } from './room/room-document.ts';
+export type {
+  FeatureHost,
+  FeatureRoom,
+  RoomCommit,
+  RoomFeature,
+  RoomGate,
+} from './room/room-feature.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage, loadStoreFromStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';

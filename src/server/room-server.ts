@@ -1,10 +1,13 @@
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
 import type { RoomHooks } from './writes/hooks.ts';
 import type { RoomDocument } from './room/room-document.ts';
+import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
 import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { decodeSegment } from './hosts/room-address.ts';
+import { PartyGuard } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import {
@@ -65,22 +68,27 @@ export class RoomServer<
   Party extends RoomParty<Connection>,
   Connection extends HostedSocket,
   Request extends StoreRequest,
-> {
+> implements FeatureHost<Connection, Request> {
   readonly party: Party;
   /** A subclass may set it in a field or in its constructor; it is read with each message. */
   config: RoomServerConfig = {};
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
+  readonly #guard: PartyGuard<Connection>;
   #starting: Promise<void> | undefined;
+  /** True once there is a gate or a feature. */
+  #isSeamUsed = false;
 
   constructor(party: Party) {
     this.party = party;
+    this.#guard = new PartyGuard(party);
     this.#host = new SocketHost<Connection>({
       storage: () => party.storage,
-      sockets: () => party.getConnections(),
+      sockets: () => this.#guard.allConnections(),
       onError: (error) => this.onRoomError(error, 'host'),
     });
     this.#room = new Room<Connection, Request>(this.#host, {
+      roomId: () => this.roomId,
       messagePrefix: () => this.config.messagePrefix ?? '',
       storagePrefix: () => this.config.storagePrefix ?? '',
       hooks: () => this.#overriddenHooks(),
@@ -104,6 +112,43 @@ export class RoomServer<
    */
   get store(): Store {
     return this.#room.store;
+  }
+
+  /**
+   * Adds a feature, which may use the returned part of the room. Call it in the constructor or in a field. Throws if
+   * another feature has the same letter.
+   */
+  addFeature(feature: RoomFeature<Connection, Request>): FeatureRoom<Connection> {
+    this.#useSeam();
+    return this.#room.addFeature(feature);
+  }
+
+  /**
+   * Sets the gate, which decides who comes in. Call it in the constructor or in a field. Until the gate has admitted a
+   * connection, the app does not hear of it, and the party's own `broadcast`, `getConnections` and `getConnection` leave it
+   * out. Throws if the room has a gate.
+   */
+  setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection> {
+    this.#useSeam();
+    const room = this.#room.setGate(gate);
+    this.#guard.showOnly((connection) => gate.standing(connection) === 'admitted');
+    return room;
+  }
+
+  /**
+   * Asks the gate about a request for a socket, before there is one. Resolves to the error that refuses it; undefined if it
+   * may go on. For hosts that can answer such a request themselves; the gate is asked again about the connection.
+   */
+  async refuseSocket(request: Request): Promise<TinyBasePartyKitError | undefined> {
+    try {
+      await this.#room.admitRequest(request, 'read');
+      return undefined;
+    } catch (cause) {
+      if (cause instanceof TinyBasePartyKitError) return cause;
+      this.onRoomError(cause, 'feature');
+      const message = 'The room could not verify the request: try again.';
+      return new TinyBasePartyKitError('failed', message, { cause });
+    }
   }
 
   /** Resolves when the Store has what storage says. Rejects with `unavailable` if it cannot be loaded. */
@@ -153,7 +198,7 @@ export class RoomServer<
     const { storePath = '/store', responseHeaders = DEFAULT_RESPONSE_HEADERS } = this.config;
     return await answerStoreRequest(this.#room, request, {
       storePath,
-      responseHeaders,
+      responseHeaders: this.#withGateHeaders(responseHeaders, request),
       onError: (error) => this.onRoomError(error, 'room'),
     });
   }
@@ -230,6 +275,14 @@ export class RoomServer<
     return true;
   }
 
+  #withGateHeaders(responseHeaders: HeadersInit, request: Request): HeadersInit {
+    if (!this.#room.hasGate) return responseHeaders;
+    const headers = new Headers(responseHeaders);
+    for (const [name, value] of Object.entries(this.#room.headersFor(request)))
+      headers.set(name, value);
+    return headers;
+  }
+
   /** Only what a subclass overrides is asked (`HOOK-5`). */
   #overriddenHooks(): RoomHooks<Request | Connection> {
     const base = RoomServer.prototype;
@@ -259,9 +312,9 @@ export class RoomServer<
   }
 
   /**
-   * Hosts may call a handler before `onStart` is done, or after it failed. A method that a subclass sets
-   * in a field is not reached here: the room itself waits, its Store may then be empty, and a socket that closes is
-   * forgotten when the host no longer lists it.
+   * Hosts may call a handler before `onStart` is done, or after it failed. This does not reach a method that a subclass
+   * sets in a field: there the room itself waits, its Store may be empty, it forgets a closed socket when the host no
+   * longer lists it, and with a gate it lets nobody in.
    */
   #startBefore(name: string): void {
     const handler: unknown = Reflect.get(this, name);
@@ -273,16 +326,33 @@ export class RoomServer<
     const forget = (connection: Connection): void => this.#forget(connection);
     const restoreSlots = (connection: Connection): void =>
       this.#host.connectionOf(connection).restoreSlots();
-    if (name !== 'onStart' && !isEnd && typeof handler !== 'function') return;
+    const enter = (connection: Connection, { request }: { request: Request }): Promise<boolean> =>
+      this.#room.connected(this.#host.connectionOf(connection), request);
+    const passes = (connection: Connection): Promise<boolean> =>
+      this.#room.isAdmitted(this.#host.connectionOf(connection));
+    const hasEntered = (connection: Connection): boolean =>
+      this.#room.hasEntered(this.#host.connectionOf(connection));
+    const isNeeded = name === 'onStart' || isEnd || (this.#isSeamUsed && name === 'onConnect');
+    if (!isNeeded && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
       // Before the app can close it.
       if (name === 'onConnect') Reflect.apply(meet, this, received);
       else if (name === 'onMessage') Reflect.apply(meet, this, received.slice(1));
       else if (isEnd) Reflect.apply(end, this, received);
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
+      // The app hears only of connections that the gate has let in.
+      let isHeard = typeof handler === 'function';
+      if (this.#isSeamUsed) {
+        if (name === 'onConnect') isHeard &&= await Reflect.apply(enter, this, received);
+        else if (name === 'onMessage')
+          isHeard &&= await Reflect.apply(passes, this, received.slice(1));
+        else if (isEnd) isHeard &&= Reflect.apply(hasEntered, this, received);
+      }
       try {
         const answer: unknown =
-          typeof handler === 'function' ? await Reflect.apply(handler, this, received) : undefined;
+          isHeard && typeof handler === 'function'
+            ? await Reflect.apply(handler, this, received)
+            : undefined;
         return answer;
       } finally {
         if (isEnd) Reflect.apply(forget, this, received);
@@ -291,6 +361,12 @@ export class RoomServer<
       }
     };
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
+  }
+
+  /** The gate and the features need to hear of connections, also where the app does not. */
+  #useSeam(): void {
+    this.#isSeamUsed = true;
+    if (!Object.hasOwn(this, 'onConnect')) this.#startBefore('onConnect');
   }
 
   /** What comes while the room is loading goes on in the order in which it came: all wait for one promise. Never rejects. */

@@ -301,6 +301,7 @@ export class RoomProcess implements RoomEnd, Source {
     const host: RoomHost<Wire> = {
       storage: mutant.storage?.(storage) ?? storage,
       connections,
+      connectionOf: (wire) => this.#connections.get(wire),
       now: () => world.clock.now(),
       randomId,
       after: (milliseconds, callback) => this.#after(milliseconds, callback),

@@ -125,6 +125,7 @@ export class Simulation {
       {
         storage: this.disk.copyStorage(),
         connections: () => [],
+        connectionOf: () => undefined,
         now: () => this.world.clock.now(),
         randomId: () => this.randomId(),
         after: () => () => undefined,

@@ -105,6 +105,9 @@ const MEMBERS: Names<Member> = {
   store: 1,
   start: 1,
   whenDurable: 1,
+  addFeature: 1,
+  setGate: 1,
+  refuseSocket: 1,
   exportRoom: 1,
   restoreRoom: 1,
 };
@@ -115,6 +118,7 @@ const SOURCES: Names<RoomErrorSource> = {
   prepare: 1,
   storage: 1,
   transaction: 1,
+  feature: 1,
   host: 1,
   room: 1,
 };

@@ -197,6 +197,10 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
     return this.open;
   }
 
+  connectionOf(connection: FakeConnection): FakeConnection {
+    return connection;
+  }
+
   now(): number {
     return this.time;
   }

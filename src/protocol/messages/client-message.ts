@@ -14,6 +14,14 @@ export type ClientMessage =
   | ping.Check
   | stock.StockChanges;
 
+/** The letters of these messages. */
+export const CLIENT_LETTERS: readonly string[] = [
+  hello.letter,
+  push.letter,
+  ping.letter,
+  stock.letter,
+];
+
 /** Encodes the frame of a message from a client. */
 export function encodeClientMessage(prefix: string, message: ClientMessage): string {
   switch (message.type) {

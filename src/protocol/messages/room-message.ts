@@ -17,6 +17,16 @@ export type RoomMessage =
   | error.ErrorMessage
   | stock.StockChanges;
 
+/** The letters of these messages. */
+export const ROOM_LETTERS: readonly string[] = [
+  welcome.letter,
+  commit.letter,
+  ack.letter,
+  pong.letter,
+  error.letter,
+  stock.letter,
+];
+
 /** Encodes the frame of a message from a room. */
 export function encodeRoomMessage(prefix: string, message: RoomMessage): string {
   switch (message.type) {

@@ -9,6 +9,7 @@ import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
 import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { ClientState, Peer } from '../room/peers.ts';
+import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import type { LogEntry } from '../storage/log-row.ts';
 import type { RoomStorage } from '../storage/room-storage.ts';
@@ -18,7 +19,12 @@ import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/store-writer.ts';
 import { ClientRecords } from './client-records.ts';
 import { CommitHistory } from './commit-history.ts';
-import { DurabilityGate, type GateOwner, type PendingEntry } from './durability-gate.ts';
+import {
+  DurabilityGate,
+  type GateOwner,
+  type PendingEntry,
+  type Waiter,
+} from './durability-gate.ts';
 import type { RoomPersistence } from './room-persistence.ts';
 
 /** The result of offering initial content to a room. */
@@ -159,6 +165,7 @@ export class RoomState<Origin, RequestOrigin>
     const author = authorOf(origin);
     this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });
     this.#parts.outgoing.sendCommit(this, changes, encoded, origin);
+    this.#tellFeatures(changes, origin);
     return 'commit';
   }
 
@@ -302,6 +309,33 @@ export class RoomState<Origin, RequestOrigin>
       { entry: { version: 1, changes, author: undefined }, origin },
     );
     this.#parts.outgoing.sendInitialContent(this, changes);
+    this.#tellFeatures(changes, origin);
+  }
+
+  #tellFeatures(changes: Changes, origin: ChangeOrigin<Origin, RequestOrigin>): void {
+    const { features } = this.#parts;
+    if (features.isEmpty) return;
+    features.committed({ cursor: this.cursor, changes, origin });
+    this.gate.release(new OrderedVersion(features, this.#version));
+  }
+}
+
+/** A version of which the features hear when it is durable. */
+class OrderedVersion implements Waiter {
+  readonly #features: Pick<RoomFeatures<never, never>, 'durable'>;
+  readonly #version: number;
+
+  constructor(features: Pick<RoomFeatures<never, never>, 'durable'>, version: number) {
+    this.#features = features;
+    this.#version = version;
+  }
+
+  onDurable(): void {
+    this.#features.durable(this.#version);
+  }
+
+  onLost(): void {
+    // The room discards this state, and its history with it.
   }
 }
 

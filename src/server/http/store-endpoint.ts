@@ -51,7 +51,10 @@ export async function answerStoreRequest<Request extends StoreRequest>(
   options: StoreEndpointOptions,
 ): Promise<Response> {
   try {
-    if (!new URL(request.url).pathname.endsWith(options.storePath)) {
+    const { pathname } = new URL(request.url);
+    if (!pathname.endsWith(options.storePath)) {
+      const answered = await room.answer(request, pathname);
+      if (answered !== undefined) return answered;
       throw new TinyBasePartyKitError('not-found', 'There is nothing at this path.');
     }
     return await answer(room, request, options);
@@ -65,6 +68,9 @@ async function answer<Request extends StoreRequest>(
   request: Request,
   options: StoreEndpointOptions,
 ): Promise<Response> {
+  if (room.hasGate && request.method !== 'OPTIONS') {
+    await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
+  }
   switch (request.method) {
     case 'GET':
     case 'HEAD':

@@ -22,9 +22,7 @@ export function answerHello<Origin>(
   for (const other of connections) {
     if (other.peer === peer) continue;
     const text = 'A newer connection of this client has replaced this one.';
-    // A browser may not see the close code, and a client that does not know it would come back for ever.
-    outgoing.sendError(undefined, other.peer, 'replaced', text);
-    outgoing.close(other.peer, 'replaced', text);
+    outgoing.refuse(other.peer, 'replaced', text);
   }
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor);

@@ -13,6 +13,9 @@ import { splitChanges } from './split-changes.ts';
 /** The state that a message tells of: the message waits until that is durable. */
 type Told = Pick<RoomState<unknown, unknown>, 'gate' | 'cursor' | 'version' | 'lastPush'>;
 
+/** Told to a connection whose grant has ended, or was lost. */
+export const EXPIRED = 'This connection is not authorized any more: connect again.';
+
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
@@ -29,9 +32,23 @@ export class Outgoing<Origin> {
     this.#settings = settings;
   }
 
+  /** Sends a frame now, to a connection that is still admitted. One whose grant has ended is closed. */
+  deliver(peer: Peer<Origin>, frame: string): void {
+    const { standing } = peer;
+    if (standing === 'admitted') peer.connection.send(frame);
+    else if (standing === 'expired') this.refuse(peer, 'expired', EXPIRED);
+  }
+
+  /** Sends an error and closes the connection for good. */
+  refuse(peer: Peer<Origin>, code: ErrorCode, message: string): void {
+    // A browser may not see the close code, and a client that does not know it would come back for ever.
+    peer.connection.send(this.#encode({ type: 'error', code, message }));
+    this.close(peer, code, message);
+  }
+
   /** Sends a message when everything that was ordered before it is durable; never, if that is lost. */
   send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
-    state.gate.release(new HeldFrame(peer, this.#encode(message)));
+    state.gate.release(new HeldFrame(this, peer, this.#encode(message)));
   }
 
   /** Sends an error. Without a state it leaves at once. */
@@ -44,7 +61,7 @@ export class Outgoing<Origin> {
   ): void {
     const about = push === undefined ? {} : { push };
     const error: RoomMessage = { type: 'error', code, message, ...about };
-    if (state === undefined) peer.connection.send(this.#encode(error));
+    if (state === undefined) this.deliver(peer, this.#encode(error));
     else this.send(state, peer, error);
   }
 
@@ -77,7 +94,7 @@ export class Outgoing<Origin> {
   ): boolean {
     const frame = this.#encode(this.#welcome(state, hello, missed));
     const isSendable = frame.length <= this.#settings.limits.frameLength;
-    if (isSendable || missed === undefined) state.gate.release(new HeldFrame(peer, frame));
+    if (isSendable || missed === undefined) state.gate.release(new HeldFrame(this, peer, frame));
     else this.send(state, peer, this.#welcome(state, hello, undefined));
     return isSendable && missed !== undefined;
   }
@@ -94,7 +111,7 @@ export class Outgoing<Origin> {
   sendAck(state: Told, peer: Peer<Origin>, client: ClientState, ack: Ack): void {
     const frame = this.#encode(ack);
     if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-    else state.gate.release(new HeldAnswer(peer, frame));
+    else state.gate.release(new HeldAnswer(this, peer, frame));
   }
 
   /** Tells everybody but its author of the latest commit (`ORDER-3`), whose changes were encoded before. */
@@ -112,11 +129,12 @@ export class Outgoing<Origin> {
       const client = peer.state;
       if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(changes);
-        for (const stockFrame of stockFrames) state.gate.release(new HeldFrame(peer, stockFrame));
+        for (const stockFrame of stockFrames)
+          state.gate.release(new HeldFrame(this, peer, stockFrame));
       } else if (client.type === 'client' && client.standing === 'live') {
         frame ??= encodeCommitFrame(this.#settings.messagePrefix, state.version, encoded);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-        else state.gate.release(new HeldFrame(peer, frame));
+        else state.gate.release(new HeldFrame(this, peer, frame));
       }
     }
   }
@@ -129,14 +147,16 @@ export class Outgoing<Origin> {
       if (client.type === 'client') this.sendReload(state, peer, client);
       else if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(content);
-        for (const stockFrame of stockFrames) state.gate.release(new HeldFrame(peer, stockFrame));
+        for (const stockFrame of stockFrames)
+          state.gate.release(new HeldFrame(this, peer, stockFrame));
       }
     }
   }
 
   /** Tells a stock peer the result of its changes. */
   sendStockAnswer(state: Told, peer: Peer<Origin>, changes: Changes): void {
-    for (const frame of this.#stockFrames(changes)) state.gate.release(new HeldAnswer(peer, frame));
+    for (const frame of this.#stockFrames(changes))
+      state.gate.release(new HeldAnswer(this, peer, frame));
   }
 
   #stockFrames(changes: Changes): readonly string[] {
@@ -162,16 +182,18 @@ export class Outgoing<Origin> {
 
 /** A frame that waits. A class, because most of the room's work for a push is to hold frames back. */
 class HeldFrame<Origin> implements Waiter {
+  readonly #outgoing: Outgoing<Origin>;
   readonly #peer: Peer<Origin>;
   readonly #frame: string;
 
-  constructor(peer: Peer<Origin>, frame: string) {
+  constructor(outgoing: Outgoing<Origin>, peer: Peer<Origin>, frame: string) {
+    this.#outgoing = outgoing;
     this.#peer = peer;
     this.#frame = frame;
   }
 
   onDurable(): void {
-    this.#peer.connection.send(this.#frame);
+    this.#outgoing.deliver(this.#peer, this.#frame);
   }
 
   onLost(): void {

@@ -1,5 +1,6 @@
 import type { Waiter } from '../history/durability-gate.ts';
 import { RateLimiter, type MessageRate } from './rate-limiter.ts';
+import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
 /** A connection that said hello. */
@@ -24,6 +25,12 @@ export type PeerState =
   /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
 
+/** The part of a room's features that hears of peers. */
+type PeerFeatures<Origin> = Pick<
+  RoomFeatures<Origin, never>,
+  'isEmpty' | 'standing' | 'admitted' | 'live' | 'left'
+>;
+
 /** The slot of a connection's state. */
 const SLOT = 'peer';
 const TELL_MILLISECONDS = 1_000;
@@ -37,10 +44,17 @@ export class Peer<Origin> {
   #waitingMessages = 0;
   #waitingLength = 0;
   #state: PeerState;
+  readonly #features: PeerFeatures<Origin>;
+  #isIn: boolean;
   #hasLeft = false;
+  /** Settles when the gate has decided; undefined when it is not being asked. */
+  verification: Promise<boolean> | undefined;
 
-  constructor(connection: RoomConnection<Origin>) {
+  constructor(connection: RoomConnection<Origin>, features: PeerFeatures<Origin>) {
     this.connection = connection;
+    this.#features = features;
+    // After a hibernation, the gate knows who was in.
+    this.#isIn = features.standing(connection.origin) !== 'unknown';
     this.#state = attachmentToState(connection.readSlot(SLOT));
   }
 
@@ -53,13 +67,27 @@ export class Peer<Origin> {
     return this.#state.type === 'gone' || this.connection.isClosedByRoom;
   }
 
+  /** Where it stands with the gate. While the gate decides, it is unknown. */
+  get standing(): 'admitted' | 'unknown' | 'expired' {
+    return this.verification === undefined
+      ? this.#features.standing(this.connection.origin)
+      : 'unknown';
+  }
+
+  /** True from when it was let in: features and the app have heard of it. */
+  get isIn(): boolean {
+    return this.#isIn;
+  }
+
   /** True once it is gone, or its own side has closed the socket: then everything that it sent before counts. */
   get hasLeft(): boolean {
     return this.#hasLeft || this.isGone;
   }
 
   setState(state: PeerState): void {
+    const wasLive = isLive(this.#state);
     this.#state = state;
+    if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
     // Nothing can be attached to a socket that is closed.
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
@@ -68,7 +96,7 @@ export class Peer<Origin> {
    * Counts a message of that length, received at that time in milliseconds, as waiting until the returned waiter is called.
    * Returns undefined if this connection has sent too much, or too much of it waits.
    */
-  admit(
+  hold(
     length: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
@@ -78,7 +106,7 @@ export class Peer<Origin> {
     if (!this.#limiter.take(length, now, limits)) return undefined;
     this.#waitingMessages += 1;
     this.#waitingLength += length;
-    return new Admitted(this, length);
+    return new ReceivedMessage(this, length);
   }
 
   /** Counts a message of that length as waiting no more. */
@@ -94,10 +122,18 @@ export class Peer<Origin> {
     return true;
   }
 
+  /** Lets it in: the features hear of it. */
+  enter(): void {
+    this.#isIn = true;
+    this.#features.admitted(this.connection.origin);
+  }
+
   /** Ends the connection in the room, however it ended. The one place that knows; may be called again. */
   leave(closedBy: 'room' | 'peer'): void {
     if (closedBy === 'room') this.setState({ type: 'gone' });
+    if (this.#hasLeft) return;
     this.#hasLeft = true;
+    if (this.#isIn) this.#features.left(this.connection.origin);
   }
 
   /** Attaches the state again if the app has overwritten it. */
@@ -107,7 +143,7 @@ export class Peer<Origin> {
 }
 
 /** A received message, until its effects are durable. */
-class Admitted implements Waiter {
+class ReceivedMessage implements Waiter {
   readonly #peer: Peer<unknown>;
   readonly #length: number;
 
@@ -128,26 +164,43 @@ class Admitted implements Waiter {
 /** The connections of a room. The host is asked for the open ones each time, because it loses track of fewer. */
 export class Peers<Origin> {
   readonly #host: RoomHost<Origin>;
+  readonly #features: PeerFeatures<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
+  /** Those that a feature may have heard of: some host may never say that they have left. */
+  readonly #present = new Set<Peer<Origin>>();
 
-  constructor(host: RoomHost<Origin>) {
+  constructor(host: RoomHost<Origin>, features: PeerFeatures<Origin>) {
     this.#host = host;
+    this.#features = features;
   }
 
   of(connection: RoomConnection<Origin>): Peer<Origin> {
     let peer = this.#peers.get(connection);
-    if (peer === undefined) this.#peers.set(connection, (peer = new Peer(connection)));
+    if (peer === undefined) {
+      this.#peers.set(connection, (peer = new Peer(connection, this.#features)));
+      if (!this.#features.isEmpty) this.#present.add(peer);
+    }
     return peer;
   }
 
-  /** Returns all that are open and have not left. */
+  /** Returns all that are open, have not left, and were let in. */
   open(): readonly Peer<Origin>[] {
     const open: Peer<Origin>[] = [];
     for (const connection of this.#host.connections()) {
       const peer = this.of(connection);
-      if (!peer.hasLeft) open.push(peer);
+      if (!peer.hasLeft && peer.standing !== 'unknown') open.push(peer);
+    }
+    for (const peer of this.#present) {
+      if (!peer.hasLeft) continue;
+      this.#present.delete(peer);
+      peer.leave('peer');
     }
     return open;
+  }
+
+  /** Returns all that features and commits may know of: those whom the gate admits now (`SEAM-2`). */
+  admitted(): readonly Peer<Origin>[] {
+    return this.open().filter(({ standing }) => standing === 'admitted');
   }
 
   /** Returns the ids of all connected clients. */
@@ -164,6 +217,10 @@ export class Peers<Origin> {
         yield { peer, state: peer.state };
     }
   }
+}
+
+function isLive(state: PeerState): boolean {
+  return state.type === 'client' && state.standing === 'live';
 }
 
 /** The keys are short because hosts allow little room. */

@@ -29,6 +29,8 @@ export interface RoomHost<Origin> {
   readonly storage: KeyValueStorage;
   /** All sockets that are open, those from before a hibernation included. */
   connections(): Iterable<RoomConnection<Origin>>;
+  /** Returns the connection with that origin; undefined if the host does not know it. */
+  connectionOf(origin: Origin): RoomConnection<Origin> | undefined;
   /** Milliseconds since 1970. */
   now(): number;
   /** 128 random bits as 22 characters of base64url. */

@@ -19,6 +19,8 @@ export type RoomErrorSource =
   | 'transaction'
   /** The host failed at something, such as keeping an attachment. */
   | 'host'
+  /** A feature or gate of the room threw. */
+  | 'feature'
   /** A bug of this package: please report it. */
   | 'room';
 
@@ -62,6 +64,8 @@ export const DEFAULT_HOOK_TIMEOUT_MILLISECONDS = 10_000;
  * that a subclass of a host may set it in fields. What is left out has its default.
  */
 export interface RoomOptions<Origin, RequestOrigin> {
+  /** The room's id, for its features. */
+  readonly roomId?: () => string;
   /** Goes before every frame. `''` by default. */
   readonly messagePrefix?: () => string;
   /** Goes before every key in storage. `''` by default. */

@@ -4,6 +4,7 @@ import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Peers } from './peers.ts';
+import type { RoomFeatures } from './room-features.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import type { SerialQueue } from './serial-queue.ts';
@@ -17,5 +18,6 @@ export interface RoomParts<Origin, RequestOrigin> {
   readonly queue: SerialQueue;
   readonly peers: Peers<Origin>;
   readonly outgoing: Outgoing<Origin>;
+  readonly features: RoomFeatures<Origin, RequestOrigin>;
   readonly writer: StoreWriter<Origin, RequestOrigin>;
 }

@@ -20,6 +20,10 @@ export class RoomSettings<Origin, RequestOrigin> {
     this.#options = options;
   }
 
+  get roomId(): string {
+    return this.#options.roomId?.() ?? '';
+  }
+
   get messagePrefix(): string {
     return this.#options.messagePrefix?.() ?? '';
   }

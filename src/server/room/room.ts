@@ -13,15 +13,20 @@ import type { RoomState, SeedOutcome } from '../history/room-state.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
 import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
+import { FeatureAccess } from './feature-access.ts';
 import type { MaybePromise } from './maybe-promise.ts';
-import { Outgoing } from './outgoing.ts';
+import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Peers, type Peer } from './peers.ts';
 import { makeRoomDocument, readRoomDocument, type RoomDocument } from './room-document.ts';
+import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
+import { RoomFeatures, type FeatureFrame } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomLimits, RoomOptions } from './room-options.ts';
 import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
 import { SerialQueue } from './serial-queue.ts';
+
+const UNLOADED = 'The room could not be loaded: try again later.';
 
 /** The whole content at a cursor. */
 export interface RoomContent {
@@ -44,13 +49,15 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly store: Store = createStore();
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+  readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
   readonly #contentCache: ContentCache;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     const observed = new ObservedStore(this.store, (log) => this.#persistence.commitOwn(log));
     const settings = new RoomSettings(options);
     const reporter = new ErrorReporter(options);
-    const peers = new Peers(host);
+    const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
+    const peers = new Peers(host, features);
     this.#parts = {
       host,
       settings,
@@ -59,9 +66,11 @@ export class Room<Origin, RequestOrigin = Origin> {
       queue: new SerialQueue(),
       peers,
       outgoing: new Outgoing(peers, settings),
-      writer: new StoreWriter(observed, settings, reporter, host),
+      features,
+      writer: new StoreWriter(observed, settings, reporter, features, host),
     };
     this.#persistence = new RoomPersistence(this.#parts);
+    this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence);
     this.#contentCache = new ContentCache(host);
   }
 
@@ -95,21 +104,98 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Takes a frame from a connection, and ignores frames of others. Resolves when the frame was dealt with; never rejects. */
   async receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
-    const { peers, host, settings } = this.#parts;
+    const { peers, host, settings, features } = this.#parts;
     const peer = peers.of(connection);
     if (peer.hasLeft) return;
     peer.restoreAttachment();
     const length = typeof data === 'string' ? data.length : 0;
-    const waiting = peer.admit(length, host.now(), settings.limits);
+    const waiting = peer.hold(length, host.now(), settings.limits);
     if (waiting === undefined) {
       this.#refuseFlood(peer);
       return;
     }
-    const dealt = this.#enqueue(() => this.#takeFrame(peer, data));
+    if (features.gate !== undefined && !(await this.#passes(peer))) {
+      waiting.onLost();
+      return;
+    }
+    const frame = features.frameOf(data);
+    if (frame !== undefined && frame.feature.isOrdered !== true) {
+      features.receive(connection.origin, frame);
+      waiting.onDurable();
+      return;
+    }
+    const dealt = this.#enqueue(() =>
+      frame === undefined ? this.#takeFrame(peer, data) : this.#takeFeatureFrame(peer, frame),
+    );
     if (dealt !== undefined) await dealt;
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
     else state.gate.release(waiting);
+  }
+
+  /** True if there is a gate. */
+  get hasGate(): boolean {
+    return this.#parts.features.gate !== undefined;
+  }
+
+  /** Adds a feature. Throws if its letter is taken. */
+  addFeature(feature: RoomFeature<Origin, RequestOrigin>): FeatureRoom<Origin> {
+    this.#parts.features.add(feature);
+    return this.#featureAccess;
+  }
+
+  /** Sets the gate. Throws if there is one. */
+  setGate(gate: RoomGate<Origin, RequestOrigin>): FeatureRoom<Origin> {
+    this.#parts.features.gate = gate;
+    return this.#featureAccess;
+  }
+
+  /**
+   * Lets a new connection in. Call it before anybody else hears of the connection. Resolves to false if the gate refused:
+   * then the connection is closed, or closing. Never rejects.
+   */
+  async connected(connection: RoomConnection<Origin>, request: RequestOrigin): Promise<boolean> {
+    const { peers, features } = this.#parts;
+    const peer = peers.of(connection);
+    const { gate } = features;
+    if (gate !== undefined) {
+      peer.verification = this.#verify(gate, peer, request);
+      if (!(await peer.verification)) return false;
+    }
+    peer.enter();
+    return true;
+  }
+
+  /**
+   * Resolves to true if the gate admits a connection, waiting for it while it decides. Otherwise the connection is closed.
+   * A room without a gate admits everybody.
+   */
+  async isAdmitted(connection: RoomConnection<Origin>): Promise<boolean> {
+    return await this.#passes(this.#parts.peers.of(connection));
+  }
+
+  /** Returns true if anybody has heard of the connection. */
+  hasEntered(connection: RoomConnection<Origin>): boolean {
+    return this.#parts.peers.of(connection).isIn;
+  }
+
+  /** Verifies a request for the content. Rejects with the error that refuses it. */
+  async admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
+    const { features } = this.#parts;
+    await features.gate?.admitRequest(request);
+    if (access === 'read' || features.mayWrite(request)) return;
+    const message = 'This user may only read, and cannot give the room its initial content.';
+    throw new TinyBasePartyKitError('forbidden', message);
+  }
+
+  /** Returns the gate's headers for the answer to a request. */
+  headersFor(request: RequestOrigin): Readonly<Record<string, string>> {
+    return this.#parts.features.gate?.headers?.(request) ?? {};
+  }
+
+  /** Returns a feature's answer to a request; undefined if it is for none. */
+  answer(request: RequestOrigin, path: string): Promise<Response> | undefined {
+    return this.#parts.features.answer(request, path);
   }
 
   /** Ends a connection whose own side closed the socket. Call it if the host can tell. */
@@ -156,6 +242,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     await this.#loaded();
     for (const { peer, state } of this.#parts.peers.ofClient(clientId)) {
       if (state.generation !== generation || state.standing !== 'live') continue;
+      if (peer.standing !== 'admitted') continue;
       void this.#enqueue(() => this.#takeMessage(peer, push));
       return;
     }
@@ -193,6 +280,54 @@ export class Room<Origin, RequestOrigin = Origin> {
         }
       }
     });
+  }
+
+  /** Asks the gate about a new connection. Never rejects. */
+  async #verify(
+    gate: RoomGate<Origin, RequestOrigin>,
+    peer: Peer<Origin>,
+    request: RequestOrigin,
+  ): Promise<boolean> {
+    const { outgoing, reporter } = this.#parts;
+    try {
+      await gate.admit(peer.connection.origin, request);
+      peer.verification = undefined;
+      if (peer.hasLeft) return false;
+      if (peer.standing === 'admitted') return true;
+      outgoing.refuse(peer, 'expired', EXPIRED);
+    } catch (error) {
+      peer.verification = undefined;
+      if (error instanceof TinyBasePartyKitError) outgoing.refuse(peer, error.code, error.message);
+      else {
+        reporter.report(error, 'feature');
+        outgoing.refuse(peer, 'failed', 'The room could not verify the connection: try again.');
+      }
+    }
+    return false;
+  }
+
+  /** Closes a connection that the gate does not admit: a room that slept may have lost what it knew of it. */
+  async #passes(peer: Peer<Origin>): Promise<boolean> {
+    if (peer.verification !== undefined && !(await peer.verification)) return false;
+    if (peer.hasLeft) return false;
+    if (peer.standing === 'admitted') return true;
+    this.#parts.outgoing.refuse(peer, 'expired', EXPIRED);
+    return false;
+  }
+
+  #takeFeatureFrame(
+    peer: Peer<Origin>,
+    frame: FeatureFrame<Origin, RequestOrigin>,
+  ): MaybePromise<void> {
+    const { features, outgoing } = this.#parts;
+    const { origin } = peer.connection;
+    const state = this.#persistence.load();
+    if (!(state instanceof Promise))
+      return peer.isGone ? undefined : features.receive(origin, frame);
+    return state.then(
+      () => (peer.isGone ? undefined : features.receive(origin, frame)),
+      () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED),
+    );
   }
 
   /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
@@ -257,11 +392,10 @@ export class Room<Origin, RequestOrigin = Origin> {
   /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
   #refuseUnloaded(peer: Peer<Origin>, message: ClientMessage): void {
     const { outgoing } = this.#parts;
-    const text = 'The room could not be loaded: try again later.';
     if (peer.isGone) return;
     if (peer.state.type === 'client' || message.type === 'hello') {
-      outgoing.sendError(undefined, peer, 'unavailable', text);
-    } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', text);
+      outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
+    } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
   }
 }
 

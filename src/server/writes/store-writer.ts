@@ -5,9 +5,10 @@ import type { RefusalReason } from '../../protocol/messages.ts';
 import type { ApplyOutcome, ObservedStore } from '../../protocol/observed-store.ts';
 import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 
-import type { AskedOrigin } from '../room/change-origin.ts';
+import { callerOf, type AskedOrigin } from '../room/change-origin.ts';
 import type { ErrorReporter } from '../room/error-reporter.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
+import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
 import { HookCheck, type Allowed } from './hook-check.ts';
@@ -57,14 +58,17 @@ export class StoreWriter<Origin, RequestOrigin> {
     'hooks' | 'hookTimeoutMilliseconds'
   >;
   readonly #reporter: ErrorReporter;
+  readonly #features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>;
   readonly #host: Pick<RoomHost<never>, 'after'>;
 
   constructor(
     observed: ObservedStore,
     settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'hookTimeoutMilliseconds'>,
     reporter: ErrorReporter,
+    features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>,
     host: Pick<RoomHost<never>, 'after'>,
   ) {
+    this.#features = features;
     this.#observed = observed;
     this.#settings = settings;
     this.#reporter = reporter;
@@ -80,6 +84,8 @@ export class StoreWriter<Origin, RequestOrigin> {
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
   ): MaybePromise<Settled> {
+    if (!this.#features.mayWrite(callerOf(origin)))
+      return this.#refuse(target, asked, origin, 'access');
     const { hooks } = this.#settings;
     if (hasHooks(hooks)) return this.#writeChecked(hooks, target, asked, origin);
     const outcome = this.#apply(target, asked, origin);
@@ -165,11 +171,7 @@ export class StoreWriter<Origin, RequestOrigin> {
           continue;
         }
         const allowed = await this.#ask(check, wanted, timeout.promise);
-        if (typeof allowed === 'string') {
-          // What an open transaction did so far may be rolled back: the answer waits for its end.
-          while (!this.isFree()) await this.whenFree();
-          return target.settle(asked, origin, { log: undefined, refusal: allowed });
-        }
+        if (typeof allowed === 'string') return await this.#refuse(target, asked, origin, allowed);
         const isAsBefore = version === target.version;
         // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
         wanted = isAsBefore ? allowed.changes : asked;
@@ -183,6 +185,18 @@ export class StoreWriter<Origin, RequestOrigin> {
     } finally {
       timeout.cancel();
     }
+  }
+
+  /** Refuses changes as a whole. What an open transaction did so far may be rolled back: the answer waits for its end. */
+  #refuse<Settled>(
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+    refusal: RefusalReason,
+  ): MaybePromise<Settled> {
+    return this.isFree()
+      ? target.settle(asked, origin, { log: undefined, refusal })
+      : this.whenFree().then(() => this.#refuse(target, asked, origin, refusal));
   }
 
   async #ask(

@@ -1,0 +1,129 @@
+import type { Store } from 'tinybase';
+
+import type { ErrorCode } from '../../protocol/errors.ts';
+import { encodeFrame } from '../../protocol/frame.ts';
+
+import type { Waiter } from '../history/durability-gate.ts';
+import type { RoomPersistence } from '../history/room-persistence.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import type { Peer } from './peers.ts';
+import type { ErrorReporter } from './error-reporter.ts';
+import type { FeatureRoom } from './room-feature.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Gives features and the gate what they may use of a room. */
+export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin> {
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+
+  constructor(
+    parts: RoomParts<Origin, RequestOrigin>,
+    persistence: RoomPersistence<Origin, RequestOrigin>,
+  ) {
+    this.#parts = parts;
+    this.#persistence = persistence;
+  }
+
+  get roomId(): string {
+    return this.#parts.settings.roomId;
+  }
+
+  get store(): Store {
+    return this.#parts.store;
+  }
+
+  get storage(): KeyValueStorage {
+    return this.#parts.host.storage;
+  }
+
+  get storagePrefix(): string {
+    return this.#parts.settings.storagePrefix;
+  }
+
+  get isLoaded(): boolean {
+    return this.#persistence.current !== undefined;
+  }
+
+  connections(): readonly Origin[] {
+    return this.#parts.peers.admitted().map(({ connection }) => connection.origin);
+  }
+
+  send(connection: Origin, letter: string, json: string): void {
+    const { outgoing, settings } = this.#parts;
+    const peer = this.#peer(connection);
+    if (peer !== undefined)
+      outgoing.deliver(peer, encodeFrame(settings.messagePrefix, letter, json));
+  }
+
+  release(waiter: Waiter): void {
+    const safe = new ReportingWaiter(waiter, this.#parts.reporter);
+    const state = this.#persistence.current;
+    if (state === undefined) safe.onLost();
+    else state.gate.release(safe);
+  }
+
+  readSlot(connection: Origin, slot: string): unknown {
+    return this.#parts.host.connectionOf(connection)?.readSlot(slot);
+  }
+
+  writeSlot(connection: Origin, slot: string, value: unknown): void {
+    this.#parts.host.connectionOf(connection)?.writeSlot(slot, value);
+  }
+
+  tell(connection: Origin, code: ErrorCode, message: string): void {
+    const { outgoing } = this.#parts;
+    const peer = this.#peer(connection);
+    if (peer !== undefined) outgoing.sendError(undefined, peer, code, message);
+  }
+
+  refuse(connection: Origin, code: ErrorCode, message: string): void {
+    const peer = this.#peer(connection);
+    if (peer !== undefined) this.#parts.outgoing.refuse(peer, code, message);
+  }
+
+  now(): number {
+    return this.#parts.host.now();
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    return this.#parts.host.after(milliseconds, callback);
+  }
+
+  report(error: unknown): void {
+    this.#parts.reporter.report(error, 'feature');
+  }
+
+  #peer(connection: Origin): Peer<Origin> | undefined {
+    const known = this.#parts.host.connectionOf(connection);
+    return known && this.#parts.peers.of(known);
+  }
+}
+
+/** Keeps what a feature throws from the gate, which has others to call. */
+class ReportingWaiter implements Waiter {
+  readonly #waiter: Waiter;
+  readonly #reporter: ErrorReporter;
+  readonly canWait: boolean;
+
+  constructor(waiter: Waiter, reporter: ErrorReporter) {
+    this.#waiter = waiter;
+    this.#reporter = reporter;
+    this.canWait = waiter.canWait === true;
+  }
+
+  onDurable(): void {
+    this.#call('onDurable');
+  }
+
+  onLost(): void {
+    this.#call('onLost');
+  }
+
+  #call(name: 'onDurable' | 'onLost'): void {
+    try {
+      this.#waiter[name]();
+    } catch (error) {
+      this.#reporter.report(error, 'feature');
+    }
+  }
+}

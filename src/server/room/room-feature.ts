@@ -1,0 +1,108 @@
+import type { Store } from 'tinybase';
+
+import type { Changes } from '../../protocol/changes.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
+import type { Cursor } from '../../protocol/messages.ts';
+import type { Waiter } from '../history/durability-gate.ts';
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import type { ChangeOrigin } from './change-origin.ts';
+import type { MaybePromise } from './maybe-promise.ts';
+
+/**
+ * Decides who comes in. A room has at most one. It keeps its decision in a slot of the connection, so that it survives
+ * hibernation.
+ */
+export interface RoomGate<Connection, Request> {
+  /** Verifies a new connection, which nobody hears of before. Rejects with the `TinyBasePartyKitError` that refuses it. */
+  admit(connection: Connection, request: Request): Promise<void>;
+  /**
+   * Verifies a request for `storePath` (GET, HEAD, PUT, POST), or for a socket that does not exist yet. Rejects with the
+   * `TinyBasePartyKitError` that refuses it.
+   */
+  admitRequest(request: Request): Promise<void>;
+  /** Returns where a connection stands. `expired`: it was admitted, and is closed as soon as anything is sent to it. */
+  standing(connection: Connection): 'admitted' | 'unknown' | 'expired';
+  /** Returns true if the caller may change the Store. */
+  mayWrite(caller: Connection | Request): boolean;
+  /** Returns the id of the caller's user. */
+  userIdOf?(caller: Connection | Request): string | undefined;
+  /** Returns headers for the answer to a request, in addition to the room's. */
+  headers?(request: Request): Readonly<Record<string, string>>;
+}
+
+/** A commit, or the room's initial content, right after it was ordered: it may not be durable yet. */
+export interface RoomCommit<Connection, Request> {
+  readonly cursor: Cursor;
+  readonly changes: Changes;
+  readonly origin: ChangeOrigin<Connection, Request>;
+}
+
+/**
+ * A part of a room with messages of its own. The room calls it, and reports what it throws. Connections from before a
+ * hibernation are not told of again: {@link FeatureRoom.connections} has them.
+ */
+export interface RoomFeature<Connection, Request> {
+  /** Marks the feature's frames: one character, which neither the core nor another feature uses (`SEAM-1`). */
+  readonly letter?: string;
+  /**
+   * True: `received` begins in the room's queue, after everything that came before, with the Store loaded. Nothing waits
+   * for its promise. Otherwise it is called at once.
+   */
+  readonly isOrdered?: boolean;
+  /** Takes a frame: the text behind the letter. */
+  received?(connection: Connection, json: string): MaybePromise<void>;
+  /** Hears that a connection came in. */
+  admitted?(connection: Connection): void;
+  /** Hears that a client is live: it gets every commit from now on. Called again if it was not for a while. */
+  live?(connection: Connection): void;
+  /** Hears that an admitted connection has left: once, however it ended. */
+  left?(connection: Connection): void;
+  /** Hears of a commit at once. */
+  committed?(commit: RoomCommit<Connection, Request>): void;
+  /** Hears that everything up to this version is durable. */
+  durable?(version: number): void;
+  /** Answers a request that is not for `storePath`; returns undefined for one that is not for this feature. */
+  answer?(request: Request, path: string): Promise<Response> | undefined;
+}
+
+/** The room, for a feature or a gate. */
+export interface FeatureRoom<Connection> {
+  readonly roomId: string;
+  /** The room's Store. See {@link FeatureRoom.isLoaded}. */
+  readonly store: Store;
+  /** The whole storage of the room. */
+  readonly storage: KeyValueStorage;
+  /** The beginning of every key that the room uses. */
+  readonly storagePrefix: string;
+  /** True if the Store has what storage says. */
+  readonly isLoaded: boolean;
+  /** Returns the open connections that are admitted (`SEAM-2`). */
+  connections(): readonly Connection[];
+  /** Sends a frame with that letter at once. */
+  send(connection: Connection, letter: string, json: string): void;
+  /** Calls the waiter when everything ordered before is durable: its frames keep their place among commits (`SEAM-3`). */
+  release(waiter: Waiter): void;
+  /** Returns the value of a slot of the connection, which survives hibernation; undefined if it has none (`SEAM-4`). */
+  readSlot(connection: Connection, slot: string): unknown;
+  /** Sets a slot to a value of JSON; `null` removes it. All slots together should take at most 1 KiB. */
+  writeSlot(connection: Connection, slot: string, value: unknown): void;
+  /** Sends an error. */
+  tell(connection: Connection, code: ErrorCode, message: string): void;
+  /** Sends an error and closes the connection. */
+  refuse(connection: Connection, code: ErrorCode, message: string): void;
+  /** Returns the time in milliseconds since 1970. */
+  now(): number;
+  /** Calls back once, later; returns a function that prevents it. */
+  after(milliseconds: number, callback: () => void): () => void;
+  /** Reports an error to `onRoomError`. */
+  report(error: unknown): void;
+}
+
+/**
+ * A room that features attach themselves to: every room server. A function such as `createAuth(room: FeatureHost, …)` takes
+ * this and not the room's class, so that TypeScript can infer the type of the field that it is called for.
+ */
+export interface FeatureHost<Connection, Request> {
+  addFeature(feature: RoomFeature<Connection, Request>): FeatureRoom<Connection>;
+  setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection>;
+}

@@ -1,0 +1,145 @@
+import { readFrame } from '../../protocol/frame.ts';
+import { CLIENT_LETTERS } from '../../protocol/messages/client-message.ts';
+import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
+
+import type { ErrorReporter } from './error-reporter.ts';
+import type { RoomSettings } from './room-settings.ts';
+import type { RoomCommit, RoomFeature, RoomGate } from './room-feature.ts';
+
+/** A feature's frame. */
+export interface FeatureFrame<Connection, Request> {
+  readonly feature: RoomFeature<Connection, Request>;
+  readonly json: string;
+}
+
+const CORE_LETTERS: ReadonlySet<string> = new Set([...CLIENT_LETTERS, ...ROOM_LETTERS]);
+
+/** The gate and the features of a room. The room knows none of them by name. */
+export class RoomFeatures<Connection, Request> {
+  readonly #settings: Pick<RoomSettings<never, never>, 'messagePrefix'>;
+  readonly #reporter: ErrorReporter;
+  readonly #features: RoomFeature<Connection, Request>[] = [];
+  readonly #byLetter = new Map<string, RoomFeature<Connection, Request>>();
+  #gate: RoomGate<Connection, Request> | undefined;
+
+  constructor(
+    settings: Pick<RoomSettings<never, never>, 'messagePrefix'>,
+    reporter: ErrorReporter,
+  ) {
+    this.#settings = settings;
+    this.#reporter = reporter;
+  }
+
+  /** The gate; undefined if everybody may come in. */
+  get gate(): RoomGate<Connection, Request> | undefined {
+    return this.#gate;
+  }
+
+  /** Sets the gate. Throws if there is one. */
+  set gate(gate: RoomGate<Connection, Request>) {
+    if (this.#gate !== undefined)
+      throw new Error('This room has a gate already: call setGate() once.');
+    this.#gate = gate;
+  }
+
+  /** True if there is no feature: then nobody is told of anything. */
+  get isEmpty(): boolean {
+    return this.#features.length === 0;
+  }
+
+  /** Returns where a connection stands with the gate. Without a gate, everybody is admitted. */
+  standing(connection: Connection): ReturnType<RoomGate<Connection, Request>['standing']> {
+    if (this.#gate === undefined) return 'admitted';
+    try {
+      return this.#gate.standing(connection);
+    } catch (error) {
+      this.#reporter.report(error, 'feature');
+      return 'unknown';
+    }
+  }
+
+  /** Returns true if the caller may change the Store. */
+  mayWrite(caller: Connection | Request): boolean {
+    if (this.#gate === undefined) return true;
+    try {
+      return this.#gate.mayWrite(caller);
+    } catch (error) {
+      this.#reporter.report(error, 'feature');
+      return false;
+    }
+  }
+
+  /** Adds a feature. Throws if its letter is not one character, or is taken. */
+  add(feature: RoomFeature<Connection, Request>): void {
+    const { letter } = feature;
+    if (letter !== undefined) {
+      if (letter.length !== 1)
+        throw new Error(`The letter of a feature has to be one character, not "${letter}".`);
+      if (CORE_LETTERS.has(letter) || this.#byLetter.has(letter))
+        throw new Error(`The letter "${letter}" of a feature is taken: choose another one.`);
+      this.#byLetter.set(letter, feature);
+    }
+    this.#features.push(feature);
+  }
+
+  /** Returns the frame of a feature; undefined for any other frame. */
+  frameOf(data: unknown): FeatureFrame<Connection, Request> | undefined {
+    if (this.#byLetter.size === 0) return undefined;
+    try {
+      const frame = readFrame(this.#settings.messagePrefix, data);
+      const feature = frame && this.#byLetter.get(frame.letter);
+      return feature && { feature, json: frame.json };
+    } catch {
+      // The app's prefix could not be read. The core reads it next, and reports the error.
+      return undefined;
+    }
+  }
+
+  /** Hands a frame to its feature. Nothing waits for it. */
+  receive(connection: Connection, { feature, json }: FeatureFrame<Connection, Request>): void {
+    try {
+      const received = feature.received?.(connection, json);
+      if (received instanceof Promise)
+        received.catch((error: unknown) => this.#reporter.report(error, 'feature'));
+    } catch (error) {
+      this.#reporter.report(error, 'feature');
+    }
+  }
+
+  admitted(connection: Connection): void {
+    for (const feature of this.#features) this.#tell(() => feature.admitted?.(connection));
+  }
+
+  live(connection: Connection): void {
+    for (const feature of this.#features) this.#tell(() => feature.live?.(connection));
+  }
+
+  left(connection: Connection): void {
+    for (const feature of this.#features) this.#tell(() => feature.left?.(connection));
+  }
+
+  committed(commit: RoomCommit<Connection, Request>): void {
+    for (const feature of this.#features) this.#tell(() => feature.committed?.(commit));
+  }
+
+  durable(version: number): void {
+    for (const feature of this.#features) this.#tell(() => feature.durable?.(version));
+  }
+
+  /** Returns the answer of the first feature that has one. */
+  answer(request: Request, path: string): Promise<Response> | undefined {
+    for (const feature of this.#features) {
+      const answer = feature.answer?.(request, path);
+      if (answer !== undefined) return answer;
+    }
+    return undefined;
+  }
+
+  #tell(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#reporter.report(error, 'feature');
+    }
+  }
+}

@@ -1,0 +1,444 @@
+import { expect, test } from 'vitest';
+
+import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
+import type { ChangeOrigin } from '../../../src/server/room/change-origin.ts';
+import type {
+  FeatureRoom,
+  RoomCommit,
+  RoomFeature,
+  RoomGate,
+} from '../../../src/server/room/room-feature.ts';
+import { Deferred } from '../../support/deferred.ts';
+import {
+  clientId,
+  FakeRoomHost,
+  settle,
+  type FakeConnection,
+} from '../../support/fake-connection.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+
+/** A storage that holds its calls back while a test says so. */
+class HeldStorage {
+  isHeld = false;
+  readonly #runs: (() => void)[] = [];
+  readonly storage: StrictStorage = new StrictStorage({
+    defer: (run) => {
+      if (this.isHeld) this.#runs.push(run);
+      else run();
+    },
+  });
+
+  async letGo(): Promise<void> {
+    this.isHeld = false;
+    for (const run of this.#runs.splice(0)) run();
+    await settle();
+  }
+}
+
+const fail = (): never => {
+  throw new Error('feature');
+};
+
+const cause = ({ type }: ChangeOrigin<unknown>): string => type;
+
+/** Writes down what it hears. */
+class Witness implements RoomFeature<FakeConnection, unknown> {
+  readonly letter: string;
+  readonly isOrdered: boolean;
+  readonly heard: string[] = [];
+  readonly names = new Map<FakeConnection, string>();
+
+  constructor(letter: string = 'x', isOrdered: boolean = false) {
+    this.letter = letter;
+    this.isOrdered = isOrdered;
+  }
+
+  received(connection: FakeConnection, json: string): void {
+    this.heard.push(`${this.names.get(connection)} says ${json}`);
+  }
+
+  admitted(connection: FakeConnection): void {
+    this.heard.push(`${this.names.get(connection)} admitted`);
+  }
+
+  live(connection: FakeConnection): void {
+    this.heard.push(`${this.names.get(connection)} live`);
+  }
+
+  left(connection: FakeConnection): void {
+    this.heard.push(`${this.names.get(connection)} left`);
+  }
+
+  committed({ cursor, origin }: RoomCommit<FakeConnection, unknown>): void {
+    this.heard.push(`committed ${cursor.version} by ${cause(origin)}`);
+  }
+
+  durable(version: number): void {
+    this.heard.push(`durable ${version}`);
+  }
+
+  take(): string[] {
+    return this.heard.splice(0);
+  }
+}
+
+/** Admits whoever brings the request `ok`, when a test says so. */
+class TestGate implements RoomGate<FakeConnection, unknown> {
+  room: FeatureRoom<FakeConnection> | undefined;
+  decision = new Deferred<void>();
+  isReadOnly = false;
+
+  async admit(connection: FakeConnection, request: unknown): Promise<void> {
+    await this.decision.promise;
+    await this.admitRequest(request);
+    this.room?.writeSlot(connection, 'auth', 'in');
+  }
+
+  async admitRequest(request: unknown): Promise<void> {
+    if (request !== 'ok') throw new TinyBasePartyKitError('unauthorized', 'There is no token.');
+  }
+
+  standing(connection: FakeConnection): 'admitted' | 'unknown' | 'expired' {
+    const slot = this.room?.readSlot(connection, 'auth');
+    return slot === 'in' ? 'admitted' : slot === 'out' ? 'expired' : 'unknown';
+  }
+
+  mayWrite(): boolean {
+    return !this.isReadOnly;
+  }
+}
+
+const gated = (): { host: FakeRoomHost; gate: TestGate } => {
+  const host = new FakeRoomHost();
+  const gate = new TestGate();
+  gate.room = host.room.setGate(gate);
+  return { host, gate };
+};
+
+const enter = async (host: FakeRoomHost, gate: TestGate): Promise<FakeConnection> => {
+  const connection = host.connect();
+  gate.decision.resolve();
+  expect(await host.room.connected(connection, 'ok')).toBe(true);
+  return connection;
+};
+
+const reportsOf = (host: FakeRoomHost): string[] =>
+  host.errors.map(({ error, where }) => `${where}: ${error instanceof Error ? error.message : ''}`);
+
+test('[SEAM-1] hands frames to the feature with their letter, and leaves all others to the core', async () => {
+  const host = new FakeRoomHost();
+  const witness = new Witness();
+  host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  const ada = await host.join('ada');
+  witness.names.set(ada, 'ada');
+  witness.take();
+  await ada.say('x{"any":"text');
+  await ada.say('y[]');
+  await ada.say(new ArrayBuffer(1));
+  await ada.push(1, { v: 2 });
+  expect(witness.take()).toEqual(['ada says {"any":"text', 'committed 2 by push', 'durable 2']);
+  expect(ada.hearTypes()).toEqual(['ack']);
+});
+
+test('[SEAM-1] counts the frames of features as part of a flood', async () => {
+  const host = new FakeRoomHost({ limits: () => ({ messageBurst: 3 }) });
+  const witness = new Witness();
+  host.room.addFeature(witness);
+  const connection = host.connect();
+  for (let count = 0; count < 5; count += 1) await connection.say(`x${count}`);
+  expect(witness.heard.filter((line) => line.includes('says')).length).toBe(3);
+  expect(connection.closed?.code).toBe(4429);
+});
+
+test.each(['h', 'p', 'i', 's', 'w', 'c', 'a', 'e', '', 'xy', 'x'])(
+  '[SEAM-1] refuses a feature with the letter "%s"',
+  (letter) => {
+    const host = new FakeRoomHost();
+    host.room.addFeature(new Witness('x'));
+    expect(() => host.room.addFeature(new Witness(letter))).toThrow(/letter/u);
+    host.room.addFeature(new Witness('y'));
+  },
+);
+
+test('[SEAM-1] begins with an ordered frame when everything before it was dealt with', async () => {
+  const answer = new Deferred<boolean>();
+  const host = new FakeRoomHost({
+    hooks: () => ({ canSetValue: (_id, value) => value === 1 || answer.promise }),
+  });
+  const ordered = new Witness('z', true);
+  const prompt = new Witness('q');
+  host.room.addFeature(ordered);
+  host.room.addFeature(prompt);
+  await host.seed({ v: 1 });
+  const ada = await host.join('ada');
+  ordered.names.set(ada, 'ada');
+  prompt.names.set(ada, 'ada');
+  ordered.take();
+  prompt.take();
+  await ada.push(1, { v: 2 });
+  await ada.say('z1');
+  await ada.say('q1');
+  expect([prompt.take(), ordered.take()]).toEqual([['ada says 1'], []]);
+  answer.resolve(true);
+  await settle();
+  expect(ordered.take()).toEqual(['committed 2 by push', 'ada says 1', 'durable 2']);
+});
+
+test('tells a feature once of each connection that comes, is live and leaves, however it ends', async () => {
+  const host = new FakeRoomHost();
+  const witness = new Witness();
+  host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  witness.take();
+  const ada = host.connect();
+  const ben = host.connect();
+  witness.names.set(ada, 'ada').set(ben, 'ben');
+  await host.room.connected(ada, undefined);
+  await host.room.connected(ben, undefined);
+  await ada.hello({ cursor: await host.cursor() });
+  await ada.hello({ cursor: await host.cursor(), generation: 2 });
+  expect(witness.take()).toEqual(['ada admitted', 'ben admitted', 'ada live']);
+  await ben.hello({ cursor: await host.cursor(), generation: 3 });
+  expect(ada.closed?.code).toBe(4410);
+  host.disconnect(ada);
+  expect(witness.take()).toEqual(['ada left', 'ben live']);
+  host.disconnect(ben);
+  host.disconnect(ben);
+  expect(witness.take()).toEqual(['ben left']);
+});
+
+test('tells a feature of a connection that the app closed and that no host speaks of again', async () => {
+  const host = new FakeRoomHost();
+  const witness = new Witness();
+  const access = host.room.addFeature(witness);
+  const ada = host.connect();
+  witness.names.set(ada, 'ada');
+  await host.room.connected(ada, undefined);
+  expect(access.connections()).toEqual([ada]);
+  ada.close(4000, 'by the app');
+  expect(access.connections()).toEqual([]);
+  expect(witness.take()).toEqual(['ada admitted', 'ada left']);
+});
+
+test('tells a feature who caused a commit', async () => {
+  const host = new FakeRoomHost();
+  const witness = new Witness();
+  host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  host.room.store.setValue('v', 2);
+  const ada = await host.join('ada');
+  await ada.push(1, { v: 3 });
+  await ada.push(2, { v: 3 });
+  await host.connect().stock({ v: 4 });
+  expect(witness.heard.filter((line) => line.startsWith('committed'))).toEqual([
+    'committed 1 by seed',
+    'committed 2 by room',
+    'committed 3 by push',
+    'committed 4 by stock',
+  ]);
+});
+
+test('[SEAM-3] keeps the place of what a feature releases, and loses it with the commits', async () => {
+  const disk = new HeldStorage();
+  const host = new FakeRoomHost({}, disk.storage);
+  const witness = new Witness();
+  const access = host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  const ada = await host.join('ada');
+  const ben = await host.join('ben');
+  const outcomes: string[] = [];
+  const release = (name: string): void =>
+    access.release({
+      onDurable: () => {
+        outcomes.push(`${name} durable`);
+        access.send(ben, 'x', `"${name}"`);
+      },
+      onLost: () => {
+        outcomes.push(`${name} lost`);
+      },
+    });
+  disk.isHeld = true;
+  await ada.push(1, { v: 2 });
+  release('first');
+  await ada.push(2, { v: 3 });
+  expect(ben.frames).toEqual([]);
+  await disk.letGo();
+  expect(ben.frames.map((frame) => frame[0])).toEqual(['c', 'x', 'c']);
+  disk.isHeld = true;
+  disk.storage.failWrites(1, { takesEffect: false });
+  await ada.push(3, { v: 4 });
+  release('second');
+  await disk.letGo();
+  expect(outcomes).toEqual(['first durable', 'second lost']);
+});
+
+test('reports what a feature throws, and goes on', async () => {
+  const host = new FakeRoomHost();
+  const access = host.room.addFeature({
+    letter: 'x',
+    received: async () => fail(),
+    admitted: fail,
+    live: fail,
+    left: fail,
+    committed: fail,
+    durable: fail,
+  });
+  await host.seed({ v: 1 });
+  const ada = await host.join('ada');
+  await ada.say('x1');
+  access.release({ onDurable: fail, onLost: fail });
+  await ada.push(1, { v: 2 });
+  expect(ada.hearTypes()).toEqual(['ack']);
+  host.disconnect(ada);
+  expect(new Set(reportsOf(host))).toEqual(new Set(['feature: feature']));
+  expect(host.errors.length).toBeGreaterThan(6);
+});
+
+test('[SEAM-4] keeps slots of a connection through a hibernation, beside the room’s own', async () => {
+  const host = new FakeRoomHost();
+  await host.seed({ v: 1 });
+  const access = host.room.addFeature(new Witness());
+  const ada = await host.join('ada');
+  access.writeSlot(ada, 'x', { row: 1 });
+  expect(access.readSlot(ada, 'y')).toBeUndefined();
+  const [again] = host.hibernate(ada);
+  const later = host.room.addFeature(new Witness());
+  expect(again && later.readSlot(again, 'x')).toEqual({ row: 1 });
+  await host.room.start();
+  await again?.push(1, { v: 2 });
+  expect(again?.hearTypes()).toEqual(['ack']);
+});
+
+test('[SEAM-5] a room without features sends, attaches and stores the same as one with an idle feature', async () => {
+  const rooms = [new FakeRoomHost(), new FakeRoomHost()];
+  const traces = [];
+  for (const [index, host] of rooms.entries()) {
+    if (index === 1) host.room.addFeature({ letter: 'x' });
+    await host.seed({ v: 1 });
+    const ada = await host.join('ada');
+    const stock = host.connect();
+    await ada.push(1, { v: 2 });
+    host.room.store.setValue('v', 3);
+    await settle();
+    const rows = await host.storage.list({});
+    traces.push({ ada: ada.frames, stock: stock.frames, attachment: ada.attachment, rows });
+  }
+  expect(traces[0]).toEqual(traces[1]);
+});
+
+test('[SEAM-2] nothing reaches a connection, and nobody hears of it, while the gate decides', async () => {
+  const { host, gate } = gated();
+  const witness = new Witness();
+  const access = host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  witness.take();
+  const ada = host.connect();
+  witness.names.set(ada, 'ada');
+  const entering = host.room.connected(ada, 'ok');
+  host.room.store.setValue('v', 2);
+  access.send(ada, 'x', '1');
+  access.tell(ada, 'stale', 'text');
+  void ada.say('x"early"');
+  await settle();
+  expect(access.connections()).toEqual([]);
+  expect(ada.frames).toEqual([]);
+  expect(witness.take()).toEqual(['committed 2 by room', 'durable 2']);
+  gate.decision.resolve();
+  expect(await entering).toBe(true);
+  await settle();
+  expect(witness.take()).toEqual(['ada admitted', 'ada says "early"']);
+  host.room.store.setValue('v', 3);
+  await settle();
+  expect(ada.hearTypes()).toEqual(['stock']);
+});
+
+test('[SEAM-2] a connection that the gate refuses hears why and is closed; nobody else hears of it', async () => {
+  const { host, gate } = gated();
+  const witness = new Witness();
+  const access = host.room.addFeature(witness);
+  const ada = host.connect();
+  gate.decision.resolve();
+  expect(await host.room.connected(ada, 'wrong')).toBe(false);
+  expect(ada.hearOne('error')).toMatchObject({
+    code: 'unauthorized',
+    message: 'There is no token.',
+  });
+  expect(ada.closed?.code).toBe(4401);
+  host.disconnect(ada);
+  await ada.hello();
+  expect([ada.frames, witness.heard, access.connections()]).toEqual([[], [], []]);
+});
+
+test('[SEAM-2] a gate that fails lets nobody in, and is reported', async () => {
+  const { host, gate } = gated();
+  const ada = host.connect();
+  gate.admit = () => Promise.reject(new Error('keys'));
+  expect(await host.room.connected(ada, 'ok')).toBe(false);
+  expect([ada.closed?.code, reportsOf(host)]).toEqual([4500, ['feature: keys']]);
+  gate.standing = () => {
+    throw new Error('standing');
+  };
+  const ben = host.connect();
+  await ben.hello();
+  expect(ben.closed?.code).toBe(4419);
+});
+
+test('[SEAM-2] a connection that comes without a grant after a hibernation, or whose grant ends, is closed with expired', async () => {
+  const { host, gate } = gated();
+  const witness = new Witness();
+  const access = host.room.addFeature(witness);
+  await host.seed({ v: 1 });
+  const ada = await enter(host, gate);
+  witness.names.set(ada, 'ada');
+  await ada.hello({ cursor: await host.cursor() });
+  expect(ada.hearTypes()).toEqual(['welcome']);
+  witness.take();
+  access.writeSlot(ada, 'auth', 'out');
+  expect(access.connections()).toEqual([]);
+  host.room.store.setValue('v', 2);
+  await settle();
+  expect(ada.hearOne('error').code).toBe('expired');
+  expect(ada.closed?.code).toBe(4419);
+  expect(witness.take()).toEqual(['committed 2 by room', 'ada left', 'durable 2']);
+  const ben = host.connect();
+  await ben.hello();
+  expect([ben.hearOne('error').code, ben.closed?.code]).toEqual(['expired', 4419]);
+});
+
+test('[SEAM-6] a caller that may not write changes nothing, and is told what the room has', async () => {
+  const { host, gate } = gated();
+  await host.seed({ v: 1 });
+  const ada = await enter(host, gate);
+  await ada.hello({ cursor: await host.cursor() });
+  ada.hear();
+  gate.isReadOnly = true;
+  await ada.push(1, { v: 2 });
+  expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: false, reason: 'access' });
+  const stock = await enter(host, gate);
+  await stock.stock({ v: 3 });
+  expect(stock.frames).toEqual(['s[{},{"v":1},1]']);
+  expect(await host.content()).toEqual([{}, { v: 1 }]);
+  await expect(host.room.admitRequest('ok', 'write')).rejects.toMatchObject({ code: 'forbidden' });
+  await host.room.admitRequest('ok', 'read');
+  await expect(host.room.admitRequest('no', 'read')).rejects.toMatchObject({
+    code: 'unauthorized',
+  });
+});
+
+test('[SEAM-2] a large push of a connection whose grant has ended is not taken', async () => {
+  const { host, gate } = gated();
+  await host.seed({ v: 1 });
+  const ada = await enter(host, gate);
+  await ada.hello({ cursor: await host.cursor(), clientId: clientId('ada') });
+  gate.room?.writeSlot(ada, 'auth', 'out');
+  const push = { type: 'push', number: 1, changes: { deletedRows: new Map(), leaves: new Map() } };
+  await expect(
+    host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: push as never }),
+  ).rejects.toMatchObject({ code: 'stale' });
+});
+
+test('a room has one gate', () => {
+  const { host, gate } = gated();
+  expect(() => host.room.setGate(gate)).toThrow(/setGate/u);
+});
