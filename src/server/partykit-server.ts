@@ -3,7 +3,7 @@ import type * as Party from 'partykit/server';
 
 import { RoomServer, type RoomServerConfig } from './room-server.ts';
 
-/** How a room is configured: `config` of {@link TinyBasePartyKitServer}. */
+/** The configuration of a room: `config` of {@link TinyBasePartyKitServer}. */
 export type TinyBasePartyKitServerConfig = RoomServerConfig;
 
 /**

@@ -7,7 +7,7 @@ import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/roo
 import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { decodeSegment } from './hosts/room-address.ts';
-import { PartyGuard } from './hosts/party-guard.ts';
+import { guardParty } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import {
@@ -16,26 +16,26 @@ import {
   type StoreRequest,
 } from './http/store-endpoint.ts';
 
-/** How a room is configured: `config` of {@link RoomServer}. What is left out has its default. */
+/** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
 export interface RoomServerConfig {
-  /** What the path of the content ends with. `'/store'` by default; clients have to be told the same. */
+  /** The end of the path of the content. `'/store'` by default; give clients the same. */
   storePath?: string;
-  /** Goes before every frame. `''` by default; clients have to be told the same. */
+  /** The beginning of every frame. `''` by default; give clients the same. */
   messagePrefix?: string;
-  /** Goes before every key in storage. `''` by default. */
+  /** The beginning of every key in storage. `''` by default. */
   storagePrefix?: string;
   /**
-   * Sent with every answer over HTTP. By default other origins may do everything: `Access-Control-Allow-Origin`,
-   * `-Methods` and `-Headers` are `*`. The header that exposes `ETag` is added in any case.
+   * The headers of every answer over HTTP. By default other origins may do everything: `Access-Control-Allow-Origin`,
+   * `-Methods` and `-Headers` are `*`. The room always adds the header that exposes `ETag`.
    */
   responseHeaders?: HeadersInit;
-  /** How long the hooks of one push may take before it is refused. 10,000 by default. */
+  /** The time that the hooks of one push may take before it is refused. 10,000 by default. */
   hookTimeoutMilliseconds?: number;
-  /** What the room takes at most. What is set later has to be another object. */
+  /** The limits of what the room takes. To change them later, set another object. */
   limits?: Partial<RoomLimits>;
 }
 
-/** What a room's server needs of its host. */
+/** The part of a host's party that a room needs. */
 export interface RoomParty<Connection> {
   /** The room's id, as the host has it. */
   readonly id: string;
@@ -47,8 +47,8 @@ export interface RoomParty<Connection> {
 }
 
 /**
- * What hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. As in TinyBase's
- * own class, only `onRequest` and `onMessage` are there to be overridden: the others are the app's, to define.
+ * The methods that hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. As
+ * in TinyBase's own class, there are only `onRequest` and `onMessage` to override. The app may define the others.
  */
 const HANDLERS = [
   'onStart',
@@ -61,8 +61,8 @@ const HANDLERS = [
 ];
 
 /**
- * The class that an app extends to make a room, whatever the host: it has the room's Store, the hooks that may refuse,
- * and the handlers that hosts call. Knows no host.
+ * The class that an app extends to make a room, on any host. It has the room's Store, the hooks that may refuse changes,
+ * and the handlers that hosts call. It knows no host.
  */
 export class RoomServer<
   Party extends RoomParty<Connection>,
@@ -70,21 +70,22 @@ export class RoomServer<
   Request extends StoreRequest,
 > implements FeatureHost<Connection, Request> {
   readonly party: Party;
-  /** A subclass may set it in a field or in its constructor; it is read with each message. */
+  /** A subclass may set it in a field or in its constructor. The room reads it with each message, `storagePrefix` once. */
   config: RoomServerConfig = {};
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
-  readonly #guard: PartyGuard<Connection>;
+  /** Returns all connections of the party, whoever they are. */
+  #sockets: () => Iterable<Connection>;
   #starting: Promise<void> | undefined;
   /** True once there is a gate or a feature. */
   #isSeamUsed = false;
 
   constructor(party: Party) {
     this.party = party;
-    this.#guard = new PartyGuard(party);
+    this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({
       storage: () => party.storage,
-      sockets: () => this.#guard.allConnections(),
+      sockets: () => this.#sockets(),
       onError: (error) => this.onRoomError(error, 'host'),
     });
     this.#room = new Room<Connection, Request>(this.#host, {
@@ -107,8 +108,8 @@ export class RoomServer<
   }
 
   /**
-   * The room's Store, the source of truth. What the room's own code does to it reaches every client, one commit for each
-   * transaction. It has its content in every method that a host calls; elsewhere, wait for `start()`.
+   * The room's Store, the source of truth. Each transaction of the room's own code reaches every client as one commit. The
+   * Store has its content in every method that a host calls; elsewhere, wait for `start()`.
    */
   get store(): Store {
     return this.#room.store;
@@ -131,7 +132,10 @@ export class RoomServer<
   setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection> {
     this.#useSeam();
     const room = this.#room.setGate(gate);
-    this.#guard.showOnly((connection) => gate.standing(connection) === 'admitted');
+    this.#sockets = guardParty(
+      this.party,
+      (connection) => gate.standing(connection) === 'admitted',
+    );
     return room;
   }
 
@@ -157,43 +161,43 @@ export class RoomServer<
   }
 
   /**
-   * Resolves when all that the room's own code did to the Store is on disk: to be awaited before somebody is told so. Rejects
-   * with `unavailable` if it was lost; then `onRoomError` got it, and nobody else has seen it.
+   * Resolves when everything that the room's own code did to the Store is on disk. Await it before you tell somebody so.
+   * Rejects with `unavailable` if it was lost; then `onRoomError` was told, and nobody else has seen it.
    */
   whenDurable(): Promise<void> {
     return this.#room.whenDurable();
   }
 
   /**
-   * The room as one JSON document: its content, and where in its history that is. Undefined if the room has no Store yet.
-   * Rejects with `unavailable` if storage fails.
+   * Resolves to the room as one JSON document: its content, and its place in the history. Undefined if the room has no
+   * Store yet. Rejects with `unavailable` if storage fails.
    */
   exportRoom(): Promise<RoomDocument | undefined> {
     return this.#room.exportRoom();
   }
 
   /**
-   * Makes the room what a document of {@link RoomServer.exportRoom} says, perhaps that of another room. Connected clients
-   * follow; edits of theirs that were not confirmed yet are kept, and made again on top. A transaction that the room's own
-   * code makes meanwhile is reported to `onRoomError`. Rejects with `malformed`, and with `unavailable` if storage fails.
+   * Replaces the room by a document of {@link RoomServer.exportRoom}, perhaps of another room. Connected clients follow:
+   * they keep their unconfirmed edits and send them again. A transaction that the room's own code makes meanwhile is lost,
+   * and reported to `onRoomError`. Rejects with `malformed`, and with `unavailable` if storage fails.
    */
   restoreRoom(document: unknown): Promise<void> {
     return this.#room.restoreRoom(document);
   }
 
   /**
-   * Override to set the schema, listeners and middleware of the Store. Called once, when the content is there. What it
-   * changes becomes a commit, or part of the first content of a room that has none.
+   * Override to set the schema, listeners and middleware of the Store. Called once, when the content is there. Its changes
+   * become a commit, or part of the initial content of a room that has none.
    */
   prepareStore(_store: Store): void {}
 
-  /** Override to get what would otherwise be silent. Writes to the console by default. */
+  /** Override to get errors that would otherwise be silent. Writes to the console by default. */
   onRoomError(error: unknown, where: RoomErrorSource): void {
     // oxlint-disable-next-line no-console
     console.error(`tinybase-partykit: something went wrong in the room (${where}).`, error);
   }
 
-  /** Answers requests for the content, and 404 to others. */
+  /** Answers requests for the content and those of features; 404 to others. */
   async onRequest(request: Request): Promise<Response> {
     const { storePath = '/store', responseHeaders = DEFAULT_RESPONSE_HEADERS } = this.config;
     return await answerStoreRequest(this.#room, request, {
@@ -203,7 +207,7 @@ export class RoomServer<
     });
   }
 
-  /** Takes the messages of this package and of stock clients, and leaves all others alone. */
+  /** Takes the messages of this package and of stock clients, and ignores all others. */
   onMessage(
     message: string | ArrayBuffer | ArrayBufferView,
     connection: Connection,
@@ -211,7 +215,7 @@ export class RoomServer<
     return this.#room.receive(this.#host.connectionOf(connection), message);
   }
 
-  /** Asked for each table that a change leaves something in. */
+  /** Called for each table that changes and does not become empty. */
   canSetTable(
     _tableId: string,
     _initialSave: boolean,
@@ -220,12 +224,12 @@ export class RoomServer<
     return true;
   }
 
-  /** Asked for each table that a change empties, in whatever way. */
+  /** Called for each table that becomes empty, by whatever change. */
   canDelTable(_tableId: string, _connection: Connection): boolean | Promise<boolean> {
     return true;
   }
 
-  /** Asked for each row that a change leaves something in. */
+  /** Called for each row that changes and does not become empty. */
   canSetRow(
     _tableId: string,
     _rowId: string,
@@ -235,7 +239,7 @@ export class RoomServer<
     return true;
   }
 
-  /** Asked for each row that a change empties, in whatever way. */
+  /** Called for each row that becomes empty, by whatever change. */
   canDelRow(_tableId: string, _rowId: string, _connection: Connection): boolean | Promise<boolean> {
     return true;
   }
@@ -283,7 +287,7 @@ export class RoomServer<
     return headers;
   }
 
-  /** Only what a subclass overrides is asked (`HOOK-5`). */
+  /** Returns the hooks that a subclass overrides, because the room calls no others (`HOOK-5`). */
   #overriddenHooks(): RoomHooks<Request | Connection> {
     const base = RoomServer.prototype;
     const hooks: RoomHooks<Request | Connection> = {};
@@ -341,16 +345,16 @@ export class RoomServer<
       else if (isEnd) Reflect.apply(end, this, received);
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
       // The app hears only of connections that the gate has let in.
-      let isHeard = typeof handler === 'function';
+      let isHeard: unknown = true;
       if (this.#isSeamUsed) {
-        if (name === 'onConnect') isHeard &&= await Reflect.apply(enter, this, received);
+        if (name === 'onConnect') isHeard = await Reflect.apply(enter, this, received);
         else if (name === 'onMessage')
-          isHeard &&= await Reflect.apply(passes, this, received.slice(1));
-        else if (isEnd) isHeard &&= Reflect.apply(hasEntered, this, received);
+          isHeard = await Reflect.apply(passes, this, received.slice(1));
+        else if (isEnd) isHeard = Reflect.apply(hasEntered, this, received);
       }
       try {
         const answer: unknown =
-          isHeard && typeof handler === 'function'
+          isHeard === true && typeof handler === 'function'
             ? await Reflect.apply(handler, this, received)
             : undefined;
         return answer;
@@ -369,18 +373,18 @@ export class RoomServer<
     if (!Object.hasOwn(this, 'onConnect')) this.#startBefore('onConnect');
   }
 
-  /** What comes while the room is loading goes on in the order in which it came: all wait for one promise. Never rejects. */
+  /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
   #startInOrder(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting;
     const end = (): void => {
       this.#starting = undefined;
     };
-    // If it fails, that was reported, and is answered with `unavailable` where something needs the content.
+    // A failure was reported. Whoever needs the content gets `unavailable`.
     this.#starting = this.#room.start().then(end, end);
     return this.#starting;
   }
 
-  /** Also completes the closing of the socket, which some hosts leave half open. */
+  /** Ends a connection in the room. Also completes the closing of the socket, which some hosts leave half open. */
   #forget(connection: Connection): void {
     const roomConnection = this.#host.connectionOf(connection);
     this.#host.forget(connection);

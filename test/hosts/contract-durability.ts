@@ -9,7 +9,7 @@ import { until } from '../support/until.ts';
 import type { HostName } from './hosts.ts';
 
 /** Every host evicts a room whose sockets can hibernate once nothing has happened in it for 10 s. */
-const IDLE_MILLISECONDS = 11_500;
+export const IDLE_MILLISECONDS = 11_500;
 
 /** A host that runs while its tests do. */
 export interface TestedHost {

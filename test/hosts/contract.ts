@@ -7,6 +7,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 import { testDurability } from './contract-durability.ts';
+import { testFeatures } from './contract-features.ts';
 import { type HostName, startHost } from './hosts.ts';
 
 const push = (number: number, cell: string): string =>
@@ -368,6 +369,7 @@ export const describeHost = (name: HostName): void => {
       await until('the one left to have heard', () => two.store.getValue('after') === 1);
     });
 
+    testFeatures({ name, clients, getHost: () => host, textOf, openSocket });
     testDurability({ name, clients, getHost: () => host, textOf, openSocket });
   });
 };

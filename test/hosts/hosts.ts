@@ -20,6 +20,8 @@ const PARTIES = {
   overriding: 'Overriding',
   restoring: 'Restoring',
   closing: 'Closing',
+  echoing: 'Echoing',
+  gated: 'Gated',
   guarded: 'Guarded',
   starting: 'Starting',
   observing: 'Observing',

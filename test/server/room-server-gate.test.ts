@@ -112,7 +112,7 @@ class GatedRoom extends RoomServer<Party, Socket, Request> {
 const urlOf = (token: string, path: string = '/store'): string =>
   `https://example.com/parties/main/board%201${path}?token=${token}`;
 
-const call = async (room: GatedRoom, name: string, ...told: unknown[]): Promise<unknown> => {
+const call = async (room: object, name: string, ...told: unknown[]): Promise<unknown> => {
   const handler = Reflect.get(room, name) as (...parameters: unknown[]) => unknown;
   return await Reflect.apply(handler, room, told);
 };
@@ -193,6 +193,22 @@ test('a host may ask the gate before there is a socket', async () => {
   ]);
   expect(await refusal('broken')).toBe('failed');
   expect(room.heard).toEqual(['feature: keys']);
+});
+
+test('a feature hears of connections also where the app defines no handlers', async () => {
+  class Listening extends RoomServer<Party, Socket, Request> {
+    readonly heard: string[] = [];
+    readonly access: FeatureRoom<Socket> = this.addFeature({
+      admitted: ({ id }) => void this.heard.push(`${id} admitted`),
+      left: ({ id }) => void this.heard.push(`${id} left`),
+    });
+  }
+  const room = new Listening(new Party());
+  const ada = new Socket('ada');
+  room.party.sockets.push(ada);
+  await call(room, 'onConnect', ada, { request: new Request(urlOf('')) });
+  await call(room, 'onClose', ada);
+  expect(room.heard).toEqual(['ada admitted', 'ada left']);
 });
 
 test('[SEAM-5] a room without gate and features has no handler that its app lacks', () => {

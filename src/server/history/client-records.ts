@@ -4,13 +4,13 @@ import {
   type ClientRecord,
 } from '../storage/client-record.ts';
 
-/** How many clients that never pushed are remembered; they are known by their generation alone. */
+/** The number of clients that never pushed and are remembered, by their generation alone. */
 const MOST_IDLE_CLIENTS = 10_000;
 
-/** How many records that have not been touched for a day are kept: about 1 MB. */
+/** The number of records that are kept though nobody touched them for a day: about 1 MB. */
 const MOST_OLD_RECORDS = 10_000;
 
-/** What the room remembers of each client id: how far its pushes were dealt with. */
+/** The room's memory of each client id: its last processed push, and its generation. */
 export class ClientRecords {
   readonly #records: Map<string, ClientRecord>;
   /** The highest generation of clients that have no record, because they never pushed. */
@@ -20,12 +20,12 @@ export class ClientRecords {
     this.#records = new Map(records);
   }
 
-  /** The number of the last push dealt with; 0 if none is known. */
+  /** Returns the number of the client's last processed push; 0 if unknown. */
   lastPush(clientId: string): number {
     return this.#records.get(clientId)?.lastPush ?? 0;
   }
 
-  /** The highest generation had from that client id; 0 if none is known. */
+  /** Returns the highest generation of the client's hellos; 0 if unknown. */
   generation(clientId: string): number {
     return this.#records.get(clientId)?.generation ?? this.#idleGenerations.get(clientId) ?? 0;
   }
@@ -56,7 +56,7 @@ export class ClientRecords {
       this.#records.set(clientId, { ...record, ackedPush: known, touched: now });
   }
 
-  /** Remembers that a push was dealt with. */
+  /** Remembers that a push was processed. */
   notePush(clientId: string, number: number, now: number): void {
     const record = this.#records.get(clientId);
     const generation = record?.generation ?? this.#takeIdleGeneration(clientId);
@@ -64,7 +64,7 @@ export class ClientRecords {
     this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
   }
 
-  /** Drops the records that have been kept for long enough (`ONCE-5`), but none of a connected client. */
+  /** Drops records that were kept long enough (`ONCE-5`), but none of a connected client. */
   sweep(now: number, connected: ReadonlySet<string>): void {
     const old: (readonly [string, ClientRecord])[] = [];
     for (const entry of this.#records) {
@@ -77,7 +77,7 @@ export class ClientRecords {
     for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
   }
 
-  /** A copy, as it is now. */
+  /** Returns a copy of all records. */
   snapshot(): ReadonlyMap<string, ClientRecord> {
     return new Map(this.#records);
   }

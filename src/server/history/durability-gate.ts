@@ -7,7 +7,7 @@ import type { LoadedRoom } from '../storage/stored-room.ts';
 /** One entry on its way to the disk. */
 export interface PendingEntry {
   readonly entry: LogEntry;
-  /** Who caused it: nobody sends again what the room's own code did. */
+  /** The cause: nobody sends again what the room's own code did. */
   readonly origin: ChangeOrigin<unknown>;
 }
 
@@ -35,7 +35,7 @@ export type GateHost = Pick<RoomHost<never>, 'now' | 'takeTurn'> & {
   readonly storage: Pick<RoomHost<never>['storage'], 'sync'>;
 };
 
-/** How long a row waits at most for entries that arrive. */
+/** The longest time that a row waits for entries that arrive. */
 const GATHERING_MILLISECONDS = 16;
 
 interface Batch {
@@ -43,7 +43,7 @@ interface Batch {
   readonly first: LoadedRoom | undefined;
   readonly entries: PendingEntry[];
   readonly waiters: Waiter[];
-  /** How many of the waiters were called. */
+  /** The number of waiters that were called. */
   called: number;
   readonly whenWritten: ((isWritten: boolean) => void)[];
   isWritten: boolean;

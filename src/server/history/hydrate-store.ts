@@ -18,7 +18,7 @@ import { contentSize } from '../writes/content-size.ts';
 export interface Hydrated {
   /** About how large the content is, in characters of JSON. */
   readonly contentSize: number;
-  /** What the Store and the app's `prepareStore` made of the content, in order: each becomes a commit. */
+  /** The changes that the Store and the app's `prepareStore` made to the content, in order. Each becomes a commit. */
   readonly made: readonly TransactionLog[];
 }
 
@@ -29,7 +29,7 @@ export interface Hydrated {
 export class StoreHydration<Origin, RequestOrigin> {
   readonly #parts: Pick<RoomParts<Origin, RequestOrigin>, 'store' | 'writer' | 'settings'>;
   #isPrepared = false;
-  /** What the preparation put into a Store that waits for its initial content. */
+  /** The content that `prepareStore` put into a Store that waits for its initial content. */
   #prepared = new LeafMap<Leaf>();
   /** Transactions of the app while it prepares the Store. */
   #made: TransactionLog[] | undefined;

@@ -80,7 +80,7 @@ export class RoomState<Origin, RequestOrigin>
       if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes));
   }
 
-  /** Where the room is. Its Store is there, too; it may not be durable yet. */
+  /** The version of the Store, and its history. It may not be durable yet. */
   get cursor(): Cursor {
     return { epoch: this.epoch, version: this.#version };
   }

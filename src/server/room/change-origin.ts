@@ -1,6 +1,6 @@
 import type { Peer } from './peers.ts';
 
-/** Who caused a change. Hooks, commits, the log, errors and features all ask this. */
+/** The cause of a change. Hooks, commits, the log, errors and features all use this one union. */
 export type ChangeOrigin<Origin, RequestOrigin = Origin> =
   /** A client's numbered push. */
   | {
@@ -18,11 +18,6 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
 
 /** The origin of everything that the room's own code does. */
 export const ROOM_ORIGIN: { readonly type: 'room' } = { type: 'room' };
-
-/** Returns the peer that gets an answer of its own in place of the commit; undefined if nobody does. */
-export function peerOf<Origin>(origin: ChangeOrigin<Origin, unknown>): Peer<Origin> | undefined {
-  return origin.type === 'push' || origin.type === 'stock' ? origin.peer : undefined;
-}
 
 /** The origin of a change that hooks are asked about: the room's own code is not asked. */
 export type AskedOrigin<Origin, RequestOrigin = Origin> = Exclude<

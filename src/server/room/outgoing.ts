@@ -5,7 +5,7 @@ import type { Ack, RoomMessage, Welcome } from '../../protocol/messages.ts';
 
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
-import { peerOf, type ChangeOrigin } from './change-origin.ts';
+import type { ChangeOrigin } from './change-origin.ts';
 import type { ClientState, Peer, Peers } from './peers.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
@@ -121,7 +121,7 @@ export class Outgoing<Origin> {
     encoded: string,
     origin: ChangeOrigin<Origin, unknown>,
   ): void {
-    const author = peerOf(origin);
+    const author = 'peer' in origin ? origin.peer : undefined;
     let frame: string | undefined;
     let stockFrames: readonly string[] | undefined;
     for (const peer of this.#peers.open()) {

@@ -1,5 +1,4 @@
 import type { Waiter } from '../history/durability-gate.ts';
-import { RateLimiter, type MessageRate } from './rate-limiter.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
@@ -24,6 +23,35 @@ export type PeerState =
   | ClientState
   /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
+
+/** The rate at which a connection may send. */
+export interface MessageRate {
+  /** Messages a second, on average. */
+  readonly messagesPerSecond: number;
+  /** Messages at once, after a pause. */
+  readonly messageBurst: number;
+}
+
+/** A longer message counts as several: one for each part of this length, in characters. */
+const LENGTH_OF_ONE = 16 * 1024;
+
+/** A token bucket: limits what one connection sends. */
+export class RateLimiter {
+  #spent = 0;
+  #time = 0;
+
+  /** Counts a message of that length, sent at that time in milliseconds. Returns false, and counts nothing, if it is too much. */
+  take(length: number, now: number, { messagesPerSecond, messageBurst }: MessageRate): boolean {
+    const filled = (Math.max(0, now - this.#time) / 1000) * messagesPerSecond;
+    this.#spent = Math.max(0, this.#spent - filled);
+    this.#time = now;
+    const cost = Math.max(1, length / LENGTH_OF_ONE);
+    // After a pause, one message always passes, however large it is.
+    if (this.#spent > 0 && this.#spent + cost > messageBurst) return false;
+    this.#spent += cost;
+    return true;
+  }
+}
 
 /** The part of a room's features that hears of peers. */
 type PeerFeatures<Origin> = Pick<
@@ -67,7 +95,7 @@ export class Peer<Origin> {
     return this.#state.type === 'gone' || this.connection.isClosedByRoom;
   }
 
-  /** Where it stands with the gate. While the gate decides, it is unknown. */
+  /** The gate's answer about it: unknown while the gate decides. */
   get standing(): 'admitted' | 'unknown' | 'expired' {
     return this.verification === undefined
       ? this.#features.standing(this.connection.origin)

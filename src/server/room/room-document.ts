@@ -7,16 +7,16 @@ import { isCount, isRecord } from '../storage/json-shape.ts';
 
 const FORMAT = 'tinybase-partykit room';
 const FORMAT_VERSION = 1;
-/** More than any room counts to, and far from where numbers cease to count. */
+/** More commits than any room makes, and far below the largest number that can be counted to. */
 const HIGHEST_VERSION = 2 ** 48;
 
-/** A whole room as one JSON document: `JSON.stringify` loses nothing of it. */
+/** A whole room as one JSON document. `JSON.stringify` loses nothing of it. */
 export interface RoomDocument {
   readonly format: typeof FORMAT;
   readonly formatVersion: typeof FORMAT_VERSION;
   /** Names the history that the content is from. */
   readonly epoch: string;
-  /** How many commits that history had. */
+  /** The number of commits that the history had. */
   readonly version: number;
   /** `[tables, values]`; objects and arrays are encoded, as they are on the wire. */
   readonly content: unknown;
@@ -29,21 +29,21 @@ export function makeRoomDocument({ epoch, version }: Cursor, json: string): Room
 }
 
 /**
- * Reads a document. Throws `malformed` for anything else, also for one of a later release, and for what JSON would change:
- * a number that is infinite or none.
+ * Reads a document. Throws `malformed` for anything else, for a document of a later release, and for numbers that JSON
+ * would change: infinite ones and `NaN`.
  */
 export function readRoomDocument(document: unknown): { version: number; content: LeafMap<Leaf> } {
-  if (typeof document === 'string') throw malformed('it is a text, to be parsed first');
-  if (!isRecord(document)) throw malformed('it is no object');
+  if (typeof document === 'string') throw malformed('it is a text: parse it first');
+  if (!isRecord(document)) throw malformed('it is not an object');
   const { format, formatVersion, version, content } = document;
   if (format !== FORMAT) throw malformed(`its format is not "${FORMAT}"`);
   if (!isCount(formatVersion) || formatVersion === 0) {
-    throw malformed('its formatVersion is no whole number from 1 on');
+    throw malformed('its formatVersion has to be a whole number from 1 on');
   }
   if (formatVersion > FORMAT_VERSION)
-    throw malformed(`its formatVersion is ${formatVersion}, which takes a newer release`);
+    throw malformed(`its formatVersion is ${formatVersion}, which needs a newer release`);
   if (!isCount(version) || version === 0 || version > HIGHEST_VERSION)
-    throw malformed(`its version is no whole number from 1 to ${HIGHEST_VERSION}`);
+    throw malformed(`its version has to be a whole number from 1 to ${HIGHEST_VERSION}`);
   const leaves = readDocumentContent(content);
   if (leaves === undefined) throw malformed('it has no content');
   return { version, content: leaves };
@@ -54,7 +54,7 @@ function readDocumentContent(content: unknown): LeafMap<Leaf> | undefined {
     return decodeContent(JSON.stringify(content, asItIs) ?? '');
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw malformed(`its content does not do (${why})`, error);
+    throw malformed(`its content is invalid (${why})`, error);
   }
 }
 
@@ -64,6 +64,6 @@ function asItIs(_key: string, value: unknown): unknown {
 }
 
 function malformed(what: string, cause?: unknown): TinyBasePartyKitError {
-  const message = `Not a valid document of a room: ${what}.`;
+  const message = `The document of the room is invalid: ${what}. Use what exportRoom() returned.`;
   return new TinyBasePartyKitError('malformed', message, { cause });
 }

@@ -2,6 +2,7 @@ import { readFrame } from '../../protocol/frame.ts';
 import { CLIENT_LETTERS } from '../../protocol/messages/client-message.ts';
 import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
 
+import { callerOf, type AskedOrigin } from './change-origin.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { RoomSettings } from './room-settings.ts';
 import type { RoomCommit, RoomFeature, RoomGate } from './room-feature.ts';
@@ -58,11 +59,11 @@ export class RoomFeatures<Connection, Request> {
     }
   }
 
-  /** Returns true if the caller may change the Store. */
-  mayWrite(caller: Connection | Request): boolean {
+  /** Returns true if whoever caused a change may change the Store. */
+  mayWrite(origin: AskedOrigin<Connection, Request>): boolean {
     if (this.#gate === undefined) return true;
     try {
-      return this.#gate.mayWrite(caller);
+      return this.#gate.mayWrite(callerOf(origin));
     } catch (error) {
       this.#reporter.report(error, 'feature');
       return false;

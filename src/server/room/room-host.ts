@@ -2,7 +2,7 @@ import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
 /** One WebSocket of a room, as its host hands it over. The same object for the same socket while memory lasts. */
 export interface RoomConnection<Origin> {
-  /** What the hooks are given: the host's own connection object. */
+  /** The host's own connection object, which hooks get. */
   readonly origin: Origin;
   /**
    * True once the app or the room has closed the socket: nothing that came over it counts any more (`CLOSE-1`). False

@@ -36,8 +36,10 @@ export class RoomSettings<Origin, RequestOrigin> {
     return this.#options.storageSizes?.();
   }
 
-  get hooks(): RoomHooks<Origin | RequestOrigin> {
-    return this.#options.hooks?.() ?? {};
+  /** The hooks; undefined if there are none to call. */
+  get hooks(): RoomHooks<Origin | RequestOrigin> | undefined {
+    const hooks = this.#options.hooks?.();
+    return hooks !== undefined && hasAny(hooks) ? hooks : undefined;
   }
 
   get hookTimeoutMilliseconds(): number {
@@ -56,4 +58,17 @@ export class RoomSettings<Origin, RequestOrigin> {
   prepareStore(store: Store): void {
     this.#options.prepareStore?.(store);
   }
+}
+
+function hasAny<Origin>(hooks: RoomHooks<Origin>): boolean {
+  return (
+    hooks.canSetTable !== undefined ||
+    hooks.canSetRow !== undefined ||
+    hooks.canSetCell !== undefined ||
+    hooks.canSetValue !== undefined ||
+    hooks.canDelTable !== undefined ||
+    hooks.canDelRow !== undefined ||
+    hooks.canDelCell !== undefined ||
+    hooks.canDelValue !== undefined
+  );
 }

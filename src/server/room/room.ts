@@ -183,7 +183,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   async admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
     const { features } = this.#parts;
     await features.gate?.admitRequest(request);
-    if (access === 'read' || features.mayWrite(request)) return;
+    if (access === 'read' || features.mayWrite({ type: 'seed', request })) return;
     const message = 'This user may only read, and cannot give the room its initial content.';
     throw new TinyBasePartyKitError('forbidden', message);
   }

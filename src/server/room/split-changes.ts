@@ -4,8 +4,8 @@ import { leafSize } from '../../protocol/leaf.ts';
 import { changesSize } from '../writes/content-size.ts';
 
 /**
- * Cuts changes into parts of about `length` characters at most, which do the same when applied in order. For stock
- * peers, who have no other way to get what does not fit a frame.
+ * Cuts changes into parts of about `length` characters at most. Applied in order, they do the same. For stock peers, which
+ * have no other way to get changes that do not fit into a frame.
  */
 export function* splitChanges(changes: Changes, length: number): Iterable<Changes> {
   if (changesSize(changes) <= length) {

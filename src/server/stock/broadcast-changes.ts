@@ -2,7 +2,7 @@ import type { Changes, Store } from 'tinybase';
 
 import { canonicalLeaf, decodeLeaf, encodeLeaf, type StoreLeaf } from '../../protocol/leaf.ts';
 
-/** What changes are broadcast by: a room's server. */
+/** The part of a room's server that broadcasting needs. */
 export interface BroadcastingServer {
   readonly store: Store;
   /** Resolves when the Store has what storage says. */
@@ -14,7 +14,7 @@ export interface BroadcastingServer {
  * deletes a table, row, Cell or Value. Objects and arrays may be encoded. Rejects with `unavailable` if the room cannot
  * be loaded.
  *
- * `without` is taken for compatibility and has no effect: a client that already has the changes is not changed by them.
+ * `_without` has no effect. It is there for compatibility: a client that already has the changes is not changed by them.
  */
 export async function broadcastChanges(
   server: BroadcastingServer,
@@ -48,7 +48,7 @@ function applyRows(store: Store, table: string, rows: NonNullable<Changes[0][str
   }
 }
 
-/** What no Store can hold goes to the Store as it is, which refuses it and tells its listeners. */
+/** Decodes a leaf. A value that no Store can hold stays as it is: the Store refuses it and tells its listeners. */
 function plain(leaf: StoreLeaf): StoreLeaf {
   const encoded = canonicalLeaf(encodeLeaf(leaf));
   return encoded === undefined ? leaf : decodeLeaf(encoded);

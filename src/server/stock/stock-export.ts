@@ -10,7 +10,7 @@ import { RoomStorage } from '../storage/room-storage.ts';
 import { stockEntries, stockLeafKey, stockMarkerKey } from './stock-layout.ts';
 import { afterKey, StorageKeys, type KeyRange } from '../storage/storage-keys.ts';
 
-/** What one key of TinyBase's own layout can be and hold, in bytes. */
+/** The largest key and value of TinyBase's own layout, in bytes. */
 const KEY_BYTES = 2_048;
 const VALUE_BYTES = 128 * 1024;
 const KEYS_A_PAGE = 1_000;

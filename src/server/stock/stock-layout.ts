@@ -3,7 +3,7 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
-/** Rows of a listing that are taken at a time. */
+/** The number of keys that are listed at a time. */
 const PAGE_LENGTH = 1_000;
 
 /** A leaf as TinyBase's own server stores it. */
@@ -27,8 +27,8 @@ export function stockLeafKey(prefix: string, table: TableKey, row: string, cell:
 }
 
 /**
- * All that TinyBase's own server would take for leaves. With an empty prefix, keys of the app's may be among them: those that
- * begin with `v` and have a value that a Store can hold.
+ * Lists everything that TinyBase's own server would take for leaves. With an empty prefix, keys of the app may be among
+ * them: those that begin with `v` and have a value that a Store can hold.
  */
 export async function* stockEntries(
   storage: KeyValueStorage,
@@ -84,7 +84,7 @@ async function* entries(
   }
 }
 
-/** With an empty prefix, keys of the app may begin with the same letter: they are none of ours. */
+/** Parses the ids in a key. With an empty prefix, a key of the app may begin with the same letter: then undefined. */
 function cellIds(text: string): readonly string[] | undefined {
   let ids: unknown;
   try {
@@ -99,7 +99,7 @@ function isStrings(ids: unknown): ids is readonly string[] {
   return Array.isArray(ids) && ids.every((id) => typeof id === 'string');
 }
 
-/** A storage holds more than a Store can: Maps and dates are the app's own. */
+/** Returns undefined for a value that a Store cannot hold, such as a Map or a date: it is the app's own. */
 function asLeaf(stored: unknown): Leaf | undefined {
   const isObject = typeof stored === 'object' && stored !== null;
   return isObject && !Array.isArray(stored) && !isPlainObject(stored)

@@ -1,8 +1,9 @@
 import type { Changes } from '../../protocol/changes.ts';
 import { decodeChanges, encodeChanges } from '../../protocol/codec.ts';
+import type { BlobReference } from './blob.ts';
 import { isCount, isList } from './json-shape.ts';
 
-/** Whose push it was. */
+/** The push that made an entry. */
 interface Author {
   readonly clientId: string;
   /** The number of the push. */
@@ -13,15 +14,15 @@ interface Author {
 export interface LogEntry {
   /** The room's version after it. */
   readonly version: number;
-  /** What happened; undefined for a push that made no commit (then version is the unchanged one). */
+  /** The changes; undefined for a push that made no commit (then the version is the unchanged one). */
   readonly changes: Changes | undefined;
   /** The changes as {@link encodeChanges} has them, if that was asked for before. */
   readonly encoded?: string | undefined;
-  /** Whose push it was; undefined for server-side changes, stock peers and seeds. */
+  /** Undefined for changes by the room's own code, stock peers and seeds. */
   readonly author: Author | undefined;
 }
 
-/** What one write adds to the log (`DURABLE-2`). */
+/** The entries that one write adds to the log (`DURABLE-2`). */
 export interface LogRow {
   /** When it was written, in milliseconds since 1970. */
   readonly now: number;
@@ -71,4 +72,39 @@ function decodeEntryHead(line: string): Pick<LogEntry, 'version' | 'author'> {
     }
   }
   throw new SyntaxError('it is not a row of a log');
+}
+
+/** A row of the log that is in storage. */
+export interface StoredRow {
+  readonly number: number;
+  /** The version after its first commit; if it has none, the version that the next commit got or will get. */
+  readonly firstVersion: number;
+  /** In bytes, nearly. */
+  readonly size: number;
+  /** Its parts, if it is large. */
+  readonly reference: BlobReference | undefined;
+}
+
+/** Returns the {@link StoredRow.firstVersion} of a row with these entries, of which there is at least one. */
+export function firstVersionOf(entries: readonly LogEntry[]): number {
+  const [first] = entries;
+  if (first === undefined) return 0;
+  return first.changes === undefined ? first.version + 1 : first.version;
+}
+
+/** Returns the newest rows that are not larger than `size` together, oldest first. */
+export function newestRows(rows: readonly StoredRow[], size: number): readonly StoredRow[] {
+  let left = size;
+  let first = rows.length;
+  for (const row of rows.toReversed()) {
+    left -= row.size;
+    if (left < 0) break;
+    first -= 1;
+  }
+  return rows.slice(first);
+}
+
+/** Returns the size of all rows together, in bytes. */
+export function sizeOfRows(rows: readonly StoredRow[]): number {
+  return rows.reduce((size, row) => size + row.size, 0);
 }

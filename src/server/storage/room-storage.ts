@@ -3,14 +3,13 @@ import type { Cursor } from '../../protocol/messages.ts';
 import { partKeys, type BlobReference } from './blob.ts';
 import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import type { LogEntry } from './log-row.ts';
+import { newestRows, sizeOfRows, type LogEntry, type StoredRow } from './log-row.ts';
 import { putInOrder } from './ordered-writes.ts';
 import { PageIndex } from './page-index.ts';
 import { SnapshotWriter, type CheckpointSource, type WrittenPage } from './snapshot-writer.ts';
 import { StorageGarbage } from './storage-garbage.ts';
 import { StorageKeys } from './storage-keys.ts';
 import { DEFAULT_STORAGE_SIZES, type StorageSizes } from './storage-sizes.ts';
-import { newestRows, sizeOfRows, type StoredRow } from './stored-row.ts';
 import { readStorage, type LoadedRoom } from './stored-room.ts';
 
 export type { ClientRecord } from './client-record.ts';

@@ -5,13 +5,12 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { encodeBlob, encodeHead, partKeys, type BlobReference, type StorageEntry } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import { encodeLogRow, type LogRow } from './log-row.ts';
+import { encodeLogRow, firstVersionOf, type LogRow, type StoredRow } from './log-row.ts';
 import { encodeManifest } from './manifest.ts';
 import { putInOrder } from './ordered-writes.ts';
 import type { LiveContent, Page, PageIndex } from './page-index.ts';
 import type { StorageGarbage } from './storage-garbage.ts';
 import type { StorageKeys } from './storage-keys.ts';
-import { firstVersionOf, type StoredRow } from './stored-row.ts';
 
 /** What a checkpoint writes: a room that goes on meanwhile. */
 export interface CheckpointSource {

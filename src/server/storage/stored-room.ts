@@ -7,10 +7,9 @@ import type { Cursor } from '../../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import { decodeLogRow, type LogEntry } from './log-row.ts';
+import { decodeLogRow, firstVersionOf, type LogEntry, type StoredRow } from './log-row.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { PageIndex } from './page-index.ts';
-import { firstVersionOf, type StoredRow } from './stored-row.ts';
 import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
 
 /** Values a call, where each may be as large as a value can be. */

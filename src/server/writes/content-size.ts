@@ -1,14 +1,14 @@
-/** About how many characters content and changes take as JSON. Cheap, and good for comparing the two. */
+/** Estimates how many characters content and changes take as JSON. Cheap, and good for comparing the two. */
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import { leafSize, PUNCTUATION, type Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 
-/** The size of a whole content. */
+/** Returns the size of a whole content. */
 export function contentSize(content: LeafMap<Leaf>): number {
   return leavesSize(content);
 }
 
-/** The size of a set of changes. */
+/** Returns the size of changes. */
 export function changesSize(changes: Changes): number {
   let size = leavesSize(changes.leaves);
   for (const [table, rows] of changes.deletedRows) {

@@ -5,18 +5,17 @@ import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readLeaf } from '../../protocol/store-access.ts';
 
-/** What the author of a push has to be told. */
+/** The correction of a push, for its author. */
 export interface Correction {
-  /** Undefined if folding the push into the version before gives what the room has. */
+  /** Undefined if folding the push into the version before gives the room's content. */
   readonly changes: Changes | undefined;
-  /** True if something that was asked for is not as it was asked. */
+  /** True if anything asked for has another result. */
   readonly isAltered: boolean;
 }
 
 /**
- * Compares the Store with what folding `asked` into the version before would give (`CORRECT-1`): for each leaf asked
- * for, under an asked deletion, or changed. `before` has what each changed leaf was. To be called right after the
- * push was applied.
+ * Compares the Store with the result of folding `asked` into the version before (`CORRECT-1`): each leaf asked for,
+ * under an asked deletion, or changed. `before` has each changed leaf as it was. Call it right after the push was applied.
  */
 export function correctionOf(
   store: Store,
@@ -54,8 +53,8 @@ export function correctionOf(
 }
 
 /**
- * What to tell a stock peer that asked for `asked`: the room's value of everything it asked for or that changed, so
- * that the last frame it sees of a leaf is right (`STOCK-2`).
+ * Returns the answer to a stock peer that asked for `asked`: the room's value of everything that it asked for or that
+ * changed, so that the last frame that it gets for a leaf is right (`STOCK-2`).
  */
 export function stockAnswerTo(
   store: Store,
@@ -64,7 +63,7 @@ export function stockAnswerTo(
 ): Changes {
   const answer = new ChangesBuilder();
   const tell = (table: TableKey, row: string, cell: string): void => {
-    // An empty row is told as such: deleting cells one by one leaves a stock peer's defaults behind.
+    // An empty row is deleted as a row: deleting its cells one by one would leave a stock peer's defaults behind.
     if (table !== VALUES && !store.hasRow(table, row)) answer.deleteRow(table, row);
     else answer.setLeaf(table, row, cell, readLeaf(store, table, row, cell));
   };
@@ -84,7 +83,7 @@ export function stockAnswerTo(
   return answer;
 }
 
-/** Each row that the changes delete and that the Store has. */
+/** Visits each row that the changes delete and that the Store has. */
 function forEachDeletedRow(
   store: Store,
   changes: Changes,

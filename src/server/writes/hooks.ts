@@ -37,17 +37,3 @@ export interface RoomHooks<Origin> {
   canDelCell?(tableId: string, rowId: string, cellId: string, origin: Origin): HookAnswer;
   canDelValue?(valueId: string, origin: Origin): HookAnswer;
 }
-
-/** Returns true if there is any hook. */
-export function hasHooks<Origin>(hooks: RoomHooks<Origin>): boolean {
-  return (
-    hooks.canSetTable !== undefined ||
-    hooks.canSetRow !== undefined ||
-    hooks.canSetCell !== undefined ||
-    hooks.canSetValue !== undefined ||
-    hooks.canDelTable !== undefined ||
-    hooks.canDelRow !== undefined ||
-    hooks.canDelCell !== undefined ||
-    hooks.canDelValue !== undefined
-  );
-}

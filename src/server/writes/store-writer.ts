@@ -5,19 +5,19 @@ import type { RefusalReason } from '../../protocol/messages.ts';
 import type { ApplyOutcome, ObservedStore } from '../../protocol/observed-store.ts';
 import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 
-import { callerOf, type AskedOrigin } from '../room/change-origin.ts';
+import type { AskedOrigin } from '../room/change-origin.ts';
 import type { ErrorReporter } from '../room/error-reporter.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
 import { HookCheck, type Allowed } from './hook-check.ts';
-import { hasHooks, type RoomHooks } from './hooks.ts';
+import type { RoomHooks } from './hooks.ts';
 import { diffOf } from './store-diff.ts';
 
 /** The result of applying changes. */
 export interface WriteOutcome {
-  /** What happened in the Store; undefined if nothing did. */
+  /** The log of the transaction; undefined if there was none. */
   readonly log: TransactionLog | undefined;
   /** Set if hooks refused part of the changes, or all of them were refused. */
   readonly refusal: RefusalReason | undefined;
@@ -39,9 +39,9 @@ export interface WriteTarget<Origin, RequestOrigin, Settled> {
   ): Settled;
 }
 
-/** How often the writer looks whether a transaction is still open. It hears of the end; a rollback may tell nobody. */
+/** The time after which the writer looks again for an open transaction. It hears of the end, but perhaps not of a rollback. */
 const BUSY_RETRY_MILLISECONDS = 20;
-/** How long a transaction may be open before it is reported. */
+/** The time that a transaction may be open before it is reported. */
 const BUSY_REPORT_MILLISECONDS = 5_000;
 
 const TIMEOUT = Symbol('timeout');
@@ -84,10 +84,9 @@ export class StoreWriter<Origin, RequestOrigin> {
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
   ): MaybePromise<Settled> {
-    if (!this.#features.mayWrite(callerOf(origin)))
-      return this.#refuse(target, asked, origin, 'access');
+    if (!this.#features.mayWrite(origin)) return this.#refuse(target, asked, origin, 'access');
     const { hooks } = this.#settings;
-    if (hasHooks(hooks)) return this.#writeChecked(hooks, target, asked, origin);
+    if (hooks !== undefined) return this.#writeChecked(hooks, target, asked, origin);
     const outcome = this.#apply(target, asked, origin);
     return outcome === undefined
       ? this.#writeWhenFree(target, asked, origin)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { encodeClientMessage } from '../../../src/protocol/codec.ts';
-import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
+import { RateLimiter } from '../../../src/server/room/peers.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 
 const RATE = { messagesPerSecond: 10, messageBurst: 20 };

@@ -147,21 +147,18 @@ describe('a room as one document', () => {
   });
 
   test.each<readonly [what: string, changed: Record<string, unknown> | string | undefined]>([
-    ['it is a text, to be parsed first', '{}'],
-    ['it is no object', undefined],
+    ['it is a text: parse it first', '{}'],
+    ['it is not an object', undefined],
     ['its format is not "tinybase-partykit room"', { format: 'room' }],
-    ['its formatVersion is no whole number from 1 on', { formatVersion: undefined }],
-    ['its formatVersion is 2, which takes a newer release', { formatVersion: 2 }],
-    ['its version is no whole number from 1 to 281474976710656', { version: 0 }],
-    ['its version is no whole number from 1 to', { version: Number.MAX_SAFE_INTEGER }],
+    ['its formatVersion has to be a whole number from 1 on', { formatVersion: undefined }],
+    ['its formatVersion is 2, which needs a newer release', { formatVersion: 2 }],
+    ['its version has to be a whole number from 1 to 281474976710656', { version: 0 }],
+    ['its version has to be a whole number from 1 to', { version: Number.MAX_SAFE_INTEGER }],
     ['it has no content', { content: undefined }],
-    ['its content does not do (Invalid content', { content: [{ t: 1 }, {}] }],
-    ['its content does not do (Infinity is in it)', { content: [{}, { v: Infinity }] }],
-    [
-      'its content does not do (Do not know how to serialize a BigInt',
-      { content: [{}, { v: 1n }] },
-    ],
-    ['its content does not do (', { content: nested() }],
+    ['its content is invalid (Invalid content', { content: [{ t: 1 }, {}] }],
+    ['its content is invalid (Infinity is in it)', { content: [{}, { v: Infinity }] }],
+    ['its content is invalid (Do not know how to serialize a BigInt', { content: [{}, { v: 1n }] }],
+    ['its content is invalid (', { content: nested() }],
   ])('is refused, and changes nothing: %s', async (what, changed) => {
     const host = new FakeRoomHost();
     await host.seed({ open: true });
