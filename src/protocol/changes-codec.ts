@@ -1,5 +1,6 @@
 /** Encodes and decodes changes and content. The messages build on it. A leaf is a Cell or a Value. */
 import { ALL_ROWS, ChangesBuilder, type Changes } from './changes.ts';
+import { assertShallow } from './deep-leaves.ts';
 import { describeInvalidContent } from './describe-invalid.ts';
 import {
   asArray,
@@ -74,6 +75,17 @@ export function decodeContent(text: string): LeafMap<Leaf> | undefined {
   if (text === '') return undefined;
   const content = new LeafMap<Leaf>();
   decodeRows(text, (table, row, cells) => content.setRow(table, row, cells));
+  return content;
+}
+
+/** Decodes content that comes from outside. Throws `malformed` also if a leaf has too many levels (`CHANGES-4`). */
+export function decodeShallowContent(text: string): LeafMap<Leaf> | undefined {
+  if (text === '') return undefined;
+  const content = new LeafMap<Leaf>();
+  decodeRows(text, (table, row, cells) => {
+    for (const [cell, leaf] of cells) assertShallow(leaf, table, row, cell);
+    content.setRow(table, row, cells);
+  });
   return content;
 }
 

@@ -5,6 +5,7 @@
 export {
   decodeChanges,
   decodeContent,
+  decodeShallowContent,
   decodeRows,
   encodeChanges,
   encodeContent,

@@ -1,5 +1,6 @@
 /** Reads JSON with checks. An unexpected shape throws a {@link ShapeError}; {@link decodeJson} makes it `malformed`. */
 import { TinyBasePartyKitError } from './errors.ts';
+import { isDeeperThan } from './json-depth.ts';
 
 /** Any JSON. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
@@ -13,6 +14,9 @@ export type MutableJsonObject = Record<string, Json>;
 /** The error for JSON of an unexpected shape. It never leaves {@link decodeJson}. */
 export class ShapeError extends Error {}
 
+/** A valid text has fewer levels: a leaf and everything around it. Parsing a text with very many takes too much memory. */
+const DEEPEST_LEVEL = 256;
+
 /**
  * Parses a text and decodes it with `fromJson`. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. After
  * a {@link ShapeError}, `describeInvalid` may describe the fault better than that error does.
@@ -24,14 +28,16 @@ export function decodeJson<T>(
   describeInvalid?: (json: Json | undefined) => string | undefined,
 ): T {
   try {
+    if (text.length > 2 * DEEPEST_LEVEL && isDeeperThan(text, DEEPEST_LEVEL))
+      throw new ShapeError(`it is nested more than ${DEEPEST_LEVEL} levels deep`);
     // JSON.parse returns any; `fromJson` checks it.
     return fromJson(JSON.parse(text) as Json);
   } catch (error) {
     const isBadInput =
       error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
     if (!isBadInput) throw error;
-    const description =
-      error instanceof ShapeError ? describeInvalid?.(JSON.parse(text) as Json) : undefined;
+    const isParsed = error instanceof ShapeError && !isDeeperThan(text, DEEPEST_LEVEL);
+    const description = isParsed ? describeInvalid?.(JSON.parse(text) as Json) : undefined;
     throw new TinyBasePartyKitError(
       'malformed',
       `Invalid ${name}: ${description ?? error.message}`,

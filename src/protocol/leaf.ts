@@ -1,5 +1,7 @@
 import type { Cell } from 'tinybase';
 
+import { isDeeperThan, stringifyAnyDepth } from './json-depth.ts';
+
 /**
  * A leaf: the smallest thing in a Store, a Cell or a Value.
  *
@@ -27,11 +29,26 @@ export const VALUES = null;
 /** A table id, or {@link VALUES}. */
 export type TableKey = string | typeof VALUES;
 
-/** Encodes a leaf that a Store returned. */
+/** How many levels of objects and arrays a leaf may have (`CHANGES-4`). */
+export const DEEPEST_LEVEL = 200;
+/** The marker, and the brackets of one level more. */
+const SHORTEST_DEEP_LEAF = 1 + 2 * (DEEPEST_LEVEL + 1);
+
+/** Returns true for an encoded leaf of more than {@link DEEPEST_LEVEL} levels. It may have any number of levels. */
+export function isTooDeep(leaf: Leaf | undefined): leaf is string {
+  return (
+    typeof leaf === 'string' &&
+    leaf.length >= SHORTEST_DEEP_LEAF &&
+    leaf.startsWith(ENCODED) &&
+    isDeeperThan(leaf, DEEPEST_LEVEL)
+  );
+}
+
+/** Encodes a leaf that a Store returned. It may have any number of levels. */
 export function encodeLeaf(leaf: StoreLeaf): Leaf;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined {
-  return typeof leaf === 'object' && leaf !== null ? ENCODED + JSON.stringify(leaf) : leaf;
+  return typeof leaf === 'object' && leaf !== null ? ENCODED + stringifyAnyDepth(leaf) : leaf;
 }
 
 /** Decodes a leaf for a Store. Throws a SyntaxError for an encoded leaf that is not the JSON of an object or array. */
@@ -48,7 +65,7 @@ function isObjectOrArray(decoded: unknown): decoded is StoreLeaf & object {
   return typeof decoded === 'object' && decoded !== null;
 }
 
-/** Returns undefined if `encode` throws, because of broken JSON or of JSON that is nested too deeply to be written. */
+/** Returns undefined if `encode` throws, because of broken JSON or of an object that contains itself. */
 function withoutThrowing(encode: () => Leaf): Leaf | undefined {
   try {
     return encode();
@@ -60,13 +77,14 @@ function withoutThrowing(encode: () => Leaf): Leaf | undefined {
 /**
  * Returns the canonical spelling of a leaf, so that equal leaves are equal strings. Parses an encoded object and writes it
  * again, as a Store does; encodes a plain one. Returns undefined for anything that no Store can hold: markers, broken JSON,
- * `NaN`.
+ * `NaN`. A leaf that {@link isTooDeep} stays as it is, without being parsed, so that a stored one can always be loaded.
  */
 export function canonicalLeaf(candidate: unknown): Leaf | undefined {
   switch (typeof candidate) {
     case 'string': {
       if (candidate === DELETED) return undefined;
       if (!candidate.startsWith(ENCODED)) return candidate;
+      if (isTooDeep(candidate)) return candidate;
       return withoutThrowing(() => encodeLeaf(decodeLeaf(candidate)));
     }
     case 'number':

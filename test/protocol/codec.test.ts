@@ -10,6 +10,7 @@ import {
   decodeLargePush,
   decodeRoomMessage,
   decodeSeedCorrection,
+  decodeShallowContent,
   encodeChanges,
   encodeClientMessage,
   encodeContent,
@@ -23,7 +24,14 @@ import {
 } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
-import type { ClientMessage, Cursor, RoomMessage } from '../../src/protocol/messages.ts';
+import type {
+  Ack,
+  ClientMessage,
+  Commit,
+  Cursor,
+  RoomMessage,
+} from '../../src/protocol/messages.ts';
+import type { StockChanges } from '../../src/protocol/messages/stock.ts';
 import { changes, contents, described, listed } from './arbitrary-changes.ts';
 
 const counts = fc.nat(Number.MAX_SAFE_INTEGER);
@@ -453,9 +461,66 @@ function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth);
 }
 
-test('a leaf that is nested a million deep is refused with a typed error', () => {
-  expect(codeOf(() => decodeChanges(`[{"t":{"r":{"c":${nested(1e6)}}}},{}]`))).toBe('malformed');
-  expect(codeOf(() => decodeChanges(`[{},{"v":"\uFFFD${nested(1e6)}"}]`))).toBe('malformed');
+describe.each([201, 257, 3_907, 20_000, 200_000, 1_000_000])('[CHANGES-4] %i levels', (depth) => {
+  const plain = nested(depth);
+  const objects = `${'{\\"a\\":'.repeat(depth)}1${'}'.repeat(depth)}`;
+  const leaves = [
+    plain,
+    `"\uFFFD${plain}"`,
+    `"\uFFFD${objects}"`,
+    `"\uFFFD${'['.repeat(2 * depth)}"`,
+  ];
+  const client = `"client":"${'c'.repeat(22)}","generation":1`;
+
+  test.each([
+    ['content', (leaf: string) => decodeShallowContent(`[{"t":{"r":{"c":${leaf}}}},{}]`)],
+    ['Values', (leaf: string) => decodeShallowContent(`[{},{"v":${leaf}}]`)],
+    ['a push', (leaf: string) => decodeClientMessage('', `p[1,[{"t":{"r":{"c":${leaf}}}},{}]]`)],
+    [
+      'a large push',
+      (leaf: string) => decodeLargePush(`{${client},"push":[1,[{},{"v":${leaf}}]]}`),
+    ],
+    [
+      'stock changes',
+      (leaf: string) => decodeClientMessage('', `s[{"t":{"r":{"c":${leaf}}}},{},1]`),
+    ],
+  ])('are refused in %s that comes to a room', (_where, decode) => {
+    for (const leaf of leaves) {
+      expect(codeOf(() => decode(leaf))).toBe('malformed');
+      expect(messageOf(() => decode(leaf))).toMatch(/levels deep$/);
+    }
+  });
+
+  test('do not keep a client or a storage from reading what else there is', () => {
+    const leaf = `"\uFFFD${plain}"`;
+    const json = `[{"t":{"r":{"c":${leaf},"d":1}}},{}]`;
+    const heard = [
+      decodeChanges(json).leaves,
+      decodeContent(json),
+      (decodeRoomMessage('', `c[2,${json}]`) as Commit).changes.leaves,
+      (decodeRoomMessage('', `a[2,2,1,${json}]`) as Ack).correction?.leaves,
+      (decodeRoomMessage('', `s${json.slice(0, -1)},1]`) as StockChanges).changes.leaves,
+    ];
+    for (const decoded of heard) {
+      expect(decoded?.get('t', 'r', 'd')).toBe(1);
+      expect(decoded?.get('t', 'r', 'c')).toBe(`\uFFFD${plain}`);
+    }
+  });
+});
+
+test('[CHANGES-4] 200 levels are none too many, and brackets in texts do not count', () => {
+  const leaf = `\uFFFD${nested(200)}`;
+  const brackets = `\uFFFD["${'['.repeat(1000)}\\"[[["]`;
+  const json = JSON.stringify([{ t: { r: { c: leaf, d: brackets } } }, {}]);
+  for (const content of [decodeShallowContent(json), decodeContent(json)]) {
+    expect(content?.get('t', 'r', 'c')).toBe(leaf);
+    expect(content?.get('t', 'r', 'd')).toBe(brackets);
+  }
+  const plain = decodeShallowContent(`[{"t":{"r":{"c":${nested(200)}}}},{}]`);
+  expect(plain?.get('t', 'r', 'c')).toBe(leaf);
+  expect(messageOf(() => decodeShallowContent(`[{"t":{"r":{"c":${nested(201)}}}},{}]`))).toBe(
+    'Invalid content: The Cell ["t","r","c"] is nested more than 200 levels deep',
+  );
 });
 
 describe('a malformed leaf', () => {

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { type Client, Clients } from '../support/clients.ts';
-import { untilEqual } from '../support/content.ts';
+import { storeOf, untilEqual } from '../support/content.ts';
 import { HOST, PAIR, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { until } from '../support/until.ts';
@@ -150,36 +150,70 @@ const nested = (depth: number): unknown[] => {
   return array;
 };
 
-for (const size of ['small', 'large']) {
-  test.skipIf(PAIR === 'stock')(
-    `[ONCE-8] a ${size} push that the room cannot read is reported, and what follows is sent`,
-    async () => {
-      const room = `unreadable-${size}`;
-      const here = { host: party.host, room };
-      const one = await clients.open({ ...here, seed: [{ good: { r: { c: 1 } } }, {}] });
-      const two = await clients.open(here);
-      const padding = 'x'.repeat(size === 'small' ? 1 : MEBIBYTE);
-      let depth = 3000;
-      // How deep is too deep depends on the engine, and a room's is reached sooner than a client's. There is a little that a
-      // room can read and its Store does not take: that is refused as by a schema.
-      while (!one.refusals.some(({ reason }) => reason === 'malformed')) {
-        depth += 100;
-        one.store.setValue('deep', [padding, nested(depth)]);
-        one.store.setValue('after', depth);
+test.skipIf(PAIR === 'stock')(
+  '[CHANGES-4] what is nested too deeply is reported and kept here, whatever its size; the rest goes on, also after a restart',
+  async () => {
+    const room = 'deep';
+    const url = party.room(room, '/store');
+    const here = { host: party.host, room };
+    const one = await clients.open({ ...here, seed: [{ good: { r: { c: 1 } } }, {}] });
+    const two = await clients.open(here);
+    one.store.setValue('deepest', nested(200));
+    for (const depth of [201, 2_000, 3_907]) {
+      for (const size of [1, MEBIBYTE]) {
+        one.store.transaction(() => {
+          one.store.setValue('deep', ['x'.repeat(size), nested(depth - 1)]);
+          one.store.setValue('after', depth);
+        });
         await one.confirmed();
+        await until('what followed to arrive', () => two.store.getValue('after') === depth);
       }
-      expect(one.refusals.length).toBeLessThan(5);
-      for (const refusal of one.refusals) {
-        expect(refusal).toMatchObject({ type: 'value', valueId: 'deep' });
-      }
-      expect(one.persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0 });
-      await until('what followed to arrive', () => two.store.getValue('after') === depth);
-      one.store.setValue('deep', 'shallow');
-      await one.confirmed();
-      await untilEqual([one.store, two.store], party.room(room, '/store'));
-    },
-  );
-}
+    }
+    expect(one.refusals).toHaveLength(6);
+    for (const refusal of one.refusals)
+      expect(refusal).toMatchObject({ type: 'value', valueId: 'deep', reason: 'malformed' });
+    expect(one.persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0, localOnly: 1 });
+    expect([two.refusals, two.store.hasValue('deep')]).toEqual([[], false]);
+
+    await party.restart();
+    const three = await clients.open(here);
+    expect(three.store.getValue('deepest')).toEqual(nested(200));
+    one.store.setValue('deep', 'shallow');
+    await one.confirmed();
+    await untilEqual([one.store, two.store, three.store], url);
+  },
+);
+
+const LEVELS = [201, 3_907, 20_000, 200_000];
+
+test.skipIf(PAIR === 'stock').each(LEVELS)(
+  '[CHANGES-4] %i levels are refused at every entrance, and others go on',
+  async (depth) => {
+    const room = `levels-${depth}`;
+    const url = party.room(room, '/store');
+    const brackets = '['.repeat(depth) + ']'.repeat(depth);
+    const put = (leaf: string): Promise<Response> =>
+      fetch(url, { method: 'PUT', body: `[{"t":{"r":{"c":${leaf}}}},{}]` });
+    const here = { host: party.host, room };
+    for (const leaf of [brackets, `"\uFFFD${brackets}"`]) {
+      expect((await put(leaf)).status).toBe(400);
+      const client = `"client":"${'c'.repeat(22)}","generation":1`;
+      const body = `{${client},"push":[1,[{},{"v":${leaf}}]]}`;
+      expect((await fetch(url, { method: 'POST', body })).status).toBe(400);
+    }
+    const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });
+    await one.confirmed();
+    const raw = new WebSocket(url.replace('http', 'ws').replace('/store', ''));
+    await once(raw, 'open');
+    for (const leaf of [brackets, `"\uFFFD${brackets}"`]) raw.send(`s[{},{"v":${leaf}},1]`);
+    one.store.setValue('w', 1);
+    await one.confirmed();
+    const two = await clients.open(here);
+    await untilEqual([one.store, two.store, storeOf([{}, { v: 1, w: 1 }])], url);
+    expect([one.refusals, two.refusals]).toEqual([[], []]);
+    raw.terminate();
+  },
+);
 
 const BODIES: readonly (readonly [what: string, body: string])[] = [
   ['nothing', ''],

@@ -1,7 +1,8 @@
+import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../protocol/messages.ts';
-import { refusalsOfCorrection, type Refusal } from '../replica/refusal.ts';
+import { refusalsOf, refusalsOfCorrection, type Refusal } from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { InitialContent } from '../session/sync.ts';
 
@@ -67,7 +68,7 @@ export class FirstContent {
   show(): boolean {
     const initial = this.#wasRooted ? undefined : this.#initial;
     if (initial === undefined) return true;
-    const content = (this.#initial = contentOf(initial));
+    const content = (this.#initial = this.#shallow(contentOf(initial)));
     if (content === undefined) return true;
     const isDone = this.#replica.catchUp(content, 0, undefined, true);
     if (isDone) this.#initial = undefined;
@@ -81,8 +82,17 @@ export class FirstContent {
   next(): LeafMap<Leaf> | typeof BUSY | undefined {
     if (this.#answers > 1) return undefined;
     if (this.#answers === 1) return new LeafMap();
-    if (this.#wasRooted) return contentOf(this.#kept) ?? new LeafMap();
-    return this.#replica.readBase() ?? BUSY;
+    if (this.#wasRooted) return this.#shallow(contentOf(this.#kept)) ?? new LeafMap();
+    return this.#shallow(this.#replica.readBase()) ?? BUSY;
+  }
+
+  /** Leaves out what is nested too deeply for any room, and reports it (`CHANGES-4`). */
+  #shallow(content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined {
+    const deep = content && findDeepLeaves(content);
+    if (content === undefined || deep === undefined) return content;
+    const asked = { deletedRows: new Map<string, never>(), leaves: deep };
+    for (const refusal of refusalsOf(asked, 'malformed')) this.#refused.push(refusal);
+    return withoutLeaves(content, deep);
   }
 }
 

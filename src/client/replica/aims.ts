@@ -1,6 +1,6 @@
 import type { Store } from 'tinybase';
 
-import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { isTooDeep, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readDefaults, readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
@@ -24,6 +24,8 @@ export function writeAims(store: Store, aims: Aims): void {
       const deleted: string[] = [];
       for (const [cell, leaf] of cells) {
         if (leaf === undefined) deleted.push(cell);
+        // Some Stores cannot take such a leaf, so none gets it (`CHANGES-4`).
+        else if (isTooDeep(leaf)) continue;
         else writeLeaf(store, table, row, cell, leaf);
       }
       if (deleted.length === 0) continue;

@@ -1,6 +1,7 @@
 import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
+  isTooDeep,
   VALUES,
   type Leaf,
   type StoreLeaf,
@@ -15,7 +16,10 @@ export type RefusalReason =
   | 'unknown'
   /** The transaction is larger than the room takes. The edit stays here, local-only. */
   | 'too-large'
-  /** The room cannot read the transaction: an object nested too deeply, for one. The edit stays here, local-only. */
+  /**
+   * A Cell or Value has more than 200 levels of objects and arrays, or the room cannot read the transaction. An edit stays
+   * here, local-only. If the room holds such a Cell or Value, this Store keeps what it has instead, local-only.
+   */
   | 'malformed'
   /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
   | 'own-schema'
@@ -59,10 +63,20 @@ export function refusalOf(
   cell: string,
   reason: RefusalReason,
 ): Refusal {
-  const decoded = leaf === undefined ? undefined : decodeLeaf(leaf);
+  const decoded = leaf === undefined ? undefined : decodeAny(leaf);
   return table === VALUES
     ? { type: 'value', valueId: cell, value: decoded, reason }
     : { type: 'cell', tableId: table, rowId: row, cellId: cell, cell: decoded, reason };
+}
+
+/** Returns the leaf as it is if it does not decode: a leaf with too many levels was never parsed before. */
+function decodeAny(leaf: Leaf): StoreLeaf {
+  if (!isTooDeep(leaf)) return decodeLeaf(leaf);
+  try {
+    return decodeLeaf(leaf);
+  } catch {
+    return leaf;
+  }
 }
 
 /** A refusal for everything that changes would have done. */

@@ -7,7 +7,8 @@ import {
   type Changes,
 } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
-import type { Leaf, TableKey } from '../../protocol/leaf.ts';
+import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import { isTooDeep, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
 import { readContent, readLeaf, type TransactionLog } from '../../protocol/store-access.ts';
@@ -288,14 +289,42 @@ export class Replica {
     return visible;
   }
 
+  /** Passes changes on without the leaves that have too many levels: these become local-only (`CHANGES-4`). */
+  #withoutDeep(
+    changes: Changes,
+    before: LeafMap<Leaf | undefined>,
+    track: (changes: Changes, before: LeafMap<Leaf | undefined>) => void,
+  ): void {
+    const deep = findDeepLeaves(changes.leaves);
+    if (deep === undefined) {
+      track(changes, before);
+      return;
+    }
+    const rest = { ...changes, leaves: withoutLeaves(changes.leaves, deep) };
+    if (!isEmptyChanges(rest)) track(rest, withoutLeaves(before, deep));
+    deep.forEach((leaf, table, row, cell) => {
+      const base = before.get(table, row, cell);
+      this.#overlay.setLocal(table, row, cell, { leaf, isDerived: false }, base);
+    });
+    this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed'));
+  }
+
   #hold(changes: Changes, before: LeafMap<Leaf | undefined>): void {
+    this.#withoutDeep(changes, before, (rest, restBefore) => this.#holdShallow(rest, restBefore));
+  }
+
+  #push(changes: Changes, before: LeafMap<Leaf | undefined>): void {
+    this.#withoutDeep(changes, before, (rest, restBefore) => this.#pushShallow(rest, restBefore));
+  }
+
+  #holdShallow(changes: Changes, before: LeafMap<Leaf | undefined>): void {
     this.#held ??= new ChangesBuilder();
     addChanges(this.#held, changes);
     this.#overlay.write(HELD, changes, before);
     this.#events.onPending();
   }
 
-  #push(changes: Changes, before: LeafMap<Leaf | undefined>): void {
+  #pushShallow(changes: Changes, before: LeafMap<Leaf | undefined>): void {
     const encoded = encodeChanges(changes);
     if (this.#isTooLarge(encoded)) {
       before.forEach((base, table, row, cell) => {
@@ -346,6 +375,7 @@ export class Replica {
       row: string,
       cell: string,
     ): RefusalReason | undefined => {
+      if (isTooDeep(aims.get(table, row, cell))) return 'malformed';
       if (log === undefined) return 'own-listener';
       if (log.refused.has(table, row, cell)) return 'own-schema';
       // Otherwise middleware let something else pass, or a listener had its say: somebody wants it so.

@@ -52,7 +52,7 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
     case ping.letter:
       return ping.decode(frame.json);
     case stock.letter:
-      return stock.decode(frame.json);
+      return stock.decodeFromClient(frame.json);
     default:
       return undefined;
   }

@@ -1,5 +1,6 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
+import { assertShallow } from '../deep-leaves.ts';
 import { describeInvalidChanges } from '../describe-invalid.ts';
 import { encodeFrame, readFrame } from '../frame.ts';
 import { asArray, asCount, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
@@ -45,10 +46,12 @@ export function decodePushNumber(prefix: string, data: unknown): number | undefi
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
-/** Reads {@link encode}. Throws a `ShapeError` for anything else. */
+/** Reads {@link encode}. Throws a `ShapeError` for anything else, and if a leaf has too many levels (`CHANGES-4`). */
 export function jsonToPush(json: Json | undefined): Push {
-  const [number, changes] = asArray(json, 2, 2);
-  return { type: 'push', number: asPushNumber(number), changes: jsonToChanges(changes) };
+  const [number, changesJson] = asArray(json, 2, 2);
+  const changes = jsonToChanges(changesJson);
+  changes.leaves.forEach(assertShallow);
+  return { type: 'push', number: asPushNumber(number), changes };
 }
 
 /** Describes the fault in the changes of an invalid push; undefined if the fault is elsewhere. */

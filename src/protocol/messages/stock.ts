@@ -1,5 +1,6 @@
 import { addJsonLeaves, leavesToJson } from '../changes-codec.ts';
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../changes.ts';
+import { assertShallow } from '../deep-leaves.ts';
 import { asArray, asObject, decodeJson, emptyRecord, type Json } from '../json.ts';
 import { DELETED } from '../leaf.ts';
 
@@ -19,6 +20,15 @@ export function encode({ changes }: StockChanges): string {
 
 export function decode(json: string): StockChanges {
   return decodeJson('changes', json, jsonToStockChanges);
+}
+
+/** Decodes the message of a client. Throws `malformed` also if a leaf has too many levels (`CHANGES-4`). */
+export function decodeFromClient(json: string): StockChanges {
+  return decodeJson('changes', json, (parsed) => {
+    const stock = jsonToStockChanges(parsed);
+    stock.changes.leaves.forEach(assertShallow);
+    return stock;
+  });
 }
 
 /** Reads `[tables, values, 1]`; a deletion there may be of a row or a table. */

@@ -22,19 +22,24 @@ export interface Hydrated {
   readonly made: readonly TransactionLog[];
 }
 
+type HydrationParts<Origin, RequestOrigin> = Pick<
+  RoomParts<Origin, RequestOrigin>,
+  'store' | 'writer' | 'settings' | 'deepLeaves'
+>;
+
 /**
  * Brings the room's Store to what storage has: the first time into the bare Store, which the app then prepares; after a
  * failed write back into the same Store, because the app holds it.
  */
 export class StoreHydration<Origin, RequestOrigin> {
-  readonly #parts: Pick<RoomParts<Origin, RequestOrigin>, 'store' | 'writer' | 'settings'>;
+  readonly #parts: HydrationParts<Origin, RequestOrigin>;
   #isPrepared = false;
   /** The content that `prepareStore` put into a Store that waits for its initial content. */
   #prepared = new LeafMap<Leaf>();
   /** Transactions of the app while it prepares the Store. */
   #made: TransactionLog[] | undefined;
 
-  constructor(parts: Pick<RoomParts<Origin, RequestOrigin>, 'store' | 'writer' | 'settings'>) {
+  constructor(parts: HydrationParts<Origin, RequestOrigin>) {
     this.#parts = parts;
   }
 
@@ -49,17 +54,23 @@ export class StoreHydration<Origin, RequestOrigin> {
    * transaction is open. Throws what `prepareStore` throws, and then prepares again at the next call.
    */
   hydrate(content: LeafMap<Leaf> | undefined): Hydrated | 'busy' {
-    const { store, writer } = this.#parts;
+    const { store, writer, deepLeaves } = this.#parts;
     const isFirst = !this.#isPrepared;
+    if (!writer.isFree()) return 'busy';
     const target = content ?? this.#prepared;
+    const taken = deepLeaves.leaveOut(target);
     const applied = writer.applyUnlogged(() => {
-      if (!isFirst) resetStore(store, target);
-      else if (content !== undefined) fillStore(store, target);
+      if (!isFirst) resetStore(store, taken);
+      else if (content !== undefined) fillStore(store, taken);
     });
     if (applied === 'busy') return 'busy';
     const difference = content === undefined ? undefined : differenceFrom(store, target);
     // What was rolled back would count as deleted.
-    if (applied.error !== undefined && difference !== undefined) {
+    const isRolledBack =
+      applied.error !== undefined &&
+      difference !== undefined &&
+      (taken === target || differenceFrom(store, taken) !== undefined);
+    if (isRolledBack) {
       const message =
         "A listener or middleware of the room's Store threw while the stored content was loaded: let it pass.";
       throw new Error(message, { cause: applied.error });

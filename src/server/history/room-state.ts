@@ -156,10 +156,11 @@ export class RoomState<Origin, RequestOrigin>
       this.#create(origin);
       return 'initial content';
     }
-    const { changes, growth } = log;
+    const changes = this.#parts.deepLeaves.undoIn(log.changes, log.before);
+    if (isEmptyChanges(changes)) return 'nothing';
     const encoded = encodeChanges(changes);
     this.#version += 1;
-    this.#contentSize += growth;
+    this.#contentSize += log.growth;
     this.history.add(this.#version, encoded);
     this.history.trimToSize(this.#contentSize);
     const author = authorOf(origin);
@@ -300,7 +301,7 @@ export class RoomState<Origin, RequestOrigin>
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
   #create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
-    const content = readContent(this.#parts.store);
+    const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.store));
     this.#version = 1;
     this.#contentSize = contentSize(content);
     const changes: Changes = { deletedRows: new Map(), leaves: content };

@@ -1,5 +1,5 @@
 import {
-  decodeContent,
+  decodeShallowContent,
   decodeETag,
   decodeLargePush,
   encodeETag,
@@ -76,7 +76,7 @@ async function answer<Request extends StoreRequest>(
     case 'HEAD':
       return await answerGet(room, request, options);
     case 'PUT': {
-      const content = decodeContent(await bodyOf(request, room.limits.bodyBytes));
+      const content = decodeShallowContent(await bodyOf(request, room.limits.bodyBytes));
       if (content === undefined)
         throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
       const outcome = await room.seed(content, request);

@@ -1,4 +1,4 @@
-import { decodeContent } from '../../protocol/codec.ts';
+import { decodeShallowContent } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
@@ -51,7 +51,7 @@ export function readRoomDocument(document: unknown): { version: number; content:
 
 function readDocumentContent(content: unknown): LeafMap<Leaf> | undefined {
   try {
-    return decodeContent(JSON.stringify(content, asItIs) ?? '');
+    return decodeShallowContent(JSON.stringify(content, asItIs) ?? '');
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw malformed(`its content is invalid (${why})`, error);

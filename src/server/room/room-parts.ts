@@ -1,5 +1,6 @@
 import type { Store } from 'tinybase';
 
+import type { DeepLeaves } from '../writes/deep-leaves.ts';
 import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -20,4 +21,5 @@ export interface RoomParts<Origin, RequestOrigin> {
   readonly outgoing: Outgoing<Origin>;
   readonly features: RoomFeatures<Origin, RequestOrigin>;
   readonly writer: StoreWriter<Origin, RequestOrigin>;
+  readonly deepLeaves: DeepLeaves;
 }

@@ -10,6 +10,7 @@ import { ObservedStore } from '../../protocol/observed-store.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState, SeedOutcome } from '../history/room-state.ts';
+import { DeepLeaves } from '../writes/deep-leaves.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
 import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
@@ -58,6 +59,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const reporter = new ErrorReporter(options);
     const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
     const peers = new Peers(host, features);
+    const writer = new StoreWriter(observed, settings, reporter, features, host);
     this.#parts = {
       host,
       settings,
@@ -67,7 +69,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       peers,
       outgoing: new Outgoing(peers, settings),
       features,
-      writer: new StoreWriter(observed, settings, reporter, features, host),
+      writer,
+      deepLeaves: new DeepLeaves(this.store, writer, reporter),
     };
     this.#persistence = new RoomPersistence(this.#parts);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence);

@@ -1,0 +1,88 @@
+import type { Store } from 'tinybase';
+
+import type { Changes } from '../../protocol/changes.ts';
+import { describeDeepLeaf, findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { isTooDeep, type Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import { readLeaf, writeLeaf } from '../../protocol/store-access.ts';
+
+import type { ErrorReporter } from '../room/error-reporter.ts';
+import type { StoreWriter } from './store-writer.ts';
+
+const NOTHING = new LeafMap<never>();
+
+/**
+ * Keeps leaves with too many levels out of the room (`CHANGES-4`). No message brings one in; the room's own code, its
+ * listeners and its storage may.
+ */
+export class DeepLeaves {
+  readonly #store: Store;
+  readonly #writer: Pick<StoreWriter<never, never>, 'isFree' | 'whenFree'>;
+  readonly #reporter: ErrorReporter;
+
+  constructor(
+    store: Store,
+    writer: Pick<StoreWriter<never, never>, 'isFree' | 'whenFree'>,
+    reporter: ErrorReporter,
+  ) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#reporter = reporter;
+  }
+
+  /**
+   * Returns changes of the Store without deep leaves, and soon puts back what these have overwritten: that is in `before`.
+   * Call it right after the transaction.
+   */
+  undoIn(changes: Changes, before: LeafMap<Leaf | undefined>): Changes {
+    const leaves = this.#undo(changes.leaves, before);
+    return leaves === changes.leaves ? changes : { deletedRows: changes.deletedRows, leaves };
+  }
+
+  /** Returns the Store's content without deep leaves, and soon deletes these. */
+  deleteIn(content: LeafMap<Leaf>): LeafMap<Leaf> {
+    return this.#undo(content, NOTHING);
+  }
+
+  /** Returns content without deep leaves, and reports these. */
+  leaveOut<T extends Leaf | undefined>(leaves: LeafMap<T>): LeafMap<T> {
+    const deep = findDeepLeaves(leaves);
+    return deep === undefined ? leaves : this.#without(leaves, deep);
+  }
+
+  #undo<T extends Leaf | undefined>(
+    leaves: LeafMap<T>,
+    before: LeafMap<Leaf | undefined>,
+  ): LeafMap<T> {
+    const deep = findDeepLeaves(leaves);
+    if (deep === undefined) return leaves;
+    void this.#putBack(deep, before);
+    return this.#without(leaves, deep);
+  }
+
+  #without<T extends Leaf | undefined>(leaves: LeafMap<T>, deep: LeafMap<Leaf>): LeafMap<T> {
+    deep.forEach((_leaf, table, row, cell) => {
+      const message = `${describeDeepLeaf(table, row, cell)}, so the room does not keep it: nest it less.`;
+      this.#reporter.report(new TinyBasePartyKitError('malformed', message), 'room');
+    });
+    return withoutLeaves(leaves, deep);
+  }
+
+  async #putBack(deep: LeafMap<Leaf>, before: LeafMap<Leaf | undefined>): Promise<void> {
+    const undo = (): void =>
+      deep.forEach((leaf, table, row, cell) => {
+        if (readLeaf(this.#store, table, row, cell) !== leaf) return;
+        const old = before.get(table, row, cell);
+        writeLeaf(this.#store, table, row, cell, isTooDeep(old) ? undefined : old);
+      });
+    try {
+      // Not at once: the transaction is not over, or is being settled.
+      do await this.#writer.whenFree();
+      while (!this.#writer.isFree());
+      this.#store.transaction(undo);
+    } catch (error) {
+      this.#reporter.report(error, 'listener');
+    }
+  }
+}
