@@ -7,5 +7,5 @@ export {
   type SyncListener,
 } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './replica/refusal.ts';
-export type { Sync, SyncPhase } from './session/sync.ts';
+export type { Sync, SyncPhase } from './session/sync-status.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

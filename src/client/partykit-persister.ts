@@ -12,8 +12,8 @@ import { watchNetwork } from './platform/network-changes.ts';
 import { attachToPartySocket, storeUrlOf } from './platform/party-connection.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { Schedule } from './platform/schedule.ts';
-import { SyncSession } from './session/sync-session.ts';
-import type { Sync } from './session/sync.ts';
+import { createSyncSession } from './session/sync-session.ts';
+import type { Sync } from './session/sync-status.ts';
 
 /** How a persister finds its room's Store. What is left out has the default, which the server has too. */
 export interface PartyKitPersisterConfig {
@@ -119,7 +119,7 @@ export function createPartyKitPersister(
       unwatchNetwork();
     },
   });
-  const session = new SyncSession(
+  const session = createSyncSession(
     store,
     () => messagePrefix,
     {

@@ -14,11 +14,11 @@ import {
   type PartyKitPersisterConfig,
 } from './partykit-persister.ts';
 import type { Refusal } from './replica/refusal.ts';
-import type { Sync } from './session/sync.ts';
+import type { Sync } from './session/sync-status.ts';
 
 export type { PartyKitPersisterConfig } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './replica/refusal.ts';
-export type { Sync, SyncPhase } from './session/sync.ts';
+export type { Sync, SyncPhase } from './session/sync-status.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** Called when the state of a persister's conversation with its room changes. */

@@ -1,7 +1,8 @@
 import { createStore, type Store } from 'tinybase';
 
-import type { Sync } from '../../src/client/session/sync.ts';
-import { SyncSession } from '../../src/client/session/sync-session.ts';
+import { durablePorts } from '../../src/client/offline/durable-outbox.ts';
+import type { Sync } from '../../src/client/session/sync-status.ts';
+import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
 import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
 import {
   decodeChanges,
@@ -201,7 +202,7 @@ export class SimClient implements ClientEnd {
     const { disk } = this.traits;
     const records = disk?.restored;
     const isRestored = records?.outbox !== undefined || records?.base !== undefined;
-    return new SyncSession(
+    return createSyncSession(
       this.store,
       () => prefix,
       {
@@ -223,8 +224,7 @@ export class SimClient implements ClientEnd {
         random: () => 0.5,
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
-        ...(disk === undefined ? {} : { storage: disk }),
-        ...(records === undefined || !isRestored ? {} : { restored: records }),
+        ...(disk === undefined ? {} : durablePorts(disk, isRestored ? records : undefined)),
       },
       {
         onSync: (sync) =>

@@ -4,24 +4,29 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Those who wait until the pushes up to a number are confirmed. */
-export class Confirmations {
-  #waiters: Waiter[] = [];
-
+/** Promises that wait until the pushes up to a number are confirmed. */
+export interface Confirmations {
   /** Settles with {@link settle} or {@link end}. */
-  wait(lastPush: number): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiters.push({ lastPush, resolve, reject }));
-  }
-
+  wait(lastPush: number): Promise<void>;
   /** The pushes below that number are confirmed. */
-  settle(nextPush: number): void {
-    const waiters = this.#waiters;
-    this.#waiters = waiters.filter(({ lastPush }) => lastPush >= nextPush);
-    for (const { lastPush, resolve } of waiters) if (lastPush < nextPush) resolve();
-  }
+  settle(nextPush: number): void;
+  /** Pushes that are not confirmed yet never will be. */
+  end(error: Error): void;
+}
 
-  /** What is not confirmed yet never will be. */
-  end(error: Error): void {
-    for (const { reject } of this.#waiters.splice(0)) reject(error);
-  }
+/** Nobody waits yet. */
+export function createConfirmations(): Confirmations {
+  let waiters: Waiter[] = [];
+  return {
+    wait: (lastPush) =>
+      new Promise((resolve, reject) => waiters.push({ lastPush, resolve, reject })),
+    settle: (nextPush) => {
+      const settled = waiters.filter(({ lastPush }) => lastPush < nextPush);
+      waiters = waiters.filter(({ lastPush }) => lastPush >= nextPush);
+      for (const { resolve } of settled) resolve();
+    },
+    end: (error) => {
+      for (const { reject } of waiters.splice(0)) reject(error);
+    },
+  };
 }

@@ -1,12 +1,13 @@
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor, SeedCorrection } from '../../protocol/messages.ts';
-import type { ClientStorage, RestoredRecords } from '../offline/client-storage.ts';
+import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
+import type { PendingPush } from '../replica/replica.ts';
 
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
 export interface SessionSocket {
   isOpen(): boolean;
-  /** Where it leads, for messages: without its query, which may hold a token. */
+  /** The URL that it leads to, for messages: without its query, which may hold a token. */
   address(): string;
   /** Called only while open. */
   send(frame: string): void;
@@ -16,7 +17,7 @@ export interface SessionSocket {
   stop(closeCode: number, reason: string): void;
 }
 
-/** What a GET brought. */
+/** The answer to a GET. */
 export interface LoadedContent {
   /** Undefined if the answer has no ETag of ours: a stock room (STOCK-4). */
   readonly cursor: Cursor | undefined;
@@ -47,7 +48,21 @@ export interface SessionPorts {
    * what the room still answers to an older one is not heeded (JOIN-4).
    */
   readonly firstGeneration?: number;
-  /** If given, pending pushes survive a restart. */
-  readonly storage?: ClientStorage;
-  readonly restored?: RestoredRecords;
+  /** If given, it decides what is durable; otherwise nothing survives a restart. */
+  readonly createOutbox?: (owner: OutboxOwner) => Outbox;
+  readonly restored?: RestoredSession;
+}
+
+/** A client's records, decoded (KEEP-1). */
+export interface RestoredSession {
+  readonly outbox?: {
+    readonly clientId: string;
+    /** The highest generation that a hello may have been sent with. */
+    readonly generation: number;
+    /** The highest push number given out. */
+    readonly lastNumber: number;
+    /** Pushes that are pending again. */
+    readonly pushes: readonly PendingPush[];
+  };
+  readonly base?: { readonly cursor: Cursor; readonly content: LeafMap<Leaf> };
 }

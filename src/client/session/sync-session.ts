@@ -1,279 +1,472 @@
 import type { Store } from 'tinybase';
 
-import { decodeContent, decodeRoomMessage, encodeContent } from '../../protocol/codec.ts';
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
-import type { Cursor, RoomMessage } from '../../protocol/messages.ts';
-import type { RestoredRecords } from '../offline/client-storage.ts';
-import { Confirmations } from './confirmations.ts';
-import { BUSY } from '../content/first-content.ts';
-import { Link } from './link.ts';
-import { Outbox } from '../offline/outbox.ts';
+import { composeChanges, isEmptyChanges } from '../../protocol/changes.ts';
+import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
+import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Ack, Cursor } from '../../protocol/messages.ts';
+import { createContentLoader } from '../content/content-loader.ts';
+import { createSeed, type InitialContent } from '../content/seed.ts';
+import { createVolatileOutbox, type Outbox, type OutboxOwner } from '../offline/outbox.ts';
+import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
 import { Replica } from '../replica/replica.ts';
+import { sendStockChanges } from '../stock/stock-sender.ts';
+import { createBackoff } from './backoff.ts';
+import { createConfirmations } from './confirmations.ts';
+import { createConnectWatchdog } from './connect-watchdog.ts';
+import { createEventQueue } from './event-queue.ts';
+import { createHandshake } from './handshake.ts';
+import { createHeartbeat } from './heartbeat.ts';
+import { createPushSender } from './push-sender.ts';
 import type { SessionPorts } from './session-ports.ts';
-import type { Stats } from './stats.ts';
-import { SyncReport } from './sync-report.ts';
-import type { InitialContent, SessionEvents, Sync } from './sync.ts';
-import { Wishes } from './wishes.ts';
+import {
+  INITIAL_STATE,
+  transition,
+  type Action,
+  type Facts,
+  type Fold,
+  type SessionEvent,
+  type SessionState,
+  type SimpleAction,
+  type SimpleEvent,
+  type SyncIntent,
+} from './session-state.ts';
+import { createSyncStatus, type SessionEvents, type Sync, type SyncStats } from './sync-status.ts';
 
 /** How long to wait before asking again whether the app's transaction is over. */
 const BUSY_MILLISECONDS = 5;
 
-/**
- * Keeps a Store and a room together, as far as the app wishes, and says how that stands. Synchronous at its core: sockets,
- * HTTP, time and randomness come from outside.
- */
-export class SyncSession {
+const MOVED_MESSAGE =
+  'The socket leads to another room now. Edits that the old room had not confirmed were reported and not sent.';
+const DESTROYED_MESSAGE =
+  'The persister was destroyed: edits that the room had not confirmed were reported, and later ones are not tracked. Create another one.';
+const REPLACED_MESSAGE =
+  'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more. Use one persister for each socket and messagePrefix.';
+
+/** Keeps a Store and a room together, as far as the app wants it. */
+export interface SyncSession {
   /** The session's view of the Store. */
   readonly replica: Replica;
-  readonly #ports: SessionPorts;
-  readonly #prefix: () => string;
-  readonly #wishes = new Wishes();
-  readonly #report: SyncReport;
-  readonly #outbox: Outbox;
-  readonly #link: Link;
-  readonly #confirmations = new Confirmations();
-  readonly #stats: Stats = { loads: 0, saves: 0 };
-  /** True once it was destroyed or replaced: then no other room can be gone to either. */
-  #isOver = false;
-
-  constructor(store: Store, prefix: () => string, ports: SessionPorts, events: SessionEvents) {
-    this.#ports = ports;
-    this.#prefix = prefix;
-    this.#report = new SyncReport(events);
-    const onError = (error: unknown): void => this.#report.failed(error);
-    this.replica = new Replica(store, {
-      onPending: () => {
-        this.#outbox.save();
-        this.#link.flush();
-        this.#tell();
-      },
-      onRefused: (refusals) => {
-        this.#tell();
-        events.onRefused(refusals);
-      },
-      onError,
-    });
-    this.#outbox = new Outbox({
-      storage: ports.storage,
-      after: ports.after,
-      state: () => ({
-        ...this.#link.identity,
-        lastNumber: this.replica.lastNumber,
-        pending: this.replica.pending,
-      }),
-      base: () => this.#base(),
-      onDurable: () => this.#link.durable(),
-      onError,
-    });
-    this.#link = new Link({
-      ports,
-      prefix,
-      replica: this.replica,
-      wishes: this.#wishes,
-      outbox: this.#outbox,
-      stats: this.#stats,
-      onChange: () => this.#tell(),
-      onStopped: (error) => this.#confirmations.end(error),
-      onRefused: (refusals) => events.onRefused(refusals),
-      onError,
-    });
-    if (ports.restored !== undefined) this.#restore(ports.restored);
-  }
-
   /** The state as of now. */
-  get sync(): Sync {
-    return this.#report.sync;
-  }
-
+  readonly sync: Sync;
   /** How often remote content or changes were applied, and how often something was sent. */
-  get stats(): Stats {
-    return { ...this.#stats };
-  }
-
-  /** What the base is a version of; undefined while nothing of the room is held. */
-  get cursor(): Cursor | undefined {
-    return this.#link.cursor;
-  }
-
-  get isFollowing(): boolean {
-    return this.#wishes.isFollowing;
-  }
-
-  get isSaving(): boolean {
-    return this.#wishes.isSaving;
-  }
-
+  readonly stats: SyncStats;
+  /** The version that the base is of; undefined while nothing of the room is held. */
+  readonly cursor: Cursor | undefined;
+  readonly isFollowing: boolean;
+  readonly isSaving: boolean;
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
-  follow(initialContent?: InitialContent): Promise<void> {
-    if (this.#isRefused()) return Promise.resolve();
-    if (!this.#wishes.isFollowing) this.#link.forgetBase();
-    this.#wishes.isFollowing = true;
-    this.replica.setFollowing(true);
-    this.replica.startTracking();
-    return this.#link.load(initialContent);
-  }
-
+  follow(initialContent?: InitialContent): Promise<void>;
   /** Shows no more remote changes. */
-  stopFollowing(): void {
-    this.#wishes.isFollowing = false;
-    this.replica.setFollowing(false);
-    this.#link.advance();
-  }
-
+  stopFollowing(): void;
   /** Sends edits from now on, and those held. Settles when the room is known to have a Store, or not to answer. */
-  startSaving(): Promise<void> {
-    if (this.#isRefused()) return Promise.resolve();
-    this.replica.startTracking();
-    this.#wishes.isSaving = true;
-    this.replica.setSaving(true);
-    return this.#link.seedIfEmpty();
-  }
-
+  startSaving(): Promise<void>;
   /** Holds edits from now on. What is pending is still sent. */
-  stopSaving(): void {
-    this.#wishes.isSaving = false;
-    this.replica.setSaving(false);
-    this.#link.advance();
-  }
-
+  stopSaving(): void;
   /** Shows the room's content once. */
-  load(initialContent?: InitialContent): Promise<void> {
-    if (this.#isRefused()) return Promise.resolve();
-    this.#wishes.isLoadingOnce = true;
-    this.replica.startTracking();
-    return this.#link.load(initialContent);
-  }
-
+  load(initialContent?: InitialContent): Promise<void>;
   /** Sends what is held once, and makes the Store the room's first content if it has none. */
-  save(): Promise<void> {
-    if (this.#isRefused()) return Promise.resolve();
-    this.replica.startTracking();
-    this.#wishes.isSavingOnce = true;
-    this.replica.releaseHeld();
-    return this.#link.seedIfEmpty();
-  }
-
+  save(): Promise<void>;
   /** Settles when all edits made so far are confirmed; rejects if they cannot be any more. */
-  whenConfirmed(): Promise<void> {
-    const { error } = this.#link;
-    if (error !== undefined) return Promise.reject(error);
-    if (this.#unsaved === 0) return Promise.resolve();
-    // What is held will be one push, the next.
-    return this.#confirmations.wait(this.replica.lastNumber + (this.replica.hasHeld ? 1 : 0));
-  }
-
+  whenConfirmed(): Promise<void>;
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
-  discardLocal(): void {
-    if (this.#isOver) return;
-    if (this.replica.discardLocal()) this.#tell();
-    else this.#ports.after(BUSY_MILLISECONDS, () => this.discardLocal());
-  }
-
+  discardLocal(): void;
   /** The socket is open. */
-  opened(): void {
-    this.#link.opened();
-  }
-
+  opened(): void;
   /** The socket is not open any more, or has failed to open. */
-  closed(): void {
-    this.#link.closed();
-  }
-
+  closed(): void;
   /** The network was lost, or is back. */
-  networkChanged(): void {
-    this.#link.networkChanged();
-  }
-
+  networkChanged(): void;
   /** A frame arrived; those that are not ours are ignored. */
-  received(data: unknown): void {
-    const message = this.#decode(data);
-    if (message !== undefined) this.#link.received(message);
-  }
-
+  received(data: unknown): void;
   /** The socket leads to another room now: nothing of the old one goes there. */
-  moveToAnotherRoom(): void {
-    if (this.#isOver) return;
-    const message =
-      'The socket leads to another room now; edits that the old one had not confirmed were reported and not sent.';
-    this.#confirmations.end(new TinyBasePartyKitError('replaced', message));
-    this.#outbox.clear();
-    this.#link.renew();
-    this.replica.abandon('another-room');
-    this.#link.advance();
-  }
-
+  moveToAnotherRoom(): void;
   /** Ends the session; edits that are not confirmed are reported. */
-  destroy(): void {
-    const message =
-      'The persister was destroyed; edits that the room had not confirmed were reported, and later ones are not tracked.';
-    this.#end(new TinyBasePartyKitError('destroyed', message));
-  }
-
+  destroy(): void;
   /** As {@link destroy}, because another session uses the socket from now on. That is reported, too. */
-  replaced(): void {
-    if (this.#isOver) return;
-    const message =
-      'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more.';
-    const error = new TinyBasePartyKitError('replaced', message);
-    this.#end(error);
-    this.#report.failed(error);
-  }
+  replaced(): void;
+}
 
-  #end(error: TinyBasePartyKitError): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#wishes.end();
-    this.#link.stop(error);
-    this.#outbox.stop();
-    this.replica.stop();
-    this.replica.abandon('destroyed');
-    this.#tell();
-  }
+/**
+ * Creates a session that was not started. It asks the state machine (`session-state.ts`) at each event, and does what it
+ * says. Synchronous at its core: sockets, HTTP, time and randomness come from outside.
+ */
+export function createSyncSession(
+  store: Store,
+  prefix: () => string,
+  ports: SessionPorts,
+  events: SessionEvents,
+): SyncSession {
+  const { after, endpoint, random, restored, socket, firstGeneration = 0 } = ports;
+  let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
+  let starters: (() => void)[] = [];
+  const stats: SyncStats = { loads: 0, saves: 0 };
 
-  /** True if nothing can be started any more; says why. */
-  #isRefused(): boolean {
-    if (this.#isOver) this.#report.failed(this.#link.error);
-    return this.#isOver;
-  }
+  const onError = (error: unknown): void => status.failed(error);
+  const happened = (event: SessionEvent): void => queue.add(event);
+  const identity = (): { readonly clientId: string; readonly generation: number } => ({
+    clientId: handshake.clientId(),
+    generation: state.generation,
+  });
+  const unsaved = (): number => replica.pending.length + (replica.hasHeld ? 1 : 0);
+  const send = (frame: string): void => {
+    if (socket.isOpen()) socket.send(frame);
+  };
+  const tell = (): void => {
+    confirmations.settle(unsaved() === 0 ? Infinity : replica.nextPush);
+    status.update();
+  };
+  const tellOf = (refusals: readonly Refusal[]): void => {
+    if (refusals.length > 0) events.onRefused(refusals);
+  };
+  const tellOfSeed = (): void => tellOf(seed.takeRefusals());
 
-  #decode(data: unknown): RoomMessage | undefined {
-    try {
-      return decodeRoomMessage(this.#prefix(), data);
-    } catch {
-      // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
-      return undefined;
+  const status = createSyncStatus(events, () => {
+    const { stage } = state;
+    return {
+      phase: stage.phase,
+      unsaved: unsaved(),
+      localOnly: replica.localOnly,
+      end: stage.phase === 'stopped' ? stage.error : undefined,
+    };
+  });
+  const replica = new Replica(store, {
+    onPending: () => {
+      outbox.save();
+      happened('edited');
+    },
+    onRefused: (refusals) => {
+      tell();
+      events.onRefused(refusals);
+    },
+    onError,
+  });
+  const owner: OutboxOwner = {
+    after,
+    state: () => ({
+      ...identity(),
+      lastNumber: replica.lastNumber,
+      pending: replica.pending,
+    }),
+    base: () => {
+      const { stage, intent } = state;
+      if (stage.phase !== 'live' || !intent.isFollowing) return undefined;
+      const content = replica.readBase();
+      return content === undefined ? 'busy' : { cursor: stage.position.cursor, content };
+    },
+    onDurable: () => happened('durable'),
+    onError,
+  };
+  const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
+  const confirmations = createConfirmations();
+  const seed = createSeed(replica);
+  const loader = createContentLoader(endpoint, {
+    onContent: (loaded) => queue.addMessage({ type: 'content', ...loaded }),
+    onLoadFailed: (error) => happened({ type: 'load-failed', error }),
+    onCorrected: (given, correction, isCurrent) => {
+      seed.corrected(given, correction);
+      // Something else may have been loaded since.
+      if (!isCurrent) tellOfSeed();
+    },
+    onSeeded: () => happened('seeded'),
+    onSeedFailed: (error) => happened({ type: 'seed-failed', error }),
+  });
+  const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
+  const heartbeat = createHeartbeat(after, {
+    ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
+    dead: () => happened('silent'),
+  });
+  const sender = createPushSender(replica, outbox, endpoint, prefix, {
+    sendPush: (frame, push) => {
+      send(frame);
+      heartbeat.sent(push);
+    },
+    identity,
+    pushing: () => stats.saves++,
+    withdrawn: () => {
+      outbox.save();
+      happened('edited');
+    },
+    pushFailed: (error) => happened({ type: 'push-failed', error }),
+    failed: onError,
+  });
+  const backoff = createBackoff(after, random, () => happened('retry'));
+  const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
+
+  const facts = (): Facts => ({
+    nextPush: replica.nextPush,
+    hasPending: replica.pending.length > 0,
+    mayRoomHavePending: sender.mayRoomHavePending(),
+    pinged: heartbeat.pinged(),
+  });
+  const isWaitingForSocket = (): boolean => !['idle', 'stopped'].includes(state.stage.phase);
+  /** Why nothing can be started any more; undefined if something can. */
+  const end = (): TinyBasePartyKitError | undefined =>
+    state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
+
+  const queue = createEventQueue<SessionEvent>(after, (event) => {
+    const step = transition(state, event, facts());
+    if (step.fold !== undefined && !doFold(step.fold)) return false;
+    ({ state } = step);
+    for (const action of step.actions) act(action);
+    if (!isWaitingForSocket()) watchdog.end();
+    else if (!socket.isOpen()) watchdog.begin();
+    tell();
+    return true;
+  });
+
+  /** Changes the Store. False: the Store is busy, and nothing was done. */
+  const doFold = (fold: Fold): boolean => {
+    switch (fold.type) {
+      case 'content':
+        return replica.catchUp(fold.content, 0, fold.changes, fold.isShown);
+      case 'seed': {
+        if (fold.isShown && !seed.show()) return false;
+        if (fold.seed === undefined) return true;
+        const given = seed.read(fold.seed);
+        if (given === undefined) return false;
+        tellOfSeed();
+        stats.saves++;
+        loader.give(given);
+        return true;
+      }
+      case 'catch-up':
+        return catchUp(fold);
+      case 'commit':
+        return replica.commit(fold.changes);
+      case 'ack':
+        return acknowledge(fold.ack);
     }
-  }
+  };
+  const catchUp = ({
+    staged,
+    lastPush,
+    changes,
+    isShown,
+  }: Fold & { readonly type: 'catch-up' }): boolean => {
+    const answered = replica.pending.filter((push) => push.number <= lastPush);
+    // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
+    const isUpToDate =
+      staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
+    if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
+    outbox.answered(answered);
+    if (staged === undefined && answered.length > 0) {
+      const sent = composeChanges(answered.map((push) => push.changes));
+      tellOf(refusalsOfDropped(sent, changes, replica));
+    }
+    return true;
+  };
+  const acknowledge = ({ number, correction, reason }: Ack): boolean => {
+    const [push] = replica.pending;
+    if (correction === undefined) replica.acknowledge();
+    else if (!replica.acknowledgeCorrected(correction)) return false;
+    sender.answered(number);
+    if (push === undefined) return true;
+    outbox.answered([push]);
+    if (correction !== undefined)
+      tellOf(refusalsOfCorrection(push.changes, correction, reason ?? 'unknown'));
+    return true;
+  };
 
-  #restore(restored: RestoredRecords): void {
-    const { outbox, base } = restored;
-    this.replica.startTracking();
+  const act = (action: Action): void => {
+    if (typeof action === 'string') actions[action]();
+    else if (action.type === 'report') onError(action.error);
+    else if (action.type === 'withdraw') sender.notUnderstood(action.push);
+    else {
+      handshake.end();
+      sender.limit(action.limits);
+    }
+  };
+  const actions: Readonly<Record<SimpleAction, () => void>> = {
+    'apply-intent': () => {
+      const { intent } = state;
+      if (Object.values(intent).includes(true)) replica.startTracking();
+      replica.setFollowing(intent.isFollowing);
+      replica.setSaving(intent.isSaving);
+    },
+    'release-held': () => replica.releaseHeld(),
+    load: () => {
+      queue.forget();
+      backoff.stop();
+      loader.load();
+    },
+    loaded: () => {
+      seed.drop();
+      tellOfSeed();
+    },
+    'count-load': () => {
+      stats.loads++;
+      outbox.saveBaseLater();
+    },
+    'show-initial': () => {
+      if (!state.isRooted) seed.show();
+    },
+    settle: () => {
+      const settled = starters;
+      starters = [];
+      for (const resolve of settled) resolve();
+    },
+    connect: () => {
+      if (socket.isOpen()) happened('connected');
+    },
+    hello: () => {
+      const { position } = state.stage;
+      const cursor = 'cursor' in position ? position.cursor : undefined;
+      if (handshake.say(state.generation, cursor)) heartbeat.start();
+    },
+    flush: () => {
+      if (socket.isOpen()) sender.flush();
+    },
+    'flush-stock': () => {
+      stats.saves += sendStockChanges(socket, prefix(), replica, outbox);
+    },
+    'hang-up': () => {
+      sender.stop();
+      heartbeat.stop();
+      handshake.end();
+    },
+    forget: () =>
+      queue.forget((message) => typeof message === 'object' && message.type === 'content'),
+    'retry-later': () => backoff.retry(),
+    'retry-now': () => backoff.hurry(),
+    'reset-retry': () => backoff.reset(),
+    check: () => heartbeat.check(),
+    ponged: () => heartbeat.answered(),
+    alive: () => heartbeat.alive(),
+    reconnect: () => socket.reconnect(),
+    resume: () => happened('resume'),
+    move: () => {
+      confirmations.end(new TinyBasePartyKitError('replaced', MOVED_MESSAGE));
+      outbox.clear();
+      handshake.renew();
+      sender.restore(0);
+      queue.forget();
+      loader.cancel();
+      tellOfSeed();
+      replica.abandon('another-room');
+    },
+    stop: () => {
+      const { stage } = state;
+      if (stage.phase !== 'stopped') return;
+      const { error, isOver } = stage;
+      queue.forget();
+      backoff.stop();
+      loader.cancel();
+      tellOfSeed();
+      actions.settle();
+      confirmations.end(error);
+      if (isOver) {
+        outbox.stop();
+        replica.stop();
+        replica.abandon('destroyed');
+      } else {
+        tell();
+        socket.stop(ERRORS[error.code].closeCode, error.code);
+      }
+    },
+  };
+
+  /** The intent as it will be after the events that wait. */
+  const intent = (): SyncIntent =>
+    queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
+  const start = (event: SimpleEvent): Promise<void> => {
+    const over = end();
+    if (over !== undefined) {
+      onError(over);
+      return Promise.resolve();
+    }
+    return new Promise((resolve) => {
+      starters.push(resolve);
+      happened(event);
+    });
+  };
+  const startLoading = (event: SimpleEvent, content: InitialContent | undefined): Promise<void> => {
+    if (end() === undefined) seed.suggest(content);
+    return start(event);
+  };
+  const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
+  const discardLocal = (): void => {
+    if (end() !== undefined) return;
+    if (replica.discardLocal()) tell();
+    else after(BUSY_MILLISECONDS, discardLocal);
+  };
+
+  if (restored !== undefined) {
+    const { outbox: kept, base } = restored;
+    replica.startTracking();
     if (base !== undefined) {
-      this.replica.catchUp(decodeContent(base.content) ?? new LeafMap(), 0, undefined, true);
+      const { cursor } = base;
+      replica.catchUp(base.content, 0, undefined, true);
+      state = {
+        ...state,
+        stage: { phase: 'idle', position: { type: 'base', cursor } },
+        isRooted: true,
+        shownEpoch: cursor.epoch,
+      };
     }
-    this.#link.restore(restored);
-    if (outbox === undefined) return;
-    const pushes = this.#outbox.restore(outbox, base?.folded ?? 0);
-    this.replica.restore(pushes, outbox.lastNumber);
+    if (kept !== undefined) {
+      state = { ...state, generation: kept.generation };
+      sender.restore(kept.lastNumber);
+      replica.restore(kept.pushes, kept.lastNumber);
+    }
   }
-
-  #base(): { cursor: Cursor; content: string } | typeof BUSY | undefined {
-    const { cursor, phase } = this.#link;
-    // While content is being loaded, the Store may show what the cursor left behind long ago.
-    if (cursor === undefined || !this.isFollowing || phase !== 'live') return undefined;
-    const content = this.replica.readBase();
-    return content === undefined ? BUSY : { cursor, content: encodeContent(content) };
-  }
-
-  get #unsaved(): number {
-    return this.replica.pending.length + (this.replica.hasHeld ? 1 : 0);
-  }
-
-  #tell(): void {
-    const unsaved = this.#unsaved;
-    const { localOnly, nextPush } = this.replica;
-    this.#confirmations.settle(unsaved === 0 ? Infinity : nextPush);
-    this.#report.stands(this.#link.phase, { unsaved, localOnly }, this.#link.error);
-  }
+  return {
+    replica,
+    get sync() {
+      return status.sync;
+    },
+    get stats() {
+      return { ...stats };
+    },
+    get cursor() {
+      const { position } = state.stage;
+      return position.type === 'base' ? position.cursor : undefined;
+    },
+    get isFollowing() {
+      return intent().isFollowing;
+    },
+    get isSaving() {
+      return intent().isSaving;
+    },
+    follow: (content) => startLoading('follow', content),
+    stopFollowing: () => happened('stop-following'),
+    startSaving: () => start('start-saving'),
+    stopSaving: () => happened('stop-saving'),
+    load: (content) => startLoading('load-once', content),
+    save: () => start('save-once'),
+    whenConfirmed: () => {
+      if (state.stage.phase === 'stopped') return Promise.reject(state.stage.error);
+      if (unsaved() === 0) return Promise.resolve();
+      // What is held will be one push, the next.
+      return confirmations.wait(replica.lastNumber + (replica.hasHeld ? 1 : 0));
+    },
+    discardLocal,
+    opened: () => {
+      watchdog.end();
+      happened('opened');
+    },
+    closed: () => {
+      if (isWaitingForSocket()) watchdog.closed();
+      happened('closed');
+    },
+    networkChanged: () => happened('network-changed'),
+    received: (data) => {
+      let message;
+      try {
+        message = decodeRoomMessage(prefix(), data);
+      } catch {
+        // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
+      }
+      if (message === undefined) return;
+      heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
+      queue.addMessage(message);
+    },
+    moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
+    destroy: () => endWith(new TinyBasePartyKitError('destroyed', DESTROYED_MESSAGE)),
+    replaced: () => {
+      if (end() !== undefined) return;
+      const error = new TinyBasePartyKitError('replaced', REPLACED_MESSAGE);
+      endWith(error);
+      onError(error);
+    },
+  };
 }

@@ -232,10 +232,12 @@ describe('a restart', () => {
   };
 
   test('[KEEP-1] goes on from the base with what was pending on top', async () => {
-    const room = new ScriptedRoom({ restored: { outbox, base } });
+    const storage = new ManualStorage();
+    const room = new ScriptedRoom({ storage, restored: { outbox, base } });
     expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
     void room.session.startSaving();
     room.open();
+    await write(storage);
     const { cursor, generation, nextPush, ackedPush, clientId } = room.hello();
     expect({ cursor, generation, nextPush, ackedPush, clientId }).toEqual({
       cursor: base.cursor,
@@ -254,6 +256,7 @@ describe('a restart', () => {
     expect(room.pushes()).toEqual([[9, [{}, { w: 9 }]]]);
     expect(room.store.getValues()).toEqual({ folded: 1, v: 80, w: 9 });
     room.store.setValue('x', 1);
+    await write(storage);
     expect(room.pushes().map(([number]) => number)).toEqual([10]);
   });
 

@@ -6,11 +6,13 @@ import type {
   BaseRecord,
   ClientStorage,
   OutboxRecord,
+  RestoredRecords,
 } from '../../../src/client/offline/client-storage.ts';
+import { decodeRecords, durablePorts } from '../../../src/client/offline/durable-outbox.ts';
 import type { Refusal } from '../../../src/client/replica/refusal.ts';
 import type { LoadedContent, SessionPorts } from '../../../src/client/session/session-ports.ts';
-import { SyncSession } from '../../../src/client/session/sync-session.ts';
-import type { Sync } from '../../../src/client/session/sync.ts';
+import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
+import type { Sync } from '../../../src/client/session/sync-status.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';
 import {
   decodeChanges,
@@ -164,17 +166,21 @@ export class ScriptedRoom {
   #ids = 0;
 
   constructor(
-    options: Pick<SessionPorts, 'storage' | 'restored' | 'firstGeneration'> & {
+    options: Pick<SessionPorts, 'firstGeneration'> & {
       readonly store?: Store;
+      readonly storage?: ClientStorage;
+      readonly restored?: RestoredRecords;
     } = {},
   ) {
-    const { store = createStore(), ...ports } = options;
+    const { store = createStore(), storage, restored, ...ports } = options;
     this.store = store;
-    this.session = new SyncSession(
+    this.session = createSyncSession(
       store,
       () => PREFIX,
       {
         ...ports,
+        ...(storage === undefined ? {} : durablePorts(storage, restored)),
+        ...(restored === undefined ? {} : { restored: decodeRecords(restored) }),
         socket: {
           isOpen: () => this.isOpen,
           address: () => 'ws://host.test/room',

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { createStore, type Store } from 'tinybase';
 import { expect, test } from 'vitest';
 
-import { SyncSession } from '../../../src/client/session/sync-session.ts';
+import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
 import {
   decodeClientMessage,
   decodeContent,
@@ -42,7 +42,7 @@ class Pair {
       if (this.isDeaf) throw new TinyBasePartyKitError('network', 'no answer');
       return answered;
     };
-    this.session = new SyncSession(
+    this.session = createSyncSession(
       this.store,
       () => '',
       {

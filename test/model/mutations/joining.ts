@@ -5,7 +5,7 @@ import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
-import { ignorePongs } from './order.ts';
+import { ignorePong } from './order.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** A room that deals with a push again if it comes again. */
@@ -137,14 +137,13 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
         traits: { ...PLAIN, limits: { frameLength: 250 } },
         atClient: (frame, client) =>
           rewriteRoomFrame(frame, (message) => {
-            if (message.type !== 'welcome') return message;
+            if (message.type !== 'welcome') return ignorePong(message);
             const isAsked = message.generation > (welcomed.get(client.name) ?? 0);
             welcomed.set(client.name, message.generation);
             return isAsked || message.changes !== undefined ? message : undefined;
           }),
       };
     },
-    patch: ignorePongs,
   },
   {
     title: '[JOIN-8] a cursor of another epoch is taken for one of this',

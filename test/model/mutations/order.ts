@@ -1,11 +1,9 @@
 import { decodeClientMessage, encodeAlive, encodeChanges } from '../../../src/protocol/codec.ts';
-import { Heartbeat } from '../../../src/client/session/heartbeat.ts';
 import { isEmptyChanges, ChangesBuilder } from '../../../src/protocol/changes.ts';
 import type { RoomMessage } from '../../../src/protocol/messages.ts';
 import { DurabilityGate } from '../../../src/server/history/durability-gate.ts';
 import { RoomState } from '../../../src/server/history/room-state.ts';
 import { Outgoing } from '../../../src/server/room/outgoing.ts';
-import type { Patches } from '../patches.ts';
 import type { SimClient } from '../sim-client.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
@@ -36,16 +34,8 @@ function isInOrder(message: RoomMessage, client: SimClient): boolean {
 }
 
 /** A pong tells that somebody is there, and no more. */
-export function ignorePongs(patches: Patches): void {
-  patches.replace(
-    Heartbeat.prototype,
-    'answered',
-    (answered) =>
-      function andForget(this: Heartbeat) {
-        answered.call(this);
-        return undefined;
-      },
-  );
+export function ignorePong(message: RoomMessage): RoomMessage {
+  return message.type === 'pong' ? { type: 'alive' } : message;
 }
 
 const heldAnswers = new WeakMap<DurabilityGate, (() => void)[]>();
@@ -123,14 +113,14 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: LEAKY,
       atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => (isInOrder(message, client) ? message : undefined)),
+        rewriteRoomFrame(frame, (message) =>
+          isInOrder(message, client) ? ignorePong(message) : undefined,
+        ),
     }),
-    patch: ignorePongs,
   },
   {
     title: '[ORDER-7] a client does not compare what a pong says',
-    make: () => ({ traits: LEAKY }),
-    patch: ignorePongs,
+    make: () => ({ traits: LEAKY, atClient: (frame) => rewriteRoomFrame(frame, ignorePong) }),
   },
   {
     title: '[ORDER-8] a host answers checks for the room, as it may answer pings',

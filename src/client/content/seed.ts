@@ -1,0 +1,71 @@
+import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import type { SeedCorrection } from '../../protocol/messages.ts';
+import { refusalsOf, refusalsOfCorrection, type Refusal } from '../replica/refusal.ts';
+import type { Replica } from '../replica/replica.ts';
+
+/** The app's initial content for a room that has none. A function is called when the content is needed. */
+export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
+
+/** What this client would give a room that has no Store yet (SEED-2, SEED-3). */
+export interface Seed {
+  /** Takes the app's initial content. It is kept as long as the session lasts: a room may lose its Store. */
+  suggest(content: InitialContent | undefined): void;
+  /** Shows the initial content, if it was not shown before. False: the Store is busy. */
+  show(): boolean;
+  /** Stops showing the initial content, until it is suggested again. */
+  drop(): void;
+  /** Returns the content to be given. Undefined: the Store is busy. */
+  read(source: 'store' | 'initial' | 'nothing'): LeafMap<Leaf> | undefined;
+  /** Takes what the room says that it refused or altered (SEED-4). */
+  corrected(given: LeafMap<Leaf>, correction: SeedCorrection): void;
+  /** Returns what was refused since the last call. */
+  takeRefusals(): readonly Refusal[];
+}
+
+/** No initial content was suggested yet. */
+export function createSeed(replica: Replica): Seed {
+  let initial: InitialContent | undefined;
+  let toShow: InitialContent | undefined;
+  let refused: Refusal[] = [];
+  // Leaves out the leaves that have too many levels for any room, and reports them (`CHANGES-4`).
+  const shallow = (content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined => {
+    const deep = content && findDeepLeaves(content);
+    if (content === undefined || deep === undefined) return content;
+    refused = [...refused, ...refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed')];
+    return withoutLeaves(content, deep);
+  };
+  return {
+    suggest: (content) => {
+      toShow = content;
+      initial = content ?? initial;
+    },
+    show: () => {
+      const content = (toShow = shallow(contentOf(toShow)));
+      const isDone = content === undefined || replica.catchUp(content, 0, undefined, true);
+      if (isDone) toShow = undefined;
+      return isDone;
+    },
+    drop: () => {
+      toShow = undefined;
+    },
+    read: (source) =>
+      source === 'store'
+        ? shallow(replica.readBase())
+        : ((source === 'initial' ? shallow(contentOf(initial)) : undefined) ?? new LeafMap()),
+    corrected: (given, { correction, reason }) => {
+      const asked = { deletedRows: new Map<string, never>(), leaves: given };
+      refused = [...refused, ...refusalsOfCorrection(asked, correction, reason ?? 'unknown')];
+    },
+    takeRefusals: () => {
+      const taken = refused;
+      refused = [];
+      return taken;
+    },
+  };
+}
+
+function contentOf(initial: InitialContent | undefined): LeafMap<Leaf> | undefined {
+  return typeof initial === 'function' ? initial() : initial;
+}

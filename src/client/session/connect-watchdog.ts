@@ -1,0 +1,53 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+
+/** How long a socket may stay closed before that is reported. */
+const LONGEST_MILLISECONDS = 10_000;
+/** How often in a row it may fail to open before that is reported at once. */
+const MOST_FAILURES = 3;
+
+/** Reports a socket that does not open: nobody else would. Once in each outage. */
+export interface ConnectWatchdog {
+  /** The socket is closed, and somebody waits for it. */
+  begin(): void;
+  /** The socket has closed or, if it was closed, failed to open. Somebody waits for it. */
+  closed(): void;
+  /** The socket is open, or nobody waits for it any more. */
+  end(): void;
+}
+
+/** `address` returns where the socket leads to, for the message. */
+export function createConnectWatchdog(
+  after: (milliseconds: number, callback: () => void) => () => void,
+  address: () => string,
+  onError: (error: unknown) => void,
+): ConnectWatchdog {
+  let isOutage = false;
+  let failures = 0;
+  let cancelReport: (() => void) | undefined;
+  const stopWaiting = (): void => {
+    cancelReport?.();
+    cancelReport = undefined;
+  };
+  const report = (): void => {
+    stopWaiting();
+    const message = `The socket to ${address()} does not open. Check that the server is running, that the URL with its query is below 2 KB, and the protocol: PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0.`;
+    onError(new TinyBasePartyKitError('network', message));
+  };
+  const begin = (): void => {
+    if (isOutage) return;
+    isOutage = true;
+    failures = 0;
+    cancelReport = after(LONGEST_MILLISECONDS, report);
+  };
+  return {
+    begin,
+    closed: () => {
+      if (!isOutage) begin();
+      else if (++failures === MOST_FAILURES && cancelReport !== undefined) report();
+    },
+    end: () => {
+      stopWaiting();
+      isOutage = false;
+    },
+  };
+}

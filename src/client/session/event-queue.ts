@@ -1,0 +1,68 @@
+/** How long to wait before asking again whether the app's transaction is over. */
+const BUSY_MILLISECONDS = 5;
+
+/** Events and messages that wait for their turn. Each is handled as a whole before the next one begins. */
+export interface EventQueue<Event> {
+  /** Events that wait, oldest first. */
+  readonly waiting: readonly Event[];
+  /** Adds what happened on this device: it goes before all messages. */
+  add(event: Event): void;
+  /** Adds a message from outside. Messages keep their order, and wait while the Store is busy (VIEW-6). */
+  addMessage(message: Event): void;
+  /** Forgets the messages that wait, except those to be kept. */
+  forget(isKept?: (message: Event) => boolean): void;
+}
+
+/** `handle` returns false if the Store is busy and nothing was done: then it gets the same message again, later. */
+export function createEventQueue<Event>(
+  after: (milliseconds: number, callback: () => void) => () => void,
+  handle: (event: Event) => boolean,
+): EventQueue<Event> {
+  const waiting: Event[] = [];
+  let messages: Event[] = [];
+  let isRunning = false;
+  let cancelRetry: (() => void) | undefined;
+  const stopWaiting = (): void => {
+    cancelRetry?.();
+    cancelRetry = undefined;
+  };
+  const run = (): void => {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (true) {
+        const [event] = waiting;
+        if (event !== undefined) {
+          waiting.shift();
+          handle(event);
+          continue;
+        }
+        const message = messages.shift();
+        if (message === undefined) return;
+        if (!handle(message)) {
+          messages.unshift(message);
+          stopWaiting();
+          cancelRetry = after(BUSY_MILLISECONDS, run);
+          return;
+        }
+      }
+    } finally {
+      isRunning = false;
+    }
+  };
+  return {
+    waiting,
+    add: (event) => {
+      waiting.push(event);
+      run();
+    },
+    addMessage: (message) => {
+      messages.push(message);
+      run();
+    },
+    forget: (isKept = () => false) => {
+      messages = messages.filter(isKept);
+      if (messages.length === 0) stopWaiting();
+    },
+  };
+}

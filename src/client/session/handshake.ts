@@ -1,0 +1,70 @@
+import { encodeClientMessage } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Cursor } from '../../protocol/messages.ts';
+import type { Outbox } from '../offline/outbox.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { SessionPorts } from './session-ports.ts';
+
+/** How long a hello may go without an answer before that is reported. A busy room or a slow network may still answer. */
+const ANSWER_MILLISECONDS = 10_000;
+
+const UNANSWERED_MESSAGE =
+  'The room has not answered hello for 10 seconds. Check that messagePrefix is the same on the server, and that a room class that overrides onMessage calls super.onMessage.';
+
+/** The hello of a client, which is said once in each generation (JOIN-4). */
+export interface Handshake {
+  /** The name under which the room knows this client. */
+  clientId(): string;
+  /** Says hello if that was not done yet and the generation is durable (KEEP-2). True if it was said now. */
+  say(generation: number, cursor: Cursor | undefined): boolean;
+  /** The answer has come, or nobody waits for it any more. */
+  end(): void;
+  /** Takes another name, for another room. */
+  renew(): void;
+}
+
+/** `send` is called with the frame. */
+export function createHandshake(
+  { restored, randomId, after }: SessionPorts,
+  prefix: () => string,
+  replica: Replica,
+  outbox: Outbox,
+  send: (frame: string) => void,
+  onError: (error: unknown) => void,
+): Handshake {
+  let clientId = restored?.outbox?.clientId ?? randomId();
+  let said: number | undefined;
+  let cancelAnswer: (() => void) | undefined;
+  const end = (): void => cancelAnswer?.();
+  return {
+    clientId: () => clientId,
+    say: (generation, cursor) => {
+      if (said === generation) return false;
+      if (!outbox.isGenerationDurable(generation)) {
+        outbox.save();
+        return false;
+      }
+      said = generation;
+      end();
+      cancelAnswer = after(ANSWER_MILLISECONDS, () =>
+        onError(new TinyBasePartyKitError('network', UNANSWERED_MESSAGE)),
+      );
+      send(
+        encodeClientMessage(prefix(), {
+          type: 'hello',
+          clientId,
+          generation,
+          cursor,
+          nextPush: replica.nextPush,
+          ackedPush: outbox.confirmed(),
+        }),
+      );
+      return true;
+    },
+    end,
+    renew: () => {
+      clientId = randomId();
+      said = undefined;
+    },
+  };
+}

@@ -1,0 +1,724 @@
+/**
+ * The client's connection to its room, as one pure state machine. This file alone decides what the client does:
+ * `createSyncSession` asks {@link transition} at each event, and does what it says.
+ *
+ * ```
+ *          something is wanted            the content came, or the room has none
+ *   idle ──────────────────────▶ loading ───────────────────────────────────────▶ connecting
+ *    ▲                           ▲ ▲  │                                             ▲ │ │ the socket is open:
+ *    │ nothing is wanted         │ │  └─ again: after a seed was given,             │ │ │
+ *    │ any more (from each       │ │     or a request failed                        │ │ ├──▶ reduced  (a stock room)
+ *    │ phase but loading)        │ │                                                │ │ ├──▶ empty    (a stock room)
+ *                                │ └── nothing is held ─────────────────────────────┼─┤ │
+ *                                │                                                  │ │ ▼ says hello
+ *                                ├── welcome: reload ───────────────────────────────┼─┼─ catching-up
+ *                                │                                                  │ │ │ welcome  │ welcome: no Store
+ *                                └── welcome: reload ──────── live, empty           │ │ ▼          ▼
+ *                                                              │                    │ │ live      empty
+ *   stopped                                                    └─ closed, or lost ──┘ ▼
+ *                                                                 its position       idle
+ * ```
+ *
+ * - **idle**: the app wants nothing, and no push is pending.
+ * - **loading**: requests the content over HTTP. If the room has none and the app saves, gives it a seed and requests
+ *   again. Repeats a failed request later. What was held before does not count any more.
+ * - **connecting**: waits for the socket to open; or for a while, after it has lost its position.
+ * - **catching-up**: has said hello, and waits for the welcome.
+ * - **live**: holds every commit of the room. Commits and acks come in order, pushes go out.
+ * - **empty**: the room has no Store. When it gets one, it says reload.
+ * - **reduced**: the room runs TinyBase's own server. Changes come and go without numbers.
+ * - **stopped**: every further attempt would fail the same way (another room starts it again), or the app ended it
+ *   (`isOver`). Reached from each phase.
+ *
+ * A step that changes the Store has a `fold`. If the Store is busy with a transaction of the app, nothing of the step
+ * happens, and the same event comes again later.
+ */
+import { composeChanges, type Changes } from '../../protocol/changes.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type {
+  Ack,
+  Cursor,
+  ErrorMessage,
+  Limits,
+  RoomMessage,
+  Welcome,
+} from '../../protocol/messages.ts';
+
+/** The wishes of the app. */
+export interface SyncIntent {
+  /** Show what others do. */
+  readonly isFollowing: boolean;
+  /** Send edits. */
+  readonly isSaving: boolean;
+  /** Show the content once. */
+  readonly isLoadingOnce: boolean;
+  /** Give the room its first content once, if it has none. */
+  readonly isSavingOnce: boolean;
+}
+
+interface Nothing {
+  readonly type: 'nothing';
+}
+
+/** The room was seen to have no Store. */
+interface NoStore {
+  readonly type: 'no-store';
+}
+
+/** The base is the room's content at that cursor. */
+interface Base {
+  readonly type: 'base';
+  readonly cursor: Cursor;
+}
+
+/** Loaded content that is shown together with the next welcome (JOIN-6). */
+interface Staged {
+  readonly type: 'staged';
+  readonly cursor: Cursor;
+  readonly content: LeafMap<Leaf>;
+  /** True if it is shown even while nothing is followed. */
+  readonly isShown: boolean;
+}
+
+/** The content of a stock room, which has no cursor (STOCK-4). It is worth nothing on another socket. */
+interface Stock {
+  readonly type: 'stock';
+  readonly hasStore: boolean;
+}
+
+/** All that the client may hold of its room. */
+type Position = Nothing | NoStore | Base | Staged | Stock;
+
+/** The phase, with what is held in it; see the diagram. */
+export type Stage =
+  | { readonly phase: 'idle' | 'connecting' | 'catching-up'; readonly position: Position }
+  | { readonly phase: 'live'; readonly position: Base }
+  | { readonly phase: 'empty'; readonly position: NoStore | Stock }
+  | { readonly phase: 'reduced'; readonly position: Stock }
+  | {
+      readonly phase: 'loading';
+      readonly position: Nothing;
+      /** Stock changes that came since the request. */
+      readonly early: readonly Changes[];
+      /** True if the socket has opened since the request: of changes in between, a stock room tells nothing. */
+      readonly isOutdated: boolean;
+    }
+  | {
+      readonly phase: 'stopped';
+      readonly position: Nothing;
+      readonly error: TinyBasePartyKitError;
+      /** True if the app ended the session: then nothing starts it again. */
+      readonly isOver: boolean;
+    };
+
+/** Everything that decides what a session does. */
+export interface SessionState {
+  readonly stage: Stage;
+  readonly intent: SyncIntent;
+  /** The generation of the last hello (JOIN-4). */
+  readonly generation: number;
+  /** True if hello was said on the socket as it is now. */
+  readonly isGreeted: boolean;
+  /** How many seeds the room has answered and still has no Store. */
+  readonly seedsGiven: number;
+  /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
+  readonly isRooted: boolean;
+  /** The epoch of what the Store shows; undefined if it shows nothing of the room (JOIN-8). */
+  readonly shownEpoch: string | undefined;
+  /** True if the app was told that this is a stock room. */
+  readonly isStockReported: boolean;
+}
+
+/** What replica, sender and heartbeat know at the time of an event. */
+export interface Facts {
+  readonly hasPending: boolean;
+  /** The number of the oldest pending push, or the one that the next push gets. */
+  readonly nextPush: number;
+  /** True if the room may hold one of the pending pushes: loaded content may include it. */
+  readonly mayRoomHavePending: boolean;
+  /** The last push sent before the ping that waits for its answer; undefined if none waits. */
+  readonly pinged: number | undefined;
+}
+
+/** Events that carry nothing. */
+export type SimpleEvent =
+  // The app wants something, or does not want it any more.
+  | 'follow'
+  | 'stop-following'
+  | 'start-saving'
+  | 'stop-saving'
+  | 'load-once'
+  | 'save-once'
+  /** There is a new push, or another held edit. */
+  | 'edited'
+  /** More is durable on this device. */
+  | 'durable'
+  /** The socket has opened. */
+  | 'opened'
+  /** The socket is not open any more, or has failed to open. */
+  | 'closed'
+  /** The answer to the action `connect`: the socket is open. */
+  | 'connected'
+  /** Nothing was heard on the socket for too long. */
+  | 'silent'
+  /** The browser has lost its network, or has one again. */
+  | 'network-changed'
+  /** The time that the action `retry-later` waits for. */
+  | 'retry'
+  /** The answer to the action `resume`. */
+  | 'resume'
+  /** The room answered a seed. */
+  | 'seeded';
+
+/** Events that carry something. */
+export type DetailedEvent =
+  /** The answer to a GET. */
+  | {
+      readonly type: 'content';
+      /** Undefined in a stock room. */
+      readonly cursor: Cursor | undefined;
+      /** Undefined if the room has no Store. */
+      readonly content: LeafMap<Leaf> | undefined;
+    }
+  | { readonly type: 'load-failed' | 'seed-failed'; readonly error: unknown }
+  /** A push over HTTP may be lost. */
+  | { readonly type: 'push-failed'; readonly error: unknown }
+  /** The socket leads to another room, where generations follow that one. */
+  | { readonly type: 'moved'; readonly generation: number }
+  /** The app ended the session. */
+  | { readonly type: 'ended'; readonly error: TinyBasePartyKitError }
+  | RoomMessage;
+
+/** Whatever can happen to a session. */
+export type SessionEvent = SimpleEvent | DetailedEvent;
+
+/** A change of the Store. */
+export type Fold =
+  /** Shows loaded content, with `changes` on top. */
+  | {
+      readonly type: 'content';
+      readonly content: LeafMap<Leaf>;
+      readonly changes: Changes | undefined;
+      readonly isShown: boolean;
+    }
+  /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, the initial content, or nothing. */
+  | {
+      readonly type: 'seed';
+      readonly isShown: boolean;
+      readonly seed: 'store' | 'initial' | 'nothing' | undefined;
+    }
+  | {
+      readonly type: 'catch-up';
+      readonly staged: LeafMap<Leaf> | undefined;
+      readonly lastPush: number;
+      readonly changes: Changes;
+      readonly isShown: boolean;
+    }
+  | { readonly type: 'commit'; readonly changes: Changes }
+  | { readonly type: 'ack'; readonly ack: Ack };
+
+/** Actions that carry nothing. */
+export type SimpleAction =
+  /** Tells the replica what is followed and saved, and that edits count from now on. */
+  | 'apply-intent'
+  /** Makes one push of the edits that are held. */
+  | 'release-held'
+  /** Requests the content. What was requested before, and messages that wait, do not count any more. */
+  | 'load'
+  /** It is known what the room holds: reports what it refused of a seed. */
+  | 'loaded'
+  /** Counts content of the room that came. */
+  | 'count-load'
+  /** Shows the app's initial content, if nothing of a room was shown and the Store is free. */
+  | 'show-initial'
+  /** Settles the promises of what was started. */
+  | 'settle'
+  /** Answers `connected` if the socket is open. */
+  | 'connect'
+  /** Says hello, as soon as its generation is durable. Does nothing if that hello was said. */
+  | 'hello'
+  /** Sends pending pushes. */
+  | 'flush'
+  /** Sends pending pushes to a stock room. */
+  | 'flush-stock'
+  /** Ends the conversation on the socket. */
+  | 'hang-up'
+  /** Forgets messages that wait. */
+  | 'forget'
+  /** Answers `retry`, later. */
+  | 'retry-later'
+  /** Answers `retry` now, if it was to come later. */
+  | 'retry-now'
+  /** All is well: the next retry comes at once. */
+  | 'reset-retry'
+  /** Pings now. */
+  | 'check'
+  /** A pong came. */
+  | 'ponged'
+  /** A host answered a ping for the room. */
+  | 'alive'
+  /** Drops the connection and makes another. */
+  | 'reconnect'
+  /** Answers `resume`, when all that comes before is done. */
+  | 'resume'
+  /** Reports pending edits, and forgets all that belongs to the old room. */
+  | 'move'
+  /** Stops everything; closes the socket, unless the app ended the session. */
+  | 'stop';
+
+/** What the session has to do. */
+export type Action =
+  | SimpleAction
+  | { readonly type: 'report'; readonly error: unknown }
+  /** The room answered hello. */
+  | { readonly type: 'welcomed'; readonly limits: Limits }
+  /** The room cannot read that push. */
+  | { readonly type: 'withdraw'; readonly push: number };
+
+/** The answer to an event: the state after it, a change of the Store that comes first, and what to do, in order. */
+export interface Step {
+  readonly state: SessionState;
+  readonly fold?: Fold | undefined;
+  readonly actions: readonly Action[];
+}
+
+const NOTHING: Nothing = { type: 'nothing' };
+
+const NO_INTENT: SyncIntent = {
+  isFollowing: false,
+  isSaving: false,
+  isLoadingOnce: false,
+  isSavingOnce: false,
+};
+
+/** The state of a session that was not started. */
+export const INITIAL_STATE: SessionState = {
+  stage: { phase: 'idle', position: NOTHING },
+  intent: NO_INTENT,
+  generation: 0,
+  isGreeted: false,
+  seedsGiven: 0,
+  isRooted: false,
+  shownEpoch: undefined,
+  isStockReported: false,
+};
+
+const STOCK_MESSAGE =
+  "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
+const NEW_ROOM_MESSAGE =
+  'The room began anew: it was wiped or restored. Its content replaced what was shown; edits that it had not confirmed were kept.';
+
+/** Returns the answer to an event. Has no side effects. */
+export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
+  return typeof event === 'string'
+    ? afterSimple(state, event, facts)
+    : afterDetailed(state, event, facts);
+}
+
+function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Step {
+  const { stage } = state;
+  const { phase } = stage;
+  switch (event) {
+    case 'follow':
+      return start(state, { isFollowing: true });
+    case 'load-once':
+      return start(state, { isLoadingOnce: true });
+    case 'start-saving':
+      return startSaving(state, { isSaving: true }, facts, 'apply-intent');
+    case 'save-once':
+      return startSaving(state, { isSavingOnce: true }, facts, 'apply-intent', 'release-held');
+    case 'stop-following':
+      return resume(intend(state, { isFollowing: false }), facts, 'apply-intent');
+    case 'stop-saving':
+      return resume(intend(state, { isSaving: false }), facts, 'apply-intent');
+    case 'resume':
+      return resume(state, facts);
+    case 'edited':
+      return phase === 'idle' ? resume(state, facts) : flush(state);
+    case 'durable':
+      return phase === 'catching-up' ? stay(state, 'hello') : flush(state);
+    case 'opened':
+      return opened({ ...state, isGreeted: false }, facts);
+    case 'closed':
+      return phase === 'loading' || phase === 'stopped'
+        ? stay(state, 'forget')
+        : to(
+            state,
+            { phase: phase === 'idle' ? phase : 'connecting', position: kept(stage) },
+            'forget',
+          );
+    case 'connected':
+      return phase === 'connecting' ? connected(state, stage.position, facts) : stay(state);
+    case 'silent':
+      // A stock room answers no hello: only its content can tell that the room has become one (STOCK-4).
+      if (phase === 'catching-up') return to(state, { phase, position: NOTHING }, 'reconnect');
+      return isTalking(stage) ? stay(state, 'reconnect') : stay(state);
+    case 'network-changed':
+      if (phase === 'loading') return stay(state, 'retry-now');
+      return isTalking(stage) ? stay(state, 'check') : stay(state);
+    case 'retry':
+      if (phase === 'connecting') return stay(state, 'connect');
+      return phase === 'loading' ? load(state) : stay(state);
+    case 'seeded':
+      return phase === 'loading'
+        ? load({ ...state, seedsGiven: state.seedsGiven + 1 })
+        : stay(state);
+  }
+}
+
+function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts): Step {
+  const { stage } = state;
+  const { phase } = stage;
+  switch (event.type) {
+    case 'content':
+      return phase === 'loading' ? loaded(state, stage, event, facts) : stay(state);
+    case 'load-failed':
+      return requestFailed(endOnce(state), event.error, facts, 'show-initial');
+    case 'seed-failed':
+      // A save that was asked for once is still wanted.
+      return requestFailed(state, event.error, facts);
+    case 'push-failed':
+      return phase === 'live' ? lost(state, report(event.error)) : stay(state, report(event.error));
+    case 'moved':
+      // Nothing of the old room goes to another one.
+      return isOver(stage)
+        ? stay(state)
+        : to(
+            { ...state, generation: event.generation, seedsGiven: 0, shownEpoch: undefined },
+            { phase: 'idle', position: NOTHING },
+            'move',
+            'resume',
+          );
+    case 'ended':
+      return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
+    case 'stock':
+      if (phase === 'reduced')
+        return { ...stay(state, 'count-load'), fold: { type: 'commit', changes: event.changes } };
+      if (phase === 'loading')
+        return stay({ ...state, stage: { ...stage, early: [...stage.early, event.changes] } });
+      // Somebody gave the stock room its Store. From other rooms, such changes are not for this client.
+      return phase === 'empty' && stage.position.type === 'stock' ? lost(state) : stay(state);
+    default:
+      if (phase === 'idle' || phase === 'stopped') return stay(state);
+      // A stock room does not speak like that: it is one of ours by now, and its content will tell.
+      if (stage.position.type === 'stock')
+        return phase === 'connecting' ? stay(state) : lost(state);
+      return heard(state, event, facts);
+  }
+}
+
+function heard(
+  state: SessionState,
+  message: Exclude<RoomMessage, { readonly type: 'stock' }>,
+  { hasPending, nextPush, pinged }: Facts,
+): Step {
+  const { stage } = state;
+  const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
+  switch (message.type) {
+    case 'welcome':
+      return welcomed(state, message);
+    case 'commit': {
+      const { version, changes } = message;
+      if (cursor === undefined) return stay(state);
+      if (version !== cursor.version + 1) return lost(state);
+      return {
+        ...live(state, { ...cursor, version }, 'count-load', 'reset-retry'),
+        fold: { type: 'commit', changes },
+      };
+    }
+    case 'ack': {
+      const { number, version, isCommit } = message;
+      if (cursor === undefined) return stay(state);
+      if (!hasPending || number !== nextPush || version !== cursor.version + (isCommit ? 1 : 0))
+        return lost(state);
+      return {
+        ...live(state, { ...cursor, version }, 'reset-retry', 'resume'),
+        fold: { type: 'ack', ack: message },
+      };
+    }
+    case 'pong': {
+      // A difference shows whatever was lost on the way (ORDER-7).
+      const { version, lastPush } = message;
+      const isComplete =
+        pinged === undefined ||
+        stage.phase === 'empty' ||
+        (version === cursor?.version && lastPush < nextPush && lastPush >= pinged);
+      return isComplete ? stay(state, 'ponged') : lost(state, 'ponged');
+    }
+    case 'alive':
+      return stay(state, 'alive');
+    case 'error':
+      return failed(state, message);
+  }
+}
+
+function welcomed(state: SessionState, welcome: Welcome): Step {
+  const { stage, shownEpoch } = state;
+  const { phase, position } = stage;
+  const { generation, cursor, lastPush, changes, limits } = welcome;
+  if (generation !== state.generation || !isTalking(stage)) return stay(state);
+  const action = { type: 'welcomed', limits } as const;
+  if (changes === undefined) {
+    return position.type === 'no-store' && cursor.version === 0
+      ? to(state, { phase: 'empty', position }, action)
+      : load(state);
+  }
+  if (phase !== 'catching-up') return stay(state);
+  const staged = position.type === 'staged' ? position : undefined;
+  const isShown = state.intent.isFollowing || staged?.isShown === true;
+  const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
+  return {
+    ...live(
+      isShown ? { ...state, shownEpoch: cursor.epoch } : state,
+      cursor,
+      action,
+      'flush',
+      // What was shown may be gone, and nobody here has deleted it (JOIN-8).
+      ...(isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : []),
+    ),
+    fold: { type: 'catch-up', staged: staged?.content, lastPush, changes, isShown },
+  };
+}
+
+function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
+  const error = new TinyBasePartyKitError(code, message);
+  if (error.isRetryable) return lost(state, report(error));
+  if (code !== 'malformed' && code !== 'too-large')
+    return stop(state, state.intent, error, false, report(error));
+  // About one message, which may be the app's own, unless it says which push.
+  return push !== undefined && state.stage.phase === 'live'
+    ? stay(state, report(error), { type: 'withdraw', push })
+    : stay(state, report(error));
+}
+
+function loaded(
+  before: SessionState,
+  { early, isOutdated }: Stage & { readonly phase: 'loading' },
+  { cursor, content }: DetailedEvent & { readonly type: 'content' },
+  { mayRoomHavePending }: Facts,
+): Step {
+  const isStock = cursor === undefined;
+  const state = { ...before, isStockReported: isStock };
+  const reports =
+    isStock && !before.isStockReported
+      ? [report(new TinyBasePartyKitError('protocol', STOCK_MESSAGE))]
+      : [];
+  if (content === undefined) return noStore(state, isStock, ...reports);
+  if (isStock && isOutdated) return load(state, ...reports);
+  const { isFollowing, isLoadingOnce } = state.intent;
+  const rooted = { ...state, isRooted: true, seedsGiven: 0 };
+  const actions = ['count-load', ...reports] as const;
+  if (!isStock && mayRoomHavePending)
+    return found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...actions);
+  return {
+    ...found(
+      rooted,
+      isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
+      ...actions,
+    ),
+    fold: {
+      type: 'content',
+      content,
+      changes: isStock ? composeChanges(early) : undefined,
+      isShown: isFollowing || isLoadingOnce,
+    },
+  };
+}
+
+/** A seed that was refused as a whole is followed by an empty one, once (SEED-2). */
+function noStore(state: SessionState, isStock: boolean, ...actions: readonly Action[]): Step {
+  const { intent, seedsGiven, isRooted } = state;
+  const isGiving = (intent.isSaving || intent.isSavingOnce) && seedsGiven < 2;
+  const seed = seedsGiven > 0 ? 'nothing' : isRooted ? 'initial' : 'store';
+  return {
+    ...(isGiving
+      ? stay(state, ...actions)
+      : found(
+          state,
+          isStock ? { type: 'stock', hasStore: false } : { type: 'no-store' },
+          ...actions,
+        )),
+    fold: { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
+  };
+}
+
+/** It is known what the room holds. */
+function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
+  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
+}
+
+function requestFailed(
+  state: SessionState,
+  error: unknown,
+  facts: Facts,
+  ...actions: readonly Action[]
+): Step {
+  if (state.stage.phase !== 'loading') return stay(state, report(error));
+  const all = [report(error), ...actions, 'settle'] as const;
+  if (error instanceof TinyBasePartyKitError && !error.isRetryable)
+    return stop(state, state.intent, error, false, ...all);
+  return isWanted(state, facts) ? stay(state, ...all, 'retry-later') : rest(state, ...all);
+}
+
+function start(before: SessionState, intent: Partial<SyncIntent>): Step {
+  const state = intend(before, intent);
+  return state.stage.phase === 'stopped'
+    ? stay(state, 'apply-intent', 'settle')
+    : load(state, 'apply-intent');
+}
+
+/** A room that has no Store gets its first content. */
+function startSaving(
+  before: SessionState,
+  intent: Partial<SyncIntent>,
+  facts: Facts,
+  ...actions: readonly Action[]
+): Step {
+  const state = intend(before, intent);
+  const { phase, position } = state.stage;
+  if (phase === 'stopped') return stay(state, ...actions, 'settle');
+  if (phase === 'loading') return stay(state, ...actions);
+  const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
+  return hasStore
+    ? resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle')
+    : load(state, ...actions);
+}
+
+/** Goes on to where the session should be by now. */
+function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]): Step {
+  const { phase, position } = state.stage;
+  if (phase === 'stopped' || phase === 'loading') return stay(state, ...actions);
+  if (!isWanted(state, facts)) return rest(state, ...actions);
+  if (phase !== 'idle' && phase !== 'connecting') return flush(state, ...actions);
+  return position.type === 'nothing'
+    ? load(state, ...actions)
+    : connect(state, position, ...actions, 'connect');
+}
+
+function opened(state: SessionState, facts: Facts): Step {
+  const { stage } = state;
+  const actions = ['forget', 'reset-retry'] as const;
+  if (stage.phase === 'stopped') return stay(state);
+  if (stage.phase === 'loading')
+    return stay({ ...state, stage: { ...stage, isOutdated: true } }, ...actions, 'retry-now');
+  return connected(state, kept(stage), facts, ...actions);
+}
+
+/** The socket is open, and there is nothing else to wait for. */
+function connected(
+  state: SessionState,
+  position: Position,
+  facts: Facts,
+  ...actions: readonly Action[]
+): Step {
+  if (!isWanted(state, facts)) return rest(state, ...actions);
+  switch (position.type) {
+    case 'nothing':
+      return load(state, ...actions);
+    case 'stock':
+      // Where hello was said, a room of ours takes no stock changes.
+      if (state.isGreeted) return stay(state, 'reconnect');
+      return position.hasStore
+        ? to(state, { phase: 'reduced', position }, 'flush-stock')
+        : to(state, { phase: 'empty', position });
+    default:
+      return to(
+        { ...state, generation: state.generation + 1, isGreeted: true },
+        { phase: 'catching-up', position },
+        ...actions,
+        'hello',
+      );
+  }
+}
+
+/** Something is missing: the next attempt finds the position again. */
+function lost(state: SessionState, ...actions: readonly Action[]): Step {
+  // While it loads, the content is on its way, and the next hello will be about that.
+  return state.stage.phase === 'loading'
+    ? stay(state, ...actions)
+    : connect(state, kept(state.stage), 'forget', 'retry-later', ...actions);
+}
+
+function load(state: SessionState, ...actions: readonly Action[]): Step {
+  const stage = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
+  return to(state, stage, ...actions, 'load');
+}
+
+function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
+  return to(state, { phase: 'connecting', position }, ...actions);
+}
+
+function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]): Step {
+  return to(state, { phase: 'live', position: { type: 'base', cursor } }, ...actions);
+}
+
+function flush(state: SessionState, ...actions: readonly Action[]): Step {
+  const { phase } = state.stage;
+  if (phase === 'live') return stay(state, ...actions, 'flush');
+  return stay(state, ...actions, ...(phase === 'reduced' ? (['flush-stock'] as const) : []));
+}
+
+function rest(state: SessionState, ...actions: readonly Action[]): Step {
+  return to(state, { phase: 'idle', position: kept(state.stage) }, ...actions);
+}
+
+function stop(
+  state: SessionState,
+  intent: SyncIntent,
+  error: TinyBasePartyKitError,
+  isForGood: boolean,
+  ...actions: readonly Action[]
+): Step {
+  return to(
+    { ...state, intent },
+    { phase: 'stopped', position: NOTHING, error, isOver: isForGood },
+    ...actions,
+    'stop',
+  );
+}
+
+function to(state: SessionState, stage: Stage, ...actions: readonly Action[]): Step {
+  const step = stay({ ...state, stage }, ...actions);
+  return isTalking(state.stage) && !isTalking(stage)
+    ? { ...step, actions: ['hang-up', ...actions] }
+    : step;
+}
+
+function stay(state: SessionState, ...actions: readonly Action[]): Step {
+  return { state, actions };
+}
+
+function report(error: unknown): Action {
+  return { type: 'report', error };
+}
+
+function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState {
+  return { ...state, intent: { ...state.intent, ...intent } };
+}
+
+/** What was wanted once was done, or tried. */
+function endOnce(state: SessionState): SessionState {
+  return intend(state, { isLoadingOnce: false, isSavingOnce: false });
+}
+
+function isWanted({ intent }: SessionState, { hasPending }: Facts): boolean {
+  return hasPending || Object.values(intent).includes(true);
+}
+
+/** True from hello on, until the conversation ends. */
+function isTalking({ phase, position }: Stage): boolean {
+  return (
+    phase === 'catching-up' || phase === 'live' || (phase === 'empty' && position.type !== 'stock')
+  );
+}
+
+function isOver(stage: Stage): boolean {
+  return stage.phase === 'stopped' && stage.isOver;
+}
+
+/** A stock room tells nothing of what happens while nobody listens. */
+function kept({ position }: Stage): Position {
+  return position.type === 'stock' ? NOTHING : position;
+}

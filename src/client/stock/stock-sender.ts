@@ -1,0 +1,51 @@
+import { deletesRow, type Changes } from '../../protocol/changes.ts';
+import { encodeClientMessage } from '../../protocol/codec.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
+import { utf8Length } from '../../protocol/utf8.ts';
+import type { Outbox } from '../offline/outbox.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { SessionSocket } from '../session/session-ports.ts';
+
+/** PartyKit closes a socket on a larger frame. */
+const FRAME_BYTES = 1024 * 1024;
+
+/**
+ * Sends pending pushes to a room of TinyBase's own server (STOCK-4). Nobody answers, so each counts as confirmed
+ * once it was sent. Returns how many were sent.
+ */
+export function sendStockChanges(
+  socket: SessionSocket,
+  prefix: string,
+  replica: Replica,
+  outbox: Outbox,
+): number {
+  let sent = 0;
+  for (let [push] = replica.pending; push !== undefined; [push] = replica.pending) {
+    if (!socket.isOpen() || !outbox.isPushDurable(push.number)) break;
+    const frames = framesOf(push.changes, prefix);
+    if (frames.some((frame) => utf8Length(frame, FRAME_BYTES) > FRAME_BYTES)) {
+      replica.withdraw(push.number, 'too-large');
+    } else {
+      for (const frame of frames) socket.send(frame);
+      sent++;
+    }
+    replica.acknowledge();
+    outbox.answered([push]);
+  }
+  return sent;
+}
+
+/** One frame, except for a row that is deleted and then set: stock changes cannot say that at once. */
+function framesOf(changes: Changes, prefix: string): readonly string[] {
+  let isSetAgain = false;
+  changes.leaves.forEach((_leaf, table, row) => {
+    isSetAgain ||= deletesRow(changes, table, row);
+  });
+  const parts: readonly Changes[] = isSetAgain
+    ? [
+        { deletedRows: changes.deletedRows, leaves: new LeafMap() },
+        { deletedRows: new Map(), leaves: changes.leaves },
+      ]
+    : [changes];
+  return parts.map((part) => encodeClientMessage(prefix, { type: 'stock', changes: part }));
+}
