@@ -9,9 +9,10 @@ import { readContent } from '../protocol/store-access.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
 import { Listeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
-import { attachToPartySocket, storeUrlOf } from './platform/party-connection.ts';
+import { attachToPartySocket } from './platform/channel.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { Schedule } from './platform/schedule.ts';
+import { storeUrlOf } from './platform/store-url.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
 
@@ -112,6 +113,7 @@ export function createPartyKitPersister(
     onClose: () => session.closed(),
     onMessage: (data) => session.received(data),
     onAnotherRoom: () => session.moveToAnotherRoom(),
+    onStopped: (error) => session.stopped(error),
     // The newer one is about to speak on this socket, and perhaps for this Store: no farewell.
     onTakenOver: () => {
       session.replaced();

@@ -647,7 +647,13 @@ describe('several persisters on one socket', () => {
     const added: string[] = [];
     await persister.destroy();
     for (const [type] of remove.mock.calls) added.push(type);
-    expect(added.sort()).toEqual(['close', 'message', 'open', expect.stringContaining('taken')]);
+    expect(added.sort()).toEqual([
+      'close',
+      'message',
+      'open',
+      expect.stringContaining('stopped'),
+      expect.stringContaining('taken'),
+    ]);
     await persister.startAutoPersisting();
     expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
     expect(errors).toMatchObject([{ code: 'destroyed' }, { code: 'destroyed' }]);

@@ -11,6 +11,7 @@ import {
   encodeChanges,
   encodeContent,
 } from '../../src/protocol/codec.ts';
+import { ERRORS } from '../../src/protocol/errors.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
@@ -217,7 +218,7 @@ export class SimClient implements ClientEnd {
               network.sendToRoom(wire, sent);
           },
           reconnect: () => this.reconnect(),
-          stop: (code, reason) => this.#stop(code, reason),
+          stop: ({ code }) => this.#stop(ERRORS[code].closeCode, code),
         },
         endpoint: mutant.endpoint?.(endpoint, this) ?? endpoint,
         after: (milliseconds, callback) => this.#after(milliseconds, callback),

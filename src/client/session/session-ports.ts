@@ -1,3 +1,4 @@
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor, SeedCorrection } from '../../protocol/messages.ts';
@@ -13,8 +14,8 @@ export interface SessionSocket {
   send(frame: string): void;
   /** Drops the connection, which seems dead, and makes another. */
   reconnect(): void;
-  /** Closes for good: connecting again would be answered the same way. */
-  stop(closeCode: number, reason: string): void;
+  /** Closes for good, with that reason: each further attempt would meet the same error. */
+  stop(error: TinyBasePartyKitError): void;
 }
 
 /** The answer to a GET. */

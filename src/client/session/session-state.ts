@@ -187,6 +187,8 @@ export type DetailedEvent =
   | { readonly type: 'push-failed'; readonly error: unknown }
   /** The socket leads to another room, where generations follow that one. */
   | { readonly type: 'moved'; readonly generation: number }
+  /** Another part of the client has stopped the socket. */
+  | { readonly type: 'stopped'; readonly error: TinyBasePartyKitError }
   /** The app ended the session. */
   | { readonly type: 'ended'; readonly error: TinyBasePartyKitError }
   | RoomMessage;
@@ -391,6 +393,10 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
             'move',
             'resume',
           );
+    case 'stopped':
+      return phase === 'stopped'
+        ? stay(state)
+        : stop(state, state.intent, event.error, false, report(event.error));
     case 'ended':
       return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
     case 'stock':

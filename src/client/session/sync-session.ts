@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import { composeChanges, isEmptyChanges } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
-import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Ack, Cursor } from '../../protocol/messages.ts';
 import { createContentLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
@@ -80,6 +80,8 @@ export interface SyncSession {
   received(data: unknown): void;
   /** The socket leads to another room now: nothing of the old one goes there. */
   moveToAnotherRoom(): void;
+  /** Another part of the client has stopped the socket. */
+  stopped(error: TinyBasePartyKitError): void;
   /** Ends the session; edits that are not confirmed are reported. */
   destroy(): void;
   /** As {@link destroy}, because another session uses the socket from now on. That is reported, too. */
@@ -360,7 +362,7 @@ export function createSyncSession(
         replica.abandon('destroyed');
       } else {
         tell();
-        socket.stop(ERRORS[error.code].closeCode, error.code);
+        socket.stop(error);
       }
     },
   };
@@ -461,6 +463,7 @@ export function createSyncSession(
       queue.addMessage(message);
     },
     moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
+    stopped: (error) => happened({ type: 'stopped', error }),
     destroy: () => endWith(new TinyBasePartyKitError('destroyed', DESTROYED_MESSAGE)),
     replaced: () => {
       if (end() !== undefined) return;

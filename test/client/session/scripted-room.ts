@@ -22,7 +22,7 @@ import {
   encodeContent,
   encodeRoomMessage,
 } from '../../../src/protocol/codec.ts';
-import { TinyBasePartyKitError, type ErrorCode } from '../../../src/protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../../src/protocol/errors.ts';
 import type { Leaf } from '../../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import type {
@@ -186,7 +186,7 @@ export class ScriptedRoom {
           address: () => 'ws://host.test/room',
           send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
           reconnect: () => (this.reconnects += 1),
-          stop: (code, reason) => this.stops.push([code, reason]),
+          stop: ({ code }) => this.stops.push([ERRORS[code].closeCode, code]),
         },
         endpoint: {
           get: () => this.gets.make(),

@@ -138,6 +138,7 @@ const EVENTS: Readonly<
     'seed failed for good': { type: 'seed-failed', error: failure('too-large') },
   },
   'push-failed': { 'push failed': { type: 'push-failed', error: failure('network') } },
+  stopped: { stopped: { type: 'stopped', error: failure('protocol') } },
   moved: { moved: { type: 'moved', generation: 70 } },
   ended: { ended: { type: 'ended', error: failure('destroyed') } },
   welcome: {

@@ -1,0 +1,154 @@
+/** The one file that listens to a PartySocket. */
+import type PartySocket from 'partysocket';
+
+import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { encodeFrame, readFrame } from '../../protocol/frame.ts';
+import * as errorMessage from '../../protocol/messages/error.ts';
+import type { SessionSocket } from '../session/session-ports.ts';
+
+/** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
+const TAKEN_OVER = 'tinybase-partykit:taken-over:';
+
+/** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, that one included. */
+const STOPPED = 'tinybase-partykit:stopped';
+
+/** `WebSocket.OPEN`, which need not exist as a global (RFC 6455; WHATWG WebSockets, section 3.1). */
+const OPEN = 1;
+
+/** The part of a client that listens to a socket: a persister, or a feature. */
+export interface SocketListener {
+  /** The socket is open. */
+  readonly onOpen?: () => void;
+  /** The socket is not open any more, or has failed to open. */
+  readonly onClose?: () => void;
+  /** The socket is open again and leads to another room. Called before `onOpen`. */
+  readonly onAnotherRoom?: () => void;
+  /** A newer part of the same kind uses the socket now. */
+  readonly onTakenOver?: () => void;
+  /** The socket was stopped: each further attempt would be refused the same way. PartySocket tries no more. */
+  readonly onStopped?: (error: TinyBasePartyKitError) => void;
+}
+
+/** The listener of a {@link Channel}. */
+export interface ChannelListener extends SocketListener {
+  /** A frame with the letter of the channel came; `json` is the rest of it, not parsed. */
+  readonly onFrame: (json: string) => void;
+}
+
+/** Frames of one letter, on a PartySocket that other parts use as well. */
+export interface Channel {
+  isOpen(): boolean;
+  /** Sends a frame. Returns false if the socket is not open: then nothing is sent or queued (FRAME-3). */
+  send(json: string): boolean;
+  /** Stops listening. The socket stays open. */
+  close(): void;
+}
+
+/**
+ * Opens a channel for the frames `<prefix><letter>…`. A later channel with the same prefix and letter takes over. An error
+ * of the room that ends every attempt stops the socket for all parts that use it, whichever of them hears it first.
+ */
+export function openChannel(
+  connection: PartySocket,
+  prefix: string,
+  letter: string,
+  listener: ChannelListener,
+): Channel {
+  const { socket, detach } = attachToPartySocket(connection, prefix + letter, {
+    ...listener,
+    onMessage: (data) => {
+      const frame = readFrame(prefix, data);
+      if (frame?.letter === letter) listener.onFrame(frame.json);
+      else if (frame?.letter === errorMessage.letter) {
+        const error = terminalErrorOf(frame.json);
+        if (error !== undefined) socket.stop(error);
+      }
+    },
+    onTakenOver: () => {
+      detach();
+      listener.onTakenOver?.();
+    },
+  });
+  return {
+    isOpen: () => socket.isOpen(),
+    send: (json) => {
+      const isOpen = socket.isOpen();
+      if (isOpen) socket.send(encodeFrame(prefix, letter, json));
+      return isOpen;
+    },
+    close: detach,
+  };
+}
+
+/**
+ * Listens to a PartySocket on behalf of one part, and takes it over from an older one with the same key. The part must
+ * send only while the socket is open: PartySocket would send what it queued ahead of `hello` (FRAME-3).
+ */
+export function attachToPartySocket(
+  connection: PartySocket,
+  key: string,
+  listener: SocketListener & { readonly onMessage: (data: unknown) => void },
+): { readonly socket: SessionSocket; readonly detach: () => void } {
+  let { roomUrl } = connection;
+  let isStopped = false;
+  const target: EventTarget = connection;
+  const listeners: readonly (readonly [string, (event: Event) => void])[] = [
+    [
+      'open',
+      () => {
+        isStopped = false;
+        if (connection.roomUrl !== roomUrl) {
+          ({ roomUrl } = connection);
+          listener.onAnotherRoom?.();
+        }
+        listener.onOpen?.();
+      },
+    ],
+    ['close', () => listener.onClose?.()],
+    [
+      'message',
+      (event) => {
+        if ('data' in event) listener.onMessage(event.data);
+      },
+    ],
+    [TAKEN_OVER + key, () => listener.onTakenOver?.()],
+    [
+      STOPPED,
+      (event) => {
+        if (!('error' in event) || !(event.error instanceof TinyBasePartyKitError)) return;
+        isStopped = true;
+        listener.onStopped?.(event.error);
+      },
+    ],
+  ];
+  target.dispatchEvent(new Event(TAKEN_OVER + key));
+  for (const [type, listen] of listeners) target.addEventListener(type, listen);
+  return {
+    socket: {
+      isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
+      address: () => connection.roomUrl,
+      send: (frame) => connection.send(frame),
+      reconnect: () => connection.reconnect(),
+      stop: (error) => {
+        if (isStopped) return;
+        connection.close(ERRORS[error.code].closeCode, error.code);
+        target.dispatchEvent(Object.assign(new Event(STOPPED), { error }));
+      },
+    },
+    detach: () => {
+      for (const [type, listen] of listeners) target.removeEventListener(type, listen);
+    },
+  };
+}
+
+/** The error, if no further attempt can succeed. Errors about one message are not among them. */
+function terminalErrorOf(json: string): TinyBasePartyKitError | undefined {
+  try {
+    const { code, message } = errorMessage.decode(json);
+    const error = new TinyBasePartyKitError(code, message);
+    return error.isRetryable || code === 'malformed' || code === 'too-large' ? undefined : error;
+  } catch {
+    // With an empty prefix, the frame may be the app's own.
+    return undefined;
+  }
+}

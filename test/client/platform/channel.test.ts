@@ -1,0 +1,173 @@
+import type PartySocket from 'partysocket';
+import { createStore } from 'tinybase';
+import { describe, expect, test, vi } from 'vitest';
+
+import { createPartyKitPersister } from '../../../src/client/index.ts';
+import { openChannel } from '../../../src/client/platform/channel.ts';
+import { encodeRoomMessage } from '../../../src/protocol/codec.ts';
+import type { ErrorCode, TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
+import { FakePartySocket, roomOn } from '../fake-party-socket.ts';
+import { createEcho } from './echo-feature.ts';
+
+const asPartySocket = (socket: FakePartySocket): PartySocket => socket as unknown as PartySocket;
+
+/** A socket whose room answers `<prefix>x…` with the same frame, beside what else it says. */
+function echoing(prefix = ''): FakePartySocket {
+  const socket = new FakePartySocket();
+  socket.onSend = (frame) => {
+    if (frame.startsWith(`${prefix}x`)) queueMicrotask(() => socket.receive(frame));
+  };
+  return socket;
+}
+
+const errorFrame = (prefix: string, code: ErrorCode): string =>
+  encodeRoomMessage(prefix, { type: 'error', code, message: 'because' });
+
+interface Heard {
+  readonly frames: string[];
+  readonly stops: TinyBasePartyKitError[];
+  readonly socket: FakePartySocket;
+}
+
+function listening(prefix: string): Heard & { readonly isOpen: () => boolean } {
+  const socket = new FakePartySocket();
+  const frames: string[] = [];
+  const stops: TinyBasePartyKitError[] = [];
+  const channel = openChannel(asPartySocket(socket), prefix, 'x', {
+    onFrame: (json) => frames.push(json),
+    onStopped: (error) => stops.push(error),
+  });
+  socket.open();
+  return { socket, frames, stops, isOpen: () => channel.isOpen() };
+}
+
+describe('a feature on its own channel', () => {
+  test('sends and hears frames of its letter, and none of others', async () => {
+    const socket = echoing('p/');
+    const echo = createEcho(asPartySocket(socket), 'p/');
+    socket.open();
+    const answer = echo.say('hello');
+    for (const frame of ['x"early"', 'p/y"other"', 'p/', 'chat', new ArrayBuffer(1)])
+      socket.receive(frame);
+    expect(await answer).toBe('hello');
+    expect(socket.sent).toEqual(['p/x"hello"']);
+  });
+
+  test('[FRAME-3] sends nothing, and queues nothing, while the socket is not open', async () => {
+    const socket = echoing();
+    const echo = createEcho(asPartySocket(socket));
+    await expect(echo.say('too early')).rejects.toThrow('not open');
+    socket.open();
+    socket.readyState = 2;
+    await expect(echo.say('too late')).rejects.toThrow('not open');
+    socket.close();
+    socket.open();
+    expect(socket.sent).toEqual([]);
+    expect(await echo.say('now')).toBe('now');
+  });
+
+  test('[FRAME-3] sends nothing to the old room once the socket is to lead to another one', () => {
+    const { socket, isOpen } = listening('');
+    socket.roomUrl = 'wss://host.test/parties/main/other';
+    expect(isOpen()).toBe(false);
+    socket.close();
+    socket.open();
+    expect(isOpen()).toBe(true);
+  });
+
+  test('is told when the socket closes', async () => {
+    const socket = new FakePartySocket();
+    const echo = createEcho(asPartySocket(socket));
+    socket.open();
+    const answer = echo.say('hello');
+    socket.close();
+    await expect(answer).rejects.toThrow('closed');
+  });
+
+  test('hears nothing after it is closed, or taken over by a newer one of the same letter', async () => {
+    const socket = echoing();
+    const closed = createEcho(asPartySocket(socket));
+    closed.close();
+    const older = createEcho(asPartySocket(socket));
+    socket.open();
+    const unanswered = older.say('older');
+    const newer = createEcho(asPartySocket(socket));
+    await expect(unanswered).rejects.toThrow('Another echo');
+    expect(await newer.say('newer')).toBe('newer');
+  });
+});
+
+describe('an error that ends every attempt', () => {
+  test.each<ErrorCode>(['replaced', 'protocol'])(
+    '%s stops the socket for good, though a channel alone hears it',
+    (code) => {
+      const { socket, stops } = listening('p/');
+      socket.receive(errorFrame('', code));
+      expect(stops).toEqual([]);
+      socket.receive(errorFrame('p/', code));
+      expect(stops).toMatchObject([{ code, message: 'because' }]);
+      expect(socket.closes).toHaveLength(1);
+      expect(socket.closes[0]?.[1]).toBe(code);
+    },
+  );
+
+  test.each<ErrorCode>(['stale', 'unavailable', 'overloaded', 'malformed', 'too-large'])(
+    'is not %s',
+    (code) => {
+      const { socket, stops } = listening('');
+      socket.receive(errorFrame('', code));
+      socket.receive('e{"not":"ours"}');
+      expect([stops, socket.closes]).toEqual([[], []]);
+    },
+  );
+
+  test('is told once to each part of the socket, whichever hears it, also with another prefix', async () => {
+    const socket = new FakePartySocket();
+    const { fetch } = roomOn(socket, 'a/');
+    vi.stubGlobal('fetch', fetch);
+    const errors: unknown[] = [];
+    const persister = createPartyKitPersister(
+      createStore(),
+      asPartySocket(socket),
+      { messagePrefix: 'a/' },
+      (error) => errors.push(error),
+    );
+    const stops: TinyBasePartyKitError[] = [];
+    for (const [prefix, letter] of [
+      ['a/', 'x'],
+      ['b/', 'x'],
+      ['b/', 'y'],
+    ] as const) {
+      openChannel(asPartySocket(socket), prefix, letter, {
+        onFrame: () => undefined,
+        onStopped: (error) => stops.push(error),
+      });
+    }
+    void persister.startAutoPersisting();
+    socket.open();
+    socket.receive(errorFrame('b/', 'protocol'));
+    expect(persister.getSync()).toMatchObject({ phase: 'stopped', code: 'protocol' });
+    expect(stops.map(({ code }) => code)).toEqual(['protocol', 'protocol', 'protocol']);
+    expect(socket.closes).toHaveLength(1);
+    expect(errors).toMatchObject([{ code: 'protocol' }]);
+    vi.unstubAllGlobals();
+  });
+
+  test('is told to the channels where the persister hears it', async () => {
+    const socket = new FakePartySocket();
+    const { fetch } = roomOn(socket);
+    vi.stubGlobal('fetch', fetch);
+    const persister = createPartyKitPersister(createStore(), asPartySocket(socket));
+    const stops: TinyBasePartyKitError[] = [];
+    openChannel(asPartySocket(socket), 'b/', 'x', {
+      onFrame: () => undefined,
+      onStopped: (error) => stops.push(error),
+    });
+    void persister.startAutoLoad();
+    socket.open();
+    socket.receive(errorFrame('', 'replaced'));
+    expect(stops).toMatchObject([{ code: 'replaced' }]);
+    expect(persister.getSync().phase).toBe('stopped');
+    vi.unstubAllGlobals();
+  });
+});
