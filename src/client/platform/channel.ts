@@ -12,6 +12,9 @@ const TAKEN_OVER = 'tinybase-partykit:taken-over:';
 /** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, that one included. */
 const STOPPED = 'tinybase-partykit:stopped';
 
+/** `WebSocket.CONNECTING`; another part may have asked for a new connection already. */
+const CONNECTING = 0;
+
 /** `WebSocket.OPEN`, which need not exist as a global (RFC 6455; WHATWG WebSockets, section 3.1). */
 const OPEN = 1;
 
@@ -60,8 +63,10 @@ export function openChannel(
       const frame = readFrame(prefix, data);
       if (frame?.letter === letter) listener.onFrame(frame.json);
       else if (frame?.letter === errorMessage.letter) {
-        const error = terminalErrorOf(frame.json);
-        if (error !== undefined) socket.stop(error);
+        const error = decodeError(frame.json);
+        // Errors about one message end nothing, and PartySocket tries again by itself after others.
+        if (error?.code === 'expired') socket.reconnect();
+        else if (error !== undefined && isTerminal(error)) socket.stop(error);
       }
     },
     onTakenOver: () => {
@@ -128,7 +133,9 @@ export function attachToPartySocket(
       isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
       address: () => connection.roomUrl,
       send: (frame) => connection.send(frame),
-      reconnect: () => connection.reconnect(),
+      reconnect: () => {
+        if (connection.readyState !== CONNECTING) connection.reconnect();
+      },
       stop: (error) => {
         if (isStopped) return;
         connection.close(ERRORS[error.code].closeCode, error.code);
@@ -141,14 +148,17 @@ export function attachToPartySocket(
   };
 }
 
-/** The error, if no further attempt can succeed. Errors about one message are not among them. */
-function terminalErrorOf(json: string): TinyBasePartyKitError | undefined {
+function decodeError(json: string): TinyBasePartyKitError | undefined {
   try {
     const { code, message } = errorMessage.decode(json);
-    const error = new TinyBasePartyKitError(code, message);
-    return error.isRetryable || code === 'malformed' || code === 'too-large' ? undefined : error;
+    return new TinyBasePartyKitError(code, message);
   } catch {
     // With an empty prefix, the frame may be the app's own.
     return undefined;
   }
+}
+
+/** True if each further attempt would meet the same error. */
+function isTerminal({ code, isRetryable }: TinyBasePartyKitError): boolean {
+  return !isRetryable && code !== 'malformed' && code !== 'too-large';
 }

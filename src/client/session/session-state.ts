@@ -490,6 +490,8 @@ function welcomed(state: SessionState, welcome: Welcome): Step {
 
 function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
   const error = new TinyBasePartyKitError(code, message);
+  // The next attempt to connect asks for the query, and so for a new token.
+  if (code === 'expired') return stay(state, report(error), 'reconnect');
   if (error.isRetryable) return lost(state, report(error));
   if (code !== 'malformed' && code !== 'too-large')
     return stop(state, state.intent, error, false, report(error));

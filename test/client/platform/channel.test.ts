@@ -98,7 +98,7 @@ describe('a feature on its own channel', () => {
 });
 
 describe('an error that ends every attempt', () => {
-  test.each<ErrorCode>(['replaced', 'protocol'])(
+  test.each<ErrorCode>(['replaced', 'protocol', 'unauthorized', 'forbidden'])(
     '%s stops the socket for good, though a channel alone hears it',
     (code) => {
       const { socket, stops } = listening('p/');
@@ -120,6 +120,18 @@ describe('an error that ends every attempt', () => {
       expect([stops, socket.closes]).toEqual([[], []]);
     },
   );
+
+  test('is not expired: the socket connects again at once, once for all its parts', () => {
+    const { socket, stops } = listening('');
+    let attempts = 0;
+    socket.reconnect = () => {
+      attempts += 1;
+      socket.readyState = 0;
+    };
+    openChannel(asPartySocket(socket), '', 'y', { onFrame: () => undefined });
+    socket.receive(errorFrame('', 'expired'));
+    expect([attempts, stops, socket.closes]).toEqual([1, [], []]);
+  });
 
   test('is told once to each part of the socket, whichever hears it, also with another prefix', async () => {
     const socket = new FakePartySocket();

@@ -30,7 +30,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'idle with a base': {
     steps: {
@@ -54,7 +54,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'loading for the first time': {
     steps: {
@@ -87,6 +87,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'ponged',
       alive: 'alive',
       'error stale': 'report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -125,6 +126,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'ponged',
       alive: 'alive',
       'error stale': 'report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -162,6 +164,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'ponged',
       alive: 'alive',
       'error stale': 'report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -195,6 +198,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'forget retry-later ponged',
       alive: 'alive',
       'error stale': 'forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -228,6 +232,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'forget retry-later ponged',
       alive: 'alive',
       'error stale': 'forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -258,7 +263,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'connecting with stock content, after hello': {
     steps: {
@@ -283,7 +288,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'catching-up from a base': {
     steps: {
@@ -314,6 +319,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(base 5) hang-up forget retry-later ponged',
       alive: 'alive',
       'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -350,6 +356,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(staged 5) hang-up forget retry-later ponged',
       alive: 'alive',
       'error stale': 'connecting(staged 5) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -386,6 +393,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(no-store) hang-up forget retry-later ponged',
       alive: 'alive',
       'error stale': 'connecting(no-store) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -428,6 +436,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(base 5) hang-up forget retry-later ponged',
       alive: 'alive',
       'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed) withdraw(4)',
@@ -462,6 +471,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'ponged',
       alive: 'alive',
       'error stale': 'connecting(no-store) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
@@ -501,6 +511,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(nothing) forget retry-later',
       alive: 'connecting(nothing) forget retry-later',
       'error stale': 'connecting(nothing) forget retry-later',
+      'error expired': 'connecting(nothing) forget retry-later',
       'error replaced': 'connecting(nothing) forget retry-later',
       'error malformed': 'connecting(nothing) forget retry-later',
       'error about a push': 'connecting(nothing) forget retry-later',
@@ -544,6 +555,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'pong without a push': 'connecting(nothing) forget retry-later',
       alive: 'connecting(nothing) forget retry-later',
       'error stale': 'connecting(nothing) forget retry-later',
+      'error expired': 'connecting(nothing) forget retry-later',
       'error replaced': 'connecting(nothing) forget retry-later',
       'error malformed': 'connecting(nothing) forget retry-later',
       'error about a push': 'connecting(nothing) forget retry-later',
@@ -570,7 +582,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stop',
     },
     nothing:
-      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'stopped for good': {
     steps: {
@@ -588,6 +600,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'push failed': 'report(network)',
     },
     nothing:
-      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error replaced, error malformed, error about a push, stock changes',
+      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
 };

@@ -192,6 +192,7 @@ const EVENTS: Readonly<
   alive: { alive: { type: 'alive' } },
   error: {
     'error stale': error('stale'),
+    'error expired': error('expired'),
     'error replaced': error('replaced'),
     'error malformed': error('malformed'),
     'error about a push': { type: 'error', code: 'malformed', message: 'm', push: 4 },
