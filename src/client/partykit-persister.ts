@@ -1,17 +1,15 @@
 import type PartySocket from 'partysocket';
-import { createStore, type Content, type Id, type Store } from 'tinybase';
+import type { Content, Id, Store } from 'tinybase';
 import type { Persister, Status } from 'tinybase/persisters';
 
-import type { Leaf } from '../protocol/leaf.ts';
-import type { LeafMap } from '../protocol/leaf-map.ts';
 import { randomId } from '../protocol/random-id.ts';
-import { readContent } from '../protocol/store-access.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
-import { Listeners } from './session/listeners.ts';
+import { readInitialContent } from './content/initial-content.ts';
+import { createListeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
 import { attachToPartySocket } from './platform/channel.ts';
+import type { InitialContent } from './content/seed.ts';
 import type { Refusal } from './replica/refusal.ts';
-import { Schedule } from './platform/schedule.ts';
 import { storeUrlOf } from './platform/store-url.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
@@ -56,16 +54,16 @@ const IDLE = 0;
 const LOADING = 1;
 const SAVING = 2;
 
-/** How long `destroy` waits for what was sent to be confirmed. */
+/** How long `destroy` waits for the room to confirm what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
 
 /**
  * Creates a persister between a Store and the room that a PartySocket is connected to. A drop-in for TinyBase's
  * function of the same name.
  *
- * Errors that it gets over by itself go to `onIgnoredError` as `TinyBasePartyKitError`. A persister created later on
- * the same socket, with the same `messagePrefix`, replaces this one, which tells `onIgnoredError` so (`replaced`), as
- * does whatever is started on a persister that was replaced or destroyed.
+ * `onIgnoredError` gets the errors from which the persister recovers by itself, as `TinyBasePartyKitError`. A later persister
+ * on the same socket, with the same `messagePrefix`, replaces this one: `onIgnoredError` gets the error `replaced`, also
+ * when something is started on it afterwards.
  *
  * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
  */
@@ -85,27 +83,29 @@ export function createPartyKitPersister(
     try {
       onIgnoredError?.(error);
     } catch (thrown) {
-      // What this has to finish is finished first; then it is as uncaught as in any callback.
+      // The persister finishes its work first; then the error is as uncaught as in any callback.
       queueMicrotask(() => {
         throw thrown;
       });
     }
   };
-  const seedOf = (content: Content | (() => Content)) => (): LeafMap<Leaf> | undefined => {
-    try {
-      return leavesOf(content);
-    } catch (error) {
-      ignore(error);
-      return undefined;
-    }
-  };
-  const listeners = new Listeners<{
+  const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
+    content &&
+    (() => {
+      try {
+        return readInitialContent(typeof content === 'function' ? content() : content);
+      } catch (error) {
+        ignore(error);
+        return undefined;
+      }
+    });
+  const listeners = createListeners<{
     status: [PartyKitPersister, Status];
     sync: [PartyKitPersister, Sync];
     refusal: [PartyKitPersister, readonly Refusal[]];
   }>({ status: new Map(), sync: new Map(), refusal: new Map() }, ignore);
-  const schedule = new Schedule(ignore);
   let status: Status = IDLE;
+  let lastScheduled: Promise<unknown> = Promise.resolve();
   let destroying: Promise<void> | undefined;
 
   const { socket, detach } = attachToPartySocket(connection, messagePrefix, {
@@ -114,11 +114,10 @@ export function createPartyKitPersister(
     onMessage: (data) => session.received(data),
     onAnotherRoom: () => session.moveToAnotherRoom(),
     onStopped: (error) => session.stopped(error),
-    // The newer one is about to speak on this socket, and perhaps for this Store: no farewell.
+    // The newer one is about to speak on this socket, and perhaps for this Store: this one does not wait.
     onTakenOver: () => {
       session.replaced();
-      detach();
-      unwatchNetwork();
+      stopListening();
     },
   });
   const session = createSyncSession(
@@ -142,8 +141,11 @@ export function createPartyKitPersister(
       onError: ignore,
     },
   );
-
   const unwatchNetwork = watchNetwork(() => session.networkChanged());
+  const stopListening = (): void => {
+    detach();
+    unwatchNetwork();
+  };
   const destroy = async (): Promise<void> => {
     if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
       await new Promise<void>((resolve) => {
@@ -156,64 +158,57 @@ export function createPartyKitPersister(
       });
     }
     session.destroy();
-    detach();
-    unwatchNetwork();
+    stopListening();
   };
+  /** Makes a method that returns the persister, when the action is done. */
+  const method =
+    <Parameters extends readonly unknown[]>(
+      action: (...parameters: Parameters) => unknown,
+    ): ((...parameters: Parameters) => Promise<PartyKitPersister>) =>
+    async (...parameters) => {
+      await action(...parameters);
+      return persister;
+    };
 
+  const load = method((content?: Content | (() => Content)) => session.load(seedOf(content)));
+  const startAutoLoad = method((content?: Content | (() => Content)) =>
+    session.follow(seedOf(content)),
+  );
+  const startAutoSave = method(() => session.startSaving());
   const persister: PartyKitPersister = {
-    load: async (initialContent) => {
-      await session.load(initialContent && seedOf(initialContent));
-      return persister;
-    },
-    startAutoLoad: async (initialContent) => {
-      await session.follow(initialContent && seedOf(initialContent));
-      return persister;
-    },
-    stopAutoLoad: async () => {
-      session.stopFollowing();
-      return persister;
-    },
+    load,
+    startAutoLoad,
+    stopAutoLoad: method(() => session.stopFollowing()),
     isAutoLoading: () => session.isFollowing,
-    save: async () => {
-      await session.save();
-      return persister;
-    },
-    startAutoSave: async () => {
-      await session.startSaving();
-      return persister;
-    },
-    stopAutoSave: async () => {
-      session.stopSaving();
-      return persister;
-    },
+    save: method(() => session.save()),
+    startAutoSave,
+    stopAutoSave: method(() => session.stopSaving()),
     isAutoSaving: () => session.isSaving,
-    startAutoPersisting: async (initialContent, startSaveFirst = false) => {
-      if (startSaveFirst) await persister.startAutoSave();
-      await persister.startAutoLoad(initialContent);
-      if (!startSaveFirst) await persister.startAutoSave();
-      return persister;
-    },
-    stopAutoPersisting: async () => {
+    startAutoPersisting: method(
+      async (content?: Content | (() => Content), startSaveFirst = false) => {
+        if (startSaveFirst) await startAutoSave();
+        await startAutoLoad(content);
+        if (!startSaveFirst) await startAutoSave();
+      },
+    ),
+    stopAutoPersisting: method(() => {
       session.stopFollowing();
       session.stopSaving();
-      return persister;
-    },
+    }),
     getStatus: () => status,
     addStatusListener: (listener) => listeners.add('status', listener),
     delListener: (listenerId) => {
       listeners.remove(listenerId);
       return persister;
     },
-    schedule: async (...actions) => {
-      await schedule.add(actions);
-      return persister;
-    },
+    // One after the other; an action that fails is reported, and the next one runs.
+    schedule: method((...actions: (() => Promise<unknown>)[]) => {
+      for (const action of actions) lastScheduled = lastScheduled.then(action).catch(ignore);
+      return lastScheduled;
+    }),
     getStore: () => store,
     getStats: () => session.stats,
-    destroy: async () => {
-      await (destroying ??= destroy());
-      return persister;
-    },
+    destroy: method(() => (destroying ??= destroy())),
     getConnection: () => connection,
     getSync: () => session.sync,
     addSyncListener: (listener) => listeners.add('sync', listener),
@@ -231,11 +226,6 @@ export function createPartyKitPersister(
 function statusOf({ phase, unsaved }: Sync): Status {
   if (phase === 'loading' || phase === 'catching-up') return LOADING;
   return (phase === 'live' || phase === 'reduced') && unsaved > 0 ? SAVING : IDLE;
-}
-
-/** As much of the content as a Store takes: that is what TinyBase's own persisters do with it. */
-function leavesOf(content: Content | (() => Content)): LeafMap<Leaf> {
-  return readContent(createStore().setContent(content));
 }
 
 function callAfter(milliseconds: number, callback: () => void): () => void {

@@ -30,5 +30,6 @@ test('importing the client touches no globals', async () => {
   runInContext(`(() => {${await bundled()}})()`, context);
   expect(Object.getOwnPropertyNames(runInContext('globalThis', context))).toEqual(before);
   expect(Object.keys(module.exports)).toContain('createPartyKitPersister');
-  expect(new Set(required)).toEqual(new Set(['tinybase']));
+  // Whichever part of TinyBase an app imports, it is not bundled twice.
+  expect(required).toEqual([]);
 });

@@ -1,66 +1,57 @@
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { SeedCorrection } from '../../protocol/messages.ts';
-import type { LoadedContent, SessionEndpoint } from '../session/session-ports.ts';
+import type { SessionEndpoint } from '../session/session-ports.ts';
+import type { DetailedEvent, SessionEvent } from '../session/session-state.ts';
+import type { Seed } from './seed.ts';
 
 /** Gets the room's content and gives it a seed, over HTTP. Only the latest request counts (JOIN-1, SEED-1). */
 export interface ContentLoader {
   load(): void;
-  give(seed: LeafMap<Leaf>): void;
+  give(content: LeafMap<Leaf>): void;
   /** What was requested does not count any more. */
   cancel(): void;
 }
 
-/** Calls of a loader to its owner. */
-export interface LoaderEvents {
-  readonly onContent: (loaded: LoadedContent) => void;
-  readonly onLoadFailed: (error: unknown) => void;
-  /** The room refused or altered something of a seed; `isCurrent` unless something else was requested since. */
-  readonly onCorrected: (
-    seed: LeafMap<Leaf>,
-    correction: SeedCorrection,
-    isCurrent: boolean,
-  ) => void;
-  readonly onSeeded: () => void;
-  readonly onSeedFailed: (error: unknown) => void;
-}
-
-/** Creates a loader that requests nothing yet. */
+/** Creates a loader. It reports to `happened`, except content, which takes its turn among the messages of the room. */
 export function createContentLoader(
   endpoint: SessionEndpoint,
-  events: LoaderEvents,
+  seed: Seed,
+  happened: (event: SessionEvent) => void,
+  arrived: (event: DetailedEvent & { readonly type: 'content' }) => void,
 ): ContentLoader {
   let latest = 0;
   const request = async <T>(
     answer: Promise<T>,
-    onAnswer: (answer: T, isCurrent: boolean) => void,
-    onFailed: (error: unknown) => void,
+    onAnswer: (answer: T, isLatest: boolean) => void,
+    failed: 'load-failed' | 'seed-failed',
   ): Promise<void> => {
     const number = ++latest;
     try {
       const answered = await answer;
       onAnswer(answered, number === latest);
     } catch (error) {
-      if (number === latest) onFailed(error);
+      if (number === latest) happened({ type: failed, error });
     }
   };
   return {
     load: () =>
       void request(
         endpoint.get(),
-        (loaded, isCurrent) => {
-          if (isCurrent) events.onContent(loaded);
+        (loaded, isLatest) => {
+          if (isLatest) arrived({ type: 'content', ...loaded });
         },
-        events.onLoadFailed,
+        'load-failed',
       ),
-    give: (seed) =>
+    give: (content) =>
       void request(
-        endpoint.put(seed),
-        (correction, isCurrent) => {
-          if (correction !== undefined) events.onCorrected(seed, correction, isCurrent);
-          if (isCurrent) events.onSeeded();
+        endpoint.put(content),
+        (correction, isLatest) => {
+          if (correction !== undefined) seed.corrected(content, correction);
+          if (isLatest) happened('seeded');
+          // Something else may have been loaded since, and nothing more is to come of this.
+          else seed.tellRefusals();
         },
-        events.onSeedFailed,
+        'seed-failed',
       ),
     cancel: () => {
       latest++;

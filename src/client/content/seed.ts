@@ -20,12 +20,15 @@ export interface Seed {
   read(source: 'store' | 'initial' | 'nothing'): LeafMap<Leaf> | undefined;
   /** Takes what the room says that it refused or altered (SEED-4). */
   corrected(given: LeafMap<Leaf>, correction: SeedCorrection): void;
-  /** Returns what was refused since the last call. */
-  takeRefusals(): readonly Refusal[];
+  /** Reports what was refused, once. */
+  tellRefusals(): void;
 }
 
 /** No initial content was suggested yet. */
-export function createSeed(replica: Replica): Seed {
+export function createSeed(
+  replica: Replica,
+  onRefused: (refusals: readonly Refusal[]) => void,
+): Seed {
   let initial: InitialContent | undefined;
   let toShow: InitialContent | undefined;
   let refused: Refusal[] = [];
@@ -58,10 +61,10 @@ export function createSeed(replica: Replica): Seed {
       const asked = { deletedRows: new Map<string, never>(), leaves: given };
       refused = [...refused, ...refusalsOfCorrection(asked, correction, reason ?? 'unknown')];
     },
-    takeRefusals: () => {
-      const taken = refused;
+    tellRefusals: () => {
+      const told = refused;
       refused = [];
-      return taken;
+      onRefused(told);
     },
   };
 }

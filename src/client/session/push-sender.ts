@@ -5,7 +5,10 @@ import type { Limits } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
 import type { PendingPush, Replica } from '../replica/replica.ts';
+import type { Heartbeat } from './heartbeat.ts';
 import type { SessionEndpoint } from './session-ports.ts';
+import type { SessionEvent } from './session-state.ts';
+import type { SyncStats } from './sync-status.ts';
 
 /** Until a welcome tells better. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 16 * 1024 * 1024 };
@@ -14,17 +17,13 @@ const MOST_IN_FLIGHT = 512;
 
 /** The session that a sender works for. */
 export interface SenderOwner {
-  /** Sends the frame of that push over the socket. */
-  sendPush(frame: string, push: number): void;
-  /** Under this name and generation the room expects pushes. */
-  identity(): { readonly clientId: string; readonly generation: number };
-  /** A push goes out. */
-  pushing(): void;
-  /** A push was taken back, because the room does not take it. */
-  withdrawn(): void;
-  /** A push over HTTP may be lost. */
-  pushFailed(error: unknown): void;
-  failed(error: unknown): void;
+  /** Sends a frame over the socket, if it is open. */
+  readonly send: (frame: string) => void;
+  /** Returns the name and generation under which the room expects pushes. */
+  readonly identity: () => { readonly clientId: string; readonly generation: number };
+  readonly happened: (event: SessionEvent) => void;
+  readonly onError: (error: unknown) => void;
+  readonly stats: SyncStats;
 }
 
 /** Sends pending pushes, oldest first, each once in a conversation (ONCE-1, ONCE-6). */
@@ -51,6 +50,7 @@ export function createPushSender(
   outbox: Outbox,
   endpoint: SessionEndpoint,
   prefix: () => string,
+  heartbeat: Heartbeat,
   owner: SenderOwner,
 ): PushSender {
   let { framePushBytes } = DEFAULT_LIMITS;
@@ -65,7 +65,8 @@ export function createPushSender(
     posted = undefined;
     sent = number - 1;
     replica.withdraw(number, reason);
-    owner.withdrawn();
+    outbox.save();
+    owner.happened('edited');
   };
   const post = async ({ number, changes }: PendingPush): Promise<void> => {
     const { clientId, generation } = owner.identity();
@@ -77,8 +78,8 @@ export function createPushSender(
       const isCurrent = owner.identity().generation === generation && posted === number;
       const code = error instanceof TinyBasePartyKitError ? error.code : undefined;
       const refusal = code === 'too-large' || code === 'malformed' ? code : undefined;
-      if (isCurrent && refusal === undefined) owner.pushFailed(error);
-      else owner.failed(error);
+      if (isCurrent && refusal === undefined) owner.happened({ type: 'push-failed', error });
+      else owner.onError(error);
       if (isCurrent && refusal !== undefined) withdraw(number, refusal);
     }
   };
@@ -119,10 +120,10 @@ export function createPushSender(
         if (!fitsFrame && push.number !== nextPush) return;
         sent = push.number;
         everSent = Math.max(everSent, sent);
-        owner.pushing();
+        owner.stats.saves++;
         if (fitsFrame) {
-          const frame = encodePushFrame(prefix(), push.number, push.encoded);
-          owner.sendPush(frame, push.number);
+          owner.send(encodePushFrame(prefix(), sent, push.encoded));
+          heartbeat.sent(sent);
         } else {
           void post(push);
           return;

@@ -120,7 +120,6 @@ export function createSyncSession(
   const tellOf = (refusals: readonly Refusal[]): void => {
     if (refusals.length > 0) events.onRefused(refusals);
   };
-  const tellOfSeed = (): void => tellOf(seed.takeRefusals());
 
   const status = createSyncStatus(events, () => {
     const { stage } = state;
@@ -160,36 +159,21 @@ export function createSyncSession(
   };
   const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
   const confirmations = createConfirmations();
-  const seed = createSeed(replica);
-  const loader = createContentLoader(endpoint, {
-    onContent: (loaded) => queue.addMessage({ type: 'content', ...loaded }),
-    onLoadFailed: (error) => happened({ type: 'load-failed', error }),
-    onCorrected: (given, correction, isCurrent) => {
-      seed.corrected(given, correction);
-      // Something else may have been loaded since.
-      if (!isCurrent) tellOfSeed();
-    },
-    onSeeded: () => happened('seeded'),
-    onSeedFailed: (error) => happened({ type: 'seed-failed', error }),
-  });
+  const seed = createSeed(replica, tellOf);
+  const loader = createContentLoader(endpoint, seed, happened, (loaded) =>
+    queue.addMessage(loaded),
+  );
   const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
   const heartbeat = createHeartbeat(after, {
     ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
     dead: () => happened('silent'),
   });
-  const sender = createPushSender(replica, outbox, endpoint, prefix, {
-    sendPush: (frame, push) => {
-      send(frame);
-      heartbeat.sent(push);
-    },
+  const sender = createPushSender(replica, outbox, endpoint, prefix, heartbeat, {
+    send,
     identity,
-    pushing: () => stats.saves++,
-    withdrawn: () => {
-      outbox.save();
-      happened('edited');
-    },
-    pushFailed: (error) => happened({ type: 'push-failed', error }),
-    failed: onError,
+    happened,
+    onError,
+    stats,
   });
   const backoff = createBackoff(after, random, () => happened('retry'));
   const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
@@ -226,7 +210,7 @@ export function createSyncSession(
         if (fold.seed === undefined) return true;
         const given = seed.read(fold.seed);
         if (given === undefined) return false;
-        tellOfSeed();
+        seed.tellRefusals();
         stats.saves++;
         loader.give(given);
         return true;
@@ -293,7 +277,7 @@ export function createSyncSession(
     },
     loaded: () => {
       seed.drop();
-      tellOfSeed();
+      seed.tellRefusals();
     },
     'count-load': () => {
       stats.loads++;
@@ -343,7 +327,7 @@ export function createSyncSession(
       sender.restore(0);
       queue.forget();
       loader.cancel();
-      tellOfSeed();
+      seed.tellRefusals();
       replica.abandon('another-room');
     },
     stop: () => {
@@ -353,7 +337,7 @@ export function createSyncSession(
       queue.forget();
       backoff.stop();
       loader.cancel();
-      tellOfSeed();
+      seed.tellRefusals();
       actions.settle();
       confirmations.end(error);
       if (isOver) {
@@ -382,7 +366,7 @@ export function createSyncSession(
     });
   };
   const startLoading = (event: SimpleEvent, content: InitialContent | undefined): Promise<void> => {
-    if (end() === undefined) seed.suggest(content);
+    seed.suggest(content);
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
