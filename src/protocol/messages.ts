@@ -6,7 +6,6 @@ export type { ClientMessage } from './messages/client-message.ts';
 export type { Commit } from './messages/commit.ts';
 export type { ErrorMessage } from './messages/error.ts';
 export { PROTOCOL_VERSION, type Hello } from './messages/hello.ts';
-export type { Pong } from './messages/pong.ts';
 export type { Push } from './messages/push.ts';
 export type { RoomMessage } from './messages/room-message.ts';
 export type { Limits, Welcome } from './messages/welcome.ts';

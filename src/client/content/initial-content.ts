@@ -4,7 +4,8 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 /** Reads as much of an app's content as a Store without a schema takes: that is what TinyBase's own persisters do. */
 export function readInitialContent(content: unknown): LeafMap<Leaf> {
   const leaves = new LeafMap<Leaf>();
-  const [tables, values] = Array.isArray(content) ? content : [];
+  const parts: readonly unknown[] = Array.isArray(content) ? content : [];
+  const [tables, values] = parts;
   for (const [table, rows] of entriesOf(tables)) {
     for (const [row, cells] of entriesOf(rows)) {
       for (const [cell, candidate] of entriesOf(cells)) {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { createStore, type Content } from 'tinybase';
 import { expect, test } from 'vitest';
 
