@@ -14,7 +14,7 @@ import { storeUrlOf } from './platform/store-url.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
 
-/** How a persister finds its room's Store. What is left out has the default, which the server has too. */
+/** The place of the room's Store. Each option that is left out has the default of the server. */
 export interface PartyKitPersisterConfig {
   /** By default the socket decides: `https` for `wss`, `http` for `ws`. */
   storeProtocol?: 'http' | 'https';
@@ -24,7 +24,7 @@ export interface PartyKitPersisterConfig {
   messagePrefix?: string;
 }
 
-/** Called when the state of a persister's conversation with its room changes. */
+/** Called when the state of a persister's connection to its room changes. */
 export type SyncListener = (persister: PartyKitPersister, sync: Sync) => void;
 
 /** Called when edits, or leaves of the room, were refused. They come with their values. */
@@ -34,7 +34,7 @@ export type RefusalListener = (persister: PartyKitPersister, refusals: readonly 
 export interface PartyKitPersister extends Persister {
   /** The PartySocket that the Store is persisted to. */
   getConnection(): PartySocket;
-  /** Where the conversation with the room stands. */
+  /** Returns the state of the connection to the room. */
   getSync(): Sync;
   /** Adds a listener for changes of {@link getSync}; remove it with `delListener`. */
   addSyncListener(listener: SyncListener): Id;
@@ -54,7 +54,7 @@ const IDLE = 0;
 const LOADING = 1;
 const SAVING = 2;
 
-/** How long `destroy` waits for the room to confirm what was sent. */
+/** The time for which `destroy` waits until the room has confirmed what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
 
 /**

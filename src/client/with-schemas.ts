@@ -21,7 +21,7 @@ export type { Refusal, RefusalReason } from './replica/refusal.ts';
 export type { Sync, SyncPhase } from './session/sync-status.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
-/** Called when the state of a persister's conversation with its room changes. */
+/** Called when the state of a persister's connection to its room changes. */
 export type SyncListener<Schemas extends OptionalSchemas> = (
   persister: PartyKitPersister<Schemas>,
   sync: Sync,

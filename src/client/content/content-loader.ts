@@ -8,7 +8,7 @@ import type { Seed } from './seed.ts';
 export interface ContentLoader {
   load(): void;
   give(content: LeafMap<Leaf>): void;
-  /** What was requested does not count any more. */
+  /** Ignores the answers to earlier requests. */
   cancel(): void;
 }
 

@@ -7,7 +7,7 @@ import {
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
 
-/** How long one request may take. */
+/** The time that one request may take. */
 const REQUEST_MILLISECONDS = 120_000;
 
 /** The room has its first content now. */
@@ -24,13 +24,13 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * The room's `/store` by `fetch`. `url` is asked before every request, so that it can carry a fresh token.
- * What is not a success rejects with a typed error, whose `cause` is the Response, unread, if there was one.
+ * Creates the room's `/store` by `fetch`. Calls `url` before every request, so that it can carry a fresh token. Any answer
+ * that is not a success rejects with a typed error, whose `cause` is the Response, unread, if there was one.
  */
 export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
   const request = async (method: string, body: string | undefined): Promise<Response> => {
     const target = await url().catch((cause: unknown) => {
-      const message = `${method} was not sent: the query of the socket could not be had.`;
+      const message = `${method} was not sent: could not get the socket's query parameters. Check the option query of the PartySocket.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });
     let response: Response;
@@ -43,12 +43,15 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
         signal: AbortSignal.timeout(REQUEST_MILLISECONDS),
       });
     } catch (cause) {
-      const message = `${method} ${withoutQuery(target)} had no answer. Is the server running, and may this page reach it?`;
+      const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running and that this page may reach it (CORS).`;
       throw new TinyBasePartyKitError('network', message, { cause });
     }
     if (!response.ok) {
       const code = CODES[response.status] ?? 'network';
-      const hint = code === 'not-found' ? ' Do storePath, party and room match the server?' : '';
+      const hint =
+        code === 'not-found'
+          ? ' Check storePath, party and room: they must be those of the server.'
+          : '';
       const message = `${method} ${withoutQuery(target)} was answered with ${response.status}.${hint}`;
       throw new TinyBasePartyKitError(code, message, { cause: response });
     }
@@ -59,14 +62,19 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       const response = await request('GET', undefined);
       const cursor = decodeETag(response.headers.get('ETag'));
       const text = await response.text().catch((cause: unknown) => {
-        throw new TinyBasePartyKitError('network', 'The answer to GET broke off.', { cause });
+        throw new TinyBasePartyKitError(
+          'network',
+          'The answer to GET broke off; it is requested again.',
+          { cause },
+        );
       });
       try {
         return { cursor, content: decodeContent(text) };
       } catch (cause) {
         if (cursor !== undefined) throw cause;
-        // Whatever stands between may answer anything: a page to sign in to a network, for one.
-        const message = 'The answer to GET is not from a room: it has no content.';
+        // Something between may answer, such as a page to sign in to a network.
+        const message =
+          'The answer to GET has no content of a room. Check storePath, and what answers in the place of the room.';
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },
@@ -76,7 +84,7 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       try {
         return decodeSeedCorrection(await response.text());
       } catch {
-        // Empty: nothing was refused. Whatever else it may be, the content was taken, and the next GET brings it.
+        // An empty body: nothing was refused. With any other, the content was taken, and the next GET brings it.
         return undefined;
       }
     },
@@ -86,7 +94,7 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
   };
 }
 
-/** A query may hold a token, which belongs in no message. */
+/** Removes the query: it may hold a token, which belongs in no message. */
 function withoutQuery(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }

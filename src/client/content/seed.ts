@@ -8,7 +8,7 @@ import type { Replica } from '../replica/replica.ts';
 /** The app's initial content for a room that has none. A function is called when the content is needed. */
 export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
 
-/** What this client would give a room that has no Store yet (SEED-2, SEED-3). */
+/** The first content that this client gives a room without a Store (SEED-2, SEED-3). */
 export interface Seed {
   /** Takes the app's initial content. It is kept as long as the session lasts: a room may lose its Store. */
   suggest(content: InitialContent | undefined): void;
@@ -18,9 +18,9 @@ export interface Seed {
   drop(): void;
   /** Returns the content to be given. Undefined: the Store is busy. */
   read(source: 'store' | 'initial' | 'nothing'): LeafMap<Leaf> | undefined;
-  /** Takes what the room says that it refused or altered (SEED-4). */
+  /** Takes the correction of the room: it refused or altered that (SEED-4). */
   corrected(given: LeafMap<Leaf>, correction: SeedCorrection): void;
-  /** Reports what was refused, once. */
+  /** Reports refusals, each once. */
   tellRefusals(): void;
 }
 

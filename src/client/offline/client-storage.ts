@@ -1,6 +1,6 @@
 import type { Cursor } from '../../protocol/messages.ts';
 
-/** What a client needs to send its pending pushes after a restart, exactly once (KEEP-1). Atomic as a whole. */
+/** The record with which a client sends its pending pushes after a restart, exactly once (KEEP-1). Written as a whole. */
 export interface OutboxRecord {
   readonly clientId: string;
   /** The highest generation that a hello may have been sent with. */
@@ -11,7 +11,7 @@ export interface OutboxRecord {
   readonly pushes: readonly { readonly number: number; readonly changes: string }[];
 }
 
-/** The room's content at a cursor, without anything pending (KEEP-1). Atomic as a whole. */
+/** The room's content at a cursor, without anything pending (KEEP-1). Written as a whole. */
 export interface BaseRecord {
   readonly cursor: Cursor;
   /** `[tables, values]`, encoded. */
@@ -20,13 +20,13 @@ export interface BaseRecord {
   readonly folded: number;
 }
 
-/** Where a client persists what is not confirmed yet. Each write replaces the record; they settle when durable. */
+/** The storage of a client. Each write replaces the record, and settles when that is durable. */
 export interface ClientStorage {
   writeOutbox(record: OutboxRecord): Promise<void>;
   writeBase(record: BaseRecord): Promise<void>;
 }
 
-/** What {@link ClientStorage} held when the client started. */
+/** The records of {@link ClientStorage} when the client started. */
 export interface RestoredRecords {
   readonly outbox: OutboxRecord | undefined;
   readonly base: BaseRecord | undefined;

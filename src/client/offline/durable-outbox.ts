@@ -6,7 +6,7 @@ import type { RestoredSession, SessionPorts } from '../session/session-ports.ts'
 import type { ClientStorage, RestoredRecords } from './client-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
 
-/** How long after a change the base is written, and how long after a failure all is written again. */
+/** The pause between a change and the write of the base, and between a failure and the next attempt. */
 const LATER_MILLISECONDS = 1000;
 
 /** Returns the ports of a session whose pending pushes survive a restart (KEEP-1). */

@@ -21,6 +21,7 @@ export function createConfirmations(): Confirmations {
     wait: (lastPush) =>
       new Promise((resolve, reject) => waiters.push({ lastPush, resolve, reject })),
     settle: (nextPush) => {
+      if (waiters.length === 0) return;
       const settled = waiters.filter(({ lastPush }) => lastPush < nextPush);
       waiters = waiters.filter(({ lastPush }) => lastPush >= nextPush);
       for (const { resolve } of settled) resolve();

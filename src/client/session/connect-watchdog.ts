@@ -1,8 +1,8 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
-/** How long a socket may stay closed before that is reported. */
+/** The time after which a closed socket is reported. */
 const LONGEST_MILLISECONDS = 10_000;
-/** How often in a row it may fail to open before that is reported at once. */
+/** The number of failures in a row after which that is reported at once. */
 const MOST_FAILURES = 3;
 
 /** Reports a socket that does not open: nobody else would. Once in each outage. */

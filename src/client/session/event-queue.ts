@@ -1,4 +1,4 @@
-/** How long to wait before asking again whether the app's transaction is over. */
+/** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
 /** Events and messages that wait for their turn. Each is handled as a whole before the next one begins. */
@@ -31,9 +31,8 @@ export function createEventQueue<Event>(
     isRunning = true;
     try {
       while (true) {
-        const [event] = waiting;
+        const event = waiting.shift();
         if (event !== undefined) {
-          waiting.shift();
           handle(event);
           continue;
         }

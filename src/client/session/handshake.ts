@@ -5,7 +5,7 @@ import type { Outbox } from '../offline/outbox.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { SessionPorts } from './session-ports.ts';
 
-/** How long a hello may go without an answer before that is reported. A busy room or a slow network may still answer. */
+/** The time without an answer to hello after which that is reported. A busy room or a slow network may still answer. */
 const ANSWER_MILLISECONDS = 10_000;
 
 const UNANSWERED_MESSAGE =

@@ -1,6 +1,6 @@
-/** How long nothing is sent before a ping. Long enough not to keep a room from hibernating. */
+/** The silence before a ping. Long enough not to keep a room from hibernating. */
 const PING_MILLISECONDS = 25_000;
-/** How long a ping may go without hearing anything before the connection counts as dead. */
+/** The silence after a ping that makes a connection count as dead. */
 const SILENCE_MILLISECONDS = 15_000;
 /** The same, where there is reason to think that the connection is dead. */
 const HASTY_MILLISECONDS = 5000;

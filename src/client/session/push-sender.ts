@@ -12,7 +12,7 @@ import type { SyncStats } from './sync-status.ts';
 
 /** Until a welcome tells better. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 16 * 1024 * 1024 };
-/** How many pushes may wait for their ack before more are sent. */
+/** The highest number of pushes that wait for their ack; more are sent later. */
 const MOST_IN_FLIGHT = 512;
 
 /** The session that a sender works for. */

@@ -121,7 +121,7 @@ export interface SessionState {
   readonly generation: number;
   /** True if hello was said on the socket as it is now. */
   readonly isGreeted: boolean;
-  /** How many seeds the room has answered and still has no Store. */
+  /** The number of seeds that the room has answered without having a Store afterwards. */
   readonly seedsGiven: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
   readonly isRooted: boolean;
@@ -131,7 +131,7 @@ export interface SessionState {
   readonly isStockReported: boolean;
 }
 
-/** What replica, sender and heartbeat know at the time of an event. */
+/** The knowledge of replica, sender and heartbeat at the time of an event. */
 export interface Facts {
   readonly hasPending: boolean;
   /** The number of the oldest pending push, or the one that the next push gets. */
@@ -270,7 +270,7 @@ export type SimpleAction =
   /** Stops everything; closes the socket, unless the app ended the session. */
   | 'stop';
 
-/** What the session has to do. */
+/** A thing that the session has to do. */
 export type Action =
   | SimpleAction
   | { readonly type: 'report'; readonly error: unknown }
@@ -688,10 +688,8 @@ function stop(
 }
 
 function to(state: SessionState, stage: Stage, ...actions: readonly Action[]): Step {
-  const step = stay({ ...state, stage }, ...actions);
-  return isTalking(state.stage) && !isTalking(stage)
-    ? { ...step, actions: ['hang-up', ...actions] }
-    : step;
+  const hangsUp = isTalking(state.stage) && !isTalking(stage);
+  return { state: { ...state, stage }, actions: hangsUp ? ['hang-up', ...actions] : actions };
 }
 
 function stay(state: SessionState, ...actions: readonly Action[]): Step {
@@ -706,7 +704,7 @@ function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState 
   return { ...state, intent: { ...state.intent, ...intent } };
 }
 
-/** What was wanted once was done, or tried. */
+/** Ends what was wanted once: it was done, or tried. */
 function endOnce(state: SessionState): SessionState {
   return intend(state, { isLoadingOnce: false, isSavingOnce: false });
 }

@@ -1,13 +1,12 @@
 import type { Store } from 'tinybase';
 
-import { composeChanges, isEmptyChanges } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import type { Ack, Cursor } from '../../protocol/messages.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 import { createContentLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
 import { createVolatileOutbox, type Outbox, type OutboxOwner } from '../offline/outbox.ts';
-import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
+import type { Refusal } from '../replica/refusal.ts';
 import { Replica } from '../replica/replica.ts';
 import { sendStockChanges } from '../stock/stock-sender.ts';
 import { createBackoff } from './backoff.ts';
@@ -23,16 +22,16 @@ import {
   transition,
   type Action,
   type Facts,
-  type Fold,
   type SessionEvent,
   type SessionState,
   type SimpleAction,
   type SimpleEvent,
   type SyncIntent,
 } from './session-state.ts';
+import { doFold } from './store-fold.ts';
 import { createSyncStatus, type SessionEvents, type Sync, type SyncStats } from './sync-status.ts';
 
-/** How long to wait before asking again whether the app's transaction is over. */
+/** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
 const MOVED_MESSAGE =
@@ -48,7 +47,7 @@ export interface SyncSession {
   readonly replica: Replica;
   /** The state as of now. */
   readonly sync: Sync;
-  /** How often remote content or changes were applied, and how often something was sent. */
+  /** Counts of what was applied and sent. */
   readonly stats: SyncStats;
   /** The version that the base is of; undefined while nothing of the room is held. */
   readonly cursor: Cursor | undefined;
@@ -178,20 +177,24 @@ export function createSyncSession(
   const backoff = createBackoff(after, random, () => happened('retry'));
   const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
 
+  const foldParts = { replica, outbox, sender, seed, loader, stats, onRefused: tellOf };
   const facts = (): Facts => ({
     nextPush: replica.nextPush,
     hasPending: replica.pending.length > 0,
     mayRoomHavePending: sender.mayRoomHavePending(),
     pinged: heartbeat.pinged(),
   });
-  const isWaitingForSocket = (): boolean => !['idle', 'stopped'].includes(state.stage.phase);
-  /** Why nothing can be started any more; undefined if something can. */
+  const isWaitingForSocket = (): boolean => {
+    const { phase } = state.stage;
+    return phase !== 'idle' && phase !== 'stopped';
+  };
+  /** The error of a session that is over; undefined if something can still be started. */
   const end = (): TinyBasePartyKitError | undefined =>
     state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
 
   const queue = createEventQueue<SessionEvent>(after, (event) => {
     const step = transition(state, event, facts());
-    if (step.fold !== undefined && !doFold(step.fold)) return false;
+    if (step.fold !== undefined && !doFold(foldParts, step.fold)) return false;
     ({ state } = step);
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
@@ -199,59 +202,6 @@ export function createSyncSession(
     tell();
     return true;
   });
-
-  /** Changes the Store. False: the Store is busy, and nothing was done. */
-  const doFold = (fold: Fold): boolean => {
-    switch (fold.type) {
-      case 'content':
-        return replica.catchUp(fold.content, 0, fold.changes, fold.isShown);
-      case 'seed': {
-        if (fold.isShown && !seed.show()) return false;
-        if (fold.seed === undefined) return true;
-        const given = seed.read(fold.seed);
-        if (given === undefined) return false;
-        seed.tellRefusals();
-        stats.saves++;
-        loader.give(given);
-        return true;
-      }
-      case 'catch-up':
-        return catchUp(fold);
-      case 'commit':
-        return replica.commit(fold.changes);
-      case 'ack':
-        return acknowledge(fold.ack);
-    }
-  };
-  const catchUp = ({
-    staged,
-    lastPush,
-    changes,
-    isShown,
-  }: Fold & { readonly type: 'catch-up' }): boolean => {
-    const answered = replica.pending.filter((push) => push.number <= lastPush);
-    // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
-    const isUpToDate =
-      staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
-    if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
-    outbox.answered(answered);
-    if (staged === undefined && answered.length > 0) {
-      const sent = composeChanges(answered.map((push) => push.changes));
-      tellOf(refusalsOfDropped(sent, changes, replica));
-    }
-    return true;
-  };
-  const acknowledge = ({ number, correction, reason }: Ack): boolean => {
-    const [push] = replica.pending;
-    if (correction === undefined) replica.acknowledge();
-    else if (!replica.acknowledgeCorrected(correction)) return false;
-    sender.answered(number);
-    if (push === undefined) return true;
-    outbox.answered([push]);
-    if (correction !== undefined)
-      tellOf(refusalsOfCorrection(push.changes, correction, reason ?? 'unknown'));
-    return true;
-  };
 
   const act = (action: Action): void => {
     if (typeof action === 'string') actions[action]();

@@ -1,7 +1,7 @@
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Refusal } from '../replica/refusal.ts';
 
-/** Where a session stands. */
+/** The phase of a session. */
 export type SyncPhase =
   /** Nothing was started. */
   | 'idle'
@@ -14,8 +14,8 @@ export type SyncPhase =
   /** Every change arrives as it happens. */
   | 'live'
   /**
-   * As live, on a room of TinyBase's own server, whose guarantees hold and no others: an edit counts as confirmed once it was
-   * sent, nothing says what the room made of it, and two edits of a leaf at the same time may leave Stores that differ.
+   * As live, on a room of TinyBase's own server, with its guarantees: an edit counts as confirmed once it was sent, nobody
+   * says what the room made of it, and two edits of a leaf at the same time may leave Stores that differ.
    */
   | 'reduced'
   /** The room has no Store yet, and nobody here saves. */
@@ -26,24 +26,24 @@ export type SyncPhase =
 /** A session's state, as an app may show it. */
 export interface Sync {
   readonly phase: SyncPhase;
-  /** How many transactions made here are not confirmed by the room. */
+  /** The number of transactions made here that the room has not confirmed. */
   readonly unsaved: number;
   /**
-   * How many leaves (Cells and Values) show here what the room does not hold and was not sent: refused by this Store's
-   * own schema, too large, or made by its listeners while nothing is saved. `discardLocal` ends that.
+   * The number of leaves (Cells and Values) that only this Store holds, and that are not sent: refused by its own schema,
+   * too large, or made by its listeners while nothing is saved. `discardLocal` ends that.
    */
   readonly localOnly: number;
-  /** Set while stopped: why. */
+  /** The reason, while stopped. */
   readonly code: ErrorCode | undefined;
   /** The last error while not `live`, `reduced`, `empty` or `idle`, or why it stopped; undefined once live. */
   readonly error: TinyBasePartyKitError | undefined;
 }
 
-/** How much a persister did, as in TinyBase's own persisters. */
+/** Counts of what a persister did, as in TinyBase's own persisters. */
 export interface SyncStats {
-  /** How often content or changes of the room were applied. */
+  /** Content and changes of the room that were applied. */
   loads: number;
-  /** How often something was sent. */
+  /** Pushes and seeds that were sent. */
   saves: number;
 }
 

@@ -1,0 +1,83 @@
+import { composeChanges, isEmptyChanges } from '../../protocol/changes.ts';
+import type { Ack } from '../../protocol/messages.ts';
+import type { ContentLoader } from '../content/content-loader.ts';
+import type { Seed } from '../content/seed.ts';
+import type { Outbox } from '../offline/outbox.ts';
+import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { PushSender } from './push-sender.ts';
+import type { Fold } from './session-state.ts';
+import type { SyncStats } from './sync-status.ts';
+
+/** The parts of a session that a change of the Store concerns. */
+export interface FoldParts {
+  readonly replica: Replica;
+  readonly outbox: Outbox;
+  readonly sender: PushSender;
+  readonly seed: Seed;
+  readonly loader: ContentLoader;
+  readonly stats: SyncStats;
+  readonly onRefused: (refusals: readonly Refusal[]) => void;
+}
+
+/** Changes the Store as the state machine says. Returns false if the Store is busy, and nothing was done. */
+export function doFold(parts: FoldParts, fold: Fold): boolean {
+  const { replica } = parts;
+  switch (fold.type) {
+    case 'content':
+      return replica.catchUp(fold.content, 0, fold.changes, fold.isShown);
+    case 'seed':
+      return giveSeed(parts, fold);
+    case 'catch-up':
+      return catchUp(parts, fold);
+    case 'commit':
+      return replica.commit(fold.changes);
+    case 'ack':
+      return acknowledge(parts, fold.ack);
+  }
+}
+
+function giveSeed(
+  { seed, loader, stats }: FoldParts,
+  { isShown, seed: source }: Fold & { readonly type: 'seed' },
+): boolean {
+  if (isShown && !seed.show()) return false;
+  if (source === undefined) return true;
+  const content = seed.read(source);
+  if (content === undefined) return false;
+  seed.tellRefusals();
+  stats.saves++;
+  loader.give(content);
+  return true;
+}
+
+function catchUp(
+  { replica, outbox, onRefused }: FoldParts,
+  { staged, lastPush, changes, isShown }: Fold & { readonly type: 'catch-up' },
+): boolean {
+  const answered = replica.pending.filter((push) => push.number <= lastPush);
+  // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
+  const isUpToDate = staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
+  if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
+  outbox.answered(answered);
+  if (staged === undefined && answered.length > 0) {
+    const sent = composeChanges(answered.map((push) => push.changes));
+    onRefused(refusalsOfDropped(sent, changes, replica));
+  }
+  return true;
+}
+
+function acknowledge(
+  { replica, outbox, sender, onRefused }: FoldParts,
+  { number, correction, reason }: Ack,
+): boolean {
+  const [push] = replica.pending;
+  if (correction === undefined) replica.acknowledge();
+  else if (!replica.acknowledgeCorrected(correction)) return false;
+  sender.answered(number);
+  if (push === undefined) return true;
+  outbox.answered([push]);
+  if (correction !== undefined)
+    onRefused(refusalsOfCorrection(push.changes, correction, reason ?? 'unknown'));
+  return true;
+}
