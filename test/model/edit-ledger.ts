@@ -26,6 +26,13 @@ export interface SentPush {
   readonly changes: Changes;
 }
 
+/** A leaf of a seed that the room refused, and how often it said so and the client reported it, since it was first said. */
+interface RefusedSeedLeaf {
+  readonly record: EditRecord;
+  told: number;
+  reported: number;
+}
+
 /** Everything that one user has done, and what became known of it. */
 export class EditLedger {
   readonly records: EditRecord[] = [];
@@ -33,8 +40,8 @@ export class EditLedger {
   readonly #withdrawn = new Set<string>();
   /** Leaves and rows that a session which ended had not confirmed. */
   readonly #ended = new Set<string>();
-  /** How often the room has said that it refused a leaf of a seed, less how often that was reported. */
-  readonly #untold = new Map<string, number>();
+  /** What the room has said that it refused of seeds, by leaf and reason. */
+  readonly #refusedSeeds = new Map<string, RefusedSeedLeaf>();
   /** Every push that ever left, by client id and number. */
   readonly #sent = new Map<string, Map<number, Changes>>();
 
@@ -56,20 +63,35 @@ export class EditLedger {
     seed.forEach((leaf, table, row, cell) => {
       if (!correction.leaves.has(table, row, cell)) return;
       const key = `${leafName(table, row, cell)}${String(leaf)} ${reason}`;
-      this.#untold.set(key, (this.#untold.get(key) ?? 0) + 1);
+      const refused = this.#refusedSeeds.get(key);
+      if (refused !== undefined) {
+        refused.told += 1;
+        return;
+      }
+      const record = { table, row, cell, leaf, isHeld: false, isLost: false };
+      this.#refusedSeeds.set(key, { record, told: 1, reported: 0 });
     });
   }
 
-  /** What of a seed was not reported as often as the room has said it. */
-  get untoldOfSeeds(): readonly string[] {
-    return [...this.#untold].filter(([, count]) => count !== 0).map(([key]) => key);
+  /**
+   * The leaves of seeds that were reported less or more often than the room has refused them. A push may carry the same leaf,
+   * a default of a schema for one: the room may have refused it there too, and each such push may be reported once.
+   */
+  get misreportedSeeds(): readonly string[] {
+    const misreported: string[] = [];
+    for (const [key, { record, told, reported }] of this.#refusedSeeds) {
+      const pushes = [...this.pushesOf(record)].length;
+      if (reported < told || reported > told + pushes)
+        misreported.push(`${key} (refused ${told}, reported ${reported})`);
+    }
+    return misreported;
   }
 
   refused(refusals: readonly Refusal[]): void {
     for (const refusal of refusals) {
       const report = `${refusalKey(refusal)} ${refusal.reason}`;
-      const untold = this.#untold.get(report);
-      if (untold !== undefined) this.#untold.set(report, untold - 1);
+      const seed = this.#refusedSeeds.get(report);
+      if (seed !== undefined) seed.reported += 1;
       // Of these the room has dealt with the push, or so it is believed.
       if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
@@ -93,7 +115,7 @@ export class EditLedger {
 
   /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */
   tabClosed(kept: readonly Changes[]): void {
-    this.#untold.clear();
+    this.#refusedSeeds.clear();
     for (const record of this.records) {
       if (!kept.some((changes) => carries(changes, record))) record.isLost = true;
     }

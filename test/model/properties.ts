@@ -251,9 +251,12 @@ function checkConverged(
 
 /** No first content is dropped either: what the room said of it was reported, as often as it said so. */
 function checkSeeds({ name, sync, ledger }: SimClient): void {
-  const untold = sync.phase === 'stopped' ? [] : ledger.untoldOfSeeds;
-  if (untold.length === 0) return;
-  throw new PropertyFailure('no edit is dropped', `${name} did not report ${untold.join(', ')}`);
+  const misreported = sync.phase === 'stopped' ? [] : ledger.misreportedSeeds;
+  if (misreported.length === 0) return;
+  throw new PropertyFailure(
+    'no edit is dropped',
+    `${name} did not report of its seed as told: ${misreported.join(', ')}`,
+  );
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
