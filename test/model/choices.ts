@@ -21,16 +21,27 @@ const TWO_TO_32 = 4_294_967_296;
  * the step alone, so that a step can be left out of a failing history without changing what the others draw.
  */
 export class Choices {
+  /** What was drawn so far. */
+  readonly lots: number[] = [];
+  readonly #recorded: readonly number[];
   #state: number;
 
-  constructor(seed: number, stream: number) {
+  /** Draws what was recorded, if anything is given, and goes on with chance. */
+  constructor(seed: number, stream: number, recorded: readonly number[] = []) {
+    this.#recorded = recorded;
     this.#state = mix(mix(seed) ^ Math.imul(stream + 1, 0x9e3779b1));
   }
 
   /** A whole number from 0 to `count - 1`. */
   below(count: number): number {
     this.#state = (this.#state + 0x9e3779b9) | 0;
-    return Math.floor((mix(this.#state) / TWO_TO_32) * count);
+    const recorded = this.#recorded[this.lots.length];
+    const lot =
+      recorded !== undefined && recorded < count
+        ? recorded
+        : Math.floor((mix(this.#state) / TWO_TO_32) * count);
+    this.lots.push(lot);
+    return lot;
   }
 
   /** True in so many of a hundred cases. */

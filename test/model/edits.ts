@@ -40,6 +40,16 @@ export class UniqueLeaves {
   /** True: some of them are such as the room cannot read in a push of a client. */
   hasUnreadable = false;
 
+  /** How many there are. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** So many were made before. */
+  begin(count: number): void {
+    this.#count = count;
+  }
+
   number(): number {
     return (this.#count += 1);
   }

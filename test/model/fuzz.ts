@@ -1,8 +1,12 @@
 import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { liveThrough } from './history.ts';
+import { ADVERSITIES, isAdversity, type Adversity } from './adversities.ts';
+import { runWorkers } from './fuzz-workers.ts';
+import { liveAgain, liveThrough, type HistoryPlan } from './history.ts';
 import { minimise } from './minimise.ts';
+import { readRecording, writeRecording } from './recording.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -12,36 +16,75 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     /** Steps of each before all is left to come to quiet. */
     length: { type: 'string', default: '200' },
+    /** How many processes. */
+    workers: { type: 'string', default: String(availableParallelism()) },
+    /** Adversities that every history has, whether they are on or not: names with commas between them, or `all`. */
+    with: { type: 'string', default: '' },
     /** Tells what of a failing history matters. */
     minimise: { type: 'boolean', default: false },
+    /** Writes what matters of the first history that fails to a recording of that name. */
+    record: { type: 'string' },
+    /** Lives through the recording of that name instead. */
+    replay: { type: 'string' },
   },
 });
-
-const HISTORIES_A_REPORT = 1000;
 
 function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-const first = Number(options.seed);
-const end = first + Number(options.histories);
-const length = Number(options.length);
-let failures = 0;
-for (let seed = first; seed < end; seed += 1) {
-  const { failure } = await liveThrough({ seed, length });
-  if (failure !== undefined) {
-    failures += 1;
-    print(`--seed ${seed} --length ${length}: ${failure.message}`);
-    if (options.minimise) {
-      const { plan, outcome } = await minimise({ seed, length });
-      print(outcome.trace.join('\n'));
-      print(
-        `${outcome.failure?.message ?? ''}\nwithout ${plan.skipped?.size ?? 0} of ${length} steps`,
-      );
-    }
-  }
-  const done = seed + 1 - first;
-  if (done % HISTORIES_A_REPORT === 0 || done === end - first)
-    print(`${done} histories from seed ${first}, ${failures} failed`);
+const adversities = options.with === 'all' ? Object.keys(ADVERSITIES) : options.with.split(',');
+const forced = adversities.filter((name): name is Adversity => isAdversity(name));
+if (options.with !== '' && forced.length < adversities.length)
+  throw new Error(
+    `--with ${options.with}: give names of ${Object.keys(ADVERSITIES).join(', ')}, or all.`,
+  );
+
+function planOf(seed: number): HistoryPlan {
+  const plan = { seed, length: Number(options.length) };
+  return forced.length === 0 ? plan : { ...plan, traits: { adversities: forced } };
 }
-process.exitCode = failures === 0 ? 0 : 1;
+
+/** What is to be printed of a failing history; undefined if it does not fail. */
+async function live(seed: number): Promise<string | undefined> {
+  const plan = planOf(seed);
+  const { failure } = await liveThrough(plan);
+  if (failure === undefined) return undefined;
+  const message = `--seed ${seed} --length ${options.length}: ${failure.message}`;
+  if (!options.minimise && options.record === undefined) return message;
+  const { plan: least, outcome } = await minimise(plan);
+  const lines = [
+    message,
+    ...outcome.trace,
+    outcome.failure?.message ?? '',
+    `without ${least.skipped?.size ?? 0} of ${options.length} steps`,
+  ];
+  if (options.record !== undefined) {
+    const recording = outcome.record(outcome.failure?.message ?? '');
+    const again = await liveAgain(recording);
+    lines.push(
+      again.failure?.message === outcome.failure?.message
+        ? writeRecording(options.record, recording)
+        : `the recording does not fail so: ${String(again.failure)}`,
+    );
+  }
+  return lines.join('\n');
+}
+
+if (options.replay !== undefined) {
+  const { failure, trace } = await liveAgain(readRecording(options.replay));
+  print(trace.join('\n'));
+  if (failure !== undefined) {
+    print(failure.message);
+    process.exitCode = 1;
+  }
+} else {
+  const isClean = await runWorkers({
+    first: Number(options.seed),
+    histories: Number(options.histories),
+    workers: Number(options.workers),
+    live,
+    print,
+  });
+  if (!isClean) process.exitCode = 1;
+}

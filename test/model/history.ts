@@ -2,12 +2,12 @@ import { Actions } from './actions.ts';
 import { Choices } from './choices.ts';
 import type { Mutant } from './mutant.ts';
 import { checkQuiet } from './properties.ts';
-import { Simulation } from './simulation.ts';
+import { recordTraits, type Recording } from './recording.ts';
+import { Simulation, type Beginning } from './simulation.ts';
 import { PropertyFailure, type Occurrence } from './world.ts';
 
 /** A history: all of it follows from these. */
-export interface HistoryPlan {
-  readonly seed: number;
+export interface HistoryPlan extends Beginning {
   /** How many steps there are before all is left to come to quiet. */
   readonly length: number;
   /** Steps that are left out, to find the few that a failure needs. */
@@ -19,9 +19,12 @@ export interface HistoryOutcome {
   readonly failure: Error | undefined;
   readonly trace: readonly string[];
   readonly steps: number;
+  /** The same history, whatever becomes of how seeds are read. */
+  readonly record: (title: string) => Recording;
 }
 
 const QUIET_STREAM = 2_000_000;
+const WARM_STREAM = 3_000_000;
 /** All that one pass of quiet time may take. */
 const MOST_QUIET_STEPS = 6_000;
 const QUIET_PASSES = 6;
@@ -37,7 +40,17 @@ export async function liveThrough(plan: HistoryPlan, mutant?: Mutant): Promise<H
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
   }
-  return { failure, trace: history.simulation.world.trace, steps: history.steps };
+  return {
+    failure,
+    trace: history.simulation.world.trace,
+    steps: history.steps,
+    record: (title) => history.record(title),
+  };
+}
+
+/** Lives through a recorded history and checks every step of it. */
+export async function liveAgain(recording: Recording, mutant?: Mutant): Promise<HistoryOutcome> {
+  return await liveThrough({ seed: recording.seed, length: 0, recording }, mutant);
 }
 
 class History {
@@ -46,28 +59,66 @@ class History {
   readonly #plan: HistoryPlan;
   readonly #actions: Actions;
   readonly #quiet: Choices;
+  readonly #recorded: [label: string, choices: Choices, lotsBefore: number][] = [];
 
   constructor(plan: HistoryPlan, mutant: Mutant | undefined) {
     this.#plan = plan;
-    this.simulation = new Simulation(plan.seed, mutant);
+    this.simulation = new Simulation(plan, mutant);
     this.#actions = new Actions(this.simulation);
     this.simulation.world.addSource(this.#actions);
     this.#quiet = new Choices(plan.seed, QUIET_STREAM);
   }
 
   async run(): Promise<void> {
+    const { recording } = this.#plan;
+    if (recording !== undefined) await this.#replay(recording);
+    else {
+      if (this.simulation.traits.isWarm) await this.#warmUp();
+      await this.#drawSteps();
+    }
+    await this.#comeToQuiet();
+    await checkQuiet(this.simulation);
+  }
+
+  /** What was done up to now, as steps by name. */
+  record(title: string): Recording {
+    const { traits, uniqueAtFirst } = this.simulation;
+    return {
+      title,
+      seed: this.#plan.seed,
+      uniqueLeaves: uniqueAtFirst,
+      traits: recordTraits(traits),
+      steps: this.#recorded.map(([label, { lots }, before]) => [label, ...lots.slice(before)]),
+    };
+  }
+
+  async #drawSteps(): Promise<void> {
     const { seed, length, skipped } = this.#plan;
-    if (this.simulation.traits.isWarm) await this.#warmUp();
     for (let step = 0; step < length; step += 1) {
       if (skipped?.has(step) === true) continue;
       const choices = new Choices(seed, step);
       const occurrence = choices.pickStable(this.simulation.world.occurrences());
       if (occurrence === undefined) continue;
       this.simulation.world.note(`#${step}`);
+      this.#recorded.push([occurrence.label, choices, choices.lots.length]);
       await this.#step(occurrence, choices);
     }
-    await this.#comeToQuiet();
-    await checkQuiet(this.simulation);
+  }
+
+  async #replay({ seed, steps }: Recording): Promise<void> {
+    for (const [step, [label, ...lots]] of steps.entries()) {
+      const occurrence = this.simulation.world
+        .occurrences()
+        .find((candidate) => candidate.label === label);
+      this.simulation.world.note(`#${step}`);
+      if (occurrence === undefined) {
+        this.simulation.world.note(`${label}: not possible`);
+        continue;
+      }
+      const choices = new Choices(seed, step, lots);
+      this.#recorded.push([label, choices, 0]);
+      await this.#step(occurrence, choices);
+    }
   }
 
   /** Everybody joins, and nothing gets in their way. */
@@ -78,7 +129,9 @@ class History {
     for (let step = 0; step < MOST_QUIET_STEPS; step += 1) {
       const occurrence = this.#quiet.pickStable(world.occurrences());
       if (occurrence === undefined) break;
-      await this.#step(occurrence, this.#quiet);
+      const choices = new Choices(this.#plan.seed, WARM_STREAM + step);
+      this.#recorded.push([occurrence.label, choices, 0]);
+      await this.#step(occurrence, choices);
     }
     this.#actions.isActive = true;
     http.isLossy = true;

@@ -11,6 +11,7 @@ import { Journal } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
 import { checkEntry, checkSent, checkStep } from './properties.ts';
+import { traitsOf, type Recording } from './recording.ts';
 import { RoomProcess } from './room-process.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimHooks } from './sim-hooks.ts';
@@ -24,10 +25,21 @@ const TRAITS_STREAM = 1_000_000;
 const IDS_STREAM = 1_000_001;
 const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
+/** What all of a simulation follows from, but for the steps. */
+export interface Beginning {
+  readonly seed: number;
+  /** What is not drawn. */
+  readonly traits?: Partial<Traits>;
+  /** Takes the place of all that is drawn. */
+  readonly recording?: Recording;
+}
+
 /** A room, its clients, and everything between them, made of a seed. */
 export class Simulation {
   readonly world: World = new World();
   readonly unique: UniqueLeaves = new UniqueLeaves();
+  /** How many of them there were before the first step. */
+  readonly uniqueAtFirst: number;
   readonly traits: Traits;
   readonly mutant: Mutant;
   readonly hooks: SimHooks;
@@ -42,11 +54,16 @@ export class Simulation {
   diskCopy: DiskCopy | undefined;
   readonly #ids: Choices;
 
-  constructor(seed: number, mutant: Mutant = {}) {
-    const choices = new Choices(seed, TRAITS_STREAM);
+  constructor({ seed, traits, recording }: Beginning, mutant: Mutant = {}) {
     this.#ids = new Choices(seed, IDS_STREAM);
     this.mutant = mutant;
-    this.traits = { ...drawTraits(choices, this.unique), ...mutant.traits };
+    const drawn =
+      recording === undefined
+        ? drawTraits(new Choices(seed, TRAITS_STREAM), this.unique)
+        : traitsOf(recording);
+    this.traits = { ...drawn, ...traits, ...mutant.traits };
+    if (recording !== undefined) this.unique.begin(recording.uniqueLeaves);
+    this.uniqueAtFirst = this.unique.count;
     this.unique.isHeavy = this.traits.isHeavy;
     this.unique.hasUnreadable = this.traits.hasUnreadable;
     const { prefix, networkWeight, httpWeight, storageSizes, turnWeight } = this.traits;
@@ -101,7 +118,7 @@ export class Simulation {
     world.note(
       `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,
     );
-    for (const traits of this.traits.clients) this.#addFirstTab(traits);
+    for (const client of this.traits.clients) this.#addFirstTab(client);
     for (let count = 1; count <= this.traits.stockPeers; count += 1) {
       this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, this.room));
     }

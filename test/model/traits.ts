@@ -3,6 +3,7 @@ import { VALUES } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
+import { ADVERSITIES_ON, type Adversity } from './adversities.ts';
 import type { Choices } from './choices.ts';
 import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
 import type { HookStyle } from './sim-hooks.ts';
@@ -53,7 +54,12 @@ export interface Traits {
   readonly writeStyle: WriteStyle;
   /** How eagerly the event loop of the room's host turns; 0: it needs no turns. */
   readonly turnWeight: number;
+  /** What this world does beside all that every one does. */
+  readonly adversities: readonly Adversity[];
 }
+
+/** Of a hundred histories, so many have each adversity that is on. */
+const ADVERSE_PERCENT = 15;
 
 /** So that a room of a few rows has pages, and checkpoints of several writes come often. */
 export const SMALL_SIZES: StorageSizes = {
@@ -96,6 +102,7 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     hasUnreadable: choices.percent(15),
     turnWeight: choices.pick([0, 2, 10]),
     writeStyle: choices.pick(WRITE_STYLES),
+    adversities: ADVERSITIES_ON.filter(() => choices.percent(ADVERSE_PERCENT)),
   };
 }
 

@@ -1,0 +1,25 @@
+/** What a world may do beside what every world does. */
+export type Adversity = 'storage-set-back' | 'storage-emptied';
+
+interface Switch {
+  /** True: histories have it without being asked, one in so many. */
+  readonly isOn: boolean;
+}
+
+/**
+ * Each adversity can be switched on alone: `npm run fuzz -- --with <name>`. Those that are on are part of the tests; the others
+ * wait for a rule, and fail without it.
+ */
+export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
+  'storage-set-back': { isOn: false },
+  'storage-emptied': { isOn: false },
+};
+
+export function isAdversity(name: string): name is Adversity {
+  return Object.hasOwn(ADVERSITIES, name);
+}
+
+export const ADVERSITIES_ON: readonly Adversity[] = Object.entries(ADVERSITIES)
+  .filter(([, { isOn }]) => isOn)
+  .map(([name]) => name)
+  .filter(isAdversity);
