@@ -165,6 +165,19 @@ export class Actions implements Source {
           room.kill(choices, { copy: diskCopy, epoch: simulation.randomId() });
         },
       };
+      if (simulation.has('storage-set-back')) {
+        yield {
+          label: 'disk is set back',
+          weight: 0.3,
+          happen: (choices: Choices) => {
+            world.note(`    to version ${diskCopy.branch.version}`);
+            room.kill(choices, { copy: diskCopy });
+          },
+        };
+      }
+    }
+    if (simulation.has('storage-emptied')) {
+      yield { label: 'app empties storage', weight: 0.05, happen: () => room.emptyStorage() };
     }
   }
 

@@ -187,8 +187,8 @@ export class Disk implements Source {
     );
   }
 
-  /** Puts an older copy back, as another history of its own. To be called while no process runs. */
-  async restore(copy: DiskCopy, epoch: string): Promise<void> {
+  /** Puts an older copy back, under a name of its own if one is given. To be called while no process runs. */
+  async restore(copy: DiskCopy, epoch: string = copy.branch.epoch): Promise<void> {
     const values = new Map<string, unknown>();
     for (const [key, value] of await copy.storage.list({})) {
       values.set(
@@ -202,6 +202,15 @@ export class Disk implements Source {
     this.branch = copy.branch.copy(epoch);
     this.journal.add(this.branch);
     await this.#readAll();
+  }
+
+  /** The app deletes all, while the process runs. */
+  async empty(): Promise<void> {
+    const storage = this.#storage;
+    await storage.deleteAll();
+    if (storage !== this.#storage) return;
+    this.branch = undefined;
+    this.#highestRow = 0;
   }
 
   /** All is deleted. To be called while no process runs. */

@@ -87,19 +87,16 @@ export type EntryObserver = (entry: LogEntry, before: LeafMap<Leaf>) => void;
 /** What the room has written, as an observer of the disk knows it. */
 export class Journal {
   readonly #observer: EntryObserver;
-  readonly #branches = new Map<string, Branch>();
+  /** Every history that there ever was; several of one epoch if storage was set back. */
+  readonly #branches: Branch[] = [];
 
   constructor(observer: EntryObserver) {
     this.#observer = observer;
   }
 
-  branch(epoch: string): Branch | undefined {
-    return this.#branches.get(epoch);
-  }
-
   /** The branch of that epoch, which begins now if there is none. */
   begin(epoch: string): Branch {
-    return this.#branches.get(epoch) ?? this.add(new Branch(epoch));
+    return this.#latest(epoch) ?? this.add(new Branch(epoch));
   }
 
   /** Takes note of an entry that is on disk from now on. */
@@ -110,15 +107,28 @@ export class Journal {
   }
 
   add(branch: Branch): Branch {
-    this.#branches.set(branch.epoch, branch);
+    this.#branches.push(branch);
     return branch;
   }
 
   branches(): Iterable<Branch> {
-    return this.#branches.values();
+    return this.#branches;
   }
 
   contentAt({ epoch, version }: Cursor): LeafMap<Leaf> | undefined {
-    return this.#branches.get(epoch)?.contents[version];
+    return this.#latest(epoch)?.contents[version];
+  }
+
+  /** Every content that the room has ever had at that cursor, the latest first. */
+  contentsAt({ epoch, version }: Cursor): LeafMap<Leaf>[] {
+    return this.#branches
+      .filter((branch) => branch.epoch === epoch)
+      .map((branch) => branch.contents[version])
+      .filter((content) => content !== undefined)
+      .toReversed();
+  }
+
+  #latest(epoch: string): Branch | undefined {
+    return this.#branches.findLast((branch) => branch.epoch === epoch);
   }
 }

@@ -190,6 +190,11 @@ export class RoomProcess implements RoomEnd, Source {
     this.#work((room) => room.restoreRoom(exported));
   }
 
+  /** The app calls `storage.deleteAll()`. */
+  emptyStorage(): void {
+    this.#work(() => this.#surroundings.disk.empty());
+  }
+
   #work(work: (room: Room<Wire, string>) => Promise<void>): void {
     const { room } = this;
     this.#working += 1;
@@ -228,7 +233,7 @@ export class RoomProcess implements RoomEnd, Source {
    */
   kill(
     choices?: Choices,
-    restored?: { readonly copy: DiskCopy; readonly epoch: string } | 'nothing',
+    restored?: { readonly copy: DiskCopy; readonly epoch?: string } | 'nothing',
   ): void {
     const { disk, hooks } = this.#surroundings;
     this.#forget();

@@ -2,6 +2,7 @@ import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { decodeContent, encodeAlive, encodePing } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { Room } from '../../src/server/room/room.ts';
+import type { Adversity } from './adversities.ts';
 import { Choices } from './choices.ts';
 import { ClientDisk } from './client-disk.ts';
 import { Disk, type DiskCopy } from './disk.ts';
@@ -122,6 +123,11 @@ export class Simulation {
     for (let count = 1; count <= this.traits.stockPeers; count += 1) {
       this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, this.room));
     }
+  }
+
+  /** True if the world of this history does that. */
+  has(adversity: Adversity): boolean {
+    return this.traits.adversities.includes(adversity);
   }
 
   /** 128 bits, or so. */

@@ -125,6 +125,11 @@ export class StrictStorage implements KeyValueStorage {
     return await this.#write(() => names.filter((key) => this.#values.delete(key)).length);
   }
 
+  async deleteAll(): Promise<void> {
+    this.counts.deletes += 1;
+    await this.#write(() => this.#values.clear());
+  }
+
   async list(options: Parameters<KeyValueStorage['list']>[0] = {}): Promise<Map<string, unknown>> {
     const { prefix = '', start = '', end, limit = Infinity } = options;
     this.counts.reads += 1;
