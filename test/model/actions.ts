@@ -37,6 +37,7 @@ export class Actions implements Source {
     yield* this.#ofRoom();
     yield* weighted(this.#ofRoomFaults(), traits.faultWeight);
     if (traits.isLeaky) yield* network.leaks();
+    if (this.#simulation.has('app-closes')) yield* this.#ofClosingApp();
     yield* this.#ofStockPeers();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
   }
@@ -178,6 +179,22 @@ export class Actions implements Source {
     }
     if (simulation.has('storage-emptied')) {
       yield { label: 'app empties storage', weight: 0.05, happen: () => room.emptyStorage() };
+    }
+  }
+
+  /** The room's app closes sockets; some peers never answer that, and go on. */
+  *#ofClosingApp(): Iterable<Occurrence> {
+    const { network, room } = this.#simulation;
+    for (const wire of network.wires) {
+      if (wire.roomState !== 'open') continue;
+      yield {
+        label: `app closes ${wire.label}`,
+        weight: 0.12,
+        happen: (choices) => {
+          wire.isDeaf = choices.percent(60);
+          room.closeByApp(wire);
+        },
+      };
     }
   }
 

@@ -1,5 +1,5 @@
 /** What a world may do beside what every world does. */
-export type Adversity = 'storage-set-back' | 'storage-emptied';
+export type Adversity = 'storage-set-back' | 'storage-emptied' | 'app-closes';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -13,6 +13,7 @@ interface Switch {
 export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-set-back': { isOn: false },
   'storage-emptied': { isOn: false },
+  'app-closes': { isOn: false },
 };
 
 export function isAdversity(name: string): name is Adversity {

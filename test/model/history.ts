@@ -144,9 +144,10 @@ class History {
   }
 
   async #comeToQuiet(): Promise<void> {
-    const { world, disk, http } = this.simulation;
+    const { world, disk, http, network } = this.simulation;
     world.note('#quiet');
     this.#actions.isActive = false;
+    network.endDeafness();
     http.isLossy = false;
     disk.failWrites(0, false);
     await this.#step(

@@ -37,6 +37,8 @@ export class Wire {
   /** What each end believes. */
   clientState: 'connecting' | 'open' | 'closed' = 'connecting';
   roomState: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
+  /** True: the client does not hear that the room has closed it, and goes on sending. */
+  isDeaf = false;
   /** True once hello went out on it. */
   saidHello = false;
   /** Who said hello on it, as far as the room has heard: by client id, that with the highest next push. */
@@ -111,6 +113,7 @@ export class Network implements Source {
 
   /** The connection breaks: of what is in flight, the last part is lost, and each end learns of it later. */
   cut(wire: Wire, choices: Choices): void {
+    wire.isDeaf = false;
     for (const direction of [wire.toRoom, wire.toClient]) {
       const last = direction.at(-1);
       const isClosed = last?.type === 'close';
@@ -132,6 +135,11 @@ export class Network implements Source {
     this.#forgetIfOver(wire);
   }
 
+  /** Whoever has not heard of a close does now. */
+  endDeafness(): void {
+    for (const wire of this.wires) wire.isDeaf = false;
+  }
+
   isAlive(wire: Wire): boolean {
     return (
       wire.clientState === 'open' &&
@@ -151,7 +159,7 @@ export class Network implements Source {
       if (wire.toRoom.length > 0 && wire.roomState !== 'closed') {
         yield { label: `${wire.label} to room`, weight, happen: () => this.#deliverToRoom(wire) };
       }
-      if (wire.toClient.length > 0 && wire.clientState === 'open') {
+      if (wire.toClient.length > 0 && wire.clientState === 'open' && !wire.isDeaf) {
         yield {
           label: `${wire.label} to client`,
           weight,

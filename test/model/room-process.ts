@@ -26,6 +26,7 @@ import type { Disk, DiskCopy } from './disk.ts';
 import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
 import type { Http } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
+import type { Rights } from './rights.ts';
 import type { SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
@@ -48,6 +49,7 @@ export interface RoomSurroundings {
   readonly world: World;
   readonly disk: Disk;
   readonly hooks: SimHooks;
+  readonly rights: Rights;
   readonly unique: UniqueLeaves;
   readonly randomId: () => string;
   readonly mutant: Mutant;
@@ -110,12 +112,16 @@ export class RoomProcess implements RoomEnd, Source {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
     const { room } = this;
+    const { rights } = this.#surroundings;
     this.#noteHello(wire, frame);
     for (const received of this.#surroundings.mutant.atRoom?.(frame, wire, this) ?? [frame]) {
       this.#working += 1;
       const read = received.startsWith(`${this.traits.prefix}p`) ? asRead(received) : received;
+      const dealt = rights.received(wire, received);
       void room.receive(connection, read).then(() => {
-        if (room === this.room) this.#working -= 1;
+        if (room !== this.room) return;
+        this.#working -= 1;
+        dealt();
       });
     }
   }
@@ -164,7 +170,9 @@ export class RoomProcess implements RoomEnd, Source {
     if (body.length > pushBytes + ENVELOPE_LENGTH) {
       throw new TinyBasePartyKitError('too-large', 'The body is over the limit.');
     }
-    await this.room.pushLarge(decodeLargePush(asRead(body)));
+    const push = decodeLargePush(asRead(body));
+    this.#surroundings.rights.posted(push.push.changes);
+    await this.room.pushLarge(push);
   }
 
   /** A transaction of the room's own code. */
@@ -287,6 +295,7 @@ export class RoomProcess implements RoomEnd, Source {
   }
 
   #forget(): void {
+    this.#surroundings.rights.forget();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#turns = [];
@@ -359,7 +368,7 @@ export class RoomProcess implements RoomEnd, Source {
       close: (code, reason) => {
         isClosedByRoom = true;
         disk.gate.hold(() => {
-          if (isMine()) this.#network?.closeByRoom(wire, code, reason);
+          if (isMine()) this.#close(wire, code, reason);
         });
       },
       readSlot: (slot): unknown => Reflect.get(Object(wire.attachment), slot),
@@ -370,6 +379,16 @@ export class RoomProcess implements RoomEnd, Source {
       restoreSlots: () => undefined,
     };
     return this.#surroundings.mutant.connection?.(connection) ?? connection;
+  }
+
+  /** The room's own app closes a socket. */
+  closeByApp(wire: Wire): void {
+    this.#close(wire, 4001, 'Not you.');
+  }
+
+  #close(wire: Wire, code: number, reason: string): void {
+    this.#network?.closeByRoom(wire, code, reason);
+    this.#surroundings.rights.closed(wire);
   }
 
   #takeTurn(): Promise<void> {

@@ -13,6 +13,7 @@ import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
 import { checkEntry, checkSent, checkStep } from './properties.ts';
 import { traitsOf, type Recording } from './recording.ts';
+import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimHooks } from './sim-hooks.ts';
@@ -44,6 +45,7 @@ export class Simulation {
   readonly traits: Traits;
   readonly mutant: Mutant;
   readonly hooks: SimHooks;
+  readonly rights: Rights;
   readonly disk: Disk;
   readonly http: Http;
   readonly network: Network;
@@ -71,6 +73,7 @@ export class Simulation {
     const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle);
+    this.rights = new Rights(prefix);
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
     );
@@ -98,6 +101,7 @@ export class Simulation {
         unique,
         disk: this.disk,
         hooks: this.hooks,
+        rights: this.rights,
         randomId: () => this.randomId(),
         mutant,
       },
