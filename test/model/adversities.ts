@@ -1,5 +1,12 @@
 /** What a world may do beside what every world does. */
-export type Adversity = 'storage-set-back' | 'storage-emptied' | 'app-closes';
+export type Adversity =
+  | 'storage-set-back'
+  | 'storage-emptied'
+  | 'app-closes'
+  | 'proxy-etag'
+  | 'old-cache'
+  | 'foreign-answers'
+  | 'large-pushes-blocked';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -14,6 +21,10 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-set-back': { isOn: false },
   'storage-emptied': { isOn: false },
   'app-closes': { isOn: false },
+  'proxy-etag': { isOn: false },
+  'old-cache': { isOn: false },
+  'foreign-answers': { isOn: false },
+  'large-pushes-blocked': { isOn: false },
 };
 
 export function isAdversity(name: string): name is Adversity {

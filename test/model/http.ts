@@ -1,16 +1,41 @@
-import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
-import type { Occurrence, Source, World } from './world.ts';
+import type { Choices } from './choices.ts';
+import type { Middlebox } from './middlebox.ts';
+import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
+
+/** A request of a client, as it arrives. */
+export interface HttpRequest {
+  readonly client: string;
+  readonly method: string;
+  readonly url: string;
+  readonly body: string;
+}
+
+/** An answer, whole. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Whoever answers. Never rejects. */
+export interface HttpServer {
+  answer(request: HttpRequest): Promise<HttpAnswer>;
+}
 
 interface Exchange {
   readonly label: string;
-  readonly atRoom: () => Promise<unknown>;
-  readonly resolve: (answer: unknown) => void;
+  readonly request: HttpRequest;
+  readonly resolve: (answer: HttpAnswer) => void;
   readonly reject: (error: unknown) => void;
   state: 'leaving' | 'at room' | 'answered';
-  answer?:
-    | { readonly type: 'result'; readonly result: unknown }
-    | { readonly type: 'error'; readonly error: unknown };
+  answer?: HttpAnswer;
 }
+
+/** So many requests a client needs at most to get going. */
+const MOST_AT_ONCE = 12;
+const HOST = 'http://room.test/';
+/** With these, a Response must not have a body. */
+const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** HTTP between clients and the room: a request reaches the room, the answer reaches the client; either may be lost. */
 export class Http implements Source {
@@ -18,26 +43,39 @@ export class Http implements Source {
   isLossy = true;
   readonly #world: World;
   readonly #weight: number;
+  readonly #server: HttpServer;
+  readonly #middlebox: Middlebox;
   readonly #exchanges = new Set<Exchange>();
   #count = 0;
+  /** How often each client has asked since time has passed. */
+  readonly #burst = new Map<string, number>();
+  #burstTime = 0;
 
-  constructor(world: World, weight: number) {
+  constructor(world: World, weight: number, server: HttpServer, middlebox: Middlebox) {
     this.#world = world;
     this.#weight = weight;
+    this.#server = server;
+    this.#middlebox = middlebox;
   }
 
-  /** `atRoom` runs when the request arrives. Rejects with its error, or with `network` if anything got lost. */
-  request<T>(label: string, atRoom: () => Promise<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.#exchanges.add({
-        label: `${label} #${(this.#count += 1)}`,
-        atRoom,
-        // The answer is what atRoom resolved to.
-        resolve: (answer) => resolve(answer as T),
-        reject,
-        state: 'leaving',
-      });
+  /** Where a client finds the room's content. */
+  urlOf(client: string): string {
+    return `${HOST}${encodeURIComponent(client)}/store`;
+  }
+
+  /** What `fetch` is to the clients: rejects if anything gets lost. */
+  async fetch(url: unknown, { method = 'GET', body = '' }: RequestInit = {}): Promise<Response> {
+    if (typeof url !== 'string' || typeof body !== 'string')
+      throw new Error('Here only text is fetched, and sent.');
+    const client = decodeURIComponent(new URL(url).pathname.split('/')[1] ?? '');
+    const request = { client, method, url, body };
+    if (!this.isLossy) this.#checkBurst(client);
+    const answer = await new Promise<HttpAnswer>((resolve, reject) => {
+      const label = `${client} ${request.method} #${(this.#count += 1)}`;
+      this.#exchanges.add({ label, request, resolve, reject, state: 'leaving' });
     });
+    const { status, headers } = answer;
+    return new Response(BODILESS.has(status) ? null : answer.body, { status, headers });
   }
 
   /** The room's process dies: whoever waits for it gets no answer. */
@@ -57,7 +95,7 @@ export class Http implements Source {
         yield {
           label: `${exchange.label} arrives`,
           weight: this.#weight,
-          happen: () => this.#arrive(exchange),
+          happen: (choices) => this.#arrive(exchange, choices),
         };
       } else if (exchange.state === 'answered') {
         yield {
@@ -72,31 +110,46 @@ export class Http implements Source {
     }
   }
 
-  #arrive(exchange: Exchange): void {
-    exchange.state = 'at room';
-    exchange.atRoom().then(
-      (result) => this.#answered(exchange, { type: 'result', result }),
-      (error: unknown) => this.#answered(exchange, { type: 'error', error }),
-    );
+  /** A client that nobody disturbs does not ask again and again without a pause. */
+  #checkBurst(client: string): void {
+    const now = this.#world.clock.now();
+    if (now !== this.#burstTime) this.#burst.clear();
+    this.#burstTime = now;
+    const count = (this.#burst.get(client) ?? 0) + 1;
+    this.#burst.set(client, count);
+    if (count <= MOST_AT_ONCE) return;
+    const message = `${client} asks ${count} times without a pause`;
+    this.#world.fail(new PropertyFailure('patience', message));
   }
 
-  #answered(exchange: Exchange, answer: NonNullable<Exchange['answer']>): void {
+  #arrive(exchange: Exchange, choices: Choices): void {
+    const { request } = exchange;
+    const other = this.#middlebox.answerInstead(request, choices, this.isLossy);
+    if (other !== undefined) {
+      this.#answered(exchange, other);
+      return;
+    }
+    exchange.state = 'at room';
+    void this.#server
+      .answer(request)
+      .then((answer) => this.#answered(exchange, this.#middlebox.pass(request, answer)));
+  }
+
+  #answered(exchange: Exchange, answer: HttpAnswer): void {
     if (!this.#exchanges.has(exchange)) return;
     exchange.state = 'answered';
     exchange.answer = answer;
-    this.#world.note(
-      `    ${exchange.label}: ${answer.type === 'error' ? String(answer.error) : 'done'}`,
-    );
+    this.#world.note(`    ${exchange.label}: ${answer.status} ${answer.headers['etag'] ?? ''}`);
   }
 
   #answer(exchange: Exchange): void {
+    if (exchange.answer === undefined) return;
     this.#exchanges.delete(exchange);
-    if (exchange.answer?.type === 'result') exchange.resolve(exchange.answer.result);
-    else exchange.reject(exchange.answer?.error);
+    exchange.resolve(exchange.answer);
   }
 
   #lose(exchange: Exchange): void {
     this.#exchanges.delete(exchange);
-    exchange.reject(new TinyBasePartyKitError('network', 'No answer.'));
+    exchange.reject(new TypeError('fetch failed'));
   }
 }

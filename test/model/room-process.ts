@@ -5,15 +5,17 @@ import {
   decodeContent,
   decodeLargePush,
   decodeSeedCorrection,
-  encodeContent,
-  encodeSeedCorrection,
+  decodeETag,
 } from '../../src/protocol/codec.ts';
-import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
-import type { LoadedContent } from '../../src/client/session/session-ports.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
+import type { HttpBody } from '../../src/server/http/http-body.ts';
+import {
+  answerStoreRequest,
+  DEFAULT_RESPONSE_HEADERS,
+  type StoreRequest,
+} from '../../src/server/http/store-endpoint.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room/room-host.ts';
 import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
@@ -24,15 +26,12 @@ import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
 import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
-import type { Http } from './http.ts';
+import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import type { Rights } from './rights.ts';
 import type { SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
-
-/** What the ids and number around a large push take at most. */
-const ENVELOPE_LENGTH = 1024;
 
 /** What a room is. */
 export interface RoomTraits {
@@ -56,8 +55,8 @@ export interface RoomSurroundings {
 }
 
 /** The process that a real room runs in: it can be killed, and it can be put to sleep. */
-export class RoomProcess implements RoomEnd, Source {
-  room: Room<Wire, string>;
+export class RoomProcess implements RoomEnd, HttpServer, Source {
+  room: Room<Wire, StoreRequest>;
   /** What there was before that transaction. */
   #before: LeafMap<Leaf> = new LeafMap();
   /** What it was once. */
@@ -145,34 +144,58 @@ export class RoomProcess implements RoomEnd, Source {
     this.room.disconnected(connection);
   }
 
-  /** What a GET gets. */
-  async get(): Promise<LoadedContent> {
-    const { cursor, json } = await this.room.content();
+  /** What HTTP gets. */
+  async answer({ method, url, body }: HttpRequest): Promise<HttpAnswer> {
+    const { room } = this;
+    if (method === 'POST') this.#notePosted(body);
+    const response = await answerStoreRequest<StoreRequest>(
+      room,
+      {
+        method,
+        url,
+        headers: new Headers(),
+        body: bodyOf(method === 'POST' ? asRead(body) : body),
+      },
+      {
+        storePath: '/store',
+        responseHeaders: DEFAULT_RESPONSE_HEADERS,
+        onError: (error) => this.#surroundings.world.fail(error),
+      },
+    );
+    const answer = {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: await response.text(),
+    };
     await this.#untilLetOut();
-    const content = json === undefined ? undefined : decodeContent(json);
-    this.#checkContent(cursor, content);
-    return { cursor, content };
+    this.#checkAnswer(room, method, body, answer);
+    return answer;
   }
 
-  /** What a PUT gets. */
-  async put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined> {
-    const body = decodeContent(encodeContent(content));
-    const outcome = body && (await this.room.seed(body, 'PUT'));
-    await this.#untilLetOut();
-    if (outcome?.type !== 'created') return undefined;
-    const { refused } = outcome;
-    this.#surroundings.disk.checkSeed(content, refused, readContent(this.room.store));
-    return refused && decodeSeedCorrection(encodeSeedCorrection(refused));
-  }
-
-  async post(body: string): Promise<void> {
-    const { pushBytes } = this.room.limits;
-    if (body.length > pushBytes + ENVELOPE_LENGTH) {
-      throw new TinyBasePartyKitError('too-large', 'The body is over the limit.');
+  /** What leaves has to be what is on disk. */
+  #checkAnswer(
+    room: Room<Wire, StoreRequest>,
+    method: string,
+    body: string,
+    answer: HttpAnswer,
+  ): void {
+    const { disk } = this.#surroundings;
+    if (method === 'GET' && answer.status === 200) {
+      const cursor = decodeETag(answer.headers['etag'] ?? null);
+      const content = decodeContent(answer.body);
+      if (cursor !== undefined && content !== undefined) disk.checkContent(cursor, content);
     }
-    const push = decodeLargePush(asRead(body));
-    this.#surroundings.rights.posted(push.push.changes);
-    await this.room.pushLarge(push);
+    if (method !== 'PUT' || answer.status !== 201) return;
+    const told = answer.body === '' ? undefined : decodeSeedCorrection(answer.body);
+    disk.checkSeed(decodeContent(body) ?? new LeafMap(), told, readContent(room.store));
+  }
+
+  #notePosted(body: string): void {
+    try {
+      this.#surroundings.rights.posted(decodeLargePush(asRead(body)).push.changes);
+    } catch {
+      // The room cannot read it either.
+    }
   }
 
   /** A transaction of the room's own code. */
@@ -203,7 +226,7 @@ export class RoomProcess implements RoomEnd, Source {
     this.#work(() => this.#surroundings.disk.empty());
   }
 
-  #work(work: (room: Room<Wire, string>) => Promise<void>): void {
+  #work(work: (room: Room<Wire, StoreRequest>) => Promise<void>): void {
     const { room } = this;
     this.#working += 1;
     void work(room)
@@ -304,7 +327,7 @@ export class RoomProcess implements RoomEnd, Source {
     this.isEditing = false;
   }
 
-  #boot(): Room<Wire, string> {
+  #boot(): Room<Wire, StoreRequest> {
     const { world, disk, hooks, randomId, mutant } = this.#surroundings;
     const storage = disk.open();
     const { prefix, variant, limits, storageSizes, turnWeight } = this.traits;
@@ -321,7 +344,7 @@ export class RoomProcess implements RoomEnd, Source {
       after: (milliseconds, callback) => this.#after(milliseconds, callback),
       ...(turnWeight > 0 && { takeTurn: () => this.#takeTurn() }),
     };
-    const room = new Room<Wire, string>(host, {
+    const room = new Room<Wire, StoreRequest>(host, {
       messagePrefix: () => prefix,
       hooks: () => mutant.hooks?.(hooks.hooks, this) ?? hooks.hooks,
       hookTimeoutMilliseconds: () => mutant.hookTimeoutMilliseconds ?? 10_000,
@@ -408,9 +431,14 @@ export class RoomProcess implements RoomEnd, Source {
       cancel();
     };
   }
+}
 
-  #checkContent(cursor: LoadedContent['cursor'], content: LeafMap<Leaf> | undefined): void {
-    if (cursor !== undefined && content !== undefined)
-      this.#surroundings.disk.checkContent(cursor, content);
-  }
+function bodyOf(text: string): HttpBody {
+  const parts: unknown[] = text === '' ? [] : [new TextEncoder().encode(text)];
+  return {
+    getReader: () => ({
+      read: () => Promise.resolve({ done: parts.length === 0, value: parts.shift() }),
+      cancel: () => Promise.resolve(),
+    }),
+  };
 }

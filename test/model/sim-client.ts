@@ -1,5 +1,6 @@
 import { createStore, type Store } from 'tinybase';
 
+import { createHttpEndpoint } from '../../src/client/content/http-endpoint.ts';
 import { durablePorts } from '../../src/client/offline/durable-outbox.ts';
 import type { Sync } from '../../src/client/session/sync-status.ts';
 import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
@@ -240,15 +241,16 @@ export class SimClient implements ClientEnd {
   }
 
   #endpoint(): SessionEndpoint {
-    const { http, room } = this.#surroundings;
-    const request = <T>(label: string, atRoom: () => Promise<T>): Promise<T> =>
-      http.request(`${this.name} ${label}`, atRoom).finally(() => {
+    const { http } = this.#surroundings;
+    const endpoint = createHttpEndpoint(() => Promise.resolve(http.urlOf(this.name)));
+    const touch = <T>(request: Promise<T>): Promise<T> =>
+      request.finally(() => {
         this.isTouched = true;
       });
     return {
-      get: () => request('GET', () => room.get()),
+      get: () => touch(endpoint.get()),
       put: async (content) => {
-        const told = await request('PUT', () => room.put(content));
+        const told = await touch(endpoint.put(content));
         // A tab that is closed hears nothing.
         if (told === undefined || !this.isAlive) return undefined;
         this.ledger.toldOfSeed(content, told);
@@ -257,7 +259,7 @@ export class SimClient implements ClientEnd {
       post: (body) => {
         const { clientId, push } = decodeLargePush(body);
         if (this.isAlive) this.ledger.sent(clientId, push.number, push.changes);
-        return request('POST', () => room.post(body));
+        return touch(endpoint.post(body));
       },
     };
   }

@@ -9,6 +9,7 @@ import { Disk, type DiskCopy } from './disk.ts';
 import { UniqueLeaves } from './edits.ts';
 import { Http } from './http.ts';
 import { Journal } from './journal.ts';
+import { Middlebox } from './middlebox.ts';
 import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
 import { checkEntry, checkSent, checkStep } from './properties.ts';
@@ -25,6 +26,7 @@ import { PropertyFailure, World } from './world.ts';
 /** Chance that concerns a whole history, and none of its steps. */
 const TRAITS_STREAM = 1_000_000;
 const IDS_STREAM = 1_000_001;
+const MIDDLEBOX_STREAM = 1_000_002;
 const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** What all of a simulation follows from, but for the steps. */
@@ -87,7 +89,6 @@ export class Simulation {
       world.fail(new PropertyFailure('durable', message));
     };
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
-    this.http = new Http(world, httpWeight);
     this.room = new RoomProcess(
       {
         prefix,
@@ -106,6 +107,14 @@ export class Simulation {
         mutant,
       },
     );
+    const middlebox = new Middlebox(
+      world,
+      (adversity) => this.has(adversity),
+      new Choices(seed, MIDDLEBOX_STREAM),
+    );
+    this.http = new Http(world, httpWeight, this.room, middlebox);
+    // One history is lived through at a time.
+    globalThis.fetch = (url, init) => this.http.fetch(url, init);
     this.network = new Network(world, this.room, networkWeight);
     this.network.filterToClient = (frame, wire) => {
       const frames = mutant.fromRoom?.(frame, wire) ?? [frame];
