@@ -20,7 +20,7 @@ interface Switch {
 export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-set-back': { isOn: false },
   'storage-emptied': { isOn: false },
-  'app-closes': { isOn: false },
+  'app-closes': { isOn: true },
   'proxy-etag': { isOn: false },
   'old-cache': { isOn: false },
   'foreign-answers': { isOn: false },

@@ -37,6 +37,8 @@ export class Wire {
   /** What each end believes. */
   clientState: 'connecting' | 'open' | 'closed' = 'connecting';
   roomState: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
+  /** True once the room or its app has closed it. */
+  isClosedByRoom = false;
   /** True: the client does not hear that the room has closed it, and goes on sending. */
   isDeaf = false;
   /** True once hello went out on it. */

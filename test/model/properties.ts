@@ -109,7 +109,7 @@ export function checkEntry(
   before: LeafMap<Leaf>,
 ): void {
   if (changes === undefined) return;
-  if (simulation.has('app-closes')) simulation.rights.check(changes);
+  simulation.rights.check(changes);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
   for (const { table, row, cell, left, right } of differences(before, after)) {

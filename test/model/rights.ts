@@ -1,5 +1,8 @@
+import type { Store } from 'tinybase';
+
 import { decodeClientMessage } from '../../src/protocol/codec.ts';
 import type { Changes } from '../../src/protocol/changes.ts';
+import { readLeaf } from '../../src/protocol/store-access.ts';
 import { isUnique } from './edits.ts';
 import { leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
@@ -26,7 +29,7 @@ export class Rights {
 
   /** A frame reaches the room. Returns what to call when it was dealt with. */
   received(wire: Wire, frame: string): () => void {
-    const isOpen = wire.roomState === 'open';
+    const isOpen = !wire.isClosedByRoom;
     this.#count(frame, isOpen ? 1 : 0, wire);
     if (!isOpen) return () => undefined;
     let waiting = this.#waiting.get(wire);
@@ -40,9 +43,12 @@ export class Rights {
     for (const key of uniqueLeaves(changes)) this.#add(key, 1);
   }
 
-  /** The room or its app closes the socket. */
-  closed(wire: Wire): void {
-    for (const frame of this.#waiting.get(wire) ?? []) this.#count(frame, -1, wire);
+  /** The room or its app closes the socket. What is in the Store by then counts, also if nobody was told so yet. */
+  closed(wire: Wire, store: Store): void {
+    for (const frame of this.#waiting.get(wire) ?? []) {
+      const changes = this.#changesOf(frame);
+      if (changes === undefined || !isShown(changes, store)) this.#count(frame, -1, wire);
+    }
     this.#waiting.delete(wire);
   }
 
@@ -85,6 +91,14 @@ export class Rights {
       return undefined;
     }
   }
+}
+
+function isShown({ leaves }: Changes, store: Store): boolean {
+  let shown = false;
+  leaves.forEach((leaf, table, row, cell) => {
+    if (isUnique(leaf) && readLeaf(store, table, row, cell) === leaf) shown = true;
+  });
+  return shown;
 }
 
 function uniqueLeaves({ leaves }: Changes): readonly string[] {

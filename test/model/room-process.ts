@@ -377,11 +377,10 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #connection(wire: Wire): RoomConnection<Wire> {
     const { disk } = this.#surroundings;
     const isMine = (): boolean => this.#connections.get(wire) === connection;
-    let isClosedByRoom = wire.roomState === 'closing';
     const connection: RoomConnection<Wire> = {
       origin: wire,
       get isClosedByRoom() {
-        return isClosedByRoom;
+        return wire.isClosedByRoom;
       },
       send: (frame) => {
         disk.gate.hold(() => {
@@ -389,9 +388,10 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
         });
       },
       close: (code, reason) => {
-        isClosedByRoom = true;
+        if (wire.roomState === 'open') wire.isClosedByRoom = true;
+        this.#surroundings.rights.closed(wire, this.room.store);
         disk.gate.hold(() => {
-          if (isMine()) this.#close(wire, code, reason);
+          if (isMine()) this.#network?.closeByRoom(wire, code, reason);
         });
       },
       readSlot: (slot): unknown => Reflect.get(Object(wire.attachment), slot),
@@ -406,12 +406,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** The room's own app closes a socket. */
   closeByApp(wire: Wire): void {
-    this.#close(wire, 4001, 'Not you.');
-  }
-
-  #close(wire: Wire, code: number, reason: string): void {
-    this.#network?.closeByRoom(wire, code, reason);
-    this.#surroundings.rights.closed(wire);
+    this.#connections.get(wire)?.close(4001, 'Not you.');
   }
 
   #takeTurn(): Promise<void> {
