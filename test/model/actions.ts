@@ -125,6 +125,13 @@ export class Actions implements Source {
         weight: 0.06,
         happen: () => room.openTransaction(),
       };
+    if (this.#simulation.has('hooks-depend')) {
+      yield {
+        label: 'room locks or unlocks',
+        weight: 0.6,
+        happen: (choices) => room.lock(choices.pick(['r', 's']), choices.percent(50)),
+      };
+    }
     yield { label: 'room is exported', weight: 0.06, happen: () => room.export() };
     if (room.exported !== undefined) {
       yield {

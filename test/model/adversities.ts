@@ -6,7 +6,14 @@ export type Adversity =
   | 'proxy-etag'
   | 'old-cache'
   | 'foreign-answers'
-  | 'large-pushes-blocked';
+  | 'large-pushes-blocked'
+  | 'hooks-write'
+  | 'hooks-depend'
+  | 'two-persisters'
+  | 'competing-listeners'
+  | 'days-pass'
+  | 'clock-jumps'
+  | 'floods';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -25,6 +32,13 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'old-cache': { isOn: false },
   'foreign-answers': { isOn: false },
   'large-pushes-blocked': { isOn: false },
+  'hooks-write': { isOn: false },
+  'hooks-depend': { isOn: false },
+  'two-persisters': { isOn: false },
+  'competing-listeners': { isOn: false },
+  'days-pass': { isOn: false },
+  'clock-jumps': { isOn: false },
+  floods: { isOn: false },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -9,6 +9,7 @@ import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
+import { LOCK_CELL } from './sim-hooks.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
@@ -37,7 +38,7 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       );
     }
   };
-  if (message !== undefined) checkOrder(wire, message);
+  if (message !== undefined) checkOrder(simulation, wire, message);
   switch (message?.type) {
     case 'welcome':
       check({ version: message.cursor.version, lastPush: message.lastPush });
@@ -57,7 +58,9 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
-function checkOrder(wire: Wire, message: RoomMessage): void {
+function checkOrder(simulation: Simulation, wire: Wire, message: RoomMessage): void {
+  // One that sends too much is not told each time that it has lost its place: the pong says so (FLOOD-1).
+  if (message.type === 'pong' && simulation.has('floods')) return;
   if (message.type === 'welcome') {
     wire.told = message.changes === undefined ? undefined : message.cursor.version;
   } else if (message.type === 'error') {
@@ -122,6 +125,16 @@ export function checkEntry(
       );
     }
     if (author === undefined || simulation.traits.roomVariant.name !== 'plain') continue;
+    if (
+      simulation.hooks.mayLock(table) &&
+      before.get(table, row, LOCK_CELL) === null &&
+      left !== right
+    ) {
+      throw new PropertyFailure(
+        'hooks',
+        `${name} became ${String(right)} while its row was locked, which is forbidden`,
+      );
+    }
     const isRefused =
       right === undefined
         ? simulation.hooks.keeps(table, row, cell, after.cells(table, row).size === 0)
@@ -287,7 +300,7 @@ function isExplained(
   { table, cell, leaf }: EditRecord,
   push: SentPush,
 ): boolean {
-  if (leaf === undefined || room.hookFailures > 0) return true;
+  if (leaf === undefined || room.hookFailures > 0 || hooks.mayLock(table)) return true;
   if (room.traits.variant.alters(table, cell, leaf)) return true;
   if (table !== PAIR_TABLE && hooks.mayRefuse(leaf)) return true;
   const { variant } = room.traits;

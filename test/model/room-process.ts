@@ -29,7 +29,7 @@ import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
 import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import type { Rights } from './rights.ts';
-import type { SimHooks } from './sim-hooks.ts';
+import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
 
@@ -203,6 +203,15 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     // Content that its own listeners would not let pass, a room cannot load again after a write that failed.
     if (this.traits.variant.mayThrow !== undefined && !this.#isStarted) return;
     this.#asOwnCode((store) => edit(store, choices, this.#surroundings.unique));
+  }
+
+  /** The room's own code makes a row one that hooks let nobody change, or the other way round. */
+  lock(row: string, isLocked: boolean): void {
+    this.#asOwnCode((store) => {
+      if (!store.hasRow(LOCKED_TABLE, row)) return;
+      if (isLocked) store.setCell(LOCKED_TABLE, row, LOCK_CELL, null);
+      else store.delCell(LOCKED_TABLE, row, LOCK_CELL);
+    });
   }
 
   /** Keeps what the room is now, to be restored some day. */

@@ -1,3 +1,5 @@
+import type { Store } from 'tinybase';
+
 import {
   canonicalLeaf,
   encodeLeaf,
@@ -6,6 +8,7 @@ import {
   type TableKey,
 } from '../../src/protocol/leaf.ts';
 import type { HookAnswer, RoomHooks } from '../../src/server/writes/hooks.ts';
+import type { Adversity } from './adversities.ts';
 import { PAIR_TABLE } from './edits.ts';
 import type { Occurrence, Source } from './world.ts';
 
@@ -19,16 +22,29 @@ function digitsOf(leaf: Leaf): number {
   return Number(String(leaf).replaceAll(/\D/g, '').slice(0, 9) || 0);
 }
 
+/** Where hooks that write keep their own account. */
+const ACCOUNT = ['account', 'hooks', 'asked'] as const;
+/** The table in which they keep it in place. */
+const COUNTED_TABLE = 'u';
+/** The table in which hooks look at the other cells of a row, and the cell that says that the row is locked. */
+export const LOCKED_TABLE = 't';
+export const LOCK_CELL = 'c';
+
 /** The hooks of the room: some leaves, rows and tables are not to be changed. */
 export class SimHooks implements Source {
   readonly style: HookStyle;
   /** Called whenever a hook is asked about a leaf, with what it is told that the leaf was before. */
   onAsked: (table: TableKey, row: string, cell: string, old: Leaf | undefined) => void = () =>
     undefined;
+  /** The room's Store, as hooks have it. */
+  store: () => Store | undefined = () => undefined;
+  readonly #has: (adversity: Adversity) => boolean;
   readonly #settling: (() => void)[] = [];
+  #count = 0;
 
-  constructor(style: HookStyle) {
+  constructor(style: HookStyle, has: (adversity: Adversity) => boolean) {
     this.style = style;
+    this.#has = has;
   }
 
   get hooks(): RoomHooks<unknown> {
@@ -36,6 +52,8 @@ export class SimHooks implements Source {
     return {
       canSetCell: (table, row, cellId, cell, _isInitial, _origin, old) => {
         this.onAsked(table, row, cellId, encodeLeaf(old));
+        this.#write(table, row, cellId);
+        if (this.#isLocked(table, row)) return this.#answer('refuse');
         return this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell)));
       },
       canSetValue: (id, value, _isInitial, _origin, old) => {
@@ -45,7 +63,9 @@ export class SimHooks implements Source {
       canDelRow: (table, row) =>
         this.#answer(this.keeps(table, row, '', true) ? 'refuse' : 'allow'),
       canDelCell: (table, row, cell) =>
-        this.#answer(this.keeps(table, row, cell, false) ? 'refuse' : 'allow'),
+        this.#answer(
+          this.#isLocked(table, row) || this.keeps(table, row, cell, false) ? 'refuse' : 'allow',
+        ),
       canDelValue: (id) => this.#answer(this.keeps(VALUES, '', id, false) ? 'refuse' : 'allow'),
     };
   }
@@ -73,6 +93,11 @@ export class SimHooks implements Source {
     return table === 'u' && (cell === 'c' || (isEmptied && row === 's'));
   }
 
+  /** True if hooks say that by what the room's Store holds of that row. */
+  mayLock(table: TableKey): boolean {
+    return this.#has('hooks-depend') && table === LOCKED_TABLE;
+  }
+
   /** The process dies, and all questions with it. */
   forget(): void {
     this.#settling.length = 0;
@@ -81,6 +106,19 @@ export class SimHooks implements Source {
   *occurrences(): Iterable<Occurrence> {
     if (this.#settling.length === 0) return;
     yield { label: 'hook', weight: 3, happen: () => this.#settling.shift()?.() };
+  }
+
+  /** A hook that keeps count in the room's own Store: apart, or in the very cell that it is asked about. */
+  #write(table: string, row: string, cell: string): void {
+    const store = this.store();
+    if (!this.#has('hooks-write') || store === undefined || !store.hasTables()) return;
+    this.#count += 1;
+    if (table === COUNTED_TABLE) store.setCell(table, row, cell, `asked ${this.#count}`);
+    else store.setCell(...ACCOUNT, this.#count);
+  }
+
+  #isLocked(table: TableKey, row: string): boolean {
+    return this.mayLock(table) && this.store()?.getCell(LOCKED_TABLE, row, LOCK_CELL) === null;
   }
 
   #verdict(leaf: Leaf): Verdict {

@@ -19,7 +19,7 @@ import { RoomProcess } from './room-process.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
-import { drawTraits, type Traits } from './traits.ts';
+import { drawTraits, withAdversities, type Traits } from './traits.ts';
 import { leafName } from './leaves.ts';
 import { PropertyFailure, World } from './world.ts';
 
@@ -66,7 +66,7 @@ export class Simulation {
       recording === undefined
         ? drawTraits(new Choices(seed, TRAITS_STREAM), this.unique)
         : traitsOf(recording);
-    this.traits = { ...drawn, ...traits, ...mutant.traits };
+    this.traits = withAdversities({ ...drawn, ...traits, ...mutant.traits });
     if (recording !== undefined) this.unique.begin(recording.uniqueLeaves);
     this.uniqueAtFirst = this.unique.count;
     this.unique.isHeavy = this.traits.isHeavy;
@@ -74,7 +74,7 @@ export class Simulation {
     const { prefix, networkWeight, httpWeight, storageSizes, turnWeight } = this.traits;
     const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
-    this.hooks = new SimHooks(this.traits.hookStyle);
+    this.hooks = new SimHooks(this.traits.hookStyle, (adversity) => this.has(adversity));
     this.rights = new Rights(prefix);
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
@@ -115,6 +115,7 @@ export class Simulation {
     this.http = new Http(world, httpWeight, this.room, middlebox);
     // One history is lived through at a time.
     globalThis.fetch = (url, init) => this.http.fetch(url, init);
+    this.hooks.store = () => this.room.room.store;
     this.network = new Network(world, this.room, networkWeight);
     this.network.filterToClient = (frame, wire) => {
       const frames = mutant.fromRoom?.(frame, wire) ?? [frame];

@@ -69,6 +69,13 @@ export const SMALL_SIZES: StorageSizes = {
   smallestRetention: 150,
 };
 
+/** So little that a user who is quick gets beyond it. */
+const TIGHT_BUDGET: Partial<RoomLimits> = {
+  messagesPerSecond: 2,
+  messageBurst: 8,
+  waitingMessages: 4,
+};
+
 /** Draws what a history is like. */
 export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
   const isHeavy = choices.percent(4);
@@ -103,6 +110,18 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     turnWeight: choices.pick([0, 2, 10]),
     writeStyle: choices.pick(WRITE_STYLES),
     adversities: ADVERSITIES_ON.filter(() => choices.percent(ADVERSE_PERCENT)),
+  };
+}
+
+/** The same traits, such that there is something to be seen of their adversities. */
+export function withAdversities(traits: Traits): Traits {
+  const has = (...adversities: Adversity[]): boolean =>
+    adversities.some((adversity) => traits.adversities.includes(adversity));
+  const { hookStyle, limits } = traits;
+  return {
+    ...traits,
+    hookStyle: has('hooks-write', 'hooks-depend') && hookStyle === 'none' ? 'slow' : hookStyle,
+    limits: has('floods') ? { ...limits, ...TIGHT_BUDGET } : limits,
   };
 }
 
