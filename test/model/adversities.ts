@@ -38,7 +38,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'competing-listeners': { isOn: false },
   'days-pass': { isOn: false },
   'clock-jumps': { isOn: false },
-  floods: { isOn: false },
+  floods: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -45,7 +45,11 @@ export class EditLedger {
   /** Every push that ever left, by client id and number. */
   readonly #sent = new Map<string, Map<number, Changes>>();
 
+  /** How many transactions there were. */
+  transactions = 0;
+
   add({ changes, before }: TransactionLog, isHeld: boolean): void {
+    this.transactions += 1;
     before.forEach((_before, table, row, cell) => {
       const leaf = changes.leaves.get(table, row, cell);
       this.records.push({ table, row, cell, leaf, isHeld, isLost: false });
@@ -127,6 +131,13 @@ export class EditLedger {
     const rowKey = table === VALUES ? undefined : leafName(table, row, '*');
     for (const key of this.#withdrawn) if (key.startsWith(name) || key === rowKey) return true;
     return false;
+  }
+
+  /** True if the user has ever made anything of that leaf. */
+  hasEdited(table: TableKey, row: string, cell: string): boolean {
+    return this.records.some(
+      (record) => record.table === table && record.row === row && record.cell === cell,
+    );
   }
 
   /** What a push carried. */

@@ -13,6 +13,7 @@ import { LOCK_CELL } from './sim-hooks.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
+import { cutter } from './store-variants.ts';
 import { PropertyFailure } from './world.ts';
 
 /**
@@ -106,13 +107,11 @@ function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
 }
 
 /** What must hold of every entry that gets on disk. To be called with the content before it. */
-export function checkEntry(
-  simulation: Simulation,
-  { changes, author }: LogEntry,
-  before: LeafMap<Leaf>,
-): void {
+export function checkEntry(simulation: Simulation, entry: LogEntry, before: LeafMap<Leaf>): void {
+  const { changes, author } = entry;
   if (changes === undefined) return;
   simulation.rights.check(changes);
+  if (simulation.has('competing-listeners')) checkReaction(simulation, entry);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
   for (const { table, row, cell, left, right } of differences(before, after)) {
@@ -142,6 +141,40 @@ export function checkEntry(
     if (!isRefused) continue;
     throw new PropertyFailure('hooks', `${name} became ${String(right)}, which is forbidden`);
   }
+}
+
+/**
+ * Reactions: what a client's app makes of a leaf that somebody else has set stays its own. To be called for the entries of
+ * authors whose apps change nothing but what is set.
+ */
+function checkReaction({ clients }: Simulation, { changes, author }: LogEntry): void {
+  if (changes === undefined || author === undefined) return;
+  for (const { name, ledger, traits } of clients) {
+    const asked = ledger.pushOf(author.clientId, author.push);
+    if (asked === undefined || traits.variant !== cutter) continue;
+    asked.leaves.forEach((leaf, table, row, cell) => {
+      if (leaf === undefined || ledger.hasEdited(table, row, cell)) return;
+      const what = `${leafName(table, row, cell)} = ${String(leaf)}`;
+      throw new PropertyFailure(
+        'reactions',
+        `${name} sent ${what}, and its user did nothing to it`,
+      );
+    });
+  }
+}
+
+/** Reactions: one edit makes at most one commit more of each client. */
+function checkReactions({ clients, disk, room, stockPeers, traits }: Simulation): void {
+  let edits = room.edits;
+  for (const { ledger } of clients) edits += ledger.transactions;
+  for (const peer of stockPeers) edits += peer.edits;
+  // Each of a client's tabs may begin with something of its own.
+  const most = (edits + clients.length) * (1 + traits.clients.length);
+  let commits = 0;
+  for (const branch of disk.journal.branches())
+    commits += branch.entries.filter(({ changes }) => changes !== undefined).length;
+  if (commits <= most) return;
+  throw new PropertyFailure('reactions', `${commits} commits came of ${edits} edits`);
 }
 
 /** What must hold after every single step, of every client to which anything has happened. */
@@ -234,6 +267,8 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   for (const client of clients)
     for (const record of client.ledger.records) checkEdit(simulation, client, record);
   for (const peer of simulation.stockPeers) peer.checkTold(content);
+  if (simulation.has('competing-listeners') || simulation.has('two-persisters'))
+    checkReactions(simulation);
 }
 
 function throwIfDifferent(

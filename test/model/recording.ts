@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { decodeContent, encodeContent } from '../../src/protocol/codec.ts';
-import { CLIENT_VARIANTS, ROOM_VARIANTS, type StoreVariant } from './store-variants.ts';
+import {
+  CLIENT_VARIANTS,
+  COMPETING_VARIANTS,
+  ROOM_VARIANTS,
+  type StoreVariant,
+} from './store-variants.ts';
 import type { Traits } from './traits.ts';
 
 /** One step: the label of what happened, then what was drawn while it did. */
@@ -51,7 +56,7 @@ export function traitsOf({ traits }: Recording): Traits {
     roomVariant: variantOf(ROOM_VARIANTS, traits.roomVariant),
     clients: traits.clients.map(({ variant, seed, ...client }) => ({
       ...client,
-      variant: variantOf(CLIENT_VARIANTS, variant),
+      variant: variantOf([...CLIENT_VARIANTS, ...COMPETING_VARIANTS], variant),
       seed: seed === null ? undefined : decodeContent(seed),
     })),
   };

@@ -65,6 +65,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   isEditing = false;
   /** How many pushes were refused because a hook failed or was too slow. */
   hookFailures = 0;
+  /** How many transactions its own code has made. */
+  edits = 0;
   readonly traits: RoomTraits;
   readonly #surroundings: RoomSurroundings;
   #network: Network | undefined;
@@ -260,6 +262,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** Listeners of the room's Store throw at whoever writes to it. */
   #asOwnCode(action: (store: Store) => void): void {
+    this.edits += 1;
     try {
       action(this.room.store);
     } catch (error) {

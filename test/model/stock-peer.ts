@@ -17,6 +17,8 @@ import { PropertyFailure } from './world.ts';
 /** A TinyBase peer that knows nothing of versions: sends changes, believes what it gets. */
 export class StockPeer implements ClientEnd {
   readonly name: string;
+  /** How many it has made. */
+  edits = 0;
   wire: Wire | undefined;
   readonly #network: Network;
   readonly #prefix: string;
@@ -57,6 +59,7 @@ export class StockPeer implements ClientEnd {
   /** Changes its Store and tells the room, which does not listen as long as it has no Store. */
   edit(choices: Choices, unique: UniqueLeaves): void {
     if (this.wire?.clientState !== 'open') return;
+    this.edits += 1;
     const changes = new ChangesBuilder();
     const table = choices.pick(['t', 'u']);
     const row = choices.pick(['r', 's']);

@@ -153,6 +153,53 @@ const strict: StoreVariant = {
   mayThrow: (leaf) => typeof leaf === 'string' && leaf.startsWith('no'),
 };
 
+const LONGEST_TITLE = 4;
+
+/** An older version of an app, which cuts all text. It changes nothing but what is set. */
+export const cutter: StoreVariant = {
+  name: 'cutter',
+  prepare: (store) => {
+    store.addCellListener(
+      't',
+      null,
+      'b',
+      (_store, table, row, cell, now) => {
+        if (typeof now === 'string' && now.length > LONGEST_TITLE)
+          store.setCell(table, row, cell, now.slice(0, LONGEST_TITLE));
+      },
+      true,
+    );
+  },
+  alters: (table, cell, leaf) =>
+    table === 't' && cell === 'b' && typeof leaf === 'string' && leaf.length > LONGEST_TITLE,
+};
+
+/** Notes in each row of a table that it was changed, whoever has changed it. */
+export const noter: StoreVariant = {
+  name: 'noter',
+  prepare: (store, owner) => {
+    let count = 0;
+    store.addCellListener(
+      'u',
+      null,
+      null,
+      (_store, table, row, cell, now) => {
+        const isOwn = cell === NOTE_CELL && String(now).startsWith(`by ${owner} `);
+        if (isOwn || !store.hasRow(table, row)) return;
+        count += 1;
+        store.setCell(table, row, NOTE_CELL, `by ${owner} ${count}`);
+      },
+      true,
+    );
+  },
+  alters: (table, cell) => table === 'u' && cell === NOTE_CELL,
+};
+
+const NOTE_CELL = 'note';
+
+/** Variants that compete with each other about the same leaves. */
+export const COMPETING_VARIANTS: readonly StoreVariant[] = [cutter, noter, noter, plain];
+
 /** TinyBase 10.0.1 does not bring back objects and arrays when it undoes a transaction. */
 function canUndo(store: Store): boolean {
   const { before } = readTransactionLog(store);

@@ -7,7 +7,13 @@ import { ADVERSITIES_ON, type Adversity } from './adversities.ts';
 import type { Choices } from './choices.ts';
 import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
 import type { HookStyle } from './sim-hooks.ts';
-import { CLIENT_VARIANTS, ROOM_VARIANTS, type StoreVariant } from './store-variants.ts';
+import {
+  CLIENT_VARIANTS,
+  COMPETING_VARIANTS,
+  plain,
+  ROOM_VARIANTS,
+  type StoreVariant,
+} from './store-variants.ts';
 
 /**
  * When writes settle: on disk, and nothing tells so beside; or so, and storage has a `sync` as well; or earlier, and the host
@@ -81,16 +87,16 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
   const isHeavy = choices.percent(4);
   const isLeaky = choices.percent(12);
   const isPlain = choices.percent(35);
-  const plain = (variants: readonly StoreVariant[]): StoreVariant =>
+  const plainOf = (variants: readonly StoreVariant[]): StoreVariant =>
     variants.find(({ name }) => name === 'plain') ?? choices.pick(variants);
   return {
     prefix: choices.pick(['', '', 'x:']),
-    roomVariant: isPlain ? plain(ROOM_VARIANTS) : choices.pick(ROOM_VARIANTS),
+    roomVariant: isPlain ? plainOf(ROOM_VARIANTS) : choices.pick(ROOM_VARIANTS),
     hookStyle: choices.pick(['none', 'none', 'none', 'none', 'prompt', 'slow', 'slow', 'wild']),
     limits: drawLimits(choices, isHeavy),
     storageSizes: choices.percent(50) ? SMALL_SIZES : {},
     clients: Array.from({ length: 2 + choices.below(3) }, () => ({
-      variant: isPlain ? plain(CLIENT_VARIANTS) : choices.pick(CLIENT_VARIANTS),
+      variant: isPlain ? plainOf(CLIENT_VARIANTS) : choices.pick(CLIENT_VARIANTS),
       isPersistent: choices.percent(35),
       seed: choices.percent(60) ? drawSeed(choices, unique) : undefined,
       isSeedInStore: choices.percent(40),
@@ -121,8 +127,13 @@ export function withAdversities(traits: Traits): Traits {
   return {
     ...traits,
     hookStyle: has('hooks-write', 'hooks-depend') && hookStyle === 'none' ? 'slow' : hookStyle,
+    clients: has('competing-listeners') ? traits.clients.map(compete) : traits.clients,
     limits: has('floods') ? { ...limits, ...TIGHT_BUDGET } : limits,
   };
+}
+
+function compete(client: Traits['clients'][number], index: number): Traits['clients'][number] {
+  return { ...client, variant: COMPETING_VARIANTS[index % COMPETING_VARIANTS.length] ?? plain };
 }
 
 function drawLimits(choices: Choices, isHeavy: boolean): Partial<RoomLimits> {
