@@ -4,6 +4,10 @@ import type { Simulation } from './simulation.ts';
 import type { Occurrence, Source } from './world.ts';
 
 const MOST_TABS = 9;
+const HOUR_MILLISECONDS = 3_600_000;
+/** A little more than one. */
+const DAY_MILLISECONDS = 25 * HOUR_MILLISECONDS;
+const MOST_DAYS = 20;
 
 function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
   if (factor === 0) return;
@@ -21,6 +25,7 @@ export class Actions implements Source {
   /** False: all is left to come to quiet. */
   isActive = true;
   readonly #simulation: Simulation;
+  #days = 0;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -31,7 +36,7 @@ export class Actions implements Source {
     const { clients, traits, world, network } = this.#simulation;
     for (const client of clients) {
       if (!client.isAlive) continue;
-      yield* this.#ofUser(client);
+      if (client.traits.partner === undefined) yield* this.#ofUser(client);
       yield* weighted(this.#ofClientFaults(client), traits.cutWeight);
     }
     yield* this.#ofRoom();
@@ -39,6 +44,7 @@ export class Actions implements Source {
     if (traits.isLeaky) yield* network.leaks();
     if (this.#simulation.has('app-closes')) yield* this.#ofClosingApp();
     yield* this.#ofStockPeers();
+    yield* this.#ofClocks();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
   }
 
@@ -94,10 +100,10 @@ export class Actions implements Source {
       };
       yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
     }
-    if (client.traits.disk === undefined && !client.isEditing) {
+    if (client.traits.disk === undefined && !client.isEditing && client.partner === undefined) {
       yield { label: `${name} mounts again`, weight: 0.06, happen: () => client.remount() };
     }
-    if (clients.length < MOST_TABS && !client.isEditing) {
+    if (clients.length < MOST_TABS && !client.isEditing && client.partner === undefined) {
       yield {
         label: `${name} restarts`,
         weight: client.traits.disk === undefined ? 0.05 : 0.2,
@@ -186,6 +192,32 @@ export class Actions implements Source {
     }
     if (simulation.has('storage-emptied')) {
       yield { label: 'app empties storage', weight: 0.05, happen: () => room.emptyStorage() };
+    }
+  }
+
+  /** Time passes of which nobody has noticed anything, or the room's clock is set. */
+  *#ofClocks(): Iterable<Occurrence> {
+    const { world, room } = this.#simulation;
+    const { clock } = world;
+    if (this.#simulation.has('days-pass')) {
+      // Records are kept for thirty of them at least (ONCE-5).
+      yield {
+        label: 'a day passes',
+        weight: this.#days < MOST_DAYS ? 0.1 : 0,
+        happen: () => {
+          this.#days += 1;
+          clock.passTo(clock.now() + DAY_MILLISECONDS);
+        },
+      };
+    }
+    if (this.#simulation.has('clock-jumps')) {
+      yield {
+        label: "room's clock is set",
+        weight: 0.1,
+        happen: (choices) => {
+          room.clockSkew = choices.pick([-24, -1, 0, 1, 24]) * HOUR_MILLISECONDS;
+        },
+      };
     }
   }
 

@@ -36,8 +36,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'hooks-depend': { isOn: false },
   'two-persisters': { isOn: false },
   'competing-listeners': { isOn: false },
-  'days-pass': { isOn: false },
-  'clock-jumps': { isOn: false },
+  'days-pass': { isOn: true },
+  'clock-jumps': { isOn: true },
   floods: { isOn: true },
 };
 

@@ -183,7 +183,7 @@ export function checkStep(simulation: Simulation): void {
     if (!client.isTouched) continue;
     client.isTouched = false;
     // Inside an open transaction, the Store shows what may be rolled back yet.
-    if (!client.isAlive || client.isEditing) continue;
+    if (!client.isAlive || client.isEditing || client.partner?.isEditing === true) continue;
     const base = client.session.replica.readBase();
     if (base === undefined) continue;
     if (client.isLive && client.session.isFollowing) checkBase(simulation, client, base);

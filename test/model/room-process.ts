@@ -65,6 +65,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   isEditing = false;
   /** How many pushes were refused because a hook failed or was too slow. */
   hookFailures = 0;
+  /** By how much its clock is wrong, in milliseconds. */
+  clockSkew = 0;
   /** How many transactions its own code has made. */
   edits = 0;
   readonly traits: RoomTraits;
@@ -351,7 +353,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       storage: mutant.storage?.(storage) ?? storage,
       connections,
       connectionOf: (wire) => this.#connections.get(wire),
-      now: () => world.clock.now(),
+      now: () => world.clock.now() + this.clockSkew,
       randomId,
       after: (milliseconds, callback) => this.#after(milliseconds, callback),
       ...(turnWeight > 0 && { takeTurn: () => this.#takeTurn() }),

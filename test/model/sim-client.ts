@@ -57,13 +57,17 @@ export interface ClientTraits {
   readonly seed: LeafMap<Leaf> | undefined;
   /** True if the Store held that before its session began; otherwise the session is given it. */
   readonly isSeedInStore: boolean;
+  /** If given, the Store is that one's, and there are two sessions of it. */
+  readonly partner?: SimClient;
 }
 
 /** One tab: a real session over a real Store, on a socket and HTTP of the simulation. */
 export class SimClient implements ClientEnd {
   readonly name: string;
   readonly traits: ClientTraits;
-  readonly store: Store = createStore();
+  readonly store: Store;
+  /** The other session of the same Store. */
+  partner: SimClient | undefined;
   session: SyncSession;
   readonly ledger: EditLedger;
   /** False from when the tab is closed on. */
@@ -93,12 +97,19 @@ export class SimClient implements ClientEnd {
     this.traits = traits;
     this.#surroundings = surroundings;
     this.ledger = ledger;
-    if (traits.seed !== undefined && traits.isSeedInStore)
-      this.store.setJson(encodeContent(traits.seed));
-    traits.variant.prepare(this.store, this.name.replaceAll("'", ''));
+    this.partner = traits.partner;
+    this.store = traits.partner?.store ?? createStore();
+    if (traits.partner === undefined) this.#prepareStore();
+    else traits.partner.partner = this;
     this.#watch();
     this.session = this.#createSession();
     this.#connect();
+  }
+
+  #prepareStore(): void {
+    const { seed, isSeedInStore, variant } = this.traits;
+    if (seed !== undefined && isSeedInStore) this.store.setJson(encodeContent(seed));
+    variant.prepare(this.store, this.name.replaceAll("'", ''));
   }
 
   get room(): RoomProcess {

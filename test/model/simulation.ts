@@ -58,6 +58,7 @@ export class Simulation {
   /** What the disk was earlier, to come back to. */
   diskCopy: DiskCopy | undefined;
   readonly #ids: Choices;
+  #firstTabs = 0;
 
   constructor({ seed, traits, recording }: Beginning, mutant: Mutant = {}) {
     this.#ids = new Choices(seed, IDS_STREAM);
@@ -180,15 +181,18 @@ export class Simulation {
   }
 
   #addFirstTab({ variant, isPersistent, seed, isSeedInStore }: Traits['clients'][number]): void {
-    const name = `client${this.clients.length + 1}`;
+    const name = `client${(this.#firstTabs += 1)}`;
     const disk = isPersistent
       ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name))
       : undefined;
     if (disk !== undefined) this.world.addSource(disk);
-    this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
+    const client = this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
+    if (!this.has('two-persisters')) return;
+    const twin = { name: `${name}+`, variant, disk: undefined, seed: undefined, isSeedInStore };
+    this.#addTab({ ...twin, partner: client }, undefined);
   }
 
-  #addTab(traits: ClientTraits, former: SimClient | undefined): void {
+  #addTab(traits: ClientTraits, former: SimClient | undefined): SimClient {
     const { world, network, http, room, unique } = this;
     world.note(
       `${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`,
@@ -210,6 +214,7 @@ export class Simulation {
     );
     this.clients.push(client);
     client.start();
+    return client;
   }
 
   #check(check: () => void): void {
