@@ -4,6 +4,9 @@ const UNIT_TIMEOUT_MILLISECONDS = 10_000;
 const MODEL_TIMEOUT_MILLISECONDS = 180_000;
 const PROCESS_TIMEOUT_MILLISECONDS = 60_000;
 
+/** A test that expects nothing fails. Not of tests with real processes, which wait for what should come. */
+const EXPECT = { requireAssertions: true };
+
 const config: ViteUserConfig = defineConfig({
   test: {
     // Real processes run beside the tests: more workers than this only make both slower.
@@ -12,8 +15,15 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         test: {
+          expect: EXPECT,
           name: 'unit',
           include: ['test/{protocol,client,server}/**/*.test.ts'],
+          // These are not run, but compiled: they fail where the compiler finds an error in them.
+          typecheck: {
+            enabled: true,
+            ignoreSourceErrors: true,
+            include: ['test/**/*.test-d.ts'],
+          },
           testTimeout: UNIT_TIMEOUT_MILLISECONDS,
         },
       },
@@ -27,6 +37,7 @@ const config: ViteUserConfig = defineConfig({
           ],
         },
         test: {
+          expect: EXPECT,
           name: 'oldest-tinybase',
           include: ['test/{protocol,client}/**/*.test.ts', 'test/server/room/room*.test.ts'],
           globalSetup: 'test/support/install-stock.ts',
@@ -35,6 +46,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          expect: EXPECT,
           name: 'types',
           include: ['test/types/**/*.test.ts'],
           globalSetup: 'test/support/install-stock.ts',
@@ -43,6 +55,7 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          expect: EXPECT,
           name: 'model',
           include: ['test/model/**/*.test.ts'],
           testTimeout: MODEL_TIMEOUT_MILLISECONDS,

@@ -2,7 +2,13 @@ import type { Store } from 'tinybase';
 
 import { decodeClientMessage } from '../../src/protocol/codec.ts';
 import type { Changes } from '../../src/protocol/changes.ts';
-import { readLeaf } from '../../src/protocol/store-access.ts';
+import {
+  encodeLeaf,
+  VALUES,
+  type Leaf,
+  type StoreLeaf,
+  type TableKey,
+} from '../../src/protocol/leaf.ts';
 import { isUnique } from './edits.ts';
 import { leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
@@ -20,6 +26,8 @@ export class Rights {
   readonly #waiting = new Map<Wire, Waiting>();
   /** How often each leaf came that counts. */
   readonly #counting = new Map<string, number>();
+  /** Leaves that the room's Store has had. */
+  readonly #applied = new Set<string>();
   /** Leaves that came and do not count, with the socket. */
   readonly #void = new Map<string, string>();
 
@@ -43,12 +51,26 @@ export class Rights {
     for (const key of uniqueLeaves(changes)) this.#add(key, 1);
   }
 
-  /** The room or its app closes the socket. What is in the Store by then counts, also if nobody was told so yet. */
-  closed(wire: Wire, store: Store): void {
-    for (const frame of this.#waiting.get(wire) ?? []) {
-      const changes = this.#changesOf(frame);
-      if (changes === undefined || !isShown(changes, store)) this.#count(frame, -1, wire);
-    }
+  /** What the Store of a room gets to have from now on counts, also if nobody was told so when a socket is closed. */
+  watch(store: Store): void {
+    const note = (
+      table: TableKey,
+      row: string,
+      cell: string,
+      leaf: StoreLeaf | undefined,
+    ): void => {
+      const encoded = encodeLeaf(leaf);
+      if (isUnique(encoded)) this.#applied.add(leafKey(encoded, table, row, cell));
+    };
+    store.addCellListener(null, null, null, (_store, table, row, cell, now) =>
+      note(table, row, cell, now),
+    );
+    store.addValueListener(null, (_store, id, now) => note(VALUES, '', id, now));
+  }
+
+  /** The room or its app closes the socket. */
+  closed(wire: Wire): void {
+    for (const frame of this.#waiting.get(wire) ?? []) this.#count(frame, -1, wire);
     this.#waiting.delete(wire);
   }
 
@@ -72,7 +94,9 @@ export class Rights {
   #count(frame: string, change: number, wire: Wire): void {
     const changes = this.#changesOf(frame);
     if (changes === undefined) return;
-    for (const key of uniqueLeaves(changes)) {
+    const keys = uniqueLeaves(changes);
+    if (change < 0 && keys.some((key) => this.#applied.has(key))) return;
+    for (const key of keys) {
       this.#add(key, change);
       if (change <= 0) this.#void.set(key, wire.label);
     }
@@ -93,18 +117,14 @@ export class Rights {
   }
 }
 
-function isShown({ leaves }: Changes, store: Store): boolean {
-  let shown = false;
-  leaves.forEach((leaf, table, row, cell) => {
-    if (isUnique(leaf) && readLeaf(store, table, row, cell) === leaf) shown = true;
-  });
-  return shown;
-}
-
 function uniqueLeaves({ leaves }: Changes): readonly string[] {
   const keys: string[] = [];
   leaves.forEach((leaf, table, row, cell) => {
-    if (isUnique(leaf)) keys.push(`${leafName(table, row, cell)} = ${String(leaf)}`);
+    if (isUnique(leaf)) keys.push(leafKey(leaf, table, row, cell));
   });
   return keys;
+}
+
+function leafKey(leaf: Leaf | undefined, table: TableKey, row: string, cell: string): string {
+  return `${leafName(table, row, cell)} = ${String(leaf)}`;
 }

@@ -342,7 +342,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   #boot(): Room<Wire, StoreRequest> {
-    const { world, disk, hooks, randomId, mutant } = this.#surroundings;
+    const { world, disk, hooks, rights, randomId, mutant } = this.#surroundings;
     const storage = disk.open();
     const { prefix, variant, limits, storageSizes, turnWeight } = this.traits;
     const connections = (): Iterable<RoomConnection<Wire>> =>
@@ -372,6 +372,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
           world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
       },
     });
+    rights.watch(room.store);
     room.start().then(
       () => {
         if (room === this.room) this.#isStarted = true;
@@ -403,7 +404,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       },
       close: (code, reason) => {
         if (wire.roomState === 'open') wire.isClosedByRoom = true;
-        this.#surroundings.rights.closed(wire, this.room.store);
+        this.#surroundings.rights.closed(wire);
         disk.gate.hold(() => {
           if (isMine()) this.#network?.closeByRoom(wire, code, reason);
         });

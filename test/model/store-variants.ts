@@ -175,7 +175,7 @@ export const cutter: StoreVariant = {
 };
 
 /** Notes in each row of a table that it was changed, whoever has changed it. */
-export const noter: StoreVariant = {
+const noter: StoreVariant = {
   name: 'noter',
   prepare: (store, owner) => {
     let count = 0;
@@ -184,7 +184,8 @@ export const noter: StoreVariant = {
       null,
       null,
       (_store, table, row, cell, now) => {
-        const isOwn = cell === NOTE_CELL && String(now).startsWith(`by ${owner} `);
+        const isOwn =
+          cell === NOTE_CELL && typeof now === 'string' && now.startsWith(`by ${owner} `);
         if (isOwn || !store.hasRow(table, row)) return;
         count += 1;
         store.setCell(table, row, NOTE_CELL, `by ${owner} ${count}`);

@@ -198,6 +198,13 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
+    title: '[CLOSE-1] a connection that the app has closed has its say',
+    make: () => ({
+      traits: { adversities: ['app-closes'] },
+      connection: (connection) => ({ ...connection, isClosedByRoom: false }),
+    }),
+  },
+  {
     title: '[KEEP-1] an outbox comes back without its pushes',
     make: () => ({ clientDisk: (name) => new ForgetfulDisk(name) }),
   },

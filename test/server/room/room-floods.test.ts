@@ -38,6 +38,64 @@ test('[FLOOD-1] takes so much of a connection, tells it that it is overloaded, a
   expect(ada.hear()).toEqual([]);
 });
 
+const NUMBERS = Array.from({ length: 500 }, (_, index) => index + 1);
+
+/** Whatever a frame costs the room, and whether it is one of ours or not. */
+test.each<[kind: string, frame: (number: number) => string]>([
+  ['pushes of many rows', (number) => manyRows(number)],
+  ['pushes that change nothing', (number) => pushOf(number, {})],
+  ['pushes that delete what is not there', (number) => `p[${number},[{},{},{"none":["x"]}],0]`],
+  ['pushes that are out of order', (number) => frame(number + 7)],
+  ['pushes that cannot be read', (number) => `p[${number},{},0]`],
+  ['pings', () => encodeClientMessage('', { type: 'ping' })],
+  ['checks', () => encodeClientMessage('', { type: 'check' })],
+  ['hellos of a cursor that is old', (number) => helloOf(number, 1)],
+  ['hellos without a cursor', (number) => helloOf(number, undefined)],
+  ['frames of the app', () => 'chat: hello'],
+])('[FLOOD-1] takes no more than its budget of %s', async (_kind, make) => {
+  const host = await seeded();
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  for (const number of NUMBERS) void host.room.receive(ada, make(number));
+  await settle();
+  const heard = ada.hear();
+  expect(heard.filter((message) => isOverloaded(message))).toHaveLength(1);
+  // Of twenty, the hello that joined was one.
+  expect(heard.filter((message) => !isOverloaded(message)).length).toBeLessThan(20);
+  expect(host.room.store.getRowCount('pets')).toBeLessThan(20 * ROWS);
+  bob.hear();
+  await bob.push(1, { open: true });
+  expect(bob.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
+});
+
+const ROWS = 50;
+
+function isOverloaded(message: { readonly type: string; readonly code?: unknown }): boolean {
+  return message.type === 'error' && message.code === 'overloaded';
+}
+
+function pushOf(number: number, tables: Parameters<typeof changesOf>[0]): string {
+  const changes = changesOf(tables);
+  return encodeClientMessage('', { type: 'push', number, changes, ackedPush: 0 });
+}
+
+function manyRows(number: number): string {
+  const pets: Record<string, { legs: number }> = {};
+  for (let row = 1; row <= ROWS; row += 1) pets[`${number}.${row}`] = { legs: number };
+  return pushOf(number, { pets });
+}
+
+function helloOf(number: number, version: number | undefined): string {
+  const epoch = 'e'.repeat(22);
+  return encodeClientMessage('', {
+    type: 'hello',
+    clientId: clientId('ada'),
+    generation: number + 1,
+    cursor: version === undefined ? undefined : { epoch, version },
+    nextPush: 1,
+    ackedPush: 0,
+  });
+}
+
 test('[FLOOD-1] takes what comes after the next hello, when the budget has filled again, and nothing twice', async () => {
   const host = await seeded();
   const ada = await host.join('ada');
