@@ -2,6 +2,7 @@ import type PartySocket from 'partysocket';
 import type { Content, Id, Store } from 'tinybase';
 import type { Persister, Status } from 'tinybase/persisters';
 
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { randomId } from '../protocol/random-id.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
 import { readInitialContent } from './content/initial-content.ts';
@@ -11,6 +12,7 @@ import { attachToPartySocket } from './platform/channel.ts';
 import type { InitialContent } from './content/seed.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { storeUrlOf } from './platform/store-url.ts';
+import { StoreTurn } from './replica/store-turn.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
 
@@ -108,18 +110,25 @@ export function createPartyKitPersister(
   let lastScheduled: Promise<unknown> = Promise.resolve();
   let destroying: Promise<void> | undefined;
 
-  const { socket, detach } = attachToPartySocket(connection, messagePrefix, {
-    onOpen: () => session.opened(),
-    onClose: () => session.closed(),
-    onMessage: (data) => session.received(data),
-    onAnotherRoom: () => session.moveToAnotherRoom(),
-    onStopped: (error) => session.stopped(error),
-    // The newer one is about to speak on this socket, and perhaps for this Store: this one does not wait.
-    onTakenOver: () => {
-      session.replaced();
-      stopListening();
+  const { socket, detach } = attachToPartySocket(
+    connection,
+    messagePrefix,
+    {
+      onOpen: () => session.opened(),
+      onClose: () => session.closed(),
+      onMessage: (data) => session.received(data),
+      onAnotherRoom: () => session.moveToAnotherRoom(),
+      onStopped: (error) => session.stopped(error),
+      // The newer one is about to speak on this socket, and perhaps for this Store: this one does not wait.
+      onTakenOver: (newerStore) => {
+        turn.end();
+        // With the same Store and nothing unsaved, the newer one does the same: React mounts a component twice, for one.
+        session.replaced(newerStore !== store || session.sync.unsaved > 0);
+        stopListening();
+      },
     },
-  });
+    store,
+  );
   const session = createSyncSession(
     store,
     () => messagePrefix,
@@ -141,12 +150,18 @@ export function createPartyKitPersister(
       onError: ignore,
     },
   );
+  const turn = new StoreTurn(session.replica.claim, callAfter, () => {
+    const message =
+      'Another persister uses this Store, so this one waits and neither sends nor shows anything. Destroy the other one first, or give each room a Store of its own.';
+    ignore(new TinyBasePartyKitError('misuse', message));
+  });
   const unwatchNetwork = watchNetwork(() => session.networkChanged());
   const stopListening = (): void => {
     detach();
     unwatchNetwork();
   };
   const destroy = async (): Promise<void> => {
+    turn.end();
     if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
@@ -170,31 +185,43 @@ export function createPartyKitPersister(
       return persister;
     };
 
-  const load = method((content?: Content | (() => Content)) => session.load(seedOf(content)));
-  const startAutoLoad = method((content?: Content | (() => Content)) =>
-    session.follow(seedOf(content)),
+  const load = method((content?: Content | (() => Content)) =>
+    turn.begin('load', () => session.load(seedOf(content))),
   );
-  const startAutoSave = method(() => session.startSaving());
+  const startAutoLoad = method((content?: Content | (() => Content)) =>
+    turn.begin('follow', () => session.follow(seedOf(content))),
+  );
+  const startAutoSave = method(() => turn.begin('start-saving', () => session.startSaving()));
+  const stopAutoLoad = method(() => {
+    turn.cancel('follow');
+    session.stopFollowing();
+  });
+  const stopAutoSave = method(() => {
+    turn.cancel('start-saving');
+    session.stopSaving();
+  });
   const persister: PartyKitPersister = {
     load,
     startAutoLoad,
-    stopAutoLoad: method(() => session.stopFollowing()),
-    isAutoLoading: () => session.isFollowing,
-    save: method(() => session.save()),
+    stopAutoLoad,
+    isAutoLoading: () => session.isFollowing || turn.isWaiting('follow'),
+    save: method(() => turn.begin('save', () => session.save())),
     startAutoSave,
-    stopAutoSave: method(() => session.stopSaving()),
-    isAutoSaving: () => session.isSaving,
+    stopAutoSave,
+    isAutoSaving: () => session.isSaving || turn.isWaiting('start-saving'),
     startAutoPersisting: method(
       async (content?: Content | (() => Content), startSaveFirst = false) => {
-        if (startSaveFirst) await startAutoSave();
-        await startAutoLoad(content);
-        if (!startSaveFirst) await startAutoSave();
+        const startLoad = (): Promise<unknown> => startAutoLoad(content);
+        const [first, second] = startSaveFirst
+          ? [startAutoSave, startLoad]
+          : [startLoad, startAutoSave];
+        const hadEnded = turn.hasEnded;
+        await first();
+        // If it was destroyed meanwhile, it was destroyed on purpose.
+        if (turn.hasEnded === hadEnded) await second();
       },
     ),
-    stopAutoPersisting: method(() => {
-      session.stopFollowing();
-      session.stopSaving();
-    }),
+    stopAutoPersisting: method(() => Promise.all([stopAutoLoad(), stopAutoSave()])),
     getStatus: () => status,
     addStatusListener: (listener) => listeners.add('status', listener),
     delListener: (listenerId) => {

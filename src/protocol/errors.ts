@@ -23,7 +23,8 @@ export type ErrorCode =
   | 'full'
   | 'failed'
   | 'network'
-  | 'destroyed';
+  | 'destroyed'
+  | 'misuse';
 
 /** The table of all error codes. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
@@ -57,6 +58,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
   /** The persister was destroyed: it sends and shows nothing more. Client only. */
   destroyed: { httpStatus: 410, closeCode: 4411, isRetryable: false },
+  /** The app uses the persister in a way that cannot work: the message says what to call. Client only. */
+  misuse: { httpStatus: 409, closeCode: 4412, isRetryable: false },
 };
 
 /** Returns true for a string that is an error code. */

@@ -44,6 +44,30 @@ export function isTooDeep(leaf: Leaf | undefined): leaf is string {
   );
 }
 
+/** The leaf of a Cell or Value that its own Store cannot read, because a `toJSON` gave undefined. */
+export const UNREADABLE: string = `${ENCODED}undefined`;
+
+/**
+ * Returns true for a leaf that a Store can hold and no message may carry (`CHANGES-4`): one that {@link isTooDeep}, one that its
+ * Store cannot read, and a text that begins like a marker. A Store takes the last two from an object's `toJSON`.
+ */
+export function isUnsayable(leaf: Leaf | undefined): leaf is string {
+  if (typeof leaf !== 'string' || !leaf.startsWith(ENCODED)) return false;
+  return (leaf[1] !== '{' && leaf[1] !== '[') || isTooDeep(leaf);
+}
+
+/** Encodes what a Store shows as a leaf. It may be a text that begins like a marker, see {@link isUnsayable}. */
+export function encodeShown(shown: StoreLeaf): Leaf;
+export function encodeShown(shown: StoreLeaf | undefined): Leaf | undefined;
+export function encodeShown(shown: StoreLeaf | undefined): Leaf | undefined {
+  return typeof shown === 'string' ? encodeText(shown) : encodeLeaf(shown);
+}
+
+function encodeText(text: string): Leaf {
+  const isMarked = text === DELETED || text.startsWith(ENCODED);
+  return isMarked ? ENCODED + JSON.stringify(text) : text;
+}
+
 /** Encodes a leaf that a Store returned. It may have any number of levels. */
 export function encodeLeaf(leaf: StoreLeaf): Leaf;
 export function encodeLeaf(leaf: StoreLeaf | undefined): Leaf | undefined;
@@ -66,7 +90,7 @@ function isObjectOrArray(decoded: unknown): decoded is StoreLeaf & object {
 }
 
 /** Returns undefined if `encode` throws, because of broken JSON or of an object that contains itself. */
-function withoutThrowing(encode: () => Leaf): Leaf | undefined {
+function withoutThrowing(encode: () => Leaf | undefined): Leaf | undefined {
   try {
     return encode();
   } catch {
@@ -76,16 +100,18 @@ function withoutThrowing(encode: () => Leaf): Leaf | undefined {
 
 /**
  * Returns the canonical spelling of a leaf, so that equal leaves are equal strings. Parses an encoded object and writes it
- * again, as a Store does; encodes a plain one. Returns undefined for anything that no Store can hold: markers, broken JSON,
- * `NaN`. A leaf that {@link isTooDeep} stays as it is, without being parsed, so that a stored one can always be loaded.
+ * again, as a Store does; encodes a plain one. A Store also encodes the text, number, boolean or null that a `toJSON` gave:
+ * that is spelled as it is. Returns undefined for anything that no Store can hold: markers, broken JSON, `NaN`. A leaf that
+ * {@link isTooDeep} stays as it is, without being parsed, so that a stored one can always be loaded.
  */
 export function canonicalLeaf(candidate: unknown): Leaf | undefined {
   switch (typeof candidate) {
     case 'string': {
       if (candidate === DELETED) return undefined;
       if (!candidate.startsWith(ENCODED)) return candidate;
-      if (isTooDeep(candidate)) return candidate;
-      return withoutThrowing(() => encodeLeaf(decodeLeaf(candidate)));
+      const isKept: boolean = candidate === UNREADABLE || isTooDeep(candidate);
+      if (isKept) return candidate;
+      return withoutThrowing(() => encodeDecoded(JSON.parse(candidate.slice(1))));
     }
     case 'number':
       return Number.isFinite(candidate) ? candidate : undefined;
@@ -93,8 +119,21 @@ export function canonicalLeaf(candidate: unknown): Leaf | undefined {
       return candidate;
     default:
       if (candidate === null) return null;
-      return isObjectOrArray(candidate) ? withoutThrowing(() => encodeLeaf(candidate)) : undefined;
+      return isObjectOrArray(candidate)
+        ? withoutThrowing(() => encodeObject(candidate))
+        : undefined;
   }
+}
+
+/** Encodes an object or array, or what its `toJSON` gives, in the canonical spelling. */
+function encodeObject(object: StoreLeaf & object): Leaf | undefined {
+  const encoded = encodeLeaf(object);
+  return isUnsayable(encoded) ? canonicalLeaf(encoded) : encoded;
+}
+
+/** Encodes what was encoded, in the canonical spelling. */
+function encodeDecoded(decoded: unknown): Leaf | undefined {
+  return typeof decoded === 'string' ? encodeText(decoded) : canonicalLeaf(decoded);
 }
 
 /** The length of the quotes, colon and comma around an id in JSON. */

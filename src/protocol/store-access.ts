@@ -6,7 +6,9 @@ import {
   canonicalLeaf,
   decodeLeaf,
   encodeLeaf,
+  encodeShown,
   leafSize,
+  UNREADABLE,
   VALUES,
   type Leaf,
   type StoreLeaf,
@@ -14,14 +16,44 @@ import {
 } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 
-/** Returns the leaf that the Store holds at this address, or undefined. */
+/** Returns the leaf that the Store holds at this address, or undefined. It may be one that {@link isUnsayable}. */
 export function readLeaf(
   store: Store,
   table: TableKey,
   row: string,
   cell: string,
 ): Leaf | undefined {
-  return encodeLeaf(table === VALUES ? store.getValue(cell) : store.getCell(table, row, cell));
+  try {
+    return encodeShown(table === VALUES ? store.getValue(cell) : store.getCell(table, row, cell));
+  } catch {
+    // The Store decodes what a toJSON gave, and that was not JSON.
+    return UNREADABLE;
+  }
+}
+
+/** Visits the leaves of a row, or the Values. */
+export function forEachLeaf(
+  store: Store,
+  table: TableKey,
+  row: string,
+  visit: (cell: string, leaf: Leaf) => void,
+): void {
+  let visited = 0;
+  const visitNext = (cell: string, shown: StoreLeaf): void => {
+    visited += 1;
+    visit(cell, encodeShown(shown));
+  };
+  try {
+    if (table === VALUES) store.forEachValue(visitNext);
+    else store.forEachCell(table, row, visitNext);
+  } catch {
+    // The Store cannot read one of them: it and the rest are read one by one.
+    const cells = table === VALUES ? store.getValueIds() : store.getCellIds(table, row);
+    for (const cell of cells.slice(visited)) {
+      const leaf = readLeaf(store, table, row, cell);
+      if (leaf !== undefined) visit(cell, leaf);
+    }
+  }
 }
 
 /**
@@ -60,12 +92,11 @@ function ownProperty(owner: unknown, id: string): unknown {
 /** Returns the whole content of the Store. */
 export function readContent(store: Store): LeafMap<Leaf> {
   const content = new LeafMap<Leaf>();
-  store.forEachTable((table, forEachRow) => {
-    forEachRow((row, forEachCell) => {
-      forEachCell((cell, leaf) => content.set(table, row, cell, encodeLeaf(leaf)));
-    });
-  });
-  store.forEachValue((id, leaf) => content.set(VALUES, '', id, encodeLeaf(leaf)));
+  const readRow = (table: TableKey, row: string): void =>
+    forEachLeaf(store, table, row, (cell, leaf) => content.set(table, row, cell, leaf));
+  for (const table of store.getTableIds())
+    for (const row of store.getRowIds(table)) readRow(table, row);
+  readRow(VALUES, '');
   return content;
 }
 
@@ -192,7 +223,8 @@ function hasTried(tried: readonly unknown[]): boolean {
   return tried.some((leaf) => leaf !== undefined);
 }
 
-/** Returns the canonical leaf. A leaf too deep to be written anew keeps its spelling, as the Store got it in bulk JSON. */
+/** Returns the canonical leaf. What has none keeps its spelling, as the Store got it in bulk JSON. */
 function loggedLeaf(logged: StoreLeaf | undefined): Leaf | undefined {
-  return canonicalLeaf(logged) ?? encodeLeaf(logged);
+  const leaf = canonicalLeaf(logged);
+  return leaf === undefined ? encodeLeaf(logged) : leaf;
 }

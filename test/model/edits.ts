@@ -28,7 +28,7 @@ const WRITTEN = new RegExp(`(?<!\\\\)"${UNREADABLE}(?=\\d+")`, 'g');
 
 /** What a client sent, as the room's engine reads it. */
 export function asRead(text: string): string {
-  return text.replaceAll(WRITTEN, `"${ENCODED}`);
+  return text.replaceAll(WRITTEN, `"${ENCODED}{`);
 }
 
 /** Makes leaves that no other edit of the history makes. */

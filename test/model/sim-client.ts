@@ -18,6 +18,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
 import type { Choices } from './choices.ts';
 import type { ClientDisk } from './client-disk.ts';
+import { watchDerivations } from './derivations.ts';
 import { EditLedger } from './edit-ledger.ts';
 import {
   edit,
@@ -215,7 +216,7 @@ export class SimClient implements ClientEnd {
     const { disk } = this.traits;
     const records = disk?.restored;
     const isRestored = records?.outbox !== undefined || records?.base !== undefined;
-    return createSyncSession(
+    const session = createSyncSession(
       this.store,
       () => prefix,
       {
@@ -249,6 +250,8 @@ export class SimClient implements ClientEnd {
         onError: (error) => world.note(`    ${this.name} error ${String(error)}`),
       },
     );
+    watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
+    return session;
   }
 
   #endpoint(): SessionEndpoint {

@@ -102,6 +102,25 @@ export const stubborn: StoreVariant = {
   alters: (table, cell, leaf) => table === VALUES && cell === 'w' && leaf !== undefined,
 };
 
+/** Notes in a cell of its own whenever a row changes: two of these would go on for ever if each answered the other. */
+export const noting: StoreVariant = {
+  name: 'noting',
+  prepare: (store, owner) => {
+    const cell = `seen by ${owner}`;
+    store.addRowListener(
+      't',
+      null,
+      (_store, table, row) => {
+        const seen = store.getCell(table, row, cell);
+        if (store.hasRow(table, row))
+          store.setCell(table, row, cell, typeof seen === 'number' ? seen + 1 : 1);
+      },
+      true,
+    );
+  },
+  alters: (table, cell) => table === 't' && cell.startsWith('seen by '),
+};
+
 /** Rewrites and refuses single writes before they happen. */
 const middleware: StoreVariant = {
   name: 'middleware',
@@ -211,11 +230,11 @@ function canUndo(store: Store): boolean {
   return isUndoable;
 }
 
-/** The variants of a client's Store, so many of each in seventeen. */
+/** The variants of a client's Store, so many of each in eighteen. */
 export const CLIENT_VARIANTS: readonly StoreVariant[] = [
   ...[plain, plain, plain, plain, plain, plain, plain],
   ...[schema, schema, clamp, clamp, stamp, middleware, middleware, thrower, strict],
-  stubborn,
+  ...[stubborn, noting],
 ];
 
 /** The variants of a room's own Store. */

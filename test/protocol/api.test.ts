@@ -54,6 +54,7 @@ const REASONS: Names<RefusalReason> = {
   'own-schema': 1,
   'own-middleware': 1,
   'own-listener': 1,
+  'before-start': 1,
   'another-room': 1,
   destroyed: 1,
 };

@@ -524,15 +524,24 @@ test('[CHANGES-4] 200 levels are none too many, and brackets in texts do not cou
 });
 
 describe('a malformed leaf', () => {
-  const refused = ['[1', 'x', '1', 'null', '"s"', '{"a":NaN}', ''].map((json) =>
-    JSON.stringify(`\uFFFD${json}`),
-  );
+  const refused = ['[1', 'x', '{"a":NaN}', ''].map((json) => JSON.stringify(`\uFFFD${json}`));
 
   test.each(refused)('is refused with a typed error: %s', (leaf) => {
     expect(codeOf(() => decodeChanges(`[{"t":{"r":{"c":${leaf}}}},{}]`))).toBe('malformed');
     expect(codeOf(() => decodeChanges(`[{},{"v":${leaf}}]`))).toBe('malformed');
     expect(codeOf(() => decodeClientMessage('', `s[{},{"v":${leaf}},1]`))).toBe('malformed');
   });
+
+  test.each(['undefined', '"\uFFFC"', '"\uFFFD[1]"'])(
+    '[CHANGES-4] is one that no message may carry: %s',
+    (json) => {
+      const leaf = JSON.stringify(`\uFFFD${json}`);
+      expect(codeOf(() => decodeClientMessage('', `p[1,[{},{"v":${leaf}}]]`))).toBe('malformed');
+      expect(codeOf(() => decodeClientMessage('', `s[{},{"v":${leaf}},1]`))).toBe('malformed');
+      // Whoever reads what a room holds is not stopped by one.
+      expect(decodeChanges(`[{},{"v":${leaf}}]`).leaves.get(null, '', 'v')).toBe(`\uFFFD${json}`);
+    },
+  );
 
   test('is one where a number has no value in JSON', () => {
     expect(codeOf(() => decodeContent('[{},{"v":1e999}]'))).toBe('malformed');
@@ -544,7 +553,8 @@ describe('numbers, ids and codes', () => {
     ['a push number of 0', 'p[0,[{},{}]]'],
     ['a push number that is not whole', 'p[1.5,[{},{}]]'],
     ['a push number over the safe integers', `p[${2 ** 53},[{},{}]]`],
-    ['a push with anything more', 'p[1,[{},{}],0]'],
+    ['a push that is neither derived nor an edit', 'p[1,[{},{}],0]'],
+    ['a push with anything more', 'p[1,[{},{}],1,1]'],
     ['a negative ack', `h${helloText().replace('"acked":0', '"acked":-1')}`],
     ['a client id that is too short', `h${helloText().replace('c'.repeat(22), 'c'.repeat(21))}`],
     ['a client id with a line end', `h${helloText().replace('c"', 'c\\n"')}`],

@@ -9,7 +9,7 @@ test('are those of docs/protocol.md, with the same status, close code and advice
   const rows = document.matchAll(/^\| `([\w-]+)` \| (\d+|–) \| (\d+|–) \| (yes|no) \|/gm);
   const specified = [...rows].map(([, code, http, close, again]) => [code, http, close, again]);
   // Nothing on the wire ever says these.
-  const ofClient = new Set(['network', 'destroyed']);
+  const ofClient = new Set(['network', 'destroyed', 'misuse']);
   const declared = Object.entries(ERRORS).map(([code, kind]) => [
     code,
     ofClient.has(code) ? '–' : String(kind.httpStatus),

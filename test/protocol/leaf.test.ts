@@ -8,6 +8,7 @@ import {
   DELETED,
   ENCODED,
   encodeLeaf,
+  isUnsayable,
 } from '../../src/protocol/leaf.ts';
 import { leaves } from './arbitrary-changes.ts';
 
@@ -41,9 +42,6 @@ describe('the canonical form', () => {
     -Infinity,
     DELETED,
     ENCODED,
-    `${ENCODED}1`,
-    `${ENCODED}null`,
-    `${ENCODED}"s"`,
     `${ENCODED}{`,
     Symbol('s'),
     () => 1,
@@ -51,6 +49,31 @@ describe('the canonical form', () => {
   ])('does not exist of what no Store can hold: %s', (candidate) => {
     expect(canonicalLeaf(candidate)).toBeUndefined();
   });
+
+  test.each([1, -0.5, true, null, 's', '', `x${ENCODED}`])(
+    '[CHANGES-1] is %j itself where a Store has encoded that',
+    (leaf) => {
+      expect(canonicalLeaf(ENCODED + JSON.stringify(leaf))).toBe(leaf);
+    },
+  );
+
+  test.each([
+    ['1.50 EUR', '1.50 EUR'],
+    [5, 5],
+    [null, null],
+    [{ a: 1 }, `${ENCODED}{"a":1}`],
+    [undefined, `${ENCODED}undefined`],
+  ])('[LOCAL-3] of an object is what its toJSON gives: %j', (given, leaf) => {
+    expect(canonicalLeaf({ toJSON: () => given })).toBe(leaf);
+  });
+
+  test.each(['undefined', `"${DELETED}"`, `"${ENCODED}[1]"`])(
+    '[CHANGES-4] stays as it is of what a Store takes and no message may carry: %s',
+    (json) => {
+      expect(canonicalLeaf(ENCODED + json)).toBe(ENCODED + json);
+      expect(isUnsayable(ENCODED + json)).toBe(true);
+    },
+  );
 
   test('does not exist of an object that cannot be written', () => {
     const circular: unknown[] = [];

@@ -1,8 +1,10 @@
-import { afterAll, afterEach, beforeAll, expect } from 'vitest';
+import type { Content, Store } from 'tinybase';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { Clients } from '../support/clients.ts';
 import { storeOf, untilEqual } from '../support/content.ts';
-import { promise, startTestedParty } from '../support/pair.ts';
+import { PAIR, promise, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
+import { until } from '../support/until.ts';
 
 let party: Party;
 const clients = new Clients();
@@ -117,14 +119,12 @@ promise(
 );
 
 promise(
-  '[DERIVE-1] what defaults of a client make of the content that it loads is sent',
-  /Stores differ/,
+  '[DERIVE-2] what defaults of a client make of the content that it loads is its own, and reported',
+  /to match object/,
   async () => {
     const here = { host: party.host, room: 'derived-at-load' };
-    const plain = await clients.open({
-      ...here,
-      seed: [{ pets: { fido: { species: 'dog' } } }, {}],
-    });
+    const seed: Content = [{ pets: { fido: { species: 'dog' } } }, {}];
+    const plain = await clients.open({ ...here, seed });
     const deriving = await clients.open({
       ...here,
       prepare: (store) => {
@@ -133,8 +133,81 @@ promise(
         });
       },
     });
-    const expected = storeOf([{ pets: { fido: { species: 'dog', sold: false } } }, {}]);
-    await untilEqual([expected, plain.store, deriving.store], party.room(here.room, '/store'));
+    expect(deriving.store.getRow('pets', 'fido')).toEqual({ species: 'dog', sold: false });
+    expect(deriving.refusals).toMatchObject([{ cellId: 'sold', reason: 'own-schema' }]);
+    plain.store.setValue('last', 1);
+    await plain.confirmed();
+    const expected = storeOf([seed[0], { last: 1 }]);
+    await untilEqual([expected, plain.store], party.room(here.room, '/store'));
+  },
+);
+
+/** Cuts titles, as an older version of an app may. */
+function cutTitles(store: Store): void {
+  store.addCellListener(
+    'tasks',
+    null,
+    'title',
+    (_store, tableId, rowId, cellId, title) => {
+      store.setCell(tableId, rowId, cellId, typeof title === 'string' ? title.slice(0, 10) : '');
+    },
+    true,
+  );
+}
+
+test.skipIf(PAIR === 'stock')(
+  '[DERIVE-1] a tab of an older version that cuts titles overwrites nobody who sets longer ones',
+  async () => {
+    const here = { host: party.host, room: 'older-version' };
+    const newer = await clients.open({ ...here, seed: [{}, {}] });
+    const older = await clients.open({ ...here, prepare: cutTitles });
+    newer.store.setRow('tasks', 'one', { title: 'a title of more than ten letters' });
+    await newer.confirmed();
+    await until('the older tab to show it', () => older.store.hasRow('tasks', 'one'));
+    expect(older.store.getCell('tasks', 'one', 'title')).toBe('a title of');
+    expect(older.refusals).toMatchObject([{ cellId: 'title', reason: 'own-listener' }]);
+    await older.confirmed();
+    const expected = storeOf([
+      { tasks: { one: { title: 'a title of more than ten letters' } } },
+      {},
+    ]);
+    await untilEqual([expected, newer.store], party.room(here.room, '/store'));
+  },
+);
+
+test.skipIf(PAIR === 'stock')(
+  '[DERIVE-1] clients that stamp each row that changes make one commit each of an edit',
+  async () => {
+    const here = { host: party.host, room: 'stamps' };
+    let time = 0;
+    const stamp = (store: Store): void => {
+      store.addRowListener(
+        'tasks',
+        null,
+        (_store, tableId, rowId) => {
+          if (store.hasRow(tableId, rowId)) store.setCell(tableId, rowId, 'updated', (time += 1));
+        },
+        true,
+      );
+    };
+    const plain = await clients.open({ ...here, seed: [{}, {}] });
+    const stamping = await Promise.all(
+      Array.from({ length: 5 }, () => clients.open({ ...here, prepare: stamp })),
+    );
+    plain.store.setRow('tasks', 'one', { title: 'a' });
+    await until('all have seen it', () =>
+      stamping.every(({ store }) => store.hasRow('tasks', 'one')),
+    );
+    await Promise.all(stamping.map((client) => client.confirmed()));
+    // Each has heard of all the others' when what is said last has come.
+    plain.store.setValue('last', 1);
+    await until('all have seen the last', () =>
+      stamping.every(({ store }) => store.hasValue('last')),
+    );
+    await Promise.all(stamping.map((client) => client.confirmed()));
+    const { headers } = await fetch(party.room(here.room, '/store'));
+    // The first content, the two edits, and one for each that stamps.
+    expect(headers.get('etag')).toMatch(/\.8"$/);
   },
 );
 

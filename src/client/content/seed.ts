@@ -36,6 +36,7 @@ export function createSeed(
   const shallow = (content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined => {
     const deep = content && findDeepLeaves(content);
     if (content === undefined || deep === undefined) return content;
+    replica.seedRefused(deep);
     refused = [...refused, ...refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed')];
     return withoutLeaves(content, deep);
   };
@@ -45,6 +46,7 @@ export function createSeed(
       initial = content ?? initial;
     },
     show: () => {
+      if (replica.claim.hasShownRoom) return true;
       const content = (toShow = shallow(contentOf(toShow)));
       const isDone = content === undefined || replica.catchUp(content, 0, undefined, true);
       if (isDone) toShow = undefined;
@@ -53,11 +55,15 @@ export function createSeed(
     drop: () => {
       toShow = undefined;
     },
-    read: (source) =>
-      source === 'store'
-        ? shallow(replica.readBase())
-        : ((source === 'initial' ? shallow(contentOf(initial)) : undefined) ?? new LeafMap()),
+    read: (source) => {
+      if (source === 'nothing') return new LeafMap();
+      // A session of before may have shown another room (SEED-2).
+      if (source === 'initial' || replica.claim.hasShownRoom)
+        return shallow(contentOf(initial)) ?? new LeafMap();
+      return shallow(replica.readBase());
+    },
     corrected: (given, { correction, reason }) => {
+      replica.seedRefused(correction.leaves);
       const asked = { deletedRows: new Map<string, never>(), leaves: given };
       refused = [...refused, ...refusalsOfCorrection(asked, correction, reason ?? 'unknown')];
     },

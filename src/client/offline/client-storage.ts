@@ -7,8 +7,17 @@ export interface OutboxRecord {
   readonly generation: number;
   /** The highest push number given out. */
   readonly lastNumber: number;
-  /** Oldest first: pending pushes, and those which no base record includes yet. Changes are encoded. */
-  readonly pushes: readonly { readonly number: number; readonly changes: string }[];
+  /** Oldest first: pending pushes, and those which no base record includes yet. */
+  readonly pushes: readonly StoredPush[];
+}
+
+/** A push as it is persisted. */
+interface StoredPush {
+  readonly number: number;
+  /** Encoded. */
+  readonly changes: string;
+  /** Set if the Store made it of a commit, and no user did (DERIVE-1). */
+  readonly isDerived?: true | undefined;
 }
 
 /** The room's content at a cursor, without anything pending (KEEP-1). Written as a whole. */

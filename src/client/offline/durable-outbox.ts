@@ -24,10 +24,11 @@ export function durablePorts(
 export function decodeRecords({ outbox, base }: RestoredRecords): RestoredSession {
   const pushes = (outbox?.pushes ?? [])
     .filter(({ number }) => number > (base?.folded ?? 0))
-    .map(({ number, changes }) => ({
+    .map(({ number, changes, isDerived }) => ({
       number,
       changes: decodeChanges(changes),
       encoded: changes,
+      isDerived,
     }));
   return {
     ...(outbox === undefined ? {} : { outbox: { ...outbox, pushes } }),
@@ -85,7 +86,11 @@ function createDurableOutbox(
           clientId,
           generation,
           lastNumber,
-          pushes: pushes.map(({ number, encoded }) => ({ number, changes: encoded })),
+          pushes: pushes.map(({ number, encoded, isDerived }) => ({
+            number,
+            changes: encoded,
+            isDerived,
+          })),
         });
         if (life !== lives) continue;
         durableGeneration = generation;

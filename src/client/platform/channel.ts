@@ -26,8 +26,8 @@ export interface SocketListener {
   readonly onClose?: () => void;
   /** The socket is open again and leads to another room. Called before `onOpen`. */
   readonly onAnotherRoom?: () => void;
-  /** A newer part of the same kind uses the socket now. */
-  readonly onTakenOver?: () => void;
+  /** A newer part of the same kind uses the socket now; `owner` is what that part works for. */
+  readonly onTakenOver?: (owner: unknown) => void;
   /** The socket was stopped: each further attempt would be refused the same way. PartySocket tries no more. */
   readonly onStopped?: (error: TinyBasePartyKitError) => void;
 }
@@ -69,9 +69,9 @@ export function openChannel(
         else if (error !== undefined && isTerminal(error)) socket.stop(error);
       }
     },
-    onTakenOver: () => {
+    onTakenOver: (owner) => {
       detach();
-      listener.onTakenOver?.();
+      listener.onTakenOver?.(owner);
     },
   });
   return {
@@ -93,6 +93,7 @@ export function attachToPartySocket(
   connection: PartySocket,
   key: string,
   listener: SocketListener & { readonly onMessage: (data: unknown) => void },
+  owner?: object,
 ): { readonly socket: SessionSocket; readonly detach: () => void } {
   let { roomUrl } = connection;
   let isStopped = false;
@@ -116,7 +117,10 @@ export function attachToPartySocket(
         if ('data' in event) listener.onMessage(event.data);
       },
     ],
-    [TAKEN_OVER + key, () => listener.onTakenOver?.()],
+    [
+      TAKEN_OVER + key,
+      (event) => listener.onTakenOver?.('owner' in event ? event.owner : undefined),
+    ],
     [
       STOPPED,
       (event) => {
@@ -126,7 +130,7 @@ export function attachToPartySocket(
       },
     ],
   ];
-  target.dispatchEvent(new Event(TAKEN_OVER + key));
+  target.dispatchEvent(Object.assign(new Event(TAKEN_OVER + key), { owner }));
   for (const [type, listen] of listeners) target.addEventListener(type, listen);
   return {
     socket: {

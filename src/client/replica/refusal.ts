@@ -1,7 +1,8 @@
 import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
-  isTooDeep,
+  isUnsayable,
+  UNREADABLE,
   VALUES,
   type Leaf,
   type StoreLeaf,
@@ -17,16 +18,25 @@ export type RefusalReason =
   /** The transaction is larger than the room takes. The edit stays here, local-only. */
   | 'too-large'
   /**
-   * A Cell or Value has more than 200 levels of objects and arrays, or the room cannot read the transaction. An edit stays
+   * A Cell or Value has more than 200 levels of objects and arrays, or comes from a `toJSON` that gives undefined or a text
+   * that begins like a marker, or the room cannot read the transaction. An edit stays
    * here, local-only. If the room holds such a Cell or Value, this Store keeps what it has instead, local-only.
    */
   | 'malformed'
   /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
   | 'own-schema'
-  /** Middleware of this Store did not let pass what the room holds; what the Store kept instead stays local-only. */
+  /** Middleware of this Store changed what the room holds, or did not let it pass; what the Store shows stays local-only. */
   | 'own-middleware'
-  /** A listener or middleware of this Store threw at what the room holds; what the Store shows instead stays local-only. */
+  /**
+   * A listener of this Store changed what the room holds, or threw at it; what the Store shows instead stays local-only.
+   * Defaults and listeners that answer to loaded content, or to what another client's Store made of an edit, too.
+   */
   | 'own-listener'
+  /**
+   * It was in this Store before the persister was started, and the room has content of its own. Without loading, the Store
+   * goes on showing it, and it is not saved.
+   */
+  | 'before-start'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
   | 'another-room'
   /** The persister was destroyed, or replaced by another on its socket, before the edit was confirmed. */
@@ -63,17 +73,22 @@ export function refusalOf(
   cell: string,
   reason: RefusalReason,
 ): Refusal {
-  const decoded = leaf === undefined ? undefined : decodeAny(leaf);
+  const decoded = leaf === undefined ? undefined : decodeShown(leaf);
   return table === VALUES
     ? { type: 'value', valueId: cell, value: decoded, reason }
     : { type: 'cell', tableId: table, rowId: row, cellId: cell, cell: decoded, reason };
 }
 
-/** Returns the leaf as it is if it does not decode: a leaf with too many levels was never parsed before. */
-function decodeAny(leaf: Leaf): StoreLeaf {
-  if (!isTooDeep(leaf)) return decodeLeaf(leaf);
+/**
+ * Returns what a Store shows for the leaf; undefined if it cannot read it. Returns the leaf as it is if it does not decode: one
+ * with too many levels was never parsed before.
+ */
+function decodeShown(leaf: Leaf): StoreLeaf | undefined {
+  if (!isUnsayable(leaf)) return decodeLeaf(leaf);
+  if (leaf === UNREADABLE) return undefined;
   try {
-    return decodeLeaf(leaf);
+    const shown: unknown = JSON.parse(leaf.slice(1));
+    return typeof shown === 'string' ? shown : decodeLeaf(leaf);
   } catch {
     return leaf;
   }

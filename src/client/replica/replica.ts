@@ -8,16 +8,18 @@ import {
 } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
 import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
-import { isTooDeep, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
 import { readContent, readLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
 import { BaseFolder } from './base-folder.ts';
-import { DerivationLimit } from './derivation-limit.ts';
+import { EarlyEdits } from './early-edits.ts';
 import { HELD, Overlay } from './overlay.ts';
+import { Reaction } from './reaction.ts';
 import { refusalOf, refusalsOf, type Refusal, type RefusalReason } from './refusal.ts';
+import { StoreClaim } from './store-claim.ts';
 
 /** A transaction that waits for its ack. */
 export interface PendingPush {
@@ -25,6 +27,8 @@ export interface PendingPush {
   readonly changes: Changes;
   /** The changes, encoded once. */
   readonly encoded: string;
+  /** Set if the Store made it of a commit, and no user did (DERIVE-1). */
+  readonly isDerived?: true | undefined;
 }
 
 /** What a replica tells its owner. None of these may throw or write to the Store. */
@@ -41,11 +45,14 @@ export interface ReplicaEvents {
  * neither versions nor sockets. Whoever owns it calls the folding methods in the room's order.
  */
 export class Replica {
+  /** The claim to the Store. While another persister has it, edits are not for this one. */
+  readonly claim: StoreClaim;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
   readonly #folder: BaseFolder;
   readonly #events: ReplicaEvents;
-  readonly #derivations = new DerivationLimit();
+  readonly #early = new EarlyEdits();
+  #hasMetContent = false;
   #pending: PendingPush[] = [];
   #held: ChangesBuilder | undefined;
   #lastNumber = 0;
@@ -56,6 +63,7 @@ export class Replica {
 
   constructor(store: Store, events: ReplicaEvents) {
     this.#events = events;
+    this.claim = new StoreClaim(store);
     this.#observed = new ObservedStore(store, (log) => this.#edited(log));
     this.#folder = new BaseFolder(store, this.#overlay);
   }
@@ -72,6 +80,16 @@ export class Replica {
   /** True if there are edits that wait for saving to start (VIEW-8). */
   get hasHeld(): boolean {
     return this.#held !== undefined;
+  }
+
+  /** True if there are edits that were made before anything was started, and no content has answered yet (SEED-5). */
+  get hasEarly(): boolean {
+    return this.#early.isAny;
+  }
+
+  /** These leaves of the seed are reported for another reason: the room refused them, or none can take them. */
+  seedRefused(leaves: LeafMap<Leaf | undefined>): void {
+    this.#early.forget(leaves);
   }
 
   /** Edits that wait for saving to start, as the one push that they will be (VIEW-8). */
@@ -122,7 +140,7 @@ export class Replica {
     if (!isSaving) return;
     this.releaseHeld();
     const { changes, before } = this.#overlay.derived();
-    if (!isEmptyChanges(changes)) this.#push(changes, before);
+    if (!isEmptyChanges(changes)) this.#push(changes, before, { isDerived: true });
   }
 
   /** A push larger than this, in UTF-8 bytes of its changes, becomes local-only (ONCE-7). */
@@ -186,15 +204,20 @@ export class Replica {
 
   /** As {@link acknowledge}, for a push that the room altered or refused in part. False: busy, try again. */
   acknowledgeCorrected(correction: Changes): boolean {
-    return this.#integrate(false, (aims) => {
+    return this.#integrate(undefined, (aims) => {
       this.acknowledge();
       this.#folder.fold(correction, aims, true);
     });
   }
 
-  /** Folds a commit of somebody else (VIEW-3). False: the Store is busy and nothing was done, try again. */
-  commit(changes: Changes): boolean {
-    return this.#integrate(true, (aims) => this.#folder.fold(changes, aims, this.#isFollowing));
+  /**
+   * Folds a commit of somebody else (VIEW-3). Of one that is derived itself, nothing is derived (DERIVE-1). False: the Store
+   * is busy and nothing was done, try again.
+   */
+  commit(changes: Changes, isDerived = false): boolean {
+    return this.#integrate(isDerived ? undefined : changes, (aims) =>
+      this.#folder.fold(changes, aims, this.#isFollowing),
+    );
   }
 
   /**
@@ -209,14 +232,33 @@ export class Replica {
     isShown: boolean = this.#isFollowing,
   ): boolean {
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
-    const isDone = this.#integrate(dropped.length === 0, (aims) => {
+    const isDone = this.#integrate(undefined, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
       if (content !== undefined) this.#folder.rebase(content, aims, isShown);
       if (changes !== undefined) this.#folder.fold(changes, aims, isShown);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
+    if (isDone && content !== undefined) this.#meet(content, isShown);
     return isDone;
+  }
+
+  /** Reports what the Store held of its own before the first content that came, and the content does not have (SEED-5). */
+  #meet(content: LeafMap<Leaf>, isShown: boolean): void {
+    if (this.#hasMetContent) return;
+    this.#hasMetContent = true;
+    const isEdited = (table: TableKey, row: string, cell: string): boolean =>
+      this.#overlay.isCovered(table, row, cell);
+    if (!isShown) {
+      readContent(this.store).forEach((leaf, table, row, cell) => {
+        if (isEdited(table, row, cell) || content.get(table, row, cell) === leaf) return;
+        const changes = new ChangesBuilder();
+        changes.setLeaf(table, row, cell, leaf);
+        this.#early.add(changes);
+      });
+    }
+    const refusals = this.#early.answer(content, isEdited);
+    if (refusals.length > 0) this.#events.onRefused(refusals);
   }
 
   /** Takes a pending push back: it keeps its number and does nothing; what it set stays here, local-only. */
@@ -232,7 +274,7 @@ export class Replica {
 
   /** Ends local-only state: every such leaf shows what the room, or a pending push, says. False: busy. */
   discardLocal(): boolean {
-    return this.#integrate(false, (aims) => this.#overlay.discardLocal(aimAt(aims)));
+    return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims)));
   }
 
   /** Reports all that the room has not confirmed and forgets it; the Store keeps what it shows. */
@@ -240,6 +282,8 @@ export class Replica {
     const abandoned = new ChangesBuilder();
     for (const { changes } of this.#pending) addChanges(abandoned, changes);
     if (this.#held !== undefined) addChanges(abandoned, this.#held);
+    const early = this.#early.take();
+    if (early !== undefined) addChanges(abandoned, early);
     this.#pending = [];
     this.#held = undefined;
     this.#lastNumber = 0;
@@ -250,7 +294,7 @@ export class Replica {
   /** Puts back what was persisted (KEEP-1): pushes that were pending, on a Store that shows the base. */
   restore(pushes: readonly PendingPush[], lastNumber: number): boolean {
     this.#lastNumber = lastNumber;
-    return this.#integrate(false, (aims) => {
+    return this.#integrate(undefined, (aims) => {
       for (const push of pushes) {
         this.#overlay.write(push.number, push.changes, this.#visibleUnder(push.changes));
         this.#pending.push(push);
@@ -259,9 +303,10 @@ export class Replica {
     });
   }
 
-  /** Stops observing the Store. */
+  /** Stops observing the Store, and gives it up. */
   stop(): void {
     this.#observed.stop();
+    this.claim.release();
   }
 
   #isTooLarge(encoded: string): boolean {
@@ -269,9 +314,11 @@ export class Replica {
   }
 
   #edited({ changes, before }: TransactionLog): void {
-    if (!this.#isTracking) return;
-    before.forEach((_leaf, table, row, cell) => this.#derivations.reset(table, row, cell));
-    if (this.#isSaving) this.#push(changes, before);
+    if (this.claim.isElsewhere) return;
+    if (!this.#isTracking) {
+      this.#early.add(changes);
+      this.#events.onPending();
+    } else if (this.#isSaving) this.#push(changes, before);
     else this.#hold(changes, before);
   }
 
@@ -289,7 +336,7 @@ export class Replica {
     return visible;
   }
 
-  /** Passes changes on without the leaves that have too many levels: these become local-only (`CHANGES-4`). */
+  /** Passes changes on without the leaves that no message may carry: these become local-only (`CHANGES-4`). */
   #withoutDeep(
     changes: Changes,
     before: LeafMap<Leaf | undefined>,
@@ -313,8 +360,10 @@ export class Replica {
     this.#withoutDeep(changes, before, (rest, restBefore) => this.#holdShallow(rest, restBefore));
   }
 
-  #push(changes: Changes, before: LeafMap<Leaf | undefined>): void {
-    this.#withoutDeep(changes, before, (rest, restBefore) => this.#pushShallow(rest, restBefore));
+  #push(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark = {}): void {
+    this.#withoutDeep(changes, before, (rest, restBefore) =>
+      this.#pushShallow(rest, restBefore, mark),
+    );
   }
 
   #holdShallow(changes: Changes, before: LeafMap<Leaf | undefined>): void {
@@ -324,7 +373,7 @@ export class Replica {
     this.#events.onPending();
   }
 
-  #pushShallow(changes: Changes, before: LeafMap<Leaf | undefined>): void {
+  #pushShallow(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark): void {
     const encoded = encodeChanges(changes);
     if (this.#isTooLarge(encoded)) {
       before.forEach((base, table, row, cell) => {
@@ -336,12 +385,12 @@ export class Replica {
     }
     const number = ++this.#lastNumber;
     this.#overlay.write(number, changes, before);
-    this.#pending.push({ number, changes, encoded });
+    this.#pending.push({ number, changes, encoded, ...mark });
     this.#events.onPending();
   }
 
   /** Folds, then makes the Store show the result, in one transaction, and reads it back. */
-  #integrate(mayDerive: boolean, fold: (aims: Aims) => void): boolean {
+  #integrate(commit: Changes | undefined, fold: (aims: Aims) => void): boolean {
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
     let hasFolded = false;
@@ -355,53 +404,31 @@ export class Replica {
     // A start listener of the app that throws keeps the transaction from beginning at all (VIEW-7).
     if (!hasFolded) fold(aims);
     const log = outcome.type === 'applied' ? outcome.log : undefined;
-    this.#readBack(aims, notTaken, log, mayDerive && log !== undefined);
+    this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }
 
-  /** What the Store made of it: derived (DERIVE-1), local-only (LOCAL-1, DERIVE-2) or as aimed. */
-  #readBack(
-    aims: Aims,
-    notTaken: LeafMap<true>,
-    log: TransactionLog | undefined,
-    mayDerive: boolean,
-  ): void {
+  /** Takes what the Store made of it: to be sent as derived (DERIVE-1, DERIVE-2), or local-only and reported (LOCAL-1). */
+  #readBack(reaction: Reaction): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     const refusals: Refusal[] = [];
-    const refusalReason = (
-      table: TableKey,
-      row: string,
-      cell: string,
-    ): RefusalReason | undefined => {
-      if (isTooDeep(aims.get(table, row, cell))) return 'malformed';
-      if (log === undefined) return 'own-listener';
-      if (log.refused.has(table, row, cell)) return 'own-schema';
-      // Otherwise middleware let something else pass, or a listener had its say: somebody wants it so.
-      const isKept = notTaken.has(table, row, cell) && !log.before.has(table, row, cell);
-      return isKept ? 'own-middleware' : undefined;
-    };
-    const check = (aim: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
-      const actual = readLeaf(this.store, table, row, cell);
-      if (actual === aim) return;
-      const reason = refusalReason(table, row, cell);
-      const base = this.#overlay.base(table, row, cell)?.leaf ?? aim;
-      const isDerived =
-        mayDerive && reason === undefined && this.#derivations.admit(table, row, cell, base);
-      if (isDerived && this.#isSaving) {
+    reaction.forEach(({ table, row, cell, aim, shown, mayBeSent, reason }) => {
+      if (mayBeSent && this.#isSaving) {
         before.set(table, row, cell, aim);
-        derived.setLeaf(table, row, cell, actual);
+        derived.setLeaf(table, row, cell, shown);
         return;
       }
-      this.#overlay.setLocal(table, row, cell, { leaf: actual, isDerived }, aim);
-      if (reason !== undefined) refusals.push(refusalOf(aim, table, row, cell, reason));
-    };
-    aims.forEach(check);
-    log?.before.forEach((old, table, row, cell) => {
-      if (!aims.has(table, row, cell)) check(old, table, row, cell);
+      this.#overlay.setLocal(table, row, cell, { leaf: shown, isDerived: mayBeSent }, aim);
+      if (!mayBeSent) refusals.push(refusalOf(aim, table, row, cell, reason));
     });
-    if (!derived.isEmpty) this.#push(derived, before);
+    if (!derived.isEmpty) this.#push(derived, before, { isDerived: true });
     if (refusals.length > 0) this.#events.onRefused(refusals);
   }
+}
+
+/** A push is the user's, unless it is marked. */
+interface PushMark {
+  readonly isDerived?: true;
 }

@@ -68,10 +68,10 @@ export function createPushSender(
     outbox.save();
     owner.happened('edited');
   };
-  const post = async ({ number, changes }: PendingPush): Promise<void> => {
+  const post = async ({ number, changes, isDerived }: PendingPush): Promise<void> => {
     const { clientId, generation } = owner.identity();
     posted = number;
-    const push = { type: 'push', number, changes } as const;
+    const push = { type: 'push', number, changes, isDerived } as const;
     try {
       await endpoint.post(encodeLargePush({ clientId, generation, push }));
     } catch (error) {
@@ -122,7 +122,7 @@ export function createPushSender(
         everSent = Math.max(everSent, sent);
         owner.stats.saves++;
         if (fitsFrame) {
-          owner.send(encodePushFrame(prefix(), sent, push.encoded));
+          owner.send(encodePushFrame(prefix(), sent, push.encoded, push.isDerived));
           heartbeat.sent(sent);
         } else {
           void post(push);

@@ -218,7 +218,12 @@ export type Fold =
       readonly changes: Changes;
       readonly isShown: boolean;
     }
-  | { readonly type: 'commit'; readonly changes: Changes }
+  | {
+      readonly type: 'commit';
+      readonly changes: Changes;
+      /** True if nothing may be derived of it (DERIVE-1). */
+      readonly isDerived: boolean;
+    }
   | { readonly type: 'ack'; readonly ack: Ack };
 
 /** Actions that carry nothing. */
@@ -401,7 +406,11 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
     case 'stock':
       if (phase === 'reduced')
-        return { ...stay(state, 'count-load'), fold: { type: 'commit', changes: event.changes } };
+        // Nothing tells an edit from what another Store made of one.
+        return {
+          ...stay(state, 'count-load'),
+          fold: { type: 'commit', changes: event.changes, isDerived: true },
+        };
       if (phase === 'loading')
         return stay({ ...state, stage: { ...stage, early: [...stage.early, event.changes] } });
       // Somebody gave the stock room its Store. From other rooms, such changes are not for this client.
@@ -426,12 +435,12 @@ function heard(
     case 'welcome':
       return welcomed(state, message);
     case 'commit': {
-      const { version, changes } = message;
+      const { version, changes, isDerived = false } = message;
       if (cursor === undefined) return stay(state);
       if (version !== cursor.version + 1) return lost(state);
       return {
         ...live(state, { ...cursor, version }, 'count-load', 'reset-retry'),
-        fold: { type: 'commit', changes },
+        fold: { type: 'commit', changes, isDerived },
       };
     }
     case 'ack': {

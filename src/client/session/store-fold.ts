@@ -31,7 +31,7 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
     case 'catch-up':
       return catchUp(parts, fold);
     case 'commit':
-      return replica.commit(fold.changes);
+      return replica.commit(fold.changes, fold.isDerived);
     case 'ack':
       return acknowledge(parts, fold.ack);
   }

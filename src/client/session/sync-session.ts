@@ -34,6 +34,11 @@ import { createSyncStatus, type SessionEvents, type Sync, type SyncStats } from 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
+/** How long edits wait for saving to start before that is told. */
+const REMINDER_MILLISECONDS = 10_000;
+
+const REMINDER_MESSAGE =
+  'Edits of this Store have waited for 10 seconds, and nothing saves them: call startAutoSave() or save() on the persister.';
 const MOVED_MESSAGE =
   'The socket leads to another room now. Edits that the old room had not confirmed were reported and not sent.';
 const DESTROYED_MESSAGE =
@@ -83,8 +88,8 @@ export interface SyncSession {
   stopped(error: TinyBasePartyKitError): void;
   /** Ends the session; edits that are not confirmed are reported. */
   destroy(): void;
-  /** As {@link destroy}, because another session uses the socket from now on. That is reported, too. */
-  replaced(): void;
+  /** As {@link destroy}, because another session uses the socket from now on. That is reported, too, unless so said. */
+  replaced(isReported?: boolean): void;
 }
 
 /**
@@ -100,6 +105,9 @@ export function createSyncSession(
   const { after, endpoint, random, restored, socket, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
+  /** True once the app has begun to save, in whatever way. */
+  let hasSaved = false;
+  let isReminding = false;
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
@@ -108,7 +116,8 @@ export function createSyncSession(
     clientId: handshake.clientId(),
     generation: state.generation,
   });
-  const unsaved = (): number => replica.pending.length + (replica.hasHeld ? 1 : 0);
+  const unsaved = (): number =>
+    replica.pending.length + (replica.hasHeld ? 1 : 0) + (replica.hasEarly ? 1 : 0);
   const send = (frame: string): void => {
     if (socket.isOpen()) socket.send(frame);
   };
@@ -133,6 +142,7 @@ export function createSyncSession(
     onPending: () => {
       outbox.save();
       happened('edited');
+      remindToSave();
     },
     onRefused: (refusals) => {
       tell();
@@ -196,6 +206,7 @@ export function createSyncSession(
     const step = transition(state, event, facts());
     if (step.fold !== undefined && !doFold(foldParts, step.fold)) return false;
     ({ state } = step);
+    if (state.isRooted) replica.claim.noteRoomShown();
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
     else if (!socket.isOpen()) watchdog.begin();
@@ -320,6 +331,15 @@ export function createSyncSession(
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
+  /** Tells once that edits wait for an app that has never begun to save. */
+  const remindToSave = (): void => {
+    if (isReminding || hasSaved || !replica.hasHeld) return;
+    isReminding = true;
+    after(REMINDER_MILLISECONDS, () => {
+      if (hasSaved || end() !== undefined) return;
+      events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
+    });
+  };
   const discardLocal = (): void => {
     if (end() !== undefined) return;
     if (replica.discardLocal()) tell();
@@ -365,15 +385,22 @@ export function createSyncSession(
     },
     follow: (content) => startLoading('follow', content),
     stopFollowing: () => happened('stop-following'),
-    startSaving: () => start('start-saving'),
+    startSaving: () => {
+      hasSaved = true;
+      return start('start-saving');
+    },
     stopSaving: () => happened('stop-saving'),
     load: (content) => startLoading('load-once', content),
-    save: () => start('save-once'),
+    save: () => {
+      hasSaved = true;
+      return start('save-once');
+    },
     whenConfirmed: () => {
       if (state.stage.phase === 'stopped') return Promise.reject(state.stage.error);
       if (unsaved() === 0) return Promise.resolve();
       // What is held will be one push, the next.
-      return confirmations.wait(replica.lastNumber + (replica.hasHeld ? 1 : 0));
+      const isNextUnsaved = replica.hasHeld || replica.hasEarly;
+      return confirmations.wait(replica.lastNumber + (isNextUnsaved ? 1 : 0));
     },
     discardLocal,
     opened: () => {
@@ -399,11 +426,11 @@ export function createSyncSession(
     moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
     stopped: (error) => happened({ type: 'stopped', error }),
     destroy: () => endWith(new TinyBasePartyKitError('destroyed', DESTROYED_MESSAGE)),
-    replaced: () => {
+    replaced: (isReported = true) => {
       if (end() !== undefined) return;
       const error = new TinyBasePartyKitError('replaced', REPLACED_MESSAGE);
       endWith(error);
-      onError(error);
+      if (isReported) onError(error);
     },
   };
 }

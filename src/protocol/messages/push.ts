@@ -1,12 +1,13 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
-import { assertShallow } from '../deep-leaves.ts';
+import { assertSayable } from '../deep-leaves.ts';
+import { asDerivedMark, encodeDerivedMark, type MaybeDerived } from '../derived-mark.ts';
 import { describeInvalidChanges } from '../describe-invalid.ts';
 import { encodeFrame, readFrame } from '../frame.ts';
 import { asArray, asCount, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
 
 /** One transaction of a client. The room puts it in order. */
-export interface Push {
+export interface Push extends MaybeDerived {
   readonly type: 'push';
   /** 1, 2, 3 … for each client id. */
   readonly number: number;
@@ -19,13 +20,13 @@ const BEGINNING = /^\[(\d+),/;
 
 export const letter = 'p';
 
-export function encode({ number, changes }: Push): string {
-  return encodeNumbered(number, encodeChanges(changes));
+export function encode({ number, changes, isDerived }: Push): string {
+  return encodeNumbered(number, encodeChanges(changes), isDerived);
 }
 
 /** Encodes a push of changes that {@link encodeChanges} has already encoded. */
-function encodeNumbered(number: number, changes: string): string {
-  return `[${number},${changes}]`;
+function encodeNumbered(number: number, changes: string, isDerived: boolean | undefined): string {
+  return `[${number},${changes}${encodeDerivedMark(isDerived)}]`;
 }
 
 export function decode(json: string): Push {
@@ -33,8 +34,13 @@ export function decode(json: string): Push {
 }
 
 /** Encodes a whole frame, of changes that {@link encodeChanges} has already encoded. */
-export function encodePushFrame(prefix: string, number: number, changes: string): string {
-  return encodeFrame(prefix, letter, encodeNumbered(number, changes));
+export function encodePushFrame(
+  prefix: string,
+  number: number,
+  changes: string,
+  isDerived?: boolean,
+): string {
+  return encodeFrame(prefix, letter, encodeNumbered(number, changes, isDerived));
 }
 
 /** Returns the number of a push that does not decode, if it begins like a push; undefined for any other frame. */
@@ -46,12 +52,12 @@ export function decodePushNumber(prefix: string, data: unknown): number | undefi
   return Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
-/** Reads {@link encode}. Throws a `ShapeError` for anything else, and if a leaf has too many levels (`CHANGES-4`). */
+/** Reads {@link encode}. Throws a `ShapeError` for anything else, and if a leaf is one that no message may carry (`CHANGES-4`). */
 export function jsonToPush(json: Json | undefined): Push {
-  const [number, changesJson] = asArray(json, 2, 2);
+  const [number, changesJson, mark] = asArray(json, 2, 3);
   const changes = jsonToChanges(changesJson);
-  changes.leaves.forEach(assertShallow);
-  return { type: 'push', number: asPushNumber(number), changes };
+  changes.leaves.forEach(assertSayable);
+  return { type: 'push', number: asPushNumber(number), changes, ...asDerivedMark(mark) };
 }
 
 /** Describes the fault in the changes of an invalid push; undefined if the fault is elsewhere. */

@@ -2,9 +2,10 @@ import type { Store } from 'tinybase';
 
 import { ChangesBuilder } from '../../protocol/changes.ts';
 import { encodeContent } from '../../protocol/codec.ts';
-import { encodeLeaf, leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import {
+  forEachLeaf,
   readContent,
   readLeaf,
   writeLeaf,
@@ -132,9 +133,9 @@ function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
     if (table === VALUES) {
       const values = content.cells(VALUES, '');
       let count = 0;
-      store.forEachValue((id, value) => {
+      forEachLeaf(store, VALUES, '', (id, value) => {
         count += 1;
-        isSame &&= encodeLeaf(value) === values.get(id);
+        isSame &&= value === values.get(id);
       });
       if (count !== values.size) return false;
       continue;
@@ -143,9 +144,9 @@ function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
     if (rows.size !== store.getRowCount(table)) return false;
     for (const [row, cells] of rows) {
       let count = 0;
-      store.forEachCell(table, row, (id, cell) => {
+      forEachLeaf(store, table, row, (id, cell) => {
         count += 1;
-        isSame &&= encodeLeaf(cell) === cells.get(id);
+        isSame &&= cell === cells.get(id);
       });
       if (count !== cells.size) return false;
     }

@@ -214,7 +214,7 @@ export class RoomState<Origin, RequestOrigin>
 
   #push(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
     const { outgoing, writer } = this.#parts;
-    const { number } = push;
+    const { number, isDerived } = push;
     if (client.standing === 'stopped') return undefined;
     // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
     if (client.generation < this.clients.generation(client.clientId)) return undefined;
@@ -235,7 +235,13 @@ export class RoomState<Origin, RequestOrigin>
       });
     }
     const { clientId } = client;
-    const written = writer.write(this, push.changes, { type: 'push', clientId, number, peer });
+    const written = writer.write(this, push.changes, {
+      type: 'push',
+      clientId,
+      number,
+      peer,
+      isDerived,
+    });
     return written instanceof Promise ? written.then(ignore) : undefined;
   }
 

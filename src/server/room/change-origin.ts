@@ -8,6 +8,8 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
       readonly clientId: string;
       readonly number: number;
       readonly peer: Peer<Origin>;
+      /** True if the client's Store made it of a commit: nobody derives anything of it (`DERIVE-1`). */
+      readonly isDerived?: boolean | undefined;
     }
   /** A peer that speaks TinyBase's own messages. */
   | { readonly type: 'stock'; readonly peer: Peer<Origin> }

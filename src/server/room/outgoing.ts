@@ -122,6 +122,7 @@ export class Outgoing<Origin> {
     origin: ChangeOrigin<Origin, unknown>,
   ): void {
     const author = 'peer' in origin ? origin.peer : undefined;
+    const isDerived = origin.type === 'push' && origin.isDerived === true;
     let frame: string | undefined;
     let stockFrames: readonly string[] | undefined;
     for (const peer of this.#peers.open()) {
@@ -132,7 +133,8 @@ export class Outgoing<Origin> {
         for (const stockFrame of stockFrames)
           state.gate.release(new HeldFrame(this, peer, stockFrame));
       } else if (client.type === 'client' && client.standing === 'live') {
-        frame ??= encodeCommitFrame(this.#settings.messagePrefix, state.version, encoded);
+        const { messagePrefix } = this.#settings;
+        frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
         else state.gate.release(new HeldFrame(this, peer, frame));
       }

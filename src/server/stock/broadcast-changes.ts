@@ -1,6 +1,12 @@
 import type { Changes, Store } from 'tinybase';
 
-import { canonicalLeaf, decodeLeaf, encodeLeaf, type StoreLeaf } from '../../protocol/leaf.ts';
+import {
+  canonicalLeaf,
+  decodeLeaf,
+  isTooDeep,
+  isUnsayable,
+  type StoreLeaf,
+} from '../../protocol/leaf.ts';
 
 /** The part of a room's server that broadcasting needs. */
 export interface BroadcastingServer {
@@ -50,6 +56,7 @@ function applyRows(store: Store, table: string, rows: NonNullable<Changes[0][str
 
 /** Decodes a leaf. A value that no Store can hold stays as it is: the Store refuses it and tells its listeners. */
 function plain(leaf: StoreLeaf): StoreLeaf {
-  const encoded = canonicalLeaf(encodeLeaf(leaf));
-  return encoded === undefined ? leaf : decodeLeaf(encoded);
+  const encoded = canonicalLeaf(leaf);
+  const isRefused = encoded === undefined || (isUnsayable(encoded) && !isTooDeep(encoded));
+  return isRefused ? leaf : decodeLeaf(encoded);
 }

@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 
-import { encodeLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
-import { readLeaf } from '../../protocol/store-access.ts';
+import type { Leaf, TableKey } from '../../protocol/leaf.ts';
+import { forEachLeaf, readLeaf } from '../../protocol/store-access.ts';
 
 import type { LiveContent } from './page-index.ts';
 
@@ -19,9 +19,7 @@ export class StoreContent implements LiveContent {
 
   cells(table: TableKey, row: string): ReadonlyMap<string, Leaf> {
     const cells = new Map<string, Leaf>();
-    if (table === VALUES) {
-      this.#store.forEachValue((id, value) => cells.set(id, encodeLeaf(value)));
-    } else this.#store.forEachCell(table, row, (id, cell) => cells.set(id, encodeLeaf(cell)));
+    forEachLeaf(this.#store, table, row, (cell, leaf) => cells.set(cell, leaf));
     return cells;
   }
 }

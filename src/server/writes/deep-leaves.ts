@@ -3,7 +3,7 @@ import type { Store } from 'tinybase';
 import type { Changes } from '../../protocol/changes.ts';
 import { describeDeepLeaf, findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { isTooDeep, type Leaf } from '../../protocol/leaf.ts';
+import { isUnsayable, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
@@ -13,7 +13,7 @@ import type { StoreWriter } from './store-writer.ts';
 const NOTHING = new LeafMap<never>();
 
 /**
- * Keeps leaves with too many levels out of the room (`CHANGES-4`). No message brings one in; the room's own code, its
+ * Keeps leaves that no message may carry out of the room (`CHANGES-4`): those with too many levels, and some of a `toJSON`. No message brings one in; the room's own code, its
  * listeners and its storage may.
  */
 export class DeepLeaves {
@@ -62,8 +62,8 @@ export class DeepLeaves {
   }
 
   #without<T extends Leaf | undefined>(leaves: LeafMap<T>, deep: LeafMap<Leaf>): LeafMap<T> {
-    deep.forEach((_leaf, table, row, cell) => {
-      const message = `${describeDeepLeaf(table, row, cell)}, so the room does not keep it: nest it less.`;
+    deep.forEach((leaf, table, row, cell) => {
+      const message = `${describeDeepLeaf(leaf, table, row, cell)}, so the room does not keep it: set plain JSON with fewer levels.`;
       this.#reporter.report(new TinyBasePartyKitError('malformed', message), 'room');
     });
     return withoutLeaves(leaves, deep);
@@ -74,7 +74,7 @@ export class DeepLeaves {
       deep.forEach((leaf, table, row, cell) => {
         if (readLeaf(this.#store, table, row, cell) !== leaf) return;
         const old = before.get(table, row, cell);
-        writeLeaf(this.#store, table, row, cell, isTooDeep(old) ? undefined : old);
+        writeLeaf(this.#store, table, row, cell, isUnsayable(old) ? undefined : old);
       });
     try {
       // Not at once: the transaction is not over, or is being settled.

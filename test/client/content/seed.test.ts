@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -269,6 +270,58 @@ describe('the first content', () => {
     expect(room.store.getValues()).toEqual({ v: 2 });
     expect(room.putContents).toEqual([]);
     expect(room.sent()).toEqual([]);
+    expect(room.session.sync.unsaved).toBe(0);
+  });
+
+  describe('edits made before anything is started', () => {
+    test('[SEED-5] are unsaved until content comes, and reported if it does not have them', async () => {
+      const room = new ScriptedRoom();
+      room.store.setValues({ same: 1, other: 1 });
+      room.store.setRow('t', 'r', { c: 1 });
+      expect(room.session.sync.unsaved).toBe(1);
+      let isConfirmed = false;
+      void room.session.whenConfirmed().then(() => (isConfirmed = true));
+      await nextTurn();
+      expect(isConfirmed).toBe(false);
+      await room.live([{}, { same: 1, other: 2 }]);
+      expect(isConfirmed).toBe(true);
+      expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 0 });
+      expect(room.store.getContent()).toEqual([{}, { same: 1, other: 2 }]);
+      expect(room.refusals).toEqual([
+        { type: 'value', valueId: 'other', value: 1, reason: 'before-start' },
+        { type: 'cell', tableId: 't', rowId: 'r', cellId: 'c', cell: 1, reason: 'before-start' },
+      ]);
+    });
+
+    test('[SEED-5] are confirmed where they become the first content', async () => {
+      const room = new ScriptedRoom();
+      room.store.setValue('v', 1);
+      void room.session.startSaving();
+      await room.answerGet(0);
+      expect(room.session.sync.unsaved).toBe(1);
+      room.puts.take().answer(undefined);
+      await nextTurn();
+      await room.answerGet(1, [{}, { v: 1 }]);
+      expect(room.session.sync.unsaved).toBe(0);
+      expect(room.refusals).toEqual([]);
+    });
+
+    test('[SEED-5] are reported if nothing is ever started', () => {
+      const room = new ScriptedRoom();
+      room.store.setValue('v', 1);
+      room.session.destroy();
+      expect(room.refusals).toMatchObject([{ valueId: 'v', reason: 'destroyed' }]);
+    });
+  });
+
+  test('[SEED-5] of saving alone is reported where the room has content: it is shown, and not saved', async () => {
+    const room = new ScriptedRoom({ store: createStore().setValues({ same: 1, mine: 1 }) });
+    void room.session.startSaving();
+    await room.answerGet(1, [{}, { same: 1, theirs: 1 }]);
+    expect(room.store.getValues()).toEqual({ same: 1, mine: 1 });
+    expect(room.refusals).toEqual([
+      { type: 'value', valueId: 'mine', value: 1, reason: 'before-start' },
+    ]);
     expect(room.session.sync.unsaved).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { createMiddleware, createStore, type Store } from 'tinybase';
+import { createMiddleware, createStore, type Cell, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import type { Refusal } from '../../../src/client/replica/refusal.ts';
@@ -54,10 +54,6 @@ function withDefault(store: Store): void {
 
 function withSchema(store: Store): void {
   store.setSchema({ t: { a: { type: 'number' } } }, { v: { type: 'number', default: 0 } });
-}
-
-function clamped(store: Store): void {
-  store.addValueListener('n', () => store.setValue('n', 1), true);
 }
 
 describe('a commit', () => {
@@ -248,10 +244,11 @@ describe('what is pushed', () => {
   test('[SEED-3] has nothing that was there before tracking began', () => {
     const store = createStore();
     const replica = new Replica(store, {
-      onPending: throwing,
+      onPending: () => undefined,
       onRefused: throwing,
       onError: throwing,
     });
+    store.setValue('u', 1);
     replica.setSaving(true);
     store.setValue('v', 1);
     expect(replica.pending).toEqual([]);
@@ -309,27 +306,22 @@ describe('a push over the limit', () => {
   });
 });
 
+const cut = (cell: Cell): Cell => (typeof cell === 'string' ? cell.slice(0, 4) : cell);
+
 describe('what is derived', () => {
-  test('[DERIVE-1] is a default that is pushed once', () => {
+  test('[DERIVE-1] is a default that is pushed once, and marked', () => {
     const client = clientOf(withDefault);
     client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]));
     expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
     expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+    expect(client.replica.pending[0]?.isDerived).toBe(true);
     expect(client.replica.baseLeaf('t', 'r', 'done')).toBeUndefined();
     client.replica.acknowledge();
     expect(client.replica.baseLeaf('t', 'r', 'done')).toBe(false);
     client.replica.commit(changesOf([{ t: { r: { a: 2 } } }, {}]));
     expect(client.replica.pending).toEqual([]);
-  });
-
-  test('[DERIVE-1] is a default that comes back where the room deleted the cell', () => {
-    const client = clientOf((store) => {
-      withDefault(store);
-      store.setRow('t', 'r', { a: 1, done: true });
-    });
-    client.replica.commit(changesOf([{ t: { r: { done: DELETED } } }, {}]));
-    expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
-    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+    client.store.setCell('t', 'r', 'a', 3);
+    expect(client.replica.pending[0]?.isDerived).toBeUndefined();
   });
 
   test('[DERIVE-1] is nothing where the room deleted the row, defaults and all', () => {
@@ -342,7 +334,7 @@ describe('what is derived', () => {
     expect(client.replica.isPlain).toBe(true);
   });
 
-  test('[DERIVE-1] is what a mutator listener makes of it, here or elsewhere', () => {
+  test('[DERIVE-1] is what a mutator listener makes of other leaves than those that were set', () => {
     const client = clientOf((store) => {
       store.addValueListener(
         'n',
@@ -355,112 +347,130 @@ describe('what is derived', () => {
     });
     client.replica.commit(changesOf([{}, { n: 50 }]));
     expect(client.store.getValues()).toEqual({ n: 10, seen: 50 });
-    expect(pushesOf(client)).toEqual([[{}, { n: 10, seen: 50 }]]);
+    expect(pushesOf(client)).toEqual([[{}, { seen: 50 }]]);
     expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(50);
+    expect(client.refusals).toEqual([
+      { type: 'value', valueId: 'n', value: 50, reason: 'own-listener' },
+    ]);
   });
 
-  test('[DERIVE-1] is what a mutator listener makes of a cell in a row that is new here', () => {
-    const client = clientOf((store) => {
-      store.setTablesSchema({ t: { a: { type: 'number' }, b: { type: 'number' } } });
-      store.addCellListener(
-        't',
-        null,
-        'b',
-        (_store, _table, row, _cell, leaf) => {
-          if (Number(leaf) > 10) store.setCell('t', row, 'b', 10);
-        },
-        true,
-      );
-    });
-    client.replica.commit(changesOf([{ t: { r: { a: 1, b: 50 } } }, {}]));
-    expect(pushesOf(client)).toEqual([[{ t: { r: { b: 10 } } }, {}]]);
-    expect(client.refusals).toEqual([]);
-  });
-
-  test('[DERIVE-1] is what a mutator listener restored, though the Store logs nothing', () => {
-    const client = clientOf((store) => {
-      store.setValue('fixed', 1);
-      store.addValueListener('fixed', () => store.setValue('fixed', 1), true);
-    });
-    client.replica.commit(changesOf([{}, { fixed: 2 }]));
-    expect(client.store.getValue('fixed')).toBe(1);
-    expect(pushesOf(client)).toEqual([[{}, { fixed: 1 }]]);
-    expect(client.replica.baseLeaf(VALUES, '', 'fixed')).toBe(2);
-  });
-
-  test('[DERIVE-1] is what middleware made of it', () => {
-    const client = clientOf((store) => {
-      createMiddleware(store).addWillSetValueCallback((_id, value) =>
-        typeof value === 'string' ? value.trim() : value,
-      );
-    });
-    client.replica.commit(changesOf([{}, { v: ' text ' }]));
-    expect(pushesOf(client)).toEqual([[{}, { v: 'text' }]]);
-  });
-
-  test('[DERIVE-1] goes once for each base value, and begins anew when the user edits the leaf', () => {
-    const client = clientOf((store) => {
-      store.addValueListener(
-        'n',
-        (_store, _id, value) => {
-          if (Number(value) > 1) store.setValue('n', 1);
-        },
-        true,
-      );
-    });
-    const commitTwo = (): unknown[] => {
-      client.replica.commit(changesOf([{}, { n: 2 }]));
-      const pushed = pushesOf(client);
-      while (client.replica.pending.length > 0) client.replica.acknowledge();
-      return pushed;
-    };
-    expect(commitTwo()).toEqual([[{}, { n: 1 }]]);
-    expect(commitTwo()).toEqual([]);
-    expect(client.store.getValue('n')).toBe(1);
-    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(2);
-    client.replica.commit(changesOf([{}, { n: 3 }]));
-    expect(pushesOf(client)).toEqual([[{}, { n: 1 }]]);
-    client.replica.acknowledge();
-    client.store.setValue('n', 0);
-    while (client.replica.pending.length > 0) client.replica.acknowledge();
-    expect(commitTwo()).toEqual([[{}, { n: 1 }]]);
-  });
-
-  test('[DERIVE-1] goes at most 64 times for a leaf', () => {
-    const client = clientOf((store) => {
-      store.addValueListener('n', () => store.setValue('n', -1), true);
-    });
-    let pushes = 0;
-    for (let n = 0; n < 100; n++) {
-      client.replica.commit(changesOf([{}, { n }]));
-      pushes += client.replica.pending.length;
-      while (client.replica.pending.length > 0) client.replica.acknowledge();
-    }
-    expect(pushes).toBe(64);
-  });
-
-  test('[DERIVE-2] is not pushed after a correction, and stays local-only', () => {
-    const client = clientOf((store) => {
-      store.addValueListener('n', () => store.setValue('n', 1), true);
-    });
-    client.store.setValue('n', 5);
-    client.replica.acknowledgeCorrected(changesOf([{}, { n: 2 }]));
-    expect(client.store.getValue('n')).toBe(1);
+  test.each<
+    readonly [string, (store: Store) => void, Parameters<typeof changesOf>[0], unknown, string]
+  >([
+    [
+      'a mutator listener cuts',
+      (store) => {
+        store.addCellListener(
+          't',
+          null,
+          'title',
+          (_store, _table, row, _cell, title) => {
+            store.setCell('t', row, 'title', cut(title));
+          },
+          true,
+        );
+      },
+      [{ t: { r: { title: 'a title' } } }, {}],
+      [{ t: { r: { title: 'a ti' } } }, {}],
+      'own-listener',
+    ],
+    [
+      'a mutator listener restores, though the Store logs nothing',
+      (store) => {
+        store.setCell('t', 'r', 'fixed', 1);
+        store.addCellListener('t', 'r', 'fixed', () => store.setCell('t', 'r', 'fixed', 1), true);
+      },
+      [{ t: { r: { fixed: 2 } } }, {}],
+      [{ t: { r: { fixed: 1 } } }, {}],
+      'own-listener',
+    ],
+    [
+      'middleware cuts',
+      (store) => {
+        createMiddleware(store).addWillSetCellCallback((_table, _row, _cell, cell) => cut(cell));
+      },
+      [{ t: { r: { title: 'a title' } } }, {}],
+      [{ t: { r: { title: 'a ti' } } }, {}],
+      'own-middleware',
+    ],
+    [
+      'a default replaces, where it was deleted',
+      (store) => {
+        withDefault(store);
+        store.setRow('t', 'r', { a: 1, done: true });
+      },
+      [{ t: { r: { done: DELETED } } }, {}],
+      [{ t: { r: { a: 1, done: false } } }, {}],
+      'own-schema',
+    ],
+    [
+      'a mutator listener puts into a row that was deleted',
+      (store) => {
+        store.setRow('t', 'r', { a: 1 });
+        store.addRowListener('t', 'r', () => store.setCell('t', 'r', 'gone', true), true);
+      },
+      [{}, {}, { t: ['r'] }],
+      [{ t: { r: { gone: true } } }, {}],
+      'own-listener',
+    ],
+  ])('[DERIVE-1] is not what %s', (_what, prepare, changes, shown, reason) => {
+    const client = clientOf(prepare);
+    client.replica.commit(changesOf(changes));
+    expect(client.store.getContent()).toEqual(shown);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(2);
+    expect(client.replica.localOnly).toBe(1);
+    expect(client.refusals).toMatchObject([{ reason }]);
     client.replica.setSaving(false);
     client.replica.setSaving(true);
     expect(client.replica.pending).toEqual([]);
   });
 
-  test('[DERIVE-2] is not pushed where a welcome drops a push, and is where it drops none', () => {
-    const dropping = clientOf(clamped);
-    dropping.store.setValue('m', 1);
-    dropping.replica.catchUp(undefined, 1, changesOf([{}, { m: 1, n: 2 }]));
-    expect(dropping.replica.pending).toEqual([]);
-    const other = clientOf(clamped);
-    other.replica.catchUp(undefined, 0, changesOf([{}, { n: 2 }]));
-    expect(pushesOf(other)).toEqual([[{}, { n: 1 }]]);
+  test('[DERIVE-1] is one push for each commit, and none for one that is derived itself', () => {
+    const client = clientOf((store) => {
+      store.addTablesListener(() => store.setValues({ rows: store.getRowCount('t'), m: 1 }), true);
+    });
+    client.replica.commit(changesOf([{ t: { r: { a: 1 }, s: { a: 1 } } }, {}]));
+    expect(pushesOf(client)).toEqual([[{}, { rows: 2, m: 1 }]]);
+    client.replica.commit(changesOf([{ t: { q: { a: 1 } } }, {}]), true);
+    expect(pushesOf(client)).toEqual([[{}, { rows: 2, m: 1 }]]);
+    expect(client.store.getValue('rows')).toBe(3);
+    expect(client.replica.localOnly).toBe(1);
+    expect(client.refusals).toMatchObject([{ valueId: 'rows', reason: 'own-listener' }]);
+  });
+
+  test('[DERIVE-1] keeps nothing of leaves that come and go', () => {
+    const client = clientOf(withDefault);
+    for (let row = 0; row < 10; row += 1) {
+      client.replica.commit(changesOf([{ t: { [row]: { a: 1 } } }, {}]));
+      client.replica.acknowledge();
+      client.replica.commit(changesOf([{}, {}, { t: [String(row)] }]));
+    }
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[DERIVE-2] is not pushed after a correction, and stays local-only', () => {
+    const client = clientOf((store) => {
+      store.addValueListener('n', () => store.setValue('seen', store.getValue('n') ?? 0), true);
+    });
+    client.store.setValue('n', 5);
+    client.replica.acknowledgeCorrected(changesOf([{}, { n: 2 }]));
+    expect(client.store.getValue('seen')).toBe(2);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.localOnly).toBe(1);
+    client.replica.setSaving(false);
+    client.replica.setSaving(true);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.refusals).toMatchObject([{ valueId: 'seen', reason: 'own-listener' }]);
+  });
+
+  test('[DERIVE-2] is nothing of what a welcome or a reload brings', () => {
+    const client = clientOf(withDefault);
+    client.replica.catchUp(undefined, 0, changesOf([{ t: { r: { a: 1 } } }, {}]));
+    client.replica.catchUp(decodeContent('[{"t":{"r":{"a":1},"s":{"a":1}}},{}]'), 0, undefined);
+    expect(client.store.getCell('t', 's', 'done')).toBe(false);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.localOnly).toBe(2);
+    expect(client.refusals.map(({ reason }) => reason)).toContain('own-schema');
   });
 
   test('[DERIVE-2] while not saving waits, and is pushed when saving starts', () => {
@@ -472,8 +482,119 @@ describe('what is derived', () => {
     client.replica.commit(changesOf([{ t: { s: { done: true } } }, {}]));
     client.replica.setSaving(true);
     expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
+    expect(client.replica.pending[0]?.isDerived).toBe(true);
     client.replica.acknowledge();
     expect(client.replica.isPlain).toBe(true);
+  });
+});
+
+/** Gives what it is told to when it is written as JSON. */
+const speaking = (spoken: unknown): Cell => ({ toJSON: () => spoken });
+
+describe('what a Store takes of the user', () => {
+  test.each<readonly [string, Cell, unknown]>([
+    ['a text that toJSON gives', speaking('1.50 EUR'), '1.50 EUR'],
+    ['a number that toJSON gives', speaking(1.5), 1.5],
+    ['a boolean that toJSON gives', speaking(false), false],
+    ['null that toJSON gives', speaking(null), null],
+    ['an object that toJSON gives', speaking({ a: [1] }), '\uFFFD{"a":[1]}'],
+    ['an array of such', [speaking(1), speaking(undefined), NaN], '\uFFFD[1,null,null]'],
+    ['an object of such', { a: speaking('x'), b: speaking(undefined) }, '\uFFFD{"a":"x"}'],
+    ['numbers that JSON does not have', { a: NaN, b: -Infinity }, '\uFFFD{"a":null,"b":null}'],
+  ])('[LOCAL-3] is sent as the Store shows it: %s', (_what, cell, leaf) => {
+    const client = clientOf();
+    client.store.setCell('t', 'r', 'c', cell).setValue('v', cell);
+    expect(pushesOf(client)).toEqual([
+      [{ t: { r: { c: leaf } } }, {}],
+      [{}, { v: leaf }],
+    ]);
+    client.replica.acknowledge();
+    client.replica.acknowledge();
+    expect(client.replica.isPlain).toBe(true);
+    client.replica.commit(changesOf([{ t: { r: { c: leaf } } }, { v: leaf }]));
+    expect(client.replica.isPlain).toBe(true);
+    expect(client.refusals).toEqual([]);
+    expect(client.replica.readBase()?.get('t', 'r', 'c')).toBe(leaf);
+  });
+
+  test.each<readonly [string, (store: Store) => void, unknown]>([
+    [
+      'nothing that toJSON gives',
+      (store) => store.setCell('t', 'r', 'c', speaking(undefined)),
+      undefined,
+    ],
+    [
+      'a function that toJSON gives',
+      (store) =>
+        store.setCell(
+          't',
+          'r',
+          'c',
+          speaking(() => 1),
+        ),
+      undefined,
+    ],
+    [
+      'the text of an object',
+      (store) => store.setCell('t', 'r', 'c', speaking('\uFFFD[1]')),
+      '\uFFFD[1]',
+    ],
+    ['the mark of a deletion', (store) => store.setCell('t', 'r', 'c', speaking(DELETED)), DELETED],
+  ])('[LOCAL-3] stays here and is reported if no leaf can say it: %s', (_what, set, shown) => {
+    const client = clientOf();
+    client.replica.commit(changesOf([{ t: { r: { b: 1, c: 1 } } }, {}]));
+    set(client.store);
+    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.localOnly).toBe(1);
+    expect(client.refusals).toEqual([
+      { type: 'cell', tableId: 't', rowId: 'r', cellId: 'c', cell: shown, reason: 'malformed' },
+    ]);
+    expect(client.replica.baseLeaf('t', 'r', 'c')).toBe(1);
+    // The rest of the row is kept true, and the leaf too once somebody sets it.
+    client.store.setCell('t', 'r', 'b', 2);
+    expect(pushesOf(client)).toEqual([[{ t: { r: { b: 2 } } }, {}]]);
+    client.replica.acknowledge();
+    client.replica.catchUp(decodeContent('[{"t":{"r":{"b":3,"c":1}}},{}]'), 0, undefined);
+    expect(client.replica.localOnly).toBe(1);
+    client.replica.commit(changesOf([{ t: { r: { c: 2 } } }, {}]));
+    expect(client.store.getRow('t', 'r')).toEqual({ b: 3, c: 2 });
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[LOCAL-3] is told where it was the only thing that happened', () => {
+    const client = clientOf();
+    client.store.setCell('t', 'r', 'c', speaking(undefined));
+    expect(client.replica.localOnly).toBe(1);
+    expect(client.refusals).toHaveLength(1);
+    client.store.delCell('t', 'r', 'c');
+    expect(client.replica.localOnly).toBe(0);
+  });
+
+  test('[LOCAL-3] does not keep the rest of its transaction from being sent', () => {
+    const client = clientOf();
+    client.store.transaction(() => {
+      client.store.setRow('t', 'r', { a: 1, b: speaking(undefined) });
+      client.store.setRow('t', 's', { b: speaking(undefined) });
+      client.store.setValues({ v: 1, w: speaking(DELETED) });
+    });
+    expect(pushesOf(client)).toEqual([[{ t: { r: { a: 1 } } }, { v: 1 }]]);
+    expect(client.replica.localOnly).toBe(3);
+    expect(client.refusals).toHaveLength(3);
+    client.store.delValue('w');
+    expect(client.replica.localOnly).toBe(2);
+    client.replica.discardLocal();
+    expect(client.store.getContent()).toEqual([{ t: { r: { a: 1 } } }, { v: 1 }]);
+  });
+
+  test('[LOCAL-3] [DERIVE-1] is not derived if no leaf can say it', () => {
+    const client = clientOf((store) => {
+      store.addWillFinishTransactionListener(() => {
+        if (store.hasValue('n')) store.setValue('m', speaking(DELETED));
+      });
+    });
+    client.replica.commit(changesOf([{}, { n: 1 }]));
+    expect(client.replica.pending).toEqual([]);
+    expect(client.refusals).toMatchObject([{ valueId: 'm', reason: 'malformed' }]);
   });
 });
 
@@ -619,19 +740,6 @@ describe("what the client's own middleware does not let pass", () => {
     expect(client.store.getValues()).toEqual({ v: 2 });
     expect(client.replica.isPlain).toBe(true);
     expect(client.replica.pending).toEqual([]);
-  });
-
-  test('[DERIVE-1] is not the default in place of a cell or value that the room deleted', () => {
-    const client = clientOf((store) => {
-      store.setTablesSchema({
-        t: { a: { type: 'number' }, done: { type: 'boolean', default: false } },
-      });
-      store.setValuesSchema({ v: { type: 'string', default: '' } });
-      store.setRow('t', 'r', { a: 1, done: false });
-    });
-    client.replica.commit(changesOf([{ t: { r: { done: DELETED } } }, { v: DELETED }]));
-    expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, { v: '' }]]);
-    expect(client.refusals).toEqual([]);
   });
 });
 

@@ -213,7 +213,8 @@ test('[VIEW-1] whatever is stopped, started, cut and lost in whatever order, all
       expect(sorted(flat(readContent(pair.store)))).toEqual(sorted(flat(content)));
       expect(content.get(null, '', 'last')).toBe(1);
       expect(pair.session.replica.isPlain).toBe(true);
-      expect(pair.refusals).toEqual([]);
+      // What was edited before anything was started may have been replaced (SEED-5).
+      expect(JSON.stringify(pair.refusals)).not.toMatch(/"reason":"(?!before-start)/);
     }),
     { numRuns: 100 },
   );

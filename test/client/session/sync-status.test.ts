@@ -131,4 +131,27 @@ describe('the number of local-only leaves', () => {
     room.session.destroy();
     expect(room.syncs.at(-1)).toMatchObject({ phase: 'stopped', localOnly: 0 });
   });
+
+  test('tells once that edits wait and nothing saves them, and not where something did', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    await room.answerGet(1, [{}, {}]);
+    room.store.setValue('v', 1);
+    await room.time.pass(9 * SECOND);
+    room.store.setValue('v', 2);
+    expect(room.errors).toEqual([]);
+    await room.time.pass(60 * SECOND);
+    room.store.setValue('v', 3);
+    await room.time.pass(60 * SECOND);
+    const reminders = room.errors.filter((error) => String(error).includes('startAutoSave'));
+    expect(reminders).toMatchObject([{ code: 'misuse' }]);
+    const other = new ScriptedRoom();
+    void other.session.follow();
+    await other.answerGet(1, [{}, {}]);
+    other.store.setValue('v', 1);
+    void other.session.save();
+    other.store.setValue('v', 2);
+    await other.time.pass(60 * SECOND);
+    expect(other.errors.filter((error) => String(error).includes('startAutoSave'))).toEqual([]);
+  });
 });

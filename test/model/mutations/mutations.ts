@@ -1,3 +1,4 @@
+import { DERIVATION_MUTATIONS } from './derivation.ts';
 import { FIRST_CONTENT_MUTATIONS } from './first-content.ts';
 import { JOIN_MUTATIONS } from './joining.ts';
 import { ONCE_MUTATIONS } from './once.ts';
@@ -17,5 +18,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ONCE_MUTATIONS,
   ...FIRST_CONTENT_MUTATIONS,
   ...REPLICA_MUTATIONS,
+  ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,
 ];

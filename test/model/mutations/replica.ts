@@ -1,11 +1,10 @@
-import { DerivationLimit } from '../../../src/client/replica/derivation-limit.ts';
 import { Overlay } from '../../../src/client/replica/overlay.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { ObservedStore } from '../../../src/protocol/observed-store.ts';
 import type { Patches } from '../patches.ts';
-import { plain, stubborn, thrower, type StoreVariant } from '../store-variants.ts';
+import { plain, thrower, type StoreVariant } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
@@ -42,22 +41,13 @@ function throwOn(patches: Patches): void {
   );
 }
 
-function deriveWithoutEnd(patches: Patches): void {
-  patches.replace(DerivationLimit.prototype, 'admit', () => () => true);
-}
-
 function correctFirst(this: Replica, correction: Changes): boolean {
   if (!this.commit(correction)) return false;
   this.acknowledge();
   return true;
 }
 
-function correctLikeCommit(this: Replica, correction: Changes): boolean {
-  this.acknowledge();
-  return this.commit(correction);
-}
-
-/** The mutations of CHANGES, VIEW, DERIVE and LOCAL. */
+/** The mutations of CHANGES, VIEW and LOCAL. */
 export const REPLICA_MUTATIONS: readonly Mutation[] = [
   {
     title: '[CHANGES-1] a row that is deleted and then set keeps what it had',
@@ -173,6 +163,7 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
                 before: new LeafMap(),
                 growth: 0,
                 refused: new LeafMap(),
+                unsayable: new LeafMap(),
               },
               error: undefined,
             };
@@ -187,20 +178,6 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
   {
     title: '[VIEW-8] what was edited while nothing was saved is not sent',
     patch: (patches) => patches.replace(Replica.prototype, 'releaseHeld', () => () => undefined),
-  },
-  {
-    title: '[DERIVE-1] a leaf is derived as often as it is altered',
-    make: () => ({
-      traits: { clients: [clientWith(stubborn), clientWith(stubborn)], hookStyle: 'none' },
-    }),
-    patch: deriveWithoutEnd,
-  },
-  {
-    title: '[DERIVE-2] [DERIVE-1] what follows a correction is derived, again and again',
-    patch: (patches) => {
-      deriveWithoutEnd(patches);
-      patches.replace(Replica.prototype, 'acknowledgeCorrected', () => correctLikeCommit);
-    },
   },
   {
     title: '[LOCAL-1] a leaf that the own schema refuses is taken for what the room holds',

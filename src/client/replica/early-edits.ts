@@ -1,0 +1,58 @@
+import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
+import type { Leaf, TableKey } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { refusalsOf, type Refusal } from './refusal.ts';
+
+/**
+ * The edits made after a persister was created and before it was started. They belong to the seed: the room's content may
+ * replace them, and then they are reported (SEED-5).
+ */
+export class EarlyEdits {
+  #changes: ChangesBuilder | undefined;
+
+  /** True while there are any that no content has answered. */
+  get isAny(): boolean {
+    return this.#changes !== undefined;
+  }
+
+  add(changes: Changes): void {
+    this.#changes ??= new ChangesBuilder();
+    addChanges(this.#changes, changes);
+  }
+
+  /** Forgets the edits of these leaves: they are reported for another reason. */
+  forget(leaves: LeafMap<Leaf | undefined>): void {
+    leaves.forEach((_leaf, table, row, cell) => this.#changes?.leaves.delete(table, row, cell));
+    if (this.#changes?.isEmpty === true) this.#changes = undefined;
+  }
+
+  /** Forgets the edits and returns them. */
+  take(): Changes | undefined {
+    const changes = this.#changes;
+    this.#changes = undefined;
+    return changes;
+  }
+
+  /** Forgets the edits; returns refusals for those that this content does not have. Leaves out what was edited since. */
+  answer(
+    content: LeafMap<Leaf>,
+    isEditedSince: (table: TableKey, row: string, cell: string) => boolean,
+  ): readonly Refusal[] {
+    const changes = this.take();
+    if (changes === undefined) return [];
+    const replaced = new ChangesBuilder();
+    for (const [table, rows] of changes.deletedRows) {
+      for (const row of rows) {
+        const isBack = [...content.cells(table, row).keys()].some(
+          (cell) => !changes.leaves.has(table, row, cell),
+        );
+        if (isBack) replaced.deleteRow(table, row);
+      }
+    }
+    changes.leaves.forEach((leaf, table, row, cell) => {
+      if (content.get(table, row, cell) === leaf || isEditedSince(table, row, cell)) return;
+      replaced.setLeaf(table, row, cell, leaf);
+    });
+    return refusalsOf(replaced, 'before-start');
+  }
+}

@@ -1,0 +1,103 @@
+import type { Store } from 'tinybase';
+
+import { deletesRow, type Changes } from '../../protocol/changes.ts';
+import { isUnsayable, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { readDefaults, readLeaf, type TransactionLog } from '../../protocol/store-access.ts';
+import type { Aims } from './aims.ts';
+import type { RefusalReason } from './refusal.ts';
+
+/** A leaf that the Store shows otherwise than it was asked to. */
+export interface Difference {
+  readonly table: TableKey;
+  readonly row: string;
+  readonly cell: string;
+  /** The leaf that it was asked to show, or to leave as it was. */
+  readonly aim: Leaf | undefined;
+  readonly shown: Leaf | undefined;
+  /** True if it may be sent: no part of the remote change set that leaf (DERIVE-1). */
+  readonly mayBeSent: boolean;
+  /** The reason to report if it is not sent. */
+  readonly reason: RefusalReason;
+}
+
+/** What a Store was asked to show, and what came of it. */
+export interface ReactionParts {
+  readonly store: Store;
+  readonly aims: Aims;
+  /** The leaves that did not show their aim right after they were written. */
+  readonly notTaken: LeafMap<true>;
+  /** Undefined if the Store rolled everything back. */
+  readonly log: TransactionLog | undefined;
+  /** The commit that is being shown; undefined if nothing may be derived of what is. */
+  readonly commit: Changes | undefined;
+}
+
+/** What a Store made of a remote change: its schema, defaults, middleware and mutator listeners. */
+export class Reaction {
+  readonly #parts: ReactionParts;
+  #defaults: ReturnType<typeof readDefaults> | undefined;
+
+  constructor(parts: ReactionParts) {
+    this.#parts = parts;
+  }
+
+  /** Visits every leaf that is not as it was to be. */
+  forEach(visit: (difference: Difference) => void): void {
+    const { store, aims, log } = this.#parts;
+    const compare = (
+      aim: Leaf | undefined,
+      table: TableKey,
+      row: string,
+      cell: string,
+      reasonOf: (shown: Leaf | undefined) => RefusalReason,
+    ): void => {
+      const shown = readLeaf(store, table, row, cell);
+      if (shown === aim) return;
+      const mayBeSent = !isUnsayable(shown) && this.maySend(table, row, cell);
+      visit({ table, row, cell, aim, shown, mayBeSent, reason: reasonOf(shown) });
+    };
+    aims.forEach((aim, table, row, cell) =>
+      compare(aim, table, row, cell, (shown) => this.#reasonOf(aim, shown, table, row, cell)),
+    );
+    log?.before.forEach((old, table, row, cell) => {
+      if (aims.has(table, row, cell)) return;
+      compare(old, table, row, cell, (shown) => this.#ownReason(shown, table, cell));
+    });
+  }
+
+  /** True if the Store's owner alone changed the leaf, because of a commit that a user made (DERIVE-1). */
+  maySend(table: TableKey, row: string, cell: string): boolean {
+    const { aims, log, commit } = this.#parts;
+    if (commit === undefined || log === undefined) return false;
+    return !aims.has(table, row, cell) && !deletesRow(commit, table, row);
+  }
+
+  /** The reason why a leaf does not show its aim. */
+  #reasonOf(
+    aim: Leaf | undefined,
+    shown: Leaf | undefined,
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): RefusalReason {
+    const { notTaken, log } = this.#parts;
+    if (isUnsayable(aim)) return 'malformed';
+    if (log?.refused.has(table, row, cell) === true) return 'own-schema';
+    if (log !== undefined && notTaken.has(table, row, cell)) return 'own-middleware';
+    if (aim === undefined && this.#isDefault(shown, table, cell)) return 'own-schema';
+    return 'own-listener';
+  }
+
+  /** The reason why a leaf that was to stay as it was did not. */
+  #ownReason(shown: Leaf | undefined, table: TableKey, cell: string): RefusalReason {
+    if (isUnsayable(shown)) return 'malformed';
+    return this.#isDefault(shown, table, cell) ? 'own-schema' : 'own-listener';
+  }
+
+  #isDefault(shown: Leaf | undefined, table: TableKey, cell: string): boolean {
+    if (shown === undefined) return false;
+    this.#defaults ??= readDefaults(this.#parts.store);
+    return shown === this.#defaults(table, cell);
+  }
+}

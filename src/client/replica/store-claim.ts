@@ -1,0 +1,84 @@
+import type { Store } from 'tinybase';
+
+/** The persisters of one Store, as all of them know it: also those of another copy of this package on the page. */
+interface StoreUse {
+  /** The claim that follows and saves the Store; undefined if none does. */
+  holder: object | undefined;
+  /** Called in turn when the Store becomes free. */
+  readonly waiting: (() => void)[];
+  /** True once the Store has shown the content of a room. */
+  hasShownRoom: boolean;
+}
+
+/** The same in every copy of this package: the shape of {@link StoreUse} may not change without a new name. */
+const REGISTRY = Symbol.for('tinybase-partykit:stores:1');
+
+/**
+ * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first
+ * one shows.
+ */
+export class StoreClaim {
+  readonly #use: StoreUse;
+
+  constructor(store: Store) {
+    this.#use = useOf(store);
+  }
+
+  /** True if another persister holds the Store: what happens to it is the other's. */
+  get isElsewhere(): boolean {
+    return this.#use.holder !== undefined && this.#use.holder !== this;
+  }
+
+  /** True if the Store has shown a room: its content is no seed any more (SEED-2). */
+  get hasShownRoom(): boolean {
+    return this.#use.hasShownRoom;
+  }
+
+  /** The Store shows the content of a room. */
+  noteRoomShown(): void {
+    this.#use.hasShownRoom = true;
+  }
+
+  /** Takes the Store. Returns false if another persister holds it. */
+  take(): boolean {
+    if (this.isElsewhere) return false;
+    this.#use.holder = this;
+    return true;
+  }
+
+  /** Waits for the Store to be free; returns a function that ends the wait. Every waiter is called, one after the other. */
+  whenFree(callback: () => void): () => void {
+    const { waiting } = this.#use;
+    waiting.push(callback);
+    return () => {
+      const index = waiting.indexOf(callback);
+      if (index >= 0) waiting.splice(index, 1);
+    };
+  }
+
+  /** Gives the Store up. */
+  release(): void {
+    if (this.#use.holder !== this) return;
+    this.#use.holder = undefined;
+    // Not within the end of this one: a waiter begins at once.
+    for (const callback of this.#use.waiting.splice(0)) queueMicrotask(callback);
+  }
+}
+
+function useOf(store: Store): StoreUse {
+  const found: unknown = Reflect.get(globalThis, REGISTRY);
+  let registry: WeakMap<Store, StoreUse>;
+  if (isRegistry(found)) registry = found;
+  else Reflect.set(globalThis, REGISTRY, (registry = new WeakMap()));
+  let use = registry.get(store);
+  if (use === undefined) {
+    use = { holder: undefined, waiting: [], hasShownRoom: false };
+    registry.set(store, use);
+  }
+  return use;
+}
+
+/** Only this package knows the symbol. */
+function isRegistry(found: unknown): found is WeakMap<Store, StoreUse> {
+  return found instanceof WeakMap;
+}
