@@ -21,7 +21,7 @@ const COMPILERS: Readonly<Record<Compiler, string>> = {
   7: join(REPOSITORY, 'node_modules/typescript/bin/tsc'),
   5.4: join(REPOSITORY, 'test/stock/node_modules/typescript-5/bin/tsc'),
 };
-const DEPENDENCIES = ['tinybase', 'partykit', 'partysocket', 'partyserver'];
+const DEPENDENCIES = ['tinybase', 'partykit', 'partysocket', 'partyserver', 'jose', 'zod'];
 const OPTIONS = [
   ...['--noEmit', '--strict', '--noImplicitOverride', '--skipLibCheck'],
   ...['--noUncheckedIndexedAccess', '--isolatedModules', '--verbatimModuleSyntax'],

@@ -1,0 +1,121 @@
+import { SignJWT } from 'jose';
+
+import {
+  ANY_ENDING,
+  DEFAULT_PARTY,
+  FEWEST_SECRET_BYTES,
+  isSecret,
+  isUserId,
+  LONGEST_TOKEN,
+  LONGEST_USER_ID_BYTES,
+  TOKEN_ALGORITHM,
+  TOKEN_TYPE,
+  type Access,
+  type UserInputOf,
+} from '../protocol/user-token.ts';
+
+/** A user of a room whose type is not given. */
+export interface TokenUser {
+  readonly id: string;
+  readonly [name: string]: unknown;
+}
+
+/** Where a token is good. */
+export type TokenRooms =
+  /** In one room, by its id. The id may not end in `*`. */
+  | { readonly room: string; readonly roomPrefix?: undefined }
+  /** In all rooms whose ids begin with this text. The empty text is good in all rooms of the party. */
+  | { readonly roomPrefix: string; readonly room?: undefined };
+
+/** Describes the token that {@link createToken} makes. */
+export type TokenOptions<User> = TokenRooms & {
+  /** The secret that the room has, of at least 32 bytes. Keep it on servers. */
+  readonly secret: string;
+  /** The user, as the schema of the room takes it. It travels as readable JSON, so put nothing secret in it. */
+  readonly user: User;
+  /** The party of the room. `'main'` by default. */
+  readonly party?: string;
+  /** What the user may do. `'write'` by default. */
+  readonly access?: Access;
+  /** How long the token is good, and a connection that began with it may last. 3,600 seconds by default. */
+  readonly expiresInSeconds?: number;
+};
+
+const DEFAULT_SECONDS = 3600;
+const MILLISECONDS_PER_SECOND = 1000;
+
+/**
+ * Makes the token with which a user enters a room: a JWT, signed with HS256 and not encrypted. Runs in any backend that
+ * has Web Crypto. Rejects with a `TypeError` that names the option that is wrong. Give it the type of the room's class, and
+ * the compiler checks the user.
+ *
+ * @example
+ * ```ts
+ * import { createToken } from 'tinybase-partykit/backend';
+ *
+ * export const tokenFor = (secret: string, userId: string): Promise<string> =>
+ *   createToken({ secret, room: 'my-board', user: { id: userId, name: 'Ada' }, access: 'read' });
+ * ```
+ */
+export async function createToken<Room = unknown>(
+  options: TokenOptions<[UserInputOf<Room>] extends [never] ? TokenUser : UserInputOf<Room>>,
+): Promise<string> {
+  const { secret, party = DEFAULT_PARTY, access = 'write' } = options;
+  const { expiresInSeconds = DEFAULT_SECONDS } = options;
+  if (!isSecret(secret)) {
+    throw new TypeError(
+      `createToken has no usable secret: give the option secret a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
+    );
+  }
+  if (typeof party !== 'string' || party === '')
+    throw new TypeError('createToken got an empty party: give the option party a name.');
+  if (access !== 'write' && access !== 'read')
+    throw new TypeError("createToken got an unknown access: use 'write' or 'read'.");
+  if (!Number.isSafeInteger(expiresInSeconds) || expiresInSeconds <= 0) {
+    throw new TypeError(
+      'createToken got an unusable expiresInSeconds: use a whole number of seconds above 0.',
+    );
+  }
+  // With its milliseconds (RFC 7519 allows them): a token made right after a revocation is newer than that.
+  const issuedAt = Date.now() / MILLISECONDS_PER_SECOND;
+  const token = await new SignJWT({
+    room: roomClaimOf(options),
+    user: options.user,
+    access,
+    iat: issuedAt,
+    exp: Math.ceil(issuedAt) + expiresInSeconds,
+  })
+    .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE })
+    .setAudience(party)
+    .setSubject(userIdOf(options.user))
+    .sign(new TextEncoder().encode(secret));
+  if (token.length > LONGEST_TOKEN) {
+    throw new TypeError(
+      `createToken made a token of ${token.length} bytes, and a room takes ${LONGEST_TOKEN}: give the option user less.`,
+    );
+  }
+  return token;
+}
+
+function roomClaimOf({ room, roomPrefix }: TokenRooms): string {
+  if (typeof roomPrefix === 'string' && room === undefined) return roomPrefix + ANY_ENDING;
+  if (typeof room !== 'string' || room === '' || roomPrefix !== undefined) {
+    throw new TypeError(
+      'createToken does not know the room: give the option room an id, or the option roomPrefix a text.',
+    );
+  }
+  if (room.endsWith(ANY_ENDING)) {
+    throw new TypeError(
+      'createToken got a room that ends in "*": use the option roomPrefix for a token of many rooms.',
+    );
+  }
+  return room;
+}
+
+function userIdOf(user: unknown): string {
+  if (typeof user === 'object' && user !== null && 'id' in user && isUserId(user.id))
+    return user.id;
+  throw new TypeError(
+    `createToken does not know the user: give the option user an object whose id is a text of 1 to ${LONGEST_USER_ID_BYTES} bytes.`,
+  );
+}

@@ -1,0 +1,203 @@
+import type { JWTPayload } from 'jose';
+
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import type { StandardSchema } from '../../../protocol/standard-schema.ts';
+import { coversRoom, type Access, type TypesOfUsers } from '../../../protocol/user-token.ts';
+import { validate } from '../validation.ts';
+import type {
+  AccessDecision,
+  AuthOptions,
+  KeySetAuthOptions,
+  RoomEnvironment,
+  SecretAuthOptions,
+} from './auth-options.ts';
+import { assertOrigin, tokenOf, type AuthRequest } from './auth-request.ts';
+import { assertKeepable, type Grant } from './grant.ts';
+import { claimsOf } from './token-claims.ts';
+import {
+  createKeySetVerifier,
+  createSecretVerifier,
+  type TokenVerifier,
+} from './token-verifier.ts';
+
+/** Where somebody wants to come in. */
+export interface AuthPlace {
+  /** The name of the party, as in the URL. */
+  readonly party: string;
+  /** The id of the room, decoded. */
+  readonly room: string;
+  /** What the host gives the room: variables, secrets and bindings. */
+  readonly env: unknown;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Says who may enter the rooms of an app. Made by {@link defineAuth}; a room and its edge share it. */
+export interface Auth<User, UserInput = User> extends TypesOfUsers<User, UserInput> {
+  /** The query parameter that has the token. */
+  readonly parameter: string;
+  /** The origins of pages that may use the rooms; undefined if every page may. */
+  readonly origins: ReadonlySet<string> | undefined;
+  /**
+   * Verifies the token of a request. Rejects with the `TinyBasePartyKitError` that refuses it: `unauthorized`, `forbidden`,
+   * `expired`, `too-large`, `unavailable`, or whatever the app's own access rule throws; and with `failed`, whose cause is
+   * for the app's own log, if something is wrong on the side of the room.
+   */
+  verify(request: AuthRequest, place: AuthPlace): Promise<Grant<User>>;
+}
+
+/**
+ * Says who may enter the rooms of an app, and what they may do there: with a `secret` of your own, or with the key set
+ * (`jwks`) of a provider. Throws a `TypeError` that names an option that is wrong.
+ *
+ * @example
+ * ```ts
+ * import { defineAuth } from 'tinybase-partykit/server/auth';
+ * import { z } from 'zod';
+ *
+ * export const auth = defineAuth({
+ *   secret: (env) => env['AUTH_SECRET'],
+ *   user: z.object({ id: z.string(), name: z.string() }),
+ * });
+ * ```
+ */
+export function defineAuth<UserInput extends { readonly id: string }, User, Env = RoomEnvironment>(
+  options: SecretAuthOptions<UserInput, User, Env>,
+): Auth<User, UserInput>;
+export function defineAuth<User, Env = RoomEnvironment>(
+  options: KeySetAuthOptions<User, Env>,
+): Auth<User, unknown>;
+export function defineAuth<UserInput, User>(
+  options: AuthOptions<UserInput, User, unknown>,
+): Auth<User, UserInput> {
+  const { user: schema, access, parameter = 'token' } = options;
+  if (typeof schema?.['~standard']?.validate !== 'function') {
+    throw new TypeError(
+      'defineAuth cannot read the option user: give it a schema of zod, valibot, arktype, or another Standard Schema.',
+    );
+  }
+  if (typeof parameter !== 'string' || parameter === '')
+    throw new TypeError('defineAuth got an empty parameter: give the option parameter a name.');
+  const verifier = createVerifier(options);
+  const origins = originSetOf(options.origins);
+  const isOwn = options.jwks === undefined;
+
+  const grant = async (request: AuthRequest, place: AuthPlace): Promise<Grant<User>> => {
+    assertOrigin(request, origins);
+    const token = tokenOf(request, parameter);
+    const payload = await verifier(token, place.env, place.now);
+    const claims = claimsOf(payload, place.now);
+    const widest = isOwn ? accessOfToken(payload, place) : 'write';
+    const user = await userOf(schema, isOwn ? payload['user'] : payload);
+    const decided = access === undefined ? widest : await access(user, place.room, place.env);
+    return { ...claims, user, access: narrowest(widest, decided) };
+  };
+
+  return {
+    '~users': undefined,
+    parameter,
+    origins,
+    verify: async (request, place) => {
+      try {
+        return await grant(request, place);
+      } catch (cause) {
+        if (cause instanceof TinyBasePartyKitError) throw cause;
+        throw new TinyBasePartyKitError(
+          'failed',
+          'The room failed to verify the token: what it logs says why.',
+          { cause },
+        );
+      }
+    },
+  };
+}
+
+function createVerifier<User>(options: AuthOptions<unknown, User, unknown>): TokenVerifier {
+  const { secret, jwks, access } = options;
+  if ((secret === undefined) === (jwks === undefined))
+    throw new TypeError('defineAuth needs either the option secret or the option jwks, not both.');
+  if (access !== undefined && typeof access !== 'function')
+    throw new TypeError('defineAuth cannot use the option access: give it a function.');
+  if (jwks === undefined) {
+    if (typeof secret === 'function') return createSecretVerifier(secret);
+    throw new TypeError('defineAuth cannot use the option secret: give it a function of env.');
+  }
+  const { issuer, audience } = options;
+  if (access === undefined) {
+    throw new TypeError(
+      'defineAuth needs the option access beside jwks: tokens of a provider do not say which room they are for.',
+    );
+  }
+  if (typeof issuer !== 'string' || issuer === '')
+    throw new TypeError('defineAuth needs the option issuer beside jwks: the claim "iss".');
+  const audiences = typeof audience === 'string' ? [audience] : audience;
+  if (audiences !== null && !isListOfTexts(audiences)) {
+    throw new TypeError(
+      'defineAuth needs the option audience beside jwks: the claim "aud", or null if the provider sets none.',
+    );
+  }
+  return createKeySetVerifier({ jwks, issuer, audience: audiences });
+}
+
+/** Returns what a token of our own allows in this room. Throws the error that refuses it. */
+function accessOfToken({ aud, room, access }: JWTPayload, place: AuthPlace): Access {
+  if (aud !== place.party || typeof room !== 'string' || !coversRoom(room, place.room)) {
+    throw new TinyBasePartyKitError(
+      'forbidden',
+      'The token is for another room: get one for this room and party.',
+    );
+  }
+  if (access === 'write' || access === 'read') return access;
+  throw new TinyBasePartyKitError(
+    'unauthorized',
+    'The token does not say what its user may do: its claim "access" has to be "write" or "read".',
+  );
+}
+
+async function userOf<User>(schema: StandardSchema<unknown, User>, claim: unknown): Promise<User> {
+  const validation = await validate(schema, claim);
+  if (validation.type === 'invalid') {
+    throw new TinyBasePartyKitError(
+      'unauthorized',
+      `The user of the token does not fit the schema of the room: look at ${validation.paths}.`,
+    );
+  }
+  assertKeepable(validation.value);
+  return validation.value;
+}
+
+/** Whatever is no decision is an error of the app: it is thrown, and the user stays out. */
+function narrowest(widest: Access, decided: AccessDecision): Access {
+  switch (decided) {
+    case 'write':
+      return widest;
+    case 'read':
+      return 'read';
+    case 'none':
+      throw new TinyBasePartyKitError('forbidden', 'This user may not enter this room.');
+    default:
+      throw new TypeError("The option access of defineAuth has to give 'write', 'read' or 'none'.");
+  }
+}
+
+function originSetOf(origins: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (origins === undefined) return undefined;
+  if (!isListOfTexts(origins))
+    throw new TypeError('defineAuth needs a list in the option origins.');
+  for (const origin of origins) {
+    const written = URL.canParse(origin) ? new URL(origin).origin : undefined;
+    if (written === origin) continue;
+    throw new TypeError(
+      `defineAuth cannot use "${origin}" in the option origins: write scheme, host and port alone, such as ${written ?? 'https://app.example'}.`,
+    );
+  }
+  return new Set(origins);
+}
+
+function isListOfTexts(list: unknown): list is readonly string[] {
+  return (
+    Array.isArray(list) &&
+    list.length > 0 &&
+    list.every((text) => typeof text === 'string' && text !== '')
+  );
+}

@@ -1,0 +1,58 @@
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import type { Access } from '../../../protocol/user-token.ts';
+import { utf8Length } from '../../../protocol/utf8.ts';
+
+/** Describes a user that was let in. Times are in milliseconds since 1970. */
+export interface Grant<User> {
+  /** The claim `sub` of the token. */
+  readonly userId: string;
+  /** The output of the app's schema: JSON, so that it is the same after the room has slept. */
+  readonly user: User;
+  readonly access: Access;
+  /** When the token was made; 0 if it does not say so. */
+  readonly issuedAt: number;
+  /** When the token ends, and with it the connection. */
+  readonly expiresAt: number;
+}
+
+/** A user may take this much of what hosts keep with a connection, in bytes of JSON (`GATE-6`). */
+const MOST_USER_BYTES = 512;
+
+/** Throws unless a user can be kept with a connection. */
+export function assertKeepable(user: unknown): void {
+  if (!isJson(user)) {
+    throw new TypeError(
+      'The output of the option user of defineAuth is not JSON, so it cannot outlive the sleep of a room: let the schema give objects, arrays, texts, finite numbers, booleans and null alone.',
+    );
+  }
+  if (utf8Length(JSON.stringify(user), MOST_USER_BYTES) > MOST_USER_BYTES) {
+    throw new TinyBasePartyKitError(
+      'too-large',
+      `The user of the token is over ${MOST_USER_BYTES} bytes of JSON: let the schema of the room keep less of it.`,
+    );
+  }
+}
+
+/** True for what is the same after `JSON.parse(JSON.stringify(…))`, but for properties that are undefined. */
+function isJson(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      if (value === null) return true;
+      if (Array.isArray(value)) return value.every(isJson);
+      return (
+        isPlain(value) && Object.values(value).every((part) => part === undefined || isJson(part))
+      );
+    default:
+      return false;
+  }
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype;
+}

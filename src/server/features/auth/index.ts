@@ -1,0 +1,12 @@
+export { defineAuth, type Auth, type AuthPlace } from './define-auth.ts';
+export type {
+  AccessDecision,
+  AccessRule,
+  AuthOptions,
+  KeySetAuthOptions,
+  RoomEnvironment,
+  SecretAuthOptions,
+} from './auth-options.ts';
+export type { AuthRequest } from './auth-request.ts';
+export type { Grant } from './grant.ts';
+export type { Access, UserInputOf, UserOf } from '../../../protocol/user-token.ts';

@@ -1,0 +1,251 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import { createRemoteJWKSet } from 'jose';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+
+import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
+import {
+  defineAuth,
+  type Auth,
+  type KeySetAuthOptions,
+} from '../../../../src/server/features/auth/index.ts';
+import { goodClaims, makeToken } from '../../../support/tokens.ts';
+
+const ISSUER = 'https://issuer.example';
+const USER = z.object({ sub: z.string(), email: z.string() });
+type Jwks = KeySetAuthOptions<unknown, unknown>['jwks'];
+
+/** A provider's pair of keys. */
+class Keys {
+  readonly kid: string;
+  readonly privateKey: KeyObject;
+  readonly #publicKey: KeyObject;
+
+  constructor(kid: string) {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    this.kid = kid;
+    this.privateKey = privateKey;
+    this.#publicKey = publicKey;
+  }
+
+  get published(): Record<string, unknown> {
+    return {
+      ...this.#publicKey.export({ format: 'jwk' }),
+      kid: this.kid,
+      use: 'sig',
+      alg: 'RS256',
+    };
+  }
+
+  token(
+    claims: Record<string, unknown> = {},
+    header: Record<string, unknown> = { kid: this.kid, typ: 'JWT' },
+  ): string {
+    const { sub, iat, exp } = goodClaims();
+    const ofOwn = { room: undefined, user: undefined, access: undefined };
+    return makeToken({
+      header,
+      privateKey: this.privateKey,
+      claims: {
+        ...ofOwn,
+        sub,
+        iat,
+        exp,
+        iss: ISSUER,
+        aud: 'app',
+        email: 'ada@example.com',
+        ...claims,
+      },
+    });
+  }
+}
+
+const first = new Keys('first');
+const second = new Keys('second');
+
+/** A provider: what it answers, and how often it was asked. */
+let server: Server;
+let answer: { status: number; body: string };
+let asked: number;
+let url: URL;
+const publish = (...keys: readonly Keys[]): void => {
+  answer = { status: 200, body: JSON.stringify({ keys: keys.map(({ published }) => published) }) };
+};
+beforeEach(async () => {
+  asked = 0;
+  publish(first);
+  server = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(answer.status, { 'Content-Type': 'application/json' }).end(answer.body);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+const gateOf = (
+  jwks: Jwks,
+  options: Partial<KeySetAuthOptions<z.infer<typeof USER>, unknown>> = {},
+): Auth<unknown, unknown> =>
+  defineAuth({
+    jwks,
+    issuer: ISSUER,
+    audience: 'app',
+    user: USER,
+    access: () => 'write',
+    ...options,
+  });
+
+const onlyAdaOnBoard = (user: { email: string }, room: string): 'read' | 'none' =>
+  user.email === 'ada@example.com' && room === 'board' ? 'read' : 'none';
+
+/** `in`, or the code that refuses. */
+const enter = async (gate: Auth<unknown, unknown>, token: string): Promise<string> => {
+  const request = new Request(`http://localhost/parties/main/board?token=${token}`);
+  const place = { party: 'main', room: 'board', env: {}, now: Date.now() };
+  try {
+    await gate.verify(request, place);
+    return 'in';
+  } catch (error) {
+    if (!(error instanceof TinyBasePartyKitError)) throw error;
+    for (const part of token.split('.').filter((text) => text !== ''))
+      expect(error.message).not.toContain(part);
+    expect(error.message).not.toContain(String(url));
+    return error.code;
+  }
+};
+
+test('a key set may be a URL, its text, the set itself, or a function', async () => {
+  const set = { keys: [first.published] } as unknown as Jwks;
+  for (const jwks of [url, String(url), set, createRemoteJWKSet(url)])
+    expect(await enter(gateOf(jwks), first.token())).toBe('in');
+});
+
+test('the claims are what the schema gets, and the rule decides by room', async () => {
+  const gate = gateOf(url, { access: onlyAdaOnBoard });
+  const request = new Request(`http://localhost/?token=${first.token()}`);
+  const place = { party: 'main', room: 'board', env: {}, now: Date.now() };
+  expect(await gate.verify(request, place)).toMatchObject({
+    userId: 'u1',
+    user: { sub: 'u1', email: 'ada@example.com' },
+    access: 'read',
+  });
+  await expect(gate.verify(request, { ...place, room: 'other' })).rejects.toMatchObject({
+    code: 'forbidden',
+  });
+  expect(await enter(gate, first.token({ email: 'eve@example.com' }))).toBe('forbidden');
+});
+
+test.each<readonly [string, () => string]>([
+  ['another issuer', () => first.token({ iss: 'https://evil.example' })],
+  ['no issuer', () => first.token({ iss: undefined })],
+  ['another audience', () => first.token({ aud: 'other' })],
+  ['no audience', () => first.token({ aud: undefined })],
+  ['no exp', () => first.token({ exp: undefined })],
+  ['no sub', () => first.token({ sub: undefined })],
+  ['another schema', () => first.token({ email: 5 })],
+  ['a key that the set does not have', () => second.token()],
+  ['the name of a key of the set', () => second.token({}, { kid: 'first' })],
+  ['alg none', () => first.token({}, { kid: 'first', alg: 'none' })],
+  ['HS256', () => makeToken({ header: { kid: 'first' }, claims: { iss: ISSUER, aud: 'app' } })],
+  ['an algorithm that is not of its key', () => first.token({}, { kid: 'first', alg: 'PS256' })],
+])('[GATE-3] a token of a provider with %s: unauthorized', async (_what, token) => {
+  expect(await enter(gateOf(url), token())).toBe('unauthorized');
+});
+
+test('[GATE-3] one of several audiences will do, and null asks for none', async () => {
+  expect(await enter(gateOf(url, { audience: ['x', 'app'] }), first.token())).toBe('in');
+  expect(await enter(gateOf(url), first.token({ aud: ['x', 'app'] }))).toBe('in');
+  const without = gateOf(url, { audience: null });
+  expect(await enter(without, first.token({ aud: undefined }))).toBe('in');
+  expect(await enter(without, first.token({ iss: 'https://evil.example' }))).toBe('unauthorized');
+});
+
+test('[GATE-3] a key function that gives a secret does not make HS256 good', async () => {
+  const secret = 'a secret of more than thirty-two bytes';
+  const gate = gateOf(() => new TextEncoder().encode(secret));
+  const token = makeToken({ claims: { iss: ISSUER, aud: 'app', email: 'x' }, secret });
+  expect(await enter(gate, token)).toBe('unauthorized');
+  expect(await enter(gate, first.token())).toBe('failed');
+});
+
+test('[GATE-11] keys that cannot be fetched are unavailable, and are fetched again', async () => {
+  const gate = gateOf(url);
+  answer = { status: 500, body: 'down' };
+  expect(await enter(gate, first.token())).toBe('unavailable');
+  answer = { status: 302, body: '' };
+  expect(await enter(gate, first.token())).toBe('unavailable');
+  for (const body of ['<html>', '{}', '{"keys": 1}', 'null']) {
+    answer = { status: 200, body };
+    expect(await enter(gate, first.token())).toBe('unavailable');
+  }
+  publish(first);
+  expect(await enter(gate, first.token())).toBe('in');
+});
+
+test('[GATE-11] a provider that is gone is unavailable; keys that were fetched stay good', async () => {
+  const known = gateOf(url);
+  expect(await enter(known, first.token())).toBe('in');
+  server.closeAllConnections();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  expect(await enter(gateOf(url), first.token())).toBe('unavailable');
+  expect(await enter(known, first.token())).toBe('in');
+});
+
+test('[GATE-11] a key function that fails is unavailable, whatever it says', async () => {
+  for (const error of [
+    new Error('down'),
+    Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
+  ]) {
+    const gate = gateOf(() => {
+      throw error;
+    });
+    expect(await enter(gate, first.token())).toBe('unavailable');
+  }
+});
+
+test('[GATE-11] a token that no key could make good asks for no key', async () => {
+  const gate = gateOf(url);
+  expect(await enter(gate, first.token({}, { alg: 'none' }))).toBe('unauthorized');
+  expect(await enter(gate, 'garbage')).toBe('unauthorized');
+  expect(await enter(gate, '')).toBe('unauthorized');
+  expect(asked).toBe(0);
+});
+
+test('[GATE-11] keys are fetched once for all, and again for a key that is new', async () => {
+  const keys = createRemoteJWKSet(url, { cooldownDuration: 0 });
+  const gate = gateOf(keys);
+  const tokens = [first.token(), first.token({ sub: 'u2' }), first.token()];
+  expect(await Promise.all(tokens.map((token) => enter(gate, token)))).toEqual(['in', 'in', 'in']);
+  expect(asked).toBe(1);
+  publish(second);
+  expect(await enter(gate, second.token())).toBe('in');
+  expect(asked).toBe(2);
+  // What was rotated away is good no more.
+  expect(await enter(gate, first.token())).toBe('unauthorized');
+});
+
+test('[GATE-11] tokens that name unknown keys do not flood the provider', async () => {
+  const gate = gateOf(url);
+  expect(await enter(gate, first.token())).toBe('in');
+  for (const kid of ['a', 'b', 'c', '__proto__'])
+    expect(await enter(gate, first.token({}, { kid }))).toBe('unauthorized');
+  expect(asked).toBe(1);
+});
+
+test('[GATE-3] a token without kid is good where the set has one key, and not where it has two', async () => {
+  const anonymous = first.token({}, {});
+  expect(await enter(gateOf(url), anonymous)).toBe('in');
+  publish(first, second);
+  expect(await enter(gateOf(url), anonymous)).toBe('unauthorized');
+});
