@@ -14,6 +14,7 @@ declare const WebSocketPair: new () => {
   readonly 0: WebSocket;
   readonly 1: {
     readonly readyState: number;
+    accept(): void;
     send(message: string | ArrayBuffer | ArrayBufferView): void;
     close(code?: number, reason?: string): void;
     serializeAttachment(attachment: unknown): void;

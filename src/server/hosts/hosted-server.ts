@@ -55,8 +55,12 @@ export interface HostedLobby {
 }
 
 /** True if a request asks for a WebSocket. */
-export function isUpgrade(request: Request): boolean {
-  return request.headers.get('Upgrade')?.toLowerCase() === 'websocket';
+export function isUpgrade({
+  headers,
+}: {
+  readonly headers: { get(name: string): string | null };
+}): boolean {
+  return headers.get('Upgrade')?.toLowerCase() === 'websocket';
 }
 
 /**

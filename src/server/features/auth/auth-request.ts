@@ -8,7 +8,7 @@ export interface AuthRequest {
 }
 
 /** RFC 6750, section 2.1; the scheme is not case-sensitive (RFC 9110, section 11.1). */
-const BEARER = /^Bearer +(\S+) *$/iu;
+export const BEARER: RegExp = /^Bearer +(\S+) *$/iu;
 
 /**
  * Returns the token of a request: of its header `Authorization`, else of its query (`GATE-2`). Throws the error that

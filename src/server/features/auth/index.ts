@@ -1,3 +1,4 @@
+export { createAuth, type AuthHost, type RoomAuth, type RoomAuthOptions } from './create-auth.ts';
 export { defineAuth, type Auth, type AuthPlace } from './define-auth.ts';
 export type {
   AccessDecision,
@@ -7,6 +8,12 @@ export type {
   RoomEnvironment,
   SecretAuthOptions,
 } from './auth-options.ts';
+export {
+  createEdgeGuard,
+  type EdgeGuard,
+  type EdgeGuardOptions,
+  type EdgeLobby,
+} from './edge-guard.ts';
 export type { AuthRequest } from './auth-request.ts';
 export type { Grant } from './grant.ts';
 export type { Access, UserInputOf, UserOf } from '../../../protocol/user-token.ts';

@@ -1,0 +1,70 @@
+import type { Access, TypesOfUsers } from '../../../protocol/user-token.ts';
+import type { FeatureHost } from '../../room/room-feature.ts';
+import { AuthGate } from './auth-gate.ts';
+import type { AuthRequest } from './auth-request.ts';
+import type { Auth } from './define-auth.ts';
+
+/** A room that {@link createAuth} can guard: every room server. */
+export interface AuthHost<Connection, Request> extends FeatureHost<Connection, Request> {
+  /** Its `env` has the secret. */
+  readonly party: { readonly env?: unknown };
+}
+
+/** Describes how a room is guarded. */
+export interface RoomAuthOptions {
+  /** The party that tokens have to be for, where the URL does not have the form `/parties/<party>/<room>`. */
+  readonly party?: string;
+}
+
+/** The users of a room. `Caller` stands for a connection or a request: whatever a hook or handler is given. */
+export interface RoomAuth<User, UserInput = User> extends TypesOfUsers<User, UserInput> {
+  /**
+   * Returns the user of a connection, or of a request that was let in. Throws `unauthorized` for any other object.
+   */
+  getUser(connectionOrRequest: object): User;
+  /** Returns what the user of a connection or request may do. Throws as {@link RoomAuth.getUser} does. */
+  getAccess(connectionOrRequest: object): Access;
+  /**
+   * Verifies a request for a route of the app's own, and gives its user. Rejects with the `TinyBasePartyKitError` that
+   * refuses it: answer with the status that `ERRORS` has for its code.
+   */
+  authorize(request: AuthRequest): Promise<User>;
+  /**
+   * Makes the tokens that a user has got so far good for nothing in this room, and closes their connections with
+   * `forbidden`. A newer token lets the user in. Resolves when that is on disk.
+   *
+   * @param userId the claim `sub` of the tokens: the `id` of the user that `createToken` was given.
+   */
+  revoke(userId: string): Promise<void>;
+}
+
+/**
+ * Guards a room: only who has a token that is good comes in. Call it in a field of the room's class.
+ *
+ * @example
+ * ```ts
+ * import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
+ * import { createAuth, defineAuth } from 'tinybase-partykit/server/auth';
+ * import { z } from 'zod';
+ *
+ * const auth = defineAuth({
+ *   secret: (env) => env['AUTH_SECRET'],
+ *   user: z.object({ id: z.string(), role: z.enum(['editor', 'viewer']) }),
+ * });
+ *
+ * export default class Board extends TinyBasePartyKitServer {
+ *   auth = createAuth(this, auth);
+ *
+ *   override canDelRow(_table: string, _row: string, connection: object): boolean {
+ *     return this.auth.getUser(connection).role === 'editor';
+ *   }
+ * }
+ * ```
+ */
+export function createAuth<User, UserInput, Connection extends object, Request extends AuthRequest>(
+  room: AuthHost<Connection, Request>,
+  auth: Auth<User, UserInput>,
+  options: RoomAuthOptions = {},
+): RoomAuth<User, UserInput> {
+  return new AuthGate(room, auth, options);
+}

@@ -1,0 +1,98 @@
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { closedSocket } from '../../hosts/closed-socket.ts';
+import { isUpgrade } from '../../hosts/hosted-server.ts';
+import { decodeSegment } from '../../hosts/room-address.ts';
+import { BEARER, type AuthRequest } from './auth-request.ts';
+import type { Auth } from './define-auth.ts';
+import { partyNameOf } from './party-name.ts';
+
+/** The room that somebody wants to connect to, as PartyKit describes it. */
+export interface EdgeLobby {
+  /** The id of the room, as it stands in the URL. */
+  readonly id: string;
+  readonly env: unknown;
+}
+
+/** A static `onBeforeConnect` of a room's class. */
+export type EdgeGuard = <Asked extends AuthRequest>(
+  request: Asked,
+  lobby: EdgeLobby,
+) => Promise<Asked | Response>;
+
+/** Describes what {@link createEdgeGuard} makes. */
+export interface EdgeGuardOptions {
+  /** As in the `config` of the room. `''` by default. */
+  readonly messagePrefix?: string;
+  /** The party that tokens have to be for, where the URL does not have the form `/parties/<party>/<room>`. */
+  readonly party?: string;
+  /** Gets the errors `failed` and `unavailable`, whose causes no client is told. Writes to the console by default. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/**
+ * Makes a static `onBeforeConnect` that refuses sockets before a room wakes for them. Use it on PartyKit: there a refused
+ * client sees the close code at once, and a token may be longer than 1.9 KB, as it leaves the URL for a header. The room
+ * verifies the token again.
+ *
+ * @example
+ * ```ts
+ * import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
+ * import { createEdgeGuard, defineAuth, type EdgeGuard } from 'tinybase-partykit/server/auth';
+ * import { z } from 'zod';
+ *
+ * const auth = defineAuth({ secret: (env) => env['AUTH_SECRET'], user: z.object({ id: z.string() }) });
+ *
+ * export default class Board extends TinyBasePartyKitServer {
+ *   static onBeforeConnect: EdgeGuard = createEdgeGuard(auth);
+ * }
+ * ```
+ */
+export function createEdgeGuard(
+  auth: Auth<unknown, unknown>,
+  options: EdgeGuardOptions = {},
+): EdgeGuard {
+  const { messagePrefix = '', party, onError = logError } = options;
+  return async <Asked extends AuthRequest>(
+    request: Asked,
+    { id, env }: EdgeLobby,
+  ): Promise<Asked | Response> => {
+    if (!isUpgrade(request)) return request;
+    try {
+      const room = decodeSegment(id);
+      const { url } = request;
+      await auth.verify(request, { party: party ?? partyNameOf(url), room, env, now: Date.now() });
+      return withTokenInHeader(request, auth.parameter);
+    } catch (error) {
+      const refusal =
+        error instanceof TinyBasePartyKitError
+          ? error
+          : new TinyBasePartyKitError('failed', 'The room failed to verify the token.', {
+              cause: error,
+            });
+      if (refusal.code === 'failed' || refusal.code === 'unavailable') onError(refusal);
+      return closedSocket(refusal, messagePrefix);
+    }
+  };
+}
+
+/** Returns the request with its token in a header: PartyKit keeps the URL of a socket, in very little room. */
+function withTokenInHeader<Asked extends AuthRequest>(request: Asked, parameter: string): Asked {
+  const url = new URL(request.url);
+  const token = url.searchParams.get(parameter);
+  url.searchParams.delete(parameter);
+  const moved: unknown = Reflect.construct(Request, [url, request]);
+  if (token === null || !isSameKind(moved, request)) return request;
+  if (!BEARER.test(moved.headers.get('Authorization') ?? ''))
+    moved.headers.set('Authorization', `Bearer ${token}`);
+  return moved;
+}
+
+/** Hosts have types of their own for what the constructor of requests makes. */
+function isSameKind<Asked>(made: unknown, _asked: Asked): made is Asked & Request {
+  return made instanceof Request;
+}
+
+function logError(error: unknown): void {
+  // oxlint-disable-next-line no-console
+  console.error('tinybase-partykit: the guard failed to verify a token.', error);
+}
