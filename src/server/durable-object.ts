@@ -7,6 +7,7 @@ import {
   type HostedParty,
   type HostedServer,
   isUpgrade,
+  refuse,
 } from './hosts/hosted-server.ts';
 import { ObjectConnections, type ObjectConnection } from './hosts/object-connection.ts';
 import type { HibernatingSocket, ObjectContext } from './hosts/object-context.ts';
@@ -50,6 +51,8 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
   async fetch(asked: Request): Promise<Response> {
     const request = await admit(this.#ServerClass, asked, this.#party);
     if (request instanceof Response) return request;
+    const refusal = await refuse(this.server, request);
+    if (refusal !== undefined) return refusal;
     await this.#start();
     if (!isUpgrade(request)) return await this.server.onRequest(request);
     const { 0: clientEnd, 1: socket } = new WebSocketPair();

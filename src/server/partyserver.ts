@@ -6,6 +6,7 @@ import {
   createHostedServer,
   type HostedParty,
   type HostedServer,
+  refuse,
 } from './hosts/hosted-server.ts';
 import type { ObjectContext } from './hosts/object-context.ts';
 
@@ -24,11 +25,13 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
   /** The room. What it has of its own is at hand here, for methods that other Workers call. */
   protected readonly server: Room;
   readonly #RoomClass: object;
+  readonly #context: ObjectContext;
   readonly #party: ServerParty;
 
   constructor(context: ObjectContext, env: Env, RoomClass: new (party: never) => Room) {
     super(context, env);
     this.#RoomClass = RoomClass;
+    this.#context = context;
     this.#party = this.#createParty(context, env);
     this.server = createHostedServer(RoomClass, this.#party);
     answerPings(context, this.server);
@@ -36,7 +39,11 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
 
   override async fetch(asked: Request): Promise<Response> {
     const request = await admit(this.#RoomClass, asked, this.#party);
-    return request instanceof Response ? request : await super.fetch(request);
+    if (request instanceof Response) return request;
+    // An object that is not addressed by name learns its name later: then its gate is asked when it is connected.
+    const refusal =
+      this.#context.id.name === undefined ? undefined : await refuse(this.server, request);
+    return refusal ?? (await super.fetch(request));
   }
 
   override async getConnectionTags(

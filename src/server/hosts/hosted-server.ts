@@ -1,5 +1,7 @@
 import { encodeAlive, encodePing } from '../../protocol/codec.ts';
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
+import { closedSocket } from './closed-socket.ts';
 import type { ObjectContext } from './object-context.ts';
 import type { RoomServerConfig } from '../room-server.ts';
 
@@ -24,6 +26,7 @@ export interface HostedParty<Connection> {
 /** What a host calls of a room's class: any subclass of `RoomServer`, also one that was written for PartyKit. */
 export interface HostedServer {
   readonly config: RoomServerConfig;
+  refuseSocket?(request: unknown): Promise<TinyBasePartyKitError | undefined>;
   getConnectionTags?(connection: unknown, context: unknown): string[] | Promise<string[]>;
   onStart?(): void | Promise<void>;
   onConnect?(connection: unknown, context: unknown): void | Promise<void>;
@@ -84,6 +87,19 @@ export async function admit(
   } catch (error) {
     return new Response(error instanceof Error ? error.message : 'Unauthorised', { status: 401 });
   }
+}
+
+/**
+ * Asks the gate of a room about a request for a WebSocket. Resolves to the answer that refuses it, before there is a socket:
+ * one that the room has accepted takes seconds to close. Resolves to undefined for any other request.
+ */
+export async function refuse(
+  server: HostedServer,
+  request: Request,
+): Promise<Response | undefined> {
+  if (!isUpgrade(request)) return undefined;
+  const refusal = await server.refuseSocket?.(request);
+  return refusal && closedSocket(refusal, server.config.messagePrefix ?? '');
 }
 
 /** Lets the runtime answer pings, so that a room that sleeps goes on sleeping (`ORDER-7`). */

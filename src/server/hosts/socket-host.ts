@@ -1,4 +1,5 @@
 import { randomId } from '../../protocol/random-id.ts';
+import { utf8Length } from '../../protocol/utf8.ts';
 import { AttachmentSlots } from './attachment-slots.ts';
 import type { RoomConnection, RoomHost } from '../room/room-host.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
@@ -22,6 +23,9 @@ export interface SocketHostOptions<Socket> {
 }
 
 const OPEN = 1;
+/** A reason of so many characters is within the 123 bytes that it may take (RFC 6455, section 5.5.1). */
+const LONGEST_REASON = 41;
+const LONGEST_REASON_BYTES = 123;
 
 /** Gives a room what servers of sockets have in common. */
 export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket> {
@@ -116,7 +120,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       },
       close: (code, reason) => {
         try {
-          socket.close(code, reason);
+          socket.close(code, shortened(reason));
         } catch {
           // It is closed already.
         }
@@ -156,4 +160,11 @@ class Closing {
   end(): void {
     if (!this.#isByRoom) this.#isByPeer = true;
   }
+}
+
+/** Hosts throw at a longer reason, and leave the socket open. */
+function shortened(reason: string): string {
+  return utf8Length(reason, LONGEST_REASON_BYTES) <= LONGEST_REASON_BYTES
+    ? reason
+    : `${reason.slice(0, LONGEST_REASON - 1)}…`;
 }

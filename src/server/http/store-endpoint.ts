@@ -152,7 +152,10 @@ function errorResponse(
       ? error
       : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
   const body = request.method === 'HEAD' ? null : JSON.stringify({ code, message });
-  return respond(options, ERRORS[code].httpStatus, body, JSON_TYPE);
+  const status = ERRORS[code].httpStatus;
+  // RFC 9110, section 15.5.2.
+  const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
+  return respond(options, status, body, { ...JSON_TYPE, ...challenge });
 }
 
 function respond(
