@@ -1,23 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { WebSocket } from 'ws';
+import { Ear } from '../support/ear.ts';
 import { until } from '../support/until.ts';
 import { IDLE_MILLISECONDS, type TestedHost } from './contract-durability.ts';
-
-/** A bare socket, and what it heard. */
-class Ear {
-  readonly socket: WebSocket;
-  readonly heard: string[] = [];
-  closeCode: number | undefined;
-
-  constructor(url: string) {
-    this.socket = new WebSocket(url);
-    this.socket.on('error', () => undefined);
-    this.socket.on('message', (data: Buffer) => this.heard.push(data.toString()));
-    this.socket.on('close', (code) => (this.closeCode = code));
-  }
-}
 
 /** The seam for features: a feature of 40 lines that no file of the core knows, and a gate. */
 export const testFeatures = ({ clients, getHost }: TestedHost): void => {

@@ -6,6 +6,7 @@ import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.t
 import { RawPeer } from '../support/raw-peer.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
+import { testAuth } from './contract-auth.ts';
 import { testDurability } from './contract-durability.ts';
 import { testFeatures } from './contract-features.ts';
 import { type HostName, startHost } from './hosts.ts';
@@ -369,6 +370,7 @@ export const describeHost = (name: HostName): void => {
       await until('the one left to have heard', () => two.store.getValue('after') === 1);
     });
 
+    testAuth({ name, clients, getHost: () => host, textOf, openSocket });
     testFeatures({ name, clients, getHost: () => host, textOf, openSocket });
     testDurability({ name, clients, getHost: () => host, textOf, openSocket });
   });

@@ -23,6 +23,11 @@ const PARTIES = {
   echoing: 'Echoing',
   gated: 'Gated',
   guarded: 'Guarded',
+  authorized: 'Authorized',
+  edge: 'Edge',
+  origins: 'Origins',
+  secretless: 'Secretless',
+  provided: 'Provided',
   starting: 'Starting',
   observing: 'Observing',
 };

@@ -1,7 +1,9 @@
 import { createHmac, type KeyObject, sign } from 'node:crypto';
 
-/** A secret that is long enough. */
-export const SECRET = 'a secret of more than thirty-two bytes';
+import { SECRET } from './token-secret.ts';
+
+export { SECRET } from './token-secret.ts';
+
 export const USER = { id: 'u1', name: 'Ada', role: 'editor' } as const;
 
 const base64url = (part: unknown): string =>

@@ -68,9 +68,7 @@ async function answer<Request extends StoreRequest>(
   request: Request,
   options: StoreEndpointOptions,
 ): Promise<Response> {
-  if (room.hasGate && request.method !== 'OPTIONS') {
-    await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
-  }
+  if (room.hasGate && request.method !== 'OPTIONS') await assertAdmitted(room, request);
   switch (request.method) {
     case 'GET':
     case 'HEAD':
@@ -102,6 +100,20 @@ async function answer<Request extends StoreRequest>(
         ...JSON_TYPE,
       });
     }
+  }
+}
+
+/** Rejects with the error that refuses a request. */
+async function assertAdmitted<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+): Promise<void> {
+  try {
+    await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
+  } catch (error) {
+    // An answer that leaves a body unread makes some hosts reset the connection.
+    await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
+    throw error;
   }
 }
 

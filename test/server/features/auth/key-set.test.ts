@@ -1,4 +1,3 @@
-import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -12,66 +11,21 @@ import {
   type Auth,
   type KeySetAuthOptions,
 } from '../../../../src/server/features/auth/index.ts';
-import { goodClaims, makeToken } from '../../../support/tokens.ts';
+import { ISSUER, ProviderKeys } from '../../../support/provider-keys.ts';
+import { makeToken } from '../../../support/tokens.ts';
 
-const ISSUER = 'https://issuer.example';
 const USER = z.object({ sub: z.string(), email: z.string() });
 type Jwks = KeySetAuthOptions<unknown, unknown>['jwks'];
 
-/** A provider's pair of keys. */
-class Keys {
-  readonly kid: string;
-  readonly privateKey: KeyObject;
-  readonly #publicKey: KeyObject;
-
-  constructor(kid: string) {
-    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-    this.kid = kid;
-    this.privateKey = privateKey;
-    this.#publicKey = publicKey;
-  }
-
-  get published(): Record<string, unknown> {
-    return {
-      ...this.#publicKey.export({ format: 'jwk' }),
-      kid: this.kid,
-      use: 'sig',
-      alg: 'RS256',
-    };
-  }
-
-  token(
-    claims: Record<string, unknown> = {},
-    header: Record<string, unknown> = { kid: this.kid, typ: 'JWT' },
-  ): string {
-    const { sub, iat, exp } = goodClaims();
-    const ofOwn = { room: undefined, user: undefined, access: undefined };
-    return makeToken({
-      header,
-      privateKey: this.privateKey,
-      claims: {
-        ...ofOwn,
-        sub,
-        iat,
-        exp,
-        iss: ISSUER,
-        aud: 'app',
-        email: 'ada@example.com',
-        ...claims,
-      },
-    });
-  }
-}
-
-const first = new Keys('first');
-const second = new Keys('second');
+const first = new ProviderKeys('first');
+const second = new ProviderKeys('second');
 
 /** A provider: what it answers, and how often it was asked. */
 let server: Server;
 let answer: { status: number; body: string };
 let asked: number;
 let url: URL;
-const publish = (...keys: readonly Keys[]): void => {
+const publish = (...keys: readonly ProviderKeys[]): void => {
   answer = { status: 200, body: JSON.stringify({ keys: keys.map(({ published }) => published) }) };
 };
 beforeEach(async () => {
