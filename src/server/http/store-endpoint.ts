@@ -40,6 +40,8 @@ const JSON_TYPE = { 'Content-Type': 'application/json' };
 const EXPOSED = 'Access-Control-Expose-Headers';
 /** What the ids and number around a large push take at most. */
 const ENVELOPE_BYTES = 1024;
+/** A refused body is held up to here, and read up to 16 times as far. */
+const LONGEST_REFUSED_BODY = 2 ** 20;
 
 /**
  * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD give it, PUT gives it its first, POST
@@ -111,8 +113,8 @@ async function assertAdmitted<Request extends StoreRequest>(
   try {
     await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
   } catch (error) {
-    // An answer that leaves a body unread makes some hosts reset the connection.
-    await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
+    // An answer that leaves a body unread makes some hosts reset the connection. A stranger's takes little memory.
+    await readBody(request.body, LONGEST_REFUSED_BODY).catch(() => undefined);
     throw error;
   }
 }
