@@ -546,7 +546,9 @@ describe('HTTP', () => {
   test.each([
     [404, 'not-found'],
     [503, 'unavailable'],
-    [401, 'network'],
+    [401, 'unauthorized'],
+    [403, 'forbidden'],
+    [502, 'network'],
     [500, 'network'],
     [426, 'protocol'],
   ])('answers %i as the error %s, with the Response unread as its cause', async (status, code) => {

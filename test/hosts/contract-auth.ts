@@ -19,6 +19,9 @@ interface TokenOptions extends TokenParts {
   readonly name?: string;
 }
 
+/** Time enough for a client that does not stop to show that, as it tries again after 30 to 300 ms. */
+const SOME_MILLISECONDS = 1_000;
+
 /** A token for a room of the party `authorized`, good unless the options say otherwise. */
 const tokenFor = (
   room: string,
@@ -273,6 +276,64 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       expect(ear.heard.filter((frame) => !frame.startsWith('e'))).toEqual([]);
       expect(asked).toBeLessThan(8);
       ear.socket.terminate();
+    });
+
+    test('[GATE-4] a refused client stops, and keeps its edits until it is let in', async () => {
+      const room = 'login';
+      const options = { host: getHost().host, party: 'authorized', room };
+      let asked = 0;
+      let token = 'none';
+      const query = async (): Promise<{ token: string }> => {
+        asked += 1;
+        return Promise.resolve({ token });
+      };
+      const client = clients.create({ ...options, query });
+      const { store, persister } = client;
+      const stopped = (code: string): Promise<unknown> =>
+        until('a refusal', () => persister.getSync().code === code);
+      await persister.startAutoPersisting([{}, { seed: 1 }]);
+      await stopped('unauthorized');
+      store.setValue('before', 1);
+      await expect(persister.whenConfirmed()).rejects.toMatchObject({ code: 'unauthorized' });
+      await wait(SOME_MILLISECONDS);
+      expect(asked).toBeLessThan(5);
+      // Still none: it stops again.
+      await persister.startAutoLoad();
+      await stopped('unauthorized');
+      token = tokenFor(room);
+      await persister.startAutoLoad();
+      await client.confirmed();
+      await fetch(urlOf('authorized', room, '/revoke?id=ada'));
+      await stopped('forbidden');
+      asked = 0;
+      store.setValue('meanwhile', 1);
+      await wait(SOME_MILLISECONDS);
+      expect([asked, persister.getSync().phase]).toEqual([0, 'stopped']);
+      token = tokenFor(room, { claims: { iat: secondsFromNow(2) } });
+      client.socket.reconnect();
+      await until('a new start', () => persister.getSync().phase === 'live');
+      await client.confirmed();
+      const content = storeOf([{}, { seed: 1, before: 1, meanwhile: 1 }]);
+      await untilEqual([store, content], `${urlOf('authorized', room, '/store')}?token=${token}`);
+      expect(client.refusals).toEqual([]);
+    });
+
+    test('[GATE-7] a client whose tokens are always expired stops', async () => {
+      let asked = 0;
+      const { persister } = clients.create({
+        host: getHost().host,
+        party: 'authorized',
+        room: 'late',
+        query: async () => {
+          asked += 1;
+          return Promise.resolve({ token: tokenFor('late', { claims: { exp: 1 } }) });
+        },
+      });
+      void persister.startAutoPersisting([{}, {}]);
+      await until('an end', () => persister.getSync().code === 'unauthorized');
+      asked = 0;
+      await wait(SOME_MILLISECONDS);
+      expect(asked).toBe(0);
     });
 
     test('[GATE-8] who may only read sees everything, and changes nothing', async () => {

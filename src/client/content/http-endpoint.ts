@@ -5,6 +5,7 @@ import {
   encodeContent,
 } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
+import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
 
 /** The time that one request may take. */
@@ -15,6 +16,8 @@ const CREATED = 201;
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'malformed',
+  401: 'unauthorized',
+  403: 'forbidden',
   404: 'not-found',
   409: 'stale',
   413: 'too-large',
@@ -47,7 +50,10 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       throw new TinyBasePartyKitError('network', message, { cause });
     }
     if (!response.ok) {
-      const code = CODES[response.status] ?? 'network';
+      const code =
+        (response.status === 401 ? await codeIn(response) : undefined) ??
+        CODES[response.status] ??
+        'network';
       const hint =
         code === 'not-found'
           ? ' Check storePath, party and room: they must be those of the server.'
@@ -97,4 +103,13 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
 /** Removes the query: it may hold a token, which belongs in no message. */
 function withoutQuery(url: string): string {
   return url.split('?', 1)[0] ?? url;
+}
+
+/** Returns the room's own code: a token that has expired has the same status as one that is refused. */
+async function codeIn(response: Response): Promise<ErrorCode | undefined> {
+  try {
+    return errorMessage.decode(await response.clone().text()).code;
+  } catch {
+    return undefined;
+  }
 }

@@ -138,6 +138,7 @@ export function attachToPartySocket(
       address: () => connection.roomUrl,
       send: (frame) => connection.send(frame),
       reconnect: () => {
+        isStopped = false;
         if (connection.readyState !== CONNECTING) connection.reconnect();
       },
       stop: (error) => {

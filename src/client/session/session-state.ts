@@ -27,8 +27,8 @@
  * - **live**: holds every commit of the room. Commits and acks come in order, pushes go out.
  * - **empty**: the room has no Store. When it gets one, it says reload.
  * - **reduced**: the room runs TinyBase's own server. Changes come and go without numbers.
- * - **stopped**: every further attempt would fail the same way (another room starts it again), or the app ended it
- *   (`isOver`). Reached from each phase.
+ * - **stopped**: every further attempt would fail the same way, or the app ended it (`isOver`). Reached from each phase. Another
+ *   room starts it again. So does the app, if the room has refused its token: it starts something, or opens the socket.
  *
  * A step that changes the Store has a `fold`. If the Store is busy with a transaction of the app, nothing of the step
  * happens, and the same event comes again later.
@@ -121,6 +121,8 @@ export interface SessionState {
   readonly generation: number;
   /** True if hello was said on the socket as it is now. */
   readonly isGreeted: boolean;
+  /** True if the last token had expired, and the room has answered no hello since. */
+  readonly hasExpired: boolean;
   /** The number of seeds that the room has answered without having a Store afterwards. */
   readonly seedsGiven: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
@@ -306,6 +308,7 @@ export const INITIAL_STATE: SessionState = {
   intent: NO_INTENT,
   generation: 0,
   isGreeted: false,
+  hasExpired: false,
   seedsGiven: 0,
   isRooted: false,
   shownEpoch: undefined,
@@ -316,6 +319,9 @@ const STOCK_MESSAGE =
   "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
 const NEW_ROOM_MESSAGE =
   'The room began anew: it was wiped or restored. Its content replaced what was shown; edits that it had not confirmed were kept.';
+
+const EXPIRED_MESSAGE =
+  'The room refused two tokens in a row as expired. Check the clock of the server that makes tokens, and that the option query of the PartySocket gets a new one.';
 
 /** Returns the answer to an event. Has no side effects. */
 export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
@@ -469,7 +475,8 @@ function heard(
   }
 }
 
-function welcomed(state: SessionState, welcome: Welcome): Step {
+function welcomed(before: SessionState, welcome: Welcome): Step {
+  const state = { ...before, hasExpired: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, limits } = welcome;
@@ -500,7 +507,11 @@ function welcomed(state: SessionState, welcome: Welcome): Step {
 function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
   const error = new TinyBasePartyKitError(code, message);
   // The next attempt to connect asks for the query, and so for a new token.
-  if (code === 'expired') return stay(state, report(error), 'reconnect');
+  if (code === 'expired') {
+    if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
+    const refused = new TinyBasePartyKitError('unauthorized', EXPIRED_MESSAGE, { cause: error });
+    return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
+  }
   if (error.isRetryable) return lost(state, report(error));
   if (code !== 'malformed' && code !== 'too-large')
     return stop(state, state.intent, error, false, report(error));
@@ -581,6 +592,7 @@ function requestFailed(
 
 function start(before: SessionState, intent: Partial<SyncIntent>): Step {
   const state = intend(before, intent);
+  if (isRefused(state.stage)) return load(state, 'apply-intent', 'reconnect');
   return state.stage.phase === 'stopped'
     ? stay(state, 'apply-intent', 'settle')
     : load(state, 'apply-intent');
@@ -595,6 +607,7 @@ function startSaving(
 ): Step {
   const state = intend(before, intent);
   const { phase, position } = state.stage;
+  if (isRefused(state.stage)) return load(state, ...actions, 'reconnect');
   if (phase === 'stopped') return stay(state, ...actions, 'settle');
   if (phase === 'loading') return stay(state, ...actions);
   const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
@@ -617,6 +630,9 @@ function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]
 function opened(state: SessionState, facts: Facts): Step {
   const { stage } = state;
   const actions = ['forget', 'reset-retry'] as const;
+  // The app has opened it, with another token perhaps.
+  if (isRefused(stage))
+    return isWanted(state, facts) ? load(state, ...actions) : rest(state, ...actions);
   if (stage.phase === 'stopped') return stay(state);
   if (stage.phase === 'loading')
     return stay({ ...state, stage: { ...stage, isOutdated: true } }, ...actions, 'retry-now');
@@ -731,6 +747,13 @@ function isTalking({ phase, position }: Stage): boolean {
 
 function isOver(stage: Stage): boolean {
   return stage.phase === 'stopped' && stage.isOver;
+}
+
+/** True if the room refused the token, and nothing else: with another one, it may let the client in. */
+function isRefused(stage: Stage): boolean {
+  if (stage.phase !== 'stopped' || stage.isOver) return false;
+  const { code } = stage.error;
+  return code === 'unauthorized' || code === 'forbidden';
 }
 
 /** A stock room tells nothing of what happens while nobody listens. */

@@ -364,6 +364,43 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
     nothing:
       'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
   },
+  'catching-up after a token that had expired': {
+    steps: {
+      follow: 'loading(nothing) hang-up apply-intent load',
+      'stop-following': 'apply-intent',
+      'start-saving': 'apply-intent settle',
+      'stop-saving': 'apply-intent',
+      'load-once': 'loading(nothing) hang-up apply-intent load',
+      'save-once': 'apply-intent release-held settle',
+      durable: 'hello',
+      opened: 'forget reset-retry hello',
+      closed: 'connecting(base 5) hang-up forget',
+      silent: 'catching-up(nothing) reconnect',
+      'network-changed': 'check',
+      'load failed': 'report(network)',
+      'load failed for good': 'report(protocol)',
+      'seed failed': 'report(unavailable)',
+      'seed failed for good': 'report(too-large)',
+      'push failed': 'report(network)',
+      stopped: 'stopped(nothing) hang-up report(protocol) stop',
+      moved: 'idle(nothing) hang-up move resume',
+      ended: 'stopped(nothing) hang-up stop',
+      welcome: 'live(base 6) [catch-up] welcomed flush',
+      reload: 'loading(nothing) hang-up load',
+      'no Store': 'loading(nothing) hang-up load',
+      pong: 'connecting(base 5) hang-up forget retry-later ponged',
+      'pong that differs': 'connecting(base 5) hang-up forget retry-later ponged',
+      'pong without a push': 'connecting(base 5) hang-up forget retry-later ponged',
+      alive: 'alive',
+      'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
+      'error expired': 'stopped(nothing) hang-up report(unauthorized) stop',
+      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
+      'error malformed': 'report(malformed)',
+      'error about a push': 'report(malformed)',
+    },
+    nothing:
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+  },
   'catching-up without a Store': {
     steps: {
       follow: 'loading(nothing) hang-up apply-intent load',
@@ -583,6 +620,27 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
     },
     nothing:
       'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+  },
+  'stopped by a refused token': {
+    steps: {
+      follow: 'loading(nothing) apply-intent reconnect load',
+      'stop-following': 'apply-intent',
+      'start-saving': 'loading(nothing) apply-intent reconnect load',
+      'stop-saving': 'apply-intent',
+      'load-once': 'loading(nothing) apply-intent reconnect load',
+      'save-once': 'loading(nothing) apply-intent release-held reconnect load',
+      opened: 'loading(nothing) forget reset-retry load',
+      closed: 'forget',
+      'load failed': 'report(network)',
+      'load failed for good': 'report(protocol)',
+      'seed failed': 'report(unavailable)',
+      'seed failed for good': 'report(too-large)',
+      'push failed': 'report(network)',
+      moved: 'idle(nothing) move resume',
+      ended: 'stop',
+    },
+    nothing:
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
   },
   'stopped for good': {
     steps: {

@@ -73,6 +73,10 @@ const STATES: Readonly<Record<Stage['phase'], Readonly<Record<string, SessionSta
   'catching-up': {
     'from a base': following({ phase: 'catching-up', position: BASE }, { shownEpoch: 'old' }),
     'from staged content': following({ phase: 'catching-up', position: STAGED }),
+    'after a token that had expired': following(
+      { phase: 'catching-up', position: BASE },
+      { hasExpired: true },
+    ),
     'without a Store': following({ phase: 'catching-up', position: NO_STORE }),
   },
   live: { following: following({ phase: 'live', position: BASE }) },
@@ -89,6 +93,12 @@ const STATES: Readonly<Record<Stage['phase'], Readonly<Record<string, SessionSta
       phase: 'stopped',
       position: NOTHING,
       error: failure('replaced'),
+      isOver: false,
+    }),
+    'by a refused token': following({
+      phase: 'stopped',
+      position: NOTHING,
+      error: failure('unauthorized'),
       isOver: false,
     }),
     'for good': following({
