@@ -15,12 +15,17 @@ const host = address.searchParams.get('host') ?? location.host;
 const store = createStore();
 // PartySocket guesses the protocol from the host, and takes `0.0.0.0`, where `partykit dev` says that it is, for a secure one.
 const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
-const socket = new PartySocket({ host, room, protocol });
+const person = personHere();
+const socket = new PartySocket({
+  host,
+  room,
+  protocol,
+  query: async () => ({ token: await getToken() }),
+});
 const persister = createPartyKitPersister(store, socket, undefined, (error) => console.warn(error));
 
 address.searchParams.set('room', room);
 pageElement('room', HTMLElement).textContent = room;
-const person = personHere();
 showPerson(pageElement('person', HTMLElement), person);
 pageElement('second-window', HTMLAnchorElement).href = address.href;
 
@@ -68,3 +73,12 @@ addEventListener('beforeunload', (event) => {
 
 await persister.startAutoLoad([{}, { title: 'Our list' }]);
 await persister.startAutoSave();
+
+/** Asks the server for a token, at each attempt to connect. `?reader` in the address asks for one that may only read. */
+async function getToken(): Promise<string> {
+  const query = new URLSearchParams({ room, name: person.name });
+  if (address.searchParams.has('reader')) query.set('reader', '');
+  const response = await fetch(`${location.protocol}//${host}/api/token?${String(query)}`);
+  // A room without a gate needs none.
+  return response.ok ? await response.text() : '';
+}

@@ -18,5 +18,6 @@ export const showRefusals = (persister: PartyKitPersister, element: HTMLElement)
 function refusalSentence(refusal: Refusal): string {
   if (refusal.type === 'row' && refusal.reason === 'hook')
     return 'The room refused to delete that task: tick it first.';
+  if (refusal.reason === 'access') return 'You may only read this list.';
   return `The room refused an edit (${refusal.type}, ${refusal.reason}).`;
 }

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+
+import { SocketHost } from '../../../src/server/hosts/socket-host.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+
+/** A socket that throws as real ones do (RFC 6455, section 5.5.1). */
+class Socket {
+  readyState = 1;
+  reason: string | undefined;
+
+  send(): void {}
+
+  close(_code?: number, reason: string = ''): void {
+    if (new TextEncoder().encode(reason).length > 123)
+      throw new SyntaxError('The reason is too long.');
+    this.readyState = 3;
+    this.reason = reason;
+  }
+}
+
+test.each([
+  ['a short reason', 'a short reason'],
+  ['x'.repeat(123), 'x'.repeat(123)],
+  ['x'.repeat(124), `${'x'.repeat(40)}…`],
+  ['€'.repeat(42), `${'€'.repeat(40)}…`],
+])('[GATE-4] a socket is closed whatever the reason: %s', (reason, expected) => {
+  const socket = new Socket();
+  const host = new SocketHost<Socket>({
+    storage: () => new StrictStorage(),
+    sockets: () => [socket],
+    onError: () => undefined,
+  });
+  host.connectionOf(socket).close(4403, reason);
+  expect(socket.reason).toBe(expected);
+});
