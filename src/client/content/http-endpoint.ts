@@ -46,7 +46,7 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
         signal: AbortSignal.timeout(REQUEST_MILLISECONDS),
       });
     } catch (cause) {
-      const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running and that this page may reach it (CORS).`;
+      const message = `${method} ${withoutQuery(target)} had no answer. Is the server running, and may this page reach it?`;
       throw new TinyBasePartyKitError('network', message, { cause });
     }
     if (!response.ok) {

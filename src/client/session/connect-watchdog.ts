@@ -30,7 +30,7 @@ export function createConnectWatchdog(
   };
   const report = (): void => {
     stopWaiting();
-    const message = `The socket to ${address()} does not open. Check that the server is running, that the URL with its query is below 2 KB, and the protocol: PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0.`;
+    const message = `The socket to ${address()} does not open. Is the server running? Check the protocol (PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
     onError(new TinyBasePartyKitError('network', message));
   };
   const begin = (): void => {

@@ -9,7 +9,7 @@ import type { SessionPorts } from './session-ports.ts';
 const ANSWER_MILLISECONDS = 10_000;
 
 const UNANSWERED_MESSAGE =
-  'The room has not answered hello for 10 seconds. Check that messagePrefix is the same on the server, and that a room class that overrides onMessage calls super.onMessage.';
+  'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and does a room class that overrides onMessage call super.onMessage?';
 
 /** The hello of a client, which is said once in each generation (JOIN-4). */
 export interface Handshake {

@@ -209,7 +209,7 @@ describe('a room that changes its server', () => {
     expect(room.hello()).toMatchObject({ generation: 2 });
     await room.time.pass(60 * SECOND);
     expect([room.reconnects, room.session.sync.phase]).toEqual([1, 'catching-up']);
-    expect(String(room.errors.at(-1))).toContain('messagePrefix is the same on the server');
+    expect(String(room.errors.at(-1))).toContain('Does messagePrefix match');
     room.sent();
     room.close();
     room.open();
