@@ -415,6 +415,41 @@ describe('the URL', () => {
       { ...room, room: 'a b' },
     ],
     [
+      'of a room that ends with a space',
+      'https://example.com/parties/main/team%20/store',
+      { ...room, room: 'team ' },
+    ],
+    [
+      'of a room that begins with a space, with a path that ends with one',
+      'https://example.com/parties/main/%20team/a%20/store',
+      { ...room, room: ' team', path: 'a ' },
+    ],
+    [
+      'of a room with dots',
+      'https://example.com/parties/main/a..b/store',
+      { ...room, room: 'a..b' },
+    ],
+    [
+      'of a room with a slash',
+      'https://example.com/parties/main/a/b/store',
+      { ...room, room: 'a/b' },
+    ],
+    [
+      'of an encoded room',
+      'https://example.com/parties/main/%252e%2F%23/store',
+      { ...room, room: encodeURIComponent('%2e/#') },
+    ],
+    [
+      'of a room in other letters',
+      'https://example.com/parties/main/%C3%BC%F0%9F%90%95/store',
+      { ...room, room: 'ü🐕' },
+    ],
+    [
+      'of a room with a question mark',
+      'https://example.com/parties/main/a/store?b?token=t',
+      { ...room, room: 'a?b', query: { token: 't' } },
+    ],
+    [
       'with a query',
       'https://example.com/parties/main/r/store?token=a%26b',
       { ...room, query: { token: 'a&b', none: undefined, no: null } },
@@ -459,6 +494,31 @@ describe('the URL', () => {
     '$what is $url',
     async ({ url, options, config }) => {
       expect(await urlOf(options, config)).toBe(url);
+    },
+  );
+
+  test.each(['.', '..', '%2e', '.%2E', '.\t', 'a/../b', 'a\\..\\b', '/a', 'a#b'])(
+    'of the room %j is refused: its content would be another one’s',
+    async (name) => {
+      const requests = vi.fn<typeof fetch>();
+      vi.stubGlobal('fetch', requests);
+      const socket = new PartySocket({
+        ...room,
+        room: name,
+        startClosed: true,
+        disableNameValidation: true,
+      });
+      const errors: unknown[] = [];
+      const persister = createPartyKitPersister(createStore(), socket, {}, (error: unknown) =>
+        errors.push(error),
+      );
+      persisters.push(persister);
+      void persister.startAutoPersisting();
+      await vi.waitFor(() => expect(persister.getSync()).toMatchObject({ phase: 'stopped' }));
+      const { error } = persister.getSync();
+      expect(error).toMatchObject({ code: 'malformed' });
+      expect(String(error)).toContain('encodeURIComponent');
+      expect(requests).not.toHaveBeenCalled();
     },
   );
 

@@ -33,6 +33,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
   const request = async (method: string, body: string | undefined): Promise<Response> => {
     const target = await url().catch((cause: unknown) => {
+      if (cause instanceof TinyBasePartyKitError) throw cause;
       const message = `${method} was not sent: could not get the socket's query parameters. Check the option query of the PartySocket.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });
@@ -80,7 +81,8 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
         if (cursor !== undefined) throw cause;
         // Something between may answer, such as a page to sign in to a network.
         const message =
-          'The answer to GET has no content of a room. Check storePath, and what answers in the place of the room.';
+          'The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ' +
+          'If your room overrides onRequest, return super.onRequest(request) for what is not yours.';
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },

@@ -1,19 +1,44 @@
 import type PartySocket from 'partysocket';
 
-/** Returns the URL of the room's `/store`, made from the socket's own room URL: the same host, path, prefix and query. */
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+
+/**
+ * Returns the URL of the room's content: the URL that the socket connects to, as the URL parser reads it, with another
+ * scheme and with `storePath` before the query. Rejects with `malformed` if the room cannot be a part of a URL: the
+ * content would be that of another room.
+ */
 export async function storeUrlOf(
   connection: PartySocket,
   storePath: string,
   storeProtocol: 'http' | 'https' | undefined,
 ): Promise<string> {
-  const url = new URL(connection.roomUrl);
-  const protocol = storeProtocol ?? (url.protocol === 'wss:' ? 'https' : 'http');
-  url.pathname =
-    url.pathname.replace(/\/$/, '') + (storePath.startsWith('/') ? storePath : `/${storePath}`);
+  const { roomUrl, room, basePath } = connection;
+  assertAddress(roomUrl, basePath === undefined ? room : undefined);
   const { query } = connection.partySocketOptions;
-  const parameters = typeof query === 'function' ? await query() : query;
-  for (const [name, value] of Object.entries(parameters ?? {})) {
-    if (value !== null && value !== undefined) url.searchParams.set(name, value);
+  const given = typeof query === 'function' ? await query() : query;
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value !== null && value !== undefined) parameters.append(name, value);
   }
-  return url.href.replace(/^wss?:/, `${protocol}:`);
+  // The query makes a difference to the parser: it trims spaces at the end of a URL, and not those before a query.
+  const { href } = new URL(`${roomUrl}?${parameters.toString()}`);
+  const start = href.indexOf('?');
+  const address = start < 0 ? href : href.slice(0, start);
+  const search = start < 0 ? '' : href.slice(start);
+  const scheme = `${storeProtocol ?? (address.startsWith('wss:') ? 'https' : 'http')}:`;
+  const path = storePath.startsWith('/') ? storePath : `/${storePath}`;
+  const url = address.replace(/^wss?:/, scheme).replace(/\/$/, '') + path;
+  return search === '?' ? url : url + search;
+}
+
+/** Throws if the URL parser removes the room, or what follows it, from the URL (URL standard, section 4.4). */
+function assertAddress(roomUrl: string, room: string | undefined): void {
+  const isEmpty = room !== undefined && /^(?:$|[/\\])/.test(room);
+  const segments = roomUrl.replace(/[\t\n\r]/g, '').split(/[/\\]/);
+  const hasDots = segments.some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
+  if (!isEmpty && !hasDots && !roomUrl.includes('#')) return;
+  const message =
+    `The socket has a room, path or party that a URL cannot have: ${JSON.stringify(roomUrl)}. ` +
+    'An empty name, ".", ".." and "#" lead to another room. Use encodeURIComponent, or another name.';
+  throw new TinyBasePartyKitError('malformed', message);
 }
