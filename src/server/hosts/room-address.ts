@@ -7,16 +7,27 @@ export interface RoomAddress {
 }
 
 /**
- * The room that a URL of the shape `/<prefix>/<party>/<room>/…` leads to; undefined for any other. PartySocket makes
- * such URLs, with what was not encoded encoded by the URL parser: decoding once gives every spelling the same room.
+ * Returns the room that a URL of the shape `/<prefix>/<party>/<room>/…` leads to; undefined for any other, also where the
+ * party or the room is empty. PartySocket makes such URLs, and the URL parser encodes what was not: decoding once gives
+ * every spelling the same room.
  */
 export function roomAddressOf(url: string, prefix: string = 'parties'): RoomAddress | undefined {
-  const segments = new URL(url).pathname.split('/').filter((segment) => segment !== '');
+  const segments = new URL(url).pathname.split('/').slice(1);
   const before = prefix.split('/').filter((segment) => segment !== '');
   if (before.some((segment, index) => segments[index] !== segment)) return undefined;
   const [party, room] = segments.slice(before.length);
-  if (party === undefined || room === undefined) return undefined;
+  if (party === undefined || party === '' || room === undefined || room === '') return undefined;
   return { party: decodeSegment(party), room: decodeSegment(room) };
+}
+
+/** Returns the room of a URL of one of PartyKit's two shapes: `/parties/<party>/<room>/…` and `/party/<room>/…`. */
+export function roomIdIn(url: string): string | undefined {
+  const room = roomAddressOf(url)?.room;
+  if (room !== undefined) return room;
+  const [, party, segment] = new URL(url).pathname.split('/');
+  return party !== 'party' || segment === undefined || segment === ''
+    ? undefined
+    : decodeSegment(segment);
 }
 
 /** A segment of a path as its author wrote it; as it is if it is not well-formed. */

@@ -1,0 +1,85 @@
+import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { decodeSegment, roomIdIn } from './room-address.ts';
+
+/** What a host says of a room's id. It throws where it does not know it: in an alarm, and after one. */
+export interface HostedId {
+  readonly id: string;
+  /** True if that is the id as the app wrote it; otherwise it is as in the URL. */
+  readonly isIdDecoded?: boolean;
+}
+
+const KEY = '@tinybase-partykit/room-id';
+
+/**
+ * A room's id as the app wrote it, decoded once: what the host says, else what the URL of a request or connection says,
+ * else what was stored before an alarm was set. No host tells it to an alarm that wakes a room.
+ */
+export class RoomId {
+  readonly #host: HostedId;
+  readonly #storage: () => KeyValueStorage;
+  readonly #storagePrefix: () => string;
+  #id: string | undefined;
+  #isRecalled = false;
+  #isStored = false;
+
+  constructor(host: HostedId, storage: () => KeyValueStorage, storagePrefix: () => string) {
+    this.#host = host;
+    this.#storage = storage;
+    this.#storagePrefix = storagePrefix;
+  }
+
+  /** Returns the id. Throws the host's own error if nothing tells it. */
+  read(): string {
+    if (this.#id !== undefined) return this.#id;
+    const { id, isIdDecoded = false } = this.#host;
+    this.#id = isIdDecoded ? id : decodeSegment(id);
+    return this.#id;
+  }
+
+  /** Learns the id from the host, from the URL of what came, or from storage. To be awaited before a handler of the app. */
+  learn(url: () => string | undefined): Promise<void> | undefined {
+    if (this.#tryToRead() !== undefined) return undefined;
+    const told = url();
+    this.#id = told === undefined ? undefined : roomIdIn(told);
+    return this.#id !== undefined || this.#isRecalled ? undefined : this.#recall();
+  }
+
+  /** Stores the id, in the same turn, if it is not known to be stored. It costs one row in each life that sets an alarm. */
+  async store(): Promise<void> {
+    const id = this.#tryToRead();
+    if (id === undefined || this.#isStored) return;
+    this.#isStored = true;
+    try {
+      await this.#storage().put(this.#key(), id);
+    } catch (error) {
+      this.#isStored = false;
+      throw error;
+    }
+  }
+
+  /** To be called when the storage was emptied. */
+  forgetStored(): void {
+    this.#isStored = false;
+  }
+
+  #tryToRead(): string | undefined {
+    try {
+      return this.read();
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #recall(): Promise<void> {
+    const key = this.#key();
+    const stored = (await this.#storage().get([key])).get(key);
+    this.#isRecalled = true;
+    if (typeof stored !== 'string') return;
+    this.#id ??= stored;
+    this.#isStored = true;
+  }
+
+  #key(): string {
+    return this.#storagePrefix() + KEY;
+  }
+}
