@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 
 import { roomAddressOf } from './room-address.ts';
-import { DEFAULT_RESPONSE_HEADERS } from '../http/store-endpoint.ts';
+import { responseHeadersTo, type AllowedOrigins } from '../http/cors.ts';
 
 /** The part of a binding to Durable Objects that routing needs. */
 export interface RoomNamespace {
@@ -13,6 +13,8 @@ export interface RoomNamespace {
 export interface RoomRouterOptions {
   /** What the path of a room begins with. `'parties'` by default; PartySocket has an option of the same name. */
   readonly prefix?: string;
+  /** The origins whose pages may use credentials, as in the room's `config`: for the router's own answers. */
+  readonly allowedOrigins?: AllowedOrigins;
   /** Gets what an object failed with; it is answered with 503. Writes to the console by default. */
   readonly onError?: (error: unknown) => void;
 }
@@ -42,20 +44,25 @@ export async function routeRoomRequest(
   const address = roomAddressOf(request.url, options.prefix);
   if (address === undefined) return undefined;
   const namespace = Object.hasOwn(parties, address.party) ? parties[address.party] : undefined;
-  if (namespace === undefined) return refuse('not-found', 'There is no party of that name.');
+  if (namespace === undefined)
+    return refuse(request, options, 'not-found', 'There is no party of that name.');
   try {
     return await namespace.get(namespace.idFromName(address.room)).fetch(request);
   } catch (error) {
     (options.onError ?? logError)(error);
-    return refuse('unavailable', 'The room failed to answer: try again later.');
+    const message = 'The room failed to answer: try again later.';
+    return refuse(request, options, 'unavailable', message);
   }
 }
 
-function refuse(code: ErrorCode, message: string): Response {
-  return Response.json(
-    { code, message },
-    { status: ERRORS[code].httpStatus, headers: DEFAULT_RESPONSE_HEADERS },
-  );
+function refuse(
+  request: Request,
+  { allowedOrigins, onError = logError }: RoomRouterOptions,
+  code: ErrorCode,
+  message: string,
+): Response {
+  const headers = responseHeadersTo(request, { allowedOrigins, onError });
+  return Response.json({ code, message }, { status: ERRORS[code].httpStatus, headers });
 }
 
 function logError(error: unknown): void {

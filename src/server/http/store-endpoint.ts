@@ -35,7 +35,8 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Headers': '*',
 };
 
-const METHODS = 'GET, HEAD, PUT, POST, OPTIONS';
+/** The methods that a room's content takes. */
+export const STORE_METHODS = 'GET, HEAD, PUT, POST, OPTIONS';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const EXPOSED = 'Access-Control-Expose-Headers';
 /** What the ids and number around a large push take at most. */
@@ -92,13 +93,13 @@ async function answer<Request extends StoreRequest>(
       return respond(options, 202);
     }
     case 'OPTIONS':
-      return respond(options, 204, null, { Allow: METHODS });
+      return respond(options, 204, null, { Allow: STORE_METHODS });
     default: {
       // An answer that leaves a body unread makes some hosts reset the connection.
       await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
-      const message = `This path takes ${METHODS}, and not ${request.method}.`;
+      const message = `This path takes ${STORE_METHODS}, and not ${request.method}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
-        Allow: METHODS,
+        Allow: STORE_METHODS,
         ...JSON_TYPE,
       });
     }

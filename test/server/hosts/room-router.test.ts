@@ -31,13 +31,20 @@ test.each([
   expect(roomAddressOf(`http://host${path}?x=/parties/y/z`)).toEqual({ party, room });
 });
 
-test.each(['/', '/parties', '/parties/main', '/parties/main/', '/party/main/room'])(
-  'the path %s leads to no room',
-  async (path) => {
-    expect(roomAddressOf(`http://host${path}`)).toBeUndefined();
-    expect(await route(path)).toBeUndefined();
-  },
-);
+test.each([
+  '/',
+  '/parties',
+  '/parties/main',
+  '/parties/main/',
+  '/parties/main//store',
+  '/parties//room/store',
+  '/parties/main/.',
+  '/parties/main/%2e',
+  '/party/main/room',
+])('the path %s leads to no room', async (path) => {
+  expect(roomAddressOf(`http://host${path}`)).toBeUndefined();
+  expect(await route(path)).toBeUndefined();
+});
 
 test('a prefix may have several segments', () => {
   expect(roomAddressOf('http://host/a/b/main/room', 'a/b')).toEqual({
@@ -45,6 +52,15 @@ test('a prefix may have several segments', () => {
     room: 'room',
   });
   expect(roomAddressOf('http://host/a/main/room', 'a/b')).toBeUndefined();
+});
+
+test('[HTTP-5] its own answers allow the origins that the room allows', async () => {
+  const origin = 'https://app.example';
+  const request = new Request('http://host/parties/absent/room', { headers: { Origin: origin } });
+  const answer = await routeRoomRequest(request, {}, { allowedOrigins: [origin] });
+  expect(answer?.status).toBe(404);
+  expect(answer?.headers.get('Access-Control-Allow-Origin')).toBe(origin);
+  expect(answer?.headers.get('Access-Control-Allow-Credentials')).toBe('true');
 });
 
 test('a request goes to the object that has the decoded id for its name', async () => {

@@ -1,0 +1,61 @@
+import { DEFAULT_RESPONSE_HEADERS, STORE_METHODS } from './store-endpoint.ts';
+
+/** The origins whose pages may use a room with credentials: a list, or a function that decides. */
+export type AllowedOrigins = readonly string[] | ((origin: string) => boolean);
+
+const ORIGIN = 'Access-Control-Allow-Origin';
+const CREDENTIALS = 'Access-Control-Allow-Credentials';
+const METHODS = 'Access-Control-Allow-Methods';
+const HEADERS = 'Access-Control-Allow-Headers';
+/** Headers that a client may send, for a request that does not ask for any. */
+const USUAL_HEADERS = 'Authorization, Content-Type, If-None-Match';
+
+/** What decides which other origins may read an answer. */
+export interface CorsOptions {
+  /** Sent with every answer. Every origin may do everything, without credentials, if left out. */
+  readonly responseHeaders?: HeadersInit | undefined;
+  /** Takes the place of the CORS headers in `responseHeaders`. */
+  readonly allowedOrigins?: AllowedOrigins | undefined;
+  /** Gets what `allowedOrigins` threw; the origin is then not allowed. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/**
+ * Returns the configured headers of an answer. With `allowedOrigins`, an allowed origin may use credentials: then `*`
+ * means nothing to a browser, so the answer names the origin, the methods and the headers that the request asks for
+ * (`HTTP-5`; Fetch standard, section 3.2.5).
+ */
+export function responseHeadersTo(
+  request: { readonly headers: { get(name: string): string | null } },
+  { responseHeaders, allowedOrigins, onError }: CorsOptions,
+): Headers {
+  if (allowedOrigins === undefined) return new Headers(responseHeaders ?? DEFAULT_RESPONSE_HEADERS);
+  const headers = new Headers(responseHeaders);
+  for (const name of [ORIGIN, CREDENTIALS, METHODS, HEADERS]) headers.delete(name);
+  headers.append('Vary', 'Origin');
+  const origin = request.headers.get('Origin');
+  if (origin === null || !isAllowed(origin, allowedOrigins, onError)) return headers;
+  headers.set(ORIGIN, origin);
+  headers.set(CREDENTIALS, 'true');
+  headers.set(METHODS, STORE_METHODS);
+  headers.set(HEADERS, request.headers.get('Access-Control-Request-Headers') ?? USUAL_HEADERS);
+  headers.append('Vary', 'Access-Control-Request-Headers');
+  return headers;
+}
+
+function isAllowed(
+  origin: string,
+  allowed: AllowedOrigins,
+  onError: CorsOptions['onError'],
+): boolean {
+  if (typeof allowed !== 'function')
+    return allowed.some((candidate) => candidate.replace(/\/$/, '') === origin);
+  try {
+    // A promise, of an app without types, allows nothing.
+    const answer: unknown = allowed(origin);
+    return answer === true;
+  } catch (error) {
+    onError?.(error);
+    return false;
+  }
+}
