@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers';
 
+import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
   answerPings,
@@ -49,7 +50,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
   }
 
   async fetch(asked: Request): Promise<Response> {
-    const request = await admit(this.#ServerClass, asked, this.#party);
+    const request = await admit(this.#ServerClass, this.server, asked, this.#party);
     if (request instanceof Response) return request;
     const refusal = await refuse(this.server, request);
     if (refusal !== undefined) return refusal;
@@ -61,7 +62,12 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     this.#context.acceptWebSocket(socket, tags);
     connection.setState(null);
     await this.server.onConnect?.(connection, { request });
-    const response: ResponseInit & { webSocket: unknown } = { status: 101, webSocket: clientEnd };
+    const headers = upgradeHeaders(request);
+    const response: ResponseInit & { webSocket: unknown } = {
+      status: 101,
+      headers,
+      webSocket: clientEnd,
+    };
     return new Response(null, response);
   }
 

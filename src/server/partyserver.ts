@@ -1,5 +1,6 @@
 import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
 
+import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
   answerPings,
@@ -38,12 +39,17 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
   }
 
   override async fetch(asked: Request): Promise<Response> {
-    const request = await admit(this.#RoomClass, asked, this.#party);
+    const request = await admit(this.#RoomClass, this.server, asked, this.#party);
     if (request instanceof Response) return request;
     // An object that is not addressed by name learns its name later: then its gate is asked when it is connected.
     const refusal =
       this.#context.id.name === undefined ? undefined : await refuse(this.server, request);
-    return refusal ?? (await super.fetch(request));
+    const answer = refusal ?? (await super.fetch(request));
+    const webSocket: unknown = Reflect.get(answer, 'webSocket');
+    if (answer.status !== 101) return answer;
+    const headers = upgradeHeaders(request);
+    const response: ResponseInit & { webSocket: unknown } = { status: 101, headers, webSocket };
+    return new Response(null, response);
   }
 
   override async getConnectionTags(

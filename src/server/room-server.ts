@@ -1,4 +1,4 @@
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
 import type { RoomHooks } from './writes/hooks.ts';
@@ -6,15 +6,14 @@ import type { RoomDocument } from './room/room-document.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
 import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
-import { decodeSegment } from './hosts/room-address.ts';
 import { guardParty } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
-import {
-  answerStoreRequest,
-  DEFAULT_RESPONSE_HEADERS,
-  type StoreRequest,
-} from './http/store-endpoint.ts';
+import { answerStoreRequest, type StoreRequest } from './http/store-endpoint.ts';
+import { responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
+import { handlerFailure } from './hosts/handler-failure.ts';
+import { RoomId } from './hosts/room-id.ts';
+import { watchStorage } from './hosts/watch-storage.ts';
 
 /** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
 export interface RoomServerConfig {
@@ -29,6 +28,12 @@ export interface RoomServerConfig {
    * `-Methods` and `-Headers` are `*`. The room always adds the header that exposes `ETag`.
    */
   responseHeaders?: HeadersInit;
+  /**
+   * The origins whose pages may use cookies or other credentials over HTTP: a list such as `['https://app.example']`, or
+   * a function that decides. It replaces the headers of `responseHeaders` that allow origins, methods and headers. If
+   * left out, credentials are not allowed. It decides who may read answers, not who may connect.
+   */
+  allowedOrigins?: AllowedOrigins;
   /** The time that the hooks of one push may take before it is refused. 10,000 by default. */
   hookTimeoutMilliseconds?: number;
   /** The limits of what the room takes. To change them later, set another object. */
@@ -52,6 +57,7 @@ export interface RoomParty<Connection> {
  */
 const HANDLERS = [
   'onStart',
+  'getConnectionTags',
   'onConnect',
   'onRequest',
   'onMessage',
@@ -76,6 +82,7 @@ export class RoomServer<
   readonly #host: SocketHost<Connection>;
   /** Returns all connections of the party, whoever they are. */
   #sockets: () => Iterable<Connection>;
+  readonly #id: RoomId;
   #starting: Promise<void> | undefined;
   /** True once there is a gate or a feature. */
   #isSeamUsed = false;
@@ -98,13 +105,30 @@ export class RoomServer<
       onRoomError: (error, where) => this.onRoomError(error, where),
       limits: () => this.config.limits,
     });
+    this.#id = new RoomId(
+      party,
+      () => party.storage,
+      () => this.config.storagePrefix ?? '',
+    );
+    watchStorage(party.storage, {
+      aroundDeleteAll: (proceed) => {
+        this.#id.forgetStored();
+        return proceed();
+      },
+      aroundSetAlarm: async (proceed) => {
+        const [, answer] = await Promise.all([this.#id.store(), proceed()]);
+        return answer;
+      },
+    });
     for (const name of HANDLERS) this.#startBefore(name);
   }
 
-  /** The room's id as the app wrote it, decoded once. */
+  /**
+   * The room's id as the app wrote it, decoded once. It is there in `onAlarm`, too, if the alarm was set by
+   * `party.storage.setAlarm`.
+   */
   get roomId(): string {
-    const { id, isIdDecoded = false } = this.party;
-    return isIdDecoded ? id : decodeSegment(id);
+    return this.#id.read();
   }
 
   /**
@@ -199,10 +223,10 @@ export class RoomServer<
 
   /** Answers requests for the content and those of features; 404 to others. */
   async onRequest(request: Request): Promise<Response> {
-    const { storePath = '/store', responseHeaders = DEFAULT_RESPONSE_HEADERS } = this.config;
+    const { storePath = '/store' } = this.config;
     return await answerStoreRequest(this.#room, request, {
       storePath,
-      responseHeaders: this.#withGateHeaders(responseHeaders, request),
+      responseHeaders: this.#headersTo(request),
       onError: (error) => this.onRoomError(error, 'room'),
     });
   }
@@ -279,9 +303,11 @@ export class RoomServer<
     return true;
   }
 
-  #withGateHeaders(responseHeaders: HeadersInit, request: Request): HeadersInit {
-    if (!this.#room.hasGate) return responseHeaders;
-    const headers = new Headers(responseHeaders);
+  /** Returns the configured headers of an answer, and those of the gate. */
+  #headersTo(request: Request): Headers {
+    const onError = (error: unknown): void => this.#report(error, 'handler');
+    const headers = responseHeadersTo(request, { ...this.config, onError });
+    if (!this.#room.hasGate) return headers;
     for (const [name, value] of Object.entries(this.#room.headersFor(request)))
       headers.set(name, value);
     return headers;
@@ -328,6 +354,9 @@ export class RoomServer<
     };
     const end = (connection: Connection): void => this.#host.ended(connection);
     const forget = (connection: Connection): void => this.#forget(connection);
+    const refuse = (connection: Connection): void =>
+      this.#host.connectionOf(connection).close(1011, 'The room failed to accept the connection.');
+    const failed = (request: Request): Response => this.#answerFailed(request);
     const restoreSlots = (connection: Connection): void =>
       this.#host.connectionOf(connection).restoreSlots();
     const enter = (connection: Connection, { request }: { request: Request }): Promise<boolean> =>
@@ -343,6 +372,9 @@ export class RoomServer<
       if (name === 'onConnect') Reflect.apply(meet, this, received);
       else if (name === 'onMessage') Reflect.apply(meet, this, received.slice(1));
       else if (isEnd) Reflect.apply(end, this, received);
+      const learning = this.#id.learn(() => urlIn(received));
+      if (learning !== undefined)
+        await learning.catch((error: unknown) => this.#report(error, 'storage'));
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
       // The app hears only of connections that the gate has let in.
       let isHeard: unknown = true;
@@ -358,6 +390,13 @@ export class RoomServer<
             ? await Reflect.apply(handler, this, received)
             : undefined;
         return answer;
+      } catch (error) {
+        const failure = handlerFailure(name);
+        if (failure === undefined) throw error;
+        this.#report(error, 'handler');
+        if (name === 'onConnect') Reflect.apply(refuse, this, received);
+        if (name !== 'onRequest') throw failure;
+        return Reflect.apply(failed, this, received);
       } finally {
         if (isEnd) Reflect.apply(forget, this, received);
         // The app may have set its own state, which drops ours on some hosts.
@@ -371,6 +410,22 @@ export class RoomServer<
   #useSeam(): void {
     this.#isSeamUsed = true;
     if (!Object.hasOwn(this, 'onConnect')) this.#startBefore('onConnect');
+  }
+
+  #report(error: unknown, where: RoomErrorSource): void {
+    try {
+      this.onRoomError(error, where);
+    } catch {
+      // Whoever is told of errors and throws has nobody left to tell.
+    }
+  }
+
+  /** Tells the client of a request whose handler threw to try again. */
+  #answerFailed(request: Request): Response {
+    const { httpStatus: status } = ERRORS.unavailable;
+    const message = 'The room failed to answer: try again later.';
+    const headers = this.#headersTo(request);
+    return Response.json({ code: 'unavailable', message }, { status, headers });
   }
 
   /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
@@ -395,4 +450,16 @@ export class RoomServer<
       // It is closed already.
     }
   }
+}
+
+/** Returns the URL of the request or connection that a handler received, in whichever place it is. */
+function urlIn(received: readonly unknown[]): string | undefined {
+  for (const candidate of received) {
+    if (typeof candidate !== 'object' || candidate === null) continue;
+    for (const key of ['url', 'uri']) {
+      const url: unknown = Reflect.get(candidate, key);
+      if (typeof url === 'string' && URL.canParse(url)) return url;
+    }
+  }
+  return undefined;
 }

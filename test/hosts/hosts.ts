@@ -30,6 +30,10 @@ const PARTIES = {
   provided: 'Provided',
   starting: 'Starting',
   observing: 'Observing',
+  stateful: 'Stateful',
+  watching: 'Watching',
+  failing: 'Failing',
+  credentials: 'Credentials',
 };
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));

@@ -81,6 +81,7 @@ const SERVER_CONFIG: Names<keyof TinyBasePartyKitServerConfig> = {
   messagePrefix: 1,
   storagePrefix: 1,
   responseHeaders: 1,
+  allowedOrigins: 1,
   hookTimeoutMilliseconds: 1,
   limits: 1,
 };
@@ -120,6 +121,7 @@ const SOURCES: Names<RoomErrorSource> = {
   storage: 1,
   transaction: 1,
   feature: 1,
+  handler: 1,
   host: 1,
   room: 1,
 };

@@ -3,6 +3,8 @@ import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { closedSocket } from './closed-socket.ts';
 import type { ObjectContext } from './object-context.ts';
+import { responseHeadersTo } from '../http/cors.ts';
+import type { RoomErrorSource } from '../room/room-options.ts';
 import type { RoomServerConfig } from '../room-server.ts';
 
 /** What a room's class is given as its `party`, where PartyKit does not make one. */
@@ -26,6 +28,7 @@ export interface HostedParty<Connection> {
 /** What a host calls of a room's class: any subclass of `RoomServer`, also one that was written for PartyKit. */
 export interface HostedServer {
   readonly config: RoomServerConfig;
+  onRoomError(error: unknown, where: RoomErrorSource): void;
   refuseSocket?(request: unknown): Promise<TinyBasePartyKitError | undefined>;
   getConnectionTags?(connection: unknown, context: unknown): string[] | Promise<string[]>;
   onStart?(): void | Promise<void>;
@@ -68,10 +71,12 @@ export function isUpgrade({
 
 /**
  * Asks the static `onBeforeConnect` or `onBeforeRequest` of a room's class, where it has one, as PartyKit does: a
- * Response is the answer, a Request takes the place of the one that came, and what throws is answered with 401.
+ * Response is the answer, a Request takes the place of the one that came. An error is answered with 401 and a fixed text:
+ * the room's `onRoomError` gets it, and the client does not.
  */
 export async function admit(
   ServerClass: object,
+  server: HostedServer,
   request: Request,
   lobby: HostedLobby,
 ): Promise<Request | Response> {
@@ -85,7 +90,16 @@ export async function admit(
     const answer: unknown = await Reflect.apply(gate, ServerClass, [asked, lobby, {}]);
     return answer instanceof Request || answer instanceof Response ? answer : asked;
   } catch (error) {
-    return new Response(error instanceof Error ? error.message : 'Unauthorised', { status: 401 });
+    const onError = (reported: unknown): void => {
+      try {
+        server.onRoomError(reported, 'handler');
+      } catch {
+        // Whoever is told of errors and throws has nobody left to tell.
+      }
+    };
+    onError(error);
+    const headers = responseHeadersTo(request, { ...server.config, onError });
+    return new Response('Unauthorized', { status: 401, headers });
   }
 }
 
@@ -99,7 +113,7 @@ export async function refuse(
 ): Promise<Response | undefined> {
   if (!isUpgrade(request)) return undefined;
   const refusal = await server.refuseSocket?.(request);
-  return refusal && closedSocket(refusal, server.config.messagePrefix ?? '');
+  return refusal && closedSocket(request, refusal, server.config.messagePrefix ?? '');
 }
 
 /** Lets the runtime answer pings, so that a room that sleeps goes on sleeping (`ORDER-7`). */

@@ -17,6 +17,8 @@ export type RoomErrorSource =
   | 'storage'
   /** A transaction of the room's own code has been open for long, and everybody waits for it. */
   | 'transaction'
+  /** A handler of the app threw, such as `onBeforeConnect` or `onRequest`; the client got a fixed text in its place. */
+  | 'handler'
   /** The host failed at something, such as keeping an attachment. */
   | 'host'
   /** A feature or gate of the room threw. */

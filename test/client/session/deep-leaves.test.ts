@@ -9,6 +9,17 @@ import { contentOf, ScriptedRoom } from './scripted-room.ts';
 const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth);
 const parsed = (depth: number): never => JSON.parse(nested(depth)) as never;
 
+/** Counts without recursion: a comparison of whole values may need more stack than there is. */
+const levelsOf = (value: unknown): number => {
+  let levels = 0;
+  for (let inner = value; Array.isArray(inner); inner = inner[0] as unknown) levels += 1;
+  return levels;
+};
+const refusalsOf = (room: ScriptedRoom): readonly unknown[] =>
+  room.refusals.map((refusal) =>
+    refusal.type === 'value' ? { ...refusal, value: levelsOf(refusal.value) } : refusal,
+  );
+
 test('[CHANGES-4] 200 levels are sent', async () => {
   const room = new ScriptedRoom();
   await room.live();
@@ -19,7 +30,7 @@ test('[CHANGES-4] 200 levels are sent', async () => {
 
 describe.each([201, 3_907])('[CHANGES-4] an edit of %i levels', (depth) => {
   const deep = `\uFFFD${nested(depth)}`;
-  const refusal = { type: 'value', valueId: 'v', reason: 'malformed', value: parsed(depth) };
+  const refusal = { type: 'value', valueId: 'v', reason: 'malformed', value: depth };
 
   test('is not sent and reported; the rest of its transaction is sent', async () => {
     const room = new ScriptedRoom();
@@ -29,10 +40,10 @@ describe.each([201, 3_907])('[CHANGES-4] an edit of %i levels', (depth) => {
       room.store.setValue('w', 1);
     });
     expect(room.pushes()).toEqual([[1, [{}, { w: 1 }]]]);
-    expect(room.refusals).toEqual([refusal]);
+    expect(refusalsOf(room)).toEqual([refusal]);
     expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 1, localOnly: 1 });
     room.ack(1, 2);
-    expect(room.store.getValue('v')).toEqual(parsed(depth));
+    expect(levelsOf(room.store.getValue('v'))).toBe(depth);
     room.session.discardLocal();
     expect(room.store.getValues()).toEqual({ v: 'room’s', w: 1 });
     expect(room.errors).toEqual([]);
@@ -59,7 +70,7 @@ describe.each([201, 3_907])('[CHANGES-4] an edit of %i levels', (depth) => {
     room.store.setValue('w', 1);
     void room.session.startSaving();
     expect(room.pushes()).toEqual([[1, [{}, { w: 1 }]]]);
-    expect(room.refusals).toEqual([refusal]);
+    expect(refusalsOf(room)).toEqual([refusal]);
   });
 
   test('that is part of a first content is left out of it and reported', async () => {
@@ -74,7 +85,7 @@ describe.each([201, 3_907])('[CHANGES-4] an edit of %i levels', (depth) => {
       room.puts.take().answer(undefined);
       await nextTurn();
       await room.answerGet(1, [{}, { w: 1 }]);
-      expect(room.refusals).toEqual([refusal]);
+      expect(refusalsOf(room)).toEqual([refusal]);
       expect(room.store.getContent()).toEqual([{}, { w: 1 }]);
     }
   });

@@ -70,7 +70,7 @@ export function createEdgeGuard(
               cause: error,
             });
       if (refusal.code === 'failed' || refusal.code === 'unavailable') onError(refusal);
-      return closedSocket(refusal, messagePrefix);
+      return closedSocket(request, refusal, messagePrefix);
     }
   };
 }
