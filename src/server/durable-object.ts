@@ -127,6 +127,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
           if (connection?.readyState === 1) yield connection;
         }
       },
+      pingedAt: ({ socket }) => context.getWebSocketAutoResponseTimestamp(socket)?.getTime(),
       getConnection(id) {
         for (const connection of this.getConnections()) if (connection.id === id) return connection;
         return undefined;

@@ -87,7 +87,7 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
     await this.server.onAlarm?.();
   }
 
-  #createParty({ storage }: ObjectContext, env: Env): ServerParty {
+  #createParty(context: ObjectContext, env: Env): ServerParty {
     const name = (): string => this.name;
     return {
       get id(): string {
@@ -95,7 +95,8 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
       },
       isIdDecoded: true,
       env,
-      storage,
+      storage: context.storage,
+      pingedAt: (connection) => context.getWebSocketAutoResponseTimestamp(connection)?.getTime(),
       getConnections: (tag) => this.getConnections(tag),
       getConnection: (id) => {
         for (const connection of this.getConnections()) if (connection.id === id) return connection;

@@ -49,6 +49,8 @@ export interface RoomParty<Connection> {
   readonly storage: KeyValueStorage;
   /** The open sockets. */
   getConnections(): Iterable<Connection>;
+  /** Returns the time at which the host last answered a ping for the room; undefined if it does not do so. */
+  pingedAt?(connection: Connection): number | undefined;
 }
 
 /**
@@ -93,6 +95,7 @@ export class RoomServer<
     this.#host = new SocketHost<Connection>({
       storage: () => party.storage,
       sockets: () => this.#sockets(),
+      pingedAt: (connection) => party.pingedAt?.(connection),
       onError: (error) => this.onRoomError(error, 'host'),
     });
     this.#room = new Room<Connection, Request>(this.#host, {

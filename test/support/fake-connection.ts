@@ -68,6 +68,8 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
   get isClosedByRoom(): boolean {
     return this.closed !== undefined;
   }
+  /** When its host answered a ping of it for the room. */
+  pingedAt: number | undefined;
   /** As JSON: that is how it survives hibernation. */
   attachment: string | undefined;
   #written: string | undefined;

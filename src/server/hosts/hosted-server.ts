@@ -19,6 +19,8 @@ export interface HostedParty<Connection> {
   readonly storage: ObjectContext['storage'];
   /** The open sockets, or those with that tag. */
   getConnections(tag?: string): Iterable<Connection>;
+  /** Returns the time at which the runtime last answered a ping of that socket; undefined if it has not yet. */
+  pingedAt(connection: Connection): number | undefined;
   /** An open socket with that id. */
   getConnection(id: string): Connection | undefined;
   /** Sends a message to all sockets but those with these ids. */

@@ -18,4 +18,6 @@ export interface ObjectContext {
   acceptWebSocket(socket: HibernatingSocket, tags?: string[]): void;
   getWebSockets(tag?: string): HibernatingSocket[];
   setWebSocketAutoResponse(pair: object): void;
+  /** The time of the last automatic response; null if there was none. */
+  getWebSocketAutoResponseTimestamp(socket: object): Date | null;
 }

@@ -19,6 +19,8 @@ export interface SocketHostOptions<Socket> {
   readonly storage: () => KeyValueStorage;
   /** The sockets that the server knows to be open. */
   readonly sockets: () => Iterable<Socket>;
+  /** Returns the time at which the server last answered a ping for the room; undefined if it does not do so. */
+  readonly pingedAt?: (socket: Socket) => number | undefined;
   readonly onError: (error: unknown) => void;
 }
 
@@ -101,6 +103,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
 
   #connect(socket: Socket): RoomConnection<Socket> {
     const closing = new Closing(socket);
+    const { pingedAt } = this.#options;
     this.#closings.set(socket, closing);
     const slots = new AttachmentSlots(socket, (error) => {
       // Only an open socket can keep an attachment, and needs one.
@@ -110,6 +113,9 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       origin: socket,
       get isClosedByRoom() {
         return closing.isByRoom;
+      },
+      get pingedAt() {
+        return pingedAt?.(socket);
       },
       send: (frame) => {
         try {

@@ -70,6 +70,10 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     this.#parts.host.connectionOf(connection)?.writeSlot(slot, value);
   }
 
+  heardAt(connection: Origin): number | undefined {
+    return this.#peer(connection)?.heardAt;
+  }
+
   tell(connection: Origin, code: ErrorCode, message: string): void {
     const { outgoing } = this.#parts;
     const peer = this.#peer(connection);

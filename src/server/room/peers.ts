@@ -62,6 +62,9 @@ type PeerFeatures<Origin> = Pick<
 /** The slot of a connection's state. */
 const SLOT = 'peer';
 const TELL_MILLISECONDS = 1_000;
+/** The slot of the time at which a connection was heard, and how exact it is. */
+const HEARD_SLOT = 'heard';
+const HEARD_MILLISECONDS = 20_000;
 
 /** One connection, and everything that the room remembers of it. */
 export class Peer<Origin> {
@@ -75,6 +78,7 @@ export class Peer<Origin> {
   readonly #features: PeerFeatures<Origin>;
   #isIn: boolean;
   #hasLeft = false;
+  #heardTime: number | undefined;
   /** Settles when the gate has decided; undefined when it is not being asked. */
   verification: Promise<boolean> | undefined;
 
@@ -135,6 +139,23 @@ export class Peer<Origin> {
     this.#waitingMessages += 1;
     this.#waitingLength += length;
     return new ReceivedMessage(this, length);
+  }
+
+  /** The time at which it was heard last; undefined if nobody asked to keep it. */
+  get heardAt(): number | undefined {
+    const { pingedAt = -Infinity } = this.connection;
+    const attached = this.connection.readSlot(HEARD_SLOT);
+    const heard = this.#heardTime ?? (typeof attached === 'number' ? attached : -Infinity);
+    const latest = Math.max(heard, pingedAt);
+    return latest === -Infinity ? undefined : latest;
+  }
+
+  /** Keeps the time, and now and then attaches it. */
+  hear(now: number): void {
+    this.#heardTime = now;
+    const attached = this.connection.readSlot(HEARD_SLOT);
+    if (typeof attached === 'number' && now - attached < HEARD_MILLISECONDS) return;
+    this.connection.writeSlot(HEARD_SLOT, now);
   }
 
   /** Counts a message of that length as waiting no more. */

@@ -49,6 +49,8 @@ export interface RoomFeature<Connection, Request> {
    * for its promise. Otherwise it is called at once.
    */
   readonly isOrdered?: boolean;
+  /** True: the room keeps the times for {@link FeatureRoom.heardAt}. */
+  readonly needsHeardTimes?: boolean;
   /** Takes a frame: the text behind the letter. */
   received?(connection: Connection, json: string): MaybePromise<void>;
   /** Hears that a connection came in. */
@@ -86,6 +88,11 @@ export interface FeatureRoom<Connection> {
   readSlot(connection: Connection, slot: string): unknown;
   /** Sets a slot to a value of JSON; `null` removes it. All slots together should take at most 1 KiB. */
   writeSlot(connection: Connection, slot: string, value: unknown): void;
+  /**
+   * Returns the time at which a connection was heard last, its pings included, within 20 s and through hibernation. Undefined
+   * if it was not heard since a feature has `needsHeardTimes`.
+   */
+  heardAt(connection: Connection): number | undefined;
   /** Sends an error. */
   tell(connection: Connection, code: ErrorCode, message: string): void;
   /** Sends an error and closes the connection. */

@@ -48,6 +48,11 @@ export class RoomFeatures<Connection, Request> {
     return this.#features.length === 0;
   }
 
+  /** True if a feature asks when connections were heard. */
+  get needsHeardTimes(): boolean {
+    return this.#features.some((feature) => feature.needsHeardTimes === true);
+  }
+
   /** Returns where a connection stands with the gate. Without a gate, everybody is admitted. */
   standing(connection: Connection): ReturnType<RoomGate<Connection, Request>['standing']> {
     if (this.#gate === undefined) return 'admitted';

@@ -13,6 +13,8 @@ export interface RoomConnection<Origin> {
   send(frame: string): void;
   /** Closes the socket; throws nothing. */
   close(code: number, reason: string): void;
+  /** The time at which the host last answered a ping of this connection for the room; undefined if it does not do so. */
+  readonly pingedAt?: number | undefined;
   /** The value that a slot was set to last, also before the room was hibernated; undefined if it was not. */
   readSlot(slot: string): unknown;
   /**

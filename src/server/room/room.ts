@@ -122,6 +122,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       return;
     }
     const frame = features.frameOf(data);
+    if (features.needsHeardTimes) peer.hear(host.now());
     if (frame !== undefined && frame.feature.isOrdered !== true) {
       features.receive(connection.origin, frame);
       waiting.onDurable();

@@ -310,6 +310,28 @@ test('[SEAM-4] keeps slots of a connection through a hibernation, beside the roo
   expect(again?.hearTypes()).toEqual(['ack']);
 });
 
+test('[SEAM-4] knows through a hibernation when a connection was heard, if a feature needs it', async () => {
+  const host = new FakeRoomHost();
+  await host.seed({ v: 1 });
+  const access = host.room.addFeature({ letter: 'x', needsHeardTimes: true });
+  const ada = await host.join('ada');
+  const first = host.time;
+  expect(access.heardAt(ada)).toBe(first);
+  await host.pass(15_000);
+  await ada.ping();
+  expect(access.heardAt(ada)).toBe(first + 15_000);
+  const [again] = host.hibernate(ada);
+  const later = host.room.addFeature({ letter: 'x', needsHeardTimes: true });
+  expect(again && later.heardAt(again)).toBe(first);
+  await host.pass(25_000);
+  await again?.ping();
+  const [third] = again === undefined ? [] : host.hibernate(again);
+  const last = host.room.addFeature({ letter: 'x', needsHeardTimes: true });
+  expect(third && last.heardAt(third)).toBe(first + 40_000);
+  if (third !== undefined) third.pingedAt = first + 65_000;
+  expect(third && last.heardAt(third)).toBe(first + 65_000);
+});
+
 test('[SEAM-5] a room without features sends, attaches and stores the same as one with an idle feature', async () => {
   const rooms = [new FakeRoomHost(), new FakeRoomHost()];
   const traces = [];
