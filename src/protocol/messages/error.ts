@@ -23,7 +23,8 @@ export function decode(json: string): ErrorMessage {
   return decodeJson('error', json, jsonToError);
 }
 
-function jsonToError(json: Json | undefined): ErrorMessage {
+/** Reads the JSON that {@link encode} writes. Throws a `ShapeError` for anything else. */
+export function jsonToError(json: Json | undefined): ErrorMessage {
   const { code, message, push } = asObject(json);
   if (!isErrorCode(code) || typeof message !== 'string')
     throw new ShapeError('expected a known error code and a message');

@@ -1,0 +1,323 @@
+import type { Id, Store } from 'tinybase';
+
+import { ALL_ROWS, type Changes } from '../../../protocol/changes.ts';
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import type { Leaf, StoreLeaf } from '../../../protocol/leaf.ts';
+import type { Cells as CellMap } from '../../../protocol/leaf-map.ts';
+import { paced } from '../../../protocol/pace.ts';
+import {
+  CHECK,
+  encodePresenceCells,
+  LEAVE,
+} from '../../../protocol/presence/presence-from-client.ts';
+import {
+  decode,
+  type PresenceCorrection,
+  type PresenceFromRoom,
+} from '../../../protocol/presence/presence-from-room.ts';
+import { CONNECTIONS, USER, USERS } from '../../../protocol/presence/presence-tables.ts';
+import { readLeaf, writeLeaf } from '../../../protocol/store-access.ts';
+import type { Channel, ChannelListener } from '../../platform/channel.ts';
+
+/** Some of the cells; undefined deletes one. */
+export type PresenceEdit<Cells> = { readonly [CellId in keyof Cells]?: Cells[CellId] | undefined };
+
+/** The options of `createPresence` in a client. */
+export interface PresenceOptions<Cells> {
+  /** The cells that the own row begins with. Without any, the client only watches. */
+  readonly initial?: PresenceEdit<Cells>;
+  /** As on the server; empty by default. */
+  readonly messagePrefix?: string;
+  /** Gets what the room refuses, as a `TinyBasePartyKitError`, and what listeners of the Store throw. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
+  readonly onIgnoredError?: (error: any) => void;
+  /** The time for which others are shown after the connection was lost. 5,000 by default. */
+  readonly lingerMilliseconds?: number;
+  /**
+   * The time without news from the room after which a client asks if the others are still there: this, or up to half as long
+   * again. 60,000 by default.
+   */
+  readonly checkMilliseconds?: number;
+}
+
+/** The presence of a client. `Cells` are the cells that it sets. */
+export interface Presence<Cells> {
+  /**
+   * Returns the presence Store: a row for each connection in the table `connections`, with the app's cells and the id of
+   * its `user`; a row for each user in `users`. The own row may be edited here, too. Edits of other rows are not sent.
+   */
+  getStore(): Store;
+  /** Returns the id of the own row: the PartySocket's. */
+  getId(): Id;
+  /** Sets cells of the own row, and leaves the others as they are; undefined deletes one. */
+  set(cells: PresenceEdit<Cells>): void;
+  /** Leaves, and takes everybody out of the Store. The socket stays open. */
+  destroy(): void;
+}
+
+/** Everything that presence takes from outside. */
+export interface PresencePort {
+  /** Returns the id of the connection. */
+  readonly id: () => string;
+  readonly open: (listener: ChannelListener) => Channel;
+  /** Closes the socket, and opens it again. */
+  readonly reconnect: () => void;
+  /** Calls back once, later; returns a function that prevents it. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** Returns a number from 0 up to 1. */
+  readonly random: () => number;
+}
+
+/** A row is sent at most once in this time (`PRES-5`). */
+const PACE_MILLISECONDS = 33;
+/** How long a check may go without an answer. */
+const ANSWER_MILLISECONDS = 15_000;
+/** How long a row that the room had no time for waits. */
+const OVERLOADED_MILLISECONDS = 1_000;
+
+type State =
+  /** There is no connection. */
+  | 'closed'
+  /** The room has no time for presence now. */
+  | 'waiting'
+  /** The row is to be sent, as a join. */
+  | 'open'
+  /** The row was sent. The picture is to come, and nothing else is sent before. */
+  | 'joining'
+  | 'joined';
+
+/** Keeps a presence Store equal to a room's, and tells the room of the own row: `PRES-1` to `PRES-10`. */
+export function createClientPresence<Cells>(
+  store: Store,
+  { id, open, reconnect, after, random }: PresencePort,
+  {
+    initial = {},
+    onIgnoredError,
+    lingerMilliseconds = 5_000,
+    checkMilliseconds = 60_000,
+  }: PresenceOptions<Cells>,
+): Presence<Cells> {
+  let ownId = id();
+  let state: State = 'closed';
+  /** The cells of the own row as the app set them. The Store shows what the room makes of them. */
+  const input = new Map<string, Leaf | undefined>();
+  /** The row that the room got last, and its JSON. */
+  let sent: CellMap<Leaf | undefined> = input;
+  let sentJson: string;
+  /** True if the app has set a cell since. */
+  let isDirty = false;
+  let isApplying = false;
+  let endLinger: (() => void) | undefined;
+  let endCheck: (() => void) | undefined;
+
+  /** Tells the app, when this has finished what it has to. */
+  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+
+  /** Changes the Store, and reports what a listener of the app throws. */
+  const transact = (actions: () => void): void => {
+    isApplying = true;
+    try {
+      store.transaction(actions);
+    } catch (error) {
+      report(error);
+    }
+    isApplying = false;
+  };
+
+  const isOwn = (table: string | null, row: string): boolean =>
+    table === CONNECTIONS && row === ownId;
+
+  const isAlone = (): boolean =>
+    store.getRowCount(CONNECTIONS) === Number(store.hasRow(CONNECTIONS, ownId));
+
+  const write = (leaf: Leaf | undefined, cell: string): void =>
+    writeLeaf(store, CONNECTIONS, ownId, cell, leaf);
+
+  const setInput = (cell: string, leaf: Leaf | undefined): void => {
+    if (leaf === undefined) input.delete(cell);
+    else input.set(cell, leaf);
+  };
+
+  const edit = (cell: string): void => {
+    if (cell === USER) return;
+    setInput(cell, readLeaf(store, CONNECTIONS, ownId, cell));
+    isDirty = true;
+  };
+
+  const sendSoon = paced(after, () => {
+    if (state === 'open') state = 'joining';
+    else if (state !== 'joined' || !isDirty || isAlone()) return 0;
+    sent = new Map(input);
+    isDirty = false;
+    channel.send((sentJson = encodePresenceCells(input)));
+    return PACE_MILLISECONDS;
+  });
+
+  const join = (): void => {
+    state = 'open';
+    sendSoon();
+  };
+
+  /** Deletes a row; of the own one the room's cell alone. */
+  const deleteRow = (table: string, row: string): void => {
+    if (isOwn(table, row)) write(undefined, USER);
+    else store.delRow(table, row);
+  };
+
+  const apply = ({ deletedRows, leaves }: Changes): void => {
+    if (state === 'joining') {
+      state = 'joined';
+      endLinger?.();
+    }
+    let isHere = true;
+    transact(() => {
+      for (const [table, rows] of deletedRows) {
+        for (const row of rows === ALL_ROWS ? store.getRowIds(table) : rows) deleteRow(table, row);
+        if (table === CONNECTIONS && (rows === ALL_ROWS || rows.has(ownId))) isHere = false;
+      }
+      leaves.forEach((leaf, table, row, cell) => {
+        if (!isOwn(table, row)) writeLeaf(store, table, row, cell, leaf);
+        else {
+          isHere = true;
+          // The room has a null where a row would have no Cell.
+          if (cell === USER && leaf !== null) write(leaf, cell);
+        }
+      });
+    });
+    if (isHere || state !== 'joined') sendSoon();
+    else join();
+  };
+
+  /** Shows what the room made of the own row, but for cells that the app has set since (`PRES-7`). */
+  const correct = ({ own, of = sentJson, error }: PresenceCorrection): void => {
+    if (own && of === sentJson) {
+      const shown = own.leaves.cells(CONNECTIONS, ownId);
+      transact(() => {
+        for (const cell of [...store.getCellIds(CONNECTIONS, ownId), ...shown.keys()]) {
+          if (cell === USER || input.get(cell) !== sent.get(cell)) continue;
+          write(shown.get(cell), cell);
+          if (error) setInput(cell, shown.get(cell));
+        }
+        if (error) sent = shown;
+      });
+    }
+    // The room asks if anybody is there.
+    if (!own && !error) join();
+    if (error) {
+      report(new TinyBasePartyKitError(error.code, error.message));
+      if (error.code === 'overloaded') {
+        state = 'waiting';
+        endCheck?.();
+        endCheck = after(OVERLOADED_MILLISECONDS, join);
+      }
+    }
+  };
+
+  /** Asks the room if nothing is heard of it for long (`PRES-10`). */
+  const waitToCheck = (): void => {
+    if (state === 'waiting') return;
+    endCheck?.();
+    if (isAlone()) return;
+    endCheck = after(checkMilliseconds * (1 + random() / 2), () => {
+      channel.send(CHECK);
+      endCheck = after(ANSWER_MILLISECONDS, reconnect);
+    });
+  };
+
+  const pause = (): void => {
+    state = 'closed';
+    endCheck?.();
+  };
+
+  const dropOthers = (): void => {
+    endLinger?.();
+    transact(() => {
+      for (const row of store.getRowIds(CONNECTIONS)) deleteRow(CONNECTIONS, row);
+      store.delTable(USERS);
+    });
+  };
+
+  const stop = (): void => {
+    pause();
+    endLinger?.();
+    channel.close();
+    for (const listenerId of listenerIds) store.delListener(listenerId);
+  };
+
+  const opened = (): void => {
+    const oldId = ownId;
+    ownId = id();
+    if (ownId !== oldId) {
+      transact(() => {
+        store.delRow(CONNECTIONS, oldId);
+        input.forEach(write);
+      });
+    }
+    join();
+  };
+
+  const set = (cells: object): void => {
+    if (USER in cells) {
+      throw new TinyBasePartyKitError('malformed', 'The room writes the cell user: rename yours.');
+    }
+    store.transaction(() => {
+      for (const [cell, value] of Object.entries<StoreLeaf | undefined>({ ...cells })) {
+        if (value === undefined) write(value, cell);
+        else store.setCell(CONNECTIONS, ownId, cell, value);
+        // The Store may refuse it. The listener hears of it only if the Store shows something else than before.
+        edit(cell);
+      }
+    });
+  };
+
+  const channel = open({
+    onOpen: opened,
+    onClose: () => {
+      if (state !== 'closed') endLinger = after(lingerMilliseconds, dropOthers);
+      pause();
+    },
+    onAnotherRoom: dropOthers,
+    onStopped: report,
+    onTakenOver: () => {
+      stop();
+      report(
+        new TinyBasePartyKitError(
+          'replaced',
+          'A newer presence uses this socket: destroy() the older one.',
+        ),
+      );
+    },
+    onFrame: (json) => {
+      let message: PresenceFromRoom;
+      try {
+        message = decode(json);
+      } catch {
+        // It may be the app's own.
+        return;
+      }
+      if (message.type === 'changes') apply(message.changes);
+      else correct(message);
+      waitToCheck();
+    },
+  });
+  store.getCellIds(CONNECTIONS, ownId).forEach(edit);
+  const listenerIds = [
+    store.addCellListener(CONNECTIONS, null, null, (_store, table, row, cell) => {
+      if (!isApplying && isOwn(table, row)) edit(cell);
+    }),
+    store.addDidFinishTransactionListener(sendSoon),
+  ];
+  set(initial);
+  if (channel.isOpen()) opened();
+
+  return {
+    getStore: () => store,
+    getId: () => ownId,
+    set,
+    destroy: () => {
+      channel.send(LEAVE);
+      stop();
+      transact(() => store.delTable(CONNECTIONS).delTable(USERS));
+    },
+  };
+}

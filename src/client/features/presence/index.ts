@@ -1,0 +1,50 @@
+/** The presence of a client: who else is in the room, and what they do. */
+import type PartySocket from 'partysocket';
+import type { Store } from 'tinybase';
+
+import { letter } from '../../../protocol/presence/presence-from-client.ts';
+import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
+import { openChannel } from '../../platform/channel.ts';
+import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
+
+export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+
+/**
+ * Shows in a Store who is in a room, and tells the others of this client. The Store is for presence alone: make one with
+ * `createStore()`, and do not persist it. `Room` is the type of the room's class: its field with presence says which cells
+ * there are.
+ *
+ * A later call for the same socket and prefix replaces an earlier one: `onIgnoredError` gets `replaced`.
+ *
+ * @example
+ * ```ts
+ * import { PartySocket } from 'partysocket';
+ * import { createStore } from 'tinybase';
+ * import { createPresence } from 'tinybase-partykit/client/presence';
+ *
+ * const socket = new PartySocket({ host: location.host, room: 'my-board' });
+ * const presence = createPresence(createStore(), socket, { initial: { x: 0, y: 0 } });
+ * addEventListener('pointermove', ({ x, y }) => presence.set({ x, y }));
+ * ```
+ */
+export function createPresence<Room = unknown>(
+  store: Store,
+  socket: PartySocket,
+  options: PresenceOptions<PresenceCellsOf<Room>> = {},
+): Presence<PresenceCellsOf<Room>> {
+  return createClientPresence(
+    store,
+    {
+      id: () => socket.id,
+      open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
+      reconnect: () => socket.reconnect(),
+      after: (milliseconds, callback) => {
+        const timer = setTimeout(callback, milliseconds);
+        return () => clearTimeout(timer);
+      },
+      random: Math.random,
+    },
+    options,
+  );
+}

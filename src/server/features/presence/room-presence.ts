@@ -1,0 +1,326 @@
+import type { Store } from 'tinybase';
+
+import { ChangesBuilder } from '../../../protocol/changes.ts';
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import * as fromClient from '../../../protocol/presence/presence-from-client.ts';
+import type {
+  PresenceCells,
+  PresenceFromClient,
+} from '../../../protocol/presence/presence-from-client.ts';
+import * as fromRoom from '../../../protocol/presence/presence-from-room.ts';
+import type {
+  PresenceError,
+  PresenceFromRoom,
+} from '../../../protocol/presence/presence-from-room.ts';
+import { CONNECTIONS, USERS } from '../../../protocol/presence/presence-tables.ts';
+import { RateLimiter, type MessageRate } from '../../room/peers.ts';
+import { PresenceAttachments } from './presence-attachments.ts';
+import { PresenceBroadcast } from './presence-broadcast.ts';
+import { PresenceMembers, type PresenceMember } from './presence-members.ts';
+import type { PresenceOptions } from './presence-options.ts';
+import type { IdentifiedConnection, PresenceRoom } from './presence-room.ts';
+import { decideRow, excessOf, type RowDecision } from './presence-row.ts';
+import { PresenceStore } from './presence-store.ts';
+import { readUser, type UserRow } from './presence-user.ts';
+
+const ROW_BYTES = 512;
+const SILENCE_MILLISECONDS = 90_000;
+const ANSWER_MILLISECONDS = 10_000;
+/** Twice what a client sends; a network that was interrupted hands over what it held at once. */
+const RATE: MessageRate = { messagesPerSecond: 60, messageBurst: 600 };
+/** A connection that sends too much is told so at most once in this time. */
+const TELL_MILLISECONDS = 1_000;
+/** The cost of a row in the picture that answers a join, in characters. */
+const PICTURE_ROW_LENGTH = 200;
+const NO_CELLS: PresenceCells = new Map();
+/** The row of a client that set no cells. */
+const WATCHING = '{}';
+
+const NO_USER = "The option user of the room's createPresence failed: the room's log says why.";
+const NOT_YOURS =
+  'Somebody else uses the connection id of this socket: give PartySocket another id, or none.';
+
+/** The presence of a room: `PRES-1` to `PRES-10`. */
+export class RoomPresence<Connection extends IdentifiedConnection, Input, Output> {
+  readonly #room: PresenceRoom<Connection>;
+  readonly #options: PresenceOptions<Connection, Input, Output>;
+  readonly #members = new PresenceMembers<Connection>();
+  readonly #presence: PresenceStore<PresenceMember<Connection>>;
+  readonly #broadcast: PresenceBroadcast<Connection>;
+  readonly #attachments: PresenceAttachments<Connection>;
+  readonly #senders = new WeakMap<Connection, PresenceSender>();
+  #isAwake = false;
+  #isAsking = false;
+
+  constructor(room: PresenceRoom<Connection>, options: PresenceOptions<Connection, Input, Output>) {
+    this.#room = room;
+    this.#options = options;
+    this.#presence = new PresenceStore({ changed: (rows, author) => this.#changed(rows, author) });
+    this.#broadcast = new PresenceBroadcast(room, this.#members, this.#presence);
+    this.#attachments = new PresenceAttachments(room, this.#presence);
+  }
+
+  get store(): Store {
+    this.#wake();
+    return this.#presence.store;
+  }
+
+  /** Takes a frame. */
+  received(connection: Connection, json: string): void {
+    this.#wake();
+    if (!this.#mayTake(connection, json.length)) return;
+    const excess = excessOf(json, this.#rowBytes);
+    if (excess !== undefined) {
+      this.#takeRow(connection, json, NO_CELLS, { type: 'refused', error: excess });
+      // Nobody needs so long a text again.
+      this.#members.of(connection)?.lastRows.set(connection, '');
+      return;
+    }
+    const message = this.#decode(connection, json);
+    switch (message?.type) {
+      case 'row':
+        this.#takeRow(connection, json, message.cells, this.#decide(message.cells));
+        return;
+      case 'check':
+        this.#removeClosed();
+        this.#askSilent();
+        this.#broadcast.sign();
+        return;
+      case 'leave':
+        this.#leave(connection);
+        this.#attachments.remove(connection);
+        return;
+      case undefined:
+    }
+  }
+
+  /** Hears that a connection is gone, however it ended. */
+  left(connection: Connection): void {
+    this.#wake();
+    this.#leave(connection);
+  }
+
+  get #rowBytes(): number {
+    return this.#options.rowBytes ?? ROW_BYTES;
+  }
+
+  /** Builds the rows again that are attached to connections, once in each life of the room (`PRES-8`). */
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    let hasSlept = false;
+    for (const connection of this.#room.connections()) {
+      const cells = this.#attachments.read(connection);
+      if (cells === undefined) continue;
+      hasSlept = true;
+      const named = this.#nameUser(connection);
+      if (named.type === 'failed') continue;
+      this.#write(undefined, connection.id, cells, named.user);
+      this.#members.add(connection.id, named.user?.id, connection, undefined);
+    }
+    if (hasSlept) this.#broadcast.picture();
+  }
+
+  /** Counts what a connection sends, or what it makes the room send, in characters. Returns false if it is too much. */
+  #mayTake(connection: Connection, length: number): boolean {
+    let sender = this.#senders.get(connection);
+    if (sender === undefined) this.#senders.set(connection, (sender = new PresenceSender()));
+    const now = this.#room.now();
+    if (sender.limiter.take(length, now, RATE)) return true;
+    if (sender.mayTell(now)) {
+      const message =
+        'This connection sends more presence than the room takes: send the row again a little later.';
+      this.#sendError(connection, { code: 'overloaded', message });
+    }
+    return false;
+  }
+
+  /** Returns undefined for a frame that does not decode, and answers it. */
+  #decode(connection: Connection, json: string): PresenceFromClient | undefined {
+    try {
+      return fromClient.decode(json);
+    } catch (thrown) {
+      if (!(thrown instanceof TinyBasePartyKitError)) throw thrown;
+      const error = { code: thrown.code, message: thrown.message };
+      const isRow = json.startsWith('{') && !(thrown.cause instanceof SyntaxError);
+      if (isRow) this.#takeRow(connection, json, NO_CELLS, { type: 'refused', error });
+      // With an empty prefix, it may be the app's own frame.
+      else if (this.#members.of(connection) !== undefined) this.#sendError(connection, error);
+      return undefined;
+    }
+  }
+
+  #decide(cells: PresenceCells): RowDecision {
+    const decision = decideRow(cells, this.#options.schema, this.#rowBytes);
+    if (decision.type === 'refused' && decision.cause !== undefined)
+      this.#room.report(decision.cause);
+    return decision;
+  }
+
+  #takeRow(
+    connection: Connection,
+    json: string,
+    asked: PresenceCells,
+    decision: RowDecision,
+  ): void {
+    const member = this.#members.of(connection);
+    if (member === undefined) this.#join(connection, json, asked, decision);
+    else {
+      member.lastRows.set(connection, json);
+      if (decision.type === 'taken') this.#write(member, member.id, decision.cells, undefined);
+      this.#answer(connection, json, asked, decision);
+    }
+  }
+
+  /** Answers a first row with the full picture (`PRES-1`). */
+  #join(connection: Connection, json: string, asked: PresenceCells, decision: RowDecision): void {
+    const { id } = connection;
+    this.#removeClosed();
+    const named = this.#nameUser(connection);
+    if (named.type === 'failed') {
+      this.#sendError(connection, { code: 'failed', message: NO_USER });
+      return;
+    }
+    const { user } = named;
+    const sharing = this.#members.withId(id);
+    if (sharing !== undefined && sharing.userId !== user?.id) {
+      this.#sendError(connection, { code: 'forbidden', message: NOT_YOURS });
+      return;
+    }
+    const rows = this.#presence.store.getRowCount(CONNECTIONS);
+    if (!this.#mayTake(connection, rows * PICTURE_ROW_LENGTH)) return;
+    const member = this.#members.add(id, user?.id, connection, json);
+    const cells = decision.type === 'taken' ? decision.cells : this.#presence.connectionCells(id);
+    this.#write(member, id, cells ?? NO_CELLS, user);
+    this.#attachments.changed(member);
+    this.#send(connection, { type: 'changes', changes: this.#presence.picture() });
+    // A client that only watches sets nothing, whatever the schema asks of others.
+    if (decision.type === 'taken' || json !== WATCHING)
+      this.#answer(connection, json, asked, decision);
+  }
+
+  /** Tells an author what the room made of its row, if that is something else (`PRES-6`). */
+  #answer(connection: Connection, of: string, asked: PresenceCells, decision: RowDecision): void {
+    const cells = this.#presence.connectionCells(connection.id) ?? NO_CELLS;
+    if (decision.type === 'taken' && areEqual(cells, asked)) return;
+    const own = this.#presence.ownChanges(connection.id);
+    const error = decision.type === 'refused' ? { error: decision.error } : {};
+    this.#send(connection, { type: 'correction', own, of, ...error });
+  }
+
+  /** Removes who is gone. */
+  #removeClosed(): void {
+    const open = new Set(this.#room.connections());
+    for (const connection of this.#members.connections())
+      if (!open.has(connection)) this.#leave(connection);
+  }
+
+  /** Asks who was not heard for long, and removes those that do not answer (`PRES-10`). */
+  #askSilent(): void {
+    const { silenceMilliseconds = SILENCE_MILLISECONDS, answerMilliseconds = ANSWER_MILLISECONDS } =
+      this.#options;
+    const now = this.#room.now();
+    const silent = this.#silentSince(now - silenceMilliseconds);
+    if (silent.length === 0 || this.#isAsking) return;
+    this.#isAsking = true;
+    for (const connection of silent) this.#send(connection, { type: 'correction' });
+    this.#room.after(answerMilliseconds, () => {
+      this.#isAsking = false;
+      for (const connection of this.#silentSince(now)) {
+        if (!silent.includes(connection)) continue;
+        this.#leave(connection);
+        this.#attachments.remove(connection);
+        // If it is there all the same, it joins again.
+        const changes = new ChangesBuilder();
+        changes.deleteRow(CONNECTIONS, connection.id);
+        this.#send(connection, { type: 'changes', changes });
+      }
+    });
+  }
+
+  #silentSince(time: number): readonly Connection[] {
+    return this.#members
+      .connections()
+      .filter((connection) => (this.#room.heardAt(connection) ?? -Infinity) < time);
+  }
+
+  #leave(connection: Connection): void {
+    const member = this.#members.remove(connection);
+    if (member === undefined) return;
+    const { id, userId } = member;
+    this.#transact(undefined, (store) => {
+      store.delRow(CONNECTIONS, id);
+      if (userId !== undefined && !this.#members.hasUser(userId)) store.delRow(USERS, userId);
+    });
+  }
+
+  #write(
+    author: PresenceMember<Connection> | undefined,
+    id: string,
+    cells: PresenceCells,
+    user: UserRow | undefined,
+  ): void {
+    this.#transact(author, () => {
+      if (user !== undefined) this.#presence.setUser(user.id, user.cells);
+      this.#presence.setConnection(id, cells, author?.userId ?? user?.id);
+    });
+  }
+
+  /** Reports what a listener of the app throws: the Store may then be as it was. */
+  #transact(author: PresenceMember<Connection> | undefined, actions: (store: Store) => void): void {
+    try {
+      this.#presence.write(author, actions);
+    } catch (error) {
+      this.#room.report(error);
+    }
+  }
+
+  /** Hears of every change to the Store, by whomever. */
+  #changed(rows: Iterable<string>, author: PresenceMember<Connection> | undefined): void {
+    for (const id of rows) {
+      const member = this.#members.withId(id);
+      if (member === undefined) continue;
+      this.#attachments.changed(member);
+      if (member !== author) this.#broadcast.altered(member);
+    }
+    this.#broadcast.changed();
+  }
+
+  #nameUser(
+    connection: Connection,
+  ): { readonly type: 'named'; readonly user: UserRow | undefined } | { readonly type: 'failed' } {
+    try {
+      return { type: 'named', user: readUser(this.#options.user?.(connection)) };
+    } catch (error) {
+      this.#room.report(error);
+      return { type: 'failed' };
+    }
+  }
+
+  #sendError(connection: Connection, error: PresenceError): void {
+    this.#send(connection, { type: 'correction', error });
+  }
+
+  #send(connection: Connection, message: PresenceFromRoom): void {
+    this.#room.send(connection, fromRoom.letter, fromRoom.encode(message));
+  }
+}
+
+/** The room's account of what one connection sends. */
+class PresenceSender {
+  readonly limiter = new RateLimiter();
+  #toldTime = -Infinity;
+
+  /** Returns true at most once a second. */
+  mayTell(now: number): boolean {
+    if (now - this.#toldTime < TELL_MILLISECONDS) return false;
+    this.#toldTime = now;
+    return true;
+  }
+}
+
+function areEqual(one: PresenceCells, other: PresenceCells): boolean {
+  if (one.size !== other.size) return false;
+  for (const [cell, leaf] of one) if (other.get(cell) !== leaf) return false;
+  return true;
+}

@@ -1,0 +1,137 @@
+import type PartySocket from 'partysocket';
+import { createStore } from 'tinybase';
+import { expect, test, vi } from 'vitest';
+
+import { createPresence } from '../../../../src/client/features/presence/index.ts';
+import { FakePartySocket } from '../../fake-party-socket.ts';
+
+/** A fake PartySocket with an id. */
+class FakeSocket extends FakePartySocket {
+  id = 'ada';
+}
+
+const asPartySocket = (socket: FakeSocket): PartySocket => socket as unknown as PartySocket;
+const PICTURE = 'r[{"connections":{"ada":{"x":1},"bob":{"x":2}}},{},{"connections":0,"users":0}]';
+
+test('[PRES-1] joins as soon as the socket is open, or at once, with the initial cells', () => {
+  const later = new FakeSocket();
+  const presence = createPresence(createStore(), asPartySocket(later), { initial: { x: 1 } });
+  expect(later.sent).toEqual([]);
+  later.open();
+  expect(later.sent).toEqual(['r{"x":1}']);
+  presence.destroy();
+
+  const open = new FakeSocket();
+  open.open();
+  const prefixed = createPresence(createStore(), asPartySocket(open), { messagePrefix: 'p:' });
+  expect(open.sent).toEqual(['p:r{}']);
+  prefixed.destroy();
+  expect(open.sent).toEqual(['p:r{}', 'p:r[]']);
+});
+
+test('shows the others, and hears nothing of other frames or after destroy', () => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+  socket.open();
+  for (const frame of ['ready', 'r', 'r{', 'chat', 'c[1,[{},{}]]', new ArrayBuffer(3)])
+    socket.receive(frame);
+  expect(store.getRowIds('connections')).toEqual(['ada']);
+  socket.receive(PICTURE);
+  expect(presence.getStore().getTable('connections')).toEqual({ ada: { x: 1 }, bob: { x: 2 } });
+  presence.set({ x: 3 });
+  expect(presence.getId()).toBe('ada');
+  presence.destroy();
+  expect(store.getTables()).toEqual({});
+  socket.receive(PICTURE);
+  socket.reconnect();
+  expect(store.getTables()).toEqual({});
+  expect(socket.sent.filter((frame) => frame === 'r[]')).toHaveLength(1);
+});
+
+test('[PRES-9] in another room nobody of the last one is shown, and the id may be another', () => {
+  vi.useFakeTimers();
+  try {
+    const socket = new FakeSocket();
+    const presence = createPresence(createStore(), asPartySocket(socket), { initial: { x: 1 } });
+    socket.open();
+    socket.receive(PICTURE);
+    socket.close();
+    vi.advanceTimersByTime(4_999);
+    expect(presence.getStore().getRowIds('connections')).toEqual(['ada', 'bob']);
+    socket.roomUrl = 'wss://host.test/parties/main/another';
+    socket.id = 'eve';
+    socket.open();
+    expect(presence.getStore().getTable('connections')).toEqual({ eve: { x: 1 } });
+    expect(presence.getId()).toBe('eve');
+    expect(socket.sent.at(-1)).toBe('r{"x":1}');
+    presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('a newer presence on the same socket replaces an older one, which leaves the Store alone', async () => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const onIgnoredError = vi.fn();
+  createPresence(store, asPartySocket(socket), { initial: { x: 1 }, onIgnoredError });
+  socket.open();
+  socket.receive(PICTURE);
+  const other = createPresence(store, asPartySocket(socket), { messagePrefix: 'other' });
+  await Promise.resolve();
+  expect(onIgnoredError).not.toHaveBeenCalled();
+  other.destroy();
+  const newer = createPresence(store, asPartySocket(socket));
+  await Promise.resolve();
+  expect(onIgnoredError.mock.calls).toMatchObject([[{ code: 'replaced' }]]);
+  expect(socket.sent.filter((frame) => frame === 'r{}')).toHaveLength(1);
+  newer.destroy();
+});
+
+test('an error that ends every attempt is told, and others go 5 s later', async () => {
+  const socket = new FakeSocket();
+  const onIgnoredError = vi.fn();
+  const presence = createPresence(createStore(), asPartySocket(socket), { onIgnoredError });
+  socket.open();
+  socket.receive('e{"code":"unauthorized","message":"There is no token."}');
+  await Promise.resolve();
+  expect(onIgnoredError.mock.calls).toMatchObject([[{ code: 'unauthorized' }]]);
+  expect(socket.closes).toEqual([[4401, 'unauthorized']]);
+  presence.destroy();
+});
+
+test('[PRES-2] the cell user cannot be set', () => {
+  const presence = createPresence(createStore(), asPartySocket(new FakeSocket()));
+  expect(() => presence.set({ user: 'eve' })).toThrow(
+    expect.objectContaining({ code: 'malformed' }),
+  );
+  presence.destroy();
+});
+
+test('what onIgnoredError throws keeps presence from nothing', async () => {
+  const socket = new FakeSocket();
+  const thrown: unknown[] = [];
+  const catchIt = (error: unknown): void => void thrown.push(error);
+  process.once('uncaughtException', catchIt);
+  const listeners = process
+    .listeners('uncaughtException')
+    .filter((listener) => listener !== catchIt);
+  for (const listener of listeners) process.off('uncaughtException', listener);
+  const presence = createPresence(createStore(), asPartySocket(socket), {
+    initial: { x: 1 },
+    onIgnoredError: () => {
+      throw new Error('the app');
+    },
+  });
+  socket.open();
+  socket.receive(PICTURE);
+  socket.receive(
+    'r{"own":[{"connections":{"ada":{"x":5}}},{}],"of":"{\\"x\\":1}","error":{"code":"malformed","message":"no"}}',
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const listener of listeners) process.on('uncaughtException', listener);
+  expect(thrown).toMatchObject([{ message: 'the app' }]);
+  expect(presence.getStore().getCell('connections', 'ada', 'x')).toBe(5);
+  presence.destroy();
+});
