@@ -7,6 +7,7 @@ import { RawPeer } from '../support/raw-peer.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 import { testAuth } from './contract-auth.ts';
+import { testPresence } from './contract-presence.ts';
 import { testDurability } from './contract-durability.ts';
 import { testEdges } from './contract-edges.ts';
 import { testFeatures } from './contract-features.ts';
@@ -367,6 +368,7 @@ export const describeHost = (name: HostName): void => {
     testAuth(tested);
     testEdges(tested);
     testFeatures(tested);
+    testPresence(tested);
     testDurability(tested);
   });
 };

@@ -28,6 +28,7 @@ const PARTIES = {
   origins: 'Origins',
   secretless: 'Secretless',
   provided: 'Provided',
+  present: 'Present',
   starting: 'Starting',
   observing: 'Observing',
   stateful: 'Stateful',
