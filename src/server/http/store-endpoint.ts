@@ -89,7 +89,7 @@ async function answer<Request extends StoreRequest>(
     }
     case 'POST': {
       const body = await bodyOf(request, room.limits.pushBytes + ENVELOPE_BYTES);
-      await room.pushLarge(decodeLargePush(body));
+      await room.pushLarge(decodeLargePush(body), request);
       return respond(options, 202);
     }
     case 'OPTIONS':

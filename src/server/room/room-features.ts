@@ -75,6 +75,11 @@ export class RoomFeatures<Connection, Request> {
     }
   }
 
+  /** Returns the client id in the name of its user: an id that somebody else got hold of is another one (`GATE-12`). */
+  clientIdOf(caller: Connection | Request, clientId: string): string {
+    return clientId + (this.#gate?.userIdOf?.(caller) ?? '');
+  }
+
   /** Adds a feature. Throws if its letter is not one character, or is taken. */
   add(feature: RoomFeature<Connection, Request>): void {
     const { letter } = feature;

@@ -242,9 +242,14 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Takes a push that came over HTTP (`ONCE-6`); its ack goes over the socket. Resolves when it is in the queue. Rejects
    * with `stale` if the client is not connected and live, with `unavailable` if the room cannot be loaded.
    */
-  async pushLarge({ clientId, generation, push }: LargePush): Promise<void> {
+  async pushLarge(
+    { clientId, generation, push }: LargePush,
+    request?: RequestOrigin,
+  ): Promise<void> {
     await this.#loaded();
-    for (const { peer, state } of this.#parts.peers.ofClient(clientId)) {
+    const { peers, features } = this.#parts;
+    const id = request === undefined ? clientId : features.clientIdOf(request, clientId);
+    for (const { peer, state } of peers.ofClient(id)) {
       if (state.generation !== generation || state.standing !== 'live') continue;
       if (peer.standing !== 'admitted') continue;
       void this.#enqueue(() => this.#takeMessage(peer, push));
@@ -380,7 +385,10 @@ export class Room<Origin, RequestOrigin = Origin> {
       }
       return undefined;
     }
-    return message === undefined ? undefined : this.#takeMessage(peer, message);
+    if (message?.type !== 'hello')
+      return message === undefined ? undefined : this.#takeMessage(peer, message);
+    const clientId = this.#parts.features.clientIdOf(peer.connection.origin, message.clientId);
+    return this.#takeMessage(peer, { ...message, clientId });
   }
 
   #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<void> {

@@ -87,6 +87,7 @@ class TestGate implements RoomGate<FakeConnection, unknown> {
   room: FeatureRoom<FakeConnection> | undefined;
   decision = new Deferred<void>();
   isReadOnly = false;
+  readonly users = new Map<unknown, string>();
 
   async admit(connection: FakeConnection, request: unknown): Promise<void> {
     await this.decision.promise;
@@ -105,6 +106,10 @@ class TestGate implements RoomGate<FakeConnection, unknown> {
 
   mayWrite(): boolean {
     return !this.isReadOnly;
+  }
+
+  userIdOf(caller: unknown): string | undefined {
+    return this.users.get(caller);
   }
 }
 
@@ -458,6 +463,28 @@ test('[SEAM-2] a large push of a connection whose grant has ended is not taken',
   await expect(
     host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: push as never }),
   ).rejects.toMatchObject({ code: 'stale' });
+});
+
+test('[GATE-12] a client id that another user got hold of is another one', async () => {
+  const { host, gate } = gated();
+  await host.seed({ v: 1 });
+  const [ada, eve] = [await enter(host, gate), await enter(host, gate)];
+  gate.users.set(ada, 'ada').set(eve, 'eve').set('by ada', 'ada').set('by eve', 'eve');
+  const stolen = { cursor: await host.cursor(), clientId: clientId('ada') };
+  await ada.hello({ ...stolen, generation: 5 });
+  await ada.push(1, { ada: 1 });
+  await eve.hello({ ...stolen, generation: 9 });
+  expect(ada.closed).toBeUndefined();
+  await eve.push(1, { eve: 1 });
+  await ada.push(2, { ada: 2 });
+  expect(await host.content()).toEqual([{}, { v: 1, eve: 1, ada: 2 }]);
+  const changes = { deletedRows: new Map(), leaves: new Map() };
+  const push: unknown = { type: 'push', number: 3, changes };
+  const large = { clientId: clientId('ada'), generation: 5, push: push as never };
+  await expect(host.room.pushLarge(large, 'by eve')).rejects.toMatchObject({
+    code: 'stale',
+  });
+  await host.room.pushLarge(large, 'by ada');
 });
 
 test('a room has one gate', () => {
