@@ -42,7 +42,7 @@ export function createSeed(
   };
   return {
     suggest: (content) => {
-      toShow = content;
+      toShow = content ?? toShow;
       initial = content ?? initial;
     },
     show: () => {

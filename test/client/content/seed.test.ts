@@ -129,6 +129,21 @@ describe('the first content', () => {
     expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
   });
 
+  test('[SEED-2] is kept for the time when a refused client is let in', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
+    room.open();
+    // The socket is refused before the request for the content is answered.
+    room.receive({ type: 'error', code: 'unauthorized', message: 'There is no token.' });
+    room.store.setValue('mine', 1);
+    void room.session.follow();
+    room.gets.take();
+    await room.answerGet(0);
+    expect(room.store.getValues()).toEqual({ initial: 1, mine: 1 });
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
+  });
+
   test('[SEED-2] of a room that lost its Store is what startAutoLoad was given, as often as that happens', async () => {
     const room = new ScriptedRoom();
     let calls = 0;
