@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { ADVERSITIES, isAdversity, type Adversity } from './adversities.ts';
 import { runWorkers } from './fuzz-workers.ts';
 import { liveAgain, liveThrough, type HistoryPlan } from './history.ts';
-import { minimise } from './minimise.ts';
+import { kindOf, minimise } from './minimise.ts';
 import { readRecording, writeRecording } from './recording.ts';
 
 const { values: options } = parseArgs({
@@ -63,7 +63,7 @@ async function live(seed: number): Promise<string | undefined> {
     const recording = outcome.record(outcome.failure?.message ?? '');
     const again = await liveAgain(recording);
     lines.push(
-      again.failure?.message === outcome.failure?.message
+      kindOf(again.failure) === kindOf(outcome.failure)
         ? writeRecording(options.record, recording)
         : `the recording does not fail so: ${String(again.failure)}`,
     );

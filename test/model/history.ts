@@ -59,6 +59,7 @@ class History {
   readonly #plan: HistoryPlan;
   readonly #actions: Actions;
   readonly #quiet: Choices;
+  #warmSteps = 0;
   readonly #recorded: [label: string, choices: Choices, lotsBefore: number][] = [];
 
   constructor(plan: HistoryPlan, mutant: Mutant | undefined) {
@@ -87,6 +88,7 @@ class History {
       title,
       seed: this.#plan.seed,
       uniqueLeaves: uniqueAtFirst,
+      warmSteps: this.#warmSteps,
       traits: recordTraits(traits),
       steps: this.#recorded.map(([label, { lots }, before]) => [label, ...lots.slice(before)]),
     };
@@ -105,8 +107,12 @@ class History {
     }
   }
 
-  async #replay({ seed, steps }: Recording): Promise<void> {
+  async #replay({ seed, steps, warmSteps }: Recording): Promise<void> {
+    this.#warmSteps = warmSteps;
+    // Whatever is drawn in the end is drawn as it was, after one lot for each step, and one that found nothing to do.
+    for (let lot = 0; warmSteps > 0 && lot <= warmSteps; lot += 1) this.#quiet.below(1);
     for (const [step, [label, ...lots]] of steps.entries()) {
+      this.simulation.http.isLossy = step >= warmSteps;
       const occurrence = this.simulation.world
         .occurrences()
         .find((candidate) => candidate.label === label);
@@ -135,6 +141,7 @@ class History {
     }
     this.#actions.isActive = true;
     http.isLossy = true;
+    this.#warmSteps = this.#recorded.length;
     world.note('#warm');
   }
 

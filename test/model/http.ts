@@ -31,7 +31,7 @@ interface Exchange {
   answer?: HttpAnswer;
 }
 
-/** So many requests a client needs at most to get going. */
+/** So many times a client loads at most to get going. */
 const MOST_AT_ONCE = 12;
 const HOST = 'http://room.test/';
 /** With these, a Response must not have a body. */
@@ -47,7 +47,7 @@ export class Http implements Source {
   readonly #middlebox: Middlebox;
   readonly #exchanges = new Set<Exchange>();
   #count = 0;
-  /** How often each client has asked since time has passed. */
+  /** How often each client has loaded since time has passed. */
   readonly #burst = new Map<string, number>();
   #burstTime = 0;
 
@@ -69,7 +69,7 @@ export class Http implements Source {
       throw new Error('Here only text is fetched, and sent.');
     const client = decodeURIComponent(new URL(url).pathname.split('/')[1] ?? '');
     const request = { client, method, url, body };
-    if (!this.isLossy) this.#checkBurst(client);
+    if (!this.isLossy && method === 'GET') this.#checkBurst(client);
     const answer = await new Promise<HttpAnswer>((resolve, reject) => {
       const label = `${client} ${request.method} #${(this.#count += 1)}`;
       this.#exchanges.add({ label, request, resolve, reject, state: 'leaving' });
@@ -110,7 +110,7 @@ export class Http implements Source {
     }
   }
 
-  /** A client that nobody disturbs does not ask again and again without a pause. */
+  /** A client that nobody disturbs does not load again and again without a pause. */
   #checkBurst(client: string): void {
     const now = this.#world.clock.now();
     if (now !== this.#burstTime) this.#burst.clear();
@@ -118,7 +118,7 @@ export class Http implements Source {
     const count = (this.#burst.get(client) ?? 0) + 1;
     this.#burst.set(client, count);
     if (count <= MOST_AT_ONCE) return;
-    const message = `${client} asks ${count} times without a pause`;
+    const message = `${client} loads ${count} times without a pause`;
     this.#world.fail(new PropertyFailure('patience', message));
   }
 

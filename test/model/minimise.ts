@@ -2,7 +2,7 @@ import { liveThrough, type HistoryOutcome, type HistoryPlan } from './history.ts
 import type { Mutant } from './mutant.ts';
 
 /** What makes two failures the same one, for the purpose of finding a shorter way to it. */
-function kindOf(failure: Error | undefined): string {
+export function kindOf(failure: Error | undefined): string {
   return (failure?.message ?? '')
     .replaceAll(/\d+/g, 'N')
     .replaceAll(/['"[{].*/g, '')
@@ -20,7 +20,7 @@ export async function minimise(
   for (let size = Math.ceil(plan.length / 2); size >= 1;) {
     let isShorter = false;
     for (let from = 0; from < plan.length; from += size) {
-      const chunk = Array.from({ length: size }, (_, index) => from + index);
+      const chunk = Array.from({ length: Math.min(size, plan.length - from) }, (_, i) => from + i);
       const candidate = new Set([...skipped, ...chunk]);
       if (candidate.size === skipped.size) continue;
       const attempt = await liveThrough({ ...plan, skipped: candidate }, makeMutant());

@@ -29,6 +29,8 @@ export interface Recording {
   readonly seed: number;
   /** How many unique leaves were made before the first step. */
   readonly uniqueLeaves: number;
+  /** How many of the steps were those in which everybody joined, and nothing got in their way. */
+  readonly warmSteps: number;
   readonly traits: Omit<Traits, 'roomVariant' | 'clients'> & {
     readonly roomVariant: string;
     readonly clients: readonly RecordedClient[];
