@@ -12,15 +12,14 @@ export {
 } from './changes-codec.ts';
 export {
   decodeETag,
-  decodeLargePush,
   decodeSeedCorrection,
   encodeETag,
-  encodeLargePush,
   encodeSeedCorrection,
 } from './http-codec.ts';
 export { decodeClientMessage, encodeClientMessage } from './messages/client-message.ts';
 export { encodeCommitFrame } from './messages/commit.ts';
 export { encodePing } from './messages/ping.ts';
 export { encodeAlive } from './messages/pong.ts';
-export { decodePushNumber, encodePushFrame } from './messages/push.ts';
+export { encodeNumbered, encodePushFrame } from './messages/push.ts';
+export { decodePushNumber, decodeWholePush, MOST_PARTS_AHEAD } from './messages/push-part.ts';
 export { decodeRoomMessage, encodeRoomMessage } from './messages/room-message.ts';

@@ -1,16 +1,9 @@
-/** Everything that HTTP carries beside content: ETags, and the bodies of a POST and of an answer 201. */
+/** Everything that HTTP carries beside content: ETags, and the body of an answer 201. */
 import { encodeChanges, jsonToChanges } from './changes-codec.ts';
 import type { Changes } from './changes.ts';
 import type { Cursor } from './cursor.ts';
-import { asCount, asObject, decodeJson, isObject } from './json.ts';
+import { asObject, decodeJson } from './json.ts';
 import { toRefusalReason, type RefusalReason } from './messages/ack.ts';
-import { asClientId } from './messages/hello.ts';
-import {
-  describeInvalidPush,
-  encode as encodePush,
-  jsonToPush,
-  type Push,
-} from './messages/push.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
 
@@ -46,33 +39,4 @@ export function decodeSeedCorrection(text: string): SeedCorrection {
     const { correction, reason } = asObject(json);
     return { correction: jsonToChanges(correction), reason: toRefusalReason(reason) };
   });
-}
-
-/** The body of a POST: a push that is too large for a frame, and the sender's identity, which a socket would know. */
-export interface LargePush {
-  readonly clientId: string;
-  readonly generation: number;
-  readonly push: Push;
-}
-
-/** Encodes the body of a POST. */
-export function encodeLargePush({ clientId, generation, push }: LargePush): string {
-  return `{"client":${JSON.stringify(clientId)},"generation":${generation},"push":${encodePush(push)}}`;
-}
-
-/** Decodes the body of a POST. Throws `malformed`. */
-export function decodeLargePush(text: string): LargePush {
-  return decodeJson(
-    'large push',
-    text,
-    (json) => {
-      const { client, generation, push } = asObject(json);
-      return {
-        clientId: asClientId(client),
-        generation: asCount(generation),
-        push: jsonToPush(push),
-      };
-    },
-    (json) => (isObject(json) ? describeInvalidPush(json['push']) : undefined),
-  );
 }

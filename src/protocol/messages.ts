@@ -1,11 +1,12 @@
 /** The entrance to the types of the messages. */
 export type { Cursor } from './cursor.ts';
-export type { LargePush, SeedCorrection } from './http-codec.ts';
+export type { SeedCorrection } from './http-codec.ts';
 export type { Ack, RefusalReason } from './messages/ack.ts';
 export type { ClientMessage } from './messages/client-message.ts';
 export type { Commit } from './messages/commit.ts';
 export type { ErrorMessage } from './messages/error.ts';
 export { PROTOCOL_VERSION, type Hello } from './messages/hello.ts';
 export type { Push } from './messages/push.ts';
+export type { PartReceipt, PushPart } from './messages/push-part.ts';
 export type { RoomMessage } from './messages/room-message.ts';
 export type { Limits, Welcome } from './messages/welcome.ts';

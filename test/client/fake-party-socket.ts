@@ -1,7 +1,6 @@
 import {
   decodeClientMessage,
   decodeContent,
-  decodeLargePush,
   encodeContent,
   encodeETag,
   encodeRoomMessage,
@@ -84,10 +83,6 @@ export function roomOn(
       const isNew = room.content === undefined;
       room.seed(decodeContent(body) ?? decodeEmpty());
       return new Response(null, { status: isNew ? 201 : 205 });
-    }
-    if (typeof body === 'string') {
-      room.heard(decodeLargePush(body).push);
-      return new Response(null, { status: 202 });
     }
     const text = room.content === undefined ? '' : encodeContent(room.content);
     return new Response(text, { headers: { ETag: encodeETag(room.cursor) } });

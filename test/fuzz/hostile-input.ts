@@ -83,18 +83,8 @@ const COUNTS: NonEmpty<string> = [
   '[]',
   '{}',
 ];
-const CHARACTERS = '{}[]":,\\spiwhcaoe0123456789-+.eE_\u0000\n\uFFFC\uFFFD\uD800';
-const METHODS: NonEmpty<string> = [
-  'PUT',
-  'PUT',
-  'PUT',
-  'POST',
-  'POST',
-  'GET',
-  'HEAD',
-  'DELETE',
-  'PATCH',
-];
+const CHARACTERS = '{}[]":,\\spiwhcaoem0123456789-+.eE_\u0000\n\uFFFC\uFFFD\uD800';
+const METHODS: NonEmpty<string> = ['PUT', 'PUT', 'PUT', 'POST', 'GET', 'HEAD', 'DELETE', 'PATCH'];
 const PATHS: NonEmpty<string> = [
   '/store',
   '/store',
@@ -134,7 +124,7 @@ export class HostileInput {
     const { pick, below } = this.#random;
     this.#isSound = below(2) === 0;
     const method = pick(METHODS);
-    const text = method === 'POST' ? this.#largePush() : `[${this.#tables()},${this.#values()}]`;
+    const text = `[${this.#tables()},${this.#values()}]`;
     const mangled = below(2) === 0 ? text : this.#mangle(text);
     const body =
       below(20) === 0 ? new TextEncoder().encode(mangled).map((byte) => byte ^ 0x80) : mangled;
@@ -155,7 +145,7 @@ export class HostileInput {
   #structured(nextPush: number): string {
     const { below, pick } = this.#random;
     const number = this.#isSound ? String(nextPush) : this.#count();
-    const kind = this.#isSound && below(8) > 0 ? pick([1, 6]) : below(8);
+    const kind = this.#isSound && below(8) > 0 ? pick([1, 3, 6]) : below(8);
     switch (kind) {
       case 0:
         return `h${this.#object([
@@ -166,9 +156,10 @@ export class HostileInput {
           ['next', this.#count()],
           ['acked', this.#count()],
         ])}`;
+      case 3:
+        return this.#part(number);
       case 1:
       case 2:
-      case 3:
         return `p[${number},${this.#changes()}${this.#isSound || below(4) > 0 ? '' : `,${this.#count()}`}]`;
       case 4:
         return `i${pick(['[]', '[1]', '[2]', '{}', this.#leaf()])}`;
@@ -179,12 +170,14 @@ export class HostileInput {
     }
   }
 
-  #largePush(): string {
-    return this.#object([
-      ['client', this.#clientId()],
-      ['generation', this.#count()],
-      ['push', `[${this.#count()},${this.#changes()}]`],
-    ]);
+  /** A push in one part, or what looks like some part. */
+  #part(number: string): string {
+    const { below, pick } = this.#random;
+    const json = `[${number},${this.#changes()}]`;
+    if (this.#isSound) return `m[${number},0,${json.length},${JSON.stringify(json)}]`;
+    const from = below(3) * below(json.length);
+    const length = pick([String(json.length), this.#count()]);
+    return `m[${number},${pick([String(from), this.#count()])},${length},${JSON.stringify(json.slice(from))}]`;
   }
 
   #changes(): string {

@@ -30,7 +30,7 @@ export const testDurability = ({
   textOf,
   openSocket,
 }: TestedHost): void => {
-  test('[ONCE-6] what is too large for a frame, a key or a value arrives and stays', async () => {
+  test('[PART-1] what is too large for a frame, a key or a value arrives and stays', async () => {
     const host = getHost();
     const here = { host: host.host, room: 'large' };
     const url = host.room(here.room, '/store');

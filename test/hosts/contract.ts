@@ -81,11 +81,10 @@ export const describeHost = (name: HostName): void => {
       expect([head.status, head.headers.get('ETag'), await head.text()]).toEqual([200, etag, '']);
       expect((await fetch(url, { method: 'DELETE' })).status).toBe(405);
       expect((await fetch(host.room('http', '/nothing'))).status).toBe(404);
-      const largePush = `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{"a":1}]]}`;
-      expect((await fetch(url, { method: 'POST', body: largePush })).status).toBe(409);
+      expect((await fetch(url, { method: 'POST', body: '[{},{}]' })).status).toBe(405);
     });
 
-    test.each(['GET', 'HEAD', 'PUT', 'POST'])('a page of another origin may %s', async (method) => {
+    test.each(['GET', 'HEAD', 'PUT'])('a page of another origin may %s', async (method) => {
       const url = host.room('origins', '/store');
       const preflight = await fetch(url, {
         method: 'OPTIONS',
@@ -291,15 +290,11 @@ export const describeHost = (name: HostName): void => {
       }
       await untilDealtWith('at-once');
       expect(await contentOf('at-once')).toBe(UNTOUCHED);
-      const client = 'r'.repeat(22);
-      const body = `{"client":"${client}","generation":1,"push":${push(1, 'c').slice(1)}}`;
-      const url = `${host.origin}/parties/closing/at-once/store`;
-      expect((await fetch(url, { method: 'POST', body })).status).toBe(409);
       expect(peer.frames).toEqual([]);
       peer.destroy();
     });
 
-    test('[CLOSE-1] a client that is closed later has no say from then on, over HTTP neither', async () => {
+    test('[CLOSE-1] a client that is closed later has no say from then on', async () => {
       const peer = await openRaw('later');
       peer.send(await hello('later'));
       await until('the welcome', () => peer.frames.length === 1);
@@ -311,10 +306,6 @@ export const describeHost = (name: HostName): void => {
       peer.send(push(1, 'c'));
       await untilDealtWith('later');
       expect(await contentOf('later')).toBe(UNTOUCHED);
-      const client = 'r'.repeat(22);
-      const body = `{"client":"${client}","generation":1,"push":${push(1, 'c').slice(1)}}`;
-      const url = `${host.origin}/parties/closing/later/store`;
-      expect((await fetch(url, { method: 'POST', body })).status).toBe(409);
       peer.destroy();
     });
 

@@ -6,7 +6,6 @@ export type Adversity =
   | 'proxy-etag'
   | 'old-cache'
   | 'foreign-answers'
-  | 'large-pushes-blocked'
   | 'hooks-write'
   | 'hooks-depend'
   | 'two-persisters'
@@ -31,7 +30,6 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'proxy-etag': { isOn: false },
   'old-cache': { isOn: false },
   'foreign-answers': { isOn: false },
-  'large-pushes-blocked': { isOn: false },
   'hooks-write': { isOn: false },
   'hooks-depend': { isOn: false },
   'two-persisters': { isOn: false },

@@ -36,7 +36,6 @@ export class Middlebox {
   readonly #world: World;
   readonly #has: (adversity: Adversity) => boolean;
   readonly #renameETag: (etag: string) => string | undefined;
-  readonly #toLargePushes: HttpAnswer;
   readonly #cache = new Map<string, Cached>();
 
   constructor(world: World, has: (adversity: Adversity) => boolean, choices: Choices) {
@@ -47,12 +46,10 @@ export class Middlebox {
       (etag) => etag.replace(/"$/, '-gzip"'),
       () => undefined,
     ]);
-    this.#toLargePushes = choices.pick(FOREIGN);
   }
 
   /** What a request gets that never reaches the room; undefined if it does. */
   answerInstead(request: HttpRequest, choices: Choices, isActive: boolean): HttpAnswer | undefined {
-    if (request.method === 'POST' && this.#has('large-pushes-blocked')) return this.#toLargePushes;
     if (this.#has('foreign-answers') && isActive && choices.percent(FOREIGN_PERCENT))
       return choices.pick(FOREIGN);
     if (request.method !== 'GET' || !this.#has('old-cache')) return undefined;

@@ -1,5 +1,6 @@
 import type { Hello } from '../../src/protocol/messages.ts';
 import type { Choices } from './choices.ts';
+import { SentParts } from './sent-parts.ts';
 import type { Occurrence, Source, World } from './world.ts';
 
 /** The client's end of a socket. */
@@ -43,6 +44,9 @@ export class Wire {
   isDeaf = false;
   /** True once hello went out on it. */
   saidHello = false;
+  /** Of a push that is sent in parts: what the client has sent, and what has come to the room. */
+  readonly sentParts: SentParts = new SentParts();
+  readonly heardParts: SentParts = new SentParts();
   /** Who said hello on it, as far as the room has heard: by client id, that with the highest next push. */
   readonly heardHellos: Map<string, Hello> = new Map();
   /** The version that the room has told of last, since a welcome. */

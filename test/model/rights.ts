@@ -15,7 +15,7 @@ import type { Wire } from './network.ts';
 import { PropertyFailure } from './world.ts';
 
 /** What the room has not dealt with yet of what a socket brought. */
-type Waiting = Set<string>;
+type Waiting = Set<Changes>;
 
 /**
  * Knows which leaves came to the room only over sockets that it or its app had closed by then, or closed before they were
@@ -38,17 +38,14 @@ export class Rights {
   /** A frame reaches the room. Returns what to call when it was dealt with. */
   received(wire: Wire, frame: string): () => void {
     const isOpen = !wire.isClosedByRoom;
-    this.#count(frame, isOpen ? 1 : 0, wire);
+    const changes = this.#changesOf(wire, frame);
+    if (changes === undefined) return () => undefined;
+    this.#count(changes, isOpen ? 1 : 0, wire);
     if (!isOpen) return () => undefined;
     let waiting = this.#waiting.get(wire);
     if (waiting === undefined) this.#waiting.set(wire, (waiting = new Set()));
-    waiting.add(frame);
-    return () => waiting.delete(frame);
-  }
-
-  /** Changes came another way, and count. */
-  posted(changes: Changes): void {
-    for (const key of uniqueLeaves(changes)) this.#add(key, 1);
+    waiting.add(changes);
+    return () => waiting.delete(changes);
   }
 
   /** What the Store of a room gets to have from now on counts, also if nobody was told so when a socket is closed. */
@@ -70,7 +67,7 @@ export class Rights {
 
   /** The room or its app closes the socket. */
   closed(wire: Wire): void {
-    for (const frame of this.#waiting.get(wire) ?? []) this.#count(frame, -1, wire);
+    for (const changes of this.#waiting.get(wire) ?? []) this.#count(changes, -1, wire);
     this.#waiting.delete(wire);
   }
 
@@ -91,9 +88,7 @@ export class Rights {
     }
   }
 
-  #count(frame: string, change: number, wire: Wire): void {
-    const changes = this.#changesOf(frame);
-    if (changes === undefined) return;
+  #count(changes: Changes, change: number, wire: Wire): void {
     const keys = uniqueLeaves(changes);
     if (change < 0 && keys.some((key) => this.#applied.has(key))) return;
     for (const key of keys) {
@@ -106,10 +101,12 @@ export class Rights {
     this.#counting.set(key, (this.#counting.get(key) ?? 0) + change);
   }
 
-  #changesOf(frame: string): Changes | undefined {
+  /** With the last part of a push, those of the push. */
+  #changesOf(wire: Wire, frame: string): Changes | undefined {
     try {
       const message = decodeClientMessage(this.#prefix, frame);
-      return message?.type === 'push' || message?.type === 'stock' ? message.changes : undefined;
+      const whole = message?.type === 'part' ? wire.heardParts.take(message) : message;
+      return whole?.type === 'push' || whole?.type === 'stock' ? whole.changes : undefined;
     } catch {
       // The room cannot read it either.
       return undefined;

@@ -3,7 +3,6 @@ import type { Store } from 'tinybase';
 import {
   decodeClientMessage,
   decodeContent,
-  decodeLargePush,
   decodeSeedCorrection,
   decodeETag,
 } from '../../src/protocol/codec.ts';
@@ -16,6 +15,7 @@ import {
   DEFAULT_RESPONSE_HEADERS,
   type StoreRequest,
 } from '../../src/server/http/store-endpoint.ts';
+import { PushAssembly } from '../../src/server/room/push-assembly.ts';
 import type { RoomConnection, RoomHost } from '../../src/server/room/room-host.ts';
 import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
@@ -28,10 +28,22 @@ import type { Disk, DiskCopy } from './disk.ts';
 import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
 import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
+import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
 import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
+
+/** Of a push that comes in parts, the room's engine reads the whole. */
+new Patches().replace(
+  PushAssembly.prototype,
+  'takeWhole',
+  (takeWhole) =>
+    function readWhole(this: PushAssembly) {
+      const json = takeWhole.call(this);
+      return json === undefined ? undefined : asRead(json);
+    },
+);
 
 /** What a room is. */
 export interface RoomTraits {
@@ -151,14 +163,13 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** What HTTP gets. */
   async answer({ method, url, body }: HttpRequest): Promise<HttpAnswer> {
     const { room } = this;
-    if (method === 'POST') this.#notePosted(body);
     const response = await answerStoreRequest<StoreRequest>(
       room,
       {
         method,
         url,
         headers: new Headers(),
-        body: bodyOf(method === 'POST' ? asRead(body) : body),
+        body: bodyOf(body),
       },
       {
         storePath: '/store',
@@ -192,14 +203,6 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     if (method !== 'PUT' || answer.status !== 201) return;
     const told = answer.body === '' ? undefined : decodeSeedCorrection(answer.body);
     disk.checkSeed(decodeContent(body) ?? new LeafMap(), told, readContent(room.store));
-  }
-
-  #notePosted(body: string): void {
-    try {
-      this.#surroundings.rights.posted(decodeLargePush(asRead(body)).push.changes);
-    } catch {
-      // The room cannot read it either.
-    }
   }
 
   /** A transaction of the room's own code. */

@@ -8,7 +8,6 @@ import type { SessionEndpoint } from '../../src/client/session/session-ports.ts'
 import {
   decodeChanges,
   decodeClientMessage,
-  decodeLargePush,
   encodeChanges,
   encodeContent,
 } from '../../src/protocol/codec.ts';
@@ -270,11 +269,6 @@ export class SimClient implements ClientEnd {
         this.ledger.toldOfSeed(content, told);
         return told;
       },
-      post: (body) => {
-        const { clientId, push } = decodeLargePush(body);
-        if (this.isAlive) this.ledger.sent(clientId, push.number, push.changes);
-        return touch(endpoint.post(body));
-      },
     };
   }
 
@@ -288,8 +282,9 @@ export class SimClient implements ClientEnd {
     if (message?.type === 'hello') {
       wire.saidHello = true;
       this.#clientId = message.clientId;
-    } else if (message?.type === 'push') {
-      this.ledger.sent(this.#clientId, message.number, message.changes);
+    } else {
+      const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
+      if (push?.type === 'push') this.ledger.sent(this.#clientId, push.number, push.changes);
     }
   }
 

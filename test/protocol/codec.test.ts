@@ -7,7 +7,7 @@ import {
   decodeClientMessage,
   decodeContent,
   decodeETag,
-  decodeLargePush,
+  decodeWholePush,
   decodeRoomMessage,
   decodeSeedCorrection,
   decodeShallowContent,
@@ -15,7 +15,6 @@ import {
   encodeClientMessage,
   encodeContent,
   encodeETag,
-  encodeLargePush,
   encodeAlive,
   encodePing,
   encodePushFrame,
@@ -132,12 +131,21 @@ describe('frames', () => {
     );
   });
 
-  test('a large push is what it was in a frame', () => {
+  test('a push in parts is what it was in a frame, wherever it is cut', () => {
     fc.assert(
-      fc.property(clientIds, counts, pushes, (clientId, generation, push) => {
-        const decoded = decodeLargePush(encodeLargePush({ clientId, generation, push }));
-        expect(decoded).toMatchObject({ clientId, generation });
-        expect(comparable(decoded.push)).toEqual(comparable(push));
+      fc.property(pushes, fc.integer({ min: 1, max: 9 }), (push, size) => {
+        const json = encodeClientMessage('', push).slice(1);
+        const { length } = json;
+        let whole = '';
+        for (let offset = 0; offset < length; offset += size) {
+          const text = json.slice(offset, offset + size);
+          const part = { type: 'part', number: push.number, offset, length, text } as const;
+          const frame = Buffer.from(encodeClientMessage('', part)).toString();
+          expect(decodeClientMessage('', frame)).toEqual(part);
+          whole += text;
+        }
+        expect(comparable(decodeWholePush(push.number, whole))).toEqual(comparable(push));
+        expect(codeOf(() => decodeWholePush(push.number + 1, whole))).toBe('malformed');
       }),
     );
   });
@@ -331,11 +339,8 @@ const decoders: readonly (readonly [string, (text: string) => unknown, string])[
   ['changes', decodeChanges, '[{"t":{"r":{"c":1}}},{"v":1},{"t":0}]'],
   ['content', decodeContent, '[{"t":{"r":{"c":1}}},{"v":1}]'],
   ['seed correction', decodeSeedCorrection, '{"correction":[{},{"v":1}],"reason":"hook"}'],
-  [
-    'large push',
-    decodeLargePush,
-    `{"client":"${'c'.repeat(22)}","generation":1,"push":[1,[{},{}]]}`,
-  ],
+  ['part of a push', (text) => decodeClientMessage('', `m${text}`), '[1,2,4,"xy"]'],
+  ['receipt', (text) => decodeRoomMessage('', `m${text}`), '[1,2]'],
 ];
 
 function helloText(): string {
@@ -444,8 +449,7 @@ describe('what is wrong, and where, is said of', () => {
     ['[0,[{},{}]]', 'push numbers begin at 1'],
   ])('a push: %s', (text, fault) => {
     expect(messageOf(() => decodeClientMessage('', `p${text}`))).toBe(`Invalid push: ${fault}`);
-    const large = `{"client":"${'c'.repeat(22)}","generation":1,"push":${text}}`;
-    expect(messageOf(() => decodeLargePush(large))).toBe(`Invalid large push: ${fault}`);
+    expect(messageOf(() => decodeWholePush(1, text))).toBe(`Invalid push: ${fault}`);
   });
 
   test('content that misses or has anything else, in other words than its codec has', () => {
@@ -470,16 +474,12 @@ describe.each([201, 257, 3_907, 20_000, 200_000, 1_000_000])('[CHANGES-4] %i lev
     `"\uFFFD${objects}"`,
     `"\uFFFD${'['.repeat(2 * depth)}"`,
   ];
-  const client = `"client":"${'c'.repeat(22)}","generation":1`;
 
   test.each([
     ['content', (leaf: string) => decodeShallowContent(`[{"t":{"r":{"c":${leaf}}}},{}]`)],
     ['Values', (leaf: string) => decodeShallowContent(`[{},{"v":${leaf}}]`)],
     ['a push', (leaf: string) => decodeClientMessage('', `p[1,[{"t":{"r":{"c":${leaf}}}},{}]]`)],
-    [
-      'a large push',
-      (leaf: string) => decodeLargePush(`{${client},"push":[1,[{},{"v":${leaf}}]]}`),
-    ],
+    ['a push in parts', (leaf: string) => decodeWholePush(1, `[1,[{},{"v":${leaf}}]]`)],
     [
       'stock changes',
       (leaf: string) => decodeClientMessage('', `s[{"t":{"r":{"c":${leaf}}}},{},1]`),

@@ -12,6 +12,7 @@ import * as hello from '../../src/protocol/messages/hello.ts';
 import * as ping from '../../src/protocol/messages/ping.ts';
 import * as pong from '../../src/protocol/messages/pong.ts';
 import * as push from '../../src/protocol/messages/push.ts';
+import * as part from '../../src/protocol/messages/push-part.ts';
 import * as stock from '../../src/protocol/messages/stock.ts';
 import * as welcome from '../../src/protocol/messages/welcome.ts';
 
@@ -69,11 +70,13 @@ function letterOf<Message>({ letter }: MessageDefinition<Message>): string {
 const LETTERS: Readonly<Record<string, string>> = {
   hello: letterOf(hello),
   push: letterOf(push),
+  part: letterOf(part),
   ping: letterOf(ping),
   check: letterOf(ping),
   welcome: letterOf(welcome),
   commit: letterOf(commit),
   ack: letterOf(ack),
+  receipt: letterOf(part),
   pong: letterOf(pong),
   alive: letterOf(pong),
   error: letterOf(error),

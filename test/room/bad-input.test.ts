@@ -197,9 +197,6 @@ test.skipIf(PAIR === 'stock').each(LEVELS)(
     const here = { host: party.host, room };
     for (const leaf of [brackets, `"\uFFFD${brackets}"`]) {
       expect((await put(leaf)).status).toBe(400);
-      const client = `"client":"${'c'.repeat(22)}","generation":1`;
-      const body = `{${client},"push":[1,[{},{"v":${leaf}}]]}`;
-      expect((await fetch(url, { method: 'POST', body })).status).toBe(400);
     }
     const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });
     await one.confirmed();
@@ -249,29 +246,17 @@ test('[HTTP-2] a PUT that does not decode is answered 400, and the room stays wi
   await untilEqual([client.store], url);
 });
 
-test.skipIf(PAIR === 'stock')(
-  '[HTTP-2] [HTTP-3] a body over the limit is answered 413, and a push of nobody 400 or 409',
-  async () => {
-    const room = 'bad-post';
-    const url = party.room(room, '/store');
-    const huge = `[{"bad":{"r":{"c":"${'x'.repeat(64 * MEBIBYTE)}"}}},{}]`;
-    const refused = await until('an answer', () => fetch(url, { method: 'PUT', body: huge }));
-    expect(refused.status).toBe(413);
-    const here = { host: party.host, room };
-    const one = await clients.open({ ...here, seed: [{ good: { r: { c: 1 } } }, {}] });
-    const two = await clients.open(here);
-    for (const [, body] of BODIES) {
-      expect((await fetch(url, { method: 'POST', body })).status).toBe(400);
-    }
-    const nobody = { client: 'B'.repeat(22), generation: 1, push: [1, [{}, { bad: 1 }]] };
-    const post = await fetch(url, { method: 'POST', body: JSON.stringify(nobody) });
-    expect(post.status).toBe(409);
-    // The room answers before it has read all, which may reset the connection.
-    const answer = await until('an answer', () => fetch(url, { method: 'POST', body: huge }));
-    expect(answer.status).toBe(413);
-    await proveAlive(one, two, room, 'end');
-  },
-);
+test.skipIf(PAIR === 'stock')('[HTTP-2] a body over the limit is answered 413', async () => {
+  const room = 'large-body';
+  const url = party.room(room, '/store');
+  const huge = `[{"bad":{"r":{"c":"${'x'.repeat(64 * MEBIBYTE)}"}}},{}]`;
+  const refused = await until('an answer', () => fetch(url, { method: 'PUT', body: huge }));
+  expect(refused.status).toBe(413);
+  const here = { host: party.host, room };
+  const one = await clients.open({ ...here, seed: [{ good: { r: { c: 1 } } }, {}] });
+  const two = await clients.open(here);
+  await proveAlive(one, two, room, 'end');
+});
 
 test.skipIf(PAIR === 'stock')(
   '[HTTP-1] [HTTP-4] other methods, paths and conditions are answered as HTTP has it',

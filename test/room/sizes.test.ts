@@ -52,7 +52,7 @@ const EDITS: readonly (readonly [what: string, edit: (store: Store) => unknown])
 
 for (const [index, [what, edit]] of EDITS.entries()) {
   promise(
-    `[ONCE-6] ${what} arrives, with what was edited after it, and is there after a crash`,
+    `[PART-1] ${what} arrives, with what was edited after it, and is there after a crash`,
     /Stores differ/,
     async () => {
       const here = { host: party.host, room: `size-${index}` };

@@ -96,9 +96,6 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
         return undefined;
       }
     },
-    post: async (body) => {
-      await request('POST', body);
-    },
   };
 }
 

@@ -31,7 +31,6 @@ export interface SessionEndpoint {
   get(): Promise<LoadedContent>;
   /** Settles when the room answered 201 or 205, with what it says was refused or altered (SEED-4). */
   put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
-  post(body: string): Promise<void>;
 }
 
 /** Everything that a session takes from outside, its Store apart. */

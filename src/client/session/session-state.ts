@@ -34,7 +34,7 @@
  * happens, and the same event comes again later.
  */
 import { composeChanges, type Changes } from '../../protocol/changes.ts';
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type {
@@ -42,6 +42,7 @@ import type {
   Cursor,
   ErrorMessage,
   Limits,
+  PartReceipt,
   RoomMessage,
   Welcome,
 } from '../../protocol/messages.ts';
@@ -185,8 +186,6 @@ export type DetailedEvent =
       readonly content: LeafMap<Leaf> | undefined;
     }
   | { readonly type: 'load-failed' | 'seed-failed'; readonly error: unknown }
-  /** A push over HTTP may be lost. */
-  | { readonly type: 'push-failed'; readonly error: unknown }
   /** The socket leads to another room, where generations follow that one. */
   | { readonly type: 'moved'; readonly generation: number }
   /** Another part of the client has stopped the socket. */
@@ -277,14 +276,19 @@ export type SimpleAction =
   /** Stops everything; closes the socket, unless the app ended the session. */
   | 'stop';
 
+/** The reason why a push becomes empty, and its leaves local-only. */
+export type WithdrawalReason = 'malformed' | 'too-large' | 'access';
+
 /** A thing that the session has to do. */
 export type Action =
   | SimpleAction
   | { readonly type: 'report'; readonly error: unknown }
   /** The room answered hello. */
   | { readonly type: 'welcomed'; readonly limits: Limits }
-  /** The room cannot read that push. */
-  | { readonly type: 'withdraw'; readonly push: number };
+  /** The room will not take that push. */
+  | { readonly type: 'withdraw'; readonly push: number; readonly reason: WithdrawalReason }
+  /** The room holds that much of a push that is sent in parts. */
+  | { readonly type: 'received'; readonly receipt: PartReceipt };
 
 /** The answer to an event: the state after it, a change of the Store that comes first, and what to do, in order. */
 export interface Step {
@@ -392,8 +396,6 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
     case 'seed-failed':
       // A save that was asked for once is still wanted.
       return requestFailed(state, event.error, facts);
-    case 'push-failed':
-      return phase === 'live' ? lost(state, report(event.error)) : stay(state, report(event.error));
     case 'moved':
       // Nothing of the old room goes to another one.
       return isOver(stage)
@@ -459,6 +461,10 @@ function heard(
         fold: { type: 'ack', ack: message },
       };
     }
+    case 'receipt':
+      return cursor === undefined
+        ? stay(state)
+        : stay(state, { type: 'received', receipt: message }, 'flush');
     case 'pong': {
       // A difference shows whatever was lost on the way (ORDER-7).
       const { version, lastPush } = message;
@@ -513,12 +519,22 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
     return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
   }
   if (error.isRetryable) return lost(state, report(error));
-  if (code !== 'malformed' && code !== 'too-large')
-    return stop(state, state.intent, error, false, report(error));
-  // About one message, which may be the app's own, unless it says which push.
-  return push !== undefined && state.stage.phase === 'live'
-    ? stay(state, report(error), { type: 'withdraw', push })
-    : stay(state, report(error));
+  const reason = push === undefined ? undefined : withdrawalOf(code);
+  if (push !== undefined && reason !== undefined) {
+    return state.stage.phase === 'live'
+      ? stay(state, report(error), { type: 'withdraw', push, reason })
+      : stay(state, report(error));
+  }
+  // About one message, which may be the app's own.
+  return code === 'malformed' || code === 'too-large'
+    ? stay(state, report(error))
+    : stop(state, state.intent, error, false, report(error));
+}
+
+/** Returns undefined for an error that is not about one push alone. */
+function withdrawalOf(code: ErrorCode): WithdrawalReason | undefined {
+  if (code === 'forbidden') return 'access';
+  return code === 'malformed' || code === 'too-large' ? code : undefined;
 }
 
 function loaded(

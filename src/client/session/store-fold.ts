@@ -5,7 +5,6 @@ import type { Seed } from '../content/seed.ts';
 import type { Outbox } from '../offline/outbox.ts';
 import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
-import type { PushSender } from './push-sender.ts';
 import type { Fold } from './session-state.ts';
 import type { SyncStats } from './sync-status.ts';
 
@@ -13,7 +12,6 @@ import type { SyncStats } from './sync-status.ts';
 export interface FoldParts {
   readonly replica: Replica;
   readonly outbox: Outbox;
-  readonly sender: PushSender;
   readonly seed: Seed;
   readonly loader: ContentLoader;
   readonly stats: SyncStats;
@@ -68,13 +66,12 @@ function catchUp(
 }
 
 function acknowledge(
-  { replica, outbox, sender, onRefused }: FoldParts,
-  { number, correction, reason }: Ack,
+  { replica, outbox, onRefused }: FoldParts,
+  { correction, reason }: Ack,
 ): boolean {
   const [push] = replica.pending;
   if (correction === undefined) replica.acknowledge();
   else if (!replica.acknowledgeCorrected(correction)) return false;
-  sender.answered(number);
   if (push === undefined) return true;
   outbox.answered([push]);
   if (correction !== undefined)

@@ -177,17 +177,11 @@ export function createSyncSession(
     ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
     dead: () => happened('silent'),
   });
-  const sender = createPushSender(replica, outbox, endpoint, prefix, heartbeat, {
-    send,
-    identity,
-    happened,
-    onError,
-    stats,
-  });
+  const sender = createPushSender(replica, outbox, prefix, heartbeat, { send, happened, stats });
   const backoff = createBackoff(after, random, () => happened('retry'));
   const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
 
-  const foldParts = { replica, outbox, sender, seed, loader, stats, onRefused: tellOf };
+  const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
   const facts = (): Facts => ({
     nextPush: replica.nextPush,
     hasPending: replica.pending.length > 0,
@@ -217,7 +211,8 @@ export function createSyncSession(
   const act = (action: Action): void => {
     if (typeof action === 'string') actions[action]();
     else if (action.type === 'report') onError(action.error);
-    else if (action.type === 'withdraw') sender.notUnderstood(action.push);
+    else if (action.type === 'withdraw') sender.refused(action.push, action.reason);
+    else if (action.type === 'received') sender.received(action.receipt);
     else {
       handshake.end();
       sender.limit(action.limits);

@@ -3,6 +3,7 @@ import { encodeFrame, readFrame } from '../frame.ts';
 import * as hello from './hello.ts';
 import * as ping from './ping.ts';
 import * as push from './push.ts';
+import * as part from './push-part.ts';
 import * as stock from './stock.ts';
 
 /** Any message of the core from a client. */
@@ -10,6 +11,7 @@ export type ClientMessage =
   | hello.Hello
   | hello.ForeignHello
   | push.Push
+  | part.PushPart
   | ping.Ping
   | ping.Check
   | stock.StockChanges;
@@ -18,6 +20,7 @@ export type ClientMessage =
 export const CLIENT_LETTERS: readonly string[] = [
   hello.letter,
   push.letter,
+  part.letter,
   ping.letter,
   stock.letter,
 ];
@@ -30,6 +33,8 @@ export function encodeClientMessage(prefix: string, message: ClientMessage): str
       return encodeFrame(prefix, hello.letter, hello.encode(message));
     case 'push':
       return encodeFrame(prefix, push.letter, push.encode(message));
+    case 'part':
+      return encodeFrame(prefix, part.letter, part.encode(message));
     case 'ping':
     case 'check':
       return encodeFrame(prefix, ping.letter, ping.encode(message));
@@ -49,6 +54,8 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
       return hello.decode(frame.json);
     case push.letter:
       return push.decode(frame.json);
+    case part.letter:
+      return part.decode(frame.json);
     case ping.letter:
       return ping.decode(frame.json);
     case stock.letter:

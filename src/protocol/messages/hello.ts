@@ -64,6 +64,6 @@ function jsonToHello(json: Json | undefined): Hello | ForeignHello {
 }
 
 /** Checks the id of a client. */
-export function asClientId(json: Json | undefined): string {
+function asClientId(json: Json | undefined): string {
   return asMatch(json, CLIENT_ID);
 }

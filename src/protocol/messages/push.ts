@@ -3,7 +3,7 @@ import type { Changes } from '../changes.ts';
 import { assertSayable } from '../deep-leaves.ts';
 import { asDerivedMark, encodeDerivedMark, type MaybeDerived } from '../derived-mark.ts';
 import { describeInvalidChanges } from '../describe-invalid.ts';
-import { encodeFrame, readFrame } from '../frame.ts';
+import { encodeFrame } from '../frame.ts';
 import { asArray, asCount, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
 
 /** One transaction of a client. The room puts it in order. */
@@ -14,10 +14,6 @@ export interface Push extends MaybeDerived {
   readonly changes: Changes;
 }
 
-/** The largest safe integer has this many digits. */
-const MOST_DIGITS = 16;
-const BEGINNING = /^\[(\d+),/;
-
 export const letter = 'p';
 
 export function encode({ number, changes, isDerived }: Push): string {
@@ -25,7 +21,11 @@ export function encode({ number, changes, isDerived }: Push): string {
 }
 
 /** Encodes a push of changes that {@link encodeChanges} has already encoded. */
-function encodeNumbered(number: number, changes: string, isDerived: boolean | undefined): string {
+export function encodeNumbered(
+  number: number,
+  changes: string,
+  isDerived: boolean | undefined,
+): string {
   return `[${number},${changes}${encodeDerivedMark(isDerived)}]`;
 }
 
@@ -43,17 +43,8 @@ export function encodePushFrame(
   return encodeFrame(prefix, letter, encodeNumbered(number, changes, isDerived));
 }
 
-/** Returns the number of a push that does not decode, if it begins like a push; undefined for any other frame. */
-export function decodePushNumber(prefix: string, data: unknown): number | undefined {
-  const frame = readFrame(prefix, data);
-  if (frame?.letter !== letter) return undefined;
-  const [, digits] = BEGINNING.exec(frame.json.slice(0, MOST_DIGITS + 2)) ?? [];
-  const number = Number(digits);
-  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
-}
-
 /** Reads {@link encode}. Throws a `ShapeError` for anything else, and if a leaf is one that no message may carry (`CHANGES-4`). */
-export function jsonToPush(json: Json | undefined): Push {
+function jsonToPush(json: Json | undefined): Push {
   const [number, changesJson, mark] = asArray(json, 2, 3);
   const changes = jsonToChanges(changesJson);
   changes.leaves.forEach(assertSayable);
@@ -61,7 +52,7 @@ export function jsonToPush(json: Json | undefined): Push {
 }
 
 /** Describes the fault in the changes of an invalid push; undefined if the fault is elsewhere. */
-export function describeInvalidPush(json: Json | undefined): string | undefined {
+function describeInvalidPush(json: Json | undefined): string | undefined {
   return isArray(json) ? describeInvalidChanges(json[1]) : undefined;
 }
 

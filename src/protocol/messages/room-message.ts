@@ -4,6 +4,7 @@ import * as ack from './ack.ts';
 import * as commit from './commit.ts';
 import * as error from './error.ts';
 import * as pong from './pong.ts';
+import * as part from './push-part.ts';
 import * as stock from './stock.ts';
 import * as welcome from './welcome.ts';
 
@@ -12,6 +13,7 @@ export type RoomMessage =
   | welcome.Welcome
   | commit.Commit
   | ack.Ack
+  | part.PartReceipt
   | pong.Pong
   | pong.Alive
   | error.ErrorMessage
@@ -22,6 +24,7 @@ export const ROOM_LETTERS: readonly string[] = [
   welcome.letter,
   commit.letter,
   ack.letter,
+  part.letter,
   pong.letter,
   error.letter,
   stock.letter,
@@ -36,6 +39,8 @@ export function encodeRoomMessage(prefix: string, message: RoomMessage): string 
       return encodeFrame(prefix, commit.letter, commit.encode(message));
     case 'ack':
       return encodeFrame(prefix, ack.letter, ack.encode(message));
+    case 'receipt':
+      return encodeFrame(prefix, part.letter, part.encodeReceipt(message));
     case 'pong':
     case 'alive':
       return encodeFrame(prefix, pong.letter, pong.encode(message));
@@ -56,6 +61,8 @@ export function decodeRoomMessage(prefix: string, data: unknown): RoomMessage | 
       return commit.decode(frame.json);
     case ack.letter:
       return ack.decode(frame.json);
+    case part.letter:
+      return part.decodeReceipt(frame.json);
     case pong.letter:
       return pong.decode(frame.json);
     case error.letter:

@@ -18,7 +18,7 @@ export interface Welcome {
 
 /** The limits of a room, in bytes of UTF-8. */
 export interface Limits {
-  /** A push larger than this travels over HTTP. */
+  /** A push larger than this travels in parts (PART-1). */
   readonly framePushBytes: number;
   /** A push larger than this is refused. */
   readonly pushBytes: number;

@@ -1,9 +1,17 @@
 import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/changes.ts';
-import { encodeChanges } from '../../protocol/codec.ts';
+import { decodeWholePush, encodeChanges } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
-import type { ClientMessage, Cursor, Push, SeedCorrection } from '../../protocol/messages.ts';
+import type {
+  ClientMessage,
+  Cursor,
+  Push,
+  PushPart,
+  SeedCorrection,
+} from '../../protocol/messages.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
+import { utf8Length } from '../../protocol/utf8.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
 import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
@@ -44,6 +52,9 @@ type Committed =
 
 const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
 const NO_LEAVES = new LeafMap<Leaf | undefined>();
+
+/** The number of a push and all else around its changes take less. */
+const ENVELOPE_BYTES = 64;
 
 /**
  * Everything that the room knows beside its Store, from one load to the next: the version, the history, the clients, and
@@ -128,6 +139,8 @@ export class RoomState<Origin, RequestOrigin>
     switch (message.type) {
       case 'push':
         return this.#push(peer, state, message);
+      case 'part':
+        return this.#takePart(peer, state, message);
       case 'ping':
       case 'check': {
         const lastPush = this.lastPush(state);
@@ -215,16 +228,8 @@ export class RoomState<Origin, RequestOrigin>
   #push(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
     const { outgoing, writer } = this.#parts;
     const { number, isDerived } = push;
-    if (client.standing === 'stopped') return undefined;
-    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
-    if (client.generation < this.clients.generation(client.clientId)) return undefined;
-    const expected = this.lastPush(client) + 1;
-    if (client.standing === 'loading' || number > expected) {
-      outgoing.sendError(this, peer, 'stale', LOST_PLACE);
-      if (client.standing === 'live') peer.setState({ ...client, standing: 'stopped' });
-      return undefined;
-    }
-    if (number < expected) {
+    if (!this.#isInOrder(peer, client, number)) return undefined;
+    if (number <= this.lastPush(client)) {
       return outgoing.send(this, peer, {
         type: 'ack',
         number,
@@ -243,6 +248,67 @@ export class RoomState<Origin, RequestOrigin>
       isDerived,
     });
     return written instanceof Promise ? written.then(ignore) : undefined;
+  }
+
+  /** Returns false if the room takes no push of that number from the client now. The client is told to say hello. */
+  #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
+    if (client.standing === 'stopped') return false;
+    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
+    if (client.generation < this.clients.generation(client.clientId)) return false;
+    if (client.standing === 'live' && number <= this.lastPush(client) + 1) return true;
+    this.#loseTrack(peer, client);
+    return false;
+  }
+
+  /** Tells a client that it has lost its place, and takes nothing more until its next hello (`ONCE-3`). */
+  #loseTrack(peer: Peer<Origin>, client: ClientState): void {
+    this.#parts.outgoing.sendError(this, peer, 'stale', LOST_PLACE);
+    if (client.standing === 'live') peer.setState({ ...client, standing: 'stopped' });
+  }
+
+  /** Takes a part of a push, and with the last one the push (`PART-1`, `PART-2`). */
+  #takePart(peer: Peer<Origin>, client: ClientState, part: PushPart): MaybePromise<void> {
+    const { outgoing } = this.#parts;
+    const { number } = part;
+    if (!this.#isInOrder(peer, client, number)) return undefined;
+    try {
+      if (part.offset === 0) this.#admitPush(peer, client, part);
+      if (!peer.assembly.take(part)) return this.#loseTrack(peer, client);
+      const json = peer.assembly.takeWhole();
+      if (json === undefined) return this.#sendReceipt(peer, part);
+      this.#assertSize(utf8Length(json, this.#mostPushBytes));
+      return this.#push(peer, client, decodeWholePush(number, json));
+    } catch (error) {
+      if (!(error instanceof TinyBasePartyKitError)) throw error;
+      return outgoing.sendError(this, peer, error.code, error.message, number);
+    }
+  }
+
+  /** Tells that a part was taken, as soon as the client may send more of them. */
+  #sendReceipt(peer: Peer<Origin>, { number, text }: PushPart): void {
+    const { outgoing, host, settings } = this.#parts;
+    const { held: offset } = peer.assembly;
+    const send = (): void => outgoing.send(this, peer, { type: 'receipt', number, offset });
+    const pause = peer.pauseOfParts(text.length, host.now(), settings.limits);
+    if (pause > 0) host.after(pause, send);
+    else send();
+  }
+
+  /** Throws if the room will not take a push, at its first part. */
+  #admitPush(peer: Peer<Origin>, { clientId }: ClientState, { number, length }: PushPart): void {
+    this.#assertSize(length);
+    if (this.#parts.features.mayWrite({ type: 'push', clientId, number, peer })) return;
+    throw new TinyBasePartyKitError('forbidden', 'This user may only read: nothing was applied.');
+  }
+
+  get #mostPushBytes(): number {
+    return this.#parts.settings.limits.pushBytes + ENVELOPE_BYTES;
+  }
+
+  #assertSize(length: number): void {
+    if (length <= this.#mostPushBytes) return;
+    const text = 'The push is larger than limits.pushBytes of the room: make smaller transactions.';
+    throw new TinyBasePartyKitError('too-large', text);
   }
 
   #pushStock(peer: Peer<Origin>, changes: Changes): MaybePromise<void> {

@@ -1,7 +1,6 @@
 import {
   decodeShallowContent,
   decodeETag,
-  decodeLargePush,
   encodeETag,
   encodeSeedCorrection,
 } from '../../protocol/codec.ts';
@@ -36,17 +35,15 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /** The methods that a room's content takes. */
-export const STORE_METHODS = 'GET, HEAD, PUT, POST, OPTIONS';
+export const STORE_METHODS = 'GET, HEAD, PUT, OPTIONS';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const EXPOSED = 'Access-Control-Expose-Headers';
-/** What the ids and number around a large push take at most. */
-const ENVELOPE_BYTES = 1024;
 /** A refused body is held up to here, and read up to 16 times as far. */
 const LONGEST_REFUSED_BODY = 2 ** 20;
 
 /**
- * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD give it, PUT gives it its first, POST
- * brings a push that is too large for a frame. Never rejects.
+ * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD give it, PUT gives it its first. Never
+ * rejects.
  */
 export async function answerStoreRequest<Request extends StoreRequest>(
   room: Room<unknown, Request>,
@@ -86,11 +83,6 @@ async function answer<Request extends StoreRequest>(
       return refused === undefined
         ? respond(options, 201)
         : respond(options, 201, encodeSeedCorrection(refused), JSON_TYPE);
-    }
-    case 'POST': {
-      const body = await bodyOf(request, room.limits.pushBytes + ENVELOPE_BYTES);
-      await room.pushLarge(decodeLargePush(body), request);
-      return respond(options, 202);
     }
     case 'OPTIONS':
       return respond(options, 204, null, { Allow: STORE_METHODS });

@@ -1,4 +1,6 @@
+import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
 import type { Waiter } from '../history/durability-gate.ts';
+import { PushAssembly } from './push-assembly.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
@@ -35,21 +37,37 @@ export interface MessageRate {
 /** A longer message counts as several: one for each part of this length, in characters. */
 const LENGTH_OF_ONE = 16 * 1024;
 
+/** Shorter than the silence after which a client takes its connection for dead. */
+const LONGEST_PAUSE_MILLISECONDS = 10_000;
+
 /** A token bucket: limits what one connection sends. */
 export class RateLimiter {
   #spent = 0;
   #time = 0;
 
   /** Counts a message of that length, sent at that time in milliseconds. Returns false, and counts nothing, if it is too much. */
-  take(length: number, now: number, { messagesPerSecond, messageBurst }: MessageRate): boolean {
-    const filled = (Math.max(0, now - this.#time) / 1000) * messagesPerSecond;
-    this.#spent = Math.max(0, this.#spent - filled);
-    this.#time = now;
+  take(length: number, now: number, rate: MessageRate): boolean {
+    const { messageBurst } = rate;
+    this.#fill(now, rate);
     const cost = Math.max(1, length / LENGTH_OF_ONE);
     // After a pause, one message always passes, however large it is.
     if (this.#spent > 0 && this.#spent + cost > messageBurst) return false;
     this.#spent += cost;
     return true;
+  }
+
+  /** Returns the milliseconds after which so many messages of that length are not too much. */
+  pause(count: number, length: number, now: number, rate: MessageRate): number {
+    this.#fill(now, rate);
+    const cost = count * Math.max(1, length / LENGTH_OF_ONE);
+    const excess = Math.min(this.#spent, this.#spent + cost - rate.messageBurst);
+    return Math.max(0, (excess / rate.messagesPerSecond) * 1000);
+  }
+
+  #fill(now: number, { messagesPerSecond }: MessageRate): void {
+    const filled = (Math.max(0, now - this.#time) / 1000) * messagesPerSecond;
+    this.#spent = Math.max(0, this.#spent - filled);
+    this.#time = now;
   }
 }
 
@@ -69,6 +87,8 @@ const HEARD_MILLISECONDS = 20_000;
 /** One connection, and everything that the room remembers of it. */
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
+  /** The push that comes in parts. */
+  readonly assembly: PushAssembly = new PushAssembly();
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
   /** The number and length of the messages whose effects are not durable yet. */
@@ -118,6 +138,7 @@ export class Peer<Origin> {
 
   setState(state: PeerState): void {
     const wasLive = isLive(this.#state);
+    this.assembly.clear();
     this.#state = state;
     if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
     // Nothing can be attached to a socket that is closed.
@@ -156,6 +177,12 @@ export class Peer<Origin> {
     const attached = this.connection.readSlot(HEARD_SLOT);
     if (typeof attached === 'number' && now - attached < HEARD_MILLISECONDS) return;
     this.connection.writeSlot(HEARD_SLOT, now);
+  }
+
+  /** Returns the milliseconds after which it may send as many parts of that length as it sends at once (`PART-1`). */
+  pauseOfParts(length: number, now: number, rate: MessageRate): number {
+    const pause = this.#limiter.pause(MOST_PARTS_AHEAD, length, now, rate);
+    return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 
   /** Counts a message of that length as waiting no more. */

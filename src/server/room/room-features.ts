@@ -76,7 +76,7 @@ export class RoomFeatures<Connection, Request> {
   }
 
   /** Returns the client id in the name of its user: an id that somebody else got hold of is another one (`GATE-12`). */
-  clientIdOf(caller: Connection | Request, clientId: string): string {
+  clientIdOf(caller: Connection, clientId: string): string {
     return clientId + (this.#gate?.userIdOf?.(caller) ?? '');
   }
 

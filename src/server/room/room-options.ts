@@ -28,7 +28,7 @@ export type RoomErrorSource =
 
 /** The limits of a room. Lengths are in characters unless stated otherwise. */
 export interface RoomLimits {
-  /** A larger push travels over HTTP. In bytes of UTF-8; 256 KiB by default. */
+  /** A larger push travels in parts, of at most this size each. In bytes of UTF-8; 256 KiB by default. */
   readonly framePushBytes: number;
   /** A larger push is refused. In bytes of UTF-8; 16 MiB by default. */
   readonly pushBytes: number;

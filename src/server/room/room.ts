@@ -5,7 +5,7 @@ import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { ClientMessage, Cursor, LargePush } from '../../protocol/messages.ts';
+import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
@@ -236,28 +236,6 @@ export class Room<Origin, RequestOrigin = Origin> {
     });
     await assertStored(gate.whenDurable());
     return outcome;
-  }
-
-  /**
-   * Takes a push that came over HTTP (`ONCE-6`); its ack goes over the socket. Resolves when it is in the queue. Rejects
-   * with `stale` if the client is not connected and live, with `unavailable` if the room cannot be loaded.
-   */
-  async pushLarge(
-    { clientId, generation, push }: LargePush,
-    request?: RequestOrigin,
-  ): Promise<void> {
-    await this.#loaded();
-    const { peers, features } = this.#parts;
-    const id = request === undefined ? clientId : features.clientIdOf(request, clientId);
-    for (const { peer, state } of peers.ofClient(id)) {
-      if (state.generation !== generation || state.standing !== 'live') continue;
-      if (peer.standing !== 'admitted') continue;
-      void this.#enqueue(() => this.#takeMessage(peer, push));
-      return;
-    }
-    const text =
-      'No connection of this client is live in this generation: say hello, then send the push again.';
-    throw new TinyBasePartyKitError('stale', text);
   }
 
   /** Resolves to the durable room as one document; undefined if it has no Store. Rejects with `unavailable` if storage fails. */

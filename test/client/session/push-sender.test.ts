@@ -1,9 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import { describe, expect, test } from 'vitest';
 
-import { decodeLargePush } from '../../../src/protocol/codec.ts';
-import { changesOf, failure, jsonOf, ScriptedRoom } from './scripted-room.ts';
+import { decodeWholePush, encodeClientMessage } from '../../../src/protocol/codec.ts';
+import { changesOf, jsonOf, PREFIX, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 describe('pushes', () => {
   test('[ONCE-1] are numbered 1, 2, 3 … and sent in order', async () => {
@@ -85,82 +83,107 @@ describe('pushes', () => {
     ]);
   });
 
-  test('[ONCE-6] over the frame limit go over HTTP, after the acks of earlier ones and before later ones', async () => {
+  test('[PART-1] over the frame limit go in parts, in order with all others, as far as receipts allow', async () => {
     const room = new ScriptedRoom();
     await room.live();
-    const large = 'x'.repeat(2000);
+    const large = '\u{1F415}"é\n'.repeat(600);
     room.store.setValue('a', 1);
     room.store.setValue('large', large);
     room.store.setValue('b', 1);
-    expect(room.pushes().map(([number]) => number)).toEqual([1]);
-    expect(room.postBodies).toEqual([]);
-    room.ack(1, 2);
-    const [body = ''] = room.postBodies;
-    const { clientId, generation, push } = decodeLargePush(body);
-    expect([clientId, generation, push.number]).toEqual(['0'.padStart(22, 'c'), 1, 2]);
+    const [first, ...sent] = room.sent();
+    expect(first).toMatchObject({ type: 'push', number: 1 });
+    const parts = sent.flatMap((message) => (message?.type === 'part' ? [message] : []));
+    expect(parts).toHaveLength(4);
+    expect(sent).toHaveLength(4);
+    room.receive({ type: 'receipt', number: 1, offset: 1 });
+    expect(room.sent()).toEqual([]);
+    const last = [];
+    while (parts.length > 0) {
+      const part = parts.shift();
+      if (part === undefined) break;
+      last.push(part);
+      const { number, offset, length, text } = part;
+      expect(utf8(encodeClientMessage(PREFIX, part))).toBeLessThanOrEqual(1000);
+      expect([number, offset]).toEqual([
+        2,
+        last.slice(0, -1).reduce((sum, { text: t }) => sum + t.length, 0),
+      ]);
+      if (offset + text.length === length) break;
+      room.receive({ type: 'receipt', number, offset: offset + text.length });
+      for (const message of room.sent()) {
+        if (message?.type === 'part') parts.push(message);
+        else expect(message).toMatchObject({ type: 'push', number: 3 });
+      }
+    }
+    const push = decodeWholePush(2, last.map(({ text }) => text).join(''));
     expect(jsonOf(push)).toEqual([{}, { large }]);
-    room.posts.take().answer();
-    await nextTurn();
-    expect(room.pushes()).toEqual([]);
-    room.ack(2, 3);
-    expect(room.pushes().map(([number]) => number)).toEqual([3]);
-    expect(room.postBodies).toHaveLength(1);
+    expect(room.session.sync.unsaved).toBe(3);
+    for (const number of [1, 2, 3]) room.ack(number, number + 1);
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 0 });
   });
 
-  test('[ONCE-6] over the frame limit go again after a failure, with the new generation', async () => {
+  test('[PART-2] in parts go again from the first part after a hello', async () => {
     const room = new ScriptedRoom();
     await room.live();
-    room.store.setValue('large', 'x'.repeat(2000));
-    room.posts.take().fail(failure('network'));
+    room.store.setValue('large', 'x'.repeat(9000));
+    expect(room.sent()).toHaveLength(4);
+    room.receive({ type: 'receipt', number: 1, offset: 250 });
+    expect(room.sent()).toMatchObject([{ type: 'part', offset: 1000 }]);
+    room.receive({ type: 'error', code: 'stale', message: 'm' });
     await room.time.pass(0);
-    room.welcome({ generation: room.hello().generation });
-    expect(room.postBodies.map((body) => decodeLargePush(body).generation)).toEqual([1, 2]);
-    expect(room.postBodies.map((body) => decodeLargePush(body).push.number)).toEqual([1, 1]);
-    // The answer to a request of an earlier conversation means nothing any more.
-    room.close();
-    room.open();
-    room.welcome({ generation: room.hello().generation });
-    expect(room.postBodies).toHaveLength(3);
-    room.posts.take().fail(failure('network'));
-    await room.time.pass(0);
+    // What the room still says about the parts of before means nothing.
+    const { generation } = room.hello();
+    room.receive({ type: 'receipt', number: 1, offset: 500 });
     expect(room.sent()).toEqual([]);
-    expect(room.session.sync.phase).toBe('live');
+    room.welcome({ generation });
+    expect(room.sent().map((part) => part?.type === 'part' && part.offset)).toEqual([
+      0, 250, 500, 750,
+    ]);
+  });
+
+  test.each([
+    ['too-large', 'too-large'],
+    ['malformed', 'malformed'],
+    ['forbidden', 'access'],
+  ] as const)(
+    '[PART-3] [ONCE-8] in parts that the room answers with %s go again, empty, and become local-only',
+    async (code, reason) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.store.setValue('large', 'x'.repeat(9000));
+      room.store.setValue('b', 1);
+      room.sent();
+      room.receive({ type: 'error', code, message: 'm', push: 1 });
+      expect(room.pushes()).toEqual([
+        [1, [{}, {}]],
+        [2, [{}, { b: 1 }]],
+      ]);
+      expect(room.refusals).toMatchObject([{ valueId: 'large', reason }]);
+      expect(room.session.sync.phase).toBe('live');
+    },
+  );
+
+  test('[PART-1] in parts keep the connection alive as long as the room answers', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(9900));
+    for (let offset = 250; offset < 9000; offset += 250) {
+      await room.time.pass(20 * SECOND);
+      room.receive({ type: 'receipt', number: 1, offset });
+    }
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(41 * SECOND);
+    expect(room.reconnects).toBe(1);
   });
 
   test('[ONCE-7] over the limit that a welcome tells are not even tried', async () => {
     const room = new ScriptedRoom();
     await room.live();
     room.store.setValue('large', 'x'.repeat(20_000));
-    expect(room.postBodies).toEqual([]);
     expect(room.session.sync.unsaved).toBe(0);
     expect(room.refusals).toMatchObject([{ valueId: 'large', reason: 'too-large' }]);
     room.store.setValue('small', 1);
     expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
-  });
-
-  test('[ONCE-7] that turn out too large keep their number, empty, and become local-only', async () => {
-    const room = new ScriptedRoom();
-    await room.live();
-    room.store.setValue('large', 'x'.repeat(2000));
-    room.store.setValue('b', 1);
-    room.posts.take().fail(failure('too-large'));
-    await nextTurn();
-    expect(room.pushes()).toEqual([
-      [1, [{}, {}]],
-      [2, [{}, { b: 1 }]],
-    ]);
-    expect(room.refusals).toMatchObject([{ valueId: 'large', reason: 'too-large' }]);
-    room.receive({
-      type: 'ack',
-      number: 1,
-      version: 1,
-      isCommit: false,
-      correction: undefined,
-      reason: undefined,
-    });
-    room.ack(2, 2);
-    expect(room.session.sync.unsaved).toBe(0);
-    expect(room.store.getValues()).toMatchObject({ b: 1, large: 'x'.repeat(2000) });
   });
 
   test('[ONCE-8] that the room cannot read go again, empty, with all after them, and become local-only', async () => {
@@ -216,20 +239,6 @@ describe('pushes', () => {
     expect(room.refusals).toEqual([]);
   });
 
-  test('[ONCE-8] over the frame limit that are answered with 400 go again, empty', async () => {
-    const room = new ScriptedRoom();
-    await room.live();
-    const large = 'x'.repeat(2000);
-    room.store.setValue('large', large);
-    room.posts.take().fail(failure('malformed'));
-    await nextTurn();
-    expect(room.pushes()).toEqual([[1, [{}, {}]]]);
-    expect(room.refusals).toEqual([
-      { type: 'value', valueId: 'large', value: large, reason: 'malformed' },
-    ]);
-    expect(room.store.getValues()).toEqual({ large });
-  });
-
   test('do not pile up on the way', async () => {
     const room = new ScriptedRoom();
     await room.live();
@@ -241,3 +250,7 @@ describe('pushes', () => {
     ]);
   });
 });
+
+function utf8(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -150,9 +150,7 @@ export class ScriptedRoom {
   readonly time: ManualTime = new ManualTime();
   readonly gets: Requests<LoadedContent> = new Requests();
   readonly puts: Requests<SeedCorrection | undefined> = new Requests();
-  readonly posts: Requests<void> = new Requests();
   readonly putContents: unknown[] = [];
-  readonly postBodies: string[] = [];
   readonly syncs: Sync[] = [];
   readonly refusals: Refusal[] = [];
   readonly errors: unknown[] = [];
@@ -193,10 +191,6 @@ export class ScriptedRoom {
           put: (content) => {
             this.putContents.push(JSON.parse(encodeContent(content)));
             return this.puts.make();
-          },
-          post: (body) => {
-            this.postBodies.push(body);
-            return this.posts.make();
           },
         },
         after: this.time.after,

@@ -24,13 +24,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'idle with a base': {
     steps: {
@@ -48,13 +47,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'loading for the first time': {
     steps: {
@@ -78,7 +76,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
       'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -91,9 +88,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'loading after a seed': {
     steps: {
@@ -117,7 +116,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
       'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -130,9 +128,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'loading after two seeds, again': {
     steps: {
@@ -155,7 +155,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
       'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -168,9 +167,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with nothing': {
     steps: {
@@ -189,7 +190,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -202,9 +202,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with a base': {
     steps: {
@@ -223,7 +225,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -236,9 +237,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with stock content': {
     steps: {
@@ -257,13 +260,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'connecting with stock content, after hello': {
     steps: {
@@ -282,13 +284,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'catching-up from a base': {
     steps: {
@@ -307,7 +308,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -323,9 +323,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up from staged content': {
     steps: {
@@ -344,7 +346,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -360,9 +361,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up after a token that had expired': {
     steps: {
@@ -381,7 +384,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -397,9 +399,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up without a Store': {
     steps: {
@@ -418,7 +422,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -434,9 +437,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'live following': {
     steps: {
@@ -457,7 +462,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'connecting(base 5) hang-up forget retry-later report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -468,6 +472,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ack: 'live(base 6) [ack] reset-retry resume',
       'ack of a later push': 'connecting(base 5) hang-up forget retry-later',
       'ack after a gap': 'connecting(base 5) hang-up forget retry-later',
+      receipt: 'received flush',
       pong: 'ponged',
       'pong that differs': 'connecting(base 5) hang-up forget retry-later ponged',
       'pong without a push': 'connecting(base 5) hang-up forget retry-later ponged',
@@ -477,6 +482,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed) withdraw(4)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden) withdraw(4)',
     },
     nothing:
       'connected, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, stock changes',
@@ -497,7 +504,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -512,9 +518,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, stock changes',
+      'edited, durable, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'empty in a stock room': {
     steps: {
@@ -530,7 +538,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -543,6 +550,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ack: 'connecting(nothing) forget retry-later',
       'ack of a later push': 'connecting(nothing) forget retry-later',
       'ack after a gap': 'connecting(nothing) forget retry-later',
+      receipt: 'connecting(nothing) forget retry-later',
       pong: 'connecting(nothing) forget retry-later',
       'pong that differs': 'connecting(nothing) forget retry-later',
       'pong without a push': 'connecting(nothing) forget retry-later',
@@ -552,6 +560,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'connecting(nothing) forget retry-later',
       'error malformed': 'connecting(nothing) forget retry-later',
       'error about a push': 'connecting(nothing) forget retry-later',
+      'error forbidden': 'connecting(nothing) forget retry-later',
+      'error forbidden about a push': 'connecting(nothing) forget retry-later',
       'stock changes': 'connecting(nothing) forget retry-later',
     },
     nothing:
@@ -574,7 +584,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -587,6 +596,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ack: 'connecting(nothing) forget retry-later',
       'ack of a later push': 'connecting(nothing) forget retry-later',
       'ack after a gap': 'connecting(nothing) forget retry-later',
+      receipt: 'connecting(nothing) forget retry-later',
       pong: 'connecting(nothing) forget retry-later',
       'pong that differs': 'connecting(nothing) forget retry-later',
       'pong without a push': 'connecting(nothing) forget retry-later',
@@ -596,6 +606,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error replaced': 'connecting(nothing) forget retry-later',
       'error malformed': 'connecting(nothing) forget retry-later',
       'error about a push': 'connecting(nothing) forget retry-later',
+      'error forbidden': 'connecting(nothing) forget retry-later',
+      'error forbidden about a push': 'connecting(nothing) forget retry-later',
       'stock changes': '[commit] count-load',
     },
     nothing:
@@ -614,12 +626,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       moved: 'idle(nothing) move resume',
       ended: 'stop',
     },
     nothing:
-      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped by a refused token': {
     steps: {
@@ -635,12 +646,11 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
       moved: 'idle(nothing) move resume',
       ended: 'stop',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped for good': {
     steps: {
@@ -655,9 +665,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
-      'push failed': 'report(network)',
     },
     nothing:
-      'stopped, edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
 };

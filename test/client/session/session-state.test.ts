@@ -147,7 +147,6 @@ const EVENTS: Readonly<
     'seed failed': { type: 'seed-failed', error: failure('unavailable') },
     'seed failed for good': { type: 'seed-failed', error: failure('too-large') },
   },
-  'push-failed': { 'push failed': { type: 'push-failed', error: failure('network') } },
   stopped: { stopped: { type: 'stopped', error: failure('protocol') } },
   moved: { moved: { type: 'moved', generation: 70 } },
   ended: { ended: { type: 'ended', error: failure('destroyed') } },
@@ -194,6 +193,7 @@ const EVENTS: Readonly<
     'ack of a later push': ack({ number: 5, version: 6, isCommit: true }),
     'ack after a gap': ack({ number: 4, version: 7, isCommit: true }),
   },
+  receipt: { receipt: { type: 'receipt', number: 4, offset: 9 } },
   pong: {
     pong: { type: 'pong', version: 5, lastPush: 3 },
     'pong that differs': { type: 'pong', version: 6, lastPush: 3 },
@@ -206,6 +206,8 @@ const EVENTS: Readonly<
     'error replaced': error('replaced'),
     'error malformed': error('malformed'),
     'error about a push': { type: 'error', code: 'malformed', message: 'm', push: 4 },
+    'error forbidden': error('forbidden'),
+    'error forbidden about a push': { type: 'error', code: 'forbidden', message: 'm', push: 4 },
   },
   stock: { 'stock changes': { type: 'stock', changes: CHANGES } },
 };

@@ -5,15 +5,17 @@ import {
   isEmptyChanges,
   type Changes,
 } from '../../../src/protocol/changes.ts';
-import { decodeContent, encodeContent } from '../../../src/protocol/codec.ts';
+import { decodeContent, decodeWholePush, encodeContent } from '../../../src/protocol/codec.ts';
 import type { Leaf } from '../../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../../src/protocol/leaf-map.ts';
+import { PushAssembly } from '../../../src/server/room/push-assembly.ts';
 import type { ClientMessage, RoomMessage } from '../../../src/protocol/messages.ts';
 
 /** The least that is a room: one client, all in memory, answers at once. */
 export class SmallRoom {
   content: LeafMap<Leaf> | undefined;
   readonly #log: Changes[] = [];
+  readonly #assembly = new PushAssembly();
   readonly #dealtWith = new Map<string, number>();
   #client: { readonly id: string; readonly generation: number; expected: number } | undefined;
   readonly #send: (message: RoomMessage) => void;
@@ -56,6 +58,7 @@ export class SmallRoom {
         const { clientId, generation, cursor, nextPush } = message;
         const lastPush = this.#dealtWith.get(clientId) ?? 0;
         this.#client = undefined;
+        this.#assembly.clear();
         if (this.content === undefined || cursor === undefined) {
           this.#client = { id: clientId, generation, expected: 0 };
           this.#reload(generation);
@@ -97,6 +100,17 @@ export class SmallRoom {
           correction: undefined,
           reason: undefined,
         });
+        return;
+      }
+      case 'part': {
+        const { number } = message;
+        if (!this.#assembly.take(message)) {
+          this.#send({ type: 'error', code: 'stale', message: 'm' });
+          return;
+        }
+        const json = this.#assembly.takeWhole();
+        if (json !== undefined) this.heard(decodeWholePush(number, json));
+        else this.#send({ type: 'receipt', number, offset: this.#assembly.held });
         return;
       }
       case 'ping':

@@ -6,7 +6,6 @@ import { createSyncSession, type SyncSession } from '../../../src/client/session
 import {
   decodeClientMessage,
   decodeContent,
-  decodeLargePush,
   encodeRoomMessage,
 } from '../../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
@@ -68,7 +67,6 @@ class Pair {
               this.room.seed(content);
               return undefined;
             }),
-          post: (body) => request(() => this.room.heard(decodeLargePush(body).push)),
         },
         after: this.time.after,
         randomId: () => 'c'.repeat(22),

@@ -65,18 +65,6 @@ describe('the error that keeps a session from being live', () => {
     });
   });
 
-  test('with which a push over HTTP fails is in its state', async () => {
-    const room = new ScriptedRoom();
-    await room.live();
-    room.store.setValue('v', 'x'.repeat(2000));
-    room.posts.take().fail(failure('unavailable'));
-    await room.time.pass(0);
-    expect(room.session.sync).toMatchObject({
-      phase: 'catching-up',
-      error: { code: 'unavailable' },
-    });
-  });
-
   test('with which a single load fails is told of each time: nothing keeps on trying', async () => {
     const room = new ScriptedRoom();
     for (let attempt = 1; attempt <= 2; attempt++) {

@@ -9,7 +9,7 @@ import { ignorePong } from './order.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 /** A room that deals with a push again if it comes again. */
-export function forgetDuplicates(patches: Patches): void {
+function forgetDuplicates(patches: Patches): void {
   patches.replace(
     RoomState.prototype,
     'receive',

@@ -1,11 +1,10 @@
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { RoomState } from '../../../src/server/history/room-state.ts';
-import { Room } from '../../../src/server/room/room.ts';
-import { forgetDuplicates } from './joining.ts';
+import { PushAssembly } from '../../../src/server/room/push-assembly.ts';
 import { SMALL_SIZES } from '../traits.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
-/** The mutations of ONCE-1 to ONCE-6, and CORRECT. */
+/** The mutations of ONCE, PART and CORRECT. */
 export const ONCE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ONCE-1] a commit is stored without the number of its push',
@@ -86,39 +85,18 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    title: '[ONCE-6] [ONCE-2] a large push of an older hello is taken, and again if it comes again',
-    make: () => ({
-      traits: {
-        limits: { framePushBytes: 20 },
-        faultWeight: 3,
-        networkWeight: 8,
-        httpWeight: 0.4,
-        isWarm: true,
-      },
-    }),
-    patch: (patches) => {
-      forgetDuplicates(patches);
+    title: '[PART-2] a part that is out of order is left out, and nobody is told',
+    make: () => ({ traits: { ...LEAKY, limits: { framePushBytes: 60 }, isHeavy: false } }),
+    patch: (patches) =>
       patches.replace(
-        Room.prototype,
-        'pushLarge',
-        (pushLarge) =>
-          async function ofAnyGeneration(this: Room<unknown>, large) {
-            for (
-              let generation = large.generation;
-              generation < large.generation + 20;
-              generation += 1
-            ) {
-              try {
-                await pushLarge.call(this, { ...large, generation });
-                return;
-              } catch {
-                // Not that of the live connection: perhaps the next one is.
-              }
-            }
-            await pushLarge.call(this, large);
+        PushAssembly.prototype,
+        'take',
+        (take) =>
+          function silently(this: PushAssembly, part) {
+            take.call(this, part);
+            return true;
           },
-      );
-    },
+      ),
   },
   {
     title: '[CORRECT-1] an ack corrects nothing',

@@ -1,12 +1,11 @@
 import { expect, test } from 'vitest';
 
-import { encodeLargePush } from '../../../src/protocol/codec.ts';
 import type { StoreEndpointOptions } from '../../../src/server/http/store-endpoint.ts';
 import {
   answerStoreRequest,
   DEFAULT_RESPONSE_HEADERS,
 } from '../../../src/server/http/store-endpoint.ts';
-import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
+import { FakeRoomHost } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
 
@@ -210,39 +209,15 @@ test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', asy
   expect((await site.ask('PUT', { body: contentOf('é'.repeat(480)) })).status).toBe(201);
 });
 
-test('[HTTP-3] POST answers 202 to a push of a live connection, whose ack goes over the socket', async () => {
-  const site = await new Site().seed();
-  const ada = await site.host.join('ada');
-  const response = await site.ask('POST', { body: largePush() });
-  expect(response.status).toBe(202);
-  await settle();
-  expect(ada.hearOne('ack')).toMatchObject({ number: 1, version: 2 });
-});
-
-test('[HTTP-3] POST answers 400 to what is no push, 413 over the limit, 409 where there is no such connection', async () => {
-  const site = new Site(new FakeRoomHost({ limits: () => ({ pushBytes: 1000 }) }));
-  await site.seed();
-  expect((await site.ask('POST', { body: '{"client":"ada"}' })).status).toBe(400);
-  expect((await site.ask('POST', { body: largePush('x'.repeat(3000)) })).status).toBe(413);
-  const response = await site.ask('POST', { body: largePush() });
-  expect([response.status, await response.json()]).toMatchObject([409, { code: 'stale' }]);
-  expect((await site.host.cursor()).version).toBe(1);
-});
-
 test('[HTTP-4] answers OPTIONS with 204, and methods that it does not have with 405', async () => {
   const site = new Site();
   const options = await site.ask('OPTIONS');
-  expect([options.status, options.headers.get('Allow')]).toEqual([
-    204,
-    'GET, HEAD, PUT, POST, OPTIONS',
-  ]);
+  expect([options.status, options.headers.get('Allow')]).toEqual([204, 'GET, HEAD, PUT, OPTIONS']);
   expect(options.headers.get('Access-Control-Allow-Methods')).toBe('*');
   const patch = await site.ask('PATCH', { body: '[]' });
-  expect([patch.status, patch.headers.get('Allow')]).toEqual([
-    405,
-    'GET, HEAD, PUT, POST, OPTIONS',
-  ]);
+  expect([patch.status, patch.headers.get('Allow')]).toEqual([405, 'GET, HEAD, PUT, OPTIONS']);
   expect((await site.ask('DELETE')).status).toBe(405);
+  expect((await site.ask('POST', { body: '[{},{}]' })).status).toBe(405);
 });
 
 test('[HTTP-4] answers other paths with 404, with the headers, and takes any path that ends so', async () => {
@@ -257,8 +232,8 @@ test('[HTTP-4] answers 503 while storage cannot be read', async () => {
   const storage = new StrictStorage();
   const broken = { ...unbound(storage), get: () => Promise.reject(new Error('broken')) };
   const site = new Site(new FakeRoomHost({}, broken));
-  for (const method of ['GET', 'HEAD', 'PUT', 'POST']) {
-    const body = method === 'PUT' ? '[{},{}]' : method === 'POST' ? largePush() : null;
+  for (const method of ['GET', 'HEAD', 'PUT']) {
+    const body = method === 'PUT' ? '[{},{}]' : null;
     expect((await site.ask(method, { body })).status).toBe(503);
   }
   expect(site.errors).toEqual([]);
@@ -294,11 +269,6 @@ function brokenBody(): RequestInit & { duplex: 'half' } {
 
 function contentOf(text: string): string {
   return JSON.stringify([{}, { text }]);
-}
-
-function largePush(text: string = 'large'): string {
-  const push = { type: 'push', number: 1, changes: changesOf({ text }) } as const;
-  return encodeLargePush({ clientId: clientId('ada'), generation: 1, push });
 }
 
 function unbound(storage: StrictStorage): ConstructorParameters<typeof FakeRoomHost>[1] & object {

@@ -2,14 +2,13 @@ import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import type { Changes } from '../../../src/protocol/changes.ts';
-import type { LargePush } from '../../../src/protocol/messages.ts';
+import { encodeClientMessage } from '../../../src/protocol/codec.ts';
 import { applyChanges } from '../../../src/server/writes/store-writer.ts';
 import type { RoomHooks } from '../../../src/server/writes/hooks.ts';
 import type { RoomLimits } from '../../../src/server/room/room-options.ts';
 import { Deferred } from '../../support/deferred.ts';
 import {
   changesOf,
-  clientId,
   FakeRoomHost,
   inShort,
   settle,
@@ -136,37 +135,132 @@ describe('exactly once', () => {
     expect(ada.hear()).toEqual([]);
   });
 
-  test('[ONCE-6] takes a large push in order with those that came over the socket', async () => {
+  test('[PART-1] takes a push in parts in order with all others, and answers each part but the last', async () => {
     const host = await seeded();
-    const [ada, bob] = [await host.join('ada', { generation: 4 }), await host.join('bob')];
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    const parts = partsOf(2, { open: 2 }, 4);
     void ada.push(1, { open: 1 });
-    await host.room.pushLarge(large('ada', 4, 2, { open: 2 }));
+    for (const part of parts) void ada.say(part);
     void ada.push(3, { open: 3 });
     await settle();
-    expect(ada.hear()).toMatchObject([{ number: 1 }, { number: 2, version: 3 }, { number: 3 }]);
+    expect(parts.length).toBeGreaterThan(2);
+    expect(ada.hear()).toMatchObject([
+      { type: 'ack', number: 1 },
+      ...parts.slice(1).map((_part, index) => ({
+        type: 'receipt',
+        number: 2,
+        offset: 4 * (index + 1),
+      })),
+      { type: 'ack', number: 2, version: 3, isCommit: true },
+      { type: 'ack', number: 3 },
+    ]);
     expect(bob.hearTypes()).toEqual(['commit', 'commit', 'commit']);
     expect(host.room.store.getValue('open')).toBe(3);
   });
 
-  test.each([
-    ['another client', large('bob', 1, 1, { open: 1 })],
-    ['another generation', large('ada', 2, 1, { open: 1 })],
-  ])('[ONCE-6] refuses a large push of %s', async (_whose, push) => {
+  test('[PART-1] [FLOOD-1] answers parts no sooner than the connection may send more', async () => {
+    const limits = { messagesPerSecond: 2, messageBurst: 8 };
+    const host = await seeded({}, { limits: () => limits });
+    const ada = await host.join('ada');
+    const waiting = [...partsOf(1, { open: 'x'.repeat(100) }, 4)];
+    let ahead = 0;
+    for (let second = 0; waiting.length > 0 && second < 100; second += 1) {
+      for (const part of waiting.splice(0, 4 - ahead)) await ada.say(part);
+      ahead = 4;
+      await host.pass(1_000);
+      const answers = ada.hear();
+      expect(answers.filter(({ type }) => type === 'error')).toEqual([]);
+      ahead -= answers.length;
+    }
+    expect(waiting).toEqual([]);
+    expect(host.room.store.getValue('open')).toBe('x'.repeat(100));
+  });
+
+  test('[PART-1] answers a push in parts that it has had with an ack, and does not apply it', async () => {
     const host = await seeded();
     const ada = await host.join('ada');
-    await expect(host.room.pushLarge(push)).rejects.toMatchObject({ code: 'stale' });
-    expect(ada.hear()).toEqual([]);
+    await ada.push(1, { open: 1 });
+    await ada.push(2, { open: 2 });
+    ada.hear();
+    for (const part of partsOf(1, { open: 1 }, 30)) await ada.say(part);
+    expect(ada.hear().at(-1)).toMatchObject({ type: 'ack', number: 1, isCommit: false });
+    expect(host.room.store.getValue('open')).toBe(2);
   });
 
-  test('[ONCE-6] refuses a large push of a client that has to load', async () => {
+  test.each<readonly [string, (parts: readonly string[]) => readonly string[]]>([
+    ['is missing', ([first = '', , ...rest]) => [first, ...rest]],
+    ['is missing at the beginning', ([, ...rest]) => rest],
+    ['comes twice', ([first = '', second = '', ...rest]) => [first, second, second, ...rest]],
+    ['is of another push', ([first = '']) => [first, partsOf(2, { open: 1 }, 4)[1] ?? '']],
+    ['is of a push that is too far ahead', () => partsOf(2, { open: 1 }, 4)],
+    ['has another length', ([first = '']) => [first, 'm[1,4,1000,"x"]']],
+  ])(
+    '[PART-2] a part that %s is answered with stale, and nothing is applied',
+    async (_what, change) => {
+      const host = await seeded();
+      const ada = await host.join('ada');
+      for (const frame of change(partsOf(1, { open: 1 }, 4))) await ada.say(frame);
+      const errors = ada.hear().filter(({ type }) => type === 'error');
+      expect(errors).toMatchObject([{ code: 'stale' }]);
+      expect(host.room.store.getValue('open')).toBe(true);
+      await ada.hello({ generation: 2, cursor: await host.cursor() });
+      const { lastPush } = ada.hearOne('welcome');
+      for (const part of partsOf(lastPush + 1, { open: 1 }, 4)) await ada.say(part);
+      expect(ada.hear().at(-1)).toMatchObject({ type: 'ack', isCommit: true });
+    },
+  );
+
+  test('[PART-2] a sleep and a hello forget the parts that came before', async () => {
     const host = await seeded();
-    await host.connect().hello();
-    await expect(host.room.pushLarge(large('ada', 1, 1, { open: 1 }))).rejects.toMatchObject({
-      code: 'stale',
-    });
+    const ada = await host.join('ada');
+    const [first = '', second = '', ...rest] = partsOf(1, { open: 1 }, 4);
+    await ada.say(first);
+    const [woken] = host.hibernate(ada);
+    await woken?.say(second);
+    expect(woken?.hear().at(-1)).toMatchObject({ type: 'error', code: 'stale' });
+    await woken?.hello({ generation: 2, cursor: await host.cursor() });
+    for (const part of [first, second]) await woken?.say(part);
+    await woken?.hello({ generation: 3, cursor: await host.cursor() });
+    woken?.hear();
+    for (const part of rest) await woken?.say(part);
+    expect(woken?.hear()).toMatchObject([{ type: 'error', code: 'stale' }]);
   });
 
-  test('[ONCE-6] tells the limits in the welcome', async () => {
+  test('[PART-2] a client that has to load sends no parts', async () => {
+    const host = await seeded();
+    const ada = host.connect();
+    await ada.hello();
+    ada.hear();
+    await ada.say(partsOf(1, { open: 1 }, 4)[0]);
+    expect(ada.hearOne('error').code).toBe('stale');
+  });
+
+  test('[PART-3] a push over the limit is refused at its first part, and by its bytes at the last', async () => {
+    const host = await seeded({}, { limits: () => ({ pushBytes: 200 }) });
+    const ada = await host.join('ada');
+    await ada.say('m[1,0,300,"["]');
+    expect(ada.hearOne('error')).toMatchObject({ code: 'too-large', push: 1 });
+    for (const part of partsOf(1, { open: 'é'.repeat(180) }, 50)) await ada.say(part);
+    expect(ada.hear().at(-1)).toMatchObject({ type: 'error', code: 'too-large', push: 1 });
+    await ada.push(1, {});
+    expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+  });
+
+  test.each([
+    ['does not decode', 'm[1,0,5,"[1,x]"]'],
+    ['has another number inside', 'm[1,0,11,"[2,[{},{}]]"]'],
+    ['has a part that does not decode', 'm[1,0,0,""]'],
+    ['has a part beyond its end', 'm[1,0,1,"ab"]'],
+  ])('[FRAME-2] a push in parts that %s is malformed, with its number', async (_what, frame) => {
+    const host = await seeded();
+    const ada = await host.join('ada');
+    await ada.say(frame);
+    expect(ada.hearOne('error')).toMatchObject({ code: 'malformed', push: 1 });
+    await ada.push(1, { open: 1 });
+    expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
+  });
+
+  test('[PART-1] tells the limits in the welcome', async () => {
     const host = await seeded({}, { limits: () => ({ framePushBytes: 10 }) });
     const ada = host.connect();
     await ada.hello();
@@ -669,17 +763,16 @@ describe('corrections', () => {
   });
 });
 
-function large(
-  name: string,
-  generation: number,
-  number: number,
-  changes: ChangesInShort,
-): LargePush {
-  return {
-    clientId: clientId(name),
-    generation,
-    push: { type: 'push', number, changes: changesOf(changes) },
-  };
+/** The frames of a push in parts of that length. */
+function partsOf(number: number, changes: ChangesInShort, size: number): readonly string[] {
+  const push = { type: 'push', number, changes: changesOf(changes) } as const;
+  const json = encodeClientMessage('', push).slice(1);
+  const { length } = json;
+  return Array.from({ length: Math.ceil(length / size) }, (_part, index) => {
+    const offset = index * size;
+    const text = json.slice(offset, offset + size);
+    return encodeClientMessage('', { type: 'part', number, offset, length, text });
+  });
 }
 
 /** What a client makes of content, its own push and the correction. */
@@ -708,14 +801,8 @@ describe('closed connections', () => {
     await stock.stock({ x: 2 });
     expect(ada.frames).toEqual([]);
     expect(host.room.store.getValue('x')).toBeUndefined();
-    const overHttp = {
-      type: 'push',
-      number: 1,
-      changes: changesOf({ x: 3 }),
-    } as const;
-    await expect(
-      host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp }),
-    ).rejects.toMatchObject({ code: 'stale' });
+    for (const part of partsOf(1, { x: 3 }, 10)) await ada.say(part);
+    expect(ada.frames).toEqual([]);
     expect((await host.cursor()).version).toBe(1);
   });
 
@@ -733,12 +820,7 @@ describe('closed connections', () => {
       const bob = await host.join('bob');
       await ada.push(1, { x: 1 });
       await ada.push(2, { y: 2 });
-      const overHttp = {
-        type: 'push',
-        number: 3,
-        changes: changesOf({ z: 3 }),
-      } as const;
-      await host.room.pushLarge({ clientId: clientId('ada'), generation: 1, push: overHttp });
+      for (const part of partsOf(3, { z: 3 }, 10)) await ada.say(part);
       if (closer === 'room') ada.close(4001, 'by the app');
       else host.disconnect(ada);
       for (let answered = 0; answered < answers.length; answered += 1) {
