@@ -110,7 +110,7 @@ class History {
   async #replay({ seed, steps, warmSteps }: Recording): Promise<void> {
     this.#warmSteps = warmSteps;
     // Whatever is drawn in the end is drawn as it was, after one lot for each step, and one that found nothing to do.
-    for (let lot = 0; warmSteps > 0 && lot <= warmSteps; lot += 1) this.#quiet.below(1);
+    for (let lot = 0; lot < (warmSteps === 0 ? 0 : warmSteps + 1); lot += 1) this.#quiet.below(1);
     for (const [step, [label, ...lots]] of steps.entries()) {
       this.simulation.http.isLossy = step >= warmSteps;
       const occurrence = this.simulation.world
