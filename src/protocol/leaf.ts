@@ -141,6 +141,14 @@ export const PUNCTUATION = 4;
 /** The length of a number, boolean, null or deletion in JSON, roughly. */
 const SCALAR = 5;
 
+/** The memory that a leaf takes beside its text and id, roughly, in bytes. */
+export const LEAF_BYTES = 100;
+
+/** Returns roughly how many characters the id of a table or row takes in JSON. */
+export function idSize(id: string): number {
+  return id.length + PUNCTUATION;
+}
+
 /** Returns roughly how many characters a leaf and its id take in JSON. */
 export function leafSize(id: string, leaf: Leaf | undefined): number {
   return id.length + PUNCTUATION + (typeof leaf === 'string' ? leaf.length : SCALAR);

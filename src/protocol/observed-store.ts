@@ -93,6 +93,7 @@ function emptyLog(): TransactionLog {
     changes: new ChangesBuilder(),
     before: new LeafMap(),
     growth: 0,
+    added: 0,
     refused: new LeafMap(),
   };
 }

@@ -7,6 +7,7 @@ import {
   decodeLeaf,
   encodeLeaf,
   encodeShown,
+  idSize,
   leafSize,
   UNREADABLE,
   VALUES,
@@ -106,8 +107,10 @@ export interface TransactionLog {
   readonly changes: Changes;
   /** The old leaf wherever a leaf changed, deleted rows included; undefined where there was none. */
   readonly before: LeafMap<Leaf | undefined>;
-  /** The growth of the content in units of {@link leafSize}; below 0 if it shrank. */
+  /** The growth of the content in units of {@link leafSize} and {@link idSize}; below 0 if it shrank. */
   readonly growth: number;
+  /** The leaves that the content has more than before; below 0 if it has fewer. */
+  readonly added: number;
   /** The leaves that were set to something that the Store's schema refuses, whatever they are now. */
   readonly refused: LeafMap<true>;
 }
@@ -121,7 +124,7 @@ export function readTransactionLog(store: Store): TransactionLog {
 }
 
 /** The parts of a transaction log that one pass computes. */
-type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth'>;
+type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth' | 'added'>;
 
 class StoreTransactionLog implements TransactionLog {
   readonly #log: StoreLog;
@@ -146,6 +149,10 @@ class StoreTransactionLog implements TransactionLog {
     return this.#readEffect().growth;
   }
 
+  get added(): number {
+    return this.#readEffect().added;
+  }
+
   get refused(): LeafMap<true> {
     return (this.#refused ??= leavesRefused(this.#log));
   }
@@ -157,16 +164,34 @@ class StoreTransactionLog implements TransactionLog {
 
 type StoreLog = ReturnType<Store['getTransactionLog']>;
 
-function effectOf([, , changedCells, , changedValues, , , changedRowIds]: StoreLog): Effect {
+function effectOf([
+  ,
+  ,
+  changedCells,
+  ,
+  changedValues,
+  ,
+  tableIds,
+  changedRowIds,
+]: StoreLog): Effect {
   const changes = new ChangesBuilder();
   const before = new LeafMap<Leaf | undefined>();
   let growth = 0;
+  let added = 0;
   const grow = (id: string, old: Leaf | undefined, now: Leaf | undefined): void => {
-    if (old !== undefined) growth -= leafSize(id, old);
-    if (now !== undefined) growth += leafSize(id, now);
+    if (old !== undefined) {
+      growth -= leafSize(id, old);
+      added -= 1;
+    }
+    if (now !== undefined) {
+      growth += leafSize(id, now);
+      added += 1;
+    }
   };
+  for (const [table, change] of Object.entries(tableIds)) growth += change * idSize(table);
   for (const [table, rows] of Object.entries(changedCells)) {
     for (const [row, cells] of Object.entries(rows)) {
+      growth += (changedRowIds[table]?.[row] ?? 0) * idSize(row);
       const oldCells = new Map<string, Leaf | undefined>();
       const newCells = new Map<string, Leaf | undefined>();
       for (const [cell, [loggedOld, loggedNow]] of Object.entries(cells)) {
@@ -187,7 +212,7 @@ function effectOf([, , changedCells, , changedValues, , , changedRowIds]: StoreL
     changes.setLeaf(VALUES, '', id, now);
     grow(id, old, now);
   }
-  return { changes, before, growth };
+  return { changes, before, growth, added };
 }
 
 function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {

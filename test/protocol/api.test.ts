@@ -123,14 +123,15 @@ const SOURCES: Names<RoomErrorSource> = {
   feature: 1,
   handler: 1,
   host: 1,
+  limit: 1,
   room: 1,
 };
 
 const document = await readFile(new URL('../../docs/api.md', import.meta.url), 'utf8');
 
 /** The rows of the table whose first column has that heading: names without their backticks, then the other cells. */
-function table(heading: string): readonly (readonly string[])[] {
-  const [, ...rest] = document.split(`\n| ${heading} |`);
+function table(heading: string, text: string = document): readonly (readonly string[])[] {
+  const [, ...rest] = text.split(`\n| ${heading} |`);
   expect(rest).toHaveLength(1);
   const [, , ...lines] = rest[0]?.split('\n') ?? [];
   const end = lines.findIndex((line) => !line.startsWith('|'));
@@ -173,20 +174,24 @@ test('docs/api.md gives the fields of every kind of refusal', () => {
   expect(listed).toEqual(expected);
 });
 
-test('docs/api.md gives every default limit as it is', () => {
-  const units: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20 };
-  const valueOf = (text: string): number => {
-    const [, digits = '', unit = ''] = /^([\d,]+)(?: (Ki|Mi))?/.exec(text) ?? [];
-    return Number(digits.replaceAll(',', '')) * (units[unit] ?? 1);
-  };
-  const listed = table('limit').map(([name = '', value = '']) => [
-    name.replaceAll('`', ''),
-    valueOf(value),
-  ]);
-  expect(Object.fromEntries(listed)).toEqual(DEFAULT_LIMITS);
-  const timeout = table('config of the room').find(([name]) => name?.includes('hookTimeout'));
-  expect(valueOf(timeout?.[1] ?? '')).toBe(DEFAULT_HOOK_TIMEOUT_MILLISECONDS);
-});
+test.each(['docs/api.md', 'docs/limits.md'])(
+  '%s gives every default limit as it is',
+  async (path) => {
+    const page = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+    const units: Readonly<Record<string, number>> = { Ki: 2 ** 10, Mi: 2 ** 20 };
+    const valueOf = (text: string): number => {
+      const [, digits = '', unit = ''] = /^([\d,]+)(?: (Ki|Mi))?/.exec(text) ?? [];
+      return Number(digits.replaceAll(',', '')) * (units[unit] ?? 1);
+    };
+    const listed = table('limit', page).map(([limit = '', value = '']) => [
+      limit.replaceAll('`', ''),
+      valueOf(value),
+    ]);
+    expect(Object.fromEntries(listed)).toEqual(DEFAULT_LIMITS);
+    const timeout = table('config of the room').find(([name]) => name?.includes('hookTimeout'));
+    expect(valueOf(timeout?.[1] ?? '')).toBe(DEFAULT_HOOK_TIMEOUT_MILLISECONDS);
+  },
+);
 
 test('docs/api.md names what each import gives', () => {
   const given = Object.fromEntries(

@@ -81,7 +81,7 @@ const roomMessages: fc.Arbitrary<RoomMessage> = fc.oneof(
     version: counts,
     isCommit: fc.boolean(),
     correction: fc.option(changes, { nil: undefined }),
-    reason: fc.constantFrom('hook', 'schema', 'failed', 'timeout', undefined),
+    reason: fc.constantFrom('hook', 'schema', 'failed', 'timeout', 'too-large', undefined),
   }),
   fc.record({ type: fc.constant('pong' as const), version: counts, lastPush: counts }),
   fc.constant<RoomMessage>({ type: 'alive' }),

@@ -3,7 +3,7 @@ import { createMergeableStore, createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { applyChangesToLeaves, deletesRow } from '../../src/protocol/changes.ts';
-import { decodeLeaf, leafSize, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
+import { decodeLeaf, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import {
   readContent,
@@ -12,6 +12,7 @@ import {
   writeLeaf,
   type TransactionLog,
 } from '../../src/protocol/store-access.ts';
+import { measureContent } from '../../src/server/writes/content-size.ts';
 import { contents, listed } from './arbitrary-changes.ts';
 import { edit, schemas, transactions, type Edit } from './arbitrary-edits.ts';
 
@@ -53,10 +54,9 @@ function editAndCompare(store: Store, transaction: readonly Edit[]): void {
   before.forEach(compare);
   after.forEach(compare);
   expect(listed(log.before)).toEqual(listed(changed));
-  let growth = 0;
-  after.forEach((leaf, _table, _row, cell) => (growth += leafSize(cell, leaf)));
-  before.forEach((leaf, _table, _row, cell) => (growth -= leafSize(cell, leaf)));
-  expect(log.growth).toBe(growth);
+  const [from, to] = [measureContent(before), measureContent(after)];
+  expect(log.growth).toBe(to.length - from.length);
+  expect(log.added).toBe(to.leaves - from.leaves);
   log.changes.leaves.forEach((_leaf, table, row) => {
     expect(deletesRow(log.changes, table, row)).toBe(false);
   });

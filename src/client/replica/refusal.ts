@@ -15,8 +15,6 @@ export type RefusalReason =
   | RoomRefusalReason
   /** The room dealt with the push while the client was away, and holds something else. */
   | 'unknown'
-  /** The transaction is larger than the room takes. The edit stays here, local-only. */
-  | 'too-large'
   /**
    * A Cell or Value has more than 200 levels of objects and arrays, or comes from a `toJSON` that gives undefined or a text
    * that begins like a marker, or the room cannot read the transaction. An edit stays

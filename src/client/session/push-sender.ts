@@ -14,7 +14,7 @@ import type { SessionEvent, WithdrawalReason } from './session-state.ts';
 import type { SyncStats } from './sync-status.ts';
 
 /** Until a welcome tells better. */
-const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 16 * 1024 * 1024 };
+const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 4 * 1024 * 1024 };
 /** The highest number of pushes that wait for their ack; more are sent later. */
 const MOST_IN_FLIGHT = 512;
 /** The length of a part, in characters: a slow line brings one well before the room counts as silent. */

@@ -70,11 +70,13 @@ function acknowledge(
   { correction, reason }: Ack,
 ): boolean {
   const [push] = replica.pending;
-  if (correction === undefined) replica.acknowledge();
+  // Nothing of it was applied: what it set stays here, as where the client itself finds that it is too large (LIMIT-3).
+  if (reason === 'too-large' && push !== undefined) replica.withdraw(push.number, reason);
+  if (correction === undefined || reason === 'too-large') replica.acknowledge();
   else if (!replica.acknowledgeCorrected(correction)) return false;
   if (push === undefined) return true;
   outbox.answered([push]);
-  if (correction !== undefined)
+  if (correction !== undefined && reason !== 'too-large')
     onRefused(refusalsOfCorrection(push.changes, correction, reason ?? 'unknown'));
   return true;
 }

@@ -28,9 +28,18 @@ export type RefusalReason =
   /** A hook did not settle in time; nothing of the push was applied. */
   | 'timeout'
   /** The user may only read; nothing of the push was applied (`GATE-8`). */
-  | 'access';
+  | 'access'
+  /** The push, or the room's content with it, would be too large; nothing of the push was applied (`LIMIT-1`). */
+  | 'too-large';
 
-const REFUSAL_REASONS: readonly RefusalReason[] = ['hook', 'schema', 'failed', 'timeout', 'access'];
+const REFUSAL_REASONS: readonly RefusalReason[] = [
+  'hook',
+  'schema',
+  'failed',
+  'timeout',
+  'access',
+  'too-large',
+];
 
 export const letter = 'a';
 

@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import { ChangesBuilder } from '../../protocol/changes.ts';
 import { encodeContent } from '../../protocol/codec.ts';
-import { leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import {
   forEachLeaf,
@@ -13,12 +13,11 @@ import {
 } from '../../protocol/store-access.ts';
 
 import type { RoomParts } from '../room/room-parts.ts';
-import { contentSize } from '../writes/content-size.ts';
+import { measureContent, type ContentSize } from '../writes/content-size.ts';
 
 /** The result of bringing content into the room's Store. */
 export interface Hydrated {
-  /** About how large the content is, in characters of JSON. */
-  readonly contentSize: number;
+  readonly contentSize: ContentSize;
   /** The changes that the Store and the app's `prepareStore` made to the content, in order. Each becomes a commit. */
   readonly made: readonly TransactionLog[];
 }
@@ -78,9 +77,9 @@ export class StoreHydration<Origin, RequestOrigin> {
     }
     const made = difference === undefined ? [] : [difference];
     if (isFirst) made.push(...this.#prepare());
-    if (content !== undefined) return { contentSize: contentSize(target), made };
+    if (content !== undefined) return { contentSize: measureContent(target), made };
     if (isFirst) this.#prepared = readContent(store);
-    return { contentSize: 0, made: [] };
+    return { contentSize: { length: 0, leaves: 0 }, made: [] };
   }
 
   #prepare(): readonly TransactionLog[] {
@@ -179,8 +178,8 @@ export function differenceFrom(store: Store, content: LeafMap<Leaf>): Transactio
     changes.setLeaf(table, row, cell, leaf);
   });
   if (changes.isEmpty) return undefined;
-  let growth = 0;
-  now.forEach((leaf, _table, _row, cell) => (growth += leafSize(cell, leaf)));
-  content.forEach((leaf, _table, _row, cell) => (growth -= leafSize(cell, leaf)));
-  return { changes, before, growth, refused: new LeafMap() };
+  const [from, to] = [measureContent(content), measureContent(now)];
+  const growth = to.length - from.length;
+  const added = to.leaves - from.leaves;
+  return { changes, before, growth, added, refused: new LeafMap() };
 }

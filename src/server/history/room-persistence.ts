@@ -6,6 +6,7 @@ import type { TransactionLog } from '../../protocol/store-access.ts';
 import { ROOM_ORIGIN } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
+import { assertContentFits } from '../writes/content-size.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { readStockContent } from '../stock/stock-layout.ts';
 import { RoomStorage } from '../storage/room-storage.ts';
@@ -80,6 +81,10 @@ export class RoomPersistence<Origin, RequestOrigin> {
     content: LeafMap<Leaf>,
     version: number,
   ): Promise<void> {
+    assertContentFits(
+      content,
+      Math.max(this.#parts.settings.limits.contentBytes, state.contentBytes),
+    );
     const cursor = { epoch: this.#parts.host.randomId(), version };
     const clients = state.clients.snapshot();
     this.#current = undefined;

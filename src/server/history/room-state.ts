@@ -22,7 +22,12 @@ import type { RoomParts } from '../room/room-parts.ts';
 import type { LogEntry } from '../storage/log-row.ts';
 import type { RoomStorage } from '../storage/room-storage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
-import { contentSize } from '../writes/content-size.ts';
+import {
+  assertContentFits,
+  contentBytes,
+  measureContent,
+  type ContentSize,
+} from '../writes/content-size.ts';
 import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/store-writer.ts';
 import { ClientRecords } from './client-records.ts';
@@ -71,14 +76,15 @@ export class RoomState<Origin, RequestOrigin>
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   #version: number;
-  #contentSize: number;
+  #contentSize: ContentSize;
+  #hasToldSize = false;
   #isLost = false;
 
   constructor(
     parts: RoomParts<Origin, RequestOrigin>,
     persistence: RoomPersistence<Origin, RequestOrigin>,
     storage: RoomStorage,
-    loaded: Omit<LoadedRoom, 'content'> & { readonly contentSize: number },
+    loaded: Omit<LoadedRoom, 'content'> & { readonly contentSize: ContentSize },
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
@@ -107,7 +113,12 @@ export class RoomState<Origin, RequestOrigin>
 
   /** About how large the content is, in characters of JSON. */
   get contentSize(): number {
-    return this.#contentSize;
+    return this.#contentSize.length;
+  }
+
+  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
+  get contentBytes(): number {
+    return contentBytes(this.#contentSize);
   }
 
   /** Returns the number of the client's last processed push; 0 if unknown. */
@@ -157,6 +168,7 @@ export class RoomState<Origin, RequestOrigin>
   /** Makes this the room's initial content if it has none yet (`SEED-1`). */
   async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
     if (this.hasStore) return { type: 'exists' };
+    assertContentFits(content, this.#parts.settings.limits.contentBytes);
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     const outcome = await this.#parts.writer.write(this, changes, { type: 'seed', request });
     return outcome ?? { type: 'exists' };
@@ -173,9 +185,10 @@ export class RoomState<Origin, RequestOrigin>
     if (isEmptyChanges(changes)) return 'nothing';
     const encoded = encodeChanges(changes);
     this.#version += 1;
-    this.#contentSize += log.growth;
+    const { length, leaves } = this.#contentSize;
+    this.#setSize({ length: length + log.growth, leaves: leaves + log.added });
     this.history.add(this.#version, encoded);
-    this.history.trimToSize(this.#contentSize);
+    this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
     this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });
     this.#parts.outgoing.sendCommit(this, changes, encoded, origin);
@@ -375,7 +388,7 @@ export class RoomState<Origin, RequestOrigin>
   #create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
     const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.store));
     this.#version = 1;
-    this.#contentSize = contentSize(content);
+    this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     this.gate.create(
       { cursor: this.cursor, content, log: [], clients: this.clients.snapshot() },
@@ -383,6 +396,19 @@ export class RoomState<Origin, RequestOrigin>
     );
     this.#parts.outgoing.sendInitialContent(this, changes);
     this.#tellFeatures(changes, origin);
+  }
+
+  /** Tells the app, once, when the content is over its limit: its own code is not refused (`LIMIT-2`). */
+  #setSize(size: ContentSize): void {
+    const bytes = contentBytes(size);
+    const { contentBytes: limit } = this.#parts.settings.limits;
+    const isGrowing = bytes > this.contentBytes;
+    this.#contentSize = size;
+    if (bytes <= limit) this.#hasToldSize = false;
+    if (bytes <= limit || !isGrowing || this.#hasToldSize) return;
+    this.#hasToldSize = true;
+    const message = `The room's content is over limits.contentBytes (${limit}), so what would make it larger is refused to clients: delete some of it, or raise the limit.`;
+    this.#parts.reporter.report(new TinyBasePartyKitError('too-large', message), 'limit');
   }
 
   #tellFeatures(changes: Changes, origin: ChangeOrigin<Origin, RequestOrigin>): void {

@@ -23,16 +23,23 @@ export type RoomErrorSource =
   | 'host'
   /** A feature or gate of the room threw. */
   | 'feature'
+  /** The room's own code has made the content larger than `limits.contentBytes`; it stands. */
+  | 'limit'
   /** A bug of this package: please report it. */
   | 'room';
 
-/** The limits of a room. Lengths are in characters unless stated otherwise. */
+/** The limits of a room. Lengths are in characters unless stated otherwise. docs/limits.md has the reasons. */
 export interface RoomLimits {
+  /**
+   * About how much the content may take: its length as JSON, and 100 for each Cell and Value. What would make it larger is
+   * refused; a room that is over it loads all the same. 12 Mi by default, which loads in 100 MB at worst.
+   */
+  readonly contentBytes: number;
   /** A larger push travels in parts, of at most this size each. In bytes of UTF-8; 256 KiB by default. */
   readonly framePushBytes: number;
-  /** A larger push is refused. In bytes of UTF-8; 16 MiB by default. */
+  /** A larger push is refused. In bytes of UTF-8; 4 MiB by default. */
   readonly pushBytes: number;
-  /** The largest body of a PUT, in bytes. 32 MiB by default. */
+  /** The largest body of a PUT, in bytes. 8 MiB by default. */
   readonly bodyBytes: number;
   /** A larger commit or catch-up is not sent: its peers load the content instead. 8 Mi by default. */
   readonly frameLength: number;
@@ -48,9 +55,10 @@ export interface RoomLimits {
 
 /** The limits of a room unless configured. */
 export const DEFAULT_LIMITS: RoomLimits = {
+  contentBytes: 12 * 1024 * 1024,
   framePushBytes: 256 * 1024,
-  pushBytes: 16 * 1024 * 1024,
-  bodyBytes: 32 * 1024 * 1024,
+  pushBytes: 4 * 1024 * 1024,
+  bodyBytes: 8 * 1024 * 1024,
   frameLength: 8 * 1024 * 1024,
   messagesPerSecond: 2_000,
   messageBurst: 10_000,

@@ -1,30 +1,99 @@
-/** Estimates how many characters content and changes take as JSON. Cheap, and good for comparing the two. */
+/** Estimates how large content and changes are. Cheap, and good for comparing. */
+import type { Store } from 'tinybase';
+
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
-import { leafSize, PUNCTUATION, type Leaf } from '../../protocol/leaf.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { idSize, LEAF_BYTES, leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { diffOf, type LeafEffect } from './store-diff.ts';
+
+/** How large content is. */
+export interface ContentSize {
+  /** About so many characters of JSON. */
+  readonly length: number;
+  /** So many Cells and Values. */
+  readonly leaves: number;
+}
 
 /** Returns the size of a whole content. */
-export function contentSize(content: LeafMap<Leaf>): number {
-  return leavesSize(content);
+export function measureContent(content: LeafMap<Leaf>): ContentSize {
+  return { length: leavesSize(content), leaves: countLeaves(content) };
+}
+
+/** Returns about how much memory that is, in the units of `limits.contentBytes`. */
+export function contentBytes({ length, leaves }: ContentSize): number {
+  return length + leaves * LEAF_BYTES;
+}
+
+/** Throws `too-large` for content that takes more than `limits.contentBytes` (`LIMIT-1`). */
+export function assertContentFits(content: LeafMap<Leaf>, limit: number): void {
+  const bytes = contentBytes(measureContent(content));
+  if (bytes <= limit) return;
+  const message = `The content takes about ${bytes} bytes of memory, and limits.contentBytes of the room is ${limit}: make it smaller, or raise the limit.`;
+  throw new TinyBasePartyKitError('too-large', message);
 }
 
 /** Returns the size of changes. */
 export function changesSize(changes: Changes): number {
   let size = leavesSize(changes.leaves);
   for (const [table, rows] of changes.deletedRows) {
-    size += table.length + PUNCTUATION;
-    if (rows !== ALL_ROWS) for (const row of rows) size += row.length + PUNCTUATION;
+    size += idSize(table);
+    if (rows !== ALL_ROWS) for (const row of rows) size += idSize(row);
   }
   return size;
+}
+
+/** Returns the most by which changes can make content grow, whatever it is, in the units of `limits.contentBytes`. */
+export function mostGrowth({ leaves }: Changes): number {
+  return leavesSize(leaves) + countLeaves(leaves) * LEAF_BYTES;
+}
+
+/**
+ * Returns how much larger changes would make the content of that Store as it is now, in the units of
+ * `limits.contentBytes`; below 0 if smaller. Costs much more than {@link mostGrowth}.
+ */
+export function growthOf(store: Store, changes: Changes): number {
+  const { tables, values } = diffOf(store, changes);
+  let growth = cellsGrowth(values);
+  for (const [table, { rows, isEmptied }] of tables) {
+    let isTableNew = !store.hasTable(table);
+    if (isEmptied) growth -= idSize(table);
+    for (const [row, effect] of rows) {
+      growth += cellsGrowth(effect.cells);
+      if (effect.isEmptied) growth -= idSize(row);
+      if (store.hasRow(table, row)) continue;
+      growth += idSize(row);
+      if (isTableNew) growth += idSize(table);
+      isTableNew = false;
+    }
+  }
+  return growth;
+}
+
+function cellsGrowth(effects: ReadonlyMap<string, LeafEffect>): number {
+  let growth = 0;
+  for (const [id, { before, after }] of effects) {
+    if (before !== undefined) growth -= leafSize(id, before) + LEAF_BYTES;
+    if (after !== undefined) growth += leafSize(id, after) + LEAF_BYTES;
+  }
+  return growth;
 }
 
 function leavesSize(leaves: LeafMap<Leaf | undefined>): number {
   let size = 0;
   for (const table of leaves.tables()) {
+    if (table !== VALUES) size += idSize(table);
     for (const [row, cells] of leaves.rows(table)) {
-      size += row.length + PUNCTUATION;
+      if (table !== VALUES) size += idSize(row);
       for (const [cell, leaf] of cells) size += leafSize(cell, leaf);
     }
   }
   return size;
+}
+
+function countLeaves(leaves: LeafMap<Leaf | undefined>): number {
+  let count = 0;
+  for (const table of leaves.tables())
+    for (const cells of leaves.rows(table).values()) count += cells.size;
+  return count;
 }

@@ -11,6 +11,7 @@ import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
+import { growthOf, mostGrowth } from './content-size.ts';
 import { HookCheck, type Allowed } from './hook-check.ts';
 import type { RoomHooks } from './hooks.ts';
 import { diffOf } from './store-diff.ts';
@@ -27,6 +28,8 @@ export interface WriteOutcome {
 export interface WriteTarget<Origin, RequestOrigin, Settled> {
   /** Rises with every change to the Store. */
   readonly version: number;
+  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
+  readonly contentBytes: number;
   /** Returns false if a change came too late. Asked right before it is applied. */
   takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
   /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
@@ -55,7 +58,7 @@ export class StoreWriter<Origin, RequestOrigin> {
   readonly #observed: ObservedStore;
   readonly #settings: Pick<
     RoomSettings<Origin, RequestOrigin>,
-    'hooks' | 'hookTimeoutMilliseconds'
+    'hooks' | 'hookTimeoutMilliseconds' | 'limits'
   >;
   readonly #reporter: ErrorReporter;
   readonly #features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>;
@@ -63,7 +66,10 @@ export class StoreWriter<Origin, RequestOrigin> {
 
   constructor(
     observed: ObservedStore,
-    settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'hookTimeoutMilliseconds'>,
+    settings: Pick<
+      RoomSettings<Origin, RequestOrigin>,
+      'hooks' | 'hookTimeoutMilliseconds' | 'limits'
+    >,
     reporter: ErrorReporter,
     features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>,
     host: Pick<RoomHost<never>, 'after'>,
@@ -132,10 +138,23 @@ export class StoreWriter<Origin, RequestOrigin> {
   ): WriteOutcome | undefined {
     if (!target.takes(origin)) return DROPPED;
     const { store } = this.#observed;
-    const outcome = this.#observed.apply(() => applyChanges(store, changes));
+    let isTooLarge = false;
+    const outcome = this.#observed.apply(() => {
+      isTooLarge = this.#isTooLarge(target, changes);
+      if (!isTooLarge) applyChanges(store, changes);
+    });
     if (outcome.type === 'busy') return undefined;
+    if (isTooLarge) return { log: undefined, refusal: 'too-large' };
     const log = this.#logOf(outcome);
     return { log, refusal: log === undefined ? 'failed' : undefined };
+  }
+
+  /** Returns true for changes that would make the content larger, beyond its limit (`LIMIT-1`). */
+  #isTooLarge(target: { readonly contentBytes: number }, changes: Changes): boolean {
+    const left = this.#settings.limits.contentBytes - target.contentBytes;
+    return (
+      mostGrowth(changes) > left && growthOf(this.#observed.store, changes) > Math.max(left, 0)
+    );
   }
 
   async #writeWhenFree<Settled>(

@@ -186,6 +186,31 @@ describe('pushes', () => {
     expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
   });
 
+  test('[LIMIT-3] that the room has no place for become local-only, and no correction undoes them', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{ t: { r: { a: 1, b: 1 } } }, {}]);
+    room.store.setRow('t', 'r', { a: 2, c: 2 });
+    room.store.setValue('after', 1);
+    room.receive({
+      type: 'ack',
+      number: 1,
+      version: 1,
+      isCommit: false,
+      correction: changesOf([{ t: { r: { a: 1, b: 1, c: '\uFFFC' } } }, {}]),
+      reason: 'too-large',
+    });
+    room.ack(2, 2);
+    expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 3 });
+    expect(room.refusals).toMatchObject([
+      { cellId: 'a', cell: 2, reason: 'too-large' },
+      { cellId: 'c', cell: 2, reason: 'too-large' },
+      { cellId: 'b', cell: undefined, reason: 'too-large' },
+    ]);
+    expect(room.store.getContent()).toEqual([{ t: { r: { a: 2, c: 2 } } }, { after: 1 }]);
+    room.commit(3, [{ t: { r: { a: 3 } } }, {}]);
+    expect(room.store.getRow('t', 'r')).toEqual({ a: 3, c: 2 });
+  });
+
   test('[ONCE-8] that the room cannot read go again, empty, with all after them, and become local-only', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { deep: 0 }]);

@@ -162,6 +162,7 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
                 changes: new ChangesBuilder(),
                 before: new LeafMap(),
                 growth: 0,
+                added: 0,
                 refused: new LeafMap(),
                 unsayable: new LeafMap(),
               },

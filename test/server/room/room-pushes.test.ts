@@ -266,7 +266,7 @@ describe('exactly once', () => {
     await ada.hello();
     expect(ada.hearOne('welcome').limits).toEqual({
       framePushBytes: 10,
-      pushBytes: 16 * 1024 * 1024,
+      pushBytes: 4 * 1024 * 1024,
     });
   });
 });
