@@ -114,9 +114,11 @@ export class RoomServer<
       () => this.config.storagePrefix ?? '',
     );
     watchStorage(party.storage, {
-      aroundDeleteAll: (proceed) => {
+      aroundDeleteAll: async (proceed) => {
         this.#id.forgetStored();
-        return proceed();
+        const emptied = proceed();
+        await this.#room.storageEmptied(emptied);
+        return await emptied;
       },
       aroundSetAlarm: async (proceed) => {
         const [, answer] = await Promise.all([this.#id.store(), proceed()]);
@@ -210,6 +212,16 @@ export class RoomServer<
    */
   restoreRoom(document: unknown): Promise<void> {
     return this.#room.restoreRoom(document);
+  }
+
+  /**
+   * Removes all that the room has stored: its content, log and client records, and what TinyBase's own server left there. The
+   * room is then one without a Store, in a new epoch: connected clients follow, send again what was not confirmed, and may
+   * give initial content. The app's own keys, the room's id and revoked users stay. Call it from a handler or an alarm,
+   * but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails.
+   */
+  wipe(): Promise<void> {
+    return this.#room.wipe();
   }
 
   /**

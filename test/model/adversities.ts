@@ -25,7 +25,7 @@ interface Switch {
  */
 export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-set-back': { isOn: false },
-  'storage-emptied': { isOn: false },
+  'storage-emptied': { isOn: true },
   'app-closes': { isOn: true },
   'proxy-etag': { isOn: false },
   'old-cache': { isOn: false },

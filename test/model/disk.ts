@@ -59,6 +59,8 @@ export class Disk implements Source {
   #calls: Call[] = [];
   #isReading = false;
   #highestRow = 0;
+  /** True from when somebody began to empty it until a Store is on it again. */
+  #mayBeEmpty = false;
 
   constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {
     this.#world = world;
@@ -90,7 +92,7 @@ export class Disk implements Source {
     return {
       get: (keys) => this.#read(() => storage.get(keys)),
       list: (options) => this.#read(() => storage.list(options)),
-      delete: (keys) => storage.delete(keys),
+      delete: (keys) => this.#delete(storage, keys),
       ...(this.#writeStyle !== 'on disk' && {
         // As any call, it takes its turn after those before it.
         sync: async () => void (await storage.get([])),
@@ -120,6 +122,14 @@ export class Disk implements Source {
       throw error;
     }
     if (storage === this.#storage) await this.#written(entries);
+  }
+
+  async #delete(storage: StrictStorage, keys: string[]): Promise<number> {
+    if (!keys.includes(this.#keys.manifest)) return await storage.delete(keys);
+    this.#mayBeEmpty = true;
+    const count = await storage.delete(keys);
+    if (storage === this.#storage) this.branch = undefined;
+    return count;
   }
 
   #defer(run: () => void): void {
@@ -207,6 +217,7 @@ export class Disk implements Source {
   /** The app deletes all, while the process runs. */
   async empty(): Promise<void> {
     const storage = this.#storage;
+    this.#mayBeEmpty = true;
     await storage.deleteAll();
     if (storage !== this.#storage) return;
     this.branch = undefined;
@@ -234,11 +245,16 @@ export class Disk implements Source {
 
   #compare(loaded: LoadedRoom | undefined): void {
     if (loaded === undefined) {
-      if (this.branch !== undefined)
+      if (this.branch !== undefined && !this.#mayBeEmpty)
         throw new PropertyFailure('durable', 'the Store is not on disk any more');
+      this.branch = undefined;
       return;
     }
     const { cursor, content, log, clients } = loaded;
+    if (this.#mayBeEmpty && this.branch?.epoch !== cursor.epoch) {
+      this.branch = undefined;
+      this.#mayBeEmpty = false;
+    }
     this.branch ??= this.journal.begin(cursor.epoch);
     const { branch } = this;
     if (branch.epoch !== cursor.epoch) {

@@ -239,7 +239,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** The app calls `storage.deleteAll()`. */
   emptyStorage(): void {
-    this.#work(() => this.#surroundings.disk.empty());
+    this.#work((room) => room.storageEmptied(this.#surroundings.disk.empty()));
   }
 
   #work(work: (room: Room<Wire, StoreRequest>) => Promise<void>): void {

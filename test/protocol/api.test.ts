@@ -112,6 +112,7 @@ const MEMBERS: Names<Member> = {
   refuseSocket: 1,
   exportRoom: 1,
   restoreRoom: 1,
+  wipe: 1,
 };
 const SOURCES: Names<RoomErrorSource> = {
   hook: 1,

@@ -557,6 +557,37 @@ test('answers while the room cannot be loaded, and loads when it can', async () 
   expect((await ask(server)).status).toBe(200);
 });
 
+test('[LIFE-7] [LIFE-8] an app may empty its storage or wipe the room in an alarm', async () => {
+  class Expiring extends TinyBasePartyKitServer {
+    isWiping = false;
+    async onAlarm(): Promise<void> {
+      if (this.isWiping) await this.wipe();
+      else await this.party.storage.deleteAll();
+      this.store.setValue('since', Number(this.isWiping));
+      await this.whenDurable();
+    }
+  }
+  const party = new FakeParty();
+  await new TinyBasePartyKitServer(party.asRoom).restoreRoom({
+    format: 'tinybase-partykit room',
+    formatVersion: 1,
+    version: 5,
+    content: [{}, { open: true }],
+  });
+  const room = new Expiring(party.asRoom);
+  for (const isWiping of [false, true]) {
+    const before = await ask(room);
+    room.isWiping = isWiping;
+    await room.onAlarm();
+    const after = await ask(room);
+    expect(await after.json()).toEqual([{}, { since: Number(isWiping) }]);
+    expect(after.headers.get('ETag')).not.toBe(before.headers.get('ETag'));
+    const woken = await ask(new Expiring(party.asRoom));
+    expect(await woken.json()).toEqual([{}, { since: Number(isWiping) }]);
+  }
+  expect(String(errors[0]?.[1])).toContain('deleteAll');
+});
+
 test('hibernates', () => {
   expect(new TinyBasePartyKitServer(new FakeParty().asRoom).options).toEqual({ hibernate: true });
 });

@@ -41,6 +41,8 @@ const GATHERING_MILLISECONDS = 16;
 interface Batch {
   /** The room's initial content; undefined for a row of the log. */
   readonly first: LoadedRoom | undefined;
+  /** A write that somebody else does; undefined for any other. */
+  readonly foreign?: Promise<void>;
   readonly entries: PendingEntry[];
   readonly waiters: Waiter[];
   /** The number of waiters that were called. */
@@ -77,6 +79,13 @@ export class DurabilityGate {
   /** Adds the room's initial content, and the entry that made it. */
   create(room: LoadedRoom, entry: PendingEntry): void {
     this.#push({ ...newBatch(entry), first: room, isSealed: true });
+  }
+
+  /** Adds a write that was begun before: what comes after it waits for it. */
+  waitFor(foreign: Promise<void>): void {
+    // The rejection is heard when its turn comes.
+    foreign.catch(() => undefined);
+    this.#push({ ...newBatch(), foreign, isSealed: true });
   }
 
   /** Adds an entry. Entries that are added without a pause share a row. */
@@ -127,6 +136,7 @@ export class DurabilityGate {
     // Not in this very call: an entry that is added next, without a pause, shares the row.
     await Promise.resolve();
     for (;;) {
+      if (this.#hasFailed) return;
       const isCheckpointDue = this.#batches.length <= 1 && this.#owner.isCheckpointDue;
       const [batch] = this.#batches;
       if (batch === undefined && !isCheckpointDue) break;
@@ -160,6 +170,7 @@ export class DurabilityGate {
   }
 
   #write(batch: Batch): Promise<void> {
+    if (batch.foreign !== undefined) return batch.foreign;
     if (batch.first !== undefined) return this.#storage.create(batch.first);
     const entries = batch.entries.map(({ entry }) => entry);
     return this.#storage.append(entries, this.#host.now());
@@ -169,14 +180,16 @@ export class DurabilityGate {
   async #succeeds(write: () => Promise<void> | undefined): Promise<boolean> {
     try {
       await write();
-      return true;
+      return !this.#hasFailed;
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
       return false;
     }
   }
 
-  #fail(error: unknown): void {
+  /** Ends the gate: everything that is on its way counts as lost. */
+  fail(error: unknown): void {
+    if (this.#hasFailed) return;
     this.#hasFailed = true;
     const batches = this.#batches.splice(0);
     this.#owner.lose(
@@ -190,10 +203,10 @@ export class DurabilityGate {
   }
 }
 
-function newBatch(entry: PendingEntry): Batch {
+function newBatch(...entries: readonly PendingEntry[]): Batch {
   return {
     first: undefined,
-    entries: [entry],
+    entries: [...entries],
     waiters: [],
     called: 0,
     whenWritten: [],

@@ -64,7 +64,8 @@ export class StoreHydration<Origin, RequestOrigin> {
       else if (content !== undefined) fillStore(store, taken);
     });
     if (applied === 'busy') return 'busy';
-    const difference = content === undefined ? undefined : differenceFrom(store, target);
+    const isCompared = content !== undefined || applied.error !== undefined;
+    const difference = isCompared ? differenceFrom(store, target) : undefined;
     // What was rolled back would count as deleted.
     const isRolledBack =
       applied.error !== undefined &&

@@ -8,7 +8,7 @@ import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 import { assertContentFits } from '../writes/content-size.ts';
 import type { RoomParts } from '../room/room-parts.ts';
-import { readStockContent } from '../stock/stock-layout.ts';
+import { readStockContent, removeStockContent } from '../stock/stock-layout.ts';
 import { RoomStorage } from '../storage/room-storage.ts';
 import { StoreContent } from '../storage/store-content.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
@@ -21,6 +21,11 @@ const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
 /** A checkpoint that finds a transaction open looks again after this time. */
 const BUSY_RETRY_MILLISECONDS = 20;
 
+/** Told to everybody when the room is emptied. */
+const EMPTIED = 'The storage of the room was emptied: load the content again.';
+const MANIFEST_GONE =
+  'The storage of this room was emptied while the room was running: its content is gone, and so are edits made since. Call wipe() in place of removing keys.';
+
 /** Keeps the room's state equal to its storage: loads it, writes snapshots, and discards it when a write fails (`DURABLE-3`). */
 export class RoomPersistence<Origin, RequestOrigin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
@@ -30,6 +35,8 @@ export class RoomPersistence<Origin, RequestOrigin> {
   #hasLoaded = false;
   #isCheckpointing = false;
   #nextCheckpoint = 0;
+  /** The number of times that the storage was emptied. */
+  #emptyings = 0;
 
   constructor(parts: RoomParts<Origin, RequestOrigin>) {
     this.#parts = parts;
@@ -97,6 +104,33 @@ export class RoomPersistence<Origin, RequestOrigin> {
     }
   }
 
+  /**
+   * Makes this an empty room, in a new epoch: within the call, if it is loaded and its Store is free. Everybody starts again, and
+   * clients push on top what was not confirmed. `emptied` settles when the app has emptied the storage, or whatever else is
+   * to be done before the keys of the room are removed. Resolves when they are. Rejects if that failed: then the room is
+   * loaded again.
+   */
+  async empty(emptied?: Promise<unknown>): Promise<void> {
+    const state = this.#current;
+    this.#current = undefined;
+    this.#emptyings += 1;
+    state?.abandon(new Error(EMPTIED));
+    this.#parts.outgoing.dismiss(EMPTIED);
+    // Heard below, perhaps later.
+    emptied?.catch(() => undefined);
+    const storage = this.#openStorage();
+    const wiped = storage.wipe(emptied);
+    if (state !== undefined) this.#openEmpty(storage, wiped);
+    await wiped;
+  }
+
+  /** Removes all that the room has stored, and what TinyBase's own server left there. Resolves when the room is loaded. */
+  async wipe(): Promise<void> {
+    const { host, settings } = this.#parts;
+    await this.empty(removeStockContent(host.storage, settings.storagePrefix));
+    await this.load();
+  }
+
   /** Starts all over from the disk, because a write of this state failed. */
   discard(
     state: RoomState<Origin, RequestOrigin>,
@@ -138,7 +172,11 @@ export class RoomPersistence<Origin, RequestOrigin> {
           if (!isDurable || state !== this.#current) throw new Error('The room was discarded.');
         },
       });
-      if (oldest !== undefined) state.history.trimBefore(oldest);
+      if (state !== this.#current) return;
+      if (oldest === 'emptied') {
+        reporter.report(new Error(MANIFEST_GONE), 'storage');
+        await this.empty();
+      } else if (oldest !== undefined) state.history.trimBefore(oldest);
     } catch (error) {
       // The room was discarded, so this failure is expected and already reported.
       if (state !== this.#current) return;
@@ -150,35 +188,59 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   async #load(): Promise<RoomState<Origin, RequestOrigin>> {
-    const { host, settings, reporter } = this.#parts;
-    let source: RoomErrorSource = 'storage';
-    try {
-      this.#storage ??= new RoomStorage(host.storage, {
-        prefix: settings.storagePrefix,
-        sizes: settings.storageSizes,
-      });
-      const storage = this.#storage;
-      const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
-      source = 'prepare';
-      let hydrated = this.#hydration.hydrate(loaded?.content);
-      while (hydrated === 'busy') {
-        await this.#parts.writer.whenFree();
-        hydrated = this.#hydration.hydrate(loaded?.content);
+    for (;;) {
+      const emptyings = this.#emptyings;
+      let source: RoomErrorSource = 'storage';
+      try {
+        const storage = this.#openStorage();
+        const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
+        source = 'prepare';
+        for (;;) {
+          // What was read is not there any more.
+          if (emptyings !== this.#emptyings) break;
+          const hydrated = this.#hydration.hydrate(loaded?.content);
+          // In the same step: nothing else may happen to the Store in between.
+          if (hydrated !== 'busy') return this.#open(storage, loaded, hydrated);
+          await this.#parts.writer.whenFree();
+        }
+      } catch (cause) {
+        if (emptyings !== this.#emptyings) continue;
+        this.#parts.reporter.report(cause, source);
+        const message = 'The room could not be loaded: try again later.';
+        throw new TinyBasePartyKitError('unavailable', message, { cause });
       }
-      // In the same step: nothing else may happen to the Store in between.
-      return this.#open(storage, loaded, hydrated);
-    } catch (cause) {
-      reporter.report(cause, source);
-      const message = 'The room could not be loaded: try again later.';
-      throw new TinyBasePartyKitError('unavailable', message, { cause });
     }
+  }
+
+  #openStorage(): RoomStorage {
+    const { host, settings } = this.#parts;
+    this.#storage ??= new RoomStorage(host.storage, {
+      prefix: settings.storagePrefix,
+      sizes: settings.storageSizes,
+    });
+    return this.#storage;
+  }
+
+  /** Empties the Store of a loaded room at once, so that what the app does next counts; later, if the Store is busy. */
+  #openEmpty(storage: RoomStorage, wiped: Promise<void>): void {
+    try {
+      const hydrated = this.#hydration.hydrate(undefined);
+      if (hydrated !== 'busy') {
+        this.#open(storage, undefined, hydrated).gate.waitFor(wiped);
+        return;
+      }
+    } catch {
+      // The load that follows meets the same error, and reports it.
+    }
+    void this.#reload();
   }
 
   /** Takes over the content of TinyBase's own server. Its keys stay, so that going back to that content is possible. */
   async #takeOver(storage: RoomStorage): Promise<LoadedRoom | undefined> {
     const { host, settings } = this.#parts;
+    const emptyings = this.#emptyings;
     const content = await readStockContent(host.storage, settings.storagePrefix);
-    if (content === undefined) return undefined;
+    if (content === undefined || emptyings !== this.#emptyings) return undefined;
     const cursor = { epoch: host.randomId(), version: 1 };
     const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
     await storage.create(room);
@@ -190,6 +252,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     loaded: LoadedRoom | undefined,
     { contentSize, made }: Hydrated,
   ): RoomState<Origin, RequestOrigin> {
+    if (storage.wasEmptied) this.#parts.reporter.report(new Error(MANIFEST_GONE), 'storage');
     const state = new RoomState(this.#parts, this, storage, {
       cursor: loaded?.cursor ?? { epoch: this.#parts.host.randomId(), version: 0 },
       contentSize,

@@ -233,6 +233,12 @@ export class RoomState<Origin, RequestOrigin>
     void this.#persistence.checkpoint(this);
   }
 
+  /** Ends this state: nothing is applied to it any more, and nobody is told of what is on its way to the disk. */
+  abandon(error: unknown): void {
+    this.#isLost = true;
+    this.gate.fail(error);
+  }
+
   lose(error: unknown, lost: readonly PendingEntry[]): void {
     this.#isLost = true;
     this.#persistence.discard(this, error, lost);

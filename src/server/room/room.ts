@@ -269,6 +269,32 @@ export class Room<Origin, RequestOrigin = Origin> {
     });
   }
 
+  /**
+   * Removes all that the room has stored: it is an empty room, in a new epoch (`LIFE-8`). Resolves when that is on disk. Rejects
+   * with `unavailable` if storage fails: then the room is loaded again, as whatever is on disk.
+   */
+  async wipe(): Promise<void> {
+    await this.#parts.queue.add(() => this.#persistence.wipe());
+  }
+
+  /**
+   * Call it when somebody empties the room's storage, with a promise of the end of that: the room becomes an empty one at
+   * once, aloud (`LIFE-7`). Resolves when nothing of the room is left. Never rejects.
+   */
+  async storageEmptied(emptied: Promise<unknown>): Promise<void> {
+    const { reporter } = this.#parts;
+    if (this.#persistence.current?.hasStore !== false) {
+      const message =
+        'The app emptied the storage of this room (deleteAll): the room starts again without content. Call wipe() to remove the room alone.';
+      reporter.report(new Error(message), 'storage');
+    }
+    try {
+      await this.#persistence.empty(emptied);
+    } catch (error) {
+      reporter.report(error, 'storage');
+    }
+  }
+
   /** Asks the gate about a new connection. Never rejects. */
   async #verify(
     gate: RoomGate<Origin, RequestOrigin>,

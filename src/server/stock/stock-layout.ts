@@ -2,6 +2,7 @@ import { canonicalLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/
 import { LeafMap } from '../../protocol/leaf-map.ts';
 
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
+import { deleteKeys } from '../storage/ordered-writes.ts';
 
 /** The number of keys that are listed at a time. */
 const PAGE_LENGTH = 1_000;
@@ -65,6 +66,19 @@ export async function readStockContent(
     content.set(table, row, cell, leaf);
   }
   return content;
+}
+
+/**
+ * Removes what {@link readStockContent} reads. With an empty prefix, Values stay, because keys of the app's cannot be told
+ * from them: without the marker, nobody reads them as Values.
+ */
+export async function removeStockContent(storage: KeyValueStorage, prefix: string): Promise<void> {
+  const marker = stockMarkerKey(prefix);
+  if (!(await storage.get([marker])).has(marker)) return;
+  const keys = [marker];
+  for await (const { key, table } of stockEntries(storage, prefix))
+    if (table !== VALUES || prefix !== '') keys.push(key);
+  await deleteKeys(storage, keys);
 }
 
 async function* entries(

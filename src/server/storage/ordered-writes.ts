@@ -2,6 +2,7 @@ import { emptyRecord } from '../../protocol/json.ts';
 
 import type { StorageEntry } from './blob.ts';
 import type { KeyValueStorage, WriteOptions } from './key-value-storage.ts';
+import { afterKey, type KeyRange } from './storage-keys.ts';
 
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
@@ -37,5 +38,20 @@ export async function putInOrder(
 export async function deleteKeys(storage: KeyValueStorage, keys: readonly string[]): Promise<void> {
   for (let start = 0; start < keys.length; start += KEYS_A_CALL) {
     await storage.delete(keys.slice(start, start + KEYS_A_CALL), CONCURRENTLY);
+  }
+}
+
+/** Removes all keys of a range. */
+export async function deleteRange(
+  storage: KeyValueStorage,
+  { start, end }: KeyRange,
+): Promise<void> {
+  let next = start;
+  for (;;) {
+    const keys = [...(await storage.list({ start: next, end, limit: KEYS_A_CALL })).keys()];
+    await deleteKeys(storage, keys);
+    const last = keys.at(-1);
+    if (last === undefined || keys.length < KEYS_A_CALL) return;
+    next = afterKey(last);
   }
 }

@@ -4,7 +4,7 @@ import { partKeys, type BlobReference } from './blob.ts';
 import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { newestRows, sizeOfRows, type LogEntry, type StoredRow } from './log-row.ts';
-import { putInOrder } from './ordered-writes.ts';
+import { deleteKeys, deleteRange, putInOrder } from './ordered-writes.ts';
 import { PageIndex } from './page-index.ts';
 import { SnapshotWriter, type CheckpointSource, type WrittenPage } from './snapshot-writer.ts';
 import { StorageGarbage } from './storage-garbage.ts';
@@ -52,6 +52,9 @@ export class RoomStorage {
   #nextRow = 1;
   #append: Promise<void> | undefined;
   #isClosed = false;
+  /** True if what is on disk is not known, not even in part: only a load may follow. */
+  #isUnknown = false;
+  #wasEmptied = false;
   /** Settles, and always well, when the last call but appends has. */
   #idle: Promise<unknown> = Promise.resolve();
 
@@ -64,6 +67,11 @@ export class RoomStorage {
     this.#keys = new StorageKeys(options.prefix);
     this.#sizes = { ...DEFAULT_STORAGE_SIZES, ...options.sizes };
     this.#writer = new SnapshotWriter(storage, this.#keys, this.#garbage);
+  }
+
+  /** True if the last load found rows of a log and no manifest: somebody emptied the storage of a running room. */
+  get wasEmptied(): boolean {
+    return this.#wasEmptied;
   }
 
   /** True if a checkpoint pays: log and garbage are more than it may write, snapshot and client records, and than 256 KiB. */
@@ -96,6 +104,7 @@ export class RoomStorage {
       cursor.version - log.filter(({ changes }) => changes !== undefined).length,
     );
     await this.#exclusively('write', async () => {
+      if (this.#isUnknown) throw unavailable('it could not be emptied: load it');
       const replaced = await this.#close();
       const encoded = read.map(({ leaves }) => this.#writer.encodePage(leaves));
       const row =
@@ -126,6 +135,26 @@ export class RoomStorage {
       };
       // Of what was replaced, nothing stays, also if nobody writes any more. What cannot be removed, the next checkpoint removes.
       await this.#garbage.sweep(this.#storage).catch(() => undefined);
+    });
+  }
+
+  /**
+   * Removes everything that the room has stored, and forgets it within this call: nothing is added to it any more. If the
+   * app empties the storage, `emptied` settles when that is done: what was being written meanwhile is removed after it. If
+   * this rejects, the room has to be loaded.
+   */
+  async wipe(emptied: Promise<unknown> = Promise.resolve()): Promise<void> {
+    this.#disk = undefined;
+    await this.#exclusively('write', async () => {
+      this.#disk = undefined;
+      this.#isUnknown = true;
+      await emptied;
+      const { manifest, rows, parts } = this.#keys;
+      // Nothing is valid without it, so a crash in between leaves an empty room.
+      await deleteKeys(this.#storage, [manifest]);
+      for (const range of [rows, parts]) await deleteRange(this.#storage, range);
+      this.#garbage.reset([], 0);
+      this.#isUnknown = false;
     });
   }
 
@@ -165,11 +194,15 @@ export class RoomStorage {
    * The room goes on meanwhile: rows may be appended, and pages are read at different moments. The snapshot is of the
    * version at the beginning all the same, for the log since then is kept, and makes of any later state the last one.
    *
-   * Returns the version of the oldest log entry kept; one more than that of the snapshot if none is.
+   * Returns the version of the oldest log entry kept; one more than that of the snapshot if none is. Returns `emptied`, having
+   * written nothing, if somebody else has removed the manifest.
    */
-  async checkpoint(source: CheckpointSource): Promise<number> {
+  async checkpoint(source: CheckpointSource): Promise<number | 'emptied'> {
     const disk = this.#open();
     return await this.#exclusively('write', async () => {
+      this.#assertCurrent(disk);
+      const { manifest } = this.#keys;
+      if (!(await this.#storage.get([manifest])).has(manifest)) return 'emptied';
       this.#assertCurrent(disk);
       const { cursor, sizeSinceSnapshot, index, lastWrite } = disk;
       const rows = [...disk.rows];
@@ -268,9 +301,11 @@ export class RoomStorage {
       this.#keys,
       this.#sizes.page,
     );
+    this.#isUnknown = false;
     this.#writer.nextBlob = highestBlob + 1;
     this.#nextRow = Math.max(highestRow, stored?.manifest.lastRow ?? 0) + 1;
     this.#garbage.reset(garbage, garbageSize);
+    this.#wasEmptied = stored === undefined && highestRow > 0;
     if (stored === undefined) return undefined;
     const { room, manifest, manifestReference, index, rows, lastWrite } = stored;
     const rowsSince = rows.filter(({ number }) => number > manifest.lastRow);
