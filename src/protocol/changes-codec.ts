@@ -97,20 +97,31 @@ export function decodeRows(
   text: string,
   visit: (table: TableKey, row: string, cells: Cells<Leaf>) => void,
 ): void {
-  const visitAll = (json: Json | undefined): void => {
-    const [tables, values] = asArray(json, 2, 2);
-    const tablesJson = asObject(tables);
-    for (const table of Object.keys(tablesJson)) {
-      const rows = asObject(tablesJson[table]);
-      for (const row of Object.keys(rows)) {
-        const cells = jsonToCells(rows[row]);
-        if (cells !== undefined) visit(table, row, cells);
-      }
+  decodeJson('content', text, (json) => visitRows(json, visit), describeInvalidContent);
+}
+
+/** Reads the JSON that {@link encodeContent} writes. Throws a {@link ShapeError} for anything else. */
+export function jsonToContent(json: Json | undefined): LeafMap<Leaf> {
+  const content = new LeafMap<Leaf>();
+  visitRows(json, (table, row, cells) => content.setRow(table, row, cells));
+  return content;
+}
+
+function visitRows(
+  json: Json | undefined,
+  visit: (table: TableKey, row: string, cells: Cells<Leaf>) => void,
+): void {
+  const [tables, values] = asArray(json, 2, 2);
+  const tablesJson = asObject(tables);
+  for (const table of Object.keys(tablesJson)) {
+    const rows = asObject(tablesJson[table]);
+    for (const row of Object.keys(rows)) {
+      const cells = jsonToCells(rows[row]);
+      if (cells !== undefined) visit(table, row, cells);
     }
-    const valueLeaves = jsonToCells(values);
-    if (valueLeaves !== undefined) visit(VALUES, '', valueLeaves);
-  };
-  decodeJson('content', text, visitAll, describeInvalidContent);
+  }
+  const valueLeaves = jsonToCells(values);
+  if (valueLeaves !== undefined) visit(VALUES, '', valueLeaves);
 }
 
 /** Reads the JSON that {@link encodeChanges} writes. Throws a {@link ShapeError} for anything else. */

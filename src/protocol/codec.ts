@@ -12,8 +12,10 @@ export {
 } from './changes-codec.ts';
 export {
   decodeETag,
+  decodeLoadedContent,
   decodeSeedCorrection,
   encodeETag,
+  encodeLoadedContent,
   encodeSeedCorrection,
 } from './http-codec.ts';
 export { decodeClientMessage, encodeClientMessage } from './messages/client-message.ts';

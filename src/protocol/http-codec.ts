@@ -1,8 +1,10 @@
-/** Everything that HTTP carries beside content: ETags, and the body of an answer 201. */
-import { encodeChanges, jsonToChanges } from './changes-codec.ts';
+/** Everything that HTTP carries beside plain content: ETags, content with its cursor, and the body of an answer 201. */
+import { encodeChanges, jsonToChanges, jsonToContent } from './changes-codec.ts';
 import type { Changes } from './changes.ts';
-import type { Cursor } from './cursor.ts';
-import { asObject, decodeJson } from './json.ts';
+import { cursorToJson, jsonToCursor, type Cursor } from './cursor.ts';
+import { decodeJson, isArray, asObject } from './json.ts';
+import type { Leaf } from './leaf.ts';
+import type { LeafMap } from './leaf-map.ts';
 import { toRefusalReason, type RefusalReason } from './messages/ack.ts';
 
 const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
@@ -18,6 +20,31 @@ export function decodeETag(etag: string | null): Cursor | undefined {
   const [, epoch, digits] = match ?? [];
   const version = Number(digits);
   return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
+}
+
+/** The answer to `GET <storePath>?cursor`. */
+export interface LoadedContent {
+  /** Undefined if the answer has none: that of a stock room, or one that the app has made (STOCK-4). */
+  readonly cursor: Cursor | undefined;
+  /** Undefined if the room has no Store yet. */
+  readonly content: LeafMap<Leaf> | undefined;
+}
+
+/** Encodes `{cursor, content}` (HTTP-7). `content` is JSON already; undefined if the room has no Store yet. */
+export function encodeLoadedContent(cursor: Cursor, content: string | undefined): string {
+  return `{"cursor":${JSON.stringify(cursorToJson(cursor))},"content":${content ?? 'null'}}`;
+}
+
+/** Decodes {@link encodeLoadedContent}, and plain content, which has no cursor. Throws `malformed` for anything else. */
+export function decodeLoadedContent(text: string): LoadedContent {
+  if (text === '') return { cursor: undefined, content: undefined };
+  return decodeJson('content', text, (json) => {
+    if (isArray(json)) return { cursor: undefined, content: jsonToContent(json) };
+    const { cursor: cursorJson, content } = asObject(json);
+    const cursor = jsonToCursor(cursorJson);
+    const hasStore = content !== null && cursor.version > 0;
+    return { cursor, content: hasStore ? jsonToContent(content) : undefined };
+  });
 }
 
 /** The body of an answer 201, if the room's initial content differs from the content that the client gave (SEED-4). */

@@ -2,7 +2,7 @@ import {
   decodeClientMessage,
   decodeContent,
   encodeContent,
-  encodeETag,
+  encodeLoadedContent,
   encodeRoomMessage,
 } from '../../src/protocol/codec.ts';
 import { SmallRoom } from './session/small-room.ts';
@@ -84,8 +84,8 @@ export function roomOn(
       room.seed(decodeContent(body) ?? decodeEmpty());
       return new Response(null, { status: isNew ? 201 : 205 });
     }
-    const text = room.content === undefined ? '' : encodeContent(room.content);
-    return new Response(text, { headers: { ETag: encodeETag(room.cursor) } });
+    const text = room.content && encodeContent(room.content);
+    return new Response(encodeLoadedContent(room.cursor, text));
   };
   return { room, fetch: answer, requests };
 }

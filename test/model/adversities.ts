@@ -27,7 +27,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-set-back': { isOn: false },
   'storage-emptied': { isOn: true },
   'app-closes': { isOn: true },
-  'proxy-etag': { isOn: false },
+  'proxy-etag': { isOn: true },
   'old-cache': { isOn: false },
   'foreign-answers': { isOn: false },
   'hooks-write': { isOn: false },

@@ -3,8 +3,8 @@ import type { Store } from 'tinybase';
 import {
   decodeClientMessage,
   decodeContent,
+  decodeLoadedContent,
   decodeSeedCorrection,
-  decodeETag,
 } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -196,8 +196,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   ): void {
     const { disk } = this.#surroundings;
     if (method === 'GET' && answer.status === 200) {
-      const cursor = decodeETag(answer.headers['etag'] ?? null);
-      const content = decodeContent(answer.body);
+      const { cursor, content } = decodeLoadedContent(answer.body);
       if (cursor !== undefined && content !== undefined) disk.checkContent(cursor, content);
     }
     if (method !== 'PUT' || answer.status !== 201) return;

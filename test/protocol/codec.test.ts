@@ -7,6 +7,7 @@ import {
   decodeClientMessage,
   decodeContent,
   decodeETag,
+  decodeLoadedContent,
   decodeWholePush,
   decodeRoomMessage,
   decodeSeedCorrection,
@@ -15,6 +16,7 @@ import {
   encodeClientMessage,
   encodeContent,
   encodeETag,
+  encodeLoadedContent,
   encodeAlive,
   encodePing,
   encodePushFrame,
@@ -594,6 +596,35 @@ describe('seed corrections', () => {
       );
     },
   );
+});
+
+describe('content with its cursor', () => {
+  test('is what it was; version 0 and null are a room without a Store', () => {
+    const cursor = { epoch: 'e', version: 7 };
+    const json = '[{"t":{"r":{"c":1}}},{"v":"\uFFFD[1]"}]';
+    const { content, ...loaded } = decodeLoadedContent(encodeLoadedContent(cursor, json));
+    expect(loaded).toEqual({ cursor });
+    expect(content && encodeContent(content)).toBe(json);
+    expect(decodeLoadedContent(encodeLoadedContent(cursor, undefined)).content).toBeUndefined();
+    const empty = { epoch: 'e', version: 0 };
+    expect(decodeLoadedContent(encodeLoadedContent(empty, '[{},{}]'))).toEqual({
+      cursor: empty,
+      content: undefined,
+    });
+  });
+
+  test('is plain content without one, and nothing else', () => {
+    expect(decodeLoadedContent('')).toEqual({ cursor: undefined, content: undefined });
+    expect(decodeLoadedContent('[{},{}]').cursor).toBeUndefined();
+    for (const text of [
+      '{}',
+      '{"cursor":null,"content":null}',
+      '<html>',
+      '{"cursor":["e",1]}',
+      '1',
+    ])
+      expect(codeOf(() => decodeLoadedContent(text))).toBe('malformed');
+  });
 });
 
 describe('ETags', () => {

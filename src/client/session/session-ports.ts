@@ -1,7 +1,7 @@
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { Cursor, SeedCorrection } from '../../protocol/messages.ts';
+import type { Cursor, LoadedContent, SeedCorrection } from '../../protocol/messages.ts';
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
 import type { PendingPush } from '../replica/replica.ts';
 
@@ -16,14 +16,6 @@ export interface SessionSocket {
   reconnect(): void;
   /** Closes for good, with that reason: each further attempt would meet the same error. */
   stop(error: TinyBasePartyKitError): void;
-}
-
-/** The answer to a GET. */
-export interface LoadedContent {
-  /** Undefined if the answer has no ETag of ours: a stock room (STOCK-4). */
-  readonly cursor: Cursor | undefined;
-  /** Undefined if the room has no Store yet. */
-  readonly content: LeafMap<Leaf> | undefined;
 }
 
 /** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */

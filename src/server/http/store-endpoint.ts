@@ -2,6 +2,7 @@ import {
   decodeShallowContent,
   decodeETag,
   encodeETag,
+  encodeLoadedContent,
   encodeSeedCorrection,
 } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
@@ -118,6 +119,10 @@ async function answerGet<Request extends StoreRequest>(
   options: StoreEndpointOptions,
 ): Promise<Response> {
   const { cursor, json } = await room.content();
+  if (request.method === 'GET' && new URL(request.url).searchParams.has('cursor')) {
+    const body = encodeLoadedContent(cursor, json);
+    return respond(options, 200, body, { 'Cache-Control': 'no-store, no-transform', ...JSON_TYPE });
+  }
   const headers = { ETag: encodeETag(cursor), 'Cache-Control': 'no-store' };
   if (isKnown(request.headers.get('If-None-Match'), headers.ETag)) {
     return respond(options, 304, null, headers);

@@ -10,7 +10,8 @@ import type {
 } from '../../../src/client/offline/client-storage.ts';
 import { decodeRecords, durablePorts } from '../../../src/client/offline/durable-outbox.ts';
 import type { Refusal } from '../../../src/client/replica/refusal.ts';
-import type { LoadedContent, SessionPorts } from '../../../src/client/session/session-ports.ts';
+import type { LoadedContent } from '../../../src/protocol/messages.ts';
+import type { SessionPorts } from '../../../src/client/session/session-ports.ts';
 import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
 import type { Sync } from '../../../src/client/session/sync-status.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';

@@ -1,4 +1,4 @@
-import type { LoadedContent } from '../../../src/client/session/session-ports.ts';
+import type { LoadedContent } from '../../../src/protocol/messages.ts';
 import {
   applyChangesToLeaves,
   composeChanges,

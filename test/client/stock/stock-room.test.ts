@@ -39,7 +39,7 @@ const changesSent = (room: ScriptedRoom): readonly unknown[] =>
     return jsonOf(message);
   });
 
-describe('a room whose answer to GET has no ETag of ours', () => {
+describe('a room whose answer to GET has no cursor', () => {
   test('[STOCK-4] is a stock one: its content and changes are shown, and edits are sent as such', async () => {
     const room = await reduced([{ t: { r: { c: 1 } } }, { v: 1 }]);
     expect(room.store.getContent()).toEqual([{ t: { r: { c: 1 } } }, { v: 1 }]);
@@ -186,7 +186,7 @@ describe('a stock room without a Store', () => {
 });
 
 describe('a room that changes its server', () => {
-  test('[STOCK-4] is a room of ours as soon as a GET has our ETag', async () => {
+  test('[STOCK-4] is a room of ours as soon as a GET has a cursor', async () => {
     const room = await reduced([{}, { v: 1 }]);
     room.close();
     room.store.setValue('mine', 1);

@@ -192,6 +192,21 @@ test('[HTTP-2] PUT says what is wrong with its content, and where', async () => 
   });
 });
 
+test('[HTTP-7] GET with the query cursor gives the cursor and the content in one body', async () => {
+  const site = new Site();
+  const url = 'http://example.com/store?token=1&cursor';
+  const empty = await site.ask('GET', {}, url);
+  expect([empty.status, await empty.json()]).toEqual([
+    200,
+    { cursor: ['epoch1', 0], content: null },
+  ]);
+  await site.seed();
+  const full = await site.ask('GET', { headers: { 'If-None-Match': '*' } }, url);
+  expect(full.headers.get('Cache-Control')).toBe('no-store, no-transform');
+  const plain = await site.ask('GET');
+  expect(await full.text()).toBe(`{"cursor":["epoch1",1],"content":${await plain.text()}}`);
+});
+
 test('[HTTP-2] PUT answers 413 over the limit, and holds no more than that', async () => {
   const site = new Site(new FakeRoomHost({ limits: () => ({ bodyBytes: 1000 }) }));
   const response = await site.ask('PUT', { body: contentOf('x'.repeat(1000)) });
