@@ -34,8 +34,13 @@ export const LOCK_CELL = 'c';
 export class SimHooks implements Source {
   readonly style: HookStyle;
   /** Called whenever a hook is asked about a leaf, with what it is told that the leaf was before. */
-  onAsked: (table: TableKey, row: string, cell: string, old: Leaf | undefined) => void = () =>
-    undefined;
+  onAsked: (
+    table: TableKey,
+    row: string,
+    cell: string,
+    old: Leaf | undefined,
+    isInitialSave: boolean,
+  ) => void = () => undefined;
   /** The room's Store, as hooks have it. */
   store: () => Store | undefined = () => undefined;
   readonly #has: (adversity: Adversity) => boolean;
@@ -50,14 +55,14 @@ export class SimHooks implements Source {
   get hooks(): RoomHooks<unknown> {
     if (this.style === 'none') return {};
     return {
-      canSetCell: (table, row, cellId, cell, _isInitial, _origin, old) => {
-        this.onAsked(table, row, cellId, encodeLeaf(old));
+      canSetCell: (table, row, cellId, cell, isInitialSave, _origin, old) => {
+        this.onAsked(table, row, cellId, encodeLeaf(old), isInitialSave);
         this.#write(table, row, cellId);
         if (this.#isLocked(table, row)) return this.#answer('refuse');
         return this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell)));
       },
-      canSetValue: (id, value, _isInitial, _origin, old) => {
-        this.onAsked(VALUES, '', id, encodeLeaf(old));
+      canSetValue: (id, value, isInitialSave, _origin, old) => {
+        this.onAsked(VALUES, '', id, encodeLeaf(old), isInitialSave);
         return this.#answer(this.#verdict(encodeLeaf(value)));
       },
       canDelRow: (table, row) =>

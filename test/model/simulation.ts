@@ -80,7 +80,12 @@ export class Simulation {
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
     );
-    this.hooks.onAsked = (table, row, cell, old) => {
+    this.hooks.onAsked = (table, row, cell, old, isInitialSave) => {
+      // Where writes settle early, the disk may not have the first content yet.
+      if (isInitialSave ? this.room.hasStore : writeStyle !== 'early' && !this.room.hasStore) {
+        const message = `a hook is told that ${leafName(table, row, cell)} is ${isInitialSave ? '' : 'not '}of the first content`;
+        world.fail(new PropertyFailure('hooks', message));
+      }
       // Before its first content, a room's Store has what its preparation put there.
       const known = this.disk.branch?.latest.get(table, row, cell);
       if (known === old || this.disk.branch === undefined) return;

@@ -115,6 +115,7 @@ const MEMBERS: Names<Member> = {
   wipe: 1,
 };
 const SOURCES: Names<RoomErrorSource> = {
+  config: 1,
   hook: 1,
   listener: 1,
   mutator: 1,

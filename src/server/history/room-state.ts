@@ -29,7 +29,7 @@ import {
   type ContentSize,
 } from '../writes/content-size.ts';
 import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
-import type { WriteOutcome, WriteTarget } from '../writes/store-writer.ts';
+import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { ClientRecords } from './client-records.ts';
 import { CommitHistory } from './commit-history.ts';
 import {
@@ -198,8 +198,32 @@ export class RoomState<Origin, RequestOrigin>
 
   /** Returns false if a change came too late: nothing of it is applied, and nobody is told. */
   takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean {
-    if (this.#isLost) return false;
-    return origin.type === 'seed' ? !this.hasStore : !origin.peer.isGone;
+    if (this.#isLost || this.#persistence.current !== this) return false;
+    switch (origin.type) {
+      case 'seed':
+        return !this.hasStore;
+      case 'stock':
+        return !origin.peer.isGone;
+      case 'push':
+        return !origin.peer.isGone && this.#isNext(origin);
+    }
+  }
+
+  /** Returns true if the client still expects an answer to that push, and it is the next one (`ONCE-9`). */
+  #isNext({
+    peer,
+    clientId,
+    generation,
+    number,
+  }: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>): boolean {
+    const client = peer.state;
+    return (
+      client.type === 'client' &&
+      client.standing !== 'loading' &&
+      client.clientId === clientId &&
+      generation >= this.clients.generation(clientId) &&
+      number === this.lastPush(client) + 1
+    );
   }
 
   /** Commits a change that was applied, and answers its author. Called right after the transaction. */
@@ -258,24 +282,20 @@ export class RoomState<Origin, RequestOrigin>
         reason: undefined,
       });
     }
-    const { clientId } = client;
-    const written = writer.write(this, push.changes, {
-      type: 'push',
-      clientId,
-      number,
-      peer,
-      isDerived,
-    });
+    const { clientId, generation } = client;
+    const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
+    const written = writer.write(this, push.changes, origin);
     return written instanceof Promise ? written.then(ignore) : undefined;
   }
 
   /** Returns false if the room takes no push of that number from the client now. The client is told to say hello. */
   #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
-    if (client.standing === 'stopped') return false;
     // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
     if (client.generation < this.clients.generation(client.clientId)) return false;
-    if (client.standing === 'live' && number <= this.lastPush(client) + 1) return true;
-    this.#loseTrack(peer, client);
+    const isNext = number <= this.lastPush(client) + 1;
+    // A push that came before its connection was stopped still counts.
+    if (isNext && client.standing !== 'loading') return true;
+    if (client.standing !== 'stopped') this.#loseTrack(peer, client);
     return false;
   }
 
@@ -314,9 +334,11 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Throws if the room will not take a push, at its first part. */
-  #admitPush(peer: Peer<Origin>, { clientId }: ClientState, { number, length }: PushPart): void {
+  #admitPush(peer: Peer<Origin>, client: ClientState, { number, length }: PushPart): void {
     this.#assertSize(length);
-    if (this.#parts.features.mayWrite({ type: 'push', clientId, number, peer })) return;
+    const { clientId, generation } = client;
+    const origin = { type: 'push', clientId, number, generation, peer } as const;
+    if (this.#parts.features.mayWrite(origin)) return;
     throw new TinyBasePartyKitError('forbidden', 'This user may only read: nothing was applied.');
   }
 
@@ -349,7 +371,8 @@ export class RoomState<Origin, RequestOrigin>
     if (committed === 'initial content') return;
     if (committed === 'nothing') this.note(origin);
     const correction = correctionOf(store, asked, log?.before ?? NO_LEAVES);
-    if (peer.state.type !== 'client') return;
+    // A stopped connection has missed commits: it hears of this in its next welcome.
+    if (peer.state.type !== 'client' || peer.state.standing === 'stopped') return;
     outgoing.sendAck(this, peer, peer.state, {
       type: 'ack',
       number,
@@ -375,9 +398,10 @@ export class RoomState<Origin, RequestOrigin>
     origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'seed' }>,
     { log, refusal }: WriteOutcome,
   ): SeedOutcome {
-    // A fully refused seed creates no Store; an empty seed does.
-    if (log !== undefined && (!log.before.isEmpty || refusal === undefined)) this.#create(origin);
     const { changes, isAltered } = correctionOf(this.#parts.store, asked, NO_LEAVES);
+    // A fully refused seed creates no Store; an empty seed does.
+    const isRefused = !asked.leaves.isEmpty && changes?.leaves.count() === asked.leaves.count();
+    if (log !== undefined && !(log.before.isEmpty && isRefused)) this.#create(origin);
     if (changes === undefined || !isAltered) return { type: 'created', refused: undefined };
     return { type: 'created', refused: { correction: changes, reason: refusal ?? 'schema' } };
   }

@@ -7,6 +7,8 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
       readonly type: 'push';
       readonly clientId: string;
       readonly number: number;
+      /** The generation of the client when the push came. */
+      readonly generation: number;
       readonly peer: Peer<Origin>;
       /** True if the client's Store made it of a commit: nobody derives anything of it (`DERIVE-1`). */
       readonly isDerived?: boolean | undefined;

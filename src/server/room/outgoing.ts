@@ -1,5 +1,5 @@
 import type { Changes } from '../../protocol/changes.ts';
-import { encodeCommitFrame, encodeRoomMessage } from '../../protocol/codec.ts';
+import { encodeAlive, encodeCommitFrame, encodeRoomMessage } from '../../protocol/codec.ts';
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import type { Ack, RoomMessage, Welcome } from '../../protocol/messages.ts';
 
@@ -37,6 +37,11 @@ export class Outgoing<Origin> {
     const { standing } = peer;
     if (standing === 'admitted') peer.connection.send(frame);
     else if (standing === 'expired') this.refuse(peer, 'expired', EXPIRED);
+  }
+
+  /** Tells a connection at once that the room can be reached (`ORDER-8`). */
+  sendAlive(peer: Peer<Origin>): void {
+    this.deliver(peer, encodeAlive(this.#settings.messagePrefix));
   }
 
   /** Sends an error and closes the connection for good. */

@@ -13,6 +13,8 @@ export type RoomErrorSource =
   | 'mutator'
   /** `prepareStore` threw; the room answers `unavailable` and prepares again at the next message. */
   | 'prepare'
+  /** A number of the configuration is invalid; the room uses the default. */
+  | 'config'
   /** Reading or writing failed. If transactions of the room's own code were lost, the message has the ids they changed. */
   | 'storage'
   /** A transaction of the room's own code has been open for long, and everybody waits for it. */

@@ -55,8 +55,8 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     const observed = new ObservedStore(this.store, (log) => this.#persistence.commitOwn(log));
-    const settings = new RoomSettings(options);
     const reporter = new ErrorReporter(options);
+    const settings = new RoomSettings(options, reporter);
     const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
     const peers = new Peers(host, features);
     const writer = new StoreWriter(observed, settings, reporter, features, host);
@@ -230,11 +230,9 @@ export class Room<Origin, RequestOrigin = Origin> {
    * `unavailable` if it could not be stored.
    */
   async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
-    const { outcome, gate } = await this.#parts.queue.add(async () => {
-      const state = await this.#persistence.load();
-      return { outcome: await state.seed(content, request), gate: state.gate };
-    });
-    await assertStored(gate.whenDurable());
+    const state = await this.#loaded();
+    const outcome = await state.seed(content, request);
+    await assertStored(state.gate.whenDurable());
     return outcome;
   }
 
@@ -331,16 +329,16 @@ export class Room<Origin, RequestOrigin = Origin> {
   #takeFeatureFrame(
     peer: Peer<Origin>,
     frame: FeatureFrame<Origin, RequestOrigin>,
-  ): MaybePromise<void> {
+  ): MaybePromise<Dealt> {
     const { features, outgoing } = this.#parts;
-    const { origin } = peer.connection;
+    const deal = (): Dealt =>
+      this.#inOrder(peer, () => {
+        if (!peer.isGone) features.receive(peer.connection.origin, frame);
+      });
     const state = this.#persistence.load();
-    if (!(state instanceof Promise))
-      return peer.isGone ? undefined : features.receive(origin, frame);
-    return state.then(
-      () => (peer.isGone ? undefined : features.receive(origin, frame)),
-      () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED),
-    );
+    return state instanceof Promise
+      ? state.then(deal, () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED))
+      : deal();
   }
 
   /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
@@ -356,16 +354,23 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  /** Runs a step in the queue. Neither throws nor rejects. */
-  #enqueue(step: () => MaybePromise<void>): MaybePromise<void> {
+  /** Runs a step in the queue. Settles when it is dealt with. Neither throws nor rejects. */
+  #enqueue(step: () => MaybePromise<Dealt>): MaybePromise<void> {
     const report = (error: unknown): void => this.#parts.reporter.report(error, 'room');
     try {
       const dealt = this.#parts.queue.add(step);
-      return dealt instanceof Promise ? dealt.catch(report) : undefined;
+      if (dealt instanceof Promise) return dealt.then(decidedOf).catch(report);
+      return dealt?.decided.catch(report);
     } catch (error) {
       report(error);
       return undefined;
     }
+  }
+
+  /** Deals with a message after all others of its connection. The queue does not wait for it. */
+  #inOrder(peer: Peer<Origin>, deal: () => MaybePromise<void>): Dealt {
+    const decided = peer.undecided.add(deal);
+    return decided instanceof Promise ? { decided } : undefined;
   }
 
   async #loaded(): Promise<RoomState<Origin, RequestOrigin>> {
@@ -373,7 +378,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     return current ?? (await this.#parts.queue.add(() => this.#persistence.load()));
   }
 
-  #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<void> {
+  #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<Dealt> {
     if (peer.isGone) return undefined;
     const { messagePrefix } = this.#parts.settings;
     let message: ClientMessage | undefined;
@@ -384,8 +389,10 @@ export class Room<Origin, RequestOrigin = Origin> {
       // With an empty prefix, a frame that does not decode may be the app's own (`FRAME-2`).
       if (peer.state.type === 'client') {
         const push = decodePushNumber(messagePrefix, data);
-        const { current } = this.#persistence;
-        this.#parts.outgoing.sendError(current, peer, error.code, error.message, push);
+        return this.#inOrder(peer, () => {
+          const { current } = this.#persistence;
+          this.#parts.outgoing.sendError(current, peer, error.code, error.message, push);
+        });
       }
       return undefined;
     }
@@ -395,14 +402,44 @@ export class Room<Origin, RequestOrigin = Origin> {
     return this.#takeMessage(peer, { ...message, clientId });
   }
 
-  #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<void> {
+  #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<Dealt> {
     const state = this.#persistence.load();
     return state instanceof Promise
       ? state.then(
-          (loaded) => loaded.receive(peer, message),
+          (loaded) => this.#deal(loaded, peer, message),
           () => this.#refuseUnloaded(peer, message),
         )
-      : state.receive(peer, message);
+      : this.#deal(state, peer, message);
+  }
+
+  #deal(
+    state: RoomState<Origin, RequestOrigin>,
+    peer: Peer<Origin>,
+    message: ClientMessage,
+  ): Dealt {
+    const sender = peer.state;
+    if (!peer.undecided.isEmpty && message.type === 'ping') {
+      this.#parts.outgoing.sendAlive(peer);
+      return undefined;
+    }
+    if (
+      message.type === 'hello' &&
+      sender.type === 'client' &&
+      sender.clientId === message.clientId
+    ) {
+      void state.receive(peer, message);
+      // The client sends again what is not decided (`ONCE-9`).
+      if (peer.state !== sender) peer.undecided.overtake();
+      return undefined;
+    }
+    const isPush = message.type === 'push' || message.type === 'part';
+    if (isPush && sender.type === 'client' && sender.standing === 'stopped') return undefined;
+    return this.#inOrder(peer, () => {
+      // The sender begins again: it has said hello since, or the room has told it to.
+      const isCancelled = sender.type === 'client' && generationOf(peer) !== sender.generation;
+      if (isCancelled || state !== this.#persistence.current) return undefined;
+      return state.receive(peer, message);
+    });
   }
 
   /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
@@ -413,6 +450,17 @@ export class Room<Origin, RequestOrigin = Origin> {
       outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
     } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
   }
+}
+
+/** A message that is not decided yet; undefined if it was dealt with. */
+type Dealt = { readonly decided: Promise<void> } | undefined | void;
+
+function generationOf({ state }: Peer<unknown>): number | undefined {
+  return state.type === 'client' ? state.generation : undefined;
+}
+
+async function decidedOf(dealt: Dealt): Promise<void> {
+  await dealt?.decided;
 }
 
 /** Rejects with `unavailable` unless everything was stored. */

@@ -10,6 +10,11 @@ export class SerialQueue {
   #next = 0;
   #isRunning = false;
 
+  /** True if no step runs or waits. */
+  get isIdle(): boolean {
+    return !this.#isRunning;
+  }
+
   /** Resolves when the step has run. Rejects with what the step throws; the next step runs all the same. */
   add<T>(step: () => MaybePromise<T>): MaybePromise<T> {
     if (!this.#isRunning) return this.#runNow(step);

@@ -20,66 +20,60 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
   readonly #hooks: RoomHooks<Origin | RequestOrigin>;
   readonly #caller: Origin | RequestOrigin;
   readonly #isInitialSave: boolean;
-  readonly #answers = new Map<string, HookAnswer>();
+  /** The answers by question; undefined while a hook has not answered. */
+  readonly #answers = new Map<string, boolean | undefined>();
+  /** The hooks that have not answered, and those that failed. */
+  readonly #waiting = new Map<string, Promise<void>>();
 
   constructor(
     hooks: RoomHooks<Origin | RequestOrigin>,
     origin: AskedOrigin<Origin, RequestOrigin>,
+    isInitialSave: boolean,
   ) {
     this.#hooks = hooks;
-    this.#isInitialSave = origin.type === 'seed';
+    this.#isInitialSave = isInitialSave;
     this.#caller = callerOf(origin);
   }
 
-  /** Returns the allowed part of `asked`, which would make this difference. Rejects with what a hook throws. */
-  async allowed(diff: StoreDiff, asked: Changes): Promise<Allowed> {
+  /**
+   * Returns the allowed part of `asked`, which would make this difference. Returns a promise while hooks have not answered:
+   * call it again when that resolves, with what the difference is then. Throws what a hook throws; the promise rejects with
+   * it.
+   */
+  allowed(diff: StoreDiff, asked: Changes): Allowed | Promise<void> {
     const builder = new ChangesBuilder();
-    const answers = await Promise.all([
-      ...Array.from(diff.tables, ([table, effect]) => this.#table(builder, asked, table, effect)),
-      ...Array.from(diff.values, ([id, effect]) => this.#value(builder, id, effect)),
-    ]);
-    return answers.every(Boolean)
-      ? { changes: asked, isRefused: false }
-      : { changes: builder, isRefused: true };
+    let isWhole = true;
+    for (const [table, effect] of diff.tables)
+      isWhole = this.#table(builder, asked, table, effect) && isWhole;
+    for (const [id, effect] of diff.values) isWhole = this.#value(builder, id, effect) && isWhole;
+    if (this.#waiting.size > 0) return Promise.all(this.#waiting.values()).then(ignore);
+    return isWhole ? { changes: asked, isRefused: false } : { changes: builder, isRefused: true };
   }
 
-  /** Adds the allowed part of a table to `builder`. Resolves to true if that is all of it. */
-  async #table(
-    builder: ChangesBuilder,
-    asked: Changes,
-    table: string,
-    effect: TableEffect,
-  ): Promise<boolean> {
-    const isAllowed = effect.isEmptied
-      ? await this.#canDelTable(table)
-      : await this.#canSetTable(table);
-    if (!isAllowed) return false;
-    const rows = await Promise.all(
-      Array.from(effect.rows, ([row, rowEffect]) =>
-        this.#row(builder, asked, table, row, rowEffect),
-      ),
-    );
-    return rows.every(Boolean);
+  /** Adds the allowed part of a table to `builder`. Returns true if that is all of it. */
+  #table(builder: ChangesBuilder, asked: Changes, table: string, effect: TableEffect): boolean {
+    const isAllowed = effect.isEmptied ? this.#canDelTable(table) : this.#canSetTable(table);
+    if (isAllowed !== true) return false;
+    let isWhole = true;
+    for (const [row, rowEffect] of effect.rows)
+      isWhole = this.#row(builder, asked, table, row, rowEffect) && isWhole;
+    return isWhole;
   }
 
-  async #row(
+  #row(
     builder: ChangesBuilder,
     asked: Changes,
     table: string,
     row: string,
     effect: RowEffect,
-  ): Promise<boolean> {
-    const isAllowed = effect.isEmptied
-      ? await this.#canDelRow(table, row)
-      : await this.#canSetRow(table, row);
-    if (!isAllowed) return false;
-    const cells = await Promise.all(
-      Array.from(effect.cells, async ([cell, cellEffect]) => ({
-        cell,
-        after: cellEffect.after,
-        isAllowed: await this.#canChangeCell(table, row, cell, cellEffect),
-      })),
-    );
+  ): boolean {
+    const isAllowed = effect.isEmptied ? this.#canDelRow(table, row) : this.#canSetRow(table, row);
+    if (isAllowed !== true) return false;
+    const cells = Array.from(effect.cells, ([cell, cellEffect]) => ({
+      cell,
+      after: cellEffect.after,
+      isAllowed: this.#canChangeCell(table, row, cell, cellEffect) === true,
+    }));
     const isWhole = cells.every((cell) => cell.isAllowed);
     if (isWhole && (effect.isEmptied || deletesRow(asked, table, row))) {
       builder.deleteRow(table, row);
@@ -94,29 +88,29 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     return isWhole;
   }
 
-  async #value(builder: ChangesBuilder, id: string, effect: LeafEffect): Promise<boolean> {
-    const isAllowed = await this.#canChangeValue(id, effect);
+  #value(builder: ChangesBuilder, id: string, effect: LeafEffect): boolean {
+    const isAllowed = this.#canChangeValue(id, effect) === true;
     if (isAllowed) builder.setLeaf(VALUES, '', id, effect.after);
     return isAllowed;
   }
 
-  #canSetTable(table: string): HookAnswer {
+  #canSetTable(table: string): boolean | undefined {
     return this.#ask(['canSetTable', table], () =>
       this.#hooks.canSetTable?.(table, this.#isInitialSave, this.#caller),
     );
   }
 
-  #canDelTable(table: string): HookAnswer {
+  #canDelTable(table: string): boolean | undefined {
     return this.#ask(['canDelTable', table], () => this.#hooks.canDelTable?.(table, this.#caller));
   }
 
-  #canSetRow(table: string, row: string): HookAnswer {
+  #canSetRow(table: string, row: string): boolean | undefined {
     return this.#ask(['canSetRow', table, row], () =>
       this.#hooks.canSetRow?.(table, row, this.#isInitialSave, this.#caller),
     );
   }
 
-  #canDelRow(table: string, row: string): HookAnswer {
+  #canDelRow(table: string, row: string): boolean | undefined {
     return this.#ask(['canDelRow', table, row], () =>
       this.#hooks.canDelRow?.(table, row, this.#caller),
     );
@@ -127,7 +121,7 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     row: string,
     cell: string,
     { before, after }: LeafEffect,
-  ): HookAnswer {
+  ): boolean | undefined {
     if (after === undefined) {
       return this.#ask(['canDelCell', table, row, cell], () =>
         this.#hooks.canDelCell?.(table, row, cell, this.#caller),
@@ -146,7 +140,7 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     );
   }
 
-  #canChangeValue(id: string, { before, after }: LeafEffect): HookAnswer {
+  #canChangeValue(id: string, { before, after }: LeafEffect): boolean | undefined {
     if (after === undefined) {
       return this.#ask(['canDelValue', id], () => this.#hooks.canDelValue?.(id, this.#caller));
     }
@@ -161,25 +155,42 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     );
   }
 
-  /** Asks each question once. Only a truthy answer allows (`HOOK-6`); a hook that is left out allows, too. */
+  /**
+   * Asks each question once. Only a truthy answer allows (`HOOK-6`); a hook that is left out allows, too. Returns undefined
+   * while the hook has not answered.
+   */
   #ask(
     question: readonly [
       hook: keyof RoomHooks<Origin | RequestOrigin>,
       ...about: (Leaf | undefined)[],
     ],
     call: () => HookAnswer | undefined,
-  ): HookAnswer {
+  ): boolean | undefined {
     if (this.#hooks[question[0]] === undefined) return true;
     // JSON writes undefined in an array as null, but null is a leaf, too.
     const key = JSON.stringify(question.map((part) => (part === undefined ? [] : part)));
-    const known = this.#answers.get(key);
-    if (known !== undefined) return known;
-    const answer = call() ?? false;
-    this.#answers.set(key, answer);
-    return answer;
+    if (this.#answers.has(key)) return this.#answers.get(key);
+    const answer: unknown = call();
+    const isSettled = typeof answer !== 'object' || answer === null;
+    this.#answers.set(key, isSettled ? Boolean(answer) : undefined);
+    if (!isSettled) {
+      const settled = this.#settle(key, answer);
+      // It may fail when nobody waits for it any more.
+      settled.catch(ignore);
+      this.#waiting.set(key, settled);
+    }
+    return this.#answers.get(key);
+  }
+
+  async #settle(key: string, answer: unknown): Promise<void> {
+    const settled = await Promise.resolve(answer);
+    this.#answers.set(key, Boolean(settled));
+    this.#waiting.delete(key);
   }
 }
 
 function decode(leaf: Leaf | undefined): StoreLeaf | undefined {
   return leaf === undefined ? undefined : decodeLeaf(leaf);
 }
+
+function ignore(): void {}

@@ -11,44 +11,14 @@ import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
+import { CheckedWriter } from './checked-writer.ts';
 import { growthOf, mostGrowth } from './content-size.ts';
-import { HookCheck, type Allowed } from './hook-check.ts';
-import type { RoomHooks } from './hooks.ts';
-import { diffOf } from './store-diff.ts';
-
-/** The result of applying changes. */
-export interface WriteOutcome {
-  /** The log of the transaction; undefined if there was none. */
-  readonly log: TransactionLog | undefined;
-  /** Set if hooks refused part of the changes, or all of them were refused. */
-  readonly refusal: RefusalReason | undefined;
-}
-
-/** The state of the room that changes are applied to. */
-export interface WriteTarget<Origin, RequestOrigin, Settled> {
-  /** Rises with every change to the Store. */
-  readonly version: number;
-  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
-  readonly contentBytes: number;
-  /** Returns false if a change came too late. Asked right before it is applied. */
-  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
-  /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
-  whenWritten(): Promise<boolean>;
-  /** Called right after the changes were applied or refused, before anything else can happen to the Store. */
-  settle(
-    asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
-    outcome: WriteOutcome,
-  ): Settled;
-}
+import { DROPPED, type WriteOutcome, type WriteTarget } from './write-target.ts';
 
 /** The time after which the writer looks again for an open transaction. It hears of the end, but perhaps not of a rollback. */
 const BUSY_RETRY_MILLISECONDS = 20;
 /** The time that a transaction may be open before it is reported. */
 const BUSY_REPORT_MILLISECONDS = 5_000;
-
-const TIMEOUT = Symbol('timeout');
-const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
 
 /**
  * Applies changes of peers to the room's Store: as one transaction, as far as the hooks allow, and never while the room's
@@ -56,13 +26,13 @@ const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
  */
 export class StoreWriter<Origin, RequestOrigin> {
   readonly #observed: ObservedStore;
-  readonly #settings: Pick<
-    RoomSettings<Origin, RequestOrigin>,
-    'hooks' | 'hookTimeoutMilliseconds' | 'limits'
-  >;
+  readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'limits'>;
   readonly #reporter: ErrorReporter;
   readonly #features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>;
   readonly #host: Pick<RoomHost<never>, 'after'>;
+  readonly #checked: CheckedWriter<Origin, RequestOrigin>;
+  /** Settles when no transaction is open; undefined while nobody waits for that. */
+  #whenFree: Promise<void> | undefined;
 
   constructor(
     observed: ObservedStore,
@@ -79,6 +49,7 @@ export class StoreWriter<Origin, RequestOrigin> {
     this.#settings = settings;
     this.#reporter = reporter;
     this.#host = host;
+    this.#checked = new CheckedWriter(observed.store, this, settings, reporter, host);
   }
 
   /**
@@ -90,10 +61,10 @@ export class StoreWriter<Origin, RequestOrigin> {
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
   ): MaybePromise<Settled> {
-    if (!this.#features.mayWrite(origin)) return this.#refuse(target, asked, origin, 'access');
+    if (!this.#features.mayWrite(origin)) return this.refuse(target, asked, origin, 'access');
     const { hooks } = this.#settings;
-    if (hooks !== undefined) return this.#writeChecked(hooks, target, asked, origin);
-    const outcome = this.#apply(target, asked, origin);
+    if (hooks !== undefined) return this.#checked.write(hooks, target, asked, origin);
+    const outcome = this.apply(target, asked, origin);
     return outcome === undefined
       ? this.#writeWhenFree(target, asked, origin)
       : target.settle(asked, origin, outcome);
@@ -113,6 +84,13 @@ export class StoreWriter<Origin, RequestOrigin> {
 
   /** Resolves when no transaction is open. */
   async whenFree(): Promise<void> {
+    if (this.isFree()) return;
+    this.#whenFree ??= this.#waitUntilFree();
+    await this.#whenFree;
+  }
+
+  /** Waits once for everybody who waits. */
+  async #waitUntilFree(): Promise<void> {
     let waited = 0;
     while (!this.isFree()) {
       await this.#nextChance();
@@ -123,6 +101,7 @@ export class StoreWriter<Origin, RequestOrigin> {
         this.#reporter.report(new Error(message), 'transaction');
       }
     }
+    this.#whenFree = undefined;
   }
 
   /** Returns true if no transaction is open and no listener is being called. */
@@ -130,8 +109,8 @@ export class StoreWriter<Origin, RequestOrigin> {
     return this.#observed.apply(() => undefined).type !== 'busy';
   }
 
-  /** Returns undefined, having done nothing, while a transaction is open. */
-  #apply(
+  /** Applies changes at once. Returns undefined, having done nothing, while a transaction is open. */
+  apply(
     target: WriteTarget<Origin, RequestOrigin, unknown>,
     changes: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
@@ -164,49 +143,13 @@ export class StoreWriter<Origin, RequestOrigin> {
   ): Promise<Settled> {
     for (;;) {
       await this.whenFree();
-      const outcome = this.#apply(target, asked, origin);
+      const outcome = this.apply(target, asked, origin);
       if (outcome !== undefined) return target.settle(asked, origin, outcome);
     }
   }
 
-  async #writeChecked<Settled>(
-    hooks: RoomHooks<Origin | RequestOrigin>,
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
-    asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
-  ): Promise<Settled> {
-    const check = new HookCheck(hooks, origin);
-    const timeout = this.#startTimeout();
-    let wanted = asked;
-    try {
-      for (;;) {
-        const { version } = target;
-        if (!(await target.whenWritten())) return target.settle(asked, origin, DROPPED);
-        await this.whenFree();
-        // The room's own code may have changed the Store meanwhile, and hooks see nothing before it is durable (`DURABLE-1`).
-        if (version !== target.version) {
-          wanted = asked;
-          continue;
-        }
-        const allowed = await this.#ask(check, wanted, timeout.promise);
-        if (typeof allowed === 'string') return await this.#refuse(target, asked, origin, allowed);
-        const isAsBefore = version === target.version;
-        // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
-        wanted = isAsBefore ? allowed.changes : asked;
-        if (target.takes(origin) && (allowed.isRefused || !isAsBefore)) continue;
-        const outcome = this.#apply(target, wanted, origin);
-        if (outcome === undefined) continue;
-        const isPartial = outcome.log !== undefined && wanted !== asked;
-        const refusal = isPartial ? 'hook' : outcome.refusal;
-        return target.settle(asked, origin, { log: outcome.log, refusal });
-      }
-    } finally {
-      timeout.cancel();
-    }
-  }
-
   /** Refuses changes as a whole. What an open transaction did so far may be rolled back: the answer waits for its end. */
-  #refuse<Settled>(
+  refuse<Settled>(
     target: WriteTarget<Origin, RequestOrigin, Settled>,
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
@@ -214,35 +157,7 @@ export class StoreWriter<Origin, RequestOrigin> {
   ): MaybePromise<Settled> {
     return this.isFree()
       ? target.settle(asked, origin, { log: undefined, refusal })
-      : this.whenFree().then(() => this.#refuse(target, asked, origin, refusal));
-  }
-
-  async #ask(
-    check: HookCheck<Origin, RequestOrigin>,
-    asked: Changes,
-    timeout: Promise<typeof TIMEOUT>,
-  ): Promise<Allowed | RefusalReason> {
-    try {
-      const diff = diffOf(this.#observed.store, asked);
-      const allowed = await Promise.race([check.allowed(diff, asked), timeout]);
-      if (allowed !== TIMEOUT) return allowed;
-    } catch (error) {
-      this.#reporter.report(error, 'hook');
-      return 'failed';
-    }
-    const { hookTimeoutMilliseconds } = this.#settings;
-    const message = `A hook did not settle within ${hookTimeoutMilliseconds} ms, and the push was refused: answer sooner, or raise hookTimeoutMilliseconds.`;
-    this.#reporter.report(new Error(message), 'hook');
-    return 'timeout';
-  }
-
-  #startTimeout(): { readonly promise: Promise<typeof TIMEOUT>; readonly cancel: () => void } {
-    const { hookTimeoutMilliseconds } = this.#settings;
-    let cancel: (() => void) | undefined;
-    const promise = new Promise<typeof TIMEOUT>((resolve) => {
-      cancel = this.#host.after(hookTimeoutMilliseconds, () => resolve(TIMEOUT));
-    });
-    return { promise, cancel: () => cancel?.() };
+      : this.whenFree().then(() => this.refuse(target, asked, origin, refusal));
   }
 
   #logOf(outcome: Exclude<ApplyOutcome, { type: 'busy' }>): TransactionLog | undefined {

@@ -44,6 +44,19 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
+    title: '[ONCE-9] what hooks allowed late is applied, whatever was said meanwhile',
+    make: () => ({ traits: { ...PLAIN, hookStyle: 'slow', cutWeight: 3 } }),
+    patch: (patches) =>
+      patches.replace(
+        RoomState.prototype,
+        'takes',
+        (takes) =>
+          function always(this: RoomState<unknown, unknown>, origin) {
+            return origin.type === 'push' ? !origin.peer.isGone : takes.call(this, origin);
+          },
+      ),
+  },
+  {
     title: '[FRAME-2] [ONCE-8] a client is not told which push the room cannot read',
     make: () => ({
       traits: { ...PLAIN, hasUnreadable: true },

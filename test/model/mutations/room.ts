@@ -1,8 +1,11 @@
 import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
 import { PageIndex } from '../../../src/server/storage/page-index.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
+import { TouchedRows } from '../../../src/server/writes/touched-rows.ts';
 import { HookCheck } from '../../../src/server/writes/hook-check.ts';
 import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
+import type { StoreDiff } from '../../../src/server/writes/store-diff.ts';
+import { Undecided } from '../../../src/server/room/undecided.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';
@@ -100,9 +103,10 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
         HookCheck.prototype,
         'allowed',
         (allowed) =>
-          async function allOrNothing(this: HookCheck<unknown>, diff, asked) {
-            const outcome = await allowed.call(this, diff, asked);
-            return outcome.isRefused ? { changes: new ChangesBuilder(), isRefused: true } : outcome;
+          function allOrNothing(this: HookCheck<unknown>, diff, asked) {
+            const outcome = allowed.call(this, diff, asked);
+            if (outcome instanceof Promise || !outcome.isRefused) return outcome;
+            return { changes: new ChangesBuilder(), isRefused: true };
           },
       ),
   },
@@ -138,20 +142,45 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
       },
     }),
     patch: (patches) => {
-      const decided = new WeakMap<HookCheck<unknown>, Changes>();
+      const first = new WeakMap<Changes, StoreDiff>();
       patches.replace(
         HookCheck.prototype,
         'allowed',
         (allowed) =>
-          async function once(this: HookCheck<unknown>, diff, asked) {
-            const known = decided.get(this);
-            if (known !== undefined) return { changes: known, isRefused: known !== asked };
-            const outcome = await allowed.call(this, diff, asked);
-            if (!outcome.isRefused) decided.set(this, asked);
-            return outcome;
+          function once(this: HookCheck<unknown>, diff, asked) {
+            if (!first.has(asked)) first.set(asked, diff);
+            return allowed.call(this, first.get(asked) ?? diff, asked);
           },
       );
     },
+  },
+  {
+    title: '[HOOK-4] hooks that decided on a row are not asked again when it has changed',
+    make: () => ({
+      traits: {
+        hookStyle: 'slow',
+        roomVariant: plain,
+        roomEditWeight: 6,
+        adversities: ['hooks-depend'],
+      },
+    }),
+    patch: (patches) => patches.replace(TouchedRows.prototype, 'read', () => () => []),
+  },
+  {
+    title: '[HOOK-7] pushes of one connection are decided at the same time',
+    make: () => ({ traits: { hookStyle: 'slow' } }),
+    patch: (patches) => patches.replace(Undecided.prototype, 'add', () => (deal) => deal()),
+  },
+  {
+    title: '[HOOK-8] hooks are not told of an initial content',
+    make: () => ({
+      traits: { hookStyle: 'prompt' },
+      hooks: (hooks) => ({
+        ...hooks,
+        canSetCell: (table, row, cellId, cell, _isInitial, origin, old) =>
+          hooks.canSetCell?.(table, row, cellId, cell, false, origin, old) ?? true,
+      }),
+    }),
   },
   {
     title: '[DURABLE-1] the disk says that it has written before it has',

@@ -1,0 +1,25 @@
+import type { MaybePromise } from './maybe-promise.ts';
+import { SerialQueue } from './serial-queue.ts';
+
+/**
+ * The messages of one connection that are not dealt with, because hooks or an open transaction have to be waited for. They
+ * are dealt with one after another. Other connections do not wait for them.
+ */
+export class Undecided {
+  #queue = new SerialQueue();
+
+  /** True if nothing waits. */
+  get isEmpty(): boolean {
+    return this.#queue.isIdle;
+  }
+
+  /** Deals with a message after all earlier ones: within the call if there are none. */
+  add(deal: () => MaybePromise<void>): MaybePromise<void> {
+    return this.#queue.add(deal);
+  }
+
+  /** Lets later messages wait for none of those that wait now. */
+  overtake(): void {
+    if (!this.isEmpty) this.#queue = new SerialQueue();
+  }
+}

@@ -1,0 +1,194 @@
+import type { Store } from 'tinybase';
+
+import type { Changes } from '../../protocol/changes.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { RefusalReason } from '../../protocol/messages.ts';
+
+import type { AskedOrigin } from '../room/change-origin.ts';
+import type { ErrorReporter } from '../room/error-reporter.ts';
+import type { MaybePromise } from '../room/maybe-promise.ts';
+import type { RoomHost } from '../room/room-host.ts';
+import type { RoomSettings } from '../room/room-settings.ts';
+import { HookCheck, type Allowed } from './hook-check.ts';
+import type { RoomHooks } from './hooks.ts';
+import { RowClaims } from './row-claims.ts';
+import { diffOf } from './store-diff.ts';
+import { areEqual, TouchedRows } from './touched-rows.ts';
+import { DROPPED, type WriteOutcome, type WriteTarget } from './write-target.ts';
+
+/** The number of times that hooks are asked about the same change, because its rows changed while they were asked. */
+const MOST_ROUNDS = 4;
+
+const TIMEOUT = Symbol('timeout');
+const MOVED = Symbol('moved');
+
+/** The writer that applies what is allowed. */
+export interface UncheckedWriter<Origin, RequestOrigin> {
+  apply(
+    target: WriteTarget<Origin, RequestOrigin, unknown>,
+    changes: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): WriteOutcome | undefined;
+  refuse<Settled>(
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+    refusal: RefusalReason,
+  ): MaybePromise<Settled>;
+  whenFree(): Promise<void>;
+}
+
+/** A change that waits for hooks. */
+interface Decision<Origin, RequestOrigin, Settled> {
+  readonly target: WriteTarget<Origin, RequestOrigin, Settled>;
+  readonly asked: Changes;
+  readonly origin: AskedOrigin<Origin, RequestOrigin>;
+  readonly rows: TouchedRows;
+  readonly timeout: Promise<typeof TIMEOUT>;
+}
+
+/**
+ * Applies what the hooks allow of changes. Hooks are asked outside of the room's order: the room goes on meanwhile. From the
+ * last answer to the commit nothing else can happen to the Store.
+ */
+export class CheckedWriter<Origin, RequestOrigin> {
+  readonly #store: Store;
+  readonly #writer: UncheckedWriter<Origin, RequestOrigin>;
+  readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>;
+  readonly #reporter: ErrorReporter;
+  readonly #host: Pick<RoomHost<never>, 'after'>;
+  readonly #claims = new RowClaims();
+
+  constructor(
+    store: Store,
+    writer: UncheckedWriter<Origin, RequestOrigin>,
+    settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>,
+    reporter: ErrorReporter,
+    host: Pick<RoomHost<never>, 'after'>,
+  ) {
+    this.#store = store;
+    this.#writer = writer;
+    this.#settings = settings;
+    this.#reporter = reporter;
+    this.#host = host;
+  }
+
+  /** Asks the hooks, applies what they allow, and has the target settle it. */
+  write<Settled>(
+    hooks: RoomHooks<Origin | RequestOrigin>,
+    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+  ): Promise<Settled> {
+    const rows = new TouchedRows(asked);
+    const decide = async (): Promise<Settled> => {
+      const { hookTimeoutMilliseconds } = this.#settings;
+      let cancel: (() => void) | undefined;
+      const timeout = new Promise<typeof TIMEOUT>((resolve) => {
+        cancel = this.#host.after(hookTimeoutMilliseconds, () => resolve(TIMEOUT));
+      });
+      try {
+        return await this.#decide(hooks, { target, asked, origin, rows, timeout });
+      } finally {
+        cancel?.();
+      }
+    };
+    // Initial contents do not wait for each other: the first to be decided wins (`SEED-1`).
+    return origin.type === 'seed'
+      ? decide()
+      : this.#claims.run(rows, () => target.takes(origin), decide);
+  }
+
+  async #decide<Settled>(
+    hooks: RoomHooks<Origin | RequestOrigin>,
+    decision: Decision<Origin, RequestOrigin, Settled>,
+  ): Promise<Settled> {
+    const { target, asked, origin } = decision;
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const ground = await this.#durableGround(decision);
+      if (ground === TIMEOUT) return await this.#timeOut(decision);
+      if (ground === undefined || !target.takes(origin))
+        return target.settle(asked, origin, DROPPED);
+      const check = new HookCheck(hooks, origin, !target.hasStore);
+      const outcome = await this.#round(check, decision, ground);
+      if (outcome !== MOVED) return outcome.settled;
+    }
+    const message = `The rows that a push touches changed ${MOST_ROUNDS} times while hooks were asked about it, and the push was refused: do not write to them in a hook.`;
+    return await this.#refuse(decision, 'timeout', new Error(message));
+  }
+
+  /**
+   * Resolves to what the touched rows have, when that is durable: hooks see nothing before (`DURABLE-1`). Resolves to undefined
+   * if it was lost.
+   */
+  async #durableGround({
+    target,
+    rows,
+    timeout,
+  }: Decision<Origin, RequestOrigin, unknown>): Promise<
+    readonly (Leaf | undefined)[] | undefined | typeof TIMEOUT
+  > {
+    for (;;) {
+      await this.#writer.whenFree();
+      const ground = rows.read(this.#store);
+      const isWritten = await Promise.race([target.whenWritten(), timeout]);
+      if (isWritten === TIMEOUT) return TIMEOUT;
+      if (!isWritten) return undefined;
+      await this.#writer.whenFree();
+      if (areEqual(ground, rows.read(this.#store))) return ground;
+    }
+  }
+
+  /** Asks until everything is answered. Resolves to {@link MOVED} if the touched rows changed meanwhile (`HOOK-4`). */
+  async #round<Settled>(
+    check: HookCheck<Origin, RequestOrigin>,
+    decision: Decision<Origin, RequestOrigin, Settled>,
+    ground: readonly (Leaf | undefined)[],
+  ): Promise<{ readonly settled: Settled } | typeof MOVED> {
+    const { target, asked, origin, rows, timeout } = decision;
+    let wanted = asked;
+    for (;;) {
+      const { version } = target;
+      let answer: Allowed | Promise<void> | typeof TIMEOUT | void;
+      try {
+        answer = check.allowed(diffOf(this.#store, wanted), wanted);
+        if (answer instanceof Promise) answer = await Promise.race([answer, timeout]);
+      } catch (error) {
+        return { settled: await this.#refuse(decision, 'failed', error) };
+      }
+      if (answer === TIMEOUT) return { settled: await this.#timeOut(decision) };
+      if (answer === undefined) await this.#writer.whenFree();
+      if (!target.takes(origin)) return { settled: target.settle(asked, origin, DROPPED) };
+      if (!areEqual(ground, rows.read(this.#store))) return MOVED;
+      // Effects beyond the touched rows may be others by now, such as a table that becomes empty.
+      if (answer === undefined || version !== target.version) continue;
+      // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
+      wanted = answer.changes;
+      if (answer.isRefused) continue;
+      const outcome = this.#writer.apply(target, wanted, origin);
+      if (outcome === undefined) {
+        await this.#writer.whenFree();
+        continue;
+      }
+      const isPartial = outcome.log !== undefined && wanted !== asked;
+      const refusal = isPartial ? 'hook' : outcome.refusal;
+      return { settled: target.settle(asked, origin, { log: outcome.log, refusal }) };
+    }
+  }
+
+  async #timeOut<Settled>(decision: Decision<Origin, RequestOrigin, Settled>): Promise<Settled> {
+    const { hookTimeoutMilliseconds } = this.#settings;
+    const message = `A hook did not settle within ${hookTimeoutMilliseconds} ms, and the push was refused: answer sooner, or raise hookTimeoutMilliseconds.`;
+    return await this.#refuse(decision, 'timeout', new Error(message));
+  }
+
+  async #refuse<Settled>(
+    { target, asked, origin }: Decision<Origin, RequestOrigin, Settled>,
+    reason: RefusalReason,
+    error: unknown,
+  ): Promise<Settled> {
+    if (!target.takes(origin)) return target.settle(asked, origin, DROPPED);
+    this.#reporter.report(error, 'hook');
+    return await this.#writer.refuse(target, asked, origin, reason);
+  }
+}

@@ -1,0 +1,36 @@
+import type { Changes } from '../../protocol/changes.ts';
+import type { RefusalReason } from '../../protocol/messages.ts';
+import type { TransactionLog } from '../../protocol/store-access.ts';
+
+import type { AskedOrigin } from '../room/change-origin.ts';
+
+/** The result of applying changes. */
+export interface WriteOutcome {
+  /** The log of the transaction; undefined if there was none. */
+  readonly log: TransactionLog | undefined;
+  /** Set if hooks refused part of the changes, or all of them were refused. */
+  readonly refusal: RefusalReason | undefined;
+}
+
+/** The outcome of changes that came too late. */
+export const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
+
+/** The state of the room that changes are applied to. */
+export interface WriteTarget<Origin, RequestOrigin, Settled> {
+  /** Rises with every change to the Store. */
+  readonly version: number;
+  /** False until the initial content. */
+  readonly hasStore: boolean;
+  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
+  readonly contentBytes: number;
+  /** Returns false if a change came too late. Asked right before it is applied. */
+  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
+  /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
+  whenWritten(): Promise<boolean>;
+  /** Called right after the changes were applied or refused, before anything else can happen to the Store. */
+  settle(
+    asked: Changes,
+    origin: AskedOrigin<Origin, RequestOrigin>,
+    outcome: WriteOutcome,
+  ): Settled;
+}
