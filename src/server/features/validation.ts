@@ -6,7 +6,7 @@ export type Validation<Output> =
   /** `paths` names the parts that do not fit, for a message. It quotes no value. */
   | { readonly type: 'invalid'; readonly paths: string };
 
-/** Messages are for people: more paths than this help nobody. */
+/** The most paths that a message lists. */
 const MOST_PATHS = 5;
 const LONGEST_PATH = 60;
 

@@ -10,7 +10,7 @@ import { partyNameOf } from './party-name.ts';
 import { readRevokedUsers, type RevokedUsers } from './revoked-users.ts';
 import { expired } from './token-claims.ts';
 
-/** A timer runs in this time before a connection ends. Before that, the room may sleep (`GATE-7`). */
+/** A timer is set only for the last 10 seconds of a connection. Until then the room may sleep (`GATE-7`). */
 const LAST_MILLISECONDS = 10_000;
 const SLOT = 'auth';
 
@@ -72,7 +72,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     const { origins } = this.#auth;
     if (origins === undefined) return {};
     const origin = request.headers.get('Origin');
-    // Where the page may not use the room, its browser lets it read nothing of an answer for another origin.
+    // The answer names an allowed origin: the browser of any other page does not let the page read it.
     const [first = ''] = origins;
     const named = origin !== null && origins.has(origin) ? origin : first;
     return { 'Access-Control-Allow-Origin': named, Vary: 'Origin' };
@@ -93,12 +93,12 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
 
   async revoke(userId: string): Promise<void> {
     if (!isUserId(userId))
-      throw new TypeError('revoke() needs the id of a user: a text of 1 to 255 bytes.');
+      throw new TypeError('revoke() got no user id: pass a text of 1 to 255 bytes.');
     const revoked = await this.#revokedUsers();
     const connections = this.#room
       .connections()
       .filter((connection) => this.#grantOf(connection)?.userId === userId);
-    // The clock of the server that makes tokens may be ahead: the tokens in use are from before in any case.
+    // The clock of the server that makes tokens may be ahead. The tokens in use were made before now in any case.
     const times = connections.map((connection) => this.#grantOf(connection)?.issuedAt ?? 0);
     revoked.add(userId, Math.max(this.#room.now(), ...times));
     for (const connection of connections) {
@@ -117,7 +117,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     if (revoked.has(grant.userId, grant.issuedAt)) {
       throw new TinyBasePartyKitError(
         'forbidden',
-        'The token is from before its user was revoked: get a new one.',
+        'The token was made before its user was revoked: get a new one.',
       );
     }
     if (grant.expiresAt <= this.#room.now()) throw expired();
@@ -135,7 +135,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
       });
     } catch (error) {
       const isRefusal = error instanceof TinyBasePartyKitError;
-      // Their causes are for the app's own log alone.
+      // Their causes go only to the app's own log.
       if (!isRefusal || error.code === 'failed' || error.code === 'unavailable')
         this.#room.report(error);
       if (isRefusal) throw error;
@@ -162,7 +162,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     );
   }
 
-  /** Returns the grant of a connection or request that was let in, also before the room slept. */
+  /** Returns the grant of a connection or request that was let in, also if that was before the room slept. */
   #grantOf(caller: object): Grant<User> | undefined {
     const known = this.#grants.get(caller);
     if (known !== undefined || !this.#isConnection(caller)) return known;
@@ -181,12 +181,12 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     });
   }
 
-  /** Requests alone have headers. Whatever else a handler is given is a connection. */
+  /** Only requests have headers. Everything else that a handler receives is a connection. */
   #isConnection(caller: object): caller is Connection {
     return !('headers' in caller);
   }
 
-  /** The schema was asked before a user was attached, and nobody but the gate writes its slot. */
+  /** The schema checked the user before it was attached, and only the gate writes this slot. */
   #isUser(attached: unknown): attached is User {
     return attached !== undefined;
   }

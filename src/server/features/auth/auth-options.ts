@@ -3,13 +3,13 @@ import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
 import type { StandardSchema } from '../../../protocol/standard-schema.ts';
 import type { Access } from '../../../protocol/user-token.ts';
 
-/** What an app may say of a user's access: `'none'` keeps them out. */
+/** The access that an app gives a user. `'none'` keeps the user out. */
 export type AccessDecision = Access | 'none';
 
 /** The environment of a room: variables, secrets and bindings. */
 export type RoomEnvironment = Readonly<Record<string, unknown>>;
 
-/** Decides what a user may do in a room. What it throws keeps them out: a `TinyBasePartyKitError` with its own code. */
+/** Decides what a user may do in a room. If it throws, the user stays out; a `TinyBasePartyKitError` keeps its code. */
 export type AccessRule<User, Env> = (
   user: User,
   /** The room's id, as the app wrote it. */
@@ -20,10 +20,10 @@ export type AccessRule<User, Env> = (
 interface SharedOptions {
   /**
    * The origins of the pages that may use the room, such as `'https://app.example'`. Every page may by default. A request
-   * without the header `Origin` does not come from a page of another origin, and is let through.
+   * without the header `Origin` does not come from a page of another origin, so it is allowed.
    */
   readonly origins?: readonly string[];
-  /** The query parameter that has the token where no header can. `'token'` by default; clients use the same. */
+  /** The query parameter that holds the token if there is no header. `'token'` by default; clients use the same. */
   readonly parameter?: string;
 }
 
@@ -31,7 +31,7 @@ interface SharedOptions {
 export interface SecretAuthOptions<UserInput, User, Env> extends SharedOptions {
   /** Describes the user in a token: a schema of zod, valibot, arktype, or any other Standard Schema, async ones too. */
   readonly user: StandardSchema<UserInput, User>;
-  /** Gives the secret: a text of at least 32 bytes. With any other value nobody comes in. */
+  /** Returns the secret: a text of at least 32 bytes. With any other value the room lets nobody in. */
   readonly secret: (env: Env) => unknown;
   /** By default, a user may do what the token says. A rule can only narrow that. */
   readonly access?: AccessRule<User, Env>;
@@ -40,18 +40,18 @@ export interface SecretAuthOptions<UserInput, User, Env> extends SharedOptions {
 
 /** Tokens of a provider: signed with its private key, and verified with its published ones. */
 export interface KeySetAuthOptions<User, Env> extends SharedOptions {
-  /** Describes the claims of a token, `sub` among them: its output is the user. */
+  /** Describes the claims of a token, including `sub`. Its output is the user. */
   readonly user: StandardSchema<unknown, User>;
   /** The provider's key set: its URL, the set itself, or a key function of jose. */
   readonly jwks: URL | string | JSONWebKeySet | JWTVerifyGetKey;
   /** The claim `iss` of the provider's tokens. */
   readonly issuer: string;
   /**
-   * The claim `aud` of tokens that are meant for this app. Null if the provider sets none, as in the session tokens of Clerk:
-   * then every token of the issuer is good.
+   * The claim `aud` of tokens that are meant for this app. Null if the provider sets none, as in the session tokens of
+   * Clerk: then the room accepts every token of the issuer.
    */
   readonly audience: string | readonly string[] | null;
-  /** The provider knows no rooms, so a rule has to say who may enter which one. */
+  /** Decides who may enter which room. It is required, because the provider does not know the rooms. */
   readonly access: AccessRule<User, Env>;
   readonly secret?: undefined;
 }

@@ -1,7 +1,7 @@
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { LONGEST_TOKEN } from '../../../protocol/user-token.ts';
 
-/** The part of a request, or of the request that opens a socket, that authorization looks at. */
+/** The part of a request that authorization reads. It may be the request that opens a socket. */
 export interface AuthRequest {
   readonly url: string;
   readonly headers: { get(name: string): string | null };
@@ -11,8 +11,8 @@ export interface AuthRequest {
 export const BEARER: RegExp = /^Bearer +(\S+) *$/iu;
 
 /**
- * Returns the token of a request: of its header `Authorization`, else of its query (`GATE-2`). Throws the error that
- * refuses a request without one.
+ * Returns the token of a request, from the header `Authorization` or else from the query (`GATE-2`). Throws the error
+ * that refuses a request without a token.
  */
 export function tokenOf({ url, headers }: AuthRequest, parameter: string): string {
   const [, bearer] = BEARER.exec(headers.get('Authorization') ?? '') ?? [];

@@ -12,11 +12,11 @@ export interface AuthHost<Connection, Request> extends FeatureHost<Connection, R
 
 /** Describes how a room is guarded. */
 export interface RoomAuthOptions {
-  /** The party that tokens have to be for, where the URL does not have the form `/parties/<party>/<room>`. */
+  /** The party that tokens must name. Needed if the URL does not have the form `/parties/<party>/<room>`. */
   readonly party?: string;
 }
 
-/** The users of a room. `Caller` stands for a connection or a request: whatever a hook or handler is given. */
+/** The users of a room. Pass its methods the connection or request that a hook or handler received. */
 export interface RoomAuth<User, UserInput = User> extends TypesOfUsers<User, UserInput> {
   /**
    * Returns the user of a connection, or of a request that was let in. Throws `unauthorized` for any other object.
@@ -25,13 +25,13 @@ export interface RoomAuth<User, UserInput = User> extends TypesOfUsers<User, Use
   /** Returns what the user of a connection or request may do. Throws as {@link RoomAuth.getUser} does. */
   getAccess(connectionOrRequest: object): Access;
   /**
-   * Verifies a request for a route of the app's own, and gives its user. Rejects with the `TinyBasePartyKitError` that
-   * refuses it: answer with the status that `ERRORS` has for its code.
+   * Verifies a request for one of the app's own routes, and resolves to its user. Rejects with the
+   * `TinyBasePartyKitError` that refuses it: answer with the status that `ERRORS` has for its code.
    */
   authorize(request: AuthRequest): Promise<User>;
   /**
-   * Makes the tokens that a user has got so far good for nothing in this room, and closes their connections with
-   * `forbidden`. A newer token lets the user in. Resolves when that is on disk.
+   * Makes all tokens that a user has so far invalid in this room, and closes their connections with `forbidden`. A
+   * newer token lets the user in. Resolves when the revocation is on disk.
    *
    * @param userId the claim `sub` of the tokens: the `id` of the user that `createToken` was given.
    */
@@ -39,7 +39,7 @@ export interface RoomAuth<User, UserInput = User> extends TypesOfUsers<User, Use
 }
 
 /**
- * Guards a room: only who has a token that is good comes in. Call it in a field of the room's class.
+ * Guards a room: only a user with a valid token may enter. Call it in a field of the room's class.
  *
  * @example
  * ```ts

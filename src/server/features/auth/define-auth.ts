@@ -20,35 +20,35 @@ import {
   type TokenVerifier,
 } from './token-verifier.ts';
 
-/** Where somebody wants to come in. */
+/** The room that a request wants to enter. */
 export interface AuthPlace {
   /** The name of the party, as in the URL. */
   readonly party: string;
   /** The id of the room, decoded. */
   readonly room: string;
-  /** What the host gives the room: variables, secrets and bindings. */
+  /** The environment that the host gives the room: variables, secrets and bindings. */
   readonly env: unknown;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-/** Says who may enter the rooms of an app. Made by {@link defineAuth}; a room and its edge share it. */
+/** The rules for who may enter the rooms of an app. {@link defineAuth} makes them; a room and its edge share them. */
 export interface Auth<User, UserInput = User> extends TypesOfUsers<User, UserInput> {
-  /** The query parameter that has the token. */
+  /** The query parameter that holds the token. */
   readonly parameter: string;
   /** The origins of pages that may use the rooms; undefined if every page may. */
   readonly origins: ReadonlySet<string> | undefined;
   /**
    * Verifies the token of a request. Rejects with the `TinyBasePartyKitError` that refuses it: `unauthorized`, `forbidden`,
-   * `expired`, `too-large`, `unavailable`, or whatever the app's own access rule throws; and with `failed`, whose cause is
-   * for the app's own log, if something is wrong on the side of the room.
+   * `expired`, `too-large`, `unavailable`, or the error of the app's own access rule. If something is wrong in the room
+   * itself, it rejects with `failed`; its cause is only for the app's own log.
    */
   verify(request: AuthRequest, place: AuthPlace): Promise<Grant<User>>;
 }
 
 /**
- * Says who may enter the rooms of an app, and what they may do there: with a `secret` of your own, or with the key set
- * (`jwks`) of a provider. Throws a `TypeError` that names an option that is wrong.
+ * Defines who may enter the rooms of an app, and what they may do there. Use a `secret` of your own, or the key set
+ * (`jwks`) of a provider. Throws a `TypeError` that names the wrong option.
  *
  * @example
  * ```ts
@@ -104,7 +104,7 @@ export function defineAuth<UserInput, User>(
         if (cause instanceof TinyBasePartyKitError) throw cause;
         throw new TinyBasePartyKitError(
           'failed',
-          'The room failed to verify the token: what it logs says why.',
+          'The room failed to verify the token: its log says why.',
           { cause },
         );
       }
@@ -125,21 +125,23 @@ function createVerifier<User>(options: AuthOptions<unknown, User, unknown>): Tok
   const { issuer, audience } = options;
   if (access === undefined) {
     throw new TypeError(
-      'defineAuth needs the option access beside jwks: tokens of a provider do not say which room they are for.',
+      'defineAuth has the option jwks without access: add the option access, because tokens of a provider name no room.',
     );
   }
   if (typeof issuer !== 'string' || issuer === '')
-    throw new TypeError('defineAuth needs the option issuer beside jwks: the claim "iss".');
+    throw new TypeError(
+      'defineAuth has the option jwks without issuer: set the option issuer to the claim "iss".',
+    );
   const audiences = typeof audience === 'string' ? [audience] : audience;
   if (audiences !== null && !isListOfTexts(audiences)) {
     throw new TypeError(
-      'defineAuth needs the option audience beside jwks: the claim "aud", or null if the provider sets none.',
+      'defineAuth has the option jwks without audience: set the option audience to the claim "aud", or to null if the provider sets none.',
     );
   }
   return createKeySetVerifier({ jwks, issuer, audience: audiences });
 }
 
-/** Returns what a token of our own allows in this room. Throws the error that refuses it. */
+/** Returns the access that a token of `createToken` gives in this room. Throws the error that refuses it. */
 function accessOfToken({ aud, room, access }: JWTPayload, place: AuthPlace): Access {
   if (aud !== place.party || typeof room !== 'string' || !coversRoom(room, place.room)) {
     throw new TinyBasePartyKitError(
@@ -166,7 +168,7 @@ async function userOf<User>(schema: StandardSchema<unknown, User>, claim: unknow
   return validation.value;
 }
 
-/** Whatever is no decision is an error of the app: it is thrown, and the user stays out. */
+/** Returns the narrower access. Throws if the app's rule returned anything but a decision: then the user stays out. */
 function narrowest(widest: Access, decided: AccessDecision): Access {
   switch (decided) {
     case 'write':

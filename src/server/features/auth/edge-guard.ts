@@ -6,7 +6,7 @@ import { BEARER, type AuthRequest } from './auth-request.ts';
 import type { Auth } from './define-auth.ts';
 import { partyNameOf } from './party-name.ts';
 
-/** The room that somebody wants to connect to, as PartyKit describes it. */
+/** The room that a client wants to connect to, as PartyKit describes it. */
 export interface EdgeLobby {
   /** The id of the room, as it stands in the URL. */
   readonly id: string;
@@ -23,16 +23,16 @@ export type EdgeGuard = <Asked extends AuthRequest>(
 export interface EdgeGuardOptions {
   /** As in the `config` of the room. `''` by default. */
   readonly messagePrefix?: string;
-  /** The party that tokens have to be for, where the URL does not have the form `/parties/<party>/<room>`. */
+  /** The party that tokens must name. Needed if the URL does not have the form `/parties/<party>/<room>`. */
   readonly party?: string;
-  /** Gets the errors `failed` and `unavailable`, whose causes no client is told. Writes to the console by default. */
+  /** Gets the errors `failed` and `unavailable`, with causes that clients do not see. Writes to the console by default. */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * Makes a static `onBeforeConnect` that refuses sockets before a room wakes for them. Use it on PartyKit: there a refused
- * client sees the close code at once, and a token may be longer than 1.9 KB, as it leaves the URL for a header. The room
- * verifies the token again.
+ * Makes a static `onBeforeConnect` that refuses sockets before they wake a room. Use it on PartyKit: there a refused
+ * client sees the close code at once. A token may also be longer than 1.9 KB, because the guard moves it from the URL to
+ * a header. The room verifies the token again.
  *
  * @example
  * ```ts
@@ -75,7 +75,7 @@ export function createEdgeGuard(
   };
 }
 
-/** Returns the request with its token in a header: PartyKit keeps the URL of a socket, in very little room. */
+/** Returns the request with its token in a header: PartyKit keeps the URL of a socket and allows it few bytes. */
 function withTokenInHeader<Asked extends AuthRequest>(request: Asked, parameter: string): Asked {
   const url = new URL(request.url);
   const token = url.searchParams.get(parameter);

@@ -1,9 +1,9 @@
-/** A grant as it is attached to a connection, so that it survives the sleep of a room (`GATE-6`). */
+/** Encodes a grant that is attached to a connection, so that it survives the sleep of a room (`GATE-6`). */
 import { isUserId } from '../../../protocol/user-token.ts';
 import { isRecord } from '../../storage/json-shape.ts';
 import type { Grant } from './grant.ts';
 
-/** Returns the JSON to attach. Its keys are short: hosts allow little room. */
+/** Returns the JSON to attach. Its keys are short, because hosts keep few bytes. */
 export function grantToSlot(grant: Grant<unknown>): Readonly<Record<string, unknown>> {
   const { userId, user, access, issuedAt, expiresAt } = grant;
   return { i: userId, u: user, a: access === 'write' ? 1 : 0, t: issuedAt, e: expiresAt };

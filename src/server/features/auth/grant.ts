@@ -9,13 +9,13 @@ export interface Grant<User> {
   /** The output of the app's schema: JSON, so that it is the same after the room has slept. */
   readonly user: User;
   readonly access: Access;
-  /** When the token was made; 0 if it does not say so. */
+  /** The time when the token was made; 0 if the token does not say. */
   readonly issuedAt: number;
-  /** When the token ends, and with it the connection. */
+  /** The time when the token ends. The connection ends with it. */
   readonly expiresAt: number;
 }
 
-/** A user may take this much of what hosts keep with a connection, in bytes of JSON (`GATE-6`). */
+/** The limit of a user, in bytes of JSON: hosts keep little with a connection (`GATE-6`). */
 const MOST_USER_BYTES = 512;
 
 /** Throws unless a user can be kept with a connection. */
@@ -33,7 +33,7 @@ export function assertKeepable(user: unknown): void {
   }
 }
 
-/** True for what is the same after `JSON.parse(JSON.stringify(…))`, but for properties that are undefined. */
+/** True for a value that JSON keeps as it is. Properties that are undefined may be lost. */
 function isJson(value: unknown): boolean {
   switch (typeof value) {
     case 'string':

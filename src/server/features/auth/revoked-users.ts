@@ -12,8 +12,8 @@ const KEY = '@tinybase-partykit/revoked';
 type Revocation = readonly [userId: string, time: number];
 
 /**
- * The users that were revoked in a room: their tokens from before that are good no more (`GATE-9`). One row in storage has
- * the latest 1,000, or fewer if their ids are long.
+ * The users that were revoked in a room: their tokens from before the revocation are invalid (`GATE-9`). One row in
+ * storage holds the latest 1,000, or fewer if their ids are long.
  */
 export class RevokedUsers {
   readonly #storage: KeyValueStorage;
@@ -27,13 +27,13 @@ export class RevokedUsers {
     this.#times = new Map(revocations);
   }
 
-  /** Returns true if tokens of that user that were made then are good no more. */
+  /** Returns true if a token of that user, made at that time, is revoked. */
   has(userId: string, issuedAt: number): boolean {
     const time = this.#times.get(userId);
     return time !== undefined && issuedAt <= time;
   }
 
-  /** Revokes a user at once. Call {@link RevokedUsers.store} for it to survive. */
+  /** Revokes a user at once. Call {@link RevokedUsers.store} to make it durable. */
   add(userId: string, time: number): void {
     this.#times.delete(userId);
     this.#times.set(userId, time);
@@ -43,7 +43,7 @@ export class RevokedUsers {
     }
   }
 
-  /** Resolves when all of them are on disk. Rejects with `unavailable` if that failed; they hold until the room sleeps. */
+  /** Resolves when all revocations are on disk. Rejects with `unavailable` if that failed: they last until the room sleeps. */
   async store(): Promise<void> {
     try {
       await this.#storage.put(this.#key, this.#row());
@@ -59,7 +59,7 @@ export class RevokedUsers {
   }
 }
 
-/** Reads the users that were revoked. Rejects with `unavailable` if that fails: then nobody may come in. */
+/** Reads the users that were revoked. Rejects with `unavailable` if that fails: then nobody may enter. */
 export async function readRevokedUsers(
   storage: KeyValueStorage,
   storagePrefix: string,
@@ -74,7 +74,7 @@ export async function readRevokedUsers(
   }
 }
 
-/** Throws for a row that is not one of ours. */
+/** Reads the stored row. Throws if it is damaged. */
 function revocationsOf(row: unknown): readonly Revocation[] {
   if (row === undefined) return [];
   const list: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;

@@ -4,7 +4,7 @@ import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { isUserId } from '../../../protocol/user-token.ts';
 
 const MILLISECONDS_PER_SECOND = 1000;
-/** Clocks of backend and room may differ by this much, where a token is not valid yet. `exp` is exact. */
+/** The tolerated difference between the clocks of backend and room, for tokens that are not valid yet. `exp` is exact. */
 export const CLOCK_TOLERANCE_SECONDS = 10;
 
 /** The claims that every token has, whoever signed it. Times are in milliseconds since 1970. */
@@ -30,7 +30,7 @@ export function claimsOf({ sub, iat, exp }: JWTPayload, now: number): TokenClaim
   const expiresAt = Math.min(exp * MILLISECONDS_PER_SECOND, Number.MAX_SAFE_INTEGER);
   if (!(expiresAt > now)) throw expired();
   const issuedAt = (iat ?? 0) * MILLISECONDS_PER_SECOND;
-  // Revoking a user refuses the tokens that were made before: a token may not say that it is from later.
+  // A revocation refuses the tokens that were made before it, so a token from the future would escape it.
   if (!(issuedAt <= now + CLOCK_TOLERANCE_SECONDS * MILLISECONDS_PER_SECOND))
     throw new TinyBasePartyKitError(
       'unauthorized',

@@ -17,12 +17,12 @@ import {
 import type { KeySetAuthOptions } from './auth-options.ts';
 import { CLOCK_TOLERANCE_SECONDS, expired } from './token-claims.ts';
 
-/** Signatures that a published key verifies. None of them takes a secret, and `none` is not one of them. */
+/** Algorithms that verify with a published key. The list has no algorithm that uses a secret, and not `none`. */
 const KEY_SET_ALGORITHMS = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
-/** What jose says of a key set that was read and has no key for the token. */
+/** The codes of jose for a key set that was read and has no key for the token. */
 const NO_KEY = new Set([
   'ERR_JWKS_NO_MATCHING_KEY',
   'ERR_JWKS_MULTIPLE_MATCHING_KEYS',
@@ -31,8 +31,8 @@ const NO_KEY = new Set([
 const SAID_BY_JOSE = /^ERR_(?:JOSE|JWT|JWS|JWK)/;
 
 /**
- * Verifies the signature, the algorithm and the times of a token, and gives its claims. Rejects with a
- * {@link TinyBasePartyKitError}, and with what goes wrong on the room's own side.
+ * Verifies the signature, the algorithm and the times of a token, and resolves to its claims. Rejects with a
+ * {@link TinyBasePartyKitError} if the token is refused, and with the original error if the room itself fails.
  */
 export type TokenVerifier = (token: string, env: unknown, now: number) => Promise<JWTPayload>;
 
@@ -42,7 +42,7 @@ export function createSecretVerifier(secretOf: (env: unknown) => unknown): Token
     const secret = secretOf(env);
     if (!isSecret(secret)) {
       throw new Error(
-        `The room has no usable secret, so nobody comes in: let the option secret of defineAuth give a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
+        `The room has no usable secret, so it lets nobody in: let the option secret of defineAuth give a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
       );
     }
     const options = { ...timesAt(now), algorithms: [TOKEN_ALGORITHM], typ: TOKEN_TYPE };
@@ -81,7 +81,7 @@ function keyFunctionOf(jwks: KeySetAuthOptions<unknown, unknown>['jwks']): JWTVe
   return jwks instanceof URL ? createRemoteJWKSet(jwks) : createLocalJWKSet(jwks);
 }
 
-/** Keys that cannot be fetched say nothing about the token (`GATE-11`). */
+/** Throws `unavailable` if the keys cannot be fetched: the token may be valid (`GATE-11`). */
 function sayIfUnavailable(keys: JWTVerifyGetKey): JWTVerifyGetKey {
   return async (header, token) => {
     try {
@@ -90,14 +90,14 @@ function sayIfUnavailable(keys: JWTVerifyGetKey): JWTVerifyGetKey {
       if (NO_KEY.has(textOf(cause, 'code') ?? '')) throw cause;
       throw new TinyBasePartyKitError(
         'unavailable',
-        'The keys that verify tokens cannot be fetched just now: try again later.',
+        'The room cannot fetch the keys that verify tokens: try again later.',
         { cause },
       );
     }
   };
 }
 
-/** Says of a token that is refused why, in words that name nothing of it but the claim. */
+/** Rejects with the reason why a token is refused. The message names the claim and quotes nothing of the token. */
 async function verified(verification: Promise<{ payload: JWTPayload }>): Promise<JWTPayload> {
   try {
     const { payload } = await verification;
@@ -116,10 +116,10 @@ function faultOf(code: string, error: unknown): string {
       const claim = textOf(error, 'claim') ?? '';
       return textOf(error, 'reason') === 'missing'
         ? `The token lacks the claim "${claim}".`
-        : `The token is not good here: its "${claim}" is not the one that the room expects.`;
+        : `The token is not valid here: its claim "${claim}" is not the one that the room expects.`;
     }
     case 'ERR_JOSE_ALG_NOT_ALLOWED':
-      return 'The token is signed with an algorithm that the room does not take.';
+      return 'The token is signed with an algorithm that the room does not accept.';
     case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
     case 'ERR_JWKS_NO_MATCHING_KEY':
       return 'The token is not signed with a key of the room.';
@@ -130,7 +130,7 @@ function faultOf(code: string, error: unknown): string {
   }
 }
 
-/** What jose says of an error. By its fields, as an app's key function may come from another copy of jose. */
+/** Reads a field of an error of jose. Checks no class, because an app's key function may use another copy of jose. */
 function textOf(error: unknown, field: string): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const value: unknown = Reflect.get(error, field);

@@ -17,8 +17,8 @@ export type { PresenceOptions, PresenceUser } from './presence-options.ts';
 export interface Presence<Cells = AnyPresenceCells> extends TypesOfPresence<Cells> {
   /**
    * Returns the presence Store: a row for each connection in the table `connections`, and for each user in `users`. The
-   * room's own code may read it, listen to it, and write rows of its own. What it writes into the row of a client lasts until
-   * that client sets its row. Nothing else in this Store travels, and nothing of it is stored.
+   * room's own code may read it, listen to it, and write rows of its own. If it writes to the row of a client, that lasts
+   * until the client sets its row again. Other tables and Values are not sent, and nothing of this Store is stored.
    */
   getStore(): Store;
 }
@@ -70,10 +70,12 @@ function checkOptions<Connection, Input, Output>({
   if (user !== undefined && typeof user !== 'function')
     throw new TypeError('createPresence cannot use the option user: give it a function.');
   if (!Number.isSafeInteger(rowBytes) || rowBytes < 1)
-    throw new TypeError('createPresence needs a whole number above 0 as the option rowBytes.');
+    throw new TypeError(
+      'createPresence cannot use the option rowBytes: give it a whole number above 0.',
+    );
   if (!(silenceMilliseconds > 0) || !(answerMilliseconds > 0)) {
     throw new TypeError(
-      'createPresence needs numbers above 0 as the options silenceMilliseconds and answerMilliseconds.',
+      'createPresence cannot use the options silenceMilliseconds and answerMilliseconds: give them numbers above 0.',
     );
   }
 }

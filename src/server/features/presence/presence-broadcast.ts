@@ -7,9 +7,9 @@ import type { PresenceMember, PresenceMembers } from './presence-members.ts';
 import type { PresenceRoom } from './presence-room.ts';
 import type { PresenceStore } from './presence-store.ts';
 
-/** The room tells at most once in this time … */
+/** The shortest pause between two frames to everybody. */
 const TELL_MILLISECONDS = 33;
-/** … and less often if it would send more than this: then the pause grows with what is sent. */
+/** The pause grows if the room would send more than this. */
 const BYTES_PER_MILLISECOND = 8_192;
 /** The cost of a frame in addition to its length, in bytes. */
 const FRAME_BYTES = 100;
@@ -38,30 +38,30 @@ export class PresenceBroadcast<Connection> {
     );
   }
 
-  /** Tells of what changed. */
+  /** Tells everybody the changes. */
   changed(): void {
     this.#askToTell();
   }
 
-  /** Tells a member, too, that the room's own code changed its row. */
+  /** Also tells a member that the room's own code changed its row. */
   altered(member: PresenceMember<Connection>): void {
     this.#altered.add(member);
     this.#askToTell();
   }
 
-  /** Tells everybody something, even if nothing changed: that the room is there. */
+  /** Sends everybody a frame, even if nothing changed, as a sign that the room is there. */
   sign(): void {
     if (this.#due === 'changes') this.#due = 'sign';
     this.#askToTell();
   }
 
-  /** Tells everybody everything, because the room slept and does not know what they show. */
+  /** Sends everybody the full picture, because the room slept and does not know what they show. */
   picture(): void {
     this.#due = 'picture';
     this.#askToTell();
   }
 
-  /** Returns the pause that this costs. */
+  /** Tells everybody, and returns the pause until the next time. */
   #tell(): number {
     const due = this.#due;
     const { changes, author } = this.#presence.take();

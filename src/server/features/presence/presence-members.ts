@@ -42,7 +42,7 @@ export class PresenceMembers<Connection> {
     return member;
   }
 
-  /** Removes a socket. Returns its member if that was the last one of it. */
+  /** Removes a socket. Returns its member if this was the member's last socket. */
   remove(connection: Connection): PresenceMember<Connection> | undefined {
     const member = this.#byConnection.get(connection);
     this.#byConnection.delete(connection);

@@ -19,7 +19,7 @@ export interface PresenceStoreListener<Author> {
   changed(rows: Iterable<string>, author: Author | undefined): void;
 }
 
-/** Changes that were not told yet. */
+/** Changes that the clients do not know yet. */
 export interface PendingPresence<Author> {
   readonly changes: Changes;
   /** Set if all of them are changes of this author to its own row. */
@@ -30,7 +30,7 @@ const TABLES: readonly string[] = [CONNECTIONS, USERS];
 const NO_CELLS: PresenceCells = new Map();
 const NONE: ReadonlySet<string> = new Set();
 
-/** A room's presence Store, and what changed in it since it was told last. */
+/** A room's presence Store, and its changes since the clients were told last. */
 export class PresenceStore<Author extends PresenceAuthor> {
   readonly store: Store = createStore();
   readonly #listener: PresenceStoreListener<Author>;
@@ -90,7 +90,7 @@ export class PresenceStore<Author extends PresenceAuthor> {
     return picture;
   }
 
-  /** Returns what is not told yet, and counts it as told. */
+  /** Returns the changes that the clients do not know yet, and forgets them. */
   take(): PendingPresence<Author> {
     const [author] = this.#authors.size === 1 ? this.#authors : [];
     const changes = this.#changes;

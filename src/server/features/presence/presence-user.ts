@@ -5,11 +5,11 @@ import { cellLeaf } from './presence-row.ts';
 /** A user as the table `users` has it. */
 export interface UserRow {
   readonly id: string;
-  /** The Cells, `id` among them. */
+  /** The Cells, including `id`. */
   readonly cells: PresenceCells;
 }
 
-/** Returns the row of a user; undefined for none. Throws a `TypeError` for what the option `user` must not return. */
+/** Returns the row of a user; undefined for none. Throws a `TypeError` if the option `user` returned an invalid user. */
 export function readUser(user: unknown): UserRow | undefined {
   if (user === undefined || user === null) return undefined;
   const id: unknown = typeof user === 'object' ? Reflect.get(user, 'id') : undefined;
@@ -24,7 +24,7 @@ export function readUser(user: unknown): UserRow | undefined {
     const leaf = cellLeaf(value);
     if (leaf === undefined) {
       throw new TypeError(
-        `The option user of createPresence returned something that no Cell holds: leave out "${cell}".`,
+        `The option user of createPresence returned "${cell}", which no Cell can hold: leave it out.`,
       );
     }
     cells.set(cell, leaf);

@@ -26,7 +26,7 @@ import { readUser, type UserRow } from './presence-user.ts';
 const ROW_BYTES = 512;
 const SILENCE_MILLISECONDS = 90_000;
 const ANSWER_MILLISECONDS = 10_000;
-/** Twice what a client sends; a network that was interrupted hands over what it held at once. */
+/** Twice the rate of a client. A network that was interrupted may deliver many frames at once. */
 const RATE: MessageRate = { messagesPerSecond: 60, messageBurst: 600 };
 /** A connection that sends too much is told so at most once in this time. */
 const TELL_MILLISECONDS = 1_000;
@@ -72,7 +72,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     const excess = excessOf(json, this.#rowBytes);
     if (excess !== undefined) {
       this.#takeRow(connection, json, NO_CELLS, { type: 'refused', error: excess });
-      // Nobody needs so long a text again.
+      // The error needs no copy of so long a text.
       this.#members.of(connection)?.lastRows.set(connection, '');
       return;
     }
@@ -104,7 +104,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     return this.#options.rowBytes ?? ROW_BYTES;
   }
 
-  /** Builds the rows again that are attached to connections, once in each life of the room (`PRES-8`). */
+  /** Rebuilds the rows from the attachments of connections, once after each wake of the room (`PRES-8`). */
   #wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
@@ -121,7 +121,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     if (hasSlept) this.#broadcast.picture();
   }
 
-  /** Counts what a connection sends, or what it makes the room send, in characters. Returns false if it is too much. */
+  /** Charges a connection for the characters that it sends, or makes the room send. Returns false if it is too much. */
   #mayTake(connection: Connection, length: number): boolean {
     let sender = this.#senders.get(connection);
     if (sender === undefined) this.#senders.set(connection, (sender = new PresenceSender()));
@@ -194,12 +194,12 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     this.#write(member, id, cells ?? NO_CELLS, user);
     this.#attachments.changed(member);
     this.#send(connection, { type: 'changes', changes: this.#presence.picture() });
-    // A client that only watches sets nothing, whatever the schema asks of others.
+    // A client that only watches sets no cells, so the schema does not apply to it.
     if (decision.type === 'taken' || json !== WATCHING)
       this.#answer(connection, json, asked, decision);
   }
 
-  /** Tells an author what the room made of its row, if that is something else (`PRES-6`). */
+  /** Tells an author the room's version of its row, if it differs (`PRES-6`). */
   #answer(connection: Connection, of: string, asked: PresenceCells, decision: RowDecision): void {
     const cells = this.#presence.connectionCells(connection.id) ?? NO_CELLS;
     if (decision.type === 'taken' && areEqual(cells, asked)) return;
@@ -208,14 +208,14 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     this.#send(connection, { type: 'correction', own, of, ...error });
   }
 
-  /** Removes who is gone. */
+  /** Removes the sockets that are closed. */
   #removeClosed(): void {
     const open = new Set(this.#room.connections());
     for (const connection of this.#members.connections())
       if (!open.has(connection)) this.#leave(connection);
   }
 
-  /** Asks who was not heard for long, and removes those that do not answer (`PRES-10`). */
+  /** Asks connections that were silent for long, and removes those that do not answer (`PRES-10`). */
   #askSilent(): void {
     const { silenceMilliseconds = SILENCE_MILLISECONDS, answerMilliseconds = ANSWER_MILLISECONDS } =
       this.#options;
@@ -230,7 +230,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
         if (!silent.includes(connection)) continue;
         this.#leave(connection);
         this.#attachments.remove(connection);
-        // If it is there all the same, it joins again.
+        // A connection that is still there joins again.
         const changes = new ChangesBuilder();
         changes.deleteRow(CONNECTIONS, connection.id);
         this.#send(connection, { type: 'changes', changes });
@@ -266,7 +266,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     });
   }
 
-  /** Reports what a listener of the app throws: the Store may then be as it was. */
+  /** Runs a transaction. Reports the error of a listener of the app: the Store may then be unchanged. */
   #transact(author: PresenceMember<Connection> | undefined, actions: (store: Store) => void): void {
     try {
       this.#presence.write(author, actions);
@@ -275,7 +275,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     }
   }
 
-  /** Hears of every change to the Store, by whomever. */
+  /** Hears of every change to the Store, whoever made it. */
   #changed(rows: Iterable<string>, author: PresenceMember<Connection> | undefined): void {
     for (const id of rows) {
       const member = this.#members.withId(id);
@@ -306,7 +306,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
   }
 }
 
-/** The room's account of what one connection sends. */
+/** The count of messages that one connection sends. */
 class PresenceSender {
   readonly limiter = new RateLimiter();
   #toldTime = -Infinity;
