@@ -21,18 +21,18 @@ export {
 } from './hosts/room-router.ts';
 export type { ObjectConnection } from './hosts/object-connection.ts';
 
-/** What a room in a Durable Object finds in `this.party`. */
+/** The type of `this.party` for a room in a Durable Object. */
 export type ObjectParty = HostedParty<ObjectConnection>;
 
 /**
- * The room class of `tinybase-partykit/server` with the types of a Durable Object in place of PartyKit's, for apps that
- * have no use for these.
+ * The room class of `tinybase-partykit/server` with the types of a Durable Object in place of PartyKit's. It is for apps
+ * that do not use PartyKit.
  */
 export class TinyBaseRoomServer extends RoomServer<ObjectParty, ObjectConnection, Request> {}
 
-/** A Durable Object that has a room, and hands it what happens. See {@link durableObject}. */
+/** A Durable Object that has a room and passes all events to it. See {@link durableObject}. */
 export abstract class RoomObject<Server extends HostedServer, Env> extends DurableObject<Env> {
-  /** The room. What it has of its own is at hand here, for methods that other Workers call. */
+  /** The room. Use it in methods that other Workers call. */
   protected readonly server: Server;
   readonly #ServerClass: object;
   readonly #party: ObjectParty;
@@ -97,7 +97,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     await this.server.onAlarm?.();
   }
 
-  /** Everything waits for `onStart`; what it throws fails what waits, and the next event tries again. */
+  /** Starts the room. All events wait for `onStart`; if it throws, they fail, and the next event tries again. */
   async #start(): Promise<void> {
     this.#started ??= (async () => this.server.onStart?.())();
     try {
@@ -148,9 +148,9 @@ export type RoomObjectClass<Server extends HostedServer, Env = unknown> = new (
 ) => RoomObject<Server, Env>;
 
 /**
- * A class of Durable Objects, each of which is a room of the class given: one that extends `TinyBasePartyKitServer` or
- * {@link TinyBaseRoomServer}. Extend it and export the subclass, so that the binding has its name. Address its objects
- * by name: {@link routeRoomRequest} does.
+ * Makes a class of Durable Objects for a room class, which extends `TinyBasePartyKitServer` or {@link TinyBaseRoomServer}.
+ * Extend the result and export the subclass, so that the binding has its name. Address its objects by name, as
+ * {@link routeRoomRequest} does.
  *
  * @example
  * ```ts

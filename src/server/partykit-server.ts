@@ -7,8 +7,8 @@ import { RoomServer, type RoomServerConfig } from './room-server.ts';
 export type TinyBasePartyKitServerConfig = RoomServerConfig;
 
 /**
- * A PartyKit room that owns a TinyBase Store: extend it, export the subclass as default. A drop-in for TinyBase's class
- * of the same name.
+ * A PartyKit room that owns a TinyBase Store. Extend it, and export the subclass as default. It can replace TinyBase's
+ * class of the same name.
  *
  * @example
  * ```ts
@@ -27,6 +27,6 @@ export class TinyBasePartyKitServer
   extends RoomServer<Party.Room, Party.Connection, Party.Request>
   implements Party.Server
 {
-  /** Rooms hibernate: also, PartyKit loses track of connections that share an id otherwise. */
+  /** Lets rooms hibernate. Without this, PartyKit also loses connections that share an id. */
   readonly options: Party.ServerOptions = { hibernate: true };
 }

@@ -17,13 +17,13 @@ export {
   type RoomRouterOptions,
 } from './hosts/room-router.ts';
 
-/** What a room on partyserver finds in `this.party`. */
+/** The type of `this.party` for a room on partyserver. */
 export type ServerParty = HostedParty<Connection>;
 
-/** A partyserver that has a room, and hands it what happens. See {@link partyServer}. */
+/** A partyserver that has a room and passes all events to it. See {@link partyServer}. */
 export abstract class RoomParty<Room extends HostedServer, Env> extends Server<Env> {
   static override options: { hibernate: boolean } = { hibernate: true };
-  /** The room. What it has of its own is at hand here, for methods that other Workers call. */
+  /** The room. Use it in methods that other Workers call. */
   protected readonly server: Room;
   readonly #RoomClass: object;
   readonly #context: ObjectContext;
@@ -41,7 +41,7 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
   override async fetch(asked: Request): Promise<Response> {
     const request = await admit(this.#RoomClass, this.server, asked, this.#party);
     if (request instanceof Response) return request;
-    // An object that is not addressed by name learns its name later: then its gate is asked when it is connected.
+    // An object that is not addressed by name learns its name later: then the gate is asked about the connection.
     const refusal =
       this.#context.id.name === undefined ? undefined : await refuse(this.server, request);
     const answer = refusal ?? (await super.fetch(request));
@@ -114,8 +114,8 @@ export interface RoomPartyClass<Room extends HostedServer, Env = unknown> {
 }
 
 /**
- * A class of partyserver's servers, each of which is a room of the class given: one that extends
- * `TinyBasePartyKitServer`, for example. Extend it and export the subclass, so that the binding has its name.
+ * Makes a class of partyserver's servers for a room class, such as one that extends `TinyBasePartyKitServer`. Extend the
+ * result and export the subclass, so that the binding has its name.
  *
  * @example
  * ```ts
@@ -136,8 +136,8 @@ export function partyServer<Room extends HostedServer, Env = unknown>(
 }
 
 /**
- * For the option `cors` of partyserver's `routePartykitRequest`, whose own default (`true`) does not allow PUT: seeding
- * a room from a page of another origin needs it. Without the option the room itself answers, and allows everything.
+ * A value for the option `cors` of partyserver's `routePartykitRequest`. Its `true` does not allow PUT, which a page of
+ * another origin needs to give a room its initial content. Without the option the room answers, and allows everything.
  */
 export const STORE_CORS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',

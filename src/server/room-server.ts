@@ -44,7 +44,7 @@ export interface RoomServerConfig {
 export interface RoomParty<Connection> {
   /** The room's id, as the host has it. */
   readonly id: string;
-  /** True if that is what the app called the room, false or left out if it is as it stands in the URL. */
+  /** True if the id is as the app wrote it. Otherwise it is as in the URL. */
   readonly isIdDecoded?: boolean;
   readonly storage: KeyValueStorage;
   /** The open sockets. */
@@ -82,7 +82,7 @@ export class RoomServer<
   config: RoomServerConfig = {};
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
-  /** Returns all connections of the party, whoever they are. */
+  /** Returns all connections of the party, also those that the gate has not let in. */
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
   #starting: Promise<void> | undefined;
@@ -236,7 +236,7 @@ export class RoomServer<
     console.error(`tinybase-partykit: something went wrong in the room (${where}).`, error);
   }
 
-  /** Answers requests for the content and those of features; 404 to others. */
+  /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
     const { storePath = '/store' } = this.config;
     return await answerStoreRequest(this.#room, request, {
@@ -421,7 +421,7 @@ export class RoomServer<
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
   }
 
-  /** The gate and the features need to hear of connections, also where the app does not. */
+  /** Makes the room hear of connections for its gate and features, also if the app defines no handler. */
   #useSeam(): void {
     this.#isSeamUsed = true;
     if (!Object.hasOwn(this, 'onConnect')) this.#startBefore('onConnect');
@@ -431,7 +431,7 @@ export class RoomServer<
     try {
       this.onRoomError(error, where);
     } catch {
-      // Whoever is told of errors and throws has nobody left to tell.
+      // onRoomError itself threw, so there is nobody to report to.
     }
   }
 
@@ -449,7 +449,7 @@ export class RoomServer<
     const end = (): void => {
       this.#starting = undefined;
     };
-    // A failure was reported. Whoever needs the content gets `unavailable`.
+    // The failure was reported. A call that needs the content rejects with `unavailable`.
     this.#starting = this.#room.start().then(end, end);
     return this.#starting;
   }

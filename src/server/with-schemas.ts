@@ -1,5 +1,5 @@
 /**
- * The server with schema-based types. The class and everything that knows no schema is as in `tinybase-partykit/server`.
+ * The server with schema-based types. Everything else is the same as in `tinybase-partykit/server`.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
  */
@@ -21,13 +21,13 @@ export { hasStoreInStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
-/** As `loadStoreFromStorage` of `tinybase-partykit/server`: whether the content fits the schemas is not checked. */
+/** The same as `loadStoreFromStorage` of `tinybase-partykit/server`. It does not check the content against the schemas. */
 export const loadStoreFromStorage: <Schemas extends OptionalSchemas>(
   storage: KeyValueStorage,
   storagePrefix?: string,
 ) => Promise<Content<Schemas>> = load as typeof loadStoreFromStorage;
 
-/** As `broadcastChanges` of `tinybase-partykit/server`, which it is. */
+/** The same function as `broadcastChanges` of `tinybase-partykit/server`, with other types. */
 export const broadcastChanges: <Schemas extends OptionalSchemas>(
   server: BroadcastingServer,
   changes: Changes<Schemas>,

@@ -13,8 +13,8 @@ interface NativeAttachment {
 }
 
 /**
- * What a room and its features attach to one socket, each in a slot of its own, beside the app's state. It survives
- * hibernation. The values are in memory too: a slot that the host cannot keep lasts until the room sleeps.
+ * Values that a room and its features attach to one socket, in addition to the app's state. Each has a slot of its own.
+ * They survive hibernation. Memory has them, too: a slot that the host cannot keep lasts until the room sleeps.
  */
 export class AttachmentSlots {
   readonly #native: NativeAttachment | undefined;
@@ -25,7 +25,7 @@ export class AttachmentSlots {
   /** False once the host refused to keep the slots, until it takes them again. */
   #isKept = true;
 
-  /** @param connection the host's connection object. @param onError gets what keeps the slots from being attached. */
+  /** @param connection the host's connection object. @param onError gets the error if the slots cannot be attached. */
   constructor(connection: object, onError: (error: unknown) => void) {
     this.#native = nativeAttachmentOf(connection);
     this.#onError = onError;
@@ -46,7 +46,7 @@ export class AttachmentSlots {
     this.restore();
   }
 
-  /** Attaches the slots again if the app's `setState` dropped them or set them back. */
+  /** Attaches the slots again if the app's `setState` removed them or restored older ones. */
   restore(): void {
     try {
       if (this.#readJson() === this.#json) return;
@@ -55,7 +55,7 @@ export class AttachmentSlots {
       this.#native?.write(this.#json === undefined ? rest : { ...rest, [SLOTS_KEY]: this.#json });
       this.#isKept = true;
     } catch (cause) {
-      // Once, and not with each message.
+      // Reports once, not with each message.
       if (this.#isKept) this.#onError(this.#errorOf(cause));
       this.#isKept = false;
     }
@@ -77,8 +77,8 @@ export class AttachmentSlots {
 }
 
 /**
- * PartyKit and partyserver hide the native methods behind their own, which only know the app's state. The prototype
- * still has the native ones.
+ * Finds the native methods of a socket. PartyKit and partyserver hide them behind their own, which only know the app's
+ * state; the prototype still has the native ones.
  */
 function nativeAttachmentOf(connection: object): NativeAttachment | undefined {
   const socket: unknown = Reflect.get(connection, 'socket');

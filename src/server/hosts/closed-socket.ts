@@ -16,8 +16,8 @@ export function upgradeHeaders(request: UpgradeRequest): Record<string, string> 
 }
 
 /**
- * Answers a request for a WebSocket with one that is told why, and closed at once with the close code of the error. A
- * browser sees no status of an answer to such a request, and would try again for ever.
+ * Answers a request for a WebSocket with a socket that gets the error and is closed at once with its close code. A browser
+ * cannot see the HTTP status of such an answer, and would try again for ever.
  */
 export function closedSocket(
   request: UpgradeRequest,

@@ -1,6 +1,6 @@
 /**
- * What this package uses of Cloudflare's runtime, and no more: its full types cannot be loaded beside those of a
- * browser. In an app, what is imported from here has the app's own types.
+ * The part of Cloudflare's runtime that this package uses: its full types conflict with those of a browser. In an app, the
+ * app's own types of this module apply.
  */
 declare module 'cloudflare:workers' {
   export abstract class DurableObject<Env> {

@@ -1,4 +1,4 @@
-/** What a client is told when a handler of the app throws, by the name of the handler. */
+/** The message for a client when a handler of the app throws, by the name of the handler. */
 const MESSAGES: Readonly<Record<string, string>> = {
   onStart: 'The room failed to start.',
   getConnectionTags: 'The room failed to accept the connection.',
@@ -8,7 +8,7 @@ const MESSAGES: Readonly<Record<string, string>> = {
 
 /**
  * Returns an error to throw in place of the one that a handler threw; undefined for a handler whose errors reach no
- * client. Hosts send the message to clients, and partyserver the stack, too: this error has a fixed text in both.
+ * client. Hosts send the message to clients, and partyserver also sends the stack: this error has a fixed text in both.
  */
 export function handlerFailure(name: string): Error | undefined {
   const message = Object.hasOwn(MESSAGES, name) ? MESSAGES[name] : undefined;

@@ -7,11 +7,11 @@ import { responseHeadersTo } from '../http/cors.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 import type { RoomServerConfig } from '../room-server.ts';
 
-/** What a room's class is given as its `party`, where PartyKit does not make one. */
+/** The `party` of a room's class on hosts other than PartyKit. */
 export interface HostedParty<Connection> {
   /** The room's id. Throws in an object that is not addressed by name. */
   readonly id: string;
-  /** The router has decoded it; partyserver's own has not. */
+  /** True if the router has decoded the id; partyserver's own router has not. */
   readonly isIdDecoded: boolean;
   /** The environment of the Worker: variables, secrets, bindings. */
   readonly env: unknown;
@@ -27,7 +27,7 @@ export interface HostedParty<Connection> {
   broadcast(message: string | ArrayBuffer | ArrayBufferView, without?: readonly string[]): void;
 }
 
-/** What a host calls of a room's class: any subclass of `RoomServer`, also one that was written for PartyKit. */
+/** The methods of a room's class that a host calls. Every subclass of `RoomServer` has them, also one for PartyKit. */
 export interface HostedServer {
   readonly config: RoomServerConfig;
   onRoomError(error: unknown, where: RoomErrorSource): void;
@@ -43,8 +43,8 @@ export interface HostedServer {
 }
 
 /**
- * Makes a room of that class. A class that was written for PartyKit asks for PartyKit's party, of which it gets what
- * there is on every host.
+ * Makes a room of that class. A class that was written for PartyKit expects PartyKit's party; it gets the part of it that
+ * exists on every host.
  */
 export function createHostedServer<Server>(
   ServerClass: new (party: never) => Server,
@@ -55,7 +55,7 @@ export function createHostedServer<Server>(
   throw new TypeError('The constructor of the room returned something else.');
 }
 
-/** What the static methods of a room's class are told of the room. */
+/** The room, as the static methods of its class get it. */
 export interface HostedLobby {
   /** As in {@link HostedParty}. */
   readonly id: string;
@@ -72,9 +72,9 @@ export function isUpgrade({
 }
 
 /**
- * Asks the static `onBeforeConnect` or `onBeforeRequest` of a room's class, where it has one, as PartyKit does: a
- * Response is the answer, a Request takes the place of the one that came. An error is answered with 401 and a fixed text:
- * the room's `onRoomError` gets it, and the client does not.
+ * Calls the static `onBeforeConnect` or `onBeforeRequest` of a room's class, if it has one, as PartyKit does. A returned
+ * Response is the answer; a returned Request replaces the original. After an error the client gets 401 and a fixed text,
+ * and the room's `onRoomError` gets the error.
  */
 export async function admit(
   ServerClass: object,
@@ -96,7 +96,7 @@ export async function admit(
       try {
         server.onRoomError(reported, 'handler');
       } catch {
-        // Whoever is told of errors and throws has nobody left to tell.
+        // onRoomError itself threw, so there is nobody to report to.
       }
     };
     onError(error);
@@ -106,8 +106,8 @@ export async function admit(
 }
 
 /**
- * Asks the gate of a room about a request for a WebSocket. Resolves to the answer that refuses it, before there is a socket:
- * one that the room has accepted takes seconds to close. Resolves to undefined for any other request.
+ * Asks the gate of a room about a request for a WebSocket. Resolves to the answer that refuses it; undefined for any other
+ * request. It runs before there is a socket, because an accepted socket takes seconds to close.
  */
 export async function refuse(
   server: HostedServer,
@@ -118,7 +118,7 @@ export async function refuse(
   return refusal && closedSocket(request, refusal, server.config.messagePrefix ?? '');
 }
 
-/** Lets the runtime answer pings, so that a room that sleeps goes on sleeping (`ORDER-7`). */
+/** Lets the runtime answer pings, so that they do not wake a sleeping room (`ORDER-7`). */
 export function answerPings(context: ObjectContext, { config }: HostedServer): void {
   const { messagePrefix = '' } = config;
   context.setWebSocketAutoResponse(

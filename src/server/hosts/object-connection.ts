@@ -2,22 +2,22 @@ import type { HibernatingSocket } from './object-context.ts';
 import type { HostedSocket } from './socket-host.ts';
 import { isRecord } from '../storage/json-shape.ts';
 
-/** Clients choose these; they may not take the room that states need. In characters. */
+/** The longest id, in characters. Clients choose ids, and attached states need the space. */
 const LONGEST_ID = 256;
 const LONGEST_URI = 4096;
 
-/** What is attached to a socket, and so survives hibernation. */
+/** The attachment of a socket, which survives hibernation. */
 interface Attachment {
   readonly id: string;
   readonly uri: string;
   readonly state: unknown;
 }
 
-/** One client of a room in a Durable Object: what hooks and handlers are given. */
+/** One client of a room in a Durable Object, as hooks and handlers get it. */
 export class ObjectConnection implements HostedSocket {
-  /** From the client (`_pk`, of at most 256 characters), or random: two sockets may have the same. */
+  /** The client's `_pk` if it has at most 256 characters; otherwise random. Two sockets may have the same id. */
   readonly id: string;
-  /** The URL that the client connected to, without its query: that may hold a token. */
+  /** The URL that the client connected to, without its query, because the query may hold a token. */
   readonly uri: string;
   readonly socket: HibernatingSocket;
   #state: unknown;
@@ -34,14 +34,14 @@ export class ObjectConnection implements HostedSocket {
     return this.socket.readyState;
   }
 
-  /** What was set last, also before the room slept; null if nothing was. */
+  /** The last state that was set, also before the room slept; null if none was. */
   get state(): unknown {
     return this.#state;
   }
 
   /**
-   * Keeps a state of any type with the socket, or the result of a function of the state before. Throws if the state, the
-   * id, the URL and what the room attaches take more than 16,384 bytes together.
+   * Sets the state of the socket to a value of any type, or to the result of a function of the previous state. Throws if
+   * the state, the id, the URL and the attachments of the room take more than 16,384 bytes together.
    */
   setState(next: unknown): unknown {
     const { id, uri, socket } = this;
@@ -64,11 +64,11 @@ export class ObjectConnection implements HostedSocket {
   }
 }
 
-/** The connections of an object: the same one for a socket each time, as long as memory lasts. */
+/** The connections of an object. A socket has the same connection each time, until the object sleeps. */
 export class ObjectConnections {
   readonly #connections = new WeakMap<HibernatingSocket, ObjectConnection>();
 
-  /** The connection of a socket that is new. */
+  /** Creates the connection of a new socket. */
   connect(socket: HibernatingSocket, url: URL): ObjectConnection {
     const id = url.searchParams.get('_pk') ?? '';
     const attachment = {
@@ -81,7 +81,7 @@ export class ObjectConnections {
     return connection;
   }
 
-  /** The connection of a socket, from before a sleep too; undefined for one that somebody else accepted. */
+  /** Returns the connection of a socket, also after a sleep; undefined for a socket that other code accepted. */
   of(socket: HibernatingSocket): ObjectConnection | undefined {
     const known = this.#connections.get(socket);
     if (known !== undefined) return known;

@@ -1,6 +1,6 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
-/** A WebSocket at the room's end, as Durable Objects have it: open also while the object sleeps. */
+/** The server's end of a WebSocket in a Durable Object. It stays open while the object sleeps. */
 export interface HibernatingSocket {
   readonly readyState: number;
   send(message: string | ArrayBuffer | ArrayBufferView): void;
@@ -12,7 +12,7 @@ export interface HibernatingSocket {
 
 /** The part of a Durable Object's state that a room needs. */
 export interface ObjectContext {
-  /** The name is there in objects that are addressed by name. */
+  /** The id of the object. It has a name if the object is addressed by name. */
   readonly id: { readonly name?: string };
   readonly storage: KeyValueStorage;
   acceptWebSocket(socket: HibernatingSocket, tags?: string[]): void;

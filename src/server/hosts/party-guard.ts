@@ -6,8 +6,8 @@ interface ConnectionLister<Connection> {
 type Message = string | ArrayBuffer | ArrayBufferView;
 
 /**
- * Keeps connections that a gate has not let in from the app, which reaches them through its party: makes `getConnections`,
- * `getConnection` and `broadcast` leave them out. Returns the way to all connections.
+ * Hides connections that a gate has not let in from the app: `getConnections`, `getConnection` and `broadcast` of its party
+ * leave them out. Returns a function that gives all connections.
  */
 export function guardParty<Connection extends { send(message: Message): void }>(
   party: ConnectionLister<Connection>,

@@ -1,15 +1,15 @@
-/** Where in a Worker a URL leads to. */
+/** The room of a Worker that a URL leads to. */
 export interface RoomAddress {
   /** The name of the party, decoded. */
   readonly party: string;
-  /** The id of the room, decoded once: what an app calls it. */
+  /** The id of the room, decoded once, as the app wrote it. */
   readonly room: string;
 }
 
 /**
- * Returns the room that a URL of the shape `/<prefix>/<party>/<room>/…` leads to; undefined for any other, also where the
- * party or the room is empty. PartySocket makes such URLs, and the URL parser encodes what was not: decoding once gives
- * every spelling the same room.
+ * Returns the room that a URL of the shape `/<prefix>/<party>/<room>/…` leads to. Returns undefined for any other URL, and
+ * if the party or the room is empty. PartySocket makes such URLs. The URL parser has encoded the rest, so decoding once
+ * gives every spelling the same room.
  */
 export function roomAddressOf(url: string, prefix: string = 'parties'): RoomAddress | undefined {
   const segments = new URL(url).pathname.split('/').slice(1);
@@ -30,7 +30,7 @@ export function roomIdIn(url: string): string | undefined {
     : decodeSegment(segment);
 }
 
-/** A segment of a path as its author wrote it; as it is if it is not well-formed. */
+/** Decodes a segment of a path. Returns it unchanged if it is not well-formed. */
 export function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -1,18 +1,18 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import { decodeSegment, roomIdIn } from './room-address.ts';
 
-/** What a host says of a room's id. It throws where it does not know it: in an alarm, and after one. */
+/** A room's id as a host knows it. Reading it throws if the host does not know it: in an alarm, and after one. */
 export interface HostedId {
   readonly id: string;
-  /** True if that is the id as the app wrote it; otherwise it is as in the URL. */
+  /** True if the id is as the app wrote it; otherwise it is as in the URL. */
   readonly isIdDecoded?: boolean;
 }
 
 const KEY = '@tinybase-partykit/room-id';
 
 /**
- * A room's id as the app wrote it, decoded once: what the host says, else what the URL of a request or connection says,
- * else what was stored before an alarm was set. No host tells it to an alarm that wakes a room.
+ * A room's id as the app wrote it, decoded once. The sources, in this order: the host, the URL of a request or connection,
+ * and the id that was stored before an alarm was set. No host gives the id to an alarm that wakes a room.
  */
 export class RoomId {
   readonly #host: HostedId;
@@ -28,7 +28,7 @@ export class RoomId {
     this.#storagePrefix = storagePrefix;
   }
 
-  /** Returns the id. Throws the host's own error if nothing tells it. */
+  /** Returns the id. Throws the host's own error if no source has it. */
   read(): string {
     if (this.#id !== undefined) return this.#id;
     const { id, isIdDecoded = false } = this.#host;
@@ -36,7 +36,7 @@ export class RoomId {
     return this.#id;
   }
 
-  /** Learns the id from the host, from the URL of what came, or from storage. To be awaited before a handler of the app. */
+  /** Learns the id from the host, from a URL, or from storage. Await it before you call a handler of the app. */
   learn(url: () => string | undefined): Promise<void> | undefined {
     if (this.#tryToRead() !== undefined) return undefined;
     const told = url();
@@ -44,7 +44,7 @@ export class RoomId {
     return this.#id !== undefined || this.#isRecalled ? undefined : this.#recall();
   }
 
-  /** Stores the id, in the same turn, if it is not known to be stored. It costs one row in each life that sets an alarm. */
+  /** Stores the id, in the same turn, unless it is known to be stored: at most one row each time the room wakes. */
   async store(): Promise<void> {
     const id = this.#tryToRead();
     if (id === undefined || this.#isStored) return;
@@ -57,7 +57,7 @@ export class RoomId {
     }
   }
 
-  /** To be called when the storage was emptied. */
+  /** Call this when the storage was emptied. */
   forgetStored(): void {
     this.#isStored = false;
   }

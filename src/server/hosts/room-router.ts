@@ -9,20 +9,20 @@ export interface RoomNamespace {
   get(id: unknown): { fetch(request: Request): Promise<Response> };
 }
 
-/** How {@link routeRoomRequest} routes. */
+/** The options of {@link routeRoomRequest}. */
 export interface RoomRouterOptions {
-  /** What the path of a room begins with. `'parties'` by default; PartySocket has an option of the same name. */
+  /** The beginning of the path of a room. `'parties'` by default; PartySocket has an option of the same name. */
   readonly prefix?: string;
-  /** The origins whose pages may use credentials, as in the room's `config`: for the router's own answers. */
+  /** The origins whose pages may use credentials, as in the room's `config`. It applies to the router's own answers. */
   readonly allowedOrigins?: AllowedOrigins;
-  /** Gets what an object failed with; it is answered with 503. Writes to the console by default. */
+  /** Gets the error of an object that failed; the answer is 503. Writes to the console by default. */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * Hands a request for `/parties/<party>/<room>/…` to the object of that room, named by the room's id, decoded once.
- * Resolves to undefined if the path is of another shape. A party that is not there is answered with 404, an object that
- * fails with 503, both readable from other origins: a browser's client then tries again.
+ * Hands a request for `/parties/<party>/<room>/…` to the object of that room. The name of the object is the room's id,
+ * decoded once. Resolves to undefined if the path has another shape. The answer for an unknown party is 404, and for an
+ * object that fails it is 503. Other origins can read both, so a client in a browser tries again.
  *
  * @example
  * ```ts
@@ -45,7 +45,12 @@ export async function routeRoomRequest(
   if (address === undefined) return undefined;
   const namespace = Object.hasOwn(parties, address.party) ? parties[address.party] : undefined;
   if (namespace === undefined)
-    return refuse(request, options, 'not-found', 'There is no party of that name.');
+    return refuse(
+      request,
+      options,
+      'not-found',
+      'There is no party of that name: check the option party of the PartySocket, and the bindings.',
+    );
   try {
     return await namespace.get(namespace.idFromName(address.room)).fetch(request);
   } catch (error) {

@@ -5,7 +5,7 @@ import type { RoomConnection, RoomHost } from '../room/room-host.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
 /**
- * A connection object of a host. If it has the native WebSocket as its `socket`, what a room attaches to it survives
+ * A connection object of a host. If it has the native WebSocket as its `socket`, attachments of the room survive
  * hibernation.
  */
 export interface HostedSocket {
@@ -14,7 +14,7 @@ export interface HostedSocket {
   close(code?: number, reason?: string): void;
 }
 
-/** What a {@link SocketHost} needs of the server around it. */
+/** The part of the surrounding server that a {@link SocketHost} uses. */
 export interface SocketHostOptions<Socket> {
   readonly storage: () => KeyValueStorage;
   /** The sockets that the server knows to be open. */
@@ -25,16 +25,16 @@ export interface SocketHostOptions<Socket> {
 }
 
 const OPEN = 1;
-/** A reason of so many characters is within the 123 bytes that it may take (RFC 6455, section 5.5.1). */
+/** A reason of this many characters fits in the 123 bytes that are allowed (RFC 6455, section 5.5.1). */
 const LONGEST_REASON = 41;
 const LONGEST_REASON_BYTES = 123;
 
-/** Gives a room what servers of sockets have in common. */
+/** The host of a room on any server of sockets. */
 export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket> {
   readonly #options: SocketHostOptions<Socket>;
   readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
   readonly #closings = new WeakMap<Socket, Closing>();
-  /** The sockets that were heard of and may be open: a server may lose one of two with the same id. */
+  /** The known sockets that may be open. It is needed because a server may lose one of two sockets with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
 
   constructor(options: SocketHostOptions<Socket>) {
@@ -58,8 +58,8 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   }
 
   /**
-   * The connection of a socket: the same one each time, as long as memory lasts. Ask for it before the app can close the
-   * socket: a socket that is not open by then counts as closed by the app.
+   * Returns the connection of a socket, the same one each time until the room sleeps. Call it before the app can close the
+   * socket: a socket that is already closed then counts as closed by the app.
    */
   connectionOf(socket: Socket): RoomConnection<Socket> {
     let connection = this.#connections.get(socket);
@@ -70,13 +70,13 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     return connection;
   }
 
-  /** To be called as soon as the host tells that a socket is closed, before the app can close it, too. */
+  /** Call this as soon as the host reports that a socket is closed, before the app can also close it. */
   ended(socket: Socket): void {
     this.connectionOf(socket);
     this.#closings.get(socket)?.end();
   }
 
-  /** To be called when nobody needs to know of a closed socket any more. */
+  /** Call this when no part needs a closed socket any more. */
   forget(socket: Socket): void {
     this.#heard.delete(socket);
   }
@@ -94,7 +94,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     return () => clearTimeout(timer);
   }
 
-  /** Writes block a Durable Object's thread on some hosts: what arrives meanwhile is handed over in turns of the event loop. */
+  /** Waits for a turn of the event loop. On some hosts writes block the thread; what arrived meanwhile is delivered then. */
   takeTurn(): Promise<void> {
     return new Promise((resolve) => {
       setTimeout(resolve, 0);
@@ -121,7 +121,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
         try {
           socket.send(frame);
         } catch {
-          // It is closing: whoever is there comes back and catches up.
+          // It is closing: the client connects again and catches up.
         }
       },
       close: (code, reason) => {
@@ -138,7 +138,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   }
 }
 
-/** Says which side has closed a socket: its `readyState` does not, and a peer may leave a close unanswered for ever. */
+/** Records which side closed a socket. `readyState` does not tell, and a peer may never answer a close. */
 class Closing {
   readonly #socket: HostedSocket;
   #isByRoom: boolean;
@@ -146,12 +146,12 @@ class Closing {
 
   constructor(socket: HostedSocket) {
     this.#socket = socket;
-    // The end of a socket is told in the life of the room in which it comes: this one was closed by the room before.
+    // The host reports a close to the instance that is awake then: this socket was closed by an earlier one.
     this.#isByRoom = socket.readyState > OPEN;
     const close = socket.close.bind(socket);
     const value = (code?: number, reason?: string): void => {
       close(code, reason);
-      // Only now: a code that is not allowed throws, and leaves the socket open.
+      // After the call: a code that is not allowed throws, and leaves the socket open.
       if (!this.#isByPeer) this.#isByRoom = true;
     };
     // Not enumerable: an app may go through the keys of its connection.
@@ -162,13 +162,13 @@ class Closing {
     return this.#isByRoom || (this.#socket.readyState > OPEN && !this.#isByPeer);
   }
 
-  /** To be called when the host tells that the socket is closed. */
+  /** Call this when the host reports that the socket is closed. */
   end(): void {
     if (!this.#isByRoom) this.#isByPeer = true;
   }
 }
 
-/** Hosts throw at a longer reason, and leave the socket open. */
+/** Shortens a reason: hosts throw if it is longer, and leave the socket open. */
 function shortened(reason: string): string {
   return utf8Length(reason, LONGEST_REASON_BYTES) <= LONGEST_REASON_BYTES
     ? reason

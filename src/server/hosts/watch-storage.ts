@@ -1,19 +1,19 @@
-/** What a room does around the calls that an app makes on its storage. Each runs `proceed` once, or fails the app's call. */
+/** The room's work around calls of the app on its storage. Each method calls `proceed` once, or fails the app's call. */
 export interface StorageWatcher {
-  /** The app empties the whole storage of the object, the room's keys among it. */
+  /** The app empties the whole storage of the object, including the room's keys. */
   aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown>;
-  /** The app sets its alarm. `proceed` is to be called within the call, so that later calls of the app come later. */
+  /** The app sets its alarm. Call `proceed` synchronously, so that later calls of the app come later. */
   aroundSetAlarm(proceed: () => Promise<unknown>): Promise<unknown>;
 }
 
 /**
- * Hands an app's calls of `deleteAll` and `setAlarm` to a watcher, by methods of the storage object's own. It reaches
- * every way to the same object: `party.storage`, `ctx.storage`, a copy of the reference, and calls within a transaction.
+ * Hands an app's calls of `deleteAll` and `setAlarm` to a watcher. It sets methods on the storage object itself, so it works
+ * for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a transaction.
  *
- * It does not reach the methods of a transaction's own object (`transaction.setAlarm`; `transaction.deleteAll` throws on
+ * It does not see the methods of a transaction's own object (`transaction.setAlarm`; `transaction.deleteAll` throws on
  * every host), `delete` of single keys, point-in-time recovery, or an app that calls the prototype's method.
  *
- * @returns false if the host does not let the object have methods of its own.
+ * @returns false if the host does not allow methods to be set on the object.
  */
 export function watchStorage(storage: object, watcher: StorageWatcher): boolean {
   const hasDeleteAll = surround(storage, 'deleteAll', (proceed) =>
