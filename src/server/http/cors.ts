@@ -7,23 +7,23 @@ const ORIGIN = 'Access-Control-Allow-Origin';
 const CREDENTIALS = 'Access-Control-Allow-Credentials';
 const METHODS = 'Access-Control-Allow-Methods';
 const HEADERS = 'Access-Control-Allow-Headers';
-/** Headers that a client may send, for a request that does not ask for any. */
+/** The allowed headers if a request does not ask for any. */
 const USUAL_HEADERS = 'Authorization, Content-Type, If-None-Match';
 
-/** What decides which other origins may read an answer. */
+/** The options that decide which other origins may read an answer. */
 export interface CorsOptions {
-  /** Sent with every answer. Every origin may do everything, without credentials, if left out. */
+  /** The headers of every answer. By default every origin may do everything, without credentials. */
   readonly responseHeaders?: HeadersInit | undefined;
-  /** Takes the place of the CORS headers in `responseHeaders`. */
+  /** Replaces the CORS headers in `responseHeaders`. */
   readonly allowedOrigins?: AllowedOrigins | undefined;
-  /** Gets what `allowedOrigins` threw; the origin is then not allowed. */
+  /** Gets the error that `allowedOrigins` threw; the origin is then not allowed. */
   readonly onError?: (error: unknown) => void;
 }
 
 /**
- * Returns the configured headers of an answer. With `allowedOrigins`, an allowed origin may use credentials: then `*`
- * means nothing to a browser, so the answer names the origin, the methods and the headers that the request asks for
- * (`HTTP-5`; Fetch standard, section 3.2.5).
+ * Returns the configured headers of an answer. With `allowedOrigins`, an allowed origin may use credentials. A browser then
+ * does not accept `*`, so the answer names the origin, the methods and the headers that the request asks for (`HTTP-5`;
+ * Fetch standard, section 3.2.5).
  */
 export function responseHeadersTo(
   request: { readonly headers: { get(name: string): string | null } },
@@ -51,7 +51,7 @@ function isAllowed(
   if (typeof allowed !== 'function')
     return allowed.some((candidate) => candidate.replace(/\/$/, '') === origin);
   try {
-    // A promise, of an app without types, allows nothing.
+    // An app without types may return a promise: that allows nothing.
     const answer: unknown = allowed(origin);
     return answer === true;
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The part of a request's body that reading it takes: a web stream of bytes. */
+/** The part of a request's body that is used: a web stream of bytes. */
 export interface HttpBody {
   getReader(): {
     read(): Promise<{ readonly done: boolean; readonly value?: unknown }>;
@@ -6,10 +6,10 @@ export interface HttpBody {
   };
 }
 
-/** How much of a body that is too large is read and dropped: an answer before its end reaches few clients. */
+/** A body that is too large is read up to this multiple of the limit: few clients get an answer before they have sent all. */
 const MOST_DROPPED = 16;
 
-/** Reads a body as UTF-8; undefined if it has more than `limit` bytes, of which no more than these are ever held. */
+/** Reads a body as UTF-8. Returns undefined if it has more than `limit` bytes; never holds more than these. */
 export async function readBody(body: HttpBody | null, limit: number): Promise<string | undefined> {
   if (body === null) return '';
   const reader = body.getReader();
@@ -20,7 +20,9 @@ export async function readBody(body: HttpBody | null, limit: number): Promise<st
     const { done, value } = await reader.read();
     if (done) return length > limit ? undefined : text + decoder.decode();
     if (!(value instanceof Uint8Array))
-      throw new TypeError('The body of a request is not a stream of bytes.');
+      throw new TypeError(
+        'The body of the request is not a stream of bytes: pass the request as the host made it.',
+      );
     length += value.byteLength;
     if (length > limit * MOST_DROPPED) {
       await reader.cancel();

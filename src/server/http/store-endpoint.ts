@@ -10,7 +10,7 @@ import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { readBody, type HttpBody } from './http-body.ts';
 import type { Room } from '../room/room.ts';
 
-/** The part of a request that the endpoint looks at. */
+/** The part of a request that the endpoint reads. */
 export interface StoreRequest {
   readonly method: string;
   readonly url: string;
@@ -18,17 +18,17 @@ export interface StoreRequest {
   readonly body: HttpBody | null;
 }
 
-/** How a room's content is offered over HTTP. */
+/** The options of the endpoint for a room's content. */
 export interface StoreEndpointOptions {
-  /** What the path of a URL ends with to be answered. */
+  /** The end of the path of a URL that is answered. */
   readonly storePath: string;
-  /** Sent with every answer, beside those that the protocol needs. */
+  /** The headers of every answer, in addition to those that the protocol needs. */
   readonly responseHeaders: HeadersInit;
-  /** Gets what is no error of the protocol, such as a body that broke off; it is answered with 503. */
+  /** Gets every error that is not in the protocol; the answer is 503. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What other origins may do unless an app says otherwise: everything. */
+/** The default headers: other origins may do everything. */
 export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Methods': '*',
@@ -56,7 +56,10 @@ export async function answerStoreRequest<Request extends StoreRequest>(
     if (!pathname.endsWith(options.storePath)) {
       const answered = await room.answer(request, pathname);
       if (answered !== undefined) return answered;
-      throw new TinyBasePartyKitError('not-found', 'There is nothing at this path.');
+      throw new TinyBasePartyKitError(
+        'not-found',
+        'There is nothing at this path: check storePath, party and room.',
+      );
     }
     return await answer(room, request, options);
   } catch (error) {
@@ -90,7 +93,7 @@ async function answer<Request extends StoreRequest>(
     default: {
       // An answer that leaves a body unread makes some hosts reset the connection.
       await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
-      const message = `This path takes ${STORE_METHODS}, and not ${request.method}.`;
+      const message = `The method ${request.method} does not work here: use ${STORE_METHODS}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: STORE_METHODS,
         ...JSON_TYPE,
@@ -144,11 +147,14 @@ async function bodyOf(request: StoreRequest, limit: number): Promise<string> {
   try {
     text = await readBody(request.body, limit);
   } catch (cause) {
-    // Whoever sent it is gone, which is no fault of the room.
+    // The client is gone, which is not a fault of the room.
     throw new TinyBasePartyKitError('unavailable', 'The body broke off: send it again.', { cause });
   }
   if (text === undefined) {
-    throw new TinyBasePartyKitError('too-large', `The body is over the limit of ${limit} bytes.`);
+    throw new TinyBasePartyKitError(
+      'too-large',
+      `The body is over the limit of ${limit} bytes: send less, or raise the room's config.limits.`,
+    );
   }
   return text;
 }
@@ -179,7 +185,7 @@ function respond(
   const headers = new Headers(options.responseHeaders);
   for (const [name, value] of Object.entries(own)) headers.set(name, value);
   const exposed = headers.get(EXPOSED);
-  // A list that names ETag already does not need it twice; `*` does not reach requests with credentials.
+  // A list that names ETag already does not need it twice; `*` does not work for requests with credentials.
   if (exposed === null) headers.set(EXPOSED, 'ETag');
   else if (!/(?:^|,)\s*etag\s*(?:,|$)/iu.test(exposed)) headers.set(EXPOSED, `${exposed}, ETag`);
   return new Response(body, { status, headers });
