@@ -8,19 +8,19 @@ import {
   type StoreLeaf,
 } from '../../protocol/leaf.ts';
 
-/** The part of a room's server that broadcasting needs. */
+/** The part of a room's server that broadcasting uses. */
 export interface BroadcastingServer {
   readonly store: Store;
-  /** Resolves when the Store has what storage says. */
+  /** Resolves when the Store has the stored content. */
   start(): Promise<void>;
 }
 
 /**
- * Applies changes to the room's Store as a transaction of the room's own, which reaches every client; `undefined`
+ * Applies changes to the room's Store as one transaction of the room's own code, which reaches every client. `undefined`
  * deletes a table, row, Cell or Value. Objects and arrays may be encoded. Rejects with `unavailable` if the room cannot
  * be loaded.
  *
- * `_without` has no effect. It is there for compatibility: a client that already has the changes is not changed by them.
+ * `_without` has no effect. It exists for compatibility: the changes do nothing in a client that already has them.
  */
 export async function broadcastChanges(
   server: BroadcastingServer,

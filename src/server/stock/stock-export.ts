@@ -17,17 +17,17 @@ const KEYS_A_PAGE = 1_000;
 const NOT_LATIN = /[\u0100-\uFFFF]/;
 
 /**
- * The way back: writes what a room has stored as TinyBase's own server stores it, and removes this package's keys, so that
- * the stock server goes on with that content. Does nothing where this package has stored no room.
+ * Converts a stored room back to the layout of TinyBase's own server, and removes this package's keys. The stock server
+ * then continues with that content. Does nothing if this package has stored no room.
  *
  * Nothing else may use the storage meanwhile: call it in `blockConcurrencyWhile`, in the constructor of the class that
- * extends the stock server. After a crash at any step, calling it again completes it; until its last step the room is
- * readable by this package, and from there on by TinyBase's.
+ * extends the stock server. After a crash, call it again: it completes the work. Until its last step this package can
+ * read the room, and after that TinyBase's own server.
  *
- * Resolves to the keys that it left although they may be Values that were deleted since the room was taken over. There are
- * some with an empty prefix only, where a key of the app's own that begins with `v` cannot be told from a Value.
+ * Resolves to the keys that it left although they may be Values that were deleted since the takeover. This happens only
+ * with an empty prefix: then nothing distinguishes a Value from a key of the app that begins with `v`.
  *
- * Rejects with `too-large`, having changed nothing, if a leaf does not fit in the stock layout: 128 KiB each, 2,048 bytes for
+ * Rejects with `too-large` and changes nothing if a leaf does not fit in the stock layout: 128 KiB each, 2,048 bytes for
  * its ids. Rejects with `unavailable` if the room cannot be read.
  */
 export async function exportToStockStorage(
@@ -40,7 +40,7 @@ export async function exportToStockStorage(
   if (room !== undefined) {
     const leaves = stockLeaves(room.content, storagePrefix);
     const marker = stockMarkerKey(storagePrefix);
-    // From here to the marker, TinyBase's own server would find no Store, and not half of one.
+    // From here until the marker is written, TinyBase's own server finds no Store, so it never reads half of one.
     await storage.delete([marker]);
     left = await removeOthers(storage, storagePrefix, new Set(leaves.map(([key]) => key)));
     await putInOrder(storage, leaves, []);
@@ -68,7 +68,7 @@ function stockLeaves(content: LeafMap<Leaf>, prefix: string): readonly StorageEn
   return leaves;
 }
 
-/** Removes what is there of an older content; returns the keys that may be the app's. */
+/** Removes the leaves of older content. Returns the keys that may be the app's. */
 async function removeOthers(
   storage: KeyValueStorage,
   prefix: string,

@@ -28,8 +28,8 @@ export function stockLeafKey(prefix: string, table: TableKey, row: string, cell:
 }
 
 /**
- * Lists everything that TinyBase's own server would take for leaves. With an empty prefix, keys of the app may be among
- * them: those that begin with `v` and have a value that a Store can hold.
+ * Lists everything that TinyBase's own server would read as leaves. With an empty prefix, this may include keys of the
+ * app: those that begin with `v` and have a value that a Store can hold.
  */
 export async function* stockEntries(
   storage: KeyValueStorage,
@@ -52,8 +52,8 @@ export async function* stockEntries(
 /**
  * Reads the content that TinyBase's own server left in a storage, and changes nothing. Undefined if it left none.
  *
- * With an empty prefix, a key of the app's that begins with `v`, and whose value a Store can hold, is read as a Value: it
- * cannot be told from one, and TinyBase's own server shows it as one, too.
+ * With an empty prefix, it also reads a key of the app as a Value if the key begins with `v` and a Store can hold its
+ * value. Nothing distinguishes the two, and TinyBase's own server shows it as a Value, too.
  */
 export async function readStockContent(
   storage: KeyValueStorage,
@@ -98,7 +98,7 @@ async function* entries(
   }
 }
 
-/** Parses the ids in a key. With an empty prefix, a key of the app may begin with the same letter: then undefined. */
+/** Parses the ids in a key. Returns undefined for a key of the app that begins with the same letter. */
 function cellIds(text: string): readonly string[] | undefined {
   let ids: unknown;
   try {

@@ -9,8 +9,8 @@ import { RoomStorage } from '../storage/room-storage.ts';
 import { readStockContent } from './stock-layout.ts';
 
 /**
- * True if a room has stored its content there: one of this package, or TinyBase's own. Rejects with `unavailable` if
- * that cannot be read.
+ * Resolves to true if a room has stored its content there, in the layout of this package or of TinyBase's own server.
+ * Rejects with `unavailable` if storage cannot be read.
  */
 export async function hasStoreInStorage(
   storage: KeyValueStorage,
@@ -20,8 +20,8 @@ export async function hasStoreInStorage(
 }
 
 /**
- * The content that a room has stored there, `[{}, {}]` if there is none. Objects and arrays are encoded, as they are on
- * the wire: `setEncodedContent` takes it. Rejects with `unavailable` if it cannot be read.
+ * Resolves to the content that a room has stored there; `[{}, {}]` if there is none. Objects and arrays are encoded, as in
+ * messages: `setEncodedContent` accepts it. Rejects with `unavailable` if it cannot be read.
  */
 export async function loadStoreFromStorage(
   storage: KeyValueStorage,

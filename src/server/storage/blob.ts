@@ -3,7 +3,7 @@ import type { StorageKeys } from './storage-keys.ts';
 
 /** Leaves 1 KiB of the 128 KiB that a value may have for the host's serialisation of it. */
 const PART_BYTES = 127 * 1024;
-/** Up to this length a text is stored as it is: twice as many bytes, at worst, fit in one value. */
+/** A text up to this length is stored as it is: even with two bytes for each character it fits in one value. */
 const INLINE_LENGTH = 64_000;
 
 /** Names the parts of a text that is stored in parts. */
@@ -17,37 +17,37 @@ export interface BlobReference {
 /** One key and its value, to be written. */
 export type StorageEntry = readonly [key: string, value: unknown];
 
-/** A text as it is written: the parts first, then whatever makes them valid by naming them. */
+/** A text as it is written: the parts first, then the reference that makes them valid. */
 export interface EncodedBlob {
   readonly reference: BlobReference;
   readonly parts: readonly StorageEntry[];
 }
 
-/** A text as the value of one key, with the parts that it names if it is too large for that. */
+/** A text as the value of one key. If it is too large, the value names its parts. */
 export interface EncodedHead {
   readonly value: unknown;
   readonly reference: BlobReference | undefined;
   /** To be written before the value, or together with it. */
   readonly parts: readonly StorageEntry[];
-  /** What it takes in storage, in bytes, nearly. */
+  /** The approximate size in storage, in bytes. */
   readonly size: number;
 }
 
 /**
- * Splits a text in parts that fit in values. Bytes, not strings: a string with one character above U+00FF would be
- * stored with two bytes for each. The text must not hold lone surrogates; JSON never does.
+ * Splits a text into parts that fit in values. The parts are bytes, not strings: a string with one character above U+00FF
+ * would be stored with two bytes for each character. The text must not hold lone surrogates; JSON never does.
  */
 export function encodeBlob(keys: StorageKeys, blob: number, text: string): EncodedBlob {
   const bytes = new TextEncoder().encode(text);
   const parts: StorageEntry[] = [];
   for (let start = 0; start < bytes.length; start += PART_BYTES) {
-    // A copy: of a view, hosts store the whole buffer behind it.
+    // A copy: for a view, hosts store its whole buffer.
     parts.push([keys.part(blob, parts.length), bytes.slice(start, start + PART_BYTES)]);
   }
   return { reference: { blob, parts: parts.length, bytes: bytes.length }, parts };
 }
 
-/** Encodes a text as the value of one key; `blob` is the number to use if that takes parts. */
+/** Encodes a text as the value of one key. `blob` is the number to use if it needs parts. */
 export function encodeHead(keys: StorageKeys, blob: number, text: string): EncodedHead {
   if (text.length <= INLINE_LENGTH) {
     return { value: text, reference: undefined, parts: [], size: text.length };
@@ -57,7 +57,7 @@ export function encodeHead(keys: StorageKeys, blob: number, text: string): Encod
   return { value, reference, parts, size: reference.bytes };
 }
 
-/** The blob that a head's value names, or undefined if the value is the text itself. Throws if it is neither. */
+/** Returns the blob that a head's value names; undefined if the value is the text itself. Throws if it is neither. */
 export function decodeHead(value: unknown): BlobReference | undefined {
   return typeof value === 'string' ? undefined : decodeReference(value);
 }
@@ -77,7 +77,7 @@ export function partKeys(keys: StorageKeys, reference: BlobReference | undefined
   return Array.from({ length: reference.parts }, (_, index) => keys.part(reference.blob, index));
 }
 
-/** Puts a blob's parts together. Throws a SyntaxError if one is missing or they are not what was written. */
+/** Joins a blob's parts. Throws a SyntaxError if one is missing or damaged. */
 export function joinBlob(
   keys: StorageKeys,
   reference: BlobReference,
@@ -92,7 +92,7 @@ export function joinBlob(
     length += part.byteLength;
   }
   if (length !== reference.bytes) throw new SyntaxError('its parts have another length');
-  // All at once: decoding a stream of parts is several times as slow.
+  // All at once: decoding the parts as a stream is several times as slow.
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(joined(views, length));
 }
 

@@ -1,4 +1,4 @@
-/** Checks of what JSON.parse, or a host's storage, hands back. */
+/** Checks of values that JSON.parse or a host's storage returned. */
 
 /** True for a whole number from 0 on. */
 export function isCount(candidate: unknown): candidate is number {

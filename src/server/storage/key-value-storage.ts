@@ -1,14 +1,14 @@
 /**
- * The part of a Durable Object's storage that a room needs. Structural: PartyKit's, partyserver's and a bare
- * Durable Object's storage all fit as they are.
+ * The part of a Durable Object's storage that a room uses. The storage of PartyKit, of partyserver and of a bare Durable
+ * Object all have this type.
  *
- * Both forms of `put` are used: a key on its own is for a lone row of the log, which nearly every write is.
+ * Both forms of `put` are used. The one for a single key writes one row of the log, as nearly every write does.
  *
- * A write settles when it is on disk. A Durable Object's settles earlier: it holds back all that the object sends until what
- * was written before is on disk, and forgets the object if that fails.
+ * A write settles when it is on disk. In a Durable Object it settles earlier: the host holds back everything that the
+ * object sends until earlier writes are on disk, and restarts the object if they fail.
  *
- * Limits to stay within, as enforced in production: a key of 2,048 bytes, a value of 128 KiB, 128 keys a call. A call
- * is atomic; two calls are not, whatever a host may promise.
+ * The limits of production: a key of 2,048 bytes, a value of 128 KiB, 128 keys in a call. A call is atomic; two calls are
+ * not, even if a host promises it.
  */
 export interface KeyValueStorage {
   get(keys: string[]): Promise<Map<string, unknown>>;
@@ -16,11 +16,11 @@ export interface KeyValueStorage {
   put(key: string, value: unknown, options?: WriteOptions): Promise<void>;
   delete(keys: string[], options?: WriteOptions): Promise<number>;
   /**
-   * Resolves when all that was put is on disk. Only for storage whose writes settle earlier, on a host that holds back what is
-   * sent meanwhile and forgets the room if that fails, as a Durable Object does.
+   * Resolves when all earlier writes are on disk. Only storage whose writes settle earlier has it. The host must hold back
+   * what is sent meanwhile, and restart the room if a write fails, as a Durable Object does.
    */
   sync?(): Promise<void>;
-  /** In ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
+  /** Lists entries in ascending order of the keys' UTF-8 bytes. `start` is inclusive, `end` is not. */
   list(options: {
     prefix?: string;
     start?: string;
@@ -29,8 +29,8 @@ export interface KeyValueStorage {
   }): Promise<Map<string, unknown>>;
 }
 
-/** How a write is done. A host that knows nothing of it may ignore it. */
+/** Options of a write. A host that does not know them may ignore them. */
 export interface WriteOptions {
-  /** True: messages are handed over meanwhile. Otherwise a Durable Object gets one, and then its write, at a time. */
+  /** True: messages are delivered during the write. Otherwise a Durable Object gets no message until the write settles. */
   readonly allowConcurrency: boolean;
 }

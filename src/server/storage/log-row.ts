@@ -10,28 +10,28 @@ interface Author {
   readonly push: number;
 }
 
-/** One commit, or one push that made none. */
+/** One commit, or one push that made no commit. */
 export interface LogEntry {
   /** The room's version after it. */
   readonly version: number;
-  /** The changes; undefined for a push that made no commit (then the version is the unchanged one). */
+  /** The changes; undefined for a push that made no commit (then the version is unchanged). */
   readonly changes: Changes | undefined;
-  /** The changes as {@link encodeChanges} has them, if that was asked for before. */
+  /** The changes as {@link encodeChanges} encodes them, if they were encoded before. */
   readonly encoded?: string | undefined;
-  /** Undefined for changes by the room's own code, stock peers and seeds. */
+  /** The push; undefined for changes by the room's own code, stock peers and seeds. */
   readonly author: Author | undefined;
 }
 
 /** The entries that one write adds to the log (`DURABLE-2`). */
 export interface LogRow {
-  /** When it was written, in milliseconds since 1970. */
+  /** The time of the write, in milliseconds since 1970. */
   readonly now: number;
   readonly entries: readonly LogEntry[];
 }
 
 /**
- * A row as text. Lines of JSON: the time, then for each entry one line that says `[version]` or
- * `[version, clientId, push]`, and one with its changes, empty if there are none.
+ * Encodes a row as lines of JSON: first the time, then for each entry one line with `[version]` or
+ * `[version, clientId, push]`, and one line with its changes, empty if there are none.
  */
 export function encodeLogRow({ now, entries }: LogRow): string {
   const lines = [JSON.stringify(now)];
@@ -79,20 +79,20 @@ export interface StoredRow {
   readonly number: number;
   /** The version after its first commit; if it has none, the version that the next commit got or will get. */
   readonly firstVersion: number;
-  /** In bytes, nearly. */
+  /** The approximate size, in bytes. */
   readonly size: number;
-  /** Its parts, if it is large. */
+  /** The reference to its parts, if it is large. */
   readonly reference: BlobReference | undefined;
 }
 
-/** Returns the {@link StoredRow.firstVersion} of a row with these entries, of which there is at least one. */
+/** Returns the {@link StoredRow.firstVersion} of a row with these entries (at least one). */
 export function firstVersionOf(entries: readonly LogEntry[]): number {
   const [first] = entries;
   if (first === undefined) return 0;
   return first.changes === undefined ? first.version + 1 : first.version;
 }
 
-/** Returns the newest rows that are not larger than `size` together, oldest first. */
+/** Returns the newest rows whose total size is at most `size`, oldest first. */
 export function newestRows(rows: readonly StoredRow[], size: number): readonly StoredRow[] {
   let left = size;
   let first = rows.length;

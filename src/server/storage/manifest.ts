@@ -3,19 +3,19 @@ import { decodeReference, type BlobReference } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import { isCount, isList, isRecord } from './json-shape.ts';
 
-/** Raised when a release stores something that earlier ones would misread. */
+/** The format's number. It rises when earlier releases would misread what a release stores. */
 const FORMAT = 2;
 
-/** What makes a snapshot valid (`DURABLE-4`): it names its blobs, and the row of the log that it includes. */
+/** The manifest makes a snapshot valid (`DURABLE-4`): it names its blobs, and the last row of the log that it includes. */
 export interface Manifest {
-  /** What the snapshot is a snapshot of. */
+  /** The cursor of the snapshot. */
   readonly cursor: Cursor;
   /**
-   * The pages that the content is on, in order; of a row that is on several, the last holds. Each is a content of its own,
-   * as TinyBase encodes it. None, if the content is empty.
+   * The pages of the content, in order. If several pages have the same row, the last one counts. Each page is a content of
+   * its own, as TinyBase encodes it. Empty content has no pages.
    */
   readonly pages: readonly BlobReference[];
-  /** The first row of the log that is kept; rows below it are garbage. One more than `lastRow` if none is. */
+  /** The first row of the log that is kept; earlier rows are garbage. One more than `lastRow` if no row is kept. */
   readonly firstRow: number;
   /** The last row of the log that the snapshot includes. */
   readonly lastRow: number;
@@ -23,7 +23,7 @@ export interface Manifest {
   readonly clients: ReadonlyMap<string, ClientRecord>;
 }
 
-/** A manifest as text: lines of JSON, the first with everything but the clients, then one for each client. */
+/** Encodes a manifest as lines of JSON: the first has everything except the clients, then each client has a line. */
 export function encodeManifest({ cursor, pages, firstRow, lastRow, clients }: Manifest): string {
   const head = {
     format: FORMAT,

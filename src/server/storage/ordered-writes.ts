@@ -6,12 +6,13 @@ import { afterKey, type KeyRange } from './storage-keys.ts';
 
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
-/** What comes meanwhile can share the next write (`DURABLE-2`); the order of things is kept by the room's own queue. */
+/** Lets messages arrive during a write, to share the next one (`DURABLE-2`). The room's own queue keeps the order. */
 const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
 /**
- * Writes parts, then what makes them valid: all heads are in the last call, so that they become valid together. Each
- * call waits for the one before it; the first that rejects ends it. At most 100 heads. Resolves when all of it has settled.
+ * Writes parts, then the heads that make them valid. All heads (at most 100) are in the last call, so that they become
+ * valid together. Each call waits for the one before it, and the first call that rejects is the last. Resolves when all
+ * calls have settled.
  */
 export async function putInOrder(
   storage: KeyValueStorage,
@@ -20,12 +21,12 @@ export async function putInOrder(
 ): Promise<void> {
   const [lone] = heads;
   if (parts.length === 0 && heads.length === 1 && lone !== undefined) {
-    // As nearly every row of the log is: a Durable Object takes it faster than a record of one key.
+    // Nearly every row of the log is one key, and a Durable Object writes it faster than a record of one key.
     await storage.put(...lone, CONCURRENTLY);
     return;
   }
   const entries = [...parts, ...heads];
-  // Full calls counted from the end: only the first may have fewer keys.
+  // Only the first call may have fewer keys than the limit.
   let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
   for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
     const call = emptyRecord<unknown>();
@@ -34,7 +35,7 @@ export async function putInOrder(
   }
 }
 
-/** Removes any number of keys, those that do not exist among them. */
+/** Removes any number of keys. They need not exist. */
 export async function deleteKeys(storage: KeyValueStorage, keys: readonly string[]): Promise<void> {
   for (let start = 0; start < keys.length; start += KEYS_A_CALL) {
     await storage.delete(keys.slice(start, start + KEYS_A_CALL), CONCURRENTLY);

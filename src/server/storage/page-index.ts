@@ -6,18 +6,18 @@ import type { BlobReference } from './blob.ts';
 
 const BEYOND_ASCII = /[\u0080-\uFFFF]/;
 
-/** Content that goes on changing while it is read. */
+/** Content that may change between two reads. */
 export type LiveContent = Pick<LeafMap<Leaf>, 'get' | 'cells'>;
 
 /** Some rows of the content, which are stored together. Each Value counts as a row of its own. */
 export interface Page {
-  /** Row ids by table; of {@link VALUES}, value ids. */
+  /** Row ids by table; for {@link VALUES}, the ids of Values. */
   readonly rows: Map<TableKey, Set<string>>;
-  /** What the valid manifest names; undefined if it names nothing of this page. */
+  /** The blob of this page in the valid manifest; undefined if it has none. */
   stored: BlobReference | undefined;
-  /** True if what is stored may not be what the rows hold. */
+  /** True if the stored page may differ from the content. */
   isDirty: boolean;
-  /** In bytes, nearly, when it was written; then, what is set is added in characters. */
+  /** The approximate size in bytes at the last write, plus the characters that were set since. */
   size: number;
 }
 
@@ -27,12 +27,12 @@ export class PageIndex {
   readonly #pageOf = new Map<TableKey, Map<string, Page>>();
   #pages: Page[] = [];
 
-  /** @param pageSize A page takes no more rows from this size on. */
+  /** @param pageSize A page of this size gets no more rows. */
   constructor(pageSize: number) {
     this.#pageSize = pageSize;
   }
 
-  /** In the order of the content. */
+  /** The pages, in the order of the content. */
   get pages(): readonly Page[] {
     return this.#pages;
   }
@@ -45,7 +45,7 @@ export class PageIndex {
     return page;
   }
 
-  /** Puts rows on a page. One that another page had is on this one from now on, and that one has changed. */
+  /** Puts rows on a page. A row that was on another page moves to this one, and marks the other one as changed. */
   #putOn(page: Page, table: TableKey, ids: Iterable<string>): void {
     let pageOf = this.#pageOf.get(table);
     if (pageOf === undefined) this.#pageOf.set(table, (pageOf = new Map<string, Page>()));
@@ -67,7 +67,7 @@ export class PageIndex {
     });
   }
 
-  /** Takes note of changes that happened to the content. */
+  /** Records changes of the content. */
   note(changes: Changes): void {
     for (const [table, rows] of changes.deletedRows) {
       const deleted = rows === ALL_ROWS ? [...(this.#pageOf.get(table)?.keys() ?? [])] : rows;
@@ -85,7 +85,7 @@ export class PageIndex {
     }
   }
 
-  /** Puts neighbours together that fit on one page. To be called before pages are read, and not in between. */
+  /** Merges neighbours that fit on one page. Call it before the pages are read, not between two reads. */
   merge(): void {
     const merged: Page[] = [];
     for (const page of this.#pages) {
@@ -102,9 +102,8 @@ export class PageIndex {
   }
 
   /**
-   * Reads what a page holds now and takes it for written. A page that has grown too large is cut: what it keeps is
-   * returned, the rest is on new pages behind it, which are returned too. A page that is empty is gone, and nothing is
-   * returned.
+   * Reads the current rows of a page and marks it as written. Splits a page that is too large: the result then has this
+   * page and the new pages after it. Removes a page that is empty, and returns nothing.
    */
   read(page: Page, content: LiveContent): readonly { page: Page; leaves: LeafMap<Leaf> }[] {
     const sizes: number[] = [];
@@ -139,7 +138,7 @@ export class PageIndex {
       }
     }
     this.#pages.splice(this.#pages.indexOf(page), 1, ...read.map((part) => part.page));
-    // Taking and giving rows marks pages as changed; these are as they were read.
+    // Moving rows marks pages as changed, but these have just been read.
     for (const part of read) part.page.isDirty = false;
     return read;
   }
@@ -157,7 +156,7 @@ export class PageIndex {
     target.isDirty = true;
   }
 
-  /** The last page, or a new one if that is full. */
+  /** Returns the last page, or a new one if that is full. */
   #pageForNew(table: TableKey, row: string): Page {
     let page = this.#pages.at(-1);
     if (page === undefined || page.size >= this.#pageSize) {
@@ -211,7 +210,7 @@ function forEachRow(
   }
 }
 
-/** In bytes, nearly. */
+/** Returns the approximate size of a row, in bytes. */
 function sizeOfRow(row: string, cells: Cells<Leaf>): number {
   let size = row.length + bytesBeyondLength(row) + PUNCTUATION;
   for (const [cell, leaf] of cells) {

@@ -17,30 +17,30 @@ export type { LogEntry } from './log-row.ts';
 export type { CheckpointSource } from './snapshot-writer.ts';
 export type { LoadedRoom } from './stored-room.ts';
 
-/** What is on disk, as far as is known. */
+/** The known state of the disk. */
 interface Disk {
   cursor: Cursor;
-  /** Those that the valid manifest names. */
+  /** The pages that the valid manifest names. */
   pages: readonly BlobReference[];
-  /** Theirs, in bytes. */
+  /** The size of these pages, in bytes. */
   snapshotSize: number;
   readonly index: PageIndex;
   manifestReference: BlobReference | undefined;
-  /** The rows that are valid, oldest first. */
+  /** The valid rows, oldest first. */
   rows: StoredRow[];
-  /** Of the rows since the snapshot, in bytes. */
+  /** The size of the rows since the snapshot, in bytes. */
   sizeSinceSnapshot: number;
-  /** In milliseconds since 1970. */
+  /** The time of the last write, in milliseconds since 1970. */
   lastWrite: number;
 }
 
 /**
- * What a room has on disk: a snapshot, and a log of what happened since and for some time before. docs/storage.md has
- * the layout, and why a crash between any two writes does no harm.
+ * The storage of a room: a snapshot, and a log that begins some time before it. docs/storage.md has the layout, and
+ * explains why a crash between any two writes does no harm.
  *
- * After an append or a creation that rejected, what is on disk is not known: everything rejects until the room was loaded
- * again. A checkpoint that rejected changed nothing that matters. Rows may be appended while a checkpoint is being
- * written; otherwise one call at a time.
+ * After an append or a creation rejected, the state of the disk is unknown: every call rejects until the room was loaded
+ * again. A checkpoint that rejected changed nothing that matters. Rows may be appended during a checkpoint; otherwise
+ * make one call at a time.
  */
 export class RoomStorage {
   readonly #storage: KeyValueStorage;
@@ -58,7 +58,7 @@ export class RoomStorage {
   /** Settles, and always well, when the last call but appends has. */
   #idle: Promise<unknown> = Promise.resolve();
 
-  /** @param options `prefix` goes before every key; at most 1,900 bytes. */
+  /** @param options `prefix` is the beginning of every key; at most 1,900 bytes. */
   constructor(
     storage: KeyValueStorage,
     options: { prefix: string; sizes?: Partial<StorageSizes> | undefined },
@@ -84,16 +84,16 @@ export class RoomStorage {
   }
 
   /**
-   * Reads the room; undefined if it has no Store yet. Writes nothing. Rejects with `unavailable` if storage fails, or
-   * holds what cannot be read or was written by a later release: the message names the key.
+   * Reads the room; undefined if it has no Store yet. Writes nothing. Rejects with `unavailable` if storage fails, is
+   * damaged, or was written by a later release: the message names the key.
    */
   async load(): Promise<LoadedRoom | undefined> {
     return await this.#exclusively('read', () => this.#read());
   }
 
   /**
-   * Makes a room's first content durable, whatever its size, with the log if it has one. It is valid with the last
-   * write. A room that is already there is replaced.
+   * Makes a room's initial content durable, whatever its size, with the log if it has one. The last write makes it valid.
+   * Replaces a room that already exists.
    */
   async create({ cursor, content, log, clients }: LoadedRoom): Promise<void> {
     const index = new PageIndex(this.#sizes.page);
@@ -133,7 +133,7 @@ export class RoomStorage {
         sizeSinceSnapshot: 0,
         lastWrite: 0,
       };
-      // Of what was replaced, nothing stays, also if nobody writes any more. What cannot be removed, the next checkpoint removes.
+      // Removes the replaced room now, since no write may follow. If this fails, the next checkpoint removes it.
       await this.#garbage.sweep(this.#storage).catch(() => undefined);
     });
   }
@@ -160,7 +160,7 @@ export class RoomStorage {
 
   /**
    * Adds one row to the log (`DURABLE-2`): one write of one key, unless the row is too large for one value. Atomic at any
-   * size. `now` is in milliseconds since 1970. Not to be called before the last append has settled.
+   * size. `now` is in milliseconds since 1970. Call it only after the last append has settled.
    */
   async append(entries: readonly LogEntry[], now: number): Promise<void> {
     const disk = this.#open();
@@ -187,12 +187,12 @@ export class RoomStorage {
   }
 
   /**
-   * Writes the pages that have changed, and with its last write the manifest that makes them the snapshot; then trims
-   * the log (`DURABLE-4`) down to about the size of the content, and removes what crashes left. Leaves out client records
-   * that have expired at the time of the last append (`ONCE-5`).
+   * Writes the changed pages, and with its last write the manifest that makes them the snapshot. Then it trims the log
+   * (`DURABLE-4`) to about the size of the content, and removes garbage from crashes. It leaves out client records that
+   * had expired at the time of the last append (`ONCE-5`).
    *
-   * The room goes on meanwhile: rows may be appended, and pages are read at different moments. The snapshot is of the
-   * version at the beginning all the same, for the log since then is kept, and makes of any later state the last one.
+   * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot still
+   * counts as one of the version at the beginning: the log since then is kept, and a load applies it to every page.
    *
    * Returns the version of the oldest log entry kept; one more than that of the snapshot if none is. Returns `emptied`, having
    * written nothing, if somebody else has removed the manifest.
@@ -245,7 +245,7 @@ export class RoomStorage {
         return retained[0]?.firstVersion ?? cursor.version + 1;
       } catch (error) {
         if (!isNamed) this.#writer.abandon(written);
-        // The manifest that is known to be valid does not name them.
+        // The manifest that is certainly valid does not name them.
         for (const { page, reference } of written) {
           if (page.stored !== reference) page.isDirty = true;
         }
@@ -258,11 +258,11 @@ export class RoomStorage {
     if (this.#disk !== disk) throw unavailable('the room was loaded again');
   }
 
-  /** What is on disk, to be replaced: from now on nothing can be added to it. */
+  /** Returns the state of the disk, and lets nothing be added to it: it is about to be replaced. */
   async #close(): Promise<Disk | undefined> {
     this.#isClosed = true;
     try {
-      // It began after this had its turn, and its row would be one of the next room's.
+      // It began after this call, so its row would belong to the next room.
       const hasFailed = await this.#append?.then(
         () => false,
         () => true,
@@ -322,7 +322,7 @@ export class RoomStorage {
     return room;
   }
 
-  /** All keys that pages and rows take, but for the manifest's. */
+  /** Returns all keys of pages and rows, and of the manifest's own parts. */
   #keysOf({
     pages,
     manifestReference,
@@ -343,7 +343,7 @@ function sizeOfBlobs(blobs: readonly BlobReference[]): number {
   return blobs.reduce((size, { bytes }) => size + bytes, 0);
 }
 
-/** A log with a gap could not be loaded again: better no row than that. */
+/** Throws if the entries would leave a gap: a log with a gap cannot be loaded. */
 function assertContinuous(entries: readonly LogEntry[], version: number): void {
   let expected = version;
   for (const entry of entries) {

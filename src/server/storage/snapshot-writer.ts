@@ -12,46 +12,46 @@ import type { LiveContent, Page, PageIndex } from './page-index.ts';
 import type { StorageGarbage } from './storage-garbage.ts';
 import type { StorageKeys } from './storage-keys.ts';
 
-/** What a checkpoint writes: a room that goes on meanwhile. */
+/** The room that a checkpoint writes. It keeps running meanwhile. */
 export interface CheckpointSource {
-  /** May be ahead of what was appended, never behind. Read a slice at a time, each within one turn. */
+  /** The content. It may be ahead of the log, never behind. It is read in slices, each within one turn. */
   readonly content: LiveContent;
-  /** Read once, at the beginning. */
+  /** Returns the client records. Called once, at the beginning. */
   readonly clients: () => ReadonlyMap<string, ClientRecord>;
-  /** Lets others have their turn. */
+  /** Lets other work run. */
   readonly pause: () => Promise<void>;
-  /** False while the content has what may never be appended, such as an open transaction. Asked right before reading. */
+  /** Returns false while the content may still be rolled back, as in an open transaction. Asked before each read. */
   readonly isReadable: () => boolean;
-  /** Resolves when all that the content has by now was appended; rejects if that will never be. */
+  /** Resolves when the log has everything that the content has now; rejects if it never will. */
   readonly whenAppended: () => Promise<void>;
 }
 
-/** A page, and where it was written. */
+/** A page with its blob. */
 export interface WrittenPage {
   readonly page: Page;
   readonly reference: BlobReference;
 }
 
-/** A row of the log as it is to be written. */
+/** A row of the log, ready to be written. */
 export interface EncodedRow {
   readonly parts: readonly StorageEntry[];
   readonly entry: StorageEntry;
   readonly stored: StoredRow;
 }
 
-/** What {@link SnapshotWriter.putManifest} does beside writing the manifest. */
+/** The writes and removals that go with the manifest in {@link SnapshotWriter.putManifest}. */
 export interface ManifestWrite {
-  /** Pages that the manifest names: written before it, in as many calls as that takes. */
+  /** Pages that the manifest names. They are written before it, in as many calls as needed. */
   readonly pages?: readonly StorageEntry[];
-  /** Pages that were written already. */
+  /** Pages that are already written. */
   readonly written?: readonly WrittenPage[];
-  /** A row of the log to become valid together with the manifest. */
+  /** A row of the log that becomes valid together with the manifest. */
   readonly row?: EncodedRow | undefined;
   /** Keys that are garbage once the manifest is there. */
   readonly replaced: readonly string[];
 }
 
-/** Encodes and writes what a snapshot is made of, under names that were never used. */
+/** Encodes and writes the parts of a snapshot, under names that were never used. */
 export class SnapshotWriter {
   /** The number of the next blob: higher than any on disk. */
   nextBlob = 1;
@@ -65,7 +65,7 @@ export class SnapshotWriter {
     this.#garbage = garbage;
   }
 
-  /** Encodes a row of the log; it takes a blob number if it is large. */
+  /** Encodes a row of the log. A large row uses a blob number. */
   encodeRow(number: number, row: LogRow): EncodedRow {
     const text = encodeLogRow(row);
     const { value, reference, parts, size } = encodeHead(this.#keys, this.nextBlob, text);
@@ -85,8 +85,8 @@ export class SnapshotWriter {
   }
 
   /**
-   * Writes all pages that have changed, about `slice` bytes at a time. `written` gets them as they are read, and so has
-   * them if this rejects half-way. `assertCurrent` is called before each is read; it throws to end it.
+   * Writes all changed pages, about `slice` bytes at a time. Adds each page to `written` when it reads it, so the list is
+   * correct if this rejects half-way. Calls `assertCurrent` before it reads each page; that throws to stop it.
    */
   async writePages(
     index: PageIndex,
@@ -115,7 +115,7 @@ export class SnapshotWriter {
     await putInOrder(this.#storage, waiting, []);
   }
 
-  /** Writes a manifest. Returns where its own parts are, if it is large. */
+  /** Writes a manifest. Resolves to the reference to its own parts, if it is large. */
   async putManifest(
     manifest: Parameters<typeof encodeManifest>[0],
     { pages = [], written = [], row, replaced }: ManifestWrite,
@@ -133,7 +133,7 @@ export class SnapshotWriter {
     return head.reference;
   }
 
-  /** Pages that no manifest will ever name. */
+  /** Makes garbage of pages that no manifest will ever name. */
   abandon(written: readonly WrittenPage[]): void {
     this.#garbage.abandon(this.#keysOf(written));
   }

@@ -1,20 +1,20 @@
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { deleteKeys } from './ordered-writes.ts';
 
-/** Keys that are to be removed. */
+/** The keys that have to be removed. */
 export class StorageGarbage {
-  /** Nothing on disk names these. */
+  /** The keys that nothing on disk names. */
   #certain: readonly string[] = [];
-  /** What a snapshot is made of whose manifest was to be written: it may be on disk, or not. */
+  /** The keys of a snapshot whose manifest may or may not be on disk. */
   #doubtful: readonly string[] = [];
   #size = 0;
 
-  /** What is known to be in it, in bytes, nearly. */
+  /** The approximate size of the known garbage, in bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** Begins anew, with what a load found. */
+  /** Starts again with the keys that a load found. */
   reset(keys: readonly string[], size: number): void {
     this.#certain = keys;
     this.#doubtful = [];
@@ -22,8 +22,8 @@ export class StorageGarbage {
   }
 
   /**
-   * Writes a manifest with these keys, then adds what it `replaced`. If that rejects, both the new manifest and the old
-   * one may be on disk: then the keys of neither are removed before another has been written.
+   * Writes a manifest with these keys, then adds the keys that it `replaced`. If the write rejects, either manifest may be
+   * on disk: then no key of the two is removed until another manifest has been written.
    */
   async replace(
     keys: readonly string[],
@@ -37,12 +37,12 @@ export class StorageGarbage {
     this.#certain = [...this.#certain, ...doubtful, ...replaced];
   }
 
-  /** Adds keys that were written, or perhaps not, for a manifest that never will be. */
+  /** Adds keys for a manifest that will never be written. The keys themselves may be on disk. */
   abandon(keys: readonly string[]): void {
     this.#certain = [...this.#certain, ...keys];
   }
 
-  /** Removes all that nothing on disk names. */
+  /** Removes all keys that nothing on disk names. */
   async sweep(storage: KeyValueStorage): Promise<void> {
     await deleteKeys(storage, this.#certain);
     this.#certain = [];

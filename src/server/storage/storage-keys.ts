@@ -2,10 +2,10 @@ import { utf8Length } from '../../protocol/utf8.ts';
 
 /** Separates our keys from TinyBase's own, which begin with `t`, `v` or `hasStore`. */
 const NAMESPACE = '@tinybase-partykit/';
-/** As many digits as the highest safe integer has. */
+/** The number of digits of the highest safe integer. */
 const NUMBER_DIGITS = 16;
 const PART_DIGITS = 6;
-/** Leaves what our keys need of the 2,048 bytes that a key may have, and some more. */
+/** A key may have 2,048 bytes. This leaves more than enough for the rest of a key. */
 const LONGEST_PREFIX_BYTES = 1_900;
 
 /** A range of keys: `start` is in it, `end` is not. */
@@ -15,8 +15,8 @@ export interface KeyRange {
 }
 
 /**
- * The names of what a room stores, all in one namespace under the room's storage prefix. Numbers in them are of fixed
- * width, so that the order of the keys is the order of the numbers.
+ * The keys of a room, all in one namespace under its storage prefix. Their numbers have a fixed width, so that the order
+ * of the keys is the order of the numbers.
  */
 export class StorageKeys {
   /** Names the snapshot and the first row of the log; it exists if and only if the room has a Store. */
@@ -33,7 +33,7 @@ export class StorageKeys {
     const bytes = utf8Length(prefix, LONGEST_PREFIX_BYTES);
     if (bytes > LONGEST_PREFIX_BYTES) {
       throw new RangeError(
-        `The storage prefix takes ${bytes} bytes, ${LONGEST_PREFIX_BYTES} are possible.`,
+        `The storagePrefix has ${bytes} bytes, and at most ${LONGEST_PREFIX_BYTES} are possible: make it shorter.`,
       );
     }
     this.manifest = `${prefix}${NAMESPACE}manifest`;
@@ -43,23 +43,23 @@ export class StorageKeys {
     this.parts = childrenOf(this.#part);
   }
 
-  /** The key of the log's row with that number. */
+  /** Returns the key of the log's row with that number. */
   row(number: number): string {
     return this.#row + digits(number, NUMBER_DIGITS);
   }
 
-  /** The number in a key of {@link StorageKeys.rows}, or undefined if it is no such key. */
+  /** Returns the number in a key of {@link StorageKeys.rows}; undefined for any other key. */
   rowNumber(key: string): number | undefined {
     const number = Number(key.slice(this.#row.length));
     return this.row(number) === key ? number : undefined;
   }
 
-  /** The key of one part of a blob; parts count from 0. */
+  /** Returns the key of one part of a blob. Parts count from 0. */
   part(blob: number, index: number): string {
     return `${this.#part}${digits(blob, NUMBER_DIGITS)}/${digits(index, PART_DIGITS)}`;
   }
 
-  /** The number of the blob in a key of {@link StorageKeys.parts}, or undefined if it is no such key. */
+  /** Returns the number of the blob in a key of {@link StorageKeys.parts}; undefined for any other key. */
   blobNumber(key: string): number | undefined {
     const [blob, index] = key.slice(this.#part.length).split('/').map(Number);
     return blob !== undefined && index !== undefined && this.part(blob, index) === key
@@ -68,13 +68,13 @@ export class StorageKeys {
   }
 }
 
-/** Where to go on listing after `key`: no key of ours is another one's beginning. */
+/** Returns the start of a list that continues after `key`. No key of this package is the beginning of another one. */
 export function afterKey(key: string): string {
   return `${key}!`;
 }
 
 function childrenOf(folder: string): KeyRange {
-  // The character after "/", so that all of the folder is in the range and nothing else.
+  // The character after "/", so that the range has exactly the folder.
   return { start: folder, end: `${folder.slice(0, -1)}0` };
 }
 

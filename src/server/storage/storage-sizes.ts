@@ -1,10 +1,10 @@
-/** How a room divides what it stores. In characters or bytes, as nearly as the estimates of content sizes are. */
+/** The sizes that control a room's storage. They are in characters or bytes, and as rough as the estimates of content. */
 export interface StorageSizes {
-  /** A page of the snapshot takes no more rows from this size on. 48 KiB. */
+  /** A page of the snapshot of this size gets no more rows. 48 KiB. */
   readonly page: number;
-  /** What a checkpoint encodes and writes at a time, before others have their turn. 96 KiB. */
+  /** The part that a checkpoint encodes and writes before other work runs. 96 KiB. */
   readonly slice: number;
-  /** A log is worth folding into a snapshot from this size on. 256 KiB. */
+  /** The smallest log that is worth a checkpoint. 256 KiB. */
   readonly smallestCheckpoint: number;
   /** A log up to this size is kept for catching up, whatever the size of the content. 64 KiB. */
   readonly smallestRetention: number;
@@ -12,7 +12,7 @@ export interface StorageSizes {
 
 const KIBIBYTE = 1024;
 
-/** What a room has by default. Others are for tests, where small rooms have to have many pages. */
+/** The sizes of every room. Only tests use others, to give small rooms many pages. */
 export const DEFAULT_STORAGE_SIZES: StorageSizes = {
   page: 48 * KIBIBYTE,
   slice: 96 * KIBIBYTE,

@@ -5,7 +5,7 @@ import { forEachLeaf, readLeaf } from '../../protocol/store-access.ts';
 
 import type { LiveContent } from './page-index.ts';
 
-/** A Store as content that is read where it is needed, as it is then. */
+/** A Store as live content: each read returns the current leaf. */
 export class StoreContent implements LiveContent {
   readonly #store: Store;
 

@@ -12,11 +12,11 @@ import { decodeManifest, type Manifest } from './manifest.ts';
 import { PageIndex } from './page-index.ts';
 import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
 
-/** Values a call, where each may be as large as a value can be. */
+/** The number of parts in one call of `get`. Each may have the largest size of a value. */
 const PARTS_A_CALL = 128;
 const ROWS_A_CALL = 512;
 
-/** A room as its storage has it. */
+/** A room as it is stored. */
 export interface LoadedRoom {
   readonly cursor: Cursor;
   readonly content: LeafMap<Leaf>;
@@ -25,37 +25,37 @@ export interface LoadedRoom {
   readonly clients: ReadonlyMap<string, ClientRecord>;
 }
 
-/** A room, and where in storage it is. */
+/** A room with its places in storage. */
 interface StoredRoom {
   readonly room: LoadedRoom;
   readonly manifest: Manifest;
   /** The manifest's own parts, if it is large. */
   readonly manifestReference: BlobReference | undefined;
-  /** Where the content is, the rows since the snapshot included. */
+  /** The pages of the content, with the rows since the snapshot applied. */
   readonly index: PageIndex;
-  /** From `manifest.firstRow` on. */
+  /** The rows from `manifest.firstRow` on. */
   readonly rows: readonly StoredRow[];
-  /** When the last row was written, in milliseconds since 1970; 0 if none is left. */
+  /** The time of the last row, in milliseconds since 1970; 0 if there is none. */
   readonly lastWrite: number;
 }
 
-/** Everything that is in a room's namespace. */
+/** The content of a room's namespace. */
 export interface StorageState {
   /** The highest number in the key of any blob, valid or not; 0 if there is none. */
   readonly highestBlob: number;
-  /** The same of rows. */
+  /** The highest number in the key of any row, valid or not; 0 if there is none. */
   readonly highestRow: number;
-  /** Keys that nothing valid names: crashes left them. */
+  /** Keys that crashes left. Nothing valid names them. */
   readonly garbage: readonly string[];
-  /** In bytes, nearly. */
+  /** The approximate size of the garbage, in bytes. */
   readonly garbageSize: number;
-  /** Undefined if the room has no Store. */
+  /** The room; undefined if it has no Store. */
   readonly stored: StoredRoom | undefined;
 }
 
 /**
- * Reads all that a room has in storage; writes nothing. Throws `unavailable`, naming the key, if something valid
- * cannot be read: then nothing should be written either.
+ * Reads all storage of a room, and writes nothing. Throws `unavailable` with the key if valid data cannot be read. Do not
+ * write then.
  */
 export async function readStorage(
   storage: KeyValueStorage,
@@ -70,7 +70,7 @@ class StorageReader {
   readonly #storage: KeyValueStorage;
   readonly #keys: StorageKeys;
   readonly #pageSize: number;
-  /** Parts that something valid names. */
+  /** The parts that something valid names. */
   readonly #needed = new Set<string>();
   readonly #parts = new Map<string, unknown>();
   readonly #garbage: string[] = [];
@@ -87,7 +87,7 @@ class StorageReader {
   async read(): Promise<StorageState> {
     const { manifest: manifestKey } = this.#keys;
     const head = (await this.#storage.get([manifestKey])).get(manifestKey);
-    // The manifest may be in parts, and says which rows and parts are valid: so its own parts come first.
+    // The manifest tells which rows and parts are valid. It may be in parts itself, so these are read first.
     const manifestReference =
       head === undefined ? undefined : decodeAt(manifestKey, () => decodeHead(head));
     await this.#readManifestParts(manifestReference);
@@ -118,7 +118,7 @@ class StorageReader {
     }
   }
 
-  /** The heads of all valid rows, in order. */
+  /** Reads the heads of all valid rows, in order. */
   async #readRows(manifest: Manifest | undefined): Promise<[number, unknown][]> {
     const heads: [number, unknown][] = [];
     for await (const [key, value] of this.#list(this.#keys.rows, ROWS_A_CALL)) {
@@ -225,7 +225,7 @@ class StorageReader {
       }),
     );
     index.addStored(reference, ids);
-    // Not needed again, and as large as the content.
+    // The parts are as large as the content and not needed again.
     for (const key of partKeys(this.#keys, reference)) this.#parts.delete(key);
   }
 

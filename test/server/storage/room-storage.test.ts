@@ -241,7 +241,7 @@ describe('RoomStorage', () => {
     await room.create(model.room);
     await room.append(model.commit([setting('a', 'x'.repeat(300_000))]), 0);
     expect(() => new RoomStorage(storage, { prefix: `${longest}x` })).toThrow(
-      'The storage prefix takes 1901 bytes, 1900 are possible.',
+      'The storagePrefix has 1901 bytes, and at most 1900 are possible: make it shorter.',
     );
   });
 
