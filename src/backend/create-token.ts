@@ -14,30 +14,30 @@ import {
   type UserInputOf,
 } from '../protocol/user-token.ts';
 
-/** A user of a room whose type is not given. */
+/** A user of a room without a known type. */
 export interface TokenUser {
   readonly id: string;
   readonly [name: string]: unknown;
 }
 
-/** Where a token is good. */
+/** The rooms that a token is for. */
 export type TokenRooms =
-  /** In one room, by its id. The id may not end in `*`. */
+  /** One room, by its id. The id may not end in `*`. */
   | { readonly room: string; readonly roomPrefix?: undefined }
-  /** In all rooms whose ids begin with this text. The empty text is good in all rooms of the party. */
+  /** All rooms whose ids begin with this text. The empty text means all rooms of the party. */
   | { readonly roomPrefix: string; readonly room?: undefined };
 
 /** Describes the token that {@link createToken} makes. */
 export type TokenOptions<User> = TokenRooms & {
-  /** The secret that the room has, of at least 32 bytes. Keep it on servers. */
+  /** The room's secret, of at least 32 bytes. Keep it on servers. */
   readonly secret: string;
   /** The user, as the schema of the room takes it. It travels as readable JSON, so put nothing secret in it. */
   readonly user: User;
   /** The party of the room. `'main'` by default. */
   readonly party?: string;
-  /** What the user may do. `'write'` by default. */
+  /** The access of the user. `'write'` by default. */
   readonly access?: Access;
-  /** How long the token is good, and a connection that began with it may last. 3,600 seconds by default. */
+  /** The lifetime of the token, and the longest time of a connection that uses it. 3,600 seconds by default. */
   readonly expiresInSeconds?: number;
 };
 
@@ -46,8 +46,8 @@ const MILLISECONDS_PER_SECOND = 1000;
 
 /**
  * Makes the token with which a user enters a room: a JWT, signed with HS256 and not encrypted. Runs in any backend that
- * has Web Crypto. Rejects with a `TypeError` that names the option that is wrong. Give it the type of the room's class, and
- * the compiler checks the user.
+ * has Web Crypto. Rejects with a `TypeError` that names the wrong option. Pass the type of the room's class, so that the
+ * compiler checks the user.
  *
  * @example
  * ```ts
@@ -76,7 +76,7 @@ export async function createToken<Room = unknown>(
       'createToken got an unusable expiresInSeconds: use a whole number of seconds above 0.',
     );
   }
-  // With its milliseconds (RFC 7519 allows them): a token made right after a revocation is newer than that.
+  // With milliseconds, which RFC 7519 allows: a token made right after a revocation is newer than the revocation.
   const issuedAt = Date.now() / MILLISECONDS_PER_SECOND;
   const token = await new SignJWT({
     room: roomClaimOf(options),
@@ -91,7 +91,7 @@ export async function createToken<Room = unknown>(
     .sign(new TextEncoder().encode(secret));
   if (token.length > LONGEST_TOKEN) {
     throw new TypeError(
-      `createToken made a token of ${token.length} bytes, and a room takes ${LONGEST_TOKEN}: give the option user less.`,
+      `createToken made a token of ${token.length} bytes, over the limit of ${LONGEST_TOKEN}: make the option user smaller.`,
     );
   }
   return token;

@@ -17,7 +17,7 @@ import { canonicalLeaf, DELETED, VALUES, type Leaf, type TableKey } from './leaf
 import { LeafMap, type Cells } from './leaf-map.ts';
 
 /**
- * Encodes changes, for the wire and for storage: `[tables, values]` or `[tables, values, deletedRows]`. The deleted rows
+ * Encodes changes, for messages and for storage: `[tables, values]` or `[tables, values, deletedRows]`. The deleted rows
  * are row ids by table id, or 0 for all rows of a table. Writes text without building JSON objects first: that is faster for
  * small changes, and most changes are small. For 100,000 cells it takes one and a half times as long.
  */

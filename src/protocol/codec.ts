@@ -1,6 +1,5 @@
 /**
- * The entrance to everything that turns messages, changes and content into text, and text into them. Whatever decodes
- * is valid: code behind this file checks no shapes again.
+ * Encodes and decodes messages, changes and content. Everything that decodes is valid: no other code checks shapes again.
  */
 export {
   decodeChanges,

@@ -1,4 +1,4 @@
-/** Leaves that a Store can hold and no message may carry (`CHANGES-4`): most are nested too deeply. */
+/** Finds leaves that a Store can hold but no message may carry (`CHANGES-4`). Most are nested too deeply. */
 import { ShapeError } from './json.ts';
 import { DEEPEST_LEVEL, isTooDeep, isUnsayable, VALUES, type Leaf, type TableKey } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';

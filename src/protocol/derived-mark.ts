@@ -1,9 +1,9 @@
-/** The mark of a push or commit that a Store made of another commit, where no user did anything (DERIVE-1). */
+/** The mark of a push or commit that a Store made in reaction to another commit, without its user (DERIVE-1). */
 import { ShapeError, type Json } from './json.ts';
 
 /** The part of a message that carries the mark. */
 export interface MaybeDerived {
-  /** True if a client's Store made it of a commit. Nothing is derived of it. */
+  /** True if a client's Store made it in reaction to a commit. No Store reacts to it again. */
   readonly isDerived?: true | undefined;
 }
 

@@ -34,7 +34,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   protocol: { httpStatus: 426, closeCode: 4426, isRetryable: false },
   /** A push, body or frame is over the limit. Nothing of it was applied. */
   'too-large': { httpStatus: 413, closeCode: 4413, isRetryable: false },
-  /** The connection has lost its place. The client says hello again. */
+  /** The client's position is not valid any more. The client says hello again. */
   stale: { httpStatus: 409, closeCode: 4409, isRetryable: true },
   /** A newer connection of the client, or a newer persister on the same socket, replaced this one. */
   replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
@@ -44,13 +44,13 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   overloaded: { httpStatus: 429, closeCode: 4429, isRetryable: true },
   /** The room or path does not exist. A server answers the same while it is being deployed. */
   'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
-  /** There is no token, or none that is good here. The client stops until the app asks it to begin again. */
+  /** There is no token, or it is not valid here. The client stops until the app starts it again. */
   unauthorized: { httpStatus: 401, closeCode: 4401, isRetryable: false },
-  /** The token is good, but not for this; or its user was evicted or revoked. The client stops as with `unauthorized`. */
+  /** The token does not allow this, or its user was evicted or revoked. The client stops as with `unauthorized`. */
   forbidden: { httpStatus: 403, closeCode: 4403, isRetryable: false },
-  /** The token was good until now, or the room has forgotten it. The client connects at once with a new token. */
+  /** The token has expired, or the room has forgotten it. The client connects at once with a new token. */
   expired: { httpStatus: 401, closeCode: 4419, isRetryable: true },
-  /** The room has as many connections as it takes. */
+  /** The room has the maximal number of connections. */
   full: { httpStatus: 503, closeCode: 4420, isRetryable: true },
   /** The room's own code threw, in a call or while it verified a token. */
   failed: { httpStatus: 500, closeCode: 4500, isRetryable: true },

@@ -1,14 +1,14 @@
 /** A frame is the text `<messagePrefix><letter><JSON>`. This file splits and joins frames, and parses no JSON. */
 
-/** A frame that uses our prefix, before anybody has parsed its JSON. */
+/** A frame that uses our prefix. Its JSON is not parsed yet. */
 export interface Frame {
-  /** The one character that names the message. Whoever knows no such letter must ignore the frame (FRAME-1). */
+  /** The one character that names the message. A receiver must ignore frames with unknown letters (FRAME-1). */
   readonly letter: string;
   readonly json: string;
 }
 
 /**
- * The definition of a message, or of a few messages that share a letter: a module that exports these three names, beside
+ * The definition of a message, or of a few messages that share a letter: a module that exports these three names and
  * the type of the message. Import it as a namespace: `import * as hello from './messages/hello.ts'`. A bundler then drops
  * the direction that is not used, which it cannot do with the properties of an object.
  *

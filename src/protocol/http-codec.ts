@@ -14,7 +14,7 @@ export function encodeETag({ epoch, version }: Cursor): string {
   return `"${epoch}.${version}"`;
 }
 
-/** Decodes an ETag of ours, weak or strong. Returns undefined for any other, or none: the server is not our room. */
+/** Decodes an ETag of ours, weak or strong. Returns undefined for any other, or none: then this is not our room. */
 export function decodeETag(etag: string | null): Cursor | undefined {
   const match = ETAG.exec(etag ?? '');
   const [, epoch, digits] = match ?? [];

@@ -1,4 +1,4 @@
-/** How deeply JSON is nested, and JSON of any depth: nothing here needs more stack for more levels. */
+/** Handles JSON of any depth. No function here needs more stack for more levels. */
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -25,7 +25,7 @@ export function isDeeperThan(json: string, levels: number): boolean {
   return false;
 }
 
-/** As `JSON.stringify`, which throws a RangeError where the stack ends; here that only costs time. */
+/** Does the same as `JSON.stringify`, which throws a RangeError for too many levels. This is only slower. */
 export function stringifyAnyDepth(json: object): string {
   try {
     return JSON.stringify(json);
@@ -48,7 +48,8 @@ function stringifyDeep(root: object): string {
   const levels: Level[] = [];
   const above = new Set<object>();
   const open = (source: object): void => {
-    if (above.has(source)) throw new TypeError('The object contains itself.');
+    if (above.has(source))
+      throw new TypeError('The object contains itself: a Cell or Value cannot hold it.');
     const isArray = Array.isArray(source);
     above.add(source);
     levels.push({ source, entries: Object.entries(source).values(), isArray, isFirst: true });

@@ -29,7 +29,7 @@ export const VALUES = null;
 /** A table id, or {@link VALUES}. */
 export type TableKey = string | typeof VALUES;
 
-/** How many levels of objects and arrays a leaf may have (`CHANGES-4`). */
+/** The most levels of objects and arrays that a leaf may have (`CHANGES-4`). */
 export const DEEPEST_LEVEL = 200;
 /** The marker, and the brackets of one level more. */
 const SHORTEST_DEEP_LEAF = 1 + 2 * (DEEPEST_LEVEL + 1);

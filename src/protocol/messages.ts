@@ -1,4 +1,4 @@
-/** The entrance to the types of the messages. */
+/** Exports the types of the messages. */
 export type { Cursor } from './cursor.ts';
 export type { LoadedContent, SeedCorrection } from './http-codec.ts';
 export type { Ack, RefusalReason } from './messages/ack.ts';

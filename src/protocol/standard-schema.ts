@@ -1,6 +1,6 @@
 /**
  * The part of Standard Schema (https://standardschema.dev, version 1) that this package uses. The schemas of zod, valibot
- * and arktype have this shape. Types alone.
+ * and arktype have this shape. This file has only types.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
@@ -12,15 +12,15 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema says of a value. */
+/** The result of a schema for a value. */
 type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
 /** One thing that a schema does not accept. */
 export interface SchemaIssue {
-  /** For people. It may quote the value. */
+  /** A text for people. It may quote the value. */
   readonly message: string;
-  /** Leads from the value to the part that it is about. */
+  /** The path from the value to the part at fault. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }

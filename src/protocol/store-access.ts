@@ -27,7 +27,7 @@ export function readLeaf(
   try {
     return encodeShown(table === VALUES ? store.getValue(cell) : store.getCell(table, row, cell));
   } catch {
-    // The Store decodes what a toJSON gave, and that was not JSON.
+    // The Store decodes the result of a toJSON, and that was not JSON.
     return UNREADABLE;
   }
 }
@@ -248,7 +248,7 @@ function hasTried(tried: readonly unknown[]): boolean {
   return tried.some((leaf) => leaf !== undefined);
 }
 
-/** Returns the canonical leaf. What has none keeps its spelling, as the Store got it in bulk JSON. */
+/** Returns the canonical leaf. A leaf without one keeps the spelling that the Store got in bulk JSON. */
 function loggedLeaf(logged: StoreLeaf | undefined): Leaf | undefined {
   const leaf = canonicalLeaf(logged);
   return leaf === undefined ? encodeLeaf(logged) : leaf;

@@ -3,7 +3,7 @@ import type { Changes } from '../changes.ts';
 import { asArray, asCount, decodeJson, type Json } from '../json.ts';
 import { asPushNumber } from './push.ts';
 
-/** The end of a push, for its author. */
+/** The answer to a push, for its author. */
 export interface Ack {
   readonly type: 'ack';
   readonly number: number;
@@ -19,9 +19,9 @@ export interface Ack {
 
 /** The reason why the room changed or refused part of a push. */
 export type RefusalReason =
-  /** One of the room's `can…` hooks said no. */
+  /** One of the room's `can…` hooks refused it. */
   | 'hook'
-  /** The schema, a listener or middleware of the room's Store made something else of it. */
+  /** The schema, a listener or middleware of the room's Store altered it. */
   | 'schema'
   /** A hook or listener of the room threw; nothing of the push was applied. */
   | 'failed'

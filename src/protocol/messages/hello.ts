@@ -5,7 +5,7 @@ import { asPushNumber } from './push.ts';
 /** The version of the protocol that this package speaks. Every hello carries it. */
 export const PROTOCOL_VERSION = 1;
 
-/** The first message of a client on every socket, and again whenever the client has lost its place. */
+/** The first message of a client on every socket. The client sends it again when its position is lost. */
 export interface Hello {
   readonly type: 'hello';
   /** 128 random bits as 22 characters of base64url: secret, one for each persister. */

@@ -5,13 +5,13 @@ import type { ErrorCode } from '../errors.ts';
 import { asObject, asString, decodeJson, isArray, type Json } from '../json.ts';
 import { jsonToError } from '../messages/error.ts';
 
-/** Changes of everybody's presence. A full picture deletes all rows of both tables, then sets those that there are. */
+/** Changes of everybody's presence. A full picture deletes all rows of both tables, then sets the current ones. */
 interface PresenceChanges {
   readonly type: 'changes';
   readonly changes: Changes;
 }
 
-/** The room's answer to a row that it did not take as it came. Without any part, it asks if anybody is there. */
+/** The room's answer to a row that it refused or altered. Without any part, it asks if the client is there. */
 export interface PresenceCorrection {
   readonly type: 'correction';
   /** Sets the receiver's own row as the room has it, without the cell `user`. Undefined if the error is not about a row. */
