@@ -16,23 +16,23 @@ import { StoreTurn } from './replica/store-turn.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
 
-/** The place of the room's Store. Each option that is left out has the default of the server. */
+/** The configuration of a persister. An option that is left out has the default of the server. */
 export interface PartyKitPersisterConfig {
-  /** By default the socket decides: `https` for `wss`, `http` for `ws`. */
+  /** The protocol of requests. By default `https` for a `wss` socket and `http` for `ws`. */
   storeProtocol?: 'http' | 'https';
-  /** As on the server; `/store` by default. */
+  /** The `storePath` of the server; `'/store'` by default. */
   storePath?: string;
-  /** As on the server; empty by default. */
+  /** The `messagePrefix` of the server; `''` by default. */
   messagePrefix?: string;
 }
 
 /** Called when the state of a persister's connection to its room changes. */
 export type SyncListener = (persister: PartyKitPersister, sync: Sync) => void;
 
-/** Called when edits, or leaves of the room, were refused. They come with their values. */
+/** Called when edits, or leaves of the room, were refused. Gets their values. */
 export type RefusalListener = (persister: PartyKitPersister, refusals: readonly Refusal[]) => void;
 
-/** A TinyBase Persister that keeps a Store equal to a room's, plus what the room has not confirmed yet. */
+/** A TinyBase Persister that keeps a Store equal to a room's, with the user's unconfirmed edits on top. */
 export interface PartyKitPersister extends Persister {
   /** The PartySocket that the Store is persisted to. */
   getConnection(): PartySocket;
@@ -43,8 +43,8 @@ export interface PartyKitPersister extends Persister {
   /** Adds a listener for refusals; remove it with `delListener`. */
   addRefusalListener(listener: RefusalListener): Id;
   /**
-   * Settles when every edit made so far is confirmed by the room, and so survives a crash of it. Rejects with a
-   * `TinyBasePartyKitError` if the phase is `'stopped'`, or becomes it: what is not confirmed by then never will be.
+   * Resolves when the room has confirmed every edit made so far: they survive a crash of the room. Rejects with a
+   * `TinyBasePartyKitError` if the phase is or becomes `'stopped'`.
    */
   whenConfirmed(): Promise<void>;
   /** Shows the room's content in place of leaves that are local-only: refused by this Store's schema, or too large. */
@@ -60,12 +60,12 @@ const SAVING = 2;
 const FAREWELL_MILLISECONDS = 2000;
 
 /**
- * Creates a persister between a Store and the room that a PartySocket is connected to. A drop-in for TinyBase's
- * function of the same name.
+ * Creates a persister between a Store and the room that a PartySocket is connected to. It can replace TinyBase's function
+ * of the same name.
  *
  * `onIgnoredError` gets the errors from which the persister recovers by itself, as `TinyBasePartyKitError`. A later persister
- * on the same socket, with the same `messagePrefix`, replaces this one: `onIgnoredError` gets the error `replaced`, also
- * when something is started on it afterwards.
+ * on the same socket, with the same `messagePrefix`, stops this one: `onIgnoredError` gets the error `replaced`, then and
+ * whenever the app starts it again.
  *
  * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
  */
@@ -119,10 +119,10 @@ export function createPartyKitPersister(
       onMessage: (data) => session.received(data),
       onAnotherRoom: () => session.moveToAnotherRoom(),
       onStopped: (error) => session.stopped(error),
-      // The newer one is about to speak on this socket, and perhaps for this Store: this one does not wait.
+      // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
       onTakenOver: (newerStore) => {
         turn.end();
-        // With the same Store and nothing unsaved, the newer one does the same: React mounts a component twice, for one.
+        // Not reported if nothing is lost: same Store, nothing unsaved. React, for example, mounts a component twice.
         session.replaced(newerStore !== store || session.sync.unsaved > 0);
         stopListening();
       },
@@ -175,7 +175,7 @@ export function createPartyKitPersister(
     session.destroy();
     stopListening();
   };
-  /** Makes a method that returns the persister, when the action is done. */
+  /** Makes a method that resolves to the persister when the action is done. */
   const method =
     <Parameters extends readonly unknown[]>(
       action: (...parameters: Parameters) => unknown,
@@ -217,7 +217,7 @@ export function createPartyKitPersister(
           : [startLoad, startAutoSave];
         const hadEnded = turn.hasEnded;
         await first();
-        // If it was destroyed meanwhile, it was destroyed on purpose.
+        // If it was destroyed meanwhile, that was on purpose.
         if (turn.hasEnded === hadEnded) await second();
       },
     ),

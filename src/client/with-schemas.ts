@@ -1,5 +1,5 @@
 /**
- * The client with schema-based types. It is the persister of `tinybase-partykit/client`, seen with the schemas of its
+ * The client with schema-based types. It is the persister of `tinybase-partykit/client`, with types from the schemas of its
  * Store.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
@@ -27,7 +27,7 @@ export type SyncListener<Schemas extends OptionalSchemas> = (
   sync: Sync,
 ) => void;
 
-/** Called when edits, or leaves of the room, were refused. They come with their values. */
+/** Called when edits, or leaves of the room, were refused. Gets their values. */
 export type RefusalListener<Schemas extends OptionalSchemas> = (
   persister: PartyKitPersister<Schemas>,
   refusals: readonly Refusal[],
@@ -43,11 +43,11 @@ export interface PartyKitPersister<Schemas extends OptionalSchemas>
   discardLocal(): this;
 }
 
-/** As `createPartyKitPersister` of `tinybase-partykit/client`, which it is. */
+/** The same function as `createPartyKitPersister` of `tinybase-partykit/client`, with other types. */
 export const createPartyKitPersister: <Schemas extends OptionalSchemas>(
   store: Store<Schemas>,
   connection: PartySocket,
   configOrStoreProtocol?: PartyKitPersisterConfig | 'http' | 'https',
-  // oxlint-disable-next-line typescript/no-explicit-any -- TinyBase's own type, which apps were written for.
+  // oxlint-disable-next-line typescript/no-explicit-any -- TinyBase's own type, which apps expect.
   onIgnoredError?: (error: any) => void,
 ) => PartyKitPersister<Schemas> = create as unknown as typeof createPartyKitPersister;

@@ -7,25 +7,25 @@ export interface OutboxRecord {
   readonly generation: number;
   /** The highest push number given out. */
   readonly lastNumber: number;
-  /** Oldest first: pending pushes, and those which no base record includes yet. */
+  /** The pending pushes, and those that no base record includes yet, oldest first. */
   readonly pushes: readonly StoredPush[];
 }
 
 /** A push as it is persisted. */
 interface StoredPush {
   readonly number: number;
-  /** Encoded. */
+  /** The changes, encoded. */
   readonly changes: string;
-  /** Set if the Store made it of a commit, and no user did (DERIVE-1). */
+  /** Set if the Store made it in reaction to a commit, without its user (DERIVE-1). */
   readonly isDerived?: true | undefined;
 }
 
-/** The room's content at a cursor, without anything pending (KEEP-1). Written as a whole. */
+/** The room's content at a cursor, without pending pushes (KEEP-1). Written as a whole. */
 export interface BaseRecord {
   readonly cursor: Cursor;
-  /** `[tables, values]`, encoded. */
+  /** The content `[tables, values]`, encoded. */
   readonly content: string;
-  /** The highest push number that the content includes, or that the room refused by then. */
+  /** The highest push number that the content includes, or that the room had refused. */
   readonly folded: number;
 }
 

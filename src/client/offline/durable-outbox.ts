@@ -20,7 +20,7 @@ export function durablePorts(
     : { createOutbox, restored: decodeRecords(records) };
 }
 
-/** Decodes the records of a client that has stopped, so that a session goes on from them. */
+/** Decodes the records of a client that has stopped, so that a session can continue from them. */
 export function decodeRecords({ outbox, base }: RestoredRecords): RestoredSession {
   const pushes = (outbox?.pushes ?? [])
     .filter(({ number }) => number > (base?.folded ?? 0))
@@ -51,21 +51,21 @@ function createDurableOutbox(
 ): Outbox {
   const { after, onError } = owner;
   const restored = records?.outbox;
-  /** Answered pushes that no durable base includes yet. */
+  /** The answered pushes that no durable base includes yet. */
   let answered: readonly PendingPush[] = [];
   /** The highest push number that was answered. */
   let folded = restored === undefined ? 0 : (records?.base?.folded ?? 0);
   let confirmed = folded;
   let durableGeneration = restored?.generation ?? 0;
   let durablePush = restored?.lastNumber ?? 0;
-  /** Rises with each new client id: what was begun before is of no use after. */
+  /** Rises with each new client id. It tells writes that began under an older one: their result is ignored. */
   let lives = 0;
   let isWriting = false;
   let isOutdated = false;
   let cancelBase: (() => void) | undefined;
   let cancelRetry: (() => void) | undefined;
 
-  /** Nothing is sent that is not durable, so what failed is written again until it is. */
+  /** Writes again later. Only durable pushes are sent, so a failed write has to be repeated. */
   const failed = (error: unknown): void => {
     onError(error);
     cancelRetry?.();
@@ -119,7 +119,7 @@ function createDurableOutbox(
     }
     save();
   };
-  /** Writes follow each other. */
+  /** Writes the outbox, one write after another. */
   const save = (): void => {
     isOutdated = true;
     if (!isWriting) void write();

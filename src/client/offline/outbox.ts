@@ -3,35 +3,35 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/replica.ts';
 
-/** Decides what may be sent, and what is confirmed to the room, by what survives a restart (KEEP-2, KEEP-3). */
+/** Decides which pushes may be sent and confirmed to the room: those that survive a restart (KEEP-2, KEEP-3). */
 export interface Outbox {
-  /** The highest push number that a restart will not need again. */
+  /** Returns the highest push number that a restart will not need again. */
   confirmed(): number;
   isGenerationDurable(generation: number): boolean;
   isPushDurable(number: number): boolean;
   /** The room has processed these pushes, and the base includes the result. */
   answered(pushes: readonly PendingPush[]): void;
-  /** Makes the state durable as it is when the write begins. */
+  /** Makes the state durable. The write takes the state at its beginning. */
   save(): void;
   /** The base has changed. */
   saveBaseLater(): void;
-  /** Begins anew, for a new client id. */
+  /** Starts again, for a new client id. */
   clear(): void;
-  /** Writes nothing more. */
+  /** Ends all writing. */
   stop(): void;
 }
 
 /** The session that an outbox works for. */
 export interface OutboxOwner {
   readonly after: (milliseconds: number, callback: () => void) => () => void;
-  /** Returns what is to be made durable. */
+  /** Returns the state that has to be made durable. */
   readonly state: () => {
     readonly clientId: string;
     readonly generation: number;
     readonly lastNumber: number;
     readonly pending: readonly PendingPush[];
   };
-  /** Returns the base as it is; undefined if there is none worth keeping, `'busy'` if it cannot be read now. */
+  /** Returns the current base; undefined if there is none worth keeping; `'busy'` if it cannot be read now. */
   readonly base: () =>
     | { readonly cursor: Cursor; readonly content: LeafMap<Leaf> }
     | 'busy'
@@ -41,7 +41,7 @@ export interface OutboxOwner {
   readonly onError: (error: unknown) => void;
 }
 
-/** Creates the outbox of a client that keeps nothing: everything counts as durable at once. */
+/** Creates the outbox of a client that persists nothing: everything counts as durable at once. */
 export function createVolatileOutbox(): Outbox {
   let confirmed = 0;
   return {

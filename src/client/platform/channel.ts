@@ -9,7 +9,7 @@ import type { SessionSocket } from '../session/session-ports.ts';
 /** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
 const TAKEN_OVER = 'tinybase-partykit:taken-over:';
 
-/** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, that one included. */
+/** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, including that one. */
 const STOPPED = 'tinybase-partykit:stopped';
 
 /** `WebSocket.CONNECTING`; another part may have asked for a new connection already. */
@@ -26,7 +26,7 @@ export interface SocketListener {
   readonly onClose?: () => void;
   /** The socket is open again and leads to another room. Called before `onOpen`. */
   readonly onAnotherRoom?: () => void;
-  /** A newer part of the same kind uses the socket now; `owner` is what that part works for. */
+  /** A newer part of the same kind uses the socket now. `owner` is the object that it works for. */
   readonly onTakenOver?: (owner: unknown) => void;
   /** The socket was stopped: each further attempt would be refused the same way. PartySocket tries no more. */
   readonly onStopped?: (error: TinyBasePartyKitError) => void;
@@ -49,7 +49,7 @@ export interface Channel {
 
 /**
  * Opens a channel for the frames `<prefix><letter>…`. A later channel with the same prefix and letter takes over. An error
- * of the room that ends every attempt stops the socket for all parts that use it, whichever of them hears it first.
+ * of the room that would end every attempt stops the socket for all parts that use it.
  */
 export function openChannel(
   connection: PartySocket,
@@ -64,7 +64,7 @@ export function openChannel(
       if (frame?.letter === letter) listener.onFrame(frame.json);
       else if (frame?.letter === errorMessage.letter) {
         const error = decodeError(frame.json);
-        // Errors about one message end nothing, and PartySocket tries again by itself after others.
+        // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
         if (error?.code === 'expired') socket.reconnect();
         else if (error !== undefined && isTerminal(error)) socket.stop(error);
       }
@@ -163,7 +163,7 @@ function decodeError(json: string): TinyBasePartyKitError | undefined {
   }
 }
 
-/** True if each further attempt would meet the same error. */
+/** Returns true if each further attempt would get the same error. */
 function isTerminal({ code, isRetryable }: TinyBasePartyKitError): boolean {
   return !isRetryable && code !== 'malformed' && code !== 'too-large';
 }

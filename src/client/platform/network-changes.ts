@@ -5,7 +5,7 @@ const EVENTS: readonly string[] = ['offline', 'online'];
 
 /** Calls back when the browser loses its network or gets one, if this is a browser. Returns a function that ends it. */
 export function watchNetwork(onChange: () => void): () => void {
-  // Not everywhere: neither Node nor React Native has events of its own.
+  // Node and React Native have no such events.
   const target: Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>> = globalThis;
   for (const event of EVENTS) target.addEventListener?.(event, onChange);
   return () => {

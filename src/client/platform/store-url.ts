@@ -3,9 +3,9 @@ import type PartySocket from 'partysocket';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /**
- * Returns the URL of the room's content: the URL that the socket connects to, as the URL parser reads it, with another
- * scheme and with `storePath` before the query. Rejects with `malformed` if the room cannot be a part of a URL: the
- * content would be that of another room.
+ * Resolves to the URL of the room's content. It is the URL of the socket, as the URL parser reads it, with another scheme
+ * and with `storePath` before the query. Rejects with `malformed` if the room cannot be a part of a URL: the content
+ * would be that of another room.
  */
 export async function storeUrlOf(
   connection: PartySocket,
@@ -20,7 +20,7 @@ export async function storeUrlOf(
   for (const [name, value] of Object.entries(given ?? {})) {
     if (value !== null && value !== undefined) parameters.append(name, value);
   }
-  // The query makes a difference to the parser: it trims spaces at the end of a URL, and not those before a query.
+  // The parser needs the query: it trims spaces at the end of a URL, but not those before a query.
   const { href } = new URL(`${roomUrl}?${parameters.toString()}`);
   const start = href.indexOf('?');
   const address = start < 0 ? href : href.slice(0, start);

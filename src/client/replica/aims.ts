@@ -4,10 +4,10 @@ import { isUnsayable, VALUES, type Leaf, type TableKey } from '../../protocol/le
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readDefaults, readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
-/** What the Store is to show, for each leaf that may have to change. */
+/** The aims: for each leaf that may have to change, the leaf that the Store has to show. */
 export type Aims = LeafMap<Leaf | undefined>;
 
-/** Notes what a leaf is to show. */
+/** Sets the aim of a leaf. */
 export function aimAt(
   aims: Aims,
 ): (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => void {
@@ -15,8 +15,8 @@ export function aimAt(
 }
 
 /**
- * Makes the Store show it, as far as its owner lets it. Rows that end empty are deleted as rows: a defaulted cell cannot be deleted on
- * its own. To be called in a transaction.
+ * Makes the Store show the aims, as far as its schema and middleware allow. Deletes a row that ends empty as a row, because
+ * a cell with a default cannot be deleted on its own. Call it in a transaction.
  */
 export function writeAims(store: Store, aims: Aims): void {
   for (const table of aims.tables()) {
@@ -24,7 +24,7 @@ export function writeAims(store: Store, aims: Aims): void {
       const deleted: string[] = [];
       for (const [cell, leaf] of cells) {
         if (leaf === undefined) deleted.push(cell);
-        // Some Stores cannot take such a leaf, so none gets it (`CHANGES-4`).
+        // Some Stores cannot hold such a leaf, so no Store gets it (`CHANGES-4`).
         else if (isUnsayable(leaf)) continue;
         else writeLeaf(store, table, row, cell, leaf);
       }
@@ -40,8 +40,8 @@ export function writeAims(store: Store, aims: Aims): void {
 }
 
 /**
- * The leaves that do not show what they are to, right after it was written: middleware did not let it pass, or the schema.
- * A default in place of a deletion is none of them. To be called in the same transaction, before listeners get their say.
+ * Returns the leaves that miss their aim right after it was written, because middleware or the schema refused it. A
+ * default in place of a deletion does not count. Call it in the same transaction, before listeners run.
  */
 export function leavesNotTaken(store: Store, aims: Aims): LeafMap<true> {
   const notTaken = new LeafMap<true>();

@@ -7,7 +7,7 @@ import { readContent } from '../../protocol/store-access.ts';
 import { aimAt, type Aims } from './aims.ts';
 import type { Overlay } from './overlay.ts';
 
-/** Brings what the room holds into the base, and tells what the Store is to show for it (VIEW-3). */
+/** Folds the room's changes into the base, and sets the aims of the Store (VIEW-3). */
 export class BaseFolder {
   readonly #store: Store;
   readonly #overlay: Overlay;
@@ -17,7 +17,7 @@ export class BaseFolder {
     this.#overlay = overlay;
   }
 
-  /** Unless `isShown`, only leaves that are or were covered are kept true; the Store keeps the rest as it is. */
+  /** Folds changes. Without `isShown`, it updates only leaves that are or were covered; the Store keeps the rest. */
   fold(changes: Changes, aims: Aims, isShown: boolean): void {
     const setBase = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
       const isOurs = this.#overlay.isCovered(table, row, cell) || aims.has(table, row, cell);
@@ -62,7 +62,7 @@ export class BaseFolder {
     };
     readContent(this.#store).forEach(noteIfGone);
     this.#overlay.forEachBase(noteIfGone);
-    // What a dropped push had deleted is in neither of the two, and about to be shown again.
+    // A leaf that a dropped push had deleted is in neither of the two, and has to show again.
     aims.forEach(noteIfGone);
     gone.forEach((_true, table, row, cell) =>
       this.#rebaseLeaf(table, row, cell, undefined, aims, isShown),
@@ -72,7 +72,7 @@ export class BaseFolder {
     );
   }
 
-  /** A leaf that the room left as it was keeps its local-only state (LOCAL-2). */
+  /** Sets the base of a leaf. A leaf that the room did not change stays local-only (LOCAL-2). */
   #rebaseLeaf(
     table: TableKey,
     row: string,

@@ -10,7 +10,7 @@ import { refusalsOf, type Refusal } from './refusal.ts';
 export class EarlyEdits {
   #changes: ChangesBuilder | undefined;
 
-  /** True while there are any that no content has answered. */
+  /** True while there are edits that no content of the room has answered. */
   get isAny(): boolean {
     return this.#changes !== undefined;
   }
@@ -33,7 +33,7 @@ export class EarlyEdits {
     return changes;
   }
 
-  /** Forgets the edits; returns refusals for those that this content does not have. Leaves out what was edited since. */
+  /** Forgets the edits. Returns refusals for those that this content does not have, except leaves that were edited since. */
   answer(
     content: LeafMap<Leaf>,
     isEditedSince: (table: TableKey, row: string, cell: string) => boolean,

@@ -2,10 +2,10 @@ import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 
-/** The number of the push that edits made while not saving will become: after every other. */
+/** The number of the push for edits that wait for saving to start. It comes after every other. */
 export const HELD: number = Infinity;
 
-/** Told of every leaf whose view may have changed, with what it shows now. */
+/** Gets every leaf whose view may have changed, with its new view. */
 export type ShowLeaf = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => void;
 
 interface Write {
@@ -13,48 +13,48 @@ interface Write {
   readonly leaf: Leaf | undefined;
 }
 
-/** A leaf whose visible state is not simply the room's. */
+/** A leaf whose visible state may differ from the room's. */
 interface Cover {
-  /** What the room holds. */
+  /** The leaf of the room. */
   base: Leaf | undefined;
-  /** What pending pushes make of it, oldest first. */
+  /** The writes of pending pushes, oldest first. */
   readonly writes: Write[];
   local: LocalOnly | undefined;
 }
 
-/** What is shown here and sent nowhere. */
+/** A leaf that is shown here and not sent. */
 export interface LocalOnly {
   readonly leaf: Leaf | undefined;
-  /** True if it is to be pushed as soon as saving starts (DERIVE-1). */
+  /** True if it will be pushed as soon as saving starts (DERIVE-1). */
   readonly isDerived: boolean;
 }
 
 /**
- * Base, pending and local-only state of the leaves where they differ from the Store that is shown (VIEW-1), and
- * nothing about any other leaf (VIEW-2). Knows no Store.
+ * The base, pending and local-only state of the covered leaves: those that may differ from the room's (VIEW-1). It holds
+ * nothing about other leaves (VIEW-2), and does not use the Store.
  */
 export class Overlay {
   readonly #covers: LeafMap<Cover> = new LeafMap();
   #localOnly = 0;
-  /** Pushes that delete a whole row, oldest first: they also cover cells which nobody here has seen yet. */
+  /** Pushes that delete a whole row, oldest first: they also cover cells that this client has not seen yet. */
   readonly #rowDeletions = new Map<TableKey, Map<string, number[]>>();
 
-  /** True if nothing is kept of any leaf. */
+  /** True if no leaf is covered. */
   get isEmpty(): boolean {
     return this.#covers.isEmpty && this.#rowDeletions.size === 0;
   }
 
-  /** How many leaves are local-only. */
+  /** The number of leaves that are local-only. */
   get localOnly(): number {
     return this.#localOnly;
   }
 
-  /** True if the visible leaf is not the room's as it stands. */
+  /** Returns true if the leaf is covered. */
   isCovered(table: TableKey, row: string, cell: string): boolean {
     return this.#covers.has(table, row, cell);
   }
 
-  /** What is to be shown there, if the leaf is covered. */
+  /** Returns the view of a covered leaf; undefined for any other leaf. */
   view(
     table: TableKey,
     row: string,
@@ -64,7 +64,7 @@ export class Overlay {
     return cover && { leaf: shown(cover) };
   }
 
-  /** What the room holds there, if the leaf is covered. */
+  /** Returns the base of a covered leaf; undefined for any other leaf. */
   base(
     table: TableKey,
     row: string,
@@ -79,12 +79,12 @@ export class Overlay {
     this.#covers.forEach((cover, table, row, cell) => visit(cover.base, table, row, cell));
   }
 
-  /** Visits every covered leaf with what it shows. */
+  /** Visits every covered leaf with its view. */
   forEachView(visit: ShowLeaf): void {
     this.#covers.forEach((cover, table, row, cell) => visit(shown(cover), table, row, cell));
   }
 
-  /** Local-only leaves that are to be pushed, as a push on top of what they show otherwise. */
+  /** Returns the local-only leaves that will be pushed, as changes, and the view of each without them. */
   derived(): { readonly changes: Changes; readonly before: LeafMap<Leaf | undefined> } {
     const changes = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
@@ -96,14 +96,14 @@ export class Overlay {
     return { changes, before };
   }
 
-  /** Visits every local-only leaf with what it shows. */
+  /** Visits every local-only leaf with its view. */
   forEachLocal(visit: ShowLeaf): void {
     this.#covers.forEach((cover, table, row, cell) => {
       if (cover.local !== undefined) visit(cover.local.leaf, table, row, cell);
     });
   }
 
-  /** Puts a push on top. `before` has what each leaf that changed showed before it. */
+  /** Puts a push on top. `before` has the earlier view of each leaf that it changes. */
   write(push: number, changes: Changes, before: LeafMap<Leaf | undefined>): void {
     before.forEach((base, table, row, cell) => {
       if (!this.#covers.has(table, row, cell)) this.#cover(table, row, cell, base);
@@ -133,7 +133,7 @@ export class Overlay {
     this.#localise(cover, local);
   }
 
-  /** Ends all local-only state; `show` is told what each leaf shows now. */
+  /** Ends all local-only state. `show` gets the new view of each leaf. */
   discardLocal(show: ShowLeaf): void {
     const discarded = new LeafMap<Cover>();
     this.#covers.forEach((cover, table, row, cell) => {
@@ -160,7 +160,7 @@ export class Overlay {
     }
   }
 
-  /** Folds the oldest push into the base (VIEW-4). Shows nothing new by itself. */
+  /** Folds the oldest push into the base (VIEW-4). This changes no view. */
   acknowledge(push: number, changes: Changes): void {
     this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
       cover.base = cover.writes.shift()?.leaf;
@@ -169,7 +169,7 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Takes the oldest push away without folding it (ONCE-4). */
+  /** Removes the oldest push without folding it (ONCE-4). */
   drop(push: number, changes: Changes, show: ShowLeaf): void {
     this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
       cover.writes.shift();
@@ -179,7 +179,7 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Takes any push away and leaves what it shows in place, local-only. */
+  /** Removes any push. The leaves keep their view and become local-only. */
   localise(push: number, changes: Changes): void {
     this.#forEachCoverOf(push, changes, (cover) => {
       const index = cover.writes.findIndex((write) => write.push === push);
@@ -191,7 +191,7 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** The room holds `leaf` there now. That ends local-only state of the leaf (LOCAL-2). */
+  /** Sets the base of a leaf. The leaf is not local-only any more (LOCAL-2). */
   setBase(
     table: TableKey,
     row: string,
@@ -213,24 +213,24 @@ export class Overlay {
     } else show(leaf, table, row, cell);
   }
 
-  /** The covered cells of a row. Do not keep across a change. */
+  /** Returns the covered cells of a row. Do not keep the result across a change. */
   coveredCells(table: TableKey, row: string): Iterable<string> {
     return this.#covers.cells(table, row).keys();
   }
 
-  /** The rows of a table that have covered cells. Do not keep across a change. */
+  /** Returns the rows of a table that have covered cells. Do not keep the result across a change. */
   coveredRows(table: TableKey): Iterable<string> {
     return this.#covers.rows(table).keys();
   }
 
-  /** Forgets everything; what is shown stays. */
+  /** Forgets everything. The Store keeps what it shows. */
   clear(): void {
     this.#covers.clear();
     this.#localOnly = 0;
     this.#rowDeletions.clear();
   }
 
-  /** Begins to cover a leaf: pending deletions of its row came before whatever happens to it next. */
+  /** Begins to cover a leaf. Pending deletions of its row count as its first writes. */
   #cover(table: TableKey, row: string, cell: string, base: Leaf | undefined): Cover {
     const deletions = this.#rowDeletions.get(table)?.get(row) ?? [];
     const writes = deletions.map((push) => ({ push, leaf: undefined }));

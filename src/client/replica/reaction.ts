@@ -7,12 +7,12 @@ import { readDefaults, readLeaf, type TransactionLog } from '../../protocol/stor
 import type { Aims } from './aims.ts';
 import type { RefusalReason } from './refusal.ts';
 
-/** A leaf that the Store shows otherwise than it was asked to. */
+/** A leaf that misses its aim. */
 export interface Difference {
   readonly table: TableKey;
   readonly row: string;
   readonly cell: string;
-  /** The leaf that it was asked to show, or to leave as it was. */
+  /** The aim: the leaf that the Store had to show or to keep. */
   readonly aim: Leaf | undefined;
   readonly shown: Leaf | undefined;
   /** True if it may be sent: no part of the remote change set that leaf (DERIVE-1). */
@@ -21,19 +21,19 @@ export interface Difference {
   readonly reason: RefusalReason;
 }
 
-/** What a Store was asked to show, and what came of it. */
+/** The aims of a Store, and the result. */
 export interface ReactionParts {
   readonly store: Store;
   readonly aims: Aims;
-  /** The leaves that did not show their aim right after they were written. */
+  /** The leaves that missed their aim right after they were written. */
   readonly notTaken: LeafMap<true>;
   /** Undefined if the Store rolled everything back. */
   readonly log: TransactionLog | undefined;
-  /** The commit that is being shown; undefined if nothing may be derived of what is. */
+  /** The commit that is shown; undefined if reactions to it may not be sent. */
   readonly commit: Changes | undefined;
 }
 
-/** What a Store made of a remote change: its schema, defaults, middleware and mutator listeners. */
+/** The reaction of a Store to a remote change, by its schema, defaults, middleware and mutator listeners. */
 export class Reaction {
   readonly #parts: ReactionParts;
   #defaults: ReturnType<typeof readDefaults> | undefined;
@@ -42,7 +42,7 @@ export class Reaction {
     this.#parts = parts;
   }
 
-  /** Visits every leaf that is not as it was to be. */
+  /** Visits every leaf that misses its aim. */
   forEach(visit: (difference: Difference) => void): void {
     const { store, aims, log } = this.#parts;
     const compare = (
@@ -66,14 +66,14 @@ export class Reaction {
     });
   }
 
-  /** True if the Store's owner alone changed the leaf, because of a commit that a user made (DERIVE-1). */
+  /** Returns true if only the Store's own code changed the leaf, in reaction to a commit of a user (DERIVE-1). */
   maySend(table: TableKey, row: string, cell: string): boolean {
     const { aims, log, commit } = this.#parts;
     if (commit === undefined || log === undefined) return false;
     return !aims.has(table, row, cell) && !deletesRow(commit, table, row);
   }
 
-  /** The reason why a leaf does not show its aim. */
+  /** Returns the reason why a leaf misses its aim. */
   #reasonOf(
     aim: Leaf | undefined,
     shown: Leaf | undefined,
@@ -89,7 +89,7 @@ export class Reaction {
     return 'own-listener';
   }
 
-  /** The reason why a leaf that was to stay as it was did not. */
+  /** Returns the reason why a leaf changed that had to stay. */
   #ownReason(shown: Leaf | undefined, table: TableKey, cell: string): RefusalReason {
     if (isUnsayable(shown)) return 'malformed';
     return this.#isDefault(shown, table, cell) ? 'own-schema' : 'own-listener';

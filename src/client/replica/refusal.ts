@@ -10,29 +10,29 @@ import {
 } from '../../protocol/leaf.ts';
 import type { RefusalReason as RoomRefusalReason } from '../../protocol/messages.ts';
 
-/** Why an edit, or what the room sent, did not become what both sides hold. */
+/** The reason why an edit, or a change of the room, is not in both Stores. */
 export type RefusalReason =
   | RoomRefusalReason
-  /** The room dealt with the push while the client was away, and holds something else. */
+  /** The room processed the push while the client was away, and holds something else. */
   | 'unknown'
   /**
-   * A Cell or Value has more than 200 levels of objects and arrays, or comes from a `toJSON` that gives undefined or a text
-   * that begins like a marker, or the room cannot read the transaction. An edit stays
-   * here, local-only. If the room holds such a Cell or Value, this Store keeps what it has instead, local-only.
+   * A Cell or Value has more than 200 levels of objects and arrays, or comes from a `toJSON` that returns undefined or a
+   * text that begins like a marker, or the room cannot read the transaction. An edit stays here, local-only. If the room
+   * holds such a Cell or Value, this Store keeps its own instead, local-only.
    */
   | 'malformed'
-  /** This Store's own schema refused what the room holds; what the Store holds instead stays local-only. */
+  /** This Store's own schema refused the room's version. The Store's version stays local-only. */
   | 'own-schema'
-  /** Middleware of this Store changed what the room holds, or did not let it pass; what the Store shows stays local-only. */
+  /** Middleware of this Store changed or refused the room's version. The Store's version stays local-only. */
   | 'own-middleware'
   /**
-   * A listener of this Store changed what the room holds, or threw at it; what the Store shows instead stays local-only.
-   * Defaults and listeners that answer to loaded content, or to what another client's Store made of an edit, too.
+   * A listener of this Store changed the room's version, or threw. The Store's version stays local-only. Defaults and
+   * listeners that react to loaded content, or to another client's reaction, count as well.
    */
   | 'own-listener'
   /**
-   * It was in this Store before the persister was started, and the room has content of its own. Without loading, the Store
-   * goes on showing it, and it is not saved.
+   * It was in this Store before the persister was started, and the room has content of its own. If the persister does not
+   * load, the Store still shows it, but it is not saved.
    */
   | 'before-start'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
@@ -40,7 +40,7 @@ export type RefusalReason =
   /** The persister was destroyed, or replaced by another on its socket, before the edit was confirmed. */
   | 'destroyed';
 
-/** What was refused: the deletion of a row, or a leaf. `cell` or `value` is undefined if it was a deletion. */
+/** A refused edit: the deletion of a row, or a leaf. `cell` or `value` is undefined if the leaf was deleted. */
 export type Refusal =
   | {
       readonly type: 'row';
@@ -63,7 +63,7 @@ export type Refusal =
       readonly reason: RefusalReason;
     };
 
-/** A refusal, from the leaf in question. */
+/** Returns the refusal of a leaf. */
 export function refusalOf(
   leaf: Leaf | undefined,
   table: TableKey,
@@ -78,8 +78,8 @@ export function refusalOf(
 }
 
 /**
- * Returns what a Store shows for the leaf; undefined if it cannot read it. Returns the leaf as it is if it does not decode: one
- * with too many levels was never parsed before.
+ * Returns the leaf as a Store shows it; undefined if a Store cannot read it. Returns a leaf that does not decode unchanged:
+ * one with too many levels was never parsed before.
  */
 function decodeShown(leaf: Leaf): StoreLeaf | undefined {
   if (!isUnsayable(leaf)) return decodeLeaf(leaf);
@@ -92,7 +92,7 @@ function decodeShown(leaf: Leaf): StoreLeaf | undefined {
   }
 }
 
-/** A refusal for everything that changes would have done. */
+/** Returns a refusal for every part of changes. */
 export function refusalsOf(changes: Changes, reason: RefusalReason): readonly Refusal[] {
   const refusals: Refusal[] = [];
   for (const [tableId, rows] of changes.deletedRows) {
@@ -104,7 +104,7 @@ export function refusalsOf(changes: Changes, reason: RefusalReason): readonly Re
   return refusals;
 }
 
-/** Refusals for the parts of a push that its correction undoes or alters; what was not asked for is left out. */
+/** Returns refusals for the parts of a push that its correction undoes or alters, and for nothing else. */
 export function refusalsOfCorrection(
   push: Changes,
   correction: Changes,
@@ -122,16 +122,16 @@ export function refusalsOfCorrection(
   return refusalsOf(refused, reason);
 }
 
-/** The room's content, as far as a client knows it. */
+/** The room's content as a client knows it. */
 export interface RoomContent {
   baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined;
-  /** The cells that a row has. */
+  /** Returns the cells of a row. */
   baseCells(table: string, row: string): readonly string[];
 }
 
 /**
- * Refusals for pushes that the room dealt with while their acks were lost: parts that the catch-up says nothing of, and
- * that the room does not hold. What somebody else has overwritten since cannot be told apart, and is not reported.
+ * Returns refusals for pushes that the room processed while their acks were lost: for each part that the room does not hold
+ * and the catch-up does not mention. Does not report a part that another client may have overwritten since.
  */
 export function refusalsOfDropped(
   pushes: Changes,

@@ -27,11 +27,11 @@ export interface PendingPush {
   readonly changes: Changes;
   /** The changes, encoded once. */
   readonly encoded: string;
-  /** Set if the Store made it of a commit, and no user did (DERIVE-1). */
+  /** Set if the Store made it in reaction to a commit, without its user (DERIVE-1). */
   readonly isDerived?: true | undefined;
 }
 
-/** What a replica tells its owner. None of these may throw or write to the Store. */
+/** The calls of a replica to its owner. They must not throw or write to the Store. */
 export interface ReplicaEvents {
   /** There is a new pending push, or another held edit. */
   readonly onPending: () => void;
@@ -41,11 +41,11 @@ export interface ReplicaEvents {
 }
 
 /**
- * A Store that shows the room's content with the edits made here on top (VIEW-1 to VIEW-8). Synchronous; knows
- * neither versions nor sockets. Whoever owns it calls the folding methods in the room's order.
+ * A Store that shows the room's content with the edits made here on top (VIEW-1 to VIEW-8). It is synchronous, and knows
+ * neither versions nor sockets. Its owner calls the folding methods in the room's order.
  */
 export class Replica {
-  /** The claim to the Store. While another persister has it, edits are not for this one. */
+  /** The claim to the Store. While another persister holds it, this replica ignores edits. */
   readonly claim: StoreClaim;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
@@ -72,7 +72,7 @@ export class Replica {
     return this.#observed.store;
   }
 
-  /** Pushes that were not answered yet, oldest first. */
+  /** The pushes without an answer, oldest first. */
   get pending(): readonly PendingPush[] {
     return this.#pending;
   }
@@ -82,39 +82,39 @@ export class Replica {
     return this.#held !== undefined;
   }
 
-  /** True if there are edits that were made before anything was started, and no content has answered yet (SEED-5). */
+  /** True if there are edits from before the start that no content of the room has answered (SEED-5). */
   get hasEarly(): boolean {
     return this.#early.isAny;
   }
 
-  /** These leaves of the seed are reported for another reason: the room refused them, or none can take them. */
+  /** Forgets early edits of these leaves of the seed: they are reported as refused. */
   seedRefused(leaves: LeafMap<Leaf | undefined>): void {
     this.#early.forget(leaves);
   }
 
-  /** Edits that wait for saving to start, as the one push that they will be (VIEW-8). */
+  /** The edits that wait for saving to start, as the single push that they will become (VIEW-8). */
   get held(): Changes | undefined {
     return this.#held;
   }
 
-  /** What is shown of leaves that are local-only (LOCAL-2). */
+  /** Returns the local-only leaves with their views (LOCAL-2). */
   localOnlyLeaves(): LeafMap<{ readonly leaf: Leaf | undefined }> {
     const local = new LeafMap<{ readonly leaf: Leaf | undefined }>();
     this.#overlay.forEachLocal((leaf, table, row, cell) => local.set(table, row, cell, { leaf }));
     return local;
   }
 
-  /** How many leaves are local-only (LOCAL-2). */
+  /** The number of leaves that are local-only (LOCAL-2). */
   get localOnly(): number {
     return this.#overlay.localOnly;
   }
 
-  /** True if the Store shows what the room holds and nothing else; then nothing is kept beside it (VIEW-2). */
+  /** True if the Store equals the room's. Then the replica holds nothing else (VIEW-2). */
   get isPlain(): boolean {
     return this.#overlay.isEmpty;
   }
 
-  /** The number of the oldest pending push, or the one that the next push will have. */
+  /** The number of the oldest pending push; if none is pending, the number of the next push. */
   get nextPush(): number {
     return this.#pending[0]?.number ?? this.#lastNumber + 1;
   }
@@ -124,17 +124,17 @@ export class Replica {
     return this.#lastNumber;
   }
 
-  /** Edits made from now on are the user's; what the Store holds is a seed at most (SEED-3). */
+  /** Treats edits from now on as the user's. The present content of the Store may only become a seed (SEED-3). */
   startTracking(): void {
     this.#isTracking = true;
   }
 
-  /** Whether remote changes are shown. While they are not, only leaves covered by pending pushes are kept true. */
+  /** Shows remote changes or stops that. While stopped, only leaves that pending pushes cover are updated. */
   setFollowing(isFollowing: boolean): void {
     this.#isFollowing = isFollowing;
   }
 
-  /** Whether edits become pushes at once. Starting makes one push of what was held. */
+  /** Makes edits become pushes at once, or holds them. Starting makes one push of the held edits. */
   setSaving(isSaving: boolean): void {
     this.#isSaving = isSaving;
     if (!isSaving) return;
@@ -143,7 +143,7 @@ export class Replica {
     if (!isEmptyChanges(changes)) this.#push(changes, before, { isDerived: true });
   }
 
-  /** A push larger than this, in UTF-8 bytes of its changes, becomes local-only (ONCE-7). */
+  /** Sets the limit of a push, in UTF-8 bytes of its changes. A larger one becomes local-only (ONCE-7). */
   limitPushes(bytes: number): void {
     this.#pushBytes = bytes;
   }
@@ -166,7 +166,7 @@ export class Replica {
   }
 
   /**
-   * The room's content as far as it is known: what is visible, without edits made here (SEED-2). Undefined: the
+   * Returns the room's content as it is known here: the visible content without edits made here (SEED-2). Undefined if the
    * app has a transaction open.
    */
   readBase(): LeafMap<Leaf> | undefined {
@@ -181,13 +181,13 @@ export class Replica {
     return content;
   }
 
-  /** The room's leaf as far as it is known. */
+  /** Returns the room's leaf as it is known here. */
   baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined {
     const base = this.#overlay.base(table, row, cell);
     return base === undefined ? readLeaf(this.store, table, row, cell) : base.leaf;
   }
 
-  /** The cells of a row that the room is known to hold. */
+  /** Returns the room's cells of a row as they are known here. */
   baseCells(table: string, row: string): readonly string[] {
     const known = new Set([
       ...this.store.getCellIds(table, row),
@@ -196,13 +196,13 @@ export class Replica {
     return [...known].filter((cell) => this.baseLeaf(table, row, cell) !== undefined);
   }
 
-  /** Ends the oldest pending push, which the room accepted as it was (VIEW-4). Touches no Store. */
+  /** Ends the oldest pending push, which the room accepted unchanged (VIEW-4). Does not change the Store. */
   acknowledge(): void {
     const push = this.#pending.shift();
     if (push !== undefined) this.#overlay.acknowledge(push.number, push.changes);
   }
 
-  /** As {@link acknowledge}, for a push that the room altered or refused in part. False: busy, try again. */
+  /** Ends the oldest pending push, which the room altered or refused in part. False: busy, try again. */
   acknowledgeCorrected(correction: Changes): boolean {
     return this.#integrate(undefined, (aims) => {
       this.acknowledge();
@@ -211,8 +211,8 @@ export class Replica {
   }
 
   /**
-   * Folds a commit of somebody else (VIEW-3). Of one that is derived itself, nothing is derived (DERIVE-1). False: the Store
-   * is busy and nothing was done, try again.
+   * Folds a commit of another client (VIEW-3). Sends no reaction to a derived commit (DERIVE-1). False: the Store is busy and
+   * nothing changed, try again.
    */
   commit(changes: Changes, isDerived = false): boolean {
     return this.#integrate(isDerived ? undefined : changes, (aims) =>
@@ -221,9 +221,9 @@ export class Replica {
   }
 
   /**
-   * Catches up: shows `content` as the base if given, takes pending pushes up to `lastPush` away without folding
-   * (ONCE-4), then folds `changes`. One Store transaction. Shown even if nothing is followed, if so said. False: busy, try
-   * again.
+   * Catches up in one Store transaction: makes `content` the base if given, removes pending pushes up to `lastPush` without
+   * folding them (ONCE-4), then folds `changes`. With `isShown`, it shows the result also while remote changes are not
+   * shown. False: busy, try again.
    */
   catchUp(
     content: LeafMap<Leaf> | undefined,
@@ -243,7 +243,7 @@ export class Replica {
     return isDone;
   }
 
-  /** Reports what the Store held of its own before the first content that came, and the content does not have (SEED-5). */
+  /** Reports early edits that the first content of the room does not have (SEED-5). */
   #meet(content: LeafMap<Leaf>, isShown: boolean): void {
     if (this.#hasMetContent) return;
     this.#hasMetContent = true;
@@ -261,7 +261,7 @@ export class Replica {
     if (refusals.length > 0) this.#events.onRefused(refusals);
   }
 
-  /** Takes a pending push back: it keeps its number and does nothing; what it set stays here, local-only. */
+  /** Withdraws a pending push: it keeps its number and becomes empty. Its leaves stay here, local-only. */
   withdraw(number: number, reason: RefusalReason): void {
     const index = this.#pending.findIndex((push) => push.number === number);
     const push = this.#pending[index];
@@ -272,12 +272,12 @@ export class Replica {
     this.#events.onRefused(refusalsOf(push.changes, reason));
   }
 
-  /** Ends local-only state: every such leaf shows what the room, or a pending push, says. False: busy. */
+  /** Ends local-only state: every such leaf shows the room's version, or that of a pending push. False: busy. */
   discardLocal(): boolean {
     return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims)));
   }
 
-  /** Reports all that the room has not confirmed and forgets it; the Store keeps what it shows. */
+  /** Reports all unconfirmed edits and forgets them. The Store keeps what it shows. */
   abandon(reason: RefusalReason): void {
     const abandoned = new ChangesBuilder();
     for (const { changes } of this.#pending) addChanges(abandoned, changes);
@@ -291,7 +291,7 @@ export class Replica {
     if (!abandoned.isEmpty) this.#events.onRefused(refusalsOf(abandoned, reason));
   }
 
-  /** Puts back what was persisted (KEEP-1): pushes that were pending, on a Store that shows the base. */
+  /** Restores persisted pending pushes, on a Store that shows the base (KEEP-1). */
   restore(pushes: readonly PendingPush[], lastNumber: number): boolean {
     this.#lastNumber = lastNumber;
     return this.#integrate(undefined, (aims) => {
@@ -303,7 +303,7 @@ export class Replica {
     });
   }
 
-  /** Stops observing the Store, and gives it up. */
+  /** Stops observing the Store, and releases it. */
   stop(): void {
     this.#observed.stop();
     this.claim.release();
@@ -322,7 +322,7 @@ export class Replica {
     else this.#hold(changes, before);
   }
 
-  /** What the Store shows of the leaves that changes would touch. */
+  /** Returns the views of the leaves that changes would touch. */
   #visibleUnder(changes: Changes): LeafMap<Leaf | undefined> {
     const visible = new LeafMap<Leaf | undefined>();
     const note = (table: TableKey, row: string, cell: string): void => {
@@ -336,7 +336,7 @@ export class Replica {
     return visible;
   }
 
-  /** Passes changes on without the leaves that no message may carry: these become local-only (`CHANGES-4`). */
+  /** Returns the changes without the leaves that no message may carry. These become local-only (`CHANGES-4`). */
   #withoutDeep(
     changes: Changes,
     before: LeafMap<Leaf | undefined>,
@@ -389,7 +389,7 @@ export class Replica {
     this.#events.onPending();
   }
 
-  /** Folds, then makes the Store show the result, in one transaction, and reads it back. */
+  /** Folds, makes the Store show the result in one transaction, and reads the Store back. */
   #integrate(commit: Changes | undefined, fold: (aims: Aims) => void): boolean {
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
@@ -401,7 +401,7 @@ export class Replica {
       notTaken = leavesNotTaken(this.store, aims);
     });
     if (outcome.type === 'busy') return false;
-    // A start listener of the app that throws keeps the transaction from beginning at all (VIEW-7).
+    // If a start listener of the app throws, the transaction does not begin (VIEW-7).
     if (!hasFolded) fold(aims);
     const log = outcome.type === 'applied' ? outcome.log : undefined;
     this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
@@ -409,7 +409,7 @@ export class Replica {
     return true;
   }
 
-  /** Takes what the Store made of it: to be sent as derived (DERIVE-1, DERIVE-2), or local-only and reported (LOCAL-1). */
+  /** Handles a reaction of the Store: sends it as derived (DERIVE-1, DERIVE-2), or reports it as local-only (LOCAL-1). */
   #readBack(reaction: Reaction): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
@@ -428,7 +428,7 @@ export class Replica {
   }
 }
 
-/** A push is the user's, unless it is marked. */
+/** The mark of a derived push. A push without it is the user's. */
 interface PushMark {
   readonly isDerived?: true;
 }

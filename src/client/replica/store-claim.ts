@@ -1,8 +1,8 @@
 import type { Store } from 'tinybase';
 
-/** The persisters of one Store, as all of them know it: also those of another copy of this package on the page. */
+/** The use of one Store. All its persisters share it, also those of another copy of this package on the page. */
 interface StoreUse {
-  /** The claim that follows and saves the Store; undefined if none does. */
+  /** The claim that holds the Store; undefined if it is free. */
   holder: object | undefined;
   /** Called in turn when the Store becomes free. */
   readonly waiting: (() => void)[];
@@ -10,12 +10,12 @@ interface StoreUse {
   hasShownRoom: boolean;
 }
 
-/** The same in every copy of this package: the shape of {@link StoreUse} may not change without a new name. */
+/** The key of the registry that all copies of this package share. Change it whenever {@link StoreUse} changes its shape. */
 const REGISTRY = Symbol.for('tinybase-partykit:stores:1');
 
 /**
- * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first
- * one shows.
+ * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first one
+ * shows.
  */
 export class StoreClaim {
   readonly #use: StoreUse;
@@ -24,17 +24,17 @@ export class StoreClaim {
     this.#use = useOf(store);
   }
 
-  /** True if another persister holds the Store: what happens to it is the other's. */
+  /** True if another persister holds the Store. Its changes are then for that persister. */
   get isElsewhere(): boolean {
     return this.#use.holder !== undefined && this.#use.holder !== this;
   }
 
-  /** True if the Store has shown a room: its content is no seed any more (SEED-2). */
+  /** True if the Store has shown a room. Its content cannot be a seed any more (SEED-2). */
   get hasShownRoom(): boolean {
     return this.#use.hasShownRoom;
   }
 
-  /** The Store shows the content of a room. */
+  /** Records that the Store has shown the content of a room. */
   noteRoomShown(): void {
     this.#use.hasShownRoom = true;
   }
@@ -56,11 +56,11 @@ export class StoreClaim {
     };
   }
 
-  /** Gives the Store up. */
+  /** Releases the Store. */
   release(): void {
     if (this.#use.holder !== this) return;
     this.#use.holder = undefined;
-    // Not within the end of this one: a waiter begins at once.
+    // Later, not within this call: a waiter begins at once.
     for (const callback of this.#use.waiting.splice(0)) queueMicrotask(callback);
   }
 }

@@ -3,7 +3,7 @@ import type { StoreClaim } from './store-claim.ts';
 /** Something that a persister may do with its Store. */
 export type StoreUseKind = 'follow' | 'load' | 'start-saving' | 'save';
 
-/** Longer than a persister that is being destroyed takes for its last edits. */
+/** The wait before it is reported. A persister that is being destroyed ends its last edits in less. */
 const BLOCKED_MILLISECONDS = 3000;
 
 interface Wait {
@@ -33,14 +33,14 @@ export class StoreTurn {
     this.#onBlocked = onBlocked;
   }
 
-  /** True if that waits for the Store. */
+  /** Returns true if this kind of use waits for the Store. */
   isWaiting(kind: StoreUseKind): boolean {
     return this.#waits.has(kind);
   }
 
-  /** Begins when the Store is free. Settles with what begins, or when the wait is reported or cancelled. */
+  /** Begins when the Store is free. Settles with the result of `begin`, or when the wait is reported or cancelled. */
   begin(kind: StoreUseKind, begin: () => Promise<void>): Promise<void> {
-    // A persister that has ended says so itself, and may not take the Store.
+    // A persister that has ended reports that itself, and may not take the Store.
     if (this.#hasEnded || this.#claim.take()) return begin();
     this.cancel(kind);
     return new Promise((resolve) => {
@@ -51,19 +51,19 @@ export class StoreTurn {
     });
   }
 
-  /** Ends the wait for that. */
+  /** Ends the wait of this kind of use. */
   cancel(kind: StoreUseKind): void {
     this.#waits.get(kind)?.settle(undefined);
     this.#waits.delete(kind);
     if (this.#waits.size === 0) this.#stopWaiting();
   }
 
-  /** True once it was ended. */
+  /** True after {@link end}. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Ends every wait, and waits for nothing any more. */
+  /** Ends every wait, now and later. */
   end(): void {
     this.#hasEnded = true;
     for (const kind of this.#waits.keys()) this.cancel(kind);

@@ -5,7 +5,7 @@ const BUSY_MILLISECONDS = 5;
 export interface EventQueue<Event> {
   /** Events that wait, oldest first. */
   readonly waiting: readonly Event[];
-  /** Adds what happened on this device: it goes before all messages. */
+  /** Adds an event of this device. It goes before all messages. */
   add(event: Event): void;
   /** Adds a message from outside. Messages keep their order, and wait while the Store is busy (VIEW-6). */
   addMessage(message: Event): void;

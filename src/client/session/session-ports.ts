@@ -8,24 +8,24 @@ import type { PendingPush } from '../replica/replica.ts';
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
 export interface SessionSocket {
   isOpen(): boolean;
-  /** The URL that it leads to, for messages: without its query, which may hold a token. */
+  /** Returns its URL for messages, without the query, which may hold a token. */
   address(): string;
-  /** Called only while open. */
+  /** Sends a frame. Call it only while open. */
   send(frame: string): void;
-  /** Drops the connection, which seems dead, and makes another. */
+  /** Drops a connection that seems dead, and makes another. */
   reconnect(): void;
-  /** Closes for good, with that reason: each further attempt would meet the same error. */
+  /** Closes for good, because each further attempt would get the same error. */
   stop(error: TinyBasePartyKitError): void;
 }
 
 /** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */
 export interface SessionEndpoint {
   get(): Promise<LoadedContent>;
-  /** Settles when the room answered 201 or 205, with what it says was refused or altered (SEED-4). */
+  /** Resolves when the room answers 201 or 205, to its correction if it refused or altered anything (SEED-4). */
   put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
 }
 
-/** Everything that a session takes from outside, its Store apart. */
+/** Everything that a session takes from outside, except its Store. */
 export interface SessionPorts {
   readonly socket: SessionSocket;
   readonly endpoint: SessionEndpoint;
@@ -36,11 +36,11 @@ export interface SessionPorts {
   /** At least 0, less than 1. */
   readonly random: () => number;
   /**
-   * Where generations begin, 0 by default: another for each session that uses one socket after the other, so that
-   * what the room still answers to an older one is not heeded (JOIN-4).
+   * The first generation; 0 by default. Sessions that use one socket in turn need different ones, so that a later session
+   * ignores answers to an earlier one (JOIN-4).
    */
   readonly firstGeneration?: number;
-  /** If given, it decides what is durable; otherwise nothing survives a restart. */
+  /** Creates the outbox that makes pushes durable. Without it, nothing survives a restart. */
   readonly createOutbox?: (owner: OutboxOwner) => Outbox;
   readonly restored?: RestoredSession;
 }

@@ -34,7 +34,7 @@ import { createSyncStatus, type SessionEvents, type Sync, type SyncStats } from 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
-/** How long edits wait for saving to start before that is told. */
+/** The time that edits wait for saving to start before the app is told. */
 const REMINDER_MILLISECONDS = 10_000;
 
 const REMINDER_MESSAGE =

@@ -57,7 +57,7 @@ export interface SessionEvents {
 
 /** The part of {@link Sync} that the session knows by itself. */
 export type SyncFacts = Omit<Sync, 'code' | 'error'> & {
-  /** Why it stopped, if it did. */
+  /** The reason why it stopped; undefined while it has not. */
   readonly end: TinyBasePartyKitError | undefined;
 };
 

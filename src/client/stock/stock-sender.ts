@@ -10,8 +10,8 @@ import type { SessionSocket } from '../session/session-ports.ts';
 const FRAME_BYTES = 1024 * 1024;
 
 /**
- * Sends pending pushes to a room of TinyBase's own server (STOCK-4). Nobody answers, so each counts as confirmed
- * once it was sent. Returns how many were sent.
+ * Sends pending pushes to a room of TinyBase's own server (STOCK-4). That server does not answer, so each push counts as
+ * confirmed once it was sent. Returns the number of pushes that were sent.
  */
 export function sendStockChanges(
   socket: SessionSocket,
@@ -35,7 +35,7 @@ export function sendStockChanges(
   return sent;
 }
 
-/** One frame, except for a row that is deleted and then set: stock changes cannot say that at once. */
+/** Returns one frame, or two if a row is deleted and then set: one stock message cannot say that. */
 function framesOf(changes: Changes, prefix: string): readonly string[] {
   let isSetAgain = false;
   changes.leaves.forEach((_leaf, table, row) => {

@@ -24,18 +24,18 @@ export type PresenceEdit<Cells> = { readonly [CellId in keyof Cells]?: Cells[Cel
 
 /** The options of `createPresence` in a client. */
 export interface PresenceOptions<Cells> {
-  /** The cells that the own row begins with. Without any, the client only watches. */
+  /** The first cells of the own row. Without any, the client only watches. */
   readonly initial?: PresenceEdit<Cells>;
-  /** As on the server; empty by default. */
+  /** The `messagePrefix` of the server; `''` by default. */
   readonly messagePrefix?: string;
-  /** Gets what the room refuses, as a `TinyBasePartyKitError`, and what listeners of the Store throw. */
+  /** Gets a `TinyBasePartyKitError` when the room refuses something, and the errors of the Store's listeners. */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
   /** The time for which others are shown after the connection was lost. 5,000 by default. */
   readonly lingerMilliseconds?: number;
   /**
-   * The time without news from the room after which a client asks if the others are still there: this, or up to half as long
-   * again. 60,000 by default.
+   * The time without news from the room after which a client asks if the others are still there. The client adds a random
+   * part of up to half of it. 60,000 by default.
    */
   readonly checkMilliseconds?: number;
 }
@@ -49,9 +49,9 @@ export interface Presence<Cells> {
   getStore(): Store;
   /** Returns the id of the own row: the PartySocket's. */
   getId(): Id;
-  /** Sets cells of the own row, and leaves the others as they are; undefined deletes one. */
+  /** Sets cells of the own row, and leaves the others unchanged; undefined deletes one. */
   set(cells: PresenceEdit<Cells>): void;
-  /** Leaves, and takes everybody out of the Store. The socket stays open. */
+  /** Leaves, and removes everybody from the Store. The socket stays open. */
   destroy(): void;
 }
 
@@ -70,9 +70,9 @@ export interface PresencePort {
 
 /** A row is sent at most once in this time (`PRES-5`). */
 const PACE_MILLISECONDS = 33;
-/** How long a check may go without an answer. */
+/** The time that the room has to answer a check. */
 const ANSWER_MILLISECONDS = 15_000;
-/** How long a row that the room had no time for waits. */
+/** The time before a row is sent again that the room had no time for. */
 const OVERLOADED_MILLISECONDS = 1_000;
 
 type State =
@@ -80,13 +80,13 @@ type State =
   | 'closed'
   /** The room has no time for presence now. */
   | 'waiting'
-  /** The row is to be sent, as a join. */
+  /** The row has to be sent, as a join. */
   | 'open'
-  /** The row was sent. The picture is to come, and nothing else is sent before. */
+  /** The row was sent. The client sends nothing else until the picture arrives. */
   | 'joining'
   | 'joined';
 
-/** Keeps a presence Store equal to a room's, and tells the room of the own row: `PRES-1` to `PRES-10`. */
+/** Keeps a presence Store equal to a room's, and sends the own row to the room: `PRES-1` to `PRES-10`. */
 export function createClientPresence<Cells>(
   store: Store,
   { id, open, reconnect, after, random }: PresencePort,
@@ -99,7 +99,7 @@ export function createClientPresence<Cells>(
 ): Presence<Cells> {
   let ownId = id();
   let state: State = 'closed';
-  /** The cells of the own row as the app set them. The Store shows what the room makes of them. */
+  /** The cells of the own row as the app set them. The Store shows the room's version of them. */
   const input = new Map<string, Leaf | undefined>();
   /** The row that the room got last, and its JSON. */
   let sent: CellMap<Leaf | undefined> = input;
@@ -110,10 +110,10 @@ export function createClientPresence<Cells>(
   let endLinger: (() => void) | undefined;
   let endCheck: (() => void) | undefined;
 
-  /** Tells the app, when this has finished what it has to. */
+  /** Reports an error to the app after the present work is complete. */
   const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
 
-  /** Changes the Store, and reports what a listener of the app throws. */
+  /** Changes the Store, and reports errors of the app's listeners. */
   const transact = (actions: () => void): void => {
     isApplying = true;
     try {
@@ -158,7 +158,7 @@ export function createClientPresence<Cells>(
     sendSoon();
   };
 
-  /** Deletes a row; of the own one the room's cell alone. */
+  /** Deletes a row; in the own row, only the room's cell. */
   const deleteRow = (table: string, row: string): void => {
     if (isOwn(table, row)) write(undefined, USER);
     else store.delRow(table, row);
@@ -188,7 +188,7 @@ export function createClientPresence<Cells>(
     else join();
   };
 
-  /** Shows what the room made of the own row, but for cells that the app has set since (`PRES-7`). */
+  /** Shows the room's version of the own row, except for cells that the app has set since (`PRES-7`). */
   const correct = ({ own, of = sentJson, error }: PresenceCorrection): void => {
     if (own && of === sentJson) {
       const shown = own.leaves.cells(CONNECTIONS, ownId);
@@ -213,7 +213,7 @@ export function createClientPresence<Cells>(
     }
   };
 
-  /** Asks the room if nothing is heard of it for long (`PRES-10`). */
+  /** Asks the room after a long time without news from it (`PRES-10`). */
   const waitToCheck = (): void => {
     if (state === 'waiting') return;
     endCheck?.();
@@ -258,13 +258,16 @@ export function createClientPresence<Cells>(
 
   const set = (cells: object): void => {
     if (USER in cells) {
-      throw new TinyBasePartyKitError('malformed', 'The room writes the cell user: rename yours.');
+      throw new TinyBasePartyKitError(
+        'malformed',
+        'The room itself writes the cell "user": give your cell another name.',
+      );
     }
     store.transaction(() => {
       for (const [cell, value] of Object.entries<StoreLeaf | undefined>({ ...cells })) {
         if (value === undefined) write(value, cell);
         else store.setCell(CONNECTIONS, ownId, cell, value);
-        // The Store may refuse it. The listener hears of it only if the Store shows something else than before.
+        // The Store may refuse it. The listener is called only if the Store's view changes.
         edit(cell);
       }
     });

@@ -1,4 +1,4 @@
-/** The presence of a client: who else is in the room, and what they do. */
+/** The presence of a client: the other people in the room, and what they do. */
 import type PartySocket from 'partysocket';
 import type { Store } from 'tinybase';
 
@@ -11,9 +11,9 @@ export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 
 /**
- * Shows in a Store who is in a room, and tells the others of this client. The Store is for presence alone: make one with
- * `createStore()`, and do not persist it. `Room` is the type of the room's class: its field with presence says which cells
- * there are.
+ * Shows in a Store who is in a room, and shows this client to the others. The Store is for presence alone: make one with
+ * `createStore()`, and do not persist it. `Room` is the type of the room's class: its field with presence has the types of
+ * the cells.
  *
  * A later call for the same socket and prefix replaces an earlier one: `onIgnoredError` gets `replaced`.
  *
