@@ -13,7 +13,7 @@ const room = address.searchParams.get('room') ?? 'lobby';
 const host = address.searchParams.get('host') ?? location.host;
 
 const store = createStore();
-// PartySocket guesses the protocol from the host, and takes `0.0.0.0`, where `partykit dev` says that it is, for a secure one.
+// PartySocket guesses the protocol from the host. It would use `wss` for `0.0.0.0`, the address that `partykit dev` prints.
 const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
 const person = personHere();
 const socket = new PartySocket({
@@ -66,7 +66,7 @@ showStatus(
 );
 showRefusals(persister, pageElement('refusal', HTMLElement));
 
-// Edits that are not confirmed live in memory: closing or reloading the page would lose them.
+// Unconfirmed edits are only in memory: closing or reloading the page would lose them.
 addEventListener('beforeunload', (event) => {
   if (persister.getSync().unsaved > 0) event.preventDefault();
 });

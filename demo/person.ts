@@ -1,4 +1,4 @@
-/** Whoever sits at one window of the demo. */
+/** The person at one window of the demo. */
 export interface Person {
   readonly name: string;
 }

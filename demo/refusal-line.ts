@@ -2,7 +2,7 @@ import type { PartyKitPersister, Refusal } from '../src/client/index.ts';
 
 const SHOWN_MILLISECONDS = 8_000;
 
-/** Tells for a while what the room refused last. */
+/** Shows the last refusal of the room for a while. */
 export const showRefusals = (persister: PartyKitPersister, element: HTMLElement): void => {
   let timer: ReturnType<typeof setTimeout> | undefined;
   persister.addRefusalListener((_persister, refusals) => {

@@ -24,7 +24,7 @@ const auth: Auth<User> = defineAuth({
 export default class DemoRoom extends TinyBasePartyKitServer {
   static onBeforeConnect: EdgeGuard = createEdgeGuard(auth);
 
-  /** Gives a token to everybody who asks. Where it matters who somebody is, they have to prove it here. */
+  /** Gives a token to everybody who asks. A real app has to check here who the user is. */
   static async onFetch(request: PartyRequest, { env }: FetchLobby): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname !== '/api/token') return new Response(null, { status: 404 });
@@ -45,7 +45,7 @@ export default class DemoRoom extends TinyBasePartyKitServer {
 
   readonly auth: RoomAuth<User> = createAuth(this, auth);
 
-  /** Only what is done may be deleted, so that there is something that the room refuses. */
+  /** Allows only finished tasks to be deleted, so that the demo can show a refusal. */
   override canDelRow(tableId: string, rowId: string): boolean {
     return this.store.getCell(tableId, rowId, 'done') === true;
   }

@@ -3,7 +3,7 @@ import type { PartyKitPersister, Sync } from '../src/client/index.ts';
 const CUT = 'Network cut';
 
 /**
- * Shows where the conversation with the room stands and what keeps it from being live, and makes a button cut the
+ * Shows the state of the connection to the room and the error that keeps it from being live. Makes a button cut the
  * connection and open it again.
  */
 export function showStatus(

@@ -50,7 +50,7 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
       element.classList.toggle('done', done.checked);
       const cell = store.getCell(TABLE_ID, rowId, 'text');
       const latestText = typeof cell === 'string' ? cell : '';
-      // Setting the value that an input already has would still move the caret of whoever types.
+      // Setting the same value again would move the caret while somebody types.
       if (text.value !== latestText) {
         text.value = latestText;
       }
@@ -61,7 +61,7 @@ const createTaskItem = (store: Store, rowId: string): TaskItem => {
 };
 
 /**
- * Keeps a list element, and the hint shown when it is empty, equal to the `tasks` table. What is added is the person's.
+ * Keeps a list element, and the hint for an empty list, equal to the `tasks` table. New tasks get the name of the person.
  */
 export const createTaskList = (
   store: Store,
@@ -89,7 +89,7 @@ export const createTaskList = (
       const item = items.get(rowId) ?? createTaskItem(store, rowId);
       items.set(rowId, item);
       item.show();
-      // Moving an element that is in place already would take the focus from it.
+      // Moving an element that is already in place would take the focus from it.
       if (listElement.children[position] !== item.element) {
         listElement.insertBefore(item.element, listElement.children[position] ?? null);
       }
@@ -103,7 +103,7 @@ export const createTaskList = (
   return {
     add: (text) => {
       const task = { text, done: false, author: person.name, createdAt: Date.now() };
-      // Not `crypto.randomUUID`: a page has it on `localhost` and by https only.
+      // Not `crypto.randomUUID`: pages have it only on `localhost` and with https.
       store.setRow(TABLE_ID, getUniqueId(), task);
     },
   };

@@ -5,7 +5,7 @@ import { createPartyKitPersister } from 'tinybase-partykit/client';
 const room = new URL(location.href).searchParams.get('room') ?? 'lobby';
 
 const store = createStore();
-// PartySocket takes a host that it does not know as local for a secure one.
+// PartySocket uses `wss` for hosts that it does not know as local.
 const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
 const socket = new PartySocket({ host: location.host, room, protocol });
 const persister = createPartyKitPersister(store, socket, {}, (error) => console.warn(error));
@@ -33,7 +33,7 @@ form?.addEventListener('submit', (event) => {
   event.preventDefault();
   const text = input?.value.trim() ?? '';
   if (text === '' || input === null) return;
-  // Not addRow: two browsers would give the same id to two notes.
+  // Not addRow: two browsers would use the same id for two notes.
   store.setRow('notes', getUniqueId(), { text, createdAt: Date.now() });
   input.value = '';
 });
@@ -46,7 +46,7 @@ persister.addRefusalListener((_persister, refusals) => {
   console.warn('Refused', refusals);
   if (status !== null) status.value = `refused: ${refusals.length}`;
 });
-// What is not confirmed lives in memory: ask before the page is left, or reloaded, with it.
+// Unconfirmed edits are only in memory: ask before the user leaves or reloads the page.
 addEventListener('beforeunload', (event) => {
   if (persister.getSync().unsaved > 0) event.preventDefault();
 });

@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 import { TinyBaseRoomServer } from 'tinybase-partykit/server/durable-object';
 
-/** A wall of notes. The room's Store is the truth; what its schema or hooks refuse goes back at its writer. */
+/** A wall of notes. The room's Store is the source of truth: a refused edit goes back to the room's value at its author. */
 export class NotesRoom extends TinyBaseRoomServer {
   override prepareStore(store: Store): void {
     store.setTablesSchema({

@@ -2,9 +2,9 @@ import { durableObject, routeRoomRequest } from 'tinybase-partykit/server/durabl
 import { NotesRoom } from './room.ts';
 
 interface Env {
-  /** The binding of wrangler.jsonc. */
+  /** The binding in wrangler.jsonc. */
   ROOM: DurableObjectNamespace<RoomObject>;
-  /** The secret of the backend. Nobody is the backend as long as it is not set. */
+  /** The secret of the backend. Without it, the backend routes refuse every request. */
   BACKEND_TOKEN?: string;
 }
 
@@ -23,7 +23,7 @@ export class RoomObject extends durableObject(NotesRoom) {
     return this.server.store.getRowCount('notes');
   }
 
-  /** What is written here reaches every client, and no hook is asked. */
+  /** Adds a note for every client. The room's hooks are not called. */
   async addNote(text: string): Promise<void> {
     await this.server.start();
     this.server.store.setRow('notes', crypto.randomUUID(), { text, createdAt: Date.now() });
