@@ -1,4 +1,4 @@
-/** Everything that HTTP carries beside plain content: ETags, content with its cursor, and the body of an answer 201. */
+/** Encodes the parts of HTTP other than plain content: ETags, content with its cursor, and the body of an answer 201. */
 import { encodeChanges, jsonToChanges, jsonToContent } from './changes-codec.ts';
 import type { Changes } from './changes.ts';
 import { cursorToJson, jsonToCursor, type Cursor } from './cursor.ts';
@@ -24,9 +24,9 @@ export function decodeETag(etag: string | null): Cursor | undefined {
 
 /** The answer to `GET <storePath>?cursor`. */
 export interface LoadedContent {
-  /** Undefined if the answer has none: that of a stock room, or one that the app has made (STOCK-4). */
+  /** The cursor; undefined if the answer has none, as that of a stock room or of the app itself (STOCK-4). */
   readonly cursor: Cursor | undefined;
-  /** Undefined if the room has no Store yet. */
+  /** The content; undefined if the room has no Store yet. */
   readonly content: LeafMap<Leaf> | undefined;
 }
 

@@ -35,16 +35,16 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Headers': '*',
 };
 
-/** The methods that a room's content takes. */
+/** The methods for a room's content. */
 export const STORE_METHODS = 'GET, HEAD, PUT, OPTIONS';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const EXPOSED = 'Access-Control-Expose-Headers';
-/** A refused body is held up to here, and read up to 16 times as far. */
+/** The most bytes of a refused body that are held; up to 16 times as many are read. */
 const LONGEST_REFUSED_BODY = 2 ** 20;
 
 /**
- * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD give it, PUT gives it its first. Never
- * rejects.
+ * Answers requests for a room's content (`HTTP-1` to `HTTP-4`): GET and HEAD return the content, PUT sets the initial
+ * content. Never rejects.
  */
 export async function answerStoreRequest<Request extends StoreRequest>(
   room: Room<unknown, Request>,

@@ -55,7 +55,7 @@ export class RoomStorage {
   /** True if what is on disk is not known, not even in part: only a load may follow. */
   #isUnknown = false;
   #wasEmptied = false;
-  /** Settles, and always well, when the last call but appends has. */
+  /** Resolves when the last call has settled, not counting appends. Never rejects. */
   #idle: Promise<unknown> = Promise.resolve();
 
   /** @param options `prefix` is the beginning of every key; at most 1,900 bytes. */
@@ -74,7 +74,7 @@ export class RoomStorage {
     return this.#wasEmptied;
   }
 
-  /** True if a checkpoint pays: log and garbage are more than it may write, snapshot and client records, and than 256 KiB. */
+  /** True if log and garbage exceed both 256 KiB and the size of snapshot and client records: then a checkpoint pays. */
   get wantsCheckpoint(): boolean {
     if (this.#disk === undefined) return false;
     const { sizeSinceSnapshot, snapshotSize, manifestReference } = this.#disk;
@@ -194,7 +194,7 @@ export class RoomStorage {
    * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot still
    * counts as one of the version at the beginning: the log since then is kept, and a load applies it to every page.
    *
-   * Returns the version of the oldest log entry kept; one more than that of the snapshot if none is. Returns `emptied`, having
+   * Returns the version of the oldest log entry that is kept; if there is none, one more than the snapshot's. Returns `emptied`, having
    * written nothing, if somebody else has removed the manifest.
    */
   async checkpoint(source: CheckpointSource): Promise<number | 'emptied'> {

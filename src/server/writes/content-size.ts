@@ -7,7 +7,7 @@ import { idSize, LEAF_BYTES, leafSize, VALUES, type Leaf } from '../../protocol/
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { diffOf, type LeafEffect } from './store-diff.ts';
 
-/** How large content is. */
+/** The size of content. */
 export interface ContentSize {
   /** About so many characters of JSON. */
   readonly length: number;
