@@ -1,6 +1,6 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 
-const UNIT_TIMEOUT_MILLISECONDS = 10_000;
+const UNIT_TIMEOUT_MILLISECONDS = 30_000;
 const MODEL_TIMEOUT_MILLISECONDS = 180_000;
 const PROCESS_TIMEOUT_MILLISECONDS = 60_000;
 

@@ -92,6 +92,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #turns: (() => void)[] = [];
   #working = 0;
   #isStarted = false;
+  /** The sockets whose hello the room has not dealt with. */
+  readonly #hellos = new Set<Wire>();
 
   constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
     this.traits = traits;
@@ -133,8 +135,12 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       this.#working += 1;
       const read = received.startsWith(`${this.traits.prefix}p`) ? asRead(received) : received;
       const dealt = rights.received(wire, received);
+      // A hello of a second client on the same socket waits for what the first one sent.
+      const isFirst = wire.heardHellos.size < 2;
+      if (isFirst && received.startsWith(`${this.traits.prefix}h`)) this.#hellos.add(wire);
       void room.receive(connection, read).then(() => {
         if (room !== this.room) return;
+        this.#hellos.delete(wire);
         this.#working -= 1;
         dealt();
       });
@@ -311,6 +317,12 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     return store.hasTables() || store.hasValues() || this.hasStore;
   }
 
+  /** True if a hello waits, and neither for the disk nor for a transaction of the room's own code. */
+  get isHelloWaiting(): boolean {
+    const isBusy = !this.room.isLoaded || this.isEditing || this.#turns.length > 0;
+    return this.#hellos.size > 0 && !isBusy && this.#surroundings.disk.isIdle;
+  }
+
   /** True if a host may put the room to sleep: it waits for nothing and nobody. */
   get isIdle(): boolean {
     const { disk, hooks } = this.#surroundings;
@@ -339,6 +351,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     this.#timers.clear();
     this.#turns = [];
     this.#working = 0;
+    this.#hellos.clear();
     this.#isStarted = false;
     this.isEditing = false;
   }

@@ -41,6 +41,8 @@ export class SimHooks implements Source {
     old: Leaf | undefined,
     isInitialSave: boolean,
   ) => void = () => undefined;
+  /** Called right before a hook answers late. */
+  onAnswer: () => void = () => undefined;
   /** The room's Store, as hooks have it. */
   store: () => Store | undefined = () => undefined;
   readonly #has: (adversity: Adversity) => boolean;
@@ -110,7 +112,7 @@ export class SimHooks implements Source {
 
   *occurrences(): Iterable<Occurrence> {
     if (this.#settling.length === 0) return;
-    yield { label: 'hook', weight: 3, happen: () => this.#settling.shift()?.() };
+    yield { label: 'hook', weight: 3, happen: () => this.#settle() };
   }
 
   /** A hook that keeps count in the room's own Store: apart, or in the very cell that it is asked about. */
@@ -124,6 +126,11 @@ export class SimHooks implements Source {
 
   #isLocked(table: TableKey, row: string): boolean {
     return this.mayLock(table) && this.store()?.getCell(LOCKED_TABLE, row, LOCK_CELL) === null;
+  }
+
+  #settle(): void {
+    this.onAnswer();
+    this.#settling.shift()?.();
   }
 
   #verdict(leaf: Leaf): Verdict {

@@ -121,6 +121,10 @@ export class Simulation {
     this.http = new Http(world, httpWeight, this.room, middlebox);
     // One history is lived through at a time.
     globalThis.fetch = (url, init) => this.http.fetch(url, init);
+    this.hooks.onAnswer = () => {
+      if (this.room.isHelloWaiting)
+        world.fail(new PropertyFailure('hooks', 'a hello waits for the hooks of somebody else'));
+    };
     this.hooks.store = () => this.room.room.store;
     this.network = new Network(world, this.room, networkWeight);
     this.network.filterToClient = (frame, wire) => {

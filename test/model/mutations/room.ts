@@ -5,6 +5,7 @@ import { TouchedRows } from '../../../src/server/writes/touched-rows.ts';
 import { HookCheck } from '../../../src/server/writes/hook-check.ts';
 import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
 import type { StoreDiff } from '../../../src/server/writes/store-diff.ts';
+import { SerialQueue } from '../../../src/server/room/serial-queue.ts';
 import { Undecided } from '../../../src/server/room/undecided.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
@@ -167,9 +168,12 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     patch: (patches) => patches.replace(TouchedRows.prototype, 'read', () => () => []),
   },
   {
-    title: '[HOOK-7] pushes of one connection are decided at the same time',
+    title: '[HOOK-7] all connections wait for the hooks of one',
     make: () => ({ traits: { hookStyle: 'slow' } }),
-    patch: (patches) => patches.replace(Undecided.prototype, 'add', () => (deal) => deal()),
+    patch: (patches) => {
+      const shared = new SerialQueue();
+      patches.replace(Undecided.prototype, 'add', () => (deal) => shared.add(deal));
+    },
   },
   {
     title: '[HOOK-8] hooks are not told of an initial content',

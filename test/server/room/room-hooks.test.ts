@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { encodeClientMessage } from '../../../src/protocol/codec.ts';
+import { DEFAULT_LIMITS } from '../../../src/server/room/room-options.ts';
 import type { RoomHooks } from '../../../src/server/writes/hooks.ts';
 import { Deferred } from '../../support/deferred.ts';
 import {
@@ -667,9 +668,7 @@ describe('numbers of the configuration', () => {
     };
     const host = new FakeRoomHost({ limits: () => limits });
     expect(host.room.limits).toMatchObject({
-      pushBytes: 4 * 1024 * 1024,
-      framePushBytes: 256 * 1024,
-      frameLength: 8 * 1024 * 1024,
+      ...DEFAULT_LIMITS,
       bodyBytes: 7,
     });
     expect(host.errors.map(({ where }) => where)).toEqual(['config', 'config', 'config']);
