@@ -5,6 +5,9 @@ import type { Outbox } from '../offline/outbox.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { SessionPorts } from './session-ports.ts';
 
+/** The time without an answer to hello after which a room that looks like a stock one is one. */
+const STOCK_MILLISECONDS = 3000;
+
 /** The time without an answer to hello after which that is reported. A busy room or a slow network may still answer. */
 const ANSWER_MILLISECONDS = 10_000;
 
@@ -15,8 +18,11 @@ const UNANSWERED_MESSAGE =
 export interface Handshake {
   /** The name under which the room knows this client. */
   clientId(): string;
-  /** Says hello if that was not done yet and the generation is durable (KEEP-2). True if it was said now. */
-  say(generation: number, cursor: Cursor | undefined): boolean;
+  /**
+   * Says hello if that was not done yet and the generation is durable (KEEP-2). True if it was said now. `onUnanswered` is
+   * called where a room that looks like a stock one has not answered; of any other, that is reported.
+   */
+  say(generation: number, cursor: Cursor | undefined, onUnanswered?: () => void): boolean;
   /** The answer has come, or nobody waits for it any more. */
   end(): void;
   /** Takes another name, for another room. */
@@ -38,7 +44,7 @@ export function createHandshake(
   const end = (): void => cancelAnswer?.();
   return {
     clientId: () => clientId,
-    say: (generation, cursor) => {
+    say: (generation, cursor, onUnanswered) => {
       if (said === generation) return false;
       if (!outbox.isGenerationDurable(generation)) {
         outbox.save();
@@ -46,9 +52,12 @@ export function createHandshake(
       }
       said = generation;
       end();
-      cancelAnswer = after(ANSWER_MILLISECONDS, () =>
-        onError(new TinyBasePartyKitError('network', UNANSWERED_MESSAGE)),
-      );
+      cancelAnswer =
+        onUnanswered === undefined
+          ? after(ANSWER_MILLISECONDS, () =>
+              onError(new TinyBasePartyKitError('network', UNANSWERED_MESSAGE)),
+            )
+          : after(STOCK_MILLISECONDS, onUnanswered);
       send(
         encodeClientMessage(prefix(), {
           type: 'hello',

@@ -87,6 +87,8 @@ interface Staged {
 interface Stock {
   readonly type: 'stock';
   readonly hasStore: boolean;
+  /** True if its content is empty: an app may say so of a room of ours that has no Store. It was not shown yet. */
+  readonly isDoubtful?: boolean;
 }
 
 /** All that the client may hold of its room. */
@@ -120,8 +122,11 @@ export interface SessionState {
   readonly intent: SyncIntent;
   /** The generation of the last hello (JOIN-4). */
   readonly generation: number;
-  /** True if hello was said on the socket as it is now. */
-  readonly isGreeted: boolean;
+  /**
+   * The cursor of a welcome on the socket as it is now, if the room did not say what came after. Content that is loaded
+   * later and has no cursor of its own, because an app answers for its room, counts as of that one.
+   */
+  readonly welcomed: Cursor | undefined;
   /** True if the last token had expired, and the room has answered no hello since. */
   readonly hasExpired: boolean;
   /** The number of seeds that the room has answered without having a Store afterwards. */
@@ -173,7 +178,9 @@ export type SimpleEvent =
   /** The answer to the action `resume`. */
   | 'resume'
   /** The room answered a seed. */
-  | 'seeded';
+  | 'seeded'
+  /** A room that looks like a stock one has not answered hello. */
+  | 'unanswered';
 
 /** Events that carry something. */
 export type DetailedEvent =
@@ -247,6 +254,8 @@ export type SimpleAction =
   | 'connect'
   /** Says hello, as soon as its generation is durable. Does nothing if that hello was said. */
   | 'hello'
+  /** The same, and answers `unanswered` after a while. */
+  | 'hello-stock'
   /** Sends pending pushes. */
   | 'flush'
   /** Sends pending pushes to a stock room. */
@@ -311,7 +320,7 @@ export const INITIAL_STATE: SessionState = {
   stage: { phase: 'idle', position: NOTHING },
   intent: NO_INTENT,
   generation: 0,
-  isGreeted: false,
+  welcomed: undefined,
   hasExpired: false,
   seedsGiven: 0,
   isRooted: false,
@@ -355,9 +364,9 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'edited':
       return phase === 'idle' ? resume(state, facts) : flush(state);
     case 'durable':
-      return phase === 'catching-up' ? stay(state, 'hello') : flush(state);
+      return phase === 'catching-up' ? stay(state, helloTo(stage.position)) : flush(state);
     case 'opened':
-      return opened({ ...state, isGreeted: false }, facts);
+      return opened({ ...state, welcomed: undefined }, facts);
     case 'closed':
       return phase === 'loading' || phase === 'stopped'
         ? stay(state, 'forget')
@@ -381,6 +390,10 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'seeded':
       return phase === 'loading'
         ? load({ ...state, seedsGiven: state.seedsGiven + 1 })
+        : stay(state);
+    case 'unanswered':
+      return phase === 'catching-up' && stage.position.type === 'stock'
+        ? reduced(state, stage.position)
         : stay(state);
   }
 }
@@ -413,7 +426,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
     case 'ended':
       return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
     case 'stock':
-      if (phase === 'reduced')
+      if (stage.position.type === 'stock' && stage.position.hasStore && phase !== 'connecting')
         // Nothing tells an edit from what another Store made of one.
         return {
           ...stay(state, 'count-load'),
@@ -422,11 +435,11 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       if (phase === 'loading')
         return stay({ ...state, stage: { ...stage, early: [...stage.early, event.changes] } });
       // Somebody gave the stock room its Store. From other rooms, such changes are not for this client.
-      return phase === 'empty' && stage.position.type === 'stock' ? lost(state) : stay(state);
+      return stage.position.type === 'stock' && phase !== 'connecting' ? lost(state) : stay(state);
     default:
       if (phase === 'idle' || phase === 'stopped') return stay(state);
       // A stock room does not speak like that: it is one of ours by now, and its content will tell.
-      if (stage.position.type === 'stock')
+      if (stage.position.type === 'stock' && phase !== 'catching-up')
         return phase === 'connecting' ? stay(state) : lost(state);
       return heard(state, event, facts);
   }
@@ -482,16 +495,16 @@ function heard(
 }
 
 function welcomed(before: SessionState, welcome: Welcome): Step {
-  const state = { ...before, hasExpired: false };
+  const state = { ...before, hasExpired: false, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, limits } = welcome;
   if (generation !== state.generation || !isTalking(stage)) return stay(state);
   const action = { type: 'welcomed', limits } as const;
-  if (changes === undefined) {
+  if (changes === undefined || position.type === 'stock') {
     return position.type === 'no-store' && cursor.version === 0
       ? to(state, { phase: 'empty', position }, action)
-      : load(state);
+      : load({ ...state, welcomed: cursor });
   }
   if (phase !== 'catching-up') return stay(state);
   const staged = position.type === 'staged' ? position : undefined;
@@ -538,29 +551,27 @@ function withdrawalOf(code: ErrorCode): WithdrawalReason | undefined {
 }
 
 function loaded(
-  before: SessionState,
+  state: SessionState,
   { early, isOutdated }: Stage & { readonly phase: 'loading' },
-  { cursor, content }: DetailedEvent & { readonly type: 'content' },
+  answer: DetailedEvent & { readonly type: 'content' },
   { mayRoomHavePending }: Facts,
 ): Step {
+  const cursor = answer.cursor ?? state.welcomed;
+  const content = cursor?.version === 0 ? undefined : answer.content;
   const isStock = cursor === undefined;
-  const state = { ...before, isStockReported: isStock };
-  const reports =
-    isStock && !before.isStockReported
-      ? [report(new TinyBasePartyKitError('protocol', STOCK_MESSAGE))]
-      : [];
-  if (content === undefined) return noStore(state, isStock, ...reports);
-  if (isStock && isOutdated) return load(state, ...reports);
+  if (content === undefined) return noStore(state, isStock);
+  if (isStock && isOutdated) return load(state);
+  if (isStock && content.isEmpty && early.length === 0 && !state.isStockReported)
+    return found(state, { type: 'stock', hasStore: false, isDoubtful: true });
   const { isFollowing, isLoadingOnce } = state.intent;
   const rooted = { ...state, isRooted: true, seedsGiven: 0 };
-  const actions = ['count-load', ...reports] as const;
   if (!isStock && mayRoomHavePending)
-    return found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...actions);
+    return found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, 'count-load');
   return {
     ...found(
       rooted,
       isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
-      ...actions,
+      'count-load',
     ),
     fold: {
       type: 'content',
@@ -572,18 +583,14 @@ function loaded(
 }
 
 /** A seed that was refused as a whole is followed by an empty one, once (SEED-2). */
-function noStore(state: SessionState, isStock: boolean, ...actions: readonly Action[]): Step {
+function noStore(state: SessionState, isStock: boolean): Step {
   const { intent, seedsGiven, isRooted } = state;
   const isGiving = (intent.isSaving || intent.isSavingOnce) && seedsGiven < 2;
   const seed = seedsGiven > 0 ? 'nothing' : isRooted ? 'initial' : 'store';
   return {
     ...(isGiving
-      ? stay(state, ...actions)
-      : found(
-          state,
-          isStock ? { type: 'stock', hasStore: false } : { type: 'no-store' },
-          ...actions,
-        )),
+      ? stay(state)
+      : found(state, isStock ? { type: 'stock', hasStore: false } : { type: 'no-store' })),
     fold: { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
   };
 }
@@ -663,23 +670,30 @@ function connected(
   ...actions: readonly Action[]
 ): Step {
   if (!isWanted(state, facts)) return rest(state, ...actions);
-  switch (position.type) {
-    case 'nothing':
-      return load(state, ...actions);
-    case 'stock':
-      // Where hello was said, a room of ours takes no stock changes.
-      if (state.isGreeted) return stay(state, 'reconnect');
-      return position.hasStore
-        ? to(state, { phase: 'reduced', position }, 'flush-stock')
-        : to(state, { phase: 'empty', position });
-    default:
-      return to(
-        { ...state, generation: state.generation + 1, isGreeted: true },
-        { phase: 'catching-up', position },
-        ...actions,
-        'hello',
-      );
-  }
+  if (position.type === 'nothing') return load(state, ...actions);
+  return to(
+    { ...state, generation: state.generation + 1 },
+    { phase: 'catching-up', position },
+    ...actions,
+    helloTo(position),
+  );
+}
+
+/** An app may answer GET for a room of ours, so that it looks like a stock one. Only a room of ours answers hello. */
+function helloTo({ type }: Position): 'hello' | 'hello-stock' {
+  return type === 'stock' ? 'hello-stock' : 'hello';
+}
+
+/** The room has not answered hello: it is a stock one (STOCK-4). */
+function reduced(before: SessionState, position: Stock): Step {
+  const state = { ...before, isStockReported: true };
+  const reports = before.isStockReported
+    ? []
+    : [report(new TinyBasePartyKitError('protocol', STOCK_MESSAGE))];
+  if (position.isDoubtful === true) return load(state, ...reports);
+  return position.hasStore
+    ? to(state, { phase: 'reduced', position }, ...reports, 'flush-stock')
+    : to(state, { phase: 'empty', position }, ...reports);
 }
 
 /** Something is missing: the next attempt finds the position again. */

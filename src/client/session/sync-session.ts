@@ -255,6 +255,9 @@ export function createSyncSession(
       const cursor = 'cursor' in position ? position.cursor : undefined;
       if (handshake.say(state.generation, cursor)) heartbeat.start();
     },
+    'hello-stock': () => {
+      handshake.say(state.generation, undefined, () => happened('unanswered'));
+    },
     flush: () => {
       if (socket.isOpen()) sender.flush();
     },

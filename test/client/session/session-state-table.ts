@@ -29,7 +29,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'idle with a base': {
     steps: {
@@ -52,7 +52,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'loading for the first time': {
     steps: {
@@ -69,9 +69,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       seeded: 'load',
       content: 'connecting(base 5) [content] count-load loaded settle resume',
       'no content': '[seed store]',
-      'stock content':
-        'connecting(stock) [content] count-load report(protocol) loaded settle resume',
-      'no stock content': '[seed store] report(protocol)',
+      'stock content': 'connecting(stock) [content] count-load loaded settle resume',
+      'no stock content': '[seed store]',
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
@@ -92,7 +91,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'loading after a seed': {
     steps: {
@@ -109,9 +108,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       seeded: 'load',
       content: 'connecting(base 5) [content] count-load loaded settle resume',
       'no content': '[seed nothing]',
-      'stock content':
-        'connecting(stock) [content] count-load report(protocol) loaded settle resume',
-      'no stock content': '[seed nothing] report(protocol)',
+      'stock content': 'connecting(stock) [content] count-load loaded settle resume',
+      'no stock content': '[seed nothing]',
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
@@ -132,7 +130,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'loading after two seeds, again': {
     steps: {
@@ -149,8 +147,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       seeded: 'load',
       content: 'connecting(base 5) [content] count-load loaded settle resume',
       'no content': 'connecting(no-store) [seed] loaded settle resume',
-      'stock content': 'report(protocol) load',
-      'no stock content': 'connecting(stock) [seed] report(protocol) loaded settle resume',
+      'stock content': 'load',
+      'no stock content': 'connecting(stock) [seed] loaded settle resume',
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
@@ -171,7 +169,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, silent, resume, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with nothing': {
     steps: {
@@ -206,7 +204,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with a base': {
     steps: {
@@ -241,7 +239,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with stock content': {
     steps: {
@@ -253,7 +251,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'save-once': 'apply-intent release-held settle connect',
       opened: 'loading(nothing) forget reset-retry load',
       closed: 'connecting(nothing) forget',
-      connected: 'reduced(stock) flush-stock',
+      connected: 'catching-up(stock) hello-stock',
       retry: 'connect',
       resume: 'connect',
       'load failed': 'report(network)',
@@ -265,31 +263,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
-  },
-  'connecting with stock content, after hello': {
-    steps: {
-      follow: 'loading(nothing) apply-intent load',
-      'stop-following': 'apply-intent connect',
-      'start-saving': 'apply-intent settle connect',
-      'stop-saving': 'apply-intent connect',
-      'load-once': 'loading(nothing) apply-intent load',
-      'save-once': 'apply-intent release-held settle connect',
-      opened: 'loading(nothing) forget reset-retry load',
-      closed: 'connecting(nothing) forget',
-      connected: 'reconnect',
-      retry: 'connect',
-      resume: 'connect',
-      'load failed': 'report(network)',
-      'load failed for good': 'report(protocol)',
-      'seed failed': 'report(unavailable)',
-      'seed failed for good': 'report(too-large)',
-      stopped: 'stopped(nothing) report(protocol) stop',
-      moved: 'idle(nothing) move resume',
-      ended: 'stopped(nothing) stop',
-    },
-    nothing:
-      'edited, durable, silent, network-changed, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'catching-up from a base': {
     steps: {
@@ -327,7 +301,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up from staged content': {
     steps: {
@@ -365,7 +339,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up after a token that had expired': {
     steps: {
@@ -403,7 +377,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up without a Store': {
     steps: {
@@ -441,7 +415,47 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+  },
+  'catching-up with stock content': {
+    steps: {
+      follow: 'loading(nothing) hang-up apply-intent load',
+      'stop-following': 'apply-intent',
+      'start-saving': 'apply-intent settle',
+      'stop-saving': 'apply-intent',
+      'load-once': 'loading(nothing) hang-up apply-intent load',
+      'save-once': 'apply-intent release-held settle',
+      durable: 'hello-stock',
+      opened: 'loading(nothing) hang-up forget reset-retry load',
+      closed: 'connecting(nothing) hang-up forget',
+      silent: 'catching-up(nothing) reconnect',
+      'network-changed': 'check',
+      unanswered: 'reduced(stock) hang-up report(protocol) flush-stock',
+      'load failed': 'report(network)',
+      'load failed for good': 'report(protocol)',
+      'seed failed': 'report(unavailable)',
+      'seed failed for good': 'report(too-large)',
+      stopped: 'stopped(nothing) hang-up report(protocol) stop',
+      moved: 'idle(nothing) hang-up move resume',
+      ended: 'stopped(nothing) hang-up stop',
+      welcome: 'loading(nothing) hang-up load',
+      reload: 'loading(nothing) hang-up load',
+      'no Store': 'loading(nothing) hang-up load',
+      pong: 'connecting(nothing) hang-up forget retry-later ponged',
+      'pong that differs': 'connecting(nothing) hang-up forget retry-later ponged',
+      'pong without a push': 'connecting(nothing) hang-up forget retry-later ponged',
+      alive: 'alive',
+      'error stale': 'connecting(nothing) hang-up forget retry-later report(stale)',
+      'error expired': 'report(expired) reconnect',
+      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
+      'error malformed': 'report(malformed)',
+      'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
+      'stock changes': '[commit] count-load',
+    },
+    nothing:
+      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt',
   },
   'live following': {
     steps: {
@@ -486,7 +500,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden) withdraw(4)',
     },
     nothing:
-      'connected, retry, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, stock changes',
+      'connected, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, stock changes',
   },
   'empty in our room': {
     steps: {
@@ -522,7 +536,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'empty in a stock room': {
     steps: {
@@ -565,7 +579,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': 'connecting(nothing) forget retry-later',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content',
   },
   'reduced following': {
     steps: {
@@ -611,7 +625,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': '[commit] count-load',
     },
     nothing:
-      'connected, silent, network-changed, retry, seeded, content, no content, stock content, no stock content',
+      'connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content',
   },
   'stopped by an error': {
     steps: {
@@ -630,7 +644,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stop',
     },
     nothing:
-      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped by a refused token': {
     steps: {
@@ -650,7 +664,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stop',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped for good': {
     steps: {
@@ -667,6 +681,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'seed failed for good': 'report(too-large)',
     },
     nothing:
-      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, content, no content, stock content, no stock content, stopped, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
 };

@@ -12,6 +12,14 @@ import {
   stateOf,
 } from '../session/scripted-room.ts';
 
+/** The room answers GET as a stock one does, and hello with nothing. */
+const answerAsStock = async (room: ScriptedRoom, content?: unknown): Promise<void> => {
+  await room.answerGet(undefined, content);
+  expect(room.session.sync.phase).toBe('catching-up');
+  expect(room.hello().cursor).toBeUndefined();
+  await room.time.pass(3 * SECOND);
+};
+
 /** A session that is live, as far as it goes, on a stock room with this content. */
 const reduced = async (
   content: unknown = [{}, {}],
@@ -21,7 +29,9 @@ const reduced = async (
   room.open();
   void room.session.follow();
   void room.session.startSaving();
-  await room.answerGet(undefined, content);
+  await answerAsStock(room, content);
+  // It might have been a room of ours without a Store.
+  if (JSON.stringify(content) === '[{},{}]') await answerAsStock(room, content);
   expect(room.session.sync.phase).toBe('reduced');
   return room;
 };
@@ -61,7 +71,7 @@ describe('a room whose answer to GET has no cursor', () => {
     const room = await reduced();
     room.close();
     room.open();
-    await room.answerGet(undefined, [{}, {}]);
+    await answerAsStock(room, [{}, {}]);
     expect(room.errors).toMatchObject([{ code: 'protocol' }]);
     expect(String(room.errors[0])).toContain("TinyBase's own server");
   });
@@ -78,7 +88,7 @@ describe('a room whose answer to GET has no cursor', () => {
     expect(await stateOf(confirmed)).toBe('waiting');
     room.open();
     room.store.setValue('c', 1);
-    await room.answerGet(undefined, [{}, { room: 2 }]);
+    await answerAsStock(room, [{}, { room: 2 }]);
     expect(changesSent(room)).toEqual([
       [{}, { a: 1 }],
       [{}, { b: 1 }],
@@ -96,7 +106,7 @@ describe('a room whose answer to GET has no cursor', () => {
     broadcast(room, [{ t: { r: { c: 2 } } }, {}]);
     broadcast(room, [{}, { w: '\uFFFC' }]);
     expect(room.store.getContent()).toEqual([{}, {}]);
-    await room.answerGet(undefined, [{ t: { r: { c: 1 } } }, { v: 1, w: 1 }]);
+    await answerAsStock(room, [{ t: { r: { c: 1 } } }, { v: 1, w: 1 }]);
     expect(room.store.getContent()).toEqual([{ t: { r: { c: 2 } } }, { v: 1 }]);
   });
 
@@ -106,7 +116,7 @@ describe('a room whose answer to GET has no cursor', () => {
     room.open();
     await room.answerGet(undefined, [{}, { v: 1 }]);
     expect(room.session.sync.phase).toBe('loading');
-    await room.answerGet(undefined, [{}, { v: 2 }]);
+    await answerAsStock(room, [{}, { v: 2 }]);
     expect(room.store.getValues()).toEqual({ v: 2 });
     expect(room.session.sync.phase).toBe('reduced');
   });
@@ -116,7 +126,7 @@ describe('a room whose answer to GET has no cursor', () => {
     room.close();
     expect(room.session.sync.phase).toBe('connecting');
     room.open();
-    await room.answerGet(undefined, [{}, { v: 2 }]);
+    await answerAsStock(room, [{}, { v: 2 }]);
     expect(room.store.getContent()).toEqual([{}, { v: 2 }]);
     expect(room.session.sync.phase).toBe('reduced');
   });
@@ -135,7 +145,7 @@ describe('a room whose answer to GET has no cursor', () => {
     const room = new ScriptedRoom();
     room.open();
     void room.session.follow();
-    await room.answerGet(undefined, [{ t: { r: { c: 1, d: 1 } } }, {}]);
+    await answerAsStock(room, [{ t: { r: { c: 1, d: 1 } } }, {}]);
     room.store.delRow('t', 'r');
     room.store.setCell('t', 'r', 'c', 2);
     void room.session.startSaving();
@@ -166,7 +176,7 @@ describe('a stock room without a Store', () => {
     room.store.setValue('v', 1);
     room.puts.take().answer(undefined);
     await room.time.pass(0);
-    await room.answerGet(undefined, [{}, { seed: 1 }]);
+    await answerAsStock(room, [{}, { seed: 1 }]);
     expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
     expect(room.session.sync.phase).toBe('reduced');
   });
@@ -175,11 +185,11 @@ describe('a stock room without a Store', () => {
     const room = new ScriptedRoom();
     room.open();
     void room.session.follow();
-    await room.answerGet(undefined);
+    await answerAsStock(room);
     expect(room.session.sync.phase).toBe('empty');
     broadcast(room, [{}, { v: 2 }]);
     await room.time.pass(SECOND);
-    await room.answerGet(undefined, [{}, { seed: 1, v: 2 }]);
+    await answerAsStock(room, [{}, { seed: 1, v: 2 }]);
     expect(room.store.getValues()).toEqual({ seed: 1, v: 2 });
     expect(room.session.sync.phase).toBe('reduced');
   });
@@ -214,7 +224,7 @@ describe('a room that changes its server', () => {
     room.close();
     room.open();
     expect(room.session.sync.phase).toBe('loading');
-    await room.answerGet(undefined, [{}, { w: 1 }]);
+    await answerAsStock(room, [{}, { w: 1 }]);
     expect(room.session.sync.phase).toBe('reduced');
     expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
     expect(room.store.getValues()).toEqual({ v: 1, w: 1 });
@@ -228,18 +238,19 @@ describe('a room that changes its server', () => {
     expect(room.hello()).toMatchObject({ cursor: { epoch: 'e', version: 1 } });
   });
 
-  test('[STOCK-4] gets no stock changes on a socket on which hello was said', async () => {
+  test('[STOCK-4] gets no stock changes before it had time to answer hello', async () => {
     const room = new ScriptedRoom();
     await room.live();
     room.store.setValue('v', 1);
     room.sent();
     void room.session.follow();
-    await room.answerGet(undefined, [{}, {}]);
-    expect([room.reconnects, room.sent()]).toEqual([1, []]);
-    room.close();
-    room.open();
-    await room.answerGet(undefined, [{}, {}]);
+    await room.answerGet(undefined, [{}, { room: 1 }]);
+    room.hello();
+    await room.time.pass(2 * SECOND);
+    expect(room.sent()).toEqual([]);
+    await room.time.pass(SECOND);
     expect(changesSent(room)).toEqual([[{}, { v: 1 }]]);
+    expect(room.reconnects).toBe(0);
   });
 
   test('that cannot be loaded is asked again', async () => {
@@ -250,5 +261,42 @@ describe('a room that changes its server', () => {
     await room.time.pass(SECOND);
     await room.answerGet(undefined, [{}, { v: 1 }]);
     expect(room.store.getValues()).toEqual({ v: 1 });
+  });
+});
+
+describe('a room of ours whose app answers GET', () => {
+  test('[STOCK-4] is one of ours when it welcomes, and its content counts from that version', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    void room.session.startSaving();
+    await room.answerGet(undefined, [{}, { v: 1 }]);
+    room.store.setValue('mine', 1);
+    const cursor = { epoch: 'e', version: 7 };
+    room.welcome({ generation: room.hello().generation, cursor, changes: undefined });
+    await room.answerGet(undefined, [{}, { v: 2, gone: 1 }]);
+    const { generation, ...hello } = room.hello();
+    expect(hello.cursor).toEqual(cursor);
+    room.welcome({
+      generation,
+      cursor: { epoch: 'e', version: 9 },
+      changes: changesOf([{}, { v: 3, gone: '\uFFFC' }]),
+    });
+    expect(room.session.sync.phase).toBe('live');
+    expect(room.store.getValues()).toEqual({ v: 3, mine: 1 });
+    expect(room.sent()).toMatchObject([{ type: 'push', number: 1 }]);
+    expect(room.errors).toEqual([]);
+  });
+
+  test('[STOCK-4] [HTTP-7] has no Store at version 0, whatever the answer is', async () => {
+    const room = new ScriptedRoom({ store: createStore().setValue('seed', 1) });
+    room.open();
+    void room.session.follow();
+    void room.session.startSaving();
+    await room.answerGet(undefined, [{}, {}]);
+    const cursor = { epoch: 'e', version: 0 };
+    room.welcome({ generation: room.hello().generation, cursor, changes: undefined });
+    await room.answerGet(undefined, [{}, {}]);
+    expect(room.putContents).toEqual([[{}, { seed: 1 }]]);
   });
 });
