@@ -19,6 +19,7 @@ export {
 } from './http-codec.ts';
 export { decodeClientMessage, encodeClientMessage } from './messages/client-message.ts';
 export { encodeCommitFrame } from './messages/commit.ts';
+export { encodeWelcomeFrame } from './messages/welcome.ts';
 export { encodePing } from './messages/ping.ts';
 export { encodeAlive } from './messages/pong.ts';
 export { encodeNumbered, encodePushFrame } from './messages/push.ts';

@@ -1,6 +1,7 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
 import { cursorToJson, jsonToCursor, type Cursor } from '../cursor.ts';
+import { encodeFrame } from '../frame.ts';
 import { asArray, asCount, asObject, decodeJson, type Json } from '../json.ts';
 
 /** The answer to a hello. */
@@ -26,12 +27,29 @@ export interface Limits {
 
 export const letter = 'w';
 
-/** The changes are text at once: they may be as large as the content. */
-export function encode({ generation, cursor, lastPush, limits, changes }: Welcome): string {
+/** A welcome without its changes. */
+export type WelcomeBeginning = Omit<Welcome, 'type' | 'changes'>;
+
+export function encode({ changes, ...beginning }: Welcome): string {
+  return encodeWith(beginning, changes === undefined ? undefined : encodeChanges(changes));
+}
+
+/** Encodes the frame of a welcome with changes that are encoded: they may be as large as the content, and many may get the same. */
+export function encodeWelcomeFrame(
+  prefix: string,
+  beginning: WelcomeBeginning,
+  changes: string | undefined,
+): string {
+  return encodeFrame(prefix, letter, encodeWith(beginning, changes));
+}
+
+function encodeWith(
+  { generation, cursor, lastPush, limits }: WelcomeBeginning,
+  changes: string | undefined,
+): string {
   const cursorText = JSON.stringify(cursorToJson(cursor));
   const limitsText = JSON.stringify([limits.framePushBytes, limits.pushBytes]);
-  const changesText = changes === undefined ? 'null' : encodeChanges(changes);
-  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changesText}}`;
+  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}}`;
 }
 
 export function decode(json: string): Welcome {

@@ -10,11 +10,15 @@ const MOST_IDLE_CLIENTS = 10_000;
 /** The number of records that are kept though nobody touched them for a day: about 1 MB. */
 const MOST_OLD_RECORDS = 10_000;
 
+const SEARCH_MILLISECONDS = 10_000;
+
 /** The room's memory of each client id: its last processed push, and its generation. */
 export class ClientRecords {
   readonly #records: Map<string, ClientRecord>;
   /** The highest generation of clients that have no record, because they never pushed. */
   readonly #idleGenerations = new Map<string, number>();
+
+  #searched = -Infinity;
 
   constructor(records: ReadonlyMap<string, ClientRecord>) {
     this.#records = new Map(records);
@@ -54,6 +58,27 @@ export class ClientRecords {
     const known = Math.min(ackedPush, record.lastPush);
     if (known > record.ackedPush)
       this.#records.set(clientId, { ...record, ackedPush: known, touched: now });
+  }
+
+  /**
+   * Returns true if there is place for the record of that client, beside at most `most` in all. Where there is none, drops
+   * those that are not needed any more: the confirmed ones of clients that are away (`ONCE-5`).
+   */
+  hasPlace(
+    clientId: string,
+    most: number,
+    now: number,
+    connected: () => ReadonlySet<string>,
+  ): boolean {
+    if (this.#records.size < most || this.#records.has(clientId)) return true;
+    // Looking at all of them costs time, and what was found a moment ago still holds.
+    if (now - this.#searched < SEARCH_MILLISECONDS) return false;
+    this.#searched = now;
+    const present = connected();
+    this.sweep(now, present);
+    for (const [id, { lastPush, ackedPush }] of this.#records)
+      if (ackedPush >= lastPush && !present.has(id)) this.#records.delete(id);
+    return this.#records.size < most;
   }
 
   /** Remembers that a push was processed. */

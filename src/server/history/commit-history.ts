@@ -1,10 +1,26 @@
 import { composeChanges, type Changes } from '../../protocol/changes.ts';
-import { decodeChanges } from '../../protocol/codec.ts';
+import { decodeChanges, encodeChanges } from '../../protocol/codec.ts';
+
+import { changesSize } from '../writes/content-size.ts';
 
 interface KeptCommit {
   readonly version: number;
   /** Encoded, which takes a fourth of the memory. It is decoded only when a client comes back. */
   readonly changes: string;
+  /** The length of all commits up to this one. */
+  readonly end: number;
+}
+
+/** What a client has missed. */
+export interface CatchUp {
+  readonly encoded: string;
+  /** In the units of {@link changesSize}. */
+  readonly size: number;
+}
+
+/** Makes a catch-up of changes. */
+export function makeCatchUp(changes: Changes): CatchUp {
+  return { encoded: encodeChanges(changes), size: changesSize(changes) };
 }
 
 /** The history may always have this size, in characters. */
@@ -15,11 +31,17 @@ export class CommitHistory {
   readonly #commits: KeptCommit[] = [];
   #first = 0;
   #size = 0;
+  #end = 0;
+  /** The catch-ups to the latest version, encoded, by the version from which they start. */
+  readonly #catchUps = new Map<number, CatchUp>();
+  #catchUpLength = 0;
 
   /** Adds a commit. Its changes are encoded. Versions rise by one. */
   add(version: number, changes: string): void {
-    this.#commits.push({ version, changes });
+    this.#forgetCatchUps();
     this.#size += changes.length;
+    this.#end += changes.length;
+    this.#commits.push({ version, changes, end: this.#end });
   }
 
   /**
@@ -31,6 +53,36 @@ export class CommitHistory {
     if (missed < 0 || missed > this.#commits.length - this.#first) return undefined;
     const from = this.#commits.length - missed;
     return composeChanges(this.#commits.slice(from).map(({ changes }) => decodeChanges(changes)));
+  }
+
+  /** As {@link since}, encoded. Many come back at once with one cursor: what each gets is made once. */
+  catchUpSince(version: number, current: number): CatchUp | undefined {
+    const kept = this.#catchUps.get(version);
+    if (kept !== undefined) return kept;
+    const changes = this.since(version, current);
+    if (changes === undefined) return undefined;
+    const catchUp = makeCatchUp(changes);
+    const { length } = catchUp.encoded;
+    if (this.#catchUpLength + length > SMALLEST_LIMIT) this.#forgetCatchUps();
+    this.#catchUps.set(version, catchUp);
+    this.#catchUpLength += length;
+    return catchUp;
+  }
+
+  /** Returns about what {@link catchUpSince} costs, as the length of what it reads and gives. */
+  costSince(version: number, current: number): number {
+    return this.#catchUps.get(version)?.encoded.length ?? this.#lengthSince(version, current);
+  }
+
+  /** Returns the length of the commits after that version, up to `current`. */
+  #lengthSince(version: number, current: number): number {
+    const missed = current - version;
+    if (missed <= 0 || missed > this.#commits.length - this.#first) return 0;
+    const before = this.#commits[this.#commits.length - missed - 1];
+    const first = this.#commits[this.#commits.length - missed];
+    return (
+      this.#end - (before?.end ?? (first === undefined ? 0 : first.end - first.changes.length))
+    );
   }
 
   /** Forgets the commits before that version. */
@@ -54,6 +106,11 @@ export class CommitHistory {
     ) {
       this.#drop(oldest);
     }
+  }
+
+  #forgetCatchUps(): void {
+    this.#catchUps.clear();
+    this.#catchUpLength = 0;
   }
 
   #oldest(): KeptCommit | undefined {

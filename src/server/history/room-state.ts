@@ -31,7 +31,7 @@ import {
 import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { ClientRecords } from './client-records.ts';
-import { CommitHistory } from './commit-history.ts';
+import { CommitHistory, makeCatchUp, type CatchUp } from './commit-history.ts';
 import {
   DurabilityGate,
   type GateOwner,
@@ -56,6 +56,7 @@ type Committed =
   | 'initial content';
 
 const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
+const NO_CHANGES = makeCatchUp(composeChanges([]));
 const NO_LEAVES = new LeafMap<Leaf | undefined>();
 
 /** The number of a push and all else around its changes take less. */
@@ -126,12 +127,17 @@ export class RoomState<Origin, RequestOrigin>
     return Math.max(this.clients.lastPush(clientId), nextPush - 1);
   }
 
-  /** Returns what happened since that cursor; undefined if the history does not reach back so far (`JOIN-2`, `JOIN-3`). */
-  since(cursor: Cursor): Changes | undefined {
+  /** Returns what happened since that cursor, encoded; undefined if the history does not reach back so far (`JOIN-2`, `JOIN-3`). */
+  since(cursor: Cursor): CatchUp | undefined {
     if (cursor.epoch !== this.epoch) return undefined;
     return cursor.version === this.#version
-      ? composeChanges([])
-      : this.history.since(cursor.version, this.#version);
+      ? NO_CHANGES
+      : this.history.catchUpSince(cursor.version, this.#version);
+  }
+
+  /** Returns about what {@link since} costs, as the length of what it reads and gives. */
+  costSince(cursor: Cursor): number {
+    return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;
   }
 
   /** Deals with a message. Works within the call unless hooks or an open transaction have to be waited for. */
@@ -283,9 +289,21 @@ export class RoomState<Origin, RequestOrigin>
       });
     }
     const { clientId, generation } = client;
+    if (!this.#hasPlaceFor(clientId)) {
+      const text = 'The room remembers as many clients as it can: try again later.';
+      return outgoing.overload(peer, text, this.#parts.host.now());
+    }
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     const written = writer.write(this, push.changes, origin);
     return written instanceof Promise ? written.then(ignore) : undefined;
+  }
+
+  /** Without its record, a push could be applied twice: a room that cannot keep one more takes no push of a new client (`FLOOD-5`). */
+  #hasPlaceFor(clientId: string): boolean {
+    const { host, settings, peers } = this.#parts;
+    return this.clients.hasPlace(clientId, settings.limits.clients, host.now(), () =>
+      peers.clients(),
+    );
   }
 
   /** Returns false if the room takes no push of that number from the client now. The client is told to say hello. */

@@ -1,17 +1,25 @@
 import { PROTOCOL_VERSION, type Hello } from '../../protocol/messages.ts';
 
 import type { RoomState } from '../history/room-state.ts';
-import { changesSize } from '../writes/content-size.ts';
 import type { Peer } from './peers.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A catch-up up to this size is never too large, in characters. */
 const SMALL_CATCH_UP = 4096;
+/** A catch-up costs as much as a message for each part of this length, in characters (`FLOOD-3`). */
+const LENGTH_OF_ONE = 4096;
+/** A further client id of a connection takes such a part of what it may send at once: four are welcome, and no five (`FLOOD-4`). */
+const FURTHER_CLIENT = 1 / 5;
 
 /** Makes a connection the one of its client, and tells it what it missed (`JOIN-2` to `JOIN-5`). */
 export function answerHello<Origin>(
   room: RoomState<Origin, unknown>,
-  { peers, outgoing, host }: Pick<RoomParts<Origin, unknown>, 'peers' | 'outgoing' | 'host'>,
+  {
+    peers,
+    outgoing,
+    host,
+    settings,
+  }: Pick<RoomParts<Origin, unknown>, 'peers' | 'outgoing' | 'host' | 'settings'>,
   peer: Peer<Origin>,
   hello: Hello,
 ): void {
@@ -19,6 +27,18 @@ export function answerHello<Origin>(
   const connections = [...peers.ofClient(clientId)];
   const known = connections.map(({ state }) => state.generation);
   if (generation <= Math.max(room.clients.generation(clientId), ...known)) return;
+  const { state } = peer;
+  const isOtherClient = state.type === 'client' && state.clientId !== clientId;
+  const { limits } = settings;
+  const cost =
+    (hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / LENGTH_OF_ONE) +
+    (isOtherClient ? limits.messageBurst * FURTHER_CLIENT : 0);
+  if (!peer.charge(cost, host.now(), limits)) {
+    const text =
+      'This connection asks for more than the room gives: say hello again, a little later.';
+    outgoing.overload(peer, text, host.now());
+    return;
+  }
   for (const other of connections) {
     if (other.peer === peer) continue;
     const text = 'A newer connection of this client has replaced this one.';
@@ -27,9 +47,9 @@ export function answerHello<Origin>(
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor);
   const isWorthIt =
-    missed !== undefined && changesSize(missed) <= Math.max(room.contentSize, SMALL_CATCH_UP);
+    missed !== undefined && missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP);
   const welcome = { generation, lastPush: room.lastPush(hello) };
-  const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed : undefined);
+  const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed.encoded : undefined);
   const standing = isLive ? 'live' : 'loading';
   peer.setState({ type: 'client', clientId, generation, nextPush, standing });
 }

@@ -1,7 +1,12 @@
 import type { Changes } from '../../protocol/changes.ts';
-import { encodeAlive, encodeCommitFrame, encodeRoomMessage } from '../../protocol/codec.ts';
+import {
+  encodeAlive,
+  encodeCommitFrame,
+  encodeRoomMessage,
+  encodeWelcomeFrame,
+} from '../../protocol/codec.ts';
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
-import type { Ack, RoomMessage, Welcome } from '../../protocol/messages.ts';
+import type { Ack, RoomMessage, WelcomeBeginning } from '../../protocol/messages.ts';
 
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
@@ -76,6 +81,17 @@ export class Outgoing<Origin> {
     peer.connection.close(ERRORS[code].closeCode, reason);
   }
 
+  /** Takes nothing more from a connection until its next hello, and tells it so, at most once a second (`FLOOD-1`). */
+  overload(peer: Peer<Origin>, text: string, now: number): void {
+    const { state } = peer;
+    if (state.type !== 'client') this.close(peer, 'overloaded', text);
+    else {
+      if (state.standing !== 'stopped') peer.setState({ ...state, standing: 'stopped' });
+      // Told again now and then, because the refused message may have been a hello.
+      if (peer.mayTell(now)) this.sendError(undefined, peer, 'overloaded', text);
+    }
+  }
+
   /** Makes everybody start again, because the state that they know may not hold any more. */
   dismiss(text: string): void {
     for (const peer of this.#peers.open()) {
@@ -95,12 +111,15 @@ export class Outgoing<Origin> {
     state: Told,
     peer: Peer<Origin>,
     hello: { generation: number; lastPush: number },
-    missed: Changes | undefined,
+    missed: string | undefined,
   ): boolean {
-    const frame = this.#encode(this.#welcome(state, hello, missed));
+    const frame = this.#welcome(state, hello, missed);
     const isSendable = frame.length <= this.#settings.limits.frameLength;
     if (isSendable || missed === undefined) state.gate.release(new HeldFrame(this, peer, frame));
-    else this.send(state, peer, this.#welcome(state, hello, undefined));
+    else {
+      const reload = this.#welcome(state, hello, undefined);
+      state.gate.release(new HeldFrame(this, peer, reload));
+    }
     return isSendable && missed !== undefined;
   }
 
@@ -108,7 +127,8 @@ export class Outgoing<Origin> {
   sendReload(state: Told, peer: Peer<Origin>, client: ClientState): void {
     const { generation } = client;
     const lastPush = state.lastPush(client);
-    this.send(state, peer, this.#welcome(state, { generation, lastPush }, undefined));
+    const frame = this.#welcome(state, { generation, lastPush }, undefined);
+    state.gate.release(new HeldFrame(this, peer, frame));
     peer.setState({ ...client, standing: 'loading' });
   }
 
@@ -175,11 +195,12 @@ export class Outgoing<Origin> {
   #welcome(
     { cursor }: Told,
     { generation, lastPush }: { generation: number; lastPush: number },
-    changes: Changes | undefined,
-  ): Welcome {
+    changes: string | undefined,
+  ): string {
     const { framePushBytes, pushBytes } = this.#settings.limits;
     const limits = { framePushBytes, pushBytes };
-    return { type: 'welcome', generation, cursor, lastPush, limits, changes };
+    const welcome: WelcomeBeginning = { generation, cursor, lastPush, limits };
+    return encodeWelcomeFrame(this.#settings.messagePrefix, welcome, changes);
   }
 
   #encode(message: RoomMessage): string {

@@ -57,6 +57,11 @@ export class RateLimiter {
     return true;
   }
 
+  /** Counts work that is worth so many messages. Returns false, and counts nothing, if it is too much. */
+  charge(messages: number, now: number, rate: MessageRate): boolean {
+    return messages < 1 || this.take(messages * LENGTH_OF_ONE, now, rate);
+  }
+
   /** Returns the milliseconds after which so many messages of that length are not too much. */
   pause(count: number, length: number, now: number, rate: MessageRate): number {
     this.#fill(now, rate);
@@ -85,6 +90,33 @@ const TELL_MILLISECONDS = 1_000;
 const HEARD_SLOT = 'heard';
 const HEARD_MILLISECONDS = 20_000;
 
+/** The connections by client id, so that a hello walks none of the others. */
+class ClientIndex<Origin> {
+  readonly #peers = new Map<string, Set<Peer<Origin>>>();
+
+  of(clientId: string): readonly Peer<Origin>[] {
+    return [...(this.#peers.get(clientId) ?? [])];
+  }
+
+  add(clientId: string, peer: Peer<Origin>): void {
+    const peers = this.#peers.get(clientId);
+    if (peers === undefined) this.#peers.set(clientId, new Set([peer]));
+    else peers.add(peer);
+  }
+
+  remove(clientId: string, peer: Peer<Origin>): void {
+    const peers = this.#peers.get(clientId);
+    peers?.delete(peer);
+    if (peers?.size === 0) this.#peers.delete(clientId);
+  }
+
+  /** Forgets all but those: some host may never say that one has left. */
+  keep(open: ReadonlySet<Peer<Origin>>): void {
+    for (const [clientId, peers] of this.#peers)
+      for (const peer of peers) if (!open.has(peer)) this.remove(clientId, peer);
+  }
+}
+
 /** One connection, and everything that the room remembers of it. */
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
@@ -98,18 +130,25 @@ export class Peer<Origin> {
   #waitingLength = 0;
   #state: PeerState;
   readonly #features: PeerFeatures<Origin>;
+  readonly #index: ClientIndex<Origin>;
   #isIn: boolean;
   #hasLeft = false;
   #heardTime: number | undefined;
   /** Settles when the gate has decided; undefined when it is not being asked. */
   verification: Promise<boolean> | undefined;
 
-  constructor(connection: RoomConnection<Origin>, features: PeerFeatures<Origin>) {
+  constructor(
+    connection: RoomConnection<Origin>,
+    features: PeerFeatures<Origin>,
+    index: ClientIndex<Origin>,
+  ) {
     this.connection = connection;
     this.#features = features;
+    this.#index = index;
     // After a hibernation, the gate knows who was in.
     this.#isIn = features.standing(connection.origin) !== 'unknown';
     this.#state = attachmentToState(connection.readSlot(SLOT));
+    if (this.#state.type === 'client') index.add(this.#state.clientId, this);
   }
 
   get state(): PeerState {
@@ -139,9 +178,12 @@ export class Peer<Origin> {
   }
 
   setState(state: PeerState): void {
-    const wasLive = isLive(this.#state);
+    const before = this.#state;
+    const wasLive = isLive(before);
     this.assembly.clear();
     this.#state = state;
+    if (before.type === 'client') this.#index.remove(before.clientId, this);
+    if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
     if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
     // Nothing can be attached to a socket that is closed.
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
@@ -162,6 +204,14 @@ export class Peer<Origin> {
     this.#waitingMessages += 1;
     this.#waitingLength += length;
     return new ReceivedMessage(this, length);
+  }
+
+  /**
+   * Counts what the room does for this connection, beside receiving its messages, as so many messages. Returns false, and
+   * counts nothing, if that is too much (`FLOOD-3`).
+   */
+  charge(messages: number, now: number, rate: MessageRate): boolean {
+    return this.#limiter.charge(messages, now, rate);
   }
 
   /** The time at which it was heard last; undefined if nobody asked to keep it. */
@@ -211,6 +261,7 @@ export class Peer<Origin> {
     if (closedBy === 'room') this.setState({ type: 'gone' });
     if (this.#hasLeft) return;
     this.#hasLeft = true;
+    if (this.#state.type === 'client') this.#index.remove(this.#state.clientId, this);
     if (this.#isIn) this.#features.left(this.connection.origin);
   }
 
@@ -244,6 +295,9 @@ export class Peers<Origin> {
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
+  readonly #index = new ClientIndex<Origin>();
+  /** False until the connections that survived a hibernation are in the index. */
+  #isIndexed = false;
   /** Those that a feature may have heard of: some host may never say that they have left. */
   readonly #present = new Set<Peer<Origin>>();
 
@@ -255,7 +309,7 @@ export class Peers<Origin> {
   of(connection: RoomConnection<Origin>): Peer<Origin> {
     let peer = this.#peers.get(connection);
     if (peer === undefined) {
-      this.#peers.set(connection, (peer = new Peer(connection, this.#features)));
+      this.#peers.set(connection, (peer = new Peer(connection, this.#features, this.#index)));
       if (!this.#features.isEmpty) this.#present.add(peer);
     }
     return peer;
@@ -284,15 +338,20 @@ export class Peers<Origin> {
   /** Returns the ids of all connected clients. */
   clients(): ReadonlySet<string> {
     const clients = new Set<string>();
-    for (const { state } of this.open()) if (state.type === 'client') clients.add(state.clientId);
+    const open = this.open();
+    this.#index.keep(new Set(open));
+    for (const { state } of open) if (state.type === 'client') clients.add(state.clientId);
     return clients;
   }
 
   /** Returns the open connections of that client: more than one only until the older ones are closed. */
   *ofClient(clientId: string): Iterable<{ peer: Peer<Origin>; state: ClientState }> {
-    for (const peer of this.open()) {
-      if (peer.state.type === 'client' && peer.state.clientId === clientId)
-        yield { peer, state: peer.state };
+    if (!this.#isIndexed) this.open();
+    this.#isIndexed = true;
+    for (const peer of this.#index.of(clientId)) {
+      const { state } = peer;
+      if (state.type !== 'client' || peer.hasLeft || peer.standing === 'unknown') continue;
+      yield { peer, state };
     }
   }
 }

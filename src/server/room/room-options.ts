@@ -49,9 +49,11 @@ export interface RoomLimits {
   readonly messagesPerSecond: number;
   /** Messages that one connection may send at once. 10,000 by default. */
   readonly messageBurst: number;
+  /** Clients whose pushes the room remembers. Where it cannot remember one more, a new one's pushes wait. 20,000 by default. */
+  readonly clients: number;
   /** Messages of one connection that may wait for storage or hooks. 10,000 by default. */
   readonly waitingMessages: number;
-  /** The length of those messages. 64 Mi by default. */
+  /** The length of those messages. 16 Mi by default. */
   readonly waitingLength: number;
 }
 
@@ -64,8 +66,9 @@ export const DEFAULT_LIMITS: RoomLimits = {
   frameLength: 8 * 1024 * 1024,
   messagesPerSecond: 2_000,
   messageBurst: 10_000,
+  clients: 20_000,
   waitingMessages: 10_000,
-  waitingLength: 64 * 1024 * 1024,
+  waitingLength: 16 * 1024 * 1024,
 };
 
 /** The time that the hooks of one push may take, unless configured. */

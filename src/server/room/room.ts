@@ -343,15 +343,8 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
   #refuseFlood(peer: Peer<Origin>): void {
-    const { outgoing, host } = this.#parts;
-    const { state } = peer;
     const text = 'This connection sends more than the room takes: say hello again, a little later.';
-    if (state.type !== 'client') outgoing.close(peer, 'overloaded', text);
-    else {
-      if (state.standing !== 'stopped') peer.setState({ ...state, standing: 'stopped' });
-      // Told again now and then, because the refused message may have been a hello.
-      if (peer.mayTell(host.now())) outgoing.sendError(undefined, peer, 'overloaded', text);
-    }
+    this.#parts.outgoing.overload(peer, text, this.#parts.host.now());
   }
 
   /** Runs a step in the queue. Settles when it is dealt with. Neither throws nor rejects. */

@@ -180,3 +180,120 @@ test('[FLOOD-2] tells a connection of which too much waits the same, and takes i
   });
   expect(ada.hearOne('welcome').lastPush).toBe(1);
 });
+
+test('[FLOOD-3] counts a catch-up as the messages that it is worth, and deals with others meanwhile', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 100 }) });
+  const old = await host.cursor();
+  const bob = await host.join('bob');
+  const large = 'x'.repeat(40_000);
+  for (let number = 1; number <= 4; number += 1)
+    await bob.push(number, { pets: { [`${number}`]: { name: large } } });
+  const ada = await host.join('ada');
+  let told = 0;
+  for (let generation = 2; generation <= 200; generation += 1) {
+    await ada.hello({ generation, cursor: old });
+    told += ada.frames.splice(0).reduce((sum, { length }) => sum + length, 0);
+  }
+  // A hundred messages of 4 KiB, and not 199 times 160,000.
+  expect(told).toBeLessThan(4 * 160_000);
+  await bob.push(5, { open: true });
+  expect(bob.hear().at(-1)).toMatchObject({ type: 'ack', number: 5, isCommit: true });
+  await host.pass(10_000);
+  await ada.hello({ generation: 201, cursor: old });
+  expect(ada.hearOne('welcome').changes?.leaves.get('pets', '4', 'name')).toBe(large);
+});
+
+test('[FLOOD-3] counts what a catch-up costs to make, also where little comes of it', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 1, messageBurst: 15 }) });
+  const old = await host.cursor();
+  for (let round = 0; round < 20; round += 1) {
+    host.room.store.setCell('pets', 'fido', 'name', `${round}`.padEnd(4_000));
+    await settle();
+  }
+  host.room.store.setCell('pets', 'fido', 'name', 'short');
+  await settle();
+  const ada = await host.join('ada');
+  const heard: string[] = [];
+  for (let generation = 2; generation <= 6; generation += 1) {
+    // Each of another content, so that nothing that was made can be used again.
+    host.room.store.setValue('round', generation);
+    await settle();
+    ada.hear();
+    await ada.hello({ generation, cursor: old });
+    heard.push(...ada.hearTypes());
+  }
+  expect(heard).toEqual(['error']);
+});
+
+test('[FLOOD-4] takes a few client ids of one connection, then tells it that it is overloaded', async () => {
+  const host = await seeded({});
+  const ada = host.connect();
+  let welcomes = 0;
+  for (let index = 1; index <= 500; index += 1) {
+    await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
+    await ada.push(1, { pets: { [`${index}`]: { legs: index } } });
+    const heard = ada.hear();
+    welcomes += heard.filter(({ type }) => type === 'welcome').length;
+    if (index === 6) expect(heard.filter(isOverloaded)).toHaveLength(1);
+  }
+  expect(welcomes).toBe(5);
+  // The client that is there goes on, when it says hello again.
+  await ada.hello({ clientId: clientId('id5'), generation: 2, nextPush: 2 });
+  expect(ada.hearOne('welcome').lastPush).toBe(1);
+  // And another one gets in a little later, so that an app may mount and unmount as it likes.
+  await host.pass(2_000);
+  await ada.hello({ clientId: clientId('id7'), cursor: await host.cursor() });
+  expect(ada.hearTypes()).toEqual(['welcome']);
+});
+
+test('[FLOOD-4] a hello alone leaves nothing in storage', async () => {
+  const host = await seeded();
+  for (let index = 1; index <= 50; index += 1) {
+    const one = host.connect();
+    await one.hello({ clientId: clientId(`id${index}`) });
+  }
+  const woken = new FakeRoomHost({}, host.storage);
+  expect(JSON.stringify([...(await woken.storage.list({})).values()])).not.toContain('id1');
+});
+
+test('[FLOOD-5] takes no push of a new client where it cannot remember one more, forgets none, and drops none silently', async () => {
+  const host = await seeded({ limits: () => ({ clients: 3 }) });
+  const ids = ['a', 'b', 'c'];
+  const known = await Promise.all(ids.map(async (id) => await host.join(id)));
+  const [first] = known;
+  for (const [index, one] of known.entries()) await one.push(1, { pets: { [index]: { n: 1 } } });
+  const late = await host.join('late');
+  await late.push(1, { pets: { late: { n: 1 } } });
+  expect(late.hear().filter(({ type }) => type !== 'commit')).toMatchObject([
+    { type: 'error', code: 'overloaded' },
+  ]);
+  expect(host.room.store.hasRow('pets', 'late')).toBe(false);
+  // It reads all the same, and gets in when one that is confirmed has gone.
+  await first?.hello({ clientId: clientId('a'), generation: 2, nextPush: 2, ackedPush: 1 });
+  if (first !== undefined) host.disconnect(first);
+  await host.pass(10_000);
+  await late.hello({ clientId: clientId('late'), generation: 2, cursor: await host.cursor() });
+  late.hear();
+  await late.push(1, { pets: { late: { n: 1 } } });
+  expect(late.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
+  // Those who wait for an ack are remembered.
+  const again = await host.join('b', { generation: 5 });
+  await again.push(1, { pets: { again: { n: 1 } } });
+  expect(again.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+});
+
+test('a hello looks at the connections of its own client alone', async () => {
+  const host = await seeded();
+  await host.join('ada');
+  for (let index = 1; index <= 20; index += 1) await host.join(`other${index}`);
+  let walks = 0;
+  const connections = host.connections.bind(host);
+  host.connections = () => {
+    walks += 1;
+    return connections();
+  };
+  const ada = await host.join('ada', { generation: 9 });
+  expect(walks).toBe(0);
+  await ada.push(1, { fine: 1 });
+  expect(walks).toBeGreaterThan(0);
+});
