@@ -9,4 +9,4 @@ export { PROTOCOL_VERSION, type Hello } from './messages/hello.ts';
 export type { Push } from './messages/push.ts';
 export type { PartReceipt, PushPart } from './messages/push-part.ts';
 export type { RoomMessage } from './messages/room-message.ts';
-export type { Limits, Welcome, WelcomeBeginning } from './messages/welcome.ts';
+export type { Limits, MessageRate, Welcome, WelcomeBeginning } from './messages/welcome.ts';

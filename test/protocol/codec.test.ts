@@ -73,7 +73,14 @@ const roomMessages: fc.Arbitrary<RoomMessage> = fc.oneof(
     generation: counts,
     cursor: cursors,
     lastPush: counts,
-    limits: fc.record({ framePushBytes: counts, pushBytes: counts }),
+    limits: fc.record(
+      {
+        framePushBytes: counts,
+        pushBytes: counts,
+        rate: fc.record({ messagesPerSecond: counts, messageBurst: counts }),
+      },
+      { requiredKeys: ['framePushBytes', 'pushBytes'] },
+    ),
     changes: fc.option(changes, { nil: undefined }),
   }),
   fc.record({ type: fc.constant('commit' as const), version: counts, changes }),

@@ -10,6 +10,7 @@ import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
 import type { PendingPush, Replica } from '../replica/replica.ts';
 import type { Heartbeat } from './heartbeat.ts';
+import { createSendBudget } from './send-budget.ts';
 import type { SessionEvent, WithdrawalReason } from './session-state.ts';
 import type { SyncStats } from './sync-status.ts';
 
@@ -61,6 +62,7 @@ export function createPushSender(
   outbox: Outbox,
   prefix: () => string,
   heartbeat: Heartbeat,
+  after: (milliseconds: number, callback: () => void) => () => void,
   owner: SenderOwner,
 ): PushSender {
   let { framePushBytes } = DEFAULT_LIMITS;
@@ -69,6 +71,14 @@ export function createPushSender(
   /** The highest number sent in any: the room may hold it. */
   let everSent = 0;
   let upload: Upload | undefined;
+
+  const budget = createSendBudget(after, () => owner.happened('edited'));
+  /** Returns false, having sent nothing, if the frame has to wait: then the session comes back to it. */
+  const send = (frame: string): boolean => {
+    const isTaken = budget.take(frame.length);
+    if (isTaken) owner.send(frame);
+    return isTaken;
+  };
 
   /** Sends as many parts as may be on their way. Returns true when that was the last one. */
   const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
@@ -81,8 +91,9 @@ export function createPushSender(
       const { sent: offset, received } = current;
       if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;
       const text = json.slice(offset, offset + partLength);
+      const part = { type: 'part', number, offset, length, text } as const;
+      if (!send(encodeClientMessage(prefix(), part))) return false;
       current.sent += text.length;
-      owner.send(encodeClientMessage(prefix(), { type: 'part', number, offset, length, text }));
     }
     upload = undefined;
     return true;
@@ -94,12 +105,14 @@ export function createPushSender(
     },
     limit: (limits) => {
       ({ framePushBytes } = limits);
+      budget.limit(limits.rate);
       replica.limitPushes(limits.pushBytes);
       upload = undefined;
       sent = replica.nextPush - 1;
     },
     stop: () => {
       upload = undefined;
+      budget.reset();
     },
     restore: (number) => {
       everSent = number;
@@ -124,9 +137,11 @@ export function createPushSender(
         const push = pending[sent + 1 - nextPush];
         if (push === undefined || !outbox.isPushDurable(push.number)) return;
         const { number, encoded, isDerived } = push;
-        if (utf8Length(encoded, framePushBytes) <= framePushBytes)
-          owner.send(encodePushFrame(prefix(), number, encoded, isDerived));
-        else if (!sendParts(push)) return;
+        const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
+        const isSent = fitsFrame
+          ? send(encodePushFrame(prefix(), number, encoded, isDerived))
+          : sendParts(push);
+        if (!isSent) return;
         sent = number;
         everSent = Math.max(everSent, sent);
         owner.stats.saves++;

@@ -177,7 +177,11 @@ export function createSyncSession(
     ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
     dead: () => happened('silent'),
   });
-  const sender = createPushSender(replica, outbox, prefix, heartbeat, { send, happened, stats });
+  const sender = createPushSender(replica, outbox, prefix, heartbeat, after, {
+    send,
+    happened,
+    stats,
+  });
   const backoff = createBackoff(after, random, () => happened('retry'));
   const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
 

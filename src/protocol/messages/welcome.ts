@@ -23,6 +23,16 @@ export interface Limits {
   readonly framePushBytes: number;
   /** A push larger than this is refused. */
   readonly pushBytes: number;
+  /** The rate at which the client may send; undefined if the room does not tell. */
+  readonly rate?: MessageRate | undefined;
+}
+
+/** The rate at which a connection may send. A message of over 16 KiB counts as several. */
+export interface MessageRate {
+  /** Messages a second, on average. */
+  readonly messagesPerSecond: number;
+  /** Messages at once, after a pause. */
+  readonly messageBurst: number;
 }
 
 export const letter = 'w';
@@ -48,7 +58,9 @@ function encodeWith(
   changes: string | undefined,
 ): string {
   const cursorText = JSON.stringify(cursorToJson(cursor));
-  const limitsText = JSON.stringify([limits.framePushBytes, limits.pushBytes]);
+  const { framePushBytes, pushBytes, rate } = limits;
+  const rateNumbers = rate === undefined ? [] : [rate.messagesPerSecond, rate.messageBurst];
+  const limitsText = JSON.stringify([framePushBytes, pushBytes, ...rateNumbers]);
   return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}}`;
 }
 
@@ -70,6 +82,9 @@ function jsonToWelcome(json: Json | undefined): Welcome {
 
 /** Ignores limits that a later version may add. */
 function jsonToLimits(json: Json | undefined): Limits {
-  const [framePushBytes, pushBytes] = asArray(json, 2, 8);
-  return { framePushBytes: asCount(framePushBytes), pushBytes: asCount(pushBytes) };
+  const [framePushBytes, pushBytes, perSecond, burst] = asArray(json, 2, 8);
+  const bytes = { framePushBytes: asCount(framePushBytes), pushBytes: asCount(pushBytes) };
+  // A room without such a limit says null.
+  if (typeof perSecond !== 'number' || typeof burst !== 'number') return bytes;
+  return { ...bytes, rate: { messagesPerSecond: perSecond, messageBurst: burst } };
 }

@@ -197,8 +197,8 @@ export class Outgoing<Origin> {
     { generation, lastPush }: { generation: number; lastPush: number },
     changes: string | undefined,
   ): string {
-    const { framePushBytes, pushBytes } = this.#settings.limits;
-    const limits = { framePushBytes, pushBytes };
+    const { framePushBytes, pushBytes, messagesPerSecond, messageBurst } = this.#settings.limits;
+    const limits = { framePushBytes, pushBytes, rate: { messagesPerSecond, messageBurst } };
     const welcome: WelcomeBeginning = { generation, cursor, lastPush, limits };
     return encodeWelcomeFrame(this.#settings.messagePrefix, welcome, changes);
   }

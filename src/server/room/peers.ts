@@ -1,3 +1,5 @@
+import type { MessageRate } from '../../protocol/messages.ts';
+
 import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
 import type { Waiter } from '../history/durability-gate.ts';
 import { PushAssembly } from './push-assembly.ts';
@@ -26,14 +28,6 @@ export type PeerState =
   | ClientState
   /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
-
-/** The rate at which a connection may send. */
-export interface MessageRate {
-  /** Messages a second, on average. */
-  readonly messagesPerSecond: number;
-  /** Messages at once, after a pause. */
-  readonly messageBurst: number;
-}
 
 /** A longer message counts as several: one for each part of this length, in characters. */
 const LENGTH_OF_ONE = 16 * 1024;

@@ -267,6 +267,7 @@ describe('exactly once', () => {
     expect(ada.hearOne('welcome').limits).toEqual({
       framePushBytes: 10,
       pushBytes: 4 * 1024 * 1024,
+      rate: { messagesPerSecond: 2_000, messageBurst: 10_000 },
     });
   });
 });

@@ -7,13 +7,14 @@ import type {
   PresenceCells,
   PresenceFromClient,
 } from '../../../protocol/presence/presence-from-client.ts';
+import type { MessageRate } from '../../../protocol/messages.ts';
 import * as fromRoom from '../../../protocol/presence/presence-from-room.ts';
 import type {
   PresenceError,
   PresenceFromRoom,
 } from '../../../protocol/presence/presence-from-room.ts';
 import { CONNECTIONS, USERS } from '../../../protocol/presence/presence-tables.ts';
-import { RateLimiter, type MessageRate } from '../../room/peers.ts';
+import { RateLimiter } from '../../room/peers.ts';
 import { PresenceAttachments } from './presence-attachments.ts';
 import { PresenceBroadcast } from './presence-broadcast.ts';
 import { PresenceMembers, type PresenceMember } from './presence-members.ts';

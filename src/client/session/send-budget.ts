@@ -1,0 +1,61 @@
+import type { MessageRate } from '../../protocol/messages.ts';
+
+/** A longer frame counts as several: one for each part of this length, in characters (FLOOD-1). */
+const LENGTH_OF_ONE = 16 * 1024;
+const REFILL_MILLISECONDS = 250;
+/** The part of the room's limit that is used: other parts of the app may use the same socket. */
+const SHARE = 0.9;
+
+/** Says when the next frame may go, so that a client never sends more than its room takes (FLOOD-6). */
+export interface SendBudget {
+  /** The room has told its rate; undefined if it does not tell. */
+  limit(rate: MessageRate | undefined): void;
+  /** Counts a frame of that length. Returns false, and counts nothing, if it has to wait: `onRefilled` follows. */
+  take(length: number): boolean;
+  /** The socket is closed. The room counts anew on the next one. */
+  reset(): void;
+}
+
+/** Creates a budget that knows of no limit yet. It has no clock: it counts what timers give back, which is never too much. */
+export function createSendBudget(
+  after: (milliseconds: number, callback: () => void) => () => void,
+  onRefilled: () => void,
+): SendBudget {
+  let rate: MessageRate | undefined;
+  let spent = 0;
+  let isWaiting = false;
+  let cancel: (() => void) | undefined;
+
+  const mostSpent = (): number => (rate?.messageBurst ?? Infinity) * SHARE;
+  const refill = (): void => {
+    cancel = undefined;
+    const perSecond = (rate?.messagesPerSecond ?? Infinity) * SHARE;
+    spent = Math.max(0, spent - (perSecond * REFILL_MILLISECONDS) / 1000);
+    if (spent > 0) arm();
+    if (!isWaiting) return;
+    isWaiting = false;
+    onRefilled();
+  };
+  const arm = (): void => {
+    cancel ??= after(REFILL_MILLISECONDS, refill);
+  };
+  return {
+    limit: (told) => {
+      rate = told;
+    },
+    take: (length) => {
+      const cost = Math.max(1, length / LENGTH_OF_ONE);
+      isWaiting = spent > 0 && spent + cost > mostSpent();
+      if (!isWaiting) spent += cost;
+      // Who sends little needs no timer: what is not given back is counted for longer than it has to be.
+      if (isWaiting || spent > mostSpent() / 4) arm();
+      return !isWaiting;
+    },
+    reset: () => {
+      spent = 0;
+      isWaiting = false;
+      cancel?.();
+      cancel = undefined;
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+
+import { RateLimiter } from '../../../src/server/room/peers.ts';
+import { ScriptedRoom } from './scripted-room.ts';
+
+const RATE = { messagesPerSecond: 40, messageBurst: 20 };
+const LIMITS = { framePushBytes: 100_000, pushBytes: 1_000_000, rate: RATE };
+
+const live = async (): Promise<ScriptedRoom> => {
+  const room = new ScriptedRoom();
+  void room.session.follow();
+  void room.session.startSaving();
+  await room.answerGet(1, [{}, {}]);
+  room.open();
+  room.welcome({ generation: room.hello().generation, limits: LIMITS });
+  return room;
+};
+
+describe('a client that knows what its room takes', () => {
+  test.each([
+    ['small pushes', 1],
+    ['pushes that count as three', 40_000],
+  ])('[FLOOD-6] sends %s no faster, all of them, in order', async (_what, length) => {
+    const room = await live();
+    const limiter = new RateLimiter();
+    const numbers: number[] = [];
+    // The hello.
+    limiter.take(100, 0, RATE);
+    for (let index = 0; index < 100; index += 1)
+      room.store.setValue(`v${index}`, 'x'.repeat(length));
+    for (let time = 0; time <= 20_000; time += 250) {
+      for (const message of room.sent()) {
+        if (message?.type !== 'push') continue;
+        expect(limiter.take(length, time, RATE)).toBe(true);
+        numbers.push(message.number);
+        room.ack(message.number, message.number + 1);
+      }
+      await room.time.pass(250);
+    }
+    expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+  });
+
+  test('[FLOOD-6] sends what is within the budget at once', async () => {
+    const room = await live();
+    for (let index = 0; index < 15; index += 1) room.store.setValue(`v${index}`, 1);
+    expect(room.pushes()).toHaveLength(15);
+  });
+
+  test('has no timer for who sends little, and none when the socket has closed', async () => {
+    const room = await live();
+    const timers = room.time.waiting;
+    room.store.setValue('a', 1);
+    expect(room.time.waiting).toBe(timers);
+    for (let index = 0; index < 50; index += 1) room.store.setValue(`v${index}`, 1);
+    expect(room.time.waiting).toBe(timers + 1);
+    room.session.destroy();
+    expect(room.time.waiting).toBe(0);
+  });
+});
+
+test('a room without such a limit does not tell one', async () => {
+  const room = new ScriptedRoom();
+  await room.live();
+  for (let index = 0; index < 500; index += 1) room.store.setValue(`v${index}`, 1);
+  expect(room.pushes()).toHaveLength(500);
+});
