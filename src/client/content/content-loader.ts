@@ -12,7 +12,7 @@ export interface ContentLoader {
   cancel(): void;
 }
 
-/** Creates a loader. It reports to `happened`, except content, which takes its turn among the messages of the room. */
+/** Creates a loader. It reports events to `happened`; content takes its turn among the messages of the room. */
 export function createContentLoader(
   endpoint: SessionEndpoint,
   seed: Seed,
@@ -48,7 +48,7 @@ export function createContentLoader(
         (correction, isLatest) => {
           if (correction !== undefined) seed.corrected(content, correction);
           if (isLatest) happened('seeded');
-          // Something else may have been loaded since, and nothing more is to come of this.
+          // A later request counts instead of this one.
           else seed.tellRefusals();
         },
         'seed-failed',

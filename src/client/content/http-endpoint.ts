@@ -6,7 +6,7 @@ import type { SessionEndpoint } from '../session/session-ports.ts';
 /** The time that one request may take. */
 const REQUEST_MILLISECONDS = 120_000;
 
-/** The room has its first content now. */
+/** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
@@ -22,8 +22,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 };
 
 /**
- * Creates the room's `/store` by `fetch`. Calls `url` before every request, so that it can carry a fresh token. Any answer
- * that is not a success rejects with a typed error, whose `cause` is the Response, unread, if there was one.
+ * Creates the client of the room's `/store`, with `fetch`. Calls `url` before every request, so that it can carry a fresh
+ * token. Rejects with a typed error unless the answer is a success; its `cause` is the unread Response, if there was one.
  */
 export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
   const request = async (
@@ -71,19 +71,19 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       const text = await response.text().catch((cause: unknown) => {
         throw new TinyBasePartyKitError(
           'network',
-          'The answer to GET broke off; it is requested again.',
+          'The answer to GET broke off: the client requests it again.',
           { cause },
         );
       });
       try {
         return decodeLoadedContent(text);
       } catch (cause) {
-        // What the room itself says about its content does not come right by asking again.
+        // The room itself sent this content, so another request would get the same.
         if (text.startsWith('{"cursor":[')) throw cause;
-        // Something between may answer, such as a page to sign in to a network.
+        // Another server may have answered, such as the login page of a network.
         const message =
           'The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ' +
-          'If your room overrides onRequest, return super.onRequest(request) for what is not yours.';
+          'If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },
@@ -93,19 +93,19 @@ export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint 
       try {
         return decodeSeedCorrection(await response.text());
       } catch {
-        // An empty body: nothing was refused. With any other, the content was taken, and the next GET brings it.
+        // An empty body means that nothing was refused. After an unreadable one, the next GET brings the content.
         return undefined;
       }
     },
   };
 }
 
-/** Removes the query: it may hold a token, which belongs in no message. */
+/** Removes the query, because it may hold a token, which no message may show. */
 function withoutQuery(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** Returns the room's own code: a token that has expired has the same status as one that is refused. */
+/** Returns the room's own code. The status does not tell an expired token from a refused one. */
 async function codeIn(response: Response): Promise<ErrorCode | undefined> {
   try {
     return errorMessage.decode(await response.clone().text()).code;

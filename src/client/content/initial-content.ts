@@ -1,7 +1,7 @@
 import { canonicalLeaf, DELETED, ENCODED, VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 
-/** Reads as much of an app's content as a Store without a schema takes: that is what TinyBase's own persisters do. */
+/** Reads the part of an app's content that a Store without a schema accepts, as TinyBase's own persisters do. */
 export function readInitialContent(content: unknown): LeafMap<Leaf> {
   const leaves = new LeafMap<Leaf>();
   const parts: readonly unknown[] = Array.isArray(content) ? content : [];
@@ -25,7 +25,7 @@ function entriesOf(candidate: unknown): readonly (readonly [string, unknown])[] 
   return isPlainObject(candidate) ? Object.entries(candidate) : [];
 }
 
-/** A Store takes an object or array as it is, and refuses the text that stands for one. */
+/** Returns the leaf of a value. A Store accepts a plain object or array, and refuses an encoded one. */
 function leafOf(candidate: unknown): Leaf | undefined {
   const isReserved =
     typeof candidate === 'string' && (candidate === DELETED || candidate.startsWith(ENCODED));
@@ -37,7 +37,7 @@ function leafOf(candidate: unknown): Leaf | undefined {
   return isReserved || isForeign ? undefined : canonicalLeaf(candidate);
 }
 
-/** As TinyBase tells: neither an array nor an instance of a class. */
+/** Returns true for an object that is neither an array nor an instance of a class, as TinyBase does. */
 function isPlainObject(candidate: unknown): candidate is object {
   if (typeof candidate !== 'object' || candidate === null) return false;
   const prototype: unknown = Object.getPrototypeOf(candidate);

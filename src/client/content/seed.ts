@@ -8,23 +8,23 @@ import type { Replica } from '../replica/replica.ts';
 /** The app's initial content for a room that has none. A function is called when the content is needed. */
 export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
 
-/** The first content that this client gives a room without a Store (SEED-2, SEED-3). */
+/** The initial content that this client gives to a room without a Store (SEED-2, SEED-3). */
 export interface Seed {
-  /** Takes the app's initial content. It is kept as long as the session lasts: a room may lose its Store. */
+  /** Takes the app's initial content, and keeps it until the session ends, because a room may lose its Store. */
   suggest(content: InitialContent | undefined): void;
   /** Shows the initial content, if it was not shown before. False: the Store is busy. */
   show(): boolean;
   /** Stops showing the initial content, until it is suggested again. */
   drop(): void;
-  /** Returns the content to be given. Undefined: the Store is busy. */
+  /** Returns the content to give. Undefined: the Store is busy. */
   read(source: 'store' | 'initial' | 'nothing'): LeafMap<Leaf> | undefined;
-  /** Takes the correction of the room: it refused or altered that (SEED-4). */
+  /** Takes the correction of the room, which refused or altered the given content (SEED-4). */
   corrected(given: LeafMap<Leaf>, correction: SeedCorrection): void;
   /** Reports refusals, each once. */
   tellRefusals(): void;
 }
 
-/** No initial content was suggested yet. */
+/** Creates a seed without initial content. */
 export function createSeed(
   replica: Replica,
   onRefused: (refusals: readonly Refusal[]) => void,
@@ -57,7 +57,7 @@ export function createSeed(
     },
     read: (source) => {
       if (source === 'nothing') return new LeafMap();
-      // A session of before may have shown another room (SEED-2).
+      // An earlier session may have shown another room (SEED-2).
       if (source === 'initial' || replica.claim.hasShownRoom)
         return shallow(contentOf(initial)) ?? new LeafMap();
       return shallow(replica.readBase());

@@ -13,7 +13,7 @@ export interface Backoff {
   stop(): void;
 }
 
-/** `attempt` is called at each attempt; `random` returns a number from 0 to 1. */
+/** Creates a backoff. It calls `attempt` at each attempt; `random` returns a number from 0 to 1. */
 export function createBackoff(
   after: (milliseconds: number, callback: () => void) => () => void,
   random: () => number,

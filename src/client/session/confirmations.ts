@@ -8,13 +8,13 @@ interface Waiter {
 export interface Confirmations {
   /** Settles with {@link settle} or {@link end}. */
   wait(lastPush: number): Promise<void>;
-  /** The pushes below that number are confirmed. */
+  /** Resolves promises: the pushes below that number are confirmed. */
   settle(nextPush: number): void;
-  /** Pushes that are not confirmed yet never will be. */
+  /** Rejects all promises: the other pushes will never be confirmed. */
   end(error: Error): void;
 }
 
-/** Nobody waits yet. */
+/** Creates confirmations without promises. */
 export function createConfirmations(): Confirmations {
   let waiters: Waiter[] = [];
   return {

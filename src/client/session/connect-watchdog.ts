@@ -2,20 +2,20 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /** The time after which a closed socket is reported. */
 const LONGEST_MILLISECONDS = 10_000;
-/** The number of failures in a row after which that is reported at once. */
+/** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
 
-/** Reports a socket that does not open: nobody else would. Once in each outage. */
+/** Reports a socket that does not open, once in each outage. No other part would report it. */
 export interface ConnectWatchdog {
-  /** The socket is closed, and somebody waits for it. */
+  /** The socket is closed, and the session waits for it. */
   begin(): void;
-  /** The socket has closed or, if it was closed, failed to open. Somebody waits for it. */
+  /** The socket has closed or, if it was closed, failed to open. The session waits for it. */
   closed(): void;
-  /** The socket is open, or nobody waits for it any more. */
+  /** The socket is open, or the session does not wait for it any more. */
   end(): void;
 }
 
-/** `address` returns where the socket leads to, for the message. */
+/** Creates a watchdog. `address` returns the URL of the socket, for the message. */
 export function createConnectWatchdog(
   after: (milliseconds: number, callback: () => void) => () => void,
   address: () => string,
@@ -30,7 +30,7 @@ export function createConnectWatchdog(
   };
   const report = (): void => {
     stopWaiting();
-    const message = `The socket to ${address()} does not open. Is the server running? Check the protocol (PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
+    const message = `The socket to ${address()} does not open. Is the server running? Check the protocol (PartySocket uses wss for hosts that it does not know as local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
     onError(new TinyBasePartyKitError('network', message));
   };
   const begin = (): void => {

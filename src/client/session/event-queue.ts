@@ -9,11 +9,11 @@ export interface EventQueue<Event> {
   add(event: Event): void;
   /** Adds a message from outside. Messages keep their order, and wait while the Store is busy (VIEW-6). */
   addMessage(message: Event): void;
-  /** Forgets the messages that wait, except those to be kept. */
+  /** Forgets the messages that wait, except those for which `isKept` returns true. */
   forget(isKept?: (message: Event) => boolean): void;
 }
 
-/** `handle` returns false if the Store is busy and nothing was done: then it gets the same message again, later. */
+/** Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same message again. */
 export function createEventQueue<Event>(
   after: (milliseconds: number, callback: () => void) => () => void,
   handle: (event: Event) => boolean,

@@ -2,12 +2,12 @@
 const PING_MILLISECONDS = 25_000;
 /** The silence after a ping that makes a connection count as dead. */
 const SILENCE_MILLISECONDS = 15_000;
-/** The same, where there is reason to think that the connection is dead. */
+/** The same, after a sign that the connection may be dead. */
 const HASTY_MILLISECONDS = 5000;
 
 /** Calls of a heartbeat to its owner. */
 export interface HeartbeatActions {
-  /** Asks whether anybody is there; with `isCheck`, asks the room itself whether anything was lost. */
+  /** Asks for a sign of life; with `isCheck`, asks the room itself if anything was lost. */
   readonly ping: (isCheck: boolean) => void;
   /** Nothing was heard for too long. */
   readonly dead: () => void;
@@ -17,7 +17,7 @@ export interface HeartbeatActions {
 export interface Heartbeat {
   /** The last push sent before the ping that is not answered yet; undefined if no ping waits. */
   pinged(): number | undefined;
-  /** Begins anew, for a new conversation. */
+  /** Starts again, for a new conversation. */
   start(): void;
   stop(): void;
   /** A push was sent. */
@@ -39,7 +39,7 @@ export function createHeartbeat(
 ): Heartbeat {
   let cancel: (() => void) | undefined;
   let lastSent = 0;
-  /** Nothing was sent or heard since the room itself said that nothing is missing: it may sleep. */
+  /** True if the room has confirmed that nothing is missing, and nothing was sent or heard since: then it may sleep. */
   let isSettled = false;
   let pinged: number | undefined;
   const stop = (): void => {
@@ -55,7 +55,7 @@ export function createHeartbeat(
     });
   };
   const ask = (milliseconds: number): void => {
-    // The next pong may answer an earlier ping, and know of nothing that was sent since.
+    // The next pong may answer an earlier ping, so it tells nothing about later messages.
     pinged ??= lastSent;
     expect(milliseconds);
     ping(!isSettled);

@@ -2,14 +2,14 @@ import type { Id } from 'tinybase';
 
 /** Listeners of several kinds under one set of ids. `Kinds` maps each kind to the parameters of its listeners. */
 export interface Listeners<Kinds extends Record<string, readonly unknown[]>> {
-  /** Returns the id to remove the listener with. */
+  /** Adds a listener, and returns the id that removes it. */
   add<Kind extends keyof Kinds>(kind: Kind, listener: (...details: Kinds[Kind]) => void): Id;
   remove(id: Id): void;
   /** Calls all of a kind. A listener that throws is reported, and the others are called. */
   call<Kind extends keyof Kinds>(kind: Kind, ...details: Kinds[Kind]): void;
 }
 
-/** `listeners` has an empty map for each kind. */
+/** Creates listeners. `listeners` has an empty map for each kind. */
 export function createListeners<Kinds extends Record<string, readonly unknown[]>>(
   listeners: { readonly [Kind in keyof Kinds]: Map<Id, (...details: Kinds[Kind]) => void> },
   onError: (error: unknown) => void,

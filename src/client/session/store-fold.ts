@@ -18,7 +18,7 @@ export interface FoldParts {
   readonly onRefused: (refusals: readonly Refusal[]) => void;
 }
 
-/** Changes the Store as the state machine says. Returns false if the Store is busy, and nothing was done. */
+/** Changes the Store as the state machine says. Returns false if the Store is busy; then nothing changed. */
 export function doFold(parts: FoldParts, fold: Fold): boolean {
   const { replica } = parts;
   switch (fold.type) {
@@ -54,7 +54,7 @@ function catchUp(
   { staged, lastPush, changes, isShown }: Fold & { readonly type: 'catch-up' },
 ): boolean {
   const answered = replica.pending.filter((push) => push.number <= lastPush);
-  // Nothing to show: the app's transaction listeners would hear of a transaction in which nothing happens.
+  // Nothing to show, so the app's listeners should not hear of an empty transaction.
   const isUpToDate = staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
   if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
   outbox.answered(answered);

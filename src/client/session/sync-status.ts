@@ -14,23 +14,23 @@ export type SyncPhase =
   /** Every change arrives as it happens. */
   | 'live'
   /**
-   * As live, on a room of TinyBase's own server, with its guarantees: an edit counts as confirmed once it was sent, nobody
-   * says what the room made of it, and two edits of a leaf at the same time may leave Stores that differ.
+   * Live in a room of TinyBase's own server, without further guarantees. An edit counts as confirmed once it was sent, the
+   * room does not report its result, and after two edits of a leaf at the same time the Stores may differ.
    */
   | 'reduced'
-  /** The room has no Store yet, and nobody here saves. */
+  /** The room has no Store yet, and this client does not save. */
   | 'empty'
-  /** The room would answer every further attempt the same way, or the persister was replaced or destroyed; see `code`. */
+  /** Each further attempt would get the same answer, or the persister was replaced or destroyed; see `code`. */
   | 'stopped';
 
-/** A session's state, as an app may show it. */
+/** The state of a session, for the app to show. */
 export interface Sync {
   readonly phase: SyncPhase;
   /** The number of transactions made here that the room has not confirmed. */
   readonly unsaved: number;
   /**
-   * The number of leaves (Cells and Values) that only this Store holds, and that are not sent: refused by its own schema,
-   * too large, or made by its listeners while nothing is saved. `discardLocal` ends that.
+   * The number of leaves (Cells and Values) that only this Store holds and that are not sent: they were refused by its own
+   * schema, are too large, or were made by its listeners while nothing is saved. `discardLocal` ends this.
    */
   readonly localOnly: number;
   /** The reason, while stopped. */
@@ -51,27 +51,27 @@ export interface SyncStats {
 export interface SessionEvents {
   readonly onSync: (sync: Sync) => void;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
-  /** Something went wrong. An error that keeps the session from being live is reported once, until it was live or another one does. */
+  /** Gets errors. The error that keeps the session from being live comes once, until it was live or the error is another one. */
   readonly onError: (error: unknown) => void;
 }
 
-/** The part of {@link Sync} that the session knows by itself. */
+/** The part of {@link Sync} that the session itself knows. */
 export type SyncFacts = Omit<Sync, 'code' | 'error'> & {
   /** The reason why it stopped; undefined while it has not. */
   readonly end: TinyBasePartyKitError | undefined;
 };
 
-/** Tells the app how the session stands, and each thing once. */
+/** Reports the state of the session to the app, each change once. */
 export interface SyncStatus {
-  /** As the app was told last. */
+  /** The state that the app was told last. */
   readonly sync: Sync;
-  /** Tells the app if anything has changed. */
+  /** Tells the app the state if it has changed. */
   update(): void;
   /** Reports an error. */
   failed(error: unknown): void;
 }
 
-/** `read` returns how the session stands now. */
+/** Creates a status. `read` returns the present state of the session. */
 export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): SyncStatus {
   let sync: Sync = { phase: 'idle', unsaved: 0, localOnly: 0, code: undefined, error: undefined };
   const tell = (hindrance: TinyBasePartyKitError | undefined): void => {
@@ -105,7 +105,7 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
   };
 }
 
-/** True in the phases that lead to being live. */
+/** Returns true in the phases before live. */
 function isHindered(phase: SyncPhase): boolean {
   return phase !== 'idle' && phase !== 'live' && phase !== 'reduced' && phase !== 'empty';
 }

@@ -13,8 +13,8 @@ import type { StoreWriter } from './store-writer.ts';
 const NOTHING = new LeafMap<never>();
 
 /**
- * Keeps leaves that no message may carry out of the room (`CHANGES-4`): those with too many levels, and some of a `toJSON`. No message brings one in; the room's own code, its
- * listeners and its storage may.
+ * Keeps leaves that no message may carry out of the room (`CHANGES-4`): those with too many levels, and some of a `toJSON`.
+ * They cannot come from a message, but from the room's own code, its listeners and its storage.
  */
 export class DeepLeaves {
   readonly #store: Store;
