@@ -48,7 +48,7 @@ export function createContentLoader(
         (correction, isLatest) => {
           if (correction !== undefined) seed.corrected(content, correction);
           if (isLatest) happened('seeded');
-          // A later request counts instead of this one.
+          // A later request replaced this one, so this one only reports its refusals.
           else seed.tellRefusals();
         },
         'seed-failed',

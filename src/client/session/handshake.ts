@@ -8,13 +8,13 @@ import type { SessionPorts } from './session-ports.ts';
 /** The time without an answer to hello after which a room that looks like a stock one is one. */
 const STOCK_MILLISECONDS = 3000;
 
-/** The time without an answer to hello after which that is reported. A busy room or a slow network may still answer. */
+/** The time after which a missing answer to hello is reported. A busy room or a slow network may still answer. */
 const ANSWER_MILLISECONDS = 10_000;
 
 const UNANSWERED_MESSAGE =
   'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and does a room class that overrides onMessage call super.onMessage?';
 
-/** The hello of a client, which is said once in each generation (JOIN-4). */
+/** The hello of a client. It is said once in each generation (JOIN-4). */
 export interface Handshake {
   /** The name under which the room knows this client. */
   clientId(): string;
@@ -23,13 +23,13 @@ export interface Handshake {
    * called where a room that looks like a stock one has not answered; of any other, that is reported.
    */
   say(generation: number, cursor: Cursor | undefined, onUnanswered?: () => void): boolean;
-  /** The answer has come, or nobody waits for it any more. */
+  /** The answer has come, or the session does not wait for it any more. */
   end(): void;
   /** Takes another name, for another room. */
   renew(): void;
 }
 
-/** `send` is called with the frame. */
+/** Creates a handshake. It calls `send` with the frame. */
 export function createHandshake(
   { restored, randomId, after }: SessionPorts,
   prefix: () => string,

@@ -14,7 +14,7 @@ import { createSendBudget } from './send-budget.ts';
 import type { SessionEvent, WithdrawalReason } from './session-state.ts';
 import type { SyncStats } from './sync-status.ts';
 
-/** Until a welcome tells better. */
+/** The limits until the first welcome. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 4 * 1024 * 1024 };
 /** The highest number of pushes that wait for their ack; more are sent later. */
 const MOST_IN_FLIGHT = 512;
@@ -33,17 +33,17 @@ export interface SenderOwner {
 export interface PushSender {
   /** True if the room may hold one of the pending pushes. */
   mayRoomHavePending(): boolean;
-  /** The room has told what it has and what it takes: the oldest pending push is the next to be sent. */
+  /** The room has answered hello, with its limits. The oldest pending push is sent next. */
   limit(limits: Limits): void;
-  /** The socket is closed: what travels is of no use. */
+  /** The socket is closed: frames on their way are lost. */
   stop(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
-  /** The room holds that much of a push that is sent in parts. */
+  /** The room has received that much of a push in parts. */
   received(receipt: PartReceipt): void;
-  /** The room will not take that push. It and all after it go again, and this time it is empty (ONCE-8). */
+  /** The room will not accept that push. The client sends it again as an empty one, and all later ones (ONCE-8). */
   refused(push: number, reason: WithdrawalReason): void;
-  /** Sends what is pending and was not sent yet. */
+  /** Sends the pending pushes that were not sent yet. */
   flush(): void;
 }
 
@@ -52,7 +52,7 @@ interface Upload {
   readonly number: number;
   readonly json: string;
   sent: number;
-  /** The length that the room has told that it holds. */
+  /** The length that the room has confirmed. */
   received: number;
 }
 
@@ -73,7 +73,7 @@ export function createPushSender(
   let upload: Upload | undefined;
 
   const budget = createSendBudget(after, () => owner.happened('edited'));
-  /** Returns false, having sent nothing, if the frame has to wait: then the session comes back to it. */
+  /** Sends a frame. Returns false and sends nothing if the frame has to wait: then the session tries again. */
   const send = (frame: string): boolean => {
     const isTaken = budget.take(frame.length);
     if (isTaken) owner.send(frame);

@@ -6,17 +6,17 @@ const REFILL_MILLISECONDS = 250;
 /** The part of the room's limit that is used: other parts of the app may use the same socket. */
 const SHARE = 0.9;
 
-/** Says when the next frame may go, so that a client never sends more than its room takes (FLOOD-6). */
+/** Decides when the next frame may be sent, so that a client never exceeds the rate of its room (FLOOD-6). */
 export interface SendBudget {
-  /** The room has told its rate; undefined if it does not tell. */
+  /** Sets the rate of the room; undefined if the room does not tell it. */
   limit(rate: MessageRate | undefined): void;
   /** Counts a frame of that length. Returns false, and counts nothing, if it has to wait: `onRefilled` follows. */
   take(length: number): boolean;
-  /** The socket is closed. The room counts anew on the next one. */
+  /** Starts again. The socket is closed, and the room also starts to count again on the next one. */
   reset(): void;
 }
 
-/** Creates a budget that knows of no limit yet. It has no clock: it counts what timers give back, which is never too much. */
+/** Creates a budget without a limit. It has no clock: timers refill it, which is never too much. */
 export function createSendBudget(
   after: (milliseconds: number, callback: () => void) => () => void,
   onRefilled: () => void,

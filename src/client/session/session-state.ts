@@ -21,7 +21,7 @@
  *
  * - **idle**: the app wants nothing, and no push is pending.
  * - **loading**: requests the content over HTTP. If the room has none and the app saves, gives it a seed and requests
- *   again. Repeats a failed request later. What was held before does not count any more.
+ *   again. Repeats a failed request later. Its earlier position does not count any more.
  * - **connecting**: waits for the socket to open; or for a while, after it has lost its position.
  * - **catching-up**: has said hello, and waits for the welcome.
  * - **live**: holds every commit of the room. Commits and acks come in order, pushes go out.
@@ -83,7 +83,7 @@ interface Staged {
   readonly isShown: boolean;
 }
 
-/** The content of a stock room, which has no cursor (STOCK-4). It is worth nothing on another socket. */
+/** The content of a stock room, which has no cursor (STOCK-4). It is not valid on another socket. */
 interface Stock {
   readonly type: 'stock';
   readonly hasStore: boolean;
@@ -91,10 +91,10 @@ interface Stock {
   readonly isDoubtful?: boolean;
 }
 
-/** All that the client may hold of its room. */
+/** The positions that a client can have in its room. */
 type Position = Nothing | NoStore | Base | Staged | Stock;
 
-/** The phase, with what is held in it; see the diagram. */
+/** The phase, with the position; see the diagram. */
 export type Stage =
   | { readonly phase: 'idle' | 'connecting' | 'catching-up'; readonly position: Position }
   | { readonly phase: 'live'; readonly position: Base }
@@ -105,7 +105,7 @@ export type Stage =
       readonly position: Nothing;
       /** Stock changes that came since the request. */
       readonly early: readonly Changes[];
-      /** True if the socket has opened since the request: of changes in between, a stock room tells nothing. */
+      /** True if the socket has opened since the request. A stock room does not send the changes in between. */
       readonly isOutdated: boolean;
     }
   | {
@@ -133,7 +133,7 @@ export interface SessionState {
   readonly seedsGiven: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
   readonly isRooted: boolean;
-  /** The epoch of what the Store shows; undefined if it shows nothing of the room (JOIN-8). */
+  /** The epoch of the shown content; undefined if the Store shows nothing of the room (JOIN-8). */
   readonly shownEpoch: string | undefined;
   /** True if the app was told that this is a stock room. */
   readonly isStockReported: boolean;
@@ -201,7 +201,7 @@ export type DetailedEvent =
   | { readonly type: 'ended'; readonly error: TinyBasePartyKitError }
   | RoomMessage;
 
-/** Whatever can happen to a session. */
+/** Everything that can happen to a session. */
 export type SessionEvent = SimpleEvent | DetailedEvent;
 
 /** A change of the Store. */
@@ -229,7 +229,7 @@ export type Fold =
   | {
       readonly type: 'commit';
       readonly changes: Changes;
-      /** True if nothing may be derived of it (DERIVE-1). */
+      /** True if reactions to it may not be sent (DERIVE-1). */
       readonly isDerived: boolean;
     }
   | { readonly type: 'ack'; readonly ack: Ack };
@@ -240,9 +240,9 @@ export type SimpleAction =
   | 'apply-intent'
   /** Makes one push of the edits that are held. */
   | 'release-held'
-  /** Requests the content. What was requested before, and messages that wait, do not count any more. */
+  /** Requests the content. Earlier requests, and messages that wait, do not count any more. */
   | 'load'
-  /** It is known what the room holds: reports what it refused of a seed. */
+  /** Reports the refused part of a seed, because the room's content is known now. */
   | 'loaded'
   /** Counts content of the room that came. */
   | 'count-load'
@@ -278,7 +278,7 @@ export type SimpleAction =
   | 'alive'
   /** Drops the connection and makes another. */
   | 'reconnect'
-  /** Answers `resume`, when all that comes before is done. */
+  /** Answers `resume`, when all earlier work is done. */
   | 'resume'
   /** Reports pending edits, and forgets all that belongs to the old room. */
   | 'move'
@@ -410,7 +410,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       // A save that was asked for once is still wanted.
       return requestFailed(state, event.error, facts);
     case 'moved':
-      // Nothing of the old room goes to another one.
+      // Edits of the old room are not sent to another one.
       return isOver(stage)
         ? stay(state)
         : to(
@@ -427,7 +427,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
     case 'stock':
       if (stage.position.type === 'stock' && stage.position.hasStore && phase !== 'connecting')
-        // Nothing tells an edit from what another Store made of one.
+        // Nothing distinguishes an edit from another Store's reaction to one.
         return {
           ...stay(state, 'count-load'),
           fold: { type: 'commit', changes: event.changes, isDerived: true },
@@ -438,7 +438,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       return stage.position.type === 'stock' && phase !== 'connecting' ? lost(state) : stay(state);
     default:
       if (phase === 'idle' || phase === 'stopped') return stay(state);
-      // A stock room does not speak like that: it is one of ours by now, and its content will tell.
+      // A stock room does not send such messages: it has become one of ours, and its content will show that.
       if (stage.position.type === 'stock' && phase !== 'catching-up')
         return phase === 'connecting' ? stay(state) : lost(state);
       return heard(state, event, facts);
@@ -516,7 +516,7 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
       cursor,
       action,
       'flush',
-      // What was shown may be gone, and nobody here has deleted it (JOIN-8).
+      // Content may disappear that the user has not deleted (JOIN-8).
       ...(isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : []),
     ),
     fold: { type: 'catch-up', staged: staged?.content, lastPush, changes, isShown },
@@ -582,7 +582,7 @@ function loaded(
   };
 }
 
-/** A seed that was refused as a whole is followed by an empty one, once (SEED-2). */
+/** Handles a room without a Store. After a fully refused seed, gives an empty one, once (SEED-2). */
 function noStore(state: SessionState, isStock: boolean): Step {
   const { intent, seedsGiven, isRooted } = state;
   const isGiving = (intent.isSaving || intent.isSavingOnce) && seedsGiven < 2;
@@ -595,7 +595,7 @@ function noStore(state: SessionState, isStock: boolean): Step {
   };
 }
 
-/** It is known what the room holds. */
+/** Handles content of the room that is known now. */
 function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
   return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
 }
@@ -621,7 +621,7 @@ function start(before: SessionState, intent: Partial<SyncIntent>): Step {
     : load(state, 'apply-intent');
 }
 
-/** A room that has no Store gets its first content. */
+/** Gives a room without a Store its initial content. */
 function startSaving(
   before: SessionState,
   intent: Partial<SyncIntent>,
@@ -639,7 +639,7 @@ function startSaving(
     : load(state, ...actions);
 }
 
-/** Goes on to where the session should be by now. */
+/** Moves to the phase that the intent needs. */
 function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]): Step {
   const { phase, position } = state.stage;
   if (phase === 'stopped' || phase === 'loading') return stay(state, ...actions);
@@ -662,7 +662,7 @@ function opened(state: SessionState, facts: Facts): Step {
   return connected(state, kept(stage), facts, ...actions);
 }
 
-/** The socket is open, and there is nothing else to wait for. */
+/** Handles an open socket, when there is nothing else to wait for. */
 function connected(
   state: SessionState,
   position: Position,
@@ -696,7 +696,7 @@ function reduced(before: SessionState, position: Stock): Step {
     : to(state, { phase: 'empty', position }, ...reports);
 }
 
-/** Something is missing: the next attempt finds the position again. */
+/** Handles a lost position: the next attempt finds it again. */
 function lost(state: SessionState, ...actions: readonly Action[]): Step {
   // While it loads, the content is on its way, and the next hello will be about that.
   return state.stage.phase === 'loading'
@@ -759,7 +759,7 @@ function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState 
   return { ...state, intent: { ...state.intent, ...intent } };
 }
 
-/** Ends what was wanted once: it was done, or tried. */
+/** Ends the intents for one time: they were done, or tried. */
 function endOnce(state: SessionState): SessionState {
   return intend(state, { isLoadingOnce: false, isSavingOnce: false });
 }
@@ -786,7 +786,7 @@ function isRefused(stage: Stage): boolean {
   return code === 'unauthorized' || code === 'forbidden';
 }
 
-/** A stock room tells nothing of what happens while nobody listens. */
+/** Returns the position that stays valid without a socket. A stock room does not send missed changes later. */
 function kept({ position }: Stage): Position {
   return position.type === 'stock' ? NOTHING : position;
 }

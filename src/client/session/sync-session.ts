@@ -52,9 +52,9 @@ export interface SyncSession {
   readonly replica: Replica;
   /** The state as of now. */
   readonly sync: Sync;
-  /** Counts of what was applied and sent. */
+  /** Counts of applied and sent changes. */
   readonly stats: SyncStats;
-  /** The version that the base is of; undefined while nothing of the room is held. */
+  /** The cursor of the base; undefined while the client holds nothing of the room. */
   readonly cursor: Cursor | undefined;
   readonly isFollowing: boolean;
   readonly isSaving: boolean;
@@ -62,13 +62,13 @@ export interface SyncSession {
   follow(initialContent?: InitialContent): Promise<void>;
   /** Shows no more remote changes. */
   stopFollowing(): void;
-  /** Sends edits from now on, and those held. Settles when the room is known to have a Store, or not to answer. */
+  /** Sends edits from now on, and the held ones. Settles when the room has a Store or does not answer. */
   startSaving(): Promise<void>;
-  /** Holds edits from now on. What is pending is still sent. */
+  /** Holds edits from now on. Pending pushes are still sent. */
   stopSaving(): void;
   /** Shows the room's content once. */
   load(initialContent?: InitialContent): Promise<void>;
-  /** Sends what is held once, and makes the Store the room's first content if it has none. */
+  /** Sends the held edits once. If the room has no content, makes the Store its initial content. */
   save(): Promise<void>;
   /** Settles when all edits made so far are confirmed; rejects if they cannot be any more. */
   whenConfirmed(): Promise<void>;
@@ -82,19 +82,19 @@ export interface SyncSession {
   networkChanged(): void;
   /** A frame arrived; those that are not ours are ignored. */
   received(data: unknown): void;
-  /** The socket leads to another room now: nothing of the old one goes there. */
+  /** The socket leads to another room now. Edits of the old room are not sent there. */
   moveToAnotherRoom(): void;
   /** Another part of the client has stopped the socket. */
   stopped(error: TinyBasePartyKitError): void;
   /** Ends the session; edits that are not confirmed are reported. */
   destroy(): void;
-  /** As {@link destroy}, because another session uses the socket from now on. That is reported, too, unless so said. */
+  /** Ends the session, because another one uses the socket from now on. Reports that unless `isReported` is false. */
   replaced(isReported?: boolean): void;
 }
 
 /**
- * Creates a session that was not started. It asks the state machine (`session-state.ts`) at each event, and does what it
- * says. Synchronous at its core: sockets, HTTP, time and randomness come from outside.
+ * Creates a session that was not started. It asks the state machine (`session-state.ts`) at each event, and does the
+ * returned actions. Synchronous at its core: sockets, HTTP, time and randomness come from outside.
  */
 export function createSyncSession(
   store: Store,
@@ -333,7 +333,7 @@ export function createSyncSession(
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
-  /** Tells once that edits wait for an app that has never begun to save. */
+  /** Reports once that edits wait because the app has never started to save. */
   const remindToSave = (): void => {
     if (isReminding || hasSaved || !replica.hasHeld) return;
     isReminding = true;
@@ -400,7 +400,7 @@ export function createSyncSession(
     whenConfirmed: () => {
       if (state.stage.phase === 'stopped') return Promise.reject(state.stage.error);
       if (unsaved() === 0) return Promise.resolve();
-      // What is held will be one push, the next.
+      // The held edits will be one push, the next.
       const isNextUnsaved = replica.hasHeld || replica.hasEarly;
       return confirmations.wait(replica.lastNumber + (isNextUnsaved ? 1 : 0));
     },

@@ -11,7 +11,7 @@ interface KeptCommit {
   readonly end: number;
 }
 
-/** What a client has missed. */
+/** The changes that a client has missed. */
 export interface CatchUp {
   readonly encoded: string;
   /** In the units of {@link changesSize}. */

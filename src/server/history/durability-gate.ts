@@ -7,7 +7,7 @@ import type { LoadedRoom } from '../storage/stored-room.ts';
 /** One entry on its way to the disk. */
 export interface PendingEntry {
   readonly entry: LogEntry;
-  /** The cause: nobody sends again what the room's own code did. */
+  /** The cause. No client sends a lost change of the room's own code again. */
   readonly origin: ChangeOrigin<unknown>;
 }
 
@@ -16,7 +16,7 @@ export interface Waiter {
   onDurable(): void;
   /** Called in place of `onDurable` if something that this waits for could not be stored. */
   onLost(): void;
-  /** True if others go first: with all that comes after it, it also waits for the host's `sync` (`ORDER-9`). */
+  /** True if other waiters go first: it and all later ones also wait for the host's `sync` (`ORDER-9`). */
   readonly canWait?: boolean;
 }
 
@@ -41,7 +41,7 @@ const GATHERING_MILLISECONDS = 16;
 interface Batch {
   /** The room's initial content; undefined for a row of the log. */
   readonly first: LoadedRoom | undefined;
-  /** A write that somebody else does; undefined for any other. */
+  /** A write by other code; undefined if the gate itself writes. */
   readonly foreign?: Promise<void>;
   readonly entries: PendingEntry[];
   readonly waiters: Waiter[];
@@ -83,7 +83,7 @@ export class DurabilityGate {
 
   /** Adds a write that was begun before: what comes after it waits for it. */
   waitFor(foreign: Promise<void>): void {
-    // The rejection is heard when its turn comes.
+    // The rejection is handled when its turn comes.
     foreign.catch(() => undefined);
     this.#push({ ...newBatch(), foreign, isSealed: true });
   }
@@ -133,7 +133,7 @@ export class DurabilityGate {
   }
 
   async #run(): Promise<void> {
-    // Not in this very call: an entry that is added next, without a pause, shares the row.
+    // Later, not within this call: an entry that is added next without a pause shares the row.
     await Promise.resolve();
     for (;;) {
       if (this.#hasFailed) return;

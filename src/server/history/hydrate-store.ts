@@ -66,7 +66,7 @@ export class StoreHydration<Origin, RequestOrigin> {
     if (applied === 'busy') return 'busy';
     const isCompared = content !== undefined || applied.error !== undefined;
     const difference = isCompared ? differenceFrom(store, target) : undefined;
-    // What was rolled back would count as deleted.
+    // A change that was rolled back would count as deleted.
     const isRolledBack =
       applied.error !== undefined &&
       difference !== undefined &&
@@ -160,7 +160,7 @@ function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
   );
 }
 
-/** Returns what the Store made of content that was put into it; undefined if it holds just that. */
+/** Returns the difference of the Store from content that was put into it; undefined if there is none. */
 export function differenceFrom(store: Store, content: LeafMap<Leaf>): TransactionLog | undefined {
   if (holdsJust(store, content)) return undefined;
   const changes = new ChangesBuilder();

@@ -16,9 +16,9 @@ import type { PendingEntry } from './durability-gate.ts';
 import { StoreHydration, type Hydrated } from './hydrate-store.ts';
 import { RoomState } from './room-state.ts';
 
-/** After a checkpoint that failed, the next one waits this long. */
+/** The pause after a checkpoint that failed. */
 const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
-/** A checkpoint that finds a transaction open looks again after this time. */
+/** The pause of a checkpoint that finds a transaction open. */
 const BUSY_RETRY_MILLISECONDS = 20;
 
 /** Told to everybody when the room is emptied. */
@@ -62,7 +62,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     );
   }
 
-  /** Returns the state, loaded if need be. Do not call it again before it has settled. Rejects with `unavailable`. */
+  /** Returns the state, and loads it if necessary. Do not call it again before it has settled. Rejects with `unavailable`. */
   load(): MaybePromise<RoomState<Origin, RequestOrigin>> {
     return this.#current ?? this.#load();
   }

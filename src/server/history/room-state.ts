@@ -42,7 +42,7 @@ import type { RoomPersistence } from './room-persistence.ts';
 
 /** The result of offering initial content to a room. */
 export type SeedOutcome =
-  /** It became the room's initial content, as far as it was allowed. If nothing was allowed, the room still has no Store. */
+  /** The allowed part became the room's initial content. If nothing was allowed, the room still has no Store. */
   | { readonly type: 'created'; readonly refused: SeedCorrection | undefined }
   /** The room has a Store already. */
   | { readonly type: 'exists' };
@@ -52,20 +52,20 @@ type Committed =
   /** It changed nothing. */
   | 'nothing'
   | 'commit'
-  /** It became the room's initial content: everybody was told to load it, its author too. */
+  /** It became the room's initial content: everybody was told to load it, also its author. */
   | 'initial content';
 
 const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
 const NO_CHANGES = makeCatchUp(composeChanges([]));
 const NO_LEAVES = new LeafMap<Leaf | undefined>();
 
-/** The number of a push and all else around its changes take less. */
+/** The most bytes of a push without its changes. */
 const ENVELOPE_BYTES = 64;
 
 /**
- * Everything that the room knows beside its Store, from one load to the next: the version, the history, the clients, and
- * the entries on their way to the disk. Deals with one message at a time, as docs/protocol.md says. A failed write makes
- * this object worthless; another takes its place.
+ * Everything that the room knows in addition to its Store, from one load to the next: the version, the history, the clients, and
+ * the entries on their way to the disk. Handles one message at a time, by the rules of docs/protocol.md. After a failed write,
+ * a new object replaces this one.
  */
 export class RoomState<Origin, RequestOrigin>
   implements WriteTarget<Origin, RequestOrigin, SeedOutcome | undefined>, GateOwner
@@ -112,12 +112,12 @@ export class RoomState<Origin, RequestOrigin>
     return this.#version > 0;
   }
 
-  /** About how large the content is, in characters of JSON. */
+  /** The approximate size of the content, in characters of JSON. */
   get contentSize(): number {
     return this.#contentSize.length;
   }
 
-  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
+  /** The approximate memory of the content, in the units of `limits.contentBytes`. */
   get contentBytes(): number {
     return contentBytes(this.#contentSize);
   }
@@ -140,7 +140,7 @@ export class RoomState<Origin, RequestOrigin>
     return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;
   }
 
-  /** Deals with a message. Works within the call unless hooks or an open transaction have to be waited for. */
+  /** Handles a message. Works within the call unless it has to wait for hooks or an open transaction. */
   receive(peer: Peer<Origin>, message: ClientMessage): MaybePromise<void> {
     const { outgoing } = this.#parts;
     const { state } = peer;
@@ -150,7 +150,7 @@ export class RoomState<Origin, RequestOrigin>
       return answerForeignHello(this, this.#parts, peer, message.protocol);
     if (state.type === 'stock') {
       if (message.type === 'stock') return this.#pushStock(peer, message.changes);
-      // It said hello once, and the app or the host has lost that: a stock peer does not send such frames.
+      // It once said hello, and the app or the host lost that state: a stock peer does not send such frames.
       return outgoing.sendError(this, peer, 'stale', LOST_PLACE);
     }
     switch (message.type) {
@@ -263,7 +263,7 @@ export class RoomState<Origin, RequestOrigin>
     void this.#persistence.checkpoint(this);
   }
 
-  /** Ends this state: nothing is applied to it any more, and nobody is told of what is on its way to the disk. */
+  /** Ends this state: it applies no more changes, and clients do not get the changes that are on their way to the disk. */
   abandon(error: unknown): void {
     this.#isLost = true;
     this.gate.fail(error);
@@ -424,9 +424,9 @@ export class RoomState<Origin, RequestOrigin>
     return { type: 'created', refused: { correction: changes, reason: refusal ?? 'schema' } };
   }
 
-  /** Makes it durable that a push was processed which made no commit (`ONCE-1`). */
+  /** Makes the number of a push durable that made no commit (`ONCE-1`). */
   note(origin: ChangeOrigin<Origin, RequestOrigin>): void {
-    // Before the initial content there is nothing to write it to, and nothing that could be applied twice.
+    // Before the initial content there is no log, and nothing could be applied twice.
     if (!this.hasStore) return;
     const entry = { version: this.#version, changes: undefined, author: authorOf(origin) };
     this.gate.add({ entry, origin });
@@ -467,7 +467,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 }
 
-/** A version of which the features hear when it is durable. */
+/** Tells the features when a version is durable. */
 class OrderedVersion implements Waiter {
   readonly #features: Pick<RoomFeatures<never, never>, 'durable'>;
   readonly #version: number;

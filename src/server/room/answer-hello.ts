@@ -11,7 +11,7 @@ const LENGTH_OF_ONE = 4096;
 /** A further client id of a connection takes such a part of what it may send at once: four are welcome, and no five (`FLOOD-4`). */
 const FURTHER_CLIENT = 1 / 5;
 
-/** Makes a connection the one of its client, and tells it what it missed (`JOIN-2` to `JOIN-5`). */
+/** Makes a connection the one of its client, and sends the changes that the client missed (`JOIN-2` to `JOIN-5`). */
 export function answerHello<Origin>(
   room: RoomState<Origin, unknown>,
   {

@@ -10,7 +10,7 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
       /** The generation of the client when the push came. */
       readonly generation: number;
       readonly peer: Peer<Origin>;
-      /** True if the client's Store made it of a commit: nobody derives anything of it (`DERIVE-1`). */
+      /** True if the client's Store made it in reaction to a commit. No Store reacts to it again (`DERIVE-1`). */
       readonly isDerived?: boolean | undefined;
     }
   /** A peer that speaks TinyBase's own messages. */
@@ -20,10 +20,10 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
   /** The room's own code. */
   | { readonly type: 'room' };
 
-/** The origin of everything that the room's own code does. */
+/** The origin of all changes of the room's own code. */
 export const ROOM_ORIGIN: { readonly type: 'room' } = { type: 'room' };
 
-/** The origin of a change that hooks are asked about: the room's own code is not asked. */
+/** The origin of a change that hooks decide: every origin except the room's own code. */
 export type AskedOrigin<Origin, RequestOrigin = Origin> = Exclude<
   ChangeOrigin<Origin, RequestOrigin>,
   { type: 'room' }

@@ -1,10 +1,10 @@
 import type { RoomState } from '../history/room-state.ts';
 import type { RoomHost } from './room-host.ts';
 
-/** Says which content it is. */
+/** The identity of a content. */
 type Version = Pick<RoomState<unknown, unknown>, 'version'>;
 
-/** Time for everybody who was told to load to ask. Meanwhile the JSON takes as much memory as the content. */
+/** The time for all clients that were told to load. Meanwhile the JSON takes as much memory as the content. */
 const KEPT_MILLISECONDS = 1_000;
 
 /** Keeps the content's JSON for a moment, because everybody loads at once when a room is new or restored (`JOIN-7`). */

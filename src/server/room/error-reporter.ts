@@ -4,7 +4,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { describeLost } from './describe-lost.ts';
 import type { RoomErrorSource, RoomOptions } from './room-options.ts';
 
-/** Tells the app of errors that no client can be told of. Never throws. */
+/** Reports errors to the app that no client can get. Never throws. */
 export class ErrorReporter {
   readonly #options: Pick<RoomOptions<unknown, unknown>, 'onRoomError'>;
 
@@ -16,7 +16,7 @@ export class ErrorReporter {
     try {
       this.#options.onRoomError?.(error, where);
     } catch {
-      // There is nobody left to tell that the app's handler of errors throws.
+      // The app's error handler itself threw, so there is nobody to report to.
     }
   }
 

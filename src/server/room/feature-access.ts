@@ -11,7 +11,7 @@ import type { ErrorReporter } from './error-reporter.ts';
 import type { FeatureRoom } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
-/** Gives features and the gate what they may use of a room. */
+/** The part of a room that features and the gate may use. */
 export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
@@ -103,7 +103,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 }
 
-/** Keeps what a feature throws from the gate, which has others to call. */
+/** Reports the errors of a feature, so that the durability gate can call its other waiters. */
 class ReportingWaiter implements Waiter {
   readonly #waiter: Waiter;
   readonly #reporter: ErrorReporter;

@@ -1,5 +1,5 @@
 /**
- * A value, or the promise of one. The room does at once what it can do at once, so that a lone edit waits for its write
- * and for nothing else.
+ * A value, or the promise of one. The room works within the call whenever it can, so that a lone edit only waits for its
+ * write.
  */
 export type MaybePromise<T> = T | Promise<T>;

@@ -15,7 +15,7 @@ import type { ClientState, Peer, Peers } from './peers.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
 
-/** The state that a message tells of: the message waits until that is durable. */
+/** The state that a message reports. The message waits until the state is durable. */
 type Told = Pick<RoomState<unknown, unknown>, 'gate' | 'cursor' | 'version' | 'lastPush'>;
 
 /** Told to a connection whose grant has ended, or was lost. */
@@ -24,7 +24,7 @@ export const EXPIRED = 'This connection is not authorized any more: connect agai
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
-/** Sends everything that leaves the room over sockets. Nothing leaves before the change that it tells of is durable (`DURABLE-1`). */
+/** Sends everything that leaves the room over sockets. A message leaves only when the reported change is durable (`DURABLE-1`). */
 export class Outgoing<Origin> {
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
@@ -51,12 +51,12 @@ export class Outgoing<Origin> {
 
   /** Sends an error and closes the connection for good. */
   refuse(peer: Peer<Origin>, code: ErrorCode, message: string): void {
-    // A browser may not see the close code, and a client that does not know it would come back for ever.
+    // A browser may not see the close code, and without the code a client would connect again for ever.
     peer.connection.send(this.#encode({ type: 'error', code, message }));
     this.close(peer, code, message);
   }
 
-  /** Sends a message when everything that was ordered before it is durable; never, if that is lost. */
+  /** Sends a message when everything that was ordered before it is durable. Does not send it if that is lost. */
   send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
     state.gate.release(new HeldFrame(this, peer, this.#encode(message)));
   }
@@ -208,7 +208,7 @@ export class Outgoing<Origin> {
   }
 }
 
-/** A frame that waits. A class, because most of the room's work for a push is to hold frames back. */
+/** A frame that waits. It is a class because most of the room's work for a push is to hold frames back. */
 class HeldFrame<Origin> implements Waiter {
   readonly #outgoing: Outgoing<Origin>;
   readonly #peer: Peer<Origin>;
@@ -225,7 +225,7 @@ class HeldFrame<Origin> implements Waiter {
   }
 
   onLost(): void {
-    // Nobody has seen the change that the frame tells of.
+    // The change in the frame was lost, and no client has seen it.
   }
 }
 

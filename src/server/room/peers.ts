@@ -12,7 +12,7 @@ export interface ClientState {
   readonly type: 'client';
   readonly clientId: string;
   readonly generation: number;
-  /** From the hello: the room expects no push with a lower number (`ONCE-2`). */
+  /** The number from the hello: the room expects no push with a lower one (`ONCE-2`). */
   readonly nextPush: number;
   /**
    * `live`: it gets commits, and the room takes its pushes. `loading`: it was told to load the content, and its pushes
@@ -32,7 +32,7 @@ export type PeerState =
 /** A longer message counts as several: one for each part of this length, in characters. */
 const LENGTH_OF_ONE = 16 * 1024;
 
-/** Shorter than the silence after which a client takes its connection for dead. */
+/** The longest pause: shorter than the silence after which a client treats its connection as dead. */
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
 
 /** A token bucket: limits what one connection sends. */
@@ -139,7 +139,7 @@ export class Peer<Origin> {
     this.connection = connection;
     this.#features = features;
     this.#index = index;
-    // After a hibernation, the gate knows who was in.
+    // After a hibernation, the gate knows which connections it had let in.
     this.#isIn = features.standing(connection.origin) !== 'unknown';
     this.#state = attachmentToState(connection.readSlot(SLOT));
     if (this.#state.type === 'client') index.add(this.#state.clientId, this);
@@ -161,7 +161,7 @@ export class Peer<Origin> {
       : 'unknown';
   }
 
-  /** True from when it was let in: features and the app have heard of it. */
+  /** True once it was let in: features and the app have heard of it. */
   get isIn(): boolean {
     return this.#isIn;
   }
@@ -250,7 +250,7 @@ export class Peer<Origin> {
     this.#features.admitted(this.connection.origin);
   }
 
-  /** Ends the connection in the room, however it ended. The one place that knows; may be called again. */
+  /** Ends the connection in the room, however it ended. This is the only place that does so. It may be called again. */
   leave(closedBy: 'room' | 'peer'): void {
     if (closedBy === 'room') this.setState({ type: 'gone' });
     if (this.#hasLeft) return;
@@ -284,7 +284,7 @@ class ReceivedMessage implements Waiter {
   }
 }
 
-/** The connections of a room. The host is asked for the open ones each time, because it loses track of fewer. */
+/** The connections of a room. It asks the host for the open ones each time, because the host misses fewer of them. */
 export class Peers<Origin> {
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
@@ -292,7 +292,7 @@ export class Peers<Origin> {
   readonly #index = new ClientIndex<Origin>();
   /** False until the connections that survived a hibernation are in the index. */
   #isIndexed = false;
-  /** Those that a feature may have heard of: some host may never say that they have left. */
+  /** The connections that a feature may have heard of. Some hosts never report that they have left. */
   readonly #present = new Set<Peer<Origin>>();
 
   constructor(host: RoomHost<Origin>, features: PeerFeatures<Origin>) {
@@ -354,7 +354,7 @@ function isLive(state: PeerState): boolean {
   return state.type === 'client' && state.standing === 'live';
 }
 
-/** The keys are short because hosts allow little room. */
+/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. */
 function stateToAttachment(state: PeerState): unknown {
   switch (state.type) {
     case 'stock':

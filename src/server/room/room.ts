@@ -82,13 +82,13 @@ export class Room<Origin, RequestOrigin = Origin> {
     return this.#parts.settings.limits;
   }
 
-  /** True if the Store has what storage says. */
+  /** True if the Store has the stored content. */
   get isLoaded(): boolean {
     return this.#persistence.current !== undefined;
   }
 
   /**
-   * Resolves when the Store has what storage says. May be called often. Rejects with `unavailable` if that fails, and
+   * Resolves when the Store has the stored content. May be called often. Rejects with `unavailable` if that fails, and
    * tries again at the next call.
    */
   async start(): Promise<void> {
@@ -105,7 +105,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     await assertStored(this.#persistence.current?.gate.whenDurable());
   }
 
-  /** Takes a frame from a connection, and ignores frames of others. Resolves when the frame was dealt with; never rejects. */
+  /** Handles a frame of a connection, and ignores frames that are not ours. Resolves when that is done; never rejects. */
   async receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
     const { peers, host, settings, features } = this.#parts;
     const peer = peers.of(connection);
@@ -197,7 +197,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     return this.#parts.features.gate?.headers?.(request) ?? {};
   }
 
-  /** Returns a feature's answer to a request; undefined if it is for none. */
+  /** Returns a feature's answer to a request; undefined if no feature has one. */
   answer(request: RequestOrigin, path: string): Promise<Response> | undefined {
     return this.#parts.features.answer(request, path);
   }
@@ -213,7 +213,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     for (;;) {
       await this.#loaded();
       await writer.whenFree();
-      // Each may have changed while the room waited for the other.
+      // The state and the Store may have changed while the room waited.
       const state = this.#persistence.current;
       if (state === undefined || !writer.isFree()) continue;
       const { cursor, hasStore } = state;
@@ -317,7 +317,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     return false;
   }
 
-  /** Closes a connection that the gate does not admit: a room that slept may have lost what it knew of it. */
+  /** Closes a connection that the gate does not admit. After a sleep, the room may have lost its grant. */
   async #passes(peer: Peer<Origin>): Promise<boolean> {
     if (peer.verification !== undefined && !(await peer.verification)) return false;
     if (peer.hasLeft) return false;
@@ -347,7 +347,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#parts.outgoing.overload(peer, text, this.#parts.host.now());
   }
 
-  /** Runs a step in the queue. Settles when it is dealt with. Neither throws nor rejects. */
+  /** Runs a step in the queue. Settles when the step is complete. Neither throws nor rejects. */
   #enqueue(step: () => MaybePromise<Dealt>): MaybePromise<void> {
     const report = (error: unknown): void => this.#parts.reporter.report(error, 'room');
     try {
@@ -360,7 +360,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  /** Deals with a message after all others of its connection. The queue does not wait for it. */
+  /** Handles a message after all earlier ones of its connection. The queue does not wait for it. */
   #inOrder(peer: Peer<Origin>, deal: () => MaybePromise<void>): Dealt {
     const decided = peer.undecided.add(deal);
     return decided instanceof Promise ? { decided } : undefined;
@@ -421,7 +421,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       sender.clientId === message.clientId
     ) {
       void state.receive(peer, message);
-      // The client sends again what is not decided (`ONCE-9`).
+      // The client sends undecided pushes again (`ONCE-9`).
       if (peer.state !== sender) peer.undecided.overtake();
       return undefined;
     }
@@ -445,7 +445,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 }
 
-/** A message that is not decided yet; undefined if it was dealt with. */
+/** A message that is not decided yet; undefined if it is complete. */
 type Dealt = { readonly decided: Promise<void> } | undefined | void;
 
 function generationOf({ state }: Peer<unknown>): number | undefined {

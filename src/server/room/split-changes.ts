@@ -4,8 +4,8 @@ import { leafSize } from '../../protocol/leaf.ts';
 import { changesSize } from '../writes/content-size.ts';
 
 /**
- * Cuts changes into parts of about `length` characters at most. Applied in order, they do the same. For stock peers, which
- * have no other way to get changes that do not fit into a frame.
+ * Cuts changes into parts of about `length` characters at most. Applied in order, they have the same effect. Stock peers
+ * need this, because they have no other way to get changes that do not fit into a frame.
  */
 export function* splitChanges(changes: Changes, length: number): Iterable<Changes> {
   if (changesSize(changes) <= length) {

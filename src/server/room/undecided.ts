@@ -2,8 +2,8 @@ import type { MaybePromise } from './maybe-promise.ts';
 import { SerialQueue } from './serial-queue.ts';
 
 /**
- * The messages of one connection that are not dealt with, because hooks or an open transaction have to be waited for. They
- * are dealt with one after another. Other connections do not wait for them.
+ * The messages of one connection that wait for hooks or an open transaction. They are handled one after another. Other
+ * connections do not wait for them.
  */
 export class Undecided {
   #queue = new SerialQueue();
@@ -13,12 +13,12 @@ export class Undecided {
     return this.#queue.isIdle;
   }
 
-  /** Deals with a message after all earlier ones: within the call if there are none. */
+  /** Handles a message after all earlier ones; within the call if there are none. */
   add(deal: () => MaybePromise<void>): MaybePromise<void> {
     return this.#queue.add(deal);
   }
 
-  /** Lets later messages wait for none of those that wait now. */
+  /** Lets later messages go ahead of those that wait now. */
   overtake(): void {
     if (!this.isEmpty) this.#queue = new SerialQueue();
   }

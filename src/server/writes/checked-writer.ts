@@ -48,8 +48,8 @@ interface Decision<Origin, RequestOrigin, Settled> {
 }
 
 /**
- * Applies what the hooks allow of changes. Hooks are asked outside of the room's order: the room goes on meanwhile. From the
- * last answer to the commit nothing else can happen to the Store.
+ * Applies what the hooks allow of changes. Hooks are asked outside of the room's order, so the room keeps running meanwhile.
+ * Nothing else can change the Store between the last answer and the commit.
  */
 export class CheckedWriter<Origin, RequestOrigin> {
   readonly #store: Store;
@@ -118,8 +118,8 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   /**
-   * Resolves to what the touched rows have, when that is durable: hooks see nothing before (`DURABLE-1`). Resolves to undefined
-   * if it was lost.
+   * Resolves to the content of the touched rows when it is durable: hooks see nothing before (`DURABLE-1`). Resolves to
+   * undefined if it was lost.
    */
   async #durableGround({
     target,
@@ -160,7 +160,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
       if (answer === undefined) await this.#writer.whenFree();
       if (!target.takes(origin)) return { settled: target.settle(asked, origin, DROPPED) };
       if (!areEqual(ground, rows.read(this.#store))) return MOVED;
-      // Effects beyond the touched rows may be others by now, such as a table that becomes empty.
+      // Effects beyond the touched rows may have changed, such as a table that becomes empty.
       if (answer === undefined || version !== target.version) continue;
       // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
       wanted = answer.changes;

@@ -1,4 +1,4 @@
-/** Estimates how large content and changes are. Cheap, and good for comparing. */
+/** Estimates the size of content and changes. Cheap, and good for comparisons. */
 import type { Store } from 'tinybase';
 
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
@@ -9,9 +9,9 @@ import { diffOf, type LeafEffect } from './store-diff.ts';
 
 /** The size of content. */
 export interface ContentSize {
-  /** About so many characters of JSON. */
+  /** The approximate number of characters of JSON. */
   readonly length: number;
-  /** So many Cells and Values. */
+  /** The number of Cells and Values. */
   readonly leaves: number;
 }
 
@@ -20,7 +20,7 @@ export function measureContent(content: LeafMap<Leaf>): ContentSize {
   return { length: leavesSize(content), leaves: countLeaves(content) };
 }
 
-/** Returns about how much memory that is, in the units of `limits.contentBytes`. */
+/** Returns the approximate memory of content, in the units of `limits.contentBytes`. */
 export function contentBytes({ length, leaves }: ContentSize): number {
   return length + leaves * LEAF_BYTES;
 }
@@ -43,14 +43,14 @@ export function changesSize(changes: Changes): number {
   return size;
 }
 
-/** Returns the most by which changes can make content grow, whatever it is, in the units of `limits.contentBytes`. */
+/** Returns the largest possible growth of any content by changes, in the units of `limits.contentBytes`. */
 export function mostGrowth({ leaves }: Changes): number {
   return leavesSize(leaves) + countLeaves(leaves) * LEAF_BYTES;
 }
 
 /**
- * Returns how much larger changes would make the content of that Store as it is now, in the units of
- * `limits.contentBytes`; below 0 if smaller. Costs much more than {@link mostGrowth}.
+ * Returns the growth of the present content of a Store by changes, in the units of `limits.contentBytes`; below 0 if it
+ * would shrink. Costs much more than {@link mostGrowth}.
  */
 export function growthOf(store: Store, changes: Changes): number {
   const { tables, values } = diffOf(store, changes);

@@ -10,8 +10,8 @@ interface RowClaim {
 }
 
 /**
- * The rows of the changes that hooks are asked about. Changes of different connections are decided at the same time, unless
- * they touch the same row: then they take turns, so that none of them moves the ground of another for ever (`HOOK-7`).
+ * The rows of the changes that hooks are asked about. Changes of different connections are decided at the same time. If
+ * they touch the same row, they take turns: otherwise one could invalidate the decision of another for ever (`HOOK-7`).
  */
 export class RowClaims {
   readonly #claims = new Set<RowClaim>();
