@@ -4,6 +4,9 @@ import type { Persister, Status } from 'tinybase/persisters';
 
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { randomId } from '../protocol/random-id.ts';
+import { IgnoredErrors } from './ignored-errors.ts';
+import { PersisterSchedule } from './persister-schedule.ts';
+import { PersisterStatus } from './persister-status.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
 import { readInitialContent } from './content/initial-content.ts';
 import { createListeners } from './session/listeners.ts';
@@ -51,11 +54,6 @@ export interface PartyKitPersister extends Persister {
   discardLocal(): this;
 }
 
-/** Numbers of TinyBase's `Status`, an ambient const enum that cannot be named here. */
-const IDLE = 0;
-const LOADING = 1;
-const SAVING = 2;
-
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
 
@@ -81,16 +79,8 @@ export function createPartyKitPersister(
       ? { storeProtocol: configOrStoreProtocol }
       : (configOrStoreProtocol ?? {});
   const { storeProtocol, storePath = '/store', messagePrefix = '' } = config;
-  const ignore = (error: unknown): void => {
-    try {
-      onIgnoredError?.(error);
-    } catch (thrown) {
-      // The persister finishes its work first; then the error is as uncaught as in any callback.
-      queueMicrotask(() => {
-        throw thrown;
-      });
-    }
-  };
+  const ignored = new IgnoredErrors(onIgnoredError);
+  const ignore = (error: unknown): void => ignored.tell(error);
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
     content &&
     (() => {
@@ -106,8 +96,8 @@ export function createPartyKitPersister(
     sync: [PartyKitPersister, Sync];
     refusal: [PartyKitPersister, readonly Refusal[]];
   }>({ status: new Map(), sync: new Map(), refusal: new Map() }, ignore);
-  let status: Status = IDLE;
-  let lastScheduled: Promise<unknown> = Promise.resolve();
+  const status = new PersisterStatus((told) => listeners.call('status', persister, told));
+  const schedule = new PersisterSchedule();
   let destroying: Promise<void> | undefined;
 
   const { socket, detach } = attachToPartySocket(
@@ -141,14 +131,11 @@ export function createPartyKitPersister(
       firstGeneration: Math.floor(Math.random() * 2 ** 32),
     },
     {
-      onSync: (sync) => {
-        const newStatus = statusOf(sync);
-        if (newStatus !== status) listeners.call('status', persister, (status = newStatus));
-        listeners.call('sync', persister, sync);
-      },
+      onSync: (sync) => listeners.call('sync', persister, sync),
       onRefused: (refusals) => listeners.call('refusal', persister, refusals),
       onError: ignore,
     },
+    status,
   );
   const turn = new StoreTurn(session.replica.claim, callAfter, () => {
     const message =
@@ -162,18 +149,21 @@ export function createPartyKitPersister(
   };
   const destroy = async (): Promise<void> => {
     turn.end();
-    if (session.sync.phase === 'live' && session.sync.unsaved > 0) {
+    const scheduled = schedule.end();
+    if (session.sync.phase === 'live') {
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {
           cancel();
           resolve();
         };
-        session.whenConfirmed().then(settle, settle);
+        session.whenSentConfirmed().then(settle, settle);
       });
     }
+    // This also ends a load that runs.
     session.destroy();
     stopListening();
+    await scheduled;
   };
   /** Makes a method that resolves to the persister when the action is done. */
   const method =
@@ -185,13 +175,25 @@ export function createPartyKitPersister(
       return persister;
     };
 
-  const load = method((content?: Content | (() => Content)) =>
-    turn.begin('load', () => session.load(seedOf(content))),
-  );
+  /** Begins at once; what is scheduled later waits for it. */
+  const startNow = (start: () => Promise<void>): Promise<void> => {
+    const begun = start();
+    void schedule.run(() => begun);
+    return ignored.during(() => begun);
+  };
+  /** Begins after what was scheduled. */
+  const startLater = (start: () => Promise<void>): Promise<void> =>
+    schedule.run(() => ignored.during(start));
   const startAutoLoad = method((content?: Content | (() => Content)) =>
-    turn.begin('follow', () => session.follow(seedOf(content))),
+    status.whileLoading(() =>
+      startNow(() => turn.begin('follow', () => session.follow(seedOf(content)))),
+    ),
   );
-  const startAutoSave = method(() => turn.begin('start-saving', () => session.startSaving()));
+  const startAutoSave = method(() =>
+    status.whileSaving(() =>
+      startNow(() => turn.begin('start-saving', () => session.startSaving())),
+    ),
+  );
   const stopAutoLoad = method(() => {
     turn.cancel('follow');
     session.stopFollowing();
@@ -200,12 +202,19 @@ export function createPartyKitPersister(
     turn.cancel('start-saving');
     session.stopSaving();
   });
+  const stopAutoPersisting = method(() => Promise.all([stopAutoLoad(), stopAutoSave()]));
   const persister: PartyKitPersister = {
-    load,
+    load: method((content?: Content | (() => Content)) =>
+      status.whileLoading(() =>
+        startLater(() => turn.begin('load', () => session.load(seedOf(content)))),
+      ),
+    ),
     startAutoLoad,
     stopAutoLoad,
     isAutoLoading: () => session.isFollowing || turn.isWaiting('follow'),
-    save: method(() => turn.begin('save', () => session.save())),
+    save: method(() =>
+      status.whileSaving(() => startLater(() => turn.begin('save', () => session.save()))),
+    ),
     startAutoSave,
     stopAutoSave,
     isAutoSaving: () => session.isSaving || turn.isWaiting('start-saving'),
@@ -218,20 +227,35 @@ export function createPartyKitPersister(
         const hadEnded = turn.hasEnded;
         await first();
         // If it was destroyed meanwhile, that was on purpose.
-        if (turn.hasEnded === hadEnded) await second();
+        if (turn.hasEnded !== hadEnded) return;
+        try {
+          await second();
+        } catch (error) {
+          await stopAutoPersisting();
+          throw error;
+        }
       },
     ),
-    stopAutoPersisting: method(() => Promise.all([stopAutoLoad(), stopAutoSave()])),
-    getStatus: () => status,
+    stopAutoPersisting,
+    getStatus: () => status.status,
     addStatusListener: (listener) => listeners.add('status', listener),
     delListener: (listenerId) => {
       listeners.remove(listenerId);
       return persister;
     },
-    // One after the other; an action that fails is reported, and the next one runs.
-    schedule: method((...actions: (() => Promise<unknown>)[]) => {
-      for (const action of actions) lastScheduled = lastScheduled.then(action).catch(ignore);
-      return lastScheduled;
+    // An action that fails is reported, and the next one runs.
+    schedule: method(async (...actions: (() => Promise<unknown>)[]) => {
+      const scheduled = actions.map((action) =>
+        startLater(async () => {
+          try {
+            await action();
+          } catch (error) {
+            ignore(error);
+          }
+        }),
+      );
+      const outcomes = await Promise.allSettled(scheduled);
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
     }),
     getStore: () => store,
     getStats: () => session.stats,
@@ -248,11 +272,6 @@ export function createPartyKitPersister(
   };
   if (socket.isOpen()) session.opened();
   return Object.freeze(persister);
-}
-
-function statusOf({ phase, unsaved }: Sync): Status {
-  if (phase === 'loading' || phase === 'catching-up') return LOADING;
-  return (phase === 'live' || phase === 'reduced') && unsaved > 0 ? SAVING : IDLE;
 }
 
 function callAfter(milliseconds: number, callback: () => void): () => void {

@@ -85,7 +85,8 @@ export function roomOn(
       return new Response(null, { status: isNew ? 201 : 205 });
     }
     const text = room.content && encodeContent(room.content);
-    return new Response(encodeLoadedContent(room.cursor, text));
+    const isCursorWanted = new URL(String(input)).searchParams.has('cursor');
+    return new Response(isCursorWanted ? encodeLoadedContent(room.cursor, text) : text);
   };
   return { room, fetch: answer, requests };
 }

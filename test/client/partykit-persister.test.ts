@@ -12,7 +12,7 @@ import {
   type PartyKitPersisterConfig,
   type Refusal,
 } from '../../src/client/index.ts';
-import { decodeContent } from '../../src/protocol/codec.ts';
+import { decodeContent, encodeRoomMessage } from '../../src/protocol/codec.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 import type { SmallRoom } from './session/small-room.ts';
 
@@ -205,7 +205,7 @@ describe('ours', () => {
       code: undefined,
       error: undefined,
     });
-    expect(persister.getStats()).toEqual({ loads: 1, saves: 1 });
+    expect(persister.getStats()).toEqual({ loads: 1, saves: 2 });
     await persister.stopAutoPersisting();
     expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
     expect(persister.getSync().phase).toBe('idle');
@@ -223,8 +223,8 @@ describe('ours', () => {
     await settled();
     store.setValue('v', 1);
     await persister.whenConfirmed();
-    // Loading, then idle while the socket is asked for, then catching up; then saving.
-    expect(statuses).toEqual([1, 0, 1, 0, 2, 0]);
+    // Loading, saving, and the edit.
+    expect(statuses).toEqual([1, 0, 2, 0, 2, 0]);
     persister.delListener(listenerId);
     await persister.load();
     expect(statuses).toHaveLength(6);
@@ -272,7 +272,7 @@ describe('ours', () => {
     expect(errors).toContainEqual(new Error('listener'));
   });
 
-  test('is not harmed by an onIgnoredError that throws, and hides nothing of it', async () => {
+  test('is not harmed by an onIgnoredError that throws: the call rejects, and the work goes on', async () => {
     const socket = new FakePartySocket();
     socket.readyState = 1;
     const { room, fetch } = roomOn(socket);
@@ -281,25 +281,25 @@ describe('ours', () => {
     vi.stubGlobal('fetch', (...args: Parameters<typeof fetch>) =>
       ++requests === 1 ? Promise.reject(new TypeError('offline')) : fetch(...args),
     );
-    const uncaught: unknown[] = [];
-    const listeners = process.listeners('uncaughtException');
-    process.removeAllListeners('uncaughtException');
-    process.on('uncaughtException', (error) => uncaught.push(error));
-    try {
-      const store = createStore();
-      const persister = createPersister(store, socket, {}, () => {
-        throw new Error('from the app');
-      });
-      await persister.startAutoLoad();
-      await new Promise((resolve) => {
-        setTimeout(resolve, 20);
-      });
-      expect(store.getValues()).toEqual({ v: 1 });
-      expect(uncaught).toEqual([new Error('from the app')]);
-    } finally {
-      process.removeAllListeners('uncaughtException');
-      for (const listener of listeners) process.on('uncaughtException', listener);
-    }
+    const store = createStore();
+    const persister = createPersister(store, socket, {}, () => {
+      throw new Error('from the app');
+    });
+    await expect(persister.startAutoLoad()).rejects.toThrow('from the app');
+    await vi.waitFor(() => expect(store.getValues()).toEqual({ v: 1 }));
+  });
+
+  test('writes an error of onIgnoredError to the console when no call can reject with it', async () => {
+    const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    const { socket } = persist([{}, {}]);
+    const persister = createPersister(createStore(), socket, {}, () => {
+      throw new Error('from the app');
+    });
+    await persister.startAutoPersisting();
+    await settled();
+    socket.receive(encodeRoomMessage('', { type: 'error', code: 'overloaded', message: '' }));
+    expect(written).toHaveBeenCalledWith(expect.any(String), new Error('from the app'));
+    written.mockRestore();
   });
 
   test('takes a MergeableStore as a plain Store', async () => {
@@ -747,6 +747,18 @@ describe('several persisters on one socket', () => {
     expect(isDestroyed).toBe(true);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+test('one that is destroyed does not wait for an edit that is only held', async () => {
+  const { store, persister } = persist([{}, {}]);
+  await persister.startAutoLoad();
+  await settled();
+  const refusals: Refusal[] = [];
+  persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
+  store.setValue('held', 1);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  await persister.destroy();
+  expect(refusals).toMatchObject([{ valueId: 'held', reason: 'destroyed' }]);
 });
 
 describe('the network of a browser', () => {

@@ -1,7 +1,7 @@
 import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import { refusalsOf, type Refusal } from './refusal.ts';
+import { refusalsOfReplaced, type Refusal } from './refusal.ts';
 
 /**
  * The edits made after a persister was created and before it was started. They belong to the seed: the room's content may
@@ -39,20 +39,8 @@ export class EarlyEdits {
     isEditedSince: (table: TableKey, row: string, cell: string) => boolean,
   ): readonly Refusal[] {
     const changes = this.take();
-    if (changes === undefined) return [];
-    const replaced = new ChangesBuilder();
-    for (const [table, rows] of changes.deletedRows) {
-      for (const row of rows) {
-        const isBack = [...content.cells(table, row).keys()].some(
-          (cell) => !changes.leaves.has(table, row, cell),
-        );
-        if (isBack) replaced.deleteRow(table, row);
-      }
-    }
-    changes.leaves.forEach((leaf, table, row, cell) => {
-      if (content.get(table, row, cell) === leaf || isEditedSince(table, row, cell)) return;
-      replaced.setLeaf(table, row, cell, leaf);
-    });
-    return refusalsOf(replaced, 'before-start');
+    return changes === undefined
+      ? []
+      : refusalsOfReplaced(changes, content, 'before-start', isEditedSince);
   }
 }

@@ -169,10 +169,11 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Removes the oldest push without folding it (ONCE-4). */
+  /** Removes a push without folding it (ONCE-4, VIEW-9). */
   drop(push: number, changes: Changes, show: ShowLeaf): void {
     this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
-      cover.writes.shift();
+      const index = cover.writes.findIndex((write) => write.push === push);
+      cover.writes.splice(index, 1);
       show(shown(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });

@@ -1,4 +1,4 @@
-import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import { ALL_ROWS, ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
   isUnsayable,
@@ -8,6 +8,7 @@ import {
   type StoreLeaf,
   type TableKey,
 } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { RefusalReason as RoomRefusalReason } from '../../protocol/messages.ts';
 
 /** The reason why an edit, or a change of the room, is not in both Stores. */
@@ -35,6 +36,8 @@ export type RefusalReason =
    * load, the Store still shows it, but it is not saved.
    */
   | 'before-start'
+  /** It was made while nothing was saved, and the app called `load`: the room's content replaced it. */
+  | 'loaded'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */
   | 'another-room'
   /** The persister was destroyed, or replaced by another on its socket, before the edit was confirmed. */
@@ -153,4 +156,28 @@ export function refusalsOfDropped(
       refused.setLeaf(table, row, cell, leaf);
   });
   return refusalsOf(refused, 'unknown');
+}
+
+/** Refusals of the changes that this content does not have; leaves out leaves that were edited since. */
+export function refusalsOfReplaced(
+  changes: Changes,
+  content: LeafMap<Leaf>,
+  reason: RefusalReason,
+  isEditedSince: (table: TableKey, row: string, cell: string) => boolean = () => false,
+): readonly Refusal[] {
+  const replaced = new ChangesBuilder();
+  for (const [table, rows] of changes.deletedRows) {
+    const deleted = rows === ALL_ROWS ? content.rows(table).keys() : rows;
+    for (const row of deleted) {
+      const isBack = [...content.cells(table, row).keys()].some(
+        (cell) => !changes.leaves.has(table, row, cell),
+      );
+      if (isBack) replaced.deleteRow(table, row);
+    }
+  }
+  changes.leaves.forEach((leaf, table, row, cell) => {
+    if (content.get(table, row, cell) === leaf || isEditedSince(table, row, cell)) return;
+    replaced.setLeaf(table, row, cell, leaf);
+  });
+  return refusalsOf(replaced, reason);
 }

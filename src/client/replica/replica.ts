@@ -18,7 +18,13 @@ import { BaseFolder } from './base-folder.ts';
 import { EarlyEdits } from './early-edits.ts';
 import { HELD, Overlay } from './overlay.ts';
 import { Reaction } from './reaction.ts';
-import { refusalOf, refusalsOf, type Refusal, type RefusalReason } from './refusal.ts';
+import {
+  refusalOf,
+  refusalsOf,
+  refusalsOfReplaced,
+  type Refusal,
+  type RefusalReason,
+} from './refusal.ts';
 import { StoreClaim } from './store-claim.ts';
 
 /** A transaction that waits for its ack. */
@@ -223,23 +229,33 @@ export class Replica {
   /**
    * Catches up in one Store transaction: makes `content` the base if given, removes pending pushes up to `lastPush` without
    * folding them (ONCE-4), then folds `changes`. With `isShown`, it shows the result also while remote changes are not
-   * shown. False: busy, try again.
+   * shown. `heldReplacedBy` replaces held edits (VIEW-9). False: busy, try again.
    */
   catchUp(
     content: LeafMap<Leaf> | undefined,
     lastPush: number,
     changes: Changes | undefined,
     isShown: boolean = this.#isFollowing,
+    heldReplacedBy?: LeafMap<Leaf>,
   ): boolean {
+    const held = heldReplacedBy && this.#held;
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
     const isDone = this.#integrate(undefined, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
+      if (held !== undefined) {
+        this.#held = undefined;
+        this.#overlay.drop(HELD, held, aimAt(aims));
+      }
       if (content !== undefined) this.#folder.rebase(content, aims, isShown);
       if (changes !== undefined) this.#folder.fold(changes, aims, isShown);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#meet(content, isShown);
+    if (isDone && held !== undefined && heldReplacedBy !== undefined) {
+      const refusals = refusalsOfReplaced(held, heldReplacedBy, 'loaded');
+      if (refusals.length > 0) this.#events.onRefused(refusals);
+    }
     return isDone;
   }
 

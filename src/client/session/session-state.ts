@@ -212,7 +212,11 @@ export type Fold =
       readonly content: LeafMap<Leaf>;
       readonly changes: Changes | undefined;
       readonly isShown: boolean;
+      /** True if it replaces edits that are held (VIEW-9). */
+      readonly replacesHeld: boolean;
     }
+  /** Edits that are held give way to content that is shown later (VIEW-9). */
+  | { readonly type: 'replace-held'; readonly content: LeafMap<Leaf> }
   /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, the initial content, or nothing. */
   | {
       readonly type: 'seed';
@@ -244,8 +248,10 @@ export type SimpleAction =
   | 'load'
   /** Reports the refused part of a seed, because the room's content is known now. */
   | 'loaded'
-  /** Counts content of the room that came. */
+  /** Counts changes of others that came. */
   | 'count-load'
+  /** The base has become another one. */
+  | 'save-base'
   /** Shows the app's initial content, if nothing of a room was shown and the Store is free. */
   | 'show-initial'
   /** Settles the promises of what was started. */
@@ -566,18 +572,22 @@ function loaded(
   const { isFollowing, isLoadingOnce } = state.intent;
   const rooted = { ...state, isRooted: true, seedsGiven: 0 };
   if (!isStock && mayRoomHavePending)
-    return found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, 'count-load');
+    return {
+      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, 'save-base'),
+      fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,
+    };
   return {
     ...found(
       rooted,
       isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
-      'count-load',
+      'save-base',
     ),
     fold: {
       type: 'content',
       content,
       changes: isStock ? composeChanges(early) : undefined,
       isShown: isFollowing || isLoadingOnce,
+      replacesHeld: isLoadingOnce,
     },
   };
 }

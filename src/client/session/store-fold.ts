@@ -6,7 +6,6 @@ import type { Outbox } from '../offline/outbox.ts';
 import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Fold } from './session-state.ts';
-import type { SyncStats } from './sync-status.ts';
 
 /** The parts of a session that a change of the Store concerns. */
 export interface FoldParts {
@@ -14,8 +13,23 @@ export interface FoldParts {
   readonly outbox: Outbox;
   readonly seed: Seed;
   readonly loader: ContentLoader;
-  readonly stats: SyncStats;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
+}
+
+/** True if it shows what others did. */
+export function bringsRemoteChanges(fold: Fold): boolean {
+  switch (fold.type) {
+    case 'content':
+    case 'replace-held':
+    case 'commit':
+      return true;
+    case 'catch-up':
+      return fold.staged !== undefined || !isEmptyChanges(fold.changes);
+    case 'ack':
+      return fold.ack.correction !== undefined;
+    case 'seed':
+      return false;
+  }
 }
 
 /** Changes the Store as the state machine says. Returns false if the Store is busy; then nothing changed. */
@@ -23,7 +37,15 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
   const { replica } = parts;
   switch (fold.type) {
     case 'content':
-      return replica.catchUp(fold.content, 0, fold.changes, fold.isShown);
+      return replica.catchUp(
+        fold.content,
+        0,
+        fold.changes,
+        fold.isShown,
+        fold.replacesHeld ? fold.content : undefined,
+      );
+    case 'replace-held':
+      return replica.catchUp(undefined, 0, undefined, true, fold.content);
     case 'seed':
       return giveSeed(parts, fold);
     case 'catch-up':
@@ -36,7 +58,7 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
 }
 
 function giveSeed(
-  { seed, loader, stats }: FoldParts,
+  { seed, loader }: FoldParts,
   { isShown, seed: source }: Fold & { readonly type: 'seed' },
 ): boolean {
   if (isShown && !seed.show()) return false;
@@ -44,7 +66,6 @@ function giveSeed(
   const content = seed.read(source);
   if (content === undefined) return false;
   seed.tellRefusals();
-  stats.saves++;
   loader.give(content);
   return true;
 }

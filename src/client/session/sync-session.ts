@@ -22,14 +22,21 @@ import {
   transition,
   type Action,
   type Facts,
+  type Fold,
   type SessionEvent,
   type SessionState,
   type SimpleAction,
   type SimpleEvent,
   type SyncIntent,
 } from './session-state.ts';
-import { doFold } from './store-fold.ts';
-import { createSyncStatus, type SessionEvents, type Sync, type SyncStats } from './sync-status.ts';
+import { bringsRemoteChanges, doFold } from './store-fold.ts';
+import {
+  createSyncStatus,
+  type SessionActivity,
+  type SessionEvents,
+  type Sync,
+  type SyncStats,
+} from './sync-status.ts';
 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
@@ -72,6 +79,8 @@ export interface SyncSession {
   save(): Promise<void>;
   /** Settles when all edits made so far are confirmed; rejects if they cannot be any more. */
   whenConfirmed(): Promise<void>;
+  /** As {@link whenConfirmed}, for edits that are on their way: without those that wait for saving to start. */
+  whenSentConfirmed(): Promise<void>;
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void;
   /** The socket is open. */
@@ -101,6 +110,7 @@ export function createSyncSession(
   prefix: () => string,
   ports: SessionPorts,
   events: SessionEvents,
+  activity?: SessionActivity,
 ): SyncSession {
   const { after, endpoint, random, restored, socket, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
@@ -123,6 +133,8 @@ export function createSyncSession(
   };
   const tell = (): void => {
     confirmations.settle(unsaved() === 0 ? Infinity : replica.nextPush);
+    const { phase } = state.stage;
+    activity?.sending(replica.pending.length > 0 && (phase === 'live' || phase === 'reduced'));
     status.update();
   };
   const tellOf = (refusals: readonly Refusal[]): void => {
@@ -200,9 +212,16 @@ export function createSyncSession(
   const end = (): TinyBasePartyKitError | undefined =>
     state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
 
+  const fold = (change: Fold): boolean => {
+    if (!bringsRemoteChanges(change)) return doFold(foldParts, change);
+    activity?.applying(true);
+    const isDone = doFold(foldParts, change);
+    activity?.applying(false);
+    return isDone;
+  };
   const queue = createEventQueue<SessionEvent>(after, (event) => {
     const step = transition(state, event, facts());
-    if (step.fold !== undefined && !doFold(foldParts, step.fold)) return false;
+    if (step.fold !== undefined && !fold(step.fold)) return false;
     ({ state } = step);
     if (state.isRooted) replica.claim.noteRoomShown();
     for (const action of step.actions) act(action);
@@ -243,6 +262,7 @@ export function createSyncSession(
       stats.loads++;
       outbox.saveBaseLater();
     },
+    'save-base': () => outbox.saveBaseLater(),
     'show-initial': () => {
       if (!state.isRooted) seed.show();
     },
@@ -266,6 +286,7 @@ export function createSyncSession(
       if (socket.isOpen()) sender.flush();
     },
     'flush-stock': () => {
+      activity?.sending(replica.pending.length > 0);
       stats.saves += sendStockChanges(socket, prefix(), replica, outbox);
     },
     'hang-up': () => {
@@ -329,7 +350,13 @@ export function createSyncSession(
     });
   };
   const startLoading = (event: SimpleEvent, content: InitialContent | undefined): Promise<void> => {
+    stats.loads++;
     seed.suggest(content);
+    return start(event);
+  };
+  const startSaving = (event: SimpleEvent): Promise<void> => {
+    hasSaved = true;
+    stats.saves++;
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
@@ -387,16 +414,10 @@ export function createSyncSession(
     },
     follow: (content) => startLoading('follow', content),
     stopFollowing: () => happened('stop-following'),
-    startSaving: () => {
-      hasSaved = true;
-      return start('start-saving');
-    },
+    startSaving: () => startSaving('start-saving'),
     stopSaving: () => happened('stop-saving'),
     load: (content) => startLoading('load-once', content),
-    save: () => {
-      hasSaved = true;
-      return start('save-once');
-    },
+    save: () => startSaving('save-once'),
     whenConfirmed: () => {
       if (state.stage.phase === 'stopped') return Promise.reject(state.stage.error);
       if (unsaved() === 0) return Promise.resolve();
@@ -404,6 +425,10 @@ export function createSyncSession(
       const isNextUnsaved = replica.hasHeld || replica.hasEarly;
       return confirmations.wait(replica.lastNumber + (isNextUnsaved ? 1 : 0));
     },
+    whenSentConfirmed: () =>
+      replica.pending.length === 0 || end() !== undefined
+        ? Promise.resolve()
+        : confirmations.wait(replica.lastNumber),
     discardLocal,
     opened: () => {
       watchdog.end();

@@ -41,10 +41,18 @@ export interface Sync {
 
 /** Counts of what a persister did, as in TinyBase's own persisters. */
 export interface SyncStats {
-  /** Content and changes of the room that were applied. */
+  /** Loads that the app began, and changes of others that were applied. */
   loads: number;
-  /** Pushes and seeds that were sent. */
+  /** Saves that the app began, and pushes that were sent. */
   saves: number;
+}
+
+/** Told of what a session does at the moment. May not throw. */
+export interface SessionActivity {
+  /** Remote changes are applied to the Store, or have been. */
+  applying(isApplying: boolean): void;
+  /** Edits are on their way to the room, or none are. */
+  sending(isSending: boolean): void;
 }
 
 /** Calls of a session to its owner. */

@@ -321,11 +321,11 @@ describe('the end', () => {
   });
 });
 
-test('counts what was applied and sent', async () => {
+test('counts loads and saves that the app began, changes of others and pushes', async () => {
   const room = new ScriptedRoom({ store: createStore() });
   await room.live();
-  expect(room.session.stats).toEqual({ loads: 1, saves: 0 });
+  expect(room.session.stats).toEqual({ loads: 1, saves: 1 });
   room.commit(2, [{}, { v: 1 }]);
   room.store.setValue('w', 1);
-  expect(room.session.stats).toEqual({ loads: 2, saves: 1 });
+  expect(room.session.stats).toEqual({ loads: 2, saves: 2 });
 });
