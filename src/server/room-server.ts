@@ -190,6 +190,14 @@ export class RoomServer<
   }
 
   /**
+   * Runs an action at once if the room has a Store, and otherwise as soon as it has its initial content: so what the action
+   * writes does not become that content. Wait for {@link RoomServer.start} first. Throws `overloaded` if 1,000 actions wait.
+   */
+  afterInitialContent(action: () => void): void {
+    this.#room.afterInitialContent(action);
+  }
+
+  /**
    * Resolves when everything that the room's own code did to the Store is on disk. Await it before you tell somebody so.
    * Rejects with `unavailable` if it was lost; then `onRoomError` was told, and nobody else has seen it.
    */

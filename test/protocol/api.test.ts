@@ -107,6 +107,7 @@ const MEMBERS: Names<Member> = {
   roomId: 1,
   store: 1,
   start: 1,
+  afterInitialContent: 1,
   whenDurable: 1,
   addFeature: 1,
   setGate: 1,

@@ -15,6 +15,7 @@ import { StoreWriter } from '../writes/store-writer.ts';
 import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import { FeatureAccess } from './feature-access.ts';
+import { InitialContentQueue } from './initial-content-queue.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Peers, type Peer } from './peers.ts';
@@ -52,6 +53,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
   readonly #contentCache: ContentCache;
+  readonly #initialContentQueue: InitialContentQueue;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
     const observed = new ObservedStore(this.store, (log) => this.#persistence.commitOwn(log));
@@ -75,6 +77,9 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#persistence = new RoomPersistence(this.#parts);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence);
     this.#contentCache = new ContentCache(host);
+    this.#initialContentQueue = new InitialContentQueue(this, (error) =>
+      reporter.report(error, 'listener'),
+    );
   }
 
   /** The limits of what the room takes. */
@@ -87,12 +92,22 @@ export class Room<Origin, RequestOrigin = Origin> {
     return this.#persistence.current !== undefined;
   }
 
+  /** True if the room is loaded and has had its initial content. */
+  get hasStore(): boolean {
+    return this.#persistence.current?.hasStore === true;
+  }
+
   /**
    * Resolves when the Store has the stored content. May be called often. Rejects with `unavailable` if that fails, and
    * tries again at the next call.
    */
   async start(): Promise<void> {
     await this.#loaded();
+  }
+
+  /** Runs an action at once if the room has a Store, otherwise as soon as it has one (`SEED-7`). */
+  afterInitialContent(action: () => void): void {
+    this.#initialContentQueue.run(action);
   }
 
   /**

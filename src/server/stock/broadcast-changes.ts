@@ -13,12 +13,17 @@ export interface BroadcastingServer {
   readonly store: Store;
   /** Resolves when the Store has the stored content. */
   start(): Promise<void>;
+  /** Runs an action at once if the room has a Store, otherwise as soon as it has one. */
+  afterInitialContent(action: () => void): void;
 }
 
 /**
  * Applies changes to the room's Store as one transaction of the room's own code, which reaches every client. `undefined`
  * deletes a table, row, Cell or Value. Objects and arrays may be encoded. Rejects with `unavailable` if the room cannot
  * be loaded.
+ *
+ * In a room that has no Store yet, it resolves at once, and the changes are applied on top of the initial content when that
+ * comes (SEED-7). Until then they are kept in memory. Rejects with `overloaded` if 1,000 broadcasts wait.
  *
  * `_without` has no effect. It exists for compatibility: the changes do nothing in a client that already has them.
  */
@@ -28,8 +33,10 @@ export async function broadcastChanges(
   _without?: string[],
 ): Promise<void> {
   await server.start();
-  const { store } = server;
-  const [tables, values] = changes;
+  server.afterInitialContent(() => applyChanges(server.store, changes));
+}
+
+function applyChanges(store: Store, [tables, values]: Changes): void {
   store.transaction(() => {
     for (const [table, rows] of Object.entries(tables)) {
       if (rows === undefined) store.delTable(table);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { broadcastChanges } from '../../../src/server/stock/broadcast-changes.ts';
 import { FakeRoomHost, inShort, settle } from '../../support/fake-connection.ts';
@@ -49,4 +49,58 @@ test('waits until the room is loaded', async () => {
   await broadcastChanges(host.room, [{}, { open: false }, 1]);
   expect(await host.content()).toEqual([{}, { open: false }]);
   expect((await host.cursor()).version).toBe(2);
+});
+
+describe('[SEED-7] in a room without a Store', () => {
+  test('waits for the initial content, and is applied on top of it', async () => {
+    const host = new FakeRoomHost();
+    await host.room.start();
+    const ada = await host.join('ada');
+    await broadcastChanges(host.room, [{ pets: { fido: { legs: 3 } } }, {}, 1]);
+    await broadcastChanges(host.room, [{}, { open: true }, 1]);
+    expect(await host.content()).toBeUndefined();
+    await host.seed({ pets: { fido: { legs: 4, species: 'dog' } }, open: false, name: 'Ada' });
+    await settle();
+    expect(await host.content()).toEqual([
+      { pets: { fido: { legs: 3, species: 'dog' } } },
+      { open: true, name: 'Ada' },
+    ]);
+    expect((await host.cursor()).version).toBe(3);
+    expect(ada.hear().length).toBeGreaterThan(0);
+    await broadcastChanges(host.room, [{}, { open: false }, 1]);
+    expect((await host.cursor()).version).toBe(4);
+    host.hibernate();
+    expect(await host.content()).toMatchObject([{}, { open: false }]);
+  });
+
+  test('waits for an initial content that is empty, too', async () => {
+    const host = new FakeRoomHost();
+    await host.room.start();
+    await broadcastChanges(host.room, [{}, { open: true }, 1]);
+    await host.seed({});
+    await settle();
+    expect(await host.content()).toEqual([{}, { open: true }]);
+  });
+
+  test('leaves what the room writes to its Store the initial content (SEED-1)', async () => {
+    const host = new FakeRoomHost();
+    await host.room.start();
+    await broadcastChanges(host.room, [{}, { open: true }, 1]);
+    host.room.store.setValue('own', 1);
+    await settle();
+    expect(await host.content()).toEqual([{}, { open: true, own: 1 }]);
+  });
+
+  test('is refused aloud when a thousand wait', async () => {
+    const host = new FakeRoomHost();
+    await host.room.start();
+    for (let count = 0; count < 1000; count++)
+      await broadcastChanges(host.room, [{}, { count }, 1]);
+    await expect(broadcastChanges(host.room, [{}, { count: -1 }, 1])).rejects.toMatchObject({
+      code: 'overloaded',
+    });
+    await host.seed({ count: -1 });
+    await settle();
+    expect(await host.content()).toEqual([{}, { count: 999 }]);
+  });
 });
