@@ -14,6 +14,7 @@ import { responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
 import { handlerFailure } from './hosts/handler-failure.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
+import { StockKeyWatch } from './stock/stock-key-watch.ts';
 
 /** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
 export interface RoomServerConfig {
@@ -113,7 +114,13 @@ export class RoomServer<
       () => party.storage,
       () => this.config.storagePrefix ?? '',
     );
+    const stockKeys = new StockKeyWatch(
+      this.#room,
+      () => this.config.storagePrefix ?? '',
+      (error) => this.#report(error, 'storage'),
+    );
     watchStorage(party.storage, {
+      onGet: (keys) => stockKeys.onGet(keys),
       aroundDeleteAll: async (proceed) => {
         this.#id.forgetStored();
         const emptied = proceed();

@@ -557,6 +557,33 @@ test('answers while the room cannot be loaded, and loads when it can', async () 
   expect((await ask(server)).status).toBe(200);
 });
 
+test('reports an app that reads the Store where TinyBase’s own server keeps it', async () => {
+  const party = new FakeParty();
+  class Prefixed extends TinyBasePartyKitServer {
+    override readonly config = { storagePrefix: 'tb/' };
+    readonly reports: unknown[] = [];
+    override onRoomError(error: unknown, where: string): void {
+      this.reports.push(where, error);
+    }
+  }
+  const server = new Prefixed(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  for (const key of ['vopen', 'tb/vother', 'tb/open', 'tb/topen', 'tb/hasStore', 'tb/t"a","b","c"'])
+    expect((await party.storage.get([key])).size).toBe(0);
+  expect(server.reports).toEqual([]);
+  await party.storage.get(['other', 'tb/t"pets","fido","species"']);
+  expect(server.reports).toMatchObject(['storage', { code: 'misuse' }]);
+  expect(String(server.reports[1])).toContain('this.store.getCell("pets", "fido", "species")');
+  await party.storage.get(['tb/vopen']);
+  expect(server.reports).toHaveLength(2);
+
+  const again = new Prefixed(party.asRoom);
+  await again.start();
+  const get: unknown = Reflect.get(party.storage, 'get');
+  if (typeof get === 'function') await Reflect.apply(get, party.storage, ['tb/vopen']);
+  expect(String(again.reports[1])).toContain('this.store.getValue("open")');
+});
+
 test('[LIFE-7] [LIFE-8] an app may empty its storage or wipe the room in an alarm', async () => {
   class Expiring extends TinyBasePartyKitServer {
     isWiping = false;

@@ -4,6 +4,8 @@ export interface StorageWatcher {
   aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown>;
   /** The app sets its alarm. Call `proceed` synchronously, so that later calls of the app come later. */
   aroundSetAlarm(proceed: () => Promise<unknown>): Promise<unknown>;
+  /** Somebody reads these keys, perhaps the room itself. May not throw. */
+  onGet?(keys: unknown): void;
 }
 
 /**
@@ -20,7 +22,19 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
     watcher.aroundDeleteAll(proceed),
   );
   const hasSetAlarm = surround(storage, 'setAlarm', (proceed) => watcher.aroundSetAlarm(proceed));
+  if (watcher.onGet !== undefined) observeGet(storage, (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
+}
+
+/** Tells of each call of `get`, which is otherwise as it was. */
+function observeGet(storage: object, onGet: (keys: unknown) => void): void {
+  const method: unknown = Reflect.get(storage, 'get');
+  if (typeof method !== 'function') return;
+  const value = (...received: unknown[]): unknown => {
+    onGet(received[0]);
+    return Reflect.apply(method, storage, received);
+  };
+  define(storage, 'get', value);
 }
 
 function surround(
@@ -32,6 +46,10 @@ function surround(
   if (typeof method !== 'function') return false;
   const value = (...received: unknown[]): Promise<unknown> =>
     around(async (): Promise<unknown> => Reflect.apply(method, storage, received));
+  return define(storage, name, value);
+}
+
+function define(storage: object, name: string, value: unknown): boolean {
   return Reflect.defineProperty(storage, name, {
     value,
     configurable: true,

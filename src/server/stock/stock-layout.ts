@@ -98,8 +98,11 @@ async function* entries(
   }
 }
 
-/** Parses the ids in a key. Returns undefined for a key of the app that begins with the same letter. */
-function cellIds(text: string): readonly string[] | undefined {
+/**
+ * Parses the three ids in the key of a Cell, without its prefix and letter. Returns undefined for a key of the app that
+ * begins with the same letter.
+ */
+export function cellIds(text: string): readonly string[] | undefined {
   let ids: unknown;
   try {
     ids = JSON.parse(`[${text}]`);
