@@ -35,6 +35,8 @@ export interface PendingPush {
   readonly encoded: string;
   /** Set if the Store made it in reaction to a commit, without its user (DERIVE-1). */
   readonly isDerived?: true | undefined;
+  /** The tables that it left empty: a room of TinyBase's own server is told so, and asks `canDelTable` (STOCK-5). */
+  readonly deletedTables?: ReadonlySet<string>;
 }
 
 /** The calls of a replica to its owner. They must not throw or write to the Store. */
@@ -167,7 +169,7 @@ export class Replica {
     }
     const number = ++this.#lastNumber;
     this.#overlay.renumberHeld(number, changes);
-    this.#pending.push({ number, changes, encoded });
+    this.#pending.push({ number, changes, encoded, deletedTables: this.#tablesLeftEmpty(changes) });
     this.#events.onPending();
   }
 
@@ -401,8 +403,14 @@ export class Replica {
     }
     const number = ++this.#lastNumber;
     this.#overlay.write(number, changes, before);
-    this.#pending.push({ number, changes, encoded, ...mark });
+    const deletedTables = this.#tablesLeftEmpty(changes);
+    this.#pending.push({ number, changes, encoded, deletedTables, ...mark });
     this.#events.onPending();
+  }
+
+  /** Returns the tables of which changes that were just made have deleted the last row. */
+  #tablesLeftEmpty({ deletedRows }: Changes): ReadonlySet<string> {
+    return new Set([...deletedRows.keys()].filter((table) => !this.store.hasTable(table)));
   }
 
   /** Folds, makes the Store show the result in one transaction, and reads the Store back. */

@@ -1,9 +1,9 @@
-import { deletesRow, type Changes } from '../../protocol/changes.ts';
+import { ALL_ROWS, deletesRow, type Changes } from '../../protocol/changes.ts';
 import { encodeClientMessage } from '../../protocol/codec.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
-import type { Replica } from '../replica/replica.ts';
+import type { PendingPush, Replica } from '../replica/replica.ts';
 import type { SessionSocket } from '../session/session-ports.ts';
 
 /** PartyKit closes a socket on a larger frame. */
@@ -22,7 +22,7 @@ export function sendStockChanges(
   let sent = 0;
   for (let [push] = replica.pending; push !== undefined; [push] = replica.pending) {
     if (!socket.isOpen() || !outbox.isPushDurable(push.number)) break;
-    const frames = framesOf(push.changes, prefix);
+    const frames = framesOf(asStock(push), prefix);
     if (frames.some((frame) => utf8Length(frame, FRAME_BYTES) > FRAME_BYTES)) {
       replica.withdraw(push.number, 'too-large');
     } else {
@@ -33,6 +33,14 @@ export function sendStockChanges(
     outbox.answered([push]);
   }
   return sent;
+}
+
+/** Names a table that was left empty as a whole, as TinyBase's own clients do: `canDelTable` is asked (STOCK-5). */
+function asStock({ changes, deletedTables }: PendingPush): Changes {
+  if (deletedTables === undefined || deletedTables.size === 0) return changes;
+  const deletedRows = new Map(changes.deletedRows);
+  for (const table of deletedTables) deletedRows.set(table, ALL_ROWS);
+  return { deletedRows, leaves: changes.leaves };
 }
 
 /** Returns one frame, or two if a row is deleted and then set: one stock message cannot say that. */

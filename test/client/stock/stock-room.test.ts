@@ -61,10 +61,30 @@ describe('a room whose answer to GET has no cursor', () => {
     room.store.delRow('t', 'r');
     expect(changesSent(room)).toEqual([
       [{ t: { r: { d: null } } }, { v: '\uFFFD{"a":1}' }],
-      [{}, {}, { t: ['r'] }],
+      [{}, {}, { t: 0 }],
     ]);
     expect(room.session.sync).toEqual({ phase: 'reduced', unsaved: 0, localOnly: 0 });
     expect(room.session.stats).toEqual({ loads: 3, saves: 3 });
+  });
+
+  test('[STOCK-5] says that a table was deleted when its last row is', async () => {
+    const row = { c: 1 };
+    const room = await reduced([{ t: { a: row, b: row }, u: { a: row }, w: { a: row } }, {}]);
+    room.sent();
+    room.store.delRow('t', 'a');
+    room.store.delTable('t');
+    room.store.transaction(() => room.store.delCell('u', 'a', 'c').setCell('t', 'd', 'c', 2));
+    room.store.transaction(() => room.store.delTable('w').setCell('w', 'a', 'c', 2));
+    room.session.stopSaving();
+    room.store.delTable('t').setCell('w', 'b', 'c', 1).delRow('w', 'b');
+    void room.session.startSaving();
+    expect(changesSent(room)).toEqual([
+      [{}, {}, { t: ['a'] }],
+      [{}, {}, { t: 0 }],
+      [{ t: { d: { c: 2 } } }, {}, { u: 0 }],
+      [{ w: { a: { c: 2 } } }, {}],
+      [{}, {}, { t: 0, w: ['b'] }],
+    ]);
   });
 
   test('[STOCK-4] tells once that guarantees are reduced', async () => {
