@@ -3,6 +3,7 @@ import type { Content, Id, Store } from 'tinybase';
 import type { Persister, Status } from 'tinybase/persisters';
 
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import { randomId } from '../protocol/random-id.ts';
 import { IgnoredErrors } from './ignored-errors.ts';
 import { PersisterSchedule } from './persister-schedule.ts';
@@ -54,6 +55,13 @@ export interface PartyKitPersister extends Persister {
   discardLocal(): this;
 }
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, true>> = {
+  storeProtocol: true,
+  storePath: true,
+  messagePrefix: true,
+};
+
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
 
@@ -74,6 +82,7 @@ export function createPartyKitPersister(
   // oxlint-disable-next-line typescript/no-explicit-any -- Apps that were written for TinyBase's own narrow it.
   onIgnoredError?: (error: any) => void,
 ): PartyKitPersister {
+  assertParameters(store, connection);
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
@@ -81,6 +90,12 @@ export function createPartyKitPersister(
   const { storeProtocol, storePath = '/store', messagePrefix = '' } = config;
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
+  const unknownOptions = errorOfUnknownOptions(config, OPTIONS);
+  if (unknownOptions !== undefined) {
+    // oxlint-disable-next-line no-console -- A mistake in the code, which has to be seen.
+    if (onIgnoredError === undefined) console.warn(unknownOptions);
+    else ignore(unknownOptions);
+  }
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
     content &&
     (() => {
@@ -272,6 +287,23 @@ export function createPartyKitPersister(
   };
   if (socket.isOpen()) session.opened();
   return Object.freeze(persister);
+}
+
+/** Throws `misuse` for a Store or socket that is missing, as in code without types. */
+function assertParameters(store: unknown, connection: unknown): void {
+  const isStore = hasMethod(store, 'addDidFinishTransactionListener');
+  const isSocket = hasMethod(connection, 'addEventListener') && hasMethod(connection, 'send');
+  if (isStore && isSocket) return;
+  const message = isStore
+    ? 'createPartyKitPersister got no PartySocket as its second parameter. Create one first: new PartySocket({host, room}).'
+    : 'createPartyKitPersister got no Store as its first parameter. Create one first: createStore().';
+  throw new TinyBasePartyKitError('misuse', message);
+}
+
+function hasMethod(object: unknown, name: string): boolean {
+  return (
+    typeof object === 'object' && object !== null && typeof Reflect.get(object, name) === 'function'
+  );
 }
 
 function callAfter(milliseconds: number, callback: () => void): () => void {

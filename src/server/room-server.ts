@@ -1,4 +1,5 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
 import type { RoomHooks } from './writes/hooks.ts';
@@ -40,6 +41,17 @@ export interface RoomServerConfig {
   /** The limits of what the room takes. To change them later, set another object. */
   limits?: Partial<RoomLimits>;
 }
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof RoomServerConfig, true>> = {
+  storePath: true,
+  messagePrefix: true,
+  storagePrefix: true,
+  responseHeaders: true,
+  allowedOrigins: true,
+  hookTimeoutMilliseconds: true,
+  limits: true,
+};
 
 /** The part of a host's party that a room needs. */
 export interface RoomParty<Connection> {
@@ -87,6 +99,7 @@ export class RoomServer<
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
   #starting: Promise<void> | undefined;
+  #isConfigChecked = false;
   /** True once there is a gate or a feature. */
   #isSeamUsed = false;
 
@@ -461,12 +474,20 @@ export class RoomServer<
   /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
   #startInOrder(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting;
+    this.#checkConfig();
     const end = (): void => {
       this.#starting = undefined;
     };
     // The failure was reported. A call that needs the content rejects with `unavailable`.
     this.#starting = this.#room.start().then(end, end);
     return this.#starting;
+  }
+
+  /** Reports options that do not exist, once. A subclass may set its config up to here. */
+  #checkConfig(): void {
+    const error = this.#isConfigChecked ? undefined : errorOfUnknownOptions(this.config, OPTIONS);
+    this.#isConfigChecked = true;
+    if (error !== undefined) this.#report(error, 'config');
   }
 
   /** Ends a connection in the room. Also completes the closing of the socket, which some hosts leave half open. */

@@ -16,6 +16,7 @@ export class FakePartySocket extends EventTarget {
     query?: Record<string, string> | (() => Promise<Record<string, string>>);
   };
   readyState = 0;
+  shouldReconnect = true;
   roomUrl: string;
   readonly sent: string[] = [];
   readonly closes: (readonly [number | undefined, string | undefined])[] = [];
@@ -40,14 +41,22 @@ export class FakePartySocket extends EventTarget {
 
   open(): void {
     this.readyState = 1;
+    this.shouldReconnect = true;
     this.dispatchEvent(new Event('open'));
   }
 
   close(code?: number, reason?: string): void {
     if (code !== undefined) this.closes.push([code, reason]);
+    this.shouldReconnect = false;
     if (this.readyState === 3) return;
     this.readyState = 3;
     this.dispatchEvent(new Event('close'));
+  }
+
+  /** The other end closes it. */
+  closeByServer(code: number, reason = ''): void {
+    this.readyState = 3;
+    this.dispatchEvent(Object.assign(new Event('close'), { code, reason }));
   }
 
   reconnect(): void {

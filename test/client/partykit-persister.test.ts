@@ -761,6 +761,61 @@ test('one that is destroyed does not wait for an edit that is only held', async 
   expect(refusals).toMatchObject([{ valueId: 'held', reason: 'destroyed' }]);
 });
 
+describe('mistakes of the app', () => {
+  test.each([
+    ['Store', undefined, new FakePartySocket()],
+    ['Store', {}, new FakePartySocket()],
+    ['Store', 'pets', new FakePartySocket()],
+    ['PartySocket', createStore(), undefined],
+    ['PartySocket', createStore(), { host: 'localhost:1999', room: 'r' }],
+  ])('a missing %s is told in a sentence: %#', (what, store, socket) => {
+    const create = (): unknown =>
+      createPartyKitPersister(store as unknown as Store, socket as unknown as PartySocket);
+    expect(create).toThrow(TinyBasePartyKitError);
+    expect(create).toThrow(`got no ${what} as its`);
+  });
+
+  test('an option that does not exist is reported, with the one that is meant', () => {
+    const { errors } = persist(undefined, { storepath: '/x', other: 1 } as PartyKitPersisterConfig);
+    expect(errors).toMatchObject([{ code: 'misuse' }]);
+    expect(String(errors[0])).toMatch(/"storepath" \(did you mean "storePath"\?\), "other"/);
+  });
+
+  test('and written to the console where there is no onIgnoredError', () => {
+    const written = vi.spyOn(console, 'warn').mockReturnValue(undefined);
+    const config = { messageprefix: 'x' } as PartyKitPersisterConfig;
+    createPersister(createStore(), new FakePartySocket(), config);
+    createPersister(createStore(), new FakePartySocket(), { messagePrefix: 'x' });
+    expect(written.mock.calls).toEqual([[expect.objectContaining({ code: 'misuse' })]]);
+    written.mockRestore();
+  });
+
+  test('what getSync gives cannot be changed', async () => {
+    const { persister } = persist([{}, {}]);
+    expect(Object.isFrozen(persister.getSync())).toBe(true);
+    await persister.startAutoLoad();
+    await settled();
+    expect(Object.isFrozen(persister.getSync())).toBe(true);
+    expect(persister.getSync().phase).toBe('live');
+  });
+
+  test('a socket that the server or the app has closed is told as such', async () => {
+    const { socket, persister, errors } = persist([{}, {}]);
+    await persister.startAutoPersisting();
+    await settled();
+    socket.closeByServer(4001, 'no');
+    expect(String(errors[0])).toContain(
+      'closed by the server, with the code 4001 and the reason "no"',
+    );
+    socket.open();
+    await settled();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    socket.close();
+    vi.advanceTimersByTime(10_000);
+    expect(String(errors[1])).toContain('the app called close()');
+  });
+});
+
 describe('the network of a browser', () => {
   test.each(['offline', 'online'])('is checked at once when it is %s', async (type) => {
     const listeners = new Set<() => void>();

@@ -557,6 +557,23 @@ test('answers while the room cannot be loaded, and loads when it can', async () 
   expect((await ask(server)).status).toBe(200);
 });
 
+test('reports options that do not exist, once', async () => {
+  class Mistaken extends TinyBasePartyKitServer {
+    override readonly config = { storePath: '/store', storageprefix: 'x', limits: {} };
+    readonly reports: unknown[] = [];
+    override onRoomError(error: unknown, where: string): void {
+      this.reports.push(where, String(error));
+    }
+  }
+  const server = new Mistaken(new FakeParty().asRoom);
+  await ask(server);
+  await ask(server);
+  expect(server.reports).toEqual([
+    'config',
+    expect.stringContaining('"storageprefix" (did you mean "storagePrefix"?)'),
+  ]);
+});
+
 test('reports an app that reads the Store where TinyBase’s own server keeps it', async () => {
   const party = new FakeParty();
   class Prefixed extends TinyBasePartyKitServer {

@@ -4,7 +4,7 @@ import type PartySocket from 'partysocket';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { encodeFrame, readFrame } from '../../protocol/frame.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
-import type { SessionSocket } from '../session/session-ports.ts';
+import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
 /** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
 const TAKEN_OVER = 'tinybase-partykit:taken-over:';
@@ -97,6 +97,7 @@ export function attachToPartySocket(
 ): { readonly socket: SessionSocket; readonly detach: () => void } {
   let { roomUrl } = connection;
   let isStopped = false;
+  let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
   const target: EventTarget = connection;
   const listeners: readonly (readonly [string, (event: Event) => void])[] = [
     [
@@ -110,7 +111,13 @@ export function attachToPartySocket(
         listener.onOpen?.();
       },
     ],
-    ['close', () => listener.onClose?.()],
+    [
+      'close',
+      (event) => {
+        lastClose = closeEventOf(event);
+        listener.onClose?.();
+      },
+    ],
     [
       'message',
       (event) => {
@@ -136,6 +143,7 @@ export function attachToPartySocket(
     socket: {
       isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
       address: () => connection.roomUrl,
+      closing: () => ({ isByApp: !connection.shouldReconnect, ...lastClose }),
       send: (frame) => connection.send(frame),
       reconnect: () => {
         isStopped = false;
@@ -151,6 +159,13 @@ export function attachToPartySocket(
       for (const [type, listen] of listeners) target.removeEventListener(type, listen);
     },
   };
+}
+
+/** Reads the code and reason of a close; not every environment gives them. */
+function closeEventOf(event: Event): Omit<SocketClosing, 'isByApp'> {
+  const code = 'code' in event && typeof event.code === 'number' ? event.code : undefined;
+  const reason = 'reason' in event && typeof event.reason === 'string' ? event.reason : '';
+  return { code, reason };
 }
 
 function decodeError(json: string): TinyBasePartyKitError | undefined {

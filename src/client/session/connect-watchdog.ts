@@ -1,24 +1,27 @@
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { SessionSocket } from './session-ports.ts';
 
 /** The time after which a closed socket is reported. */
 const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
 
-/** Reports a socket that does not open, once in each outage. No other part would report it. */
+/** Reports a socket that does not open, or that the server closes on purpose. Does so once in each outage. */
 export interface ConnectWatchdog {
   /** The socket is closed, and the session waits for it. */
   begin(): void;
   /** The socket has closed or, if it was closed, failed to open. The session waits for it. */
   closed(): void;
+  /** Reports a close at once if the server closed the socket on purpose, and no message of the room has said why. */
+  tellRefusal(): void;
   /** The socket is open, or the session does not wait for it any more. */
   end(): void;
 }
 
-/** Creates a watchdog. `address` returns the URL of the socket, for the message. */
+/** Creates a watchdog. Its messages name the URL of the socket, and how it was closed. */
 export function createConnectWatchdog(
   after: (milliseconds: number, callback: () => void) => () => void,
-  address: () => string,
+  socket: Pick<SessionSocket, 'address' | 'closing'>,
   onError: (error: unknown) => void,
 ): ConnectWatchdog {
   let isOutage = false;
@@ -30,8 +33,7 @@ export function createConnectWatchdog(
   };
   const report = (): void => {
     stopWaiting();
-    const message = `The socket to ${address()} does not open. Is the server running? Check the protocol (PartySocket uses wss for hosts that it does not know as local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
-    onError(new TinyBasePartyKitError('network', message));
+    onError(new TinyBasePartyKitError('network', describe(socket)));
   };
   const begin = (): void => {
     if (isOutage) return;
@@ -45,9 +47,40 @@ export function createConnectWatchdog(
       if (!isOutage) begin();
       else if (++failures === MOST_FAILURES && cancelReport !== undefined) report();
     },
+    tellRefusal: () => {
+      if (isRefusal(socket)) onError(new TinyBasePartyKitError('network', describe(socket)));
+    },
     end: () => {
       stopWaiting();
       isOutage = false;
     },
   };
+}
+
+function describe(socket: Pick<SessionSocket, 'address' | 'closing'>): string {
+  const subject = `The socket to ${socket.address()}`;
+  const { isByApp = false, code = 0, reason = '' } = socket.closing?.() ?? {};
+  if (isByApp)
+    return `${subject} is closed: the app called close() on it, or has not opened it. Call reconnect() on the PartySocket, or destroy the persister.`;
+  if (isOnPurpose(code)) {
+    const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
+    return `${subject} was closed by the server, with the code ${code}${because}. Look at what closes connections there, such as onConnect, or an error of the server.`;
+  }
+  return `${subject} does not open. Is the server running, and does it let this client in (onBeforeConnect)? Check the protocol (PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
+}
+
+function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {
+  const { isByApp = false, code = 0 } = socket.closing?.() ?? {};
+  return (
+    !isByApp &&
+    isOnPurpose(code) &&
+    !Object.values(ERRORS).some(({ closeCode }) => closeCode === code)
+  );
+}
+
+/** False for codes of a normal end, of a lost connection and of a server that restarts (RFC 6455, section 7.4). */
+function isOnPurpose(code: number): boolean {
+  return (
+    code >= 3000 || (code > 1001 && ![1004, 1005, 1006, 1012, 1013, 1014, 1015].includes(code))
+  );
 }

@@ -5,11 +5,23 @@ import type { Cursor, LoadedContent, SeedCorrection } from '../../protocol/messa
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
 import type { PendingPush } from '../replica/replica.ts';
 
+/** How a socket came to be closed. */
+export interface SocketClosing {
+  /** True if the app has closed it, or not opened it: then it opens only when the app says so. */
+  readonly isByApp: boolean;
+  /** The code of the last close (RFC 6455, section 7.4); undefined if there was none. */
+  readonly code: number | undefined;
+  /** The text with which the other end closed it, often empty. */
+  readonly reason: string;
+}
+
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
 export interface SessionSocket {
   isOpen(): boolean;
   /** Returns its URL for messages, without the query, which may hold a token. */
   address(): string;
+  /** Returns how it was closed last, as far as that is known. */
+  closing?(): SocketClosing;
   /** Sends a frame. Call it only while open. */
   send(frame: string): void;
   /** Drops a connection that seems dead, and makes another. */

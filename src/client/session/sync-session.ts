@@ -195,7 +195,7 @@ export function createSyncSession(
     stats,
   });
   const backoff = createBackoff(after, random, () => happened('retry'));
-  const watchdog = createConnectWatchdog(after, () => socket.address(), onError);
+  const watchdog = createConnectWatchdog(after, socket, onError);
 
   const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
   const facts = (): Facts => ({
@@ -437,6 +437,7 @@ export function createSyncSession(
     closed: () => {
       if (isWaitingForSocket()) watchdog.closed();
       happened('closed');
+      if (isWaitingForSocket()) watchdog.tellRefusal();
     },
     networkChanged: () => happened('network-changed'),
     received: (data) => {

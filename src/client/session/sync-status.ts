@@ -81,7 +81,13 @@ export interface SyncStatus {
 
 /** Creates a status. `read` returns the present state of the session. */
 export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): SyncStatus {
-  let sync: Sync = { phase: 'idle', unsaved: 0, localOnly: 0, code: undefined, error: undefined };
+  let sync: Sync = Object.freeze({
+    phase: 'idle',
+    unsaved: 0,
+    localOnly: 0,
+    code: undefined,
+    error: undefined,
+  });
   const tell = (hindrance: TinyBasePartyKitError | undefined): void => {
     const { phase, unsaved, localOnly, end } = read();
     const error = end ?? (isHindered(phase) ? hindrance : undefined);
@@ -92,7 +98,7 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
       error === sync.error
     )
       return;
-    sync = { phase, unsaved, localOnly, code: end?.code, error };
+    sync = Object.freeze({ phase, unsaved, localOnly, code: end?.code, error });
     events.onSync(sync);
   };
   return {

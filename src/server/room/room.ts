@@ -28,6 +28,8 @@ import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
 import { SerialQueue } from './serial-queue.ts';
 
+const APP_HINT =
+  " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
 const UNLOADED = 'The room could not be loaded: try again later.';
 
 /** The whole content at a cursor. */
@@ -397,9 +399,10 @@ export class Room<Origin, RequestOrigin = Origin> {
       // With an empty prefix, a frame that does not decode may be the app's own (`FRAME-2`).
       if (peer.state.type === 'client') {
         const push = decodePushNumber(messagePrefix, data);
+        const hint = messagePrefix === '' && push === undefined ? APP_HINT : '';
         return this.#inOrder(peer, () => {
           const { current } = this.#persistence;
-          this.#parts.outgoing.sendError(current, peer, error.code, error.message, push);
+          this.#parts.outgoing.sendError(current, peer, error.code, error.message + hint, push);
         });
       }
       return undefined;

@@ -90,6 +90,54 @@ describe('a socket that does not open', () => {
   });
 });
 
+describe('a socket that is closed', () => {
+  test('by the server on purpose is reported at once, with the code and reason, until it was live', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let time = 1; time <= 2; time++) {
+      room.close({ code: 4001, reason: 'Log in first.' });
+      expect(room.errors).toHaveLength(time);
+      expect(room.errors.at(-1)).toMatchObject({ code: 'network' });
+      expect(String(room.errors.at(-1))).toMatch(/closed by the server.*4001.*"Log in first\."/);
+      expect(String(room.errors.at(-1))).not.toContain('running');
+      room.open();
+      room.close({ code: 4001, reason: 'Log in first.' });
+      expect(room.errors).toHaveLength(time);
+      room.open();
+      const [hello] = room.sent().slice(-1);
+      if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
+    }
+  });
+
+  test.each([1000, 1001, 1006, 1012, 4503])(
+    'with the code %i is not: that is an end like any other, or the room has said why',
+    async (code) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.close({ code });
+      room.open();
+      expect(room.errors).toEqual([]);
+    },
+  );
+
+  test('by the app is reported as that, after 10 seconds', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.close({ isByApp: true, code: 1000 });
+    await room.time.pass(10 * SECOND - 1);
+    expect(room.errors).toEqual([]);
+    await room.time.pass(1);
+    expect(String(room.errors[0])).toMatch(/the app called close\(\).*reconnect\(\)/);
+    expect(String(room.errors[0])).not.toContain('running');
+  });
+
+  test('before it has opened may be one that the server does not let in', async () => {
+    const room = await waiting();
+    for (let attempt = 0; attempt < 3; attempt++) room.close();
+    expect(String(room.errors[0])).toContain('onBeforeConnect');
+  });
+});
+
 describe('a hello without an answer', () => {
   test('is reported after 10 seconds, with what to look at', async () => {
     const room = await greeted();

@@ -11,7 +11,7 @@ import type {
 import { decodeRecords, durablePorts } from '../../../src/client/offline/durable-outbox.ts';
 import type { Refusal } from '../../../src/client/replica/refusal.ts';
 import type { LoadedContent } from '../../../src/protocol/messages.ts';
-import type { SessionPorts } from '../../../src/client/session/session-ports.ts';
+import type { SessionPorts, SocketClosing } from '../../../src/client/session/session-ports.ts';
 import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
 import type { Sync } from '../../../src/client/session/sync-status.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';
@@ -159,6 +159,8 @@ export class ScriptedRoom {
   /** What was sent while the socket was not open: always empty. */
   readonly queued: string[] = [];
   readonly stops: (readonly [number, string])[] = [];
+  /** How the socket was closed. */
+  closing: SocketClosing = { isByApp: false, code: 1006, reason: '' };
   reconnects = 0;
   isOpen = false;
   #frames: string[] = [];
@@ -183,6 +185,7 @@ export class ScriptedRoom {
         socket: {
           isOpen: () => this.isOpen,
           address: () => 'ws://host.test/room',
+          closing: () => this.closing,
           send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
           reconnect: () => (this.reconnects += 1),
           stop: ({ code }) => this.stops.push([ERRORS[code].closeCode, code]),
@@ -236,8 +239,9 @@ export class ScriptedRoom {
     this.session.opened();
   }
 
-  close(): void {
+  close(closing: Partial<SocketClosing> = {}): void {
     this.isOpen = false;
+    this.closing = { isByApp: false, code: 1006, reason: '', ...closing };
     this.session.closed();
   }
 
