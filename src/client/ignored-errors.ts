@@ -1,5 +1,5 @@
 interface Call {
-  /** What `onIgnoredError` threw while this call ran. */
+  /** The errors that `onIgnoredError` threw while this call ran. */
   readonly thrown: unknown[];
 }
 

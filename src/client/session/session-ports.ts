@@ -5,7 +5,7 @@ import type { Cursor, LoadedContent, SeedCorrection } from '../../protocol/messa
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
 import type { PendingPush } from '../replica/replica.ts';
 
-/** How a socket came to be closed. */
+/** The way in which a socket was closed. */
 export interface SocketClosing {
   /** True if the app has closed it, or not opened it: then it opens only when the app says so. */
   readonly isByApp: boolean;
