@@ -141,7 +141,7 @@ export const PUNCTUATION = 4;
 /** The length of a number, boolean, null or deletion in JSON, roughly. */
 const SCALAR = 5;
 
-/** The memory that a leaf takes beside its text and id, roughly, in bytes. */
+/** The approximate memory of a leaf without its text and id, in bytes. */
 export const LEAF_BYTES = 100;
 
 /** Returns roughly how many characters the id of a table or row takes in JSON. */

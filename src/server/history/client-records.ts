@@ -61,8 +61,8 @@ export class ClientRecords {
   }
 
   /**
-   * Returns true if there is place for the record of that client, beside at most `most` in all. Where there is none, drops
-   * those that are not needed any more: the confirmed ones of clients that are away (`ONCE-5`).
+   * Returns true if there is place for the record of that client, with at most `most` in all. If there is none, it first
+   * drops the confirmed records of clients that are away (`ONCE-5`).
    */
   hasPlace(
     clientId: string,
@@ -71,7 +71,7 @@ export class ClientRecords {
     connected: () => ReadonlySet<string>,
   ): boolean {
     if (this.#records.size < most || this.#records.has(clientId)) return true;
-    // Looking at all of them costs time, and what was found a moment ago still holds.
+    // A search of all records costs time, and the result of a moment ago is still good.
     if (now - this.#searched < SEARCH_MILLISECONDS) return false;
     this.#searched = now;
     const present = connected();

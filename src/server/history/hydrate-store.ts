@@ -106,7 +106,7 @@ export function fillStore(store: Store, content: LeafMap<Leaf>): void {
     content.forEach((leaf, table, row, cell) => writeLeaf(store, table, row, cell, leaf));
     return;
   }
-  // As a whole, so that a schema gives its defaults also to rows of which it takes nothing. It hides what throws.
+  // As a whole, so that a schema adds its defaults even to rows whose cells it all refuses. This call hides errors.
   if (isEmpty) store.setJson(encodeContent(content));
   if (!holdsJust(store, content)) setLeaves(store, content);
 }

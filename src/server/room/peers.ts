@@ -201,8 +201,8 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts what the room does for this connection, beside receiving its messages, as so many messages. Returns false, and
-   * counts nothing, if that is too much (`FLOOD-3`).
+   * Charges this connection for other work of the room, as that number of messages. Returns false and charges nothing if
+   * that is too much (`FLOOD-3`).
    */
   charge(messages: number, now: number, rate: MessageRate): boolean {
     return this.#limiter.charge(messages, now, rate);

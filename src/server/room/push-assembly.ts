@@ -1,6 +1,6 @@
 import type { PushPart } from '../../protocol/messages.ts';
 
-/** The parts that have come of one push, in memory alone (`PART-1`). */
+/** The received parts of one push, only in memory (`PART-1`). */
 export class PushAssembly {
   #number = 0;
   #length = 0;

@@ -9,18 +9,18 @@ import type { ChangeOrigin } from './change-origin.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
 /**
- * Decides who comes in. A room has at most one. It keeps its decision in a slot of the connection, so that it survives
+ * Decides who may enter. A room has at most one gate. It keeps its decision in a slot of the connection, so that it survives
  * hibernation.
  */
 export interface RoomGate<Connection, Request> {
-  /** Verifies a new connection, which nobody hears of before. Rejects with the `TinyBasePartyKitError` that refuses it. */
+  /** Verifies a new connection, before any other part hears of it. Rejects with the `TinyBasePartyKitError` that refuses it. */
   admit(connection: Connection, request: Request): Promise<void>;
   /**
-   * Verifies a request for `storePath` (GET, HEAD, PUT, POST), or for a socket that does not exist yet. Rejects with the
+   * Verifies a request for `storePath` (GET, HEAD, PUT), or for a socket that does not exist yet. Rejects with the
    * `TinyBasePartyKitError` that refuses it.
    */
   admitRequest(request: Request): Promise<void>;
-  /** Returns where a connection stands. `expired`: it was admitted, and is closed as soon as anything is sent to it. */
+  /** Returns the state of a connection. `expired`: it was admitted, and is closed as soon as anything is sent to it. */
   standing(connection: Connection): 'admitted' | 'unknown' | 'expired';
   /** Returns true if the caller may change the Store. */
   mayWrite(caller: Connection | Request): boolean;
@@ -38,8 +38,8 @@ export interface RoomCommit<Connection, Request> {
 }
 
 /**
- * A part of a room with messages of its own. The room calls it, and reports what it throws. Connections from before a
- * hibernation are not told of again: {@link FeatureRoom.connections} has them.
+ * A part of a room with messages of its own. The room calls it, and reports its errors. It does not hear again of
+ * connections from before a hibernation: {@link FeatureRoom.connections} has them.
  */
 export interface RoomFeature<Connection, Request> {
   /** Marks the feature's frames: one character, which neither the core nor another feature uses (`SEAM-1`). */
@@ -53,9 +53,9 @@ export interface RoomFeature<Connection, Request> {
   readonly needsHeardTimes?: boolean;
   /** Takes a frame: the text behind the letter. */
   received?(connection: Connection, json: string): MaybePromise<void>;
-  /** Hears that a connection came in. */
+  /** Hears that a connection was let in. */
   admitted?(connection: Connection): void;
-  /** Hears that a client is live: it gets every commit from now on. Called again if it was not for a while. */
+  /** Hears that a client is live: it gets every commit from now on. Called again after a time when it was not live. */
   live?(connection: Connection): void;
   /** Hears that an admitted connection has left: once, however it ended. */
   left?(connection: Connection): void;
@@ -76,7 +76,7 @@ export interface FeatureRoom<Connection> {
   readonly storage: KeyValueStorage;
   /** The beginning of every key that the room uses. */
   readonly storagePrefix: string;
-  /** True if the Store has what storage says. */
+  /** True if the Store has the stored content. */
   readonly isLoaded: boolean;
   /** Returns the open connections that are admitted (`SEAM-2`). */
   connections(): readonly Connection[];
@@ -89,8 +89,8 @@ export interface FeatureRoom<Connection> {
   /** Sets a slot to a value of JSON; `null` removes it. All slots together should take at most 1 KiB. */
   writeSlot(connection: Connection, slot: string, value: unknown): void;
   /**
-   * Returns the time at which a connection was heard last, its pings included, within 20 s and through hibernation. Undefined
-   * if it was not heard since a feature has `needsHeardTimes`.
+   * Returns the time of a connection's last message or ping, exact to 20 s, also after a hibernation. Undefined if it was
+   * silent since a feature has `needsHeardTimes`.
    */
   heardAt(connection: Connection): number | undefined;
   /** Sends an error. */

@@ -31,7 +31,7 @@ export class RoomFeatures<Connection, Request> {
     this.#reporter = reporter;
   }
 
-  /** The gate; undefined if everybody may come in. */
+  /** The gate; undefined if everybody may enter. */
   get gate(): RoomGate<Connection, Request> | undefined {
     return this.#gate;
   }
@@ -39,11 +39,11 @@ export class RoomFeatures<Connection, Request> {
   /** Sets the gate. Throws if there is one. */
   set gate(gate: RoomGate<Connection, Request>) {
     if (this.#gate !== undefined)
-      throw new Error('This room has a gate already: call setGate() once.');
+      throw new Error('This room already has a gate: call setGate() once.');
     this.#gate = gate;
   }
 
-  /** True if there is no feature: then nobody is told of anything. */
+  /** True if there is no feature to call. */
   get isEmpty(): boolean {
     return this.#features.length === 0;
   }
@@ -53,7 +53,7 @@ export class RoomFeatures<Connection, Request> {
     return this.#features.some((feature) => feature.needsHeardTimes === true);
   }
 
-  /** Returns where a connection stands with the gate. Without a gate, everybody is admitted. */
+  /** Returns the gate's state of a connection. Without a gate, every connection is admitted. */
   standing(connection: Connection): ReturnType<RoomGate<Connection, Request>['standing']> {
     if (this.#gate === undefined) return 'admitted';
     try {
@@ -64,7 +64,7 @@ export class RoomFeatures<Connection, Request> {
     }
   }
 
-  /** Returns true if whoever caused a change may change the Store. */
+  /** Returns true if the author of a change may change the Store. */
   mayWrite(origin: AskedOrigin<Connection, Request>): boolean {
     if (this.#gate === undefined) return true;
     try {
@@ -75,7 +75,7 @@ export class RoomFeatures<Connection, Request> {
     }
   }
 
-  /** Returns the client id in the name of its user: an id that somebody else got hold of is another one (`GATE-12`). */
+  /** Returns the client id combined with its user: a stolen id of another user is then another id (`GATE-12`). */
   clientIdOf(caller: Connection, clientId: string): string {
     return clientId + (this.#gate?.userIdOf?.(caller) ?? '');
   }

@@ -1,25 +1,25 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
-/** One WebSocket of a room, as its host hands it over. The same object for the same socket while memory lasts. */
+/** One WebSocket of a room. The host gives the same object for the same socket until the room sleeps. */
 export interface RoomConnection<Origin> {
   /** The host's own connection object, which hooks get. */
   readonly origin: Origin;
   /**
-   * True once the app or the room has closed the socket: nothing that came over it counts any more (`CLOSE-1`). False
-   * if only the other side has.
+   * True once the app or the room has closed the socket: then its messages do not count any more (`CLOSE-1`). False if
+   * only the other side has closed it.
    */
   readonly isClosedByRoom: boolean;
-  /** Sends a frame; throws nothing, also when the socket is closing. */
+  /** Sends a frame. Never throws, also when the socket is closing. */
   send(frame: string): void;
-  /** Closes the socket; throws nothing. */
+  /** Closes the socket. Never throws. */
   close(code: number, reason: string): void;
   /** The time at which the host last answered a ping of this connection for the room; undefined if it does not do so. */
   readonly pingedAt?: number | undefined;
-  /** The value that a slot was set to last, also before the room was hibernated; undefined if it was not. */
+  /** Returns the last value of a slot, also from before a hibernation; undefined if it has none. */
   readSlot(slot: string): unknown;
   /**
-   * Attaches JSON to the connection in a slot of its own, beside the app's state; `null` removes the slot. All slots
-   * together should take at most 1 KiB. Throws nothing: what the host cannot keep lasts until the room sleeps.
+   * Attaches JSON to the connection in a slot, in addition to the app's state; `null` removes the slot. All slots together
+   * should take at most 1 KiB. Never throws: a slot that the host cannot keep lasts until the room sleeps.
    */
   writeSlot(slot: string, value: unknown): void;
   /** Attaches the slots again if the app dropped them by setting its own state. */
@@ -29,7 +29,7 @@ export interface RoomConnection<Origin> {
 /** Everything that a room takes from outside. */
 export interface RoomHost<Origin> {
   readonly storage: KeyValueStorage;
-  /** All sockets that are open, those from before a hibernation included. */
+  /** Returns all open sockets, also those from before a hibernation. */
   connections(): Iterable<RoomConnection<Origin>>;
   /** Returns the connection with that origin; undefined if the host does not know it. */
   connectionOf(origin: Origin): RoomConnection<Origin> | undefined;
@@ -40,8 +40,8 @@ export interface RoomHost<Origin> {
   /** Calls back once, later; returns a function that prevents it. */
   after(milliseconds: number, callback: () => void): () => void;
   /**
-   * Resolves when messages that have arrived by now were handed over, so that they share the next write (`DURABLE-2`).
-   * Takes no time if there are none. A host that hands messages over while a write goes on needs none.
+   * Resolves when the messages that have arrived by now were delivered, so that they share the next write (`DURABLE-2`).
+   * Takes no time if there are none. A host that delivers messages during a write does not need this method.
    */
   takeTurn?(): Promise<void>;
 }

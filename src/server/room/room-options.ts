@@ -33,8 +33,8 @@ export type RoomErrorSource =
 /** The limits of a room. Lengths are in characters unless stated otherwise. docs/limits.md has the reasons. */
 export interface RoomLimits {
   /**
-   * About how much the content may take: its length as JSON, and 100 for each Cell and Value. What would make it larger is
-   * refused; a room that is over it loads all the same. 12 Mi by default, which loads in 100 MB at worst.
+   * The approximate size of the content: its length as JSON, and 100 for each Cell and Value. A change that would make it
+   * larger is refused; a room that is over the limit still loads. 12 Mi by default, which loads in 100 MB at worst.
    */
   readonly contentBytes: number;
   /** A larger push travels in parts, of at most this size each. In bytes of UTF-8; 256 KiB by default. */

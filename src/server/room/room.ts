@@ -260,7 +260,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /**
-   * Replaces the room by a document, in a new epoch: everybody loads it anew, and clients push again what was not confirmed
+   * Replaces the room by a document, in a new epoch: everybody loads it again, and clients push their unconfirmed edits
    * (`JOIN-8`). Atomic on disk. Rejects with `malformed` if the document is invalid, with `unavailable` if it cannot be
    * stored: then the room is loaded again, as whichever of the two is on disk.
    */

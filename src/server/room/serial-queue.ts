@@ -15,7 +15,7 @@ export class SerialQueue {
     return !this.#isRunning;
   }
 
-  /** Resolves when the step has run. Rejects with what the step throws; the next step runs all the same. */
+  /** Resolves when the step has run. Rejects with the error of the step; the next step still runs. */
   add<T>(step: () => MaybePromise<T>): MaybePromise<T> {
     if (!this.#isRunning) return this.#runNow(step);
     return new Promise<T>((resolve, reject) => {
