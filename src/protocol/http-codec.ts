@@ -7,19 +7,20 @@ import type { Leaf } from './leaf.ts';
 import type { LeafMap } from './leaf-map.ts';
 import { toRefusalReason, type RefusalReason } from './messages/ack.ts';
 
-const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})"$/;
+const ETAG = /^(?:W\/)?"([\w-]{1,64})\.(\d{1,16})(?:\.([\w-]{1,16}))?"$/;
 
-/** Encodes the ETag of a room's content (RFC 9110, section 8.8.3): its epoch and version. */
-export function encodeETag({ epoch, version }: Cursor): string {
-  return `"${epoch}.${version}"`;
+/** Encodes the ETag of a room's content (RFC 9110, section 8.8.3): its epoch, version, and tag if it has one. */
+export function encodeETag({ epoch, version, tag }: Cursor): string {
+  return tag === undefined ? `"${epoch}.${version}"` : `"${epoch}.${version}.${tag}"`;
 }
 
 /** Decodes an ETag of ours, weak or strong. Returns undefined for any other, or none: then this is not our room. */
 export function decodeETag(etag: string | null): Cursor | undefined {
   const match = ETAG.exec(etag ?? '');
-  const [, epoch, digits] = match ?? [];
+  const [, epoch, digits, tag] = match ?? [];
   const version = Number(digits);
-  return epoch === undefined || !Number.isSafeInteger(version) ? undefined : { epoch, version };
+  if (epoch === undefined || !Number.isSafeInteger(version)) return undefined;
+  return tag === undefined ? { epoch, version } : { epoch, version, tag };
 }
 
 /** The answer to `GET <storePath>?cursor`. */

@@ -24,7 +24,7 @@ interface Switch {
  * wait for a rule, and fail without it.
  */
 export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
-  'storage-set-back': { isOn: false },
+  'storage-set-back': { isOn: true },
   'storage-emptied': { isOn: true },
   'app-closes': { isOn: true },
   'proxy-etag': { isOn: true },

@@ -245,7 +245,7 @@ test('works when a subclass overrides what PartyKit calls without super', async 
   await tell(server, 'onClose', ada);
   expect([called.at(-1), ada.isCloseCompleted]).toEqual(['onClose', true]);
   await say(server, bob, push(1, 'x'));
-  expect(bob.take()).toEqual(['a[1,2,1]']);
+  expect(bob.take()).toEqual([expect.stringMatching(/^a\[1,2,1,/)]);
   expect(ada.take()).toEqual([]);
 });
 
@@ -331,7 +331,7 @@ test('keeps its attachment beside the app’s own state, and goes on after a hib
   await say(server, ada, 'i[]');
   const woken = new TinyBasePartyKitServer(party.asRoom);
   await say(woken, ada, push(1, 'x'));
-  expect(ada.take()).toEqual(['o[1,0]', 'a[1,2,1]']);
+  expect(ada.take()).toEqual(['o[1,0]', expect.stringMatching(/^a\[1,2,1,/)]);
   expect(ada.state).toMatchObject({ name: 'Ada', color: 'red' });
 });
 

@@ -133,7 +133,7 @@ export interface SessionState {
   readonly seedsGiven: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
   readonly isRooted: boolean;
-  /** The epoch of the shown content; undefined if the Store shows nothing of the room (JOIN-8). */
+  /** The epoch of the shown content; undefined if the Store shows nothing of the room; empty if the storage was set back (JOIN-8, JOIN-9). */
   readonly shownEpoch: string | undefined;
   /** True if the app was told that this is a stock room. */
   readonly isStockReported: boolean;
@@ -462,21 +462,21 @@ function heard(
     case 'welcome':
       return welcomed(state, message);
     case 'commit': {
-      const { version, changes, isDerived = false } = message;
+      const { version, changes, isDerived = false, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
       if (version !== cursor.version + 1) return lost(state);
       return {
-        ...live(state, { ...cursor, version }, 'count-load', 'reset-retry'),
+        ...live(state, { ...cursor, version, tag }, 'count-load', 'reset-retry'),
         fold: { type: 'commit', changes, isDerived },
       };
     }
     case 'ack': {
-      const { number, version, isCommit } = message;
+      const { number, version, isCommit, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
       if (!hasPending || number !== nextPush || version !== cursor.version + (isCommit ? 1 : 0))
         return lost(state);
       return {
-        ...live(state, { ...cursor, version }, 'reset-retry', 'resume'),
+        ...live(state, { ...cursor, version, tag }, 'reset-retry', 'resume'),
         fold: { type: 'ack', ack: message },
       };
     }
@@ -504,13 +504,13 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
   const state = { ...before, hasExpired: false, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
-  const { generation, cursor, lastPush, changes, limits } = welcome;
+  const { generation, cursor, lastPush, changes, limits, isSetBack } = welcome;
   if (generation !== state.generation || !isTalking(stage)) return stay(state);
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
     return position.type === 'no-store' && cursor.version === 0
       ? to(state, { phase: 'empty', position }, action)
-      : load({ ...state, welcomed: cursor });
+      : load({ ...state, welcomed: cursor, shownEpoch: isSetBack ? shownEpoch && '' : shownEpoch });
   }
   if (phase !== 'catching-up') return stay(state);
   const staged = position.type === 'staged' ? position : undefined;

@@ -1,10 +1,11 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
+import { asTag, type Cursor } from '../cursor.ts';
 import { asArray, asCount, decodeJson, type Json } from '../json.ts';
 import { asPushNumber } from './push.ts';
 
 /** The answer to a push, for its author. */
-export interface Ack {
+export interface Ack extends Pick<Cursor, 'tag'> {
   readonly type: 'ack';
   readonly number: number;
   /** The room's version after the push. */
@@ -43,10 +44,12 @@ const REFUSAL_REASONS: readonly RefusalReason[] = [
 
 export const letter = 'a';
 
-export function encode({ number, version, isCommit, correction, reason }: Ack): string {
+export function encode({ number, version, isCommit, correction, reason, tag }: Ack): string {
   const beginning = `[${number},${version},${isCommit ? 1 : 0}`;
-  if (correction === undefined && reason === undefined) return `${beginning}]`;
+  if (correction === undefined && reason === undefined && tag === undefined) return `${beginning}]`;
   const correctionText = correction === undefined ? 'null' : encodeChanges(correction);
+  if (tag !== undefined)
+    return `${beginning},${correctionText},${JSON.stringify(reason ?? null)},${JSON.stringify(tag)}]`;
   if (reason === undefined) return `${beginning},${correctionText}]`;
   return `${beginning},${correctionText},${JSON.stringify(reason)}]`;
 }
@@ -56,7 +59,7 @@ export function decode(json: string): Ack {
 }
 
 function jsonToAck(json: Json | undefined): Ack {
-  const [number, version, isCommit, correction, reason] = asArray(json, 3, 5);
+  const [number, version, isCommit, correction, reason, tag] = asArray(json, 3, 6);
   return {
     type: 'ack',
     number: asPushNumber(number),
@@ -65,6 +68,7 @@ function jsonToAck(json: Json | undefined): Ack {
     correction:
       correction === undefined || correction === null ? undefined : jsonToChanges(correction),
     reason: toRefusalReason(reason),
+    ...asTag(tag),
   };
 }
 

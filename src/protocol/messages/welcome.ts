@@ -15,6 +15,8 @@ export interface Welcome {
   readonly limits: Limits;
   /** All changes since the cursor in the hello. Undefined means: load the content again, then say hello. */
   readonly changes: Changes | undefined;
+  /** True if the room's history does not have the cursor in the hello any more: its storage was set back (`JOIN-9`). */
+  readonly isSetBack?: true | undefined;
 }
 
 /** The limits of a room, in bytes of UTF-8. */
@@ -54,14 +56,15 @@ export function encodeWelcomeFrame(
 }
 
 function encodeWith(
-  { generation, cursor, lastPush, limits }: WelcomeBeginning,
+  { generation, cursor, lastPush, limits, isSetBack }: WelcomeBeginning,
   changes: string | undefined,
 ): string {
   const cursorText = JSON.stringify(cursorToJson(cursor));
   const { framePushBytes, pushBytes, rate } = limits;
   const rateNumbers = rate === undefined ? [] : [rate.messagesPerSecond, rate.messageBurst];
   const limitsText = JSON.stringify([framePushBytes, pushBytes, ...rateNumbers]);
-  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}}`;
+  const setBackText = isSetBack === true ? ',"setBack":1' : '';
+  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}${setBackText}}`;
 }
 
 export function decode(json: string): Welcome {
@@ -77,6 +80,7 @@ function jsonToWelcome(json: Json | undefined): Welcome {
     lastPush: asCount(object['pushed']),
     limits: jsonToLimits(object['limits']),
     changes: object['changes'] === null ? undefined : jsonToChanges(object['changes']),
+    ...(object['setBack'] === 1 && { isSetBack: true }),
   };
 }
 

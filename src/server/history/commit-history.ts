@@ -7,6 +7,7 @@ interface KeptCommit {
   readonly version: number;
   /** Encoded, which takes a fourth of the memory. It is decoded only when a client comes back. */
   readonly changes: string;
+  readonly tag: string | undefined;
   /** The length of all commits up to this one. */
   readonly end: number;
 }
@@ -23,6 +24,11 @@ export function makeCatchUp(changes: Changes): CatchUp {
   return { encoded: encodeChanges(changes), size: changesSize(changes) };
 }
 
+/** The tag of a version. */
+export type KnownTag =
+  | { readonly type: 'known'; readonly tag: string | undefined }
+  | { readonly type: 'unknown' };
+
 /** The history may always have this size, in characters. */
 const SMALLEST_LIMIT = 1_048_576;
 
@@ -36,12 +42,19 @@ export class CommitHistory {
   readonly #catchUps = new Map<number, CatchUp>();
   #catchUpLength = 0;
 
+  #tagBefore: KnownTag;
+
+  /** @param tagBefore That of the version before the first commit. */
+  constructor(tagBefore: KnownTag = { type: 'known', tag: undefined }) {
+    this.#tagBefore = tagBefore;
+  }
+
   /** Adds a commit. Its changes are encoded. Versions rise by one. */
-  add(version: number, changes: string): void {
+  add(version: number, changes: string, tag?: string): void {
     this.#forgetCatchUps();
     this.#size += changes.length;
     this.#end += changes.length;
-    this.#commits.push({ version, changes, end: this.#end });
+    this.#commits.push({ version, changes, end: this.#end, tag });
   }
 
   /**
@@ -85,6 +98,14 @@ export class CommitHistory {
     );
   }
 
+  /** Returns the tag of a version in the history, or of the one right before it (`JOIN-9`). */
+  tagOf(version: number): KnownTag {
+    const oldest = this.#oldest();
+    if (oldest === undefined || version === oldest.version - 1) return this.#tagBefore;
+    const commit = this.#commits[this.#first + version - oldest.version];
+    return commit === undefined ? { type: 'unknown' } : { type: 'known', tag: commit.tag };
+  }
+
   /** Forgets the commits before that version. */
   trimBefore(version: number): void {
     for (
@@ -119,6 +140,7 @@ export class CommitHistory {
 
   #drop(commit: KeptCommit): void {
     this.#size -= commit.changes.length;
+    this.#tagBefore = { type: 'known', tag: commit.tag };
     this.#first += 1;
     // Only now and then, because removing the first of many moves all others.
     if (this.#first * 2 > this.#commits.length) {

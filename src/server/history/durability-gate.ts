@@ -22,6 +22,8 @@ export interface Waiter {
 
 /** The state of the room whose entries a gate stores. */
 export interface GateOwner {
+  /** Goes with every row: the tag of the versions in it (`JOIN-9`). */
+  readonly life?: string | undefined;
   /** True if the storage wants a snapshot. Read while nothing is being written and at most one write is outstanding. */
   readonly isCheckpointDue: boolean;
   /** Starts a snapshot of the room, which is now as storage has it. Neither throws nor waits. */
@@ -173,7 +175,7 @@ export class DurabilityGate {
     if (batch.foreign !== undefined) return batch.foreign;
     if (batch.first !== undefined) return this.#storage.create(batch.first);
     const entries = batch.entries.map(({ entry }) => entry);
-    return this.#storage.append(entries, this.#host.now());
+    return this.#storage.append(entries, this.#host.now(), this.#owner.life);
   }
 
   /** Resolves to false if a write failed: then everything is lost. */

@@ -21,6 +21,8 @@ const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
 /** The pause of a checkpoint that finds a transaction open. */
 const BUSY_RETRY_MILLISECONDS = 20;
 
+/** 48 bits: no two lives of a room have the same tag. */
+const TAG_LENGTH = 8;
 /** Told to everybody when the room is emptied. */
 const EMPTIED = 'The storage of the room was emptied: load the content again.';
 const MANIFEST_GONE =
@@ -193,14 +195,16 @@ export class RoomPersistence<Origin, RequestOrigin> {
       let source: RoomErrorSource = 'storage';
       try {
         const storage = this.#openStorage();
-        const loaded = (await storage.load()) ?? (await this.#takeOver(storage));
+        const stored = await storage.load();
+        const loaded = stored ?? (await this.#takeOver(storage));
         source = 'prepare';
         for (;;) {
           // What was read is not there any more.
           if (emptyings !== this.#emptyings) break;
           const hydrated = this.#hydration.hydrate(loaded?.content);
           // In the same step: nothing else may happen to the Store in between.
-          if (hydrated !== 'busy') return this.#open(storage, loaded, hydrated);
+          if (hydrated !== 'busy')
+            return this.#open(storage, loaded, hydrated, stored === undefined);
           await this.#parts.writer.whenFree();
         }
       } catch (cause) {
@@ -226,7 +230,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     try {
       const hydrated = this.#hydration.hydrate(undefined);
       if (hydrated !== 'busy') {
-        this.#open(storage, undefined, hydrated).gate.waitFor(wiped);
+        this.#open(storage, undefined, hydrated, true).gate.waitFor(wiped);
         return;
       }
     } catch {
@@ -251,6 +255,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     storage: RoomStorage,
     loaded: LoadedRoom | undefined,
     { contentSize, made }: Hydrated,
+    isNewEpoch: boolean,
   ): RoomState<Origin, RequestOrigin> {
     if (storage.wasEmptied) this.#parts.reporter.report(new Error(MANIFEST_GONE), 'storage');
     const state = new RoomState(this.#parts, this, storage, {
@@ -258,6 +263,8 @@ export class RoomPersistence<Origin, RequestOrigin> {
       contentSize,
       clients: loaded?.clients ?? new Map(),
       log: loaded?.log ?? [],
+      before: loaded?.before,
+      life: isNewEpoch ? undefined : this.#parts.host.randomId().slice(0, TAG_LENGTH),
     });
     this.#current = state;
     this.#hasLoaded = true;

@@ -31,7 +31,7 @@ import {
 import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { ClientRecords } from './client-records.ts';
-import { CommitHistory, makeCatchUp, type CatchUp } from './commit-history.ts';
+import { CommitHistory, makeCatchUp, type CatchUp, type KnownTag } from './commit-history.ts';
 import {
   DurabilityGate,
   type GateOwner,
@@ -72,35 +72,55 @@ export class RoomState<Origin, RequestOrigin>
 {
   readonly epoch: string;
   readonly clients: ClientRecords;
-  readonly history: CommitHistory = new CommitHistory();
+  readonly history: CommitHistory;
   readonly gate: DurabilityGate;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   #version: number;
+  /** The tag of the version. */
+  #tag: string | undefined;
+  /** The tag of the versions that are made from now on; undefined if this is the life that began the epoch. */
+  readonly life: string | undefined;
   #contentSize: ContentSize;
   #hasToldSize = false;
   #isLost = false;
+  /** The first version that this life made. */
+  #firstOfLife: number | undefined;
 
   constructor(
     parts: RoomParts<Origin, RequestOrigin>,
     persistence: RoomPersistence<Origin, RequestOrigin>,
     storage: RoomStorage,
-    loaded: Omit<LoadedRoom, 'content'> & { readonly contentSize: ContentSize },
+    loaded: Omit<LoadedRoom, 'content'> & {
+      readonly contentSize: ContentSize;
+      readonly life: string | undefined;
+    },
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
     this.epoch = loaded.cursor.epoch;
     this.#version = loaded.cursor.version;
+    this.#tag = loaded.cursor.tag;
+    this.life = loaded.life;
+    const before = loaded.log.length === 0 ? loaded.cursor : loaded.before;
+    this.history = new CommitHistory(
+      before === undefined ? { type: 'unknown' } : { type: 'known', tag: before.tag },
+    );
     this.#contentSize = loaded.contentSize;
     this.clients = new ClientRecords(loaded.clients);
     this.gate = new DurabilityGate(storage, parts.host, this);
-    for (const { version, changes, encoded } of loaded.log)
-      if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes));
+    for (const { version, changes, encoded, tag } of loaded.log)
+      if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes), tag);
   }
 
   /** The version of the Store, and its history. It may not be durable yet. */
   get cursor(): Cursor {
-    return { epoch: this.epoch, version: this.#version };
+    return { epoch: this.epoch, version: this.#version, tag: this.#tag };
+  }
+
+  /** The tag of the version, if it is the first with this tag: clients have to be told. */
+  get newTag(): string | undefined {
+    return this.#version === this.#firstOfLife ? this.#tag : undefined;
   }
 
   get version(): number {
@@ -127,9 +147,14 @@ export class RoomState<Origin, RequestOrigin>
     return Math.max(this.clients.lastPush(clientId), nextPush - 1);
   }
 
-  /** Returns what happened since that cursor, encoded; undefined if the history does not reach back so far (`JOIN-2`, `JOIN-3`). */
+  /**
+   * Returns what happened since that cursor, encoded; undefined if the history does not reach back so far, or does not have it
+   * (`JOIN-2`, `JOIN-3`, `JOIN-9`).
+   */
   since(cursor: Cursor): CatchUp | undefined {
     if (cursor.epoch !== this.epoch) return undefined;
+    const known = this.#tagOf(cursor.version);
+    if (known.type === 'unknown' || known.tag !== cursor.tag) return undefined;
     return cursor.version === this.#version
       ? NO_CHANGES
       : this.history.catchUpSince(cursor.version, this.#version);
@@ -138,6 +163,13 @@ export class RoomState<Origin, RequestOrigin>
   /** Returns about what {@link since} costs, as the length of what it reads and gives. */
   costSince(cursor: Cursor): number {
     return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;
+  }
+
+  /** Returns true if the cursor is of this epoch and surely not in the history: the storage was set back (`JOIN-9`). */
+  isSetBackFrom({ epoch, version, tag }: Cursor): boolean {
+    if (epoch !== this.epoch) return false;
+    const known = this.#tagOf(version);
+    return version > this.#version || (known.type === 'known' && known.tag !== tag);
   }
 
   /** Handles a message. Works within the call unless it has to wait for hooks or an open transaction. */
@@ -191,9 +223,13 @@ export class RoomState<Origin, RequestOrigin>
     if (isEmptyChanges(changes)) return 'nothing';
     const encoded = encodeChanges(changes);
     this.#version += 1;
+    if (this.#tag !== this.life) {
+      this.#tag = this.life;
+      this.#firstOfLife = this.#version;
+    }
     const { length, leaves } = this.#contentSize;
     this.#setSize({ length: length + log.growth, leaves: leaves + log.added });
-    this.history.add(this.#version, encoded);
+    this.history.add(this.#version, encoded, this.#tag);
     this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
     this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });
@@ -398,7 +434,14 @@ export class RoomState<Origin, RequestOrigin>
       isCommit: committed === 'commit',
       correction: correction.changes,
       reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
+      tag: committed === 'commit' ? this.newTag : undefined,
     });
+  }
+
+  #tagOf(version: number): KnownTag {
+    return version === this.#version
+      ? { type: 'known', tag: this.#tag }
+      : this.history.tagOf(version);
   }
 
   #settleStock(

@@ -11,6 +11,8 @@ const LENGTH_OF_ONE = 4096;
 /** A further client id of a connection takes such a part of what it may send at once: four are welcome, and no five (`FLOOD-4`). */
 const FURTHER_CLIENT = 1 / 5;
 
+const SET_BACK = { isSetBack: true } as const;
+
 /** Makes a connection the one of its client, and sends the changes that the client missed (`JOIN-2` to `JOIN-5`). */
 export function answerHello<Origin>(
   room: RoomState<Origin, unknown>,
@@ -48,7 +50,8 @@ export function answerHello<Origin>(
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor);
   const isWorthIt =
     missed !== undefined && missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP);
-  const welcome = { generation, lastPush: room.lastPush(hello) };
+  const isSetBack = hello.cursor !== undefined && room.isSetBackFrom(hello.cursor);
+  const welcome = { generation, lastPush: room.lastPush(hello), ...(isSetBack && SET_BACK) };
   const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed.encoded : undefined);
   const standing = isLive ? 'live' : 'loading';
   peer.setState({ type: 'client', clientId, generation, nextPush, standing });

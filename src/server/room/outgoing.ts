@@ -16,7 +16,10 @@ import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
 
 /** The state that a message reports. The message waits until the state is durable. */
-type Told = Pick<RoomState<unknown, unknown>, 'gate' | 'cursor' | 'version' | 'lastPush'>;
+type Told = Pick<
+  RoomState<unknown, unknown>,
+  'gate' | 'cursor' | 'version' | 'lastPush' | 'newTag'
+>;
 
 /** Told to a connection whose grant has ended, or was lost. */
 export const EXPIRED = 'This connection is not authorized any more: connect again.';
@@ -110,7 +113,7 @@ export class Outgoing<Origin> {
   sendWelcome(
     state: Told,
     peer: Peer<Origin>,
-    hello: { generation: number; lastPush: number },
+    hello: { generation: number; lastPush: number; isSetBack?: true },
     missed: string | undefined,
   ): boolean {
     const frame = this.#welcome(state, hello, missed);
@@ -159,7 +162,7 @@ export class Outgoing<Origin> {
           state.gate.release(new HeldFrame(this, peer, stockFrame));
       } else if (client.type === 'client' && client.standing === 'live') {
         const { messagePrefix } = this.#settings;
-        frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived);
+        frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
         else state.gate.release(new HeldFrame(this, peer, frame));
       }
@@ -194,12 +197,12 @@ export class Outgoing<Origin> {
 
   #welcome(
     { cursor }: Told,
-    { generation, lastPush }: { generation: number; lastPush: number },
+    hello: { generation: number; lastPush: number; isSetBack?: true },
     changes: string | undefined,
   ): string {
     const { framePushBytes, pushBytes, messagesPerSecond, messageBurst } = this.#settings.limits;
     const limits = { framePushBytes, pushBytes, rate: { messagesPerSecond, messageBurst } };
-    const welcome: WelcomeBeginning = { generation, cursor, lastPush, limits };
+    const welcome: WelcomeBeginning = { ...hello, cursor, limits };
     return encodeWelcomeFrame(this.#settings.messagePrefix, welcome, changes);
   }
 

@@ -20,21 +20,25 @@ export interface LogEntry {
   readonly encoded?: string | undefined;
   /** The push; undefined for changes by the room's own code, stock peers and seeds. */
   readonly author: Author | undefined;
+  /** The tag of the version, if it is a commit that was loaded. */
+  readonly tag?: string | undefined;
 }
 
 /** The entries that one write adds to the log (`DURABLE-2`). */
 export interface LogRow {
   /** The time of the write, in milliseconds since 1970. */
   readonly now: number;
+  /** The tag of all versions that its commits made (`JOIN-9`). */
+  readonly tag?: string | undefined;
   readonly entries: readonly LogEntry[];
 }
 
 /**
- * Encodes a row as lines of JSON: first the time, then for each entry one line with `[version]` or
+ * Encodes a row as lines of JSON: first the time or `[time, tag]`, then for each entry one line with `[version]` or
  * `[version, clientId, push]`, and one line with its changes, empty if there are none.
  */
-export function encodeLogRow({ now, entries }: LogRow): string {
-  const lines = [JSON.stringify(now)];
+export function encodeLogRow({ now, tag, entries }: LogRow): string {
+  const lines = [JSON.stringify(tag === undefined ? now : [now, tag])];
   for (const { version, changes, encoded, author } of entries) {
     lines.push(
       JSON.stringify(author === undefined ? [version] : [version, author.clientId, author.push]),
@@ -47,8 +51,10 @@ export function encodeLogRow({ now, entries }: LogRow): string {
 /** Decodes {@link encodeLogRow}. Throws if the text is anything else. */
 export function decodeLogRow(text: string): LogRow {
   const [first = '', ...lines] = text.split('\n');
-  const now: unknown = JSON.parse(first);
-  if (typeof now !== 'number' || lines.length % 2 === 1)
+  const head: unknown = JSON.parse(first);
+  const [now, tag]: readonly unknown[] = isList(head) ? head : [head];
+  const isTag = tag === undefined || typeof tag === 'string';
+  if (typeof now !== 'number' || !isTag || lines.length % 2 === 1)
     throw new SyntaxError('it is not a row of a log');
   const entries: LogEntry[] = [];
   for (let index = 0; index < lines.length; index += 2) {
@@ -57,9 +63,10 @@ export function decodeLogRow(text: string): LogRow {
       ...decodeEntryHead(lines[index] ?? ''),
       changes: changes === '' ? undefined : decodeChanges(changes),
       encoded: changes === '' ? undefined : changes,
+      ...(changes !== '' && tag !== undefined && { tag }),
     });
   }
-  return { now, entries };
+  return { now, ...(tag !== undefined && { tag }), entries };
 }
 
 function decodeEntryHead(line: string): Pick<LogEntry, 'version' | 'author'> {

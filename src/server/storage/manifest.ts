@@ -29,6 +29,7 @@ export function encodeManifest({ cursor, pages, firstRow, lastRow, clients }: Ma
     format: FORMAT,
     epoch: cursor.epoch,
     version: cursor.version,
+    tag: cursor.tag,
     pages: pages.map(({ blob, parts, bytes }) => [blob, parts, bytes]),
     log: [firstRow, lastRow],
   };
@@ -44,7 +45,7 @@ export function decodeManifest(text: string): Manifest {
   const [first = '', ...lines] = text.split('\n');
   const head: unknown = JSON.parse(first);
   if (!isRecord(head)) throw notManifest();
-  const { format, epoch, version, pages, log } = head;
+  const { format, epoch, version, tag, pages, log } = head;
   if (format !== FORMAT) {
     throw new SyntaxError(
       `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit reads ${FORMAT}: use the release that wrote it`,
@@ -54,10 +55,10 @@ export function decodeManifest(text: string): Manifest {
   if (typeof epoch !== 'string' || !isCount(version) || !isCount(firstRow) || !isCount(lastRow)) {
     throw notManifest();
   }
-  if (!isList(pages)) throw notManifest();
+  if (!isList(pages) || (tag !== undefined && typeof tag !== 'string')) throw notManifest();
   const clients = new Map(lines.map(decodeClient));
   return {
-    cursor: { epoch, version },
+    cursor: tag === undefined ? { epoch, version } : { epoch, version, tag },
     pages: pages.map(decodeReference),
     firstRow,
     lastRow,

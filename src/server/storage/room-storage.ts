@@ -160,15 +160,15 @@ export class RoomStorage {
 
   /**
    * Adds one row to the log (`DURABLE-2`): one write of one key, unless the row is too large for one value. Atomic at any
-   * size. `now` is in milliseconds since 1970. Call it only after the last append has settled.
+   * size. `now` is in milliseconds since 1970, `tag` is that of its versions. Call it only after the last append has settled.
    */
-  async append(entries: readonly LogEntry[], now: number): Promise<void> {
+  async append(entries: readonly LogEntry[], now: number, tag?: string): Promise<void> {
     const disk = this.#open();
     const last = entries.at(-1);
     if (last === undefined) return;
     if (this.#append !== undefined) throw unavailable('a row of the log is still being written');
     assertContinuous(entries, disk.cursor.version);
-    const row = this.#writer.encodeRow(this.#nextRow, { now, entries });
+    const row = this.#writer.encodeRow(this.#nextRow, { now, tag, entries });
     this.#append = putInOrder(this.#storage, row.parts, [row.entry]);
     try {
       await this.#append;
@@ -179,7 +179,9 @@ export class RoomStorage {
       this.#append = undefined;
     }
     this.#nextRow += 1;
-    disk.cursor = { epoch: disk.cursor.epoch, version: last.version };
+    const { epoch, version } = disk.cursor;
+    // A row without a commit leaves the version as it was.
+    if (last.version !== version) disk.cursor = { epoch, version: last.version, tag };
     disk.rows.push(row.stored);
     for (const { changes } of entries) if (changes !== undefined) disk.index.note(changes);
     disk.sizeSinceSnapshot += row.stored.size;

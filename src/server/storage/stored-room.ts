@@ -22,6 +22,8 @@ export interface LoadedRoom {
   readonly content: LeafMap<Leaf>;
   /** Entries with changes, oldest first, ending at the cursor's version; older ones may have been trimmed. */
   readonly log: readonly LogEntry[];
+  /** The version before the log, if its tag is known (`JOIN-9`). */
+  readonly before?: Cursor | undefined;
   readonly clients: ReadonlyMap<string, ClientRecord>;
 }
 
@@ -156,6 +158,7 @@ class StorageReader {
     const clients = new Map(manifest.clients);
     const rows: StoredRow[] = [];
     let version: number | undefined;
+    let { tag } = manifest.cursor;
     let nextRow = manifest.firstRow;
     let lastWrite = 0;
     for (const [number, head] of heads) {
@@ -165,7 +168,8 @@ class StorageReader {
       const isInSnapshot = number <= manifest.lastRow;
       const reference = decodeHead(head);
       const text = decodeAt(key, () => this.#text(head, reference));
-      const { now, entries } = decodeAt(key, () => decodeLogRow(text));
+      const row = decodeAt(key, () => decodeLogRow(text));
+      const { now, entries } = row;
       lastWrite = now;
       if (number === manifest.lastRow + 1) version = manifest.cursor.version;
       const firstVersion = firstVersionOf(entries);
@@ -179,6 +183,7 @@ class StorageReader {
         if (changes !== undefined) log.push(entry);
         if (isInSnapshot) continue;
         if (changes !== undefined) {
+          ({ tag } = row);
           applyChangesToLeaves(content, changes);
           index.note(changes);
         }
@@ -204,8 +209,10 @@ class StorageReader {
     }
     if (nextRow <= manifest.lastRow) throw unreadable(this.#keys.row(nextRow), 'it is missing');
     version ??= manifest.cursor.version;
-    const cursor = { epoch: manifest.cursor.epoch, version };
-    const room = { cursor, content, log, clients };
+    const cursor = { epoch: manifest.cursor.epoch, version, tag };
+    const isWhole = manifest.firstRow > manifest.lastRow;
+    const before = isWhole ? manifest.cursor : undefined;
+    const room = { cursor, content, log, before, clients };
     return { room, manifest, manifestReference, index, rows, lastWrite };
   }
 

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 
 import type { ErrorCode } from '../../../src/protocol/errors.ts';
-import { contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
+import { changesOf, contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 describe('trouble', () => {
   test('waits longer after each failure to load, at most 30 seconds', async () => {
@@ -134,6 +134,27 @@ describe('trouble', () => {
       expect(String(room.errors.at(-1))).toContain('began anew');
       expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
     }
+  });
+
+  test('[JOIN-9] says hello with the tag that it was told last, and tells once that the storage was set back', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.receive({ type: 'commit', version: 2, changes: changesOf([{}, { b: 1 }]), tag: 'second' });
+    room.receive({ type: 'commit', version: 3, changes: changesOf([{}, { b: 2 }]) });
+    room.close();
+    room.open();
+    const { cursor, generation } = room.hello();
+    expect(cursor).toEqual({ epoch: 'e', version: 3, tag: 'second' });
+    room.welcome({ generation, changes: undefined, isSetBack: true });
+    await room.answerGet(2, [{}, { old: 1 }], 'e');
+    expect(room.errors).toEqual([]);
+    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 2 } });
+    expect(room.store.getValues()).toEqual({ old: 1 });
+    expect(room.errors).toMatchObject([{ code: 'stale' }]);
+    expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+    room.close();
+    room.open();
+    expect(room.hello().cursor).toEqual({ epoch: 'e', version: 2 });
   });
 
   test('[JOIN-8] tells nothing of the kind of another room, nor where nothing is shown', async () => {

@@ -76,7 +76,7 @@ function epochOf(room: RoomProcess): string | undefined {
   return room.branch?.epoch;
 }
 
-/** The mutations of JOIN-1 to JOIN-8. */
+/** The mutations of JOIN-1 to JOIN-9. */
 export const JOIN_MUTATIONS: readonly Mutation[] = [
   {
     title: '[JOIN-1] a client says hello with a cursor that its content is not of',
@@ -157,5 +157,21 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
           return { ...message, cursor: { ...message.cursor, epoch } };
         }),
     }),
+  },
+  {
+    title: '[JOIN-9] a version alone says which history it is of',
+    make: () => ({ traits: { ...PLAIN, faultWeight: 3, adversities: ['storage-set-back'] } }),
+    patch: (patches) =>
+      patches.replace(
+        RoomState.prototype,
+        'since',
+        (since) =>
+          function ofAnyTag(this: RoomState<unknown, unknown>, cursor) {
+            const known = this.history.tagOf(cursor.version);
+            const asked = known.type === 'known' ? known.tag : undefined;
+            const tag = cursor.version === this.version ? this.cursor.tag : asked;
+            return since.call(this, { ...cursor, tag });
+          },
+      ),
   },
 ];

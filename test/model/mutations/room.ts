@@ -1,4 +1,5 @@
 import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
+import { Room } from '../../../src/server/room/room.ts';
 import { PageIndex } from '../../../src/server/storage/page-index.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { TouchedRows } from '../../../src/server/writes/touched-rows.ts';
@@ -244,5 +245,11 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   {
     title: '[KEEP-2] a hello and a push are sent before they are durable',
     make: () => ({ clientDisk: (name) => new HastyDisk(name) }),
+  },
+  {
+    title: '[LIFE-7] a room does not notice that its storage was emptied',
+    make: () => ({ traits: { ...PLAIN, faultWeight: 3, adversities: ['storage-emptied'] } }),
+    patch: (patches) =>
+      patches.replace(Room.prototype, 'storageEmptied', () => () => Promise.resolve()),
   },
 ];
