@@ -99,6 +99,9 @@ export class RoomServer<
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
   #starting: Promise<void> | undefined;
+  /** Runs `onStart`, which the host called while the room could not be loaded. */
+  #heldStart: (() => Promise<void>) | undefined;
+  #startingLate: Promise<boolean> | undefined;
   #isConfigChecked = false;
   /** True once there is a gate or a feature. */
   #isSeamUsed = false;
@@ -400,6 +403,8 @@ export class RoomServer<
     const refuse = (connection: Connection): void =>
       this.#host.connectionOf(connection).close(1011, 'The room failed to accept the connection.');
     const failed = (request: Request): Response => this.#answerFailed(request);
+    const refuseUnloaded = (connection: Connection): void =>
+      this.#room.refuseUnloaded(this.#host.connectionOf(connection));
     const restoreSlots = (connection: Connection): void =>
       this.#host.connectionOf(connection).restoreSlots();
     const enter = (connection: Connection, { request }: { request: Request }): Promise<boolean> =>
@@ -419,6 +424,24 @@ export class RoomServer<
       if (learning !== undefined)
         await learning.catch((error: unknown) => this.#report(error, 'storage'));
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
+      if (name === 'onStart' && !this.#room.isLoaded && typeof handler === 'function') {
+        this.#heldStart = async () => void (await Reflect.apply(handler, this, received));
+        return undefined;
+      }
+      const isReady: boolean =
+        this.#room.isLoaded && (this.#heldStart === undefined || (await this.#startLate()));
+      if (!isReady) {
+        if (name === 'onConnect') Reflect.apply(refuseUnloaded, this, received);
+        else if (name === 'onMessage') Reflect.apply(refuseUnloaded, this, received.slice(1));
+        else if (isEnd) Reflect.apply(forget, this, received);
+        else if (name === 'onRequest') return Reflect.apply(failed, this, received);
+        else if (name === 'getConnectionTags') return [];
+        else if (name === 'onAlarm') {
+          const message = 'The room could not be loaded: the alarm has to come again.';
+          throw new TinyBasePartyKitError('unavailable', message);
+        }
+        return undefined;
+      }
       // The app hears only of connections that the gate has let in.
       let isHeard: unknown = true;
       if (this.#isSeamUsed) {
@@ -488,6 +511,23 @@ export class RoomServer<
     const error = this.#isConfigChecked ? undefined : errorOfUnknownOptions(this.config, OPTIONS);
     this.#isConfigChecked = true;
     if (error !== undefined) this.#report(error, 'config');
+  }
+
+  /** Runs the `onStart` that was held back, with one promise for all. Resolves to false if it throws: then the next event tries again. */
+  #startLate(): Promise<boolean> {
+    this.#startingLate ??= (async () => {
+      try {
+        await this.#heldStart?.();
+        this.#heldStart = undefined;
+        return true;
+      } catch (error) {
+        this.#report(error, 'handler');
+        return false;
+      } finally {
+        this.#startingLate = undefined;
+      }
+    })();
+    return this.#startingLate;
   }
 
   /** Ends a connection in the room. Also completes the closing of the socket, which some hosts leave half open. */

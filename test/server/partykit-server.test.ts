@@ -538,23 +538,43 @@ test('[ORDER-1] deals with what comes while it is loading in the order in which 
   }
 });
 
-test('answers while the room cannot be loaded, and loads when it can', async () => {
+test('[LIFE-9] runs no handler of the app on a room that is not loaded, and onStart once when it is', async () => {
   const party = new FakeParty();
+  await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
   const get = vi.spyOn(party.storage, 'get').mockRejectedValue(new Error('broken'));
+  const called: string[] = [];
   class Starting extends TinyBasePartyKitServer {
-    started = 0;
     onStart(): void {
-      this.started += 1;
+      called.push(`onStart ${this.store.getRowIds('pets').join()}`);
+    }
+    onConnect(): void {
+      called.push('onConnect');
+    }
+    onAlarm(): void {
+      called.push('onAlarm');
+    }
+    override async onRequest(request: Party.Request): Promise<Response> {
+      called.push('onRequest');
+      return await super.onRequest(request);
     }
   }
   const server = new Starting(party.asRoom);
   server.onStart();
   await settle();
-  expect(server.started).toBe(1);
+  const ada = party.connect('1');
+  await tell(server, 'onConnect', ada);
+  const heard = ada.take();
+  expect(heard).toEqual([expect.stringMatching(/^e\{"code":"unavailable"/)]);
   expect((await ask(server)).status).toBe(503);
+  await expect(Promise.resolve(server.onAlarm())).rejects.toMatchObject({ code: 'unavailable' });
+  expect(called).toEqual([]);
   expect(String(errors[0]?.[0])).toContain('storage');
   get.mockRestore();
-  expect((await ask(server)).status).toBe(200);
+  expect((await Promise.all([ask(server), ask(server)])).map(({ status }) => status)).toEqual([
+    200, 200,
+  ]);
+  await server.onAlarm();
+  expect(called).toEqual(['onStart fido', 'onRequest', 'onRequest', 'onAlarm']);
 });
 
 test('reports options that do not exist, once', async () => {

@@ -284,6 +284,12 @@ export class Room<Origin, RequestOrigin = Origin> {
     });
   }
 
+  /** Refuses a connection because the room cannot be loaded. */
+  refuseUnloaded(connection: RoomConnection<Origin>): void {
+    const { peers, outgoing } = this.#parts;
+    outgoing.refuse(peers.of(connection), 'unavailable', UNLOADED);
+  }
+
   /**
    * Removes all that the room has stored: it is an empty room, in a new epoch (`LIFE-8`). Resolves when that is on disk. Rejects
    * with `unavailable` if storage fails: then the room is loaded again, as whatever is on disk.
