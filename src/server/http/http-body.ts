@@ -1,3 +1,7 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+
+import type { WaitingBody } from '../room/waiting-bodies.ts';
+
 /** The part of a request's body that is used: a web stream of bytes. */
 export interface HttpBody {
   getReader(): {
@@ -9,15 +13,22 @@ export interface HttpBody {
 /** A body that is too large is read up to this multiple of the limit: few clients get an answer before they have sent all. */
 const MOST_DROPPED = 16;
 
-/** Reads a body as UTF-8. Returns undefined if it has more than `limit` bytes; never holds more than these. */
-export async function readBody(body: HttpBody | null, limit: number): Promise<string | undefined> {
+/**
+ * Reads a body as UTF-8. Returns undefined if it has more than `limit` bytes; never holds more than these. Rejects with
+ * `overloaded` if the room holds too much, and with `unavailable` if the body is silent for too long.
+ */
+export async function readBody(
+  body: HttpBody | null,
+  limit: number,
+  waiting: WaitingBody | undefined,
+): Promise<string | undefined> {
   if (body === null) return '';
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = '';
   let length = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await readPart(reader, waiting);
     if (done) return length > limit ? undefined : text + decoder.decode();
     if (!(value instanceof Uint8Array))
       throw new TypeError(
@@ -29,6 +40,45 @@ export async function readBody(body: HttpBody | null, limit: number): Promise<st
       return undefined;
     }
     if (length > limit) text = '';
-    else text += decoder.decode(value, { stream: true });
+    else {
+      waiting?.holdBytes(value.byteLength);
+      text += decoder.decode(value, { stream: true });
+    }
   }
+}
+
+type BodyReader = ReturnType<HttpBody['getReader']>;
+
+async function readPart(
+  reader: BodyReader,
+  waiting: WaitingBody | undefined,
+): ReturnType<BodyReader['read']> {
+  if (waiting === undefined) return await reader.read();
+  let stop: (() => void) | undefined;
+  const silence = new Promise<never>((_resolve, reject) => {
+    stop = waiting.startSilence(() => {
+      const message = 'The body stopped coming: send it again.';
+      reject(new TinyBasePartyKitError('unavailable', message));
+    });
+  });
+  try {
+    return await Promise.race([reader.read(), silence]);
+  } catch (error) {
+    void reader.cancel().catch(() => undefined);
+    throw error;
+  } finally {
+    stop?.();
+  }
+}
+
+/** Returns how many ids the JSON of content has: of tables, rows, Cells and Values. */
+export function countIds(json: string): number {
+  let count = 0;
+  for (let at = json.indexOf('":'); at >= 0; at = json.indexOf('":', at + 2)) {
+    let backslashes = 0;
+    while (json[at - 1 - backslashes] === '\\') backslashes += 1;
+    // Within a text, a quote has a backslash before it.
+    if (backslashes % 2 === 0) count += 1;
+  }
+  return count;
 }

@@ -6,9 +6,11 @@ import {
   encodeSeedCorrection,
 } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { LEAF_BYTES } from '../../protocol/leaf.ts';
 
-import { readBody, type HttpBody } from './http-body.ts';
+import { countIds, readBody, type HttpBody } from './http-body.ts';
 import type { Room } from '../room/room.ts';
+import type { WaitingBody } from '../room/waiting-bodies.ts';
 
 /** The part of a request that the endpoint reads. */
 export interface StoreRequest {
@@ -38,6 +40,7 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
 /** The methods for a room's content. */
 export const STORE_METHODS = 'GET, HEAD, PUT, OPTIONS';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
+const RETRY_SECONDS = '5';
 const EXPOSED = 'Access-Control-Expose-Headers';
 /** The most bytes of a refused body that are held; up to 16 times as many are read. */
 const LONGEST_REFUSED_BODY = 2 ** 20;
@@ -72,13 +75,30 @@ async function answer<Request extends StoreRequest>(
   request: Request,
   options: StoreEndpointOptions,
 ): Promise<Response> {
-  if (room.hasGate && request.method !== 'OPTIONS') await assertAdmitted(room, request);
+  const waiting = request.body === null ? undefined : room.bodies.enter(room.limits);
+  try {
+    return await answerHolding(room, request, options, waiting);
+  } finally {
+    waiting?.leave();
+  }
+}
+
+async function answerHolding<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+  options: StoreEndpointOptions,
+  waiting: WaitingBody | undefined,
+): Promise<Response> {
+  if (room.hasGate && request.method !== 'OPTIONS') await assertAdmitted(room, request, waiting);
   switch (request.method) {
     case 'GET':
     case 'HEAD':
       return await answerGet(room, request, options);
     case 'PUT': {
-      const content = decodeShallowContent(await bodyOf(request, room.limits.bodyBytes));
+      const { bodyBytes, contentBytes } = room.limits;
+      const body = await bodyOf(request, bodyBytes, waiting);
+      assertFewIds(body, contentBytes);
+      const content = decodeShallowContent(body);
       if (content === undefined)
         throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
       const outcome = await room.seed(content, request);
@@ -92,7 +112,7 @@ async function answer<Request extends StoreRequest>(
       return respond(options, 204, null, { Allow: STORE_METHODS });
     default: {
       // An answer that leaves a body unread makes some hosts reset the connection.
-      await readBody(request.body, room.limits.bodyBytes).catch(() => undefined);
+      await readBody(request.body, room.limits.bodyBytes, waiting).catch(() => undefined);
       const message = `The method ${request.method} does not work here: use ${STORE_METHODS}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: STORE_METHODS,
@@ -106,12 +126,13 @@ async function answer<Request extends StoreRequest>(
 async function assertAdmitted<Request extends StoreRequest>(
   room: Room<unknown, Request>,
   request: Request,
+  waiting: WaitingBody | undefined,
 ): Promise<void> {
   try {
     await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
   } catch (error) {
     // An answer that leaves a body unread makes some hosts reset the connection. A stranger's takes little memory.
-    await readBody(request.body, LONGEST_REFUSED_BODY).catch(() => undefined);
+    await readBody(request.body, LONGEST_REFUSED_BODY, waiting).catch(() => undefined);
     throw error;
   }
 }
@@ -142,11 +163,25 @@ function isKnown(ifNoneMatch: string | null, etag: string): boolean {
   });
 }
 
-async function bodyOf(request: StoreRequest, limit: number): Promise<string> {
+/** Throws `too-large`, before anything is parsed, for content that has more Cells and Values than the room can hold. */
+function assertFewIds(json: string, contentBytes: number): void {
+  // At least every third id is that of a Cell or Value.
+  const leaves = Math.floor(countIds(json) / 3);
+  if (leaves * LEAF_BYTES <= contentBytes) return;
+  const message = `The content has more than ${leaves} Cells and Values, which is over limits.contentBytes of the room: make it smaller, or raise the limit.`;
+  throw new TinyBasePartyKitError('too-large', message);
+}
+
+async function bodyOf(
+  request: StoreRequest,
+  limit: number,
+  waiting: WaitingBody | undefined,
+): Promise<string> {
   let text: string | undefined;
   try {
-    text = await readBody(request.body, limit);
+    text = await readBody(request.body, limit, waiting);
   } catch (cause) {
+    if (cause instanceof TinyBasePartyKitError) throw cause;
     // The client is gone, which is not a fault of the room.
     throw new TinyBasePartyKitError('unavailable', 'The body broke off: send it again.', { cause });
   }
@@ -173,7 +208,8 @@ function errorResponse(
   const status = ERRORS[code].httpStatus;
   // RFC 9110, section 15.5.2.
   const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
-  return respond(options, status, body, { ...JSON_TYPE, ...challenge });
+  const pause = code === 'overloaded' ? { 'Retry-After': RETRY_SECONDS } : {};
+  return respond(options, status, body, { ...JSON_TYPE, ...challenge, ...pause });
 }
 
 function respond(

@@ -43,6 +43,10 @@ export interface RoomLimits {
   readonly pushBytes: number;
   /** The largest body of a PUT, in bytes. 8 MiB by default. */
   readonly bodyBytes: number;
+  /** Bodies that may wait, for their end, storage or hooks. Of more, 429 is the answer. 8 by default. */
+  readonly waitingBodies: number;
+  /** The bytes of those bodies. 16 MiB by default. */
+  readonly waitingBodyBytes: number;
   /** A larger commit or catch-up is not sent: its peers load the content instead. 8 Mi by default. */
   readonly frameLength: number;
   /** Messages that one connection may send a second, on average. One over 16 KiB counts as several. 2,000 by default. */
@@ -63,6 +67,8 @@ export const DEFAULT_LIMITS: RoomLimits = {
   framePushBytes: 256 * 1024,
   pushBytes: 4 * 1024 * 1024,
   bodyBytes: 8 * 1024 * 1024,
+  waitingBodies: 8,
+  waitingBodyBytes: 16 * 1024 * 1024,
   frameLength: 8 * 1024 * 1024,
   messagesPerSecond: 2_000,
   messageBurst: 10_000,

@@ -27,6 +27,7 @@ import type { RoomLimits, RoomOptions } from './room-options.ts';
 import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { WaitingBodies } from './waiting-bodies.ts';
 
 const APP_HINT =
   " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
@@ -51,6 +52,8 @@ export class Room<Origin, RequestOrigin = Origin> {
    * no Store yet, its initial content. Wait for {@link Room.start} before reading it.
    */
   readonly store: Store = createStore();
+  /** The bodies of requests that the room holds. */
+  readonly bodies: WaitingBodies;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
@@ -82,6 +85,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),
     );
+    this.bodies = new WaitingBodies(host);
   }
 
   /** The limits of what the room takes. */

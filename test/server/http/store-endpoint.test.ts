@@ -5,7 +5,8 @@ import {
   answerStoreRequest,
   DEFAULT_RESPONSE_HEADERS,
 } from '../../../src/server/http/store-endpoint.ts';
-import { FakeRoomHost } from '../../support/fake-connection.ts';
+import { Deferred } from '../../support/deferred.ts';
+import { FakeRoomHost, settle } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
 
@@ -294,3 +295,89 @@ function unbound(storage: StrictStorage): ConstructorParameters<typeof FakeRoomH
     delete: (keys) => storage.delete(keys),
   };
 }
+
+/** A body that comes when the test says so. */
+class SlowBody {
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  isCancelled = false;
+  readonly init: RequestInit & { duplex: 'half' } = {
+    duplex: 'half',
+    body: new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      cancel: () => {
+        this.isCancelled = true;
+      },
+    }),
+  };
+
+  send(text: string): void {
+    this.#controller?.enqueue(new TextEncoder().encode(text));
+  }
+
+  end(): void {
+    this.#controller?.close();
+  }
+}
+
+test('[LIMIT-4] holds so many bodies, and answers more with 429 and when to come again', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodies: 3 }) }));
+  const bodies = Array.from({ length: 3 }, () => new SlowBody());
+  const answers = bodies.map(async ({ init }) => await site.ask('PUT', init));
+  await settle();
+  const refused = await site.ask('PUT', { body: '[{},{"late":1}]' });
+  expect([refused.status, refused.headers.get('Retry-After')]).toEqual([429, '5']);
+  expect(await refused.json()).toMatchObject({ code: 'overloaded' });
+  expect((await site.ask('GET')).status).toBe(200);
+  for (const body of bodies) {
+    body.send('[{},{"a":1}]');
+    body.end();
+  }
+  expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([201, 205, 205]);
+  expect((await site.ask('PUT', { body: '[{},{}]' })).status).toBe(205);
+});
+
+test('[LIMIT-4] holds so many bytes of all bodies together, also while hooks are asked', async () => {
+  const answer = new Deferred<boolean>();
+  const hooks = { canSetValue: async () => await answer.promise };
+  const limits = { waitingBodyBytes: 1_500 };
+  const site = new Site(new FakeRoomHost({ limits: () => limits, hooks: () => hooks }));
+  const body = JSON.stringify([{}, { a: 'x'.repeat(1_000) }]);
+  const first = site.ask('PUT', { body });
+  await settle();
+  expect((await site.ask('PUT', { body })).status).toBe(429);
+  answer.resolve(true);
+  expect((await first).status).toBe(201);
+  expect((await site.ask('PUT', { body })).status).toBe(205);
+});
+
+test('[LIMIT-4] drops a body that is silent, and not one that is slow', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodies: 1 }) }));
+  const silent = new SlowBody();
+  const dropped = site.ask('PUT', silent.init);
+  silent.send('[{},');
+  await settle();
+  await site.host.pass(30_000);
+  expect((await dropped).status).toBe(503);
+  expect(silent.isCancelled).toBe(true);
+  const slow = new SlowBody();
+  const taken = site.ask('PUT', slow.init);
+  for (const character of '[{},{"a":1}]') {
+    slow.send(character);
+    await settle();
+    await site.host.pass(29_000);
+  }
+  slow.end();
+  expect((await taken).status).toBe(201);
+});
+
+test('[LIMIT-4] refuses content of too many leaves before it is parsed, and counts ids alone', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ contentBytes: 10_000 }) }));
+  const cells = Array.from({ length: 400 }, (_, index) => `"c${index}":1`).join(',');
+  const refused = await site.ask('PUT', { body: `[{"t":{"r":{${cells}}}}, this is not JSON` });
+  expect(refused.status).toBe(413);
+  const text = '":'.repeat(400) + '\\';
+  const taken = await site.ask('PUT', { body: JSON.stringify([{}, { text, [text]: 1 }]) });
+  expect(taken.status).toBe(201);
+});
