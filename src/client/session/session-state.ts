@@ -199,7 +199,7 @@ export type DetailedEvent =
   | { readonly type: 'stopped'; readonly error: TinyBasePartyKitError }
   /** The app ended the session. */
   | { readonly type: 'ended'; readonly error: TinyBasePartyKitError }
-  | RoomMessage;
+  | Exclude<RoomMessage, { readonly type: 'mark' }>;
 
 /** Everything that can happen to a session. */
 export type SessionEvent = SimpleEvent | DetailedEvent;
@@ -453,7 +453,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 
 function heard(
   state: SessionState,
-  message: Exclude<RoomMessage, { readonly type: 'stock' }>,
+  message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
   { hasPending, nextPush, pinged }: Facts,
 ): Step {
   const { stage } = state;

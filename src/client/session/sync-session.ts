@@ -449,7 +449,9 @@ export function createSyncSession(
       }
       if (message === undefined) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
-      queue.addMessage(message);
+      // At once: the room sends no more to a connection that does not read (FLOOD-7).
+      if (message.type === 'mark') send(encodeClientMessage(prefix(), message));
+      else queue.addMessage(message);
     },
     moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
     stopped: (error) => happened({ type: 'stopped', error }),

@@ -1,6 +1,7 @@
 /** The table of the core's messages from a client. Each is defined in a module of its own. */
 import { encodeFrame, readFrame } from '../frame.ts';
 import * as hello from './hello.ts';
+import * as mark from './mark.ts';
 import * as ping from './ping.ts';
 import * as push from './push.ts';
 import * as part from './push-part.ts';
@@ -14,6 +15,7 @@ export type ClientMessage =
   | part.PushPart
   | ping.Ping
   | ping.Check
+  | mark.Mark
   | stock.StockChanges;
 
 /** The letters of these messages. */
@@ -22,6 +24,7 @@ export const CLIENT_LETTERS: readonly string[] = [
   push.letter,
   part.letter,
   ping.letter,
+  mark.letter,
   stock.letter,
 ];
 
@@ -38,6 +41,8 @@ export function encodeClientMessage(prefix: string, message: ClientMessage): str
     case 'ping':
     case 'check':
       return encodeFrame(prefix, ping.letter, ping.encode(message));
+    case 'mark':
+      return encodeFrame(prefix, mark.letter, mark.encode(message));
     case 'stock':
       return encodeFrame(prefix, stock.letter, stock.encode(message));
   }
@@ -58,6 +63,8 @@ export function decodeClientMessage(prefix: string, data: unknown): ClientMessag
       return part.decode(frame.json);
     case ping.letter:
       return ping.decode(frame.json);
+    case mark.letter:
+      return mark.decode(frame.json);
     case stock.letter:
       return stock.decodeFromClient(frame.json);
     default:

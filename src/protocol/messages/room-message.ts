@@ -3,6 +3,7 @@ import { encodeFrame, readFrame } from '../frame.ts';
 import * as ack from './ack.ts';
 import * as commit from './commit.ts';
 import * as error from './error.ts';
+import * as mark from './mark.ts';
 import * as pong from './pong.ts';
 import * as part from './push-part.ts';
 import * as stock from './stock.ts';
@@ -17,6 +18,7 @@ export type RoomMessage =
   | pong.Pong
   | pong.Alive
   | error.ErrorMessage
+  | mark.Mark
   | stock.StockChanges;
 
 /** The letters of these messages. */
@@ -27,6 +29,7 @@ export const ROOM_LETTERS: readonly string[] = [
   part.letter,
   pong.letter,
   error.letter,
+  mark.letter,
   stock.letter,
 ];
 
@@ -46,6 +49,8 @@ export function encodeRoomMessage(prefix: string, message: RoomMessage): string 
       return encodeFrame(prefix, pong.letter, pong.encode(message));
     case 'error':
       return encodeFrame(prefix, error.letter, error.encode(message));
+    case 'mark':
+      return encodeFrame(prefix, mark.letter, mark.encode(message));
     case 'stock':
       return encodeFrame(prefix, stock.letter, stock.encode(message));
   }
@@ -67,6 +72,8 @@ export function decodeRoomMessage(prefix: string, data: unknown): RoomMessage | 
       return pong.decode(frame.json);
     case error.letter:
       return error.decode(frame.json);
+    case mark.letter:
+      return mark.decode(frame.json);
     case stock.letter:
       return stock.decode(frame.json);
     default:

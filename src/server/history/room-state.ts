@@ -190,6 +190,8 @@ export class RoomState<Origin, RequestOrigin>
         return this.#push(peer, state, message);
       case 'part':
         return this.#takePart(peer, state, message);
+      case 'mark':
+        return undefined;
       case 'ping':
       case 'check': {
         const lastPush = this.lastPush(state);

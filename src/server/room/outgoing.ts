@@ -12,6 +12,7 @@ import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { ChangeOrigin } from './change-origin.ts';
 import type { ClientState, Peer, Peers } from './peers.ts';
+import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
 
@@ -29,13 +30,16 @@ const STOCK_FRAME_LENGTH = 512 * 1024;
 
 /** Sends everything that leaves the room over sockets. A message leaves only when the reported change is durable (`DURABLE-1`). */
 export class Outgoing<Origin> {
+  readonly #host: Pick<RoomHost<Origin>, 'randomId'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
 
   constructor(
+    host: Pick<RoomHost<Origin>, 'randomId'>,
     peers: Peers<Origin>,
     settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
   ) {
+    this.#host = host;
     this.#peers = peers;
     this.#settings = settings;
   }
@@ -43,8 +47,42 @@ export class Outgoing<Origin> {
   /** Sends a frame now, to a connection that is still admitted. One whose grant has ended is closed. */
   deliver(peer: Peer<Origin>, frame: string): void {
     const { standing } = peer;
-    if (standing === 'admitted') peer.connection.send(frame);
+    if (standing === 'admitted') this.#sendBounded(peer, frame);
     else if (standing === 'expired') this.refuse(peer, 'expired', EXPIRED);
+  }
+
+  /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
+  #sendBounded(peer: Peer<Origin>, frame: string): void {
+    const { unread, connection } = peer;
+    if (unread.length > this.#settings.limits.unreadLength) {
+      this.#stall(peer);
+      return;
+    }
+    connection.send(frame);
+    unread.add(frame.length);
+    this.#sendMark(peer);
+  }
+
+  #sendMark({ unread, state, connection }: Peer<Origin>): void {
+    if (state.type !== 'client' || !unread.needsMark) return;
+    const text = this.#host.randomId();
+    connection.send(this.#encode({ type: 'mark', text }));
+    unread.ask(text);
+  }
+
+  /** Takes the answer to a mark: the connection has read so far. */
+  takeMark(peer: Peer<Origin>, text: string): void {
+    peer.unread.answer(text);
+    if (!peer.isGone) this.#sendMark(peer);
+  }
+
+  #stall(peer: Peer<Origin>): void {
+    const { state } = peer;
+    const message = 'This connection has not read what it was sent: say hello.';
+    if (state.type === 'stock') this.close(peer, 'overloaded', message);
+    if (state.type !== 'client' || state.standing === 'stopped') return;
+    peer.setState({ ...state, standing: 'stopped' });
+    peer.connection.send(this.#encode({ type: 'error', code: 'stale', message }));
   }
 
   /** Tells a connection at once that the room can be reached (`ORDER-8`). */

@@ -5,6 +5,7 @@ import type { Waiter } from '../history/durability-gate.ts';
 import { PushAssembly } from './push-assembly.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
+import { Unread } from './unread.ts';
 import { Undecided } from './undecided.ts';
 
 /** A connection that said hello. */
@@ -117,6 +118,7 @@ export class Peer<Origin> {
   /** The push that comes in parts. */
   readonly assembly: PushAssembly = new PushAssembly();
   readonly undecided: Undecided = new Undecided();
+  readonly unread: Unread = new Unread();
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
   /** The number and length of the messages whose effects are not durable yet. */

@@ -47,8 +47,10 @@ export interface RoomLimits {
   readonly waitingBodies: number;
   /** The bytes of those bodies. 16 MiB by default. */
   readonly waitingBodyBytes: number;
-  /** A larger commit or catch-up is not sent: its peers load the content instead. 8 Mi by default. */
+  /** A larger commit or catch-up is not sent: its peers load the content instead. 2 Mi by default. */
   readonly frameLength: number;
+  /** The length of what was sent to one connection and not read. One that has more is told to say hello. 4 Mi by default. */
+  readonly unreadLength: number;
   /** Messages that one connection may send a second, on average. One over 16 KiB counts as several. 2,000 by default. */
   readonly messagesPerSecond: number;
   /** Messages that one connection may send at once. 10,000 by default. */
@@ -69,7 +71,8 @@ export const DEFAULT_LIMITS: RoomLimits = {
   bodyBytes: 8 * 1024 * 1024,
   waitingBodies: 8,
   waitingBodyBytes: 16 * 1024 * 1024,
-  frameLength: 8 * 1024 * 1024,
+  frameLength: 2 * 1024 * 1024,
+  unreadLength: 4 * 1024 * 1024,
   messagesPerSecond: 2_000,
   messageBurst: 10_000,
   clients: 20_000,

@@ -74,7 +74,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       reporter,
       queue: new SerialQueue(),
       peers,
-      outgoing: new Outgoing(peers, settings),
+      outgoing: new Outgoing(host, peers, settings),
       features,
       writer,
       deepLeaves: new DeepLeaves(this.store, writer, reporter),
@@ -133,6 +133,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (peer.hasLeft) return;
     peer.restoreAttachment();
     const length = typeof data === 'string' ? data.length : 0;
+    if (peer.state.type === 'stock') peer.unread.clear();
     const waiting = peer.hold(length, host.now(), settings.limits);
     if (waiting === undefined) {
       this.#refuseFlood(peer);
@@ -415,6 +416,10 @@ export class Room<Origin, RequestOrigin = Origin> {
           this.#parts.outgoing.sendError(current, peer, error.code, error.message + hint, push);
         });
       }
+      return undefined;
+    }
+    if (message?.type === 'mark') {
+      this.#parts.outgoing.takeMark(peer, message.text);
       return undefined;
     }
     if (message?.type !== 'hello')

@@ -64,3 +64,13 @@ test('a room without such a limit does not tell one', async () => {
   for (let index = 0; index < 500; index += 1) room.store.setValue(`v${index}`, 1);
   expect(room.pushes()).toHaveLength(500);
 });
+
+test('[FLOOD-7] a client sends a mark back at once, also while the app has a transaction open', async () => {
+  const room = new ScriptedRoom();
+  await room.live();
+  room.sent();
+  room.store.transaction(() => {
+    room.receive({ type: 'mark', text: 'read so far' });
+    expect(room.sent()).toEqual([{ type: 'mark', text: 'read so far' }]);
+  });
+});

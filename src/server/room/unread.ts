@@ -1,0 +1,40 @@
+/** After so many characters, the client is asked to say that it has read them. */
+const MARK_LENGTH = 256 * 1024;
+
+/** What was sent to a connection, and perhaps not read: the host holds it in memory (`FLOOD-7`). */
+export class Unread {
+  #sent = 0;
+  #read = 0;
+  #mark: { readonly text: string; readonly position: number } | undefined;
+
+  /** In characters. */
+  get length(): number {
+    return this.#sent - this.#read;
+  }
+
+  /** True if it is time for a mark. One at a time is on its way. */
+  get needsMark(): boolean {
+    return this.#mark === undefined && this.length >= MARK_LENGTH;
+  }
+
+  add(length: number): void {
+    this.#sent += length;
+  }
+
+  /** Remembers what is asked. */
+  ask(text: string): void {
+    this.#mark = { text, position: this.#sent };
+  }
+
+  /** Takes the answer. One to another question counts for nothing. */
+  answer(text: string): void {
+    if (this.#mark?.text !== text) return;
+    this.#read = this.#mark.position;
+    this.#mark = undefined;
+  }
+
+  /** Everything counts as read: of a peer that no mark can be sent to. */
+  clear(): void {
+    this.#read = this.#sent;
+  }
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+
+import { encodeClientMessage } from '../../../src/protocol/codec.ts';
+import {
+  clientId,
+  FakeRoomHost,
+  settle,
+  type FakeConnection,
+} from '../../support/fake-connection.ts';
+
+const TEXT = 'x'.repeat(100_000);
+
+const seeded = async (): Promise<FakeRoomHost> => {
+  const host = new FakeRoomHost({ limits: () => ({ unreadLength: 1_000_000 }) });
+  await host.seed({ t: { r: { a: 1 } } });
+  return host;
+};
+
+let made = 0;
+
+const commit = async (host: FakeRoomHost, count: number): Promise<void> => {
+  for (let index = 0; index < count; index += 1) {
+    made += 1;
+    host.room.store.setCell('t', 'r', 'text', `${made}${TEXT}`);
+    await settle();
+  }
+};
+
+/** Reads as a client does. */
+const read = async (connection: FakeConnection): Promise<string[]> => {
+  const types: string[] = [];
+  for (const message of connection.hear()) {
+    types.push(message.type);
+    if (message.type === 'mark') await connection.say(encodeClientMessage('', message));
+  }
+  return types;
+};
+
+const lengthOf = ({ frames }: FakeConnection): number =>
+  frames.reduce((sum, { length }) => sum + length, 0);
+
+test('[FLOOD-7] sends no more than so much to a connection that does not read, and all to one that does', async () => {
+  const host = await seeded();
+  const [silent, reader] = [await host.join('silent'), await host.join('reader')];
+  let commits = 0;
+  for (let round = 0; round < 20; round += 1) {
+    await commit(host, 2);
+    commits += (await read(reader)).filter((type) => type === 'commit').length;
+  }
+  expect(commits).toBe(40);
+  expect(lengthOf(silent)).toBeLessThan(1_200_000);
+  for (let index = 0; index < 50; index += 1) await silent.ping();
+  expect(lengthOf(silent)).toBeLessThan(1_200_000);
+  const heard = await read(silent);
+  expect(heard.filter((type) => type === 'error')).toHaveLength(1);
+  expect(heard.at(-1)).toBe('error');
+});
+
+test('[FLOOD-7] one that reads again says hello, and gets commits again', async () => {
+  const host = await seeded();
+  const silent = await host.join('silent');
+  await commit(host, 30);
+  while ((await read(silent)).length > 0);
+  await silent.hello({
+    clientId: clientId('silent'),
+    generation: 2,
+    cursor: await host.cursor(),
+  });
+  expect(silent.hearOne('welcome').changes).toBeDefined();
+  host.room.store.setCell('t', 'r', 'a', 2);
+  await settle();
+  expect(silent.hearTypes()).toEqual(['commit']);
+});
+
+test('[FLOOD-7] an answer to no question counts for nothing', async () => {
+  const host = await seeded();
+  const liar = await host.join('liar');
+  for (let round = 0; round < 30; round += 1) {
+    await commit(host, 1);
+    await liar.say(encodeClientMessage('', { type: 'mark', text: `${round}` }));
+  }
+  expect(lengthOf(liar)).toBeLessThan(1_200_000);
+});
+
+test('[FLOOD-7] closes a stock peer that was sent as much without a word from it, and no other', async () => {
+  const host = await seeded();
+  const [silent, busy] = [host.connect(), host.connect()];
+  for (let round = 0; round < 20; round += 1) {
+    await commit(host, 1);
+    await busy.stock({ own: { r: { a: round } } });
+  }
+  expect(silent.closed?.code).toBe(4429);
+  expect(busy.closed).toBeUndefined();
+});
