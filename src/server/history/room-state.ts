@@ -329,7 +329,7 @@ export class RoomState<Origin, RequestOrigin>
     const { clientId, generation } = client;
     if (!this.#hasPlaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
-      return outgoing.overload(peer, text, this.#parts.host.now());
+      return outgoing.overload(peer, text, this.#parts.host);
     }
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     const written = writer.write(this, push.changes, origin);
@@ -365,12 +365,14 @@ export class RoomState<Origin, RequestOrigin>
   #takePart(peer: Peer<Origin>, client: ClientState, part: PushPart): MaybePromise<void> {
     const { outgoing } = this.#parts;
     const { number } = part;
+    // The parts before it are forgotten.
+    if (client.standing === 'stopped') return undefined;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     try {
       if (part.offset === 0) this.#admitPush(peer, client, part);
       if (!peer.assembly.take(part)) return this.#loseTrack(peer, client);
       const json = peer.assembly.takeWhole();
-      if (json === undefined) return this.#sendReceipt(peer, part);
+      if (json === undefined) return this.#sendReceipt(peer, client, part);
       this.#assertSize(utf8Length(json, this.#mostPushBytes));
       return this.#push(peer, client, decodeWholePush(number, json));
     } catch (error) {
@@ -380,10 +382,13 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Tells that a part was taken, as soon as the client may send more of them. */
-  #sendReceipt(peer: Peer<Origin>, { number, text }: PushPart): void {
+  #sendReceipt(peer: Peer<Origin>, client: ClientState, { number, text }: PushPart): void {
     const { outgoing, host, settings } = this.#parts;
     const { held: offset } = peer.assembly;
-    const send = (): void => outgoing.send(this, peer, { type: 'receipt', number, offset });
+    const send = (): void => {
+      // After a hello, or when the connection has lost its place, the parts are forgotten.
+      if (peer.state === client) outgoing.send(this, peer, { type: 'receipt', number, offset });
+    };
     const pause = peer.pauseOfParts(text.length, host.now(), settings.limits);
     if (pause > 0) host.after(pause, send);
     else send();

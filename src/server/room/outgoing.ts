@@ -11,7 +11,7 @@ import type { Ack, RoomMessage, WelcomeBeginning } from '../../protocol/messages
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { ChangeOrigin } from './change-origin.ts';
-import type { ClientState, Peer, Peers } from './peers.ts';
+import { TELL_MILLISECONDS, type ClientState, type Peer, type Peers } from './peers.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
@@ -123,13 +123,23 @@ export class Outgoing<Origin> {
   }
 
   /** Takes nothing more from a connection until its next hello, and tells it so, at most once a second (`FLOOD-1`). */
-  overload(peer: Peer<Origin>, text: string, now: number): void {
+  overload(peer: Peer<Origin>, text: string, host: Pick<RoomHost<Origin>, 'now' | 'after'>): void {
     const { state } = peer;
-    if (state.type !== 'client') this.close(peer, 'overloaded', text);
-    else {
-      if (state.standing !== 'stopped') peer.setState({ ...state, standing: 'stopped' });
-      // Told again now and then, because the refused message may have been a hello.
-      if (peer.mayTell(now)) this.sendError(undefined, peer, 'overloaded', text);
+    if (state.type !== 'client') {
+      this.close(peer, 'overloaded', text);
+      return;
+    }
+    const isStopped = state.standing === 'stopped';
+    if (!isStopped) peer.setState({ ...state, standing: 'stopped' });
+    const tell = (): void => this.sendError(undefined, peer, 'overloaded', text);
+    // Told again now and then, because the refused message may have been a hello.
+    if (peer.mayTell(host.now())) tell();
+    else if (!isStopped) {
+      // It was stopped before, has said hello since, and does not know that it is stopped again.
+      const stopped = peer.state;
+      host.after(TELL_MILLISECONDS, () => {
+        if (peer.state === stopped) tell();
+      });
     }
   }
 

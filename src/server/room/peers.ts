@@ -80,7 +80,8 @@ type PeerFeatures<Origin> = Pick<
 
 /** The slot of a connection's state. */
 const SLOT = 'peer';
-const TELL_MILLISECONDS = 1_000;
+/** A connection that sends too much is told so at most once in this time. */
+export const TELL_MILLISECONDS = 1_000;
 /** The slot of the time at which a connection was heard, and how exact it is. */
 const HEARD_SLOT = 'heard';
 const HEARD_MILLISECONDS = 20_000;

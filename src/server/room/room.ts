@@ -372,7 +372,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
   #refuseFlood(peer: Peer<Origin>): void {
     const text = 'This connection sends more than the room takes: say hello again, a little later.';
-    this.#parts.outgoing.overload(peer, text, this.#parts.host.now());
+    this.#parts.outgoing.overload(peer, text, this.#parts.host);
   }
 
   /** Runs a step in the queue. Settles when the step is complete. Neither throws nor rejects. */

@@ -124,6 +124,21 @@ test('[FLOOD-1] tells again after a second, for a hello may have been what was r
   expect(ada.hearTypes()).toEqual(['error']);
 });
 
+test('[FLOOD-1] tells later what it may not tell now, if a connection does not know that it is stopped', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 3 }) });
+  const ada = await host.join('ada');
+  for (let number = 1; number <= 4; number += 1) await ada.say(frame(number));
+  expect(ada.hearTypes()).toEqual(['ack', 'ack', 'error']);
+  await host.pass(200);
+  await ada.hello({ generation: 2, cursor: await host.cursor() });
+  for (let number = 3; number <= 6; number += 1) await ada.say(frame(number));
+  expect(ada.hearTypes()).toEqual(['welcome', 'ack']);
+  await host.pass(1_000);
+  expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
+  await host.pass(5_000);
+  expect(ada.hear()).toEqual([]);
+});
+
 test('[FLOOD-1] closes a stock connection that sends too much, with a code that says to come back', async () => {
   const host = await seeded();
   const stock = host.connect();
