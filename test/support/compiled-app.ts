@@ -11,8 +11,15 @@ type Compiler = '7' | '5.4';
 export interface CompiledApp {
   /** Writes a file, by its path in the folder. */
   readonly write: (path: string, text: string) => void;
-  /** What a compiler says of files in the folder, as strict as it can be: an empty string if all is well. */
-  readonly compile: (version: Compiler, files: readonly string[]) => Promise<string>;
+  /**
+   * Returns what a compiler says of files in the folder: an empty string if all is well. It is as strict as it can be, unless
+   * there are other options.
+   */
+  readonly compile: (
+    version: Compiler,
+    files: readonly string[],
+    options?: readonly string[],
+  ) => Promise<string>;
   readonly remove: () => void;
 }
 
@@ -60,7 +67,7 @@ export const makeCompiledApp = async (): Promise<CompiledApp> => {
 
   return {
     write,
-    compile: (version, files) => run(COMPILERS[version], [...files, ...OPTIONS]),
+    compile: (version, files, options = OPTIONS) => run(COMPILERS[version], [...files, ...options]),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 };
