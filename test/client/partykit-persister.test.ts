@@ -761,6 +761,20 @@ test('one that is destroyed does not wait for an edit that is only held', async 
   expect(refusals).toMatchObject([{ valueId: 'held', reason: 'destroyed' }]);
 });
 
+test('a component that React mounts twice reports nothing: the second persister takes over', async () => {
+  const { store, socket, room, persister: first, errors } = persist([{}, { v: 1 }]);
+  void first.startAutoPersisting();
+  const second = createPersister(store, socket, {}, (error) => errors.push(error));
+  void first.destroy();
+  await second.startAutoPersisting();
+  await settled();
+  store.setValue('mine', 1);
+  await second.whenConfirmed();
+  expect(room.content?.get(null, '', 'mine')).toBe(1);
+  expect(errors).toEqual([]);
+  expect(socket.closes).toEqual([]);
+});
+
 describe('mistakes of the app', () => {
   test.each([
     ['Store', undefined, new FakePartySocket()],
