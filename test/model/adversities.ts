@@ -33,17 +33,15 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'hooks-write': { isOn: true },
   'hooks-depend': { isOn: true },
   'two-persisters': { isOn: false },
-  'competing-listeners': { isOn: false },
+  'competing-listeners': { isOn: true },
   'days-pass': { isOn: true },
   'clock-jumps': { isOn: true },
-  floods: { isOn: true },
+  floods: { isOn: false },
 };
 
 export function isAdversity(name: string): name is Adversity {
   return Object.hasOwn(ADVERSITIES, name);
 }
 
-export const ADVERSITIES_ON: readonly Adversity[] = Object.entries(ADVERSITIES)
-  .filter(([, { isOn }]) => isOn)
-  .map(([name]) => name)
-  .filter(isAdversity);
+/** All of them, on or off. */
+export const ADVERSITY_NAMES: readonly Adversity[] = Object.keys(ADVERSITIES).filter(isAdversity);

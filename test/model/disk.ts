@@ -61,6 +61,8 @@ export class Disk implements Source {
   #highestRow = 0;
   /** True from when somebody began to empty it until a Store is on it again. */
   #mayBeEmpty = false;
+  /** How many calls that delete all are in flight. */
+  #emptyings = 0;
 
   constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {
     this.#world = world;
@@ -183,6 +185,7 @@ export class Disk implements Source {
     storage.freeze(choices?.below(storage.inFlight + 1));
     this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
     await this.#readAll();
+    this.#emptyings = 0;
   }
 
   /** What is on disk now, for a process that starts beside this one. */
@@ -218,10 +221,19 @@ export class Disk implements Source {
   async empty(): Promise<void> {
     const storage = this.#storage;
     this.#mayBeEmpty = true;
-    await storage.deleteAll();
-    if (storage !== this.#storage) return;
-    this.branch = undefined;
-    this.#highestRow = 0;
+    this.#emptyings += 1;
+    try {
+      await storage.deleteAll();
+    } finally {
+      // What failed may have taken effect all the same.
+      if (storage === this.#storage) {
+        this.#emptyings -= 1;
+        if (storage.size === 0) {
+          this.branch = undefined;
+          this.#highestRow = 0;
+        }
+      }
+    }
   }
 
   /** All is deleted. To be called while no process runs. */
@@ -245,7 +257,7 @@ export class Disk implements Source {
 
   #compare(loaded: LoadedRoom | undefined): void {
     if (loaded === undefined) {
-      if (this.branch !== undefined && !this.#mayBeEmpty)
+      if (this.branch !== undefined && !this.#mayBeEmpty && this.#emptyings === 0)
         throw new PropertyFailure('durable', 'the Store is not on disk any more');
       this.branch = undefined;
       return;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
-import { ADVERSITIES, isAdversity, type Adversity } from './adversities.ts';
+import { ADVERSITY_NAMES, isAdversity, type Adversity } from './adversities.ts';
 import { runWorkers } from './fuzz-workers.ts';
 import { liveAgain, liveThrough, type HistoryPlan } from './history.ts';
 import { kindOf, minimise } from './minimise.ts';
@@ -33,12 +33,10 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-const adversities = options.with === 'all' ? Object.keys(ADVERSITIES) : options.with.split(',');
+const adversities = options.with === 'all' ? ADVERSITY_NAMES : options.with.split(',');
 const forced = adversities.filter((name): name is Adversity => isAdversity(name));
 if (options.with !== '' && forced.length < adversities.length)
-  throw new Error(
-    `--with ${options.with}: give names of ${Object.keys(ADVERSITIES).join(', ')}, or all.`,
-  );
+  throw new Error(`--with ${options.with}: give names of ${ADVERSITY_NAMES.join(', ')}, or all.`);
 
 function planOf(seed: number): HistoryPlan {
   const plan = { seed, length: Number(options.length) };

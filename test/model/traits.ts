@@ -3,7 +3,7 @@ import { VALUES } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
-import { ADVERSITIES_ON, type Adversity } from './adversities.ts';
+import { ADVERSITIES, ADVERSITY_NAMES, type Adversity } from './adversities.ts';
 import type { Choices } from './choices.ts';
 import { PAIR_CELLS, PAIR_TABLE, type UniqueLeaves } from './edits.ts';
 import type { HookStyle } from './sim-hooks.ts';
@@ -115,7 +115,11 @@ export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
     hasUnreadable: choices.percent(15),
     turnWeight: choices.pick([0, 2, 10]),
     writeStyle: choices.pick(WRITE_STYLES),
-    adversities: ADVERSITIES_ON.filter(() => choices.percent(ADVERSE_PERCENT)),
+    // Drawn of those that are off as well, so that switching one on changes no other history.
+    adversities: ADVERSITY_NAMES.filter((name) => {
+      const isDrawn = choices.percent(ADVERSE_PERCENT);
+      return isDrawn && ADVERSITIES[name].isOn;
+    }),
   };
 }
 
