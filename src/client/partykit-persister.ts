@@ -28,6 +28,10 @@ export interface PartyKitPersisterConfig {
   storePath?: string;
   /** The `messagePrefix` of the server; `''` by default. */
   messagePrefix?: string;
+  /** Makes the requests for the content. By default the platform's `fetch`. */
+  fetch?: typeof fetch;
+  /** As of `fetch`: `'include'` sends the cookies of another origin, which the socket sends anyway. */
+  credentials?: RequestCredentials;
 }
 
 /** Called when the state of a persister's connection to its room changes. */
@@ -60,6 +64,8 @@ const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, true>> = {
   storeProtocol: true,
   storePath: true,
   messagePrefix: true,
+  fetch: true,
+  credentials: true,
 };
 
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
@@ -139,7 +145,11 @@ export function createPartyKitPersister(
     () => messagePrefix,
     {
       socket,
-      endpoint: createHttpEndpoint(() => storeUrlOf(connection, storePath, storeProtocol)),
+      endpoint: createHttpEndpoint(
+        () => storeUrlOf(connection, storePath, storeProtocol),
+        callAfter,
+        config,
+      ),
       after: callAfter,
       randomId,
       random: Math.random,

@@ -899,3 +899,34 @@ describe('updateProperties', () => {
     expect(store.getValues()).toEqual({ v: 1 });
   });
 });
+
+test('works where crypto, AbortSignal.timeout and btoa are missing, and the parts of an URL cannot be set', async () => {
+  const timeout = Object.getOwnPropertyDescriptor(AbortSignal, 'timeout') ?? {};
+  const parts = Object.getOwnPropertyDescriptors(URL.prototype);
+  try {
+    Reflect.deleteProperty(AbortSignal, 'timeout');
+    for (const [name, part] of Object.entries(parts))
+      if (part.set !== undefined)
+        Object.defineProperty(URL.prototype, name, { ...part, set: failing(name) });
+    vi.stubGlobal('crypto', undefined);
+    vi.stubGlobal('btoa', undefined);
+    const { persister, store, room, errors } = persist([{}, { v: 1 }]);
+    await persister.startAutoPersisting();
+    store.setValue('w', 1);
+    await persister.whenConfirmed();
+    expect(persister.getSync().phase).toBe('live');
+    expect(room.cursor.version).toBe(2);
+    expect(errors).toEqual([]);
+    await persister.destroy();
+  } finally {
+    Object.defineProperties(URL.prototype, parts);
+    Object.defineProperty(AbortSignal, 'timeout', timeout);
+    vi.unstubAllGlobals();
+  }
+});
+
+function failing(name: string): () => void {
+  return () => {
+    throw new TypeError(`URL.${name} is not implemented`);
+  };
+}

@@ -28,7 +28,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'storage-emptied': { isOn: true },
   'app-closes': { isOn: true },
   'proxy-etag': { isOn: true },
-  'old-cache': { isOn: false },
+  'old-cache': { isOn: true },
   'foreign-answers': { isOn: false },
   'hooks-write': { isOn: true },
   'hooks-depend': { isOn: true },

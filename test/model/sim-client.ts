@@ -255,13 +255,16 @@ export class SimClient implements ClientEnd {
 
   #endpoint(): SessionEndpoint {
     const { http } = this.#surroundings;
-    const endpoint = createHttpEndpoint(() => Promise.resolve(http.urlOf(this.name)));
+    const endpoint = createHttpEndpoint(
+      () => Promise.resolve(http.urlOf(this.name)),
+      (milliseconds, callback) => this.#after(milliseconds, callback),
+    );
     const touch = <T>(request: Promise<T>): Promise<T> =>
       request.finally(() => {
         this.isTouched = true;
       });
     return {
-      get: () => touch(endpoint.get()),
+      get: (unique, onBytes) => touch(endpoint.get(unique, onBytes)),
       put: async (content) => {
         const told = await touch(endpoint.put(content));
         // A tab that is closed hears nothing.

@@ -41,7 +41,14 @@ const PHASES: Names<SyncPhase> = {
   empty: 1,
   stopped: 1,
 };
-const SYNC: Names<keyof Sync> = { phase: 1, unsaved: 1, localOnly: 1, code: 1, error: 1 };
+const SYNC: Names<keyof Sync> = {
+  phase: 1,
+  unsaved: 1,
+  localOnly: 1,
+  loadedBytes: 1,
+  code: 1,
+  error: 1,
+};
 const REASONS: Names<RefusalReason> = {
   hook: 1,
   schema: 1,
@@ -76,6 +83,8 @@ const PERSISTER_CONFIG: Names<keyof PartyKitPersisterConfig> = {
   storePath: 1,
   messagePrefix: 1,
   storeProtocol: 1,
+  fetch: 1,
+  credentials: 1,
 };
 const SERVER_CONFIG: Names<keyof TinyBasePartyKitServerConfig> = {
   storePath: 1,

@@ -12,6 +12,7 @@ import * as hello from '../../src/protocol/messages/hello.ts';
 import * as ping from '../../src/protocol/messages/ping.ts';
 import * as pong from '../../src/protocol/messages/pong.ts';
 import * as push from '../../src/protocol/messages/push.ts';
+import * as mark from '../../src/protocol/messages/mark.ts';
 import * as part from '../../src/protocol/messages/push-part.ts';
 import * as stock from '../../src/protocol/messages/stock.ts';
 import * as welcome from '../../src/protocol/messages/welcome.ts';
@@ -80,6 +81,7 @@ const LETTERS: Readonly<Record<string, string>> = {
   pong: letterOf(pong),
   alive: letterOf(pong),
   error: letterOf(error),
+  mark: letterOf(mark),
   'stock changes': letterOf(stock),
 };
 

@@ -22,3 +22,11 @@ test.each([
   expect(randomId()).toBe(id);
   expect(Uint8Array.from(Buffer.from(id, 'base64url'))).toEqual(new Uint8Array(16).fill(byte));
 });
+
+test('is another one each time where there is no crypto, too', () => {
+  vi.stubGlobal('crypto', undefined);
+  const ids = new Set(Array.from({ length: 1000 }, randomId));
+  vi.unstubAllGlobals();
+  expect(ids.size).toBe(1000);
+  for (const id of ids) expect(id).toMatch(/^[\w-]{22}$/);
+});

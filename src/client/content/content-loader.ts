@@ -4,9 +4,15 @@ import type { SessionEndpoint } from '../session/session-ports.ts';
 import type { DetailedEvent, SessionEvent } from '../session/session-state.ts';
 import type { Seed } from './seed.ts';
 
+/** A request without an answer for so long may be lost. */
+const SLOW_MILLISECONDS = 5000;
+
 /** Gets the room's content and gives it a seed, over HTTP. Only the latest request counts (JOIN-1, SEED-1). */
 export interface ContentLoader {
-  load(): void;
+  /** With `unique`, a text that was never used, the URL is one that no cache has seen. */
+  load(unique?: string): void;
+  /** Requests the content again, if it is being requested and nothing has come for a while. */
+  hurry(): void;
   give(content: LeafMap<Leaf>): void;
   /** Ignores the answers to earlier requests. */
   cancel(): void;
@@ -18,14 +24,32 @@ export function createContentLoader(
   seed: Seed,
   happened: (event: SessionEvent) => void,
   arrived: (event: DetailedEvent & { readonly type: 'content' }) => void,
+  after: (milliseconds: number, callback: () => void) => () => void,
+  onBytes: (bytes: number) => void,
 ): ContentLoader {
   let latest = 0;
+  /** Undefined while nothing is loaded. */
+  let loading: { readonly number: number; readonly unique: string | undefined } | undefined;
+  let isSlow = false;
+  let cancelSlow: (() => void) | undefined;
+  const heard = (): void => {
+    cancelSlow?.();
+    isSlow = false;
+    cancelSlow = after(SLOW_MILLISECONDS, () => {
+      isSlow = true;
+    });
+  };
+  const ended = (): void => {
+    cancelSlow?.();
+    loading = undefined;
+  };
   const request = async <T>(
     answer: Promise<T>,
     onAnswer: (answer: T, isLatest: boolean) => void,
     failed: 'load-failed' | 'seed-failed',
   ): Promise<void> => {
     const number = ++latest;
+    if (loading?.number !== number) ended();
     try {
       const answered = await answer;
       onAnswer(answered, number === latest);
@@ -33,15 +57,31 @@ export function createContentLoader(
       if (number === latest) happened({ type: failed, error });
     }
   };
+  const load = (unique: string | undefined): void => {
+    const number = latest + 1;
+    ended();
+    loading = { number, unique };
+    heard();
+    const answer = endpoint.get(unique, (bytes) => {
+      if (number !== latest) return;
+      heard();
+      onBytes(bytes);
+    });
+    void request(
+      answer.finally(() => {
+        if (number === latest) ended();
+      }),
+      (loaded, isLatest) => {
+        if (isLatest) arrived({ type: 'content', ...loaded });
+      },
+      'load-failed',
+    );
+  };
   return {
-    load: () =>
-      void request(
-        endpoint.get(),
-        (loaded, isLatest) => {
-          if (isLatest) arrived({ type: 'content', ...loaded });
-        },
-        'load-failed',
-      ),
+    load,
+    hurry: () => {
+      if (loading !== undefined && isSlow) load(loading.unique);
+    },
     give: (content) =>
       void request(
         endpoint.put(content),
@@ -55,6 +95,7 @@ export function createContentLoader(
       ),
     cancel: () => {
       latest++;
+      ended();
     },
   };
 }

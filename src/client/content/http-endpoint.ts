@@ -2,12 +2,25 @@ import { decodeLoadedContent, decodeSeedCorrection, encodeContent } from '../../
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
+import { createSilenceLimit, type SilenceLimit } from './silence-limit.ts';
 
-/** The time that one request may take. */
-const REQUEST_MILLISECONDS = 120_000;
+/** The longest silence of the room, in an answer or before it. */
+const SILENCE_MILLISECONDS = 30_000;
+
+/** The longest time for a body that comes as a whole, so that its progress is unknown. */
+const WHOLE_BODY_MILLISECONDS = 300_000;
+
+/** The slowest upload that the client waits for, in characters a millisecond. */
+const UPLOAD_PACE = 4;
 
 /** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
+
+/** The status of a PUT to a room that keeps its own content. */
+const RESET_CONTENT = 205;
+
+const ON_REQUEST =
+  'If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: 'malformed',
@@ -21,83 +34,139 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   503: 'unavailable',
 };
 
+/** The app's own way to make requests. */
+export interface HttpOptions {
+  readonly fetch?: typeof fetch | undefined;
+  readonly credentials?: RequestCredentials | undefined;
+}
+
 /**
  * Creates the client of the room's `/store`, with `fetch`. Calls `url` before every request, so that it can carry a fresh
- * token. Rejects with a typed error unless the answer is a success; its `cause` is the unread Response, if there was one.
+ * token. Rejects with a typed error unless the answer is the documented one; its `cause` is the unread Response, if there was one.
  */
-export function createHttpEndpoint(url: () => Promise<string>): SessionEndpoint {
-  const request = async (
-    method: string,
+export function createHttpEndpoint(
+  url: () => Promise<string>,
+  after: (milliseconds: number, callback: () => void) => () => void,
+  options: HttpOptions = {},
+): SessionEndpoint {
+  /** Resolves to what `read` makes of the answer. */
+  const request = async <T>(
+    method: 'GET' | 'PUT',
     body: string | undefined,
-    parameter?: string,
-  ): Promise<Response> => {
+    parameters: string | undefined,
+    isExpected: (status: number) => boolean,
+    read: (response: Response, limit: SilenceLimit) => Promise<T>,
+  ): Promise<T> => {
     const address = await url().catch((cause: unknown) => {
       if (cause instanceof TinyBasePartyKitError) throw cause;
       const message = `${method} was not sent: could not get the socket's query parameters. Check the option query of the PartySocket.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });
     const joint = address.includes('?') ? '&' : '?';
-    const target = parameter === undefined ? address : address + joint + parameter;
-    let response: Response;
+    const target = parameters === undefined ? address : address + joint + parameters;
+    const { fetch: ownFetch = fetch, credentials } = options;
+    const upload = (body?.length ?? 0) / UPLOAD_PACE;
+    const limit = createSilenceLimit(after, SILENCE_MILLISECONDS + upload);
     try {
-      response = await fetch(target, {
-        method,
-        ...(body === undefined ? {} : { body }),
-        mode: 'cors',
-        cache: 'no-store',
-        signal: AbortSignal.timeout(REQUEST_MILLISECONDS),
+      const send = async (): Promise<Response> =>
+        await ownFetch(target, {
+          method,
+          ...(body === undefined ? {} : { body }),
+          ...(credentials === undefined ? {} : { credentials }),
+          mode: 'cors',
+          cache: 'no-store',
+          signal: limit.signal,
+        });
+      const response = await limit.race(send()).catch((cause: unknown) => {
+        const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running, and that this page may reach it (CORS).`;
+        throw new TinyBasePartyKitError('network', message, { cause });
       });
-    } catch (cause) {
-      const message = `${method} ${withoutQuery(target)} had no answer. Is the server running, and may this page reach it?`;
-      throw new TinyBasePartyKitError('network', message, { cause });
+      if (!isExpected(response.status)) throw await errorOf(method, target, response);
+      return await read(response, limit);
+    } finally {
+      limit.end();
     }
-    if (!response.ok) {
-      const code =
-        (response.status === 401 ? await codeIn(response) : undefined) ??
-        CODES[response.status] ??
-        'network';
-      const hint =
-        code === 'not-found'
-          ? ' Check storePath, party and room: they must be those of the server.'
-          : '';
-      const message = `${method} ${withoutQuery(target)} was answered with ${response.status}.${hint}`;
-      throw new TinyBasePartyKitError(code, message, { cause: response });
-    }
-    return response;
   };
   return {
-    get: async () => {
-      const response = await request('GET', undefined, 'cursor');
-      const text = await response.text().catch((cause: unknown) => {
-        throw new TinyBasePartyKitError(
-          'network',
-          'The answer to GET broke off: the client requests it again.',
-          { cause },
-        );
-      });
+    get: async (unique, onBytes) => {
+      const parameters = unique === undefined ? 'cursor' : `cursor&unique=${unique}`;
+      const text = await request('GET', undefined, parameters, isSuccess, (response, limit) =>
+        readText(response, limit, onBytes).catch((cause: unknown) => {
+          const message = 'The answer to GET broke off: the client requests it again.';
+          throw new TinyBasePartyKitError('network', message, { cause });
+        }),
+      );
       try {
         return decodeLoadedContent(text);
       } catch (cause) {
         // The room itself sent this content, so another request would get the same.
         if (text.startsWith('{"cursor":[')) throw cause;
         // Another server may have answered, such as the login page of a network.
-        const message =
-          'The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ' +
-          'If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
+        const message = `The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ${ON_REQUEST}`;
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },
-    put: async (content) => {
-      const response = await request('PUT', encodeContent(content));
-      if (response.status !== CREATED) return undefined;
-      try {
-        return decodeSeedCorrection(await response.text());
-      } catch {
-        // An empty body means that nothing was refused. After an unreadable one, the next GET brings the content.
-        return undefined;
-      }
+    put: (content) => {
+      return request('PUT', encodeContent(content), undefined, isTaken, async (response) => {
+        if (response.status !== CREATED) return undefined;
+        try {
+          return decodeSeedCorrection(await response.text());
+        } catch {
+          // An empty body means that nothing was refused. After an unreadable one, the next GET brings the content.
+          return undefined;
+        }
+      });
     },
   };
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** True for the answers to a PUT that the room gives (HTTP-2). */
+function isTaken(status: number): boolean {
+  return status === CREATED || status === RESET_CONTENT;
+}
+
+async function errorOf(
+  method: string,
+  target: string,
+  response: Response,
+): Promise<TinyBasePartyKitError> {
+  const { status } = response;
+  const code = (status === 401 ? await codeIn(response) : undefined) ?? CODES[status] ?? 'network';
+  let hint = '';
+  if (code === 'not-found')
+    hint = ' Check storePath, party and room: they must be those of the server.';
+  else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
+  const message = `${method} ${withoutQuery(target)} was answered with ${status}${isSuccess(status) ? '' : '.'}${hint}`;
+  return new TinyBasePartyKitError(code, message, { cause: response });
+}
+
+/** Reads a body as it comes, where the platform can. `onBytes` gets the number of bytes so far. */
+async function readText(
+  response: Response,
+  limit: SilenceLimit,
+  onBytes: ((bytes: number) => void) | undefined,
+): Promise<string> {
+  const { body } = response;
+  if (typeof body?.getReader !== 'function') {
+    limit.wait(WHOLE_BODY_MILLISECONDS);
+    return await limit.race(response.text());
+  }
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    limit.wait(SILENCE_MILLISECONDS);
+    const { done, value } = await limit.race(reader.read());
+    if (done) return text + decoder.decode();
+    text += decoder.decode(value, { stream: true });
+    bytes += value.byteLength;
+    onBytes?.(bytes);
+  }
 }
 
 /** Removes the query, because it may hold a token, which no message may show. */

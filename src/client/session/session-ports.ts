@@ -32,7 +32,8 @@ export interface SessionSocket {
 
 /** The room's `/store`. All methods reject with a `TinyBasePartyKitError`. */
 export interface SessionEndpoint {
-  get(): Promise<LoadedContent>;
+  /** With `unique`, a text that was never used, the URL is one that no cache has seen. `onBytes` gets the number of bytes so far. */
+  get(unique?: string, onBytes?: (bytes: number) => void): Promise<LoadedContent>;
   /** Resolves when the room answers 201 or 205, to its correction if it refused or altered anything (SEED-4). */
   put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
 }

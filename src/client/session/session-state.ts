@@ -127,6 +127,8 @@ export interface SessionState {
    * later and has no cursor of its own, because an app answers for its room, counts as of that one.
    */
   readonly welcomed: Cursor | undefined;
+  /** The number of times in a row that the room said reload: something may give old content in the place of the room. */
+  readonly reloads: number;
   /** True if the last token had expired, and the room has answered no hello since. */
   readonly hasExpired: boolean;
   /** The number of seeds that the room has answered without having a Store afterwards. */
@@ -246,6 +248,8 @@ export type SimpleAction =
   | 'release-held'
   /** Requests the content. Earlier requests, and messages that wait, do not count any more. */
   | 'load'
+  /** The same, with a URL that no cache has seen before. */
+  | 'load-past-caches'
   /** Reports the refused part of a seed, because the room's content is known now. */
   | 'loaded'
   /** Counts changes of others that came. */
@@ -314,6 +318,11 @@ export interface Step {
 
 const NOTHING: Nothing = { type: 'nothing' };
 
+const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
+
+/** So many reloads in a row are no accident. */
+const SUSPICIOUS_RELOADS = 2;
+
 const NO_INTENT: SyncIntent = {
   isFollowing: false,
   isSaving: false,
@@ -327,6 +336,7 @@ export const INITIAL_STATE: SessionState = {
   intent: NO_INTENT,
   generation: 0,
   welcomed: undefined,
+  reloads: 0,
   hasExpired: false,
   seedsGiven: 0,
   isRooted: false,
@@ -336,6 +346,8 @@ export const INITIAL_STATE: SessionState = {
 
 const STOCK_MESSAGE =
   "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
+const OLD_CONTENT_MESSAGE =
+  'The content that was just loaded is too old for the room. Something may cache the answers to GET: let it keep Cache-Control: no-store. The content is loaded again, past caches.';
 const NEW_ROOM_MESSAGE =
   'The room began anew: it was wiped or restored. Its content replaced what was shown; edits that it had not confirmed were kept.';
 
@@ -420,7 +432,13 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       return isOver(stage)
         ? stay(state)
         : to(
-            { ...state, generation: event.generation, seedsGiven: 0, shownEpoch: undefined },
+            {
+              ...state,
+              generation: event.generation,
+              seedsGiven: 0,
+              reloads: 0,
+              shownEpoch: undefined,
+            },
             { phase: 'idle', position: NOTHING },
             'move',
             'resume',
@@ -509,8 +527,12 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
     return position.type === 'no-store' && cursor.version === 0
-      ? to(state, { phase: 'empty', position }, action)
-      : load({ ...state, welcomed: cursor, shownEpoch: isSetBack ? shownEpoch && '' : shownEpoch });
+      ? to({ ...state, reloads: 0 }, { phase: 'empty', position }, action)
+      : reload({
+          ...state,
+          welcomed: cursor,
+          shownEpoch: isSetBack ? shownEpoch && '' : shownEpoch,
+        });
   }
   if (phase !== 'catching-up') return stay(state);
   const staged = position.type === 'staged' ? position : undefined;
@@ -518,7 +540,7 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
   const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
   return {
     ...live(
-      isShown ? { ...state, shownEpoch: cursor.epoch } : state,
+      { ...state, reloads: 0, ...(isShown && { shownEpoch: cursor.epoch }) },
       cursor,
       action,
       'flush',
@@ -715,8 +737,21 @@ function lost(state: SessionState, ...actions: readonly Action[]): Step {
 }
 
 function load(state: SessionState, ...actions: readonly Action[]): Step {
-  const stage = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
-  return to(state, stage, ...actions, 'load');
+  const isCached = state.reloads >= SUSPICIOUS_RELOADS;
+  return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
+}
+
+/** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
+function reload(before: SessionState): Step {
+  const state = { ...before, reloads: before.reloads + 1 };
+  if (state.reloads < SUSPICIOUS_RELOADS) return load(state);
+  return to(
+    state,
+    LOADING,
+    'forget',
+    'retry-later',
+    report(new TinyBasePartyKitError('network', OLD_CONTENT_MESSAGE)),
+  );
 }
 
 function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {

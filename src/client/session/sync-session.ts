@@ -41,6 +41,9 @@ import {
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
+/** So many bytes of content are worth telling of. */
+const PROGRESS_BYTES = 64 * 1024;
+
 /** The time that edits wait for saving to start before the app is told. */
 const REMINDER_MILLISECONDS = 10_000;
 
@@ -112,12 +115,13 @@ export function createSyncSession(
   events: SessionEvents,
   activity?: SessionActivity,
 ): SyncSession {
-  const { after, endpoint, random, restored, socket, firstGeneration = 0 } = ports;
+  const { after, endpoint, random, randomId, restored, socket, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
   /** True once the app has begun to save, in whatever way. */
   let hasSaved = false;
   let isReminding = false;
+  let loadedBytes: number | undefined;
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
@@ -147,6 +151,7 @@ export function createSyncSession(
       phase: stage.phase,
       unsaved: unsaved(),
       localOnly: replica.localOnly,
+      loadedBytes: stage.phase === 'loading' ? loadedBytes : undefined,
       end: stage.phase === 'stopped' ? stage.error : undefined,
     };
   });
@@ -181,8 +186,17 @@ export function createSyncSession(
   const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
   const confirmations = createConfirmations();
   const seed = createSeed(replica, tellOf);
-  const loader = createContentLoader(endpoint, seed, happened, (loaded) =>
-    queue.addMessage(loaded),
+  const loader = createContentLoader(
+    endpoint,
+    seed,
+    happened,
+    (loaded) => queue.addMessage(loaded),
+    after,
+    (bytes) => {
+      if (bytes - (loadedBytes ?? 0) < PROGRESS_BYTES) return;
+      loadedBytes = bytes;
+      status.update();
+    },
   );
   const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
   const heartbeat = createHeartbeat(after, {
@@ -241,6 +255,12 @@ export function createSyncSession(
       sender.limit(action.limits);
     }
   };
+  const load = (unique?: string): void => {
+    queue.forget();
+    backoff.stop();
+    loadedBytes = undefined;
+    loader.load(unique);
+  };
   const actions: Readonly<Record<SimpleAction, () => void>> = {
     'apply-intent': () => {
       const { intent } = state;
@@ -249,11 +269,8 @@ export function createSyncSession(
       replica.setSaving(intent.isSaving);
     },
     'release-held': () => replica.releaseHeld(),
-    load: () => {
-      queue.forget();
-      backoff.stop();
-      loader.load();
-    },
+    load: () => load(),
+    'load-past-caches': () => load(randomId()),
     loaded: () => {
       seed.drop();
       seed.tellRefusals();
@@ -297,7 +314,10 @@ export function createSyncSession(
     forget: () =>
       queue.forget((message) => typeof message === 'object' && message.type === 'content'),
     'retry-later': () => backoff.retry(),
-    'retry-now': () => backoff.hurry(),
+    'retry-now': () => {
+      backoff.hurry();
+      loader.hurry();
+    },
     'reset-retry': () => backoff.reset(),
     check: () => heartbeat.check(),
     ponged: () => heartbeat.answered(),

@@ -33,6 +33,11 @@ export interface Sync {
    * schema, are too large, or were made by its listeners while nothing is saved. `discardLocal` ends this.
    */
   readonly localOnly: number;
+  /**
+   * The number of bytes of the content that have come, while it is loading: told for each 64 KiB. Left out before, in all other
+   * phases, and where the platform cannot tell.
+   */
+  readonly loadedBytes?: number;
   /** The reason, while stopped. */
   readonly code: ErrorCode | undefined;
   /** The last error while not `live`, `reduced`, `empty` or `idle`, or why it stopped; undefined once live. */
@@ -64,7 +69,8 @@ export interface SessionEvents {
 }
 
 /** The part of {@link Sync} that the session itself knows. */
-export type SyncFacts = Omit<Sync, 'code' | 'error'> & {
+export type SyncFacts = Omit<Sync, 'code' | 'error' | 'loadedBytes'> & {
+  readonly loadedBytes: number | undefined;
   /** The reason why it stopped; undefined while it has not. */
   readonly end: TinyBasePartyKitError | undefined;
 };
@@ -89,16 +95,24 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
     error: undefined,
   });
   const tell = (hindrance: TinyBasePartyKitError | undefined): void => {
-    const { phase, unsaved, localOnly, end } = read();
+    const { phase, unsaved, localOnly, loadedBytes, end } = read();
     const error = end ?? (isHindered(phase) ? hindrance : undefined);
     if (
       phase === sync.phase &&
       unsaved === sync.unsaved &&
       localOnly === sync.localOnly &&
+      loadedBytes === sync.loadedBytes &&
       error === sync.error
     )
       return;
-    sync = Object.freeze({ phase, unsaved, localOnly, code: end?.code, error });
+    sync = Object.freeze({
+      phase,
+      unsaved,
+      localOnly,
+      ...(loadedBytes !== undefined && { loadedBytes }),
+      code: end?.code,
+      error,
+    });
     events.onSync(sync);
   };
   return {

@@ -48,8 +48,11 @@ export function answerHello<Origin>(
   }
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor);
+  // A room whose rows are born and die fast has catch-ups larger than its content for whoever has just loaded it (`JOIN-10`).
+  const hasLoaded = peer.state.type === 'client' && peer.state.standing === 'loading';
   const isWorthIt =
-    missed !== undefined && missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP);
+    missed !== undefined &&
+    (hasLoaded || missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP));
   const isSetBack = hello.cursor !== undefined && room.isSetBackFrom(hello.cursor);
   const welcome = { generation, lastPush: room.lastPush(hello), ...(isSetBack && SET_BACK) };
   const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed.encoded : undefined);

@@ -1,7 +1,7 @@
 /** After so many characters, the client is asked to say that it has read them. */
 const MARK_LENGTH = 256 * 1024;
 
-/** What was sent to a connection, and perhaps not read: the host holds it in memory (`FLOOD-7`). */
+/** The length of data sent to a connection that it may not have read: the host holds it in memory (`FLOOD-7`). */
 export class Unread {
   #sent = 0;
   #read = 0;

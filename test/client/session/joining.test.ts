@@ -464,3 +464,57 @@ describe('order', () => {
     expect(room.sent().map((message) => message?.type)).toEqual(['check', 'push']);
   });
 });
+
+test('[JOIN-10] content that is too old, again and again, is asked for with a pause, aloud, and past caches', async () => {
+  const room = new ScriptedRoom();
+  room.open();
+  void room.session.follow();
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    await room.answerGet(1, [{}, { v: 'old' }]);
+    const { generation } = room.hello();
+    room.welcome({ generation, cursor: { epoch: 'e', version: 900 }, changes: undefined });
+    for (let second = 0; room.gets.waiting.length === 0 && second < 60; second += 1)
+      await room.time.pass(second === 0 ? 0 : SECOND);
+  }
+  expect(room.time.now).toBeGreaterThan(60 * SECOND);
+  expect(room.errors).toMatchObject([{ code: 'network' }]);
+  expect(String(room.errors[0])).toContain('cache');
+  const [first, second, ...past] = room.uniques;
+  expect([first, second]).toEqual([undefined, undefined]);
+  expect(past).not.toContain(undefined);
+  expect(new Set(past).size).toBe(past.length);
+  await room.answerGet(900, [{}, { v: 'new' }]);
+  const { generation } = room.hello();
+  room.welcome({ generation, cursor: { epoch: 'e', version: 900 } });
+  expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+  // What comes later is no accident of before.
+  room.welcome({ generation, cursor: { epoch: 'e', version: 901 }, changes: undefined });
+  expect(room.uniques.at(-1)).toBeUndefined();
+  expect(room.gets.waiting).toHaveLength(1);
+});
+
+test('[HTTP-8] a request that hangs is made anew when the socket opens, and one that is on its way is not', async () => {
+  const room = new ScriptedRoom();
+  void room.session.follow();
+  await room.time.pass(SECOND);
+  room.open();
+  expect(room.gets.waiting).toHaveLength(1);
+  room.close();
+  await room.time.pass(5 * SECOND);
+  room.open();
+  expect(room.gets.waiting).toHaveLength(2);
+  room.gets.take();
+  await room.answerGet(1, [{}, { v: 1 }]);
+  expect(room.hello().cursor).toEqual({ epoch: 'e', version: 1 });
+  expect(room.store.getValue('v')).toBe(1);
+});
+
+test('[HTTP-8] the number of bytes that have come is in the state while it loads', async () => {
+  const room = new ScriptedRoom();
+  void room.session.follow();
+  expect(room.session.sync.loadedBytes).toBeUndefined();
+  for (const bytes of [10, 70_000, 100_000, 140_000]) room.heardBytes(bytes);
+  expect(room.syncs.map(({ loadedBytes }) => loadedBytes)).toEqual([undefined, 70_000, 140_000]);
+  await room.answerGet(1, [{}, { v: 1 }]);
+  expect(room.session.sync.loadedBytes).toBeUndefined();
+});

@@ -151,6 +151,10 @@ export class ScriptedRoom {
   readonly time: ManualTime = new ManualTime();
   readonly gets: Requests<LoadedContent> = new Requests();
   readonly puts: Requests<SeedCorrection | undefined> = new Requests();
+  /** What made the URL of each GET unlike all before. */
+  readonly uniques: (string | undefined)[] = [];
+  /** Tells of bytes of the latest GET. */
+  heardBytes: (bytes: number) => void = () => undefined;
   readonly putContents: unknown[] = [];
   readonly syncs: Sync[] = [];
   readonly refusals: Refusal[] = [];
@@ -191,7 +195,11 @@ export class ScriptedRoom {
           stop: ({ code }) => this.stops.push([ERRORS[code].closeCode, code]),
         },
         endpoint: {
-          get: () => this.gets.make(),
+          get: (unique, onBytes) => {
+            this.heardBytes = onBytes ?? this.heardBytes;
+            this.uniques.push(unique);
+            return this.gets.make();
+          },
           put: (content) => {
             this.putContents.push(JSON.parse(encodeContent(content)));
             return this.puts.make();

@@ -74,6 +74,7 @@ const STATES: Readonly<Record<Stage['phase'], Readonly<Record<string, SessionSta
       { hasExpired: true },
     ),
     'without a Store': following({ phase: 'catching-up', position: NO_STORE }),
+    'after a reload': following({ phase: 'catching-up', position: BASE }, { reloads: 1 }),
     'with stock content': following({ phase: 'catching-up', position: STOCK }),
   },
   live: { following: following({ phase: 'live', position: BASE }) },

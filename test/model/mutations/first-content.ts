@@ -61,8 +61,8 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
             seeded = content;
             return told;
           },
-          get: async () => {
-            const { cursor, content } = await endpoint.get();
+          get: async (unique) => {
+            const { cursor, content } = await endpoint.get(unique);
             const own = seeded;
             seeded = undefined;
             return { cursor, content: content && (own ?? content) };

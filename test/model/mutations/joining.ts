@@ -83,8 +83,8 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       endpoint: (endpoint, client) => ({
         ...endpoint,
-        get: async () => {
-          const { cursor, content } = await endpoint.get();
+        get: async (unique) => {
+          const { cursor, content } = await endpoint.get(unique);
           const newest = client.room.branch;
           return cursor?.epoch === newest?.epoch && newest !== undefined && content !== undefined
             ? { cursor: { epoch: newest.epoch, version: newest.version }, content }

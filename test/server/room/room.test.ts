@@ -428,6 +428,26 @@ describe('joining', () => {
     expect(ada.hearOne('welcome').changes).toBeUndefined();
   });
 
+  test('[JOIN-10] tells whoever has just loaded of rows that were born and died since, however many', async () => {
+    const host = new FakeRoomHost();
+    await host.seed({ v: 1 });
+    const cursor = await host.cursor();
+    for (let row = 0; row < 500; row += 1) {
+      host.room.store.setCell('fast', `row ${row} of many`, 'c', 1);
+      host.room.store.delRow('fast', `row ${row} of many`);
+    }
+    await settle();
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    expect(ada.hearOne('welcome').changes).toBeUndefined();
+    await ada.hello({ cursor, generation: 2 });
+    const { changes } = ada.hearOne('welcome');
+    expect(changes?.leaves.isEmpty).toBe(true);
+    host.room.store.setValue('v', 2);
+    await settle();
+    expect(ada.hearOne('commit').version).toBe(1002);
+  });
+
   test('[JOIN-3] tells all changes where the content has grown by them', async () => {
     const { host, cursor } = await grown();
     const ada = host.connect();

@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest';
+
+import { createHttpEndpoint, type HttpOptions } from '../../../src/client/content/http-endpoint.ts';
+import type { SessionEndpoint } from '../../../src/client/session/session-ports.ts';
+import { encodeLoadedContent } from '../../../src/protocol/codec.ts';
+import { contentOf, ManualTime, SECOND } from '../session/scripted-room.ts';
+
+const CONTENT = encodeLoadedContent({ epoch: 'e', version: 1 }, '[{},{"v":"\u{1F415}"}]');
+
+interface Request {
+  readonly url: string;
+  readonly init: RequestInit;
+}
+
+const urlOfStore = (): Promise<string> => Promise.resolve('https://host.test/store?token=t');
+
+/** An endpoint whose requests are answered so. */
+function answered(
+  answer: (request: Request) => Response | Promise<Response>,
+  options: HttpOptions = {},
+): { readonly endpoint: SessionEndpoint; readonly time: ManualTime; readonly requests: Request[] } {
+  const time = new ManualTime();
+  const requests: Request[] = [];
+  const ownFetch = async (url: unknown, init: RequestInit = {}): Promise<Response> => {
+    const request = { url: String(url), init };
+    requests.push(request);
+    return await answer(request);
+  };
+  const endpoint = createHttpEndpoint(urlOfStore, time.after, { fetch: ownFetch, ...options });
+  return { endpoint, time, requests };
+}
+
+/** A body that comes as the test says. */
+class SlowBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  constructor() {
+    this.stream = new ReadableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+    });
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#controller?.enqueue(bytes);
+  }
+
+  end(): void {
+    this.#controller?.close();
+  }
+}
+
+describe('GET', () => {
+  test('[JOIN-1] asks for the cursor, and rests on no header', async () => {
+    for (const headers of [{}, { ETag: '"e.1-gzip"' }, { ETag: 'W/"other.7"' }]) {
+      const { endpoint, requests } = answered(() => new Response(CONTENT, { headers }));
+      expect((await endpoint.get()).cursor).toEqual({ epoch: 'e', version: 1 });
+      expect(requests[0]?.url).toBe('https://host.test/store?token=t&cursor');
+    }
+  });
+
+  test('[JOIN-10] has a URL of its own where caches are not to be trusted', async () => {
+    const { endpoint, requests } = answered(() => new Response(CONTENT));
+    await endpoint.get('once');
+    expect(requests[0]?.url).toBe('https://host.test/store?token=t&cursor&unique=once');
+  });
+
+  test('[HTTP-8] may take as long as it likes, as long as something comes, and tells how far it is', async () => {
+    const body = new SlowBody();
+    const { endpoint, time } = answered(() => new Response(body.stream));
+    const heard: number[] = [];
+    const loading = endpoint.get(undefined, (bytes) => heard.push(bytes));
+    const bytes = new TextEncoder().encode(CONTENT);
+    for (const byte of bytes) {
+      await time.pass(29 * SECOND);
+      body.send(Uint8Array.of(byte));
+    }
+    body.end();
+    const { content } = await loading;
+    expect(content).toEqual(contentOf([{}, { v: '\u{1F415}' }]));
+    expect(heard).toEqual(Array.from(bytes, (_byte, index) => index + 1));
+    expect(time.waiting).toBe(0);
+  });
+
+  test.each([
+    ['before the answer', (): Promise<Response> => new Promise(() => undefined)],
+    ['in the middle of it', () => new Response(new SlowBody().stream)],
+  ])(
+    '[HTTP-8] ends after 30 seconds of silence %s, though fetch heeds no signal',
+    async (_when, answer) => {
+      const { endpoint, time, requests } = answered(answer);
+      const failed = expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+      await time.pass(29 * SECOND);
+      expect(requests[0]?.init.signal?.aborted).toBe(false);
+      await time.pass(SECOND);
+      await failed;
+      expect(requests[0]?.init.signal?.aborted).toBe(true);
+    },
+  );
+
+  test('works where a body is no stream', async () => {
+    const response = new Response(CONTENT);
+    Object.defineProperty(response, 'body', { value: undefined });
+    const { endpoint } = answered(() => response);
+    expect((await endpoint.get()).cursor?.version).toBe(1);
+  });
+});
+
+describe('PUT', () => {
+  const content = contentOf([{}, { v: 1 }]);
+
+  test.each([
+    ['a handler of the app that answers everything', () => new Response('ok')],
+    ['a page to sign in', () => new Response('<!doctype html>', { status: 200 })],
+    ['an answer without content', () => new Response(null, { status: 204 })],
+    ['a redirection', () => new Response(null, { status: 302 })],
+    ['a method that is not allowed', () => new Response(null, { status: 405 })],
+    ['an error that stays', () => new Response(null, { status: 500 })],
+    ['an error that CORS hides', () => Promise.reject(new TypeError('Failed to fetch'))],
+  ])(
+    '[SEED-8] counts for taken only if it is answered as documented, and not by %s',
+    async (_what, answer) => {
+      const { endpoint } = answered(answer);
+      await expect(endpoint.put(content)).rejects.toMatchObject({ code: 'network' });
+    },
+  );
+
+  test('[SEED-8] is told of a handler that answers for the room', async () => {
+    const { endpoint } = answered(() => new Response('ok'));
+    await expect(endpoint.put(content)).rejects.toThrow('return super.onRequest(request)');
+  });
+
+  test.each([
+    [413, 'too-large'],
+    [403, 'forbidden'],
+    [401, 'unauthorized'],
+  ])('answered with %i is an error for good: %s', async (status, code) => {
+    const { endpoint } = answered(() => new Response(null, { status }));
+    await expect(endpoint.put(content)).rejects.toMatchObject({ code, isRetryable: false });
+  });
+
+  test('[HTTP-8] may take longer, the larger it is', async () => {
+    const { endpoint, time } = answered(() => new Promise(() => undefined));
+    const failed = expect(
+      endpoint.put(contentOf([{}, { v: 'x'.repeat(1_000_000) }])),
+    ).rejects.toMatchObject({ code: 'network' });
+    await time.pass(250 * SECOND);
+    expect(time.waiting).toBe(1);
+    await time.pass(100 * SECOND);
+    await failed;
+  });
+});
+
+test('requests carry the credentials of the config, and none unless it says so', async () => {
+  for (const options of [{}, { credentials: 'include' }] as const) {
+    const { endpoint, requests } = answered(() => new Response(CONTENT), options);
+    await endpoint.get();
+    const init = requests[0]?.init ?? {};
+    expect('credentials' in init ? init.credentials : undefined).toBe(
+      'credentials' in options ? options.credentials : undefined,
+    );
+  }
+});
