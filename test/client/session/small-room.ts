@@ -121,6 +121,7 @@ export class SmallRoom {
           lastPush: this.#dealtWith.get(this.#client?.id ?? '') ?? 0,
         });
         return;
+      case 'mark':
       case 'foreign-hello':
       case 'stock':
         throw new Error('nothing here is foreign or stock');
