@@ -573,7 +573,7 @@ test('[LIFE-9] runs no handler of the app on a room that is not loaded, and onSt
   expect((await Promise.all([ask(server), ask(server)])).map(({ status }) => status)).toEqual([
     200, 200,
   ]);
-  await server.onAlarm();
+  await Promise.resolve(server.onAlarm());
   expect(called).toEqual(['onStart fido', 'onRequest', 'onRequest', 'onAlarm']);
 });
 

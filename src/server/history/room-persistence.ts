@@ -21,6 +21,8 @@ const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
 /** The pause of a checkpoint that finds a transaction open. */
 const BUSY_RETRY_MILLISECONDS = 20;
 
+/** So many keys of texts that were left out are named. */
+const MOST_KEYS_TOLD = 20;
 /** 48 bits: no two lives of a room have the same tag. */
 const TAG_LENGTH = 8;
 /** Told to everybody when the room is emptied. */
@@ -241,13 +243,21 @@ export class RoomPersistence<Origin, RequestOrigin> {
 
   /** Takes over the content of TinyBase's own server. Its keys stay, so that going back to that content is possible. */
   async #takeOver(storage: RoomStorage): Promise<LoadedRoom | undefined> {
-    const { host, settings } = this.#parts;
+    const { host, settings, reporter } = this.#parts;
     const emptyings = this.#emptyings;
-    const content = await readStockContent(host.storage, settings.storagePrefix);
+    const unreadable: string[] = [];
+    const content = await readStockContent(host.storage, settings.storagePrefix, (key) => {
+      unreadable.push(key);
+    });
     if (content === undefined || emptyings !== this.#emptyings) return undefined;
     const cursor = { epoch: host.randomId(), version: 1 };
     const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
     await storage.create(room);
+    if (unreadable.length > 0) {
+      const keys = unreadable.slice(0, MOST_KEYS_TOLD).map((key) => JSON.stringify(key));
+      const message = `The room left out ${unreadable.length} texts that TinyBase's own server stored: they begin like its markers (U+FFFC, U+FFFD), and no message can carry them. Their keys stay in storage; the first are ${keys.join(', ')}.`;
+      reporter.report(new Error(message), 'storage');
+    }
     return room;
   }
 

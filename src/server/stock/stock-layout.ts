@@ -34,23 +34,31 @@ export function stockLeafKey(prefix: string, table: TableKey, row: string, cell:
 export async function* stockEntries(
   storage: KeyValueStorage,
   prefix: string,
+  onUnreadable?: (key: string) => void,
 ): AsyncGenerator<StockEntry> {
   for await (const [key, stored] of entries(storage, `${prefix}t`)) {
     const [table, row, cell] = cellIds(key.slice(prefix.length + 1)) ?? [];
     const leaf = asLeaf(stored);
-    if (leaf === undefined || table === undefined || row === undefined || cell === undefined)
+    if (table === undefined || row === undefined || cell === undefined) continue;
+    if (leaf === undefined) {
+      if (typeof stored === 'string') onUnreadable?.(key);
       continue;
+    }
     yield { key, leaf, table, row, cell };
   }
   for await (const [key, stored] of entries(storage, `${prefix}v`)) {
     const leaf = asLeaf(stored);
-    if (leaf === undefined) continue;
+    if (leaf === undefined) {
+      if (typeof stored === 'string') onUnreadable?.(key);
+      continue;
+    }
     yield { key, leaf, table: VALUES, row: '', cell: key.slice(prefix.length + 1) };
   }
 }
 
 /**
- * Reads the content that TinyBase's own server left in a storage, and changes nothing. Undefined if it left none.
+ * Reads the content that TinyBase's own server left in a storage, and changes nothing. Undefined if it left none. It leaves
+ * out texts that begin like a marker (U+FFFC, U+FFFD) and are none: `onUnreadable` gets their keys.
  *
  * With an empty prefix, it also reads a key of the app as a Value if the key begins with `v` and a Store can hold its
  * value. Nothing distinguishes the two, and TinyBase's own server shows it as a Value, too.
@@ -58,11 +66,12 @@ export async function* stockEntries(
 export async function readStockContent(
   storage: KeyValueStorage,
   prefix: string,
+  onUnreadable?: (key: string) => void,
 ): Promise<LeafMap<Leaf> | undefined> {
   const marker = stockMarkerKey(prefix);
   if (!(await storage.get([marker])).get(marker)) return undefined;
   const content = new LeafMap<Leaf>();
-  for await (const { leaf, table, row, cell } of stockEntries(storage, prefix)) {
+  for await (const { leaf, table, row, cell } of stockEntries(storage, prefix, onUnreadable)) {
     content.set(table, row, cell, leaf);
   }
   return content;

@@ -71,6 +71,25 @@ test.each(['', 'my_'])(
   },
 );
 
+test('[STOCK-6] a room that takes over tells of texts that it leaves out', async () => {
+  const storage = await writeStock('', CONTENT);
+  await storage.put({
+    't"pets","fido","odd"': '\uFFFC',
+    vodd: '\uFFFDnot JSON',
+    vfine: '\uFFFD[1]',
+  });
+  const host = new FakeRoomHost({}, storage);
+  await host.room.start();
+  expect(host.room.store.getValue('fine')).toEqual([1]);
+  expect(host.room.store.hasCell('pets', 'fido', 'odd')).toBe(false);
+  expect(host.errors.map(({ error }) => String(error))).toEqual([
+    expect.stringMatching(/left out 2 texts .*"t\\"pets\\",\\"fido\\",\\"odd\\"", "vodd"/),
+  ]);
+  host.hibernate();
+  await host.room.start();
+  expect(host.errors).toHaveLength(1);
+});
+
 test('a room takes over what TinyBase’s own server stored, keeps it as version 1, and goes on from there', async () => {
   const storage = await writeStock('my_', CONTENT);
   await storage.put({ another: 1, my_thing: 2 });
