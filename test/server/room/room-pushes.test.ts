@@ -176,6 +176,19 @@ describe('exactly once', () => {
     expect(host.room.store.getValue('open')).toBe('x'.repeat(100));
   });
 
+  test('[PART-2] a receipt that is held back is not sent after a hello, which forgets the parts', async () => {
+    const limits = { messagesPerSecond: 1, messageBurst: 4 };
+    const host = await seeded({}, { limits: () => limits });
+    const ada = await host.join('ada');
+    const parts = partsOf(1, { open: 'x'.repeat(100) }, 4);
+    for (const part of parts.slice(0, 2)) await ada.say(part);
+    expect(ada.hear()).toEqual([]);
+    await ada.hello({ generation: 2, cursor: await host.cursor() });
+    expect(ada.hearTypes()).toEqual(['welcome']);
+    await host.pass(10_000);
+    expect(ada.hear()).toEqual([]);
+  });
+
   test('[PART-1] answers a push in parts that it has had with an ack, and does not apply it', async () => {
     const host = await seeded();
     const ada = await host.join('ada');
