@@ -164,8 +164,8 @@ function checkReaction({ clients }: Simulation, { changes, author }: LogEntry): 
 }
 
 /** Reactions: one edit makes at most one commit more of each client. */
-function checkReactions({ clients, disk, room, stockPeers, traits }: Simulation): void {
-  let edits = room.edits;
+function checkReactions({ clients, disk, room, hooks, stockPeers, traits }: Simulation): void {
+  let edits = room.edits + hooks.writes;
   for (const { ledger } of clients) edits += ledger.transactions;
   for (const peer of stockPeers) edits += peer.edits;
   // Each of a client's tabs may begin with something of its own.

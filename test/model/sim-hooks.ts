@@ -77,6 +77,11 @@ export class SimHooks implements Source {
     };
   }
 
+  /** How often hooks have written to the Store. */
+  get writes(): number {
+    return this.#count;
+  }
+
   /** True while a hook has not settled that will. */
   get isAsked(): boolean {
     return this.#settling.length > 0;
