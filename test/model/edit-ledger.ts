@@ -17,6 +17,8 @@ export interface EditRecord {
   isHeld: boolean;
   /** True if it went with the tab in which it was made, and nothing had promised to keep it. */
   isLost: boolean;
+  /** True if content that replaced it while it was held had the same (VIEW-9). */
+  isLoaded: boolean;
 }
 
 /** A push that left its client. */
@@ -52,7 +54,7 @@ export class EditLedger {
     this.transactions += 1;
     before.forEach((_before, table, row, cell) => {
       const leaf = changes.leaves.get(table, row, cell);
-      this.records.push({ table, row, cell, leaf, isHeld, isLost: false });
+      this.records.push({ table, row, cell, leaf, isHeld, isLost: false, isLoaded: false });
     });
   }
 
@@ -72,7 +74,7 @@ export class EditLedger {
         refused.told += 1;
         return;
       }
-      const record = { table, row, cell, leaf, isHeld: false, isLost: false };
+      const record = { table, row, cell, leaf, isHeld: false, isLost: false, isLoaded: false };
       this.#refusedSeeds.set(key, { record, told: 1, reported: 0 });
     });
   }
@@ -115,6 +117,15 @@ export class EditLedger {
   /** The session ends: what it reports of edits that are not confirmed, it reports as one. */
   sessionEnded(): void {
     for (const record of this.records) record.isHeld = true;
+  }
+
+  /** Loaded content takes the place of held edits: the client goes on with `shown`. */
+  loaded(held: Changes, shown: LeafMap<Leaf>): void {
+    for (const record of this.records) {
+      const { table, row, cell, leaf, isHeld } = record;
+      if (isHeld && carries(held, record) && shown.get(table, row, cell) === leaf)
+        record.isLoaded = true;
+    }
   }
 
   /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */

@@ -312,7 +312,8 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
 function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: EditRecord): void {
-  if (record.isLost || ledger.isRefused(record) || ledger.isReplaced(record)) return;
+  if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
+    return;
   let wasDealtWith = false;
   for (const push of ledger.pushesOf(record)) {
     for (const branch of simulation.disk.journal.branches()) {

@@ -30,6 +30,7 @@ import {
 import type { Http } from './http.ts';
 import type { ClientEnd, Network, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
+import { watchLoads } from './loads.ts';
 import type { RoomProcess } from './room-process.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type World } from './world.ts';
@@ -250,6 +251,7 @@ export class SimClient implements ClientEnd {
       },
     );
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
+    watchLoads(session.replica, this.ledger);
     return session;
   }
 

@@ -2,6 +2,7 @@ import type { Store } from 'tinybase';
 
 import {
   addChanges,
+  applyChangesToLeaves,
   ChangesBuilder,
   isEmptyChanges,
   type Changes,
@@ -231,7 +232,7 @@ export class Replica {
   /**
    * Catches up in one Store transaction: makes `content` the base if given, removes pending pushes up to `lastPush` without
    * folding them (ONCE-4), then folds `changes`. With `isShown`, it shows the result also while remote changes are not
-   * shown. `heldReplacedBy` replaces held edits (VIEW-9). False: busy, try again.
+   * shown. `heldReplacedBy`, with pending pushes on top, replaces held edits (VIEW-9). False: busy, try again.
    */
   catchUp(
     content: LeafMap<Leaf> | undefined,
@@ -255,7 +256,9 @@ export class Replica {
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#meet(content, isShown);
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
-      const refusals = refusalsOfReplaced(held, heldReplacedBy, 'loaded');
+      const later = this.#pending.map((push) => push.changes);
+      if (changes !== undefined) later.unshift(changes);
+      const refusals = refusalsOfReplaced(held, withChanges(heldReplacedBy, later), 'loaded');
       if (refusals.length > 0) this.#events.onRefused(refusals);
     }
     return isDone;
@@ -450,6 +453,15 @@ export class Replica {
     if (!derived.isEmpty) this.#push(derived, before, { isDerived: true });
     if (refusals.length > 0) this.#events.onRefused(refusals);
   }
+}
+
+/** Returns content with changes on top. Does not change the given content. */
+function withChanges(content: LeafMap<Leaf>, changes: readonly Changes[]): LeafMap<Leaf> {
+  if (changes.length === 0) return content;
+  const changed = new LeafMap<Leaf>();
+  content.forEach((leaf, table, row, cell) => changed.set(table, row, cell, leaf));
+  for (const each of changes) applyChangesToLeaves(changed, each);
+  return changed;
 }
 
 /** The mark of a derived push. A push without it is the user's. */

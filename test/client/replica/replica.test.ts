@@ -230,6 +230,25 @@ describe('what is pushed', () => {
     expect(client.replica.isPlain).toBe(true);
   });
 
+  test('[VIEW-9] is not what a load replaces, and the load reports what pending pushes undo of it', () => {
+    const client = clientOf();
+    const { store, replica, refusals } = client;
+    store.setCell('t', 'r', 'c', 1).setCell('t', 's', 'c', 1);
+    store.setValue('w', 1).setValue('v', 1).setValue('u', 1);
+    replica.setSaving(false);
+    store.delRow('t', 'r').delCell('t', 's', 'c', true);
+    store.delValue('w').setValue('v', 2).setValue('u', 2).setValue('u', 1).delValue('never');
+    const content = decodeContent('[{},{"v":2,"u":3}]');
+    expect(replica.catchUp(content, 0, undefined, true, content)).toBe(true);
+    expect(store.getContent()).toEqual([{ t: { r: { c: 1 }, s: { c: 1 } } }, { w: 1, v: 1, u: 1 }]);
+    expect(refusals).toEqual([
+      { type: 'row', tableId: 't', rowId: 'r', reason: 'loaded' },
+      { type: 'row', tableId: 't', rowId: 's', reason: 'loaded' },
+      { type: 'value', valueId: 'w', value: undefined, reason: 'loaded' },
+      { type: 'value', valueId: 'v', value: 2, reason: 'loaded' },
+    ]);
+  });
+
   test('is told of with each edit, pushed or held', () => {
     const client = clientOf();
     client.store.setValue('v', 1);

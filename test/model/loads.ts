@@ -1,0 +1,25 @@
+import type { Replica } from '../../src/client/replica/replica.ts';
+import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
+import type { EditLedger } from './edit-ledger.ts';
+import { copyLeaves } from './leaves.ts';
+
+/**
+ * Loads (VIEW-9): tells the ledger of held edits that gave way to loaded content. To be called with each replica before
+ * anything happens to it.
+ */
+export function watchLoads(replica: Replica, ledger: EditLedger): void {
+  const catchUp = replica.catchUp.bind(replica);
+  Object.assign(replica, {
+    catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
+      const [, , changes, , heldReplacedBy] = parts;
+      const { held } = replica;
+      const isDone = catchUp(...parts);
+      if (!isDone || held === undefined || heldReplacedBy === undefined) return isDone;
+      const shown = copyLeaves(heldReplacedBy);
+      if (changes !== undefined) applyChangesToLeaves(shown, changes);
+      for (const push of replica.pending) applyChangesToLeaves(shown, push.changes);
+      ledger.loaded(held, shown);
+      return isDone;
+    },
+  });
+}
