@@ -3,6 +3,7 @@ import { RoomState } from '../../../src/server/history/room-state.ts';
 import { PushAssembly } from '../../../src/server/room/push-assembly.ts';
 import { SMALL_SIZES } from '../traits.ts';
 import { LEAKY, PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+import { ignorePong } from './order.ts';
 
 /** The mutations of ONCE, PART and CORRECT. */
 export const ONCE_MUTATIONS: readonly Mutation[] = [
@@ -98,8 +99,12 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    title: '[PART-2] a part that is out of order is left out, and nobody is told',
-    make: () => ({ traits: { ...LEAKY, limits: { framePushBytes: 60 }, isHeavy: false } }),
+    title:
+      '[PART-2] [ORDER-7] a part that is out of order is left out, nobody is told, nor notices by pong',
+    make: () => ({
+      traits: { ...LEAKY, limits: { framePushBytes: 60 }, isHeavy: false },
+      atClient: (frame) => rewriteRoomFrame(frame, ignorePong),
+    }),
     patch: (patches) =>
       patches.replace(
         PushAssembly.prototype,
