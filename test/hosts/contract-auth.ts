@@ -150,7 +150,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
         Cookie: `token=${tokenFor('spoofed')}`,
       };
       const [code, ...statuses] = await knock('spoofed', tokenFor('other'), { headers });
-      expect([code, ...statuses]).toEqual(['forbidden', 403, 403, 403, 403]);
+      expect([code, ...statuses]).toEqual(['forbidden', 403, 403, 403]);
     });
 
     test('[GATE-3] a token of 6 KB is good, and one of over 8 KB is not', async () => {
@@ -167,7 +167,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
     test('[GATE-3] without a secret nobody comes in', async () => {
       const party = 'secretless';
       const token = tokenFor('room', { party, secret: 'undefined' });
-      expect(await knock('room', token, { party })).toEqual(['failed', 500, 500, 500, 500]);
+      expect(await knock('room', token, { party })).toEqual(['failed', 500, 500, 500]);
     });
 
     test('[GATE-4] a refusal over HTTP says why, and a refused socket is closed with its code at once', async () => {
@@ -344,6 +344,8 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       reader.store.delRow('t', 'r');
       reader.store.setValue('large', 'x'.repeat(300_000));
       await reader.confirmed();
+      // A transaction in parts is refused at its first part, and stays here, local-only.
+      reader.persister.discardLocal();
       ada.store.setCell('t', 'r', 'onlyAda', 3);
       await ada.confirmed();
       const url = `${urlOf('authorized', room, '/store')}?token=${tokenFor(room)}`;
@@ -387,7 +389,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       expect((await knock(room, token))[0]).toBe('forbidden');
       await getHost().kill9();
       await getHost().restart();
-      expect(await knock(room, token)).toEqual(['forbidden', 403, 403, 403, 403]);
+      expect(await knock(room, token)).toEqual(['forbidden', 403, 403, 403]);
       expect((await knock(room, tokenFor(room, { claims: { iat: secondsFromNow(1) } })))[0]).toBe(
         'in',
       );
