@@ -182,7 +182,9 @@ export class Disk implements Source {
   async crash(choices?: Choices): Promise<void> {
     const storage = this.#storage;
     this.gate.break();
-    storage.freeze(choices?.below(storage.inFlight + 1));
+    storage.freeze(choices?.below(storage.inFlight + 1), {
+      stopsAtFailure: this.#writeStyle === 'early',
+    });
     this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
     await this.#readAll();
     this.#emptyings = 0;

@@ -55,6 +55,8 @@ export class StrictStorage implements KeyValueStorage {
   #inFlight: (() => () => void)[] = [];
   #failure: PlannedFailure | undefined;
   #isFrozen = false;
+  /** True once a call has failed. */
+  #hasFailed = false;
 
   constructor(
     options: StrictStorageOptions = {},
@@ -80,12 +82,20 @@ export class StrictStorage implements KeyValueStorage {
   }
 
   /**
-   * The process dies: nothing settles any more. Of the calls in flight the first `effects` still take effect. What is
+   * The process dies: nothing settles any more. Of the calls in flight the first `effects` still take effect, or those
+   * before the first that fails, on a host that does no more once one has failed. What is
    * then on disk is in {@link StrictStorage.copy}.
    */
-  freeze(effects = 0): void {
+  freeze(
+    effects = 0,
+    { stopsAtFailure = false }: { readonly stopsAtFailure?: boolean } = {},
+  ): void {
     this.#isFrozen = true;
-    for (const takeEffect of this.#inFlight.splice(0).slice(0, effects)) takeEffect();
+    this.#hasFailed = false;
+    for (const takeEffect of this.#inFlight.splice(0).slice(0, effects)) {
+      takeEffect();
+      if (stopsAtFailure && this.#hasFailed) break;
+    }
   }
 
   /** Another storage with what is on this one's disk now. Calls in flight are not in it. */
@@ -168,6 +178,7 @@ export class StrictStorage implements KeyValueStorage {
           const result = effect();
           return () => resolve(result);
         } catch (error) {
+          this.#hasFailed = true;
           return () => reject(error);
         }
       });
