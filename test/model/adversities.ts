@@ -33,7 +33,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'hooks-write': { isOn: true },
   'hooks-depend': { isOn: true },
   'two-persisters': { isOn: false },
-  'competing-listeners': { isOn: false },
+  'competing-listeners': { isOn: true },
   'days-pass': { isOn: true },
   'clock-jumps': { isOn: true },
   floods: { isOn: false },
