@@ -134,6 +134,9 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
         `${name} became ${String(right)} while its row was locked, which is forbidden`,
       );
     }
+    if (right !== undefined && !simulation.hooks.wereTold(table, row, cell, left)) {
+      throw new PropertyFailure('hooks', `${name} was ${String(left)}, and no hook was told so`);
+    }
     const isRefused =
       right === undefined
         ? simulation.hooks.keeps(table, row, cell, after.cells(table, row).size === 0)

@@ -10,6 +10,7 @@ import {
 import type { HookAnswer, RoomHooks } from '../../src/server/writes/hooks.ts';
 import type { Adversity } from './adversities.ts';
 import { PAIR_TABLE } from './edits.ts';
+import { leafName } from './leaves.ts';
 import type { Occurrence, Source } from './world.ts';
 
 /** How the hooks of a room answer: not at all, at once, later, or also by throwing and by never settling. */
@@ -41,6 +42,8 @@ export class SimHooks implements Source {
     old: Leaf | undefined,
     isInitialSave: boolean,
   ) => void = () => undefined;
+  /** What they were told that each leaf was, of all that they were asked about. */
+  readonly #told = new Map<string, Set<Leaf | undefined>>();
   /** Called right before a hook answers late. */
   onAnswer: () => void = () => undefined;
   /** The room's Store, as hooks have it. */
@@ -58,13 +61,13 @@ export class SimHooks implements Source {
     if (this.style === 'none') return {};
     return {
       canSetCell: (table, row, cellId, cell, isInitialSave, _origin, old) => {
-        this.onAsked(table, row, cellId, encodeLeaf(old), isInitialSave);
+        this.#noteAsked(table, row, cellId, encodeLeaf(old), isInitialSave);
         this.#write(table, row, cellId);
         if (this.#isLocked(table, row)) return this.#answer('refuse');
         return this.#answer(table === PAIR_TABLE ? 'allow' : this.#verdict(encodeLeaf(cell)));
       },
       canSetValue: (id, value, isInitialSave, _origin, old) => {
-        this.onAsked(VALUES, '', id, encodeLeaf(old), isInitialSave);
+        this.#noteAsked(VALUES, '', id, encodeLeaf(old), isInitialSave);
         return this.#answer(this.#verdict(encodeLeaf(value)));
       },
       canDelRow: (table, row) =>
@@ -108,6 +111,18 @@ export class SimHooks implements Source {
   /** True if hooks say that by what the room's Store holds of that row. */
   mayLock(table: TableKey): boolean {
     return this.#has('hooks-depend') && table === LOCKED_TABLE;
+  }
+
+  /** True if hooks were asked about that leaf when it was that (HOOK-4). */
+  wereTold(table: TableKey, row: string, cell: string, old: Leaf | undefined): boolean {
+    return this.style === 'none' || this.#told.get(leafName(table, row, cell))?.has(old) === true;
+  }
+
+  #noteAsked(...[table, row, cell, old, isInitialSave]: Parameters<SimHooks['onAsked']>): void {
+    const name = leafName(table, row, cell);
+    const told = this.#told.get(name) ?? new Set();
+    this.#told.set(name, told.add(old));
+    this.onAsked(table, row, cell, old, isInitialSave);
   }
 
   /** The process dies, and all questions with it. */
