@@ -79,6 +79,11 @@ export class Disk implements Source {
     return this.#calls.length === 0;
   }
 
+  /** True while the app's call that deletes all has not taken effect yet. */
+  get isBeingEmptied(): boolean {
+    return this.#emptyings > 0;
+  }
+
   *occurrences(): Iterable<Occurrence> {
     if (this.#calls.length === 0) return;
     const weight = this.#calls[0]?.isRead === true ? READ_WEIGHT : this.#weight;

@@ -308,7 +308,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** True if the room surely has a Store. */
   get hasStore(): boolean {
-    return this.branch !== undefined;
+    return this.branch !== undefined && !this.#surroundings.disk.isBeingEmptied;
   }
 
   /** False if the room surely has no Store; it may be on its way to the disk. */

@@ -131,6 +131,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     title: '[HOOK-4] hooks are asked about the Store as it was',
     make: () => ({
       traits: {
+        adversities: ['hooks-depend'],
         hookStyle: 'slow',
         roomVariant: plain,
         roomEditWeight: 6,
