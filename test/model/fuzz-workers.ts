@@ -51,6 +51,7 @@ class FuzzReport {
   /** What processes that have ended did not get to. */
   readonly #left: Range[] = [];
   readonly #start = performance.now();
+  readonly #triedAgain = new Set<number>();
   #next: number;
   #done = 0;
 
@@ -79,6 +80,7 @@ class FuzzReport {
     let range = this.#take();
     // The seed that it is at, should it end.
     let seed = range?.first ?? 0;
+    let isAgain = false;
     await new Promise<void>((resolve) => {
       const ask = (): void => {
         if (range === undefined) worker.disconnect();
@@ -93,7 +95,10 @@ class FuzzReport {
         ask();
       });
       worker.on('exit', (code, signal) => {
-        if (range !== undefined) {
+        // One that others ended may have been at any history: that one is tried once more.
+        isAgain = signal !== null && !this.#triedAgain.has(seed);
+        if (isAgain) this.#triedAgain.add(seed);
+        else if (range !== undefined) {
           const how = signal ?? `code ${String(code)}`;
           this.#note({ seed, failure: `--seed ${seed}: the process ended with ${how}` });
         }
@@ -103,7 +108,8 @@ class FuzzReport {
     });
     if (range === undefined) return;
     // The rest of its turn, and of all the others, is for another process.
-    if (seed + 1 < range.end) this.#left.push({ first: seed + 1, end: range.end });
+    const rest = isAgain ? seed : seed + 1;
+    if (rest < range.end) this.#left.push({ first: rest, end: range.end });
     await this.#employ();
   }
 
