@@ -36,7 +36,7 @@ const ofLength = (length: number): Record<string, unknown> => ({
   user: { id: 'ada', name: 'Ada', more: 'x'.repeat(length) },
 });
 
-/** Who may come in, on every way into a room, and what a room does with them. */
+/** The contract of authorization: every way into a room, and the rights behind it. */
 export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void => {
   const urlOf = (party: string, room: string, path: string = ''): string =>
     `${getHost().origin}/parties/${party}/${room}${path}`;
@@ -67,7 +67,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       query: async () => Promise.resolve({ token: tokenFor(room, { name }) }),
       ...(seed !== undefined && { seed }),
     });
-  /** What a socket is refused with, or `in`, and then the statuses over HTTP. */
+  /** Returns the code that refuses a socket, or `in`, and then the statuses over HTTP. */
   const knock = async (
     room: string,
     token: string,

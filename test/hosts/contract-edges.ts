@@ -16,7 +16,7 @@ const jsonOf = async (url: string): Promise<unknown> => (await fetch(url)).json(
 const sorted = (states: readonly unknown[]): string[] =>
   states.map((state) => JSON.stringify(state)).sort();
 
-/** What apps and clients do to a room at its edges: states, errors, closing, origins, storage, alarms. */
+/** The contract of a room at its edges: states, errors, closing, origins, storage, alarms. */
 export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
   const base = (party: string, room: string): string =>
     `${getHost().origin}/parties/${party}/${room}`;

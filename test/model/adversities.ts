@@ -1,4 +1,4 @@
-/** What a world may do beside what every world does. */
+/** A kind of trouble that only some worlds have. */
 export type Adversity =
   | 'storage-set-back'
   | 'storage-emptied'

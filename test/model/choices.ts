@@ -21,7 +21,7 @@ const TWO_TO_32 = 4_294_967_296;
  * the step alone, so that a step can be left out of a failing history without changing what the others draw.
  */
 export class Choices {
-  /** What was drawn so far. */
+  /** The draws so far. */
   readonly lots: number[] = [];
   readonly #recorded: readonly number[];
   #state: number;

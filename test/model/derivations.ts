@@ -49,7 +49,7 @@ export function watchDerivations(
   });
 }
 
-/** Who does nothing overwrites nobody: what is derived is other leaves than those that the commit set. */
+/** Checks that a passive client overwrites nobody: it derives only leaves that the commit did not set. */
 function checkLeaves(
   derived: Changes,
   commit: Changes,

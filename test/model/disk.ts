@@ -61,7 +61,7 @@ export class Disk implements Source {
   #highestRow = 0;
   /** True from when somebody began to empty it until a Store is on it again. */
   #mayBeEmpty = false;
-  /** How many calls that delete all are in flight. */
+  /** The number of `deleteAll` calls in flight. */
   #emptyings = 0;
 
   constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {

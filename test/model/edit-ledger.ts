@@ -42,12 +42,12 @@ export class EditLedger {
   readonly #withdrawn = new Set<string>();
   /** Leaves and rows that a session which ended had not confirmed. */
   readonly #ended = new Set<string>();
-  /** What the room has said that it refused of seeds, by leaf and reason. */
+  /** The reported refusals of seeds, by leaf and reason. */
   readonly #refusedSeeds = new Map<string, RefusedSeedLeaf>();
   /** Every push that ever left, by client id and number. */
   readonly #sent = new Map<string, Map<number, Changes>>();
 
-  /** How many transactions there were. */
+  /** The number of transactions. */
   transactions = 0;
 
   add({ changes, before }: TransactionLog, isHeld: boolean): void {

@@ -40,7 +40,7 @@ export class UniqueLeaves {
   /** True: some of them are such as the room cannot read in a push of a client. */
   hasUnreadable = false;
 
-  /** How many there are. */
+  /** The number of unique leaves. */
   get count(): number {
     return this.#count;
   }

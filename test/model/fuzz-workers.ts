@@ -6,7 +6,7 @@ interface Range {
   readonly end: number;
 }
 
-/** What a worker tells of one history. */
+/** The report of a worker about one history. */
 interface Told {
   readonly seed: number;
   readonly failure?: string;
@@ -48,7 +48,7 @@ function work({ live }: FuzzRun): void {
 class FuzzReport {
   readonly #run: FuzzRun;
   readonly #failing: number[] = [];
-  /** What processes that have ended did not get to. */
+  /** The histories that processes left undone when they ended. */
   readonly #left: Range[] = [];
   readonly #start = performance.now();
   readonly #triedAgain = new Set<number>();

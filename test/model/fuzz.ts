@@ -16,7 +16,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(randomInt(2 ** 31)) },
     /** Steps of each before all is left to come to quiet. */
     length: { type: 'string', default: '200' },
-    /** How many processes. */
+    /** The number of processes. */
     workers: { type: 'string', default: String(availableParallelism()) },
     /** Adversities that every history has, whether they are on or not: names with commas between them, or `all`. */
     with: { type: 'string', default: '' },
@@ -43,7 +43,7 @@ function planOf(seed: number): HistoryPlan {
   return forced.length === 0 ? plan : { ...plan, traits: { adversities: forced } };
 }
 
-/** What is to be printed of a failing history; undefined if it does not fail. */
+/** Returns the text to print for a failing history; undefined if it does not fail. */
 async function live(seed: number): Promise<string | undefined> {
   const plan = planOf(seed);
   const { failure } = await liveThrough(plan);

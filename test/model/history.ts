@@ -81,7 +81,7 @@ class History {
     await checkQuiet(this.simulation);
   }
 
-  /** What was done up to now, as steps by name. */
+  /** The steps so far, by name. */
   record(title: string): Recording {
     const { traits, uniqueAtFirst } = this.simulation;
     return {

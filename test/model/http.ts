@@ -47,7 +47,7 @@ export class Http implements Source {
   readonly #middlebox: Middlebox;
   readonly #exchanges = new Set<Exchange>();
   #count = 0;
-  /** How often each client has loaded since time has passed. */
+  /** The number of loads of each client since time last passed. */
   readonly #burst = new Map<string, number>();
   #burstTime = 0;
 
@@ -58,12 +58,12 @@ export class Http implements Source {
     this.#middlebox = middlebox;
   }
 
-  /** Where a client finds the room's content. */
+  /** The URL of the room's content. */
   urlOf(client: string): string {
     return `${HOST}${encodeURIComponent(client)}/store`;
   }
 
-  /** What `fetch` is to the clients: rejects if anything gets lost. */
+  /** The `fetch` of the clients. It rejects if anything gets lost. */
   async fetch(url: unknown, { method = 'GET', body = '' }: RequestInit = {}): Promise<Response> {
     if (typeof url !== 'string' || typeof body !== 'string')
       throw new Error('Here only text is fetched, and sent.');

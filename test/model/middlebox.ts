@@ -3,7 +3,7 @@ import type { Choices } from './choices.ts';
 import type { HttpAnswer, HttpRequest } from './http.ts';
 import type { World } from './world.ts';
 
-/** How long a cache gives what it has, whatever the room says of caching. */
+/** The time for which a cache answers from its copy, even against the room's headers. */
 const FRESH_MILLISECONDS = 600_000;
 /** Of a hundred requests that it could answer, while others are busy; afterwards it answers them all. */
 const CACHE_PERCENT = 70;
@@ -31,7 +31,7 @@ interface Cached {
   readonly until: number;
 }
 
-/** What stands between clients and the room, and has ideas of its own. */
+/** A proxy or cache between clients and the room that changes requests and answers. */
 export class Middlebox {
   readonly #world: World;
   readonly #has: (adversity: Adversity) => boolean;
@@ -48,7 +48,7 @@ export class Middlebox {
     ]);
   }
 
-  /** What a request gets that never reaches the room; undefined if it does. */
+  /** Returns the answer to a request that does not reach the room; undefined if it does. */
   answerInstead(request: HttpRequest, choices: Choices, isActive: boolean): HttpAnswer | undefined {
     if (this.#has('foreign-answers') && isActive && choices.percent(FOREIGN_PERCENT))
       return choices.pick(FOREIGN);
@@ -58,7 +58,7 @@ export class Middlebox {
     return !isActive || choices.percent(CACHE_PERCENT) ? cached.answer : undefined;
   }
 
-  /** What becomes of the room's answer. */
+  /** Returns the room's answer as the client gets it. */
   pass(request: HttpRequest, answer: HttpAnswer): HttpAnswer {
     if (request.method !== 'GET' || answer.status !== 200) return answer;
     const passed = this.#has('proxy-etag') ? this.#withOtherETag(answer) : answer;

@@ -23,13 +23,13 @@ type RecordedClient = Omit<Traits['clients'][number], 'variant' | 'seed'> & {
  * new since change nothing of it. A step that is not possible any more is left out.
  */
 export interface Recording {
-  /** What the history guards. */
+  /** The fault that the history guards against. */
   readonly title: string;
   /** Of ids, and of the order in which all comes to quiet. */
   readonly seed: number;
-  /** How many unique leaves were made before the first step. */
+  /** The number of unique leaves made before the first step. */
   readonly uniqueLeaves: number;
-  /** How many of the steps were those in which everybody joined, and nothing got in their way. */
+  /** The number of first steps in which everybody joins without trouble. */
   readonly warmSteps: number;
   readonly traits: Omit<Traits, 'roomVariant' | 'clients'> & {
     readonly roomVariant: string;

@@ -14,7 +14,7 @@ import { leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
 import { PropertyFailure } from './world.ts';
 
-/** What the room has not dealt with yet of what a socket brought. */
+/** The frames of a socket that the room has not handled yet. */
 type Waiting = Set<Changes>;
 
 /**
@@ -24,7 +24,7 @@ type Waiting = Set<Changes>;
 export class Rights {
   readonly #prefix: string;
   readonly #waiting = new Map<Wire, Waiting>();
-  /** How often each leaf came that counts. */
+  /** The number of times that each leaf came and counts. */
   readonly #counting = new Map<string, number>();
   /** Leaves that the room's Store has had. */
   readonly #applied = new Set<string>();
@@ -48,7 +48,7 @@ export class Rights {
     return () => waiting.delete(changes);
   }
 
-  /** What the Store of a room gets to have from now on counts, also if nobody was told so when a socket is closed. */
+  /** Counts every later change of the room's Store, even one that nobody hears of because a socket is closed. */
   watch(store: Store): void {
     const note = (
       table: TableKey,

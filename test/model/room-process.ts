@@ -79,7 +79,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   hookFailures = 0;
   /** By how much its clock is wrong, in milliseconds. */
   clockSkew = 0;
-  /** How many transactions its own code has made. */
+  /** The number of transactions of the room's own code. */
   edits = 0;
   readonly traits: RoomTraits;
   readonly #surroundings: RoomSurroundings;
@@ -166,7 +166,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     this.room.disconnected(connection);
   }
 
-  /** What HTTP gets. */
+  /** Answers a request over HTTP. */
   async answer({ method, url, body }: HttpRequest): Promise<HttpAnswer> {
     const { room } = this;
     const response = await answerStoreRequest<StoreRequest>(
@@ -193,7 +193,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     return answer;
   }
 
-  /** What leaves has to be what is on disk. */
+  /** Checks that only durable data leaves the room. */
   #checkAnswer(
     room: Room<Wire, StoreRequest>,
     method: string,

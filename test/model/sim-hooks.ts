@@ -23,7 +23,7 @@ function digitsOf(leaf: Leaf): number {
   return Number(String(leaf).replaceAll(/\D/g, '').slice(0, 9) || 0);
 }
 
-/** Where hooks that write keep their own account. */
+/** The place of the account of hooks that write. */
 const ACCOUNT = ['account', 'hooks', 'asked'] as const;
 /** The table in which they keep it in place. */
 const COUNTED_TABLE = 'u';
@@ -42,7 +42,7 @@ export class SimHooks implements Source {
     old: Leaf | undefined,
     isInitialSave: boolean,
   ) => void = () => undefined;
-  /** What they were told that each leaf was, of all that they were asked about. */
+  /** The value that hooks were told for each leaf that they were asked about. */
   readonly #told = new Map<string, Set<Leaf | undefined>>();
   /** Called right before a hook answers late. */
   onAnswer: () => void = () => undefined;
@@ -80,7 +80,7 @@ export class SimHooks implements Source {
     };
   }
 
-  /** How often hooks have written to the Store. */
+  /** The number of times that hooks have written to the Store. */
   get writes(): number {
     return this.#count;
   }

@@ -29,10 +29,10 @@ const IDS_STREAM = 1_000_001;
 const MIDDLEBOX_STREAM = 1_000_002;
 const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** What all of a simulation follows from, but for the steps. */
+/** Everything that decides a simulation, except the steps. */
 export interface Beginning {
   readonly seed: number;
-  /** What is not drawn. */
+  /** The traits that are given and not drawn. */
   readonly traits?: Partial<Traits>;
   /** Takes the place of all that is drawn. */
   readonly recording?: Recording;
@@ -42,7 +42,7 @@ export interface Beginning {
 export class Simulation {
   readonly world: World = new World();
   readonly unique: UniqueLeaves = new UniqueLeaves();
-  /** How many of them there were before the first step. */
+  /** The number of unique leaves before the first step. */
   readonly uniqueAtFirst: number;
   readonly traits: Traits;
   readonly mutant: Mutant;

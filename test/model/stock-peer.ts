@@ -17,7 +17,7 @@ import { PropertyFailure } from './world.ts';
 /** A TinyBase peer that knows nothing of versions: sends changes, believes what it gets. */
 export class StockPeer implements ClientEnd {
   readonly name: string;
-  /** How many it has made. */
+  /** The number of changes that it has made. */
   edits = 0;
   wire: Wire | undefined;
   readonly #network: Network;

@@ -60,7 +60,7 @@ export interface Traits {
   readonly writeStyle: WriteStyle;
   /** How eagerly the event loop of the room's host turns; 0: it needs no turns. */
   readonly turnWeight: number;
-  /** What this world does beside all that every one does. */
+  /** The adversities of this world. */
   readonly adversities: readonly Adversity[];
 }
 

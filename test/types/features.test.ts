@@ -72,7 +72,7 @@ const last: string[] | undefined = (undefined as unknown as Board).echo.last;
 export { last, role };
 `;
 
-/** What the types forbid. */
+/** Uses that the types forbid. */
 const WRONG = `
 import type Board from './room.ts';
 declare const board: Board;

@@ -16,7 +16,7 @@ const addresses: fc.Arbitrary<readonly [TableKey, string, string]> = fc.oneof(
 );
 const leaves = fc.constantFrom<Leaf>(0, 1, 2, 'x', 'y', true, null, '\uFFFD{"o":[1]}');
 
-/** What others may have done to the leaves that a client edits. */
+/** Changes of others to the leaves that a client edits. */
 export const remoteChanges: fc.Arbitrary<Changes> = fc
   .record({
     tables: fc.option(tableIds, { nil: undefined, freq: 6 }),
@@ -33,7 +33,7 @@ export const remoteChanges: fc.Arbitrary<Changes> = fc
     return builder;
   });
 
-/** What a room may hold. */
+/** The content of a room. */
 export const remoteContents: fc.Arbitrary<LeafMap<Leaf>> = fc
   .array(fc.tuple(addresses, leaves), { maxLength: 6 })
   .map((sets) => {

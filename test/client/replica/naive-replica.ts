@@ -11,7 +11,7 @@ import type { LeafMap } from '../../../src/protocol/leaf-map.ts';
 /** Content, or part of it, by the JSON of its addresses. */
 export type Flat<T = Leaf> = Map<string, T>;
 
-/** Where a leaf is. */
+/** The position of a leaf. */
 export type Address = readonly [TableKey, string, string];
 
 /** The address that a key of {@link Flat} stands for. */
@@ -26,7 +26,7 @@ export function flat<T>(leaves: LeafMap<T>): Flat<T> {
   return map;
 }
 
-/** What two equal maps have equal. */
+/** The form in which equal maps are equal. */
 export function sorted<T>(map: Flat<T>): readonly (readonly [string, T])[] {
   return [...map].sort(([one], [other]) => (one < other ? -1 : 1));
 }

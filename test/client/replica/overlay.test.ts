@@ -8,7 +8,7 @@ import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 
 const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
 
-/** What leaves of the row `r` of the table `t` showed before. */
+/** The leaves of the row `r` of the table `t` before the change. */
 function cellsBefore(cells: Readonly<Record<string, Leaf | undefined>>): LeafMap<Leaf | undefined> {
   const before = new LeafMap<Leaf | undefined>();
   for (const [cell, leaf] of Object.entries(cells)) before.set('t', 'r', cell, leaf);

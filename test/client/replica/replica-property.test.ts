@@ -102,7 +102,7 @@ function leafMapOf(content: Flat): LeafMap<Leaf> {
   return map;
 }
 
-/** What a catch-up holds of pushes that were dropped: all that was not refused, bit by bit of `refused`. */
+/** The part of dropped pushes that a catch-up holds. Each bit of `refused` leaves out one leaf. */
 function accepted(pushes: readonly { readonly changes: Changes }[], refused: number): Changes[] {
   return pushes
     .filter((_push, index) => (refused & (1 << index)) === 0)
@@ -194,7 +194,7 @@ function checkBase({ store, replica }: Client, base: Flat): void {
   }
 }
 
-/** What an app may do to its Store, by name: listeners and middleware that alter, refuse and throw. */
+/** Apps by name, with listeners and middleware that alter, refuse and throw. */
 const habits: Readonly<Record<string, (store: Store) => void>> = {
   clamps: (store) => {
     store.addCellListener(

@@ -12,7 +12,7 @@ interface Client {
   readonly replica: Replica;
   readonly refusals: Refusal[];
   readonly errors: unknown[];
-  /** How often there was something new to send. */
+  /** The number of times that there was something new to send. */
   readonly heard: { pending: number };
 }
 

@@ -44,7 +44,7 @@ export const SECOND: number = 1000;
 export const failure = (code: ErrorCode): TinyBasePartyKitError =>
   new TinyBasePartyKitError(code, code);
 
-/** Whether a promise has settled by now, and how. */
+/** Returns the state of a promise as of now. */
 export async function stateOf(
   promise: Promise<unknown>,
 ): Promise<'settled' | 'rejected' | 'waiting'> {
@@ -73,7 +73,7 @@ export class ManualTime {
     return this.#now;
   }
 
-  /** How many timers wait. */
+  /** The number of timers that wait. */
   get waiting(): number {
     return this.#timers.length;
   }
@@ -151,7 +151,7 @@ export class ScriptedRoom {
   readonly time: ManualTime = new ManualTime();
   readonly gets: Requests<LoadedContent> = new Requests();
   readonly puts: Requests<SeedCorrection | undefined> = new Requests();
-  /** What made the URL of each GET unlike all before. */
+  /** The parameter of each GET that no cache has seen. */
   readonly uniques: (string | undefined)[] = [];
   /** Tells of bytes of the latest GET. */
   heardBytes: (bytes: number) => void = () => undefined;
@@ -160,10 +160,10 @@ export class ScriptedRoom {
   readonly refusals: Refusal[] = [];
   readonly errors: unknown[] = [];
   onRefused: () => void = () => undefined;
-  /** What was sent while the socket was not open: always empty. */
+  /** The frames sent while the socket was not open. There must be none. */
   readonly queued: string[] = [];
   readonly stops: (readonly [number, string])[] = [];
-  /** How the socket was closed. */
+  /** The close of the socket: its code and reason, or by the app. */
   closing: SocketClosing = { isByApp: false, code: 1006, reason: '' };
   reconnects = 0;
   isOpen = false;

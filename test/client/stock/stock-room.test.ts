@@ -36,7 +36,7 @@ const reduced = async (
   return room;
 };
 
-/** What the room broadcasts, as stock does. */
+/** The broadcast of the room, in stock form. */
 const broadcast = (room: ScriptedRoom, changes: unknown): void =>
   room.session.received(
     encodeClientMessage(PREFIX, { type: 'stock', changes: changesOf(changes) }),

@@ -789,7 +789,7 @@ function partsOf(number: number, changes: ChangesInShort, size: number): readonl
   });
 }
 
-/** What a client makes of content, its own push and the correction. */
+/** Returns the content of a client after its own push and the correction. */
 function foldedAndCorrected(
   before: unknown,
   pushed: ChangesInShort,
