@@ -6,6 +6,7 @@ import {
   encodeClientMessage,
   encodeRoomMessage,
 } from '../../src/protocol/codec.ts';
+import { splitFrame } from '../../src/protocol/frame.ts';
 import type { RoomMessage } from '../../src/protocol/messages.ts';
 import { assert } from './measure.ts';
 
@@ -17,9 +18,10 @@ export class RoomSocket {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (data) => {
-      const frame = String(data);
-      if (frame.startsWith('e{')) throw new Error(`The room says: ${frame}`);
-      this.#onFrame(frame);
+      for (const frame of splitFrame(String(data))) {
+        if (frame.startsWith('e{')) throw new Error(`The room says: ${frame}`);
+        this.#onFrame(frame);
+      }
     });
   }
 

@@ -127,7 +127,8 @@ export function createPartyKitPersister(
     {
       onOpen: () => session.opened(),
       onClose: () => session.closed(),
-      onMessage: (data) => session.received(data),
+      onMessage: (frame) => session.received(frame),
+      onOthersSend: () => session.sendNow(),
       onAnotherRoom: () => session.moveToAnotherRoom(),
       onStopped: (error) => session.stopped(error),
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
@@ -151,6 +152,7 @@ export function createPartyKitPersister(
         config,
       ),
       after: callAfter,
+      soon: (callback) => void callSoon(callback),
       randomId,
       random: Math.random,
       firstGeneration: Math.floor(Math.random() * 2 ** 32),
@@ -174,6 +176,8 @@ export function createPartyKitPersister(
   };
   const destroy = async (): Promise<void> => {
     turn.end();
+    // Now: an app may close the socket next.
+    session.sendNow();
     const scheduled = schedule.end();
     if (session.sync.phase === 'live') {
       await new Promise<void>((resolve) => {
@@ -319,4 +323,9 @@ function hasMethod(object: unknown, name: string): boolean {
 function callAfter(milliseconds: number, callback: () => void): () => void {
   const timer = setTimeout(callback, milliseconds);
   return () => clearTimeout(timer);
+}
+
+async function callSoon(callback: () => void): Promise<void> {
+  await Promise.resolve();
+  callback();
 }

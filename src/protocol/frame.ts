@@ -1,4 +1,13 @@
-/** A frame is the text `<messagePrefix><letter><JSON>`. This file splits and joins frames, and parses no JSON. */
+/**
+ * A frame is the text `<messagePrefix><letter><JSON>`, or several of them with a line break between two (FRAME-5). This file
+ * splits and joins frames, and parses no JSON.
+ */
+
+/** Between the messages of one frame. JSON that no space was added to has no line break. */
+const SEPARATOR = '\n';
+
+/** Frames that are sent together are joined up to this length, in characters: a reader can begin while others are on their way. */
+const JOINED_LENGTH = 64 * 1024;
 
 /** A frame that uses our prefix. Its JSON is not parsed yet. */
 export interface Frame {
@@ -35,4 +44,28 @@ export function readFrame(prefix: string, data: unknown): Frame | undefined {
   if (typeof data !== 'string' || !data.startsWith(prefix)) return undefined;
   const letter = data[prefix.length];
   return letter === undefined ? undefined : { letter, json: data.slice(prefix.length + 1) };
+}
+
+/** Joins messages that are sent together, in order, to as few frames as their length allows. */
+export function* joinFrames(messages: readonly string[]): Iterable<string> {
+  let first = 0;
+  let length = 0;
+  for (const [index, message] of messages.entries()) {
+    if (index > first && length + message.length > JOINED_LENGTH) {
+      yield joinAll(messages.slice(first, index));
+      first = index;
+      length = 0;
+    }
+    length += message.length;
+  }
+  if (first < messages.length) yield joinAll(first === 0 ? messages : messages.slice(first));
+}
+
+function joinAll(messages: readonly string[]): string {
+  return messages.length === 1 ? (messages[0] ?? '') : messages.join(SEPARATOR);
+}
+
+/** Returns the messages of a frame, each as a frame of its own. */
+export function splitFrame(data: string): readonly string[] {
+  return data.includes(SEPARATOR) ? data.split(SEPARATOR) : [data];
 }

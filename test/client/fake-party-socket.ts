@@ -5,6 +5,7 @@ import {
   encodeLoadedContent,
   encodeRoomMessage,
 } from '../../src/protocol/codec.ts';
+import { splitFrame } from '../../src/protocol/frame.ts';
 import { SmallRoom } from './session/small-room.ts';
 
 /** As much of a PartySocket as persisters use: ours, and TinyBase's own. */
@@ -35,8 +36,10 @@ export class FakePartySocket extends EventTarget {
 
   send(frame: string): void {
     if (this.readyState !== 1) throw new Error('PartySocket would have queued this');
-    this.sent.push(frame);
-    this.onSend(frame);
+    for (const message of splitFrame(frame)) {
+      this.sent.push(message);
+      this.onSend(message);
+    }
   }
 
   open(): void {

@@ -678,6 +678,7 @@ describe('several persisters on one socket', () => {
     await settled();
     const before = socket.sent.length;
     store.setValue('w', 1);
+    await Promise.resolve();
     expect(socket.sent.length - before).toBe(1);
     await newer.whenConfirmed();
     expect(store.getListenerStats().transaction).toBe(2);
@@ -714,6 +715,7 @@ describe('several persisters on one socket', () => {
       'close',
       'message',
       'open',
+      expect.stringContaining('sending'),
       expect.stringContaining('stopped'),
       expect.stringContaining('taken'),
     ]);

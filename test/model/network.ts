@@ -1,3 +1,4 @@
+import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Hello } from '../../src/protocol/messages.ts';
 import type { Choices } from './choices.ts';
 import { SentParts } from './sent-parts.ts';
@@ -93,7 +94,10 @@ export class Network implements Source {
 
   sendToClient(wire: Wire, frame: string): void {
     if (wire.roomState !== 'open') return;
-    for (const sent of this.filterToClient(frame, wire)) {
+    const messages = splitFrame(frame).flatMap((message) =>
+      Array.from(this.filterToClient(message, wire)),
+    );
+    for (const sent of joinFrames(messages)) {
       this.#world.note(`    ${wire.label} < ${sent}`);
       wire.toClient.push({ type: 'frame', frame: sent });
     }

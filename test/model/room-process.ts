@@ -6,6 +6,7 @@ import {
   decodeLoadedContent,
   decodeSeedCorrection,
 } from '../../src/protocol/codec.ts';
+import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
@@ -129,12 +130,17 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
     const { room } = this;
-    const { rights } = this.#surroundings;
+    const { rights, mutant } = this.#surroundings;
     this.#noteHello(wire, frame);
-    for (const received of this.#surroundings.mutant.atRoom?.(frame, wire, this) ?? [frame]) {
+    const messages = splitFrame(frame).flatMap(
+      (message) => mutant.atRoom?.(message, wire, this) ?? [message],
+    );
+    for (const received of joinFrames(messages)) {
       this.#working += 1;
-      const read = received.startsWith(`${this.traits.prefix}p`) ? asRead(received) : received;
-      const dealt = rights.received(wire, received);
+      const isPush = received.startsWith(`${this.traits.prefix}p`);
+      const parts = isPush ? splitFrame(received) : [received];
+      const read = isPush ? parts.map(asRead).join('\n') : received;
+      const dealt = parts.map((part) => rights.received(wire, part));
       // A hello of a second client on the same socket waits for what the first one sent.
       const isFirst = wire.heardHellos.size < 2;
       if (isFirst && received.startsWith(`${this.traits.prefix}h`)) this.#hellos.add(wire);
@@ -142,7 +148,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
         if (room !== this.room) return;
         this.#hellos.delete(wire);
         this.#working -= 1;
-        dealt();
+        for (const forget of dealt) forget();
       });
     }
   }

@@ -12,6 +12,7 @@ import {
   encodeContent,
 } from '../../src/protocol/codec.ts';
 import { ERRORS } from '../../src/protocol/errors.ts';
+import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
@@ -195,7 +196,12 @@ export class SimClient implements ClientEnd {
 
   received(frame: string): void {
     this.isTouched = true;
-    if (!this.isAlive) return;
+    for (const message of splitFrame(frame)) {
+      if (this.isAlive) this.#receivedMessage(message);
+    }
+  }
+
+  #receivedMessage(frame: string): void {
     for (const received of this.#surroundings.mutant.atClient?.(frame, this) ?? [frame]) {
       try {
         this.session.received(received);
@@ -226,15 +232,18 @@ export class SimClient implements ClientEnd {
           send: (frame) => {
             const { isAlive, wire } = this;
             if (!isAlive || wire === undefined) return;
-            this.#note(wire, frame);
-            for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame])
-              network.sendToRoom(wire, sent);
+            const messages = splitFrame(frame).flatMap((message) => {
+              this.#note(wire, message);
+              return mutant.fromClient?.(message, wire, this) ?? [message];
+            });
+            for (const sent of joinFrames(messages)) network.sendToRoom(wire, sent);
           },
           reconnect: () => this.reconnect(),
           stop: ({ code }) => this.#stop(ERRORS[code].closeCode, code),
         },
         endpoint: mutant.endpoint?.(endpoint, this) ?? endpoint,
         after: (milliseconds, callback) => this.#after(milliseconds, callback),
+        soon: (callback) => this.#soon(callback),
         random: () => 0.5,
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
@@ -291,6 +300,11 @@ export class SimClient implements ClientEnd {
       const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
       if (push?.type === 'push') this.ledger.sent(this.#clientId, push.number, push.changes);
     }
+  }
+
+  /** Later in the same instant: a user may do more before. */
+  #soon(callback: () => void): void {
+    this.#after(0, callback);
   }
 
   #after(milliseconds: number, callback: () => void): () => void {

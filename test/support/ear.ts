@@ -1,5 +1,7 @@
 import { WebSocket, type ClientOptions } from 'ws';
 
+import { splitFrame } from '../../src/protocol/frame.ts';
+
 /** A bare socket, and what it heard. */
 export class Ear {
   readonly socket: WebSocket;
@@ -9,7 +11,7 @@ export class Ear {
   constructor(url: string, options: ClientOptions = {}) {
     this.socket = new WebSocket(url, options);
     this.socket.on('error', () => undefined);
-    this.socket.on('message', (data: Buffer) => this.heard.push(data.toString()));
+    this.socket.on('message', (data: Buffer) => this.heard.push(...splitFrame(data.toString())));
     this.socket.on('close', (code) => (this.closeCode = code));
   }
 

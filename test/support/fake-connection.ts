@@ -1,3 +1,4 @@
+import { splitFrame } from '../../src/protocol/frame.ts';
 import { ChangesBuilder, type Changes } from '../../src/protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage, encodePing } from '../../src/protocol/codec.ts';
 import { VALUES, type Leaf } from '../../src/protocol/leaf.ts';
@@ -63,7 +64,10 @@ export const inShort = (changes: Changes | undefined): unknown => {
 /** The client's end of a socket whose other end a room has: says what a test tells it to, and keeps what it hears. */
 export class FakeConnection implements RoomConnection<FakeConnection> {
   readonly origin: FakeConnection = this;
+  /** The messages that came, each as a frame of its own. */
   readonly frames: string[] = [];
+  /** The number of frames that they came in. */
+  frameCount = 0;
   closed: { readonly code: number; readonly reason: string } | undefined;
   get isClosedByRoom(): boolean {
     return this.closed !== undefined;
@@ -80,7 +84,9 @@ export class FakeConnection implements RoomConnection<FakeConnection> {
   }
 
   send(frame: string): void {
-    if (this.closed === undefined) this.frames.push(frame);
+    if (this.closed !== undefined) return;
+    this.frames.push(...splitFrame(frame));
+    this.frameCount += 1;
   }
 
   close(code: number, reason: string): void {

@@ -2,12 +2,15 @@
 import type PartySocket from 'partysocket';
 
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { encodeFrame, readFrame } from '../../protocol/frame.ts';
+import { encodeFrame, readFrame, splitFrame } from '../../protocol/frame.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
 /** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
 const TAKEN_OVER = 'tinybase-partykit:taken-over:';
+
+/** Dispatched on a PartySocket before another part than the persister sends: what came earlier goes first. */
+const SENDING = 'tinybase-partykit:sending';
 
 /** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, including that one. */
 const STOPPED = 'tinybase-partykit:stopped';
@@ -78,8 +81,11 @@ export function openChannel(
     isOpen: () => socket.isOpen(),
     send: (json) => {
       const isOpen = socket.isOpen();
-      if (isOpen) socket.send(encodeFrame(prefix, letter, json));
-      return isOpen;
+      if (!isOpen) return false;
+      const target: EventTarget = connection;
+      target.dispatchEvent(new Event(SENDING));
+      socket.send(encodeFrame(prefix, letter, json));
+      return true;
     },
     close: detach,
   };
@@ -92,7 +98,12 @@ export function openChannel(
 export function attachToPartySocket(
   connection: PartySocket,
   key: string,
-  listener: SocketListener & { readonly onMessage: (data: unknown) => void },
+  listener: SocketListener & {
+    /** A message came: a frame, or one of several in it (FRAME-5). */
+    readonly onMessage: (frame: string) => void;
+    /** Another part is about to send. */
+    readonly onOthersSend?: () => void;
+  },
   owner?: object,
 ): { readonly socket: SessionSocket; readonly detach: () => void } {
   let { roomUrl } = connection;
@@ -121,9 +132,12 @@ export function attachToPartySocket(
     [
       'message',
       (event) => {
-        if ('data' in event) listener.onMessage(event.data);
+        if (!('data' in event)) return;
+        const { data } = event;
+        if (typeof data === 'string') splitFrame(data).forEach(listener.onMessage);
       },
     ],
+    [SENDING, () => listener.onOthersSend?.()],
     [
       TAKEN_OVER + key,
       (event) => listener.onTakenOver?.('owner' in event ? event.owner : undefined),

@@ -5,19 +5,21 @@ import {
   encodePushFrame,
   MOST_PARTS_AHEAD,
 } from '../../protocol/codec.ts';
+import { joinFrames } from '../../protocol/frame.ts';
 import type { Limits, PartReceipt } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
 import type { PendingPush, Replica } from '../replica/replica.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { createSendBudget } from './send-budget.ts';
+import type { SessionPorts } from './session-ports.ts';
 import type { SessionEvent, WithdrawalReason } from './session-state.ts';
 import type { SyncStats } from './sync-status.ts';
 
 /** The limits until the first welcome. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 4 * 1024 * 1024 };
 /** The highest number of pushes that wait for their ack; more are sent later. */
-const MOST_IN_FLIGHT = 512;
+const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: a slow line brings one well before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
@@ -25,6 +27,8 @@ const PART_LENGTH = 32 * 1024;
 export interface SenderOwner {
   /** Sends a frame over the socket, if it is open. */
   readonly send: (frame: string) => void;
+  /** Returns true while the room takes pushes. */
+  readonly isLive: () => boolean;
   readonly happened: (event: SessionEvent) => void;
   readonly stats: SyncStats;
 }
@@ -43,8 +47,10 @@ export interface PushSender {
   received(receipt: PartReceipt): void;
   /** The room will not accept that push. The client sends it again as an empty one, and all later ones (ONCE-8). */
   refused(push: number, reason: WithdrawalReason): void;
-  /** Sends the pending pushes that were not sent yet. */
+  /** Sends the pending pushes that were not sent yet, when the code that runs now has ended: together (FRAME-5). */
   flush(): void;
+  /** Sends at once what {@link PushSender.flush} has left for later. */
+  sendNow(): void;
 }
 
 /** A push that is sent in parts. Lengths are in characters. */
@@ -62,7 +68,7 @@ export function createPushSender(
   outbox: Outbox,
   prefix: () => string,
   heartbeat: Heartbeat,
-  after: (milliseconds: number, callback: () => void) => () => void,
+  { after, soon }: Pick<SessionPorts, 'after' | 'soon'>,
   owner: SenderOwner,
 ): PushSender {
   let { framePushBytes } = DEFAULT_LIMITS;
@@ -71,12 +77,20 @@ export function createPushSender(
   /** The highest number sent in any: the room may hold it. */
   let everSent = 0;
   let upload: Upload | undefined;
+  let isFlushDue = false;
+  /** Pushes that leave together. */
+  let leaving: string[] = [];
 
   const budget = createSendBudget(after, () => owner.happened('edited'));
-  /** Sends a frame. Returns false and sends nothing if the frame has to wait: then the session tries again. */
-  const send = (frame: string): boolean => {
-    const isTaken = budget.take(frame.length);
-    if (isTaken) owner.send(frame);
+  const leave = (): void => {
+    const messages = leaving;
+    leaving = [];
+    for (const frame of joinFrames(messages)) owner.send(frame);
+  };
+  /** Adds a push to those that leave. Returns false and sends nothing if it has to wait: then the session tries again. */
+  const send = (message: string): boolean => {
+    const isTaken = budget.take(message.length, leaving.length > 0);
+    if (isTaken) leaving.push(message);
     return isTaken;
   };
 
@@ -91,12 +105,38 @@ export function createPushSender(
       const { sent: offset, received } = current;
       if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;
       const text = json.slice(offset, offset + partLength);
-      const part = { type: 'part', number, offset, length, text } as const;
-      if (!send(encodeClientMessage(prefix(), part))) return false;
+      const frame = encodeClientMessage(prefix(), { type: 'part', number, offset, length, text });
+      leave();
+      if (!budget.take(frame.length)) return false;
+      owner.send(frame);
       current.sent += text.length;
     }
     upload = undefined;
     return true;
+  };
+  const sendPending = (): void => {
+    const { pending, nextPush } = replica;
+    while (sent - nextPush + 1 < MOST_IN_FLIGHT) {
+      const push = pending[sent + 1 - nextPush];
+      if (push === undefined || !outbox.isPushDurable(push.number)) return;
+      const { number, encoded, isDerived } = push;
+      const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
+      const isSent = fitsFrame
+        ? send(encodePushFrame(prefix(), number, encoded, isDerived))
+        : sendParts(push);
+      if (!isSent) return;
+      sent = number;
+      everSent = Math.max(everSent, sent);
+      owner.stats.saves++;
+      heartbeat.sent(sent);
+    }
+  };
+  const sendNow = (): void => {
+    if (!isFlushDue) return;
+    isFlushDue = false;
+    if (!owner.isLive()) return;
+    sendPending();
+    leave();
   };
   return {
     mayRoomHavePending: () => {
@@ -132,21 +172,10 @@ export function createPushSender(
       owner.happened('edited');
     },
     flush: () => {
-      const { pending, nextPush } = replica;
-      while (sent - nextPush + 1 < MOST_IN_FLIGHT) {
-        const push = pending[sent + 1 - nextPush];
-        if (push === undefined || !outbox.isPushDurable(push.number)) return;
-        const { number, encoded, isDerived } = push;
-        const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
-        const isSent = fitsFrame
-          ? send(encodePushFrame(prefix(), number, encoded, isDerived))
-          : sendParts(push);
-        if (!isSent) return;
-        sent = number;
-        everSent = Math.max(everSent, sent);
-        owner.stats.saves++;
-        heartbeat.sent(sent);
-      }
+      if (isFlushDue) return;
+      isFlushDue = true;
+      soon(sendNow);
     },
+    sendNow,
   };
 }

@@ -2,6 +2,8 @@ import type { MessageRate } from '../../protocol/messages.ts';
 
 /** A longer frame counts as several: one for each part of this length, in characters (FLOOD-1). */
 const LENGTH_OF_ONE = 16 * 1024;
+/** So many pushes that are not the first of their frame count as one message (FLOOD-1). */
+const JOINED_OF_ONE = 8;
 const REFILL_MILLISECONDS = 250;
 /** The part of the room's limit that is used: other parts of the app may use the same socket. */
 const SHARE = 0.9;
@@ -10,8 +12,11 @@ const SHARE = 0.9;
 export interface SendBudget {
   /** Sets the rate of the room; undefined if the room does not tell it. */
   limit(rate: MessageRate | undefined): void;
-  /** Counts a frame of that length. Returns false, and counts nothing, if it has to wait: `onRefilled` follows. */
-  take(length: number): boolean;
+  /**
+   * Counts a message of that length, or one that is not the first of its frame. Returns false, and counts nothing, if it has
+   * to wait: `onRefilled` follows.
+   */
+  take(length: number, isJoined?: boolean): boolean;
   /** Starts again. The socket is closed, and the room also starts to count again on the next one. */
   reset(): void;
 }
@@ -43,8 +48,8 @@ export function createSendBudget(
     limit: (told) => {
       rate = told;
     },
-    take: (length) => {
-      const cost = Math.max(1, length / LENGTH_OF_ONE);
+    take: (length, isJoined = false) => {
+      const cost = Math.max(isJoined ? 1 / JOINED_OF_ONE : 1, length / LENGTH_OF_ONE);
       isWaiting = spent > 0 && spent + cost > mostSpent();
       if (!isWaiting) spent += cost;
       // Who sends little needs no timer: what is not given back is counted for longer than it has to be.

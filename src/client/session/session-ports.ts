@@ -44,6 +44,8 @@ export interface SessionPorts {
   readonly endpoint: SessionEndpoint;
   /** Calls back once, later; returns a function that prevents it. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** Calls back once, when the code that runs now has ended. */
+  readonly soon: (callback: () => void) => void;
   /** 128 random bits as 22 characters of base64url. */
   readonly randomId: () => string;
   /** At least 0, less than 1. */

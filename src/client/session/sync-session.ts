@@ -92,8 +92,10 @@ export interface SyncSession {
   closed(): void;
   /** The network was lost, or is back. */
   networkChanged(): void;
-  /** A frame arrived; those that are not ours are ignored. */
+  /** A message arrived; those that are not ours are ignored. */
   received(data: unknown): void;
+  /** Sends what waits for the end of this turn. */
+  sendNow(): void;
   /** The socket leads to another room now. Edits of the old room are not sent there. */
   moveToAnotherRoom(): void;
   /** Another part of the client has stopped the socket. */
@@ -203,8 +205,9 @@ export function createSyncSession(
     ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
     dead: () => happened('silent'),
   });
-  const sender = createPushSender(replica, outbox, prefix, heartbeat, after, {
+  const sender = createPushSender(replica, outbox, prefix, heartbeat, ports, {
     send,
+    isLive: () => state.stage.phase === 'live' && socket.isOpen(),
     happened,
     stats,
   });
@@ -299,9 +302,7 @@ export function createSyncSession(
     'hello-stock': () => {
       handshake.say(state.generation, undefined, () => happened('unanswered'));
     },
-    flush: () => {
-      if (socket.isOpen()) sender.flush();
-    },
+    flush: () => sender.flush(),
     'flush-stock': () => {
       activity?.sending(replica.pending.length > 0);
       stats.saves += sendStockChanges(socket, prefix(), replica, outbox);
@@ -379,7 +380,10 @@ export function createSyncSession(
     stats.saves++;
     return start(event);
   };
-  const endWith = (error: TinyBasePartyKitError): void => happened({ type: 'ended', error });
+  const endWith = (error: TinyBasePartyKitError): void => {
+    sender.sendNow();
+    happened({ type: 'ended', error });
+  };
   /** Reports once that edits wait because the app has never started to save. */
   const remindToSave = (): void => {
     if (isReminding || hasSaved || !replica.hasHeld) return;
@@ -460,6 +464,7 @@ export function createSyncSession(
       if (isWaitingForSocket()) watchdog.tellRefusal();
     },
     networkChanged: () => happened('network-changed'),
+    sendNow: () => sender.sendNow(),
     received: (data) => {
       let message;
       try {

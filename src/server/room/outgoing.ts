@@ -5,6 +5,7 @@ import {
   encodeRoomMessage,
   encodeWelcomeFrame,
 } from '../../protocol/codec.ts';
+import { joinFrames } from '../../protocol/frame.ts';
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import type { Ack, RoomMessage, WelcomeBeginning } from '../../protocol/messages.ts';
 
@@ -33,6 +34,13 @@ export class Outgoing<Origin> {
   readonly #host: Pick<RoomHost<Origin>, 'randomId'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
+  /** The connections to which messages leave when the code that runs now has ended. */
+  #leaving: Peer<Origin>[] = [];
+  /** The last messages that were joined: those to the next connection are often the same. */
+  #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
+    messages: [],
+    frames: [],
+  };
 
   constructor(
     host: Pick<RoomHost<Origin>, 'randomId'>,
@@ -53,20 +61,54 @@ export class Outgoing<Origin> {
 
   /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
   #sendBounded(peer: Peer<Origin>, frame: string): void {
-    const { unread, connection } = peer;
+    const { unread } = peer;
     if (unread.length > this.#settings.limits.unreadLength) {
       this.#stall(peer);
       return;
     }
-    connection.send(frame);
+    this.#leave(peer, frame);
     unread.add(frame.length);
     this.#sendMark(peer);
   }
 
-  #sendMark({ unread, state, connection }: Peer<Origin>): void {
+  /** Sends messages together that one turn of the room's code sends to one client (`FRAME-5`). A stock peer gets each at once. */
+  #leave(peer: Peer<Origin>, frame: string): void {
+    if (peer.state.type === 'stock') {
+      this.#letGo(peer);
+      peer.connection.send(frame);
+      return;
+    }
+    if (peer.leaving.push(frame) > 1) return;
+    if (this.#leaving.push(peer) > 1) return;
+    queueMicrotask(() => {
+      const peers = this.#leaving;
+      this.#leaving = [];
+      for (const leaving of peers) this.#letGo(leaving);
+    });
+  }
+
+  /** Sends now what waits to leave. */
+  #letGo(peer: Peer<Origin>): void {
+    const messages = peer.leaving;
+    if (messages.length === 0) return;
+    peer.leaving = [];
+    for (const frame of this.#join(messages)) peer.connection.send(frame);
+  }
+
+  #join(messages: readonly string[]): readonly string[] {
+    if (messages.length === 1) return messages;
+    const known = this.#joined.messages;
+    const isKnown =
+      known.length === messages.length && known.every((message, at) => message === messages[at]);
+    if (!isKnown) this.#joined = { messages, frames: [...joinFrames(messages)] };
+    return this.#joined.frames;
+  }
+
+  #sendMark(peer: Peer<Origin>): void {
+    const { unread, state } = peer;
     if (state.type !== 'client' || !unread.needsMark) return;
     const text = this.#host.randomId();
-    connection.send(this.#encode({ type: 'mark', text }));
+    this.#leave(peer, this.#encode({ type: 'mark', text }));
     unread.ask(text);
   }
 
@@ -82,7 +124,7 @@ export class Outgoing<Origin> {
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
     if (state.type !== 'client' || state.standing === 'stopped') return;
     peer.setState({ ...state, standing: 'stopped' });
-    peer.connection.send(this.#encode({ type: 'error', code: 'stale', message }));
+    this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));
   }
 
   /** Tells a connection at once that the room can be reached (`ORDER-8`). */
@@ -93,7 +135,7 @@ export class Outgoing<Origin> {
   /** Sends an error and closes the connection for good. */
   refuse(peer: Peer<Origin>, code: ErrorCode, message: string): void {
     // A browser may not see the close code, and without the code a client would connect again for ever.
-    peer.connection.send(this.#encode({ type: 'error', code, message }));
+    this.#leave(peer, this.#encode({ type: 'error', code, message }));
     this.close(peer, code, message);
   }
 
@@ -118,6 +160,7 @@ export class Outgoing<Origin> {
 
   /** Closes a connection for good, with the close code of that error. */
   close(peer: Peer<Origin>, code: ErrorCode, reason: string): void {
+    this.#letGo(peer);
     peer.leave('room');
     peer.connection.close(ERRORS[code].closeCode, reason);
   }

@@ -33,6 +33,9 @@ export type PeerState =
 /** A longer message counts as several: one for each part of this length, in characters. */
 const LENGTH_OF_ONE = 16 * 1024;
 
+/** So many messages that are not the first of their frame count as one (FLOOD-1). */
+const JOINED_OF_ONE = 8;
+
 /** The longest pause: shorter than the silence after which a client treats its connection as dead. */
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
 
@@ -41,11 +44,14 @@ export class RateLimiter {
   #spent = 0;
   #time = 0;
 
-  /** Counts a message of that length, sent at that time in milliseconds. Returns false, and counts nothing, if it is too much. */
-  take(length: number, now: number, rate: MessageRate): boolean {
+  /**
+   * Counts a frame of that length and so many messages, sent at that time in milliseconds. Returns false, and counts nothing, if
+   * it is too much.
+   */
+  take(length: number, now: number, rate: MessageRate, messages = 1): boolean {
     const { messageBurst } = rate;
     this.#fill(now, rate);
-    const cost = Math.max(1, length / LENGTH_OF_ONE);
+    const cost = Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
     // After a pause, one message always passes, however large it is.
     if (this.#spent > 0 && this.#spent + cost > messageBurst) return false;
     this.#spent += cost;
@@ -120,6 +126,8 @@ export class Peer<Origin> {
   readonly assembly: PushAssembly = new PushAssembly();
   readonly undecided: Undecided = new Undecided();
   readonly unread: Unread = new Unread();
+  /** Messages that leave together (FRAME-5). */
+  leaving: string[] = [];
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
   /** The number and length of the messages whose effects are not durable yet. */
@@ -187,20 +195,21 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a message of that length, received at that time in milliseconds, as waiting until the returned waiter is called.
-   * Returns undefined if this connection has sent too much, or too much of it waits.
+   * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned
+   * waiter is called. Returns undefined if this connection has sent too much, or too much of it waits.
    */
   hold(
     length: number,
+    messages: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
   ): Waiter | undefined {
-    if (this.#waitingMessages >= limits.waitingMessages) return undefined;
+    if (this.#waitingMessages + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
-    if (!this.#limiter.take(length, now, limits)) return undefined;
-    this.#waitingMessages += 1;
+    if (!this.#limiter.take(length, now, limits, messages)) return undefined;
+    this.#waitingMessages += messages;
     this.#waitingLength += length;
-    return new ReceivedMessage(this, length);
+    return new ReceivedFrame(this, messages, length);
   }
 
   /**
@@ -234,9 +243,9 @@ export class Peer<Origin> {
     return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 
-  /** Counts a message of that length as waiting no more. */
-  forget(length: number): void {
-    this.#waitingMessages -= 1;
+  /** Counts a frame of that length as waiting no more. */
+  forget(messages: number, length: number): void {
+    this.#waitingMessages -= messages;
     this.#waitingLength -= length;
   }
 
@@ -268,22 +277,24 @@ export class Peer<Origin> {
   }
 }
 
-/** A received message, until its effects are durable. */
-class ReceivedMessage implements Waiter {
+/** A received frame, until its effects are durable. */
+class ReceivedFrame implements Waiter {
   readonly #peer: Peer<unknown>;
+  readonly #messages: number;
   readonly #length: number;
 
-  constructor(peer: Peer<unknown>, length: number) {
+  constructor(peer: Peer<unknown>, messages: number, length: number) {
     this.#peer = peer;
+    this.#messages = messages;
     this.#length = length;
   }
 
   onDurable(): void {
-    this.#peer.forget(this.#length);
+    this.#peer.forget(this.#messages, this.#length);
   }
 
   onLost(): void {
-    this.#peer.forget(this.#length);
+    this.#peer.forget(this.#messages, this.#length);
   }
 }
 

@@ -3,9 +3,11 @@ import { createStore } from 'tinybase/store';
 
 import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { splitFrame } from '../../protocol/frame.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
+import { letter as pushLetter } from '../../protocol/messages/push.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
@@ -134,7 +136,8 @@ export class Room<Origin, RequestOrigin = Origin> {
     peer.restoreAttachment();
     const length = typeof data === 'string' ? data.length : 0;
     if (peer.state.type === 'stock') peer.unread.clear();
-    const waiting = peer.hold(length, host.now(), settings.limits);
+    const messages = this.#split(data);
+    const waiting = peer.hold(length, messages.length, host.now(), settings.limits);
     if (waiting === undefined) {
       this.#refuseFlood(peer);
       return;
@@ -150,13 +153,27 @@ export class Room<Origin, RequestOrigin = Origin> {
       waiting.onDurable();
       return;
     }
-    const dealt = this.#enqueue(() =>
-      frame === undefined ? this.#takeFrame(peer, data) : this.#takeFeatureFrame(peer, frame),
-    );
+    let dealt: MaybePromise<void> = undefined;
+    for (const message of messages) {
+      const step = this.#enqueue(() =>
+        frame === undefined ? this.#takeFrame(peer, message) : this.#takeFeatureFrame(peer, frame),
+      );
+      // Each message is dealt with after those before it.
+      dealt = step ?? dealt;
+    }
     if (dealt !== undefined) await dealt;
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
     else state.gate.release(waiting);
+  }
+
+  /** Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`). */
+  #split(data: unknown): readonly unknown[] {
+    if (typeof data !== 'string') return [data];
+    const messages = splitFrame(data);
+    if (messages.length === 1) return messages;
+    const start = this.#parts.settings.messagePrefix + pushLetter;
+    return data.startsWith(start) ? messages.filter((text) => text.startsWith(start)) : [data];
   }
 
   /** True if there is a gate. */

@@ -267,11 +267,11 @@ describe('pushes', () => {
   test('do not pile up on the way', async () => {
     const room = new ScriptedRoom();
     await room.live();
-    for (let n = 1; n <= 600; n++) room.store.setValue('n', n);
-    expect(room.pushes()).toHaveLength(512);
+    for (let n = 1; n <= 1100; n++) room.store.setValue('n', n);
+    expect(room.pushes()).toHaveLength(1000);
     for (let n = 1; n <= 10; n++) room.ack(n, n + 1);
     expect(room.pushes().map(([number]) => number)).toEqual([
-      513, 514, 515, 516, 517, 518, 519, 520, 521, 522,
+      1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010,
     ]);
   });
 });

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { createStore, type Store } from 'tinybase';
 
+import { splitFrame } from '../../../src/protocol/frame.ts';
 import type {
   BaseRecord,
   ClientStorage,
@@ -168,10 +169,13 @@ export class ScriptedRoom {
   reconnects = 0;
   isOpen = false;
   #frames: string[] = [];
+  #soon: (() => void)[] = [];
   #ids = 0;
 
   constructor(
     options: Pick<SessionPorts, 'firstGeneration'> & {
+      /** True if code goes on until {@link ScriptedRoom.endTurn}. */
+      isTurnHeld?: boolean;
       readonly store?: Store;
       readonly storage?: ClientStorage;
       readonly restored?: RestoredRecords;
@@ -206,6 +210,10 @@ export class ScriptedRoom {
           },
         },
         after: this.time.after,
+        soon: (callback) => {
+          if (options.isTurnHeld === true) this.#soon.push(callback);
+          else callback();
+        },
         randomId: () => String(this.#ids++).padStart(22, 'c'),
         random: () => 0.5,
       },
@@ -220,9 +228,21 @@ export class ScriptedRoom {
     );
   }
 
+  /** The code that runs has ended. */
+  endTurn(): void {
+    for (const callback of this.#soon.splice(0)) callback();
+  }
+
+  /** The frames sent since the last call, as their messages. */
+  frames(): readonly (readonly string[])[] {
+    return this.#frames.splice(0).map(splitFrame);
+  }
+
   /** Everything sent since the last call, as the room would decode it. */
   sent(): readonly ReturnType<typeof decodeClientMessage>[] {
-    return this.#frames.splice(0).map((frame) => decodeClientMessage(PREFIX, frame));
+    return this.frames()
+      .flat()
+      .map((frame) => decodeClientMessage(PREFIX, frame));
   }
 
   /** The one message sent since the last call, which is a hello. */

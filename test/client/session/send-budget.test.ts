@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 
 import { RateLimiter } from '../../../src/server/room/peers.ts';
-import { ScriptedRoom } from './scripted-room.ts';
+import { decodeClientMessage } from '../../../src/protocol/codec.ts';
+import { PREFIX, ScriptedRoom } from './scripted-room.ts';
 
 const RATE = { messagesPerSecond: 40, messageBurst: 20 };
 const LIMITS = { framePushBytes: 100_000, pushBytes: 1_000_000, rate: RATE };
@@ -29,11 +30,15 @@ describe('a client that knows what its room takes', () => {
     for (let index = 0; index < 100; index += 1)
       room.store.setValue(`v${index}`, 'x'.repeat(length));
     for (let time = 0; time <= 20_000; time += 250) {
-      for (const message of room.sent()) {
-        if (message?.type !== 'push') continue;
-        expect(limiter.take(length, time, RATE)).toBe(true);
-        numbers.push(message.number);
-        room.ack(message.number, message.number + 1);
+      for (const frame of room.frames()) {
+        const messages = frame.map((text) => decodeClientMessage(PREFIX, text));
+        const pushes = messages.filter((message) => message?.type === 'push');
+        if (pushes.length === 0) continue;
+        expect(limiter.take(length * pushes.length, time, RATE, pushes.length)).toBe(true);
+        for (const { number } of pushes) {
+          numbers.push(number);
+          room.ack(number, number + 1);
+        }
       }
       await room.time.pass(250);
     }

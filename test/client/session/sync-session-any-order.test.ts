@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { createStore, type Store } from 'tinybase';
 import { expect, test } from 'vitest';
 
+import { splitFrame } from '../../../src/protocol/frame.ts';
 import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
 import {
   decodeClientMessage,
@@ -49,8 +50,10 @@ class Pair {
           isOpen: () => this.isOpen,
           address: () => 'ws://host.test/room',
           send: (frame) => {
-            const message = decodeClientMessage('', frame);
-            if (message !== undefined) queueMicrotask(() => this.room.heard(message));
+            for (const sent of splitFrame(frame)) {
+              const message = decodeClientMessage('', sent);
+              if (message !== undefined) queueMicrotask(() => this.room.heard(message));
+            }
           },
           reconnect: () => {
             this.cut();
@@ -69,6 +72,7 @@ class Pair {
             }),
         },
         after: this.time.after,
+        soon: (callback) => callback(),
         randomId: () => 'c'.repeat(22),
         random: () => 0.5,
       },
