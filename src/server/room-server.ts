@@ -99,7 +99,7 @@ export class RoomServer<
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
   #starting: Promise<void> | undefined;
-  /** Runs `onStart`, which the host called while the room could not be loaded. */
+  /** Runs `onStart`, which the host called and which has not succeeded yet. */
   #heldStart: (() => Promise<void>) | undefined;
   #startingLate: Promise<boolean> | undefined;
   #isConfigChecked = false;
@@ -230,7 +230,8 @@ export class RoomServer<
 
   /**
    * Resolves to the room as one JSON document: its content, and its place in the history. Undefined if the room has no
-   * Store yet. Rejects with `unavailable` if storage fails.
+   * Store yet. If the room cannot be loaded, the document has everything that can be read, and `incomplete` tells what cannot.
+   * Rejects with `unavailable` if storage fails.
    */
   exportRoom(): Promise<RoomDocument | undefined> {
     return this.#room.exportRoom();
@@ -239,7 +240,8 @@ export class RoomServer<
   /**
    * Replaces the room by a document of {@link RoomServer.exportRoom}, perhaps of another room. Connected clients follow:
    * they keep their unconfirmed edits and send them again. A transaction that the room's own code makes meanwhile is lost,
-   * and reported to `onRoomError`. Rejects with `malformed`, and with `unavailable` if storage fails.
+   * and reported to `onRoomError`. It works for a room that cannot be loaded, too: see
+   * {@link RoomServer.onUnavailableRequest}. Rejects with `malformed`, and with `unavailable` if storage fails.
    */
   restoreRoom(document: unknown): Promise<void> {
     return this.#room.restoreRoom(document);
@@ -257,7 +259,8 @@ export class RoomServer<
 
   /**
    * Override to set the schema, listeners and middleware of the Store. Called once, when the content is there. Its changes
-   * become a commit, or part of the initial content of a room that has none.
+   * become a commit, or part of the initial content of a room that has none. If it throws, the room tries again later, with a
+   * new Store.
    */
   prepareStore(_store: Store): void {}
 
@@ -275,6 +278,15 @@ export class RoomServer<
       responseHeaders: this.#headersTo(request),
       onError: (error) => this.onRoomError(error, 'room'),
     });
+  }
+
+  /**
+   * Override to answer requests while `onRequest` cannot: the room's storage is damaged, or `prepareStore` or `onStart` throws.
+   * `exportRoom()`, `restoreRoom(document)` and `wipe()` work here. No gate has verified the request: check who asks. Call
+   * `super` for all other requests: the answer is 503 `unavailable`.
+   */
+  onUnavailableRequest(request: Request): Response | Promise<Response> {
+    return this.#answerFailed(request);
   }
 
   /** Takes the messages of this package and of stock clients, and ignores all others. */
@@ -403,6 +415,8 @@ export class RoomServer<
     const refuse = (connection: Connection): void =>
       this.#host.connectionOf(connection).close(1011, 'The room failed to accept the connection.');
     const failed = (request: Request): Response => this.#answerFailed(request);
+    const answerUnavailable = (request: Request): Promise<Response> =>
+      this.#answerUnavailable(request);
     const refuseUnloaded = (connection: Connection): void =>
       this.#room.refuseUnloaded(this.#host.connectionOf(connection));
     const restoreSlots = (connection: Connection): void =>
@@ -424,8 +438,9 @@ export class RoomServer<
       if (learning !== undefined)
         await learning.catch((error: unknown) => this.#report(error, 'storage'));
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
-      if (name === 'onStart' && !this.#room.isLoaded && typeof handler === 'function') {
+      if (name === 'onStart' && typeof handler === 'function') {
         this.#heldStart = async () => void (await Reflect.apply(handler, this, received));
+        if (this.#room.isLoaded) await this.#startLate();
         return undefined;
       }
       const isReady: boolean =
@@ -434,10 +449,11 @@ export class RoomServer<
         if (name === 'onConnect') Reflect.apply(refuseUnloaded, this, received);
         else if (name === 'onMessage') Reflect.apply(refuseUnloaded, this, received.slice(1));
         else if (isEnd) Reflect.apply(forget, this, received);
-        else if (name === 'onRequest') return Reflect.apply(failed, this, received);
+        else if (name === 'onRequest')
+          return await Reflect.apply(answerUnavailable, this, received);
         else if (name === 'getConnectionTags') return [];
         else if (name === 'onAlarm') {
-          const message = 'The room could not be loaded: the alarm has to come again.';
+          const message = 'The room could not be started: the alarm has to come again.';
           throw new TinyBasePartyKitError('unavailable', message);
         }
         return undefined;
@@ -494,6 +510,16 @@ export class RoomServer<
     return Response.json({ code: 'unavailable', message }, { status, headers });
   }
 
+  /** Lets the app answer a request while the room is not ready. Never rejects. */
+  async #answerUnavailable(request: Request): Promise<Response> {
+    try {
+      return await this.onUnavailableRequest(request);
+    } catch (error) {
+      this.#report(error, 'handler');
+      return this.#answerFailed(request);
+    }
+  }
+
   /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
   #startInOrder(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting;
@@ -513,7 +539,7 @@ export class RoomServer<
     if (error !== undefined) this.#report(error, 'config');
   }
 
-  /** Runs the `onStart` that was held back, with one promise for all. Resolves to false if it throws: then the next event tries again. */
+  /** Runs `onStart`, with one promise for all. Resolves to false if it throws: then the next event tries again. */
   #startLate(): Promise<boolean> {
     this.#startingLate ??= (async () => {
       try {

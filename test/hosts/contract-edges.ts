@@ -218,6 +218,32 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(await jsonOf(`${url}/alarm-of`)).toEqual(['the sleeper', 'the sleeper']);
   });
 
+  test('[LIFE-9] a room whose storage is damaged is exported as far as possible, and restored', async () => {
+    const url = base('restoring', 'damaged');
+    await fetch(`${url}/store`, { method: 'PUT', body: '[{"t":{"r":{"c":1}}},{}]' });
+    const client = await clients.open({
+      host: getHost().host,
+      party: 'restoring',
+      room: 'damaged',
+    });
+    client.store.setValue('edited', 1);
+    await client.confirmed();
+    await clients.closeAll();
+    expect(await jsonOf(`${url}/damage`)).toHaveLength(1);
+    await getHost().restart();
+    expect((await fetch(`${url}/store`)).status).toBe(503);
+    const document = (await jsonOf(`${url}/document`)) as Record<string, unknown>;
+    expect(document).toMatchObject({
+      content: [{}, { edited: 1 }],
+      incomplete: [expect.stringContaining('is missing')],
+    });
+    const put = await fetch(`${url}/document`, { method: 'PUT', body: JSON.stringify(document) });
+    expect([put.status, await put.text()]).toEqual([204, '']);
+    expect(await jsonOf(`${url}/store`)).toEqual([{}, { edited: 1 }]);
+    await getHost().restart();
+    expect(await jsonOf(`${url}/store`)).toEqual([{}, { edited: 1 }]);
+  });
+
   test('the content of a room that ends with a space is that of its socket', async () => {
     const here = { host: getHost().host, room: 'team ' };
     const one = await clients.open({ ...here, seed: [{}, { team: 'with a space' }] });

@@ -110,6 +110,7 @@ const MEMBERS: Names<Member> = {
   prepareStore: 1,
   onRoomError: 1,
   onRequest: 1,
+  onUnavailableRequest: 1,
   onMessage: 1,
   party: 1,
   options: 1,

@@ -655,3 +655,70 @@ test('[LIFE-7] [LIFE-8] an app may empty its storage or wipe the room in an alar
 test('hibernates', () => {
   expect(new TinyBasePartyKitServer(new FakeParty().asRoom).options).toEqual({ hibernate: true });
 });
+
+const DOCUMENT = {
+  format: 'tinybase-partykit room',
+  formatVersion: 1,
+  version: 5,
+  content: [{}, { restored: true }],
+};
+
+test.each(['storage', 'prepareStore', 'onStart'])(
+  '[LIFE-9] an app may export and restore a room while its %s fails, and no other handler runs',
+  async (what) => {
+    const party = new FakeParty();
+    await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
+    if (what === 'storage') {
+      const keys = [...(await party.storage.list()).keys()];
+      const page = keys.find((key) => key.includes('blob/')) ?? '';
+      await party.storage.put({ [page]: new Uint8Array([0x7b]) });
+    }
+    const called: string[] = [];
+    class Recovering extends TinyBasePartyKitServer {
+      override prepareStore(store: TinyBasePartyKitServer['store']): void {
+        if (what === 'prepareStore' && store.hasTable('pets')) throw new Error('a secret');
+      }
+      onStart(): void {
+        if (what === 'onStart' && this.store.hasTable('pets')) throw new Error('a secret');
+        called.push('onStart');
+      }
+      override async onUnavailableRequest(request: Party.Request): Promise<Response> {
+        const path = new URL(request.url).pathname;
+        if (path.endsWith('/export')) return Response.json(await this.exportRoom());
+        if (path.endsWith('/restore')) {
+          await this.restoreRoom(DOCUMENT);
+          return new Response('restored');
+        }
+        if (path.endsWith('/throws')) throw new Error('a secret');
+        return await super.onUnavailableRequest(request);
+      }
+      onConnect(): void {
+        called.push('onConnect');
+      }
+      override async onRequest(request: Party.Request): Promise<Response> {
+        called.push('onRequest');
+        return await super.onRequest(request);
+      }
+    }
+    const server = new Recovering(party.asRoom);
+    const askPath = (path: string): Promise<Response> =>
+      server.onRequest(new Request(`http://localhost/parties/main/room${path}`) as never);
+    await Promise.resolve(server.onStart());
+    for (const path of ['/store', '/throws']) {
+      const answer = await askPath(path);
+      expect(answer.status).toBe(503);
+      expect(await answer.text()).not.toContain('secret');
+    }
+    const ada = party.connect('1');
+    await tell(server, 'onConnect', ada);
+    expect(ada.take()).toEqual([expect.stringMatching(/^e\{"code":"unavailable"/)]);
+    const document = (await (await askPath('/export')).json()) as Record<string, unknown>;
+    expect(document['incomplete'] !== undefined).toBe(what === 'storage');
+    if (what !== 'storage') expect(document['content']).toEqual(JSON.parse(SEED));
+    expect(called).toEqual([]);
+    expect(await (await askPath('/restore')).text()).toBe('restored');
+    expect(await (await askPath('/store')).json()).toEqual([{}, { restored: true }]);
+    expect(called).toEqual(['onStart', 'onRequest']);
+    expect(String(errors[0]?.[0])).toContain('tinybase-partykit');
+  },
+);

@@ -15,6 +15,8 @@ import {
 import type { RoomParts } from '../room/room-parts.ts';
 import { measureContent, type ContentSize } from '../writes/content-size.ts';
 
+const NOTHING = new LeafMap<Leaf>();
+
 /** The result of bringing content into the room's Store. */
 export interface Hydrated {
   readonly contentSize: ContentSize;
@@ -24,7 +26,7 @@ export interface Hydrated {
 
 type HydrationParts<Origin, RequestOrigin> = Pick<
   RoomParts<Origin, RequestOrigin>,
-  'store' | 'writer' | 'settings' | 'deepLeaves'
+  'observed' | 'writer' | 'settings' | 'deepLeaves'
 >;
 
 /**
@@ -43,6 +45,11 @@ export class StoreHydration<Origin, RequestOrigin> {
     this.#parts = parts;
   }
 
+  /** True once `prepareStore` has prepared the Store. */
+  get isPrepared(): boolean {
+    return this.#isPrepared;
+  }
+
   /** Takes a transaction of the app. Returns true if it belongs to a preparation. */
   claims(log: TransactionLog): boolean {
     this.#made?.push(log);
@@ -51,14 +58,16 @@ export class StoreHydration<Origin, RequestOrigin> {
 
   /**
    * Brings in that content; undefined if the room has no Store yet. Returns `busy`, having done nothing, while a
-   * transaction is open. Throws what `prepareStore` throws, and then prepares again at the next call.
+   * transaction is open. Throws what `prepareStore` throws, and then prepares a new Store at the next call.
    */
   hydrate(content: LeafMap<Leaf> | undefined): Hydrated | 'busy' {
-    const { store, writer, deepLeaves } = this.#parts;
+    const { observed, writer, deepLeaves } = this.#parts;
+    const { store } = observed;
     const isFirst = !this.#isPrepared;
     if (!writer.isFree()) return 'busy';
     const target = content ?? this.#prepared;
     const taken = deepLeaves.leaveOut(target);
+    const early = isFirst ? readContent(store) : NOTHING;
     const applied = writer.applyUnlogged(() => {
       if (!isFirst) resetStore(store, taken);
       else if (content !== undefined) fillStore(store, taken);
@@ -77,17 +86,26 @@ export class StoreHydration<Origin, RequestOrigin> {
       throw new Error(message, { cause: applied.error });
     }
     const made = difference === undefined ? [] : [difference];
-    if (isFirst) made.push(...this.#prepare());
+    if (isFirst) made.push(...this.#prepare(early));
     if (content !== undefined) return { contentSize: measureContent(target), made };
     if (isFirst) this.#prepared = readContent(store);
     return { contentSize: { length: 0, leaves: 0 }, made: [] };
   }
 
-  #prepare(): readonly TransactionLog[] {
+  /** `early` is what the app put into the Store before it was hydrated. */
+  #prepare(early: LeafMap<Leaf>): readonly TransactionLog[] {
+    const { observed, settings, writer } = this.#parts;
     const made: TransactionLog[] = [];
+    // Listeners and schemas of an early app cannot be carried over.
+    const { isBare } = observed;
     this.#made = made;
     try {
-      this.#parts.settings.prepareStore(this.#parts.store);
+      settings.prepareStore(observed.store);
+    } catch (error) {
+      // The next attempt adds its listeners again, and begins with what was there before this one.
+      if (isBare) observed.renew((store) => setLeaves(store, early));
+      else writer.applyUnlogged(() => resetStore(observed.store, early));
+      throw error;
     } finally {
       this.#made = undefined;
     }

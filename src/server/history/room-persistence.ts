@@ -1,16 +1,17 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { TransactionLog } from '../../protocol/store-access.ts';
+import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
 import { ROOM_ORIGIN } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
-import { assertContentFits } from '../writes/content-size.ts';
+import { assertContentFits, contentBytes, measureContent } from '../writes/content-size.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { readStockContent, removeStockContent } from '../stock/stock-layout.ts';
 import { RoomStorage } from '../storage/room-storage.ts';
 import { StoreContent } from '../storage/store-content.ts';
+import type { SalvagedRoom } from '../storage/salvage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
 import type { PendingEntry } from './durability-gate.ts';
 import { StoreHydration, type Hydrated } from './hydrate-store.ts';
@@ -109,6 +110,41 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   /**
+   * Resolves to what can be read of a room that cannot be loaded; undefined if it has no Store. Rejects with `unavailable` if
+   * storage fails.
+   */
+  async salvage(): Promise<SalvagedRoom | undefined> {
+    const { host, settings, deepLeaves } = this.#parts;
+    const salvaged = await this.#openStorage().salvage();
+    if (salvaged !== undefined)
+      return { ...salvaged, content: deepLeaves.leaveOut(salvaged.content) };
+    const content = await readStockContent(host.storage, settings.storagePrefix);
+    return content && { epoch: undefined, version: 1, content, clients: new Map(), damage: [] };
+  }
+
+  /**
+   * Replaces a room that cannot be loaded, as {@link RoomPersistence.replace} does. Keeps the records of clients that can be
+   * read. If this rejects, the room on disk is the old one or the new one.
+   */
+  async replaceUnloaded(content: LeafMap<Leaf>, version: number): Promise<void> {
+    const { host, settings, observed } = this.#parts;
+    const salvaged = await this.salvage();
+    const old = salvaged && contentBytes(measureContent(salvaged.content));
+    assertContentFits(content, Math.max(settings.limits.contentBytes, old ?? 0));
+    const { isPrepared } = this.#hydration;
+    await this.#assertTaken(content);
+    const room = {
+      cursor: { epoch: host.randomId(), version },
+      // With what `prepareStore` has just done: it is not called again.
+      content: isPrepared ? content : readContent(observed.store),
+      log: [],
+      clients: salvaged?.clients ?? new Map(),
+    };
+    await this.#openStorage().create(room, true);
+    await this.load();
+  }
+
+  /**
    * Makes this an empty room, in a new epoch: within the call, if it is loaded and its Store is free. Everybody starts again, and
    * clients push on top what was not confirmed. `emptied` settles when the app has emptied the storage, or whatever else is
    * to be done before the keys of the room are removed. Resolves when they are. Rejects if that failed: then the room is
@@ -155,11 +191,11 @@ export class RoomPersistence<Origin, RequestOrigin> {
 
   /** Writes a snapshot, and shortens the log and the history. Never rejects. */
   async checkpoint(state: RoomState<Origin, RequestOrigin>): Promise<void> {
-    const { host, store, writer, peers, reporter } = this.#parts;
+    const { host, observed, writer, peers, reporter } = this.#parts;
     this.#isCheckpointing = true;
     try {
       const oldest = await this.#storage?.checkpoint({
-        content: new StoreContent(store),
+        content: new StoreContent(observed.store),
         clients: () => {
           state.clients.sweep(host.now(), peers.clients());
           return state.clients.snapshot();
@@ -287,7 +323,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
       while (this.#hydration.hydrate(content) === 'busy') await this.#parts.writer.whenFree();
     } catch (cause) {
       const message =
-        "A listener or middleware of the room's Store threw while this content was tried: let it pass, or change the content.";
+        "prepareStore, a listener or middleware of the room's Store threw while this content was tried: let it pass, or change the content.";
       throw new TinyBasePartyKitError('malformed', message, { cause });
     }
   }

@@ -424,14 +424,14 @@ export class RoomState<Origin, RequestOrigin>
     origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
     { log, refusal }: WriteOutcome,
   ): undefined {
-    const { store, outgoing, host } = this.#parts;
+    const { observed, outgoing, host } = this.#parts;
     const { clientId, number, peer } = origin;
     this.clients.notePush(clientId, number, host.now());
     const committed = log === undefined ? 'nothing' : this.commit(log, origin);
     // The announcement of the initial content has the number of this push, and takes the place of its ack.
     if (committed === 'initial content') return;
     if (committed === 'nothing') this.note(origin);
-    const correction = correctionOf(store, asked, log?.before ?? NO_LEAVES);
+    const correction = correctionOf(observed.store, asked, log?.before ?? NO_LEAVES);
     // A stopped connection has missed commits: it hears of this in its next welcome.
     if (peer.state.type !== 'client' || peer.state.standing === 'stopped') return;
     outgoing.sendAck(this, peer, peer.state, {
@@ -457,7 +457,7 @@ export class RoomState<Origin, RequestOrigin>
     { log }: WriteOutcome,
   ): undefined {
     if (log !== undefined) this.commit(log, origin);
-    const answer = stockAnswerTo(this.#parts.store, asked, log?.changes);
+    const answer = stockAnswerTo(this.#parts.observed.store, asked, log?.changes);
     this.#parts.outgoing.sendStockAnswer(this, origin.peer, answer);
   }
 
@@ -466,7 +466,7 @@ export class RoomState<Origin, RequestOrigin>
     origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'seed' }>,
     { log, refusal }: WriteOutcome,
   ): SeedOutcome {
-    const { changes, isAltered } = correctionOf(this.#parts.store, asked, NO_LEAVES);
+    const { changes, isAltered } = correctionOf(this.#parts.observed.store, asked, NO_LEAVES);
     // A fully refused seed creates no Store; an empty seed does.
     const isRefused = !asked.leaves.isEmpty && changes?.leaves.count() === asked.leaves.count();
     if (log !== undefined && !(log.before.isEmpty && isRefused)) this.#create(origin);
@@ -484,7 +484,7 @@ export class RoomState<Origin, RequestOrigin>
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
   #create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
-    const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.store));
+    const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.observed.store));
     this.#version = 1;
     this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };

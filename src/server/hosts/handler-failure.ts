@@ -1,6 +1,5 @@
 /** The message for a client when a handler of the app throws, by the name of the handler. */
 const MESSAGES: Readonly<Record<string, string>> = {
-  onStart: 'The room failed to start.',
   getConnectionTags: 'The room failed to accept the connection.',
   onConnect: 'The room failed to accept the connection.',
   onRequest: 'The room failed to answer.',

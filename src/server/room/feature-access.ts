@@ -29,7 +29,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   get store(): Store {
-    return this.#parts.store;
+    return this.#parts.observed.store;
   }
 
   get storage(): KeyValueStorage {

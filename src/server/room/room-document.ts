@@ -1,12 +1,14 @@
-import { decodeShallowContent } from '../../protocol/codec.ts';
+import { decodeShallowContent, encodeContent } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { isCount, isRecord } from '../storage/json-shape.ts';
+import type { SalvagedRoom } from '../storage/salvage.ts';
 
 const FORMAT = 'tinybase-partykit room';
 const FORMAT_VERSION = 1;
+const UNKNOWN_EPOCH = 'unknown';
 /** More commits than any room makes, and far below the largest number that can be counted to. */
 const HIGHEST_VERSION = 2 ** 48;
 
@@ -20,12 +22,25 @@ export interface RoomDocument {
   readonly version: number;
   /** `[tables, values]`; objects and arrays are encoded, as they are on the wire. */
   readonly content: unknown;
+  /** The parts of a damaged room that could not be read: a storage key and a reason each. Left out if the document is whole. */
+  readonly incomplete?: readonly string[];
 }
 
 /** Makes a document of a room's content, which is JSON already. */
 export function makeRoomDocument({ epoch, version }: Cursor, json: string): RoomDocument {
   const content: unknown = JSON.parse(json);
   return { format: FORMAT, formatVersion: FORMAT_VERSION, epoch, version, content };
+}
+
+/** Makes a document of what could be read of a room that cannot be loaded. */
+export function makeSalvagedDocument({
+  epoch = UNKNOWN_EPOCH,
+  version,
+  content,
+  damage,
+}: SalvagedRoom): RoomDocument {
+  const document = makeRoomDocument({ epoch, version }, encodeContent(content));
+  return damage.length === 0 ? document : { ...document, incomplete: damage };
 }
 
 /**

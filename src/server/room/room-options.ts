@@ -11,7 +11,7 @@ export type RoomErrorSource =
   | 'listener'
   /** A mutator listener or middleware of the room's Store threw; the push was refused. */
   | 'mutator'
-  /** `prepareStore` threw; the room answers `unavailable` and prepares again at the next message. */
+  /** `prepareStore` threw; the room answers `unavailable` and prepares a new Store at the next message. */
   | 'prepare'
   /** A number of the configuration is invalid, and the room uses the default; or an option does not exist. */
   | 'config'

@@ -1,5 +1,3 @@
-import type { Store } from 'tinybase';
-
 import type { DeepLeaves } from '../writes/deep-leaves.ts';
 import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ErrorReporter } from './error-reporter.ts';
@@ -8,13 +6,14 @@ import type { Peers } from './peers.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
+import type { RoomStore } from './room-store.ts';
 import type { SerialQueue } from './serial-queue.ts';
 
 /** The objects of one room that outlive a failed write. */
 export interface RoomParts<Origin, RequestOrigin> {
   readonly host: RoomHost<Origin>;
   readonly settings: RoomSettings<Origin, RequestOrigin>;
-  readonly store: Store;
+  readonly observed: RoomStore;
   readonly reporter: ErrorReporter;
   readonly queue: SerialQueue;
   readonly peers: Peers<Origin>;

@@ -1,5 +1,4 @@
 import type { Store } from 'tinybase';
-import { createStore } from 'tinybase/store';
 
 import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
@@ -8,7 +7,6 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
 import { letter as pushLetter } from '../../protocol/messages/push.ts';
-import { ObservedStore } from '../../protocol/observed-store.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState, SeedOutcome } from '../history/room-state.ts';
@@ -21,13 +19,19 @@ import { InitialContentQueue } from './initial-content-queue.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Peers, type Peer } from './peers.ts';
-import { makeRoomDocument, readRoomDocument, type RoomDocument } from './room-document.ts';
+import {
+  makeRoomDocument,
+  makeSalvagedDocument,
+  readRoomDocument,
+  type RoomDocument,
+} from './room-document.ts';
 import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
 import { RoomFeatures, type FeatureFrame } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomLimits, RoomOptions } from './room-options.ts';
 import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
+import { RoomStore } from './room-store.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { WaitingBodies } from './waiting-bodies.ts';
 
@@ -49,11 +53,6 @@ export interface RoomContent {
  * Hooks get an `Origin` as the connection and a `RequestOrigin` as the request.
  */
 export class Room<Origin, RequestOrigin = Origin> {
-  /**
-   * The room's Store: the source of truth. Each transaction of the room's own code becomes a commit, or, in a room that has
-   * no Store yet, its initial content. Wait for {@link Room.start} before reading it.
-   */
-  readonly store: Store = createStore();
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
@@ -63,7 +62,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #initialContentQueue: InitialContentQueue;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
-    const observed = new ObservedStore(this.store, (log) => this.#persistence.commitOwn(log));
+    const observed = new RoomStore((log) => this.#persistence.commitOwn(log));
     const reporter = new ErrorReporter(options);
     const settings = new RoomSettings(options, reporter);
     const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
@@ -72,14 +71,14 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#parts = {
       host,
       settings,
-      store: this.store,
+      observed,
       reporter,
       queue: new SerialQueue(),
       peers,
       outgoing: new Outgoing(host, peers, settings),
       features,
       writer,
-      deepLeaves: new DeepLeaves(this.store, writer, reporter),
+      deepLeaves: new DeepLeaves(observed, writer, reporter),
     };
     this.#persistence = new RoomPersistence(this.#parts);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence);
@@ -88,6 +87,14 @@ export class Room<Origin, RequestOrigin = Origin> {
       reporter.report(error, 'listener'),
     );
     this.bodies = new WaitingBodies(host);
+  }
+
+  /**
+   * The room's Store: the source of truth. Each transaction of the room's own code becomes a commit, or, in a room that has
+   * no Store yet, its initial content. Wait for {@link Room.start} before reading it.
+   */
+  get store(): Store {
+    return this.#parts.observed.store;
   }
 
   /** The limits of what the room takes. */
@@ -275,28 +282,40 @@ export class Room<Origin, RequestOrigin = Origin> {
     return outcome;
   }
 
-  /** Resolves to the durable room as one document; undefined if it has no Store. Rejects with `unavailable` if storage fails. */
+  /**
+   * Resolves to the durable room as one document; undefined if it has no Store. If the room cannot be loaded, the document has
+   * what can be read, and tells in `incomplete` what cannot. Rejects with `unavailable` if storage fails.
+   */
   async exportRoom(): Promise<RoomDocument | undefined> {
+    try {
+      await this.#loaded();
+    } catch {
+      // The error was reported.
+      const salvaged = await this.#parts.queue.add(() => this.#persistence.salvage());
+      // Something may have loaded or emptied the room meanwhile.
+      if (!this.isLoaded) return salvaged && makeSalvagedDocument(salvaged);
+    }
     const { cursor, json } = await this.content();
     return json === undefined ? undefined : makeRoomDocument(cursor, json);
   }
 
   /**
    * Replaces the room by a document, in a new epoch: everybody loads it again, and clients push their unconfirmed edits
-   * (`JOIN-8`). Atomic on disk. Rejects with `malformed` if the document is invalid, with `unavailable` if it cannot be
-   * stored: then the room is loaded again, as whichever of the two is on disk.
+   * (`JOIN-8`). Atomic on disk. Works for a room that cannot be loaded. Rejects with `malformed` if the document is invalid,
+   * with `unavailable` if it cannot be stored: then the room is loaded again, as whichever of the two is on disk.
    */
   async restoreRoom(document: unknown): Promise<void> {
     const { version, content } = readRoomDocument(document);
     const { queue, peers, outgoing } = this.#parts;
     await queue.add(async () => {
-      const state = await this.#persistence.load();
-      while (!state.gate.isSettled) await assertStored(state.gate.whenDurable());
+      const state = await this.#stateOrNone();
+      while (state?.gate.isSettled === false) await assertStored(state.gate.whenDurable());
       // Before anything is written, so that nobody takes a version of the new epoch for one of the old.
       const text = 'The room was restored to another state: load the content again.';
       outgoing.dismiss(text);
       try {
-        await this.#persistence.replace(state, content, version);
+        if (state === undefined) await this.#persistence.replaceUnloaded(content, version);
+        else await this.#persistence.replace(state, content, version);
       } finally {
         // A stock peer may have loaded the old content meanwhile, and would never know.
         for (const peer of peers.open()) {
@@ -414,6 +433,15 @@ export class Room<Origin, RequestOrigin = Origin> {
   async #loaded(): Promise<RoomState<Origin, RequestOrigin>> {
     const { current } = this.#persistence;
     return current ?? (await this.#parts.queue.add(() => this.#persistence.load()));
+  }
+
+  /** Resolves to undefined if the room cannot be loaded: that was reported. Call it in the queue. */
+  async #stateOrNone(): Promise<RoomState<Origin, RequestOrigin> | undefined> {
+    try {
+      return await this.#persistence.load();
+    } catch {
+      return undefined;
+    }
   }
 
   #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<Dealt> {

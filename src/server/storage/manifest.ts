@@ -44,10 +44,10 @@ export function encodeManifest({ cursor, pages, firstRow, lastRow, clients }: Ma
 export function decodeManifest(text: string): Manifest {
   const [first = '', ...lines] = text.split('\n');
   const head: unknown = JSON.parse(first);
-  if (!isRecord(head)) throw notManifest();
+  if (!isRecord(head) || !isCount(head['format'])) throw notManifest();
   const { format, epoch, version, tag, pages, log } = head;
   if (format !== FORMAT) {
-    throw new SyntaxError(
+    throw new ForeignFormat(
       `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit reads ${FORMAT}: use the release that wrote it`,
     );
   }
@@ -65,6 +65,9 @@ export function decodeManifest(text: string): Manifest {
     clients,
   };
 }
+
+/** The error for a manifest that another release wrote. It is not damaged: only {@link RoomStorage.wipe} may remove it. */
+export class ForeignFormat extends SyntaxError {}
 
 function decodeClient(line: string): [string, ClientRecord] {
   const client: unknown = JSON.parse(line);

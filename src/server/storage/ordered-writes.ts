@@ -11,13 +11,14 @@ const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
 /**
  * Writes parts, then the heads that make them valid. All heads (at most 100) are in the last call, so that they become
- * valid together. Each call waits for the one before it, and the first call that rejects is the last. Resolves when all
- * calls have settled.
+ * valid together. Each call waits for the one before it, and the first call that rejects is the last. `assertCurrent` is
+ * called before each call but the first; it throws to prevent it. Resolves when all calls have settled.
  */
 export async function putInOrder(
   storage: KeyValueStorage,
   parts: readonly StorageEntry[],
   heads: readonly StorageEntry[],
+  assertCurrent?: () => void,
 ): Promise<void> {
   const [lone] = heads;
   if (parts.length === 0 && heads.length === 1 && lone !== undefined) {
@@ -29,6 +30,7 @@ export async function putInOrder(
   // Only the first call may have fewer keys than the limit.
   let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
   for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
+    if (start > 0) assertCurrent?.();
     const call = emptyRecord<unknown>();
     for (const [key, value] of entries.slice(start, end)) call[key] = value;
     await storage.put(call, CONCURRENTLY);

@@ -10,6 +10,7 @@ import { SnapshotWriter, type CheckpointSource, type WrittenPage } from './snaps
 import { StorageGarbage } from './storage-garbage.ts';
 import { StorageKeys } from './storage-keys.ts';
 import { DEFAULT_STORAGE_SIZES, type StorageSizes } from './storage-sizes.ts';
+import { salvage, type SalvagedRoom } from './salvage.ts';
 import { readStorage, type LoadedRoom } from './stored-room.ts';
 
 export type { ClientRecord } from './client-record.ts';
@@ -55,6 +56,8 @@ export class RoomStorage {
   /** True if what is on disk is not known, not even in part: only a load may follow. */
   #isUnknown = false;
   #wasEmptied = false;
+  /** The number of calls of {@link RoomStorage.wipe}. */
+  #wipes = 0;
   /** Resolves when the last call has settled, not counting appends. Never rejects. */
   #idle: Promise<unknown> = Promise.resolve();
 
@@ -92,10 +95,23 @@ export class RoomStorage {
   }
 
   /**
-   * Makes a room's initial content durable, whatever its size, with the log if it has one. The last write makes it valid.
-   * Replaces a room that already exists.
+   * Reads a damaged room as far as it can be read; undefined if it has no Store. Rejects with `unavailable` if storage fails, or
+   * if another release wrote the room.
    */
-  async create({ cursor, content, log, clients }: LoadedRoom): Promise<void> {
+  async salvage(): Promise<SalvagedRoom | undefined> {
+    const { room } = await this.#exclusively('read', () => salvage(this.#storage, this.#keys));
+    this.#isUnknown = false;
+    return room;
+  }
+
+  /**
+   * Makes a room's initial content durable, whatever its size, with the log if it has one. The last write makes it valid.
+   * Replaces a room that already exists; one that is damaged only if `isDamageAllowed`.
+   */
+  async create(
+    { cursor, content, log, clients }: LoadedRoom,
+    isDamageAllowed = false,
+  ): Promise<void> {
     const index = new PageIndex(this.#sizes.page);
     index.addContent(content);
     const read = [...index.pages].flatMap((page) => index.read(page, content));
@@ -103,9 +119,11 @@ export class RoomStorage {
       log,
       cursor.version - log.filter(({ changes }) => changes !== undefined).length,
     );
+    const assertCurrent = this.#untilWiped();
     await this.#exclusively('write', async () => {
       if (this.#isUnknown) throw unavailable('it could not be emptied: load it');
-      const replaced = await this.#close();
+      assertCurrent();
+      const replaced = await this.#close(isDamageAllowed);
       const encoded = read.map(({ leaves }) => this.#writer.encodePage(leaves));
       const row =
         log.length === 0
@@ -120,6 +138,7 @@ export class RoomStorage {
           pages: encoded.flatMap(({ parts }) => parts),
           row,
           replaced: replaced === undefined ? [] : this.#keysOf(replaced),
+          assertCurrent,
         },
       );
       for (const [number, { page }] of read.entries()) page.stored = pages[number];
@@ -145,6 +164,7 @@ export class RoomStorage {
    */
   async wipe(emptied: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#disk = undefined;
+    this.#wipes += 1;
     await this.#exclusively('write', async () => {
       this.#disk = undefined;
       this.#isUnknown = true;
@@ -169,7 +189,7 @@ export class RoomStorage {
     if (this.#append !== undefined) throw unavailable('a row of the log is still being written');
     assertContinuous(entries, disk.cursor.version);
     const row = this.#writer.encodeRow(this.#nextRow, { now, tag, entries });
-    this.#append = putInOrder(this.#storage, row.parts, [row.entry]);
+    this.#append = putInOrder(this.#storage, row.parts, [row.entry], this.#untilWiped());
     try {
       await this.#append;
     } catch (error) {
@@ -236,7 +256,11 @@ export class RoomStorage {
         isNamed = true;
         disk.manifestReference = await this.#writer.putManifest(
           { cursor, pages, clients, firstRow, lastRow },
-          { written, replaced: this.#keysOf(replaced) },
+          {
+            written,
+            replaced: this.#keysOf(replaced),
+            assertCurrent: () => this.#assertCurrent(disk),
+          },
         );
         for (const { page, reference } of written) page.stored = reference;
         disk.pages = pages;
@@ -256,12 +280,20 @@ export class RoomStorage {
     });
   }
 
+  /** Returns a function that throws once the room is wiped: then the parts of what is being written are gone. */
+  #untilWiped(): () => void {
+    const wipes = this.#wipes;
+    return () => {
+      if (wipes !== this.#wipes) throw unavailable('the room was emptied');
+    };
+  }
+
   #assertCurrent(disk: Disk): void {
     if (this.#disk !== disk) throw unavailable('the room was loaded again');
   }
 
   /** Returns the state of the disk, and lets nothing be added to it: it is about to be replaced. */
-  async #close(): Promise<Disk | undefined> {
+  async #close(isDamageAllowed: boolean): Promise<Disk | undefined> {
     this.#isClosed = true;
     try {
       // It began after this call, so its row would belong to the next room.
@@ -269,7 +301,8 @@ export class RoomStorage {
         () => false,
         () => true,
       );
-      if (this.#disk === undefined || hasFailed === true) await this.#read();
+      if (this.#disk === undefined || hasFailed === true)
+        await this.#readBeforeReplacing(isDamageAllowed);
       const disk = this.#disk;
       this.#disk = undefined;
       return disk;
@@ -293,6 +326,19 @@ export class RoomStorage {
     } catch (error) {
       if (error instanceof TinyBasePartyKitError) throw error;
       throw unavailable(`its storage cannot be ${verb === 'read' ? 'read' : 'written'}`, error);
+    }
+  }
+
+  /** Reads the room. If it is damaged, finds out which keys there are: all of them are to be removed. */
+  async #readBeforeReplacing(isDamageAllowed: boolean): Promise<void> {
+    try {
+      await this.#read();
+    } catch (error) {
+      if (!isDamageAllowed) throw error;
+      const { keys, highestBlob, highestRow } = await salvage(this.#storage, this.#keys);
+      this.#writer.nextBlob = highestBlob + 1;
+      this.#nextRow = highestRow + 1;
+      this.#garbage.reset(keys, 0);
     }
   }
 

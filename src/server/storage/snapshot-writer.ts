@@ -49,6 +49,8 @@ export interface ManifestWrite {
   readonly row?: EncodedRow | undefined;
   /** Keys that are garbage once the manifest is there. */
   readonly replaced: readonly string[];
+  /** Called between two calls; throws if what was written so far is not there any more. */
+  readonly assertCurrent: () => void;
 }
 
 /** Encodes and writes the parts of a snapshot, under names that were never used. */
@@ -107,18 +109,18 @@ export class SnapshotWriter {
         size += reference.bytes;
       }
       if (size < slice) continue;
-      await putInOrder(this.#storage, waiting, []);
+      await putInOrder(this.#storage, waiting, [], assertCurrent);
       waiting = [];
       size = 0;
       await pause();
     }
-    await putInOrder(this.#storage, waiting, []);
+    await putInOrder(this.#storage, waiting, [], assertCurrent);
   }
 
   /** Writes a manifest. Resolves to the reference to its own parts, if it is large. */
   async putManifest(
     manifest: Parameters<typeof encodeManifest>[0],
-    { pages = [], written = [], row, replaced }: ManifestWrite,
+    { pages = [], written = [], row, replaced, assertCurrent }: ManifestWrite,
   ): Promise<BlobReference | undefined> {
     const head = encodeHead(this.#keys, this.nextBlob, encodeManifest(manifest));
     this.nextBlob += 1;
@@ -127,7 +129,7 @@ export class SnapshotWriter {
     heads.push([this.#keys.manifest, head.value]);
     await this.#garbage.replace(
       [...this.#keysOf(written), ...parts.map(([key]) => key)],
-      () => putInOrder(this.#storage, parts, heads),
+      () => putInOrder(this.#storage, parts, heads, assertCurrent),
       replaced,
     );
     return head.reference;

@@ -1,5 +1,3 @@
-import type { Store } from 'tinybase';
-
 import type { Changes } from '../../protocol/changes.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
@@ -9,6 +7,7 @@ import type { ErrorReporter } from '../room/error-reporter.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
+import type { RoomStore } from '../room/room-store.ts';
 import { HookCheck, type Allowed } from './hook-check.ts';
 import type { RoomHooks } from './hooks.ts';
 import { RowClaims } from './row-claims.ts';
@@ -52,7 +51,7 @@ interface Decision<Origin, RequestOrigin, Settled> {
  * Nothing else can change the Store between the last answer and the commit.
  */
 export class CheckedWriter<Origin, RequestOrigin> {
-  readonly #store: Store;
+  readonly #observed: Pick<RoomStore, 'store'>;
   readonly #writer: UncheckedWriter<Origin, RequestOrigin>;
   readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>;
   readonly #reporter: ErrorReporter;
@@ -60,13 +59,13 @@ export class CheckedWriter<Origin, RequestOrigin> {
   readonly #claims = new RowClaims();
 
   constructor(
-    store: Store,
+    observed: Pick<RoomStore, 'store'>,
     writer: UncheckedWriter<Origin, RequestOrigin>,
     settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>,
     reporter: ErrorReporter,
     host: Pick<RoomHost<never>, 'after'>,
   ) {
-    this.#store = store;
+    this.#observed = observed;
     this.#writer = writer;
     this.#settings = settings;
     this.#reporter = reporter;
@@ -130,12 +129,12 @@ export class CheckedWriter<Origin, RequestOrigin> {
   > {
     for (;;) {
       await this.#writer.whenFree();
-      const ground = rows.read(this.#store);
+      const ground = rows.read(this.#observed.store);
       const isWritten = await Promise.race([target.whenWritten(), timeout]);
       if (isWritten === TIMEOUT) return TIMEOUT;
       if (!isWritten) return undefined;
       await this.#writer.whenFree();
-      if (areEqual(ground, rows.read(this.#store))) return ground;
+      if (areEqual(ground, rows.read(this.#observed.store))) return ground;
     }
   }
 
@@ -151,7 +150,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
       const { version } = target;
       let answer: Allowed | Promise<void> | typeof TIMEOUT | void;
       try {
-        answer = check.allowed(diffOf(this.#store, wanted), wanted);
+        answer = check.allowed(diffOf(this.#observed.store, wanted), wanted);
         if (answer instanceof Promise) answer = await Promise.race([answer, timeout]);
       } catch (error) {
         return { settled: await this.#refuse(decision, 'failed', error) };
@@ -159,7 +158,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
       if (answer === TIMEOUT) return { settled: await this.#timeOut(decision) };
       if (answer === undefined) await this.#writer.whenFree();
       if (!target.takes(origin)) return { settled: target.settle(asked, origin, DROPPED) };
-      if (!areEqual(ground, rows.read(this.#store))) return MOVED;
+      if (!areEqual(ground, rows.read(this.#observed.store))) return MOVED;
       // Effects beyond the touched rows may have changed, such as a table that becomes empty.
       if (answer === undefined || version !== target.version) continue;
       // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.

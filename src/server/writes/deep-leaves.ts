@@ -1,5 +1,3 @@
-import type { Store } from 'tinybase';
-
 import type { Changes } from '../../protocol/changes.ts';
 import { describeDeepLeaf, findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
@@ -8,6 +6,7 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
 import type { ErrorReporter } from '../room/error-reporter.ts';
+import type { RoomStore } from '../room/room-store.ts';
 import type { StoreWriter } from './store-writer.ts';
 
 const NOTHING = new LeafMap<never>();
@@ -17,16 +16,16 @@ const NOTHING = new LeafMap<never>();
  * They cannot come from a message, but from the room's own code, its listeners and its storage.
  */
 export class DeepLeaves {
-  readonly #store: Store;
+  readonly #observed: Pick<RoomStore, 'store'>;
   readonly #writer: Pick<StoreWriter<never, never>, 'isFree' | 'whenFree'>;
   readonly #reporter: ErrorReporter;
 
   constructor(
-    store: Store,
+    observed: Pick<RoomStore, 'store'>,
     writer: Pick<StoreWriter<never, never>, 'isFree' | 'whenFree'>,
     reporter: ErrorReporter,
   ) {
-    this.#store = store;
+    this.#observed = observed;
     this.#writer = writer;
     this.#reporter = reporter;
   }
@@ -70,17 +69,18 @@ export class DeepLeaves {
   }
 
   async #putBack(deep: LeafMap<Leaf>, before: LeafMap<Leaf | undefined>): Promise<void> {
+    const { store } = this.#observed;
     const undo = (): void =>
       deep.forEach((leaf, table, row, cell) => {
-        if (readLeaf(this.#store, table, row, cell) !== leaf) return;
+        if (readLeaf(store, table, row, cell) !== leaf) return;
         const old = before.get(table, row, cell);
-        writeLeaf(this.#store, table, row, cell, isUnsayable(old) ? undefined : old);
+        writeLeaf(store, table, row, cell, isUnsayable(old) ? undefined : old);
       });
     try {
       // Not at once: the transaction is not over, or is being settled.
       do await this.#writer.whenFree();
       while (!this.#writer.isFree());
-      this.#store.transaction(undo);
+      store.transaction(undo);
     } catch (error) {
       this.#reporter.report(error, 'listener');
     }

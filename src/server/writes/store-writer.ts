@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
-import type { ApplyOutcome, ObservedStore } from '../../protocol/observed-store.ts';
+import type { ApplyOutcome } from '../../protocol/observed-store.ts';
 import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 
 import type { AskedOrigin } from '../room/change-origin.ts';
@@ -11,6 +11,7 @@ import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
+import type { RoomStore } from '../room/room-store.ts';
 import { CheckedWriter } from './checked-writer.ts';
 import { growthOf, mostGrowth } from './content-size.ts';
 import { DROPPED, type WriteOutcome, type WriteTarget } from './write-target.ts';
@@ -25,7 +26,7 @@ const BUSY_REPORT_MILLISECONDS = 5_000;
  * own code has a transaction open.
  */
 export class StoreWriter<Origin, RequestOrigin> {
-  readonly #observed: ObservedStore;
+  readonly #observed: RoomStore;
   readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'limits'>;
   readonly #reporter: ErrorReporter;
   readonly #features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>;
@@ -35,7 +36,7 @@ export class StoreWriter<Origin, RequestOrigin> {
   #whenFree: Promise<void> | undefined;
 
   constructor(
-    observed: ObservedStore,
+    observed: RoomStore,
     settings: Pick<
       RoomSettings<Origin, RequestOrigin>,
       'hooks' | 'hookTimeoutMilliseconds' | 'limits'
@@ -49,7 +50,7 @@ export class StoreWriter<Origin, RequestOrigin> {
     this.#settings = settings;
     this.#reporter = reporter;
     this.#host = host;
-    this.#checked = new CheckedWriter(observed.store, this, settings, reporter, host);
+    this.#checked = new CheckedWriter(observed, this, settings, reporter, host);
   }
 
   /**

@@ -119,6 +119,46 @@ describe('a room whose storage the app empties', () => {
     }
   }, 30_000);
 
+  test.each(['a checkpoint', 'its initial content'])(
+    '[LIFE-7] can be loaded wherever the process dies after the call, while %s is written',
+    async (what) => {
+      const outcomes = new Set<string>();
+      for (let moment = 1; moment < 30; moment += 2) {
+        for (let effects = 0; effects < 4; effects += 1) {
+          const runs: (() => void)[] = [];
+          const storage = new StrictStorage({ defer: (run) => runs.push(run) });
+          const host = new FakeRoomHost({ storageSizes: () => SMALL }, storage);
+          const step = async (): Promise<void> => {
+            await settle();
+            runs.shift()?.();
+            await host.pass(1);
+          };
+          void host.room.start();
+          while (!host.room.isLoaded) await step();
+          if (what === 'a checkpoint') {
+            host.room.store.setValue('open', true);
+            for (let steps = 0; steps < 5; steps += 1) await step();
+          }
+          // More pages than fit in one call.
+          host.room.store.transaction(() => {
+            for (let row = 0; row < 300; row += 1)
+              host.room.store.setCell('t', `r${row}`, 'c', `a long text, number ${row}`);
+          });
+          for (let steps = 0; steps < moment; steps += 1) await step();
+          void emptyStorage(host);
+          await settle();
+          for (let effect = 0; effect < effects; effect += 1) await step();
+          storage.freeze(effects);
+          const woken = new FakeRoomHost({}, storage.copy());
+          const content = await woken.content();
+          outcomes.add(content === undefined ? 'empty' : 'not yet emptied');
+        }
+      }
+      expect([...outcomes].toSorted()).toEqual(['empty', 'not yet emptied']);
+    },
+    30_000,
+  );
+
   test('[LIFE-7] is loaded as it is on disk if the call fails', async () => {
     const storage = new StrictStorage();
     const host = new FakeRoomHost({}, storage);
