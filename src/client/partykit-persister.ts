@@ -166,7 +166,7 @@ export function createPartyKitPersister(
   );
   const turn = new StoreTurn(session.replica.claim, callAfter, () => {
     const message =
-      'Another persister uses this Store, so this one waits and neither sends nor shows anything. Destroy the other one first, or give each room a Store of its own.';
+      'Another persister uses this Store, so this one waits. Destroy the other one first, or give each room a Store of its own.';
     ignore(new TinyBasePartyKitError('misuse', message));
   });
   const unwatchNetwork = watchNetwork(() => session.networkChanged());
@@ -308,9 +308,9 @@ function assertParameters(store: unknown, connection: unknown): void {
   const isStore = hasMethod(store, 'addDidFinishTransactionListener');
   const isSocket = hasMethod(connection, 'addEventListener') && hasMethod(connection, 'send');
   if (isStore && isSocket) return;
-  const message = isStore
-    ? 'createPartyKitPersister got no PartySocket as its second parameter. Create one first: new PartySocket({host, room}).'
-    : 'createPartyKitPersister got no Store as its first parameter. Create one first: createStore().';
+  const missing = isStore ? 'PartySocket as its second' : 'Store as its first';
+  const creation = isStore ? 'new PartySocket({host, room})' : 'createStore()';
+  const message = `createPartyKitPersister got no ${missing} parameter. Create one first: ${creation}.`;
   throw new TinyBasePartyKitError('misuse', message);
 }
 

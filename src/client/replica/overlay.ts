@@ -171,25 +171,18 @@ export class Overlay {
 
   /** Removes a push without folding it (ONCE-4, VIEW-9). */
   drop(push: number, changes: Changes, show: ShowLeaf): void {
-    this.#forEachCoverOf(push, changes, (cover, table, row, cell) => {
-      const index = cover.writes.findIndex((write) => write.push === push);
-      cover.writes.splice(index, 1);
+    this.#remove(push, changes, (_removed, cover, table, row, cell) => {
       show(shown(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });
-    this.#endRowDeletions(push, changes);
   }
 
   /** Removes any push. The leaves keep their view and become local-only. */
   localise(push: number, changes: Changes): void {
-    this.#forEachCoverOf(push, changes, (cover) => {
-      const index = cover.writes.findIndex((write) => write.push === push);
-      const [removed] = cover.writes.splice(index, 1);
-      if (removed !== undefined && index === cover.writes.length) {
-        this.#localise(cover, cover.local ?? { leaf: removed.leaf, isDerived: false });
-      }
+    this.#remove(push, changes, ({ leaf, push: number }, cover) => {
+      const isLast = (cover.writes.at(-1)?.push ?? 0) < number;
+      if (isLast) this.#localise(cover, cover.local ?? { leaf, isDerived: false });
     });
-    this.#endRowDeletions(push, changes);
   }
 
   /** Sets the base of a leaf. The leaf is not local-only any more (LOCAL-2). */
@@ -251,6 +244,19 @@ export class Overlay {
     if (cover.local !== undefined) this.#localOnly--;
     if (local !== undefined) this.#localOnly++;
     cover.local = local;
+  }
+
+  /** Removes the writes of a push, and visits each with its leaf. */
+  #remove(
+    push: number,
+    changes: Changes,
+    visit: (removed: Write, ...at: readonly [Cover, TableKey, string, string]) => void,
+  ): void {
+    this.#forEachCoverOf(push, changes, (cover, ...at) => {
+      const index = cover.writes.findIndex((write) => write.push === push);
+      for (const removed of cover.writes.splice(index, 1)) visit(removed, cover, ...at);
+    });
+    this.#endRowDeletions(push, changes);
   }
 
   #forEachCoverOf(

@@ -1,4 +1,4 @@
-import { ALL_ROWS, ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
   isUnsayable,
@@ -107,22 +107,46 @@ export function refusalsOf(changes: Changes, reason: RefusalReason): readonly Re
   return refusals;
 }
 
+/**
+ * Returns refusals for the leaves of changes for which `isRefused` returns true, and for the deletions of rows of which
+ * something is there again: `cellsOf` returns what is there, and the changes may set a part of it themselves.
+ */
+function refusalsWhere(
+  changes: Changes,
+  cellsOf: (table: string, row: string) => Iterable<string>,
+  isRefused: (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => boolean,
+  reason: RefusalReason,
+): readonly Refusal[] {
+  const refused = new ChangesBuilder();
+  for (const [table, rows] of changes.deletedRows) {
+    for (const row of rows) {
+      for (const cell of cellsOf(table, row))
+        if (!changes.leaves.has(table, row, cell)) refused.deleteRow(table, row);
+    }
+  }
+  changes.leaves.forEach((leaf, table, row, cell) => {
+    if (isRefused(leaf, table, row, cell)) refused.setLeaf(table, row, cell, leaf);
+  });
+  return refusalsOf(refused, reason);
+}
+
+/** Returns true if changes set or delete that leaf. */
+function isTouched(changes: Changes, table: TableKey, row: string, cell: string): boolean {
+  return changes.leaves.has(table, row, cell) || deletesRow(changes, table, row);
+}
+
 /** Returns refusals for the parts of a push that its correction undoes or alters, and for nothing else. */
 export function refusalsOfCorrection(
   push: Changes,
   correction: Changes,
   reason: RefusalReason,
 ): readonly Refusal[] {
-  const refused = new ChangesBuilder();
-  correction.leaves.forEach((_leaf, table, row, cell) => {
-    if (push.leaves.has(table, row, cell)) {
-      refused.setLeaf(table, row, cell, push.leaves.get(table, row, cell));
-    } else if (table !== VALUES && deletesRow(push, table, row)) refused.deleteRow(table, row);
-  });
-  push.leaves.forEach((leaf, table, row, cell) => {
-    if (deletesRow(correction, table, row)) refused.setLeaf(table, row, cell, leaf);
-  });
-  return refusalsOf(refused, reason);
+  return refusalsWhere(
+    push,
+    (table, row) => correction.leaves.cells(table, row).keys(),
+    (_leaf, table, row, cell) => isTouched(correction, table, row, cell),
+    reason,
+  );
 }
 
 /** The room's content as a client knows it. */
@@ -141,21 +165,14 @@ export function refusalsOfDropped(
   catchUp: Changes,
   base: RoomContent,
 ): readonly Refusal[] {
-  const refused = new ChangesBuilder();
-  const isTouched = (table: TableKey, row: string, cell: string): boolean =>
-    catchUp.leaves.has(table, row, cell) || deletesRow(catchUp, table, row);
-  for (const [table, rows] of pushes.deletedRows) {
-    for (const row of rows) {
-      const isKept = (cell: string): boolean =>
-        !isTouched(table, row, cell) && !pushes.leaves.has(table, row, cell);
-      if (base.baseCells(table, row).some(isKept)) refused.deleteRow(table, row);
-    }
-  }
-  pushes.leaves.forEach((leaf, table, row, cell) => {
-    if (!isTouched(table, row, cell) && base.baseLeaf(table, row, cell) !== leaf)
-      refused.setLeaf(table, row, cell, leaf);
-  });
-  return refusalsOf(refused, 'unknown');
+  return refusalsWhere(
+    pushes,
+    (table, row) =>
+      base.baseCells(table, row).filter((cell) => !isTouched(catchUp, table, row, cell)),
+    (leaf, table, row, cell) =>
+      !isTouched(catchUp, table, row, cell) && base.baseLeaf(table, row, cell) !== leaf,
+    'unknown',
+  );
 }
 
 /** Refusals of the changes that this content does not have; leaves out leaves that were edited since. */
@@ -165,19 +182,11 @@ export function refusalsOfReplaced(
   reason: RefusalReason,
   isEditedSince: (table: TableKey, row: string, cell: string) => boolean = () => false,
 ): readonly Refusal[] {
-  const replaced = new ChangesBuilder();
-  for (const [table, rows] of changes.deletedRows) {
-    const deleted = rows === ALL_ROWS ? content.rows(table).keys() : rows;
-    for (const row of deleted) {
-      const isBack = [...content.cells(table, row).keys()].some(
-        (cell) => !changes.leaves.has(table, row, cell),
-      );
-      if (isBack) replaced.deleteRow(table, row);
-    }
-  }
-  changes.leaves.forEach((leaf, table, row, cell) => {
-    if (content.get(table, row, cell) === leaf || isEditedSince(table, row, cell)) return;
-    replaced.setLeaf(table, row, cell, leaf);
-  });
-  return refusalsOf(replaced, reason);
+  return refusalsWhere(
+    changes,
+    (table, row) => content.cells(table, row).keys(),
+    (leaf, table, row, cell) =>
+      content.get(table, row, cell) !== leaf && !isEditedSince(table, row, cell),
+    reason,
+  );
 }

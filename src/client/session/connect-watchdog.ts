@@ -66,7 +66,7 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>): string {
     const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
     return `${subject} was closed by the server, with the code ${code}${because}. Look at what closes connections there, such as onConnect, or an error of the server.`;
   }
-  return `${subject} does not open. Is the server running? Does it let this client in (onBeforeConnect)? Check the protocol (PartySocket uses wss for hosts that it does not take for local, such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
+  return `${subject} does not open. Is the server running? Does it let this client in (onBeforeConnect)? Check the protocol (PartySocket uses wss for hosts such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
 }
 
 function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {
