@@ -3,7 +3,7 @@ import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import type { TransactionLog } from '../../src/protocol/store-access.ts';
-import type { Refusal } from '../../src/client/replica/refusal.ts';
+import type { Refusal, RefusalReason } from '../../src/client/replica/refusal.ts';
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
 import { leafName } from './leaves.ts';
 
@@ -34,6 +34,9 @@ interface RefusedSeedLeaf {
   told: number;
   reported: number;
 }
+
+/** The reasons for which what is refused stays at its client. */
+const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set(['too-large', 'malformed', 'undelivered']);
 
 /** Everything that one user has done, and what became known of it. */
 export class EditLedger {
@@ -68,6 +71,9 @@ export class EditLedger {
   toldOfSeed(seed: LeafMap<Leaf>, { correction, reason }: SeedCorrection): void {
     seed.forEach((leaf, table, row, cell) => {
       if (!correction.leaves.has(table, row, cell)) return;
+      // What is refused as a whole stays at its client (SEED-2).
+      if (correction.leaves.count() === seed.count())
+        this.#withdrawn.add(leafName(table, row, cell) + String(leaf));
       const key = `${leafName(table, row, cell)}${String(leaf)} ${reason}`;
       const refused = this.#refusedSeeds.get(key);
       if (refused !== undefined) {
@@ -102,8 +108,7 @@ export class EditLedger {
       if (refusal.reason === 'unknown') continue;
       this.#refused.add(refusalKey(refusal));
       if (refusal.reason === 'destroyed') this.#ended.add(addressKey(refusal));
-      if (refusal.reason === 'too-large' || refusal.reason === 'malformed')
-        this.#withdrawn.add(refusalKey(refusal));
+      if (STAYS_LOCAL.has(refusal.reason)) this.#withdrawn.add(refusalKey(refusal));
     }
   }
 
@@ -136,7 +141,7 @@ export class EditLedger {
     }
   }
 
-  /** True if an edit of that leaf, or the deletion of its row, was too large to be sent, or not to be read. */
+  /** True if an edit of that leaf, or the deletion of its row, was too large to be sent, or not to be read, or came to nothing with a seed. */
   wasWithdrawn(table: TableKey, row: string, cell: string): boolean {
     const name = leafName(table, row, cell);
     const rowKey = table === VALUES ? undefined : leafName(table, row, '*');

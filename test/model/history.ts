@@ -212,7 +212,8 @@ class History {
       const version = session.cursor?.version;
       if (sync.phase !== 'live' || sync.unsaved > 0)
         unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);
-      else if (version !== disk.branch?.version) unsettled.push(`${name} at version ${version}`);
+      else if (version !== (disk.branch?.version ?? 0))
+        unsettled.push(`${name} at version ${version}`);
     }
     return unsettled;
   }

@@ -121,6 +121,8 @@ export class Journal {
 
   /** Every content that the room has ever had at that cursor, the latest first. */
   contentsAt({ epoch, version }: Cursor): LeafMap<Leaf>[] {
+    // A room that has no Store yet has nothing on disk.
+    if (version === 0) return [new LeafMap()];
     return this.#branches
       .filter((branch) => branch.epoch === epoch)
       .map((branch) => branch.contents[version])

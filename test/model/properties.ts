@@ -32,7 +32,8 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       );
     }
     const known = highestKnownPush(disk.branch, wire);
-    if ((claimed.lastPush ?? 0) > known) {
+    // A room without a Store has nothing that could be applied twice, and stores nothing.
+    if (claimed.version > 0 && (claimed.lastPush ?? 0) > known) {
       throw new PropertyFailure(
         'durable',
         `${wire.label} is told of push ${claimed.lastPush}, disk has ${known}`,

@@ -274,10 +274,22 @@ export class SimClient implements ClientEnd {
       request.finally(() => {
         this.isTouched = true;
       });
+    /** True if the room has refused all of what this client gave, and had no Store since. */
+    let isRefused = false;
     return {
-      get: (unique, onBytes) => touch(endpoint.get(unique, onBytes)),
+      get: async (unique, onBytes) => {
+        const loaded = await touch(endpoint.get(unique, onBytes));
+        isRefused &&= loaded.content === undefined;
+        return loaded;
+      },
       put: async (content) => {
+        // Whoever comes next would find a Store, and give none (SEED-2).
+        if (isRefused && content.isEmpty) {
+          const message = `${this.name} gives an empty first content because its own was refused`;
+          this.#surroundings.world.fail(new PropertyFailure('first content', message));
+        }
         const told = await touch(endpoint.put(content));
+        isRefused = told?.correction.leaves.count() === content.count();
         // A tab that is closed hears nothing.
         if (told === undefined || !this.isAlive) return undefined;
         this.ledger.toldOfSeed(content, told);

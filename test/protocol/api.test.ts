@@ -62,6 +62,7 @@ const REASONS: Names<RefusalReason> = {
   'own-middleware': 1,
   'own-listener': 1,
   'before-start': 1,
+  undelivered: 1,
   loaded: 1,
   'another-room': 1,
   destroyed: 1,

@@ -5,6 +5,7 @@ import { Clients } from '../support/clients.ts';
 import { untilEqual } from '../support/content.ts';
 import { promise, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
+import { until } from '../support/until.ts';
 
 let party: Party;
 const clients = new Clients();
@@ -126,6 +127,56 @@ promise(
       valueRefusal('noSetValue', 'new'),
     ]);
     expect(other.refusals).toEqual([]);
+    expect(giver.ignoredErrors).toEqual([]);
+  },
+);
+
+promise(
+  '[SEED-2] [SEED-6] a first content that is refused whole stays at its client; whoever comes next gives the room its own',
+  /toEqual|Stores differ|live/,
+  async () => {
+    const here = { host: party.host, party: 'refusing', room: 'refused-whole' };
+    const url = `${party.origin}/parties/refusing/refused-whole/store`;
+    const refused = await clients.open({ ...here, seed: [{}, { noSetValue: 'new' }] });
+    expect(refused.store.getValues()).toEqual({ noSetValue: 'new' });
+    expect(refused.refusals).toEqual([valueRefusal('noSetValue', 'new')]);
+    expect(await (await fetch(url)).text()).toBe('');
+
+    // Also refused: still no Store, and the room's version of it shows.
+    refused.store.setCell('t', 'noSetRow', 'c', 'new');
+    await refused.confirmed();
+    expect(refused.store.getTables()).toEqual({});
+    expect(await (await fetch(url)).text()).toBe('');
+
+    const next = await clients.open({ ...here, seed: [{ t: { r: { c: 1 } } }, {}] });
+    await until('the refused client to follow', () => refused.store.hasTable('t'));
+    await next.confirmed();
+    expect(await (await fetch(url)).json()).toEqual([{ t: { r: { c: 1 } } }, {}]);
+    expect(refused.store.getContent()).toEqual([{ t: { r: { c: 1 } } }, { noSetValue: 'new' }]);
+    expect(refused.persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0, localOnly: 1 });
+    refused.persister.discardLocal();
+    await untilEqual([refused.store, next.store], url);
+    expect(refused.ignoredErrors).toEqual([]);
+  },
+);
+
+promise(
+  '[SEED-2] [HOOK-8] the next edit of a client whose first content was refused whole is first content',
+  /toEqual|Stores differ|live/,
+  async () => {
+    const here = { host: party.host, party: 'refusing', room: 'refused-then-edited' };
+    const url = `${party.origin}/parties/refusing/refused-then-edited/store`;
+    const giver = await clients.open({ ...here, seed: [{}, { noSetValue: 'new' }] });
+    giver.store.setValue('v', 1);
+    await giver.confirmed();
+    await until('the edit to be the content', async () => (await (await fetch(url)).text()) !== '');
+    expect(await (await fetch(url)).json()).toEqual([{}, { v: 1 }]);
+    const other = await clients.open(here);
+    giver.store.setValue('w', 1);
+    await giver.confirmed();
+    giver.persister.discardLocal();
+    await untilEqual([giver.store, other.store], url);
+    expect(giver.refusals).toEqual([valueRefusal('noSetValue', 'new')]);
     expect(giver.ignoredErrors).toEqual([]);
   },
 );

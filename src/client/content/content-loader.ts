@@ -84,10 +84,13 @@ export function createContentLoader(
     },
     give: (content) =>
       void request(
-        endpoint.put(content),
+        endpoint.put(content).catch((error: unknown) => {
+          seed.failed(error);
+          throw error;
+        }),
         (correction, isLatest) => {
-          if (correction !== undefined) seed.corrected(content, correction);
-          if (isLatest) happened('seeded');
+          const isRefused = correction !== undefined && seed.corrected(content, correction);
+          if (isLatest) happened(isRefused ? 'seed-refused' : 'seeded');
           // A later request replaced this one, so this one only reports its refusals.
           else seed.tellRefusals();
         },

@@ -1,5 +1,5 @@
 import { decodeLoadedContent, decodeSeedCorrection, encodeContent } from '../../protocol/codec.ts';
-import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
 import { createSilenceLimit, type SilenceLimit } from './silence-limit.ts';
@@ -22,13 +22,11 @@ const RESET_CONTENT = 205;
 const ON_REQUEST =
   'If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
 
+/** The codes of answers to GET that do not tell theirs: an app or its host may refuse somebody or be elsewhere. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: 'malformed',
   401: 'unauthorized',
   403: 'forbidden',
   404: 'not-found',
-  409: 'stale',
-  413: 'too-large',
   426: 'protocol',
   429: 'overloaded',
   503: 'unavailable',
@@ -81,7 +79,7 @@ export function createHttpEndpoint(
         const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running, and that this page may reach it (CORS).`;
         throw new TinyBasePartyKitError('network', message, { cause });
       });
-      if (!isExpected(response.status)) throw await errorOf(method, target, response);
+      if (!isExpected(response.status)) throw await errorOf(method, target, response, limit);
       return await read(response, limit);
     } finally {
       limit.end();
@@ -133,9 +131,12 @@ async function errorOf(
   method: string,
   target: string,
   response: Response,
+  limit: SilenceLimit,
 ): Promise<TinyBasePartyKitError> {
   const { status } = response;
-  const code = (status === 401 ? await codeIn(response) : undefined) ?? CODES[status] ?? 'network';
+  // What else answers a PUT may be a proxy, or a handler that was not meant for it (SEED-8).
+  const foreign = (method === 'GET' ? CODES[status] : undefined) ?? 'network';
+  const code = (await limit.race(codeIn(response)).catch(() => undefined)) ?? foreign;
   let hint = '';
   if (code === 'not-found')
     hint = ' Check storePath, party and room: they must be those of the server.';
@@ -174,11 +175,8 @@ function withoutQuery(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** Returns the room's own code. The status does not tell an expired token from a refused one. */
+/** Resolves to the room's own code. Resolves to undefined, or rejects, if something else has answered. */
 async function codeIn(response: Response): Promise<ErrorCode | undefined> {
-  try {
-    return errorMessage.decode(await response.clone().text()).code;
-  } catch {
-    return undefined;
-  }
+  const { code } = errorMessage.decode(await response.clone().text());
+  return ERRORS[code].httpStatus === response.status ? code : undefined;
 }

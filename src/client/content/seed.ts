@@ -2,8 +2,14 @@ import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../protocol/messages.ts';
-import { refusalsOf, refusalsOfCorrection, type Refusal } from '../replica/refusal.ts';
+import {
+  refusalsOf,
+  refusalsOfCorrection,
+  type Refusal,
+  type RefusalReason,
+} from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
+import { withdrawalOf } from '../session/session-state.ts';
 
 /** The app's initial content for a room that has none. A function is called when the content is needed. */
 export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
@@ -17,9 +23,13 @@ export interface Seed {
   /** Stops showing the initial content, until it is suggested again. */
   drop(): void;
   /** Returns the content to give. Undefined: the Store is busy. */
-  read(source: 'store' | 'initial' | 'nothing'): LeafMap<Leaf> | undefined;
-  /** Takes the correction of the room, which refused or altered the given content (SEED-4). */
-  corrected(given: LeafMap<Leaf>, correction: SeedCorrection): void;
+  read(source: 'store' | 'initial'): LeafMap<Leaf> | undefined;
+  /** Takes the correction of the room, which refused or altered the given content (SEED-4). Returns true if it refused all. */
+  corrected(given: LeafMap<Leaf>, correction: SeedCorrection): boolean;
+  /** The given content did not arrive, or the room does not take it. */
+  failed(error: unknown): void;
+  /** Makes what the Store shows of the seed local-only, and reports what the room has not refused (SEED-2, SEED-8). False: the Store is busy. */
+  giveUp(): boolean;
   /** Reports refusals, each once. */
   tellRefusals(): void;
 }
@@ -32,45 +42,64 @@ export function createSeed(
   let initial: InitialContent | undefined;
   let toShow: InitialContent | undefined;
   let refused: Refusal[] = [];
+  /** The reason to report if no room takes the given content; undefined if the room has told it. */
+  let why: RefusalReason | undefined = 'undelivered';
+  const refuse = (leaves: LeafMap<Leaf>, reason: RefusalReason): void => {
+    replica.seedRefused(leaves);
+    refused = [...refused, ...refusalsOf({ deletedRows: new Map(), leaves }, reason)];
+  };
   // Leaves out the leaves that have too many levels for any room, and reports them (`CHANGES-4`).
   const shallow = (content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined => {
     const deep = content && findDeepLeaves(content);
     if (content === undefined || deep === undefined) return content;
-    replica.seedRefused(deep);
-    refused = [...refused, ...refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed')];
+    refuse(deep, 'malformed');
     return withoutLeaves(content, deep);
+  };
+  const show = (): boolean => {
+    if (replica.claim.hasShownRoom) return true;
+    const content = (toShow = shallow(contentOf(toShow)));
+    const isDone = content === undefined || replica.catchUp(content, 0, undefined, true);
+    if (isDone) toShow = undefined;
+    return isDone;
   };
   return {
     suggest: (content) => {
       toShow = content ?? toShow;
       initial = content ?? initial;
     },
-    show: () => {
-      if (replica.claim.hasShownRoom) return true;
-      const content = (toShow = shallow(contentOf(toShow)));
-      const isDone = content === undefined || replica.catchUp(content, 0, undefined, true);
-      if (isDone) toShow = undefined;
-      return isDone;
-    },
+    show,
     drop: () => {
       toShow = undefined;
     },
     read: (source) => {
-      if (source === 'nothing') return new LeafMap();
       // An earlier session may have shown another room (SEED-2).
       if (source === 'initial' || replica.claim.hasShownRoom)
         return shallow(contentOf(initial)) ?? new LeafMap();
       return shallow(replica.readBase());
     },
     corrected: (given, { correction, reason }) => {
-      replica.seedRefused(correction.leaves);
+      const { leaves } = correction;
+      replica.seedRefused(leaves);
       const asked = { deletedRows: new Map<string, never>(), leaves: given };
       refused = [...refused, ...refusalsOfCorrection(asked, correction, reason ?? 'unknown')];
+      const isWhole = leaves.count() === given.count();
+      if (isWhole) why = undefined;
+      return isWhole;
+    },
+    failed: (error) => {
+      why = withdrawalOf(error) ?? 'undelivered';
+    },
+    giveUp: () => {
+      const lost = show() ? shallow(replica.localiseBase()) : undefined;
+      if (lost === undefined) return false;
+      if (why !== undefined) refuse(lost, why);
+      why = 'undelivered';
+      return true;
     },
     tellRefusals: () => {
-      const told = refused;
+      const refusals = refused;
       refused = [];
-      onRefused(told);
+      onRefused(refusals);
     },
   };
 }

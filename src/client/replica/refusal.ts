@@ -36,6 +36,11 @@ export type RefusalReason =
    * load, the Store still shows it, but it is not saved.
    */
   | 'before-start'
+  /**
+   * It is initial content, and the room gave no valid answer in several attempts: something may answer in its place. It is
+   * local-only, and not saved.
+   */
+  | 'undelivered'
   /** It was made while nothing was saved, and the app called `load`: the room's content replaced it. */
   | 'loaded'
   /** The socket was pointed at another room before the edit was confirmed. It was not sent to the new one. */

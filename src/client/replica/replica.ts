@@ -190,6 +190,16 @@ export class Replica {
     return content;
   }
 
+  /** Makes the base local-only, except what an edit covers: no room has it. Returns all of it; undefined if the Store is busy. */
+  localiseBase(): LeafMap<Leaf> | undefined {
+    const content = this.readBase();
+    content?.forEach((leaf, table, row, cell) => {
+      if (this.#overlay.isCovered(table, row, cell)) return;
+      this.#overlay.setLocal(table, row, cell, { leaf, isDerived: false }, undefined);
+    });
+    return content;
+  }
+
   /** Returns the room's leaf as it is known here. */
   baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined {
     const base = this.#overlay.base(table, row, cell);

@@ -21,7 +21,8 @@
  *
  * - **idle**: the app wants nothing, and no push is pending.
  * - **loading**: requests the content over HTTP. If the room has none and the app saves, gives it a seed and requests
- *   again. Repeats a failed request later. Its earlier position does not count any more.
+ *   again. Repeats a failed request later. Its earlier position does not count any more. If the room does not take the seed,
+ *   the client is then live at version 0.
  * - **connecting**: waits for the socket to open; or for a while, after it has lost its position.
  * - **catching-up**: has said hello, and waits for the welcome.
  * - **live**: holds every commit of the room. Commits and acks come in order, pushes go out.
@@ -36,7 +37,7 @@
 import { composeChanges, type Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
-import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
 import type {
   Ack,
   Cursor,
@@ -131,8 +132,8 @@ export interface SessionState {
   readonly reloads: number;
   /** True if the last token had expired, and the room has answered no hello since. */
   readonly hasExpired: boolean;
-  /** The number of seeds that the room has answered without having a Store afterwards. */
-  readonly seedsGiven: number;
+  /** The number of times that a seed did not give the room a Store. From {@link SEED_TRIES} on, it is not given again (SEED-2, SEED-8). */
+  readonly seedTries: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
   readonly isRooted: boolean;
   /** The epoch of the shown content; undefined if the Store shows nothing of the room; empty if the storage was set back (JOIN-8, JOIN-9). */
@@ -181,6 +182,8 @@ export type SimpleEvent =
   | 'resume'
   /** The room answered a seed. */
   | 'seeded'
+  /** The room refused all of a seed. */
+  | 'seed-refused'
   /** A room that looks like a stock one has not answered hello. */
   | 'unanswered';
 
@@ -216,14 +219,16 @@ export type Fold =
       readonly isShown: boolean;
       /** True if it replaces edits that are held (VIEW-9). */
       readonly replacesHeld: boolean;
+      /** True if the Store shows a seed that the room did not take: it becomes local-only first (SEED-2, SEED-8). */
+      readonly isSeedLost: boolean;
     }
   /** Edits that are held give way to content that is shown later (VIEW-9). */
   | { readonly type: 'replace-held'; readonly content: LeafMap<Leaf> }
-  /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, the initial content, or nothing. */
+  /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, or the initial content. */
   | {
       readonly type: 'seed';
       readonly isShown: boolean;
-      readonly seed: 'store' | 'initial' | 'nothing' | undefined;
+      readonly seed: 'store' | 'initial' | undefined;
     }
   | {
       readonly type: 'catch-up';
@@ -295,7 +300,7 @@ export type SimpleAction =
   /** Stops everything; closes the socket, unless the app ended the session. */
   | 'stop';
 
-/** The reason why a push becomes empty, and its leaves local-only. */
+/** The reason why a push becomes empty, or a seed is not given again, and the leaves local-only. */
 export type WithdrawalReason = 'malformed' | 'too-large' | 'access';
 
 /** A thing that the session has to do. */
@@ -320,6 +325,9 @@ const NOTHING: Nothing = { type: 'nothing' };
 
 const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
 
+/** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
+const SEED_TRIES = 8;
+
 /** So many reloads in a row are no accident. */
 const SUSPICIOUS_RELOADS = 2;
 
@@ -338,7 +346,7 @@ export const INITIAL_STATE: SessionState = {
   welcomed: undefined,
   reloads: 0,
   hasExpired: false,
-  seedsGiven: 0,
+  seedTries: 0,
   isRooted: false,
   shownEpoch: undefined,
   isStockReported: false,
@@ -347,12 +355,12 @@ export const INITIAL_STATE: SessionState = {
 const STOCK_MESSAGE =
   "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
 const OLD_CONTENT_MESSAGE =
-  'The content that was just loaded is too old for the room. Something may cache the answers to GET: let it keep Cache-Control: no-store. The content is loaded again, past caches.';
+  'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';
 const NEW_ROOM_MESSAGE =
-  'The room began anew: it was wiped or restored. Its content replaced what was shown; edits that it had not confirmed were kept.';
+  'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
 
 const EXPIRED_MESSAGE =
-  'The room refused two tokens in a row as expired. Check the clock of the server that makes tokens, and that the option query of the PartySocket gets a new one.';
+  'The room refused two tokens in a row as expired. Check the clock of the server that makes them, and that the option query of the PartySocket gets a new one.';
 
 /** Returns the answer to an event. Has no side effects. */
 export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
@@ -406,9 +414,9 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
       if (phase === 'connecting') return stay(state, 'connect');
       return phase === 'loading' ? load(state) : stay(state);
     case 'seeded':
-      return phase === 'loading'
-        ? load({ ...state, seedsGiven: state.seedsGiven + 1 })
-        : stay(state);
+      return phase === 'loading' ? seeded(state) : stay(state);
+    case 'seed-refused':
+      return phase === 'loading' ? load({ ...state, seedTries: SEED_TRIES }) : stay(state);
     case 'unanswered':
       return phase === 'catching-up' && stage.position.type === 'stock'
         ? reduced(state, stage.position)
@@ -425,8 +433,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
     case 'load-failed':
       return requestFailed(endOnce(state), event.error, facts, 'show-initial');
     case 'seed-failed':
-      // A save that was asked for once is still wanted.
-      return requestFailed(state, event.error, facts);
+      return seedFailed(state, event.error, facts);
     case 'moved':
       // Edits of the old room are not sent to another one.
       return isOver(stage)
@@ -435,7 +442,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
             {
               ...state,
               generation: event.generation,
-              seedsGiven: 0,
+              seedTries: 0,
               reloads: 0,
               shownEpoch: undefined,
             },
@@ -538,9 +545,11 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
   const staged = position.type === 'staged' ? position : undefined;
   const isShown = state.intent.isFollowing || staged?.isShown === true;
   const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
+  // A room without a Store has another epoch whenever it starts, and nothing that could be lost.
+  const nextEpoch = cursor.version === 0 ? undefined : cursor.epoch;
   return {
     ...live(
-      { ...state, reloads: 0, ...(isShown && { shownEpoch: cursor.epoch }) },
+      { ...state, reloads: 0, ...(isShown && { shownEpoch: nextEpoch }) },
       cursor,
       action,
       'flush',
@@ -560,7 +569,7 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
     return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
   }
   if (error.isRetryable) return lost(state, report(error));
-  const reason = push === undefined ? undefined : withdrawalOf(code);
+  const reason = push === undefined ? undefined : withdrawalOf(error);
   if (push !== undefined && reason !== undefined) {
     return state.stage.phase === 'live'
       ? stay(state, report(error), { type: 'withdraw', push, reason })
@@ -572,10 +581,15 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
     : stop(state, state.intent, error, false, report(error));
 }
 
-/** Returns undefined for an error that is not about one push alone. */
-function withdrawalOf(code: ErrorCode): WithdrawalReason | undefined {
+/** Returns undefined for an error that is not about one push or seed alone. */
+export function withdrawalOf(error: unknown): WithdrawalReason | undefined {
+  const code = codeOf(error);
   if (code === 'forbidden') return 'access';
   return code === 'malformed' || code === 'too-large' ? code : undefined;
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof TinyBasePartyKitError ? error.code : undefined;
 }
 
 function loaded(
@@ -587,12 +601,12 @@ function loaded(
   const cursor = answer.cursor ?? state.welcomed;
   const content = cursor?.version === 0 ? undefined : answer.content;
   const isStock = cursor === undefined;
-  if (content === undefined) return noStore(state, isStock);
+  if (content === undefined) return noStore(state, cursor);
   if (isStock && isOutdated) return load(state);
   if (isStock && content.isEmpty && early.length === 0 && !state.isStockReported)
     return found(state, { type: 'stock', hasStore: false, isDoubtful: true });
-  const { isFollowing, isLoadingOnce } = state.intent;
-  const rooted = { ...state, isRooted: true, seedsGiven: 0 };
+  const { isLoadingOnce } = state.intent;
+  const rooted = { ...state, isRooted: true, seedTries: 0 };
   if (!isStock && mayRoomHavePending)
     return {
       ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, 'save-base'),
@@ -604,27 +618,58 @@ function loaded(
       isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
       'save-base',
     ),
-    fold: {
-      type: 'content',
-      content,
-      changes: isStock ? composeChanges(early) : undefined,
-      isShown: isFollowing || isLoadingOnce,
-      replacesHeld: isLoadingOnce,
-    },
+    fold: contentFold(rooted, content, isStock ? composeChanges(early) : undefined),
   };
 }
 
-/** Handles a room without a Store. After a fully refused seed, gives an empty one, once (SEED-2). */
-function noStore(state: SessionState, isStock: boolean): Step {
-  const { intent, seedsGiven, isRooted } = state;
-  const isGiving = (intent.isSaving || intent.isSavingOnce) && seedsGiven < 2;
-  const seed = seedsGiven > 0 ? 'nothing' : isRooted ? 'initial' : 'store';
+/** Handles a room without a Store. If it did not take the seed, its content is empty, and the next push may be the first content (SEED-2). */
+function noStore(state: SessionState, cursor: Cursor | undefined): Step {
+  const { intent, isRooted } = state;
+  const isSeedLost = state.seedTries >= SEED_TRIES;
+  const isGiving = !isSeedLost && (intent.isSaving || intent.isSavingOnce);
+  const seed = isRooted ? 'initial' : 'store';
+  const ours: Position =
+    isSeedLost && cursor !== undefined ? { type: 'base', cursor } : { type: 'no-store' };
   return {
     ...(isGiving
       ? stay(state)
-      : found(state, isStock ? { type: 'stock', hasStore: false } : { type: 'no-store' })),
-    fold: { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
+      : found(state, cursor === undefined ? { type: 'stock', hasStore: false } : ours)),
+    fold: isSeedLost
+      ? contentFold(state, new LeafMap(), undefined)
+      : { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
   };
+}
+
+function contentFold(
+  { intent: { isFollowing, isLoadingOnce }, isRooted }: SessionState,
+  content: LeafMap<Leaf>,
+  changes: Changes | undefined,
+): Fold {
+  return {
+    type: 'content',
+    content,
+    changes,
+    isShown: isFollowing || isLoadingOnce,
+    replacesHeld: isLoadingOnce,
+    isSeedLost: !isRooted,
+  };
+}
+
+/** Looks if the room has a Store now. If it has none, something else may have answered. */
+function seeded(state: SessionState): Step {
+  return state.seedTries === 0 ? load(tried(state)) : stay(tried(state), 'retry-later');
+}
+
+function tried(state: SessionState): SessionState {
+  return { ...state, seedTries: state.seedTries + 1 };
+}
+
+/** Only the documented answer counts (SEED-8). If the room will never take the seed, it is not given again. */
+function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
+  if (state.stage.phase === 'loading' && withdrawalOf(error) !== undefined)
+    return load({ ...state, seedTries: SEED_TRIES }, report(error));
+  // A save that was asked for once is still wanted.
+  return requestFailed(codeOf(error) === 'network' ? tried(state) : state, error, facts);
 }
 
 /** Handles content of the room that is known now. */

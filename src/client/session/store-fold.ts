@@ -37,6 +37,7 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
   const { replica } = parts;
   switch (fold.type) {
     case 'content':
+      if (fold.isSeedLost && !parts.seed.giveUp()) return false;
       return replica.catchUp(
         fold.content,
         0,

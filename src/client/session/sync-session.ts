@@ -48,13 +48,13 @@ const PROGRESS_BYTES = 64 * 1024;
 const REMINDER_MILLISECONDS = 10_000;
 
 const REMINDER_MESSAGE =
-  'Edits of this Store have waited for 10 seconds, and nothing saves them: call startAutoSave() or save() on the persister.';
+  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave() or save() on the persister.';
 const MOVED_MESSAGE =
-  'The socket leads to another room now. Edits that the old room had not confirmed were reported and not sent.';
+  'The socket leads to another room now. Unconfirmed edits of the old room were reported and not sent.';
 const DESTROYED_MESSAGE =
-  'The persister was destroyed: edits that the room had not confirmed were reported, and later ones are not tracked. Create another one.';
+  'The persister was destroyed: unconfirmed edits were reported, and later ones are not tracked. Create another one.';
 const REPLACED_MESSAGE =
-  'Another persister was created on the same socket, with the same messagePrefix: this one sends and shows nothing any more. Use one persister for each socket and messagePrefix.';
+  'Another persister was created on this socket with this messagePrefix, so this one has stopped. Use one persister for each socket and messagePrefix.';
 
 /** Keeps a Store and a room together, as far as the app wants it. */
 export interface SyncSession {
@@ -179,6 +179,8 @@ export function createSyncSession(
     base: () => {
       const { stage, intent } = state;
       if (stage.phase !== 'live' || !intent.isFollowing) return undefined;
+      // A room without a Store: after a restart, the seed is given again.
+      if (stage.position.cursor.version === 0) return undefined;
       const content = replica.readBase();
       return content === undefined ? 'busy' : { cursor: stage.position.cursor, content };
     },

@@ -108,6 +108,30 @@ describe('GET', () => {
   });
 });
 
+/** An error as a room answers with. */
+const errorAnswer = (status: number, code: string): Response =>
+  Response.json({ code, message: 'm' }, { status });
+
+test.each([
+  [401, 'unauthorized'],
+  [403, 'forbidden'],
+  [404, 'not-found'],
+  [503, 'unavailable'],
+  [413, 'network'],
+  [400, 'network'],
+  [500, 'network'],
+])('GET answered by an app or proxy with %i is the error: %s', async (status, code) => {
+  const { endpoint } = answered(() => new Response('', { status }));
+  await expect(endpoint.get()).rejects.toMatchObject({ code });
+});
+
+test('[HTTP-8] an error whose body never ends is told after a silence', async () => {
+  const { endpoint, time } = answered(() => new Response(new SlowBody().stream, { status: 500 }));
+  const failed = expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+  await time.pass(30 * SECOND);
+  await failed;
+});
+
 describe('PUT', () => {
   const content = contentOf([{}, { v: 1 }]);
 
@@ -118,6 +142,11 @@ describe('PUT', () => {
     ['a redirection', () => new Response(null, { status: 302 })],
     ['a method that is not allowed', () => new Response(null, { status: 405 })],
     ['an error that stays', () => new Response(null, { status: 500 })],
+    ['a firewall', () => new Response('Forbidden', { status: 403 })],
+    ['a proxy that wants to know who asks', () => new Response('', { status: 401 })],
+    ['a limit of a proxy', () => new Response('<h1>Too large</h1>', { status: 413 })],
+    ['a server that is being deployed', () => new Response('', { status: 503 })],
+    ['a body of another error', () => errorAnswer(413, 'forbidden')],
     ['an error that CORS hides', () => Promise.reject(new TypeError('Failed to fetch'))],
   ])(
     '[SEED-8] counts for taken only if it is answered as documented, and not by %s',
@@ -133,12 +162,15 @@ describe('PUT', () => {
   });
 
   test.each([
+    [400, 'malformed'],
     [413, 'too-large'],
     [403, 'forbidden'],
     [401, 'unauthorized'],
-  ])('answered with %i is an error for good: %s', async (status, code) => {
-    const { endpoint } = answered(() => new Response(null, { status }));
-    await expect(endpoint.put(content)).rejects.toMatchObject({ code, isRetryable: false });
+    [401, 'expired'],
+    [503, 'unavailable'],
+  ])('[SEED-8] answered by the room with %i is the error: %s', async (status, code) => {
+    const { endpoint } = answered(() => errorAnswer(status, code));
+    await expect(endpoint.put(content)).rejects.toMatchObject({ code });
   });
 
   test('[HTTP-8] may take longer, the larger it is', async () => {

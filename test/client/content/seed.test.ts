@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { createStore } from 'tinybase';
+import type { SeedCorrection } from '../../../src/protocol/messages.ts';
 import { describe, expect, test } from 'vitest';
 
 import {
@@ -11,6 +12,12 @@ import {
   SECOND,
   stateOf,
 } from '../session/scripted-room.ts';
+
+/** The room's word that it refused these Values of a first content. */
+const refusal = (...ids: string[]): SeedCorrection => ({
+  correction: changesOf([{}, Object.fromEntries(ids.map((id) => [id, '\uFFFC']))]),
+  reason: 'hook',
+});
 
 describe('the first content', () => {
   const seed = [{ t: { r: { c: 1 } } }, { v: 1 }];
@@ -50,25 +57,86 @@ describe('the first content', () => {
     expect(room.putContents).toEqual([seed]);
   });
 
-  test('[SEED-2] that was refused as a whole is followed by an empty one, once', async () => {
+  test('[SEED-2] that was refused as a whole stays here, and the next edit is pushed as first content', async () => {
     const room = new ScriptedRoom();
-    room.store.setContent([{}, { v: 1 }]);
+    room.store.setContent([{}, { v: 1, w: 1 }]);
     void room.session.follow();
     const saving = room.session.startSaving();
     await room.answerGet(0);
-    room.puts.take().answer(undefined);
-    await nextTurn();
-    await room.answerGet(0);
-    expect(room.putContents).toEqual([
-      [{}, { v: 1 }],
-      [{}, {}],
-    ]);
-    room.puts.take().answer(undefined);
+    room.store.setValue('w', 2);
+    room.puts.take().answer(refusal('v', 'w'));
     await nextTurn();
     await room.answerGet(0);
     await saving;
-    expect(room.putContents).toHaveLength(2);
-    expect(room.puts.waiting).toEqual([]);
+    expect(room.putContents).toEqual([[{}, { v: 1, w: 1 }]]);
+    room.open();
+    const hello = room.hello();
+    expect(hello.cursor).toEqual({ epoch: 'e', version: 0 });
+    room.welcome({ generation: hello.generation, cursor: { epoch: 'e', version: 0 } });
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 1, localOnly: 1 });
+    expect(room.store.getValues()).toEqual({ v: 1, w: 2 });
+    expect(room.refusals).toMatchObject([
+      { valueId: 'v', value: 1, reason: 'hook' },
+      { valueId: 'w', value: 1, reason: 'hook' },
+    ]);
+    expect(room.pushes()).toEqual([[1, [{}, { w: 2 }]]]);
+
+    // The room takes the push: everybody loads, and nobody else has set what is local-only here.
+    room.welcome({ generation: hello.generation, changes: undefined, lastPush: 1 });
+    await room.answerGet(1, [{}, { w: 2 }]);
+    room.welcome({ generation: room.hello().generation, lastPush: 1 });
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 0, localOnly: 1 });
+    expect(room.store.getValues()).toEqual({ v: 1, w: 2 });
+    room.commit(2, [{}, { v: 3 }]);
+    expect(room.store.getValues()).toEqual({ v: 3, w: 2 });
+    expect(room.session.sync.localOnly).toBe(0);
+    expect(room.refusals).toHaveLength(2);
+    expect(room.errors).toEqual([]);
+  });
+
+  test('[SEED-2] that was refused is not given again, though the room begins a new epoch each time it starts', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { v: 1 }]));
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.puts.take().answer(refusal('v'));
+    await nextTurn();
+    await room.answerGet(0);
+    room.open();
+    for (const epoch of ['e', 'ex', 'exx']) {
+      const { generation } = room.hello();
+      room.welcome({ generation, cursor: { epoch, version: 0 } });
+      expect(room.session.sync).toMatchObject({ phase: 'live', localOnly: 1 });
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, changes: undefined });
+      await room.answerGet(0, undefined, `${epoch}x`);
+    }
+    expect(room.putContents).toHaveLength(1);
+    expect(room.refusals).toHaveLength(1);
+    expect(room.errors).toEqual([]);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+    room.session.discardLocal();
+    expect(room.store.getValues()).toEqual({});
+  });
+
+  test('[SEED-2] that was refused is kept where nothing is followed, and where it was just deleted', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{ t: { r: { a: 1, b: 1 }, s: { a: 1 } } }, {}]);
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.store.delRow('t', 's');
+    room.puts.take().answer({
+      correction: changesOf([{ t: { r: { a: '\uFFFC', b: '\uFFFC' }, s: { a: '\uFFFC' } } }, {}]),
+      reason: 'hook',
+    });
+    await nextTurn();
+    await room.answerGet(0);
+    room.open();
+    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 0 } });
+    expect(room.store.getTables()).toEqual({ t: { r: { a: 1, b: 1 } } });
+    expect(room.session.sync).toMatchObject({ localOnly: 2, unsaved: 1 });
+    expect(room.refusals).toHaveLength(3);
   });
 
   test('[SEED-2] that had no answer may have arrived: it is loaded, and PUT again if not', async () => {
@@ -94,18 +162,91 @@ describe('the first content', () => {
     expect(room.errors).toMatchObject([{ code: 'network' }, { code: 'unavailable' }]);
   });
 
-  test('[SEED-2] that is too large for the room ends the session, and stays in the Store', async () => {
+  test.each([
+    ['too-large', 'too-large'],
+    ['malformed', 'malformed'],
+    ['forbidden', 'access'],
+  ] as const)(
+    '[SEED-8] that the room answers with %s stays here, local-only, and the rest goes on',
+    async (code, reason) => {
+      const room = new ScriptedRoom();
+      room.store.setContent([{}, { v: 1 }]);
+      void room.session.follow();
+      const saving = room.session.startSaving();
+      await room.answerGet(0);
+      room.puts.take().fail(failure(code));
+      await nextTurn();
+      await room.answerGet(0);
+      await saving;
+      expect(room.errors).toMatchObject([{ code }]);
+      expect(room.refusals).toMatchObject([{ valueId: 'v', value: 1, reason }]);
+      room.open();
+      room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 0 } });
+      room.store.setValue('w', 1);
+      expect(room.pushes()).toEqual([[1, [{}, { w: 1 }]]]);
+      expect(room.store.getValues()).toEqual({ v: 1, w: 1 });
+      expect(room.putContents).toHaveLength(1);
+    },
+  );
+
+  test.each<readonly [string, (room: ScriptedRoom) => void]>([
+    ['by something else', (room) => room.puts.take().fail(failure('network'))],
+    ['with 201 or 205, and has no Store', (room) => room.puts.take().answer(undefined)],
+  ])(
+    '[SEED-8] that is answered %s is given 8 times, then stays here, local-only, and the rest goes on',
+    async (_how, answer) => {
+      const room = new ScriptedRoom();
+      room.store.setContent([{}, { v: 1, w: 1 }]);
+      room.store.setValue('early', 1);
+      void room.session.follow();
+      void room.session.startSaving();
+      await room.answerGet(0);
+      room.store.setValue('w', 2);
+      for (let tries = 1; tries <= 8; tries++) {
+        expect(room.putContents).toHaveLength(tries);
+        expect(room.refusals).toEqual([]);
+        answer(room);
+        await room.time.pass(30 * SECOND);
+        await room.answerGet(0);
+      }
+      expect(room.putContents).toHaveLength(8);
+      expect(room.refusals).toMatchObject([
+        { valueId: 'v', value: 1, reason: 'undelivered' },
+        { valueId: 'w', value: 1, reason: 'undelivered' },
+        { valueId: 'early', value: 1, reason: 'undelivered' },
+      ]);
+      room.open();
+      room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 0 } });
+      expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 1, localOnly: 2 });
+      expect(room.pushes()).toEqual([[1, [{}, { w: 2 }]]]);
+      expect(room.store.getValues()).toEqual({ v: 1, w: 2, early: 1 });
+    },
+  );
+
+  test('[SEED-8] that the room cannot take now is given until it can', async () => {
     const room = new ScriptedRoom();
     room.store.setContent([{}, { v: 1 }]);
-    const saving = room.session.startSaving();
+    void room.session.startSaving();
+    for (let tries = 1; tries <= 20; tries++) {
+      await room.answerGet(0);
+      expect(room.putContents).toHaveLength(tries);
+      room.puts.take().fail(failure('unavailable'));
+      await room.time.pass(30 * SECOND);
+    }
+    expect(room.refusals).toEqual([]);
+  });
+
+  test('[SEED-8] that got lost is given again once a room has had a Store and lost it', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow(contentOf([{}, { initial: 1 }]));
+    void room.session.startSaving();
     await room.answerGet(0);
-    room.puts.take().fail(failure('too-large'));
-    await saving;
-    expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'too-large' });
-    expect(room.stops).toEqual([[4413, 'too-large']]);
-    expect(room.store.getValues()).toEqual({ v: 1 });
-    await room.time.pass(100 * SECOND);
-    expect(room.gets.waiting).toEqual([]);
+    room.puts.take().answer(refusal('initial'));
+    await nextTurn();
+    await room.answerGet(1, [{}, { theirs: 1 }]);
+    void room.session.follow();
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toHaveLength(2);
   });
 
   test('[SEED-2] of a room that lost its Store is not the content of the dead epoch', async () => {
@@ -185,21 +326,21 @@ describe('the first content', () => {
     expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
   });
 
-  test('[SEED-2] of a room that lost its Store, if all of what startAutoLoad was given is refused, is empty', async () => {
+  test('[SEED-2] of a room that lost its Store, if all of it is refused, is not shown, nor what the room had', async () => {
     const room = new ScriptedRoom();
     void room.session.follow(contentOf([{}, { initial: 1 }]));
     void room.session.startSaving();
     await room.answerGet(1, [{}, { old: 1 }]);
     room.session.moveToAnotherRoom();
     await room.answerGet(0, undefined, 'f');
-    room.puts.take().answer({ correction: changesOf([{}, { initial: '\uFFFC' }]), reason: 'hook' });
+    room.puts.take().answer(refusal('initial'));
     await nextTurn();
     await room.answerGet(0, undefined, 'f');
-    expect(room.putContents).toEqual([
-      [{}, { initial: 1 }],
-      [{}, {}],
-    ]);
+    expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
     expect(room.refusals).toMatchObject([{ valueId: 'initial', reason: 'hook' }]);
+    expect(room.store.getValues()).toEqual({});
+    room.open();
+    expect(room.hello().cursor).toEqual({ epoch: 'f', version: 0 });
   });
 
   test('[SEED-4] that was refused in part is reported, once, when the Store shows what came of it', async () => {
@@ -240,11 +381,10 @@ describe('the first content', () => {
     await room.answerGet(0);
     const refused = [{ type: 'value', valueId: 'v', value: 1, reason: 'failed' }];
     expect(room.refusals).toEqual(refused);
-    room.puts.take().answer(undefined);
-    await nextTurn();
-    await room.answerGet(1, [{}, {}]);
     await saving;
-    expect(room.store.getValues()).toEqual({});
+    expect(room.store.getValues()).toEqual({ v: 1 });
+    void room.session.follow();
+    await room.answerGet(0);
     expect(room.refusals).toEqual(refused);
   });
 

@@ -24,12 +24,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'idle with a base': {
     steps: {
@@ -47,12 +48,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'durable, connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'durable, connected, silent, network-changed, retry, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'loading for the first time': {
     steps: {
@@ -67,6 +69,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'network-changed': 'retry-now',
       retry: 'load',
       seeded: 'load',
+      'seed-refused': 'load',
       content: 'connecting(base 5) [content] save-base loaded settle resume',
       'no content': '[seed store]',
       'stock content': 'connecting(stock) [content] save-base loaded settle resume',
@@ -74,7 +77,8 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
-      'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
+      'seed failed for good': 'report(too-large) load',
+      'seed failed for lack of a token': 'stopped(nothing) report(unauthorized) settle stop',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -93,7 +97,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
     nothing:
       'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
-  'loading after a seed': {
+  'loading after a seed that got lost': {
     steps: {
       follow: 'apply-intent load',
       'stop-following': 'apply-intent',
@@ -105,15 +109,17 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       closed: 'forget',
       'network-changed': 'retry-now',
       retry: 'load',
-      seeded: 'load',
+      seeded: 'retry-later',
+      'seed-refused': 'load',
       content: 'connecting(base 5) [content] save-base loaded settle resume',
-      'no content': '[seed nothing]',
+      'no content': '[seed store]',
       'stock content': 'connecting(stock) [content] save-base loaded settle resume',
-      'no stock content': '[seed nothing]',
+      'no stock content': '[seed store]',
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
-      'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
+      'seed failed for good': 'report(too-large) load',
+      'seed failed for lack of a token': 'stopped(nothing) report(unauthorized) settle stop',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -132,7 +138,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
     nothing:
       'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
-  'loading after two seeds, again': {
+  'loading after a seed that was not taken': {
     steps: {
       follow: 'apply-intent load',
       'stop-following': 'apply-intent',
@@ -144,15 +150,58 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       closed: 'forget',
       'network-changed': 'retry-now',
       retry: 'load',
-      seeded: 'load',
+      seeded: 'retry-later',
+      'seed-refused': 'load',
       content: 'connecting(base 5) [content] save-base loaded settle resume',
-      'no content': 'connecting(no-store) [seed] loaded settle resume',
-      'stock content': 'load',
-      'no stock content': 'connecting(stock) [seed] loaded settle resume',
+      'no content': 'connecting(base 0) [content without the seed] loaded settle resume',
+      'stock content': 'connecting(stock) [content] save-base loaded settle resume',
+      'no stock content': 'connecting(stock) [content without the seed] loaded settle resume',
       'load failed': 'report(network) show-initial settle retry-later',
       'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
       'seed failed': 'report(unavailable) settle retry-later',
-      'seed failed for good': 'stopped(nothing) report(too-large) settle stop',
+      'seed failed for good': 'report(too-large) load',
+      'seed failed for lack of a token': 'stopped(nothing) report(unauthorized) settle stop',
+      stopped: 'stopped(nothing) report(protocol) stop',
+      moved: 'idle(nothing) move resume',
+      ended: 'stopped(nothing) stop',
+      pong: 'ponged',
+      'pong that differs': 'ponged',
+      'pong without a push': 'ponged',
+      alive: 'alive',
+      'error stale': 'report(stale)',
+      'error expired': 'report(expired) reconnect',
+      'error replaced': 'stopped(nothing) report(replaced) stop',
+      'error malformed': 'report(malformed)',
+      'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
+    },
+    nothing:
+      'edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+  },
+  'loading after two that were not taken, again': {
+    steps: {
+      follow: 'apply-intent load',
+      'stop-following': 'apply-intent',
+      'start-saving': 'apply-intent',
+      'stop-saving': 'apply-intent',
+      'load-once': 'apply-intent load',
+      'save-once': 'apply-intent release-held',
+      opened: 'forget reset-retry retry-now',
+      closed: 'forget',
+      'network-changed': 'retry-now',
+      retry: 'load',
+      seeded: 'retry-later',
+      'seed-refused': 'load',
+      content: 'connecting(base 5) [content] save-base loaded settle resume',
+      'no content': 'connecting(base 0) [content] loaded settle resume',
+      'stock content': 'load',
+      'no stock content': 'connecting(stock) [content] loaded settle resume',
+      'load failed': 'report(network) show-initial settle retry-later',
+      'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
+      'seed failed': 'report(unavailable) settle retry-later',
+      'seed failed for good': 'report(too-large) load',
+      'seed failed for lack of a token': 'stopped(nothing) report(unauthorized) settle stop',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -188,6 +237,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -204,7 +254,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with a base': {
     steps: {
@@ -223,6 +273,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -239,7 +290,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'connecting with stock content': {
     steps: {
@@ -258,12 +309,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'catching-up from a base': {
     steps: {
@@ -282,6 +334,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -301,7 +354,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up from staged content': {
     steps: {
@@ -320,6 +373,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -339,7 +393,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up after a token that had expired': {
     steps: {
@@ -358,6 +412,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -377,7 +432,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up without a Store': {
     steps: {
@@ -396,6 +451,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -415,7 +471,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up after a reload': {
     steps: {
@@ -434,6 +490,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -453,7 +510,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'catching-up with stock content': {
     steps: {
@@ -473,6 +530,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -493,7 +551,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': '[commit] count-load',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt',
+      'edited, connected, retry, resume, seeded, seed-refused, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt',
   },
   'live following': {
     steps: {
@@ -514,6 +572,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -538,7 +597,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden) withdraw(4)',
     },
     nothing:
-      'connected, retry, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, stock changes',
+      'connected, retry, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, stock changes',
   },
   'empty in our room': {
     steps: {
@@ -556,6 +615,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) hang-up report(protocol) stop',
       moved: 'idle(nothing) hang-up move resume',
       ended: 'stopped(nothing) hang-up stop',
@@ -574,7 +634,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, connected, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
   'empty in a stock room': {
     steps: {
@@ -590,6 +650,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -617,7 +678,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': 'connecting(nothing) forget retry-later',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content',
   },
   'reduced following': {
     steps: {
@@ -636,6 +697,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       stopped: 'stopped(nothing) report(protocol) stop',
       moved: 'idle(nothing) move resume',
       ended: 'stopped(nothing) stop',
@@ -663,7 +725,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': '[commit] count-load',
     },
     nothing:
-      'connected, silent, network-changed, retry, seeded, unanswered, content, no content, stock content, no stock content',
+      'connected, silent, network-changed, retry, seeded, seed-refused, unanswered, content, no content, stock content, no stock content',
   },
   'stopped by an error': {
     steps: {
@@ -678,11 +740,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       moved: 'idle(nothing) move resume',
       ended: 'stop',
     },
     nothing:
-      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped by a refused token': {
     steps: {
@@ -698,11 +761,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
       moved: 'idle(nothing) move resume',
       ended: 'stop',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped for good': {
     steps: {
@@ -717,8 +781,9 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'load failed for good': 'report(protocol)',
       'seed failed': 'report(unavailable)',
       'seed failed for good': 'report(too-large)',
+      'seed failed for lack of a token': 'report(unauthorized)',
     },
     nothing:
-      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, unanswered, content, no content, stock content, no stock content, stopped, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, opened, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, moved, ended, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
 };

@@ -55,10 +55,11 @@ const STATES: Readonly<Record<Stage['phase'], Readonly<Record<string, SessionSta
   },
   loading: {
     'for the first time': following(LOADING),
-    'after a seed': following(LOADING, { seedsGiven: 1 }),
-    'after two seeds, again': following(
+    'after a seed that got lost': following(LOADING, { seedTries: 1 }),
+    'after a seed that was not taken': following(LOADING, { seedTries: 8 }),
+    'after two that were not taken, again': following(
       { ...LOADING, isOutdated: true },
-      { seedsGiven: 2, isRooted: true },
+      { seedTries: 8, isRooted: true },
     ),
   },
   connecting: {
@@ -131,6 +132,7 @@ const EVENTS: Readonly<
   retry: simple('retry'),
   resume: simple('resume'),
   seeded: simple('seeded'),
+  'seed-refused': simple('seed-refused'),
   unanswered: simple('unanswered'),
   content: {
     content: { type: 'content', cursor: CURSOR, content: CONTENT },
@@ -145,6 +147,7 @@ const EVENTS: Readonly<
   'seed-failed': {
     'seed failed': { type: 'seed-failed', error: failure('unavailable') },
     'seed failed for good': { type: 'seed-failed', error: failure('too-large') },
+    'seed failed for lack of a token': { type: 'seed-failed', error: failure('unauthorized') },
   },
   stopped: { stopped: { type: 'stopped', error: failure('protocol') } },
   moved: { moved: { type: 'moved', generation: 70 } },
@@ -238,7 +241,7 @@ function describeStep(before: SessionState, { state, fold, actions }: Step): str
     place(state) === place(before) ? '' : place(state),
     fold === undefined
       ? ''
-      : `[${fold.type}${fold.type === 'seed' && fold.seed !== undefined ? ` ${fold.seed}` : ''}]`,
+      : `[${fold.type}${fold.type === 'seed' && fold.seed !== undefined ? ` ${fold.seed}` : ''}${'isSeedLost' in fold && fold.isSeedLost ? ' without the seed' : ''}]`,
     ...actions.map(nameOf),
   ];
   return parts.filter((part) => part !== '').join(' ');

@@ -8,7 +8,7 @@ import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
 import { plain } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
-import { PLAIN, type Mutation } from './mutation.ts';
+import { PLAIN, rewriteClientFrame, type Mutation } from './mutation.ts';
 
 /** A client whose seed is refused by hooks. */
 function refusedClient(): Traits['clients'][number] {
@@ -72,13 +72,30 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
-    title: '[SEED-2] a room that refused all of a seed is not given an empty one',
+    title: '[SEED-2] a room that refused all of a seed is given an empty one',
     make: () => ({
       traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
       endpoint: (endpoint) => ({
         ...endpoint,
-        put: (content) => (content.isEmpty ? Promise.resolve(undefined) : endpoint.put(content)),
+        put: async (content) => {
+          const told = await endpoint.put(content);
+          if (told?.correction.leaves.count() === content.count())
+            await endpoint.put(new LeafMap<Leaf>());
+          return told;
+        },
       }),
+    }),
+  },
+  {
+    title: '[SEED-2] a client whose seed was refused says hello without its cursor',
+    make: () => ({
+      traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
+      fromClient: (frame) =>
+        rewriteClientFrame(frame, (message) =>
+          message.type === 'hello' && message.cursor?.version === 0
+            ? { ...message, cursor: undefined }
+            : message,
+        ),
     }),
   },
   {
