@@ -14,6 +14,7 @@ import { createListeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
 import { attachToPartySocket } from './platform/channel.ts';
 import type { InitialContent } from './content/seed.ts';
+import { REPLICA } from './replica/edit-observer.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { storeUrlOf } from './platform/store-url.ts';
 import { StoreTurn } from './replica/store-turn.ts';
@@ -300,7 +301,7 @@ export function createPartyKitPersister(
     },
   };
   if (socket.isOpen()) session.opened();
-  return Object.freeze(persister);
+  return Object.freeze(Object.assign(persister, { [REPLICA]: session.replica }));
 }
 
 /** Throws `misuse` for a Store or socket that is missing, as in code without types. */

@@ -17,6 +17,7 @@ import { utf8Length } from '../../protocol/utf8.ts';
 import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
 import { BaseFolder } from './base-folder.ts';
 import { EarlyEdits } from './early-edits.ts';
+import type { EditObserver } from './edit-observer.ts';
 import { HELD, Overlay } from './overlay.ts';
 import { Reaction } from './reaction.ts';
 import {
@@ -56,6 +57,8 @@ export interface ReplicaEvents {
 export class Replica {
   /** The claim to the Store. While another persister holds it, this replica ignores edits. */
   readonly claim: StoreClaim;
+  /** Told of the user's edits; undefined if no part of the client needs them. */
+  observer: EditObserver | undefined;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
   readonly #folder: BaseFolder;
@@ -223,10 +226,11 @@ export class Replica {
 
   /** Ends the oldest pending push, which the room altered or refused in part. False: busy, try again. */
   acknowledgeCorrected(correction: Changes): boolean {
-    return this.#integrate(undefined, (aims) => {
+    const acknowledge = (aims: Aims): void => {
       this.acknowledge();
       this.#folder.fold(correction, aims, true);
-    });
+    };
+    return this.#integrate(undefined, acknowledge, true);
   }
 
   /**
@@ -319,6 +323,7 @@ export class Replica {
     this.#held = undefined;
     this.#lastNumber = 0;
     this.#overlay.clear();
+    this.observer?.abandoned();
     if (!abandoned.isEmpty) this.#events.onRefused(refusalsOf(abandoned, reason));
   }
 
@@ -344,13 +349,15 @@ export class Replica {
     return utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
   }
 
-  #edited({ changes, before }: TransactionLog): void {
+  #edited(log: TransactionLog): void {
     if (this.claim.isElsewhere) return;
+    const { changes, before } = log;
     if (!this.#isTracking) {
       this.#early.add(changes);
       this.#events.onPending();
     } else if (this.#isSaving) this.#push(changes, before);
     else this.#hold(changes, before);
+    this.observer?.edited(log);
   }
 
   /** Returns the views of the leaves that changes would touch. */
@@ -427,7 +434,8 @@ export class Replica {
   }
 
   /** Folds, makes the Store show the result in one transaction, and reads the Store back. */
-  #integrate(commit: Changes | undefined, fold: (aims: Aims) => void): boolean {
+  #integrate(commit: Changes | undefined, fold: (aims: Aims) => void, isAck = false): boolean {
+    const { nextPush } = this;
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
     let hasFolded = false;
@@ -442,6 +450,7 @@ export class Replica {
     if (!hasFolded) fold(aims);
     const log = outcome.type === 'applied' ? outcome.log : undefined;
     this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
+    this.observer?.folded(aims, log, nextPush, isAck);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }

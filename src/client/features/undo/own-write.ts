@@ -1,0 +1,24 @@
+import { idSize, leafSize, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
+import type { Step } from './step.ts';
+
+/** One thing that the user's edits did to a leaf. */
+export interface OwnWrite {
+  readonly table: TableKey;
+  readonly row: string;
+  readonly cell: string;
+  /** The number of the push that has it, or will have it; that of the last one if several were merged. */
+  readonly push: number;
+  /** The number of the first of several merged pushes. */
+  readonly firstPush: number;
+  /** The leaf that an undo puts back: the one beneath the write, in the room's order. */
+  before: Leaf | undefined;
+  /** The leaf that the write left. */
+  after: Leaf | undefined;
+  /** The step that takes it back; undefined if none does any more. */
+  step: Step | undefined;
+}
+
+/** Returns roughly how many characters a write keeps. */
+export function sizeOfWrite({ table, row, cell, before, after }: OwnWrite): number {
+  return idSize(table ?? '') + idSize(row) + leafSize(cell, before) + leafSize(cell, after);
+}

@@ -1,0 +1,57 @@
+import type { Id } from 'tinybase';
+
+import type { TableKey } from '../../../protocol/leaf.ts';
+import { LeafMap } from '../../../protocol/leaf-map.ts';
+import { sizeOfWrite, type OwnWrite } from './own-write.ts';
+
+/** What one undo, or one redo, takes back: one write for each leaf. */
+export class Step {
+  /** The id of the checkpoint that the step leads to. */
+  readonly id: Id;
+  label: string;
+  /** When its last transaction was made. */
+  time: number;
+  readonly #writes = new LeafMap<OwnWrite>();
+  #count = 0;
+  #size = 0;
+
+  constructor(id: Id, label: string, time: number) {
+    this.id = id;
+    this.label = label;
+    this.time = time;
+  }
+
+  /** True if there is nothing that it could take back. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Roughly how many characters it keeps. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Returns its write of that leaf. */
+  writeOf(table: TableKey, row: string, cell: string): OwnWrite | undefined {
+    return this.#writes.get(table, row, cell);
+  }
+
+  add(write: OwnWrite): void {
+    this.#writes.set(write.table, write.row, write.cell, write);
+    this.#count += 1;
+    this.#size += sizeOfWrite(write);
+  }
+
+  remove(write: OwnWrite): void {
+    this.#writes.delete(write.table, write.row, write.cell);
+    this.#count -= 1;
+    this.#size -= sizeOfWrite(write);
+  }
+
+  /** Returns the writes as of now. */
+  writes(): readonly OwnWrite[] {
+    const writes: OwnWrite[] = [];
+    this.#writes.forEach((write) => writes.push(write));
+    return writes;
+  }
+}

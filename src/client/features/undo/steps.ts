@@ -1,0 +1,97 @@
+import type { CheckpointIds, Id } from 'tinybase';
+
+import type { Step } from './step.ts';
+
+/** The steps that can be undone and those that can be redone, as the checkpoints between them. */
+export class Steps {
+  /** The steps that can be undone, oldest first. */
+  readonly #backward: Step[] = [];
+  /** The steps that can be redone, the next one first. */
+  readonly #forward: Step[] = [];
+  /** The checkpoint before the oldest step. */
+  #first: { readonly id: Id; label: string } = { id: '0', label: '' };
+
+  get lastBackward(): Step | undefined {
+    return this.#backward.at(-1);
+  }
+
+  get firstForward(): Step | undefined {
+    return this.#forward[0];
+  }
+
+  /** The id of the present checkpoint. */
+  get current(): Id {
+    return (this.lastBackward ?? this.#first).id;
+  }
+
+  /** The ids of all checkpoints, oldest first; those that can be redone last. */
+  ids(): CheckpointIds {
+    const past = [this.#first, ...this.#backward].map(({ id }) => id);
+    return [past.slice(0, -1), this.current, this.#forward.map(({ id }) => id)];
+  }
+
+  /** Returns a checkpoint, so that its label can be read and changed. */
+  checkpoint(sought: Id): { readonly id: Id; label: string } | undefined {
+    return this.checkpoints().find(({ id }) => id === sought);
+  }
+
+  checkpoints(): readonly { readonly id: Id; label: string }[] {
+    return [this.#first, ...this.#backward, ...this.#forward];
+  }
+
+  has(step: Step): boolean {
+    return this.#backward.includes(step) || this.#forward.includes(step);
+  }
+
+  addBackward(step: Step): void {
+    this.#backward.push(step);
+  }
+
+  addForward(step: Step): void {
+    this.#forward.unshift(step);
+  }
+
+  remove(step: Step): void {
+    for (const steps of [this.#backward, this.#forward]) {
+      const index = steps.indexOf(step);
+      if (index >= 0) steps.splice(index, 1);
+    }
+  }
+
+  /** Removes the steps that cannot take back anything any more. Returns false if there are none. */
+  removeEmpty(): boolean {
+    const empty = [...this.#backward, ...this.#forward].filter(({ isEmpty }) => isEmpty);
+    for (const step of empty) this.remove(step);
+    return empty.length > 0;
+  }
+
+  /** Removes and returns the steps that can be redone. */
+  takeForward(): readonly Step[] {
+    return this.#forward.splice(0);
+  }
+
+  /** Removes and returns the oldest steps, and then the last ones to redo, until the rest is within the limits. */
+  takeOverLimits(most: number, mostCharacters: number): readonly Step[] {
+    const taken: Step[] = [];
+    let characters = 0;
+    for (const { size } of [...this.#backward, ...this.#forward]) characters += size;
+    while (
+      this.#backward.length + this.#forward.length > 0 &&
+      (this.#backward.length + this.#forward.length > most || characters > mostCharacters)
+    ) {
+      const oldest = this.#backward.shift();
+      if (oldest !== undefined) this.#first = { id: oldest.id, label: oldest.label };
+      const step = oldest ?? this.#forward.pop();
+      if (step === undefined) break;
+      characters -= step.size;
+      taken.push(step);
+    }
+    return taken;
+  }
+
+  clear(): void {
+    this.#backward.length = 0;
+    this.#forward.length = 0;
+    this.#first = { id: '0', label: '' };
+  }
+}

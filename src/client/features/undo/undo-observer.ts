@@ -1,0 +1,264 @@
+import type { CheckpointIds, Id } from 'tinybase';
+
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { LeafMap } from '../../../protocol/leaf-map.ts';
+import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
+import { writeAims, type Aims } from '../../replica/aims.ts';
+import type { EditObserver } from '../../replica/edit-observer.ts';
+import type { Replica } from '../../replica/replica.ts';
+import { createListeners } from '../../session/listeners.ts';
+import { OwnWrites } from './own-writes.ts';
+import { Step } from './step.ts';
+import { Steps } from './steps.ts';
+import type { Undo, UndoOptions } from './undo.ts';
+
+const DEFAULT_SIZE = 100;
+const DEFAULT_CHARACTERS = 10_000_000;
+const BUSY_MESSAGE =
+  'Nothing can be undone or redone while a transaction of the Store is open or its listeners run. Call goBackward, goForward or goTo after it.';
+
+/** The observer of a replica that has an {@link Undo}. */
+export interface UndoObserver extends EditObserver {
+  readonly undo: Undo;
+}
+
+/** An undo or a redo that runs. */
+interface Move {
+  readonly step: Step;
+  readonly isBackward: boolean;
+}
+
+/** Makes a replica tell of the user's edits, and takes them back: `UNDO-1` to `UNDO-9`. `now` returns milliseconds. */
+export function observeForUndo(
+  replica: Replica,
+  now: () => number,
+  {
+    size = DEFAULT_SIZE,
+    characters = DEFAULT_CHARACTERS,
+    mergeMilliseconds = 0,
+    onIgnoredError,
+  }: UndoOptions = {},
+): UndoObserver {
+  const { store } = replica;
+  const writes = new OwnWrites(replica);
+  const steps = new Steps();
+  const listeners = createListeners<{ ids: []; label: [Id] }>(
+    { ids: new Map(), label: new Map() },
+    (error) => onIgnoredError?.(error),
+  );
+  const listenerKinds = new Map<Id, 'checkpointIds' | 'checkpoint'>();
+  let most = limit('size', size);
+  const mostCharacters = limit('characters', characters);
+  const mergeTime = limit('mergeMilliseconds', mergeMilliseconds);
+  let nextId = 1;
+  /** The checkpoint ids as they were returned last; undefined if they have changed since. */
+  let ids: CheckpointIds | undefined;
+  /** True if the last step has transactions since the last checkpoint. */
+  let isOpen = false;
+  let move: Move | undefined;
+  let label: { readonly text: string; readonly isMerged: boolean } | undefined;
+  let isOutermost = false;
+
+  const changed = (): void => {
+    ids = undefined;
+    listeners.call('ids');
+  };
+  const release = (released: readonly Step[]): void => {
+    for (const step of released) writes.release(step);
+  };
+  const prune = (): void => release(steps.takeOverLimits(most, mostCharacters));
+  /** Returns the step that a transaction joins: the last one, or a new one. */
+  const stepToJoin = (): Step => {
+    const { text, isMerged } = label ?? { text: '', isMerged: false };
+    const last = steps.lastBackward;
+    const time = now();
+    if (isOpen && last?.label === text && (isMerged || time - last.time < mergeTime)) {
+      last.time = time;
+      return last;
+    }
+    const step = new Step(String(nextId++), text, time);
+    steps.addBackward(step);
+    return step;
+  };
+  const addEdit = (log: TransactionLog): void => {
+    release(steps.takeForward());
+    writes.add(log, stepToJoin());
+    isOpen = true;
+  };
+  /** Makes a step of what a move changed, for the way back. */
+  const addMove = ({ step, isBackward }: Move, log: TransactionLog): void => {
+    const back = new Step(step.id, step.label, step.time);
+    writes.add(log, back);
+    writes.release(step);
+    steps.remove(step);
+    if (isBackward) steps.addForward(back);
+    else steps.addBackward(back);
+    isOpen = false;
+  };
+  const clear = (): void => {
+    writes.clear();
+    steps.clear();
+    isOpen = false;
+    changed();
+  };
+
+  /** Returns the leaves that a step can put back. */
+  const aimsOf = (step: Step): Aims => {
+    const aims: Aims = new LeafMap();
+    for (const { table, row, cell, before, after } of step.writes()) {
+      if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
+    }
+    return aims;
+  };
+  /** Takes a step back. Returns false if there was nothing left to change. */
+  const takeBack = (step: Step, isBackward: boolean): boolean => {
+    let isBusy = true;
+    isOutermost = false;
+    try {
+      store.transaction(() => {
+        if (!isOutermost) return;
+        isBusy = false;
+        move = { step, isBackward };
+        writeAims(store, aimsOf(step));
+      });
+    } finally {
+      move = undefined;
+    }
+    if (isBusy) throw new TinyBasePartyKitError('misuse', BUSY_MESSAGE);
+    return !steps.has(step);
+  };
+  /** Takes back the next step that can change anything; the others are forgotten. */
+  const go = (isBackward: boolean): void => {
+    const next = (): Step | undefined => (isBackward ? steps.lastBackward : steps.firstForward);
+    for (let step = next(); step !== undefined; step = next()) {
+      if (takeBack(step, isBackward)) return;
+      writes.release(step);
+      steps.remove(step);
+      changed();
+    }
+  };
+  const startListenerId = store.addStartTransactionListener(() => {
+    isOutermost = true;
+    label = undefined;
+  });
+  const addListener = (kind: 'checkpointIds' | 'checkpoint', id: Id): Id => {
+    listenerKinds.set(id, kind);
+    return id;
+  };
+  const countListeners = (kind: 'checkpointIds' | 'checkpoint'): number =>
+    [...listenerKinds.values()].filter((each) => each === kind).length;
+  const setLabel = (id: Id, text: string): void => {
+    const checkpoint = steps.checkpoint(id);
+    if (checkpoint === undefined || checkpoint.label === text) return;
+    checkpoint.label = text;
+    listeners.call('label', id);
+  };
+
+  const undo: Undo = {
+    transaction: (actions, text = '', isMerged = false) =>
+      store.transaction(() => {
+        label = { text, isMerged };
+        return actions();
+      }),
+    goBackward: () => {
+      go(true);
+      return undo;
+    },
+    goForward: () => {
+      go(false);
+      return undo;
+    },
+    goTo: (id) => {
+      const forward = (): boolean => undo.getCheckpointIds()[2].includes(id);
+      const backward = (): boolean => undo.getCheckpointIds()[0].includes(id);
+      while (forward()) go(false);
+      while (backward()) go(true);
+      return undo;
+    },
+    addCheckpoint: (text) => {
+      const { current } = steps;
+      if (isOpen && text !== undefined) setLabel(current, text);
+      isOpen = false;
+      return current;
+    },
+    setCheckpoint: (id, text) => {
+      setLabel(id, text);
+      return undo;
+    },
+    getCheckpoint: (id) => steps.checkpoint(id)?.label,
+    hasCheckpoint: (id) => steps.checkpoint(id) !== undefined,
+    forEachCheckpoint: (callback) => {
+      for (const checkpoint of steps.checkpoints()) callback(checkpoint.id, checkpoint.label);
+    },
+    getCheckpointIds: () => (ids ??= steps.ids()),
+    getStore: () => store,
+    setSize: (newSize) => {
+      most = limit('size', newSize);
+      prune();
+      changed();
+      return undo;
+    },
+    addCheckpointIdsListener: (listener) =>
+      addListener(
+        'checkpointIds',
+        listeners.add('ids', () => listener(undo)),
+      ),
+    addCheckpointListener: (sought, listener) =>
+      addListener(
+        'checkpoint',
+        listeners.add('label', (id) => {
+          if (sought === null || sought === id) listener(undo, id);
+        }),
+      ),
+    delListener: (id) => {
+      listeners.remove(id);
+      listenerKinds.delete(id);
+      return undo;
+    },
+    getListenerStats: () => ({
+      checkpointIds: countListeners('checkpointIds'),
+      checkpoint: countListeners('checkpoint'),
+    }),
+    clear: () => {
+      clear();
+      return undo;
+    },
+    clearForward: () => {
+      release(steps.takeForward());
+      changed();
+      return undo;
+    },
+    destroy: () => {
+      store.delListener(startListenerId);
+      for (const id of listenerKinds.keys()) listeners.remove(id);
+      listenerKinds.clear();
+      clear();
+      if (replica.observer === observer) replica.observer = undefined;
+    },
+  };
+  const observer: UndoObserver = {
+    undo: Object.freeze(undo),
+    edited: (log) => {
+      if (move === undefined) addEdit(log);
+      else addMove(move, log);
+      move = undefined;
+      steps.removeEmpty();
+      prune();
+      changed();
+    },
+    folded: (aims, log, nextPush, isAck) => {
+      writes.fold(aims, log, nextPush, isAck);
+      if (steps.removeEmpty()) changed();
+    },
+    abandoned: clear,
+  };
+  replica.observer = observer;
+  return observer;
+}
+
+/** Returns a limit. Throws `misuse` for anything but a number from 0 on. */
+function limit(name: keyof UndoOptions, value: unknown): number {
+  if (typeof value === 'number' && value >= 0) return value;
+  const message = `${name} must be a number from 0 on: ${String(value)} is not. Pass another one to createUndo.`;
+  throw new TinyBasePartyKitError('misuse', message);
+}

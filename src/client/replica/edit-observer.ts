@@ -1,0 +1,18 @@
+import type { TransactionLog } from '../../protocol/store-access.ts';
+import type { Aims } from './aims.ts';
+
+/** An optional part of the client that needs the user's own edits. Its methods must not throw or write to the Store. */
+export interface EditObserver {
+  /** The user, or the app, made a transaction. If it is a push, it has its number by now. */
+  edited(log: TransactionLog): void;
+  /**
+   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `nextPush` is that of the replica before
+   * them. `isAck` is true if they are the room's result of the oldest pending push.
+   */
+  folded(aims: Aims, log: TransactionLog | undefined, nextPush: number, isAck: boolean): void;
+  /** The replica has forgotten all edits: it ends, or is used for another room. */
+  abandoned(): void;
+}
+
+/** The key under which a persister has its replica, for other parts of the client. All copies of this package share it. */
+export const REPLICA: unique symbol = Symbol.for('tinybase-partykit:replica:1');

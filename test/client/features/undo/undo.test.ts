@@ -1,0 +1,824 @@
+import { createCheckpoints, createStore, type Store } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import { observeForUndo } from '../../../../src/client/features/undo/undo-observer.ts';
+import type { Undo, UndoOptions } from '../../../../src/client/features/undo/index.ts';
+import type { Refusal } from '../../../../src/client/replica/refusal.ts';
+import { Replica } from '../../../../src/client/replica/replica.ts';
+import type { Changes } from '../../../../src/protocol/changes.ts';
+import { decodeChanges, decodeContent } from '../../../../src/protocol/codec.ts';
+
+interface Client {
+  readonly store: Store;
+  readonly replica: Replica;
+  readonly undo: Undo;
+  readonly refusals: Refusal[];
+  readonly clock: { now: number };
+}
+
+/** A client that follows and saves; its Store holds what the room does. */
+function clientOf(
+  prepare: (store: Store) => void = () => undefined,
+  options?: UndoOptions,
+): Client {
+  const store = createStore();
+  prepare(store);
+  const refusals: Refusal[] = [];
+  const replica = new Replica(store, {
+    onPending: () => undefined,
+    onRefused: (refused) => refusals.push(...refused),
+    onError: () => undefined,
+  });
+  const clock = { now: 0 };
+  const { undo } = observeForUndo(replica, () => clock.now, options);
+  replica.startTracking();
+  replica.setFollowing(true);
+  replica.setSaving(true);
+  return { store, replica, undo, refusals, clock };
+}
+
+const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
+
+const withPets = (store: Store): void => {
+  store.setTables({ pets: { fido: { legs: 4, color: 'brown' } } });
+  store.setValue('open', true);
+};
+const acknowledgeAll = ({ replica }: Client): void => {
+  while (replica.pending.length > 0) replica.acknowledge();
+};
+/** The numbers of steps to undo and to redo. */
+const countsOf = ({ undo }: Client): readonly [number, number] => {
+  const [backward, , forward] = undo.getCheckpointIds();
+  return [backward.length, forward.length];
+};
+
+describe('a step', () => {
+  test('[UNDO-1] is one transaction, with all that it changed: cells, Values, rows, objects and arrays', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'tags', [1, { a: null }]);
+    store.setRow('pets', 'felix', { legs: 4, at: { x: 1 } });
+    store.transaction(() => {
+      store.setCell('pets', 'fido', 'legs', 3);
+      store.delCell('pets', 'fido', 'color');
+      store.delValue('open');
+      store.setValues({ name: 'shop', owner: { name: 'Ada' } });
+      store.delRow('pets', 'felix');
+    });
+    const end = store.getContent();
+    expect(countsOf(client)).toEqual([3, 0]);
+    undo.goBackward();
+    expect(store.getContent()).toEqual([
+      {
+        pets: {
+          fido: { legs: 4, color: 'brown', tags: [1, { a: null }] },
+          felix: { legs: 4, at: { x: 1 } },
+        },
+      },
+      { open: true },
+    ]);
+    undo.goBackward();
+    expect(store.hasRow('pets', 'felix')).toBe(false);
+    undo.goBackward();
+    expect(store.getContent()).toEqual([
+      { pets: { fido: { legs: 4, color: 'brown' } } },
+      { open: true },
+    ]);
+    undo.goBackward();
+    expect(countsOf(client)).toEqual([0, 3]);
+    for (let redo = 0; redo < 4; redo++) undo.goForward();
+    expect(store.getContent()).toEqual(end);
+    expect(countsOf(client)).toEqual([3, 0]);
+  });
+
+  test('[UNDO-1] is no commit, loaded content, initial content or correction, where TinyBase’s Checkpoints undo everything', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    const checkpoints = createCheckpoints(store);
+    store.setCell('pets', 'fido', 'legs', 3);
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { rex: { legs: 5 } } }, {}]));
+    checkpoints.addCheckpoint();
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getTable('pets')).toEqual({
+      fido: { legs: 4, color: 'brown' },
+      rex: { legs: 5 },
+    });
+    undo.goForward();
+    checkpoints.addCheckpoint();
+    checkpoints.goTo('0');
+    expect(store.hasRow('pets', 'rex')).toBe(false);
+  });
+
+  test('[UNDO-1] has what mutator listeners make of the edit, and is none of what they make of a commit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.addCellListener(
+      'pets',
+      null,
+      'legs',
+      (_store, _table, row, _cell, legs) => store.setCell('sums', row, 'twice', Number(legs) * 2),
+      true,
+    );
+    replica.commit(changesOf([{ pets: { rex: { legs: 1 } } }, {}]));
+    expect(store.getCell('sums', 'rex', 'twice')).toBe(2);
+    expect(replica.pending.map(({ isDerived }) => isDerived)).toEqual([true]);
+    expect(countsOf(client)).toEqual([0, 0]);
+    store.setCell('pets', 'rex', 'legs', 3);
+    expect(store.getCell('sums', 'rex', 'twice')).toBe(6);
+    undo.goBackward();
+    expect([store.getCell('pets', 'rex', 'legs'), store.getCell('sums', 'rex', 'twice')]).toEqual([
+      1, 2,
+    ]);
+    expect(countsOf(client)).toEqual([0, 1]);
+  });
+
+  test('[UNDO-3] loses a leaf that the own listeners change in reaction to a commit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.addCellListener('pets', null, 'legs', () => store.setValue('open', 'listener'), true);
+    store.setValue('open', false);
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { rex: { legs: 1 } } }, {}]));
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.getValue('open')).toBe('listener');
+  });
+
+  test('is not made by a transaction that changes nothing or is rolled back', () => {
+    const client = clientOf(withPets);
+    const { store } = client;
+    store.setValue('open', true);
+    store.transaction(
+      () => store.setValue('open', false),
+      () => true,
+    );
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+});
+
+describe('an undo', () => {
+  test('[UNDO-2] is one transaction and one push, and its redo is another', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.transaction(() => {
+      store.setCell('pets', 'fido', 'legs', 3);
+      store.setValue('open', false);
+    });
+    let transactions = 0;
+    store.addDidFinishTransactionListener(() => (transactions += 1));
+    undo.goBackward();
+    expect([transactions, replica.pending.length]).toEqual([1, 2]);
+    undo.goForward();
+    expect([transactions, replica.pending.length]).toEqual([2, 3]);
+    acknowledgeAll(client);
+    expect(replica.isPlain).toBe(true);
+    expect(store.getContent()).toEqual([
+      { pets: { fido: { legs: 3, color: 'brown' } } },
+      { open: false },
+    ]);
+  });
+
+  test('[UNDO-2] while nothing is saved is held, as any edit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    replica.setSaving(true);
+    expect(replica.pending).toHaveLength(1);
+    undo.goBackward();
+    replica.acknowledge();
+    undo.goForward();
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(2);
+  });
+
+  test('[UNDO-2] makes its redo from what it really changed', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.addCellListener('pets', null, 'legs', () => store.setValue('touched', true), true);
+    undo.goBackward();
+    expect(store.getValue('touched')).toBe(true);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
+  test('in a transaction or in a listener is an error and changes nothing', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    const thrown: unknown[] = [];
+    const attempt = (): void => {
+      try {
+        undo.goBackward();
+      } catch (error) {
+        thrown.push(error);
+      }
+    };
+    store.transaction(attempt);
+    const listenerId = store.addValueListener('open', attempt);
+    store.setValue('open', false);
+    store.delListener(listenerId);
+    expect(thrown).toMatchObject([{ code: 'misuse' }, { code: 'misuse' }]);
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    expect(countsOf(client)).toEqual([2, 0]);
+    undo.goBackward();
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('that a listener of the app stops keeps its step', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    const listenerId = store.addWillFinishTransactionListener(() => {
+      throw new Error('thrown');
+    });
+    expect(() => undo.goBackward()).toThrow('thrown');
+    store.delListener(listenerId);
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 1]);
+  });
+
+  test('skips a step that the own schema lets change nothing', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setValue('open', false);
+    store.setCell('pets', 'fido', 'color', 'red');
+    store.setTablesSchema({ pets: { legs: { type: 'number' }, color: { type: 'string' } } });
+    expect(countsOf(client)).toEqual([2, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
+  });
+});
+
+describe('what others do', () => {
+  test('[UNDO-3] stays: a leaf that somebody else has set since leaves the step', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setPartialRow('pets', 'fido', { legs: 3, color: 'red' });
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 5, color: 'brown' });
+    undo.goForward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 5, color: 'red' });
+  });
+
+  test.each([
+    ['another', [{ pets: { fido: { legs: 5 } } }, {}], [{ pets: { fido: { legs: 3 } } }, {}]],
+    ['none', [{ pets: { fido: { legs: '\uFFFC' } } }, {}], [{ pets: { fido: { legs: 3 } } }, {}]],
+  ])('[UNDO-3] stays, even if they set it back after %s to what it was', (_what, first, second) => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    acknowledgeAll(client);
+    replica.commit(changesOf(first));
+    replica.commit(changesOf(second));
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
+  test('[UNDO-3] a step all of whose leaves are others’ now is forgotten, with its checkpoint', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setValue('open', false);
+    store.setCell('pets', 'fido', 'legs', 3);
+    acknowledgeAll(client);
+    const heard: unknown[] = [];
+    undo.addCheckpointIdsListener(({ getCheckpointIds }) => heard.push(getCheckpointIds()));
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    expect(heard).toEqual([[['0'], '1', []]]);
+    undo.goBackward();
+    expect(store.getContent()).toEqual([
+      { pets: { fido: { legs: 5, color: 'brown' } } },
+      { open: true },
+    ]);
+  });
+
+  test('[UNDO-3] is overwritten if it was not folded yet: the undo is ordered after it', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    acknowledgeAll(client);
+    undo.goBackward();
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    replica.acknowledge();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    // The redo takes the undo back: without it, theirs would show.
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
+  });
+
+  test('[UNDO-3] stays when the room’s content is loaded anew', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setPartialRow('pets', 'fido', { legs: 3, color: 'red' });
+    store.setValue('open', false);
+    acknowledgeAll(client);
+    const content = '[{"pets":{"fido":{"legs":5,"color":"red"}}},{"open":false}]';
+    replica.catchUp(decodeContent(content), 0, undefined);
+    expect(countsOf(client)).toEqual([2, 0]);
+    undo.goBackward();
+    undo.goBackward();
+    expect(store.getContent()).toEqual([
+      { pets: { fido: { legs: 5, color: 'brown' } } },
+      { open: true },
+    ]);
+  });
+
+  test('[UNDO-4] comes back if it was set beneath a pending edit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    acknowledgeAll(client);
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(2);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
+    undo.goForward();
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(2);
+  });
+
+  test('[UNDO-4] comes back beneath the pending one of two edits, and the answered one is no more', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.acknowledge();
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    replica.acknowledge();
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
+  });
+
+  test('[UNDO-4] beneath an edit that was undone already changes nothing of the redo', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    undo.goBackward();
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    acknowledgeAll(client);
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
+  test('[UNDO-5] a row that somebody has deleted comes back neither whole nor in part', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.delCell('pets', 'fido', 'color');
+    store.setCell('pets', 'fido', 'name', 'Fido');
+    store.setValue('open', false);
+    acknowledgeAll(client);
+    replica.commit(changesOf([{}, {}, { pets: ['fido'] }]));
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getContent()).toEqual([{}, { open: true }]);
+  });
+
+  test('[UNDO-5] a new row is undone as a row, but not the cells that others have set in it', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setRow('pets', 'felix', { legs: 4 });
+    undo.goBackward();
+    expect(replica.pending[1]?.changes.deletedRows).toEqual(
+      new Map([['pets', new Set(['felix'])]]),
+    );
+    undo.goForward();
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { felix: { color: 'black' } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'felix')).toEqual({ color: 'black' });
+  });
+
+  test('[UNDO-5] a deleted row comes back around the cells that others have set in it since', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.delRow('pets', 'fido');
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { fido: { legs: 1 } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 1, color: 'brown' });
+  });
+
+  test('[UNDO-7] ends no redo, and an edit of one’s own ends all', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setValue('open', false);
+    store.setCell('pets', 'fido', 'legs', 3);
+    undo.goBackward().goBackward();
+    replica.commit(changesOf([{ pets: { rex: { legs: 1 } } }, {}]));
+    replica.catchUp(undefined, 0, changesOf([{ pets: { rex: { legs: 2 } } }, {}]));
+    expect(countsOf(client)).toEqual([0, 2]);
+    undo.goForward();
+    expect(countsOf(client)).toEqual([1, 1]);
+    store.setCell('pets', 'fido', 'color', 'red');
+    expect(countsOf(client)).toEqual([2, 0]);
+  });
+});
+
+describe('what the room refuses', () => {
+  test('[UNDO-6] leaves the step, and a step that was refused as a whole is gone', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setValue('open', false);
+    store.setPartialRow('pets', 'fido', { legs: 3, color: 'red' });
+    replica.acknowledgeCorrected(changesOf([{}, { open: true }]));
+    expect(countsOf(client)).toEqual([1, 0]);
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(countsOf(client)).toEqual([1, 0]);
+    store.setCell('pets', 'fido', 'legs', 2);
+    undo.goBackward();
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 4, color: 'brown' });
+    expect(countsOf(client)).toEqual([0, 2]);
+  });
+
+  test('[UNDO-6] leaves the earlier steps of the leaf as they are', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    store.setCell('pets', 'fido', 'legs', 1);
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(1);
+    replica.acknowledge();
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 2]);
+  });
+
+  test('[UNDO-6] and what it alters: an undo goes back to before the edit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 300);
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 100 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(100);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(100);
+  });
+
+  test.each([
+    ['accepted both', 2, [{}, {}], 2, [4, 3]],
+    ['accepted the first', 3, [{}, {}], 1, [4]],
+    ['refused both', 4, [{}, {}], 0, []],
+    ['somebody else set it', 7, [{}, {}], 0, []],
+  ])(
+    '[UNDO-6] is found out when acks were lost: the room %s',
+    (_what, shown, _changes, count, before) => {
+      const client = clientOf(withPets);
+      const { store, replica, undo } = client;
+      store.setCell('pets', 'fido', 'legs', 3);
+      store.setCell('pets', 'fido', 'legs', 2);
+      replica.catchUp(
+        undefined,
+        2,
+        changesOf(shown === 4 ? [{}, {}] : [{ pets: { fido: { legs: shown } } }, {}]),
+      );
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(shown);
+      expect(countsOf(client)).toEqual([count, 0]);
+      for (const legs of before.toReversed()) {
+        undo.goBackward();
+        expect(store.getCell('pets', 'fido', 'legs')).toBe(legs);
+      }
+    },
+  );
+
+  test('[UNDO-6] by acks that were lost, beneath a pending edit', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    store.setCell('pets', 'fido', 'legs', 1);
+    replica.catchUp(undefined, 2, changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    replica.acknowledge();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(1);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-6] does not leave the step if it stays here: too large, or unsayable', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    replica.limitPushes(100);
+    store.setCell('pets', 'fido', 'color', 'x'.repeat(200));
+    expect([replica.localOnly, replica.pending.length]).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
+    acknowledgeAll(client);
+    expect(replica.localOnly).toBe(0);
+    store.setCell('pets', 'fido', 'color', 'y'.repeat(200));
+    replica.discardLocal();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] a refused deletion of a row is no step', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.delRow('pets', 'fido');
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4, color: 'brown' } } }, {}]));
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 4, color: 'brown' });
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(replica.pending).toEqual([]);
+  });
+
+  test('[UNDO-6] a refused undo is no step to redo', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.acknowledge();
+    undo.goBackward();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] a refused edit that was undone meanwhile is no step to redo', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    undo.goBackward();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(countsOf(client)).toEqual([0, 0]);
+    replica.acknowledge();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+});
+
+describe('merging and limits', () => {
+  test('[UNDO-8] joins transactions within a time, until a checkpoint, an undo or a redo', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: 500 });
+    const { store, undo, clock } = client;
+    const type = (text: string): void => void store.setCell('pets', 'fido', 'color', text);
+    type('b');
+    clock.now += 499;
+    type('bl');
+    clock.now += 499;
+    type('blu');
+    clock.now += 500;
+    type('blue');
+    expect(countsOf(client)).toEqual([2, 0]);
+    undo.addCheckpoint();
+    type('blue!');
+    expect(countsOf(client)).toEqual([3, 0]);
+    undo.goBackward();
+    type('blue?');
+    type('blue??');
+    expect(countsOf(client)).toEqual([3, 0]);
+    for (const color of ['blue', 'blu', 'brown']) {
+      undo.goBackward();
+      expect(store.getCell('pets', 'fido', 'color')).toBe(color);
+    }
+    acknowledgeAll(client);
+    for (let redo = 0; redo < 3; redo++) undo.goForward();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('blue??');
+  });
+
+  test('[UNDO-8] joins transactions of one label, if the app says so', () => {
+    const client = clientOf(withPets);
+    const { store, undo, clock } = client;
+    const drag = (x: number): void => {
+      undo.transaction(() => store.setCell('pets', 'fido', 'x', x), 'Move', true);
+      clock.now += 10_000;
+    };
+    for (const x of [1, 2, 3]) drag(x);
+    undo.addCheckpoint();
+    for (const x of [4, 5]) drag(x);
+    undo.transaction(() => store.setCell('pets', 'fido', 'x', 6), 'Jump', true);
+    undo.transaction(() => store.setCell('pets', 'fido', 'x', 7), 'Jump');
+    const labels: unknown[] = [];
+    undo.forEachCheckpoint((_id, label) => labels.push(label));
+    expect(labels).toEqual(['', 'Move', 'Move', 'Jump', 'Jump']);
+    const seen = labels.slice(1).map(() => {
+      undo.goBackward();
+      return store.getCell('pets', 'fido', 'x');
+    });
+    expect(seen).toEqual([6, 5, 3, undefined]);
+  });
+
+  test('[UNDO-8] with Infinity, only addCheckpoint ends a step, as in TinyBase', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, undo, clock } = client;
+    store.setValue('a', 1);
+    clock.now += 1e9;
+    store.setValue('b', 1);
+    expect(undo.addCheckpoint('both')).toBe('1');
+    store.setValue('c', 1);
+    expect(undo.addCheckpoint()).toBe('2');
+    expect(undo.addCheckpoint('nothing since')).toBe('2');
+    expect(['0', '1', '2', '3'].map((id) => undo.getCheckpoint(id))).toEqual([
+      '',
+      'both',
+      '',
+      undefined,
+    ]);
+    undo.goTo('0');
+    expect(store.getValues()).toEqual({ open: true });
+    undo.goTo('2');
+    expect(store.getValues()).toEqual({ open: true, a: 1, b: 1, c: 1 });
+    undo.goTo('1').goTo('nowhere');
+    expect(undo.getCheckpointIds()).toEqual([['0'], '1', ['2']]);
+  });
+
+  test('[UNDO-8] [UNDO-4] a merged step puts back what others set beneath its first pending edit', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.acknowledge();
+    store.setCell('pets', 'fido', 'legs', 2);
+    store.setCell('pets', 'fido', 'legs', 1);
+    replica.commit(changesOf([{ pets: { fido: { legs: 9 } } }, {}]));
+    acknowledgeAll(client);
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(1);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(9);
+  });
+
+  test('[UNDO-8] [UNDO-6] a merged step outlives the refusal of one of its edits', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    for (const legs of [3, 2, 1]) store.setCell('pets', 'fido', 'legs', legs);
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-8] a merged step that changes nothing in the end is none', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 4);
+    expect(countsOf(client)).toEqual([0, 0]);
+    store.setCell('pets', 'fido', 'legs', 5);
+    client.undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-8] forgets the oldest steps beyond the size, and beyond the characters', () => {
+    const client = clientOf(withPets, { size: 3, characters: 1000 });
+    const { store, undo } = client;
+    for (let step = 1; step <= 5; step++) store.setValue('step', step);
+    expect(undo.getCheckpointIds()).toEqual([['2', '3', '4'], '5', []]);
+    undo.goBackward();
+    undo.setSize(2);
+    expect(undo.getCheckpointIds()).toEqual([['3'], '4', ['5']]);
+    store.setValue('text', 'x'.repeat(600));
+    expect(undo.getCheckpointIds()).toEqual([['3', '4'], '6', []]);
+    store.setValue('text', 'y'.repeat(300));
+    expect(undo.getCheckpointIds()).toEqual([['6'], '7', []]);
+    store.setValue('text', 'z'.repeat(2000));
+    expect(undo.getCheckpointIds()).toEqual([[], '8', []]);
+    undo.goBackward();
+    expect(store.getValue('text')).toBe('z'.repeat(2000));
+  });
+
+  test.each([{ size: -1 }, { size: Number.NaN }, { characters: '9' }, { mergeMilliseconds: null }])(
+    'a limit that is none is an error: %o',
+    (options) => {
+      expect(() => clientOf(withPets, options as UndoOptions)).toThrow(
+        expect.objectContaining({ code: 'misuse' }),
+      );
+    },
+  );
+});
+
+describe('the end', () => {
+  test('[UNDO-9] comes with another room, and with the end of the replica', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setValue('open', false);
+    store.setValue('open', null);
+    undo.goBackward();
+    replica.abandon('another-room');
+    expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
+    undo.goBackward();
+    undo.goForward();
+    expect(store.getValue('open')).toBe(false);
+    store.setValue('open', 1);
+    expect(countsOf(client)).toEqual([1, 0]);
+    replica.stop();
+    replica.abandon('destroyed');
+    store.setValue('open', 2);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('destroy forgets all steps and removes all listeners', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    const before = store.getListenerStats().transaction;
+    let calls = 0;
+    undo.addCheckpointIdsListener(() => (calls += 1));
+    undo.addCheckpointListener(null, () => (calls += 1));
+    expect(undo.getListenerStats()).toEqual({ checkpointIds: 1, checkpoint: 1 });
+    store.setValue('open', false);
+    expect(calls).toBe(1);
+    undo.destroy();
+    expect(undo.getListenerStats()).toEqual({ checkpointIds: 0, checkpoint: 0 });
+    expect(store.getListenerStats().transaction).toBe((before ?? 0) - 1);
+    store.setValue('open', true);
+    undo.goBackward();
+    expect([calls, store.getValue('open'), undo.getCheckpointIds()]).toEqual([
+      1,
+      true,
+      [[], '0', []],
+    ]);
+    expect(replica.observer).toBeUndefined();
+  });
+});
+
+describe('checkpoints', () => {
+  test('ids are one object until they change, and labels have listeners', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    const ids = undo.getCheckpointIds();
+    replica.commit(changesOf([{ pets: { rex: { legs: 1 } } }, {}]));
+    expect(undo.getCheckpointIds()).toBe(ids);
+    const heard: unknown[] = [];
+    undo.addCheckpointListener('1', (_undo, id) => heard.push(id, undo.getCheckpoint(id)));
+    const listenerId = undo.addCheckpointListener(null, (_undo, id) => heard.push('any', id));
+    store.setValue('open', false);
+    expect(undo.getCheckpointIds()).not.toBe(ids);
+    undo.addCheckpoint('close');
+    undo.setCheckpoint('1', 'close');
+    undo.delListener(listenerId);
+    undo.setCheckpoint('1', 'Close');
+    undo.setCheckpoint('9', 'none');
+    expect(heard).toEqual(['1', 'close', 'any', '1', '1', 'Close']);
+    expect([undo.hasCheckpoint('1'), undo.hasCheckpoint('9')]).toEqual([true, false]);
+    expect(undo.getStore()).toBe(store);
+  });
+
+  test('a listener that throws is reported, and the others are called', () => {
+    const errors: unknown[] = [];
+    const client = clientOf(withPets, { onIgnoredError: (error) => errors.push(error) });
+    let calls = 0;
+    client.undo.addCheckpointIdsListener(() => {
+      throw new Error('thrown');
+    });
+    client.undo.addCheckpointIdsListener(() => (calls += 1));
+    client.store.setValue('open', false);
+    expect([calls, errors]).toEqual([1, [new Error('thrown')]]);
+    expect(client.replica.pending).toHaveLength(1);
+  });
+
+  test('clear forgets all, and clearForward what can be redone', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setValue('open', false);
+    store.setValue('open', null);
+    undo.goBackward().clearForward();
+    expect(undo.getCheckpointIds()).toEqual([['0'], '1', []]);
+    undo.clear().goBackward();
+    expect([store.getValue('open'), undo.getCheckpointIds()]).toEqual([false, [[], '0', []]]);
+  });
+
+  test('the label of an inner transaction is that of the whole, and of no other', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    const result = undo.transaction(() => {
+      store.setValue('a', 1);
+      return 7;
+    }, 'first');
+    store.transaction(() => {
+      store.setValue('b', 1);
+      undo.transaction(() => store.setValue('c', 1), 'inner');
+    });
+    store.transaction(
+      () => undo.transaction(() => store.setValue('d', 1), 'rolled back'),
+      () => true,
+    );
+    store.setValue('e', 1);
+    expect(result).toBe(7);
+    expect(['1', '2', '3'].map((id) => undo.getCheckpoint(id))).toEqual(['first', 'inner', '']);
+  });
+});
