@@ -1,4 +1,4 @@
-import { VALUES, type Leaf } from '../../../protocol/leaf.ts';
+import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
@@ -14,8 +14,8 @@ export class OwnWrites {
   readonly #replica: Replica;
   /** The writes of each leaf, oldest first. */
   readonly #writes = new LeafMap<OwnWrite[]>();
-  /** Writes without a step that were pending when they lost it. */
-  #loose: OwnWrite[] = [];
+  /** Writes that are pending, and have no step or change nothing. */
+  readonly #loose = new Set<OwnWrite>();
 
   constructor(replica: Replica) {
     this.#replica = replica;
@@ -57,7 +57,7 @@ export class OwnWrites {
 
   clear(): void {
     this.#writes.clear();
-    this.#loose = [];
+    this.#loose.clear();
   }
 
   /**
@@ -68,17 +68,36 @@ export class OwnWrites {
     this.#forgetLoose(nextPush);
     if (this.#writes.isEmpty) return;
     const touched = new Set<OwnWrite[]>();
-    aims.forEach((_aim, table, row, cell) => {
+    aims.forEach((aim, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
-      const isCovered = writes?.some(({ push }) => push >= nextPush) === true;
-      if (writes !== undefined && isCovered) touched.add(writes);
+      if (writes?.some(({ push }) => push >= nextPush) === true) touched.add(writes);
+      else if (aim === undefined) this.#addHidden(table, row, cell);
     });
     log?.before.forEach((_before, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
       if (writes !== undefined) touched.add(writes);
     });
     for (const writes of touched) this.#foldLeaf(writes, nextPush, isAck);
-    if (log !== undefined && !isAck) this.#endDeletedRows(log);
+    if (!isAck) this.#endDeletedRows(aims);
+  }
+
+  /** Adds a leaf that others have set to the pending deletion of its row, which hides it (UNDO-4). */
+  #addHidden(table: TableKey, row: string, cell: string): void {
+    const before = this.#replica.baseLeaf(table, row, cell);
+    if (before === undefined) return;
+    const writes = [...this.#writes.cells(table, row).values()].flat();
+    const { nextPush } = this.#replica;
+    const deletions = writes.filter((write) => write.push >= nextPush && write.after === undefined);
+    const push = Math.max(...deletions.map((write) => write.push));
+    const merged = writes.find(
+      (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
+    );
+    if (merged === undefined) return;
+    this.#endAll(this.#writes.get(table, row, cell) ?? []);
+    const { step } = merged;
+    const hidden = { table, row, cell, push, firstPush: push, before, after: undefined, step };
+    this.#writes.set(table, row, cell, [hidden]);
+    step?.add(hidden);
   }
 
   #foldLeaf(writes: OwnWrite[], nextPushBefore: number, isAck: boolean): void {
@@ -135,13 +154,15 @@ export class OwnWrites {
     return isAck;
   }
 
-  /** Ends the writes of rows that others have deleted (UNDO-5). */
-  #endDeletedRows({ before }: TransactionLog): void {
-    for (const table of before.tables()) {
+  /** Ends the writes of rows that the room does not have any more (UNDO-5). */
+  #endDeletedRows(aims: Aims): void {
+    const { nextPush } = this.#replica;
+    for (const table of aims.tables()) {
       if (table === VALUES) continue;
-      for (const row of before.rows(table).keys()) {
-        if (this.#replica.store.hasRow(table, row)) continue;
-        for (const writes of [...this.#writes.cells(table, row).values()]) this.#endAll(writes);
+      for (const row of aims.rows(table).keys()) {
+        const writes = [...this.#writes.cells(table, row).values()].flat();
+        if (writes.length === 0 || this.#replica.baseCells(table, row).length > 0) continue;
+        this.#endAll(writes.filter(({ push }) => push < nextPush));
       }
     }
   }
@@ -153,13 +174,10 @@ export class OwnWrites {
     if (step !== undefined) this.#attach(write);
   }
 
-  /** Adds a write to its step, unless it changes nothing. */
+  /** Adds a write to its step. One that changes nothing stays as long as others may set something beneath it. */
   #attach(write: OwnWrite): void {
-    if (write.before !== write.after) write.step?.add(write);
-    else {
-      write.step = undefined;
-      this.#loosen(write);
-    }
+    write.step?.add(write);
+    if (write.before === write.after) this.#loosen(write);
   }
 
   #endAll(writes: readonly OwnWrite[]): void {
@@ -168,25 +186,26 @@ export class OwnWrites {
 
   /** Takes a write from its step. */
   #end(write: OwnWrite): void {
-    if (write.step === undefined) return;
-    write.step.remove(write);
+    write.step?.remove(write);
     write.step = undefined;
     this.#loosen(write);
   }
 
-  /** Forgets a write without a step, or keeps it until its push is answered. */
+  /** Forgets a write that no step needs, or keeps it until its push is answered. */
   #loosen(write: OwnWrite): void {
-    if (write.push < this.#replica.nextPush) this.#forget(write);
-    else this.#loose.push(write);
+    this.#loose.add(write);
+    this.#forgetLoose(this.#replica.nextPush);
   }
 
   #forgetLoose(nextPush: number): void {
-    if (this.#loose.length === 0) return;
-    this.#loose = this.#loose.filter((write) => {
-      const isPending = write.push >= nextPush;
-      if (!isPending) this.#forget(write);
-      return isPending;
-    });
+    for (const write of this.#loose) {
+      if (write.push >= nextPush) continue;
+      this.#loose.delete(write);
+      if (write.before !== write.after && write.step !== undefined) continue;
+      write.step?.remove(write);
+      write.step = undefined;
+      this.#forget(write);
+    }
   }
 
   #forget(write: OwnWrite): void {

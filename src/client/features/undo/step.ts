@@ -13,6 +13,7 @@ export class Step {
   time: number;
   readonly #writes = new LeafMap<OwnWrite>();
   #count = 0;
+  #effects = 0;
   #size = 0;
 
   constructor(id: Id, label: string, time: number) {
@@ -21,9 +22,14 @@ export class Step {
     this.time = time;
   }
 
-  /** True if there is nothing that it could take back. */
+  /** True if it has no writes. */
   get isEmpty(): boolean {
     return this.#count === 0;
+  }
+
+  /** True if there is anything that it can take back now. */
+  get hasEffect(): boolean {
+    return this.#effects > 0;
   }
 
   /** Roughly how many characters it keeps. */
@@ -38,14 +44,12 @@ export class Step {
 
   add(write: OwnWrite): void {
     this.#writes.set(write.table, write.row, write.cell, write);
-    this.#count += 1;
-    this.#size += sizeOfWrite(write);
+    this.#tally(write, 1);
   }
 
   remove(write: OwnWrite): void {
     this.#writes.delete(write.table, write.row, write.cell);
-    this.#count -= 1;
-    this.#size -= sizeOfWrite(write);
+    this.#tally(write, -1);
   }
 
   /** Returns the writes as of now. */
@@ -53,5 +57,11 @@ export class Step {
     const writes: OwnWrite[] = [];
     this.#writes.forEach((write) => writes.push(write));
     return writes;
+  }
+
+  #tally(write: OwnWrite, sign: 1 | -1): void {
+    this.#count += sign;
+    if (write.before !== write.after) this.#effects += sign;
+    this.#size += sign * sizeOfWrite(write);
   }
 }

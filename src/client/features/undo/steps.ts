@@ -19,15 +19,13 @@ export class Steps {
     return this.#forward[0];
   }
 
-  /** The id of the present checkpoint. */
-  get current(): Id {
-    return (this.lastBackward ?? this.#first).id;
-  }
-
-  /** The ids of all checkpoints, oldest first; those that can be redone last. */
+  /** The ids of the checkpoints, oldest first: the past, the present one, and those that can be redone. */
   ids(): CheckpointIds {
-    const past = [this.#first, ...this.#backward].map(({ id }) => id);
-    return [past.slice(0, -1), this.current, this.#forward.map(({ id }) => id)];
+    const [past, future] = [this.#backward, this.#forward].map((steps) =>
+      steps.filter(({ hasEffect }) => hasEffect).map(({ id }) => id),
+    );
+    const ids = [this.#first.id, ...(past ?? [])];
+    return [ids.slice(0, -1), ids.at(-1), future ?? []];
   }
 
   /** Returns a checkpoint, so that its label can be read and changed. */
@@ -36,7 +34,8 @@ export class Steps {
   }
 
   checkpoints(): readonly { readonly id: Id; label: string }[] {
-    return [this.#first, ...this.#backward, ...this.#forward];
+    const steps = [...this.#backward, ...this.#forward];
+    return [this.#first, ...steps.filter(({ hasEffect }) => hasEffect)];
   }
 
   has(step: Step): boolean {
@@ -58,11 +57,9 @@ export class Steps {
     }
   }
 
-  /** Removes the steps that cannot take back anything any more. Returns false if there are none. */
-  removeEmpty(): boolean {
-    const empty = [...this.#backward, ...this.#forward].filter(({ isEmpty }) => isEmpty);
-    for (const step of empty) this.remove(step);
-    return empty.length > 0;
+  /** Removes the steps without writes. */
+  removeEmpty(): void {
+    for (const step of [...this.#backward, ...this.#forward]) if (step.isEmpty) this.remove(step);
   }
 
   /** Removes and returns the steps that can be redone. */

@@ -51,16 +51,18 @@ export function observeForUndo(
   const mostCharacters = limit('characters', characters);
   const mergeTime = limit('mergeMilliseconds', mergeMilliseconds);
   let nextId = 1;
-  /** The checkpoint ids as they were returned last; undefined if they have changed since. */
-  let ids: CheckpointIds | undefined;
+  let ids: CheckpointIds = steps.ids();
   /** True if the last step has transactions since the last checkpoint. */
   let isOpen = false;
   let move: Move | undefined;
   let label: { readonly text: string; readonly isMerged: boolean } | undefined;
   let isOutermost = false;
 
-  const changed = (): void => {
-    ids = undefined;
+  /** Tells the listeners if the checkpoints have changed. */
+  const update = (): void => {
+    const next = steps.ids();
+    if (JSON.stringify(next) === JSON.stringify(ids)) return;
+    ids = next;
     listeners.call('ids');
   };
   const release = (released: readonly Step[]): void => {
@@ -99,7 +101,7 @@ export function observeForUndo(
     writes.clear();
     steps.clear();
     isOpen = false;
-    changed();
+    update();
   };
 
   /** Returns the leaves that a step can put back. */
@@ -134,7 +136,7 @@ export function observeForUndo(
       if (takeBack(step, isBackward)) return;
       writes.release(step);
       steps.remove(step);
-      changed();
+      update();
     }
   };
   const startListenerId = store.addStartTransactionListener(() => {
@@ -169,14 +171,12 @@ export function observeForUndo(
       return undo;
     },
     goTo: (id) => {
-      const forward = (): boolean => undo.getCheckpointIds()[2].includes(id);
-      const backward = (): boolean => undo.getCheckpointIds()[0].includes(id);
-      while (forward()) go(false);
-      while (backward()) go(true);
+      while (ids[2].includes(id)) go(false);
+      while (ids[0].includes(id)) go(true);
       return undo;
     },
     addCheckpoint: (text) => {
-      const { current } = steps;
+      const [, current = ''] = ids;
       if (isOpen && text !== undefined) setLabel(current, text);
       isOpen = false;
       return current;
@@ -190,12 +190,12 @@ export function observeForUndo(
     forEachCheckpoint: (callback) => {
       for (const checkpoint of steps.checkpoints()) callback(checkpoint.id, checkpoint.label);
     },
-    getCheckpointIds: () => (ids ??= steps.ids()),
+    getCheckpointIds: () => ids,
     getStore: () => store,
     setSize: (newSize) => {
       most = limit('size', newSize);
       prune();
-      changed();
+      update();
       return undo;
     },
     addCheckpointIdsListener: (listener) =>
@@ -225,7 +225,7 @@ export function observeForUndo(
     },
     clearForward: () => {
       release(steps.takeForward());
-      changed();
+      update();
       return undo;
     },
     destroy: () => {
@@ -244,11 +244,12 @@ export function observeForUndo(
       move = undefined;
       steps.removeEmpty();
       prune();
-      changed();
+      update();
     },
     folded: (aims, log, nextPush, isAck) => {
       writes.fold(aims, log, nextPush, isAck);
-      if (steps.removeEmpty()) changed();
+      steps.removeEmpty();
+      update();
     },
     abandoned: clear,
   };

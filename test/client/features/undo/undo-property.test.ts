@@ -1,0 +1,325 @@
+import * as fc from 'fast-check';
+import { createStore, type Store } from 'tinybase';
+import { expect, test } from 'vitest';
+
+import { observeForUndo } from '../../../../src/client/features/undo/undo-observer.ts';
+import type { Undo, UndoOptions } from '../../../../src/client/features/undo/index.ts';
+import { Replica } from '../../../../src/client/replica/replica.ts';
+import {
+  applyChangesToLeaves,
+  isEmptyChanges,
+  type Changes,
+} from '../../../../src/protocol/changes.ts';
+import { encodeContent } from '../../../../src/protocol/codec.ts';
+import type { Leaf } from '../../../../src/protocol/leaf.ts';
+import { LeafMap } from '../../../../src/protocol/leaf-map.ts';
+import {
+  readContent,
+  readLeaf,
+  readTransactionLog,
+} from '../../../../src/protocol/store-access.ts';
+import { writeAims } from '../../../../src/client/replica/aims.ts';
+import { edit, transactions } from '../../../protocol/arbitrary-edits.ts';
+import { remoteChanges, remoteContents } from '../../replica/arbitrary-remote.ts';
+
+const RUNS = 500;
+
+interface Client {
+  readonly store: Store;
+  readonly replica: Replica;
+  readonly undo: Undo;
+}
+
+function clientOf(content: LeafMap<Leaf>, options?: UndoOptions): Client {
+  const store = storeOf(content);
+  const replica = new Replica(store, {
+    onPending: () => undefined,
+    onRefused: () => undefined,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  let now = 0;
+  const { undo } = observeForUndo(replica, () => (now += 1), options);
+  replica.startTracking();
+  replica.setFollowing(true);
+  replica.setSaving(true);
+  return { store, replica, undo };
+}
+
+function storeOf(content: LeafMap<Leaf>): Store {
+  const store = createStore();
+  writeAims(store, content);
+  return store;
+}
+
+const canUndo = ({ undo }: Client): boolean => undo.getCheckpointIds()[0].length > 0;
+const canRedo = ({ undo }: Client): boolean => undo.getCheckpointIds()[2].length > 0;
+const undoAll = (client: Client): void => {
+  while (canUndo(client)) client.undo.goBackward();
+};
+const redoAll = (client: Client): void => {
+  while (canRedo(client)) client.undo.goForward();
+};
+
+/** A room without schema or hooks, and the way to it and back. */
+class Room {
+  readonly store: Store;
+  /** What the room has told the client, and the client has not heard: an ack, or a commit of others. */
+  readonly #told: (Changes | 'ack')[] = [];
+  readonly #client: Client;
+  #lastPush = 0;
+  #net: Changes | undefined;
+
+  constructor(content: LeafMap<Leaf>, client: Client) {
+    this.store = storeOf(content);
+    this.#client = client;
+    this.store.addDidFinishTransactionListener(() => {
+      this.#net = readTransactionLog(this.store).changes;
+    });
+  }
+
+  /** Applies changes of others, and returns what they really changed. */
+  commit(changes: Changes): Changes | undefined {
+    const net = this.#apply(changes);
+    if (net !== undefined) this.#told.push(net);
+    return net;
+  }
+
+  /** Applies the next push of the client. */
+  receive(): boolean {
+    const push = this.#client.replica.pending.find(({ number }) => number > this.#lastPush);
+    if (push === undefined) return false;
+    this.#lastPush = push.number;
+    this.#apply(push.changes);
+    this.#told.push('ack');
+    return true;
+  }
+
+  /** The client hears the next message. */
+  tell(): boolean {
+    const told = this.#told.shift();
+    if (told === undefined) return false;
+    if (told === 'ack') this.#client.replica.acknowledge();
+    else this.#client.replica.commit(told);
+    return true;
+  }
+
+  settle(): void {
+    while (this.receive() || this.tell());
+  }
+
+  #apply(changes: Changes): Changes | undefined {
+    this.#net = undefined;
+    this.store.transaction(() => {
+      for (const [table, rows] of changes.deletedRows) {
+        if (rows === 'all') this.store.delTable(table);
+        else for (const row of rows) this.store.delRow(table, row);
+      }
+      const aims = new LeafMap<Leaf | undefined>();
+      changes.leaves.forEach((leaf, ...address) => aims.set(...address, leaf));
+      writeAims(this.store, aims);
+    });
+    return this.#net === undefined || isEmptyChanges(this.#net) ? undefined : this.#net;
+  }
+}
+
+/** What happens, without undo. */
+const happenings = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: fc.record({ type: fc.constant('edit'), edits: transactions }) },
+    { weight: 3, arbitrary: fc.record({ type: fc.constant('commit'), changes: remoteChanges }) },
+    { weight: 4, arbitrary: fc.record({ type: fc.constant('receive') }) },
+    { weight: 5, arbitrary: fc.record({ type: fc.constant('tell') }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('saving'), isSaving: fc.boolean() }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('checkpoint') }) },
+  ),
+  { maxLength: 30 },
+);
+const mergeTimes = fc.constantFrom(0, 2, Infinity);
+
+test('[UNDO-1] [UNDO-2] with nobody else about, undoing all gives the content before, and redoing all gives it back', () => {
+  fc.assert(
+    fc.property(
+      remoteContents,
+      fc.array(
+        fc.oneof({ weight: 4, arbitrary: transactions }, fc.constantFrom('undo', 'redo', 'ack')),
+        {
+          maxLength: 20,
+        },
+      ),
+      mergeTimes,
+      (content, actions, mergeMilliseconds) => {
+        const client = clientOf(content, { mergeMilliseconds });
+        const { store, replica, undo } = client;
+        const before = encodeContent(readContent(store));
+        for (const action of actions) {
+          if (action === 'undo') undo.goBackward();
+          else if (action === 'redo') undo.goForward();
+          else if (action === 'ack') replica.acknowledge();
+          else edit(store, action);
+        }
+        const after = sorted(store);
+        undoAll(client);
+        expect(sorted(store)).toEqual(sorted(storeOf(content)));
+        expect(before).toBe(encodeContent(content));
+        redoAll(client);
+        undoAll(client);
+        redoAll(client);
+        while (canRedo(client)) undo.goForward();
+        if (!actions.includes('undo')) expect(sorted(store)).toEqual(after);
+        while (replica.pending.length > 0) replica.acknowledge();
+        expect(replica.isPlain).toBe(true);
+      },
+    ),
+    { numRuns: RUNS },
+  );
+});
+
+test('[UNDO-3] [UNDO-4] [UNDO-5] undoing all gives what others have made, as if there had been no edit of one’s own', () => {
+  fc.assert(
+    fc.property(remoteContents, happenings, mergeTimes, (content, all, mergeMilliseconds) => {
+      const client = clientOf(content, { mergeMilliseconds });
+      const room = new Room(content, client);
+      const ofOthers = readContent(storeOf(content));
+      for (const happening of all) {
+        if (happening.type === 'edit') edit(client.store, happening.edits);
+        else if (happening.type === 'commit') {
+          const net = room.commit(happening.changes);
+          if (net !== undefined) applyChangesToLeaves(ofOthers, net);
+        } else if (happening.type === 'receive') room.receive();
+        else if (happening.type === 'tell') room.tell();
+        else if (happening.type === 'saving') client.replica.setSaving(happening.isSaving);
+        else client.undo.addCheckpoint();
+      }
+      client.replica.setSaving(true);
+      room.settle();
+      const shown = sorted(client.store);
+      expect(shown).toEqual(sorted(room.store));
+      undoAll(client);
+      expect(sorted(client.store)).toEqual(flat(ofOthers));
+      redoAll(client);
+      expect(sorted(client.store)).toEqual(shown);
+      undoAll(client);
+      room.settle();
+      expect(sorted(room.store)).toEqual(flat(ofOthers));
+      expect(client.replica.isPlain).toBe(true);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test('[UNDO-3] no undo and no redo changes a leaf that somebody else has changed last', () => {
+  const moves = fc.constantFrom<'undo' | 'redo'>('undo', 'redo');
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: fc.record({ type: fc.constant('edit'), edits: transactions }) },
+      { weight: 3, arbitrary: fc.record({ type: fc.constant('commit'), changes: remoteChanges }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          type: fc.constant('ack'),
+          correction: fc.option(remoteChanges, { nil: undefined, freq: 2 }),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('load'), content: remoteContents }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          type: fc.constant('welcome'),
+          dropped: fc.nat(3),
+          changes: remoteChanges,
+        }),
+      },
+      { weight: 5, arbitrary: fc.record({ type: fc.constant('move'), move: moves }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('saving'), isSaving: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ type: fc.constant('discard') }) },
+    ),
+    { maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(remoteContents, steps, mergeTimes, (content, all, mergeMilliseconds) => {
+      const client = clientOf(content, { mergeMilliseconds });
+      const { store, replica, undo } = client;
+      /** The leaves that were changed last by this client's user. */
+      const own = new LeafMap<true>();
+      let isOwn = true;
+      store.addDidFinishTransactionListener(() => {
+        readTransactionLog(store).before.forEach((_before, ...address) => {
+          if (isOwn) own.set(...address, true);
+          else own.delete(...address);
+        });
+      });
+      const asOther = (action: () => void): void => {
+        isOwn = false;
+        action();
+        isOwn = true;
+      };
+      for (const step of all) {
+        switch (step.type) {
+          case 'edit':
+            edit(store, step.edits);
+            break;
+          case 'commit':
+            asOther(() => replica.commit(step.changes));
+            break;
+          case 'ack':
+            if (replica.pending.length === 0) break;
+            if (step.correction === undefined) replica.acknowledge();
+            else {
+              const { correction } = step;
+              asOther(() => replica.acknowledgeCorrected(correction));
+            }
+            break;
+          case 'load':
+            asOther(() => replica.catchUp(step.content, 0, undefined, true, step.content));
+            break;
+          case 'welcome':
+            asOther(() =>
+              replica.catchUp(
+                undefined,
+                Math.min(replica.nextPush - 1 + step.dropped, replica.pending.at(-1)?.number ?? 0),
+                step.changes,
+              ),
+            );
+            break;
+          case 'saving':
+            replica.setSaving(step.isSaving);
+            break;
+          case 'discard':
+            asOther(() => replica.discardLocal());
+            break;
+          case 'move': {
+            const before = readContent(store);
+            if (step.move === 'undo') undo.goBackward();
+            else undo.goForward();
+            const changed = new LeafMap<true>();
+            const note = (leaf: Leaf | undefined, ...[table, row, cell]: Address): void => {
+              if (readLeaf(store, table, row, cell) !== before.get(table, row, cell))
+                changed.set(table, row, cell, true);
+              void leaf;
+            };
+            before.forEach((leaf, ...address) => note(leaf, ...address));
+            readContent(store).forEach((leaf, ...address) => note(leaf, ...address));
+            changed.forEach((_true, ...address) => expect(own.has(...address)).toBe(true));
+            break;
+          }
+        }
+      }
+      expect(replica.observer).toBeDefined();
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+type Address = Parameters<LeafMap<Leaf>['has']>;
+
+function flat(content: LeafMap<Leaf>): readonly (readonly [string, Leaf])[] {
+  const leaves: (readonly [string, Leaf])[] = [];
+  content.forEach((leaf, ...address) => leaves.push([JSON.stringify(address), leaf]));
+  return leaves.toSorted(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function sorted(store: Store): readonly (readonly [string, Leaf])[] {
+  return flat(readContent(store));
+}
