@@ -46,8 +46,9 @@ import { createAuth, createEdgeGuard, defineAuth } from 'tinybase-partykit/serve
 import { createPresence } from 'tinybase-partykit/server/presence';
 import { createToken } from 'tinybase-partykit/backend';
 import { createPresence as createClientPresence } from 'tinybase-partykit/client/presence';
+import { createUndo } from 'tinybase-partykit/client/undo';
 
-export const all: readonly unknown[] = [createAuth, createEdgeGuard, defineAuth, createPresence, createToken, createClientPresence];
+export const all: readonly unknown[] = [createAuth, createEdgeGuard, defineAuth, createPresence, createToken, createClientPresence, createUndo];
 `;
 const HOST_ENTRIES = `
 import { durableObject, routeRoomRequest } from 'tinybase-partykit/server/durable-object';

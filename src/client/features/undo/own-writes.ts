@@ -85,19 +85,17 @@ export class OwnWrites {
   #addHidden(table: TableKey, row: string, cell: string): void {
     const before = this.#replica.baseLeaf(table, row, cell);
     if (before === undefined) return;
-    const writes = [...this.#writes.cells(table, row).values()].flat();
-    const { nextPush } = this.#replica;
-    const deletions = writes.filter((write) => write.push >= nextPush && write.after === undefined);
-    const push = Math.max(...deletions.map((write) => write.push));
-    const merged = writes.find(
+    const writes = this.#inRow(table, row);
+    let push = this.#replica.nextPush - 1;
+    for (const write of writes) if (write.after === undefined) push = Math.max(push, write.push);
+    const step = writes.find(
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
-    );
-    if (merged === undefined) return;
+    )?.step;
+    if (push < this.#replica.nextPush || step === undefined) return;
     this.#endAll(this.#writes.get(table, row, cell) ?? []);
-    const { step } = merged;
     const hidden = { table, row, cell, push, firstPush: push, before, after: undefined, step };
     this.#writes.set(table, row, cell, [hidden]);
-    step?.add(hidden);
+    step.add(hidden);
   }
 
   #foldLeaf(writes: OwnWrite[], nextPushBefore: number, isAck: boolean): void {
@@ -108,10 +106,7 @@ export class OwnWrites {
     const room = this.#replica.baseLeaf(table, row, cell);
     if (!hasHeld) {
       // The content of a `load` has replaced held edits (VIEW-9).
-      for (const write of writes.filter(({ push }) => push > lastNumber)) {
-        this.#end(write);
-        this.#forget(write);
-      }
+      for (const write of writes.filter(({ push }) => push > lastNumber)) this.#settle(write);
     }
     const answered = writes.filter(({ push }) => push >= nextPushBefore && push < nextPush);
     const isTheirs = !this.#answer(answered, room, isAck);
@@ -140,11 +135,13 @@ export class OwnWrites {
     const [oldest] = answered;
     const last = answered.at(-1);
     if (oldest === undefined || last === undefined) return false;
-    const accepted = answered.findLast(({ after }) => after === room);
+    let accepted: OwnWrite | undefined;
+    for (const write of answered) if (write.after === room) accepted = write;
     if (accepted !== undefined || oldest.before === room) {
-      const acceptedPush = accepted?.push ?? -1;
-      for (const write of answered.slice(accepted ? answered.indexOf(accepted) + 1 : 0)) {
-        if (write.firstPush <= acceptedPush) this.#change(write, () => (write.after = room));
+      const refused = accepted ? answered.slice(answered.indexOf(accepted) + 1) : answered;
+      for (const write of refused) {
+        const hasAccepted = accepted !== undefined && write.firstPush <= accepted.push;
+        if (hasAccepted) this.#change(write, () => (write.after = room));
         else this.#end(write);
       }
       return true;
@@ -160,11 +157,16 @@ export class OwnWrites {
     for (const table of aims.tables()) {
       if (table === VALUES) continue;
       for (const row of aims.rows(table).keys()) {
-        const writes = [...this.#writes.cells(table, row).values()].flat();
+        const writes = this.#inRow(table, row);
         if (writes.length === 0 || this.#replica.baseCells(table, row).length > 0) continue;
         this.#endAll(writes.filter(({ push }) => push < nextPush));
       }
     }
+  }
+
+  #inRow(table: TableKey, row: string): readonly OwnWrite[] {
+    const cells = this.#writes.cells(table, row);
+    return cells.size === 0 ? [] : [...cells.values()].flat();
   }
 
   #change(write: OwnWrite, change: () => void): void {
@@ -193,19 +195,22 @@ export class OwnWrites {
 
   /** Forgets a write that no step needs, or keeps it until its push is answered. */
   #loosen(write: OwnWrite): void {
-    this.#loose.add(write);
-    this.#forgetLoose(this.#replica.nextPush);
+    if (write.push >= this.#replica.nextPush) this.#loose.add(write);
+    else this.#settle(write);
   }
 
   #forgetLoose(nextPush: number): void {
     for (const write of this.#loose) {
       if (write.push >= nextPush) continue;
       this.#loose.delete(write);
-      if (write.before !== write.after && write.step !== undefined) continue;
-      write.step?.remove(write);
-      write.step = undefined;
-      this.#forget(write);
+      if (write.before === write.after || write.step === undefined) this.#settle(write);
     }
+  }
+
+  #settle(write: OwnWrite): void {
+    write.step?.remove(write);
+    write.step = undefined;
+    this.#forget(write);
   }
 
   #forget(write: OwnWrite): void {

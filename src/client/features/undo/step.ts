@@ -4,7 +4,7 @@ import type { TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { sizeOfWrite, type OwnWrite } from './own-write.ts';
 
-/** What one undo, or one redo, takes back: one write for each leaf. */
+/** The writes that one undo, or one redo, takes back: one for each leaf. */
 export class Step {
   /** The id of the checkpoint that the step leads to. */
   readonly id: Id;

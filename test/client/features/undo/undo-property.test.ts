@@ -22,7 +22,7 @@ import { writeAims } from '../../../../src/client/replica/aims.ts';
 import { edit, transactions } from '../../../protocol/arbitrary-edits.ts';
 import { remoteChanges, remoteContents } from '../../replica/arbitrary-remote.ts';
 
-const RUNS = 500;
+const RUNS = 300;
 
 interface Client {
   readonly store: Store;

@@ -294,7 +294,7 @@ describe('what others do', () => {
     store.setCell('pets', 'fido', 'legs', 3);
     acknowledgeAll(client);
     const heard: unknown[] = [];
-    undo.addCheckpointIdsListener(({ getCheckpointIds }) => heard.push(getCheckpointIds()));
+    undo.addCheckpointIdsListener((told) => heard.push(told.getCheckpointIds()));
     replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
     expect(heard).toEqual([[['0'], '1', []]]);
     undo.goBackward();
