@@ -2,7 +2,7 @@
 import type PartySocket from 'partysocket';
 
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { encodeFrame, readFrame, splitFrame } from '../../protocol/frame.ts';
+import { encodeFrame, readFrame, splitFrame, type Frame } from '../../protocol/frame.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
@@ -65,8 +65,8 @@ export function openChannel(
     onMessage: (data) => {
       const frame = readFrame(prefix, data);
       if (frame?.letter === letter) listener.onFrame(frame.json);
-      else if (frame?.letter === errorMessage.letter) {
-        const error = decodeError(frame.json);
+      else {
+        const error = errorOf(frame);
         // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
         if (error?.code === 'expired') socket.reconnect();
         else if (error !== undefined && isTerminal(error)) socket.stop(error);
@@ -182,9 +182,15 @@ function closeEventOf(event: Event): Omit<SocketClosing, 'isByApp'> {
   return { code, reason };
 }
 
-function decodeError(json: string): TinyBasePartyKitError | undefined {
+/** Returns the error in a frame of the room; undefined if it is another frame. */
+export function readError(prefix: string, data: unknown): TinyBasePartyKitError | undefined {
+  return errorOf(readFrame(prefix, data));
+}
+
+function errorOf(frame: Frame | undefined): TinyBasePartyKitError | undefined {
+  if (frame?.letter !== errorMessage.letter) return undefined;
   try {
-    const { code, message } = errorMessage.decode(json);
+    const { code, message } = errorMessage.decode(frame.json);
     return new TinyBasePartyKitError(code, message);
   } catch {
     // With an empty prefix, the frame may be the app's own.

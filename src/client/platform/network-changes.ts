@@ -27,3 +27,9 @@ export function watchNetwork(onChange: () => void): () => void {
     for (const { target, event, listen } of listeners) target?.removeEventListener?.(event, listen);
   };
 }
+
+/** Returns false if the browser knows that it has no network (HTML, section 8.10.1.4). */
+export function isOnline(): boolean {
+  const { navigator }: { readonly navigator?: { readonly onLine?: boolean } } = globalThis;
+  return navigator?.onLine ?? true;
+}

@@ -1,0 +1,91 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { ClientRoom, RoomOptions, RoomOverrides } from './client-options.ts';
+import { createRoomStay, type RoomStay } from './room-stay.ts';
+
+/** The second parameter of `enter`. */
+export type EnterParameters<Metadata> = undefined extends Metadata
+  ? [options?: { readonly metadata?: Metadata }]
+  : [options: { readonly metadata: Metadata }];
+
+/**
+ * The rooms of a client. `Room` is the type of the room's class, `Metadata` the type of what the app's functions `token` and `query`
+ * get, and `Entered` of what `enter` needs for that.
+ */
+export interface Client<Room = unknown, Metadata = undefined, Entered = Metadata> {
+  /**
+   * Creates a room, which can be entered later; its options take precedence over those of the client. Without options, returns the
+   * room of that id if there is one already.
+   */
+  createRoom(id: string, overrides?: RoomOverrides<Room, Metadata>): ClientRoom<Room>;
+  /** Returns a room that was created or entered, and not left. */
+  getRoom(id: string): ClientRoom<Room> | undefined;
+  /** Returns all rooms that were created or entered, and not left. */
+  getRooms(): readonly ClientRoom<Room>[];
+  /**
+   * Enters a room, and creates it if necessary. Resolves when its content is there, however long that takes. Rejects with a
+   * `TinyBasePartyKitError` if it never will be: the user may not enter (then `enter` may be called again), or the room was left.
+   */
+  enter(
+    idOrRoom: string | ClientRoom<Room>,
+    ...parameters: EnterParameters<Entered>
+  ): Promise<ClientRoom<Room>>;
+  /**
+   * Leaves a room. First sends what is pending, for up to 2 s. What the room has not confirmed then is reported to the refusal
+   * listeners of the persister. A room that is entered meanwhile is not left.
+   */
+  leave(idOrRoom: string | ClientRoom<Room>): Promise<void>;
+}
+
+/** Creates the rooms of a client, of which there are none yet. */
+export function createRooms<Room, Metadata>(
+  options: RoomOptions<Room, Metadata | undefined>,
+): Client<Room, Metadata | undefined> {
+  const stays = new Map<string, RoomStay<Room, Metadata>>();
+  const known = new WeakMap<ClientRoom<Room>, RoomStay<Room, Metadata>>();
+
+  const create = (
+    id: string,
+    overrides: RoomOverrides<Room, Metadata | undefined>,
+  ): RoomStay<Room, Metadata> => {
+    const all = { ...options, ...overrides };
+    const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
+      if (stays.get(id) === stay) stays.delete(id);
+    });
+    stays.set(id, stay);
+    known.set(stay.room, stay);
+    return stay;
+  };
+  const find = (idOrRoom: string | ClientRoom<Room>): RoomStay<Room, Metadata> | undefined =>
+    typeof idOrRoom === 'string' ? stays.get(idOrRoom) : known.get(idOrRoom);
+
+  return {
+    createRoom: (id, overrides) => {
+      const stay = stays.get(id);
+      if (stay === undefined) return create(id, overrides ?? {}).room;
+      if (overrides === undefined) return stay.room;
+      throw misuse(
+        `The room "${id}" exists, so it cannot get options: leave it first, or call getRoom.`,
+      );
+    },
+    getRoom: (id) => stays.get(id)?.room,
+    getRooms: () => [...stays.values()].map(({ room }) => room),
+    enter: async (idOrRoom, ...[entry]) => {
+      const stay =
+        find(idOrRoom) ?? (typeof idOrRoom === 'string' ? create(idOrRoom, {}) : undefined);
+      if (stay === undefined)
+        throw misuse('The room belongs to another client: call enter of that client.');
+      const { id } = stay.room;
+      if ((stays.get(id) ?? stay) !== stay)
+        throw misuse(`Another room has the id "${id}": leave that first.`);
+      stays.set(id, stay);
+      return await stay.enter(entry?.metadata);
+    },
+    leave: async (idOrRoom) => {
+      await find(idOrRoom)?.leave();
+    },
+  };
+}
+
+function misuse(message: string): TinyBasePartyKitError {
+  return new TinyBasePartyKitError('misuse', message);
+}

@@ -1,0 +1,223 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { lifetimeOf } from './token-lifetime.ts';
+
+/** The parameters of a URL; null and undefined are left out. */
+export type QueryParameters = Readonly<Record<string, string | null | undefined>>;
+
+/** The time to wait before an attempt to connect, in milliseconds. `attempts` failed since the connection was lost. */
+export type ReconnectTimeout = number | ((lost: { readonly attempts: number }) => number);
+
+/** Everything that the attempts take from outside. */
+export interface AttemptsPort {
+  /** Calls back once, later; returns a function that prevents it. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** Returns the time of this device, in milliseconds. */
+  readonly now: () => number;
+  /** Returns a number from 0 up to 1. */
+  readonly random: () => number;
+  /** Asks the app for the parameters of one attempt. `token` is the one among them, if there is one. */
+  readonly ask: () => Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
+  readonly socket: {
+    isOpen(): boolean;
+    reconnect(): void;
+    /** Closes the socket for good, and tells every part of the client. */
+    stop(error: TinyBasePartyKitError): void;
+  };
+  /** Gets errors after which the client tries again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * The attempts of one PartySocket to connect (`CLIENT-2` to `CLIENT-4`). PartySocket asks for the query of its URL at each attempt,
+ * and so the attempt waits here for its time and for its token. Requests over HTTP share the query.
+ */
+export interface ConnectionAttempts {
+  /** Resolves to the query of the present attempt. */
+  query(): Promise<QueryParameters>;
+  /** The socket is open. */
+  opened(): void;
+  /** The socket is not open any more, or has failed to open. */
+  closed(): void;
+  /** The room refused the token. If it had expired, the next attempt is immediate. */
+  refused(hasExpired: boolean): void;
+  /** Ends a wait: there is hope again. */
+  hurry(): void;
+  /** Forgets the attempts so far: the app begins anew. */
+  reset(): void;
+  /** Ends everything. */
+  end(): void;
+}
+
+/** An attempt, which waits for its time, and then for its query. */
+interface Attempt {
+  readonly query: Promise<QueryParameters>;
+  isPending: boolean;
+}
+
+/** A connection of this duration was a good one: the next attempts count from 0 again. */
+const GOOD_MILLISECONDS = 5_000;
+const LONGEST_PAUSE_MILLISECONDS = 30_000;
+/** The longest time that `setTimeout` accepts (HTML, section 8.7). */
+const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
+/** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
+const RENEWAL_MILLISECONDS = 60_000;
+
+const NO_TOKEN_MESSAGE =
+  'The function "token" or "query" failed; see the cause. It is called again after a pause.';
+const LEFT_MESSAGE = 'The room was left: enter it again.';
+
+/** Creates attempts without any. */
+export function createConnectionAttempts(
+  { after, now, random, ask, socket, onError }: AttemptsPort,
+  timeout: ReconnectTimeout = defaultTimeout,
+): ConnectionAttempts {
+  let attempts = 0;
+  let openedAt: number | undefined;
+  let current: Attempt | undefined;
+  let token: string | undefined;
+  /** True if the next attempt has to wait. */
+  let isLost = false;
+  /** True if the client itself is about to close the socket, in order to open it with another token. */
+  let isRenewing = false;
+  let isOver = false;
+  let endPause: (() => void) | undefined;
+  let cancelRenewal: (() => void) | undefined;
+
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => {
+      const wanted = callTimeout(timeout, attempts++, onError) * (1 + random() / 4);
+      const cancel = after(Math.min(wanted, LONGEST_TIMER_MILLISECONDS), () => endPause?.());
+      endPause = () => {
+        endPause = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  /** Forgets the token of the present attempt. One that is still asked for is a new one. */
+  const forget = (): void => {
+    if (current?.isPending === false) current = undefined;
+  };
+
+  const begin = async (attempt: Attempt): Promise<QueryParameters> => {
+    if (isLost) await pause();
+    isLost = false;
+    for (;;) {
+      if (isOver) throw new TinyBasePartyKitError('destroyed', LEFT_MESSAGE);
+      try {
+        const asked = await ask();
+        attempt.isPending = false;
+        ({ token } = asked);
+        return asked.parameters;
+      } catch (cause) {
+        const refusal = refusalOf(cause);
+        if (refusal !== undefined) {
+          // First, because the app may begin anew within the next call.
+          if (current === attempt) current = undefined;
+          socket.stop(refusal);
+          throw refusal;
+        }
+        onError(new TinyBasePartyKitError('network', NO_TOKEN_MESSAGE, { cause }));
+      }
+      await pause();
+    }
+  };
+  const query = (): Promise<QueryParameters> => {
+    if (current === undefined) {
+      const attempt: Attempt = {
+        isPending: true,
+        query: Promise.resolve().then(() => begin(attempt)),
+      };
+      current = attempt;
+    }
+    return current.query;
+  };
+
+  /** Gets the next token, and only then closes the socket and opens it with that (`CLIENT-4`). */
+  const renew = (): void => {
+    const old = token;
+    forget();
+    query().then(
+      () => {
+        // An app that has kept its token has no better one.
+        if (!socket.isOpen() || token === old) return;
+        isRenewing = true;
+        socket.reconnect();
+      },
+      () => undefined,
+    );
+  };
+
+  return {
+    query,
+    opened: () => {
+      openedAt = now();
+      const lifetime = token === undefined ? undefined : lifetimeOf(token, openedAt);
+      if (lifetime === undefined) return;
+      const margin = Math.min(RENEWAL_MILLISECONDS, lifetime / 10) * (1 - random() / 2);
+      cancelRenewal = after(Math.min(lifetime - margin, LONGEST_TIMER_MILLISECONDS), renew);
+    },
+    closed: () => {
+      cancelRenewal?.();
+      if (openedAt !== undefined && now() - openedAt >= GOOD_MILLISECONDS) attempts = 0;
+      openedAt = undefined;
+      if (!isRenewing && current?.isPending !== true) {
+        current = undefined;
+        isLost = true;
+      }
+      isRenewing = false;
+    },
+    refused: (hasExpired) => {
+      forget();
+      isRenewing = hasExpired && socket.isOpen();
+    },
+    hurry: () => endPause?.(),
+    reset: () => {
+      attempts = 0;
+      isLost = false;
+      endPause?.();
+    },
+    end: () => {
+      isOver = true;
+      cancelRenewal?.();
+      endPause?.();
+    },
+  };
+}
+
+/** Returns 0, then 1, 2, 4 … 30 s. */
+function defaultTimeout({ attempts }: { readonly attempts: number }): number {
+  return attempts === 0 ? 0 : Math.min(1000 * 2 ** (attempts - 1), LONGEST_PAUSE_MILLISECONDS);
+}
+
+/** Asks the app how long to wait. If it does not say, the default counts. */
+function callTimeout(
+  timeout: ReconnectTimeout,
+  attempts: number,
+  onError: (error: unknown) => void,
+): number {
+  try {
+    const wanted = typeof timeout === 'number' ? timeout : timeout({ attempts });
+    if (wanted >= 0) return wanted;
+    const message = 'reconnectTimeoutMs gave no number of milliseconds. The default is used.';
+    onError(new TinyBasePartyKitError('misuse', message));
+  } catch (error) {
+    onError(error);
+  }
+  return defaultTimeout({ attempts });
+}
+
+/** Returns the error that ends the attempts; undefined if trying again can help (`CLIENT-2`). */
+function refusalOf(cause: unknown): TinyBasePartyKitError | undefined {
+  if (cause instanceof TinyBasePartyKitError) return isRefusal(cause) ? cause : undefined;
+  const status: unknown =
+    typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'status') : undefined;
+  if (status !== 401 && status !== 403) return undefined;
+  const code = status === 401 ? 'unauthorized' : 'forbidden';
+  const message = `The function "token" or "query" failed with ${status}: the user may not enter.`;
+  return new TinyBasePartyKitError(code, message, { cause });
+}
+
+/** Returns true if the room, or the app, does not let the user in. */
+export function isRefusal({ code }: TinyBasePartyKitError): boolean {
+  return code === 'unauthorized' || code === 'forbidden';
+}

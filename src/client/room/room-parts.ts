@@ -1,0 +1,202 @@
+import { PartySocket } from 'partysocket';
+import type { Store } from 'tinybase';
+
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
+import { createPresence, type Presence } from '../features/presence/index.ts';
+import { createPartyKitPersister, type PartyKitPersister } from '../partykit-persister.ts';
+import { attachToPartySocket, readError } from '../platform/channel.ts';
+import { isOnline, watchNetwork } from '../platform/network-changes.ts';
+import type { RoomContext, RoomOptions } from './client-options.ts';
+import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connection-attempts.ts';
+
+/** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
+const FAREWELL_MILLISECONDS = 2_000;
+
+/** The parts of a room, from when it is made until it is left. */
+export interface RoomParts<Room> {
+  readonly socket: PartySocket;
+  readonly persister: PartyKitPersister;
+  readonly presence: Presence<PresenceCellsOf<Room>>;
+  /** True if the parts cannot be started any more. */
+  isOver(): boolean;
+  /** Starts the parts, unless they run. Settles as `enter` does. */
+  start(): Promise<void>;
+  /** Resolves when nothing is pending any more, or after 2 s. */
+  flush(): Promise<void>;
+  /** Ends the parts. */
+  end(): Promise<void>;
+}
+
+/** Creates the parts of a room, which are not started. */
+export function createRoomParts<Room, Metadata>(
+  store: Store,
+  presenceStore: Store,
+  options: RoomOptions<Room, Metadata>,
+  context: () => RoomContext<Metadata>,
+  onRefused: (error: TinyBasePartyKitError) => void,
+): RoomParts<Room> {
+  const { messagePrefix = '', onIgnoredError, initialPresence, initialStorage } = options;
+  /** Reports an error after the present work is complete: what the app does then cannot harm it. */
+  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+  const request: typeof fetch = async (input, init) => {
+    const { fetch: ownFetch = fetch } = options.persister ?? {};
+    const response = await ownFetch(input, init);
+    if (response.status === 401 || response.status === 403) attempts.refused(false);
+    return response;
+  };
+
+  const socket = new PartySocket({
+    ...options,
+    room: context().room,
+    query: () => attempts.query(),
+    startClosed: true,
+    // The attempts themselves wait.
+    minReconnectionDelay: 0,
+    maxReconnectionDelay: 0,
+  });
+  // First, so that it hears what the room refuses before the other parts act on that.
+  const { socket: attached, detach } = attachToPartySocket(socket, `${messagePrefix}:room`, {
+    onOpen: () => attempts.opened(),
+    onClose: () => attempts.closed(),
+    onMessage: (data) => {
+      if (readError(messagePrefix, data)?.code === 'expired') attempts.refused(true);
+    },
+    onStopped: (error) => {
+      attempts.refused(false);
+      if (isRefusal(error)) onRefused(error);
+    },
+  });
+  const attempts = createConnectionAttempts(
+    {
+      after,
+      now: Date.now,
+      random: Math.random,
+      ask: () => askApp(options, context()),
+      socket: attached,
+      onError: report,
+    },
+    options.reconnectTimeoutMs,
+  );
+  const unwatchNetwork = watchNetwork(() => {
+    if (isOnline()) attempts.hurry();
+  });
+  const persister = createPartyKitPersister(
+    store,
+    socket,
+    { ...options.persister, messagePrefix, fetch: request },
+    onIgnoredError,
+  );
+  const presence = createPresence<Room>(presenceStore, socket, {
+    messagePrefix,
+    ...(onIgnoredError !== undefined && { onIgnoredError }),
+    ...(initialPresence !== undefined && { initial: initialPresence }),
+  });
+
+  /** Settles when the content is there, or never will be. */
+  const whenThere = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const { phase, error } = persister.getSync();
+        switch (phase) {
+          case 'live':
+          case 'empty':
+          case 'reduced':
+            resolve();
+            break;
+          case 'stopped':
+            reject(error ?? new TinyBasePartyKitError('destroyed', 'The persister has stopped.'));
+            break;
+          case 'idle':
+          case 'loading':
+          case 'connecting':
+          case 'catching-up':
+            return;
+        }
+        persister.delListener(listenerId);
+      };
+      const listenerId = persister.addSyncListener(look);
+      look();
+    });
+
+  return {
+    socket,
+    persister,
+    presence,
+    isOver: () => {
+      const { phase, error } = persister.getSync();
+      return phase === 'stopped' && (error === undefined || !isRefusal(error));
+    },
+    start: async () => {
+      const starts: Promise<unknown>[] = [];
+      if (attached.closing?.().isByApp === true) {
+        attempts.reset();
+        attached.reconnect();
+      } else attempts.hurry();
+      const { phase } = persister.getSync();
+      if (phase === 'idle' || phase === 'stopped')
+        // At once: a persister that was refused would begin anew if it began to save later.
+        starts.push(persister.startAutoLoad(initialStorage), persister.startAutoSave());
+      // If this is called within a listener of the persister, that has to finish first.
+      await Promise.resolve();
+      await new Promise<void>((resolve, reject) => {
+        for (const started of starts) started.catch(reject);
+        whenThere().then(resolve, reject);
+      });
+    },
+    flush: async () => {
+      if (persister.getSync().phase === 'idle') return;
+      await new Promise<void>((resolve) => {
+        const cancel = after(FAREWELL_MILLISECONDS, resolve);
+        const settle = (): void => {
+          cancel();
+          resolve();
+        };
+        persister.whenConfirmed().then(settle, settle);
+      });
+    },
+    end: async () => {
+      const { unsaved } = persister.getSync();
+      if (unsaved > 0)
+        report(
+          new TinyBasePartyKitError(
+            'destroyed',
+            `The room was left with ${unsaved} unconfirmed edits: refusal listeners get them.`,
+          ),
+        );
+      presence.destroy();
+      attempts.end();
+      unwatchNetwork();
+      socket.close();
+      await persister.destroy();
+      detach();
+    },
+  };
+}
+
+/** Asks the app for the parameters of the next attempt. */
+async function askApp<Metadata>(
+  {
+    query,
+    token,
+    tokenParameter = 'token',
+  }: Pick<RoomOptions<unknown, Metadata>, 'query' | 'token' | 'tokenParameter'>,
+  context: RoomContext<Metadata>,
+): ReturnType<AttemptsPort['ask']> {
+  const [parameters, asked] = await Promise.all([
+    typeof query === 'function' ? query(context) : query,
+    token?.(context),
+  ]);
+  if (token === undefined) return { parameters: { ...parameters } };
+  if (typeof asked !== 'string' || asked === '')
+    throw new TinyBasePartyKitError(
+      'unauthorized',
+      'The function "token" gave no token: the user may not enter.',
+    );
+  return { parameters: { ...parameters, [tokenParameter]: asked }, token: asked };
+}
+
+function after(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
+}

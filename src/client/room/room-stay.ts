@@ -1,0 +1,79 @@
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { ClientRoom, RoomOptions } from './client-options.ts';
+import { createRoomParts, type RoomParts } from './room-parts.ts';
+
+/** The stays of a client in one room, one after the other. */
+export interface RoomStay<Room, Metadata> {
+  /** The room as the app sees it. Its parts are those of the present stay, or of the last one. */
+  readonly room: ClientRoom<Room>;
+  /** Enters, or continues the present stay. Without metadata, those that were given last still count. */
+  enter(metadata?: Metadata): Promise<ClientRoom<Room>>;
+  /** Leaves, unless the room is entered again before everything was sent. */
+  leave(): Promise<void>;
+}
+
+/** Creates a room that was not entered. `onLeft` is called when a stay ends. */
+export function createRoomStay<Room, Metadata>(
+  id: string,
+  options: RoomOptions<Room, Metadata | undefined>,
+  onLeft: () => void,
+): RoomStay<Room, Metadata> {
+  const store = options.store ?? options.createStore();
+  const presenceStore = options.createStore();
+  let { metadata } = options;
+  /** The number of calls of `enter`. */
+  let entries = 0;
+  let hasLeft = false;
+  let leaving: Promise<void> | undefined;
+
+  const onRefused = (error: TinyBasePartyKitError): void =>
+    queueMicrotask(() => options.onAuthorizationFail?.(error, room));
+  const createParts = (): RoomParts<Room> =>
+    createRoomParts(store, presenceStore, options, () => ({ room: id, metadata }), onRefused);
+
+  let parts = createParts();
+  const room: ClientRoom<Room> = Object.freeze({
+    id,
+    store,
+    get presence() {
+      return parts.presence;
+    },
+    get persister() {
+      return parts.persister;
+    },
+    get socket() {
+      return parts.socket;
+    },
+  });
+
+  const leave = async (): Promise<void> => {
+    const entry = entries;
+    await parts.flush();
+    if (entry !== entries) return;
+    leaving = undefined;
+    hasLeft = true;
+    onLeft();
+    await parts.end();
+  };
+  return {
+    room,
+    enter: async (given) => {
+      entries++;
+      leaving = undefined;
+      metadata = given ?? metadata;
+      if (hasLeft || parts.isOver()) {
+        // One that was left has ended already. Nobody waits for the other, whose socket is closed.
+        if (!hasLeft) void parts.end();
+        hasLeft = false;
+        parts = createParts();
+      }
+      await parts.start();
+      return room;
+    },
+    leave: () => {
+      if (hasLeft) return Promise.resolve();
+      leaving ??= leave();
+      return leaving;
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CompiledApp, makeCompiledApp } from '../support/compiled-app.ts';
+
+const ROOM = fileURLToPath(new URL('presence/room.ts', import.meta.url));
+
+const PAGE = `
+import { createStore, type Store } from 'tinybase';
+import { createClient, type Client, type ClientRoom } from 'tinybase-partykit/client/room';
+import type { Annotated, Inferred, Plain } from './room.ts';
+
+const options = { createStore, host: 'localhost:1999' };
+
+// The cells of presence.
+const inferred = createClient<Inferred>({ ...options, initialPresence: { x: 0 } });
+const room: ClientRoom<Inferred> = await inferred.enter('a');
+room.presence.set({ x: 1, label: 'here' });
+// @ts-expect-error A number is wanted.
+room.presence.set({ x: '1' });
+// @ts-expect-error There is no such cell.
+createClient<Inferred>({ ...options, initialPresence: { y: 0 } });
+// @ts-expect-error There is no such cell.
+inferred.createRoom('b', { initialPresence: { y: 0 } });
+createClient<Annotated>({ ...options, initialPresence: { label: 'here' } });
+createClient<Plain>({ ...options, initialPresence: { anything: [1] } });
+
+// The objects of TinyBase and PartyKit.
+const store: Store = room.store;
+const phase: 'live' | 'stopped' | string = room.persister.getSync().phase;
+room.socket.send(phase + store.getRowCount('t'));
+
+// Without types of a room.
+const untyped = createClient({
+  ...options,
+  token: async ({ room }) => room,
+  query: { lang: undefined },
+  party: 'boards',
+  minUptime: 1,
+  persister: { storePath: '/store' },
+  onIgnoredError: (error) => console.warn(error.code),
+  onAuthorizationFail: ({ code }, { id }) => console.warn(code, id),
+});
+await untyped.enter('c');
+await untyped.enter(untyped.createRoom('d', { store, reconnectTimeoutMs: 5 }));
+await untyped.leave(untyped.getRoom('d') ?? 'd');
+untyped.getRooms().map(untyped.leave);
+// @ts-expect-error A client needs createStore.
+createClient({ host: 'localhost:1999' });
+// @ts-expect-error The client decides about delays.
+createClient({ ...options, minReconnectionDelay: 5 });
+// @ts-expect-error There is no metadata.
+await untyped.enter('c', { metadata: 1 });
+
+// Metadata: given to enter, or a default.
+const teams = createClient<Plain, { team: string }>({
+  ...options,
+  token: ({ metadata }) => metadata.team,
+});
+await teams.enter('e', { metadata: { team: 'red' } });
+// @ts-expect-error The metadata are missing.
+await teams.enter('e');
+// @ts-expect-error There are other metadata.
+await teams.enter('e', { metadata: { group: 'red' } });
+const redTeam = createClient<Plain, { team: string }>({
+  ...options,
+  metadata: { team: 'red' },
+  query: async ({ metadata }) => ({ team: metadata.team }),
+});
+await redTeam.enter('f');
+await redTeam.enter('f', { metadata: { team: 'blue' } });
+
+/** An app names the types. */
+export const clients: [Client, Client<Inferred>] = [untyped, inferred];
+`;
+
+let app: CompiledApp;
+beforeAll(async () => {
+  app = await makeCompiledApp();
+  app.write('room.ts', readFileSync(ROOM, 'utf8'));
+  app.write('page.ts', PAGE);
+}, 60_000);
+afterAll(() => app?.remove());
+
+test.each(['7', '5.4'] as const)(
+  'the types of a client come from `import type` of the room alone, on TypeScript %s',
+  async (version) => {
+    expect(await app.compile(version, ['page.ts'])).toBe('');
+  },
+  60_000,
+);
