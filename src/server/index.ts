@@ -1,7 +1,12 @@
 export { broadcastChanges, type BroadcastingServer } from './stock/broadcast-changes.ts';
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
-export type { RoomDocument } from './room/room-document.ts';
+export type {
+  ConnectionStats,
+  EvictionTarget,
+  RoomDocument,
+  RoomStats,
+} from '../protocol/room-handle.ts';
 export type {
   FeatureHost,
   FeatureRoom,

@@ -1,9 +1,9 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
+import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
 import type { RoomHooks } from './writes/hooks.ts';
-import type { RoomDocument } from './room/room-document.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
 import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
@@ -250,11 +250,45 @@ export class RoomServer<
   /**
    * Removes all that the room has stored: its content, log and client records, and what TinyBase's own server left there. The
    * room is then one without a Store, in a new epoch: connected clients follow, send again what was not confirmed, and may
-   * give initial content. The app's own keys, the room's id and revoked users stay. Call it from a handler or an alarm,
+   * give initial content. The app's own keys, the room's id, revoked users and used signatures stay. Call it from a handler or an alarm,
    * but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails.
    */
   wipe(): Promise<void> {
     return this.#room.wipe();
+  }
+
+  /** Returns the number of open connections that the room has let in. */
+  getSize(): number {
+    return this.#room.administration.size;
+  }
+
+  /** Resolves to the connections of the room, its version and its sizes. Rejects with `unavailable` if it cannot be loaded. */
+  getStats(): Promise<RoomStats> {
+    return this.#room.administration.stats();
+  }
+
+  /**
+   * Closes connections with `forbidden`, and resolves to their number: one with that id, or all of one user. Clients of this
+   * package stop then, until their app starts them again. With `createAuth`, evicting a user also revokes it. Rejects with
+   * a `TypeError` for any other target, with `malformed` if the room knows no users, and with `unavailable` if a revocation
+   * cannot be stored.
+   */
+  evict(target: EvictionTarget): Promise<number> {
+    return this.#room.administration.evict(target);
+  }
+
+  /** Closes all connections with `forbidden`, and resolves to their number. It revokes nobody, and the room stays as it is. */
+  evictAll(): Promise<number> {
+    return Promise.resolve(this.#room.administration.evictAll());
+  }
+
+  /**
+   * Closes connections whose token has ended, and those of clients that were silent for a minute and do not answer within
+   * 10 s. Also stores a checkpoint, and removes what storage does not need any more. Resolves when storage is done. Call it
+   * in an alarm if your host keeps dead connections.
+   */
+  garbageCollect(): Promise<void> {
+    return this.#room.administration.garbageCollect();
   }
 
   /**

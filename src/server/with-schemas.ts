@@ -15,7 +15,12 @@ import { loadStoreFromStorage as load } from './stock/stored-content.ts';
 export type { BroadcastingServer } from './stock/broadcast-changes.ts';
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
-export type { RoomDocument } from './room/room-document.ts';
+export type {
+  ConnectionStats,
+  EvictionTarget,
+  RoomDocument,
+  RoomStats,
+} from '../protocol/room-handle.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';

@@ -6,6 +6,7 @@ import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.t
 import { RawPeer } from '../support/raw-peer.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
+import { testAdmin } from './contract-admin.ts';
 import { testAuth } from './contract-auth.ts';
 import { testPresence } from './contract-presence.ts';
 import { testDurability } from './contract-durability.ts';
@@ -356,6 +357,7 @@ export const describeHost = (name: HostName): void => {
     });
 
     const tested = { name, clients, getHost: () => host, textOf, openSocket };
+    testAdmin(tested);
     testAuth(tested);
     testEdges(tested);
     testFeatures(tested);

@@ -4,7 +4,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor, SeedCorrection } from '../../src/protocol/messages.ts';
 import { decodeLogRow } from '../../src/server/storage/log-row.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
-import type { RoomDocument } from '../../src/server/room/room-document.ts';
+import type { RoomDocument } from '../../src/protocol/room-handle.ts';
 import { RoomStorage, type LoadedRoom } from '../../src/server/storage/room-storage.ts';
 import { StorageKeys } from '../../src/server/storage/storage-keys.ts';
 import { StrictStorage } from '../support/strict-storage.ts';

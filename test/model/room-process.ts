@@ -22,7 +22,7 @@ import type { RoomLimits } from '../../src/server/room/room-options.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
-import type { RoomDocument } from '../../src/server/room/room-document.ts';
+import type { RoomDocument } from '../../src/protocol/room-handle.ts';
 import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';

@@ -9,7 +9,7 @@ import type { RoomErrorSource } from '../room/room-options.ts';
 import { assertContentFits, contentBytes, measureContent } from '../writes/content-size.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { readStockContent, removeStockContent } from '../stock/stock-layout.ts';
-import { RoomStorage } from '../storage/room-storage.ts';
+import { RoomStorage, type StoredSizes } from '../storage/room-storage.ts';
 import { StoreContent } from '../storage/store-content.ts';
 import type { SalvagedRoom } from '../storage/salvage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
@@ -65,6 +65,11 @@ export class RoomPersistence<Origin, RequestOrigin> {
       !this.#isCheckpointing &&
       this.#parts.host.now() >= this.#nextCheckpoint
     );
+  }
+
+  /** The sizes of the stored room; undefined if they are unknown, as before the initial content. */
+  get storedSizes(): StoredSizes | undefined {
+    return this.#storage?.storedSizes;
   }
 
   /** Returns the state, and loads it if necessary. Do not call it again before it has settled. Rejects with `unavailable`. */
@@ -189,6 +194,14 @@ export class RoomPersistence<Origin, RequestOrigin> {
     void this.#reload();
   }
 
+  /** Writes a snapshot now, if there is anything to write or to remove. Never rejects. */
+  async compact(): Promise<void> {
+    const state = this.#current;
+    if (state === undefined || !(await state.gate.whenDurable())) return;
+    const isPossible = this.#storage?.canCheckpoint === true && !this.#isCheckpointing;
+    if (isPossible && state === this.#current) await this.checkpoint(state);
+  }
+
   /** Writes a snapshot, and shortens the log and the history. Never rejects. */
   async checkpoint(state: RoomState<Origin, RequestOrigin>): Promise<void> {
     const { host, observed, writer, peers, reporter } = this.#parts;
@@ -259,6 +272,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     this.#storage ??= new RoomStorage(host.storage, {
       prefix: settings.storagePrefix,
       sizes: settings.storageSizes,
+      now: () => host.now(),
     });
     return this.#storage;
   }

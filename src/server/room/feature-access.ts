@@ -8,6 +8,7 @@ import type { RoomPersistence } from '../history/room-persistence.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import type { Peer } from './peers.ts';
 import type { ErrorReporter } from './error-reporter.ts';
+import type { RoomAdministration } from './room-administration.ts';
 import type { FeatureRoom } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -15,13 +16,16 @@ import type { RoomParts } from './room-parts.ts';
 export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+  readonly #administration: RoomAdministration<Origin, RequestOrigin>;
 
   constructor(
     parts: RoomParts<Origin, RequestOrigin>,
     persistence: RoomPersistence<Origin, RequestOrigin>,
+    administration: RoomAdministration<Origin, RequestOrigin>,
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
+    this.#administration = administration;
   }
 
   get roomId(): string {
@@ -46,6 +50,14 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
 
   connections(): readonly Origin[] {
     return this.#parts.peers.admitted().map(({ connection }) => connection.origin);
+  }
+
+  userIdOf(caller: Origin): string | undefined {
+    return this.#parts.features.userIdOf(caller);
+  }
+
+  garbageCollect(): Promise<void> {
+    return this.#administration.garbageCollect();
   }
 
   send(connection: Origin, letter: string, json: string): void {

@@ -112,6 +112,11 @@ export class Outgoing<Origin> {
     unread.ask(text);
   }
 
+  /** Asks a client for a sign of life: it answers a mark. */
+  ask({ connection }: Peer<Origin>): void {
+    connection.send(this.#encode({ type: 'mark', text: this.#host.randomId() }));
+  }
+
   /** Takes the answer to a mark: the connection has read so far. */
   takeMark(peer: Peer<Origin>, text: string): void {
     peer.unread.answer(text);

@@ -130,6 +130,7 @@ export class Peer<Origin> {
   leaving: string[] = [];
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
+  #receivedTime = -Infinity;
   /** The number and length of the messages whose effects are not durable yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
@@ -204,6 +205,7 @@ export class Peer<Origin> {
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
   ): Waiter | undefined {
+    this.#receivedTime = now;
     if (this.#waitingMessages + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     if (!this.#limiter.take(length, now, limits, messages)) return undefined;
@@ -218,6 +220,11 @@ export class Peer<Origin> {
    */
   charge(messages: number, now: number, rate: MessageRate): boolean {
     return this.#limiter.charge(messages, now, rate);
+  }
+
+  /** The time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
+  get lastSign(): number {
+    return Math.max(this.#receivedTime, this.heardAt ?? -Infinity);
   }
 
   /** The time at which it was heard last; undefined if nobody asked to keep it. */
@@ -336,6 +343,12 @@ export class Peers<Origin> {
       peer.leave('peer');
     }
     return open;
+  }
+
+  /** Returns all that have not left, also those whom the gate has not let in. */
+  all(): readonly Peer<Origin>[] {
+    const peers = Array.from(this.#host.connections(), (connection) => this.of(connection));
+    return peers.filter(({ hasLeft }) => !hasLeft);
   }
 
   /** Returns all that features and commits may know of: those whom the gate admits now (`SEAM-2`). */

@@ -3,6 +3,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
+import type { RoomDocument } from '../../protocol/room-handle.ts';
 import { isCount, isRecord } from '../storage/json-shape.ts';
 import type { SalvagedRoom } from '../storage/salvage.ts';
 
@@ -11,20 +12,6 @@ const FORMAT_VERSION = 1;
 const UNKNOWN_EPOCH = 'unknown';
 /** More commits than any room makes, and far below the largest number that can be counted to. */
 const HIGHEST_VERSION = 2 ** 48;
-
-/** A whole room as one JSON document. `JSON.stringify` loses nothing of it. */
-export interface RoomDocument {
-  readonly format: typeof FORMAT;
-  readonly formatVersion: typeof FORMAT_VERSION;
-  /** Names the history that the content is from. */
-  readonly epoch: string;
-  /** The number of commits that the history had. */
-  readonly version: number;
-  /** `[tables, values]`; objects and arrays are encoded, as they are on the wire. */
-  readonly content: unknown;
-  /** The parts of a damaged room that could not be read: a storage key and a reason each. Left out if the document is whole. */
-  readonly incomplete?: readonly string[];
-}
 
 /** Makes a document of a room's content, which is JSON already. */
 export function makeRoomDocument({ epoch, version }: Cursor, json: string): RoomDocument {

@@ -26,6 +26,10 @@ export interface RoomGate<Connection, Request> {
   mayWrite(caller: Connection | Request): boolean;
   /** Returns the id of the caller's user. */
   userIdOf?(caller: Connection | Request): string | undefined;
+  /**
+   * Makes all credentials that a user has so far invalid, and closes the user's connections. Resolves when that is on disk.
+   */
+  revoke?(userId: string): Promise<void>;
   /** Returns headers for the answer to a request, in addition to the room's. */
   headers?(request: Request): Readonly<Record<string, string>>;
 }
@@ -63,6 +67,8 @@ export interface RoomFeature<Connection, Request> {
   committed?(commit: RoomCommit<Connection, Request>): void;
   /** Hears that everything up to this version is durable. */
   durable?(version: number): void;
+  /** Looks for connections that have left without a word: somebody called `garbageCollect()`. */
+  garbageCollect?(): void;
   /** Answers a request that is not for `storePath`; returns undefined for one that is not for this feature. */
   answer?(request: Request, path: string): Promise<Response> | undefined;
 }
@@ -80,6 +86,10 @@ export interface FeatureRoom<Connection> {
   readonly isLoaded: boolean;
   /** Returns the open connections that are admitted (`SEAM-2`). */
   connections(): readonly Connection[];
+  /** Returns the id of the caller's user, as the gate knows it; undefined without a gate. */
+  userIdOf(caller: Connection): string | undefined;
+  /** Does what the room's own `garbageCollect()` does. */
+  garbageCollect(): Promise<void>;
   /** Sends a frame with that letter at once. */
   send(connection: Connection, letter: string, json: string): void;
   /** Calls the waiter when everything ordered before is durable: its frames keep their place among commits (`SEAM-3`). */

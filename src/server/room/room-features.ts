@@ -75,9 +75,14 @@ export class RoomFeatures<Connection, Request> {
     }
   }
 
+  /** Returns the id of the caller's user; undefined if it has none. */
+  userIdOf(caller: Connection | Request): string | undefined {
+    return this.#gate?.userIdOf?.(caller);
+  }
+
   /** Returns the client id combined with its user: a stolen id of another user is then another id (`GATE-12`). */
   clientIdOf(caller: Connection, clientId: string): string {
-    return clientId + (this.#gate?.userIdOf?.(caller) ?? '');
+    return clientId + (this.userIdOf(caller) ?? '');
   }
 
   /** Adds a feature. Throws if its letter is not one character, or is taken. */
@@ -135,6 +140,10 @@ export class RoomFeatures<Connection, Request> {
 
   durable(version: number): void {
     for (const feature of this.#features) this.#tell(() => feature.durable?.(version));
+  }
+
+  garbageCollect(): void {
+    for (const feature of this.#features) this.#tell(() => feature.garbageCollect?.());
   }
 
   /** Returns the answer of the first feature that has one. */

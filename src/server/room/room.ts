@@ -7,6 +7,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
 import { letter as pushLetter } from '../../protocol/messages/push.ts';
+import type { RoomDocument } from '../../protocol/room-handle.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState, SeedOutcome } from '../history/room-state.ts';
@@ -19,12 +20,8 @@ import { InitialContentQueue } from './initial-content-queue.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Peers, type Peer } from './peers.ts';
-import {
-  makeRoomDocument,
-  makeSalvagedDocument,
-  readRoomDocument,
-  type RoomDocument,
-} from './room-document.ts';
+import { RoomAdministration } from './room-administration.ts';
+import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
 import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
 import { RoomFeatures, type FeatureFrame } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
@@ -55,6 +52,8 @@ export interface RoomContent {
 export class Room<Origin, RequestOrigin = Origin> {
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
+  /** The connections and sizes of the room. */
+  readonly administration: RoomAdministration<Origin, RequestOrigin>;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
@@ -81,7 +80,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       deepLeaves: new DeepLeaves(observed, writer, reporter),
     };
     this.#persistence = new RoomPersistence(this.#parts);
-    this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence);
+    this.administration = new RoomAdministration(this.#parts, this.#persistence);
+    this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence, this.administration);
     this.#contentCache = new ContentCache(host);
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),

@@ -10,6 +10,8 @@ const FORMAT = 2;
 export interface Manifest {
   /** The cursor of the snapshot. */
   readonly cursor: Cursor;
+  /** The time at which the manifest was written, in milliseconds since 1970; undefined if it does not say. */
+  readonly time?: number | undefined;
   /**
    * The pages of the content, in order. If several pages have the same row, the last one counts. Each page is a content of
    * its own, as TinyBase encodes it. Empty content has no pages.
@@ -24,12 +26,20 @@ export interface Manifest {
 }
 
 /** Encodes a manifest as lines of JSON: the first has everything except the clients, then each client has a line. */
-export function encodeManifest({ cursor, pages, firstRow, lastRow, clients }: Manifest): string {
+export function encodeManifest({
+  cursor,
+  time,
+  pages,
+  firstRow,
+  lastRow,
+  clients,
+}: Manifest): string {
   const head = {
     format: FORMAT,
     epoch: cursor.epoch,
     version: cursor.version,
     tag: cursor.tag,
+    time,
     pages: pages.map(({ blob, parts, bytes }) => [blob, parts, bytes]),
     log: [firstRow, lastRow],
   };
@@ -45,7 +55,7 @@ export function decodeManifest(text: string): Manifest {
   const [first = '', ...lines] = text.split('\n');
   const head: unknown = JSON.parse(first);
   if (!isRecord(head) || !isCount(head['format'])) throw notManifest();
-  const { format, epoch, version, tag, pages, log } = head;
+  const { format, epoch, version, tag, time, pages, log } = head;
   if (format !== FORMAT) {
     throw new ForeignFormat(
       `it has the format ${JSON.stringify(format)}, and this release of tinybase-partykit reads ${FORMAT}: use the release that wrote it`,
@@ -59,6 +69,7 @@ export function decodeManifest(text: string): Manifest {
   const clients = new Map(lines.map(decodeClient));
   return {
     cursor: tag === undefined ? { epoch, version } : { epoch, version, tag },
+    time: typeof time === 'number' ? time : undefined,
     pages: pages.map(decodeReference),
     firstRow,
     lastRow,

@@ -27,12 +27,23 @@ interface Disk {
   snapshotSize: number;
   readonly index: PageIndex;
   manifestReference: BlobReference | undefined;
+  /** The time at which the manifest was written; undefined if it is unknown. */
+  checkpointTime: number | undefined;
   /** The valid rows, oldest first. */
   rows: StoredRow[];
   /** The size of the rows since the snapshot, in bytes. */
   sizeSinceSnapshot: number;
   /** The time of the last write, in milliseconds since 1970. */
   lastWrite: number;
+}
+
+/** Sizes in bytes, and a time in milliseconds since 1970. */
+export interface StoredSizes {
+  readonly checkpointBytes: number;
+  readonly logBytes: number;
+  readonly garbageBytes: number;
+  /** Undefined if it is unknown. */
+  readonly checkpointTime: number | undefined;
 }
 
 /**
@@ -47,6 +58,7 @@ export class RoomStorage {
   readonly #storage: KeyValueStorage;
   readonly #keys: StorageKeys;
   readonly #sizes: StorageSizes;
+  readonly #now: (() => number) | undefined;
   #disk: Disk | undefined;
   readonly #garbage = new StorageGarbage();
   readonly #writer: SnapshotWriter;
@@ -61,20 +73,45 @@ export class RoomStorage {
   /** Resolves when the last call has settled, not counting appends. Never rejects. */
   #idle: Promise<unknown> = Promise.resolve();
 
-  /** @param options `prefix` is the beginning of every key; at most 1,900 bytes. */
+  /**
+   * @param options `prefix` is the beginning of every key; at most 1,900 bytes. `now` returns the time that a checkpoint
+   * gets, in milliseconds since 1970.
+   */
   constructor(
     storage: KeyValueStorage,
-    options: { prefix: string; sizes?: Partial<StorageSizes> | undefined },
+    options: {
+      prefix: string;
+      sizes?: Partial<StorageSizes> | undefined;
+      now?: () => number;
+    },
   ) {
     this.#storage = storage;
     this.#keys = new StorageKeys(options.prefix);
     this.#sizes = { ...DEFAULT_STORAGE_SIZES, ...options.sizes };
+    this.#now = options.now;
     this.#writer = new SnapshotWriter(storage, this.#keys, this.#garbage);
   }
 
   /** True if the last load found rows of a log and no manifest: somebody emptied the storage of a running room. */
   get wasEmptied(): boolean {
     return this.#wasEmptied;
+  }
+
+  /** The sizes of the stored room; undefined if they are unknown, as before the initial content. */
+  get storedSizes(): StoredSizes | undefined {
+    if (this.#disk === undefined) return undefined;
+    const { snapshotSize, manifestReference, rows, checkpointTime } = this.#disk;
+    return {
+      checkpointBytes: snapshotSize + (manifestReference?.bytes ?? 0),
+      logBytes: sizeOfRows(rows),
+      garbageBytes: this.#garbage.size,
+      checkpointTime,
+    };
+  }
+
+  /** True if a checkpoint would store or remove anything. */
+  get canCheckpoint(): boolean {
+    return this.#disk !== undefined && this.#disk.sizeSinceSnapshot + this.#garbage.size > 0;
   }
 
   /** True if log and garbage exceed both 256 KiB and the size of snapshot and client records: then a checkpoint pays. */
@@ -132,8 +169,9 @@ export class RoomStorage {
       const firstRow = this.#nextRow;
       if (row !== undefined) this.#nextRow += 1;
       const pages = encoded.map(({ reference }) => reference);
+      const time = this.#now?.();
       const manifestReference = await this.#writer.putManifest(
-        { cursor, pages, clients, firstRow, lastRow: this.#nextRow - 1 },
+        { cursor, time, pages, clients, firstRow, lastRow: this.#nextRow - 1 },
         {
           pages: encoded.flatMap(({ parts }) => parts),
           row,
@@ -148,6 +186,7 @@ export class RoomStorage {
         snapshotSize: sizeOfBlobs(pages),
         index,
         manifestReference,
+        checkpointTime: time,
         rows: row === undefined ? [] : [row.stored],
         sizeSinceSnapshot: 0,
         lastWrite: 0,
@@ -254,8 +293,9 @@ export class RoomStorage {
           rows: dropped,
         };
         isNamed = true;
+        const time = this.#now?.();
         disk.manifestReference = await this.#writer.putManifest(
-          { cursor, pages, clients, firstRow, lastRow },
+          { cursor, time, pages, clients, firstRow, lastRow },
           {
             written,
             replaced: this.#keysOf(replaced),
@@ -263,6 +303,7 @@ export class RoomStorage {
           },
         );
         for (const { page, reference } of written) page.stored = reference;
+        disk.checkpointTime = time;
         disk.pages = pages;
         disk.snapshotSize = snapshotSize;
         disk.rows = disk.rows.slice(dropped.length);
@@ -363,6 +404,7 @@ export class RoomStorage {
       snapshotSize: sizeOfBlobs(manifest.pages),
       index,
       manifestReference,
+      checkpointTime: manifest.time,
       rows: [...rows],
       sizeSinceSnapshot: sizeOfRows(rowsSince),
       lastWrite,

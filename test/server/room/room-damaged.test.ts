@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
-import type { RoomDocument } from '../../../src/server/room/room-document.ts';
+import type { RoomDocument } from '../../../src/protocol/room-handle.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { leavesOf } from '../../support/content.ts';
 import { DyingStorage } from '../../support/dying-storage.ts';

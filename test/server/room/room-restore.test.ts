@@ -1,7 +1,7 @@
 import { createMiddleware } from 'tinybase/middleware';
 import { describe, expect, test } from 'vitest';
 
-import type { RoomDocument } from '../../../src/server/room/room-document.ts';
+import type { RoomDocument } from '../../../src/protocol/room-handle.ts';
 import { clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 

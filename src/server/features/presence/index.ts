@@ -50,6 +50,7 @@ export function createPresence<
     needsHeardTimes: true,
     received: (connection, json) => presence.received(connection, json),
     left: (connection) => presence.left(connection),
+    garbageCollect: () => presence.garbageCollect(),
   });
   const presence = new RoomPresence(attached, options);
   return { '~presence': undefined, getStore: () => presence.store };

@@ -95,6 +95,13 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     }
   }
 
+  /** Looks for members that have left without a word. */
+  garbageCollect(): void {
+    this.#wake();
+    this.#removeClosed();
+    this.#askSilent();
+  }
+
   /** Hears that a connection is gone, however it ended. */
   left(connection: Connection): void {
     this.#wake();

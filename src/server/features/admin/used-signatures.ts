@@ -1,0 +1,86 @@
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { isList } from '../../storage/json-shape.ts';
+import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+
+/** Each signature takes up to 90 bytes, and hosts store at most 128 KiB in a row. */
+const MOST_SIGNATURES = 1_200;
+const KEY = '@tinybase-partykit/admin';
+
+/** The id of a signature (`jti`), and the time when the signature ends, in milliseconds since 1970. */
+type UsedSignature = readonly [id: string, end: number];
+
+/**
+ * The signatures that were used and have not ended yet: none is valid twice (`ADMIN-4`). One row in storage has them all,
+ * so that a restart forgets none. Only who has the secret can add one.
+ */
+export class UsedSignatures {
+  readonly #storage: KeyValueStorage;
+  readonly #key: string;
+  readonly #ends: Map<string, number>;
+
+  constructor(storage: KeyValueStorage, key: string, used: readonly UsedSignature[]) {
+    this.#storage = storage;
+    this.#key = key;
+    this.#ends = new Map(used);
+  }
+
+  /** Returns true if the signature was used. */
+  has(id: string): boolean {
+    return this.#ends.has(id);
+  }
+
+  /**
+   * Uses a signature, at once. Resolves when that is on disk. Throws `overloaded` if too many are in use, and rejects with
+   * `unavailable` if it cannot be stored: then the signature is used all the same.
+   */
+  async use(id: string, end: number, now: number): Promise<void> {
+    for (const [used, usedEnd] of this.#ends) if (usedEnd <= now) this.#ends.delete(used);
+    if (this.#ends.size >= MOST_SIGNATURES) {
+      throw new TinyBasePartyKitError(
+        'overloaded',
+        `The room takes ${MOST_SIGNATURES} commands a minute at most: send it again a little later.`,
+      );
+    }
+    this.#ends.set(id, end);
+    try {
+      await this.#storage.put(this.#key, JSON.stringify([...this.#ends]));
+      await this.#storage.sync?.();
+    } catch (cause) {
+      const message =
+        'The room could not store that the command was sent, and did nothing: send it again.';
+      throw new TinyBasePartyKitError('unavailable', message, { cause });
+    }
+  }
+}
+
+/** Reads the signatures that were used. Rejects with `unavailable` if that fails: then no command is taken. */
+export async function readUsedSignatures(
+  storage: KeyValueStorage,
+  storagePrefix: string,
+): Promise<UsedSignatures> {
+  const key = storagePrefix + KEY;
+  try {
+    const rows = await storage.get([key]);
+    return new UsedSignatures(storage, key, usedIn(rows.get(key)));
+  } catch (cause) {
+    const message = 'The room cannot read which commands were sent: try again later.';
+    throw new TinyBasePartyKitError('unavailable', message, { cause });
+  }
+}
+
+/** Reads the stored row. Throws if it is damaged. */
+function usedIn(row: unknown): readonly UsedSignature[] {
+  if (row === undefined) return [];
+  const list: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
+  if (isList(list)) {
+    const used = list.filter(isUsedSignature);
+    if (used.length === list.length) return used;
+  }
+  throw new TypeError('The stored list of commands is damaged.');
+}
+
+function isUsedSignature(candidate: unknown): candidate is UsedSignature {
+  if (!isList(candidate) || candidate.length !== 2) return false;
+  const [id, end] = candidate;
+  return typeof id === 'string' && typeof end === 'number';
+}
