@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 import { IDLE_MILLISECONDS, type TestedHost } from './contract-durability.ts';
 
 const PARTY = 'administered';
-const USERS = 'administered-users';
+const USERS = 'commanded';
 /** Time enough for a client that does not stop to show that, as it tries again after 30 to 300 ms. */
 const SOME_MILLISECONDS = 1_000;
 const nowInSeconds = (): number => Math.floor(Date.now() / 1000);

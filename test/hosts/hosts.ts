@@ -29,7 +29,7 @@ const PARTIES = {
   secretless: 'Secretless',
   provided: 'Provided',
   administered: 'Administered',
-  'administered-users': 'AdministeredUsers',
+  commanded: 'Commanded',
   unadministered: 'Unadministered',
   present: 'Present',
   starting: 'Starting',
