@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+
 import { expect, test } from 'vitest';
 
 import { createRoomHandle, type RoomHandle } from '../../../../src/backend/index.ts';
@@ -167,6 +169,13 @@ test.each<readonly [string, TokenParts, number, string]>([
   expect(socket.closeCode).toBe(4403);
 });
 
+test('[ADMIN-1] a signature by another algorithm commands nothing, also with the secret', async () => {
+  const [head, claims] = (await sign(COMMAND, { header: { alg: 'HS512' } })).split('.');
+  const right = createHmac('sha512', SECRET).update(`${head}.${claims}`).digest('base64url');
+  const answer = await post(makeRoom(), `${head}.${claims}.${right}`, COMMAND);
+  expect([answer.status, answer.body['code']]).toEqual([401, 'unauthorized']);
+});
+
 test('[ADMIN-5] who does not have the secret is always told the same, and costs no row', async () => {
   const storage = new StrictStorage();
   const server = makeRoom({ storage });
@@ -331,6 +340,18 @@ test('[ADMIN-5] the bodies of strangers and of commands have limits', async () =
   expect([answer.status, answer.body['code']]).toEqual([413, 'too-large']);
   expect(answer.body['message']).toContain('bodyBytes');
   expect((await post(server, undefined, 'x'.repeat(2 ** 20))).status).toBe(401);
+  // An answer that leaves a body unread makes some hosts reset the connection.
+  let pulled = 0;
+  const body = new ReadableStream({
+    pull: (controller) => {
+      pulled += 1;
+      if (pulled < 20) controller.enqueue(new Uint8Array(5_000));
+      else controller.close();
+    },
+  });
+  const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+  const stranger = await server.onRequest(new Request(`${URL_OF_ROOM}/admin`, init));
+  expect([stranger.status, pulled]).toEqual([401, 20]);
   // Bodies that never end: a few of them are waited for.
   const endless = (token?: string): Promise<Response> =>
     server.onRequest(
@@ -341,7 +362,11 @@ test('[ADMIN-5] the bodies of strangers and of commands have limits', async () =
         ...(token !== undefined && { headers: { Authorization: `Bearer ${token}` } }),
       } as RequestInit),
     );
-  for (let stranger = 0; stranger < 8; stranger += 1) void endless();
+  for (let count = 0; count < 8; count += 1) void endless();
+  // A signature that was seen on its way holds no body of a command.
+  const seen = await sign(COMMAND);
+  await post(server, seen, COMMAND);
+  for (let count = 0; count < 8; count += 1) void endless(seen);
   await settle();
   expect((await endless()).status).toBe(401);
   expect(await handleOf(server).getSize()).toBe(0);
