@@ -317,10 +317,11 @@ export class RoomServer<
   /**
    * Override to answer requests while `onRequest` cannot: the room's storage is damaged, or `prepareStore` or `onStart` throws.
    * `exportRoom()`, `restoreRoom(document)` and `wipe()` work here. No gate has verified the request: check who asks. Call
-   * `super` for all other requests: the answer is 503 `unavailable`.
+   * `super` for all other requests: it answers commands of `createRoomHandle`, and the rest with 503 `unavailable`.
    */
   onUnavailableRequest(request: Request): Response | Promise<Response> {
-    return this.#answerFailed(request);
+    const { pathname } = new URL(request.url);
+    return this.#room.answerUnloaded(request, pathname) ?? this.#answerFailed(request);
   }
 
   /** Takes the messages of this package and of stock clients, and ignores all others. */

@@ -67,6 +67,8 @@ export interface RoomFeature<Connection, Request> {
   committed?(commit: RoomCommit<Connection, Request>): void;
   /** Hears that everything up to this version is durable. */
   durable?(version: number): void;
+  /** True: `answer` is also called while the room cannot be loaded. */
+  readonly answersUnloaded?: boolean;
   /** Looks for connections that have left without a word: somebody called `garbageCollect()`. */
   garbageCollect?(): void;
   /** Answers a request that is not for `storePath`; returns undefined for one that is not for this feature. */

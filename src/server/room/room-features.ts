@@ -147,8 +147,9 @@ export class RoomFeatures<Connection, Request> {
   }
 
   /** Returns the answer of the first feature that has one. */
-  answer(request: Request, path: string): Promise<Response> | undefined {
+  answer(request: Request, path: string, isLoaded: boolean): Promise<Response> | undefined {
     for (const feature of this.#features) {
+      if (!isLoaded && feature.answersUnloaded !== true) continue;
       const answer = feature.answer?.(request, path);
       if (answer !== undefined) return answer;
     }

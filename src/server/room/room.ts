@@ -245,7 +245,12 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Returns a feature's answer to a request; undefined if no feature has one. */
   answer(request: RequestOrigin, path: string): Promise<Response> | undefined {
-    return this.#parts.features.answer(request, path);
+    return this.#parts.features.answer(request, path, true);
+  }
+
+  /** Does the same while the room cannot be loaded. */
+  answerUnloaded(request: RequestOrigin, path: string): Promise<Response> | undefined {
+    return this.#parts.features.answer(request, path, false);
   }
 
   /** Ends a connection whose own side closed the socket. Call it if the host can tell. */

@@ -22,6 +22,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
   Connection,
   Request
 > {
+  readonly answersUnloaded = true;
   readonly #host: AdminHost<Connection, Request>;
   readonly #options: AdminOptions<unknown>;
   readonly #room: FeatureRoom<Connection>;

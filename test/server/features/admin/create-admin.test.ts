@@ -427,6 +427,34 @@ const elsewhere = async (room: SmallServer): Promise<number> => {
   return (await room.onRequest(request)).status;
 };
 
+test('[ADMIN-7] a room that cannot be loaded is exported, restored and wiped', async () => {
+  const storage = new StrictStorage();
+  const first = makeRoom({ storage });
+  await first.start();
+  first.store.setValue('v', 1);
+  await first.whenDurable();
+  const document = await first.exportRoom();
+  const damage = async (): Promise<RoomHandle> => {
+    await storage.put('@tinybase-partykit/manifest', 'damaged');
+    const server = makeRoom({ storage });
+    await expect(server.start()).rejects.toMatchObject({ code: 'unavailable' });
+    return handleOf(server);
+  };
+  const damaged = await damage();
+  await expect(damaged.getStats()).rejects.toMatchObject({ code: 'unavailable' });
+  expect((await damaged.exportRoom())?.incomplete).toHaveLength(1);
+  await expect(
+    handleOf(makeRoom({ storage }), { secret: 'x'.repeat(32) }).wipe(),
+  ).rejects.toMatchObject({
+    code: 'unauthorized',
+  });
+  await damaged.restoreRoom(document as never);
+  expect(await damaged.getStats()).toMatchObject({ hasStore: true });
+  const again = await damage();
+  await again.wipe();
+  expect(await again.getStats()).toMatchObject({ hasStore: false });
+});
+
 test('a room that does not know its party says so to its app', async () => {
   const server = makeRoom();
   expect(await elsewhere(server)).toBe(500);
