@@ -1,4 +1,5 @@
-import type { SchemaIssue, StandardSchema } from '../../protocol/standard-schema.ts';
+import type { SchemaIssue, SchemaResult, StandardSchema } from '../../protocol/standard-schema.ts';
+import type { MaybePromise } from '../room/maybe-promise.ts';
 
 /** Describes a value as a schema sees it. */
 export type Validation<Output> =
@@ -10,12 +11,16 @@ export type Validation<Output> =
 const MOST_PATHS = 5;
 const LONGEST_PATH = 60;
 
-/** Asks a schema about a value. Rejects with what the schema throws. */
-export async function validate<Output>(
+/** Asks a schema about a value: within the call, unless the schema is async. Throws, or rejects with, what the schema throws. */
+export function validate<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
-): Promise<Validation<Output>> {
-  const result = await schema['~standard'].validate(value);
+): MaybePromise<Validation<Output>> {
+  const result = schema['~standard'].validate(value);
+  return result instanceof Promise ? result.then(validationOf) : validationOf(result);
+}
+
+function validationOf<Output>(result: SchemaResult<Output>): Validation<Output> {
   return result.issues === undefined
     ? { type: 'valid', value: result.value }
     : { type: 'invalid', paths: pathsOf(result.issues) };

@@ -358,6 +358,7 @@ export class RoomState<Origin, RequestOrigin>
   /** Tells a client that it has lost its place, and takes nothing more until its next hello (`ONCE-3`). */
   #loseTrack(peer: Peer<Origin>, client: ClientState): void {
     this.#parts.outgoing.sendError(this, peer, 'stale', LOST_PLACE);
+    peer.losePush();
     if (client.standing === 'live') peer.setState({ ...client, standing: 'stopped' });
   }
 

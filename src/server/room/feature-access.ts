@@ -17,6 +17,8 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #administration: RoomAdministration<Origin, RequestOrigin>;
+  /** The waiters that wait for the end of a transaction, in order, each with the state that it waits in. */
+  readonly #held: { readonly waiter: Waiter; readonly state: object }[] = [];
 
   constructor(
     parts: RoomParts<Origin, RequestOrigin>,
@@ -48,6 +50,10 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     return this.#persistence.current !== undefined;
   }
 
+  get loadedState(): object | undefined {
+    return this.#persistence.current;
+  }
+
   connections(): readonly Origin[] {
     return this.#parts.peers.admitted().map(({ connection }) => connection.origin);
   }
@@ -71,7 +77,31 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     const safe = new ReportingWaiter(waiter, this.#parts.reporter);
     const state = this.#persistence.current;
     if (state === undefined) safe.onLost();
-    else state.gate.release(safe);
+    else if (this.#held.length === 0 && this.#parts.writer.isFree()) state.gate.release(safe);
+    else this.#hold(safe, state);
+  }
+
+  /** Holds a waiter while a transaction of the room's own code is open, because its commit is not ordered yet. */
+  #hold(waiter: Waiter, state: object): void {
+    this.#held.push({ waiter, state });
+    if (this.#held.length > 1) return;
+    void this.#parts.writer.whenFree().then(() => {
+      const { current } = this.#persistence;
+      for (const held of this.#held.splice(0)) {
+        if (current !== undefined && current === held.state) current.gate.release(held.waiter);
+        else held.waiter.onLost();
+      }
+    });
+  }
+
+  charge(connection: Origin, length: number): void {
+    const { host, settings } = this.#parts;
+    this.#peer(connection)?.spend(length, host.now(), settings.limits);
+  }
+
+  isRefused(connection: Origin): boolean {
+    const peer = this.#peer(connection);
+    return peer === undefined || peer.isGone || peer.standing !== 'admitted';
   }
 
   readSlot(connection: Origin, slot: string): unknown {

@@ -58,6 +58,12 @@ export class RateLimiter {
     return true;
   }
 
+  /** Counts work of that length which is done already: the next messages are too much until the time for it has passed. */
+  spend(length: number, now: number, rate: MessageRate): void {
+    this.#fill(now, rate);
+    this.#spent += length / LENGTH_OF_ONE;
+  }
+
   /** Counts work that is worth so many messages. Returns false, and counts nothing, if it is too much. */
   charge(messages: number, now: number, rate: MessageRate): boolean {
     return messages < 1 || this.take(messages * LENGTH_OF_ONE, now, rate);
@@ -139,6 +145,8 @@ export class Peer<Origin> {
   readonly #index: ClientIndex<Origin>;
   #isIn: boolean;
   #hasLeft = false;
+  /** True if a push was dropped since the last hello. */
+  #isBehind = false;
   #heardTime: number | undefined;
   /** Settles when the gate has decided; undefined when it is not being asked. */
   verification: Promise<boolean> | undefined;
@@ -187,6 +195,8 @@ export class Peer<Origin> {
     const before = this.#state;
     const wasLive = isLive(before);
     this.assembly.clear();
+    if (state.type !== 'client' || generationOf(before) !== state.generation)
+      this.#isBehind = false;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);
     if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
@@ -225,6 +235,22 @@ export class Peer<Origin> {
   /** The time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
   get lastSign(): number {
     return Math.max(this.#receivedTime, this.heardAt ?? -Infinity);
+  }
+
+  /** Charges this connection for what the room sends because of it, in characters (`EVENT-6`). */
+  spend(length: number, now: number, rate: MessageRate): void {
+    this.#limiter.spend(length, now, rate);
+  }
+
+  /** True if the room has dropped a push since the last hello: the client sends it again after the next one. */
+  get hasLostPush(): boolean {
+    const state = this.#state;
+    return state.type === 'client' && (state.standing === 'stopped' || this.#isBehind);
+  }
+
+  /** Records that the room has dropped a push of the client. */
+  losePush(): void {
+    this.#isBehind = true;
   }
 
   /** The time at which it was heard last; undefined if nobody asked to keep it. */
@@ -375,6 +401,10 @@ export class Peers<Origin> {
       yield { peer, state };
     }
   }
+}
+
+function generationOf(state: PeerState): number | undefined {
+  return state.type === 'client' ? state.generation : undefined;
 }
 
 function isLive(state: PeerState): boolean {

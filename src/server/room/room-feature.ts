@@ -55,8 +55,11 @@ export interface RoomFeature<Connection, Request> {
   readonly isOrdered?: boolean;
   /** True: the room keeps the times for {@link FeatureRoom.heardAt}. */
   readonly needsHeardTimes?: boolean;
-  /** Takes a frame: the text behind the letter. */
-  received?(connection: Connection, json: string): MaybePromise<void>;
+  /**
+   * Takes a frame: the text behind the letter. `isIntact` is false if the room has dropped a push that the connection sent
+   * before it: the client sends that again after its next hello.
+   */
+  received?(connection: Connection, json: string, isIntact: boolean): MaybePromise<void>;
   /** Hears that a connection was let in. */
   admitted?(connection: Connection): void;
   /** Hears that a client is live: it gets every commit from now on. Called again after a time when it was not live. */
@@ -86,6 +89,11 @@ export interface FeatureRoom<Connection> {
   readonly storagePrefix: string;
   /** True if the Store has the stored content. */
   readonly isLoaded: boolean;
+  /**
+   * Stands for what the room has in memory, from one load to the next; undefined while nothing is loaded. If it has changed,
+   * changes of the time before may be lost.
+   */
+  readonly loadedState: object | undefined;
   /** Returns the open connections that are admitted (`SEAM-2`). */
   connections(): readonly Connection[];
   /** Returns the id of the caller's user, as the gate knows it; undefined without a gate. */
@@ -94,8 +102,15 @@ export interface FeatureRoom<Connection> {
   garbageCollect(): Promise<void>;
   /** Sends a frame with that letter at once. */
   send(connection: Connection, letter: string, json: string): void;
-  /** Calls the waiter when everything ordered before is durable: its frames keep their place among commits (`SEAM-3`). */
+  /**
+   * Calls the waiter when everything ordered before is durable: its frames keep their place among commits (`SEAM-3`). While
+   * a transaction of the room's own code is open, its commit also comes first.
+   */
   release(waiter: Waiter): void;
+  /** Counts what the room sends because of a connection, in characters, as if the connection had sent it (`EVENT-6`). */
+  charge(connection: Connection, length: number): void;
+  /** True once the room or the app has closed the connection, or its grant has ended: nothing of it counts any more (`CLOSE-1`). */
+  isRefused(connection: Connection): boolean;
   /** Returns the value of a slot of the connection, which survives hibernation; undefined if it has none (`SEAM-4`). */
   readSlot(connection: Connection, slot: string): unknown;
   /** Sets a slot to a value of JSON; `null` removes it. All slots together should take at most 1 KiB. */

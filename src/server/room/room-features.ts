@@ -112,9 +112,13 @@ export class RoomFeatures<Connection, Request> {
   }
 
   /** Hands a frame to its feature. Nothing waits for it. */
-  receive(connection: Connection, { feature, json }: FeatureFrame<Connection, Request>): void {
+  receive(
+    connection: Connection,
+    { feature, json }: FeatureFrame<Connection, Request>,
+    isIntact: boolean,
+  ): void {
     try {
-      const received = feature.received?.(connection, json);
+      const received = feature.received?.(connection, json, isIntact);
       if (received instanceof Promise)
         received.catch((error: unknown) => this.#reporter.report(error, 'feature'));
     } catch (error) {

@@ -19,7 +19,7 @@ import { FeatureAccess } from './feature-access.ts';
 import { InitialContentQueue } from './initial-content-queue.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
-import { Peers, type Peer } from './peers.ts';
+import { Peers, type Peer, type PeerState } from './peers.ts';
 import { RoomAdministration } from './room-administration.ts';
 import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
 import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
@@ -156,7 +156,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const frame = features.frameOf(data);
     if (features.needsHeardTimes) peer.hear(host.now());
     if (frame !== undefined && frame.feature.isOrdered !== true) {
-      features.receive(connection.origin, frame);
+      features.receive(connection.origin, frame, !peer.hasLostPush);
       waiting.onDurable();
       return;
     }
@@ -400,9 +400,12 @@ export class Room<Origin, RequestOrigin = Origin> {
     frame: FeatureFrame<Origin, RequestOrigin>,
   ): MaybePromise<Dealt> {
     const { features, outgoing } = this.#parts;
+    const sender = peer.state;
     const deal = (): Dealt =>
       this.#inOrder(peer, () => {
-        if (!peer.isGone) features.receive(peer.connection.origin, frame);
+        if (peer.isGone) return;
+        const isIntact = !peer.hasLostPush && !hasBegunAgain(peer, sender);
+        features.receive(peer.connection.origin, frame, isIntact);
       });
     const state = this.#persistence.load();
     return state instanceof Promise
@@ -511,9 +514,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const isPush = message.type === 'push' || message.type === 'part';
     if (isPush && sender.type === 'client' && sender.standing === 'stopped') return undefined;
     return this.#inOrder(peer, () => {
-      // The sender begins again: it has said hello since, or the room has told it to.
-      const isCancelled = sender.type === 'client' && generationOf(peer) !== sender.generation;
-      if (isCancelled || state !== this.#persistence.current) return undefined;
+      if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
       return state.receive(peer, message);
     });
   }
@@ -531,8 +532,10 @@ export class Room<Origin, RequestOrigin = Origin> {
 /** A message that is not decided yet; undefined if it is complete. */
 type Dealt = { readonly decided: Promise<void> } | undefined | void;
 
-function generationOf({ state }: Peer<unknown>): number | undefined {
-  return state.type === 'client' ? state.generation : undefined;
+/** Returns true if a sender has said hello again since it was in that state: what it sent then is dropped. */
+function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
+  if (sender.type !== 'client') return false;
+  return state.type !== 'client' || state.generation !== sender.generation;
 }
 
 async function decidedOf(dealt: Dealt): Promise<void> {

@@ -1,0 +1,238 @@
+import type { Id } from 'tinybase';
+
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { encode } from '../../../protocol/events/event-from-client.ts';
+import { decode, type EventFromRoom } from '../../../protocol/events/event-from-room.ts';
+import type {
+  DataOf,
+  EventName,
+  InputOf,
+  ProcedureName,
+  ResultOf,
+} from '../../../protocol/events/event-types.ts';
+import { namedCalls } from '../../../protocol/events/named-calls.ts';
+import type { Channel, ChannelListener } from '../../platform/channel.ts';
+
+/** The options of `createEvents` in a client. */
+export interface EventsOptions {
+  /** The `messagePrefix` of the server; `''` by default. */
+  readonly messagePrefix?: string;
+  /** The time after which a call without an answer is `unavailable`. 10,000 by default. */
+  readonly timeoutMilliseconds?: number;
+  /** Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
+  readonly onIgnoredError?: (error: any) => void;
+}
+
+/** Calls a procedure, in two forms: `call('addNote', input)` and `call.addNote(input)`. */
+export type ProcedureCalls<Declared> = {
+  readonly [Name in ProcedureName<Declared>]: (
+    ...input: InputOf<Declared, Name>
+  ) => Promise<ResultOf<Declared, Name>>;
+} & (<Name extends ProcedureName<Declared>>(
+  name: Name,
+  ...input: InputOf<Declared, Name>
+) => Promise<ResultOf<Declared, Name>>);
+
+/** Calls a procedure without waiting, in two forms: `send('wave')` and `send.wave()`. */
+export type ProcedureSends<Declared> = {
+  readonly [Name in ProcedureName<Declared>]: (...input: InputOf<Declared, Name>) => void;
+} & (<Name extends ProcedureName<Declared>>(name: Name, ...input: InputOf<Declared, Name>) => void);
+
+/** The events of a client. `Declared` are the procedures and events of its room, by name. */
+export interface Events<Declared> {
+  /**
+   * Calls a procedure of the room. Resolves to its result when everything that it did is durable. Rejects with a
+   * `TinyBasePartyKitError`. A call that is made while the socket is closed waits until it is open.
+   */
+  readonly call: ProcedureCalls<Declared>;
+  /** Calls a procedure of the room, and nobody waits for the end: the caller does not hear of an error either. */
+  readonly send: ProcedureSends<Declared>;
+  /**
+   * Calls back with the data of each event of that name. `from` is the connection id of the client whose call caused it, as in
+   * presence; undefined if the room sent it. Returns an id for {@link Events.delListener}.
+   */
+  addListener<Name extends EventName<Declared>>(
+    name: Name,
+    listener: (data: DataOf<Declared, Name>, from: Id | undefined) => void,
+  ): Id;
+  /** Removes a listener. */
+  delListener(listenerId: Id): void;
+  /** Ends all calls with `destroyed`, and removes all listeners. The socket stays open. */
+  destroy(): void;
+}
+
+/** Everything that events take from outside. */
+export interface EventsPort {
+  readonly open: (listener: ChannelListener) => Channel;
+  /** Calls back once, later; returns a function that prevents it. */
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+}
+
+/** A call that has not ended. */
+interface Call {
+  readonly json: string;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: TinyBasePartyKitError) => void;
+  readonly isAwaited: boolean;
+  readonly cancelTimeout: () => void;
+  isSent: boolean;
+}
+
+/** Calls that have not ended. A page that makes more of them does not notice that nothing is answered. */
+const MOST_CALLS = 1_000;
+const NETWORK =
+  'The connection closed before the call was answered: the room may or may not have run it.';
+
+/** Calls procedures of a room and hears its events: `EVENT-1` to `EVENT-7`. */
+export function createClientEvents<Declared>(
+  port: EventsPort,
+  options: EventsOptions,
+): Events<Declared>;
+export function createClientEvents(
+  { open, after }: EventsPort,
+  { onIgnoredError, timeoutMilliseconds = 10_000 }: EventsOptions,
+): unknown {
+  /** The calls by number, in the order in which they were made. */
+  const calls = new Map<number, Call>();
+  const listeners = new Map<Id, { readonly name: string; readonly listener: Listener }>();
+  let lastNumber = 0;
+  let lastListener = 0;
+  /** Set once no call can be made any more. */
+  let end: TinyBasePartyKitError | undefined;
+
+  /** Reports an error to the app after the present work is complete. */
+  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+
+  const take = (number: number): Call | undefined => {
+    const call = calls.get(number);
+    calls.delete(number);
+    call?.cancelTimeout();
+    return call;
+  };
+
+  const rejectAll = (
+    error: TinyBasePartyKitError,
+    isMeant = (_call: Call): boolean => true,
+  ): void => {
+    for (const [number, call] of calls) if (isMeant(call)) take(number)?.reject(error);
+  };
+
+  /** Sends what was not sent, in order. */
+  const flush = (): void => {
+    for (const [number, call] of calls) {
+      if (call.isSent) continue;
+      if (!channel.send(call.json)) return;
+      call.isSent = true;
+      if (!call.isAwaited) take(number);
+    }
+  };
+
+  const add = (
+    name: string,
+    input: unknown,
+    isAwaited: boolean,
+    resolve: (result: unknown) => void,
+    reject: (error: TinyBasePartyKitError) => void,
+  ): void => {
+    if (end !== undefined) return reject(end);
+    if (calls.size >= MOST_CALLS) {
+      const message = 'Too many calls wait for an answer: wait for the earlier ones.';
+      return reject(new TinyBasePartyKitError('overloaded', message));
+    }
+    const number = (lastNumber += 1);
+    let json: string;
+    try {
+      json = encode({ name, input, id: isAwaited ? number : undefined });
+    } catch (cause) {
+      const message = `The input of the procedure "${name}" cannot be sent: it is not JSON.`;
+      return reject(new TinyBasePartyKitError('malformed', message, { cause }));
+    }
+    const cancelTimeout = after(timeoutMilliseconds, () => {
+      const message = take(number)?.isSent
+        ? `The room did not answer the call of "${name}" in time. It may or may not have run it.`
+        : `There was no connection for the call of "${name}", so it was not sent.`;
+      reject(new TinyBasePartyKitError('unavailable', message));
+    });
+    calls.set(number, { json, resolve, reject, isAwaited, cancelTimeout, isSent: false });
+    flush();
+  };
+
+  const emit = (name: string, data: unknown, from: Id | undefined): void => {
+    for (const [id, known] of [...listeners]) {
+      if (known.name !== name || !listeners.has(id)) continue;
+      try {
+        known.listener(data, from);
+      } catch (error) {
+        report(error);
+      }
+    }
+  };
+
+  const receive = (message: EventFromRoom): void => {
+    switch (message.type) {
+      case 'event':
+        emit(message.name, message.data, message.from);
+        return;
+      case 'result':
+        take(message.id)?.resolve(message.result);
+        return;
+      case 'failure': {
+        const { code, message: text } = message.error;
+        take(message.id)?.reject(new TinyBasePartyKitError(code, text));
+      }
+    }
+  };
+
+  const stop = (error: TinyBasePartyKitError): void => {
+    end = error;
+    channel.close();
+    listeners.clear();
+    rejectAll(error);
+  };
+
+  const channel = open({
+    onOpen: flush,
+    onClose: () => rejectAll(new TinyBasePartyKitError('network', NETWORK), (call) => call.isSent),
+    onAnotherRoom: () => {
+      const message = 'The socket leads to another room now, so the call was not sent.';
+      rejectAll(new TinyBasePartyKitError('network', message));
+    },
+    onStopped: (error) => rejectAll(error),
+    onTakenOver: () => {
+      const error = new TinyBasePartyKitError(
+        'replaced',
+        'Newer events use this socket: destroy() the older ones.',
+      );
+      stop(error);
+      report(error);
+    },
+    onFrame: (json) => {
+      let message: EventFromRoom;
+      try {
+        message = decode(json);
+      } catch {
+        // It may be the app's own.
+        return;
+      }
+      receive(message);
+    },
+  });
+
+  return {
+    call: namedCalls(
+      (name, input) => new Promise((resolve, reject) => add(name, input, true, resolve, reject)),
+    ),
+    send: namedCalls((name, input) => add(name, input, false, () => undefined, report)),
+    addListener: (name: string, listener: Listener): Id => {
+      const id = String((lastListener += 1));
+      listeners.set(id, { name, listener });
+      return id;
+    },
+    delListener: (id: Id) => void listeners.delete(id),
+    destroy: () =>
+      stop(new TinyBasePartyKitError('destroyed', 'The events of this client were destroyed.')),
+  };
+}
+
+type Listener = (data: unknown, from: Id | undefined) => void;

@@ -1,0 +1,44 @@
+/** The events of a client: procedures of the room that it calls, and events that it hears. */
+import type PartySocket from 'partysocket';
+
+import { letter } from '../../../protocol/events/event-from-client.ts';
+import type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
+import { openChannel } from '../../platform/channel.ts';
+import { createClientEvents, type Events, type EventsOptions } from './client-events.ts';
+
+export type { Events, EventsOptions, ProcedureCalls, ProcedureSends } from './client-events.ts';
+export type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
+export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+
+/**
+ * Calls procedures of a room and hears its events. `Room` is the type of the room's class: its field with events has the types
+ * of all names, inputs, results and data.
+ *
+ * A later call for the same socket and prefix replaces an earlier one: `onIgnoredError` gets `replaced`.
+ *
+ * @example
+ * ```ts
+ * import { PartySocket } from 'partysocket';
+ * import { createEvents } from 'tinybase-partykit/client/events';
+ *
+ * const socket = new PartySocket({ host: location.host, room: 'my-board' });
+ * const events = createEvents(socket);
+ * events.addListener('waved', (data, from) => console.log(from, data));
+ * events.send('wave');
+ * ```
+ */
+export function createEvents<Room = unknown>(
+  socket: PartySocket,
+  options: EventsOptions = {},
+): Events<DeclarationsOf<Room>> {
+  return createClientEvents<DeclarationsOf<Room>>(
+    {
+      open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
+      after: (milliseconds, callback) => {
+        const timer = setTimeout(callback, milliseconds);
+        return () => clearTimeout(timer);
+      },
+    },
+    options,
+  );
+}

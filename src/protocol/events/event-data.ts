@@ -1,0 +1,15 @@
+/**
+ * Encodes what travels with an event or a call; undefined stays undefined. Throws a `TypeError` for a value that JSON does
+ * not have: a function, a bigint, or an object that contains itself.
+ */
+export function encodeData(data: unknown): string | undefined {
+  if (data === undefined) return undefined;
+  // For a function, there is no JSON.
+  const json: string | undefined = JSON.stringify(data);
+  if (json === undefined)
+    throw new TypeError('It is not JSON: send objects, arrays, texts, numbers, booleans or null.');
+  return json;
+}
+
+/** The last part of a frame whose data is undefined: JSON has only null. */
+export const NO_DATA = 1;

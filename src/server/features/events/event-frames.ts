@@ -1,0 +1,84 @@
+import { isEventName } from '../../../protocol/events/event-names.ts';
+import * as fromRoom from '../../../protocol/events/event-from-room.ts';
+import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { utf8Length } from '../../../protocol/utf8.ts';
+
+/** The frames that a procedure makes. */
+export interface OutcomeFrames {
+  /** The JSON of events for everybody. */
+  readonly broadcast: readonly string[];
+  /** The JSON of events for the caller. */
+  readonly self: readonly string[];
+  readonly result: unknown;
+}
+
+const MEMBERS: ReadonlySet<string> = new Set(['broadcast', 'self', 'result']);
+
+/** Encodes what a procedure returned. Throws a `TypeError` if that is no outcome, and `too-large` if it is over the limit. */
+export function framesOf(
+  outcome: unknown,
+  { from, outputBytes }: { readonly from: string; readonly outputBytes: number },
+): OutcomeFrames {
+  if (outcome === undefined || outcome === null)
+    return { broadcast: [], self: [], result: undefined };
+  const members = entriesOf(outcome, 'A procedure returned no object');
+  for (const [member] of members) {
+    if (!MEMBERS.has(member)) {
+      throw new TypeError(
+        `A procedure returned an object with "${member}": return broadcast, self and result alone.`,
+      );
+    }
+  }
+  const { broadcast, self, result } = Object.fromEntries(members);
+  const frames = {
+    broadcast: eventsOf(broadcast, 'broadcast', from),
+    self: eventsOf(self, 'self', from),
+    result,
+  };
+  assertSize([...frames.broadcast, ...frames.self], outputBytes);
+  return frames;
+}
+
+/** Encodes an event of the room's own code. Throws a `TypeError` if it is invalid, and `too-large` if it is over the limit. */
+export function frameOf(name: string, data: unknown, outputBytes: number): string {
+  const frame = encodeEvent(name, data, undefined);
+  assertSize([frame], outputBytes);
+  return frame;
+}
+
+/** Throws `too-large` if the frames are longer together than the limit. */
+export function assertSize(frames: readonly string[], outputBytes: number): void {
+  let left = outputBytes;
+  for (const frame of frames) left -= utf8Length(frame, Math.max(0, left));
+  if (left >= 0) return;
+  const message = `The room would have sent more than ${outputBytes} bytes at once: send less, or raise the option outputBytes of createEvents.`;
+  throw new TinyBasePartyKitError('too-large', message);
+}
+
+function eventsOf(events: unknown, member: string, from: string): readonly string[] {
+  if (events === undefined || events === null) return [];
+  return entriesOf(events, `A procedure returned no object as ${member}`).map(([name, data]) =>
+    encodeEvent(name, data, from),
+  );
+}
+
+function encodeEvent(name: string, data: unknown, from: string | undefined): string {
+  if (!isEventName(name)) {
+    throw new TypeError(
+      `An event cannot have the name "${name}": use an identifier that functions, objects and promises do not have.`,
+    );
+  }
+  try {
+    return fromRoom.encode({ type: 'event', name, data, from });
+  } catch (cause) {
+    throw new TypeError(`The data of the event "${name}" cannot be sent: it is not JSON.`, {
+      cause,
+    });
+  }
+}
+
+function entriesOf(value: unknown, otherwise: string): readonly [string, unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new TypeError(`${otherwise}: return an object with data by the names of events.`);
+  return Object.entries(value);
+}

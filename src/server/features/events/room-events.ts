@@ -1,0 +1,242 @@
+import { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+import * as fromClient from '../../../protocol/events/event-from-client.ts';
+import type { EventFromClient } from '../../../protocol/events/event-from-client.ts';
+import * as fromRoom from '../../../protocol/events/event-from-room.ts';
+import type { CallError } from '../../../protocol/events/event-from-room.ts';
+import type { Caller } from '../../../protocol/events/event-types.ts';
+import { utf8Length } from '../../../protocol/utf8.ts';
+import type { FeatureRoom } from '../../room/room-feature.ts';
+import { validate, type Validation } from '../validation.ts';
+import { CallsUnderWay } from './calls-under-way.ts';
+import { assertSize, frameOf, framesOf } from './event-frames.ts';
+import type { EventsOptions } from './events-options.ts';
+import { isThenable, type DefinedProcedure } from './procedure.ts';
+
+/** The part of a room that events use. */
+export type EventsRoom<Connection> = Pick<
+  FeatureRoom<Connection>,
+  'connections' | 'send' | 'release' | 'charge' | 'isRefused' | 'loadedState' | 'after' | 'report'
+>;
+
+/** The longest name that a message quotes. */
+const LONGEST_NAME = 60;
+
+const LOST = 'The room could not store a change that this call waited for: call again.';
+const FAILED = 'The procedure failed: the log of the room says why.';
+const TOO_LATE =
+  'The room has dropped edits that this client sent before the call, which did not run: wait for `whenConfirmed()` and call again.';
+
+/** A call that has begun. */
+interface Call<Connection> {
+  readonly connection: Connection;
+  readonly id: number | undefined;
+  readonly length: number;
+  /** The state of the room when the call began. */
+  readonly state: object | undefined;
+  isOver: boolean;
+}
+
+/** The events and procedures of a room: `EVENT-1` to `EVENT-7`. */
+export class RoomEvents<Connection extends Caller> {
+  readonly #room: EventsRoom<Connection>;
+  readonly #procedures: ReadonlyMap<string, DefinedProcedure>;
+  readonly #options: Required<EventsOptions>;
+  readonly #underWay = new CallsUnderWay<Connection>();
+
+  constructor(
+    room: EventsRoom<Connection>,
+    procedures: ReadonlyMap<string, DefinedProcedure>,
+    options: Required<EventsOptions>,
+  ) {
+    this.#room = room;
+    this.#procedures = procedures;
+    this.#options = options;
+  }
+
+  /** Takes a frame. `isIntact`: the room has dropped no push that the connection sent before. */
+  received(connection: Connection, json: string, isIntact: boolean): void {
+    const { inputBytes } = this.#options;
+    if (utf8Length(json, inputBytes) > inputBytes) {
+      const message = `A call takes at most ${inputBytes} bytes of JSON: send less, or raise the option inputBytes of createEvents in the room.`;
+      this.#refuse(connection, fromClient.decodeCallId(json), 'too-large', message);
+      return;
+    }
+    const call = this.#decode(connection, json);
+    if (call === undefined) return;
+    const { name, input, id } = call;
+    const procedure = this.#procedures.get(name);
+    if (procedure === undefined) {
+      const quoted = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
+      this.#refuse(connection, id, 'not-found', `The room has no procedure "${quoted}".`);
+    } else if (!isIntact) this.#refuse(connection, id, 'stale', TOO_LATE);
+    else if (!this.#underWay.begin(connection, json.length, this.#options)) {
+      const message = 'Too many calls of this connection are under way: wait for their ends.';
+      this.#refuse(connection, id, 'overloaded', message);
+    } else {
+      const { loadedState: state } = this.#room;
+      this.#start({ connection, id, length: json.length, state, isOver: false }, procedure, input);
+    }
+  }
+
+  /** Sends an event of the room's own code. Throws if it is invalid. */
+  send(recipients: readonly Connection[], name: string, data: unknown): void {
+    const frames = [frameOf(name, data, this.#options.outputBytes)];
+    const onDurable = (): void => this.#deliver(recipients, frames);
+    const onLost = (): void => {
+      const message = `The event "${name}" was not sent: the room could not store a change before it.`;
+      this.#room.report(new TinyBasePartyKitError('unavailable', message));
+    };
+    this.#room.release({ onDurable, onLost });
+  }
+
+  /** Returns undefined for a frame that does not decode, and answers it if somebody waits. */
+  #decode(connection: Connection, json: string): EventFromClient | undefined {
+    try {
+      return fromClient.decode(json);
+    } catch (thrown) {
+      if (!(thrown instanceof TinyBasePartyKitError)) throw thrown;
+      this.#refuse(connection, fromClient.decodeCallId(json), thrown.code, thrown.message);
+      return undefined;
+    }
+  }
+
+  #start(call: Call<Connection>, procedure: DefinedProcedure, input: unknown): void {
+    let outcome: unknown;
+    try {
+      outcome = this.#perform(call, procedure, input);
+    } catch (error) {
+      this.#fail(call, error);
+      return;
+    }
+    if (!isThenable(outcome)) {
+      this.#succeed(call, outcome);
+      return;
+    }
+    const { timeoutMilliseconds } = this.#options;
+    const cancel = this.#room.after(timeoutMilliseconds, () => {
+      const message = `A procedure took more than ${timeoutMilliseconds} ms, and nothing of its outcome is sent: make it faster, or raise the option timeoutMilliseconds of createEvents.`;
+      const error = new TinyBasePartyKitError('unavailable', message);
+      this.#room.report(error);
+      this.#fail(call, error);
+    });
+    Promise.resolve(outcome).then(
+      (settled) => {
+        cancel();
+        this.#succeed(call, settled);
+      },
+      (error: unknown) => {
+        cancel();
+        this.#fail(call, error);
+      },
+    );
+  }
+
+  /** Validates the input and runs the procedure: within the call, unless the schema is async. */
+  #perform(call: Call<Connection>, procedure: DefinedProcedure, input: unknown): unknown {
+    const { schema } = procedure;
+    if (schema === undefined) return procedure.run(undefined, call.connection);
+    const run = (validation: Validation<unknown>): unknown => {
+      if (validation.type === 'valid') return procedure.run(validation.value, call.connection);
+      const message = `The procedure does not take this input: look at ${validation.paths}.`;
+      throw new TinyBasePartyKitError('malformed', message);
+    };
+    const validation = validate(schema, input);
+    if (!(validation instanceof Promise)) return run(validation);
+    return validation.then((decided) => {
+      if (!call.isOver && !this.#room.isRefused(call.connection)) return run(decided);
+      throw new TinyBasePartyKitError('forbidden', 'The call ended before its procedure began.');
+    });
+  }
+
+  /** Sends what a procedure returned, at its place among the commits (`EVENT-2`). */
+  #succeed(call: Call<Connection>, outcome: unknown): void {
+    if (call.isOver) return;
+    const { connection, id } = call;
+    const { outputBytes } = this.#options;
+    let broadcast: readonly string[];
+    let self: readonly string[];
+    let answer: string | undefined;
+    try {
+      const frames = framesOf(outcome, { from: connection.id, outputBytes });
+      ({ broadcast, self } = frames);
+      answer = id === undefined ? undefined : encodeResult(id, frames.result);
+      assertSize([...broadcast, ...self, answer ?? ''], outputBytes);
+    } catch (error) {
+      if (error instanceof TinyBasePartyKitError) this.#room.report(error);
+      this.#fail(call, error);
+      return;
+    }
+    // Changes of the call may have been lost with that state.
+    if (this.#room.loadedState !== call.state) {
+      this.#fail(call, new TinyBasePartyKitError('unavailable', LOST));
+      return;
+    }
+    call.isOver = true;
+    const others = broadcast.length === 0 ? [] : this.#room.connections();
+    this.#room.charge(connection, lengthOf(broadcast) * others.length + lengthOf(self));
+    this.#release(others, broadcast);
+    this.#release([connection], self);
+    this.#end(call, answer);
+  }
+
+  /** Ends a call with an error, which tells nothing of the room's own code. */
+  #fail(call: Call<Connection>, error: unknown): void {
+    if (call.isOver) return;
+    call.isOver = true;
+    const isTold = error instanceof TinyBasePartyKitError;
+    if (!isTold) this.#room.report(error);
+    const { id } = call;
+    const told = isTold ? error : new TinyBasePartyKitError('failed', FAILED);
+    this.#end(call, id === undefined ? undefined : encodeFailure(id, told));
+  }
+
+  /** Answers a call when everything that it did is durable. */
+  #end({ connection, id, length }: Call<Connection>, answer: string | undefined): void {
+    const end = (frame: string | undefined): void => {
+      this.#underWay.end(connection, length);
+      if (frame !== undefined) this.#room.send(connection, fromRoom.letter, frame);
+    };
+    const lost = new TinyBasePartyKitError('unavailable', LOST);
+    this.#room.release({
+      onDurable: () => end(answer),
+      onLost: () => end(id === undefined ? undefined : encodeFailure(id, lost)),
+      canWait: true,
+    });
+  }
+
+  /** Answers a call that does not run. */
+  #refuse(connection: Connection, id: number | undefined, code: ErrorCode, message: string): void {
+    if (id === undefined) return;
+    const frame = encodeFailure(id, { code, message });
+    const answer = (): void => this.#room.send(connection, fromRoom.letter, frame);
+    this.#room.release({ onDurable: answer, onLost: answer, canWait: true });
+  }
+
+  #release(recipients: readonly Connection[], frames: readonly string[]): void {
+    if (recipients.length === 0 || frames.length === 0) return;
+    const onDurable = (): void => this.#deliver(recipients, frames);
+    // Nobody hears of what was lost.
+    this.#room.release({ onDurable, onLost: () => undefined });
+  }
+
+  #deliver(recipients: readonly Connection[], frames: readonly string[]): void {
+    for (const connection of recipients)
+      for (const frame of frames) this.#room.send(connection, fromRoom.letter, frame);
+  }
+}
+
+function encodeResult(id: number, result: unknown): string {
+  try {
+    return fromRoom.encode({ type: 'result', id, result });
+  } catch (cause) {
+    throw new TypeError('The result of a procedure cannot be sent: it is not JSON.', { cause });
+  }
+}
+
+function encodeFailure(id: number, { code, message }: CallError): string {
+  return fromRoom.encode({ type: 'failure', id, error: { code, message } });
+}
+
+function lengthOf(frames: readonly string[]): number {
+  return frames.reduce((length, frame) => length + frame.length, 0);
+}
