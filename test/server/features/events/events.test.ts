@@ -124,6 +124,26 @@ test('[EVENT-1] a call behind pushes that a loading client sent too early does n
   expect(failureOf(heard(bob).at(-1)).code).toBe('stale');
 });
 
+test('[EVENT-1] a call behind a push that a later hello has overtaken does not run', async () => {
+  const answer = new Deferred<boolean>();
+  let asked = 0;
+  const room = new EventfulRoom(slow([]), undefined, {
+    hooks: () => ({ canSetValue: () => (asked++ === 0 ? true : answer.promise) }),
+  });
+  const ada = await room.join('ada');
+  void ada.push(1, { v: 1 });
+  void ada.say('v["see",null,1,1]');
+  await ada.hello({
+    clientId: 'ada'.padEnd(22, '_'),
+    generation: 2,
+    cursor: await room.host.cursor(),
+  });
+  heard(ada);
+  answer.resolve(true);
+  await settle();
+  expect(heard(ada).map((frame) => failureOf(frame).code)).toEqual(['stale']);
+});
+
 test('[EVENT-2] who hears an event has its commit, and nothing leaves before it is on disk', async () => {
   const room = new EventfulRoom(setting);
   const [ada, bob] = [await room.join('ada'), await room.join('bob')];
@@ -207,6 +227,36 @@ test('[EVENT-2] a call that changes the Store inside an open transaction ends af
     'v["wasSet",8,"ada"]',
     'v[2,8]',
   ]);
+});
+
+test('[EVENT-2] what waits for the end of a transaction keeps its order with what comes right after it', async () => {
+  const room = new EventfulRoom(() => ({ said: event() }));
+  const ada = await room.join('ada');
+  const { store } = room.host.room;
+  store.startTransaction();
+  room.events.broadcast('said', 'inside');
+  store.finishTransaction();
+  room.events.broadcast('said', 'after');
+  await room.host.pass(50);
+  expect(heard(ada)).toEqual(['v["said","inside"]', 'v["said","after"]']);
+});
+
+test('[EVENT-2] what waits for the end of a transaction is lost with the state of the room', async () => {
+  const room = new EventfulRoom(setting);
+  const ada = await room.join('ada');
+  const { store } = room.host.room;
+  room.isHeld = true;
+  room.storage.failWrites(1, { takesEffect: false });
+  await ada.push(1, { v: 1 });
+  store.startTransaction();
+  await ada.say('v["set",7,1]');
+  await room.letGo();
+  store.finishTransaction();
+  await room.host.pass(50);
+  await room.host.pass(50);
+  const answers = heard(ada).filter((frame) => frame.startsWith('v'));
+  expect(answers.map((frame) => failureOf(frame).code)).toEqual(['unavailable']);
+  expect(store.getValue('v')).toBe(0);
 });
 
 test('[EVENT-2] an event of the room itself that was lost is reported', async () => {
