@@ -13,8 +13,11 @@ export type {
   RoomCommit,
   RoomFeature,
   RoomGate,
+  RoomSnapshot,
+  TakenCall,
 } from './room/room-feature.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
+export type { InitialStorage, Save, TakenMessage } from './features/lifecycle/lifecycle-hooks.ts';
 export { hasStoreInStorage, loadStoreFromStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

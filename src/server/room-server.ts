@@ -13,12 +13,23 @@ import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import { answerStoreRequest, type StoreRequest } from './http/store-endpoint.ts';
 import { responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
 import { handlerFailure } from './hosts/handler-failure.ts';
+import { alarmsOf, type HostAlarms } from './features/lifecycle/host-alarms.ts';
+import {
+  LIFECYCLE_OPTIONS,
+  usesLifecycle,
+  type InitialStorage,
+  type LifecycleHooks,
+  type LifecycleOptions,
+  type Save,
+  type TakenMessage,
+} from './features/lifecycle/lifecycle-hooks.ts';
+import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
 import { StockKeyWatch } from './stock/stock-key-watch.ts';
 
 /** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
-export interface RoomServerConfig {
+export interface RoomServerConfig extends LifecycleOptions {
   /** The end of the path of the content. `'/store'` by default; give clients the same. */
   storePath?: string;
   /** The beginning of every frame. `''` by default; give clients the same. */
@@ -51,6 +62,7 @@ const OPTIONS: Readonly<Record<keyof RoomServerConfig, true>> = {
   allowedOrigins: true,
   hookTimeoutMilliseconds: true,
   limits: true,
+  ...LIFECYCLE_OPTIONS,
 };
 
 /** The part of a host's party that a room needs. */
@@ -89,7 +101,9 @@ export class RoomServer<
   Party extends RoomParty<Connection>,
   Connection extends HostedSocket,
   Request extends StoreRequest,
-> implements FeatureHost<Connection, Request> {
+>
+  implements FeatureHost<Connection, Request>, LifecycleHooks<Connection, Request>
+{
   readonly party: Party;
   /** A subclass may set it in a field or in its constructor. The room reads it with each message, `storagePrefix` once. */
   config: RoomServerConfig = {};
@@ -103,6 +117,10 @@ export class RoomServer<
   #heldStart: (() => Promise<void>) | undefined;
   #startingLate: Promise<boolean> | undefined;
   #isConfigChecked = false;
+  /** The host's own alarm. */
+  readonly #alarms: HostAlarms | undefined;
+  /** Undefined if the app has no method of it. */
+  #lifecycle: RoomLifecycle<Connection, Request> | undefined;
   /** True once there is a gate or a feature. */
   #isSeamUsed = false;
 
@@ -135,20 +153,26 @@ export class RoomServer<
       () => this.config.storagePrefix ?? '',
       (error) => this.#report(error, 'storage'),
     );
+    this.#alarms = alarmsOf(party.storage);
     watchStorage(party.storage, {
       onGet: (keys) => stockKeys.onGet(keys),
       aroundDeleteAll: async (proceed) => {
         this.#id.forgetStored();
         const emptied = proceed();
+        this.#lifecycle?.storageEmptied(emptied);
         await this.#room.storageEmptied(emptied);
         return await emptied;
       },
-      aroundSetAlarm: async (proceed) => {
-        const [, answer] = await Promise.all([this.#id.store(), proceed()]);
+      aroundSetAlarm: async (proceed, time) => {
+        const set = this.#saving?.setAlarm(time, proceed) ?? proceed();
+        const [, answer] = await Promise.all([this.#id.store(), set]);
         return answer;
       },
+      aroundGetAlarm: (proceed) => this.#saving?.getAlarm() ?? proceed(),
+      aroundDeleteAlarm: (proceed) => this.#saving?.deleteAlarm(proceed) ?? proceed(),
     });
     for (const name of HANDLERS) this.#startBefore(name);
+    this.#useLifecycle();
   }
 
   /**
@@ -209,6 +233,7 @@ export class RoomServer<
 
   /** Resolves when the Store has what storage says. Rejects with `unavailable` if it cannot be loaded. */
   start(): Promise<void> {
+    this.#useLifecycle();
     return this.#room.start();
   }
 
@@ -297,6 +322,34 @@ export class RoomServer<
    * new Store.
    */
   prepareStore(_store: Store): void {}
+
+  /**
+   * Define it to give a room without a Store its content, for example from a database. The room asks before it serves anybody,
+   * each time that it is loaded without a Store. `undefined` and `null` mean that there is none. If it throws, the room
+   * answers `unavailable` and asks again.
+   */
+  getInitialStorage?(): InitialStorage | Promise<InitialStorage>;
+
+  /**
+   * Define it to save the content some time after a change: `storageUpdatedMilliseconds` of the config. Calls do not overlap. If
+   * it throws, it is called again later. It is called at least once for the last version.
+   */
+  onStorageUpdated?(save: Save<Connection | Request>): void | Promise<unknown>;
+
+  /**
+   * Define it to save the content when nobody has been connected for some time: `roomDeletedMilliseconds` of the config. If it
+   * throws, it is called again later. The content stays in the room, unless `isEphemeral` is set.
+   */
+  onRoomDeleted?(save: Save<Connection | Request>): void | Promise<unknown>;
+
+  /** Define it to hear of each connection that was let in. */
+  onUserConnected?(connection: Connection): void | Promise<unknown>;
+
+  /** Define it to hear of each connection that has left, however it ended. */
+  onUserDisconnected?(connection: Connection): void | Promise<unknown>;
+
+  /** Define it to hear of each push that changed something, once it is durable, and of each call. Not of presence. */
+  onRoomMessage?(message: TakenMessage, connection: Connection): void | Promise<unknown>;
 
   /** Override to get errors that would otherwise be silent. Writes to the console by default. */
   onRoomError(error: unknown, where: RoomErrorSource): void {
@@ -462,7 +515,11 @@ export class RoomServer<
       this.#room.isAdmitted(this.#host.connectionOf(connection));
     const hasEntered = (connection: Connection): boolean =>
       this.#room.hasEntered(this.#host.connectionOf(connection));
-    const isNeeded = name === 'onStart' || isEnd || (this.#isSeamUsed && name === 'onConnect');
+    const isNeeded =
+      name === 'onStart' ||
+      isEnd ||
+      (this.#isSeamUsed && name === 'onConnect') ||
+      (this.#lifecycle !== undefined && name === 'onAlarm');
     if (!isNeeded && typeof handler !== 'function') return;
     const handle = async (...received: unknown[]): Promise<unknown> => {
       // Before the app can close it.
@@ -472,6 +529,8 @@ export class RoomServer<
       const learning = this.#id.learn(() => urlIn(received));
       if (learning !== undefined)
         await learning.catch((error: unknown) => this.#report(error, 'storage'));
+      // Nothing of an ephemeral room is left: its own last alarm need not make it again.
+      if (name === 'onAlarm' && this.#saving?.isDisposed === true) return undefined;
       if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
       if (name === 'onStart' && typeof handler === 'function') {
         this.#heldStart = async () => void (await Reflect.apply(handler, this, received));
@@ -487,10 +546,17 @@ export class RoomServer<
         else if (name === 'onRequest')
           return await Reflect.apply(answerUnavailable, this, received);
         else if (name === 'getConnectionTags') return [];
+        else if (name === 'onAlarm' && this.#saving !== undefined) await this.#saving.postpone();
         else if (name === 'onAlarm') {
           const message = 'The room could not be started: the alarm has to come again.';
           throw new TinyBasePartyKitError('unavailable', message);
         }
+        return undefined;
+      }
+      if (name === 'onAlarm' && this.#saving !== undefined) {
+        await this.#saving.alarmed(async () => {
+          if (typeof handler === 'function') await Reflect.apply(handler, this, received);
+        });
         return undefined;
       }
       // The app hears only of connections that the gate has let in.
@@ -521,6 +587,26 @@ export class RoomServer<
       }
     };
     Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
+  }
+
+  /** The lifecycle of a room that saves, and so shares its alarm with the app. */
+  get #saving(): RoomLifecycle<Connection, Request> | undefined {
+    return this.#lifecycle?.isSaving === true ? this.#lifecycle : undefined;
+  }
+
+  /** Adds the hooks of the room's life, if the app has any of their methods. A subclass may set them in fields. */
+  #useLifecycle(): void {
+    if (this.#lifecycle !== undefined || !usesLifecycle(this, this.config)) return;
+    this.#lifecycle = new RoomLifecycle<Connection, Request>(this, {
+      hooks: this,
+      options: () => this.config,
+      roomId: this.#id,
+      alarms: this.#alarms,
+      onHookError: (error) => this.#report(error, 'lifecycle'),
+      onStorageError: (error) => this.#report(error, 'storage'),
+      onConfigError: (error) => this.#report(error, 'config'),
+    });
+    if (!Object.hasOwn(this, 'onAlarm')) this.#startBefore('onAlarm');
   }
 
   /** Makes the room hear of connections for its gate and features, also if the app defines no handler. */
@@ -558,6 +644,7 @@ export class RoomServer<
   /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
   #startInOrder(): Promise<void> {
     if (this.#starting !== undefined) return this.#starting;
+    this.#useLifecycle();
     this.#checkConfig();
     const end = (): void => {
       this.#starting = undefined;

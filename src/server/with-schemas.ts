@@ -21,6 +21,7 @@ export type {
   RoomDocument,
   RoomStats,
 } from '../protocol/room-handle.ts';
+export type { InitialStorage, Save, TakenMessage } from './features/lifecycle/lifecycle-hooks.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage } from './stock/stored-content.ts';
 export { exportToStockStorage } from './stock/stock-export.ts';

@@ -165,15 +165,34 @@ export class RoomPersistence<Origin, RequestOrigin> {
     emptied?.catch(() => undefined);
     const storage = this.#openStorage();
     const wiped = storage.wipe(emptied);
+    if (this.#parts.features.hasInitialContent) {
+      if (state !== undefined) this.#emptyStore();
+      await wiped;
+      void this.#reload();
+      return;
+    }
     if (state !== undefined) this.#openEmpty(storage, wiped);
     await wiped;
   }
 
   /** Removes all that the room has stored, and what TinyBase's own server left there. Resolves when the room is loaded. */
   async wipe(): Promise<void> {
-    const { host, settings } = this.#parts;
+    const { host, settings, features } = this.#parts;
     await this.empty(removeStockContent(host.storage, settings.storagePrefix));
-    await this.load();
+    if (!features.hasInitialContent) await this.load();
+    // Everything is removed, whether the room can be loaded again or not. The error was reported.
+    else await Promise.resolve(this.load()).catch(() => undefined);
+  }
+
+  /** Removes the same, and leaves the room unloaded: the next need loads it. Everything of it must be durable. */
+  async dispose(): Promise<void> {
+    const { host, settings } = this.#parts;
+    const state = this.#current;
+    this.#current = undefined;
+    this.#emptyings += 1;
+    state?.abandon(new Error(EMPTIED));
+    const removed = removeStockContent(host.storage, settings.storagePrefix);
+    await this.#openStorage().wipe(removed);
   }
 
   /** Starts all over from the disk, because a write of this state failed. */
@@ -243,11 +262,19 @@ export class RoomPersistence<Origin, RequestOrigin> {
   async #load(): Promise<RoomState<Origin, RequestOrigin>> {
     for (;;) {
       const emptyings = this.#emptyings;
-      let source: RoomErrorSource = 'storage';
+      let source: RoomErrorSource | undefined = 'storage';
       try {
         const storage = this.#openStorage();
         const stored = await storage.load();
-        const loaded = stored ?? (await this.#takeOver(storage));
+        let loaded = stored ?? (await this.#takeOver(storage));
+        if (loaded === undefined && this.#parts.features.hasInitialContent) {
+          // The feature reports its own errors.
+          source = undefined;
+          const content = await this.#parts.features.initialContent();
+          source = 'storage';
+          if (content !== undefined && emptyings === this.#emptyings)
+            loaded = await this.#create(storage, content);
+        }
         source = 'prepare';
         for (;;) {
           // What was read is not there any more.
@@ -260,7 +287,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
         }
       } catch (cause) {
         if (emptyings !== this.#emptyings) continue;
-        this.#parts.reporter.report(cause, source);
+        if (source !== undefined) this.#parts.reporter.report(cause, source);
         const message = 'The room could not be loaded: try again later.';
         throw new TinyBasePartyKitError('unavailable', message, { cause });
       }
@@ -291,6 +318,23 @@ export class RoomPersistence<Origin, RequestOrigin> {
     void this.#reload();
   }
 
+  /** Empties the Store of a room that is about to ask for its content. */
+  #emptyStore(): void {
+    try {
+      this.#hydration.hydrate(undefined);
+    } catch {
+      // The load that follows meets the same error, and reports it.
+    }
+  }
+
+  /** Makes content durable that did not come from a client. */
+  async #create(storage: RoomStorage, content: LeafMap<Leaf>): Promise<LoadedRoom> {
+    const cursor = { epoch: this.#parts.host.randomId(), version: 1 };
+    const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
+    await storage.create(room);
+    return room;
+  }
+
   /** Takes over the content of TinyBase's own server. Its keys stay, so that going back to that content is possible. */
   async #takeOver(storage: RoomStorage): Promise<LoadedRoom | undefined> {
     const { host, settings, reporter } = this.#parts;
@@ -300,9 +344,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
       unreadable.push(key);
     });
     if (content === undefined || emptyings !== this.#emptyings) return undefined;
-    const cursor = { epoch: host.randomId(), version: 1 };
-    const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
-    await storage.create(room);
+    const room = await this.#create(storage, content);
     if (unreadable.length > 0) {
       const keys = unreadable.slice(0, MOST_KEYS_TOLD).map((key) => JSON.stringify(key));
       const message = `The room left out ${unreadable.length} texts that TinyBase's own server stored: they begin like its markers (U+FFFC, U+FFFD), and no message can carry them. Their keys stay in storage; the first are ${keys.join(', ')}.`;
@@ -329,6 +371,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     this.#current = state;
     this.#hasLoaded = true;
     for (const log of made) state.commit(log, ROOM_ORIGIN);
+    this.#parts.features.loaded();
     return state;
   }
 

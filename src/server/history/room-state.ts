@@ -160,6 +160,14 @@ export class RoomState<Origin, RequestOrigin>
       : this.history.catchUpSince(cursor.version, this.#version);
   }
 
+  /** Returns the changes since that cursor; undefined if the history does not have them. */
+  changesSince(cursor: Cursor): Changes | undefined {
+    if (cursor.epoch !== this.epoch || cursor.version > this.#version) return undefined;
+    const known = this.#tagOf(cursor.version);
+    if (known.type === 'unknown' || known.tag !== cursor.tag) return undefined;
+    return this.history.since(cursor.version, this.#version);
+  }
+
   /** Returns about what {@link since} costs, as the length of what it reads and gives. */
   costSince(cursor: Cursor): number {
     return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;

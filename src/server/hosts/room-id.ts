@@ -50,14 +50,24 @@ export class RoomId {
     if (id === undefined || this.#isStored) return;
     this.#isStored = true;
     try {
-      await this.#storage().put(this.#key(), id);
+      await this.#storage().put(this.key, id);
     } catch (error) {
       this.#isStored = false;
       throw error;
     }
   }
 
-  /** Call this when the storage was emptied. */
+  /** The key of the row. */
+  get key(): string {
+    return this.#storagePrefix() + KEY;
+  }
+
+  /** Call this when the row was seen in storage. */
+  noteStored(): void {
+    this.#isStored = true;
+  }
+
+  /** Call this when the row was removed. */
   forgetStored(): void {
     this.#isStored = false;
   }
@@ -71,15 +81,11 @@ export class RoomId {
   }
 
   async #recall(): Promise<void> {
-    const key = this.#key();
+    const { key } = this;
     const stored = (await this.#storage().get([key])).get(key);
     this.#isRecalled = true;
     if (typeof stored !== 'string') return;
     this.#id ??= stored;
     this.#isStored = true;
-  }
-
-  #key(): string {
-    return this.#storagePrefix() + KEY;
   }
 }

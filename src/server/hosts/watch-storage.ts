@@ -2,14 +2,18 @@
 export interface StorageWatcher {
   /** The app empties the whole storage of the object, including the room's keys. */
   aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown>;
-  /** The app sets its alarm. Call `proceed` synchronously, so that later calls of the app come later. */
-  aroundSetAlarm(proceed: () => Promise<unknown>): Promise<unknown>;
+  /** The app sets its alarm to that time. Call `proceed` synchronously, so that later calls of the app come later. */
+  aroundSetAlarm(proceed: () => Promise<unknown>, time: unknown): Promise<unknown>;
+  /** The app asks for the time of its alarm. */
+  aroundGetAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
+  /** The app deletes its alarm. */
+  aroundDeleteAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
 
 /**
- * Hands an app's calls of `deleteAll` and `setAlarm` to a watcher. It sets methods on the storage object itself, so it works
+ * Hands an app's calls of `deleteAll`, and those about its alarm, to a watcher. It sets methods on the storage object itself, so it works
  * for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a transaction.
  *
  * It does not see the methods of a transaction's own object (`transaction.setAlarm`; `transaction.deleteAll` throws on
@@ -21,7 +25,17 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
   const hasDeleteAll = surround(storage, 'deleteAll', (proceed) =>
     watcher.aroundDeleteAll(proceed),
   );
-  const hasSetAlarm = surround(storage, 'setAlarm', (proceed) => watcher.aroundSetAlarm(proceed));
+  const hasSetAlarm = surround(storage, 'setAlarm', (proceed, time) =>
+    watcher.aroundSetAlarm(proceed, time),
+  );
+  if (watcher.aroundGetAlarm !== undefined)
+    surround(storage, 'getAlarm', (proceed) => watcher.aroundGetAlarm?.(proceed) ?? proceed());
+  if (watcher.aroundDeleteAlarm !== undefined)
+    surround(
+      storage,
+      'deleteAlarm',
+      (proceed) => watcher.aroundDeleteAlarm?.(proceed) ?? proceed(),
+    );
   if (watcher.onGet !== undefined) observeGet(storage, (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
 }
@@ -40,12 +54,12 @@ function observeGet(storage: object, onGet: (keys: unknown) => void): void {
 function surround(
   storage: object,
   name: string,
-  around: (proceed: () => Promise<unknown>) => Promise<unknown>,
+  around: (proceed: () => Promise<unknown>, parameter: unknown) => Promise<unknown>,
 ): boolean {
   const method: unknown = Reflect.get(storage, name);
   if (typeof method !== 'function') return false;
   const value = (...received: unknown[]): Promise<unknown> =>
-    around(async (): Promise<unknown> => Reflect.apply(method, storage, received));
+    around(async (): Promise<unknown> => Reflect.apply(method, storage, received), received[0]);
   return define(storage, name, value);
 }
 

@@ -2,6 +2,7 @@ import type { Store } from 'tinybase';
 
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { encodeFrame } from '../../protocol/frame.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomPersistence } from '../history/room-persistence.ts';
@@ -9,7 +10,7 @@ import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import type { Peer } from './peers.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { RoomAdministration } from './room-administration.ts';
-import type { FeatureRoom } from './room-feature.ts';
+import type { FeatureRoom, RoomSnapshot, TakenCall } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** The part of a room that features and the gate may use. */
@@ -52,6 +53,33 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
 
   get loadedState(): object | undefined {
     return this.#persistence.current;
+  }
+
+  get cursor(): Cursor | undefined {
+    return this.#persistence.current?.cursor;
+  }
+
+  async snapshot(since: Cursor | undefined): Promise<RoomSnapshot | undefined> {
+    const { writer, observed } = this.#parts;
+    while (!writer.isFree()) await writer.whenFree();
+    const state = this.#persistence.current;
+    if (state?.hasStore !== true) return undefined;
+    const { cursor } = state;
+    const changes = since && state.changesSince(since);
+    const snapshot = { cursor, content: observed.store.getContent(), changes };
+    return (await state.gate.whenDurable()) ? snapshot : undefined;
+  }
+
+  async dispose(isWanted: () => boolean): Promise<boolean> {
+    return await this.#parts.queue.add(async () => {
+      if (this.#persistence.current?.gate.isSettled !== true || !isWanted()) return false;
+      await this.#persistence.dispose();
+      return true;
+    });
+  }
+
+  taken(call: TakenCall, connection: Origin): void {
+    this.#parts.features.taken(call, connection);
   }
 
   connections(): readonly Origin[] {

@@ -1,7 +1,9 @@
-import type { Store } from 'tinybase';
+import type { Content, Store } from 'tinybase';
 
 import type { Changes } from '../../protocol/changes.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { Waiter } from '../history/durability-gate.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
@@ -41,6 +43,21 @@ export interface RoomCommit<Connection, Request> {
   readonly origin: ChangeOrigin<Connection, Request>;
 }
 
+/** A message that a feature took from a connection. A push is none: it is a commit. */
+export interface TakenCall {
+  readonly type: 'call';
+  readonly name: string;
+  readonly input: unknown;
+}
+
+/** The durable content of a room. */
+export interface RoomSnapshot {
+  readonly cursor: Cursor;
+  readonly content: Content;
+  /** The changes since the cursor that was asked for; undefined if the history does not have them. */
+  readonly changes: Changes | undefined;
+}
+
 /**
  * A part of a room with messages of its own. The room calls it, and reports its errors. It does not hear again of
  * connections from before a hibernation: {@link FeatureRoom.connections} has them.
@@ -74,6 +91,15 @@ export interface RoomFeature<Connection, Request> {
   readonly answersUnloaded?: boolean;
   /** Looks for connections that have left without a word: somebody called `garbageCollect()`. */
   garbageCollect?(): void;
+  /**
+   * Resolves to the content of a room that has no Store, or to undefined. The room asks while it loads, and serves nobody
+   * meanwhile. If this rejects, the room cannot be loaded; the feature has reported why.
+   */
+  initialContent?(): Promise<LeafMap<Leaf> | undefined>;
+  /** Hears that the room was loaded: from storage, after a failed write, or because it was emptied or restored. */
+  loaded?(): void;
+  /** Hears that another feature took a call. */
+  taken?(call: TakenCall, connection: Connection): void;
   /** Answers a request that is not for `storePath`; returns undefined for one that is not for this feature. */
   answer?(request: Request, path: string): Promise<Response> | undefined;
 }
@@ -94,6 +120,20 @@ export interface FeatureRoom<Connection> {
    * changes of the time before may be lost.
    */
   readonly loadedState: object | undefined;
+  /** The version of the Store, which may not be durable yet; 0 without a Store. Undefined if the room is not loaded. */
+  readonly cursor: Cursor | undefined;
+  /**
+   * Resolves to the content, and the changes since that cursor, once they are durable. Resolves to undefined if the room has
+   * no Store, is not loaded, or has lost the content meanwhile.
+   */
+  snapshot(since: Cursor | undefined): Promise<RoomSnapshot | undefined>;
+  /**
+   * Removes all that the room has stored, in the order of the queue, if `isWanted` then says so and nothing is on its way to
+   * the disk. The next need loads the room. Resolves to false if nothing was removed. Rejects if storage fails.
+   */
+  dispose(isWanted: () => boolean): Promise<boolean>;
+  /** Tells the other features that this one took a call. */
+  taken(call: TakenCall, connection: Connection): void;
   /** Returns the open connections that are admitted (`SEAM-2`). */
   connections(): readonly Connection[];
   /** Returns the id of the caller's user, as the gate knows it; undefined without a gate. */

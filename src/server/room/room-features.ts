@@ -1,3 +1,5 @@
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readFrame } from '../../protocol/frame.ts';
 import { CLIENT_LETTERS } from '../../protocol/messages/client-message.ts';
 import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
@@ -5,7 +7,7 @@ import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
 import { callerOf, type AskedOrigin } from './change-origin.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { RoomSettings } from './room-settings.ts';
-import type { RoomCommit, RoomFeature, RoomGate } from './room-feature.ts';
+import type { RoomCommit, RoomFeature, RoomGate, TakenCall } from './room-feature.ts';
 
 /** A feature's frame. */
 export interface FeatureFrame<Connection, Request> {
@@ -148,6 +150,28 @@ export class RoomFeatures<Connection, Request> {
 
   garbageCollect(): void {
     for (const feature of this.#features) this.#tell(() => feature.garbageCollect?.());
+  }
+
+  loaded(): void {
+    for (const feature of this.#features) this.#tell(() => feature.loaded?.());
+  }
+
+  taken(call: TakenCall, connection: Connection): void {
+    for (const feature of this.#features) this.#tell(() => feature.taken?.(call, connection));
+  }
+
+  /** True if a feature may have the content of a room that has no Store. */
+  get hasInitialContent(): boolean {
+    return this.#features.some((feature) => feature.initialContent !== undefined);
+  }
+
+  /** Resolves to the content of the first feature that has one. */
+  async initialContent(): Promise<LeafMap<Leaf> | undefined> {
+    for (const feature of this.#features) {
+      const content = await feature.initialContent?.();
+      if (content !== undefined) return content;
+    }
+    return undefined;
   }
 
   /** Returns the answer of the first feature that has one. */

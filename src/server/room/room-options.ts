@@ -23,6 +23,8 @@ export type RoomErrorSource =
   | 'handler'
   /** The host failed at something, such as keeping an attachment. */
   | 'host'
+  /** `getInitialStorage`, or another hook of the room's life, threw or gave invalid content. */
+  | 'lifecycle'
   /** A feature or gate of the room threw. */
   | 'feature'
   /** The room's own code has made the content larger than `limits.contentBytes`; it stands. */

@@ -1,9 +1,8 @@
 import type { Store } from 'tinybase';
 
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-
 import type { StorageSizes } from '../storage/storage-sizes.ts';
 import type { RoomHooks } from '../writes/hooks.ts';
+import { CheckedNumbers } from './checked-numbers.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import {
   DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
@@ -12,24 +11,19 @@ import {
   type RoomOptions,
 } from './room-options.ts';
 
-/** The longest time of a timer. JavaScript runs a timer of a longer time at once. */
-const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
-
 const LIMIT_NAMES: readonly (keyof RoomLimits)[] = Object.keys(DEFAULT_LIMITS).filter(isLimit);
 
 /** The app's options with the defaults. Each is read when it is needed, because a subclass may set it late. */
 export class RoomSettings<Origin, RequestOrigin> {
   readonly #options: RoomOptions<Origin, RequestOrigin>;
-  readonly #reporter: ErrorReporter;
+  readonly #numbers: CheckedNumbers;
   #limits = DEFAULT_LIMITS;
   /** The app's limits that `#limits` was made of. */
   #ownLimits: Partial<RoomLimits> | undefined;
-  /** The invalid numbers that were reported, by name. */
-  readonly #reported = new Map<string, unknown>();
 
   constructor(options: RoomOptions<Origin, RequestOrigin>, reporter: ErrorReporter) {
     this.#options = options;
-    this.#reporter = reporter;
+    this.#numbers = new CheckedNumbers((error) => reporter.report(error, 'config'));
   }
 
   get roomId(): string {
@@ -56,9 +50,8 @@ export class RoomSettings<Origin, RequestOrigin> {
 
   get hookTimeoutMilliseconds(): number {
     const given = this.#options.hookTimeoutMilliseconds?.();
-    const name = 'hookTimeoutMilliseconds';
-    const number = this.#number(name, given, DEFAULT_HOOK_TIMEOUT_MILLISECONDS, 1);
-    return Math.min(number, LONGEST_TIMER_MILLISECONDS);
+    const otherwise = DEFAULT_HOOK_TIMEOUT_MILLISECONDS;
+    return this.#numbers.readTime('hookTimeoutMilliseconds', given, otherwise);
   }
 
   get limits(): RoomLimits {
@@ -77,23 +70,10 @@ export class RoomSettings<Origin, RequestOrigin> {
   #checked(own: Partial<RoomLimits>): RoomLimits {
     const limits: { -readonly [Name in keyof RoomLimits]: number } = { ...DEFAULT_LIMITS };
     for (const name of LIMIT_NAMES) {
-      const number = this.#number(`limits.${name}`, own[name], DEFAULT_LIMITS[name], 0);
+      const number = this.#numbers.read(`limits.${name}`, own[name], DEFAULT_LIMITS[name], 0);
       limits[name] = name === 'messagesPerSecond' ? number : Math.floor(number);
     }
     return limits;
-  }
-
-  /** Returns a number of at least `least`. Reports any other, once, and returns the default in its place. */
-  #number(name: string, given: unknown, otherwise: number, least: number): number {
-    if (given === undefined) return otherwise;
-    if (typeof given === 'number' && given >= least)
-      return Math.min(given, Number.MAX_SAFE_INTEGER);
-    if (!Object.is(this.#reported.get(name), given)) {
-      this.#reported.set(name, given);
-      const message = `${name} is ${typeof given === 'number' ? given : `a ${typeof given}`}, so the room uses ${otherwise}: set it to a number of at least ${least}.`;
-      this.#reporter.report(new TinyBasePartyKitError('malformed', message), 'config');
-    }
-    return otherwise;
   }
 }
 

@@ -1,0 +1,163 @@
+import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+import type { HostAlarms } from './host-alarms.ts';
+
+const KEY = '@tinybase-partykit/app-alarm';
+/** A clock may be read a moment before the time of its alarm. */
+const TOLERANCE_MILLISECONDS = 10;
+
+/** The parts of a room that the slot uses. */
+export interface AlarmSlotPorts {
+  /** Undefined if the host has no alarms: then the room has its timers alone. */
+  readonly alarms: HostAlarms | undefined;
+  readonly storage: () => KeyValueStorage;
+  readonly prefix: () => string;
+  /** Called before the first alarm of the room: whatever an alarm needs to know has to be stored. */
+  readonly beforeFirst: () => Promise<unknown>;
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * The one alarm that a host has for a room, shared by the room and its app (`SAVE-5`). The earlier time is the host's. The
+ * time of the app is a row in storage, so that a room that wakes knows whose alarm came.
+ */
+export class AlarmSlot {
+  readonly #ports: AlarmSlotPorts;
+  /** The time that the host has; null for none, undefined if unknown. */
+  #hostTime: number | null | undefined;
+  #appTime: number | undefined;
+  #isAppKnown = false;
+  /** The time at which the room wants to be woken. */
+  #roomTime: number | undefined;
+
+  constructor(ports: AlarmSlotPorts) {
+    this.#ports = ports;
+  }
+
+  get key(): string {
+    return this.#ports.prefix() + KEY;
+  }
+
+  /** True if the app has set an alarm that did not come yet. */
+  get hasAppTime(): boolean {
+    return this.#appTime !== undefined;
+  }
+
+  /**
+   * Takes the row from storage, and the time that the host has. `isFirst`: the room has never set an alarm here, so one that
+   * is set is the app's, from before the room had such hooks.
+   */
+  async read(row: unknown, isFirst: boolean): Promise<void> {
+    const time = (await this.#ports.alarms?.get()) ?? null;
+    this.#hostTime = time;
+    if (this.#isAppKnown) return;
+    this.#isAppKnown = true;
+    if (typeof row === 'number') this.#appTime = row;
+    else if (isFirst && time !== null) {
+      this.#appTime = time;
+      await this.#ports.storage().put(this.key, time);
+    }
+    this.#arm();
+  }
+
+  /** Makes sure that an alarm wakes the room at that time at the latest. Undefined: the room needs none. */
+  want(time: number | undefined): void {
+    this.#roomTime = time;
+    this.#arm();
+  }
+
+  /** Sets the app's alarm. `proceed` is the call of the app. */
+  async setByApp(given: unknown, proceed: () => Promise<unknown>): Promise<unknown> {
+    const time = given instanceof Date ? given.getTime() : given;
+    // The host refuses it.
+    if (typeof time !== 'number' || !Number.isFinite(time)) return await proceed();
+    this.#appTime = time;
+    this.#isAppKnown = true;
+    const stored = this.#ports.storage().put(this.key, time);
+    const next = Math.min(time, this.#roomTime ?? Infinity);
+    this.#hostTime = next;
+    const set = next === time ? proceed() : this.#ports.alarms?.set(next);
+    const [, answer] = await Promise.all([stored, set]);
+    return answer;
+  }
+
+  /** Deletes the app's alarm. `proceed` is the call of the app. */
+  async deleteByApp(proceed: () => Promise<unknown>): Promise<unknown> {
+    const forgotten = this.forgetApp();
+    const isAlone = this.#roomTime === undefined;
+    const set = isAlone ? proceed() : this.#ports.alarms?.set(this.#roomTime ?? 0);
+    this.#hostTime = isAlone ? null : this.#roomTime;
+    const [, answer] = await Promise.all([forgotten, set]);
+    return answer;
+  }
+
+  /** The time of the app's alarm, once {@link AlarmSlot.read} has settled. */
+  get appTime(): number | null {
+    return this.#appTime ?? null;
+  }
+
+  /** Takes the alarm that has just come. Returns true if it is the app's. */
+  take(now: number): boolean {
+    this.#hostTime = null;
+    return this.#appTime !== undefined && this.#appTime <= now + TOLERANCE_MILLISECONDS;
+  }
+
+  /** Runs the app's handler. If it throws, its alarm stays, so that the host tries again. */
+  async runApp(handler: () => Promise<void>): Promise<void> {
+    const time = this.#appTime;
+    // The handler may set its next alarm.
+    this.#appTime = undefined;
+    try {
+      await handler();
+      if (this.#appTime === undefined) await this.forgetApp();
+    } catch (error) {
+      this.#appTime ??= time;
+      throw error;
+    }
+  }
+
+  async forgetApp(): Promise<void> {
+    this.#appTime = undefined;
+    this.#isAppKnown = true;
+    await this.#ports.storage().delete([this.key]);
+  }
+
+  /** Call this when the app empties the storage. On some hosts its alarm survives that. */
+  async emptied(emptied: Promise<unknown>): Promise<void> {
+    const before = this.#appTime;
+    this.#appTime = undefined;
+    await emptied.catch(() => undefined);
+    this.#hostTime = (await this.#ports.alarms?.get()) ?? null;
+    if (this.#hostTime !== null && this.#hostTime === before) {
+      this.#appTime ??= before;
+      await this.#ports.storage().put(this.key, before);
+    }
+    this.#arm();
+  }
+
+  /** Removes the room's alarm, because nothing of the room is left. */
+  async disarm(): Promise<void> {
+    this.#roomTime = undefined;
+    if (this.#appTime !== undefined || this.#hostTime === null) return;
+    this.#hostTime = null;
+    await this.#ports.alarms?.delete();
+  }
+
+  #arm(): void {
+    const { alarms } = this.#ports;
+    const next = Math.min(this.#appTime ?? Infinity, this.#roomTime ?? Infinity);
+    if (alarms === undefined || this.#hostTime === undefined || next === Infinity) return;
+    if (this.#hostTime !== null && this.#hostTime <= next) return;
+    this.#hostTime = next;
+    void this.#set(alarms, next);
+  }
+
+  async #set(alarms: HostAlarms, time: number): Promise<void> {
+    try {
+      // In one turn, so that a host makes them durable together.
+      await Promise.all([this.#ports.beforeFirst(), alarms.set(time)]);
+    } catch (error) {
+      if (this.#hostTime === time) this.#hostTime = null;
+      this.#ports.report(error);
+    }
+  }
+}

@@ -1,0 +1,321 @@
+import type { Cursor } from '../../../protocol/messages.ts';
+import { callerOf } from '../../room/change-origin.ts';
+import { LONGEST_TIMER_MILLISECONDS } from '../../room/checked-numbers.ts';
+import type { FeatureRoom, RoomCommit, RoomSnapshot } from '../../room/room-feature.ts';
+import type { AlarmSlot } from './alarm-slot.ts';
+import type { LifecycleHooks, Save } from './lifecycle-hooks.ts';
+import type { LifecycleSettings } from './lifecycle-settings.ts';
+import { isSamePlace, type SavedPlace } from './saved-place.ts';
+import { storeChangesOf } from './store-changes.ts';
+
+/** The most authors of changes that are remembered for a save. */
+const MOST_CALLERS = 1_000;
+/** A hook that takes longer is reported, once a call. */
+const SLOW_MILLISECONDS = 30_000;
+/** The alarm of an emptying comes so long after its timer, which does the work if the room is awake. */
+const EMPTYING_ALARM_MILLISECONDS = 1_000;
+
+/** The objects that saves need. */
+export interface SavesParts<Connection, Request> {
+  readonly room: FeatureRoom<Connection>;
+  readonly hooks: LifecycleHooks<Connection, Request>;
+  readonly settings: LifecycleSettings;
+  readonly place: SavedPlace;
+  readonly alarm: AlarmSlot;
+  /** Removes the other rows of the feature when an ephemeral room has removed its own. */
+  readonly forgetStored: () => Promise<unknown>;
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * Calls `onStorageUpdated` and `onRoomDeleted`: never two at a time, and at least once for the last version, whatever
+ * happens in between (`SAVE-2`). Timers make it prompt, and the alarm makes it certain (`SAVE-4`).
+ */
+export class RoomSaves<Connection, Request> {
+  readonly #parts: SavesParts<Connection, Request>;
+  #isReady = false;
+  /** The time of the next save; undefined if everything is saved. */
+  #saveTime: number | undefined;
+  /** The time of the next emptying; undefined if somebody is there, or the hook was called since. */
+  #emptyingTime: number | undefined;
+  #lastSave = -Infinity;
+  #failures = 0;
+  /** A hook that failed is not called before this time. */
+  #retryTime = -Infinity;
+  #callers = new Set<Connection | Request>();
+  /** The number of connections that have come. */
+  #visits = 0;
+  #isAnybodyThere = true;
+  /** True if `onRoomDeleted` succeeded in this life of the room, and nobody has come since. */
+  #hasEmptied = false;
+  #running: Promise<void> | undefined;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(parts: SavesParts<Connection, Request>) {
+    this.#parts = parts;
+  }
+
+  /** Begins, or begins again after a load. */
+  loaded(): void {
+    this.#isReady = true;
+    this.#update();
+  }
+
+  committed({ origin }: RoomCommit<Connection, Request>): void {
+    if (origin.type !== 'room' && this.#callers.size < MOST_CALLERS)
+      this.#callers.add(callerOf(origin));
+    const isPlanned = this.#saveTime !== undefined || !this.#hasSaveHook;
+    if (!isPlanned || !this.#isAnybodyThere) this.#update();
+  }
+
+  admitted(): void {
+    this.#visits += 1;
+    this.#hasEmptied = false;
+    this.#parts.place.emptied = undefined;
+    this.#update();
+  }
+
+  left(): void {
+    this.#update();
+  }
+
+  /** Does what is due, after an alarm. Resolves when it is done, or takes long. */
+  async alarmed(isOwn: boolean): Promise<void> {
+    const { room, place } = this.#parts;
+    this.#updateDues();
+    // It was set when the room was changed or emptied, perhaps in an earlier life.
+    if (isOwn && !this.#isAnybodyThere && !this.#hasEmptied) place.emptied = undefined;
+    if (this.#saveTime !== undefined && this.#failures === 0) {
+      const earliest = this.#lastSave + this.#parts.settings.storageUpdatedMilliseconds;
+      this.#saveTime = Math.min(this.#saveTime, Math.max(room.now(), earliest));
+    }
+    this.#update();
+    let cancel: (() => void) | undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = room.after(SLOW_MILLISECONDS, resolve);
+    });
+    await Promise.race([this.#work(), late]);
+    cancel?.();
+    this.#update();
+  }
+
+  /** Call this when the storage was emptied. */
+  forget(): void {
+    this.#parts.place.forget();
+    this.#callers.clear();
+    this.#update();
+  }
+
+  get #hasSaveHook(): boolean {
+    return this.#parts.hooks.onStorageUpdated !== undefined;
+  }
+
+  get #hasEmptying(): boolean {
+    return this.#parts.hooks.onRoomDeleted !== undefined || this.#parts.settings.isEphemeral;
+  }
+
+  get #isUnsaved(): boolean {
+    const { room, place } = this.#parts;
+    return this.#hasSaveHook && hasStore(room.cursor) && !isSamePlace(place.saved, room.cursor);
+  }
+
+  /** Decides what is due when. Keeps what was decided before. */
+  #updateDues(): void {
+    const { room, place, settings } = this.#parts;
+    this.#isAnybodyThere = room.connections().length > 0;
+    const now = room.now();
+    if (!this.#isUnsaved) this.#saveTime = undefined;
+    else this.#saveTime ??= now + settings.storageUpdatedMilliseconds;
+    const isEmptying =
+      this.#hasEmptying &&
+      !this.#isAnybodyThere &&
+      hasStore(room.cursor) &&
+      !isSamePlace(place.emptied, room.cursor);
+    if (!isEmptying) this.#emptyingTime = undefined;
+    else this.#emptyingTime ??= now + settings.roomDeletedMilliseconds;
+  }
+
+  #update(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (!this.#isReady || this.#parts.room.cursor === undefined) return;
+    this.#updateDues();
+    const { room, alarm, settings } = this.#parts;
+    const { saveAlarmMilliseconds } = settings;
+    const saveAlarm = (this.#saveTime ?? Infinity) + saveAlarmMilliseconds;
+    const emptyingAlarm =
+      (this.#emptyingTime ?? Infinity) +
+      Math.min(EMPTYING_ALARM_MILLISECONDS, saveAlarmMilliseconds);
+    const latest = Math.min(saveAlarm, emptyingAlarm);
+    alarm.want(latest === Infinity ? undefined : latest);
+    const next = Math.min(this.#saveTime ?? Infinity, this.#emptyingTime ?? Infinity);
+    if (next === Infinity || this.#running !== undefined) return;
+    const wait = Math.min(Math.max(0, next - room.now()), LONGEST_TIMER_MILLISECONDS);
+    this.#cancelTimer = room.after(wait, () => void this.#work());
+  }
+
+  /** Calls the hooks that are due, one after the other. Never rejects. */
+  #work(): Promise<void> {
+    this.#running ??= this.#workNow().finally(() => {
+      this.#running = undefined;
+      this.#update();
+    });
+    return this.#running;
+  }
+
+  async #workNow(): Promise<void> {
+    // Not within the call that has found it due.
+    await Promise.resolve();
+    for (;;) {
+      const now = this.#parts.room.now();
+      if (isDue(this.#saveTime, now)) await this.#save();
+      else if (isDue(this.#emptyingTime, now)) await this.#empty();
+      else return;
+    }
+  }
+
+  async #save(): Promise<void> {
+    const { room, hooks, place } = this.#parts;
+    this.#lastSave = room.now();
+    this.#saveTime = undefined;
+    const snapshot = await this.#snapshot();
+    if (snapshot === undefined) {
+      this.#saveTime = this.#failures > 0 ? this.#retryTime : undefined;
+      return;
+    }
+    const isSaved = await this.#call(snapshot, 'onStorageUpdated', (save) =>
+      hooks.onStorageUpdated?.(save),
+    );
+    if (!isSaved) {
+      this.#saveTime = this.#retryTime;
+      return;
+    }
+    place.saved = snapshot.cursor;
+    await this.#write();
+    if (!this.#isUnsaved) this.#saveTime = undefined;
+  }
+
+  async #empty(): Promise<void> {
+    const { room, hooks, place, settings } = this.#parts;
+    this.#updateDues();
+    // Somebody has come, or the room was wiped.
+    if (this.#emptyingTime === undefined) return;
+    if (this.#retryTime > room.now()) {
+      this.#emptyingTime = this.#retryTime;
+      return;
+    }
+    if (this.#isUnsaved) {
+      const isFlushed = this.#lastSave >= this.#emptyingTime;
+      if (!isFlushed) this.#saveTime = room.now();
+      // The room's own code has changed it since.
+      else this.#emptyingTime = this.#saveTime;
+      return;
+    }
+    const visits = this.#visits;
+    const snapshot = await this.#snapshot();
+    if (snapshot === undefined) {
+      this.#emptyingTime = undefined;
+      return;
+    }
+    if (!isSamePlace(snapshot.cursor, room.cursor) || room.connections().length > 0) return;
+    const isDone = await this.#call(snapshot, 'onRoomDeleted', (save) =>
+      hooks.onRoomDeleted?.(save),
+    );
+    if (!isDone) {
+      this.#emptyingTime = this.#retryTime;
+      return;
+    }
+    this.#emptyingTime = undefined;
+    place.saved = snapshot.cursor;
+    this.#hasEmptied = visits === this.#visits;
+    if (this.#hasEmptied) place.emptied = snapshot.cursor;
+    if (settings.isEphemeral && (await this.#dispose(snapshot.cursor))) return;
+    await this.#write();
+  }
+
+  /** Calls a hook. Resolves to false if it failed: then it is called again later (`SAVE-3`). */
+  async #call(
+    { cursor, content, changes }: RoomSnapshot,
+    name: string,
+    hook: (save: Save<Connection | Request>) => unknown,
+  ): Promise<boolean> {
+    const { room, report } = this.#parts;
+    const callers = this.#callers;
+    this.#callers = new Set();
+    const { epoch, version } = cursor;
+    const cancel = room.after(SLOW_MILLISECONDS, () => {
+      const message = `${name} has not settled for ${SLOW_MILLISECONDS} ms, and the room calls no other hook meanwhile: give its requests a time limit.`;
+      report(new Error(message));
+    });
+    try {
+      await hook({
+        content,
+        version,
+        epoch,
+        changes: changes && storeChangesOf(changes),
+        callers: [...callers],
+      });
+      this.#failures = 0;
+      this.#retryTime = -Infinity;
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      this.#callers = new Set([...callers, ...this.#callers].slice(0, MOST_CALLERS));
+      return false;
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Resolves to undefined if there is nothing to save, or the room has to be loaded first. */
+  async #snapshot(): Promise<RoomSnapshot | undefined> {
+    const { room, place } = this.#parts;
+    try {
+      return await room.snapshot(place.saved);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** Reports an error, and lets the next attempt wait. */
+  #fail(error: unknown): void {
+    const { room, settings, report } = this.#parts;
+    report(error);
+    this.#failures += 1;
+    this.#retryTime = room.now() + settings.retryPause(this.#failures);
+  }
+
+  /** Removes all that an ephemeral room has stored. Resolves to false if it has to stay. */
+  async #dispose(cursor: Cursor): Promise<boolean> {
+    const { room, place, alarm, forgetStored, report } = this.#parts;
+    const isWanted = (): boolean =>
+      room.connections().length === 0 && isSamePlace(cursor, room.cursor);
+    try {
+      if (!(await room.dispose(isWanted))) return false;
+      place.forget();
+      this.#callers.clear();
+      await Promise.all([forgetStored(), alarm.disarm()]);
+    } catch (error) {
+      report(error);
+    }
+    return true;
+  }
+
+  async #write(): Promise<void> {
+    try {
+      await this.#parts.place.write();
+    } catch (error) {
+      // The hook is called again in the next life of the room.
+      this.#parts.report(error);
+    }
+  }
+}
+
+function isDue(time: number | undefined, now: number): boolean {
+  return time !== undefined && time <= now;
+}
+
+function hasStore(cursor: Cursor | undefined): boolean {
+  return cursor !== undefined && cursor.version > 0;
+}

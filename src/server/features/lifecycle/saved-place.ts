@@ -1,0 +1,75 @@
+import type { Cursor } from '../../../protocol/messages.ts';
+import { isCount, isList } from '../../storage/json-shape.ts';
+import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+
+const KEY = '@tinybase-partykit/saved';
+
+/** The versions of a room that its hooks have had. One row in storage (`SAVE-2`). */
+export class SavedPlace {
+  readonly #storage: () => KeyValueStorage;
+  readonly #prefix: () => string;
+  /** The last version that a hook has saved. */
+  saved: Cursor | undefined;
+  /** The version with which `onRoomDeleted` succeeded; undefined if somebody came since. */
+  emptied: Cursor | undefined;
+  /** True if the row is in storage. */
+  isStored = false;
+
+  constructor(storage: () => KeyValueStorage, prefix: () => string) {
+    this.#storage = storage;
+    this.#prefix = prefix;
+  }
+
+  get key(): string {
+    return this.#prefix() + KEY;
+  }
+
+  /** Takes the row from storage. An unreadable one counts as absent: then the hooks are called again. */
+  read(row: unknown): void {
+    this.isStored = typeof row === 'string';
+    const [saved, emptied] = decode(row);
+    this.saved = saved;
+    this.emptied = emptied;
+  }
+
+  async write(): Promise<void> {
+    this.isStored = true;
+    const places = [this.saved, this.emptied].map((cursor) =>
+      cursor === undefined ? null : [cursor.epoch, cursor.version, cursor.tag ?? null],
+    );
+    await this.#storage().put(this.key, JSON.stringify(places));
+  }
+
+  /** Call this when the storage was emptied. */
+  forget(): void {
+    this.isStored = false;
+    this.saved = undefined;
+    this.emptied = undefined;
+  }
+}
+
+/** Returns true if both name the same version of the same history. */
+export function isSamePlace(one: Cursor | undefined, other: Cursor | undefined): boolean {
+  return (
+    one !== undefined &&
+    one.epoch === other?.epoch &&
+    one.version === other.version &&
+    one.tag === other.tag
+  );
+}
+
+function decode(row: unknown): readonly (Cursor | undefined)[] {
+  try {
+    const places: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
+    return isList(places) ? places.map(decodePlace) : [];
+  } catch {
+    return [];
+  }
+}
+
+function decodePlace(place: unknown): Cursor | undefined {
+  if (!isList(place)) return undefined;
+  const [epoch, version, tag] = place;
+  if (typeof epoch !== 'string' || !isCount(version)) return undefined;
+  return { epoch, version, tag: typeof tag === 'string' ? tag : undefined };
+}

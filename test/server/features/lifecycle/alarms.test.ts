@@ -1,0 +1,292 @@
+import { expect, test } from 'vitest';
+
+import { AlarmStorage } from '../../../support/alarm-storage.ts';
+import { settle } from '../../../support/fake-connection.ts';
+import { LifecycleWorld } from '../../../support/lifecycle-world.ts';
+
+const seeded = async (world: LifecycleWorld): Promise<LifecycleWorld> => {
+  await world.connect();
+  await world.host.seed({ v: 0 });
+  await settle();
+  return world;
+};
+
+test('[SAVE-4] killed before a save, and nobody comes back: the alarm saves and empties', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  await world.pass(2_500);
+  world.set(1);
+  await settle();
+  const { time } = world.host;
+  expect(world.storage.alarm).toBeLessThanOrEqual(time + 32_000);
+  await world.restart();
+  await world.pass(33_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'saved 2 {"v":1}']);
+  await world.pass(11_000);
+  expect(world.take()).toEqual(['emptied 2 {"v":1}']);
+  await world.pass(600_000);
+  expect(world.take()).toEqual([]);
+});
+
+test('[SAVE-4] killed in the time before it empties, and nobody comes back: the alarm empties it', async () => {
+  const world = LifecycleWorld.logging();
+  const ada = await world.connect();
+  await world.host.seed({ v: 0 });
+  await world.pass(2_500);
+  await world.leave(ada);
+  await world.pass(5_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}']);
+  await world.restart();
+  await world.pass(30_000);
+  expect(world.take()).toEqual(['emptied 1 {"v":0}']);
+});
+
+test('[SAVE-4] a visit without a change also ends with an emptying, if the room is killed in that time', async () => {
+  const world = LifecycleWorld.logging();
+  const ada = await world.connect();
+  await world.host.seed({ v: 0 });
+  await world.leave(ada);
+  await world.pass(20_000);
+  world.take();
+  await world.leave(await world.connect());
+  await world.pass(5_000);
+  await world.restart();
+  await world.pass(30_000);
+  expect(world.take()).toEqual(['emptied 1 {"v":0}']);
+});
+
+test('[SAVE-4] killed after it has emptied: it does not empty again until somebody was there', async () => {
+  const world = LifecycleWorld.logging();
+  await world.leave(await world.connect());
+  await world.host.seed({ v: 0 });
+  await world.pass(20_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'emptied 1 {"v":0}']);
+  await world.restart();
+  await world.start();
+  await world.pass(60_000);
+  expect(world.take()).toEqual([]);
+});
+
+test('[SAVE-4] a host that loses alarms: the load saves, empties, and sets the alarms again', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const appTime = world.host.time + 100_000;
+  await world.app.setAlarm(appTime);
+  await world.restart(1_000, false);
+  expect(world.storage.alarm).toBe(null);
+  await world.start();
+  expect(world.storage.alarm).toBeLessThanOrEqual(world.host.time + 11_000);
+  await world.pass(30_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'emptied 1 {"v":0}']);
+  await world.pass(100_000);
+  expect(world.appAlarms).toEqual([appTime]);
+});
+
+test('[SAVE-4] an alarm is set for each attempt, and it makes the attempt if the room is asleep', async () => {
+  const world = await seeded(
+    LifecycleWorld.logging(
+      {},
+      {
+        onStorageUpdated: (save) => {
+          world.note('tries', save);
+          throw new Error('down');
+        },
+      },
+    ),
+  );
+  await world.pass(2_500);
+  expect(world.take()).toEqual(['tries 1 {"v":0}']);
+  for (let life = 0; life < 3; life += 1) {
+    expect(world.storage.alarm).not.toBe(null);
+    await world.restart();
+    await world.pass(33_000);
+    expect(world.take()[0]).toBe('tries 1 {"v":0}');
+  }
+});
+
+test('[SAVE-4] an alarm that finds everything done does nothing, and sets none', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  await world.pass(3_000);
+  world.take();
+  expect(world.storage.alarm).not.toBe(null);
+  await world.pass(40_000);
+  expect([world.take(), world.storage.alarm]).toEqual([[], null]);
+});
+
+test('[SAVE-4] an alarm of a room that cannot be loaded comes again', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  await world.lifecycle.postpone();
+  expect(world.storage.alarm).toBe(world.host.time + 30_000);
+});
+
+test('[SAVE-5] an alarm of the app that is earlier stays, and ours comes after it', async () => {
+  const world = LifecycleWorld.logging();
+  const early = world.host.time + 1_000;
+  await world.app.setAlarm(early);
+  await seeded(world);
+  expect(world.storage.alarm).toBe(early);
+  await world.pass(1_500);
+  expect(world.appAlarms).toEqual([early]);
+  expect(world.storage.alarm).toBeGreaterThan(world.host.time);
+  await world.restart();
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([early]);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'emptied 1 {"v":0}']);
+});
+
+test('[SAVE-5] an alarm of the app that is later is set again after ours, and its handler hears of no other', async () => {
+  const world = LifecycleWorld.logging();
+  const late = world.host.time + 90_000;
+  await world.app.setAlarm(late);
+  await seeded(world);
+  expect(world.storage.alarm).toBeLessThan(late);
+  expect(await world.app.getAlarm()).toBe(late);
+  await world.restart();
+  await world.pass(33_000);
+  expect(world.appAlarms).toEqual([]);
+  expect(await world.app.getAlarm()).toBe(late);
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([late]);
+  expect(await world.app.getAlarm()).toBe(null);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'emptied 1 {"v":0}']);
+});
+
+test('[SAVE-5] an alarm that the app sets between, before and after ours', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const ours = world.storage.alarm ?? 0;
+  await world.app.setAlarm(ours + 5_000);
+  expect(world.storage.alarm).toBe(ours);
+  await world.app.setAlarm(ours - 5_000);
+  expect(world.storage.alarm).toBe(ours - 5_000);
+  await world.app.setAlarm(ours + 7_000);
+  expect(world.storage.alarm).toBe(ours);
+  await world.app.deleteAlarm();
+  expect([world.storage.alarm, await world.app.getAlarm()]).toEqual([ours, null]);
+  await world.app.setAlarm(ours + 9_000);
+  await world.restart();
+  await world.pass(50_000);
+  expect(world.appAlarms).toEqual([ours + 9_000]);
+});
+
+test('[SAVE-5] an alarm of the app at the same time as ours is both', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const ours = world.storage.alarm ?? 0;
+  await world.app.setAlarm(ours);
+  await world.restart();
+  await world.pass(33_000);
+  expect(world.appAlarms).toEqual([ours]);
+  expect(world.take()).toEqual(['saved 1 {"v":0}']);
+});
+
+test('[SAVE-5] a handler of the app that sets its next alarm each time is called each time', async () => {
+  const world = LifecycleWorld.logging();
+  world.onAlarm = async () => {
+    await world.app.setAlarm(world.host.time + 1_000);
+  };
+  const first = world.host.time + 1_000;
+  await world.app.setAlarm(first);
+  await seeded(world);
+  await world.pass(5_500);
+  expect(world.appAlarms).toEqual([0, 1, 2, 3, 4].map((second) => first + second * 1_000));
+});
+
+test('[SAVE-5] a handler of the app that throws is called again, and our work is done all the same', async () => {
+  const world = LifecycleWorld.logging();
+  await world.app.setAlarm(world.host.time + 1_000);
+  await seeded(world);
+  let calls = 0;
+  world.onAlarm = async () => {
+    calls += 1;
+    if (calls === 1) throw new Error('not yet');
+  };
+  await world.pass(1_500);
+  expect(world.errors.map(String)).toEqual(['Error: not yet']);
+  // The host tries again.
+  world.storage.alarm = world.host.time;
+  await world.fireDue();
+  expect(calls).toBe(2);
+  expect(await world.app.getAlarm()).toBe(null);
+  await world.pass(40_000);
+  expect(calls).toBe(2);
+  expect(world.take()).toEqual(['saved 1 {"v":0}']);
+});
+
+test('[SAVE-5] an alarm that is older than the hooks is the app’s', async () => {
+  const storage = new AlarmStorage();
+  await storage.setAlarm(1_050_000);
+  const world = new LifecycleWorld({ onStorageUpdated: () => undefined }, {}, storage);
+  await seeded(world);
+  expect(storage.alarm).toBeLessThan(1_050_000);
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([1_050_000]);
+});
+
+test('[SAVE-5] an app that empties the storage has no alarm, or the one that its host keeps', async () => {
+  for (const isKept of [false, true]) {
+    const world = LifecycleWorld.logging();
+    const time = world.host.time + 20_000;
+    await world.app.setAlarm(time);
+    await seeded(world);
+    await world.pass(3_000);
+    world.storage.alarm = time;
+    const emptied = world.storage.deleteAll();
+    if (isKept) world.storage.alarm = time;
+    world.lifecycle.storageEmptied(emptied);
+    await world.host.room.storageEmptied(emptied);
+    await settle();
+    expect(await world.app.getAlarm()).toBe(isKept ? time : null);
+    await world.pass(30_000);
+    expect(world.appAlarms).toEqual(isKept ? [time] : []);
+  }
+});
+
+test('[SAVE-5] an alarm of the app outlives an ephemeral room', async () => {
+  const world = LifecycleWorld.logging({ isEphemeral: true });
+  const late = world.host.time + 90_000;
+  await world.app.setAlarm(late);
+  const ada = await world.connect();
+  await world.host.seed({ v: 0 });
+  await world.leave(ada);
+  await world.pass(30_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}', 'emptied 1 {"v":0}']);
+  await world.pass(90_000);
+  expect(world.appAlarms).toEqual([late]);
+});
+
+test('[SAVE-6] the id of the room is stored before an alarm is set, and once', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const id = async (): Promise<unknown> =>
+    (await world.storage.get(['@tinybase-partykit/room-id'])).get('@tinybase-partykit/room-id');
+  expect(world.storage.alarm).not.toBe(null);
+  expect(await id()).toBe('the room');
+});
+
+test('[SAVE-7] a save writes two rows at most, and so does an emptying', async () => {
+  const world = LifecycleWorld.logging();
+  const written = (): number => world.storage.counts.keysPut + world.storage.alarmWrites;
+  const ada = await world.connect();
+  await world.host.seed({ v: 0 });
+  await world.pass(2_500);
+  for (let life = 0; life < 3; life += 1) {
+    const before = written();
+    world.set(life);
+    await settle();
+    const commits = 1;
+    await world.pass(2_500);
+    expect(written() - before - commits).toBeLessThanOrEqual(2);
+    if (life === 1) {
+      const [woken] = world.sleep(ada);
+      await world.start();
+      if (woken !== undefined) ada.frames.push(...woken.frames);
+    }
+  }
+  for (let visit = 0; visit < 3; visit += 1) {
+    const visitor = await world.connect();
+    for (const connection of world.host.open) {
+      if (connection !== visitor) await world.leave(connection);
+    }
+    const before = written();
+    await world.leave(visitor);
+    await world.pass(20_000);
+    expect(world.take().at(-1)).toContain('emptied');
+    expect(written() - before).toBeLessThanOrEqual(2);
+  }
+});
