@@ -9,6 +9,7 @@ import { until } from '../support/until.ts';
 import { testAdmin } from './contract-admin.ts';
 import { testAuth } from './contract-auth.ts';
 import { testPresence } from './contract-presence.ts';
+import { testLifecycle } from './contract-lifecycle.ts';
 import { testDurability } from './contract-durability.ts';
 import { testEdges } from './contract-edges.ts';
 import { testFeatures } from './contract-features.ts';
@@ -363,5 +364,6 @@ export const describeHost = (name: HostName): void => {
     testFeatures(tested);
     testPresence(tested);
     testDurability(tested);
+    describe('saved in a database', () => testLifecycle(tested));
   });
 };

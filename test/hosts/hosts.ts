@@ -32,6 +32,8 @@ const PARTIES = {
   commanded: 'Commanded',
   unadministered: 'Unadministered',
   present: 'Present',
+  saved: 'Saved',
+  ephemeral: 'Ephemeral',
   starting: 'Starting',
   observing: 'Observing',
   stateful: 'Stateful',

@@ -18,7 +18,7 @@ import { TakenMessages } from './taken-messages.ts';
 import { UserVisits } from './user-visits.ts';
 
 /** The row that has the room's id, which an alarm needs. */
-export interface StoredRoomId {
+interface StoredRoomId {
   readonly key: string;
   /** Stores the id, unless it is known to be stored. */
   store(): Promise<void>;
