@@ -259,6 +259,16 @@ test('[SAVE-6] the id of the room is stored before an alarm is set, and once', a
   expect(await id()).toBe('the room');
 });
 
+test('[SAVE-7] a room that is edited all the time sets its alarm about every 30 s', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  for (let edit = 0; edit < 100; edit += 1) {
+    await world.pass(1_000);
+    world.set(edit);
+  }
+  expect(world.take().length).toBeGreaterThan(30);
+  expect(world.storage.alarmWrites).toBeLessThanOrEqual(5);
+});
+
 test('[SAVE-7] a save writes two rows at most, and so does an emptying', async () => {
   const world = LifecycleWorld.logging();
   const written = (): number => world.storage.counts.keysPut + world.storage.alarmWrites;

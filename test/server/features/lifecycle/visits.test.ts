@@ -105,6 +105,7 @@ test('[SAVE-9] onRoomMessage hears of pushes that changed something, when they a
     [{ type: 'push', version: 4, changes: [{}, { v: 4 }, 1] }, stock],
     [{ type: 'call', name: 'wave', input: { at: 1 } }, ada],
   ]);
+  expect(world.host.errors.map(({ where }) => where)).toEqual(['storage']);
   expect(world.errors.map(String)).toEqual(['Error: no']);
 });
 
