@@ -29,7 +29,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'app-closes': { isOn: true },
   'proxy-etag': { isOn: true },
   'old-cache': { isOn: true },
-  'foreign-answers': { isOn: false },
+  'foreign-answers': { isOn: true },
   'hooks-write': { isOn: true },
   'hooks-depend': { isOn: true },
   'two-persisters': { isOn: false },

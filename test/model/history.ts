@@ -164,6 +164,7 @@ class History {
     for (let pass = 0; pass < QUIET_PASSES; pass += 1) {
       await this.#pass();
       if (this.#unsettled().length === 0) return;
+      this.#startRefused();
     }
     throw new PropertyFailure(
       'convergence',
@@ -180,6 +181,12 @@ class History {
       if (!client.session.isFollowing) void client.session.follow();
       if (!client.session.isSaving) void client.session.startSaving();
     }
+  }
+
+  /** Something else has answered in the place of the room and refused clients: their app starts them again. */
+  #startRefused(): void {
+    for (const { isAlive, sync, session } of this.simulation.clients)
+      if (isAlive && sync.code === 'forbidden') void session.follow();
   }
 
   /** Everything happens that can, and time passes. */

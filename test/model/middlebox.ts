@@ -8,6 +8,8 @@ const FRESH_MILLISECONDS = 600_000;
 /** Of a hundred requests that it could answer, while others are busy; afterwards it answers them all. */
 const CACHE_PERCENT = 70;
 const FOREIGN_PERCENT = 25;
+/** Of a hundred worlds with foreign answers, in so many no PUT ever reaches the room. */
+const NO_PUT_PERCENT = 25;
 
 const SIGN_IN: HttpAnswer = {
   status: 200,
@@ -36,6 +38,7 @@ export class Middlebox {
   readonly #world: World;
   readonly #has: (adversity: Adversity) => boolean;
   readonly #renameETag: (etag: string) => string | undefined;
+  readonly #letsPutPass: boolean;
   readonly #cache = new Map<string, Cached>();
 
   constructor(world: World, has: (adversity: Adversity) => boolean, choices: Choices) {
@@ -46,11 +49,16 @@ export class Middlebox {
       (etag) => etag.replace(/"$/, '-gzip"'),
       () => undefined,
     ]);
+    this.#letsPutPass = !choices.percent(NO_PUT_PERCENT);
   }
 
   /** Returns the answer to a request that does not reach the room; undefined if it does. */
   answerInstead(request: HttpRequest, choices: Choices, isActive: boolean): HttpAnswer | undefined {
-    if (this.#has('foreign-answers') && isActive && choices.percent(FOREIGN_PERCENT))
+    const isBlocked = request.method === 'PUT' && !this.#letsPutPass;
+    if (
+      this.#has('foreign-answers') &&
+      (isBlocked || (isActive && choices.percent(FOREIGN_PERCENT)))
+    )
       return choices.pick(FOREIGN);
     if (request.method !== 'GET' || !this.#has('old-cache')) return undefined;
     const cached = this.#cache.get(request.url);

@@ -326,6 +326,9 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.
       if (!isUnique(record.leaf) || (changes !== undefined && carries(changes, record))) return;
+      // A push that became the first content is no entry.
+      const { table, row, cell, leaf } = record;
+      if (branch.contents[1]?.get(table, row, cell) === leaf) return;
       if (isExplained(simulation, record, push)) return;
     }
   }

@@ -158,6 +158,7 @@ export class SimClient implements ClientEnd {
     this.ledger.sessionEnded();
     this.session.destroy();
     this.session = this.#createSession();
+    if (this.#isStopped) this.reconnect();
     void this.session.follow();
     void this.session.startSaving();
   }
@@ -176,7 +177,12 @@ export class SimClient implements ClientEnd {
   /** Drops the socket and makes another. */
   reconnect(): void {
     const { wire } = this;
-    if (!this.isAlive || wire === undefined) return;
+    if (!this.isAlive) return;
+    if (wire === undefined) {
+      this.#isStopped = false;
+      this.#connect();
+      return;
+    }
     this.#surroundings.network.closeByClient(wire);
     this.closed();
   }

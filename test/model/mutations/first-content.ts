@@ -6,6 +6,7 @@ import { writeLeaf } from '../../../src/protocol/store-access.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { Outgoing } from '../../../src/server/room/outgoing.ts';
 import { decodeRoomMessage } from '../../../src/protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import { plain } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
 import { PLAIN, rewriteClientFrame, type Mutation } from './mutation.ts';
@@ -145,6 +146,19 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
             });
           },
       ),
+  },
+  {
+    title: '[SEED-8] a client gives its seed for ever where something else answers',
+    make: () => ({
+      traits: { ...PLAIN, isWarm: false, adversities: ['foreign-answers'] },
+      endpoint: (endpoint) => ({
+        ...endpoint,
+        put: (content) =>
+          endpoint.put(content).catch((error: unknown) => {
+            throw new TinyBasePartyKitError('unavailable', String(error));
+          }),
+      }),
+    }),
   },
   {
     title: '[STOCK-1] stock peers are not told of commits',
