@@ -37,6 +37,8 @@ export class Actions implements Source {
     for (const client of clients) {
       if (!client.isAlive) continue;
       if (client.traits.partner === undefined) yield* this.#ofUser(client);
+      if (client.partner !== undefined && !client.traits.partner && !client.isIdle)
+        yield* this.#ofTwins(client);
       yield* weighted(this.#ofClientFaults(client), traits.cutWeight);
     }
     yield* this.#ofRoom();
@@ -49,7 +51,8 @@ export class Actions implements Source {
   }
 
   *#ofUser(client: SimClient): Iterable<Occurrence> {
-    const { name, session } = client;
+    const { name } = client;
+    const { session } = client.current;
     yield { label: `${name} edits`, weight: 1, happen: (choices) => client.edit(choices) };
     if (client.isEditing) {
       yield {
@@ -82,6 +85,11 @@ export class Actions implements Source {
     yield { label: `${name} loads`, weight: 0.04, happen: () => session.load() };
     yield { label: `${name} saves`, weight: 0.04, happen: () => session.save() };
     yield { label: `${name} discards`, weight: 0.03, happen: () => session.discardLocal() };
+  }
+
+  *#ofTwins(client: SimClient): Iterable<Occurrence> {
+    if (client.isEditing) return;
+    yield { label: `${client.name} ends for its twin`, weight: 0.06, happen: () => client.end() };
   }
 
   *#ofClientFaults(client: SimClient): Iterable<Occurrence> {

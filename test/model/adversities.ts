@@ -32,7 +32,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'foreign-answers': { isOn: true },
   'hooks-write': { isOn: true },
   'hooks-depend': { isOn: true },
-  'two-persisters': { isOn: false },
+  'two-persisters': { isOn: true },
   'competing-listeners': { isOn: true },
   'days-pass': { isOn: true },
   'clock-jumps': { isOn: true },

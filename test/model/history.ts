@@ -178,6 +178,7 @@ class History {
     for (const client of clients) {
       if (!client.isAlive) continue;
       if (client.isEditing) client.finishTransaction(false);
+      if (client.isIdle) continue;
       if (!client.session.isFollowing) void client.session.follow();
       if (!client.session.isSaving) void client.session.startSaving();
     }
@@ -214,8 +215,9 @@ class History {
   #unsettled(): string[] {
     const { clients, disk } = this.simulation;
     const unsettled: string[] = [];
-    for (const { isAlive, name, sync, session } of clients) {
-      if (!isAlive) continue;
+    for (const { isAlive, isIdle, hasEnded, current, name, sync, session } of clients) {
+      if (hasEnded && current.isIdle) unsettled.push(`${name} has ended, and its twin waits`);
+      if (!isAlive || isIdle) continue;
       const version = session.cursor?.version;
       if (sync.phase !== 'live' || sync.unsaved > 0)
         unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);

@@ -187,7 +187,8 @@ export function checkStep(simulation: Simulation): void {
     if (!client.isTouched) continue;
     client.isTouched = false;
     // Inside an open transaction, the Store shows what may be rolled back yet.
-    if (!client.isAlive || client.isEditing || client.partner?.isEditing === true) continue;
+    if (!client.isAlive || client.isIdle || client.isEditing || client.partner?.isEditing === true)
+      continue;
     const base = client.session.replica.readBase();
     if (base === undefined) continue;
     if (client.isLive && client.session.isFollowing) checkBase(simulation, client, base);
@@ -264,7 +265,7 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
     );
   }
   for (const client of clients) {
-    if (!client.isAlive) continue;
+    if (!client.isAlive || client.isIdle) continue;
     checkConverged(client, written);
     checkSeeds(client);
   }

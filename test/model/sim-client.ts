@@ -4,6 +4,7 @@ import { createHttpEndpoint } from '../../src/client/content/http-endpoint.ts';
 import { durablePorts } from '../../src/client/offline/durable-outbox.ts';
 import type { Sync } from '../../src/client/session/sync-status.ts';
 import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
+import { StoreTurn } from '../../src/client/replica/store-turn.ts';
 import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
 import {
   decodeChanges,
@@ -59,7 +60,7 @@ export interface ClientTraits {
   readonly seed: LeafMap<Leaf> | undefined;
   /** True if the Store held that before its session began; otherwise the session is given it. */
   readonly isSeedInStore: boolean;
-  /** If given, the Store is that one's, and there are two sessions of it. */
+  /** If given, the Store is that one's, and the session waits until the other one has ended (STORE-1). */
   readonly partner?: SimClient;
 }
 
@@ -71,6 +72,8 @@ export class SimClient implements ClientEnd {
   /** The other session of the same Store. */
   partner: SimClient | undefined;
   session: SyncSession;
+  /** True once the app has destroyed its session, while another one of the same Store goes on. */
+  hasEnded = false;
   readonly ledger: EditLedger;
   /** False from when the tab is closed on. */
   isAlive = true;
@@ -86,6 +89,7 @@ export class SimClient implements ClientEnd {
   readonly #surroundings: ClientSurroundings;
   /** As it said last. */
   #clientId = '';
+  #turn: StoreTurn | undefined;
   #isUsersTurn = false;
   #isStopped = false;
   readonly #timers = new Set<() => void>();
@@ -127,10 +131,30 @@ export class SimClient implements ClientEnd {
     return this.isAlive && this.sync.phase === 'live';
   }
 
+  /** The one of both sessions of the Store that the app uses. */
+  get current(): SimClient {
+    return this.hasEnded ? (this.partner ?? this) : this;
+  }
+
+  /** True if it does nothing: it waits for its Store, or has ended. */
+  get isIdle(): boolean {
+    return this.hasEnded || this.#turn?.isWaiting('follow') === true;
+  }
+
   start(): void {
     const { seed, isSeedInStore } = this.traits;
-    void this.session.follow(isSeedInStore ? undefined : seed);
-    void this.session.startSaving();
+    const { session } = this;
+    const first = isSeedInStore ? undefined : seed;
+    void this.#turn?.begin('follow', () => session.follow(first));
+    void this.#turn?.begin('start-saving', () => session.startSaving());
+  }
+
+  /** The app destroys one of two persisters of a Store: the other one begins. */
+  end(): void {
+    this.isTouched = true;
+    this.hasEnded = true;
+    this.ledger.sessionEnded();
+    this.session.destroy();
   }
 
   /** One transaction of the user. */
@@ -265,6 +289,11 @@ export class SimClient implements ClientEnd {
         onError: (error) => world.note(`    ${this.name} error ${String(error)}`),
       },
     );
+    this.#turn = new StoreTurn(
+      session.replica.claim,
+      (milliseconds, callback) => this.#after(milliseconds, callback),
+      () => world.note(`    ${this.name} waits for its Store`),
+    );
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
     watchLoads(session.replica, this.ledger);
     return session;
@@ -367,7 +396,7 @@ export class SimClient implements ClientEnd {
       const log = readTransactionLog(this.store);
       if (!log.before.isEmpty) {
         this.#surroundings.world.note(`    ${this.name} did ${encodeChanges(log.changes)}`);
-        this.ledger.add(log, !this.session.isSaving);
+        this.ledger.add(log, !this.current.session.isSaving);
       }
     });
   }

@@ -201,7 +201,7 @@ export class Simulation {
     const client = this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
     if (!this.has('two-persisters')) return;
     const twin = { name: `${name}+`, variant, disk: undefined, seed: undefined, isSeedInStore };
-    this.#addTab({ ...twin, partner: client }, undefined);
+    this.#addTab({ ...twin, partner: client }, client);
   }
 
   #addTab(traits: ClientTraits, former: SimClient | undefined): SimClient {

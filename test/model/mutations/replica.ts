@@ -1,4 +1,5 @@
 import { Overlay } from '../../../src/client/replica/overlay.ts';
+import { StoreClaim } from '../../../src/client/replica/store-claim.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
@@ -49,6 +50,16 @@ function correctFirst(this: Replica, correction: Changes): boolean {
 
 /** The mutations of CHANGES, VIEW and LOCAL. */
 export const REPLICA_MUTATIONS: readonly Mutation[] = [
+  {
+    title: '[STORE-1] a second persister of a Store does not wait for the first',
+    make: () => ({ traits: { adversities: ['two-persisters'] } }),
+    patch: (patches) => patches.replace(StoreClaim.prototype, 'take', () => () => true),
+  },
+  {
+    title: '[STORE-1] a persister that has ended keeps its Store',
+    make: () => ({ traits: { adversities: ['two-persisters'] } }),
+    patch: (patches) => patches.replace(StoreClaim.prototype, 'release', () => () => undefined),
+  },
   {
     title: '[CHANGES-1] a row that is deleted and then set keeps what it had',
     make: () => ({
