@@ -4,6 +4,10 @@ const PING_MILLISECONDS = 25_000;
 const SILENCE_MILLISECONDS = 15_000;
 /** The same, after a sign that the connection may be dead. */
 const HASTY_MILLISECONDS = 5000;
+/** The time after which a push without any sign of life is a reason to ask. */
+const UNANSWERED_MILLISECONDS = 5000;
+/** A slow line may take longer for more than this length, in characters. */
+const QUICK_LENGTH = 16 * 1024;
 
 /** Calls of a heartbeat to its owner. */
 export interface HeartbeatActions {
@@ -20,8 +24,8 @@ export interface Heartbeat {
   /** Starts again, for a new conversation. */
   start(): void;
   stop(): void;
-  /** A push was sent. */
-  sent(push: number): void;
+  /** A push of that length was sent. */
+  sent(push: number, length: number): void;
   /** Pings at once, and does not wait for long: the connection may be dead. */
   check(): void;
   /** Something was heard: the connection is not dead. `isNews` unless it only answers a ping. */
@@ -42,6 +46,8 @@ export function createHeartbeat(
   /** True if the room has confirmed that nothing is missing, and nothing was sent or heard since: then it may sleep. */
   let isSettled = false;
   let pinged: number | undefined;
+  /** The length sent since something was heard. */
+  let unheard = 0;
   const stop = (): void => {
     cancel?.();
     cancel = undefined;
@@ -54,15 +60,23 @@ export function createHeartbeat(
       dead();
     });
   };
-  const ask = (milliseconds: number): void => {
+  const ask = (milliseconds: number, isCheck = !isSettled): void => {
     // The next pong may answer an earlier ping, so it tells nothing about later messages.
     pinged ??= lastSent;
     expect(milliseconds);
-    ping(!isSettled);
+    ping(isCheck);
   };
   const wait = (): void => {
     cancel?.();
     cancel = after(PING_MILLISECONDS, () => ask(SILENCE_MILLISECONDS));
+  };
+  /** Asks soon if nothing is heard. A check would wait for the hooks of the pushes before it. */
+  const doubt = (): void => {
+    cancel?.();
+    cancel = after(UNANSWERED_MILLISECONDS, () => {
+      if (unheard > QUICK_LENGTH) wait();
+      else ask(HASTY_MILLISECONDS, false);
+    });
   };
   const alive = (): void => {
     pinged = undefined;
@@ -72,19 +86,22 @@ export function createHeartbeat(
     pinged: () => pinged,
     start: () => {
       stop();
-      lastSent = 0;
+      lastSent = unheard = 0;
       isSettled = false;
       wait();
     },
     stop,
-    sent: (push) => {
+    sent: (push, length) => {
+      if (unheard === 0 && cancel !== undefined && pinged === undefined) doubt();
       lastSent = push;
+      unheard += length;
       isSettled = false;
     },
     check: () => {
       if (cancel !== undefined) ask(HASTY_MILLISECONDS);
     },
     heard: (isNews) => {
+      unheard = 0;
       if (isNews) isSettled = false;
       if (cancel === undefined) return;
       if (pinged === undefined) wait();

@@ -128,7 +128,7 @@ export function createPushSender(
       sent = number;
       everSent = Math.max(everSent, sent);
       owner.stats.saves++;
-      heartbeat.sent(sent);
+      heartbeat.sent(sent, encoded.length);
     }
   };
   const sendNow = (): void => {

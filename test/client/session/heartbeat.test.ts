@@ -21,9 +21,10 @@ function beating(): {
 describe('a heartbeat', () => {
   test('[ORDER-7] tells with each pong what was sent before its ping, and not what was sent since', async () => {
     const { heartbeat, time } = beating();
-    heartbeat.sent(3);
+    heartbeat.sent(3, 9);
+    heartbeat.heard(true);
     await time.pass(25 * SECOND);
-    heartbeat.sent(4);
+    heartbeat.sent(4, 9);
     expect(heartbeat.pinged()).toBe(3);
     heartbeat.answered();
     expect(heartbeat.pinged()).toBeUndefined();
@@ -32,12 +33,42 @@ describe('a heartbeat', () => {
   test('[ORDER-8] checks again if something was sent after the check that was answered', async () => {
     const { heartbeat, time, done } = beating();
     await time.pass(25 * SECOND);
-    heartbeat.sent(1);
+    heartbeat.sent(1, 9);
+    heartbeat.heard(true);
     heartbeat.answered();
     await time.pass(25 * SECOND);
     heartbeat.answered();
     await time.pass(25 * SECOND);
     expect(done).toEqual(['check', 'check', 'ping']);
+  });
+
+  test('[ORDER-7] asks 5 seconds after a push without any sign of life, by a ping that no hook delays, and waits 5 seconds', async () => {
+    const { heartbeat, time, done } = beating();
+    await time.pass(10 * SECOND);
+    heartbeat.sent(1, 9);
+    await time.pass(2 * SECOND);
+    // Who types on does not put it off.
+    heartbeat.sent(2, 9);
+    await time.pass(3 * SECOND - 1);
+    expect(done).toEqual([]);
+    await time.pass(1);
+    expect(done).toEqual(['ping']);
+    await time.pass(5 * SECOND);
+    expect(done).toEqual(['ping', 'dead']);
+  });
+
+  test('[ORDER-7] does not ask sooner if something was heard, or if a slow line may still be busy', async () => {
+    const { heartbeat, time, done } = beating();
+    heartbeat.sent(1, 9);
+    await time.pass(4 * SECOND);
+    heartbeat.heard(true);
+    await time.pass(24 * SECOND);
+    expect(done).toEqual([]);
+    heartbeat.sent(2, 100_000);
+    await time.pass(29 * SECOND);
+    expect(done).toEqual([]);
+    await time.pass(SECOND);
+    expect(done).toEqual(['check']);
   });
 
   test('asks at once when there is reason to, and waits 5 seconds', async () => {
@@ -64,9 +95,10 @@ describe('a heartbeat', () => {
 
   test('[ORDER-7] takes the pong to an earlier ping for no more than it tells', async () => {
     const { heartbeat, time } = beating();
-    heartbeat.sent(3);
+    heartbeat.sent(3, 9);
+    heartbeat.heard(true);
     await time.pass(25 * SECOND);
-    heartbeat.sent(4);
+    heartbeat.sent(4, 9);
     heartbeat.check();
     expect(heartbeat.pinged()).toBe(3);
     heartbeat.answered();

@@ -399,8 +399,9 @@ describe('order', () => {
     room.ack(1, 2);
     if (lastPush === 2) room.store.setValue('b', 1);
     room.sent();
-    await room.time.pass(25 * SECOND);
-    expect(room.sent()).toEqual([{ type: 'check' }]);
+    const isUnanswered = lastPush === 2;
+    await room.time.pass((isUnanswered ? 5 : 25) * SECOND);
+    expect(room.sent()).toEqual([{ type: isUnanswered ? 'ping' : 'check' }]);
     room.receive({ type: 'pong', version, lastPush });
     await room.time.pass(0);
     expect(room.sent().map((message) => message?.type)).toEqual(isLost ? ['hello'] : []);
@@ -439,8 +440,26 @@ describe('order', () => {
     expect(await asked(), 'something was heard').toEqual(['check']);
     room.receive({ type: 'pong', version: 2, lastPush: 0 });
     room.store.setValue('a', 1);
-    expect(await asked(), 'something was sent').toEqual(['push', 'check']);
+    await room.time.pass(5 * SECOND);
+    expect(room.sent()).toMatchObject([{ type: 'push' }, { type: 'ping' }]);
+    room.receive({ type: 'alive' });
+    expect(await asked(), 'something was sent').toEqual(['check']);
     expect(room.reconnects).toBe(0);
+  });
+
+  test('[ORDER-7] connects again 10 seconds after an edit of which nothing comes, and sends it there', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('a', 1);
+    await room.time.pass(10 * SECOND - 1);
+    expect(room.reconnects).toBe(0);
+    await room.time.pass(1);
+    expect(room.reconnects).toBe(1);
+    room.close();
+    room.sent();
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    expect(room.pushes()).toEqual([[1, [{}, { a: 1 }]]]);
   });
 
   test('[ORDER-8] counts a host that answers as alive, and one that does not as dead', async () => {
