@@ -396,11 +396,13 @@ export class RoomState<Origin, RequestOrigin>
     const { held: offset } = peer.assembly;
     const send = (): void => {
       // After a hello, or when the connection has lost its place, the parts are forgotten.
-      if (peer.state === client) outgoing.send(this, peer, { type: 'receipt', number, offset });
+      if (peer.state !== client) return;
+      const come = Math.ceil((peer.assembly.held - offset) / Math.max(1, text.length));
+      const pause = peer.pauseOfParts(come, host.now(), settings.limits);
+      if (pause > 0) host.after(Math.ceil(pause), send);
+      else outgoing.send(this, peer, { type: 'receipt', number, offset });
     };
-    const pause = peer.pauseOfParts(text.length, host.now(), settings.limits);
-    if (pause > 0) host.after(pause, send);
-    else send();
+    send();
   }
 
   /** Throws if the room will not take a push, at its first part. */

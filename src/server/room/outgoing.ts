@@ -106,7 +106,7 @@ export class Outgoing<Origin> {
 
   #sendMark(peer: Peer<Origin>): void {
     const { unread, state } = peer;
-    if (state.type !== 'client' || !unread.needsMark) return;
+    if (state.type !== 'client' || !unread.needsMark(this.#settings.limits.unreadLength)) return;
     const text = this.#host.randomId();
     this.#leave(peer, this.#encode({ type: 'mark', text }));
     unread.ask(text);

@@ -64,9 +64,16 @@ export class RateLimiter {
     this.#spent += length / LENGTH_OF_ONE;
   }
 
-  /** Counts work that is worth so many messages. Returns false, and counts nothing, if it is too much. */
+  /**
+   * Counts work for the last message, worth so many messages. Returns false, and counts nothing, if it is too much. After a
+   * pause, the work for one message always passes: otherwise a connection would never get it.
+   */
   charge(messages: number, now: number, rate: MessageRate): boolean {
-    return messages < 1 || this.take(messages * LENGTH_OF_ONE, now, rate);
+    if (messages < 1) return true;
+    this.#fill(now, rate);
+    if (this.#spent > 1 && this.#spent + messages > rate.messageBurst) return false;
+    this.#spent += messages;
+    return true;
   }
 
   /** Returns the milliseconds after which so many messages of that length are not too much. */
@@ -137,6 +144,8 @@ export class Peer<Origin> {
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
   #receivedTime = -Infinity;
+  /** The length of the longest message since the last hello. */
+  #longest = 0;
   /** The number and length of the messages whose effects are not durable yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
@@ -197,6 +206,7 @@ export class Peer<Origin> {
     this.assembly.clear();
     if (state.type !== 'client' || generationOf(before) !== state.generation)
       this.#isBehind = false;
+    this.#longest = 0;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);
     if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
@@ -221,6 +231,7 @@ export class Peer<Origin> {
     if (!this.#limiter.take(length, now, limits, messages)) return undefined;
     this.#waitingMessages += messages;
     this.#waitingLength += length;
+    this.#longest = Math.max(this.#longest, length / messages);
     return new ReceivedFrame(this, messages, length);
   }
 
@@ -270,9 +281,18 @@ export class Peer<Origin> {
     this.connection.writeSlot(HEARD_SLOT, now);
   }
 
-  /** Returns the milliseconds after which it may send as many parts of that length as it sends at once (`PART-1`). */
-  pauseOfParts(length: number, now: number, rate: MessageRate): number {
-    const pause = this.#limiter.pause(MOST_PARTS_AHEAD, length, now, rate);
+  /**
+   * Returns the milliseconds after which it may send as many parts as it sends at once, of which some have come already
+   * (`PART-1`).
+   */
+  pauseOfParts(come: number, now: number, rate: MessageRate): number {
+    // In JSON, a part may be longer than its text.
+    const pause = this.#limiter.pause(
+      Math.max(0, MOST_PARTS_AHEAD - come),
+      this.#longest,
+      now,
+      rate,
+    );
     return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 

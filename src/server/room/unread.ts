@@ -1,5 +1,6 @@
-/** After so many characters, the client is asked to say that it has read them. */
+/** After so many characters, the client is asked to say that it has read them; after a part of the limit if that is less. */
 const MARK_LENGTH = 256 * 1024;
+const MARK_PART = 1 / 4;
 
 /** The length of data sent to a connection that it may not have read: the host holds it in memory (`FLOOD-7`). */
 export class Unread {
@@ -12,9 +13,9 @@ export class Unread {
     return this.#sent - this.#read;
   }
 
-  /** True if it is time for a mark. One at a time is on its way. */
-  get needsMark(): boolean {
-    return this.#mark === undefined && this.length >= MARK_LENGTH;
+  /** Returns true if it is time for a mark. One at a time is on its way. */
+  needsMark(limit: number): boolean {
+    return this.#mark === undefined && this.length >= Math.min(MARK_LENGTH, limit * MARK_PART);
   }
 
   add(length: number): void {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { encodeClientMessage } from '../../../src/protocol/codec.ts';
+import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
 import { RateLimiter } from '../../../src/server/room/peers.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 
@@ -240,6 +240,61 @@ test('[FLOOD-3] counts what a catch-up costs to make, also where little comes of
   expect(heard).toEqual(['error']);
 });
 
+test('[FLOOD-3] lets a new connection catch up, however much that costs, or it would never get in', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 15 }) });
+  const old = await host.cursor();
+  for (let round = 0; round < 20; round += 1) {
+    host.room.store.setCell('pets', `${round}`, 'name', `${round}`.padEnd(4_000));
+    await settle();
+  }
+  const ada = host.connect();
+  await ada.hello({ cursor: old });
+  expect(ada.hearOne('welcome').changes).toBeDefined();
+  // It has used up its budget, and more.
+  await ada.hello({ generation: 2, cursor: old });
+  expect(ada.hearOne('error').code).toBe('overloaded');
+  await host.pass(2_000);
+  await ada.hello({ generation: 3, cursor: await host.cursor() });
+  expect(ada.hearOne('welcome').changes).toBeDefined();
+});
+
+test.each([15, 16, 17, 20])(
+  '[PART-1] [FLOOD-1] receipts let a client send the parts of a push without more than its budget of %i',
+  async (messageBurst) => {
+    const host = await seeded({
+      limits: () => ({ messagesPerSecond: 2, messageBurst, framePushBytes: 100_000 }),
+    });
+    const ada = await host.join('ada');
+    const json = encodeClientMessage('', {
+      type: 'push',
+      number: 1,
+      changes: changesOf({ pets: { long: { name: '"'.repeat(150_000) } } }),
+    }).slice(1);
+    let offset = 0;
+    let ahead = 0;
+    const send = async (): Promise<void> => {
+      while (ahead < MOST_PARTS_AHEAD && offset < json.length) {
+        const text = json.slice(offset, offset + 25_000);
+        await ada.say(
+          encodeClientMessage('', { type: 'part', number: 1, offset, length: json.length, text }),
+        );
+        offset += text.length;
+        ahead += 1;
+      }
+    };
+    const heard: string[] = [];
+    for (let tick = 0; tick < 4_000 && !heard.includes('ack'); tick += 1) {
+      await send();
+      const types = ada.hearTypes();
+      ahead -= types.filter((type) => type === 'receipt').length;
+      heard.push(...types);
+      await host.pass(5);
+    }
+    expect(new Set(heard)).toEqual(new Set(['receipt', 'ack']));
+    expect(host.room.store.getCell('pets', 'long', 'name')).toHaveLength(150_000);
+  },
+);
+
 test('[FLOOD-4] takes a few client ids of one connection, then tells it that it is overloaded', async () => {
   const host = await seeded({});
   const ada = host.connect();
@@ -294,6 +349,29 @@ test('[FLOOD-5] takes no push of a new client where it cannot remember one more,
   // Those who wait for an ack are remembered.
   const again = await host.join('b', { generation: 5 });
   await again.push(1, { pets: { again: { n: 1 } } });
+  expect(again.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+});
+
+test('[FLOOD-5] [ONCE-5] keeps the record of a client that is away and may send its push again', async () => {
+  const host = await seeded({ limits: () => ({ clients: 2 }) });
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  for (const [index, one] of [ada, bob].entries()) await one.push(1, { [`of ${index}`]: 1 });
+  // Neither has told that it heard its ack.
+  for (const one of [ada, bob]) host.disconnect(one);
+  const late = await host.join('late');
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    await late.push(1, { late: 1 });
+    expect(late.hear().filter(isOverloaded)).toHaveLength(1);
+    await host.pass(10_000);
+    await late.hello({
+      clientId: clientId('late'),
+      generation: 1 + attempt,
+      cursor: await host.cursor(),
+    });
+    late.hear();
+  }
+  const again = await host.join('ada', { generation: 5 });
+  await again.push(1, { 'of 0': 1 });
   expect(again.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
 });
 

@@ -56,6 +56,20 @@ test('[FLOOD-7] sends no more than so much to a connection that does not read, a
   expect(heard.at(-1)).toBe('error');
 });
 
+test('[FLOOD-7] a connection that reads is sent everything, however small the limit is', async () => {
+  const host = new FakeRoomHost({ limits: () => ({ unreadLength: 2_000 }) });
+  await host.seed({ t: { r: { a: 1 } } });
+  const reader = await host.join('reader');
+  const types: string[] = [];
+  for (let number = 1; number <= 200; number += 1) {
+    host.room.store.setCell('t', 'r', 'text', 'x'.repeat(100) + number);
+    await settle();
+    types.push(...(await read(reader)));
+  }
+  expect(types.filter((type) => type === 'commit')).toHaveLength(200);
+  expect(types).not.toContain('error');
+});
+
 test('[FLOOD-7] one that reads again says hello, and gets commits again', async () => {
   const host = await seeded();
   const silent = await host.join('silent');
