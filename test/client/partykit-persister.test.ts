@@ -885,7 +885,12 @@ describe('updateProperties', () => {
     socket.sent.length = 0;
     socket.roomUrl = 'wss://host.test/parties/main/other';
     store.setValue('v', 1);
+    await Promise.resolve();
     expect(socket.sent).toEqual([]);
+    socket.roomUrl = 'wss://host.test/parties/main/room';
+    store.setValue('v', 2);
+    await settled();
+    expect(socket.sent.some((frame) => frame.startsWith('p'))).toBe(true);
     socket.close();
   });
 

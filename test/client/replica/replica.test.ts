@@ -823,9 +823,11 @@ describe('giving up', () => {
 
   test('stops observing', () => {
     const client = clientOf();
-    client.replica.stop();
     client.store.setValue('v', 1);
-    expect(client.replica.pending).toEqual([]);
+    expect(client.replica.pending).toHaveLength(1);
+    client.replica.stop();
+    client.store.setValue('v', 2);
+    expect(client.replica.pending).toHaveLength(1);
   });
 });
 

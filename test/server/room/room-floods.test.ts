@@ -317,13 +317,20 @@ test('[FLOOD-4] takes a few client ids of one connection, then tells it that it 
 });
 
 test('[FLOOD-4] a hello alone leaves nothing in storage', async () => {
-  const host = await seeded();
+  const host = await seeded({ storageSizes: () => ({ smallestCheckpoint: 1, slice: 1e6 }) });
+  const pusher = await host.join('pusher');
   for (let index = 1; index <= 50; index += 1) {
     const one = host.connect();
     await one.hello({ clientId: clientId(`id${index}`) });
   }
-  const woken = new FakeRoomHost({}, host.storage);
-  expect(JSON.stringify([...(await woken.storage.list({})).values()])).not.toContain('id1');
+  // A checkpoint writes all records.
+  for (let number = 1; number <= 50; number += 1) {
+    await pusher.push(number, { text: 'x'.repeat(number) });
+    await host.pass(1);
+  }
+  const manifest = [...(await host.storage.list({}))].find(([key]) => key.endsWith('manifest'));
+  expect(String(manifest?.[1])).toContain('pusher');
+  expect(JSON.stringify([...(await host.storage.list({})).values()])).not.toContain('id1');
 });
 
 test('[FLOOD-5] takes no push of a new client where it cannot remember one more, forgets none, and drops none silently', async () => {

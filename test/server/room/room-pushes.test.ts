@@ -127,11 +127,12 @@ describe('exactly once', () => {
 
   test('[ONCE-3] sends no commits to a connection that has lost its place', async () => {
     const host = await seeded();
-    const ada = await host.join('ada');
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
     await ada.push(2, { open: 2 });
-    ada.hear();
+    expect(ada.hearOne('error').code).toBe('stale');
     host.room.store.setValue('open', false);
     await settle();
+    expect(bob.hearTypes()).toEqual(['commit']);
     expect(ada.hear()).toEqual([]);
   });
 

@@ -324,7 +324,16 @@ describe('a user who is revoked', () => {
     for (const order of [0, 1]) {
       const { room, auth } = make();
       const steps = [() => room.enter(tokenAt()), () => auth.revoke('u1')];
-      await Promise.allSettled((order === 0 ? steps : steps.toReversed()).map((step) => step()));
+      const outcomes = await Promise.allSettled(
+        (order === 0 ? steps : steps.toReversed()).map((step) => step()),
+      );
+      const [entered] = order === 0 ? outcomes : outcomes.toReversed();
+      // Who came in first is put out, and who came later is not let in.
+      const refusal: unknown =
+        entered?.status === 'fulfilled'
+          ? Reflect.get(Object(entered.value), 'refusal')
+          : Reflect.get(Object(entered?.reason), 'code');
+      expect([order, refusal]).toEqual([order, 'forbidden']);
       for (const connection of room.open)
         expect(room.gate.standing(connection)).not.toBe('admitted');
     }
