@@ -226,7 +226,9 @@ export class Peer<Origin> {
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
   ): Waiter | undefined {
     this.#receivedTime = now;
-    if (this.#waitingMessages + messages > limits.waitingMessages) return undefined;
+    // If nothing waits, a frame passes however many messages it has: otherwise its client would never get it through.
+    const waiting = this.#waitingMessages;
+    if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     if (!this.#limiter.take(length, now, limits, messages)) return undefined;
     this.#waitingMessages += messages;

@@ -196,6 +196,15 @@ test('[FLOOD-2] tells a connection of which too much waits the same, and takes i
   expect(ada.hearOne('welcome').lastPush).toBe(1);
 });
 
+test('[FLOOD-2] [FRAME-5] takes a frame with more messages than may wait, if none waits', async () => {
+  const host = await seeded({ limits: () => ({ waitingMessages: 3 }) });
+  const ada = await host.join('ada');
+  const joined = [1, 2, 3, 4, 5].map((number) => frame(number)).join('\n');
+  await ada.say(joined);
+  expect(ada.hear().filter(({ type }) => type === 'ack')).toHaveLength(5);
+  expect(host.room.store.getRowCount('pets')).toBe(6);
+});
+
 test('[FLOOD-3] counts a catch-up as the messages that it is worth, and deals with others meanwhile', async () => {
   const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 100 }) });
   const old = await host.cursor();
