@@ -11,7 +11,7 @@ import { guardParty } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import { answerStoreRequest, type StoreRequest } from './http/store-endpoint.ts';
-import { responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
+import { addGateHeaders, responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
 import { handlerFailure } from './hosts/handler-failure.ts';
 import { alarmsOf, type HostAlarms } from './features/lifecycle/host-alarms.ts';
 import {
@@ -453,9 +453,8 @@ export class RoomServer<
   #headersTo(request: Request): Headers {
     const onError = (error: unknown): void => this.#report(error, 'handler');
     const headers = responseHeadersTo(request, { ...this.config, onError });
-    if (!this.#room.hasGate) return headers;
-    for (const [name, value] of Object.entries(this.#room.headersFor(request)))
-      headers.set(name, value);
+    if (this.#room.hasGate)
+      addGateHeaders(headers, this.#room.headersFor(request), { ...this.config });
     return headers;
   }
 

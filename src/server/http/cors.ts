@@ -43,6 +43,27 @@ export function responseHeadersTo(
   return headers;
 }
 
+/**
+ * Adds the gate's headers to those of an answer. Where both name an origin that may read it, both have to allow it
+ * (`GATE-10`).
+ */
+export function addGateHeaders(
+  headers: Headers,
+  own: Readonly<Record<string, string>>,
+  { allowedOrigins }: Pick<CorsOptions, 'allowedOrigins'>,
+): void {
+  for (const [name, value] of Object.entries(own)) {
+    if (name === 'Vary') {
+      const varying = (headers.get(name) ?? '').split(',').map((part) => part.trim().toLowerCase());
+      if (!varying.includes(value.toLowerCase())) headers.append(name, value);
+    } else if (name !== ORIGIN || allowedOrigins === undefined) headers.set(name, value);
+    else if (headers.get(ORIGIN) !== value) {
+      headers.delete(ORIGIN);
+      headers.delete(CREDENTIALS);
+    }
+  }
+}
+
 function isAllowed(
   origin: string,
   allowed: AllowedOrigins,

@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
 
-import { responseHeadersTo } from '../../../src/server/http/cors.ts';
+import {
+  addGateHeaders,
+  responseHeadersTo,
+  type AllowedOrigins,
+} from '../../../src/server/http/cors.ts';
 
 const from = (origin: string | undefined, asked?: string): Request =>
   new Request('http://room.example/store', {
@@ -66,3 +70,30 @@ test('[HTTP-5] a function decides, and one that throws allows nothing', () => {
   ).toBeNull();
   expect(errors).toEqual([failure]);
 });
+
+const GATE = (origin: string): Readonly<Record<string, string>> => ({
+  'Access-Control-Allow-Origin': origin,
+  Vary: 'Origin',
+});
+
+test.each<readonly [string, AllowedOrigins | undefined, string, string | null, string | null]>([
+  ['only the gate has a list', undefined, 'https://gate.example', 'https://gate.example', null],
+  ['both allow it', ['https://app.example'], 'https://app.example', 'https://app.example', 'true'],
+  ['the gate names another one', ['https://app.example'], 'https://gate.example', null, null],
+  ['the gate alone allows it', ['https://other.example'], 'https://app.example', null, null],
+])(
+  '[GATE-10] [HTTP-5] a page may read an answer if all lists allow it: %s',
+  (_what, allowedOrigins, gate, named, credentials) => {
+    const request = new Request('https://room.example', {
+      headers: { Origin: 'https://app.example' },
+    });
+    const responseHeaders = { Vary: 'Accept-Encoding' };
+    const headers = responseHeadersTo(request, { responseHeaders, allowedOrigins });
+    addGateHeaders(headers, GATE(gate), { allowedOrigins });
+    expect(headers.get('Access-Control-Allow-Origin')).toBe(named);
+    expect(headers.get('Access-Control-Allow-Credentials')).toBe(credentials);
+    const vary = (headers.get('Vary') ?? '').split(', ');
+    expect(vary).toContain('Accept-Encoding');
+    expect(vary.filter((part) => part === 'Origin')).toHaveLength(1);
+  },
+);
