@@ -45,6 +45,7 @@ export class Actions implements Source {
     yield* weighted(this.#ofRoomFaults(), traits.faultWeight);
     if (traits.isLeaky) yield* network.leaks();
     if (this.#simulation.has('app-closes')) yield* this.#ofClosingApp();
+    if (this.#simulation.has('slow-readers')) yield* this.#ofReaders();
     yield* this.#ofStockPeers();
     yield* this.#ofClocks();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
@@ -240,6 +241,20 @@ export class Actions implements Source {
         happen: (choices) => {
           wire.isDeaf = choices.percent(60);
           room.closeByApp(wire);
+        },
+      };
+    }
+  }
+
+  /** Clients stop reading for a while. */
+  *#ofReaders(): Iterable<Occurrence> {
+    for (const wire of this.#simulation.network.wires) {
+      if (wire.clientState !== 'open') continue;
+      yield {
+        label: `${wire.label} ${wire.isUnread ? 'reads again' : 'stops reading'}`,
+        weight: wire.isUnread ? 0.1 : 0.08,
+        happen: () => {
+          wire.isUnread = !wire.isUnread;
         },
       };
     }

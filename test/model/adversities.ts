@@ -12,7 +12,9 @@ export type Adversity =
   | 'competing-listeners'
   | 'days-pass'
   | 'clock-jumps'
-  | 'floods';
+  | 'floods'
+  | 'slow-readers'
+  | 'small-content';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -36,7 +38,9 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'competing-listeners': { isOn: true },
   'days-pass': { isOn: true },
   'clock-jumps': { isOn: true },
-  floods: { isOn: false },
+  floods: { isOn: true },
+  'slow-readers': { isOn: true },
+  'small-content': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -43,6 +43,8 @@ export class Wire {
   isClosedByRoom = false;
   /** True: the client does not hear that the room has closed it, and goes on sending. */
   isDeaf = false;
+  /** True: the client reads nothing for a while, and what is sent to it waits in the memory of the host. */
+  isUnread = false;
   /** True once hello went out on it. */
   saidHello = false;
   /** Of a push that is sent in parts: what the client has sent, and what has come to the room. */
@@ -59,6 +61,10 @@ export class Wire {
     this.label = label;
     this.client = client;
   }
+}
+
+function canRead({ clientState, isDeaf, isUnread }: Wire): boolean {
+  return clientState === 'open' && !isDeaf && !isUnread;
 }
 
 /** All sockets. */
@@ -145,9 +151,12 @@ export class Network implements Source {
     this.#forgetIfOver(wire);
   }
 
-  /** Whoever has not heard of a close does now. */
+  /** Whoever has not heard of a close does now, and who did not read reads. */
   endDeafness(): void {
-    for (const wire of this.wires) wire.isDeaf = false;
+    for (const wire of this.wires) {
+      wire.isDeaf = false;
+      wire.isUnread = false;
+    }
   }
 
   isAlive(wire: Wire): boolean {
@@ -169,7 +178,7 @@ export class Network implements Source {
       if (wire.toRoom.length > 0 && wire.roomState !== 'closed') {
         yield { label: `${wire.label} to room`, weight, happen: () => this.#deliverToRoom(wire) };
       }
-      if (wire.toClient.length > 0 && wire.clientState === 'open' && !wire.isDeaf) {
+      if (wire.toClient.length > 0 && canRead(wire)) {
         yield {
           label: `${wire.label} to client`,
           weight,

@@ -5,6 +5,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Ack, RoomMessage } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
+import { contentBytes, measureContent } from '../../src/server/writes/content-size.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
@@ -15,6 +16,9 @@ import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
 import { cutter } from './store-variants.ts';
 import { PropertyFailure } from './world.ts';
+
+/** The length of what is sent beside content, at most. */
+const LONGEST_WORD = 250;
 
 /**
  * Durable: nothing leaves the room that is not on disk. One order: to each connection it leaves in order. To be called
@@ -57,6 +61,23 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       break;
     default:
   }
+}
+
+/** Bounded: what a connection does not read is not much more than the limit. A room that slept knows of no earlier frames. */
+export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: string): void {
+  const { unreadLength } = traits.limits;
+  if (unreadLength === undefined || room.sleeps > 0) return;
+  const unread = wire.toClient.flatMap((parcel) =>
+    parcel.type === 'frame' ? parcel.frame.length : [],
+  );
+  const length = unread.reduce((sum, one) => sum + one, 0);
+  // It sees that it is too much after one frame, tells so, and may have asked for a sign just before.
+  const most = unreadLength + Math.max(0, ...unread) + 2 * LONGEST_WORD;
+  if (length <= most) return;
+  throw new PropertyFailure(
+    'bounded',
+    `${wire.label} has ${length} characters unread, and is sent ${frame.slice(0, 40)}`,
+  );
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
@@ -112,6 +133,7 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
   const { changes, author } = entry;
   if (changes === undefined) return;
   simulation.rights.check(changes);
+  if (author !== undefined) checkSize(simulation, entry, before);
   if (simulation.has('competing-listeners')) checkReaction(simulation, entry);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
@@ -145,6 +167,24 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
     if (!isRefused) continue;
     throw new PropertyFailure('hooks', `${name} became ${String(right)}, which is forbidden`);
   }
+}
+
+/** Bounded: no client makes content larger that is over its limit. A listener of the room's own may (LIMIT-2). */
+function checkSize(
+  { traits }: Simulation,
+  { changes, author }: LogEntry,
+  before: LeafMap<Leaf>,
+): void {
+  const { contentBytes: limit } = traits.limits;
+  if (changes === undefined || limit === undefined || traits.roomVariant.name !== 'plain') return;
+  const after = copyLeaves(before);
+  applyChangesToLeaves(after, changes);
+  const [from, to] = [before, after].map((content) => contentBytes(measureContent(content)));
+  if (from === undefined || to === undefined || to <= Math.max(from, limit)) return;
+  throw new PropertyFailure(
+    'bounded',
+    `a push of ${author?.clientId} made ${to} of ${from}, over the limit of ${limit}`,
+  );
 }
 
 /**
@@ -345,6 +385,8 @@ function isExplained(
   push: SentPush,
 ): boolean {
   if (leaf === undefined || room.hookFailures > 0 || hooks.mayLock(table)) return true;
+  // There was no place for it, and the answer got lost.
+  if (room.traits.limits.contentBytes !== undefined) return true;
   if (room.traits.variant.alters(table, cell, leaf)) return true;
   if (table !== PAIR_TABLE && hooks.mayRefuse(leaf)) return true;
   const { variant } = room.traits;

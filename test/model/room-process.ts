@@ -82,6 +82,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   clockSkew = 0;
   /** The number of transactions of the room's own code. */
   edits = 0;
+  /** The number of times that it slept. */
+  sleeps = 0;
   readonly traits: RoomTraits;
   readonly #surroundings: RoomSurroundings;
   #network: Network | undefined;
@@ -345,6 +347,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** Memory is lost, sockets and what is attached to them are kept. */
   hibernate(): void {
+    this.sleeps += 1;
     this.#forget();
     const wires = [...this.#connections.keys()];
     this.#connections = new Map(wires.map((wire) => [wire, this.#connection(wire)]));

@@ -12,7 +12,7 @@ import { Journal } from './journal.ts';
 import { Middlebox } from './middlebox.ts';
 import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
-import { checkEntry, checkSent, checkStep } from './properties.ts';
+import { checkEntry, checkSent, checkStep, checkUnread } from './properties.ts';
 import { traitsOf, type Recording } from './recording.ts';
 import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
@@ -132,7 +132,10 @@ export class Simulation {
     this.network = new Network(world, this.room, networkWeight);
     this.network.filterToClient = (frame, wire) => {
       const frames = mutant.fromRoom?.(frame, wire) ?? [frame];
-      for (const sent of frames) this.#check(() => checkSent(this, wire, sent));
+      for (const sent of frames) {
+        this.#check(() => checkSent(this, wire, sent));
+        this.#check(() => checkUnread(this, wire, sent));
+      }
       return frames;
     };
     const pings = this.traits.answersPings ? encodePing(prefix) : undefined;

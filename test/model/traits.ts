@@ -82,6 +82,12 @@ const TIGHT_BUDGET: Partial<RoomLimits> = {
   waitingMessages: 4,
 };
 
+/** So little that a reader who stops for a while gets beyond it. */
+const SMALL_UNREAD: Partial<RoomLimits> = { unreadLength: 1_500 };
+
+/** So little that a few rows fill it. */
+export const SMALL_CONTENT = { contentBytes: 1_500 } as const;
+
 /** Draws what a history is like. */
 export function drawTraits(choices: Choices, unique: UniqueLeaves): Traits {
   const isHeavy = choices.percent(4);
@@ -132,7 +138,12 @@ export function withAdversities(traits: Traits): Traits {
     ...traits,
     hookStyle: has('hooks-write', 'hooks-depend') && hookStyle === 'none' ? 'slow' : hookStyle,
     clients: has('competing-listeners') ? traits.clients.map(compete) : traits.clients,
-    limits: has('floods') ? { ...limits, ...TIGHT_BUDGET } : limits,
+    limits: {
+      ...limits,
+      ...(has('floods') && TIGHT_BUDGET),
+      ...(has('slow-readers') && SMALL_UNREAD),
+      ...(has('small-content') && SMALL_CONTENT),
+    },
   };
 }
 

@@ -7,12 +7,18 @@ import { HookCheck } from '../../../src/server/writes/hook-check.ts';
 import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
 import type { StoreDiff } from '../../../src/server/writes/store-diff.ts';
 import { SerialQueue } from '../../../src/server/room/serial-queue.ts';
+import { Unread } from '../../../src/server/room/unread.ts';
+import { StoreHydration } from '../../../src/server/history/hydrate-store.ts';
+import { assertContentFits } from '../../../src/server/writes/content-size.ts';
+import { StoreWriter } from '../../../src/server/writes/store-writer.ts';
+import { SMALL_CONTENT } from '../traits.ts';
 import { Undecided } from '../../../src/server/room/undecided.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';
 import { plain } from '../store-variants.ts';
-import { PLAIN, type Mutation } from './mutation.ts';
+import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
+import { ignorePong } from './order.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
 
 function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
@@ -22,6 +28,9 @@ function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
     return true;
   }
 }
+
+/** A room whose content takes no place. */
+const SMALL_TARGET = { contentBytes: -1e9 };
 
 /** Writes each key on its own, the manifest first. */
 function putOneByOne(storage: KeyValueStorage): KeyValueStorage {
@@ -88,7 +97,7 @@ function forgetPages(patches: Patches): void {
   );
 }
 
-/** The mutations of HOOK, DURABLE and KEEP. */
+/** The mutations of HOOK, DURABLE, KEEP, LIMIT, FLOOD and LIFE. */
 export const ROOM_MUTATIONS: readonly Mutation[] = [
   {
     title: '[HOOK-1] whatever empties a row is asked about as if it did not',
@@ -246,6 +255,63 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   {
     title: '[KEEP-2] a hello and a push are sent before they are durable',
     make: () => ({ clientDisk: (name) => new HastyDisk(name) }),
+  },
+  {
+    title: '[LIMIT-1] a push is applied however large it makes the content',
+    make: () => ({
+      traits: { ...PLAIN, roomVariant: plain, hookStyle: 'none', adversities: ['small-content'] },
+    }),
+    patch: (patches) =>
+      patches.replace(
+        StoreWriter.prototype,
+        'apply',
+        (apply) =>
+          function withoutLimit(this: StoreWriter<unknown, unknown>, target, changes, origin) {
+            const endless = { ...SMALL_TARGET, takes: target.takes.bind(target) };
+            return apply.call(this, endless as unknown as typeof target, changes, origin);
+          },
+      ),
+  },
+  {
+    title: '[LIMIT-2] a room that is over the limit of its content does not load',
+    make: () => ({
+      traits: {
+        ...PLAIN,
+        roomVariant: plain,
+        roomEditWeight: 6,
+        faultWeight: 3,
+        adversities: ['small-content'],
+      },
+    }),
+    patch: (patches) =>
+      patches.replace(
+        StoreHydration.prototype,
+        'hydrate',
+        (hydrate) =>
+          function withinLimit(this: StoreHydration<unknown, unknown>, content) {
+            if (content !== undefined) assertContentFits(content, SMALL_CONTENT.contentBytes);
+            return hydrate.call(this, content);
+          },
+      ),
+  },
+  {
+    title: '[FLOOD-7] a room does not count what a connection has not read',
+    make: () => ({
+      traits: { ...PLAIN, roomEditWeight: 6, faultWeight: 0, adversities: ['slow-readers'] },
+    }),
+    patch: (patches) => patches.replace(Unread.prototype, 'add', () => () => undefined),
+  },
+  {
+    title:
+      '[FLOOD-7] what a connection missed that did not read does not come after its next hello',
+    make: () => ({
+      traits: { ...PLAIN, roomEditWeight: 6, faultWeight: 0, adversities: ['slow-readers'] },
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) =>
+          message.type === 'error' && message.code === 'stale' ? undefined : message,
+        ),
+      atClient: (frame) => rewriteRoomFrame(frame, ignorePong),
+    }),
   },
   {
     title: '[LIFE-7] a room does not notice that its storage was emptied',
