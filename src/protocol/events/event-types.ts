@@ -20,9 +20,9 @@ export interface Outcome {
  * A procedure that clients call. `Input` is what they send, undefined for nothing. `Result` is the {@link Outcome}, such
  * as `{ result: string; broadcast: { noteAdded: { id: string } } }`.
  */
-export interface Procedure<Input, Result, Connection = never> {
+export interface Procedure<Input, Result> {
   /** For the compiler alone: nothing reads it. */
-  readonly '~procedure': ((input: Input, caller: Connection) => Result) | undefined;
+  readonly '~procedure': ((input: Input) => Result) | undefined;
 }
 
 /** An event that only the room's own code sends. */
@@ -31,10 +31,10 @@ export interface EventDeclaration<Data> {
   readonly '~event': (() => Data) | undefined;
 }
 
-/** Procedures and events by name. */
-export type Declarations<Connection> = Readonly<
-  Record<string, Procedure<never, unknown, Connection> | EventDeclaration<unknown>>
->;
+/** Procedures and events by the names of `Declared`. */
+export type Declarations<Declared> = {
+  readonly [Name in keyof Declared]: Procedure<never, unknown> | EventDeclaration<unknown>;
+};
 
 /** Carries the types of a room's events to its clients. Has no value at run time. */
 export interface TypesOfEvents<Declared> {

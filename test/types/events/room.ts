@@ -119,6 +119,19 @@ export class Annotated extends TinyBasePartyKitServer {
   });
 }
 
+const declared: BoardEvents = {
+  addNote: procedure
+    .input(z.object({ text: z.string() }))
+    .handle(({ text }) => ({ broadcast: { noteAdded: { id: text } }, result: text })),
+  wave: procedure.broadcast((_none, caller: Connection) => ({ waved: { by: caller.uri } })),
+  ask: procedure.input(z.string()).handle(async () => ({})),
+  announced: event<{ text: string }>(),
+};
+
+export class Declared extends TinyBasePartyKitServer {
+  readonly events: RoomEvents<BoardEvents> = createEvents(this, declared);
+}
+
 export class Without extends TinyBasePartyKitServer {}
 
 export class Wrong extends TinyBasePartyKitServer {

@@ -1,6 +1,6 @@
 import type { Id } from 'tinybase';
 
-import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 import { encode } from '../../../protocol/events/event-from-client.ts';
 import { decode, type EventFromRoom } from '../../../protocol/events/event-from-room.ts';
 import type {
@@ -81,8 +81,7 @@ interface Call {
 
 /** Calls that have not ended. A page that makes more of them does not notice that nothing is answered. */
 const MOST_CALLS = 1_000;
-const NETWORK =
-  'The connection closed before the call was answered: the room may or may not have run it.';
+const MAYBE = 'The room may have run it, or not.';
 
 /** Calls procedures of a room and hears its events: `EVENT-1` to `EVENT-7`. */
 export function createClientEvents<Declared>(
@@ -111,11 +110,9 @@ export function createClientEvents(
     return call;
   };
 
-  const rejectAll = (
-    error: TinyBasePartyKitError,
-    isMeant = (_call: Call): boolean => true,
-  ): void => {
-    for (const [number, call] of calls) if (isMeant(call)) take(number)?.reject(error);
+  const rejectAll = (error: TinyBasePartyKitError, isUnsentMeant = true): void => {
+    for (const [number, { isSent }] of calls)
+      if (isSent || isUnsentMeant) take(number)?.reject(error);
   };
 
   /** Sends what was not sent, in order. */
@@ -136,24 +133,24 @@ export function createClientEvents(
     reject: (error: TinyBasePartyKitError) => void,
   ): void => {
     if (end !== undefined) return reject(end);
-    if (calls.size >= MOST_CALLS) {
-      const message = 'Too many calls wait for an answer: wait for the earlier ones.';
-      return reject(new TinyBasePartyKitError('overloaded', message));
-    }
+    const fail = (code: ErrorCode, reason: string): void =>
+      reject(new TinyBasePartyKitError(code, `The call of "${name}" failed: ${reason}`));
+    if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for the end of earlier ones.');
     const number = (lastNumber += 1);
     let json: string;
     try {
       json = encode({ name, input, id: isAwaited ? number : undefined });
-    } catch (cause) {
-      const message = `The input of the procedure "${name}" cannot be sent: it is not JSON.`;
-      return reject(new TinyBasePartyKitError('malformed', message, { cause }));
+    } catch {
+      return fail('malformed', 'its input is not JSON.');
     }
-    const cancelTimeout = after(timeoutMilliseconds, () => {
-      const message = take(number)?.isSent
-        ? `The room did not answer the call of "${name}" in time. It may or may not have run it.`
-        : `There was no connection for the call of "${name}", so it was not sent.`;
-      reject(new TinyBasePartyKitError('unavailable', message));
-    });
+    const cancelTimeout = after(timeoutMilliseconds, () =>
+      fail(
+        'unavailable',
+        take(number)?.isSent
+          ? `no answer in time. ${MAYBE}`
+          : 'it was not sent, without a connection.',
+      ),
+    );
     calls.set(number, { json, resolve, reject, isAwaited, cancelTimeout, isSent: false });
     flush();
   };
@@ -193,12 +190,22 @@ export function createClientEvents(
 
   const channel = open({
     onOpen: flush,
-    onClose: () => rejectAll(new TinyBasePartyKitError('network', NETWORK), (call) => call.isSent),
-    onAnotherRoom: () => {
-      const message = 'The socket leads to another room now, so the call was not sent.';
-      rejectAll(new TinyBasePartyKitError('network', message));
-    },
-    onStopped: (error) => rejectAll(error),
+    onClose: () =>
+      rejectAll(
+        new TinyBasePartyKitError(
+          'network',
+          `The connection closed before the call ended. ${MAYBE}`,
+        ),
+        false,
+      ),
+    onAnotherRoom: () =>
+      rejectAll(
+        new TinyBasePartyKitError(
+          'network',
+          'The call was not sent: the socket has changed its room.',
+        ),
+      ),
+    onStopped: rejectAll,
     onTakenOver: () => {
       const error = new TinyBasePartyKitError(
         'replaced',
@@ -215,7 +222,8 @@ export function createClientEvents(
         // It may be the app's own.
         return;
       }
-      receive(message);
+      // The frame may also have the commits that come before this message: the persister gets them in the meantime.
+      queueMicrotask(() => receive(message));
     },
   });
 
@@ -230,8 +238,7 @@ export function createClientEvents(
       return id;
     },
     delListener: (id: Id) => void listeners.delete(id),
-    destroy: () =>
-      stop(new TinyBasePartyKitError('destroyed', 'The events of this client were destroyed.')),
+    destroy: () => stop(new TinyBasePartyKitError('destroyed', 'These events were destroyed.')),
   };
 }
 

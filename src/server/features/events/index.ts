@@ -70,7 +70,7 @@ export interface RoomEvents<Declared, Connection = Caller> extends TypesOfEvents
  */
 export function createEvents<
   Connection extends Caller,
-  const Declared extends Declarations<Connection>,
+  const Declared extends Declarations<Declared>,
 >(
   room: FeatureHost<Connection, never>,
   declarations: Declared,

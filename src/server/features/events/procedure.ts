@@ -16,20 +16,25 @@ type Exact<Result> = [Unknown<Result>] extends [never]
   : { readonly [Member in Unknown<Result>]?: never };
 type Unknown<Result> = Result extends object ? Exclude<keyof Result, keyof Outcome> : never;
 
+/** The function of a procedure, as a method: so `caller` may be annotated with the connection of the host. */
+type HandlerOf<Output, Returned> = {
+  handle(input: Output, caller: Caller): MaybePromise<Returned>;
+}['handle'];
+
 /** Ends a procedure with its function. `Input` is what clients send, `Output` what the schema makes of it. */
 export interface ProcedureBuilder<Input, Output> {
   /** The returned events go to everybody, including the caller. Their data stands by their names. */
-  broadcast<Events extends object, Connection extends Caller = Caller>(
-    handler: (input: Output, caller: Connection) => MaybePromise<Events>,
-  ): Procedure<Input, { readonly broadcast: Events }, Connection>;
+  broadcast<Events extends object>(
+    handler: HandlerOf<Output, Events>,
+  ): Procedure<Input, { readonly broadcast: Events }>;
   /** The returned events go to the caller alone. Their data stands by their names. */
-  self<Events extends object, Connection extends Caller = Caller>(
-    handler: (input: Output, caller: Connection) => MaybePromise<Events>,
-  ): Procedure<Input, { readonly self: Events }, Connection>;
+  self<Events extends object>(
+    handler: HandlerOf<Output, Events>,
+  ): Procedure<Input, { readonly self: Events }>;
   /** The returned object says everything that is to happen: `broadcast`, `self` and `result`, each optional. */
-  handle<Result extends Outcome | void, Connection extends Caller = Caller>(
-    handler: (input: Output, caller: Connection) => MaybePromise<Result & Exact<Result>>,
-  ): Procedure<Input, Result, Connection>;
+  handle<Result extends Outcome | void>(
+    handler: HandlerOf<Output, Result & Exact<Result>>,
+  ): Procedure<Input, Result>;
 }
 
 /** Begins a procedure. Without `input`, it takes none. */
