@@ -8,6 +8,7 @@ import type { ServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
 import { testAdmin } from './contract-admin.ts';
 import { testAuth } from './contract-auth.ts';
+import { testEvents } from './contract-events.ts';
 import { testPresence } from './contract-presence.ts';
 import { testLifecycle } from './contract-lifecycle.ts';
 import { testDurability } from './contract-durability.ts';
@@ -363,6 +364,7 @@ export const describeHost = (name: HostName): void => {
     testEdges(tested);
     testFeatures(tested);
     testPresence(tested);
+    testEvents(tested);
     testDurability(tested);
     describe('saved in a database', () => testLifecycle(tested));
   });

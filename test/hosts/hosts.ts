@@ -34,6 +34,8 @@ const PARTIES = {
   present: 'Present',
   saved: 'Saved',
   ephemeral: 'Ephemeral',
+  eventful: 'Eventful',
+  talking: 'Talking',
   starting: 'Starting',
   observing: 'Observing',
   stateful: 'Stateful',
