@@ -55,6 +55,9 @@ export class Actions implements Source {
     const { name } = client;
     const { session } = client.current;
     yield { label: `${name} edits`, weight: 1, happen: (choices) => client.edit(choices) };
+    if (client.calls !== undefined) {
+      yield { label: `${name} calls`, weight: 0.7, happen: (choices) => client.call(choices) };
+    }
     if (client.isEditing) {
       yield {
         label: `${name} ends its transaction`,

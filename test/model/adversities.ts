@@ -14,7 +14,8 @@ export type Adversity =
   | 'clock-jumps'
   | 'floods'
   | 'slow-readers'
-  | 'small-content';
+  | 'small-content'
+  | 'calls';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -41,6 +42,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   floods: { isOn: true },
   'slow-readers': { isOn: true },
   'small-content': { isOn: true },
+  calls: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

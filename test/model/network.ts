@@ -54,6 +54,9 @@ export class Wire {
   readonly heardHellos: Map<string, Hello> = new Map();
   /** The version that the room has told of last, since a welcome. */
   told: number | undefined;
+  /** The number of the last push that the client has sent since its last hello on it, and of the last that was answered. */
+  sentPush = 0;
+  answeredPush = 0;
   /** What the host keeps with the socket, also while the room has no memory. */
   attachment: unknown;
 

@@ -26,6 +26,12 @@ const LONGEST_WORD = 250;
  */
 export function checkSent(simulation: Simulation, wire: Wire, frame: string): void {
   const { disk, traits } = simulation;
+  simulation.calls?.checkSent(
+    wire,
+    frame,
+    disk.branch?.latest,
+    (known) => disk.branch?.contents[known],
+  );
   const message = decodeRoomMessage(traits.prefix, frame);
   const version = disk.branch?.version ?? 0;
   const check = (claimed: { readonly version: number; readonly lastPush?: number }): void => {
@@ -44,7 +50,10 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
       );
     }
   };
-  if (message !== undefined) checkOrder(simulation, wire, message);
+  if (message !== undefined) {
+    noteAnswer(wire, message);
+    checkOrder(simulation, wire, message);
+  }
   switch (message?.type) {
     case 'welcome':
       check({ version: message.cursor.version, lastPush: message.lastPush });
@@ -78,6 +87,14 @@ export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: str
     'bounded',
     `${wire.label} has ${length} characters unread, and is sent ${frame.slice(0, 40)}`,
   );
+}
+
+/** Remembers the last push that one connection was told the end of. */
+function noteAnswer(wire: Wire, message: RoomMessage): void {
+  if (message.type === 'welcome') wire.answeredPush = message.lastPush;
+  else if (message.type === 'ack') wire.answeredPush = message.number;
+  else if (message.type === 'error' && message.push !== undefined)
+    wire.answeredPush = Math.max(wire.answeredPush, message.push);
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
@@ -312,6 +329,10 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   for (const client of clients)
     for (const record of client.ledger.records) checkEdit(simulation, client, record);
   for (const peer of simulation.stockPeers) peer.checkTold(content);
+  for (const { name, isAlive, calls } of clients) {
+    if (isAlive && calls !== undefined && calls.underWay > 0)
+      throw new PropertyFailure('calls', `${calls.underWay} calls of ${name} have no end`);
+  }
   if (simulation.has('competing-listeners') || simulation.has('two-persisters'))
     checkReactions(simulation);
 }

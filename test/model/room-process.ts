@@ -31,6 +31,7 @@ import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
+import type { SimCalls } from './sim-calls.ts';
 import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
@@ -65,6 +66,8 @@ export interface RoomSurroundings {
   readonly unique: UniqueLeaves;
   readonly randomId: () => string;
   readonly mutant: Mutant;
+  /** The procedures of the room; undefined if it has none. */
+  readonly calls: SimCalls | undefined;
 }
 
 /** The process that a real room runs in: it can be killed, and it can be put to sleep. */
@@ -356,6 +359,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   #forget(): void {
     this.#surroundings.rights.forget();
+    this.#surroundings.calls?.forget();
     for (const cancel of this.#timers) cancel();
     this.#timers.clear();
     this.#turns = [];
@@ -366,7 +370,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   #boot(): Room<Wire, StoreRequest> {
-    const { world, disk, hooks, rights, randomId, mutant } = this.#surroundings;
+    const { world, disk, hooks, rights, randomId, mutant, calls } = this.#surroundings;
     const storage = disk.open();
     const { prefix, variant, limits, storageSizes, turnWeight } = this.traits;
     const connections = (): Iterable<RoomConnection<Wire>> =>
@@ -396,6 +400,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
           world.fail(new PropertyFailure('room', `it failed inside: ${String(error)}`));
       },
     });
+    calls?.attach(room, () => this.isEditing);
     rights.watch(room.store);
     room.start().then(
       () => {

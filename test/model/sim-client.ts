@@ -33,6 +33,7 @@ import type { Http } from './http.ts';
 import type { ClientEnd, Network, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
 import { watchLoads } from './loads.ts';
+import { ClientCalls, type SimCalls } from './sim-calls.ts';
 import type { RoomProcess } from './room-process.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type World } from './world.ts';
@@ -44,6 +45,8 @@ export interface ClientSurroundings {
   readonly http: Http;
   readonly room: RoomProcess;
   readonly unique: UniqueLeaves;
+  /** The procedures of the room; undefined if it has none. */
+  readonly calls: SimCalls | undefined;
   readonly prefix: string;
   readonly mutant: Mutant;
   readonly randomId: () => string;
@@ -75,6 +78,8 @@ export class SimClient implements ClientEnd {
   /** True once the app has destroyed its session, while another one of the same Store goes on. */
   hasEnded = false;
   readonly ledger: EditLedger;
+  /** The calls of this tab; undefined if the room has no procedures. */
+  readonly calls: ClientCalls | undefined;
   /** False from when the tab is closed on. */
   isAlive = true;
   /** What there was before that transaction. */
@@ -109,6 +114,7 @@ export class SimClient implements ClientEnd {
     else traits.partner.partner = this;
     this.#watch();
     this.session = this.#createSession();
+    this.calls = surroundings.calls && this.#createCalls();
     this.#connect();
   }
 
@@ -213,7 +219,9 @@ export class SimClient implements ClientEnd {
 
   opened(): void {
     this.isTouched = true;
-    if (this.isAlive) this.session.opened();
+    if (!this.isAlive) return;
+    this.session.opened();
+    this.calls?.opened();
   }
 
   closed(): void {
@@ -221,6 +229,7 @@ export class SimClient implements ClientEnd {
     this.isTouched = true;
     this.wire = undefined;
     this.session.closed();
+    this.calls?.closed();
     if (!this.#isStopped && this.wire === undefined) this.#connect();
   }
 
@@ -235,6 +244,7 @@ export class SimClient implements ClientEnd {
     for (const received of this.#surroundings.mutant.atClient?.(frame, this) ?? [frame]) {
       try {
         this.session.received(received);
+        this.calls?.received(received);
       } catch (error) {
         // As an event handler: whatever it throws, the socket goes on.
         this.#surroundings.world.note(`    ${this.name} threw ${String(error)}`);
@@ -299,6 +309,37 @@ export class SimClient implements ClientEnd {
     return session;
   }
 
+  /** The user calls a procedure of the room. */
+  call(choices: Choices): void {
+    const { calls, wire } = this;
+    const note = this.#surroundings.calls?.nextNote();
+    if (calls === undefined || note === undefined) return;
+    // Another part than the session is about to send.
+    if (wire?.clientState === 'open') this.session.sendNow();
+    const push = wire?.clientState === 'open' ? wire.sentPush : 0;
+    calls.call(choices.percent(30) ? 'writeSlowly' : 'write', { note, push });
+  }
+
+  #createCalls(): ClientCalls {
+    const { world, network, prefix, mutant } = this.#surroundings;
+    return new ClientCalls(
+      {
+        name: this.name,
+        isOpen: () => this.isAlive && this.wire?.clientState === 'open',
+        send: (frame) => {
+          const { wire } = this;
+          if (wire === undefined) return;
+          this.session.sendNow();
+          for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame])
+            network.sendToRoom(wire, sent);
+        },
+        after: (milliseconds, callback) => this.#after(milliseconds, callback),
+      },
+      world,
+      prefix,
+    );
+  }
+
   #endpoint(): SessionEndpoint {
     const { http } = this.#surroundings;
     const endpoint = createHttpEndpoint(
@@ -342,10 +383,13 @@ export class SimClient implements ClientEnd {
     }
     if (message?.type === 'hello') {
       wire.saidHello = true;
+      wire.sentPush = 0;
       this.#clientId = message.clientId;
     } else {
       const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
-      if (push?.type === 'push') this.ledger.sent(this.#clientId, push.number, push.changes);
+      if (push?.type !== 'push') return;
+      this.ledger.sent(this.#clientId, push.number, push.changes);
+      wire.sentPush = push.number;
     }
   }
 

@@ -16,6 +16,7 @@ import { checkEntry, checkSent, checkStep, checkUnread } from './properties.ts';
 import { traitsOf, type Recording } from './recording.ts';
 import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
+import { SimCalls } from './sim-calls.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
@@ -52,6 +53,8 @@ export class Simulation {
   readonly http: Http;
   readonly network: Network;
   readonly room: RoomProcess;
+  /** The procedures of the room; undefined if it has none. */
+  readonly calls: SimCalls | undefined;
   /** Every tab that there ever was. */
   readonly clients: SimClient[] = [];
   readonly stockPeers: StockPeer[] = [];
@@ -97,6 +100,7 @@ export class Simulation {
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
+    this.calls = this.has('calls') ? new SimCalls(world, prefix, this.traits.isLeaky) : undefined;
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
     this.room = new RoomProcess(
       {
@@ -114,6 +118,7 @@ export class Simulation {
         rights: this.rights,
         randomId: () => this.randomId(),
         mutant,
+        calls: this.calls,
       },
     );
     const middlebox = new Middlebox(
@@ -145,6 +150,7 @@ export class Simulation {
     for (const source of [this.network, this.http, this.disk, this.hooks, this.room]) {
       world.addSource(source);
     }
+    if (this.calls !== undefined) world.addSource(this.calls);
     world.addCheck(() => checkStep(this));
     world.note(
       `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,
@@ -220,6 +226,7 @@ export class Simulation {
         http,
         room,
         unique,
+        calls: this.calls,
         prefix: this.traits.prefix,
         mutant: this.mutant,
         randomId: () => this.randomId(),

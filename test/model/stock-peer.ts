@@ -1,3 +1,5 @@
+import * as events from '../../src/protocol/events/event-from-room.ts';
+import { readFrame } from '../../src/protocol/frame.ts';
 import {
   applyChangesToLeaves,
   ALL_ROWS,
@@ -49,6 +51,8 @@ export class StockPeer implements ClientEnd {
   }
 
   received(frame: string): void {
+    // TinyBase's own client ignores events, too.
+    if (readFrame(this.#prefix, frame)?.letter === events.letter) return;
     const message = decodeRoomMessage(this.#prefix, frame);
     if (message?.type !== 'stock')
       throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);

@@ -1,3 +1,4 @@
+import { CALL_MUTATIONS } from './calls.ts';
 import { DERIVATION_MUTATIONS } from './derivation.ts';
 import { FIRST_CONTENT_MUTATIONS } from './first-content.ts';
 import { JOIN_MUTATIONS } from './joining.ts';
@@ -24,4 +25,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...REPLICA_MUTATIONS,
   ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,
+  ...CALL_MUTATIONS,
 ];
