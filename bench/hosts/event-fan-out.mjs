@@ -1,0 +1,129 @@
+// What an event to many listeners costs, divided by a bare broadcast in the same run, on a Durable Object in the local runtime.
+// The pairs are interleaved, and the medians compared, so that other load does as much to both.
+// Usage: node bench/hosts/event-fan-out.mjs [LISTENERS...]
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+
+const EVENTS = 300;
+/** Events on their way at once. */
+const WINDOW = 8;
+const PAIRS = 5;
+
+const sizes = process.argv.slice(2).map(Number);
+const crowds = sizes.length > 0 ? sizes : [50, 200];
+
+const probe = createServer().listen(0, '127.0.0.1');
+await once(probe, 'listening');
+const { port } = probe.address();
+probe.close();
+const folder = mkdtempSync(join(tmpdir(), 'event-fan-out-'));
+const server = spawn(
+  process.execPath,
+  [
+    'test/hosts/serve-worker.mjs',
+    'bench/rooms/event-fan-out.ts',
+    port,
+    folder,
+    'eventful=Eventful',
+    'bare=Bare',
+  ],
+  { detached: true, stdio: 'inherit' },
+);
+process.on('exit', () => {
+  try {
+    process.kill(-server.pid, 'SIGKILL');
+  } catch {
+    // It has ended.
+  }
+  rmSync(folder, { recursive: true, force: true });
+});
+for (;;) {
+  try {
+    await fetch(`http://127.0.0.1:${port}`);
+    break;
+  } catch {
+    await wait(100);
+  }
+}
+
+const open = async (party, room, id) => {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/parties/${party}/${room}?_pk=${id}`, {
+    perMessageDeflate: false,
+  });
+  await once(socket, 'open');
+  return socket;
+};
+
+/** Opens a room with so many listeners, and returns what sends the events and tells the milliseconds until all have all. */
+const prepare = async (party, listeners) => {
+  const room = `${party}-${listeners}`;
+  const sender = await open(party, room, 'sender');
+  const others = [];
+  while (others.length < listeners - 1)
+    others.push(
+      ...(await Promise.all(
+        Array.from({ length: Math.min(20, listeners - 1 - others.length) }, (_, index) =>
+          open(party, room, `listener${others.length + index}`),
+        ),
+      )),
+    );
+  let heard = 0;
+  let onAll = () => undefined;
+  const total = EVENTS * listeners;
+  const hear = () => {
+    heard += 1;
+    if (heard === total) onAll();
+  };
+  for (const socket of others) socket.on('message', hear);
+  let sent = 0;
+  const send = () => {
+    sent += 1;
+    sender.send('v["wave"]');
+  };
+  sender.on('message', () => {
+    hear();
+    if (sent < EVENTS) send();
+  });
+  return async () => {
+    heard = 0;
+    sent = 0;
+    const start = performance.now();
+    const all = new Promise((resolve) => {
+      onAll = resolve;
+    });
+    for (let count = 0; count < WINDOW; count += 1) send();
+    await all;
+    return performance.now() - start;
+  };
+};
+
+const medianOf = (numbers) => numbers.toSorted((one, other) => one - other)[numbers.length >> 1];
+
+const rows = [];
+for (const listeners of crowds) {
+  const bare = await prepare('bare', listeners);
+  const ours = await prepare('eventful', listeners);
+  // The first runs compile the code.
+  await bare();
+  await ours();
+  const times = { bare: [], ours: [] };
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    times.bare.push(await bare());
+    times.ours.push(await ours());
+  }
+  const [bareTime, ourTime] = [medianOf(times.bare), medianOf(times.ours)];
+  rows.push({
+    listeners,
+    'bare events/s': Math.round((EVENTS / bareTime) * 1000),
+    'events/s': Math.round((EVENTS / ourTime) * 1000),
+    ratio: Number((ourTime / bareTime).toFixed(2)),
+  });
+}
+console.table(rows);
+process.exit();

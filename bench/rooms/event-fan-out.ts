@@ -1,0 +1,49 @@
+import { durableObject, type RoomNamespace } from '../../src/server/durable-object.ts';
+import { TinyBasePartyKitServer } from '../../src/server/index.ts';
+import { createEvents, procedure } from '../../src/server/features/events/index.ts';
+
+/** The room that is measured: a wave goes to everybody. */
+class WavingRoom extends TinyBasePartyKitServer {
+  readonly events: unknown = createEvents(this, {
+    wave: procedure.broadcast((_none, caller) => ({ waved: { by: caller.id, text: 'hello' } })),
+  });
+}
+
+export const Eventful: unknown = durableObject(WavingRoom);
+
+interface HibernatingContext {
+  acceptWebSocket(socket: WebSocket): void;
+  getWebSockets(): Iterable<WebSocket>;
+}
+
+/** The floor: a message goes to everybody, and nothing else happens. */
+export class Bare {
+  readonly #context: HibernatingContext;
+
+  constructor(context: HibernatingContext) {
+    this.#context = context;
+  }
+
+  fetch(): Response {
+    const pair = new (Reflect.get(globalThis, 'WebSocketPair') as new () => [
+      WebSocket,
+      WebSocket,
+    ])();
+    this.#context.acceptWebSocket(pair[1]);
+    return new Response(null, { status: 101, webSocket: pair[0] } as ResponseInit);
+  }
+
+  webSocketMessage(): void {
+    const frame = 'v["waved",{"by":"sender","text":"hello"},"sender"]';
+    for (const socket of this.#context.getWebSockets()) socket.send(frame);
+  }
+}
+
+export default {
+  fetch: async (request: Request, parties: Record<string, RoomNamespace>): Promise<Response> => {
+    const [, , party = '', room = ''] = new URL(request.url).pathname.split('/');
+    const namespace = parties[party];
+    if (namespace === undefined) return new Response('ready');
+    return await namespace.get(namespace.idFromName(room)).fetch(request);
+  },
+};
