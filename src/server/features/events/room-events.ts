@@ -15,7 +15,15 @@ import { isThenable, type DefinedProcedure } from './procedure.ts';
 /** The part of a room that events use. */
 export type EventsRoom<Connection> = Pick<
   FeatureRoom<Connection>,
-  'connections' | 'send' | 'release' | 'charge' | 'isRefused' | 'loadedState' | 'after' | 'report'
+  | 'connections'
+  | 'send'
+  | 'release'
+  | 'charge'
+  | 'isRefused'
+  | 'loadedState'
+  | 'taken'
+  | 'after'
+  | 'report'
 >;
 
 /** The longest name that a message quotes. */
@@ -29,6 +37,9 @@ const TOO_LATE =
 /** A call that has begun. */
 interface Call<Connection> {
   readonly connection: Connection;
+  readonly name: string;
+  /** The input as the procedure gets it. */
+  input: unknown;
   readonly id: number | undefined;
   readonly length: number;
   /** The state of the room when the call began. */
@@ -74,7 +85,8 @@ export class RoomEvents<Connection extends Caller> {
       this.#refuse(connection, id, 'overloaded', message);
     } else {
       const { loadedState: state } = this.#room;
-      this.#start({ connection, id, length: json.length, state, isOver: false }, procedure, input);
+      const begun = { connection, name, id, length: json.length, state };
+      this.#start({ ...begun, input: undefined, isOver: false }, procedure, input);
     }
   }
 
@@ -136,7 +148,10 @@ export class RoomEvents<Connection extends Caller> {
     const { schema } = procedure;
     if (schema === undefined) return procedure.run(undefined, call.connection);
     const run = (validation: Validation<unknown>): unknown => {
-      if (validation.type === 'valid') return procedure.run(validation.value, call.connection);
+      if (validation.type === 'valid') {
+        call.input = validation.value;
+        return procedure.run(call.input, call.connection);
+      }
       const message = `The procedure does not take this input: look at ${validation.paths}.`;
       throw new TinyBasePartyKitError('malformed', message);
     };
@@ -176,7 +191,8 @@ export class RoomEvents<Connection extends Caller> {
     this.#room.charge(connection, lengthOf(broadcast) * others.length + lengthOf(self));
     this.#release(others, broadcast);
     this.#release([connection], self);
-    this.#end(call, answer);
+    const { name, input } = call;
+    this.#end(call, answer, () => this.#room.taken({ type: 'call', name, input }, connection));
   }
 
   /** Ends a call with an error, which tells nothing of the room's own code. */
@@ -191,14 +207,21 @@ export class RoomEvents<Connection extends Caller> {
   }
 
   /** Answers a call when everything that it did is durable. */
-  #end({ connection, id, length }: Call<Connection>, answer: string | undefined): void {
+  #end(
+    { connection, id, length }: Call<Connection>,
+    answer: string | undefined,
+    onTaken?: () => void,
+  ): void {
     const end = (frame: string | undefined): void => {
       this.#underWay.end(connection, length);
       if (frame !== undefined) this.#room.send(connection, fromRoom.letter, frame);
     };
     const lost = new TinyBasePartyKitError('unavailable', LOST);
     this.#room.release({
-      onDurable: () => end(answer),
+      onDurable: () => {
+        end(answer);
+        onTaken?.();
+      },
       onLost: () => end(id === undefined ? undefined : encodeFailure(id, lost)),
       canWait: true,
     });

@@ -259,6 +259,35 @@ test('[EVENT-2] what waits for the end of a transaction is lost with the state o
   expect(store.getValue('v')).toBe(0);
 });
 
+test('[SAVE-9] other features hear of a call when what it did is durable, and of none that failed', async () => {
+  const room = new EventfulRoom((made) => ({
+    ...setting(made),
+    add: procedure
+      .input(z.object({ text: z.string().default('none') }))
+      .handle(() => ({ result: 1 })),
+    fail: procedure.handle(() => {
+      throw new Error('the app');
+    }),
+    wave: procedure.broadcast(() => ({ waved: 1 })),
+  }));
+  const taken: unknown[] = [];
+  room.host.room.addFeature({ taken: (call, connection) => taken.push([call, connection]) });
+  const ada = await room.join('ada');
+  room.isHeld = true;
+  await ada.say('v["set",7,1]');
+  expect(taken).toEqual([]);
+  await room.letGo();
+  await ada.say('v["add",{},2]');
+  await ada.say('v["wave"]');
+  await ada.say('v["fail",null,3,1]');
+  await ada.say('v["add",1,4]');
+  expect(taken).toEqual([
+    [{ type: 'call', name: 'set', input: 7 }, ada],
+    [{ type: 'call', name: 'add', input: { text: 'none' } }, ada],
+    [{ type: 'call', name: 'wave', input: undefined }, ada],
+  ]);
+});
+
 test('[EVENT-2] an event of the room itself that was lost is reported', async () => {
   const room = new EventfulRoom(() => ({ said: event() }));
   const ada = await room.join('ada');
