@@ -46,9 +46,11 @@ import { createAuth, createEdgeGuard, defineAuth } from 'tinybase-partykit/serve
 import { createPresence } from 'tinybase-partykit/server/presence';
 import { createToken } from 'tinybase-partykit/backend';
 import { createPresence as createClientPresence } from 'tinybase-partykit/client/presence';
+import { createEvents, event, procedure } from 'tinybase-partykit/server/events';
+import { createEvents as createClientEvents } from 'tinybase-partykit/client/events';
 import { createUndo } from 'tinybase-partykit/client/undo';
 
-export const all: readonly unknown[] = [createAuth, createEdgeGuard, defineAuth, createPresence, createToken, createClientPresence, createUndo];
+export const all: readonly unknown[] = [createAuth, createEdgeGuard, defineAuth, createPresence, createToken, createClientPresence, createEvents, event, procedure, createClientEvents, createUndo];
 `;
 const HOST_ENTRIES = `
 import { durableObject, routeRoomRequest } from 'tinybase-partykit/server/durable-object';

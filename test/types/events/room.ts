@@ -1,5 +1,6 @@
 import type { Connection } from 'partykit/server';
 import { TinyBasePartyKitError, TinyBasePartyKitServer } from 'tinybase-partykit/server';
+import { createAdmin } from 'tinybase-partykit/server/admin';
 import { createAuth, defineAuth } from 'tinybase-partykit/server/auth';
 import {
   createEvents,
@@ -62,6 +63,7 @@ export class Inferred extends TinyBasePartyKitServer {
     },
     { timeoutMilliseconds: 5_000 },
   );
+  admin = createAdmin(this, { secret: (env) => env['ADMIN_SECRET'], events: this.events });
   other = 1;
   optional?: string;
 

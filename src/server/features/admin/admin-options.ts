@@ -29,7 +29,7 @@ export interface AdminHost<Connection, Request> extends FeatureHost<Connection, 
 
 /** The events of a room, as far as the endpoint needs them: the result of `createEvents` is one. */
 export interface AdminEvents {
-  broadcast(name: string, data: unknown): unknown;
+  broadcast(name: string, data?: unknown): unknown;
 }
 
 /** The options of {@link createAdmin}. */
