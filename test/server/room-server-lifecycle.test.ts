@@ -1,12 +1,15 @@
 import type * as Party from 'partykit/server';
 import type { Content } from 'tinybase';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 
 import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
+import { createEvents, procedure } from '../../src/server/features/events/index.ts';
 import {
   TinyBasePartyKitServer,
   type RoomGate,
   type Save,
+  type TakenMessage,
   type TinyBasePartyKitServerConfig,
 } from '../../src/server/index.ts';
 import { AlarmStorage } from '../support/alarm-storage.ts';
@@ -319,4 +322,24 @@ test('[SAVE-7] a room without these methods reads, writes, attaches and times no
   await party.storage.setAlarm(time);
   expect(await party.storage.getAlarm()).toBe(time);
   expect(party.storage.counts.keysPut).toBe(4);
+});
+
+test('[SAVE-9] onRoomMessage hears of a call when its input is valid, and with what its schema made of it', async () => {
+  class Calling extends TinyBasePartyKitServer {
+    readonly events: unknown = createEvents(this, {
+      double: procedure
+        .input(z.object({ value: z.number().default(7) }))
+        .self(({ value }) => ({ doubled: { value: value * 2 } })),
+    });
+
+    override onRoomMessage(message: TakenMessage, connection: Party.Connection): void {
+      log.push([message, connection.id]);
+    }
+  }
+  const party = new FakeParty();
+  const server = new Calling(party.asRoom);
+  const ada = await connect(server, party, 'ada');
+  for (const frame of ['v["double",{"value":"no"},1]', 'v["none",{},2]', 'v["double",{},3]'])
+    await call(server, 'onMessage', frame, ada);
+  expect(log).toEqual([[{ type: 'call', name: 'double', input: { value: 7 } }, 'ada']]);
 });
