@@ -74,6 +74,8 @@ test('two people enter the example in docs/client.md, see each other and write; 
     'the note',
     async () => (await bob.page.locator('li').allTextContents()).join() === 'Hello,A note by Ada',
   );
+  await ada.page.keyboard.press('a');
+  await until('the wave', async () => (await bob.page.title()) === 'Ada waves');
   await ada.page.close();
   await until('Ada to be gone', async () => (await bob.page.locator('p').textContent()) === 'Bob');
 

@@ -381,7 +381,7 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
       onAuthorizationFail: (error) => failures.push(error),
     });
     const reader = await client.enter('unmade', { metadata: 'Reader' });
-    expect(reader.persister.getSync().phase).toBe('empty');
+    expect(reader.persister.getSync().phase).toBe('live');
     const writer = make({ party: 'authorized', token: () => tokenFor('unmade') });
     const { store } = await writer.enter('unmade');
     store.setValue('v', 1);

@@ -5,9 +5,26 @@ import { type CompiledApp, makeCompiledApp } from '../support/compiled-app.ts';
 
 const ROOM = fileURLToPath(new URL('presence/room.ts', import.meta.url));
 
+/** A room with procedures and events. */
+const EVENTFUL = `
+import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
+import { createEvents, event, procedure } from 'tinybase-partykit/server/events';
+import { z } from 'zod';
+
+export class Eventful extends TinyBasePartyKitServer {
+  events = createEvents(this, {
+    addNote: procedure
+      .input(z.object({ text: z.string() }))
+      .handle(({ text }) => ({ broadcast: { noteAdded: { text } }, result: text.length })),
+    announced: event<{ text: string }>(),
+  });
+}
+`;
+
 const PAGE = `
 import { createStore, type Store } from 'tinybase';
 import { createClient, type Client, type ClientRoom } from 'tinybase-partykit/client/room';
+import type { Eventful } from './eventful.ts';
 import type { Annotated, Inferred, Plain } from './room.ts';
 
 const options = { createStore, host: 'localhost:1999' };
@@ -24,6 +41,17 @@ createClient<Inferred>({ ...options, initialPresence: { y: 0 } });
 inferred.createRoom('b', { initialPresence: { y: 0 } });
 createClient<Annotated>({ ...options, initialPresence: { label: 'here' } });
 createClient<Plain>({ ...options, initialPresence: { anything: [1] } });
+
+// Procedures and events.
+const { events } = await createClient<Eventful>(options).enter('a');
+const length: number = await events.call.addNote({ text: 'Hello' });
+events.addListener('noteAdded', ({ text }) => text + length);
+// @ts-expect-error There is no such input.
+events.send.addNote({ texts: 'Hello' });
+// @ts-expect-error There is no such event.
+events.addListener('noteRemoved', () => undefined);
+// @ts-expect-error There are no procedures.
+await room.events.call.addNote({ text: 'Hello' });
 
 // The objects of TinyBase and PartyKit.
 const store: Store = room.store;
@@ -78,6 +106,7 @@ let app: CompiledApp;
 beforeAll(async () => {
   app = await makeCompiledApp();
   app.write('room.ts', readFileSync(ROOM, 'utf8'));
+  app.write('eventful.ts', EVENTFUL);
   app.write('page.ts', PAGE);
 }, 60_000);
 afterAll(() => app?.remove());

@@ -3,7 +3,9 @@ import type { PartySocketOptions } from 'partysocket';
 import type { Content, Store } from 'tinybase';
 
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { DeclarationsOf } from '../../protocol/events/event-types.ts';
 import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
+import type { Events } from '../features/events/client-events.ts';
 import type { Presence, PresenceEdit } from '../features/presence/client-presence.ts';
 import type { PartyKitPersister, PartyKitPersisterConfig } from '../partykit-persister.ts';
 import type { QueryParameters, ReconnectTimeout } from './connection-attempts.ts';
@@ -15,6 +17,8 @@ export interface ClientRoom<Room = unknown> {
   readonly store: Store;
   /** The other people in the room. */
   readonly presence: Presence<PresenceCellsOf<Room>>;
+  /** The procedures of the room, to be called, and its events. */
+  readonly events: Events<DeclarationsOf<Room>>;
   /** The persister of the Store: `getSync()` tells the state of the connection. */
   readonly persister: PartyKitPersister;
   readonly socket: PartySocket;
@@ -75,6 +79,8 @@ export interface RoomOptions<Room = unknown, Metadata = unknown> extends SocketO
   readonly onIgnoredError?: (error: any) => void;
   /** The `messagePrefix` of the server; `''` by default. */
   readonly messagePrefix?: string;
+  /** The time after which a call of a procedure without an answer is `unavailable`. 10,000 by default. */
+  readonly callTimeoutMilliseconds?: number;
   /** Further options of the persister. */
   readonly persister?: Omit<PartyKitPersisterConfig, 'messagePrefix'>;
   /** Data of the app that `token` and `query` get. */

@@ -1,4 +1,4 @@
-/** The client layer: enters rooms, and leaves them. A room is a Store with a persister, presence and a socket. */
+/** The client layer: enters rooms, and leaves them. A room is a Store with a persister, presence, events and a socket. */
 import { createRooms, type Client } from './client.ts';
 import type { RoomOptions } from './client-options.ts';
 
@@ -8,7 +8,8 @@ export type { QueryParameters, ReconnectTimeout } from './connection-attempts.ts
 export { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 
 /**
- * Creates a client, which enters rooms of one server. `Room` is the type of the room's class: the types of presence come from it.
+ * Creates a client, which enters rooms of one server. `Room` is the type of the room's class: the types of presence and events come
+ * from it.
  *
  * @example
  * ```ts

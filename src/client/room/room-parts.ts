@@ -2,7 +2,9 @@ import { PartySocket } from 'partysocket';
 import type { Store } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { DeclarationsOf } from '../../protocol/events/event-types.ts';
 import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
+import { createEvents, type Events } from '../features/events/index.ts';
 import { createPresence, type Presence } from '../features/presence/index.ts';
 import { createPartyKitPersister, type PartyKitPersister } from '../partykit-persister.ts';
 import { attachToPartySocket, readError } from '../platform/channel.ts';
@@ -18,6 +20,7 @@ export interface RoomParts<Room> {
   readonly socket: PartySocket;
   readonly persister: PartyKitPersister;
   readonly presence: Presence<PresenceCellsOf<Room>>;
+  readonly events: Events<DeclarationsOf<Room>>;
   /** True if the parts cannot be started any more. */
   isOver(): boolean;
   /** Starts the parts, unless they run. Settles as `enter` does. */
@@ -36,7 +39,13 @@ export function createRoomParts<Room, Metadata>(
   context: () => RoomContext<Metadata>,
   onRefused: (error: TinyBasePartyKitError) => void,
 ): RoomParts<Room> {
-  const { messagePrefix = '', onIgnoredError, initialPresence, initialStorage } = options;
+  const {
+    callTimeoutMilliseconds,
+    initialPresence,
+    initialStorage,
+    messagePrefix = '',
+    onIgnoredError,
+  } = options;
   /** Reports an error after the present work is complete: what the app does then cannot harm it. */
   const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
   const request: typeof fetch = async (input, init) => {
@@ -87,10 +96,17 @@ export function createRoomParts<Room, Metadata>(
     { ...options.persister, messagePrefix, fetch: request },
     onIgnoredError,
   );
+  const shared = { messagePrefix, ...(onIgnoredError !== undefined && { onIgnoredError }) };
   const presence = createPresence<Room>(presenceStore, socket, {
-    messagePrefix,
-    ...(onIgnoredError !== undefined && { onIgnoredError }),
+    ...shared,
     ...(initialPresence !== undefined && { initial: initialPresence }),
+  });
+
+  const events = createEvents<Room>(socket, {
+    ...shared,
+    ...(callTimeoutMilliseconds !== undefined && {
+      timeoutMilliseconds: callTimeoutMilliseconds,
+    }),
   });
 
   /** Settles when the content is there, or never will be. */
@@ -123,6 +139,7 @@ export function createRoomParts<Room, Metadata>(
     socket,
     persister,
     presence,
+    events,
     isOver: () => {
       const { phase, error } = persister.getSync();
       return phase === 'stopped' && (error === undefined || !isRefusal(error));
@@ -165,6 +182,7 @@ export function createRoomParts<Room, Metadata>(
           ),
         );
       presence.destroy();
+      events.destroy();
       attempts.end();
       unwatchNetwork();
       socket.close();

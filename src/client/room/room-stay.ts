@@ -38,6 +38,9 @@ export function createRoomStay<Room, Metadata>(
     get presence() {
       return parts.presence;
     },
+    get events() {
+      return parts.events;
+    },
     get persister() {
       return parts.persister;
     },
