@@ -93,10 +93,4 @@ describe('[FLOOD-1] pushes that share a frame', () => {
     expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
     expect(host.room.store.getValue('v')).toBe(64);
   });
-
-  test('[FLOOD-2] wait each for itself', async () => {
-    const { ada } = await joined({ limits: () => ({ waitingMessages: 2 }) });
-    await ada.say([1, 2, 3].map((number) => pushOf(number, { v: number })).join('\n'));
-    expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
-  });
 });
