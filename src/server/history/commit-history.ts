@@ -2,12 +2,15 @@ import { composeChanges, type Changes } from '../../protocol/changes.ts';
 import { decodeChanges, encodeChanges } from '../../protocol/codec.ts';
 
 import { changesSize } from '../writes/content-size.ts';
+import { withoutBornRows, type Births } from './births.ts';
 
 interface KeptCommit {
   readonly version: number;
   /** Encoded, which takes a fourth of the memory. It is decoded only when a client comes back. */
   readonly changes: string;
   readonly tag: string | undefined;
+  /** Undefined also for a commit that was loaded: nobody knows any more. */
+  readonly births: Births | undefined;
   /** The length of all commits up to this one. */
   readonly end: number;
 }
@@ -50,11 +53,11 @@ export class CommitHistory {
   }
 
   /** Adds a commit. Its changes are encoded. Versions rise by one. */
-  add(version: number, changes: string, tag?: string): void {
+  add(version: number, changes: string, tag?: string, births?: Births): void {
     this.#forgetCatchUps();
     this.#size += changes.length;
     this.#end += changes.length;
-    this.#commits.push({ version, changes, end: this.#end, tag });
+    this.#commits.push({ version, changes, end: this.#end, tag, births });
   }
 
   /**
@@ -62,19 +65,32 @@ export class CommitHistory {
    * (`JOIN-2`).
    */
   since(version: number, current: number): Changes | undefined {
-    const missed = current - version;
-    if (missed < 0 || missed > this.#commits.length - this.#first) return undefined;
-    const from = this.#commits.length - missed;
-    return composeChanges(this.#commits.slice(from).map(({ changes }) => decodeChanges(changes)));
+    const missed = this.#decodedSince(version, current);
+    return missed && composeChanges(missed.map(({ changes }) => changes));
   }
 
-  /** As {@link since}, encoded. Many come back at once with one cursor: what each gets is made once. */
+  #decodedSince(
+    version: number,
+    current: number,
+  ): readonly { readonly changes: Changes; readonly births: Births | undefined }[] | undefined {
+    const missed = current - version;
+    if (missed < 0 || missed > this.#commits.length - this.#first) return undefined;
+    return this.#commits
+      .slice(this.#commits.length - missed)
+      .map(({ changes, births }) => ({ changes: decodeChanges(changes), births }));
+  }
+
+  /**
+   * As {@link since}, encoded, and without the deletions of rows that were not there at that version. Many come back at once
+   * with one cursor: what each gets is made once.
+   */
   catchUpSince(version: number, current: number): CatchUp | undefined {
     const kept = this.#catchUps.get(version);
     if (kept !== undefined) return kept;
-    const changes = this.since(version, current);
-    if (changes === undefined) return undefined;
-    const catchUp = makeCatchUp(changes);
+    const missed = this.#decodedSince(version, current);
+    if (missed === undefined) return undefined;
+    const composed = composeChanges(missed.map(({ changes }) => changes));
+    const catchUp = makeCatchUp(withoutBornRows(composed, missed));
     const { length } = catchUp.encoded;
     if (this.#catchUpLength + length > SMALLEST_LIMIT) this.#forgetCatchUps();
     this.#catchUps.set(version, catchUp);

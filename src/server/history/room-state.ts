@@ -30,6 +30,7 @@ import {
 } from '../writes/content-size.ts';
 import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
+import { birthsOf } from './births.ts';
 import { ClientRecords } from './client-records.ts';
 import { CommitHistory, makeCatchUp, type CatchUp, type KnownTag } from './commit-history.ts';
 import {
@@ -149,15 +150,16 @@ export class RoomState<Origin, RequestOrigin>
 
   /**
    * Returns what happened since that cursor, encoded; undefined if the history does not reach back so far, or does not have it
-   * (`JOIN-2`, `JOIN-3`, `JOIN-9`).
+   * (`JOIN-2`, `JOIN-3`, `JOIN-9`). With `isWhole`, it has also the deletions of rows that were not there at the cursor.
    */
-  since(cursor: Cursor): CatchUp | undefined {
+  since(cursor: Cursor, isWhole: boolean): CatchUp | undefined {
     if (cursor.epoch !== this.epoch) return undefined;
     const known = this.#tagOf(cursor.version);
     if (known.type === 'unknown' || known.tag !== cursor.tag) return undefined;
-    return cursor.version === this.#version
-      ? NO_CHANGES
-      : this.history.catchUpSince(cursor.version, this.#version);
+    if (cursor.version === this.#version) return NO_CHANGES;
+    if (!isWhole) return this.history.catchUpSince(cursor.version, this.#version);
+    const changes = this.history.since(cursor.version, this.#version);
+    return changes && makeCatchUp(changes);
   }
 
   /** Returns the changes since that cursor; undefined if the history does not have them. */
@@ -239,7 +241,8 @@ export class RoomState<Origin, RequestOrigin>
     }
     const { length, leaves } = this.#contentSize;
     this.#setSize({ length: length + log.growth, leaves: leaves + log.added });
-    this.history.add(this.#version, encoded, this.#tag);
+    const births = birthsOf(this.#parts.observed.store, changes, log.before);
+    this.history.add(this.#version, encoded, this.#tag, births);
     this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
     this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });

@@ -47,7 +47,9 @@ export function answerHello<Origin>(
     outgoing.refuse(other.peer, 'replaced', text);
   }
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
-  const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor);
+  // Of pushes that the client believes to be pending, it must be told what became of their rows.
+  const isWhole = room.lastPush(hello) >= nextPush;
+  const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor, isWhole);
   // A room whose rows are born and die fast has catch-ups larger than its content for whoever has just loaded it (`JOIN-10`).
   const hasLoaded = peer.state.type === 'client' && peer.state.standing === 'loading';
   const isWorthIt =

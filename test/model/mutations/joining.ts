@@ -169,11 +169,11 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
         RoomState.prototype,
         'since',
         (since) =>
-          function ofAnyTag(this: RoomState<unknown, unknown>, cursor) {
+          function ofAnyTag(this: RoomState<unknown, unknown>, cursor, isWhole) {
             const known = this.history.tagOf(cursor.version);
             const asked = known.type === 'known' ? known.tag : undefined;
             const tag = cursor.version === this.version ? this.cursor.tag : asked;
-            return since.call(this, { ...cursor, tag });
+            return since.call(this, { ...cursor, tag }, isWhole);
           },
       ),
   },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { decodeChanges } from '../../../src/protocol/codec.ts';
 import type { Cursor } from '../../../src/protocol/messages.ts';
 import { Deferred } from '../../support/deferred.ts';
 import {
@@ -428,7 +429,7 @@ describe('joining', () => {
     expect(ada.hearOne('welcome').changes).toBeUndefined();
   });
 
-  test('[JOIN-10] tells whoever has just loaded of rows that were born and died since, however many', async () => {
+  test('[JOIN-2] leaves out of a welcome the rows that were born and died since, however many', async () => {
     const host = new FakeRoomHost();
     await host.seed({ v: 1 });
     const cursor = await host.cursor();
@@ -439,13 +440,49 @@ describe('joining', () => {
     await settle();
     const ada = host.connect();
     await ada.hello({ cursor });
+    const { changes } = ada.hearOne('welcome');
+    expect(changes?.leaves.isEmpty).toBe(true);
+    expect(changes?.deletedRows.size).toBe(0);
+    host.room.store.setValue('v', 2);
+    await settle();
+    expect(ada.hearOne('commit').version).toBe(1002);
+  });
+
+  test('[JOIN-2] tells a client the end of a row that its own push made, if it does not know that this was dealt with', async () => {
+    const host = new FakeRoomHost();
+    await host.seed({ v: 1 });
+    const cursor = await host.cursor();
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    ada.hearOne('welcome');
+    await ada.push(1, decodeChanges('[{"t":{"r":{"c":1}}},{}]'));
+    host.room.store.delRow('t', 'r');
+    await settle();
+    const again = host.connect();
+    await again.hello({ cursor, generation: 2, nextPush: 1 });
+    const welcome = again.hearOne('welcome');
+    expect(welcome.lastPush).toBe(1);
+    expect([...(welcome.changes?.deletedRows.keys() ?? [])]).toEqual(['t']);
+  });
+
+  test('[JOIN-10] tells whoever has just loaded of all that was deleted since, however much', async () => {
+    const host = new FakeRoomHost();
+    await host.seed({ v: 1 });
+    for (let row = 0; row < 500; row += 1)
+      host.room.store.setCell('fast', `row ${row} of many`, 'c', 1);
+    await settle();
+    const cursor = await host.cursor();
+    host.room.store.delTable('fast');
+    await settle();
+    const ada = host.connect();
+    await ada.hello({ cursor });
     expect(ada.hearOne('welcome').changes).toBeUndefined();
     await ada.hello({ cursor, generation: 2 });
     const { changes } = ada.hearOne('welcome');
     expect(changes?.leaves.isEmpty).toBe(true);
     host.room.store.setValue('v', 2);
     await settle();
-    expect(ada.hearOne('commit').version).toBe(1002);
+    expect(ada.hearOne('commit').version).toBe(503);
   });
 
   test('[JOIN-3] tells all changes where the content has grown by them', async () => {
