@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,6 +41,8 @@ export interface ServerProcess {
   readonly restart: () => Promise<void>;
   /** Everything that it has printed since the first start. */
   readonly output: () => string;
+  /** The memory of the whole process group that is in use (RSS), in MiB. */
+  readonly memory: () => number;
 }
 
 const READY_DEADLINE_MILLISECONDS = 30_000;
@@ -57,6 +59,18 @@ const signalGroup = (groupId: number, signal: NodeJS.Signals): void => {
   } catch {
     // Nothing of the group is left.
   }
+};
+
+const KIBIBYTES_A_MEBIBYTE = 1024;
+
+const memoryOf = (groupId: number | undefined): number => {
+  const lines = execFileSync('ps', ['-eo', 'pgid=,rss='], { encoding: 'utf8' }).split('\n');
+  let memory = 0;
+  for (const line of lines) {
+    const [group, size = 0] = line.trim().split(/\s+/).map(Number);
+    if (group === groupId) memory += size;
+  }
+  return memory / KIBIBYTES_A_MEBIBYTE;
 };
 
 const killAll = (): void => {
@@ -218,5 +232,6 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
       await start();
     },
     output: () => printed,
+    memory: () => memoryOf(child?.pid),
   };
 };
