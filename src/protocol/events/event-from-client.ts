@@ -12,6 +12,8 @@ export interface EventFromClient {
 }
 
 export const letter = 'v';
+/** The JSON of a sign that the client reads. It calls nothing, and the room does not decode it. */
+export const READ = '[]';
 
 /** Throws a `TypeError` if the input is not JSON. */
 export function encode({ name, input, id }: EventFromClient): string {

@@ -1,7 +1,7 @@
 import type { Id } from 'tinybase';
 
 import { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
-import { encode } from '../../../protocol/events/event-from-client.ts';
+import { encode, READ } from '../../../protocol/events/event-from-client.ts';
 import { decode, type EventFromRoom } from '../../../protocol/events/event-from-room.ts';
 import type {
   DataOf,
@@ -81,6 +81,8 @@ interface Call {
 
 /** Calls that have not ended. A page that makes more of them does not notice that nothing is answered. */
 const MOST_CALLS = 1_000;
+/** The length of frames after which the room is told that they were read (`EVENT-7`). */
+const READ_LENGTH = 256 * 1024;
 const MAYBE = 'The room may have run it, or not.';
 
 /** Calls procedures of a room and hears its events: `EVENT-1` to `EVENT-7`. */
@@ -97,6 +99,7 @@ export function createClientEvents(
   const listeners = new Map<Id, { readonly name: string; readonly listener: Listener }>();
   let lastNumber = 0;
   let lastListener = 0;
+  let readLength = 0;
   /** Set once no call can be made any more. */
   let end: TinyBasePartyKitError | undefined;
 
@@ -215,6 +218,8 @@ export function createClientEvents(
       report(error);
     },
     onFrame: (json) => {
+      readLength += json.length;
+      if (readLength > READ_LENGTH && channel.send(READ)) readLength = 0;
       let message: EventFromRoom;
       try {
         message = decode(json);

@@ -26,6 +26,8 @@ export type EventsRoom<Connection> = Pick<
   | 'report'
 >;
 
+/** The cost of a frame in addition to its length, in characters: sending takes time, however short a frame is. */
+const FRAME_LENGTH = 512;
 /** The longest name that a message quotes. */
 const LONGEST_NAME = 60;
 
@@ -66,6 +68,7 @@ export class RoomEvents<Connection extends Caller> {
 
   /** Takes a frame. `isIntact`: the room has dropped no push that the connection sent before. */
   received(connection: Connection, json: string, isIntact: boolean): void {
+    if (json === fromClient.READ) return;
     const { inputBytes } = this.#options;
     if (utf8Length(json, inputBytes) > inputBytes) {
       const message = `A call takes at most ${inputBytes} bytes of JSON: send less, or raise the option inputBytes of createEvents in the room.`;
@@ -261,5 +264,5 @@ function encodeFailure(id: number, { code, message }: CallError): string {
 }
 
 function lengthOf(frames: readonly string[]): number {
-  return frames.reduce((length, frame) => length + frame.length, 0);
+  return frames.reduce((length, frame) => length + frame.length + FRAME_LENGTH, 0);
 }

@@ -222,6 +222,13 @@ test('[EVENT-7] tells listeners the data and whose call it was, in the order of 
   ]);
 });
 
+test('[EVENT-7] a client that only listens tells now and then that it reads', () => {
+  const { socket } = open();
+  const frame = `v["said","${'x'.repeat(100_000)}"]`;
+  for (let count = 0; count < 6; count += 1) socket.receive(frame);
+  expect(socket.sent).toEqual(['v[]', 'v[]']);
+});
+
 test('a listener that throws keeps nobody from anything, and one that removes another is obeyed', async () => {
   const errors: unknown[] = [];
   const { socket, events } = open({ onIgnoredError: (error) => errors.push(error) });

@@ -633,6 +633,20 @@ test('[EVENT-7] the room’s own code sends in both forms, to all, to some and t
   expect(await (room.events.broadcast as unknown)).toBe(room.events.broadcast);
 });
 
+test('[EVENT-7] a connection that only listens is heard as one that reads', async () => {
+  const room = new EventfulRoom(() => ({ said: event() }), undefined, {
+    limits: () => ({ unreadLength: 1_000 }),
+  });
+  await room.host.room.start();
+  const [reading, silent] = [room.connect('reading'), room.connect('silent')];
+  for (let count = 0; count < 20; count += 1) {
+    room.events.broadcast('said', 'x'.repeat(200));
+    await reading.say('v[]');
+  }
+  expect([reading.closed, heard(reading).length]).toEqual([undefined, 20]);
+  expect(silent.closed).toMatchObject({ code: 4429 });
+});
+
 test('[EVENT-7] a call of a connection that has left is finished, and the others hear of it', async () => {
   const gates: Deferred<void>[] = [];
   const room = new EventfulRoom(slow(gates));
