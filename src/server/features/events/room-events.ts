@@ -22,6 +22,7 @@ export type EventsRoom<Connection> = Pick<
   | 'isRefused'
   | 'loadedState'
   | 'taken'
+  | 'userIdOf'
   | 'after'
   | 'report'
 >;
@@ -35,6 +36,9 @@ const LOST = 'The room could not store a change that this call waited for: call 
 const FAILED = 'The procedure failed: the log of the room says why.';
 const TOO_LATE =
   'The room has dropped edits that this client sent before the call, which did not run: wait for `whenConfirmed()` and call again.';
+
+const NOT_YOURS =
+  'Somebody else uses the connection id of this socket: give PartySocket another id, or none.';
 
 /** A call that has begun. */
 interface Call<Connection> {
@@ -83,6 +87,7 @@ export class RoomEvents<Connection extends Caller> {
       const quoted = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
       this.#refuse(connection, id, 'not-found', `The room has no procedure "${quoted}".`);
     } else if (!isIntact) this.#refuse(connection, id, 'stale', TOO_LATE);
+    else if (this.#isIdOfAnother(connection)) this.#refuse(connection, id, 'forbidden', NOT_YOURS);
     else if (!this.#underWay.begin(connection, json.length, this.#options)) {
       const message = 'Too many calls of this connection are under way: wait for their ends.';
       this.#refuse(connection, id, 'overloaded', message);
@@ -102,6 +107,14 @@ export class RoomEvents<Connection extends Caller> {
       this.#room.report(new TinyBasePartyKitError('unavailable', message));
     };
     this.#room.release({ onDurable, onLost });
+  }
+
+  /** Returns true if an older connection of another user has this id, which clients choose: events would tell it as `from`. */
+  #isIdOfAnother(connection: Connection): boolean {
+    const user = this.#room.userIdOf(connection);
+    if (user === undefined) return false;
+    const first = this.#room.connections().find(({ id }) => id === connection.id);
+    return first !== undefined && this.#room.userIdOf(first) !== user;
   }
 
   /** Returns undefined for a frame that does not decode, and answers it if somebody waits. */

@@ -703,6 +703,33 @@ test('[EVENT-7] who may only read may call, and nobody calls or hears before the
   expect(heard(reader).map((frame) => frame[0])).toEqual(['e']);
 });
 
+test('[EVENT-7] nobody calls under the connection id of another user, and a reconnect does', async () => {
+  const room = new EventfulRoom(() => ({ wave: procedure.broadcast(() => ({ waved: 1 })) }));
+  const users = new Map<unknown, string>();
+  room.host.room.setGate({
+    admit: async (connection, user) => void users.set(connection, String(user)),
+    admitRequest: async () => undefined,
+    standing: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+    mayWrite: () => true,
+    userIdOf: (connection) => users.get(connection),
+  });
+  await room.host.room.start();
+  const enter = async (id: string, user: string): Promise<Caller> => {
+    const connection = room.connect(id);
+    await room.host.room.connected(connection, user);
+    return connection;
+  };
+  const ada = await enter('one', 'ada');
+  const eve = await enter('one', 'eve');
+  await eve.say('v["wave",null,1,1]');
+  expect(heard(ada)).toEqual([]);
+  expect(failureOf(heard(eve)[0]).code).toBe('forbidden');
+  const again = await enter('one', 'ada');
+  await again.say('v["wave",null,1,1]');
+  await ada.say('v["wave"]');
+  expect(heard(ada)).toEqual(['v["waved",1,"one"]', 'v["waved",1,"one"]']);
+});
+
 test('[EVENT-7] calls and events work after a hibernation, and before the room has a Store', async () => {
   const room = new EventfulRoom(setting);
   const [ada, bob] = [room.connect('ada'), room.connect('bob')];
