@@ -15,7 +15,9 @@ export type Adversity =
   | 'floods'
   | 'slow-readers'
   | 'small-content'
-  | 'calls';
+  | 'calls'
+  | 'saved-elsewhere'
+  | 'loaded-elsewhere';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -43,6 +45,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'slow-readers': { isOn: true },
   'small-content': { isOn: true },
   calls: { isOn: true },
+  'saved-elsewhere': { isOn: true },
+  'loaded-elsewhere': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

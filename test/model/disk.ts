@@ -36,6 +36,9 @@ export interface DiskTraits {
   readonly writeStyle: WriteStyle;
 }
 
+/** The row of the versions that hooks have had. */
+const SAVED_KEY = '@tinybase-partykit/saved';
+
 /** Reading is hardly ever what anybody waits for. */
 const READ_WEIGHT = 20;
 
@@ -55,6 +58,8 @@ export class Disk implements Source {
   gate: OutputGate = new OutputGate();
   /** Called when a write failed that had settled early: the host ends the process. */
   onBroken: () => void = () => undefined;
+  /** Called with the row of the versions that hooks have had. */
+  onSaved: (row: unknown) => void = () => undefined;
   #storage: StrictStorage;
   #calls: Call[] = [];
   #isReading = false;
@@ -313,6 +318,7 @@ export class Disk implements Source {
   }
 
   async #written(entries: Record<string, unknown>): Promise<void> {
+    if (SAVED_KEY in entries) this.onSaved(entries[SAVED_KEY]);
     const rows = Object.entries(entries).filter(
       ([key]) => (this.#keys.rowNumber(key) ?? 0) > this.#highestRow,
     );

@@ -151,12 +151,13 @@ class History {
   }
 
   async #comeToQuiet(): Promise<void> {
-    const { world, disk, http, network } = this.simulation;
+    const { world, disk, http, network, database } = this.simulation;
     world.note('#quiet');
     this.#actions.isActive = false;
     network.endDeafness();
     http.isLossy = false;
     disk.failWrites(0, false);
+    if (database !== undefined) database.isUnreliable = false;
     await this.#step(
       { label: 'everybody takes part', weight: 1, happen: () => this.#takePart() },
       this.#quiet,
@@ -213,8 +214,13 @@ class History {
 
   /** Who is not at rest, and why. */
   #unsettled(): string[] {
-    const { clients, disk } = this.simulation;
+    const { clients, disk, database } = this.simulation;
     const unsettled: string[] = [];
+    if (database?.isComparable === true && disk.branch !== undefined) {
+      const { epoch, version } = database.saved ?? {};
+      if (epoch !== disk.branch.epoch || version !== disk.branch.version)
+        unsettled.push(`the database at version ${version}, the room at ${disk.branch.version}`);
+    }
     for (const { isAlive, isIdle, hasEnded, current, name, sync, session } of clients) {
       if (hasEnded && current.isIdle) unsettled.push(`${name} has ended, and its twin waits`);
       if (!isAlive || isIdle) continue;

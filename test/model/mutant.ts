@@ -1,4 +1,5 @@
 import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
+import type { LifecycleHooks } from '../../src/server/features/lifecycle/lifecycle-hooks.ts';
 import type { RoomHooks } from '../../src/server/writes/hooks.ts';
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { RoomConnection } from '../../src/server/room/room-host.ts';
@@ -31,5 +32,7 @@ export interface Mutant {
   readonly connection?: (connection: RoomConnection<Wire>) => RoomConnection<Wire>;
   /** What the host answers for the room. */
   readonly hostAnswer?: (frame: string) => string | undefined;
+  /** The hooks that load and save the room. */
+  readonly saves?: (hooks: LifecycleHooks<never, never>) => LifecycleHooks<never, never>;
   readonly hookTimeoutMilliseconds?: number;
 }

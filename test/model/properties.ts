@@ -321,6 +321,7 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
       await simulation.coldStart(),
     );
   }
+  checkLoaded(simulation);
   for (const client of clients) {
     if (!client.isAlive || client.isIdle) continue;
     checkConverged(client, written);
@@ -335,6 +336,14 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   }
   if (simulation.has('competing-listeners') || simulation.has('two-persisters'))
     checkReactions(simulation);
+}
+
+/** Loaded elsewhere: the room begins with what its app's database has. */
+function checkLoaded({ database, disk, traits }: Simulation): void {
+  if (database?.initial === undefined || traits.roomVariant.name !== 'plain') return;
+  const [first] = disk.journal.branches();
+  if (first === undefined || first.contents[1]?.get('loaded', 'r', 'c') === 1) return;
+  throw new PropertyFailure('loaded', 'the room began without what its database has');
 }
 
 function throwIfDifferent(

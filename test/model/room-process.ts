@@ -23,6 +23,7 @@ import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import type { RoomDocument } from '../../src/protocol/room-handle.ts';
+import { RoomLifecycle } from '../../src/server/features/lifecycle/room-lifecycle.ts';
 import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
@@ -32,6 +33,7 @@ import type { Network, RoomEnd, Wire } from './network.ts';
 import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
 import type { SimCalls } from './sim-calls.ts';
+import type { SimDatabase } from './sim-database.ts';
 import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
@@ -68,6 +70,8 @@ export interface RoomSurroundings {
   readonly mutant: Mutant;
   /** The procedures of the room; undefined if it has none. */
   readonly calls: SimCalls | undefined;
+  /** Undefined if the room has no hooks that load and save it. */
+  readonly database: SimDatabase | undefined;
 }
 
 /** The process that a real room runs in: it can be killed, and it can be put to sleep. */
@@ -97,6 +101,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** Those who wait for a turn of the event loop. */
   #turns: (() => void)[] = [];
   #working = 0;
+  #lifecycle: RoomLifecycle<Wire, StoreRequest> | undefined;
+  /** True while the room loads, perhaps from its database: no host puts it to sleep then. */
+  #isStarting = false;
   #isStarted = false;
   /** The sockets whose hello the room has not dealt with. */
   readonly #hellos = new Set<Wire>();
@@ -255,7 +262,11 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** The app calls `storage.deleteAll()`. */
   emptyStorage(): void {
-    this.#work((room) => room.storageEmptied(this.#surroundings.disk.empty()));
+    this.#work((room) => {
+      const emptied = this.#surroundings.disk.empty();
+      this.#lifecycle?.storageEmptied(emptied);
+      return room.storageEmptied(emptied);
+    });
   }
 
   #work(work: (room: Room<Wire, StoreRequest>) => Promise<void>): void {
@@ -299,8 +310,10 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     choices?: Choices,
     restored?: { readonly copy: DiskCopy; readonly epoch?: string } | 'nothing',
   ): void {
-    const { disk, hooks } = this.#surroundings;
+    const { disk, hooks, database } = this.#surroundings;
     this.#forget();
+    database?.forget(choices);
+    if (restored !== undefined && database !== undefined) database.isComparable = false;
     for (const wire of [...this.#connections.keys()]) this.#network?.dieAtRoom(wire);
     this.#connections = new Map();
     this.#http?.roomDied();
@@ -336,12 +349,13 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** True if a host may put the room to sleep: it waits for nothing and nobody. */
   get isIdle(): boolean {
-    const { disk, hooks } = this.#surroundings;
+    const { disk, hooks, database } = this.#surroundings;
     return (
       this.#working === 0 &&
       this.#timers.size === 0 &&
       this.#turns.length === 0 &&
       disk.isIdle &&
+      (database === undefined || (database.isIdle && !this.#isStarting)) &&
       !hooks.isAsked &&
       !this.isEditing &&
       this.#http?.isAtRoom === false
@@ -402,13 +416,42 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     });
     calls?.attach(room, () => this.isEditing);
     rights.watch(room.store);
-    room.start().then(
-      () => {
-        if (room === this.room) this.#isStarted = true;
-      },
-      (error: unknown) => world.note(`    room did not start: ${String(error)}`),
-    );
+    this.#lifecycle = this.#attachLifecycle(room);
+    this.#isStarting = true;
+    room
+      .start()
+      .then(
+        () => {
+          if (room === this.room) this.#isStarted = true;
+        },
+        (error: unknown) => world.note(`    room did not start: ${String(error)}`),
+      )
+      .finally(() => {
+        if (room === this.room) this.#isStarting = false;
+      })
+      .catch(() => undefined);
     return room;
+  }
+
+  /** Gives a room the hooks of its app, which load and save it in a database. */
+  #attachLifecycle(room: Room<Wire, StoreRequest>): RoomLifecycle<Wire, StoreRequest> | undefined {
+    const { world, database, mutant } = this.#surroundings;
+    if (database === undefined) return undefined;
+    const report = (error: unknown): void => world.note(`    hook error ${String(error)}`);
+    return new RoomLifecycle<Wire, StoreRequest>(room, {
+      hooks: mutant.saves?.(database.hooks) ?? database.hooks,
+      options: () => ({}),
+      roomId: {
+        key: 'room-id',
+        store: () => Promise.resolve(),
+        noteStored: () => undefined,
+        forgetStored: () => undefined,
+      },
+      alarms: undefined,
+      onHookError: report,
+      onStorageError: report,
+      onConfigError: report,
+    });
   }
 
   /** Resolves when the host lets out what leaves now; never if it does not. */

@@ -18,6 +18,7 @@ import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
 import { SimCalls } from './sim-calls.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
+import { SimDatabase } from './sim-database.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
 import { drawTraits, withAdversities, type Traits } from './traits.ts';
@@ -50,6 +51,8 @@ export class Simulation {
   readonly hooks: SimHooks;
   readonly rights: Rights;
   readonly disk: Disk;
+  /** Undefined if the room's app has none. */
+  readonly database: SimDatabase | undefined;
   readonly http: Http;
   readonly network: Network;
   readonly room: RoomProcess;
@@ -102,6 +105,11 @@ export class Simulation {
     };
     this.calls = this.has('calls') ? new SimCalls(world, prefix, this.traits.isLeaky) : undefined;
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
+    const isLoaded = this.has('loaded-elsewhere');
+    this.database =
+      isLoaded || this.has('saved-elsewhere')
+        ? new SimDatabase(world, journal, isLoaded ? [{ loaded: { r: { c: 1 } } }, {}] : undefined)
+        : undefined;
     this.room = new RoomProcess(
       {
         prefix,
@@ -119,8 +127,13 @@ export class Simulation {
         randomId: () => this.randomId(),
         mutant,
         calls: this.calls,
+        database: this.database,
       },
     );
+    if (this.database !== undefined) {
+      world.addSource(this.database);
+      this.disk.onSaved = (row) => this.database?.checkPlace(row);
+    }
     const middlebox = new Middlebox(
       world,
       (adversity) => this.has(adversity),

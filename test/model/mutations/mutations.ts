@@ -6,6 +6,8 @@ import { ONCE_MUTATIONS } from './once.ts';
 import { ORDER_MUTATIONS } from './order.ts';
 import { REPLICA_MUTATIONS } from './replica.ts';
 import { ROOM_MUTATIONS } from './room.ts';
+import { SAVE_MUTATIONS } from './saves.ts';
+
 import type { Mutation } from './mutation.ts';
 
 /**
@@ -26,4 +28,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,
   ...CALL_MUTATIONS,
+  ...SAVE_MUTATIONS,
 ];

@@ -1,0 +1,135 @@
+import type { Content } from 'tinybase';
+
+import { decodeContent } from '../../src/protocol/codec.ts';
+import type { Leaf } from '../../src/protocol/leaf.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { Cursor } from '../../src/protocol/messages.ts';
+import type { LifecycleHooks, Save } from '../../src/server/features/lifecycle/lifecycle-hooks.ts';
+import type { Choices } from './choices.ts';
+import type { Journal } from './journal.ts';
+import { describeDifferences, differences } from './leaves.ts';
+import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
+
+interface Call {
+  readonly name: string;
+  readonly answer: () => void;
+  readonly fail: () => void;
+  /** What it does, also if its answer is lost. */
+  readonly effect: () => void;
+}
+
+const WEIGHT = 2;
+const FAILING_PERCENT = 20;
+
+/** The app's own database, in which a room is saved, and which outlives every process of the room. */
+export class SimDatabase implements Source {
+  /** The content of a room that has none. */
+  readonly initial: Content | undefined;
+  /** The version that was saved last. */
+  saved: Cursor | undefined;
+  /** False once the room's disk was set back, and the database was not. */
+  isComparable = true;
+  /** True: it may fail. */
+  isUnreliable = true;
+  readonly #world: World;
+  readonly #journal: Journal;
+  /** Every version that it ever had. */
+  readonly #had = new Set<string>();
+  #calls: Call[] = [];
+
+  constructor(world: World, journal: Journal, initial: Content | undefined) {
+    this.#world = world;
+    this.#journal = journal;
+    this.initial = initial;
+  }
+
+  *occurrences(): Iterable<Occurrence> {
+    if (this.#calls.length === 0) return;
+    yield {
+      label: 'database',
+      weight: WEIGHT,
+      happen: (choices) => {
+        const call = this.#calls.shift();
+        if (this.isUnreliable && choices.percent(FAILING_PERCENT)) call?.fail();
+        else {
+          call?.effect();
+          call?.answer();
+        }
+      },
+    };
+  }
+
+  /** True if nothing is on its way to it. */
+  get isIdle(): boolean {
+    return this.#calls.length === 0;
+  }
+
+  /** The hooks of one process of the room. */
+  get hooks(): LifecycleHooks<never, never> {
+    return {
+      getInitialStorage: () => this.#load(),
+      onStorageUpdated: (save) => this.#save(save),
+      onRoomDeleted: (save) => this.#save(save),
+    };
+  }
+
+  /** The process dies that has asked. What it has sent may have arrived. */
+  forget(choices: Choices | undefined): void {
+    for (const { effect } of this.#calls.splice(0)) if (choices?.percent(50) === true) effect();
+  }
+
+  /** What a room stores as saved, the database has had. `row` is that of the room. */
+  checkPlace(row: unknown): void {
+    const [place] = JSON.parse(String(row)) as [[epoch: string, version: number] | null];
+    if (place === null || !this.isComparable) return;
+    const [epoch, version] = place;
+    const isLoaded = this.initial !== undefined && version === 1;
+    if (isLoaded || this.#had.has(`${epoch} ${version}`)) return;
+    const message = `version ${version} is stored as saved, and the database never had it`;
+    this.#world.fail(new PropertyFailure('saved', message));
+  }
+
+  #load(): Promise<Content | null> {
+    // Its row is deleted as soon as the room has had it.
+    const [...branches] = this.#journal.branches();
+    const content = branches.length === 0 ? (this.initial ?? null) : null;
+    return new Promise((resolve, reject) => {
+      this.#calls.push({
+        name: 'load',
+        answer: () => resolve(content),
+        fail: () => reject(new Error('The database is down.')),
+        effect: () => undefined,
+      });
+    });
+  }
+
+  #save({ content, version, epoch }: Save): Promise<void> {
+    if (this.#calls.some(({ name }) => name === 'save'))
+      this.#world.fail(new PropertyFailure('saved', 'two saves at a time'));
+    return new Promise((resolve, reject) => {
+      this.#calls.push({
+        name: 'save',
+        answer: resolve,
+        fail: () => reject(new Error('The database is down.')),
+        effect: () => this.#saved(content, { epoch, version }),
+      });
+    });
+  }
+
+  #saved(content: Content, cursor: Cursor): void {
+    const { epoch, version } = cursor;
+    if (this.isComparable && this.saved?.epoch === epoch && version < this.saved.version)
+      this.#world.fail(
+        new PropertyFailure('saved', `version ${version} after ${this.saved.version}`),
+      );
+    this.saved = cursor;
+    this.#had.add(`${epoch} ${version}`);
+    const written = this.#journal.contentAt(cursor);
+    const shown = decodeContent(JSON.stringify(content)) ?? new LeafMap<Leaf>();
+    const found = written === undefined ? undefined : differences(shown, written);
+    if (!this.isComparable || found?.length === 0) return;
+    const what =
+      found === undefined ? 'is not on disk' : `is not as on disk: ${describeDifferences(found)}`;
+    this.#world.fail(new PropertyFailure('saved', `version ${version} ${what}`));
+  }
+}
