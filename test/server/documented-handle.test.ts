@@ -24,6 +24,7 @@ async function documented<Module>(file: string): Promise<Module> {
     alias: {
       'tinybase-partykit/server/admin': sourceOf('server/features/admin/index.ts'),
       'tinybase-partykit/server/auth': sourceOf('server/features/auth/index.ts'),
+      'tinybase-partykit/server/events': sourceOf('server/features/events/index.ts'),
       'tinybase-partykit/server': sourceOf('server/index.ts'),
       'tinybase-partykit/backend': sourceOf('backend/index.ts'),
     },

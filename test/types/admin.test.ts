@@ -6,21 +6,18 @@ const INFERRED = `
 import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
 import { createAdmin } from 'tinybase-partykit/server/admin';
 import { createAuth, defineAuth } from 'tinybase-partykit/server/auth';
+import { createEvents, event, procedure } from 'tinybase-partykit/server/events';
 import { z } from 'zod';
 
-interface Events { readonly announced: { readonly text: string }; readonly closed: undefined }
-interface RoomEvents {
-  readonly broadcast: {
-    <Name extends keyof Events>(name: Name, data: Events[Name]): Promise<void>;
-    readonly announced: (data: Events['announced']) => Promise<void>;
-  };
-}
-declare function createEvents(): RoomEvents;
 const auth = defineAuth({ secret: (env) => env['AUTH_SECRET'], user: z.object({ id: z.string() }) });
 
 export default class Board extends TinyBasePartyKitServer {
   auth = createAuth(this, auth);
-  events = createEvents();
+  events = createEvents(this, {
+    announced: event<{ readonly text: string }>(),
+    closed: event(),
+    wave: procedure.broadcast(() => ({ closed: undefined })),
+  });
   admin = createAdmin(this, { secret: (env) => env['ADMIN_SECRET'], events: this.events });
 
   override async onRequest(request: Parameters<TinyBasePartyKitServer['onRequest']>[0]) {
@@ -45,8 +42,7 @@ export default class Board extends TinyBasePartyKitServer {
 const ANNOTATED = INFERRED.replace('{ createAdmin }', '{ createAdmin, type RoomAdmin }')
   .replace('  admin =', '  admin: RoomAdmin =')
   .replace('  auth =', '  auth: RoomAuth<{ id: string }> =')
-  .replace('{ createAuth,', '{ type RoomAuth, createAuth,')
-  .replace('  events =', '  events: RoomEvents =');
+  .replace('{ createAuth,', '{ type RoomAuth, createAuth,');
 /** Each of these is an error, on a line of its own. */
 const WRONG = [
   'board.evict({ user: 5 })',
