@@ -70,6 +70,15 @@ export class Actions implements Source {
         weight: 0.1,
         happen: () => client.openTransaction(),
       };
+    if (client.undo !== undefined) {
+      yield { label: `${name} undoes`, weight: 0.5, happen: () => client.move(true) };
+      yield { label: `${name} redoes`, weight: 0.3, happen: () => client.move(false) };
+      yield {
+        label: `${name} ends its step`,
+        weight: 0.1,
+        happen: () => client.undo?.checkpoint(),
+      };
+    }
     yield {
       label: `${name} ${session.isSaving ? 'stops' : 'starts'} saving`,
       weight: session.isSaving ? 0.06 : 0.3,

@@ -17,7 +17,8 @@ export type Adversity =
   | 'small-content'
   | 'calls'
   | 'saved-elsewhere'
-  | 'loaded-elsewhere';
+  | 'loaded-elsewhere'
+  | 'undo';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -47,6 +48,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   calls: { isOn: true },
   'saved-elsewhere': { isOn: true },
   'loaded-elsewhere': { isOn: true },
+  undo: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

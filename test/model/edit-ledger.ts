@@ -19,6 +19,8 @@ export interface EditRecord {
   isLost: boolean;
   /** True if content that replaced it while it was held had the same (VIEW-9). */
   isLoaded: boolean;
+  /** True if an undo or a redo made it: the leaf was there before. */
+  readonly isRepeated: boolean;
 }
 
 /** A push that left its client. */
@@ -53,12 +55,28 @@ export class EditLedger {
   /** The number of transactions. */
   transactions = 0;
 
-  add({ changes, before }: TransactionLog, isHeld: boolean): void {
+  add({ changes, before }: TransactionLog, isHeld: boolean, isRepeated: boolean): void {
     this.transactions += 1;
     before.forEach((_before, table, row, cell) => {
       const leaf = changes.leaves.get(table, row, cell);
-      this.records.push({ table, row, cell, leaf, isHeld, isLost: false, isLoaded: false });
+      this.#add({ table, row, cell, leaf, isHeld, isRepeated });
     });
+  }
+
+  #add(record: Omit<EditRecord, 'isLost' | 'isLoaded'>): void {
+    this.records.push({ ...record, isLost: false, isLoaded: false });
+  }
+
+  /** True if an undo or a redo has ever put that leaf back. */
+  hasRepeated(table: TableKey, row: string, cell: string, leaf: Leaf | undefined): boolean {
+    return this.records.some(
+      (record) =>
+        record.isRepeated &&
+        record.leaf === leaf &&
+        record.table === table &&
+        record.row === row &&
+        record.cell === cell,
+    );
   }
 
   sent(clientId: string, number: number, changes: Changes): void {
@@ -80,7 +98,10 @@ export class EditLedger {
         refused.told += 1;
         return;
       }
-      const record = { table, row, cell, leaf, isHeld: false, isLost: false, isLoaded: false };
+      const record = {
+        ...{ table, row, cell, leaf },
+        ...{ isHeld: false, isLost: false, isLoaded: false, isRepeated: false },
+      };
       this.#refusedSeeds.set(key, { record, told: 1, reported: 0 });
     });
   }

@@ -79,6 +79,19 @@ class History {
     }
     await this.#comeToQuiet();
     await checkQuiet(this.simulation);
+    for (const client of this.simulation.clients) {
+      if (!client.isAlive || client.undo === undefined) continue;
+      await this.#step(
+        {
+          label: `${client.name} undoes all`,
+          weight: 1,
+          happen: () => client.undoAll(this.simulation.disk.branch?.entries ?? []),
+        },
+        this.#quiet,
+      );
+      await this.#comeToQuiet();
+      await checkQuiet(this.simulation);
+    }
   }
 
   /** The steps so far, by name. */

@@ -158,6 +158,8 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
     const name = leafName(table, row, cell);
     for (const { seed } of simulation.traits.clients) {
       if (right === undefined || seed?.get(table, row, cell) !== right) continue;
+      if (simulation.clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, right)))
+        continue;
       throw new PropertyFailure(
         'first content',
         `${name} = ${String(right)} of a seed came after the first content`,
@@ -396,7 +398,12 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
       wasDealtWith = true;
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.
-      if (!isUnique(record.leaf) || (changes !== undefined && carries(changes, record))) return;
+      if (
+        !isUnique(record.leaf) ||
+        record.isRepeated ||
+        (changes !== undefined && carries(changes, record))
+      )
+        return;
       // A push that became the first content is no entry.
       const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;

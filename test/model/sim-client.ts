@@ -17,6 +17,7 @@ import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
+import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import type { Choices } from './choices.ts';
 import type { ClientDisk } from './client-disk.ts';
 import { watchDerivations } from './derivations.ts';
@@ -35,7 +36,8 @@ import type { Mutant } from './mutant.ts';
 import { watchLoads } from './loads.ts';
 import { ClientCalls, type SimCalls } from './sim-calls.ts';
 import type { RoomProcess } from './room-process.ts';
-import type { StoreVariant } from './store-variants.ts';
+import { plain, type StoreVariant } from './store-variants.ts';
+import { WatchedUndo } from './watched-undo.ts';
 import { PropertyFailure, type World } from './world.ts';
 
 /** What a client lives in. */
@@ -63,6 +65,8 @@ export interface ClientTraits {
   readonly seed: LeafMap<Leaf> | undefined;
   /** True if the Store held that before its session began; otherwise the session is given it. */
   readonly isSeedInStore: boolean;
+  /** True if its user can undo. */
+  readonly canUndo: boolean;
   /** If given, the Store is that one's, and the session waits until the other one has ended (STORE-1). */
   readonly partner?: SimClient;
 }
@@ -96,6 +100,10 @@ export class SimClient implements ClientEnd {
   #clientId = '';
   #turn: StoreTurn | undefined;
   #isUsersTurn = false;
+  #isMove = false;
+  /** The leaves that the user was the last to change. */
+  readonly #own = new LeafMap<true>();
+  undo: WatchedUndo | undefined;
   #isStopped = false;
   readonly #timers = new Set<() => void>();
 
@@ -165,7 +173,30 @@ export class SimClient implements ClientEnd {
 
   /** One transaction of the user. */
   edit(choices: Choices): void {
+    const { transactions } = this.ledger;
     this.#asUser(() => edit(this.store, choices, this.#surroundings.unique));
+    if (this.ledger.transactions > transactions) this.undo?.checkEdited();
+  }
+
+  /** The user undoes or redoes something. */
+  move(isBackward: boolean): void {
+    this.#isMove = true;
+    this.#asUser(() => this.undo?.move(isBackward));
+    this.#isMove = false;
+  }
+
+  /** The user undoes everything, redoes it, and undoes it again. */
+  undoAll(entries: readonly LogEntry[]): void {
+    this.isTouched = true;
+    this.#isMove = true;
+    this.#asUser(() =>
+      this.undo?.undoAll(
+        entries,
+        ({ author }) =>
+          author !== undefined && this.ledger.pushOf(author.clientId, author.push) !== undefined,
+      ),
+    );
+    this.#isMove = false;
   }
 
   /** The user begins a transaction that others will have to wait for, or goes on with it, or ends it. */
@@ -187,6 +218,7 @@ export class SimClient implements ClientEnd {
     this.isTouched = true;
     this.ledger.sessionEnded();
     this.session.destroy();
+    this.undo?.checkEnded();
     this.session = this.#createSession();
     if (this.#isStopped) this.reconnect();
     void this.session.follow();
@@ -306,6 +338,7 @@ export class SimClient implements ClientEnd {
     );
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
     watchLoads(session.replica, this.ledger);
+    if (this.traits.canUndo) this.undo = this.#createUndo(session);
     return session;
   }
 
@@ -338,6 +371,22 @@ export class SimClient implements ClientEnd {
       world,
       prefix,
     );
+  }
+
+  #createUndo({ replica }: SyncSession): WatchedUndo {
+    const { world } = this.#surroundings;
+    const isUsersTurn = (): boolean => this.#isUsersTurn;
+    const owner = {
+      name: this.name,
+      isPlain: this.traits.variant === plain && this.room.traits.variant.name === 'plain',
+      now: () => world.clock.now(),
+      wasWithdrawn: this.ledger.wasWithdrawn.bind(this.ledger),
+      fail: (failure: PropertyFailure) => world.fail(failure),
+      get isUsersTurn() {
+        return isUsersTurn();
+      },
+    };
+    return new WatchedUndo(replica, owner, this.#own);
   }
 
   #endpoint(): SessionEndpoint {
@@ -436,11 +485,12 @@ export class SimClient implements ClientEnd {
     this.store.addDidFinishTransactionListener(() => {
       this.isTouched = true;
       this.#checkPairs();
-      if (!this.#isUsersTurn || !this.isAlive) return;
       const log = readTransactionLog(this.store);
+      this.undo?.finished(log, this.#isMove);
+      if (!this.#isUsersTurn || !this.isAlive) return;
       if (!log.before.isEmpty) {
         this.#surroundings.world.note(`    ${this.name} did ${encodeChanges(log.changes)}`);
-        this.ledger.add(log, !this.current.session.isSaving);
+        this.ledger.add(log, !this.current.session.isSaving, this.#isMove);
       }
     });
   }

@@ -220,9 +220,18 @@ export class Simulation {
       ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name))
       : undefined;
     if (disk !== undefined) this.world.addSource(disk);
-    const client = this.#addTab({ name, variant, disk, seed, isSeedInStore }, undefined);
+    const canUndo = this.has('undo');
+    const traits = { name, variant, disk, seed, isSeedInStore, canUndo };
+    const client = this.#addTab(traits, undefined);
     if (!this.has('two-persisters')) return;
-    const twin = { name: `${name}+`, variant, disk: undefined, seed: undefined, isSeedInStore };
+    const twin = {
+      name: `${name}+`,
+      variant,
+      disk: undefined,
+      seed: undefined,
+      isSeedInStore,
+      canUndo: false,
+    };
     this.#addTab({ ...twin, partner: client }, client);
   }
 

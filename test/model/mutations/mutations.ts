@@ -8,6 +8,7 @@ import { REPLICA_MUTATIONS } from './replica.ts';
 import { ROOM_MUTATIONS } from './room.ts';
 import { SAVE_MUTATIONS } from './saves.ts';
 
+import { UNDO_MUTATIONS } from './undo.ts';
 import type { Mutation } from './mutation.ts';
 
 /**
@@ -29,4 +30,5 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ROOM_MUTATIONS,
   ...CALL_MUTATIONS,
   ...SAVE_MUTATIONS,
+  ...UNDO_MUTATIONS,
 ];

@@ -1,3 +1,4 @@
+import { deletesRow } from '../../../protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
@@ -124,9 +125,18 @@ export class OwnWrites {
 
   /** Puts a leaf beneath the first of the pending writes, and beneath those that are merged with it. */
   #putBeneath(pending: readonly OwnWrite[], leaf: Leaf | undefined): void {
-    const [next] = pending;
-    for (const write of pending) {
-      if (write.firstPush <= (next?.push ?? 0)) this.#change(write, () => (write.before = leaf));
+    const [first] = pending;
+    if (first === undefined) return;
+    const { table, row, cell } = first;
+    // A push that was restored, or derived, may lie between: it is no write of this user.
+    const push = this.#replica.pending.find(
+      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
+    );
+    const number = push?.number ?? first.push;
+    const next = pending.find((write) => write.firstPush <= number && write.push >= number);
+    if (next === undefined) return;
+    for (const write of pending.slice(pending.indexOf(next))) {
+      if (write.firstPush <= next.push) this.#change(write, () => (write.before = leaf));
     }
   }
 

@@ -1,7 +1,9 @@
-import type { Id } from 'tinybase';
+import type { Id, Store } from 'tinybase';
 
 import type { TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
+import { readLeaf } from '../../../protocol/store-access.ts';
+import type { Aims } from '../../replica/aims.ts';
 import { sizeOfWrite, type OwnWrite } from './own-write.ts';
 
 /** The writes that one undo, or one redo, takes back: one for each leaf. */
@@ -50,6 +52,15 @@ export class Step {
   remove(write: OwnWrite): void {
     this.#writes.delete(write.table, write.row, write.cell);
     this.#tally(write, -1);
+  }
+
+  /** Returns the leaves that it puts back: those that still show what it left there (UNDO-3). */
+  aims(store: Store): Aims {
+    const aims: Aims = new LeafMap();
+    this.#writes.forEach(({ before, after }, table, row, cell) => {
+      if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
+    });
+    return aims;
   }
 
   /** Returns the writes as of now. */

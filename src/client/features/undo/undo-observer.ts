@@ -1,9 +1,8 @@
 import type { CheckpointIds, Id } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
-import { LeafMap } from '../../../protocol/leaf-map.ts';
-import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
-import { writeAims, type Aims } from '../../replica/aims.ts';
+import type { TransactionLog } from '../../../protocol/store-access.ts';
+import { writeAims } from '../../replica/aims.ts';
 import type { EditObserver } from '../../replica/edit-observer.ts';
 import type { Replica } from '../../replica/replica.ts';
 import { createListeners } from '../../session/listeners.ts';
@@ -104,14 +103,6 @@ export function observeForUndo(
     update();
   };
 
-  /** Returns the leaves that a step can put back. */
-  const aimsOf = (step: Step): Aims => {
-    const aims: Aims = new LeafMap();
-    for (const { table, row, cell, before, after } of step.writes()) {
-      if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
-    }
-    return aims;
-  };
   /** Takes a step back. Returns false if there was nothing left to change. */
   const takeBack = (step: Step, isBackward: boolean): boolean => {
     let isBusy = true;
@@ -121,7 +112,7 @@ export function observeForUndo(
         if (!isOutermost) return;
         isBusy = false;
         move = { step, isBackward };
-        writeAims(store, aimsOf(step));
+        writeAims(store, step.aims(store));
       });
     } finally {
       move = undefined;

@@ -379,6 +379,21 @@ describe('what others do', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
   });
 
+  test('[UNDO-4] beneath a pending push that no step has, restored or derived, changes nothing', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    const restored = changesOf([{ pets: { fido: { legs: 7 } } }, {}]);
+    replica.restore([{ number: 1, changes: restored, encoded: '' }], 1);
+    expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(7);
+    acknowledgeAll(client);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
   test('[UNDO-5] a row that somebody has deleted comes back neither whole nor in part', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
