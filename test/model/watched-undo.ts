@@ -3,7 +3,7 @@ import type { Undo } from '../../src/client/features/undo/index.ts';
 import type { Replica } from '../../src/client/replica/replica.ts';
 import { deletesRow } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
-import { LeafMap } from '../../src/protocol/leaf-map.ts';
+import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { isUnique } from './edits.ts';

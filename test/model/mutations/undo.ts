@@ -1,5 +1,6 @@
 import { Step } from '../../../src/client/features/undo/step.ts';
 import { Steps } from '../../../src/client/features/undo/steps.ts';
+import type { Aims } from '../../../src/client/replica/aims.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import type { Patches } from '../patches.ts';
@@ -14,22 +15,16 @@ const UNDOING: Partial<Traits> = {
   networkWeight: 1,
 };
 
-/** An undo puts leaves back whatever they show now. */
-function putBackAnything(patches: Patches): void {
-  patches.replace(
-    Step.prototype,
-    'aims',
-    () =>
-      function all(this: Step) {
-        const aims = new LeafMap<OwnWriteLeaf>();
-        for (const { table, row, cell, before } of this.writes())
-          aims.set(table, row, cell, before);
-        return aims;
-      },
-  );
+/** Returns all leaves of a step, whatever they show now. */
+function allAims(this: Step): Aims {
+  const aims: Aims = new LeafMap();
+  for (const { table, row, cell, before } of this.writes()) aims.set(table, row, cell, before);
+  return aims;
 }
 
-type OwnWriteLeaf = ReturnType<Step['writes']>[number]['before'];
+function putBackAnything(patches: Patches): void {
+  patches.replace(Step.prototype, 'aims', () => allAims);
+}
 
 /** The undo is not told what this method folds. */
 function tellNothingOf(patches: Patches, method: 'commit' | 'acknowledgeCorrected'): void {
