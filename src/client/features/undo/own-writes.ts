@@ -86,13 +86,13 @@ export class OwnWrites {
   #addHidden(table: TableKey, row: string, cell: string): void {
     const before = this.#replica.baseLeaf(table, row, cell);
     if (before === undefined) return;
-    const writes = this.#inRow(table, row);
-    let push = this.#replica.nextPush - 1;
-    for (const write of writes) if (write.after === undefined) push = Math.max(push, write.push);
-    const step = writes.find(
+    const { pending, lastNumber } = this.#replica;
+    const deletion = pending.find(({ changes }) => deletesRow(changes, table, row));
+    const push = deletion?.number ?? lastNumber + 1;
+    const step = this.#inRow(table, row).find(
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
     )?.step;
-    if (push < this.#replica.nextPush || step === undefined) return;
+    if (step === undefined) return;
     this.#endAll(this.#writes.get(table, row, cell) ?? []);
     const hidden = { table, row, cell, push, firstPush: push, before, after: undefined, step };
     this.#writes.set(table, row, cell, [hidden]);
