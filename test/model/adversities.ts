@@ -48,7 +48,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   calls: { isOn: true },
   'saved-elsewhere': { isOn: true },
   'loaded-elsewhere': { isOn: true },
-  undo: { isOn: true },
+  undo: { isOn: false },
 };
 
 export function isAdversity(name: string): name is Adversity {
