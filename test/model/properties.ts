@@ -89,12 +89,17 @@ export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: str
   );
 }
 
-/** Remembers the last push that one connection was told the end of. */
+/** Remembers the highest push that one connection was told the end of. A slow call may end after a hello with a new client id. */
 function noteAnswer(wire: Wire, message: RoomMessage): void {
-  if (message.type === 'welcome') wire.answeredPush = message.lastPush;
-  else if (message.type === 'ack') wire.answeredPush = message.number;
-  else if (message.type === 'error' && message.push !== undefined)
-    wire.answeredPush = Math.max(wire.answeredPush, message.push);
+  const answered =
+    message.type === 'welcome'
+      ? message.lastPush
+      : message.type === 'ack'
+        ? message.number
+        : message.type === 'error'
+          ? message.push
+          : undefined;
+  wire.answeredPush = Math.max(wire.answeredPush, answered ?? 0);
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
