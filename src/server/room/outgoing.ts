@@ -129,6 +129,10 @@ export class Outgoing<Origin> {
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
     if (state.type !== 'client' || state.standing === 'stopped') return;
     peer.setState({ ...state, standing: 'stopped' });
+    // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
+    const text = this.#host.randomId();
+    this.#leave(peer, this.#encode({ type: 'mark', text }));
+    peer.unread.ask(text);
     this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));
   }
 

@@ -70,6 +70,24 @@ test('[FLOOD-7] a connection that reads is sent everything, however small the li
   expect(types).not.toContain('error');
 });
 
+test('[FLOOD-7] a connection whose answer to a mark got lost is asked again when it says hello', async () => {
+  const host = await seeded();
+  const reader = await host.join('reader');
+  await commit(host, 20);
+  // It reads all of it, and its answers are lost, as where it sends too much.
+  reader.hear();
+  let isLive = false;
+  for (let generation = 2; generation < 5 && !isLive; generation += 1) {
+    await reader.hello({
+      clientId: clientId('reader'),
+      generation,
+      cursor: await host.cursor(),
+    });
+    isLive = (await read(reader)).includes('welcome');
+  }
+  expect(isLive).toBe(true);
+});
+
 test('[FLOOD-7] one that reads again says hello, and gets commits again', async () => {
   const host = await seeded();
   const silent = await host.join('silent');
