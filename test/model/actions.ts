@@ -46,6 +46,7 @@ export class Actions implements Source {
     if (traits.isLeaky) yield* network.leaks();
     if (this.#simulation.has('app-closes')) yield* this.#ofClosingApp();
     if (this.#simulation.has('slow-readers')) yield* this.#ofReaders();
+    yield* this.#ofTokens();
     yield* this.#ofStockPeers();
     yield* this.#ofClocks();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
@@ -269,6 +270,25 @@ export class Actions implements Source {
           wire.isUnread = !wire.isUnread;
         },
       };
+    }
+  }
+
+  /** Tokens end, users are thrown out, and log in again. */
+  *#ofTokens(): Iterable<Occurrence> {
+    const { network, gate, clients } = this.#simulation;
+    if (gate === undefined) return;
+    for (const wire of network.wires) {
+      if (!gate.isIn(wire)) continue;
+      yield { label: `token of ${wire.label} ends`, weight: 0.2, happen: () => gate.end(wire) };
+      yield {
+        label: `${wire.label} is thrown out`,
+        weight: 0.06,
+        happen: () => gate.throwOut(wire),
+      };
+    }
+    for (const client of clients) {
+      if (client.isThrownOut)
+        yield { label: `${client.name} logs in`, weight: 0.5, happen: () => client.logIn() };
     }
   }
 

@@ -18,7 +18,8 @@ export type Adversity =
   | 'calls'
   | 'saved-elsewhere'
   | 'loaded-elsewhere'
-  | 'undo';
+  | 'undo'
+  | 'tokens-end';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -49,6 +50,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'saved-elsewhere': { isOn: true },
   'loaded-elsewhere': { isOn: true },
   undo: { isOn: false },
+  'tokens-end': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

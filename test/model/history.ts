@@ -176,6 +176,12 @@ class History {
       this.#quiet,
     );
     for (let pass = 0; pass < QUIET_PASSES; pass += 1) {
+      // Some hear only now that their token has ended.
+      if (this.simulation.gate !== undefined)
+        await this.#step(
+          { label: 'everybody logs in', weight: 1, happen: () => this.#logIn() },
+          this.#quiet,
+        );
       await this.#pass();
       if (this.#unsettled().length === 0) return;
       this.#startRefused();
@@ -184,6 +190,10 @@ class History {
       'convergence',
       `does not come to quiet: ${this.#unsettled().join('; ')}`,
     );
+  }
+
+  #logIn(): void {
+    for (const client of this.simulation.clients) if (client.isThrownOut) client.logIn();
   }
 
   #takePart(): void {

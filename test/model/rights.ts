@@ -31,13 +31,17 @@ export class Rights {
   /** Leaves that came and do not count, with the socket. */
   readonly #void = new Map<string, string>();
 
-  constructor(prefix: string) {
+  readonly #hasEnded: (wire: Wire) => boolean;
+
+  /** @param hasEnded true if the token of a socket has ended */
+  constructor(prefix: string, hasEnded: (wire: Wire) => boolean) {
     this.#prefix = prefix;
+    this.#hasEnded = hasEnded;
   }
 
   /** A frame reaches the room. Returns what to call when it was dealt with. */
   received(wire: Wire, frame: string): () => void {
-    const isOpen = !wire.isClosedByRoom;
+    const isOpen = !wire.isClosedByRoom && !this.#hasEnded(wire);
     const changes = this.#changesOf(wire, frame);
     if (changes === undefined) return () => undefined;
     this.#count(changes, isOpen ? 1 : 0, wire);

@@ -34,6 +34,7 @@ import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
 import type { SimCalls } from './sim-calls.ts';
 import type { SimDatabase } from './sim-database.ts';
+import type { SimGate } from './sim-gate.ts';
 import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
@@ -65,6 +66,7 @@ export interface RoomSurroundings {
   readonly disk: Disk;
   readonly hooks: SimHooks;
   readonly rights: Rights;
+  readonly gate: SimGate | undefined;
   readonly unique: UniqueLeaves;
   readonly randomId: () => string;
   readonly mutant: Mutant;
@@ -135,7 +137,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   connected(wire: Wire): void {
-    this.#connections.set(wire, this.#connection(wire));
+    const connection = this.#connection(wire);
+    this.#connections.set(wire, connection);
+    if (this.#surroundings.gate !== undefined) void this.room.connected(connection, NO_REQUEST);
   }
 
   received(wire: Wire, frame: string): void {
@@ -415,6 +419,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       },
     });
     calls?.attach(room, () => this.isEditing);
+    this.#surroundings.gate?.attach(room);
     rights.watch(room.store);
     this.#lifecycle = this.#attachLifecycle(room);
     this.#isStarting = true;
@@ -470,6 +475,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
         return wire.isClosedByRoom;
       },
       send: (frame) => {
+        this.#checkSent(wire, frame);
         disk.gate.hold(() => {
           if (isMine()) this.#network?.sendToClient(wire, frame);
         });
@@ -489,6 +495,16 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       restoreSlots: () => undefined,
     };
     return this.#surroundings.mutant.connection?.(connection) ?? connection;
+  }
+
+  #checkSent(wire: Wire, frame: string): void {
+    const { gate, world } = this.#surroundings;
+    if (gate === undefined || wire.isClosedByRoom) return;
+    try {
+      for (const message of splitFrame(frame)) gate.checkSent(wire, message);
+    } catch (error) {
+      world.fail(error);
+    }
   }
 
   /** The room's own app closes a socket. */
@@ -514,6 +530,14 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     };
   }
 }
+
+/** The gate of the simulation does not look at it. */
+const NO_REQUEST: StoreRequest = {
+  method: 'GET',
+  url: 'http://room/',
+  headers: new Headers(),
+  body: null,
+};
 
 function bodyOf(text: string): HttpBody {
   const parts: unknown[] = text === '' ? [] : [new TextEncoder().encode(text)];

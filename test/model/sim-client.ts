@@ -249,6 +249,19 @@ export class SimClient implements ClientEnd {
     this.closed();
   }
 
+  /** True if the room has thrown its user out, or has found the token ended twice in a row. */
+  get isThrownOut(): boolean {
+    const { phase, code } = this.sync;
+    return this.isAlive && phase === 'stopped' && (code === 'forbidden' || code === 'unauthorized');
+  }
+
+  /** The user has a new token, and begins again. */
+  logIn(): void {
+    this.isTouched = true;
+    void this.session.follow();
+    void this.session.startSaving();
+  }
+
   opened(): void {
     this.isTouched = true;
     if (!this.isAlive) return;

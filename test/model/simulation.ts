@@ -19,6 +19,7 @@ import { RoomProcess } from './room-process.ts';
 import { SimCalls } from './sim-calls.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimDatabase } from './sim-database.ts';
+import { SimGate } from './sim-gate.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
 import { drawTraits, withAdversities, type Traits } from './traits.ts';
@@ -50,6 +51,8 @@ export class Simulation {
   readonly mutant: Mutant;
   readonly hooks: SimHooks;
   readonly rights: Rights;
+  /** The gate of the room, if users have tokens. */
+  readonly gate: SimGate | undefined;
   readonly disk: Disk;
   /** Undefined if the room's app has none. */
   readonly database: SimDatabase | undefined;
@@ -82,7 +85,8 @@ export class Simulation {
     const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle, (adversity) => this.has(adversity));
-    this.rights = new Rights(prefix);
+    this.gate = this.has('tokens-end') ? new SimGate(prefix) : undefined;
+    this.rights = new Rights(prefix, (wire) => this.gate?.hasEnded(wire) === true);
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
     );
@@ -124,6 +128,7 @@ export class Simulation {
         disk: this.disk,
         hooks: this.hooks,
         rights: this.rights,
+        gate: this.gate,
         randomId: () => this.randomId(),
         mutant,
         calls: this.calls,

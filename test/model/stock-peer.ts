@@ -54,6 +54,9 @@ export class StockPeer implements ClientEnd {
     // TinyBase's own client ignores events, too.
     if (readFrame(this.#prefix, frame)?.letter === events.letter) return;
     const message = decodeRoomMessage(this.#prefix, frame);
+    // The room closes a peer whose token has ended: TinyBase's own client ignores the error before that.
+    if (message?.type === 'error' && (message.code === 'expired' || message.code === 'forbidden'))
+      return;
     if (message?.type !== 'stock')
       throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);
     this.#note(message.changes);
