@@ -188,6 +188,8 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
   storage: KeyValueStorage;
   room: Room<FakeConnection, unknown>;
   time = 1_000_000;
+  /** The error of its clock. Timers do not depend on it. */
+  clockSkew = 0;
   readonly #options: RoomOptions<FakeConnection, unknown>;
   readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
   #ids = 0;
@@ -210,7 +212,7 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
   }
 
   now(): number {
-    return this.time;
+    return this.time + this.clockSkew;
   }
 
   randomId(): string {

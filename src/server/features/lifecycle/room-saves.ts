@@ -119,20 +119,30 @@ export class RoomSaves<Connection, Request> {
     return this.#hasSaveHook && hasStore(room.cursor) && !isSamePlace(place.saved, room.cursor);
   }
 
-  /** Decides what is due when. Keeps what was decided before. */
+  /** Decides what is due when. Keeps what was decided before, unless the clock was set back since: nothing waits for that. */
   #updateDues(): void {
     const { room, place, settings } = this.#parts;
     this.#isAnybodyThere = room.connections().length > 0;
     const now = room.now();
+    const { storageUpdatedMilliseconds, roomDeletedMilliseconds } = settings;
+    const retryPause = this.#failures > 0 ? settings.retryPause(this.#failures) : 0;
+    this.#retryTime = Math.min(this.#retryTime, now + retryPause);
+    this.#lastSave = Math.min(this.#lastSave, now);
+    const latestSave = now + Math.max(storageUpdatedMilliseconds, retryPause);
+    const latestEmptying = now + Math.max(roomDeletedMilliseconds, retryPause);
     if (!this.#isUnsaved) this.#saveTime = undefined;
-    else this.#saveTime ??= now + settings.storageUpdatedMilliseconds;
+    else this.#saveTime = Math.min(this.#saveTime ?? now + storageUpdatedMilliseconds, latestSave);
     const isEmptying =
       this.#hasEmptying &&
       !this.#isAnybodyThere &&
       hasStore(room.cursor) &&
       !isSamePlace(place.emptied, room.cursor);
     if (!isEmptying) this.#emptyingTime = undefined;
-    else this.#emptyingTime ??= now + settings.roomDeletedMilliseconds;
+    else
+      this.#emptyingTime = Math.min(
+        this.#emptyingTime ?? now + roomDeletedMilliseconds,
+        latestEmptying,
+      );
   }
 
   #update(): void {
