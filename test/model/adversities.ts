@@ -43,7 +43,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'competing-listeners': { isOn: true },
   'days-pass': { isOn: true },
   'clock-jumps': { isOn: true },
-  floods: { isOn: false },
+  floods: { isOn: true },
   'slow-readers': { isOn: true },
   'small-content': { isOn: true },
   calls: { isOn: true },

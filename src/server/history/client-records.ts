@@ -72,7 +72,7 @@ export class ClientRecords {
   ): boolean {
     if (this.#records.size < most || this.#records.has(clientId)) return true;
     // A search of all records costs time, and the result of a moment ago is still good.
-    if (now - this.#searched < SEARCH_MILLISECONDS) return false;
+    if (Math.abs(now - this.#searched) < SEARCH_MILLISECONDS) return false;
     this.#searched = now;
     const present = connected();
     this.sweep(now, present);

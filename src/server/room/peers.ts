@@ -279,7 +279,7 @@ export class Peer<Origin> {
   hear(now: number): void {
     this.#heardTime = now;
     const attached = this.connection.readSlot(HEARD_SLOT);
-    if (typeof attached === 'number' && now - attached < HEARD_MILLISECONDS) return;
+    if (typeof attached === 'number' && Math.abs(now - attached) < HEARD_MILLISECONDS) return;
     this.connection.writeSlot(HEARD_SLOT, now);
   }
 
@@ -306,7 +306,7 @@ export class Peer<Origin> {
 
   /** Returns true at most once a second, so that a flood is not answered message by message. Time is in milliseconds. */
   mayTell(now: number): boolean {
-    if (now - this.#toldTime < TELL_MILLISECONDS) return false;
+    if (Math.abs(now - this.#toldTime) < TELL_MILLISECONDS) return false;
     this.#toldTime = now;
     return true;
   }

@@ -196,6 +196,16 @@ test('[FLOOD-2] tells a connection of which too much waits the same, and takes i
   expect(ada.hearOne('welcome').lastPush).toBe(1);
 });
 
+test('[FLOOD-1] tells so too when the clock was set back since it told so last', async () => {
+  const host = await seeded({ limits: () => ({ messageBurst: 2, messagesPerSecond: 1 }) });
+  const ada = await host.join('ada');
+  for (let number = 1; number <= 5; number += 1) await ada.say(frame(number));
+  expect(ada.hearTypes().filter((type) => type === 'error')).toEqual(['error']);
+  host.clockSkew = -86_400_000;
+  await ada.hello({ generation: 2 });
+  expect(ada.hearTypes()).toEqual(['error']);
+});
+
 test('[FLOOD-2] [FRAME-5] takes a frame with more messages than may wait, if none waits', async () => {
   const host = await seeded({ limits: () => ({ waitingMessages: 3 }) });
   const ada = await host.join('ada');

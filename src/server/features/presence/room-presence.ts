@@ -321,7 +321,7 @@ class PresenceSender {
 
   /** Returns true at most once a second. */
   mayTell(now: number): boolean {
-    if (now - this.#toldTime < TELL_MILLISECONDS) return false;
+    if (Math.abs(now - this.#toldTime) < TELL_MILLISECONDS) return false;
     this.#toldTime = now;
     return true;
   }
