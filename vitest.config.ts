@@ -17,7 +17,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           expect: EXPECT,
           name: 'unit',
-          include: ['test/{protocol,client,server,backend}/**/*.test.ts'],
+          include: ['test/{protocol,client,server,backend,react}/**/*.test.ts'],
           // These are not run, but compiled: they fail where the compiler finds an error in them.
           typecheck: {
             enabled: true,
@@ -89,6 +89,16 @@ const config: ViteUserConfig = defineConfig({
           hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
           fileParallelism: false,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          name: 'next',
+          include: ['test/next/*.test.ts'],
+          testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+          hookTimeout: MODEL_TIMEOUT_MILLISECONDS,
+          fileParallelism: false,
+          sequence: { groupOrder: 5 },
         },
       },
       {

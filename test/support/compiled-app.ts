@@ -28,12 +28,15 @@ const COMPILERS: Readonly<Record<Compiler, string>> = {
   7: join(REPOSITORY, 'node_modules/typescript/bin/tsc'),
   5.4: join(REPOSITORY, 'test/stock/node_modules/typescript-5/bin/tsc'),
 };
-const DEPENDENCIES = ['tinybase', 'partykit', 'partysocket', 'partyserver', 'jose', 'zod'];
+const DEPENDENCIES = [
+  ...['tinybase', 'partykit', 'partysocket', 'partyserver', 'jose', 'zod'],
+  ...['react', 'react-dom', '@types/react', '@types/react-dom'],
+];
 const OPTIONS = [
   ...['--noEmit', '--strict', '--noImplicitOverride', '--skipLibCheck'],
   ...['--noUncheckedIndexedAccess', '--isolatedModules', '--verbatimModuleSyntax'],
   ...['--allowImportingTsExtensions', '--target', 'es2022', '--module', 'nodenext'],
-  ...['--lib', 'es2022,dom,dom.iterable'],
+  ...['--lib', 'es2022,dom,dom.iterable', '--jsx', 'react-jsx'],
 ];
 
 /** Makes the folder of an app. Whoever makes it removes it. Throws what the compiler says if the sources have errors. */

@@ -14,6 +14,8 @@ export interface PageServerOptions {
   readonly scriptPath?: string;
   /** A folder with an `index.html` and what else the page needs: by default an empty page. */
   readonly folder?: string;
+  /** Modules in the place of others, by name. */
+  readonly alias?: Readonly<Record<string, string>>;
 }
 
 /** A server of static pages, on another origin than every party. */
@@ -37,13 +39,15 @@ const emptyPage = (scriptPath: string): string =>
   `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">` +
   `<title>test</title><script type="module" src="${scriptPath}"></script>`;
 
-const bundle = async (entry: string): Promise<string> => {
+const bundle = async (entry: string, alias: Record<string, string>): Promise<string> => {
   const result = await build({
     absWorkingDir: REPOSITORY,
     entryPoints: [entry],
     bundle: true,
     write: false,
     format: 'esm',
+    jsx: 'automatic',
+    alias,
     platform: 'browser',
     target: 'es2022',
     sourcemap: 'inline',
@@ -58,8 +62,8 @@ const bundle = async (entry: string): Promise<string> => {
  * Throws if the module cannot be bundled. Whoever starts it stops it.
  */
 export const startPageServer = async (options: PageServerOptions): Promise<PageServer> => {
-  const { entry, scriptPath = '/page.js', folder } = options;
-  const script = await bundle(entry);
+  const { entry, scriptPath = '/page.js', folder, alias } = options;
+  const script = await bundle(entry, { ...alias });
 
   const read = async (path: string): Promise<string | Buffer> => {
     if (path === scriptPath) {

@@ -22,11 +22,16 @@ function filesIn(folder: string, ending: string): readonly string[] {
 /** The TypeScript in a document, or in the doc comments of a source, each block a module. */
 function blocksOf(document: string): readonly Block[] {
   const text = readFileSync(`${REPOSITORY}/${document}`, 'utf8').replaceAll(/^ *\* ?/gm, '');
-  return [...text.matchAll(/^ *```ts\n(.*?)^ *```$/gms)].map(({ index, 1: code = '' }) => {
-    const line = text.slice(0, index).split('\n').length;
-    const [, name] = /^\/\/ ([\w-]+\.ts)\b/.exec(code) ?? [];
-    return { file: name ?? `${document.replaceAll(/\W/g, '-')}-line-${line}.ts`, text: code };
-  });
+  return [...text.matchAll(/^ *```(tsx?)\n(.*?)^ *```$/gms)].map(
+    ({ index, 1: extension = '', 2: code = '' }) => {
+      const line = text.slice(0, index).split('\n').length;
+      const [, name] = /^\/\/ ([\w-]+\.tsx?)\b/.exec(code) ?? [];
+      return {
+        file: name ?? `${document.replaceAll(/\W/g, '-')}-line-${line}.${extension}`,
+        text: code,
+      };
+    },
+  );
 }
 
 let app: CompiledApp;

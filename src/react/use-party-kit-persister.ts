@@ -1,0 +1,65 @@
+import type PartySocket from 'partysocket';
+import { useEffect, useState, type DependencyList } from 'react';
+import type { Content, Store } from 'tinybase';
+
+import {
+  createPartyKitPersister,
+  type PartyKitPersister,
+  type PartyKitPersisterConfig,
+} from '../client/index.ts';
+import { useLatest } from './use-latest.ts';
+
+/** The options of {@link usePartyKitPersister}. */
+export interface PersisterOptions {
+  /** The content for a room that has none. */
+  readonly initialContent?: Content | (() => Content);
+  /** The configuration of the persister. */
+  readonly config?: PartyKitPersisterConfig;
+  /** Gets the errors from which the persister recovers by itself. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
+  readonly onIgnoredError?: (error: any) => void;
+}
+
+/**
+ * Keeps a Store equal to a room while the component is mounted: creates a socket and a persister, starts to load and save, and
+ * closes both in the end. Does so again when the Store or one of `dependencies` changes, which has to name everything that
+ * `createSocket` uses. Returns the persister; undefined on a server, and in the first render.
+ *
+ * @example
+ * ```ts
+ * import { PartySocket } from 'partysocket';
+ * import type { Store } from 'tinybase';
+ * import { usePartyKitPersister, useSync } from 'tinybase-partykit/react';
+ *
+ * export function useBoard(store: Store, room: string): string {
+ *   const createSocket = (): PartySocket => new PartySocket({ host: 'localhost:1999', room });
+ *   const persister = usePartyKitPersister(store, createSocket, [room]);
+ *   return useSync(persister).phase;
+ * }
+ * ```
+ */
+export function usePartyKitPersister(
+  store: Store,
+  createSocket: () => PartySocket,
+  dependencies: DependencyList,
+  options: PersisterOptions = {},
+): PartyKitPersister | undefined {
+  const [persister, setPersister] = useState<PartyKitPersister>();
+  const latest = useLatest(options);
+  useEffect(() => {
+    const socket = createSocket();
+    const { config, initialContent } = latest.current;
+    const created = createPartyKitPersister(store, socket, config, (error: unknown) =>
+      latest.current.onIgnoredError?.(error),
+    );
+    setPersister(created);
+    // Both at once: a room that refuses the first request is not asked again.
+    void created.startAutoLoad(initialContent);
+    void created.startAutoSave();
+    return () => {
+      setPersister(undefined);
+      void created.destroy().finally(() => socket.close());
+    };
+  }, [store, latest, ...dependencies]);
+  return persister;
+}

@@ -1,0 +1,32 @@
+import { useCallback, useSyncExternalStore } from 'react';
+
+import type { PartyKitPersister, Sync } from '../client/index.ts';
+
+/** The state before there is a persister, and on a server. */
+const IDLE: Sync = Object.freeze({
+  phase: 'idle',
+  unsaved: 0,
+  localOnly: 0,
+  code: undefined,
+  error: undefined,
+});
+
+/** Returns the state of a persister's connection to its room, and renders again when it changes. */
+export function useSync(
+  persister: Pick<PartyKitPersister, 'getSync' | 'addSyncListener' | 'delListener'> | undefined,
+): Sync {
+  const subscribe = useCallback(
+    (onChange: () => void) => {
+      const listenerId = persister?.addSyncListener(onChange);
+      return () => {
+        if (listenerId !== undefined) persister?.delListener(listenerId);
+      };
+    },
+    [persister],
+  );
+  return useSyncExternalStore(
+    subscribe,
+    () => persister?.getSync() ?? IDLE,
+    () => IDLE,
+  );
+}

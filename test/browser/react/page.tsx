@@ -1,0 +1,150 @@
+/** A page that mounts the hooks of `src/react` when a test says so, and counts its sockets. */
+import * as React from 'react';
+import { StrictMode, useState, type FunctionComponent, type ReactNode } from 'react';
+import { flushSync } from 'react-dom';
+import { createRoot } from 'react-dom/client';
+import { PartySocket } from 'partysocket';
+import { createStore } from 'tinybase';
+import { Provider, useRowIds, useStore, useValue } from 'tinybase/ui-react';
+import { createClient } from '../../../src/client/room/index.ts';
+import { createRoomHooks, usePartyKitPersister, useSync } from '../../../src/react/index.ts';
+
+/** A tree that the page can show. */
+export type Shown =
+  | { readonly type: 'nothing' }
+  /** A `RoomProvider`, or two of one room. */
+  | {
+      readonly type: 'room';
+      readonly id: string;
+      readonly count?: number;
+      readonly isHidden?: boolean;
+    }
+  /** A Store with `usePartyKitPersister`. */
+  | { readonly type: 'store'; readonly id: string };
+
+/** What a test can do on the page. */
+export interface TestedPage {
+  /** Shows a tree, in strict mode, and sets a Value if asked to, before it returns. */
+  show(shown: Shown, value?: string): void;
+  /** The errors that were reported to the app. */
+  errors(): readonly string[];
+  /** The number of sockets that were made, and of those that are not closed. */
+  sockets(): { readonly made: number; readonly open: number };
+  /** Lets each token wait until this is called. */
+  holdTokens(): void;
+  releaseTokens(): void;
+}
+
+declare global {
+  interface Window {
+    tested: TestedPage;
+  }
+}
+
+const host = new URLSearchParams(location.search).get('host') ?? '';
+const sockets: WebSocket[] = [];
+const errors: string[] = [];
+const onIgnoredError = (error: unknown): void => void errors.push(String(error));
+
+class CountedSocket extends WebSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    super(url, protocols);
+    sockets.push(this);
+  }
+}
+
+let held: Promise<void> | undefined;
+let release: () => void = () => undefined;
+
+const client = createClient({
+  createStore,
+  host,
+  party: 'present',
+  WebSocket: CountedSocket,
+  initialPresence: { x: 1 },
+  onIgnoredError,
+  token: async () => {
+    await held;
+    return 'token';
+  },
+});
+const hooks = createRoomHooks(client);
+const { Activity = ({ children }) => children } = React as {
+  readonly Activity?: FunctionComponent<{ mode: string; children: ReactNode }>;
+};
+
+let setValue: ((value: string) => void) | undefined;
+
+function Content({ phase }: { readonly phase: string }): ReactNode {
+  const store = useStore();
+  setValue = (value) => store?.setValue(value, value);
+  return (
+    <p>
+      {phase}: {JSON.stringify(useValue('first') ?? null)},{' '}
+      {useRowIds('connections', 'presence').length} here
+    </p>
+  );
+}
+
+function RoomContent(): ReactNode {
+  const { id } = hooks.useRoom();
+  return (
+    <>
+      <h1>{id}</h1>
+      <Content phase={hooks.useSync().phase} />
+    </>
+  );
+}
+
+function StoreContent({ id }: { readonly id: string }): ReactNode {
+  const [store] = useState(createStore);
+  const persister = usePartyKitPersister(
+    store,
+    () => new PartySocket({ host, party: 'present', room: id, WebSocket: CountedSocket }),
+    [id],
+    { onIgnoredError },
+  );
+  return (
+    <Provider store={store}>
+      <Content phase={useSync(persister).phase} />
+    </Provider>
+  );
+}
+
+function Tree({ shown }: { readonly shown: Shown }): ReactNode {
+  if (shown.type === 'nothing') return null;
+  if (shown.type === 'store') return <StoreContent key={shown.id} id={shown.id} />;
+  const { id, count = 1, isHidden = false } = shown;
+  const providers = Array.from({ length: count }, (_item, index) => (
+    <hooks.RoomProvider key={index} id={id} fallback="fallback">
+      <RoomContent />
+    </hooks.RoomProvider>
+  ));
+  return <Activity mode={isHidden ? 'hidden' : 'visible'}>{providers}</Activity>;
+}
+
+const root = createRoot(document.body.appendChild(document.createElement('main')));
+
+window.tested = {
+  show: (shown, value) => {
+    if (value !== undefined) setValue?.(value);
+    flushSync(() =>
+      root.render(
+        <StrictMode>
+          <Tree shown={shown} />
+        </StrictMode>,
+      ),
+    );
+  },
+  errors: () => errors,
+  sockets: () => ({
+    made: sockets.length,
+    open: sockets.filter(({ readyState }) => readyState !== WebSocket.CLOSED).length,
+  }),
+  holdTokens: () => {
+    held = new Promise((resolve) => {
+      release = resolve;
+    });
+  },
+  releaseTokens: () => release(),
+};

@@ -1,0 +1,5 @@
+export default {
+  reactStrictMode: true,
+  // The folder of the app, and not one above it that has a lock file, too.
+  outputFileTracingRoot: import.meta.dirname,
+};

@@ -1,0 +1,53 @@
+import { createElement, type ReactNode } from 'react';
+import { renderToString } from 'react-dom/server';
+import { createStore } from 'tinybase';
+import { useRowIds } from 'tinybase/ui-react';
+import { expect, test } from 'vitest';
+import { createClient } from '../../src/client/room/index.ts';
+import {
+  createRoomHooks,
+  usePartyKitPersister,
+  useRefusalListener,
+  useSync,
+} from '../../src/react/index.ts';
+
+const never = (): never => {
+  throw new Error('A server opens no socket.');
+};
+const client = createClient({ createStore, host: 'localhost:1999', WebSocket: never });
+const { RoomProvider, useRoom, useEvent } = createRoomHooks(client);
+
+function InRoom(): ReactNode {
+  useEvent('waved', never);
+  return [useRoom().id, ...useRowIds('connections', 'presence')];
+}
+
+const store = createStore();
+
+function Stored(): ReactNode {
+  const persister = usePartyKitPersister(store, never, []);
+  useRefusalListener(persister, never);
+  return `${typeof persister}, ${useSync(persister).phase}`;
+}
+
+test('a server renders the fallback of a provider, and makes no room', () => {
+  const provider = createElement(
+    RoomProvider,
+    { id: 'rendered', fallback: 'One moment …' },
+    createElement(InRoom),
+  );
+  expect(renderToString(provider)).toBe('One moment …');
+  expect(client.getRooms()).toEqual([]);
+});
+
+test('a server renders nothing for a provider without a fallback', () => {
+  expect(renderToString(createElement(RoomProvider, { id: 'rendered' }))).toBe('');
+});
+
+test('a server renders a component with a persister as one that has not started', () => {
+  expect(renderToString(createElement(Stored))).toBe('undefined, idle');
+});
+
+test('a component outside of a provider is told what to do', () => {
+  expect(() => renderToString(createElement(InRoom))).toThrow('within a RoomProvider');
+});
