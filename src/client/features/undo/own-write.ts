@@ -10,6 +10,8 @@ export interface OwnWrite {
   readonly push: number;
   /** The number of the first of several merged pushes. */
   readonly firstPush: number;
+  /** The write of an earlier, pending push that was merged into this one. */
+  merged: OwnWrite | undefined;
   /** The leaf that an undo puts back: the one beneath the write, in the room's order. */
   before: Leaf | undefined;
   /** The leaf that the write left. */

@@ -33,13 +33,18 @@ export class OwnWrites {
       // Somebody whom the replica does not observe has set the leaf.
       if (writes.length > 0 && writes.at(-1)?.after !== before) this.#endAll(writes);
       const merged = step.writeOf(table, row, cell);
-      if (merged !== undefined) this.#end(merged);
+      // Nobody else sees what several held edits made of a leaf one after the other.
+      const isOnePush = merged?.push === push;
+      const formerlyMerged = isOnePush ? merged.merged : merged;
+      if (merged !== undefined && isOnePush) this.#settle(merged);
+      else if (merged !== undefined) this.#end(merged);
       const write: OwnWrite = {
         table,
         row,
         cell,
         push,
         firstPush: merged?.firstPush ?? push,
+        merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
         after: changes.leaves.get(table, row, cell),
         step,
@@ -94,7 +99,10 @@ export class OwnWrites {
     )?.step;
     if (step === undefined) return;
     this.#endAll(this.#writes.get(table, row, cell) ?? []);
-    const hidden = { table, row, cell, push, firstPush: push, before, after: undefined, step };
+    const hidden: OwnWrite = {
+      ...{ table, row, cell, push, firstPush: push, before, step },
+      ...{ merged: undefined, after: undefined },
+    };
     this.#writes.set(table, row, cell, [hidden]);
     step.add(hidden);
   }
@@ -135,8 +143,11 @@ export class OwnWrites {
     const number = push?.number ?? first.push;
     const next = pending.find((write) => write.firstPush <= number && write.push >= number);
     if (next === undefined) return;
-    for (const write of pending.slice(pending.indexOf(next))) {
-      if (write.firstPush <= next.push) this.#change(write, () => (write.before = leaf));
+    let beneath: OwnWrite | undefined;
+    for (const write of pending) {
+      if (write !== next && (beneath === undefined || write.merged !== beneath)) continue;
+      this.#change(write, () => (write.before = leaf));
+      beneath = write;
     }
   }
 
@@ -205,8 +216,16 @@ export class OwnWrites {
 
   /** Forgets a write that no step needs, or keeps it until its push is answered. */
   #loosen(write: OwnWrite): void {
-    if (write.push >= this.#replica.nextPush) this.#loose.add(write);
-    else this.#settle(write);
+    if (write.push < this.#replica.nextPush || this.#isSecondOfPush(write)) this.#settle(write);
+    else this.#loose.add(write);
+  }
+
+  /** True if the write has no step, as has the one before it, of the same push: the room sees only one of them. */
+  #isSecondOfPush(write: OwnWrite): boolean {
+    if (write.step !== undefined) return false;
+    const writes = this.#writes.get(write.table, write.row, write.cell) ?? [];
+    const former = writes[writes.indexOf(write) - 1];
+    return former !== undefined && former.step === undefined && former.push === write.push;
   }
 
   #forgetLoose(nextPush: number): void {
@@ -225,6 +244,7 @@ export class OwnWrites {
 
   #forget(write: OwnWrite): void {
     const { table, row, cell } = write;
+    write.merged = undefined;
     const writes = this.#writes.get(table, row, cell);
     const index = writes?.indexOf(write) ?? -1;
     if (index >= 0) writes?.splice(index, 1);

@@ -379,6 +379,24 @@ describe('what others do', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
   });
 
+  test('[UNDO-4] beneath held edits comes back with the undo of the first of them', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    for (const legs of [3, 2, 1]) store.setCell('pets', 'fido', 'legs', legs);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    const seen = [1, 2, 3].map(() => {
+      undo.goBackward();
+      return store.getCell('pets', 'fido', 'legs');
+    });
+    expect(seen).toEqual([2, 3, 5]);
+    for (let redo = 0; redo < 3; redo++) undo.goForward();
+    replica.setSaving(true);
+    acknowledgeAll(client);
+    undo.goTo('0');
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
+  });
+
   test('[UNDO-4] beneath a pending push that no step has, restored or derived, changes nothing', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
@@ -686,6 +704,22 @@ describe('merging and limits', () => {
     expect(countsOf(client)).toEqual([1, 0]);
     undo.goBackward();
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-8] [UNDO-4] held edits of two steps, and edits that were merged with the last of them, are told apart', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 3);
+    undo.addCheckpoint();
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.setSaving(true);
+    store.setCell('pets', 'fido', 'legs', 1);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
   });
 
   test('[UNDO-8] a merged step that changes nothing in the end is none', () => {
