@@ -23,34 +23,31 @@ test('[SAVE-2] 20 edits give few saves: trailing, 2 s apart, the last one with e
 test.each([
   ['a save', 0, ['saved 2 {"v":1}']],
   ['a further attempt', 1, ['failed', 'saved 2 {"v":1}']],
-])(
-  '[SAVE-2] %s does not wait for a clock that was set back',
-  async (_what, failures, log) => {
-    let left = failures;
-    const world = LifecycleWorld.logging(
-      {},
-      {
-        onStorageUpdated: (save) => {
-          if ((left -= 1) >= 0) {
-            world.log.push('failed');
-            throw new Error('The database is down.');
-          }
-          world.note('saved', save);
-        },
+])('[SAVE-2] %s does not wait for a clock that was set back', async (_what, failures, log) => {
+  let left = failures;
+  const world = LifecycleWorld.logging(
+    {},
+    {
+      onStorageUpdated: (save) => {
+        if ((left -= 1) >= 0) {
+          world.log.push('failed');
+          throw new Error('The database is down.');
+        }
+        world.note('saved', save);
       },
-    );
-    await world.connect();
-    await world.host.seed({ v: 0 });
-    await world.pass(3_000);
-    left = failures;
-    world.take();
-    world.set(1);
-    if (failures > 0) await world.pass(2_100);
-    world.host.clockSkew = -86_400_000;
-    await world.pass(6_000);
-    expect(world.take()).toEqual(log);
-  },
-);
+    },
+  );
+  await world.connect();
+  await world.host.seed({ v: 0 });
+  await world.pass(3_000);
+  left = failures;
+  world.take();
+  world.set(1);
+  if (failures > 0) await world.pass(2_100);
+  world.host.clockSkew = -86_400_000;
+  await world.pass(6_000);
+  expect(world.take()).toEqual(log);
+});
 
 test('[SAVE-2] a save tells the changes since the last one, and who made them', async () => {
   const saves: unknown[] = [];
