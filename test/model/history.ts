@@ -241,7 +241,9 @@ class History {
     const unsettled: string[] = [];
     if (database?.isComparable === true && disk.branch !== undefined) {
       const { epoch, version } = database.saved ?? {};
-      if (epoch !== disk.branch.epoch || version !== disk.branch.version)
+      const isAsLoaded =
+        database.initial !== undefined && epoch === undefined && disk.branch.version === 1;
+      if (!isAsLoaded && (epoch !== disk.branch.epoch || version !== disk.branch.version))
         unsettled.push(`the database at version ${version}, the room at ${disk.branch.version}`);
     }
     for (const { isAlive, isIdle, hasEnded, current, name, sync, session } of clients) {
