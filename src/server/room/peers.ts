@@ -206,6 +206,8 @@ export class Peer<Origin> {
     this.assembly.clear();
     if (state.type !== 'client' || generationOf(before) !== state.generation)
       this.#isBehind = false;
+    // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
+    else if (state.standing === 'stopped') this.#isBehind = true;
     this.#longest = 0;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);

@@ -144,6 +144,24 @@ test('[EVENT-1] a call behind a push that a later hello has overtaken does not r
   expect(heard(ada).map((frame) => failureOf(frame).code)).toEqual(['stale']);
 });
 
+test('[EVENT-1] a call behind a push that was waiting when the room was emptied does not run', async () => {
+  const answer = new Deferred<boolean>();
+  const room = new EventfulRoom(slow([]), undefined, {
+    hooks: () => ({ canSetValue: (id) => (id === 'slow' ? answer.promise : true) }),
+  });
+  const ada = await room.join('ada');
+  void ada.push(1, { slow: 1 });
+  void ada.say('v["see",null,1,1]');
+  void room.host.room.wipe();
+  await settle();
+  // The client is told to load, before it has said hello again.
+  room.host.room.store.setValue('w', 1);
+  await settle();
+  answer.resolve(true);
+  await settle();
+  expect(failureOf(heard(ada).at(-1)).code).toBe('stale');
+});
+
 test('[EVENT-2] who hears an event has its commit, and nothing leaves before it is on disk', async () => {
   const room = new EventfulRoom(setting);
   const [ada, bob] = [await room.join('ada'), await room.join('bob')];
