@@ -6,7 +6,10 @@
 /** Between the messages of one frame. JSON that no space was added to has no line break. */
 const SEPARATOR = '\n';
 
-/** Frames that are sent together are joined up to this length, in characters: a reader can begin while others are on their way. */
+/**
+ * The longest frame of several messages, in characters. The reader can begin while other frames are on their way, and the
+ * number of messages that one frame makes is limited.
+ */
 const JOINED_LENGTH = 64 * 1024;
 
 /** A frame that uses our prefix. Its JSON is not parsed yet. */
@@ -56,7 +59,7 @@ export function* joinFrames(messages: readonly string[]): Iterable<string> {
       first = index;
       length = 0;
     }
-    length += message.length;
+    length += message.length + SEPARATOR.length;
   }
   if (first < messages.length) yield joinAll(first === 0 ? messages : messages.slice(first));
 }
@@ -65,7 +68,7 @@ function joinAll(messages: readonly string[]): string {
   return messages.length === 1 ? (messages[0] ?? '') : messages.join(SEPARATOR);
 }
 
-/** Returns the messages of a frame, each as a frame of its own. */
+/** Returns the messages of a frame, each as a frame of its own. A frame that is too long for several is one message. */
 export function splitFrame(data: string): readonly string[] {
-  return data.includes(SEPARATOR) ? data.split(SEPARATOR) : [data];
+  return data.length <= JOINED_LENGTH && data.includes(SEPARATOR) ? data.split(SEPARATOR) : [data];
 }

@@ -179,8 +179,13 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (typeof data !== 'string') return [data];
     const messages = splitFrame(data);
     if (messages.length === 1) return messages;
-    const start = this.#parts.settings.messagePrefix + pushLetter;
-    return data.startsWith(start) ? messages.filter((text) => text.startsWith(start)) : [data];
+    const { messagePrefix } = this.#parts.settings;
+    const start = messagePrefix + pushLetter;
+    if (!data.startsWith(start)) return [data];
+    const pushes = messages.filter(
+      (text) => text.startsWith(start) && decodePushNumber(messagePrefix, text) !== undefined,
+    );
+    return pushes.length === 0 ? [data] : pushes;
   }
 
   /** True if there is a gate. */

@@ -52,7 +52,7 @@ describe('[FRAME-5] several pushes in a frame', () => {
     expect(host.room.store.getValues()).toEqual({ open: true, a: 1, b: 2 });
   });
 
-  test.each(['h[1,"x"]', 'w[]', '', 'i', 'text of the app'])(
+  test.each(['h[1,"x"]', 'w[]', '', 'i', 'm[2,0,9,"[2,[{},{}]"]', 'text of the app'])(
     'leave out what is no push: %s',
     async (other) => {
       const { host, ada } = await joined();
@@ -64,6 +64,26 @@ describe('[FRAME-5] several pushes in a frame', () => {
       expect(host.room.store.getValues()).toEqual({ open: true, a: 1, b: 2 });
     },
   );
+
+  test.each([
+    ['begins like no push', (push: string) => [push, ...Array<string>(9).fill('p'), 'p[', 'p[x,']],
+    ['is empty', (push: string) => [push, ...Array<string>(9).fill('')]],
+  ])('and every line is left out that %s, without an answer', async (_what, linesOf) => {
+    const { ada } = await joined();
+    await ada.say(linesOf(pushOf(1, { a: 1 })).join('\n'));
+    expect(ada.hear()).toMatchObject([{ type: 'ack', number: 1 }]);
+  });
+
+  test('are at most as many as a client joins: a longer frame is one message, of which little is made', async () => {
+    const { host, ada } = await joined();
+    const line = `${pushOf(1, { a: 1 })}\n`;
+    await ada.say(line.repeat(2 ** 16 / line.length + 1));
+    expect(ada.hear()).toMatchObject([{ type: 'error', code: 'malformed', push: 1 }]);
+    expect(host.room.store.getValues()).toEqual({ open: true });
+    await ada.say(line.repeat(2 ** 16 / line.length));
+    expect(ada.hear()[0]).toMatchObject({ type: 'ack', number: 1, isCommit: true });
+    expect(host.room.store.getValues()).toEqual({ open: true, a: 1 });
+  });
 
   test('are not taken from a text of the app that has line breaks', async () => {
     const { host, ada } = await joined();
