@@ -7,7 +7,7 @@ import type { FeatureRoom, RoomFeature } from '../../room/room-feature.ts';
 import { WaitingBodies } from '../../room/waiting-bodies.ts';
 import { partyNameOf } from '../auth/party-name.ts';
 import type { AdminHost, AdminOptions, AdminRequest } from './admin-options.ts';
-import { verifySignature, type Signature } from './signature.ts';
+import { ended, verifySignature, type Signature } from './signature.ts';
 import { readUsedSignatures, type UsedSignatures } from './used-signatures.ts';
 
 const BODY_BYTES = 16 * 1024 * 1024;
@@ -55,7 +55,10 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
       const command = await this.#commandOf(request, signature);
       const used = await this.#usedSignatures();
       if (used.has(signature.id)) throw replayed();
-      await used.use(signature.id, signature.end, this.#room.now());
+      const now = this.#room.now();
+      // The body may have come slowly. Of a signature that has ended, nobody remembers if it was used.
+      if (signature.end <= now) throw ended();
+      await used.use(signature.id, signature.end, now);
       const result = await this.#run(command);
       return respond(200, { result });
     } catch (error) {

@@ -83,7 +83,8 @@ function unsigned(): TinyBasePartyKitError {
   );
 }
 
-function ended(): TinyBasePartyKitError {
+/** Makes the error for a signature that has ended. */
+export function ended(): TinyBasePartyKitError {
   return new TinyBasePartyKitError(
     'expired',
     'The signature of the command has ended: sign it again, and check the clock of the backend.',

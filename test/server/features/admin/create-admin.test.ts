@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { createRoomHandle, type RoomHandle } from '../../../../src/backend/index.ts';
 import { sha256Of } from '../../../../src/protocol/admin/admin-token.ts';
@@ -293,6 +293,41 @@ test('[ADMIN-4] a command is run once, also if it comes twice at the same time',
   expect((await post(restarted, token, body)).status).toBe(403);
   expect((await restarted.onRequest((sent[0] as Request).clone())).status).toBe(403);
   expect((await post(restarted, await sign(body), body)).status).toBe(200);
+});
+
+test('[ADMIN-4] a command whose body comes after its end is not run, so that no signature outlives its memory', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    const server = makeRoom();
+    const socket = server.party.connect('ada');
+    const command = '{"do":"evictAll"}';
+    const token = await sign(command);
+    let end = (): void => undefined;
+    const body = new ReadableStream({
+      start: (controller) => {
+        end = () => {
+          controller.enqueue(new TextEncoder().encode(command));
+          controller.close();
+        };
+      },
+    });
+    const headers = { Authorization: `Bearer ${token}` };
+    const init = { method: 'POST', body, headers, duplex: 'half' } as RequestInit;
+    const replay = server.onRequest(new Request(`${URL_OF_ROOM}/admin`, init));
+    await settle();
+    expect((await post(server, token, command)).body).toEqual({ result: 1 });
+    expect(socket.closeCode).toBe(4403);
+    const again = server.party.connect('ada');
+    vi.setSystemTime(Date.now() + 61_000);
+    // The room forgets the signature, which has ended.
+    expect(await handleOf(server).getSize()).toBe(1);
+    end();
+    const answer = await replay;
+    expect([answer.status, await answer.json()]).toMatchObject([401, { code: 'expired' }]);
+    expect(again.closeCode).toBeUndefined();
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('[ADMIN-4] a command is not run unless it is stored that it was sent', async () => {
