@@ -75,6 +75,7 @@ async function answer<Request extends StoreRequest>(
   request: Request,
   options: StoreEndpointOptions,
 ): Promise<Response> {
+  if (room.hasGate && request.method !== 'OPTIONS') await assertAdmitted(room, request);
   const waiting = request.body === null ? undefined : room.bodies.enter(room.limits);
   try {
     return await answerHolding(room, request, options, waiting);
@@ -89,7 +90,6 @@ async function answerHolding<Request extends StoreRequest>(
   options: StoreEndpointOptions,
   waiting: WaitingBody | undefined,
 ): Promise<Response> {
-  if (room.hasGate && request.method !== 'OPTIONS') await assertAdmitted(room, request, waiting);
   switch (request.method) {
     case 'GET':
     case 'HEAD':
@@ -97,6 +97,8 @@ async function answerHolding<Request extends StoreRequest>(
     case 'PUT': {
       const { bodyBytes, contentBytes } = room.limits;
       const body = await bodyOf(request, bodyBytes, waiting);
+      // The body may have come slowly, and its user may be revoked by now.
+      if (room.hasGate) await room.admitRequest(request, 'write');
       assertFewIds(body, contentBytes);
       const content = decodeShallowContent(body);
       if (content === undefined)
@@ -126,14 +128,26 @@ async function answerHolding<Request extends StoreRequest>(
 async function assertAdmitted<Request extends StoreRequest>(
   room: Room<unknown, Request>,
   request: Request,
-  waiting: WaitingBody | undefined,
 ): Promise<void> {
   try {
     await room.admitRequest(request, request.method === 'PUT' ? 'write' : 'read');
   } catch (error) {
-    // An answer that leaves a body unread makes some hosts reset the connection. A stranger's takes little memory.
-    await readBody(request.body, LONGEST_REFUSED_BODY, waiting).catch(() => undefined);
+    await dropBody(room, request);
     throw error;
+  }
+}
+
+/** Reads a refused body, because an answer that leaves one unread makes some hosts reset the connection. */
+async function dropBody<Request extends StoreRequest>(
+  { refusedBodies, limits }: Room<unknown, Request>,
+  { body }: Request,
+): Promise<void> {
+  if (body === null) return;
+  try {
+    const waiting = refusedBodies.enter(limits);
+    await readBody(body, LONGEST_REFUSED_BODY, waiting).finally(() => waiting.leave());
+  } catch {
+    // Too many at once, or the body broke off. The answer is the same.
   }
 }
 

@@ -19,7 +19,7 @@ export interface RoomGate<Connection, Request> {
   admit(connection: Connection, request: Request): Promise<void>;
   /**
    * Verifies a request for `storePath` (GET, HEAD, PUT), or for a socket that does not exist yet. Rejects with the
-   * `TinyBasePartyKitError` that refuses it.
+   * `TinyBasePartyKitError` that refuses it. A PUT is verified again when its body is complete.
    */
   admitRequest(request: Request): Promise<void>;
   /** Returns the state of a connection. `expired`: it was admitted, and is closed as soon as anything is sent to it. */

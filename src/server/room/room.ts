@@ -52,6 +52,8 @@ export interface RoomContent {
 export class Room<Origin, RequestOrigin = Origin> {
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
+  /** The bodies of requests that the gate refused. They keep out no others. */
+  readonly refusedBodies: WaitingBodies;
   /** The connections and sizes of the room. */
   readonly administration: RoomAdministration<Origin, RequestOrigin>;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
@@ -87,6 +89,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       reporter.report(error, 'listener'),
     );
     this.bodies = new WaitingBodies(host);
+    this.refusedBodies = new WaitingBodies(host);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import type { StoreEndpointOptions } from '../../../src/server/http/store-endpoint.ts';
 import {
   answerStoreRequest,
@@ -370,6 +371,50 @@ test('[LIMIT-4] drops a body that is silent, and not one that is slow', async ()
   }
   slow.end();
   expect((await taken).status).toBe(201);
+});
+
+/** A gate that lets in who has a token of the list, as long as it is there. */
+const gate = (site: Site, tokens: Set<string>): void => {
+  site.host.room.setGate({
+    admit: async () => undefined,
+    admitRequest: async (request) => {
+      if (tokens.has((request as Request).headers.get('Authorization') ?? '')) return;
+      throw new TinyBasePartyKitError('forbidden', 'Not here.');
+    },
+    standing: () => 'unknown',
+    mayWrite: () => true,
+  });
+};
+
+test('[LIMIT-4] bodies that the gate refuses keep out none that it lets in', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodies: 2 }) }));
+  gate(site, new Set(['ada']));
+  const strangers = Array.from({ length: 3 }, () => new SlowBody());
+  const refused = strangers.map(async ({ init }) => await site.ask('PUT', init));
+  await settle();
+  // The room reads two of them, and answers the third at once.
+  expect((await refused[2])?.status).toBe(403);
+  const headers = { Authorization: 'ada' };
+  expect((await site.ask('PUT', { body: '[{},{"a":1}]', headers })).status).toBe(201);
+  for (const body of strangers) body.end();
+  expect((await Promise.all(refused)).map(({ status }) => status)).toEqual([403, 403, 403]);
+});
+
+test('[GATE-2] a PUT is verified again when its body is complete', async () => {
+  const site = new Site();
+  const tokens = new Set(['ada']);
+  gate(site, tokens);
+  const headers = { Authorization: 'ada' };
+  const body = new SlowBody();
+  const answer = site.ask('PUT', { ...body.init, headers });
+  body.send('[{},{"a":');
+  await settle();
+  tokens.clear();
+  body.send('1}]');
+  body.end();
+  expect((await answer).status).toBe(403);
+  tokens.add('ada');
+  expect(await (await site.ask('GET', { headers })).text()).toBe('');
 });
 
 test('[LIMIT-4] refuses content of too many leaves before it is parsed, and counts ids alone', async () => {
