@@ -86,6 +86,7 @@ export function createEvents<Connection extends Caller>(
   const attached = room.addFeature({
     letter: fromRoom.letter,
     isOrdered: true,
+    admitted: (connection) => feature.admitted(connection),
     received: (connection, json, isIntact) => feature.received(connection, json, isIntact),
   });
   const feature = new Feature(attached, procedures, limits);

@@ -23,12 +23,16 @@ export type EventsRoom<Connection> = Pick<
   | 'loadedState'
   | 'taken'
   | 'userIdOf'
+  | 'readSlot'
+  | 'writeSlot'
   | 'after'
   | 'report'
 >;
 
 /** The cost of a frame in addition to its length, in characters: sending takes time, however short a frame is. */
 const FRAME_LENGTH = 512;
+/** The slot of a connection that was let in under the connection id of another user. */
+const NAMESAKE_SLOT = 'namesake';
 /** The longest name that a message quotes. */
 const LONGEST_NAME = 60;
 
@@ -70,6 +74,12 @@ export class RoomEvents<Connection extends Caller> {
     this.#options = options;
   }
 
+  /** Notes that a connection came under the id of another user. After a hibernation, nobody knows who came first. */
+  admitted(connection: Connection): void {
+    if (this.#others(connection).some((other) => !this.#isNamesake(other)))
+      this.#room.writeSlot(connection, NAMESAKE_SLOT, 1);
+  }
+
   /** Takes a frame. `isIntact`: the room has dropped no push that the connection sent before. */
   received(connection: Connection, json: string, isIntact: boolean): void {
     if (json === fromClient.READ) return;
@@ -109,12 +119,23 @@ export class RoomEvents<Connection extends Caller> {
     this.#room.release({ onDurable, onLost });
   }
 
-  /** Returns true if an older connection of another user has this id, which clients choose: events would tell it as `from`. */
+  /** Returns true if a connection of another user, which was here first, has this id: events would tell it as `from`. */
   #isIdOfAnother(connection: Connection): boolean {
+    return this.#isNamesake(connection) && this.#others(connection).length > 0;
+  }
+
+  #isNamesake(connection: Connection): boolean {
+    return this.#room.readSlot(connection, NAMESAKE_SLOT) !== undefined;
+  }
+
+  /** Returns the connections of other users that have the same id, which clients choose. */
+  #others(connection: Connection): readonly Connection[] {
     const user = this.#room.userIdOf(connection);
-    if (user === undefined) return false;
-    const first = this.#room.connections().find(({ id }) => id === connection.id);
-    return first !== undefined && this.#room.userIdOf(first) !== user;
+    if (user === undefined) return [];
+    const { id } = connection;
+    return this.#room
+      .connections()
+      .filter((other) => other.id === id && this.#room.userIdOf(other) !== user);
   }
 
   /** Returns undefined for a frame that does not decode, and answers it if somebody waits. */

@@ -749,6 +749,42 @@ test('[EVENT-7] nobody calls under the connection id of another user, and a reco
   expect(heard(ada)).toEqual(['v["waved",1,"one"]', 'v["waved",1,"one"]']);
 });
 
+test('[EVENT-7] nobody calls under the connection id of another user after a hibernation either, whoever speaks first', async () => {
+  const room = new EventfulRoom(() => ({ wave: procedure.broadcast(() => ({ waved: 1 })) }));
+  const users = new Map<unknown, string>();
+  const gate = (): void => {
+    room.host.room.setGate({
+      admit: async (connection, user) => void users.set(connection, String(user)),
+      admitRequest: async () => undefined,
+      standing: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+      mayWrite: () => true,
+      userIdOf: (connection) => users.get(connection),
+    });
+  };
+  gate();
+  await room.host.room.start();
+  const enter = async (id: string, user: string): Promise<Caller> => {
+    const connection = room.connect(id);
+    await room.host.room.connected(connection, user);
+    return connection;
+  };
+  const asleep = [await enter('one', 'ada'), await enter('one', 'eve')] as const;
+  // Hosts list sockets in any order after a sleep, such as the latest first.
+  const [eve, ada] = room.hibernate(asleep[1], asleep[0]) as [Caller, Caller];
+  users.set(ada, 'ada').set(eve, 'eve');
+  gate();
+  await eve.say('v["wave",null,1,1]');
+  expect(heard(ada)).toEqual([]);
+  expect(failureOf(heard(eve)[0]).code).toBe('forbidden');
+  await ada.say('v["wave"]');
+  expect(heard(ada)).toEqual(['v["waved",1,"one"]']);
+  heard(eve);
+  // Where the other has left, nobody is taken for somebody else.
+  room.host.disconnect(ada);
+  await eve.say('v["wave"]');
+  expect(heard(eve)).toEqual(['v["waved",1,"one"]']);
+});
+
 test('[EVENT-7] calls and events work after a hibernation, and before the room has a Store', async () => {
   const room = new EventfulRoom(setting);
   const [ada, bob] = [room.connect('ada'), room.connect('bob')];
