@@ -30,6 +30,21 @@ export function roomIdIn(url: string): string | undefined {
     : decodeSegment(segment);
 }
 
+/**
+ * An encoding that nobody needs: of a letter, a digit, `-`, `.`, `_` or `~`, or with small hexadecimal digits (RFC 3986,
+ * sections 2.1 and 2.3).
+ */
+const ODD_ENCODING =
+  /%(?:[\da-f][a-f]|[A-F][a-f]|[a-f][\dA-F]|2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])/u;
+
+/**
+ * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room.
+ * An odd one is not decoded, so that the other room does not pass for this one, and no token of this one is good there.
+ */
+export function roomIdOf(segment: string): string {
+  return ODD_ENCODING.test(segment) ? segment : decodeSegment(segment);
+}
+
 /** Decodes a segment of a path. Returns it unchanged if it is not well-formed. */
 export function decodeSegment(segment: string): string {
   try {

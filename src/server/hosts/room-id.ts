@@ -1,5 +1,5 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
-import { decodeSegment, roomIdIn } from './room-address.ts';
+import { roomIdIn, roomIdOf } from './room-address.ts';
 
 /** A room's id as a host knows it. Reading it throws if the host does not know it: in an alarm, and after one. */
 export interface HostedId {
@@ -32,7 +32,7 @@ export class RoomId {
   read(): string {
     if (this.#id !== undefined) return this.#id;
     const { id, isIdDecoded = false } = this.#host;
-    this.#id = isIdDecoded ? id : decodeSegment(id);
+    this.#id = isIdDecoded ? id : roomIdOf(id);
     return this.#id;
   }
 

@@ -22,6 +22,39 @@ test('[LIFE-6] it is what the host says, decoded once', () => {
 });
 
 test.each([
+  'bo%61rd',
+  '%62oard',
+  'boar%64',
+  'a%2Db',
+  'a%2Eb',
+  'a%5Fb',
+  'a%7Eb',
+  'a%30',
+  'a%5A',
+  'a%7A',
+  '%c3%a9',
+  '%C3%a9',
+  '%cF%80',
+  'a%2fb',
+  'a%20bo%61rd',
+])(
+  '[LIFE-6] it is not decoded where nobody has to write it so, because %s is another room',
+  (id) => {
+    expect(roomId({ id }, new StrictStorage()).read()).toBe(id);
+  },
+);
+
+test.each(['a:b@c', 'é/ü?#[]%7a', '%61', 'π ~-._', '"<>`{}|^\\'])(
+  '[LIFE-6] it is decoded where it is as encoders write %s',
+  (id) => {
+    expect(roomId({ id: encodeURIComponent(id) }, new StrictStorage()).read()).toBe(id);
+    const plain = id.replaceAll(/[%/?#\\]/gu, '');
+    const segment = new URL(`http://host/${plain}`).pathname.slice(1);
+    expect(roomId({ id: segment }, new StrictStorage()).read()).toBe(plain);
+  },
+);
+
+test.each([
   ['http://host/parties/main/a%20b/store', 'a b'],
   ['http://host/party/a%20b?x=/parties/main/y', 'a b'],
 ])('[LIFE-6] it is what the URL %s says, where the host says nothing', async (url, id) => {

@@ -1,7 +1,7 @@
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { closedSocket } from '../../hosts/closed-socket.ts';
 import { isUpgrade } from '../../hosts/hosted-server.ts';
-import { decodeSegment } from '../../hosts/room-address.ts';
+import { roomIdOf } from '../../hosts/room-address.ts';
 import { BEARER, type AuthRequest } from './auth-request.ts';
 import type { Auth } from './define-auth.ts';
 import { partyNameOf } from './party-name.ts';
@@ -58,7 +58,7 @@ export function createEdgeGuard(
   ): Promise<Asked | Response> => {
     if (!isUpgrade(request)) return request;
     try {
-      const room = decodeSegment(id);
+      const room = roomIdOf(id);
       const { url } = request;
       await auth.verify(request, { party: party ?? partyNameOf(url), room, env, now: Date.now() });
       return withTokenInHeader(request, auth.parameter);

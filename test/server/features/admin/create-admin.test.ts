@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 
 import { expect, test, vi } from 'vitest';
+import { z } from 'zod';
 
 import { createRoomHandle, type RoomHandle } from '../../../../src/backend/index.ts';
 import { sha256Of } from '../../../../src/protocol/admin/admin-token.ts';
@@ -228,6 +229,30 @@ test('[ADMIN-1] the token of a user is no signature, and a signature is no token
   expect((await post(server, signature, body)).status).toBe(200);
   const good = new Request(`${URL_OF_ROOM}/store?token=${makeToken({ claims: { room: ROOM } })}`);
   expect(await auth.authorize(good)).toMatchObject({ name: 'Ada' });
+});
+
+test('[GATE-3] [ADMIN-1] neither a token nor a signature is good in a room whose URL is spelled in another way', async () => {
+  const roomAt = (segment: string): SmallServer => {
+    const server = new SmallServer(new SmallParty(segment, { ADMIN_SECRET: SECRET }));
+    createAdmin(server, { secret: ({ ADMIN_SECRET }) => ADMIN_SECRET });
+    createAuth(server, defineAuth({ secret: () => SECRET, user: z.object({ id: z.string() }) }));
+    return server;
+  };
+  const ask = async (segment: string): Promise<number[]> => {
+    const server = roomAt(segment);
+    const url = `http://rooms.example/parties/main/${segment}`;
+    const tokens = [makeToken({ claims: { room: ROOM } }), await sign(COMMAND)];
+    const [user, command] = tokens.map((token) => ({ Authorization: `Bearer ${token}` }));
+    const requests = [
+      new Request(`${url}/store`, { headers: user ?? {} }),
+      new Request(`${url}/admin`, { method: 'POST', body: COMMAND, headers: command ?? {} }),
+    ];
+    const answers = requests.map(async (request) => await server.onRequest(request));
+    return (await Promise.all(answers)).map(({ status }) => status);
+  };
+  expect(await ask('a%20board')).toEqual([200, 200]);
+  // For PartyKit, this is another room, in which nobody is revoked and no signature was used.
+  expect(await ask('a%20bo%61rd')).toEqual([403, 403]);
 });
 
 test.each<readonly [string, unknown]>([
