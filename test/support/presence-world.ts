@@ -36,6 +36,8 @@ export class PresenceWorld {
   readonly errors: unknown[] = [];
   readonly options: Options;
   readonly latency: number;
+  /** True: a gate knows the users of sockets, also where presence does not. */
+  isGated = false;
   /** The timers of the room: a room that sleeps has none. */
   #roomTime: ManualTime = new ManualTime();
   #sockets: FakeSocket[] = [];
@@ -143,6 +145,7 @@ export class PresenceWorld {
           else socket.slots.set(slot, JSON.parse(JSON.stringify(value)));
         },
         heardAt: (socket) => socket.heardAt,
+        userIdOf: ({ user }) => (this.isGated ? user : undefined),
         now: () => this.time.now,
         after: time.after,
         report: (error) => this.errors.push(error),

@@ -9,5 +9,13 @@ export interface IdentifiedConnection {
 /** The part of a room that presence uses. */
 export type PresenceRoom<Connection> = Pick<
   FeatureRoom<Connection>,
-  'connections' | 'send' | 'readSlot' | 'writeSlot' | 'heardAt' | 'now' | 'after' | 'report'
+  | 'connections'
+  | 'send'
+  | 'readSlot'
+  | 'writeSlot'
+  | 'heardAt'
+  | 'userIdOf'
+  | 'now'
+  | 'after'
+  | 'report'
 >;

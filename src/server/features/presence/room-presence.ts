@@ -190,8 +190,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
       return;
     }
     const { user } = named;
-    const sharing = this.#members.withId(id);
-    if (sharing !== undefined && sharing.userId !== user?.id) {
+    if (!this.#mayShare(connection, user?.id)) {
       this.#sendError(connection, { code: 'forbidden', message: NOT_YOURS });
       return;
     }
@@ -205,6 +204,15 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     // A client that only watches sets no cells, so the schema does not apply to it.
     if (decision.type === 'taken' || json !== WATCHING)
       this.#answer(connection, json, asked, decision);
+  }
+
+  /** Returns false if the id of a connection is that of another user's: for presence, or for the gate. */
+  #mayShare(connection: Connection, userId: string | undefined): boolean {
+    const sharing = this.#members.withId(connection.id);
+    if (sharing === undefined) return true;
+    if (sharing.userId !== userId) return false;
+    const admitted = this.#room.userIdOf(connection);
+    return [...sharing.lastRows.keys()].every((other) => this.#room.userIdOf(other) === admitted);
   }
 
   /** Tells an author the room's version of its row, if it differs (`PRES-6`). */

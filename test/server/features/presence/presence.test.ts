@@ -147,6 +147,23 @@ test('[PRES-2] a user that cannot be named is not let in, the app is told, and t
   expect(world.roomStore.getTables()).toEqual({});
 });
 
+test('[PRES-3] the id of a connection of another user is forbidden, also where presence tells no users', () => {
+  const world = new PresenceWorld();
+  world.isGated = true;
+  const ada = world.connect('one', undefined, 'ada');
+  world.send(ada, '{"x":1}');
+  const eve = world.connect('one', undefined, 'eve');
+  world.send(eve, '{"x":666}');
+  expect(eve.received).toMatchObject([{ error: { code: 'forbidden' } }]);
+  expect(world.roomStore.getRow('connections', 'one')).toEqual({ x: 1 });
+  const again = world.connect('one', undefined, 'ada');
+  world.send(again, '{"x":2}');
+  expect(world.roomStore.getRow('connections', 'one')).toEqual({ x: 2 });
+  world.sleep();
+  world.send(eve, '{"x":666}');
+  expect(world.roomStore.getRow('connections', 'one')).toEqual({ x: 2 });
+});
+
 test('[PRES-3] two connections of one id share the row, which goes with the last: a reconnect changes nothing', () => {
   const world = new PresenceWorld({ user });
   const watcher = world.tab('watcher', { user: 'w' }).open();
