@@ -46,7 +46,7 @@ export function roomIdOf(segment: string): string {
 }
 
 /** Decodes a segment of a path. Returns it unchanged if it is not well-formed. */
-export function decodeSegment(segment: string): string {
+function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
