@@ -137,7 +137,7 @@ function createCaller(options: RoomHandleOptions): Caller {
   } = options;
   if (!isSecret(secret)) {
     throw new TypeError(
-      `createRoomHandle has no usable secret: give the option secret a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
+      `createRoomHandle has no usable secret: give the option secret a text of at least ${FEWEST_SECRET_BYTES} bytes. Check that the variable it comes from is set.`,
     );
   }
   if (typeof party !== 'string' || party === '')

@@ -64,7 +64,7 @@ export async function createToken<Room = unknown>(
   const { expiresInSeconds = DEFAULT_SECONDS } = options;
   if (!isSecret(secret)) {
     throw new TypeError(
-      `createToken has no usable secret: give the option secret a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
+      `createToken has no usable secret: give the option secret a text of at least ${FEWEST_SECRET_BYTES} bytes. Check that the variable it comes from is set.`,
     );
   }
   if (typeof party !== 'string' || party === '')

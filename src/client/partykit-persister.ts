@@ -13,6 +13,7 @@ import { readInitialContent } from './content/initial-content.ts';
 import { createListeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
 import { attachToPartySocket } from './platform/channel.ts';
+import { assertPartySocket, assertStore } from './platform/parameters.ts';
 import type { InitialContent } from './content/seed.ts';
 import { REPLICA } from './replica/edit-observer.ts';
 import type { Refusal } from './replica/refusal.ts';
@@ -89,7 +90,8 @@ export function createPartyKitPersister(
   // oxlint-disable-next-line typescript/no-explicit-any -- Apps that were written for TinyBase's own narrow it.
   onIgnoredError?: (error: any) => void,
 ): PartyKitPersister {
-  assertParameters(store, connection);
+  assertStore('createPartyKitPersister', store);
+  assertPartySocket('createPartyKitPersister', 'second', connection);
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
@@ -302,23 +304,6 @@ export function createPartyKitPersister(
   };
   if (socket.isOpen()) session.opened();
   return Object.freeze(Object.assign(persister, { [REPLICA]: session.replica }));
-}
-
-/** Throws `misuse` for a Store or socket that is missing, as in code without types. */
-function assertParameters(store: unknown, connection: unknown): void {
-  const isStore = hasMethod(store, 'addDidFinishTransactionListener');
-  const isSocket = hasMethod(connection, 'addEventListener') && hasMethod(connection, 'send');
-  if (isStore && isSocket) return;
-  const missing = isStore ? 'PartySocket as its second' : 'Store as its first';
-  const creation = isStore ? 'new PartySocket({host, room})' : 'createStore()';
-  const message = `createPartyKitPersister got no ${missing} parameter. Create one first: ${creation}.`;
-  throw new TinyBasePartyKitError('misuse', message);
-}
-
-function hasMethod(object: unknown, name: string): boolean {
-  return (
-    typeof object === 'object' && object !== null && typeof Reflect.get(object, name) === 'function'
-  );
 }
 
 function callAfter(milliseconds: number, callback: () => void): () => void {

@@ -784,6 +784,8 @@ describe('mistakes of the app', () => {
     ['Store', 'pets', new FakePartySocket()],
     ['PartySocket', createStore(), undefined],
     ['PartySocket', createStore(), { host: 'localhost:1999', room: 'r' }],
+    ['PartySocket', createStore(), Object.assign(new EventTarget(), { send: () => undefined })],
+    ['PartySocket', createStore(), createStore()],
   ])('a missing %s is told in a sentence: %#', (what, store, socket) => {
     const create = (): unknown =>
       createPartyKitPersister(store as unknown as Store, socket as unknown as PartySocket);

@@ -48,6 +48,7 @@ export function createRooms<Room, Metadata>(
     overrides: RoomOverrides<Room, Metadata | undefined>,
   ): RoomStay<Room, Metadata> => {
     const all = { ...options, ...overrides };
+    assertOptions(id, all);
     const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
       if (stays.get(id) === stay) stays.delete(id);
     });
@@ -73,7 +74,9 @@ export function createRooms<Room, Metadata>(
       const stay =
         find(idOrRoom) ?? (typeof idOrRoom === 'string' ? create(idOrRoom, {}) : undefined);
       if (stay === undefined)
-        throw misuse('The room belongs to another client: call enter of that client.');
+        throw misuse(
+          'enter needs the id of a room, or a room of this client: call enter of the client that created the room.',
+        );
       const { id } = stay.room;
       if ((stays.get(id) ?? stay) !== stay)
         throw misuse(`Another room has the id "${id}": leave that first.`);
@@ -84,6 +87,23 @@ export function createRooms<Room, Metadata>(
       await find(idOrRoom)?.leave();
     },
   };
+}
+
+/** Throws `misuse` for options that are missing, as in code without types. */
+function assertOptions(
+  id: unknown,
+  { createStore, host }: { readonly createStore?: unknown; readonly host?: unknown },
+): void {
+  if (typeof id !== 'string' || id === '')
+    throw misuse('createRoom and enter need the id of a room: pass a text that is not empty.');
+  if (typeof createStore !== 'function')
+    throw misuse(
+      'createClient got no function as its option createStore: pass the function createStore of TinyBase itself.',
+    );
+  if (typeof host !== 'string' || host === '')
+    throw misuse(
+      "createClient got no host: give the option host a text such as 'localhost:1999', or location.host.",
+    );
 }
 
 function misuse(message: string): TinyBasePartyKitError {

@@ -62,8 +62,6 @@ const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
 
-const NO_TOKEN_MESSAGE =
-  'The function "token" or "query" failed; see the cause. It is called again after a pause.';
 const LEFT_MESSAGE = 'The room was left: enter it again.';
 
 /** Creates attempts without any. */
@@ -116,7 +114,8 @@ export function createConnectionAttempts(
           socket.stop(refusal);
           throw refusal;
         }
-        onError(new TinyBasePartyKitError('network', NO_TOKEN_MESSAGE, { cause }));
+        const message = `The function "token" or "query" failed (${textOf(cause)}). It is called again after a pause.`;
+        onError(new TinyBasePartyKitError('network', message, { cause }));
       }
       await pause();
     }
@@ -220,4 +219,11 @@ function refusalOf(cause: unknown): TinyBasePartyKitError | undefined {
 /** Returns true if the room, or the app, does not let the user in. */
 export function isRefusal({ code }: TinyBasePartyKitError): boolean {
   return code === 'unauthorized' || code === 'forbidden';
+}
+
+/** Returns a short text for what the app threw: the message of an error, or the status of a Response. */
+function textOf(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  if (typeof thrown !== 'object' || thrown === null || !('status' in thrown)) return String(thrown);
+  return `the status ${String(thrown.status)}`;
 }

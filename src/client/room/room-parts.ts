@@ -15,6 +15,10 @@ import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connec
 /** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
 const FAREWELL_MILLISECONDS = 2_000;
 
+const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
+const INVALID_TOKEN_MESSAGE =
+  'The function "token" returned something that is not a token: return the token itself, a text, or null if the user may not enter.';
+
 /** The parts of a room, from when it is made until it is left. */
 export interface RoomParts<Room> {
   readonly socket: PartySocket;
@@ -209,7 +213,7 @@ async function askApp<Metadata>(
   if (typeof asked !== 'string' || asked === '')
     throw new TinyBasePartyKitError(
       'unauthorized',
-      'The function "token" gave no token: the user may not enter.',
+      asked === null ? NO_TOKEN_MESSAGE : INVALID_TOKEN_MESSAGE,
     );
   return { parameters: { ...parameters, [tokenParameter]: asked }, token: asked };
 }

@@ -212,6 +212,9 @@ describe('one token for each attempt', () => {
     expect(world.errors.map((error) => (error as TinyBasePartyKitError).code)).toEqual(
       thrown.map(() => 'network'),
     );
+    const messages = world.errors.map((error) => (error as Error).message);
+    expect(messages[0]).toContain('(no network)');
+    expect(messages[1]).toContain('(the status 500)');
     expect(world.stops).toEqual([]);
   });
 });

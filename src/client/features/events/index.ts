@@ -4,6 +4,7 @@ import type PartySocket from 'partysocket';
 import { letter } from '../../../protocol/events/event-from-client.ts';
 import type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
 import { openChannel } from '../../platform/channel.ts';
+import { assertPartySocket } from '../../platform/parameters.ts';
 import { createClientEvents, type Events, type EventsOptions } from './client-events.ts';
 
 export type { Events, EventsOptions, ProcedureCalls, ProcedureSends } from './client-events.ts';
@@ -31,6 +32,7 @@ export function createEvents<Room = unknown>(
   socket: PartySocket,
   options: EventsOptions = {},
 ): Events<DeclarationsOf<Room>> {
+  assertPartySocket('createEvents', 'first', socket);
   return createClientEvents<DeclarationsOf<Room>>(
     {
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),

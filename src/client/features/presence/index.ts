@@ -5,6 +5,7 @@ import type { Store } from 'tinybase';
 import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
 import { openChannel } from '../../platform/channel.ts';
+import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
 import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
 
 export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
@@ -33,6 +34,8 @@ export function createPresence<Room = unknown>(
   socket: PartySocket,
   options: PresenceOptions<PresenceCellsOf<Room>> = {},
 ): Presence<PresenceCellsOf<Room>> {
+  assertStore('createPresence', store);
+  assertPartySocket('createPresence', 'second', socket);
   return createClientPresence(
     store,
     {

@@ -187,7 +187,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
     }
     if (isSecret(secret)) return secret;
     this.#reportSecret(
-      `let the option secret give a text of at least ${FEWEST_SECRET_BYTES} bytes`,
+      `let the option secret give a text of at least ${FEWEST_SECRET_BYTES} bytes. partykit dev takes variables from the file .env when it starts`,
     );
     return undefined;
   }

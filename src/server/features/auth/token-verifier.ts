@@ -42,7 +42,7 @@ export function createSecretVerifier(secretOf: (env: unknown) => unknown): Token
     const secret = secretOf(env);
     if (!isSecret(secret)) {
       throw new Error(
-        `The room has no usable secret, so it lets nobody in: let the option secret of defineAuth give a text of at least ${FEWEST_SECRET_BYTES} bytes.`,
+        `The room has no usable secret, so it lets nobody in: let the option secret of defineAuth give a text of at least ${FEWEST_SECRET_BYTES} bytes. partykit dev takes variables from the file .env when it starts.`,
       );
     }
     const options = { ...timesAt(now), algorithms: [TOKEN_ALGORITHM], typ: TOKEN_TYPE };

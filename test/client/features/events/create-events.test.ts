@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createEvents } from '../../../../src/client/features/events/index.ts';
 import { createPartyKitPersister } from '../../../../src/client/index.ts';
 import { decodeContent } from '../../../../src/protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
 import { until } from '../../../support/until.ts';
 import { FakePartySocket, roomOn } from '../../fake-party-socket.ts';
 
@@ -297,3 +298,12 @@ test('newer events on the same socket replace older ones, those of another prefi
   expect(await codeOf(events.call('two'))).toBe('replaced');
   newer.destroy();
 });
+
+test.each([undefined, createStore(), { host: 'localhost:1999', room: 'r' }, new EventTarget()])(
+  'a missing PartySocket is told in a sentence: %#',
+  (socket) => {
+    const create = (): unknown => createEvents(socket as unknown as PartySocket);
+    expect(create).toThrow(TinyBasePartyKitError);
+    expect(create).toThrow('createEvents got no PartySocket as its first parameter.');
+  },
+);

@@ -1,8 +1,9 @@
 import type PartySocket from 'partysocket';
-import { createStore } from 'tinybase';
+import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 
 import { createPresence } from '../../../../src/client/features/presence/index.ts';
+import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
 import { FakePartySocket } from '../../fake-party-socket.ts';
 
 /** A fake PartySocket with an id. */
@@ -27,6 +28,18 @@ test('[PRES-1] joins as soon as the socket is open, or at once, with the initial
   expect(open.sent).toEqual(['p:r{}']);
   prefixed.destroy();
   expect(open.sent).toEqual(['p:r{}', 'p:r[]']);
+});
+
+test.each([
+  ['Store', undefined, new FakeSocket()],
+  ['Store', new FakeSocket(), createStore()],
+  ['PartySocket', createStore(), undefined],
+  ['PartySocket', createStore(), Object.assign(new EventTarget(), { send: () => undefined })],
+])('a missing %s is told in a sentence: %#', (what, store, socket) => {
+  const create = (): unknown =>
+    createPresence(store as unknown as Store, socket as unknown as PartySocket);
+  expect(create).toThrow(TinyBasePartyKitError);
+  expect(create).toThrow(`createPresence got no ${what} as its`);
 });
 
 test('shows the others, and hears nothing of other frames or after destroy', () => {

@@ -1,0 +1,57 @@
+import { createStore } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
+
+/** A WebSocket that never opens. */
+class NeverOpens extends EventTarget {
+  readonly readyState = 0;
+  close(): void {}
+}
+
+const OPTIONS = { createStore, host: 'localhost:1999', WebSocket: NeverOpens };
+const clientOf = (options: object): Client<unknown, unknown> =>
+  createClient(options as unknown as RoomOptions);
+
+describe('an option that is missing is told in a sentence, by createRoom and by enter', () => {
+  test.each([
+    ['option createStore', {}],
+    ['option createStore', { ...OPTIONS, createStore: undefined }],
+    ['option createStore', { ...OPTIONS, createStore: createStore() }],
+    ['option host', { ...OPTIONS, host: undefined }],
+    ['option host', { ...OPTIONS, host: '' }],
+    ['option host', { ...OPTIONS, host: new URL('http://localhost:1999') }],
+  ])('%s: %#', async (what, options) => {
+    const client = clientOf(options);
+    const error = { code: 'misuse', message: expect.stringContaining(what) as unknown };
+    await expect(client.enter('board')).rejects.toMatchObject(error);
+    await expect(async () => client.createRoom('board')).rejects.toMatchObject(error);
+    expect(client.getRooms()).toEqual([]);
+  });
+
+  test('a room may have the host that its client does not have', () => {
+    const client = clientOf({ createStore, WebSocket: NeverOpens });
+    expect(client.createRoom('board', { host: 'localhost:1999' }).id).toBe('board');
+  });
+});
+
+test.each([undefined, null, 7, {}, ''])('enter(%j) needs the id of a room', async (id) => {
+  const entered = clientOf(OPTIONS).enter(id as string);
+  await expect(entered).rejects.toMatchObject({
+    code: 'misuse',
+    message: expect.stringContaining('the id of a room') as unknown,
+  });
+});
+
+test.each([
+  ['the function "token" of an app that knows no user', null, 'the user may not enter.'],
+  ['an object with a token, as PartySocket takes it', { token: 'x' }, 'return the token itself'],
+  ['nothing', undefined, 'return the token itself'],
+  ['an empty text', '', 'return the token itself'],
+])('enter rejects after %s, and says why', async (_title, token, reason) => {
+  const client = clientOf({ ...OPTIONS, token: () => token });
+  await expect(client.enter('board')).rejects.toMatchObject({
+    code: 'unauthorized',
+    message: expect.stringContaining(reason) as unknown,
+  });
+});
