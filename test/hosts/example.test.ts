@@ -38,7 +38,15 @@ const pack = async (): Promise<string> => {
     '--outDir',
     join(packed, 'dist'),
   );
-  const name = await run(packed, 'npm', 'pack', '--silent', '--pack-destination', folder);
+  const name = await run(
+    packed,
+    'npm',
+    'pack',
+    '--silent',
+    '--ignore-scripts',
+    '--pack-destination',
+    folder,
+  );
   return join(folder, name.trim());
 };
 
