@@ -90,16 +90,16 @@ export class WatchedUndo {
       this.#undo.goBackward();
       const after = readContent(store);
       for (const { table, row, cell, right } of differences(before, after)) {
+        // What never reached the room is put back by itself.
+        if (this.#owner.wasWithdrawn(table, row, cell)) continue;
         const touching = entries.filter(
           ({ changes }) =>
             changes !== undefined &&
             (changes.leaves.has(table, row, cell) || deletesRow(changes, table, row)),
         );
-        // An earlier undo of this user may have put it back over something that was on its way.
-        if (!made.has(madeOf(table, row, cell, right)))
-          this.#checkRestored(touching, isOwn, table, row, cell, right);
-        // What never reached the room is put back by itself.
-        if (this.#owner.wasWithdrawn(table, row, cell)) continue;
+        // What this user made, or put back earlier, may be ordered after what others did meanwhile.
+        if (made.has(madeOf(table, row, cell, right))) continue;
+        this.#checkRestored(touching, isOwn, table, row, cell, right);
         if (before.cells(table, row).size === 0) this.#checkRow(entries, isOwn, table, row);
       }
     }
