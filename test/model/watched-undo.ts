@@ -3,7 +3,7 @@ import type { Undo } from '../../src/client/features/undo/index.ts';
 import type { Replica } from '../../src/client/replica/replica.ts';
 import { deletesRow } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
-import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { isUnique } from './edits.ts';
@@ -39,6 +39,8 @@ export class WatchedUndo {
   /** All that the user has ever made of a leaf. */
   readonly #made = new Set<string>();
   #ids: ReadonlySet<string> = new Set('0');
+  /** Rows with edits whose answer was lost: the client does not know what lay beneath them. */
+  readonly #unanswered = new LeafMap<true>();
 
   constructor(replica: Replica, owner: UndoOwner, own: LeafMap<true>) {
     this.#replica = replica;
@@ -46,6 +48,25 @@ export class WatchedUndo {
     this.#own = own;
     this.#undo = observeForUndo(replica, owner.now, { size: SIZE, mergeMilliseconds: 1 }).undo;
     this.#undo.addCheckpointIdsListener(() => this.#checkIds());
+    this.#watchCatchUps();
+  }
+
+  #watchCatchUps(): void {
+    const replica = this.#replica;
+    const catchUp = replica.catchUp.bind(replica);
+    const note = (table: TableKey, row: string): void =>
+      this.#unanswered.set(table, row, ROW, true);
+    Object.assign(replica, {
+      catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
+        const [, lastPush] = parts;
+        for (const { number, changes } of replica.pending) {
+          if (number > lastPush) break;
+          changes.leaves.forEach((_leaf, table, row) => note(table, row));
+          for (const [table, rows] of changes.deletedRows) for (const row of rows) note(table, row);
+        }
+        return catchUp(...parts);
+      },
+    });
   }
 
   /** Undo or redo, as the user asks for it. */
@@ -92,6 +113,7 @@ export class WatchedUndo {
       for (const { table, row, cell, right } of differences(before, after)) {
         // What never reached the room is put back by itself.
         if (this.#owner.wasWithdrawn(table, row, cell)) continue;
+        if (this.#unanswered.has(table, row, ROW)) continue;
         const touching = entries.filter(
           ({ changes }) =>
             changes !== undefined &&

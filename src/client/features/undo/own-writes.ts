@@ -76,7 +76,10 @@ export class OwnWrites {
     const touched = new Set<OwnWrite[]>();
     aims.forEach((aim, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
-      if (writes?.some(({ push }) => push >= nextPush) === true) touched.add(writes);
+      const isPending = writes?.some(({ push }) => push >= nextPush) === true;
+      // The Store does not show what the room has set if its schema or a listener refused it.
+      const isTouched = isPending || (writes !== undefined && !this.#isShown(table, row, cell));
+      if (isTouched) touched.add(writes);
       else if (aim === undefined) this.#addHidden(table, row, cell);
     });
     log?.before.forEach((_before, table, row, cell) => {
@@ -85,6 +88,11 @@ export class OwnWrites {
     });
     for (const writes of touched) this.#foldLeaf(writes, nextPush, isAck);
     if (!isAck) this.#endDeletedRows(aims);
+  }
+
+  #isShown(table: TableKey, row: string, cell: string): boolean {
+    const { store } = this.#replica;
+    return this.#replica.baseLeaf(table, row, cell) === readLeaf(store, table, row, cell);
   }
 
   /** Adds a leaf that others have set to the pending deletion of its row, which hides it (UNDO-4). */

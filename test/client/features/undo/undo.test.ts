@@ -52,6 +52,10 @@ const countsOf = ({ undo }: Client): readonly [number, number] => {
   return [backward.length, forward.length];
 };
 
+function throwing(): never {
+  throw new Error('thrown');
+}
+
 describe('a step', () => {
   test('[UNDO-1] is one transaction, with all that it changed: cells, Values, rows, objects and arrays', () => {
     const client = clientOf(withPets);
@@ -302,6 +306,20 @@ describe('what others do', () => {
       { pets: { fido: { legs: 5, color: 'brown' } } },
       { open: true },
     ]);
+  });
+
+  test('[UNDO-3] stays theirs, even if a listener of the own app keeps the Store from showing it', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    acknowledgeAll(client);
+    const listenerId = store.addCellListener('pets', 'fido', 'legs', throwing, true);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    store.delListener(listenerId);
+    expect([store.getCell('pets', 'fido', 'legs'), replica.localOnly]).toEqual([3, 1]);
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(replica.pending).toEqual([]);
   });
 
   test('[UNDO-3] is overwritten if it was not folded yet: the undo is ordered after it', () => {
