@@ -2,6 +2,6 @@
 /** Hooks for React. TinyBase's `ui-react` shows the Stores; these hooks have what it lacks. */
 export { createRoomHooks, type RoomHooks, type RoomProviderProps } from './room-hooks.ts';
 export { usePartyKitPersister, type PersisterOptions } from './use-party-kit-persister.ts';
-export { useRefusalListener } from './use-refusal-listener.ts';
-export { useSync } from './use-sync.ts';
+export { useRefusalListener, type PersisterWithRefusals } from './use-refusal-listener.ts';
+export { useSync, type PersisterWithSync } from './use-sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

@@ -1,11 +1,18 @@
 import { useEffect } from 'react';
+import type { Id } from 'tinybase';
 
-import type { PartyKitPersister, Refusal } from '../client/index.ts';
+import type { Refusal } from '../client/index.ts';
 import { useLatest } from './use-latest.ts';
+
+/** The part of a persister that {@link useRefusalListener} uses. */
+export interface PersisterWithRefusals {
+  addRefusalListener(listener: (persister: unknown, refusals: readonly Refusal[]) => void): Id;
+  delListener(listenerId: Id): unknown;
+}
 
 /** Calls a listener with edits that were refused, as the persister's `addRefusalListener` does. */
 export function useRefusalListener(
-  persister: Pick<PartyKitPersister, 'addRefusalListener' | 'delListener'> | undefined,
+  persister: PersisterWithRefusals | undefined,
   listener: (refusals: readonly Refusal[]) => void,
 ): void {
   const latest = useLatest(listener);

@@ -1,6 +1,8 @@
 import { useCallback, useSyncExternalStore } from 'react';
 
-import type { PartyKitPersister, Sync } from '../client/index.ts';
+import type { Id } from 'tinybase';
+
+import type { Sync } from '../client/index.ts';
 
 /** The state before there is a persister, and on a server. */
 const IDLE: Sync = Object.freeze({
@@ -11,10 +13,15 @@ const IDLE: Sync = Object.freeze({
   error: undefined,
 });
 
+/** The part of a persister that {@link useSync} uses. */
+export interface PersisterWithSync {
+  getSync(): Sync;
+  addSyncListener(listener: () => void): Id;
+  delListener(listenerId: Id): unknown;
+}
+
 /** Returns the state of a persister's connection to its room, and renders again when it changes. */
-export function useSync(
-  persister: Pick<PartyKitPersister, 'getSync' | 'addSyncListener' | 'delListener'> | undefined,
-): Sync {
+export function useSync(persister: PersisterWithSync | undefined): Sync {
   const subscribe = useCallback(
     (onChange: () => void) => {
       const listenerId = persister?.addSyncListener(onChange);

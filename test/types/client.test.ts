@@ -102,19 +102,113 @@ await redTeam.enter('f', { metadata: { team: 'blue' } });
 export const clients: [Client, Client<Inferred>] = [untyped, inferred];
 `;
 
+/** Hooks and components of an app with React. */
+const HOOKS = `
+import { PartySocket } from 'partysocket';
+import type { ReactNode } from 'react';
+import { createStore } from 'tinybase';
+import { createClient } from 'tinybase-partykit/client/room';
+import { createRoomHooks, usePartyKitPersister, useRefusalListener, useSync } from 'tinybase-partykit/react';
+import type { Eventful } from './eventful.ts';
+
+const options = { createStore, host: 'localhost:1999' };
+const { RoomProvider, useRoom, useSync: useRoomSync, useEvent } = createRoomHooks(createClient<Eventful>(options));
+function Inner(): ReactNode {
+  const { id, persister, events } = useRoom();
+  useEvent('noteAdded', ({ text }, from) => console.log(text, from));
+  // @ts-expect-error There is no such event.
+  useEvent('noteRemoved', () => undefined);
+  useRefusalListener(persister, ([first]) => console.log(first?.reason));
+  return <p onClick={() => events.send.addNote({ text: id })}>{useRoomSync().phase}</p>;
+}
+export function Rooms(): ReactNode {
+  return (
+    <RoomProvider id="a" options={{ initialPresence: { x: 1 } }} fallback="…">
+      <Inner />
+    </RoomProvider>
+  );
+}
+// @ts-expect-error An id is wanted.
+export const wrong = <RoomProvider />;
+
+const teams = createRoomHooks(createClient<Eventful, { team: string }>(options));
+export const team = <teams.RoomProvider id="a" metadata={{ team: 'red' }} />;
+// @ts-expect-error The metadata are missing.
+export const noTeam = <teams.RoomProvider id="a" />;
+
+const store = createStore();
+export function Stored({ room }: { readonly room: string }): ReactNode {
+  const createSocket = (): PartySocket => new PartySocket({ host: 'localhost:1999', room });
+  const persister = usePartyKitPersister(store, createSocket, [room], {
+    initialContent: [{}, {}],
+    config: { storePath: '/store' },
+    onIgnoredError: (error) => console.warn(error.code),
+  });
+  useRefusalListener(persister, () => undefined);
+  return useSync(persister).unsaved;
+}
+`;
+
+/** The same with schemas. */
+const SCHEMAS = `
+import type { PartySocket } from 'partysocket';
+import type { ReactNode } from 'react';
+import { createStore } from 'tinybase/with-schemas';
+import { createClient } from 'tinybase-partykit/client/room/with-schemas';
+import { createRoomHooks, usePartyKitPersister, useRefusalListener, useSync } from 'tinybase-partykit/react/with-schemas';
+import type { Inferred } from './room.ts';
+
+const tablesSchema = { pets: { species: { type: 'string' }, sold: { type: 'boolean', default: false } } } as const;
+type Schemas = [typeof tablesSchema, {}];
+
+const client = createClient<Schemas, Inferred>({
+  createStore,
+  prepareStore: (store) => store.setTablesSchema(tablesSchema),
+  host: 'localhost:1999',
+  initialStorage: [{ pets: { fido: { species: 'dog' } } }, {}],
+  initialPresence: { x: 0 },
+});
+const { store, presence, persister } = await client.enter('a');
+const species: string | undefined = store.getCell('pets', 'fido', 'species');
+const sold: boolean = persister.getStore().getCell('pets', 'fido', 'sold');
+presence.set({ label: species + String(sold) });
+// @ts-expect-error The schema says that it is a boolean.
+store.setCell('pets', 'fido', 'sold', 'yes');
+// @ts-expect-error The schema has no such table.
+client.createRoom('b', { initialStorage: [{ people: {} }, {}] });
+
+const { RoomProvider, useRoom } = createRoomHooks(client);
+function Inner(): ReactNode {
+  const room = useRoom();
+  useRefusalListener(room.persister, () => undefined);
+  // @ts-expect-error The schema has no such table.
+  room.store.getRow('people', 'ada');
+  return room.store.getCell('pets', 'fido', 'species');
+}
+export const tree = <RoomProvider id="a"><Inner /></RoomProvider>;
+
+export function useStored(socket: PartySocket): boolean | undefined {
+  const typed = createStore().setTablesSchema(tablesSchema);
+  const stored = usePartyKitPersister(typed, () => socket, []);
+  return useSync(stored).phase === 'live' ? stored?.getStore().getCell('pets', 'fido', 'sold') : undefined;
+}
+`;
+
 let app: CompiledApp;
 beforeAll(async () => {
   app = await makeCompiledApp();
   app.write('room.ts', readFileSync(ROOM, 'utf8'));
   app.write('eventful.ts', EVENTFUL);
   app.write('page.ts', PAGE);
+  app.write('hooks.tsx', HOOKS);
+  app.write('schemas.tsx', SCHEMAS);
 }, 60_000);
 afterAll(() => app?.remove());
 
 test.each(['7', '5.4'] as const)(
   'the types of a client come from `import type` of the room alone, on TypeScript %s',
   async (version) => {
-    expect(await app.compile(version, ['page.ts'])).toBe('');
+    expect(await app.compile(version, ['page.ts', 'hooks.tsx', 'schemas.tsx'])).toBe('');
   },
   60_000,
 );

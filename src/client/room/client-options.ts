@@ -47,10 +47,12 @@ type SocketOptions = Omit<
 
 /** The options of `createClient` that a room may have, too. */
 export interface RoomOptions<Room = unknown, Metadata = unknown> extends SocketOptions {
-  /** Returns a new, empty Store: pass the function `createStore` of TinyBase. */
+  /** Returns a new, empty Store without a schema: pass the function `createStore` of TinyBase. Presence has such a Store, too. */
   readonly createStore: () => Store;
   /** The Store of the room. By default one that `createStore` returns. */
   readonly store?: Store;
+  /** Sets schemas, listeners and middleware of the room's Store, before it is loaded. */
+  readonly prepareStore?: (store: Store) => void;
   /**
    * Returns a token for each attempt to connect; requests over HTTP have the same. If it returns null, or throws a Response (or an
    * error) with the `status` 401 or 403, the user may not enter: see `onAuthorizationFail`. Whatever else it throws, it is called

@@ -1,4 +1,4 @@
-import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
 
@@ -18,8 +18,14 @@ export function createRoomStay<Room, Metadata>(
   options: RoomOptions<Room, Metadata | undefined>,
   onLeft: () => void,
 ): RoomStay<Room, Metadata> {
-  const store = options.store ?? options.createStore();
   const presenceStore = options.createStore();
+  if (presenceStore.hasTablesSchema())
+    throw new TinyBasePartyKitError(
+      'misuse',
+      'createStore returned a Store with a schema, which presence cannot have: set it in prepareStore.',
+    );
+  const { prepareStore, store = options.createStore() } = options;
+  prepareStore?.(store);
   let { metadata } = options;
   /** The number of calls of `enter`. */
   let entries = 0;

@@ -1,0 +1,45 @@
+import { createStore } from 'tinybase';
+import { expect, test } from 'vitest';
+import { createClient } from '../../../src/client/room/index.ts';
+
+const HOST = { host: 'localhost:1999' };
+
+test('schemas of a room are set in prepareStore, and presence has none', async () => {
+  const client = createClient({
+    ...HOST,
+    createStore,
+    prepareStore: (store) => store.setTablesSchema({ pets: { species: { type: 'string' } } }),
+  });
+  const { store, presence } = client.createRoom('prepared');
+  store.setCell('people', 'ada', 'name', 'Ada');
+  presence.set({ x: 1 });
+  expect(store.getTables()).toEqual({});
+  expect(presence.getStore().getTables()).toEqual({
+    connections: { [presence.getId()]: { x: 1 } },
+  });
+  await client.leave('prepared');
+});
+
+test('a Store with a schema cannot be that of presence, which the client says', () => {
+  const client = createClient({
+    ...HOST,
+    createStore: () => createStore().setTablesSchema({ pets: { species: { type: 'string' } } }),
+  });
+  expect(() => client.createRoom('schema')).toThrow('prepareStore');
+  expect(client.getRooms()).toEqual([]);
+});
+
+test('a room that was created and not entered opens nothing, and is left at once', async () => {
+  const client = createClient({
+    ...HOST,
+    createStore,
+    WebSocket: () => {
+      throw new Error('There is no socket yet.');
+    },
+  });
+  const room = client.createRoom('created');
+  room.store.setValue('v', 1);
+  expect(room.persister.getSync().phase).toBe('idle');
+  await client.leave(room);
+  expect(client.getRooms()).toEqual([]);
+});
