@@ -5,6 +5,7 @@ import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { createPartyKitPersister } from '../../src/client/index.ts';
 import {
   createClient,
   type Client,
@@ -155,6 +156,20 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     if (room !== undefined) await expect(make().enter(room)).rejects.toThrow('another client');
     client.createRoom('unreachable');
     if (room !== undefined) await expect(client.enter(room)).rejects.toThrow('Another room');
+  });
+
+  test('[CLIENT-1] a room whose persister has ended is entered anew, with another one', async () => {
+    const client = make({ initialStorage: [{}, { v: 1 }] });
+    const room = await client.enter('ended');
+    const { persister, socket } = room;
+    const other = createPartyKitPersister(createStore(), socket);
+    expect(persister.getSync()).toMatchObject({ phase: 'stopped', code: 'replaced' });
+    await other.destroy();
+    expect(await client.enter('ended')).toBe(room);
+    expect([room.persister === persister, socket.readyState]).toEqual([false, PartySocket.CLOSED]);
+    room.store.setValue('v', 2);
+    await room.persister.whenConfirmed();
+    await untilEqual([room.store, storeOf([{}, { v: 2 }])], party.room('ended', '/store'));
   });
 
   test('[CLIENT-1] leave says so if it could not send what was pending, and nobody is left waiting', async () => {

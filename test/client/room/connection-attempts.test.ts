@@ -165,6 +165,11 @@ describe('one token for each attempt', () => {
     expect(next.query).toEqual({ token: 'token 2' });
     world.lose();
     expect(await waitOf(world)).toBe(60_000);
+    // Also after an attempt that waited.
+    world.open();
+    world.attempts.refused(true);
+    world.lose();
+    expect(await waitOf(world)).toBe(0);
   });
 
   test.each([
