@@ -38,8 +38,8 @@ export interface ConnectionAttempts {
   opened(): void;
   /** The socket is not open any more, or has failed to open. */
   closed(): void;
-  /** The room refused the token. If it had expired, the next attempt is immediate. */
-  refused(hasExpired: boolean): void;
+  /** The token has expired, and the socket is about to close: the next attempt is immediate, with another token. */
+  expired(): void;
   /** Ends a wait: there is hope again. */
   hurry(): void;
   /** Forgets the attempts so far: the app begins anew. */
@@ -165,9 +165,9 @@ export function createConnectionAttempts(
       }
       isRenewing = false;
     },
-    refused: (hasExpired) => {
+    expired: () => {
       forget();
-      isRenewing = hasExpired && socket.isOpen();
+      isRenewing = socket.isOpen();
     },
     hurry: () => endPause?.(),
     reset: () => {

@@ -52,12 +52,6 @@ export function createRoomParts<Room, Metadata>(
   } = options;
   /** Reports an error after the present work is complete: what the app does then cannot harm it. */
   const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
-  const request: typeof fetch = async (input, init) => {
-    const { fetch: ownFetch = fetch } = options.persister ?? {};
-    const response = await ownFetch(input, init);
-    if (response.status === 401 || response.status === 403) attempts.refused(false);
-    return response;
-  };
 
   const socket = new PartySocket({
     ...options,
@@ -73,10 +67,9 @@ export function createRoomParts<Room, Metadata>(
     onOpen: () => attempts.opened(),
     onClose: () => attempts.closed(),
     onMessage: (data) => {
-      if (readError(messagePrefix, data)?.code === 'expired') attempts.refused(true);
+      if (readError(messagePrefix, data)?.code === 'expired') attempts.expired();
     },
     onStopped: (error) => {
-      attempts.refused(false);
       if (isRefusal(error)) onRefused(error);
     },
   });
@@ -97,7 +90,7 @@ export function createRoomParts<Room, Metadata>(
   const persister = createPartyKitPersister(
     store,
     socket,
-    { ...options.persister, messagePrefix, fetch: request },
+    { ...options.persister, messagePrefix },
     onIgnoredError,
   );
   const shared = { messagePrefix, ...(onIgnoredError !== undefined && { onIgnoredError }) };
@@ -113,6 +106,7 @@ export function createRoomParts<Room, Metadata>(
     }),
   });
 
+  let hasEnded = false;
   /** Settles when the content is there, or never will be. */
   const whenThere = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -149,6 +143,10 @@ export function createRoomParts<Room, Metadata>(
       return phase === 'stopped' && (error === undefined || !isRefusal(error));
     },
     start: async () => {
+      // If this is called within a listener, the persister has to finish first.
+      await Promise.resolve();
+      if (hasEnded)
+        throw new TinyBasePartyKitError('destroyed', 'The room was left: enter it again.');
       const starts: Promise<unknown>[] = [];
       if (attached.closing?.().isByApp === true) {
         attempts.reset();
@@ -158,8 +156,6 @@ export function createRoomParts<Room, Metadata>(
       if (phase === 'idle' || phase === 'stopped')
         // At once: a persister that was refused would begin anew if it began to save later.
         starts.push(persister.startAutoLoad(initialStorage), persister.startAutoSave());
-      // If this is called within a listener of the persister, that has to finish first.
-      await Promise.resolve();
       await new Promise<void>((resolve, reject) => {
         for (const started of starts) started.catch(reject);
         whenThere().then(resolve, reject);
@@ -177,6 +173,7 @@ export function createRoomParts<Room, Metadata>(
       });
     },
     end: async () => {
+      hasEnded = true;
       const { unsaved } = persister.getSync();
       if (unsaved > 0)
         report(

@@ -142,23 +142,12 @@ describe('one token for each attempt', () => {
     expect([after.query, world.asked()]).toEqual([{ token: 'token 2' }, 2]);
   });
 
-  test('[CLIENT-2] a token that the room refused over HTTP is forgotten, while the socket is open', async () => {
-    const world = makeWorld();
-    world.attempt();
-    await turn();
-    world.open();
-    world.attempts.refused(false);
-    const next = world.attempt();
-    await turn();
-    expect(next.query).toEqual({ token: 'token 2' });
-  });
-
   test('[CLIENT-2] after a token has expired, the next attempt is immediate, with another', async () => {
     const world = makeWorld({ timeout: 60_000 });
     world.attempt();
     await turn();
     world.open();
-    world.attempts.refused(true);
+    world.attempts.expired();
     world.lose();
     const next = world.attempt();
     await turn();
@@ -167,7 +156,7 @@ describe('one token for each attempt', () => {
     expect(await waitOf(world)).toBe(60_000);
     // Also after an attempt that waited.
     world.open();
-    world.attempts.refused(true);
+    world.attempts.expired();
     world.lose();
     expect(await waitOf(world)).toBe(0);
   });
