@@ -106,12 +106,16 @@ export class OwnWrites {
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
     )?.step;
     if (step === undefined) return;
-    this.#endAll(this.#writes.get(table, row, cell) ?? []);
+    const writes = this.#writes.get(table, row, cell) ?? [];
+    // Those that came after the deletion stay.
+    this.#endAll(writes.filter(({ firstPush }) => firstPush <= push));
     const hidden: OwnWrite = {
       ...{ table, row, cell, push, firstPush: push, before, step },
       ...{ merged: undefined, after: undefined },
     };
-    this.#writes.set(table, row, cell, [hidden]);
+    // The list may be in use, and was forgotten if nothing but ended writes was left.
+    writes.unshift(hidden);
+    this.#writes.set(table, row, cell, writes);
     step.add(hidden);
   }
 
@@ -150,7 +154,12 @@ export class OwnWrites {
     );
     const number = push?.number ?? first.push;
     const next = pending.find((write) => write.firstPush <= number && write.push >= number);
-    if (next === undefined) return;
+    if (next === undefined) {
+      // A deletion that comes before all writes of the leaf hides it.
+      if (push !== undefined && deletesRow(push.changes, table, row))
+        this.#addHidden(table, row, cell);
+      return;
+    }
     let beneath: OwnWrite | undefined;
     for (const write of pending) {
       if (write !== next && (beneath === undefined || write.merged !== beneath)) continue;
