@@ -12,6 +12,9 @@ const SEPARATOR = '\n';
  */
 const JOINED_LENGTH = 64 * 1024;
 
+/** A quote counts as so many characters. */
+const LENGTH_OF_QUOTE = 32;
+
 /** A frame that uses our prefix. Its JSON is not parsed yet. */
 export interface Frame {
   /** The one character that names the message. A receiver must ignore frames with unknown letters (FRAME-1). */
@@ -66,6 +69,18 @@ export function* joinFrames(messages: readonly string[]): Iterable<string> {
 
 function joinAll(messages: readonly string[]): string {
   return messages.length === 1 ? (messages[0] ?? '') : messages.join(SEPARATOR);
+}
+
+/**
+ * Returns the length that counts for floods, in characters (FLOOD-1): what has many ids and short texts takes more time than
+ * one long text. Each has two quotes.
+ */
+export function weightOf(frame: string): number {
+  let quotes = 0;
+  // Within a text, a quote has a backslash before it.
+  for (let at = frame.indexOf('"'); at >= 0; at = frame.indexOf('"', at + 1))
+    if (frame[at - 1] !== '\\') quotes += 1;
+  return Math.max(frame.length, quotes * LENGTH_OF_QUOTE);
 }
 
 /** Returns the messages of a frame, each as a frame of its own. A frame that is too long for several is one message. */

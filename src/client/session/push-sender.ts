@@ -5,7 +5,7 @@ import {
   encodePushFrame,
   MOST_PARTS_AHEAD,
 } from '../../protocol/codec.ts';
-import { joinFrames } from '../../protocol/frame.ts';
+import { joinFrames, weightOf } from '../../protocol/frame.ts';
 import type { Limits, PartReceipt } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
@@ -89,7 +89,7 @@ export function createPushSender(
   };
   /** Adds a push to those that leave. Returns false and sends nothing if it has to wait: then the session tries again. */
   const send = (message: string): boolean => {
-    const isTaken = budget.take(message.length, leaving.length > 0);
+    const isTaken = budget.take(weightOf(message), leaving.length > 0);
     if (isTaken) leaving.push(message);
     return isTaken;
   };
@@ -107,7 +107,7 @@ export function createPushSender(
       const text = json.slice(offset, offset + partLength);
       const frame = encodeClientMessage(prefix(), { type: 'part', number, offset, length, text });
       leave();
-      if (!budget.take(frame.length)) return false;
+      if (!budget.take(weightOf(frame))) return false;
       owner.send(frame);
       current.sent += text.length;
     }

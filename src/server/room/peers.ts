@@ -144,8 +144,8 @@ export class Peer<Origin> {
   readonly #limiter = new RateLimiter();
   #toldTime = -Infinity;
   #receivedTime = -Infinity;
-  /** The length of the longest message since the last hello. */
-  #longest = 0;
+  /** The weight of the heaviest message since the last hello. */
+  #heaviest = 0;
   /** The number and length of the messages whose effects are not durable yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
@@ -208,7 +208,7 @@ export class Peer<Origin> {
       this.#isBehind = false;
     // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
     else if (state.standing === 'stopped') this.#isBehind = true;
-    this.#longest = 0;
+    this.#heaviest = 0;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);
     if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
@@ -218,11 +218,12 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned
+   * Counts a frame of that length, weight and so many messages, received at that time in milliseconds, as waiting until the returned
    * waiter is called. Returns undefined if this connection has sent too much, or too much of it waits.
    */
   hold(
     length: number,
+    weight: number,
     messages: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
@@ -232,10 +233,10 @@ export class Peer<Origin> {
     const waiting = this.#waitingMessages;
     if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
-    if (!this.#limiter.take(length, now, limits, messages)) return undefined;
+    if (!this.#limiter.take(weight, now, limits, messages)) return undefined;
     this.#waitingMessages += messages;
     this.#waitingLength += length;
-    this.#longest = Math.max(this.#longest, length / messages);
+    this.#heaviest = Math.max(this.#heaviest, weight / messages);
     return new ReceivedFrame(this, messages, length);
   }
 
@@ -293,7 +294,7 @@ export class Peer<Origin> {
     // In JSON, a part may be longer than its text.
     const pause = this.#limiter.pause(
       Math.max(0, MOST_PARTS_AHEAD - come),
-      this.#longest,
+      this.#heaviest,
       now,
       rate,
     );

@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { splitFrame } from '../../protocol/frame.ts';
+import { splitFrame, weightOf } from '../../protocol/frame.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
@@ -144,10 +144,10 @@ export class Room<Origin, RequestOrigin = Origin> {
     const peer = peers.of(connection);
     if (peer.hasLeft) return;
     peer.restoreAttachment();
-    const length = typeof data === 'string' ? data.length : 0;
+    const [length, weight] = typeof data === 'string' ? [data.length, weightOf(data)] : [0, 0];
     if (peer.state.type === 'stock') peer.unread.clear();
     const messages = this.#split(data);
-    const waiting = peer.hold(length, messages.length, host.now(), settings.limits);
+    const waiting = peer.hold(length, weight, messages.length, host.now(), settings.limits);
     if (waiting === undefined) {
       this.#refuseFlood(peer);
       return;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { weightOf } from '../../../src/protocol/frame.ts';
 import { RateLimiter } from '../../../src/server/room/peers.ts';
 import { decodeClientMessage } from '../../../src/protocol/codec.ts';
 import { PREFIX, ScriptedRoom } from './scripted-room.ts';
@@ -43,6 +44,29 @@ describe('a client that knows what its room takes', () => {
       await room.time.pass(250);
     }
     expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+  });
+
+  test('[FLOOD-6] counts many ids and short texts as the room does', async () => {
+    const room = await live();
+    const texts = ['one', 'two', 'three'];
+    for (const text of texts) {
+      const values = Array.from({ length: 2_000 }, (_, index) => [`${text}${index}`, 1] as const);
+      room.store.setPartialValues(Object.fromEntries(values));
+    }
+    const limiter = new RateLimiter();
+    limiter.take(100, 0, RATE);
+    let count = 0;
+    for (let time = 0; time <= 20_000; time += 250) {
+      for (const frame of room.frames()) {
+        const pushes = frame.filter((text) => decodeClientMessage(PREFIX, text)?.type === 'push');
+        if (pushes.length === 0) continue;
+        const weight = pushes.reduce((sum, text) => sum + weightOf(text), 0);
+        expect(limiter.take(weight, time, RATE, pushes.length)).toBe(true);
+        for (const end = count + pushes.length; count < end;) room.ack((count += 1), count + 1);
+      }
+      await room.time.pass(250);
+    }
+    expect(count).toBe(texts.length);
   });
 
   test('[FLOOD-6] sends what is within the budget at once', async () => {

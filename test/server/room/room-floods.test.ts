@@ -161,6 +161,23 @@ test('[FLOOD-1] counts long messages as more, lets through any single one, and f
   expect(other.take(0, 0, RATE)).toBe(false);
 });
 
+test('[FLOOD-1] counts a message with many ids and short texts as more, whoever sends it', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 1, messageBurst: 12 }) });
+  const many = Array.from({ length: 2_500 }, (_, index) => [`v${index}`, 1]);
+  const push = (number: number): string =>
+    `p${JSON.stringify([number, [{}, Object.fromEntries(many)]])}`;
+  expect(push(1).length).toBeLessThan(3 * 16 * 1024);
+  const ada = await host.join('ada');
+  await ada.say(push(1));
+  expect(ada.hearTypes()).toEqual(['ack']);
+  await ada.say(push(2));
+  expect(ada.hearTypes()).toEqual(['error']);
+  // A text of that length counts as its length.
+  const bob = await host.join('bob');
+  for (const number of [1, 2]) await bob.push(number, { text: 'x'.repeat(40_000 + number) });
+  expect(bob.hearTypes()).toEqual(['commit', 'ack', 'ack'].slice(1));
+});
+
 test('[FLOOD-1] has a default that clients which wait for their acks keep to', async () => {
   const host = await seeded({});
   const ada = await host.join('ada');
