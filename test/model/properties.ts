@@ -265,11 +265,16 @@ export function checkStep(simulation: Simulation): void {
   }
 }
 
-/** True if a room without a Store shows all of that, as its schema says: corrections of a push tell so. */
-function isByDefault(base: LeafMap<Leaf>, variant: StoreVariant): boolean {
+/** Returns what a room without a Store shows, as its schema says: corrections of a push tell so. */
+function defaultsOf(variant: StoreVariant): LeafMap<Leaf> {
   const store = createStore();
   variant.prepare(store, 'room');
-  const defaults = readContent(store);
+  return readContent(store);
+}
+
+/** True if a room without a Store shows all of that. */
+function isByDefault(base: LeafMap<Leaf>, variant: StoreVariant): boolean {
+  const defaults = defaultsOf(variant);
   let areDefaults = true;
   base.forEach((leaf, table, row, cell) => {
     areDefaults &&= defaults.get(table, row, cell) === leaf;
@@ -350,7 +355,7 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   checkLoaded(simulation);
   for (const client of clients) {
     if (!client.isAlive || client.isIdle) continue;
-    checkConverged(client, written);
+    checkConverged(simulation, client, written);
     checkSeeds(client);
   }
   for (const client of clients)
@@ -385,11 +390,15 @@ function throwIfDifferent(
 
 /** Convergence, and correction: a client shows what the room has, but for what its own app made of it. */
 function checkConverged(
+  { disk, traits: { roomVariant } }: Simulation,
   { name, store, session, traits, ledger }: SimClient,
   content: LeafMap<Leaf>,
 ): void {
+  const defaults = disk.branch === undefined ? defaultsOf(roomVariant) : undefined;
   const local = session.replica.localOnlyLeaves();
-  const found = differences(readContent(store), content).filter(({ table, row, cell, right }) => {
+  const all = differences(readContent(store), content);
+  const found = all.filter(({ table, row, cell, left, right }) => {
+    if (left !== undefined && defaults?.get(table, row, cell) === left) return false;
     const isOwn =
       traits.variant.alters(table, cell, right) || ledger.wasWithdrawn(table, row, cell);
     return !(local.has(table, row, cell) && isOwn);
