@@ -153,7 +153,8 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     expect(client.getRooms()).toEqual([]);
     await client.leave('unreachable');
     await client.leave('never entered');
-    if (room !== undefined) await expect(make().enter(room)).rejects.toThrow('a room of this client');
+    if (room !== undefined)
+      await expect(make().enter(room)).rejects.toThrow('a room of this client');
     client.createRoom('unreachable');
     if (room !== undefined) await expect(client.enter(room)).rejects.toThrow('Another room');
   });
