@@ -15,6 +15,7 @@ import { watchNetwork } from './platform/network-changes.ts';
 import { attachToPartySocket } from './platform/channel.ts';
 import { assertPartySocket, assertStore } from './platform/parameters.ts';
 import type { InitialContent } from './content/seed.ts';
+import type { Offline } from './offline/offline.ts';
 import { REPLICA } from './replica/edit-observer.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { storeUrlOf } from './platform/store-url.ts';
@@ -34,6 +35,8 @@ export interface PartyKitPersisterConfig {
   fetch?: typeof fetch;
   /** As of `fetch`: `'include'` sends the cookies of another origin, which the socket sends anyway. */
   credentials?: RequestCredentials;
+  /** Keeps content and edits on this device: see `tinybase-partykit/client/offline`. */
+  offline?: Offline;
 }
 
 /** Called when the state of a persister's connection to its room changes. */
@@ -68,6 +71,7 @@ const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, true>> = {
   messagePrefix: true,
   fetch: true,
   credentials: true,
+  offline: true,
 };
 
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
@@ -96,7 +100,7 @@ export function createPartyKitPersister(
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
       : (configOrStoreProtocol ?? {});
-  const { storeProtocol, storePath = '/store', messagePrefix = '' } = config;
+  const { storeProtocol, storePath = '/store', messagePrefix = '', offline } = config;
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
   const unknownOptions = errorOfUnknownOptions(config, OPTIONS);
@@ -137,8 +141,8 @@ export function createPartyKitPersister(
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
       onTakenOver: (newerStore) => {
         turn.end();
-        // Not reported if nothing is lost: same Store, nothing unsaved. React, for example, mounts a component twice.
-        session.replaced(newerStore !== store || session.sync.unsaved > 0);
+        // Not reported on the same Store: nothing is lost (OFFLINE-1). React, for example, mounts a component twice.
+        session.replaced(newerStore !== store);
         stopListening();
       },
     },
@@ -159,6 +163,7 @@ export function createPartyKitPersister(
       randomId,
       random: Math.random,
       firstGeneration: Math.floor(Math.random() * 2 ** 32),
+      ...(offline && { createOutbox: (owner) => offline.createOutbox(owner) }),
     },
     {
       onSync: (sync) => listeners.call('sync', persister, sync),

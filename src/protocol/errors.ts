@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'full'
   | 'failed'
   | 'network'
+  | 'offline'
   | 'destroyed'
   | 'misuse';
 
@@ -56,6 +57,8 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   failed: { httpStatus: 500, closeCode: 4500, isRetryable: true },
   /** There was no answer, or not the answer of a room. Client only. */
   network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
+  /** This device cannot keep offline data, or cannot read it: the persister works without. Client only. */
+  offline: { httpStatus: 507, closeCode: 4507, isRetryable: false },
   /** The persister was destroyed: it sends and shows nothing more. Client only. */
   destroyed: { httpStatus: 410, closeCode: 4411, isRetryable: false },
   /** The app uses the persister in a way that cannot work: the message says what to call. Client only. */

@@ -40,6 +40,7 @@ export class Actions implements Source {
       if (client.partner !== undefined && !client.traits.partner && !client.isIdle)
         yield* this.#ofTwins(client);
       yield* weighted(this.#ofClientFaults(client), traits.cutWeight);
+      yield* weighted(this.#ofTabs(client), traits.cutWeight);
     }
     yield* this.#ofRoom();
     yield* weighted(this.#ofRoomFaults(), traits.faultWeight);
@@ -132,6 +133,25 @@ export class Actions implements Source {
         happen: (choices) => this.#simulation.restartTab(client, choices),
       };
     }
+  }
+
+  /** People open and close tabs of one browser, which share its disk. */
+  *#ofTabs(client: SimClient): Iterable<Occurrence> {
+    const { clients } = this.#simulation;
+    const { name, traits } = client;
+    if (traits.disk === undefined || client.isEditing) return;
+    const siblings = clients.filter(
+      (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
+    );
+    if (siblings.length === 0 && clients.length < MOST_TABS) {
+      yield {
+        label: `${name} is copied`,
+        weight: 0.15,
+        happen: () => this.#simulation.copyTab(client),
+      };
+    }
+    if (siblings.length > 0)
+      yield { label: `${name} is closed`, weight: 0.2, happen: (choices) => client.die(choices) };
   }
 
   *#ofRoom(): Iterable<Occurrence> {

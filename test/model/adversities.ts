@@ -19,7 +19,8 @@ export type Adversity =
   | 'saved-elsewhere'
   | 'loaded-elsewhere'
   | 'undo'
-  | 'tokens-end';
+  | 'tokens-end'
+  | 'power-failures';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -51,6 +52,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'loaded-elsewhere': { isOn: true },
   undo: { isOn: false },
   'tokens-end': { isOn: true },
+  'power-failures': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -1,56 +1,80 @@
+import type { Changes } from '../../src/protocol/changes.ts';
+import { decodeChanges } from '../../src/protocol/codec.ts';
+import type { OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
 import type {
-  BaseRecord,
-  ClientStorage,
-  OutboxRecord,
-  RestoredRecords,
-} from '../../src/client/offline/client-storage.ts';
+  OfflineLocks,
+  OfflineStorage,
+  OfflineWrite,
+} from '../../src/client/offline/offline-storage.ts';
+import { Deferred } from '../support/deferred.ts';
+import { MemoryLocks } from '../support/offline-doubles.ts';
 import type { Occurrence, Source } from './world.ts';
 
 interface Write {
-  readonly effect: () => void;
-  readonly settle: () => void;
+  readonly tab: object;
+  readonly effect: () => boolean;
+  readonly settle: (isDone: boolean) => void;
+  /** Resolves when it is done or will never be. */
+  readonly over: Deferred<void>;
 }
 
-/** Where one client persists: each record on its own, atomic, durable when the scheduler says so. */
-export class ClientDisk implements ClientStorage, Source {
+/** The storage of one browser, for all of its tabs: each write as a whole, durable when the scheduler says so. */
+export class ClientDisk implements Source {
+  readonly entries: Map<string, string> = new Map();
+  /** True if a write without removals says too early that it is durable: a power failure undoes it. */
+  isHasty = false;
   readonly #name: string;
-  #outbox: OutboxRecord | undefined;
-  #base: BaseRecord | undefined;
+  readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
+  readonly #dead = new WeakSet<object>();
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** What is on disk. */
-  get records(): RestoredRecords {
-    return { outbox: this.#outbox, base: this.#base };
+  /** The device as one tab sees it. `lastClient` is the memory of the tab, which a copy of it has too. */
+  deviceOf(tab: object, lastClient: { id?: string }, now: () => number): OfflineDevice {
+    const storage: OfflineStorage = {
+      read: (prefix) => this.#unlessDead(tab, this.read(prefix)),
+      write: (write) => this.write(tab, write),
+    };
+    const locks = this.locksOf(tab);
+    return {
+      user: undefined,
+      storage: async () => storage,
+      locks: {
+        take: (...lock) =>
+          this.#dead.has(tab) ? forever() : this.#unlessDead(tab, locks.take(...lock)),
+      },
+      lastClient: {
+        get: () => lastClient.id,
+        set: (_scope, id) => {
+          lastClient.id = id;
+        },
+      },
+      now,
+    };
   }
 
-  /** What the next tab of this client finds. */
-  get restored(): RestoredRecords {
-    return this.records;
+  /** The unconfirmed edits on disk. */
+  get edits(): readonly Changes[] {
+    return [...this.entries]
+      .filter(([key]) => /\]e[\w-]{22}\//.test(key))
+      .map(([, text]) => decodeChanges(text.slice(1)));
   }
 
-  writeOutbox(record: OutboxRecord): Promise<void> {
-    return this.#write(() => {
-      this.#outbox = record;
-    });
+  /** The tab dies; of its writes on their way, some still take effect. */
+  crash(tab: object, effects: number): void {
+    const writes = this.#writes.filter((write) => write.tab === tab);
+    this.#writes = this.#writes.filter((write) => write.tab !== tab);
+    for (const { effect } of writes.slice(0, effects)) effect();
+    for (const { over } of writes) over.resolve();
+    this.#dead.add(tab);
+    this.#locks.end(tab);
   }
 
-  writeBase(record: BaseRecord): Promise<void> {
-    return this.#write(() => {
-      this.#base = record;
-    });
-  }
-
-  /** The tab dies; of the writes on their way, some still take effect. */
-  crash(effects: number): void {
-    for (const { effect } of this.#writes.splice(0).slice(0, effects)) effect();
-  }
-
-  get writesInFlight(): number {
-    return this.#writes.length;
+  writesInFlight(tab: object): number {
+    return this.#writes.filter((write) => write.tab === tab).length;
   }
 
   *occurrences(): Iterable<Occurrence> {
@@ -60,13 +84,44 @@ export class ClientDisk implements ClientStorage, Source {
       weight: 3,
       happen: () => {
         const write = this.#writes.shift();
-        write?.effect();
-        write?.settle();
+        write?.settle(write.effect());
+        write?.over.resolve();
       },
     };
   }
 
-  #write(effect: () => void): Promise<void> {
-    return new Promise((resolve) => this.#writes.push({ effect, settle: resolve }));
+  /** A dead tab hears of nothing. */
+  async #unlessDead<T>(tab: object, promise: Promise<T>): Promise<T> {
+    const answer = await promise;
+    return this.#dead.has(tab) ? forever() : answer;
   }
+
+  protected locksOf(tab: object): OfflineLocks {
+    return this.#locks.of(tab);
+  }
+
+  /** A read comes after all writes that were called before. */
+  protected async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    await this.#writes.at(-1)?.over.promise;
+    return new Map([...this.entries].filter(([key]) => key.startsWith(prefix)));
+  }
+
+  protected write(tab: object, { guard, remove, set }: OfflineWrite): Promise<boolean> {
+    if (this.#dead.has(tab)) return forever();
+    const effect = (): boolean => {
+      if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
+      for (const prefix of remove)
+        for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
+      for (const [key, value] of set) this.entries.set(key, value);
+      return true;
+    };
+    return new Promise((settle) => {
+      this.#writes.push({ tab, effect, settle, over: new Deferred() });
+      if (this.isHasty && remove.length === 0) settle(true);
+    });
+  }
+}
+
+function forever(): Promise<never> {
+  return new Promise(() => undefined);
 }

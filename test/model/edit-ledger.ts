@@ -40,20 +40,32 @@ interface RefusedSeedLeaf {
 /** The reasons for which what is refused stays at its client. */
 const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set(['too-large', 'malformed', 'undelivered']);
 
-/** Everything that one user has done, and what became known of it. */
+/** What became known of the edits of all tabs of one browser: one of them may send, and report, what another one has made. */
+class KnownOutcomes {
+  readonly ledgers: EditLedger[] = [];
+  readonly refused: Set<string> = new Set();
+  readonly withdrawn: Set<string> = new Set();
+  /** Leaves and rows that a session which ended had not confirmed. */
+  readonly ended: Set<string> = new Set();
+  /** Every push that ever left, by client id and number. */
+  readonly sent: Map<string, Map<number, Changes>> = new Map();
+}
+
+/** Everything that one user has done in one tab, and what became known of it. */
 export class EditLedger {
   readonly records: EditRecord[] = [];
-  readonly #refused = new Set<string>();
-  readonly #withdrawn = new Set<string>();
-  /** Leaves and rows that a session which ended had not confirmed. */
-  readonly #ended = new Set<string>();
+  readonly #outcomes: KnownOutcomes;
   /** The reported refusals of seeds, by leaf and reason. */
   readonly #refusedSeeds = new Map<string, RefusedSeedLeaf>();
-  /** Every push that ever left, by client id and number. */
-  readonly #sent = new Map<string, Map<number, Changes>>();
 
   /** The number of transactions. */
   transactions = 0;
+
+  /** `sibling` is the ledger of another tab of the same browser. */
+  constructor(sibling?: EditLedger) {
+    this.#outcomes = sibling === undefined ? new KnownOutcomes() : sibling.#outcomes;
+    this.#outcomes.ledgers.push(this);
+  }
 
   add({ changes, before }: TransactionLog, isHeld: boolean, isRepeated: boolean): void {
     this.transactions += 1;
@@ -80,8 +92,9 @@ export class EditLedger {
   }
 
   sent(clientId: string, number: number, changes: Changes): void {
-    let pushes = this.#sent.get(clientId);
-    if (pushes === undefined) this.#sent.set(clientId, (pushes = new Map<number, Changes>()));
+    let pushes = this.#outcomes.sent.get(clientId);
+    if (pushes === undefined)
+      this.#outcomes.sent.set(clientId, (pushes = new Map<number, Changes>()));
     pushes.set(number, changes);
   }
 
@@ -91,7 +104,7 @@ export class EditLedger {
       if (!correction.leaves.has(table, row, cell)) return;
       // What is refused as a whole stays at its client (SEED-2).
       if (correction.leaves.count() === seed.count())
-        this.#withdrawn.add(leafName(table, row, cell) + String(leaf));
+        this.#outcomes.withdrawn.add(leafName(table, row, cell) + String(leaf));
       const key = `${leafName(table, row, cell)}${String(leaf)} ${reason}`;
       const refused = this.#refusedSeeds.get(key);
       if (refused !== undefined) {
@@ -127,16 +140,18 @@ export class EditLedger {
       if (seed !== undefined) seed.reported += 1;
       // Of these the room has dealt with the push, or so it is believed.
       if (refusal.reason === 'unknown') continue;
-      this.#refused.add(refusalKey(refusal));
-      if (refusal.reason === 'destroyed') this.#ended.add(addressKey(refusal));
-      if (STAYS_LOCAL.has(refusal.reason)) this.#withdrawn.add(refusalKey(refusal));
+      this.#outcomes.refused.add(refusalKey(refusal));
+      if (refusal.reason === 'destroyed') this.#outcomes.ended.add(addressKey(refusal));
+      if (STAYS_LOCAL.has(refusal.reason)) this.#outcomes.withdrawn.add(refusalKey(refusal));
     }
   }
 
   isRefused({ table, row, cell, leaf }: EditRecord): boolean {
     return (
-      this.#refused.has(leafName(table, row, cell) + String(leaf)) ||
-      (leaf === undefined && table !== VALUES && this.#refused.has(leafName(table, row, '*')))
+      this.#outcomes.refused.has(leafName(table, row, cell) + String(leaf)) ||
+      (leaf === undefined &&
+        table !== VALUES &&
+        this.#outcomes.refused.has(leafName(table, row, '*')))
     );
   }
 
@@ -166,25 +181,28 @@ export class EditLedger {
   wasWithdrawn(table: TableKey, row: string, cell: string): boolean {
     const name = leafName(table, row, cell);
     const rowKey = table === VALUES ? undefined : leafName(table, row, '*');
-    for (const key of this.#withdrawn) if (key.startsWith(name) || key === rowKey) return true;
+    for (const key of this.#outcomes.withdrawn)
+      if (key.startsWith(name) || key === rowKey) return true;
     return false;
   }
 
-  /** True if the user has ever made anything of that leaf. */
+  /** True if the user has ever made anything of that leaf, in any tab. */
   hasEdited(table: TableKey, row: string, cell: string): boolean {
-    return this.records.some(
-      (record) => record.table === table && record.row === row && record.cell === cell,
+    return this.#outcomes.ledgers.some(({ records }) =>
+      records.some(
+        (record) => record.table === table && record.row === row && record.cell === cell,
+      ),
     );
   }
 
   /** What a push carried. */
   pushOf(clientId: string, number: number): Changes | undefined {
-    return this.#sent.get(clientId)?.get(number);
+    return this.#outcomes.sent.get(clientId)?.get(number);
   }
 
   /** The pushes that carried that edit. */
   *pushesOf(record: EditRecord): Iterable<SentPush> {
-    for (const [clientId, pushes] of this.#sent) {
+    for (const [clientId, pushes] of this.#outcomes.sent) {
       for (const [number, changes] of pushes)
         if (carries(changes, record)) yield { clientId, number, changes };
     }
@@ -193,7 +211,7 @@ export class EditLedger {
   /** True if, while nothing was sent, the same user or their app has made something else of that leaf. */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
-    if (this.#ended.has(leafName(record.table, record.row, record.cell))) return true;
+    if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
     const start = this.records.indexOf(record) + 1;
     return this.records
       .slice(start)

@@ -1,17 +1,12 @@
 import { createStore, type Store } from 'tinybase';
 
 import { createHttpEndpoint } from '../../src/client/content/http-endpoint.ts';
-import { durablePorts } from '../../src/client/offline/durable-outbox.ts';
+import { DurableOutbox } from '../../src/client/offline/durable-outbox.ts';
 import type { Sync } from '../../src/client/session/sync-status.ts';
 import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
 import { StoreTurn } from '../../src/client/replica/store-turn.ts';
 import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
-import {
-  decodeChanges,
-  decodeClientMessage,
-  encodeChanges,
-  encodeContent,
-} from '../../src/protocol/codec.ts';
+import { decodeClientMessage, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
 import { ERRORS } from '../../src/protocol/errors.ts';
 import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
@@ -61,6 +56,8 @@ export interface ClientTraits {
   readonly variant: StoreVariant;
   /** If given, what is not confirmed survives the tab. */
   readonly disk: ClientDisk | undefined;
+  /** The memory of the tab, which stays when it is loaded again. */
+  readonly lastClient: { id?: string };
   /** What the room is to begin with, if nobody was faster. */
   readonly seed: LeafMap<Leaf> | undefined;
   /** True if the Store held that before its session began; otherwise the session is given it. */
@@ -231,9 +228,8 @@ export class SimClient implements ClientEnd {
     this.isAlive = false;
     for (const cancel of this.#timers) cancel();
     if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
-    disk?.crash(choices.below(disk.writesInFlight + 1));
-    const kept = (disk?.records.outbox?.pushes ?? []).map((push) => decodeChanges(push.changes));
-    this.ledger.tabClosed(kept);
+    disk?.crash(this, choices.below(disk.writesInFlight(this) + 1));
+    this.ledger.tabClosed(disk?.edits ?? []);
   }
 
   /** Drops the socket and makes another. */
@@ -304,15 +300,14 @@ export class SimClient implements ClientEnd {
   #createSession(): SyncSession {
     const { world, network, prefix, randomId, mutant } = this.#surroundings;
     const endpoint = this.#endpoint();
-    const { disk } = this.traits;
-    const records = disk?.restored;
-    const isRestored = records?.outbox !== undefined || records?.base !== undefined;
+    const { disk, lastClient } = this.traits;
+    const device = disk?.deviceOf(this, lastClient, () => world.clock.now());
     const session = createSyncSession(
       this.store,
       () => prefix,
       {
         socket: {
-          address: () => this.name,
+          address: () => 'ws://host.test/room',
           isOpen: () => this.isAlive && this.wire?.clientState === 'open',
           send: (frame) => {
             const { isAlive, wire } = this;
@@ -332,7 +327,7 @@ export class SimClient implements ClientEnd {
         random: () => 0.5,
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
-        ...(disk === undefined ? {} : durablePorts(disk, isRestored ? records : undefined)),
+        ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
       },
       {
         onSync: (sync) =>
@@ -461,6 +456,7 @@ export class SimClient implements ClientEnd {
   }
 
   #after(milliseconds: number, callback: () => void): () => void {
+    if (!this.isAlive) return () => undefined;
     const cancel = this.#surroundings.world.clock.after(milliseconds, () => {
       this.#timers.delete(cancel);
       this.isTouched = true;
@@ -503,7 +499,10 @@ export class SimClient implements ClientEnd {
       if (!this.#isUsersTurn || !this.isAlive) return;
       if (!log.before.isEmpty) {
         this.#surroundings.world.note(`    ${this.name} did ${encodeChanges(log.changes)}`);
-        this.ledger.add(log, !this.current.session.isSaving, this.#isMove);
+        const { session } = this.current;
+        // While it reads what it kept, it holds all edits.
+        const isOpening = session.sync.phase === 'idle';
+        this.ledger.add(log, !session.isSaving || isOpening, this.#isMove);
       }
     });
   }

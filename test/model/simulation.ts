@@ -6,6 +6,7 @@ import type { Adversity } from './adversities.ts';
 import { Choices } from './choices.ts';
 import { ClientDisk } from './client-disk.ts';
 import { Disk, type DiskCopy } from './disk.ts';
+import { EditLedger } from './edit-ledger.ts';
 import { UniqueLeaves } from './edits.ts';
 import { Http } from './http.ts';
 import { Journal } from './journal.ts';
@@ -68,6 +69,7 @@ export class Simulation {
   diskCopy: DiskCopy | undefined;
   readonly #ids: Choices;
   #firstTabs = 0;
+  #copies = 0;
 
   constructor({ seed, traits, recording }: Beginning, mutant: Mutant = {}) {
     this.#ids = new Choices(seed, IDS_STREAM);
@@ -192,7 +194,15 @@ export class Simulation {
   /** The tab is closed, and another one opened: it finds what the first one has persisted. */
   restartTab(client: SimClient, choices: Choices): void {
     client.die(choices);
-    this.#addTab({ ...client.traits, name: `${client.name}'` }, client);
+    this.#addTab({ ...client.traits, name: `${client.name}'` }, client.ledger);
+  }
+
+  /** The tab is copied, with its memory; what it has on disk, both have. */
+  copyTab(client: SimClient): void {
+    const { traits, ledger } = client;
+    const name = `tab${(this.#copies += 1)} of ${traits.name}`;
+    const lastClient = { ...traits.lastClient };
+    this.#addTab({ ...traits, name, lastClient }, new EditLedger(ledger));
   }
 
   /** What a room loads that starts on what is on the disk now. */
@@ -225,22 +235,18 @@ export class Simulation {
       ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name))
       : undefined;
     if (disk !== undefined) this.world.addSource(disk);
+    if (disk !== undefined) disk.isHasty = this.has('power-failures');
     const canUndo = this.has('undo');
-    const traits = { name, variant, disk, seed, isSeedInStore, canUndo };
-    const client = this.#addTab(traits, undefined);
+    const client = this.#addTab({
+      ...{ name, variant, disk, seed, isSeedInStore, canUndo },
+      lastClient: {},
+    });
     if (!this.has('two-persisters')) return;
-    const twin = {
-      name: `${name}+`,
-      variant,
-      disk: undefined,
-      seed: undefined,
-      isSeedInStore,
-      canUndo: false,
-    };
-    this.#addTab({ ...twin, partner: client }, client);
+    const twin = { name: `${name}+`, variant, disk: undefined, seed: undefined, isSeedInStore };
+    this.#addTab({ ...twin, canUndo: false, lastClient: {}, partner: client }, client.ledger);
   }
 
-  #addTab(traits: ClientTraits, former: SimClient | undefined): SimClient {
+  #addTab(traits: ClientTraits, ledger?: EditLedger): SimClient {
     const { world, network, http, room, unique } = this;
     world.note(
       `${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`,
@@ -259,7 +265,7 @@ export class Simulation {
         randomId: () => this.randomId(),
         randomNumber: () => this.#ids.below(2 ** 32),
       },
-      former?.ledger,
+      ledger,
     );
     this.clients.push(client);
     client.start();

@@ -86,6 +86,7 @@ const PERSISTER_CONFIG: Names<keyof PartyKitPersisterConfig> = {
   storeProtocol: 1,
   fetch: 1,
   credentials: 1,
+  offline: 1,
 };
 const SERVER_CONFIG: Names<keyof TinyBasePartyKitServerConfig> = {
   storePath: 1,

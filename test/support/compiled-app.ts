@@ -29,7 +29,7 @@ const COMPILERS: Readonly<Record<Compiler, string>> = {
   5.4: join(REPOSITORY, 'test/stock/node_modules/typescript-5/bin/tsc'),
 };
 const DEPENDENCIES = [
-  ...['tinybase', 'partykit', 'partysocket', 'partyserver', 'jose', 'zod'],
+  ...['tinybase', 'partykit', 'partysocket', 'partyserver', 'jose', 'idb', 'zod'],
   ...['react', 'react-dom', '@types/react', '@types/react-dom'],
 ];
 const OPTIONS = [

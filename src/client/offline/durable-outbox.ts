@@ -1,154 +1,224 @@
-import { decodeChanges, decodeContent, encodeContent } from '../../protocol/codec.ts';
-import type { Leaf } from '../../protocol/leaf.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Cursor, Welcome } from '../../protocol/messages.ts';
+import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
-import type { RestoredSession, SessionPorts } from '../session/session-ports.ts';
-import type { ClientStorage, RestoredRecords } from './client-storage.ts';
+import type { RestoredSession } from '../session/session-ports.ts';
+import type { Fold } from '../session/session-state.ts';
+import { Adoption } from './adoption.ts';
+import { claimRecord } from './claim-record.ts';
+import { RecordKeys, scopeOf } from './client-record.ts';
+import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
+import { RecordWriter } from './record-writer.ts';
 
-/** The pause between a change and the write of the base, and between a failure and the next attempt. */
-const LATER_MILLISECONDS = 1000;
+/** The wait for a storage to open and to answer. */
+const OPEN_MILLISECONDS = 5000;
 
-/** Returns the ports of a session whose pending pushes survive a restart (KEEP-1). */
-export function durablePorts(
-  storage: ClientStorage,
-  records?: RestoredRecords,
-): Pick<SessionPorts, 'createOutbox' | 'restored'> {
-  const createOutbox = (owner: OutboxOwner): Outbox => createDurableOutbox(storage, owner, records);
-  return records === undefined
-    ? { createOutbox }
-    : { createOutbox, restored: decodeRecords(records) };
-}
-
-/** Decodes the records of a client that has stopped, so that a session can continue from them. */
-export function decodeRecords({ outbox, base }: RestoredRecords): RestoredSession {
-  const pushes = (outbox?.pushes ?? [])
-    .filter(({ number }) => number > (base?.folded ?? 0))
-    .map(({ number, changes, isDerived }) => ({
-      number,
-      changes: decodeChanges(changes),
-      encoded: changes,
-      isDerived,
-    }));
-  return {
-    ...(outbox === undefined ? {} : { outbox: { ...outbox, pushes } }),
-    ...(base === undefined
-      ? {}
-      : {
-          base: {
-            cursor: base.cursor,
-            content: decodeContent(base.content) ?? new LeafMap<Leaf>(),
-          },
-        }),
+/** Everything that outboxes take from a device. */
+export interface OfflineDevice {
+  readonly user: string | undefined;
+  /** Opens the storage, once. */
+  readonly storage: () => Promise<OfflineStorage>;
+  readonly locks: OfflineLocks | undefined;
+  /** The memory of a tab: the client that it had in a scope before it was loaded again. */
+  readonly lastClient: {
+    get(scope: string): string | undefined;
+    set(scope: string, clientId: string): void;
   };
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
-/** Keeps a client's two records in step with what it may send and confirm (KEEP-2, KEEP-3). */
-function createDurableOutbox(
-  storage: ClientStorage,
-  owner: OutboxOwner,
-  records: RestoredRecords | undefined,
-): Outbox {
-  const { after, onError } = owner;
-  const restored = records?.outbox;
-  /** The answered pushes that no durable base includes yet. */
-  let answered: readonly PendingPush[] = [];
-  /** The highest push number that was answered. */
-  let folded = restored === undefined ? 0 : (records?.base?.folded ?? 0);
-  let confirmed = folded;
-  let durableGeneration = restored?.generation ?? 0;
-  let durablePush = restored?.lastNumber ?? 0;
-  /** Rises with each new client id. It tells writes that began under an older one: their result is ignored. */
-  let lives = 0;
-  let isWriting = false;
-  let isOutdated = false;
-  let cancelBase: (() => void) | undefined;
-  let cancelRetry: (() => void) | undefined;
+/** The record of this page, while it is written. */
+interface OpenRecord {
+  readonly writer: RecordWriter;
+  readonly adoption: Adoption | undefined;
+  readonly release: () => void;
+  /** True once the session has the name of the record. */
+  isContinued: boolean;
+}
 
-  /** Writes again later. Only durable pushes are sent, so a failed write has to be repeated. */
-  const failed = (error: unknown): void => {
-    onError(error);
-    cancelRetry?.();
-    cancelRetry = after(LATER_MILLISECONDS, () => {
-      save();
-      saveBaseLater();
+/** An outbox whose pushes survive the page (OFFLINE-1 to OFFLINE-8). When the device fails, it works as one that keeps nothing. */
+export class DurableOutbox implements Outbox {
+  readonly user: string;
+  readonly #device: OfflineDevice;
+  readonly #owner: OutboxOwner;
+  #record: OpenRecord | undefined;
+  /** Counts `open` and `stop`: what began before is outdated. */
+  #life = 0;
+  #confirmed = 0;
+  #isReported = false;
+
+  constructor(device: OfflineDevice, owner: OutboxOwner) {
+    this.#device = device;
+    this.#owner = owner;
+    this.user = JSON.stringify([device.user ?? null]);
+  }
+
+  async open(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
+    const life = (this.#life += 1);
+    let cancel: (() => void) | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      cancel = this.#owner.after(OPEN_MILLISECONDS, () =>
+        reject(new Error('The storage of this device does not answer.')),
+      );
     });
-  };
-  const write = async (): Promise<void> => {
-    isWriting = true;
-    while (isOutdated) {
-      isOutdated = false;
-      const life = lives;
-      const { clientId, generation, lastNumber, pending } = owner.state();
-      const pushes = [...answered, ...pending];
-      try {
-        await storage.writeOutbox({
-          clientId,
-          generation,
-          lastNumber,
-          pushes: pushes.map(({ number, encoded, isDerived }) => ({
-            number,
-            changes: encoded,
-            isDerived,
-          })),
-        });
-        if (life !== lives) continue;
-        durableGeneration = generation;
-        durablePush = lastNumber;
-        owner.onDurable();
-      } catch (error) {
-        failed(error);
-      }
-    }
-    isWriting = false;
-  };
-  const writeBase = async (): Promise<void> => {
-    const base = owner.base();
-    if (base === 'busy') saveBaseLater();
-    if (base === 'busy' || base === undefined) return;
-    const included = folded;
-    const life = lives;
     try {
-      const content = encodeContent(base.content);
-      await storage.writeBase({ cursor: base.cursor, content, folded: included });
-      if (life !== lives) return;
-      confirmed = Math.max(confirmed, included);
-      answered = answered.filter((push) => push.number > included);
+      return await Promise.race([this.#open(life, former), late]);
     } catch (error) {
-      failed(error);
+      if (life === this.#life) {
+        this.#life += 1;
+        this.#report(OPEN_MESSAGE, error);
+      }
+      return former && { client: former };
+    } finally {
+      cancel?.();
     }
-    save();
-  };
-  /** Writes the outbox, one write after another. */
-  const save = (): void => {
-    isOutdated = true;
-    if (!isWriting) void write();
-  };
-  const saveBaseLater = (): void => {
-    cancelBase ??= after(LATER_MILLISECONDS, () => {
-      cancelBase = undefined;
-      void writeBase();
+  }
+
+  confirmed(): number {
+    const writer = this.#record?.writer;
+    return writer === undefined || writer.hasFailed ? this.#confirmed : writer.confirmed;
+  }
+
+  isGenerationDurable(generation: number): boolean {
+    const record = this.#live();
+    return (
+      record === undefined ||
+      (record.writer.isGenerationDurable(generation) &&
+        record.adoption?.isFirst(generation) !== true)
+    );
+  }
+
+  isPushDurable(number: number): boolean {
+    return this.#live()?.writer.isPushDurable(number) ?? true;
+  }
+
+  answered(pushes: readonly PendingPush[]): void {
+    this.#confirmed = pushes.at(-1)?.number ?? this.#confirmed;
+    this.#record?.writer.answered(pushes);
+  }
+
+  folded(fold: Fold, cursor: Cursor | undefined): void {
+    this.#record?.writer.folded(fold, cursor);
+  }
+
+  heard(welcome: Welcome): boolean {
+    return this.#record?.adoption?.heard(welcome) ?? false;
+  }
+
+  save(): void {
+    this.#live()?.writer.save();
+  }
+
+  stop(): Promise<boolean> | undefined {
+    this.#life += 1;
+    this.#confirmed = 0;
+    const record = this.#record;
+    this.#record = undefined;
+    record?.adoption?.stop();
+    if (record === undefined) return undefined;
+    return record.writer.stop().finally(record.release);
+  }
+
+  /** The app has cleared the device: nothing is kept from now on. */
+  forget(): void {
+    this.#isReported = true;
+    this.#record?.writer.discard();
+    this.#owner.happened('durable');
+  }
+
+  /** Returns the record, if it is that of the session. A session that had to take another name keeps nothing (OFFLINE-6). */
+  #live(): OpenRecord | undefined {
+    const record = this.#record;
+    if (record === undefined) return undefined;
+    const isSame = record.writer.clientId === this.#owner.client().clientId;
+    if (isSame) record.isContinued = true;
+    // The session has not read it yet.
+    else if (!record.isContinued) return undefined;
+    else {
+      record.writer.discard();
+      record.adoption?.stop();
+      this.#record = undefined;
+      record.release();
+      this.#report(FORGETFUL_MESSAGE, undefined);
+    }
+    return this.#record;
+  }
+
+  async #open(
+    life: number,
+    former: FormerClient | undefined,
+  ): Promise<RestoredSession | undefined> {
+    const { locks, lastClient, user, now } = this.#device;
+    const { socket, prefix } = this.#owner;
+    const scope = scopeOf(user, socket.address(), prefix());
+    const storage = await this.#device.storage();
+    const keys = new RecordKeys(scope);
+    const fresh = former?.clientId ?? this.#owner.client().clientId;
+    const preferred = former?.clientId ?? lastClient.get(scope);
+    const claimed = await claimRecord(storage, locks, keys, fresh, preferred);
+    if (life !== this.#life) {
+      claimed?.release();
+      return undefined;
+    }
+    if (claimed === undefined) throw new Error('The lock of this page is taken.');
+    const { clientId, head, base, edits, problem, release } = claimed;
+    if (problem !== undefined) this.#tell(problem);
+    // An earlier session of this page knows more than the disk, if it is that one.
+    const own = former !== undefined && former.clientId !== clientId ? undefined : former;
+    if (own === undefined && former !== undefined) {
+      release();
+      throw new Error('Another page uses the edits of this one.');
+    }
+    const writer = new RecordWriter(storage, keys, claimed, own, {
+      after: this.#owner.after,
+      now,
+      client: this.#owner.client,
+      keepsEdits: locks !== undefined,
+      onDurable: () => this.#owner.happened('durable'),
+      onFailed: (cause) => this.#failed(writer, cause),
     });
-  };
-  return {
-    confirmed: () => confirmed,
-    isGenerationDurable: (generation) => generation <= durableGeneration,
-    isPushDurable: (number) => number <= durablePush,
-    answered: (pushes) => {
-      folded = Math.max(folded, pushes.at(-1)?.number ?? 0);
-      answered = [...answered, ...pushes];
-      saveBaseLater();
-    },
-    save,
-    saveBaseLater,
-    clear: () => {
-      lives++;
-      answered = [];
-      folded = confirmed = durableGeneration = durablePush = 0;
-    },
-    stop: () => {
-      cancelBase?.();
-      cancelRetry?.();
-    },
-  };
+    const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
+    this.#record = { writer, adoption, release, isContinued: false };
+    if (locks !== undefined) lastClient.set(scope, clientId);
+    void adoption?.search();
+    const last = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
+    const client = own ?? {
+      clientId,
+      // Higher than that of any hello before, even if the record is an old copy (OFFLINE-6).
+      generation: Math.max(head?.generation ?? 0, now()),
+      lastNumber: last,
+      pushes: edits.pushes,
+      held: edits.held,
+    };
+    return { client, base };
+  }
+
+  #failed(writer: RecordWriter, cause: unknown): void {
+    for (const { first, last } of writer.undone)
+      for (let number = first; number <= last; number += 1)
+        this.#owner.replica.withdraw(number, 'destroyed');
+    this.#report(cause === undefined ? CLEARED_MESSAGE : WRITE_MESSAGE, cause);
+    this.#owner.happened('durable');
+  }
+
+  #report(message: string, cause: unknown): void {
+    this.#tell(new TinyBasePartyKitError('offline', message, { cause }));
+  }
+
+  /** Says once that something is wrong. */
+  #tell(error: TinyBasePartyKitError): void {
+    if (!this.#isReported) this.#owner.onError(error);
+    this.#isReported = true;
+  }
 }
+
+const OPEN_MESSAGE =
+  'This device cannot keep offline data: its storage cannot be opened, as in some private windows. The persister works without.';
+const WRITE_MESSAGE =
+  'This device keeps no offline data any more: its storage cannot be written, for example because it is full. The persister works without.';
+const CLEARED_MESSAGE =
+  'The offline data of this page was removed, by clear() in another page for example. The persister works without. Create it again to keep data.';
+const FORGETFUL_MESSAGE =
+  'The offline data of this page was older than what the room knows of it. Its edits are kept and sent, and the page keeps no offline data until it is loaded again.';

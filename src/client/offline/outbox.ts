@@ -1,43 +1,49 @@
-import type { Leaf } from '../../protocol/leaf.ts';
-import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { Cursor } from '../../protocol/messages.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { Cursor, Welcome } from '../../protocol/messages.ts';
+import type { FormerClient } from '../replica/former-client.ts';
+import type { PendingPush, Replica } from '../replica/replica.ts';
+import type { RestoredSession, SessionSocket } from '../session/session-ports.ts';
+import type { Fold, SessionState } from '../session/session-state.ts';
 
 /** Decides which pushes may be sent and confirmed to the room: those that survive a restart (KEEP-2, KEEP-3). */
 export interface Outbox {
+  /** The name of the user whose edits it keeps, or null. Left out by an outbox that keeps nothing. */
+  readonly user?: string | null;
+  /**
+   * Reads what a client of this room has left on this device. The session waits for it, before anything else happens.
+   * `former` is an earlier session of this page: it is continued. Never rejects.
+   */
+  open?(former: FormerClient | undefined): Promise<RestoredSession | undefined>;
   /** Returns the highest push number that a restart will not need again. */
   confirmed(): number;
+  /** Called when hello is about to be said. If it returns false, the event `durable` happens later. */
   isGenerationDurable(generation: number): boolean;
   isPushDurable(number: number): boolean;
   /** The room has processed these pushes, and the base includes the result. */
   answered(pushes: readonly PendingPush[]): void;
+  /** The room's content has changed, and has this cursor now. Undefined in a stock room. */
+  folded?(fold: Fold, cursor: Cursor | undefined): void;
+  /** A welcome has come. Returns true if it is an answer to this outbox, and to nobody else. */
+  heard?(welcome: Welcome): boolean;
   /** Makes the state durable. The write takes the state at its beginning. */
   save(): void;
-  /** The base has changed. */
-  saveBaseLater(): void;
-  /** Starts again, for a new client id. */
-  clear(): void;
-  /** Ends all writing. */
-  stop(): void;
+  /**
+   * Ends all writing under the present client id, after the state as it is now. Resolves to true if all of it is durable.
+   * Returns undefined if nothing is.
+   */
+  stop(): Promise<boolean> | undefined;
 }
 
 /** The session that an outbox works for. */
 export interface OutboxOwner {
   readonly after: (milliseconds: number, callback: () => void) => () => void;
+  readonly socket: SessionSocket;
+  /** Returns the prefix of all frames. */
+  readonly prefix: () => string;
+  readonly replica: Replica;
   /** Returns the state that has to be made durable. */
-  readonly state: () => {
-    readonly clientId: string;
-    readonly generation: number;
-    readonly lastNumber: number;
-    readonly pending: readonly PendingPush[];
-  };
-  /** Returns the current base; undefined if there is none worth keeping; `'busy'` if it cannot be read now. */
-  readonly base: () =>
-    | { readonly cursor: Cursor; readonly content: LeafMap<Leaf> }
-    | 'busy'
-    | undefined;
-  /** More is durable than before. */
-  readonly onDurable: () => void;
+  readonly client: () => FormerClient;
+  readonly state: () => SessionState;
+  readonly happened: (event: 'durable' | 'opened') => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -51,13 +57,10 @@ export function createVolatileOutbox(): Outbox {
     answered: (pushes) => {
       confirmed = pushes.at(-1)?.number ?? confirmed;
     },
-    save: nothing,
-    saveBaseLater: nothing,
-    clear: () => {
+    save: () => undefined,
+    stop: () => {
       confirmed = 0;
+      return undefined;
     },
-    stop: nothing,
   };
 }
-
-function nothing(): void {}

@@ -18,6 +18,7 @@ import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
 import { BaseFolder } from './base-folder.ts';
 import { EarlyEdits } from './early-edits.ts';
 import type { EditObserver } from './edit-observer.ts';
+import type { UnconfirmedEdits } from './former-client.ts';
 import { HELD, Overlay } from './overlay.ts';
 import { Reaction } from './reaction.ts';
 import {
@@ -312,31 +313,51 @@ export class Replica {
     return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims)));
   }
 
-  /** Reports all unconfirmed edits and forgets them. The Store keeps what it shows. */
-  abandon(reason: RefusalReason): void {
+  /**
+   * Forgets all unconfirmed edits, and returns a refusal for each. The Store keeps what it shows. Edits from before the start
+   * are reported at once.
+   */
+  abandon(reason: RefusalReason): readonly Refusal[] {
     const abandoned = new ChangesBuilder();
     for (const { changes } of this.#pending) addChanges(abandoned, changes);
     if (this.#held !== undefined) addChanges(abandoned, this.#held);
     const early = this.#early.take();
-    if (early !== undefined) addChanges(abandoned, early);
     this.#pending = [];
     this.#held = undefined;
     this.#lastNumber = 0;
     this.#overlay.clear();
     this.observer?.abandoned();
-    if (!abandoned.isEmpty) this.#events.onRefused(refusalsOf(abandoned, reason));
+    if (early !== undefined) this.#events.onRefused(refusalsOf(early, reason));
+    return refusalsOf(abandoned, reason);
   }
 
-  /** Restores persisted pending pushes, on a Store that shows the base (KEEP-1). */
-  restore(pushes: readonly PendingPush[], lastNumber: number): boolean {
-    this.#lastNumber = lastNumber;
-    return this.#integrate(undefined, (aims) => {
-      for (const push of pushes) {
-        this.#overlay.write(push.number, push.changes, this.#visibleUnder(push.changes));
+  /**
+   * Shows what a client had, in one Store transaction: `content` as the base, if given, with pushes and held edits on top
+   * (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again.
+   */
+  restore(content: LeafMap<Leaf> | undefined, edits: UnconfirmedEdits | undefined): boolean {
+    const later = this.#held;
+    const isDone = this.#integrate(undefined, (aims) => {
+      const write = (number: number, changes: Changes): void =>
+        this.#overlay.write(number, changes, this.#visibleUnder(changes, aims));
+      if (later !== undefined) this.#overlay.drop(HELD, later, aimAt(aims));
+      if (content !== undefined) this.#folder.rebase(content, aims, true);
+      for (const push of edits?.pushes ?? []) {
+        write(push.number, push.changes);
         this.#pending.push(push);
       }
+      if (edits?.held !== undefined) {
+        this.#held = new ChangesBuilder();
+        addChanges(this.#held, edits.held);
+        if (later !== undefined) addChanges(this.#held, later);
+      }
+      if (this.#held !== undefined) write(HELD, this.#held);
       this.#overlay.forEachView(aimAt(aims));
     });
+    if (!isDone) return false;
+    if (edits !== undefined) this.#lastNumber = edits.lastNumber;
+    if (content !== undefined) this.#meet(content, true);
+    return true;
   }
 
   /** Stops observing the Store, and releases it. */
@@ -360,15 +381,19 @@ export class Replica {
     this.observer?.edited(log);
   }
 
-  /** Returns the views of the leaves that changes would touch. */
-  #visibleUnder(changes: Changes): LeafMap<Leaf | undefined> {
+  /** Returns the views of the leaves that changes would touch, as they will be when the Store shows the aims. */
+  #visibleUnder(changes: Changes, aims: Aims): LeafMap<Leaf | undefined> {
     const visible = new LeafMap<Leaf | undefined>();
     const note = (table: TableKey, row: string, cell: string): void => {
-      visible.set(table, row, cell, readLeaf(this.store, table, row, cell));
+      const isAimed = aims.has(table, row, cell);
+      const leaf = isAimed ? aims.get(table, row, cell) : readLeaf(this.store, table, row, cell);
+      visible.set(table, row, cell, leaf);
     };
     for (const [table, rows] of changes.deletedRows) {
-      for (const row of rows)
+      for (const row of rows) {
         for (const cell of this.store.getCellIds(table, row)) note(table, row, cell);
+        for (const cell of aims.cells(table, row).keys()) note(table, row, cell);
+      }
     }
     changes.leaves.forEach((_leaf, table, row, cell) => note(table, row, cell));
     return visible;

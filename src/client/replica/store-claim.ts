@@ -1,5 +1,16 @@
 import type { Store } from 'tinybase';
 
+import type { FormerClient } from './former-client.ts';
+
+/** The edits of a persister that has ended. */
+interface LeftEdits {
+  /** The room and the user that they belong to. */
+  readonly key: string;
+  readonly client: FormerClient;
+  /** Called when another persister goes on with them. */
+  readonly onTaken: () => void;
+}
+
 /** The use of one Store. All its persisters share it, also those of another copy of this package on the page. */
 interface StoreUse {
   /** The claim that holds the Store; undefined if it is free. */
@@ -8,10 +19,12 @@ interface StoreUse {
   readonly waiting: (() => void)[];
   /** True once the Store has shown the content of a room. */
   hasShownRoom: boolean;
+  /** The unconfirmed edits of the last persister, for the next one of the same room (OFFLINE-1). */
+  left: LeftEdits | undefined;
 }
 
 /** The key of the registry that all copies of this package share. Change it whenever {@link StoreUse} changes its shape. */
-const REGISTRY = Symbol.for('tinybase-partykit:stores:1');
+const REGISTRY = Symbol.for('tinybase-partykit:stores:2');
 
 /**
  * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first one
@@ -37,6 +50,20 @@ export class StoreClaim {
   /** Records that the Store has shown the content of a room. */
   noteRoomShown(): void {
     this.#use.hasShownRoom = true;
+  }
+
+  /** Leaves edits to the next persister. */
+  leave(left: LeftEdits): void {
+    this.#use.left = left;
+  }
+
+  /** Returns the edits that were left under this key, to the first that asks. */
+  takeLeft(key: string): FormerClient | undefined {
+    const { left } = this.#use;
+    if (left?.key !== key) return undefined;
+    this.#use.left = undefined;
+    left.onTaken();
+    return left.client;
   }
 
   /** Takes the Store. Returns false if another persister holds it. */
@@ -72,7 +99,7 @@ function useOf(store: Store): StoreUse {
   else Reflect.set(globalThis, REGISTRY, (registry = new WeakMap()));
   let use = registry.get(store);
   if (use === undefined) {
-    use = { holder: undefined, waiting: [], hasShownRoom: false };
+    use = { holder: undefined, waiting: [], hasShownRoom: false, left: undefined };
     registry.set(store, use);
   }
   return use;

@@ -5,6 +5,11 @@ const BUSY_MILLISECONDS = 5;
 export interface EventQueue<Event> {
   /** Events that wait, oldest first. */
   readonly waiting: readonly Event[];
+  /** Handles nothing from now on, until {@link resume}. Everything keeps its order. */
+  pause(): void;
+  resume(): void;
+  /** Forgets what waits because of {@link pause}, and resumes. */
+  restart(): void;
   /** Adds an event of this device. It goes before all messages. */
   add(event: Event): void;
   /** Adds a message from outside. Messages keep their order, and wait while the Store is busy (VIEW-6). */
@@ -21,6 +26,7 @@ export function createEventQueue<Event>(
   const waiting: Event[] = [];
   let messages: Event[] = [];
   let isRunning = false;
+  let isPaused = false;
   let cancelRetry: (() => void) | undefined;
   const stopWaiting = (): void => {
     cancelRetry?.();
@@ -31,6 +37,7 @@ export function createEventQueue<Event>(
     isRunning = true;
     try {
       while (true) {
+        if (isPaused) return;
         const event = waiting.shift();
         if (event !== undefined) {
           handle(event);
@@ -51,6 +58,17 @@ export function createEventQueue<Event>(
   };
   return {
     waiting,
+    pause: () => {
+      isPaused = true;
+    },
+    resume: () => {
+      isPaused = false;
+      run();
+    },
+    restart: () => {
+      if (isPaused) waiting.length = 0;
+      isPaused = false;
+    },
     add: (event) => {
       waiting.push(event);
       run();

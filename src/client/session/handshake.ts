@@ -25,20 +25,20 @@ export interface Handshake {
   say(generation: number, cursor: Cursor | undefined, onUnanswered?: () => void): boolean;
   /** The answer has come, or the session does not wait for it any more. */
   end(): void;
-  /** Takes another name, for another room. */
-  renew(): void;
+  /** Takes another name: a new one, or that of a client that has ended. */
+  renew(name?: string): void;
 }
 
 /** Creates a handshake. It calls `send` with the frame. */
 export function createHandshake(
-  { restored, randomId, after }: SessionPorts,
+  { randomId, after }: SessionPorts,
   prefix: () => string,
   replica: Replica,
   outbox: Outbox,
   send: (frame: string) => void,
   onError: (error: unknown) => void,
 ): Handshake {
-  let clientId = restored?.outbox?.clientId ?? randomId();
+  let clientId = randomId();
   let said: number | undefined;
   let cancelAnswer: (() => void) | undefined;
   const end = (): void => cancelAnswer?.();
@@ -71,8 +71,8 @@ export function createHandshake(
       return true;
     },
     end,
-    renew: () => {
-      clientId = randomId();
+    renew: (name = randomId()) => {
+      clientId = name;
       said = undefined;
     },
   };

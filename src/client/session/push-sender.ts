@@ -35,6 +35,8 @@ export interface SenderOwner {
 
 /** Sends pending pushes, oldest first, each once in a conversation (ONCE-1, PART-1). */
 export interface PushSender {
+  /** The highest number that was ever sent. */
+  everSent(): number;
   /** True if the room may hold one of the pending pushes. */
   mayRoomHavePending(): boolean;
   /** The room has answered hello, with its limits. The oldest pending push is sent next. */
@@ -139,6 +141,7 @@ export function createPushSender(
     leave();
   };
   return {
+    everSent: () => everSent,
     mayRoomHavePending: () => {
       const [oldest] = replica.pending;
       return oldest !== undefined && oldest.number <= everSent;

@@ -3,7 +3,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor, LoadedContent, SeedCorrection } from '../../protocol/messages.ts';
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { FormerClient } from '../replica/former-client.ts';
 
 /** The way in which a socket was closed. */
 export interface SocketClosing {
@@ -57,19 +57,10 @@ export interface SessionPorts {
   readonly firstGeneration?: number;
   /** Creates the outbox that makes pushes durable. Without it, nothing survives a restart. */
   readonly createOutbox?: (owner: OutboxOwner) => Outbox;
-  readonly restored?: RestoredSession;
 }
 
-/** A client's records, decoded (KEEP-1). */
+/** A session that goes on where another one has ended (KEEP-1). */
 export interface RestoredSession {
-  readonly outbox?: {
-    readonly clientId: string;
-    /** The highest generation that a hello may have been sent with. */
-    readonly generation: number;
-    /** The highest push number given out. */
-    readonly lastNumber: number;
-    /** Pushes that are pending again. */
-    readonly pushes: readonly PendingPush[];
-  };
-  readonly base?: { readonly cursor: Cursor; readonly content: LeafMap<Leaf> };
+  readonly client?: FormerClient | undefined;
+  readonly base?: { readonly cursor: Cursor; readonly content: LeafMap<Leaf> } | undefined;
 }

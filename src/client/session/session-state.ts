@@ -73,6 +73,8 @@ interface NoStore {
 interface Base {
   readonly type: 'base';
   readonly cursor: Cursor;
+  /** True if the Store shows all of it, since it was restored (OFFLINE-2). */
+  readonly isShown?: boolean;
 }
 
 /** Loaded content that is shown together with the next welcome (JOIN-6). */
@@ -149,6 +151,8 @@ export interface Facts {
   readonly nextPush: number;
   /** True if the room may hold one of the pending pushes: loaded content may include it. */
   readonly mayRoomHavePending: boolean;
+  /** The highest push number that was ever sent, as far as this device knows. */
+  readonly everSent: number;
   /** The last push sent before the ping that waits for its answer; undefined if none waits. */
   readonly pinged: number | undefined;
 }
@@ -259,8 +263,6 @@ export type SimpleAction =
   | 'loaded'
   /** Counts changes of others that came. */
   | 'count-load'
-  /** The base has become another one. */
-  | 'save-base'
   /** Shows the app's initial content, if nothing of a room was shown and the Store is free. */
   | 'show-initial'
   /** Settles the promises of what was started. */
@@ -297,6 +299,8 @@ export type SimpleAction =
   | 'resume'
   /** Reports pending edits, and forgets all that belongs to the old room. */
   | 'move'
+  /** Takes another client id. */
+  | 'renew'
   /** Stops everything; closes the socket, unless the app ended the session. */
   | 'stop';
 
@@ -374,7 +378,10 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
   const { phase } = stage;
   switch (event) {
     case 'follow':
-      return start(state, { isFollowing: true });
+      // What was restored is shown, and the room knows what came after it.
+      return stage.position.type === 'base' && stage.position.isShown
+        ? resume(intend(state, { isFollowing: true }), facts, 'apply-intent', 'settle')
+        : start(state, { isFollowing: true });
     case 'load-once':
       return start(state, { isLoadingOnce: true });
     case 'start-saving':
@@ -479,13 +486,14 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 function heard(
   state: SessionState,
   message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
-  { hasPending, nextPush, pinged }: Facts,
+  facts: Facts,
 ): Step {
   const { stage } = state;
+  const { hasPending, nextPush, pinged } = facts;
   const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
   switch (message.type) {
     case 'welcome':
-      return welcomed(state, message);
+      return welcomed(state, message, facts);
     case 'commit': {
       const { version, changes, isDerived = false, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
@@ -525,7 +533,7 @@ function heard(
   }
 }
 
-function welcomed(before: SessionState, welcome: Welcome): Step {
+function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const state = { ...before, hasExpired: false, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
@@ -547,16 +555,22 @@ function welcomed(before: SessionState, welcome: Welcome): Step {
   const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
   // A room without a Store has another epoch whenever it starts, and nothing that could be lost.
   const nextEpoch = cursor.version === 0 ? undefined : cursor.epoch;
+  const next = { ...state, reloads: 0, ...(isShown && { shownEpoch: nextEpoch }) };
+  // Content may disappear that the user has not deleted (JOIN-8).
+  const news = isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : [];
+  // More than was sent: this device has lost pushes, and their numbers are taken (OFFLINE-6).
+  const isForgetful = lastPush > facts.everSent;
   return {
-    ...live(
-      { ...state, reloads: 0, ...(isShown && { shownEpoch: nextEpoch }) },
-      cursor,
-      action,
-      'flush',
-      // Content may disappear that the user has not deleted (JOIN-8).
-      ...(isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : []),
-    ),
-    fold: { type: 'catch-up', staged: staged?.content, lastPush, changes, isShown },
+    ...(isForgetful
+      ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')
+      : live(next, cursor, action, 'flush', ...news)),
+    fold: {
+      type: 'catch-up',
+      staged: staged?.content,
+      lastPush: isForgetful ? facts.everSent : lastPush,
+      changes,
+      isShown,
+    },
   };
 }
 
@@ -609,15 +623,11 @@ function loaded(
   const rooted = { ...state, isRooted: true, seedTries: 0 };
   if (!isStock && mayRoomHavePending)
     return {
-      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, 'save-base'),
+      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }),
       fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,
     };
   return {
-    ...found(
-      rooted,
-      isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
-      'save-base',
-    ),
+    ...found(rooted, isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor }),
     fold: contentFold(rooted, content, isStock ? composeChanges(early) : undefined),
   };
 }
@@ -673,8 +683,8 @@ function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
 }
 
 /** Handles content of the room that is known now. */
-function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
-  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
+function found(state: SessionState, position: Position): Step {
+  return connect(endOnce(state), position, 'loaded', 'settle', 'resume');
 }
 
 function requestFailed(

@@ -6,6 +6,7 @@ import type { Cursor } from '../../protocol/messages.ts';
 import { createContentLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
 import { createVolatileOutbox, type Outbox, type OutboxOwner } from '../offline/outbox.ts';
+import type { FormerClient } from '../replica/former-client.ts';
 import type { Refusal } from '../replica/refusal.ts';
 import { Replica } from '../replica/replica.ts';
 import { sendStockChanges } from '../stock/stock-sender.ts';
@@ -16,7 +17,7 @@ import { createEventQueue } from './event-queue.ts';
 import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
-import type { SessionPorts } from './session-ports.ts';
+import type { RestoredSession, SessionPorts } from './session-ports.ts';
 import {
   INITIAL_STATE,
   transition,
@@ -40,6 +41,9 @@ import {
 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
+
+/** The time for which edits of a session that has ended wait for another one on its Store and room. */
+const LEFT_MILLISECONDS = 2000;
 
 /** So many bytes of content are worth telling of. */
 const PROGRESS_BYTES = 64 * 1024;
@@ -117,7 +121,7 @@ export function createSyncSession(
   events: SessionEvents,
   activity?: SessionActivity,
 ): SyncSession {
-  const { after, endpoint, random, randomId, restored, socket, firstGeneration = 0 } = ports;
+  const { after, endpoint, random, randomId, socket, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
   /** True once the app has begun to save, in whatever way. */
@@ -128,9 +132,15 @@ export function createSyncSession(
 
   const onError = (error: unknown): void => status.failed(error);
   const happened = (event: SessionEvent): void => queue.add(event);
-  const identity = (): { readonly clientId: string; readonly generation: number } => ({
+  /** The edits of an earlier session on this Store that are not restored yet. */
+  let former: FormerClient | undefined;
+  let isOpened = false;
+  const client = (): FormerClient => ({
     clientId: handshake.clientId(),
     generation: state.generation,
+    pushes: replica.pending,
+    lastNumber: replica.lastNumber,
+    held: replica.held,
   });
   const unsaved = (): number =>
     replica.pending.length + (replica.hasHeld ? 1 : 0) + (replica.hasEarly ? 1 : 0);
@@ -171,21 +181,13 @@ export function createSyncSession(
   });
   const owner: OutboxOwner = {
     after,
-    state: () => ({
-      ...identity(),
-      lastNumber: replica.lastNumber,
-      pending: replica.pending,
-    }),
-    base: () => {
-      const { stage, intent } = state;
-      if (stage.phase !== 'live' || !intent.isFollowing) return undefined;
-      // A room without a Store: after a restart, the seed is given again.
-      if (stage.position.cursor.version === 0) return undefined;
-      const content = replica.readBase();
-      return content === undefined ? 'busy' : { cursor: stage.position.cursor, content };
-    },
-    onDurable: () => happened('durable'),
-    onError,
+    socket,
+    prefix,
+    replica,
+    client,
+    state: () => state,
+    happened,
+    onError: events.onError,
   };
   const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
   const confirmations = createConfirmations();
@@ -220,9 +222,14 @@ export function createSyncSession(
   const facts = (): Facts => ({
     nextPush: replica.nextPush,
     hasPending: replica.pending.length > 0,
+    everSent: sender.everSent(),
     mayRoomHavePending: sender.mayRoomHavePending(),
     pinged: heartbeat.pinged(),
   });
+  const cursorNow = (): Cursor | undefined => {
+    const { position } = state.stage;
+    return position.type === 'base' ? position.cursor : undefined;
+  };
   const isWaitingForSocket = (): boolean => {
     const { phase } = state.stage;
     return phase !== 'idle' && phase !== 'stopped';
@@ -242,6 +249,7 @@ export function createSyncSession(
     const step = transition(state, event, facts());
     if (step.fold !== undefined && !fold(step.fold)) return false;
     ({ state } = step);
+    if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
     if (state.isRooted) replica.claim.noteRoomShown();
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
@@ -282,9 +290,7 @@ export function createSyncSession(
     },
     'count-load': () => {
       stats.loads++;
-      outbox.saveBaseLater();
     },
-    'save-base': () => outbox.saveBaseLater(),
     'show-initial': () => {
       if (!state.isRooted) seed.show();
     },
@@ -329,13 +335,20 @@ export function createSyncSession(
     resume: () => happened('resume'),
     move: () => {
       confirmations.end(new TinyBasePartyKitError('replaced', MOVED_MESSAGE));
-      outbox.clear();
-      handshake.renew();
-      sender.restore(0);
+      const isKept = outbox.stop();
+      actions.renew();
       queue.forget();
       loader.cancel();
       seed.tellRefusals();
-      replica.abandon('another-room');
+      tellUnless(isKept, replica.abandon('another-room'));
+      if (isOpened) {
+        isOpened = false;
+        open();
+      }
+    },
+    renew: () => {
+      handshake.renew();
+      sender.restore(0);
     },
     stop: () => {
       const { stage } = state;
@@ -348,9 +361,10 @@ export function createSyncSession(
       actions.settle();
       confirmations.end(error);
       if (isOver) {
-        outbox.stop();
+        // The Store shows these edits already.
+        if (former !== undefined) restore({ client: former });
+        leave(outbox.stop());
         replica.stop();
-        replica.abandon('destroyed');
       } else {
         tell();
         socket.stop(error);
@@ -358,6 +372,60 @@ export function createSyncSession(
     },
   };
 
+  /** Continues where another session has ended. Returns false if the Store is busy. */
+  const restore = ({ client: earlier, base }: RestoredSession): boolean => {
+    if (!replica.restore(base?.content, earlier)) return false;
+    former = undefined;
+    if (earlier !== undefined) {
+      handshake.renew(earlier.clientId);
+      sender.restore(earlier.lastNumber);
+      state = { ...state, generation: earlier.generation };
+    }
+    if (base !== undefined) {
+      state = {
+        ...state,
+        stage: { phase: 'idle', position: { type: 'base', cursor: base.cursor, isShown: true } },
+        isRooted: true,
+        shownEpoch: base.cursor.epoch,
+      };
+    }
+    return true;
+  };
+  const restoreFirst = (restored: RestoredSession): void => {
+    if (end() !== undefined || restore(restored)) {
+      queue.resume();
+      outbox.save();
+    } else after(BUSY_MILLISECONDS, () => restoreFirst(restored));
+  };
+  /** Names the room and the user of the edits here. */
+  const key = (): string => JSON.stringify([socket.address(), prefix(), outbox.user]);
+  /** Reads what is left of this client, when the app starts something. Edits count from now on. */
+  const open = (): void => {
+    if (isOpened) return;
+    isOpened = true;
+    replica.startTracking();
+    former = replica.claim.takeLeft(key());
+    if (outbox.open === undefined && former === undefined) return;
+    queue.pause();
+    if (outbox.open === undefined) restoreFirst({ client: former });
+    else void outbox.open(former).then((restored) => restoreFirst(restored ?? {}));
+  };
+  /** Reports edits that are given up, unless they are kept on this device. */
+  const tellUnless = (isKept: Promise<boolean> | undefined, refusals: readonly Refusal[]): void => {
+    if (isKept === undefined) tellOf(refusals);
+    else
+      void isKept.then((isDurable) => {
+        if (!isDurable) tellOf(refusals);
+      });
+  };
+  /** Leaves unconfirmed edits to the next session of this room on the Store. Reports them if there is none (OFFLINE-1). */
+  const leave = (isKept: Promise<boolean> | undefined): void => {
+    const left = client();
+    const refusals = replica.abandon('destroyed');
+    if (refusals.length === 0) return;
+    const onTaken = after(LEFT_MILLISECONDS, () => tellUnless(isKept, refusals));
+    replica.claim.leave({ key: key(), client: left, onTaken });
+  };
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
     queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
@@ -367,6 +435,7 @@ export function createSyncSession(
       onError(over);
       return Promise.resolve();
     }
+    open();
     return new Promise((resolve) => {
       starters.push(resolve);
       happened(event);
@@ -383,6 +452,8 @@ export function createSyncSession(
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {
+    // What was started and has not begun does not begin any more.
+    queue.restart();
     sender.sendNow();
     happened({ type: 'ended', error });
   };
@@ -401,25 +472,6 @@ export function createSyncSession(
     else after(BUSY_MILLISECONDS, discardLocal);
   };
 
-  if (restored !== undefined) {
-    const { outbox: kept, base } = restored;
-    replica.startTracking();
-    if (base !== undefined) {
-      const { cursor } = base;
-      replica.catchUp(base.content, 0, undefined, true);
-      state = {
-        ...state,
-        stage: { phase: 'idle', position: { type: 'base', cursor } },
-        isRooted: true,
-        shownEpoch: cursor.epoch,
-      };
-    }
-    if (kept !== undefined) {
-      state = { ...state, generation: kept.generation };
-      sender.restore(kept.lastNumber);
-      replica.restore(kept.pushes, kept.lastNumber);
-    }
-  }
   return {
     replica,
     get sync() {
@@ -429,8 +481,7 @@ export function createSyncSession(
       return { ...stats };
     },
     get cursor() {
-      const { position } = state.stage;
-      return position.type === 'base' ? position.cursor : undefined;
+      return cursorNow();
     },
     get isFollowing() {
       return intent().isFollowing;
@@ -475,6 +526,7 @@ export function createSyncSession(
         // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
       }
       if (message === undefined) return;
+      if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
       // At once: the room sends no more to a connection that does not read (FLOOD-7).
       if (message.type === 'mark') send(encodeClientMessage(prefix(), message));

@@ -1,299 +1,279 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
-import { changesOf, ManualStorage, ScriptedRoom, SECOND } from '../session/scripted-room.ts';
+import {
+  ManualOfflineStorage,
+  MemoryLocks,
+  MemoryOfflineStorage,
+} from '../../support/offline-doubles.ts';
+import { changesOf, SECOND } from '../session/scripted-room.ts';
+import { OfflineTab, settle, type Browser } from './offline-tab.ts';
 
-const CLIENT_ID = '0'.padStart(22, 'c');
+const browser = (
+  storage = new MemoryOfflineStorage(),
+): Browser & { storage: MemoryOfflineStorage; locks: MemoryLocks } => ({
+  storage,
+  locks: new MemoryLocks(),
+});
 
-/** Lets every write that was begun, and those that follow from it, settle. */
-async function write(storage: ManualStorage): Promise<void> {
-  while (storage.outboxWrites.waiting.length + storage.baseWrites.waiting.length > 0) {
-    for (const { answer } of storage.outboxWrites.waiting.splice(0)) answer();
-    for (const { answer } of storage.baseWrites.waiting.splice(0)) answer();
-    await nextTurn();
-  }
+/** A tab that is live at version 1 of a room with this content, and has written its base. */
+async function liveTab(on: Browser, content: unknown = [{}, { v: 0 }]): Promise<OfflineTab> {
+  const tab = new OfflineTab(on);
+  await tab.start();
+  await tab.answerGet(1, content);
+  await tab.join();
+  await tab.time.pass(SECOND);
+  return tab;
 }
 
-async function liveWith(storage: ManualStorage): Promise<ScriptedRoom> {
-  const room = new ScriptedRoom({ storage });
-  void room.session.follow();
-  void room.session.startSaving();
-  await room.answerGet(1, [{}, { v: 0 }]);
-  room.open();
-  await write(storage);
-  room.welcome({ generation: room.hello().generation });
-  return room;
-}
+/** The entries of a storage, with the ids left out of the keys. */
+const texts = ({ entries }: MemoryOfflineStorage): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...entries].map(([key, text]) => [
+      key.replace(/^.*\]/, '').replace(/^(.)[\w-]{22}/, '$1'),
+      text,
+    ]),
+  );
 
-/** The push number that the next hello on a new socket confirms. Answers outbox writes, and no base writes. */
-async function confirmedIn(room: ScriptedRoom, storage: ManualStorage): Promise<number> {
-  room.sent();
-  room.close();
-  room.open();
-  while (storage.outboxWrites.waiting.length > 0) {
-    storage.outboxWrites.take().answer();
-    await nextTurn();
+/** Lets writes happen, one after the other, until none waits. */
+async function writeAll(storage: ManualOfflineStorage): Promise<void> {
+  await settle();
+  while (storage.waiting.length > 0) {
+    storage.next().take();
+    await settle();
   }
-  const { generation, nextPush, ackedPush } = room.hello();
-  room.welcome({ generation, lastPush: nextPush - 1, cursor: { epoch: 'e', version: 2 } });
-  return ackedPush;
 }
 
 describe('what a client persists', () => {
-  test('[KEEP-1] is an outbox, and a base without what is pending', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    room.store.setValue('v', 1);
-    room.store.setValue('w', 1);
-    await write(storage);
-    room.ack(1, 2);
-    await room.time.pass(SECOND);
-    await write(storage);
-    expect(storage.base).toEqual({
-      cursor: { epoch: 'e', version: 2 },
-      content: '[{},{"v":1}]',
-      folded: 1,
+  test('[KEEP-1] is a head, an entry for each push, and a base without what is pending', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.store.setValue('v', 1);
+    tab.store.setValue('w', 1);
+    await settle();
+    tab.ack(1, 2);
+    await tab.time.pass(SECOND);
+    const { h, ...others } = texts(on.storage);
+    expect(JSON.parse(h ?? '')).toMatchObject([1, expect.any(Number), 2, expect.any(Number)]);
+    expect(others).toEqual({
+      'e/0000000000000002': 'u[{},{"w":1}]',
+      'b/page0000000000000000': '[["e",1],1]',
+      'b/page0000000000000001': '[{},{"v":0}]',
+      'b/since0000000000000000': '[["e",2],"[{},{\\"v\\":1}]"]',
     });
-    expect(storage.outbox).toEqual({
-      clientId: CLIENT_ID,
-      generation: 1,
-      lastNumber: 2,
-      pushes: [{ number: 2, changes: '[{},{"w":1}]' }],
-    });
+  });
+
+  test('[KEEP-1] a push is one entry, whatever else is pending', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.store.setValue('a', 1);
+    await settle();
+    tab.store.setValue('b', 1);
+    await settle();
+    const last = on.storage.writes.at(-1);
+    expect([last?.remove, [...(last?.set.values() ?? [])]]).toEqual([[], ['u[{},{"b":1}]']]);
+  });
+
+  test('[KEEP-1] a change of the base is one entry, until there are many', async () => {
+    const on = browser();
+    const tab = await liveTab(on, [{}, { long: 'x'.repeat(200_000) }]);
+    const pages = on.storage.writes.findLast(({ set }) => set.size > 3);
+    expect([...(pages?.set.keys() ?? [])].filter((key) => key.includes('page'))).toHaveLength(5);
+    for (let version = 2; version < 12; version += 1) {
+      tab.commit(version, [{}, { long: 'y'.repeat(30_000), [`v${version}`]: 1 }]);
+      await tab.time.pass(SECOND);
+    }
+    const sizes = on.storage.writes.slice(-10).map(({ set }) => set.size);
+    // Its entry and the head; once, all pages.
+    expect(sizes.filter((size) => size === 2).length).toBeGreaterThan(7);
+    const since = [...on.storage.entries.keys()].filter((key) => key.includes('since'));
+    expect(since.length).toBeLessThan(10);
+    tab.die();
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual(tab.store.getValues());
   });
 
   test('[KEEP-2] has the generation before its hello is sent', async () => {
-    const storage = new ManualStorage();
-    const room = new ScriptedRoom({ storage });
-    void room.session.follow();
-    await room.answerGet(1, [{}, {}]);
-    room.open();
-    await room.time.pass(SECOND);
-    expect(room.sent()).toEqual([]);
-    await write(storage);
-    expect(storage.outbox?.generation).toBe(1);
-    expect(room.hello().generation).toBe(1);
+    const storage = new ManualOfflineStorage();
+    const tab = new OfflineTab(browser(storage));
+    await tab.start();
+    await tab.answerGet(1, [{}, {}]);
+    tab.open();
+    await settle();
+    expect(tab.sent()).toEqual([]);
+    await writeAll(storage);
+    const { generation } = tab.hello();
+    const [, kept] = JSON.parse(texts(storage)['h'] ?? '') as number[];
+    expect(kept).toBeGreaterThanOrEqual(generation);
+    // The next one needs no further write.
+    tab.close();
+    tab.open();
+    expect(tab.hello().generation).toBe(generation + 1);
   });
 
   test('[KEEP-2] has a push before it is sent', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    room.store.setValue('v', 1);
-    room.store.setValue('v', 2);
-    await nextTurn();
-    expect(room.sent()).toEqual([]);
-    storage.outboxWrites.take().answer();
-    await nextTurn();
-    expect(storage.outbox?.pushes.map(({ number }) => number)).toEqual([1]);
-    expect(room.pushes().map(([number]) => number)).toEqual([1]);
-    await write(storage);
-    expect(room.pushes().map(([number]) => number)).toEqual([2]);
-  });
-
-  test('[KEEP-2] is not taken for durable because that of another room was', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    await room.time.pass(SECOND);
-    await write(storage);
-    room.store.setValue('v', 1);
-    room.session.moveToAnotherRoom();
-    await room.answerGet(1, [{}, {}], 'f');
-    storage.outboxWrites.take().answer();
-    await nextTurn();
-    expect(room.sent()).toEqual([]);
-    await write(storage);
-    expect(storage.outbox).toMatchObject({ clientId: '1'.padStart(22, 'c'), generation: 1 });
-    expect(room.hello()).toMatchObject({ generation: 1, ackedPush: 0 });
-  });
-
-  test('[KEEP-3] is not confirmed by a base of another room', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    room.store.setValue('v', 1);
-    await write(storage);
-    room.ack(1, 2);
-    await room.time.pass(SECOND);
-    room.session.moveToAnotherRoom();
-    await room.answerGet(1, [{}, {}], 'f');
-    room.sent();
-    storage.baseWrites.take().answer();
-    await nextTurn();
-    await write(storage);
-    expect(room.hello()).toMatchObject({ generation: 1, ackedPush: 0 });
+    const storage = new ManualOfflineStorage();
+    const tab = new OfflineTab(browser(storage));
+    await tab.start();
+    await tab.answerGet(1, [{}, {}]);
+    tab.open();
+    await writeAll(storage);
+    tab.welcome({ generation: tab.hello().generation });
+    tab.store.setValue('v', 1);
+    tab.store.setValue('v', 2);
+    await settle();
+    expect(tab.sent()).toEqual([]);
+    storage.next().take();
+    await settle();
+    expect(tab.pushes().map(([number]) => number)).toEqual([1]);
+    await writeAll(storage);
+    expect(tab.pushes().map(([number]) => number)).toEqual([2]);
   });
 
   test('[KEEP-3] has a push until a base includes it, and only then confirms its ack', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    room.store.setValue('v', 1);
-    await write(storage);
-    room.ack(1, 2);
-    room.store.setValue('v', 2);
-    await write(storage);
-    expect(storage.outbox?.pushes.map(({ number }) => number)).toEqual([1, 2]);
-    expect(await confirmedIn(room, storage)).toBe(0);
-    await room.time.pass(SECOND);
-    expect(storage.baseWrites.waiting).toHaveLength(1);
-    room.store.setValue('v', 3);
-    await nextTurn();
-    for (const { answer } of storage.outboxWrites.waiting.splice(0)) answer();
-    await nextTurn();
-    expect(storage.outbox?.pushes.map(({ number }) => number)).toEqual([1, 2, 3]);
-    expect(await confirmedIn(room, storage)).toBe(0);
-    await write(storage);
-    expect(storage.base?.folded).toBe(1);
-    expect(storage.outbox?.pushes.map(({ number }) => number)).toEqual([2, 3]);
-    expect(await confirmedIn(room, storage)).toBe(1);
+    const storage = new ManualOfflineStorage();
+    const tab = new OfflineTab(browser(storage));
+    await tab.start();
+    await tab.answerGet(1, [{}, {}]);
+    tab.open();
+    await writeAll(storage);
+    tab.welcome({ generation: tab.hello().generation });
+    tab.store.setValue('v', 1);
+    await writeAll(storage);
+    tab.ack(1, 2);
+    await tab.time.pass(SECOND);
+    expect(storage.waiting).toHaveLength(1);
+    const acked = (): number => {
+      tab.sent();
+      tab.close();
+      tab.open();
+      const { generation, ackedPush } = tab.hello();
+      tab.welcome({ generation, lastPush: 1, cursor: { epoch: 'e', version: 2 } });
+      return ackedPush;
+    };
+    expect(acked()).toBe(0);
+    expect(texts(storage)['e/0000000000000001']).toBe('u[{},{"v":1}]');
+    await writeAll(storage);
+    expect(texts(storage)['e/0000000000000001']).toBeUndefined();
+    expect(acked()).toBe(1);
   });
 
-  test('[KEEP-3] is confirmed at once where nothing is persisted', async () => {
-    const room = new ScriptedRoom();
-    await room.live();
-    room.store.setValue('v', 1);
-    room.ack(1, 2);
-    room.sent();
-    room.close();
-    room.open();
-    expect(room.hello()).toMatchObject({ nextPush: 2, ackedPush: 1 });
-  });
-
-  test('is written again after a failure, which is reported', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    await room.time.pass(SECOND);
-    await write(storage);
-    room.store.setValue('v', 1);
-    storage.outboxWrites.take().fail(new Error('full'));
-    await nextTurn();
-    expect(room.errors).toEqual([new Error('full')]);
-    expect(room.sent()).toEqual([]);
-    await room.time.pass(SECOND);
-    await write(storage);
-    expect(room.pushes()).toEqual([[1, [{}, { v: 1 }]]]);
-    room.ack(1, 2);
-    await room.time.pass(SECOND);
-    storage.baseWrites.take().fail(new Error('full'));
-    await room.time.pass(3 * SECOND);
-    await write(storage);
-    expect(storage.base?.folded).toBe(1);
-  });
-
-  test('is written no more after the end', async () => {
-    const storage = new ManualStorage();
-    const room = await liveWith(storage);
-    room.store.setValue('v', 1);
-    storage.outboxWrites.take().fail(new Error('full'));
-    await nextTurn();
-    room.session.destroy();
-    expect(room.time.waiting).toBe(0);
-    const { count } = storage.outboxWrites;
-    await room.time.pass(10 * SECOND);
-    expect([storage.outboxWrites.count, storage.baseWrites.count]).toEqual([count, 0]);
-  });
-
-  test('is no base that the Store does not show yet', async () => {
-    const storage = new ManualStorage();
-    const room = new ScriptedRoom({ storage });
-    void room.session.startSaving();
-    await room.answerGet(1, [{}, {}]);
-    room.open();
-    await write(storage);
-    room.welcome({ generation: room.hello().generation });
-    room.commit(2, [{}, { unseen: 1 }]);
-    void room.session.follow();
-    await room.time.pass(2 * SECOND);
-    expect(storage.baseWrites.count).toBe(0);
-    await room.answerGet(2, [{}, { unseen: 1 }]);
-    await write(storage);
-    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 2 } });
-    await room.time.pass(2 * SECOND);
-    await write(storage);
-    expect(storage.base).toMatchObject({ content: '[{},{"unseen":1}]' });
+  test('[VIEW-8] has held edits, which are held again after a restart', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.session.stopSaving();
+    tab.store.setValue('held', 1);
+    tab.store.setValue('held', 2);
+    await settle();
+    tab.die();
+    const next = new OfflineTab(on);
+    void next.session.follow();
+    await settle();
+    expect(next.store.getValues()).toEqual({ v: 0, held: 2 });
+    await next.join();
+    expect(next.sent()).toEqual([]);
+    void next.session.startSaving();
+    await settle();
+    expect(next.pushes()).toEqual([[1, [{}, { held: 2 }]]]);
   });
 });
 
-describe('a restart', () => {
-  const outbox = {
-    clientId: CLIENT_ID,
-    generation: 4,
-    lastNumber: 9,
-    pushes: [
-      { number: 7, changes: '[{},{"folded":1}]' },
-      { number: 8, changes: '[{},{"v":8}]' },
-      { number: 9, changes: '[{},{"w":9}]' },
-    ],
-  };
-  const base = {
-    cursor: { epoch: 'e', version: 3 },
-    content: '[{},{"folded":1,"v":3}]',
-    folded: 7,
-  };
-
-  test('[KEEP-1] goes on from the base with what was pending on top', async () => {
-    const storage = new ManualStorage();
-    const room = new ScriptedRoom({ storage, restored: { outbox, base } });
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
-    void room.session.startSaving();
-    room.open();
-    await write(storage);
-    const { cursor, generation, nextPush, ackedPush, clientId } = room.hello();
-    expect({ cursor, generation, nextPush, ackedPush, clientId }).toEqual({
-      cursor: base.cursor,
-      generation: 5,
-      nextPush: 8,
-      ackedPush: 7,
-      clientId: CLIENT_ID,
+describe('a start', () => {
+  test('[OFFLINE-2] shows what was shown last before any request, and then catches up from there', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.commit(2, [{ t: { r: { a: 1 } } }, {}]);
+    await tab.time.pass(SECOND);
+    tab.store.setValue('mine', 1);
+    tab.store.delRow('t', 'r');
+    await settle();
+    tab.die();
+    const next = new OfflineTab(on);
+    let transactions = 0;
+    next.store.addDidFinishTransactionListener(() => (transactions += 1));
+    await next.start();
+    expect(next.store.getContent()).toEqual([{}, { v: 0, mine: 1 }]);
+    expect(transactions).toBe(1);
+    expect(next.session.sync).toMatchObject({ phase: 'connecting', unsaved: 2 });
+    const hello = await next.join({
+      cursor: { epoch: 'e', version: 3 },
+      changes: changesOf([{}, { theirs: 1 }]),
     });
-    // The room had dealt with the first of the two before the restart.
-    room.welcome({
-      generation,
-      lastPush: 8,
-      cursor: { epoch: 'e', version: 5 },
-      changes: changesOf([{}, { v: 80 }]),
-    });
-    expect(room.pushes()).toEqual([[9, [{}, { w: 9 }]]]);
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 80, w: 9 });
-    room.store.setValue('x', 1);
-    await write(storage);
-    expect(room.pushes().map(([number]) => number)).toEqual([10]);
+    expect(hello).toMatchObject({ cursor: { epoch: 'e', version: 2 }, nextPush: 1, ackedPush: 0 });
+    expect(next.gets.count).toBe(0);
+    expect(next.pushes()).toEqual([
+      [1, [{}, { mine: 1 }]],
+      [2, [{}, {}, { t: ['r'] }]],
+    ]);
+    expect(next.store.getContent()).toEqual([{}, { v: 0, mine: 1, theirs: 1 }]);
   });
 
-  test('[KEEP-1] without a base loads, and shows the content with the welcome', async () => {
-    const room = new ScriptedRoom({ restored: { outbox, base: undefined } });
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
-    void room.session.follow();
-    await room.answerGet(5, [{}, { folded: 1, v: 80, other: 1 }]);
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 8, w: 9 });
-    room.open();
-    const { generation, nextPush } = room.hello();
-    expect(nextPush).toBe(7);
-    room.welcome({ generation, lastPush: 8, cursor: { epoch: 'e', version: 5 } });
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 80, w: 9, other: 1 });
+  test('[OFFLINE-2] keeps edits that are made while the storage opens, on top of what it had', async () => {
+    const on = browser();
+    const tab = await liveTab(on, [{ t: { r: { a: 1, b: 1 } } }, {}]);
+    tab.store.setCell('t', 'r', 'a', 2);
+    await settle();
+    tab.die();
+    const next = new OfflineTab(on);
+    void next.session.follow();
+    void next.session.startSaving();
+    next.store.setCell('t', 'r', 'a', 3);
+    next.store.setCell('t', 's', 'a', 1);
+    await settle();
+    expect(next.store.getTables()).toEqual({ t: { r: { a: 3, b: 1 }, s: { a: 1 } } });
+    await next.join();
+    expect(next.pushes()).toEqual([
+      [1, [{ t: { r: { a: 2 } } }, {}]],
+      [2, [{ t: { r: { a: 3 }, s: { a: 1 } } }, {}]],
+    ]);
   });
 
-  test('[KEEP-1] without an outbox goes on from the base with a new client id', () => {
-    const room = new ScriptedRoom({ restored: { outbox: undefined, base } });
-    expect(room.store.getValues()).toEqual({ folded: 1, v: 3 });
-    void room.session.startSaving();
-    room.open();
-    expect(room.hello()).toMatchObject({ cursor: base.cursor, generation: 1, nextPush: 1 });
+  test('[OFFLINE-2] waits while the app has a transaction open', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.die();
+    const next = new OfflineTab(on);
+    next.store.startTransaction();
+    await next.start();
+    expect(next.store.getValues()).toEqual({});
+    next.store.finishTransaction();
+    await next.time.pass(10);
+    expect(next.store.getValues()).toEqual({ v: 0 });
   });
 
-  test('[SEED-2] gives a room that has lost its Store nothing of the base', async () => {
-    const room = new ScriptedRoom({ restored: { outbox: undefined, base } });
-    void room.session.startSaving();
-    room.open();
-    const { generation } = room.hello();
-    room.welcome({ generation, changes: undefined, cursor: { epoch: 'f', version: 0 } });
-    await room.answerGet(0, undefined, 'f');
-    expect(room.putContents).toEqual([[{}, {}]]);
+  test('[OFFLINE-2] loads where saving alone went on without showing what came', async () => {
+    const on = browser();
+    (await liveTab(on)).die();
+    const tab = new OfflineTab(on);
+    void tab.session.startSaving();
+    await settle();
+    await tab.join();
+    tab.commit(2, [{}, { unseen: 1 }]);
+    void tab.session.follow();
+    await settle();
+    await tab.answerGet(2, [{}, { v: 0, unseen: 1 }]);
+    expect(tab.store.getValues()).toEqual({ v: 0, unseen: 1 });
   });
 
-  test('[SEED-3] replaces what the Store held by the base', () => {
-    const store = createStore().setValue('seed', 1);
-    const room = new ScriptedRoom({ store, restored: { outbox, base } });
-    expect(room.store.hasValue('seed')).toBe(false);
+  test('[SEED-3] replaces what the Store held by what was kept', async () => {
+    const on = browser();
+    (await liveTab(on)).die();
+    const tab = new OfflineTab(on, undefined, createStore().setValue('seed', 1));
+    await tab.start();
+    expect(tab.store.getValues()).toEqual({ v: 0 });
+  });
+
+  test('[SEED-2] gives a room that has lost its Store nothing of what was kept', async () => {
+    const on = browser();
+    (await liveTab(on)).die();
+    const tab = new OfflineTab(on);
+    await tab.start();
+    tab.open();
+    await settle();
+    const { generation } = tab.hello();
+    tab.welcome({ generation, changes: undefined, cursor: { epoch: 'f', version: 0 } });
+    await tab.answerGet(0, undefined, 'f');
+    expect(tab.putContents).toEqual([[{}, {}]]);
   });
 });

@@ -811,8 +811,7 @@ describe('giving up', () => {
     client.store.delRow('t', 'r');
     client.replica.setSaving(false);
     client.store.setValue('v', [1]);
-    client.replica.abandon('destroyed');
-    expect(client.refusals).toEqual([
+    expect(client.replica.abandon('destroyed')).toEqual([
       { type: 'row', tableId: 't', rowId: 'r', reason: 'destroyed' },
       { type: 'value', valueId: 'v', value: [1], reason: 'destroyed' },
     ]);
@@ -838,7 +837,9 @@ describe('restoring', () => {
     first.store.delRow('t', 'r');
     first.store.setCell('t', 'r', 'c', 3);
     const second = clientOf((store) => store.setRow('t', 'r', { a: 1, b: 1 }));
-    expect(second.replica.restore(first.replica.pending, 3)).toBe(true);
+    expect(
+      second.replica.restore(undefined, { pushes: first.replica.pending, lastNumber: 3 }),
+    ).toBe(true);
     expect(second.store.getRow('t', 'r')).toEqual({ c: 3 });
     expect(second.replica.baseLeaf('t', 'r', 'b')).toBe(1);
     expect(second.replica.nextPush).toBe(1);

@@ -3,13 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createStore, type Store } from 'tinybase';
 
 import { splitFrame } from '../../../src/protocol/frame.ts';
-import type {
-  BaseRecord,
-  ClientStorage,
-  OutboxRecord,
-  RestoredRecords,
-} from '../../../src/client/offline/client-storage.ts';
-import { decodeRecords, durablePorts } from '../../../src/client/offline/durable-outbox.ts';
+import { DurableOutbox, type OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
 import type { Refusal } from '../../../src/client/replica/refusal.ts';
 import type { LoadedContent } from '../../../src/protocol/messages.ts';
 import type { SessionPorts, SocketClosing } from '../../../src/client/session/session-ports.ts';
@@ -117,24 +111,6 @@ class Requests<T> {
   }
 }
 
-/** A client's storage whose writes settle when the test says so. */
-export class ManualStorage implements ClientStorage {
-  outbox: OutboxRecord | undefined;
-  base: BaseRecord | undefined;
-  readonly outboxWrites: Requests<void> = new Requests();
-  readonly baseWrites: Requests<void> = new Requests();
-
-  async writeOutbox(record: OutboxRecord): Promise<void> {
-    await this.outboxWrites.make();
-    this.outbox = structuredClone(record);
-  }
-
-  async writeBase(record: BaseRecord): Promise<void> {
-    await this.baseWrites.make();
-    this.base = structuredClone(record);
-  }
-}
-
 /** Changes, from their JSON. */
 export const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
 
@@ -167,6 +143,8 @@ export class ScriptedRoom {
   /** The close of the socket: its code and reason, or by the app. */
   closing: SocketClosing = { isByApp: false, code: 1006, reason: '' };
   reconnects = 0;
+  /** The URL of the room. */
+  address = 'ws://host.test/room';
   isOpen = false;
   #frames: string[] = [];
   #soon: (() => void)[] = [];
@@ -177,22 +155,22 @@ export class ScriptedRoom {
       /** True if code goes on until {@link ScriptedRoom.endTurn}. */
       isTurnHeld?: boolean;
       readonly store?: Store;
-      readonly storage?: ClientStorage;
-      readonly restored?: RestoredRecords;
+      readonly device?: OfflineDevice;
+      readonly firstId?: number;
     } = {},
   ) {
-    const { store = createStore(), storage, restored, ...ports } = options;
+    const { store = createStore(), device, firstId = 0, ...ports } = options;
+    this.#ids = firstId;
     this.store = store;
     this.session = createSyncSession(
       store,
       () => PREFIX,
       {
         ...ports,
-        ...(storage === undefined ? {} : durablePorts(storage, restored)),
-        ...(restored === undefined ? {} : { restored: decodeRecords(restored) }),
+        ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
         socket: {
           isOpen: () => this.isOpen,
-          address: () => 'ws://host.test/room',
+          address: () => this.address,
           closing: () => this.closing,
           send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
           reconnect: () => (this.reconnects += 1),

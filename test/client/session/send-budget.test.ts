@@ -83,6 +83,8 @@ describe('a client that knows what its room takes', () => {
     for (let index = 0; index < 50; index += 1) room.store.setValue(`v${index}`, 1);
     expect(room.time.waiting).toBe(timers + 1);
     room.session.destroy();
+    // Only the edits wait for another session.
+    await room.time.pass(2000);
     expect(room.time.waiting).toBe(0);
   });
 });

@@ -25,7 +25,13 @@ const GENERATION = 3;
 const failure = (code: ErrorCode): TinyBasePartyKitError => new TinyBasePartyKitError(code, code);
 
 /** One push, number 4, is pending, and was sent before the ping that waits. */
-const FACTS: Facts = { hasPending: true, nextPush: 4, mayRoomHavePending: false, pinged: 3 };
+const FACTS: Facts = {
+  hasPending: true,
+  nextPush: 4,
+  mayRoomHavePending: false,
+  everSent: 4,
+  pinged: 3,
+};
 const NO_PENDING: Facts = { ...FACTS, hasPending: false };
 
 const following = (stage: Stage, rest: Partial<SessionState> = {}): SessionState => ({

@@ -237,6 +237,7 @@ describe('the end', () => {
     await room.live();
     room.store.setValue('mine', 1);
     room.session.destroy();
+    await room.time.pass(2000);
     expect(room.refusals).toEqual([
       { type: 'value', valueId: 'mine', value: 1, reason: 'destroyed' },
     ]);
@@ -307,6 +308,7 @@ describe('the end', () => {
     const code = 'replaced';
     expect(room.errors).toMatchObject([{ code }]);
     expect(room.session.sync.error).toBe(room.errors[0]);
+    await room.time.pass(2000);
     expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
     expect(room.session.sync).toMatchObject({ phase: 'stopped', unsaved: 0, code });
     await expect(confirmed).rejects.toMatchObject({ code });

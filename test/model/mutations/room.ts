@@ -53,19 +53,11 @@ function putOneByOne(storage: KeyValueStorage): KeyValueStorage {
   };
 }
 
-/** A client's disk that says that it has written before it has. */
-class HastyDisk extends ClientDisk {
-  override writeOutbox(...parameters: Parameters<ClientDisk['writeOutbox']>): Promise<void> {
-    void super.writeOutbox(...parameters);
-    return Promise.resolve();
-  }
-}
-
-/** A client's disk that forgets the pushes of its outbox when the tab is closed. */
+/** A client's disk that forgets the unconfirmed edits when the tab is closed. */
 class ForgetfulDisk extends ClientDisk {
-  override get restored(): ClientDisk['restored'] {
-    const { outbox, base } = super.restored;
-    return { outbox: outbox && { ...outbox, pushes: [] }, base };
+  protected override async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const entries = await super.read(prefix);
+    return new Map([...entries].filter(([key]) => !key.includes(']e')));
   }
 }
 
@@ -265,8 +257,18 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({ clientDisk: (name) => new ForgetfulDisk(name) }),
   },
   {
-    title: '[KEEP-2] a hello and a push are sent before they are durable',
-    make: () => ({ clientDisk: (name) => new HastyDisk(name) }),
+    title:
+      '[KEEP-2] [OFFLINE-6] a push is sent before it is durable, and its number is given to another edit',
+    make: () => ({
+      traits: { ...PLAIN, adversities: ['power-failures'], cutWeight: 4 },
+      atClient: (frame, client) =>
+        rewriteRoomFrame(frame, (message) => {
+          const { lastNumber } = client.session.replica;
+          return message.type === 'welcome' && message.lastPush > lastNumber
+            ? { ...message, lastPush: lastNumber }
+            : message;
+        }),
+    }),
   },
   {
     title: '[LIMIT-1] a push is applied however large it makes the content',

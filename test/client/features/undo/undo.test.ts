@@ -419,7 +419,10 @@ describe('what others do', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
     const restored = changesOf([{ pets: { fido: { legs: 7 } } }, {}]);
-    replica.restore([{ number: 1, changes: restored, encoded: '' }], 1);
+    replica.restore(undefined, {
+      pushes: [{ number: 1, changes: restored, encoded: '' }],
+      lastNumber: 1,
+    });
     expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
     store.setCell('pets', 'fido', 'legs', 3);
     replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));

@@ -1,0 +1,226 @@
+import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
+import type { Hello, Welcome } from '../../protocol/messages.ts';
+import type { PendingPush } from '../replica/replica.ts';
+import { headOf, lockOf, readRecords } from './claim-record.ts';
+import { decodeEdits, encodeHead, type RecordKeys } from './client-record.ts';
+import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import type { OutboxOwner } from './outbox.ts';
+import type { RecordWriter } from './record-writer.ts';
+
+/** The pause between two searches for clients that have ended. */
+const SEARCH_MILLISECONDS = 10_000;
+
+/** The wait for the room's answer to the hello of another client. A room answers in order, and hooks take time. */
+const ANSWER_MILLISECONDS = 10_000;
+
+/** So many hellos need no further write. */
+const RESERVED_GENERATIONS = 2 ** 20;
+
+/** The pause before the next attempt while the app has a transaction open. */
+const BUSY_MILLISECONDS = 5;
+
+/** A client that has ended with edits. This page holds its lock. */
+interface EndedClient {
+  readonly clientId: string;
+  readonly pushes: readonly PendingPush[];
+  /** Its generations that nobody has used. */
+  readonly firstGeneration: number;
+  generation: number;
+  readonly release: () => void;
+}
+
+/** The hello of an ended client, said for it. */
+interface Question {
+  readonly client: EndedClient;
+  /** The generation of the own hello that waits. */
+  readonly ownGeneration: number;
+  readonly cancelTimeout: () => void;
+}
+
+/**
+ * Takes over the edits of clients that have ended (OFFLINE-5). It holds the lock of such a client, says hello as that client
+ * before the own hello, and moves what the room has not dealt with.
+ */
+export class Adoption {
+  readonly #storage: OfflineStorage;
+  readonly #locks: OfflineLocks;
+  readonly #keys: RecordKeys;
+  readonly #writer: RecordWriter;
+  readonly #owner: OutboxOwner;
+  readonly #now: () => number;
+  readonly #ended: EndedClient[] = [];
+  /** Clients for which there was no answer: how often, and the number of searches that leave them out. */
+  readonly #unanswered = new Map<string, { times: number; searches: number }>();
+  #question: Question | undefined;
+  #cancelSearch: (() => void) | undefined;
+  #hasStopped = false;
+
+  constructor(
+    storage: OfflineStorage,
+    locks: OfflineLocks,
+    keys: RecordKeys,
+    writer: RecordWriter,
+    owner: OutboxOwner,
+    now: () => number,
+  ) {
+    this.#storage = storage;
+    this.#locks = locks;
+    this.#keys = keys;
+    this.#writer = writer;
+    this.#owner = owner;
+    this.#now = now;
+  }
+
+  /** Searches now, and again and again. A search that fails is no harm: the next one may not. */
+  async search(): Promise<void> {
+    try {
+      await this.#search();
+    } catch {
+      // The writer tells of a storage that does not work.
+    }
+    if (this.#hasStopped || this.#writer.hasFailed) return;
+    if (this.#ended.length > 0 && this.#owner.state().stage.phase === 'live')
+      this.#owner.happened('opened');
+    this.#cancelSearch = this.#owner.after(SEARCH_MILLISECONDS, () => void this.search());
+  }
+
+  /** Returns true if the own hello has to wait. */
+  isFirst(ownGeneration: number): boolean {
+    if (this.#question?.ownGeneration === ownGeneration) return true;
+    this.#question?.cancelTimeout();
+    this.#question = undefined;
+    const [client] = this.#ended;
+    if (client === undefined || this.#writer.hasFailed || !this.#owner.state().intent.isSaving)
+      return false;
+    // Above all own generations: no welcome is taken for another.
+    client.generation = Math.max(client.generation, ownGeneration) + 1;
+    const cancelTimeout = this.#owner.after(ANSWER_MILLISECONDS, () => this.#giveUp(client));
+    this.#question = { client, ownGeneration, cancelTimeout };
+    const nextPush = client.pushes[0]?.number ?? 1;
+    const hello: Hello = {
+      type: 'hello',
+      clientId: client.clientId,
+      generation: client.generation,
+      // Only the number of its last push is wanted.
+      cursor: undefined,
+      nextPush,
+      ackedPush: nextPush - 1,
+    };
+    this.#owner.socket.send(encodeClientMessage(this.#owner.prefix(), hello));
+    return true;
+  }
+
+  /** A welcome has come. Returns true if it was for a client that has ended. */
+  heard(welcome: Welcome): boolean {
+    const question = this.#question;
+    if (question === undefined) return false;
+    const { firstGeneration, generation } = question.client;
+    if (welcome.generation < firstGeneration || welcome.generation > generation) return false;
+    question.cancelTimeout();
+    this.#adopt(question, welcome.lastPush);
+    return true;
+  }
+
+  stop(): void {
+    this.#hasStopped = true;
+    this.#cancelSearch?.();
+    this.#question?.cancelTimeout();
+    this.#question = undefined;
+    for (const { release } of this.#ended.splice(0)) release();
+  }
+
+  #adopt(question: Question, lastPush: number): void {
+    if (this.#hasStopped || this.#question !== question) return;
+    const { client } = question;
+    const { clientId, release } = client;
+    const remove = this.#keys.all(clientId);
+    let { lastNumber } = this.#owner.client();
+    const first = lastNumber + 1;
+    const pushes = client.pushes
+      .filter(({ number }) => number > lastPush)
+      .map(({ changes, encoded, isDerived }) => {
+        lastNumber += 1;
+        return { number: lastNumber, changes, encoded, isDerived };
+      });
+    const moved = { remove, first, last: lastNumber, onDone: release };
+    const edits = { pushes, lastNumber };
+    const isDone = this.#writer.move(
+      moved,
+      () => pushes.length === 0 || this.#owner.replica.restore(undefined, edits),
+    );
+    if (!isDone) {
+      this.#owner.after(BUSY_MILLISECONDS, () => this.#adopt(question, lastPush));
+      return;
+    }
+    this.#finish(client);
+    this.#question = undefined;
+    this.#owner.happened('durable');
+  }
+
+  /** Lets the own hello go first, and asks again later: each time twice as late. */
+  #giveUp(client: EndedClient): void {
+    const { clientId } = client;
+    const times = (this.#unanswered.get(clientId)?.times ?? 0) + 1;
+    this.#unanswered.set(clientId, { times, searches: 2 ** Math.min(times, 8) });
+    this.#finish(client);
+    client.release();
+    this.#question = undefined;
+    this.#owner.happened('durable');
+  }
+
+  #finish(client: EndedClient): void {
+    this.#ended.splice(this.#ended.indexOf(client), 1);
+  }
+
+  async #search(): Promise<void> {
+    const known = await readRecords(this.#storage, this.#keys);
+    for (const clientId of known.heads.keys()) {
+      const isKnown =
+        clientId === this.#writer.clientId ||
+        this.#isLeftOut(clientId) ||
+        this.#ended.some((ended) => ended.clientId === clientId);
+      if (isKnown) continue;
+      const release = await this.#locks.take(lockOf(clientId), 0);
+      if (release === undefined) continue;
+      const ended = this.#hasStopped ? undefined : await this.#readEnded(clientId, release);
+      if (ended === undefined || this.#hasStopped) release();
+      else this.#ended.push(ended);
+    }
+  }
+
+  #isLeftOut(clientId: string): boolean {
+    const unanswered = this.#unanswered.get(clientId);
+    if (unanswered === undefined || unanswered.searches === 0) return false;
+    unanswered.searches -= 1;
+    return true;
+  }
+
+  /** Returns undefined for a client without edits: its record goes, as soon as there is newer content here. */
+  async #readEnded(clientId: string, release: () => void): Promise<EndedClient | undefined> {
+    const key = this.#keys.head(clientId);
+    const text = (await this.#storage.read(key)).get(key);
+    if (text === undefined) return undefined;
+    const guard = { key, value: text };
+    const { pushes, held } = decodeEdits(await this.#storage.read(this.#keys.editsOf(clientId)));
+    const head = headOf(text);
+    if (pushes.length === 0 && held === undefined) {
+      if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;
+      const remove = this.#keys.all(clientId);
+      await this.#storage.write({ guard, remove, set: new Map() });
+      return undefined;
+    }
+    const own = this.#owner.client().generation;
+    const generation = Math.max(head.generation, this.#now(), own + RESERVED_GENERATIONS);
+    // Durable before a hello of that generation is sent (KEEP-2).
+    const reserved = generation + RESERVED_GENERATIONS;
+    const set = new Map([[key, encodeHead({ ...head, generation: reserved })]]);
+    if (!(await this.#storage.write({ guard, remove: [], set }))) return undefined;
+    const last = Math.max(head.lastNumber, pushes.at(-1)?.number ?? 0);
+    // Edits that waited for saving are one push, after the others.
+    const all: readonly PendingPush[] =
+      held === undefined
+        ? pushes
+        : [...pushes, { number: last + 1, changes: held, encoded: encodeChanges(held) }];
+    return { clientId, pushes: all, firstGeneration: generation + 1, generation, release };
+  }
+}

@@ -1,0 +1,172 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import {
+  decodeBase,
+  decodeEdits,
+  decodeHead,
+  type RecordHead,
+  type RecordKeys,
+  type StoredBase,
+  type StoredEdits,
+} from './client-record.ts';
+import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+
+/** The wait for the lock of a client that this page continues: the page before it may be about to end. */
+const PATIENCE_MILLISECONDS = 500;
+
+const NO_HEAD: RecordHead = { generation: 0, lastNumber: 0, savedAt: 0 };
+
+const NO_EDITS: StoredEdits = { pushes: [], held: undefined, damaged: [] };
+
+/** The record of a client that only this page uses from now on (OFFLINE-3). */
+export interface ClaimedRecord {
+  readonly clientId: string;
+  /** The text of its head; undefined if the record is new. */
+  readonly headText: string | undefined;
+  readonly head: RecordHead | undefined;
+  readonly edits: StoredEdits;
+  /** The latest content of the room that any record has. */
+  readonly base: StoredBase | undefined;
+  /** The number and length of the changes since the pages of the record's own base; undefined if it has none. */
+  readonly since:
+    | { readonly count: number; readonly length: number; readonly pages: number }
+    | undefined;
+  /** The error of anything that could not be read. */
+  readonly problem: TinyBasePartyKitError | undefined;
+  /** Frees the record for other pages. */
+  readonly release: () => void;
+}
+
+/** The heads of all records of a scope, as far as they can be read. */
+export interface KnownRecords {
+  readonly heads: ReadonlyMap<string, { readonly text: string; readonly head: RecordHead }>;
+  /** The ids of records that have edits. */
+  readonly withEdits: ReadonlySet<string>;
+  readonly problem: TinyBasePartyKitError | undefined;
+}
+
+export function lockOf(clientId: string): string {
+  return `tinybase-partykit:${clientId}`;
+}
+
+/** Reads what there is in a scope. */
+export async function readRecords(
+  storage: OfflineStorage,
+  keys: RecordKeys,
+): Promise<KnownRecords> {
+  const heads = new Map<string, { readonly text: string; readonly head: RecordHead }>();
+  let problem: TinyBasePartyKitError | undefined;
+  for (const [key, text] of await storage.read(keys.heads)) {
+    try {
+      heads.set(keys.clientOf(key), { text, head: decodeHead(text) });
+    } catch (error) {
+      problem = unreadable(error);
+      // Its edits may be whole. Of the rest nothing is known.
+      if (!isNewer(error)) heads.set(keys.clientOf(key), { text, head: NO_HEAD });
+    }
+  }
+  const withEdits = new Set<string>();
+  for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.clientOf(key));
+  return { heads, withEdits, problem };
+}
+
+/**
+ * Claims the record of a client that has ended: that of `preferred` if given, or else any; or a new one with the id `fresh`.
+ * Without locks, nobody can tell if a client has ended, so the record is always a new one.
+ */
+export async function claimRecord(
+  storage: OfflineStorage,
+  locks: OfflineLocks | undefined,
+  keys: RecordKeys,
+  fresh: string,
+  preferred: string | undefined,
+): Promise<ClaimedRecord | undefined> {
+  const known = await readRecords(storage, keys);
+  const claim = locks && (await claimEnded(storage, locks, keys, known, preferred));
+  const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
+  if (locks !== undefined && release === undefined) return undefined;
+  const clientId = claim?.clientId ?? fresh;
+  const headText = (await storage.read(keys.head(clientId))).get(keys.head(clientId));
+  let { problem } = known;
+  const edits =
+    claim === undefined ? NO_EDITS : decodeEdits(await storage.read(keys.editsOf(clientId)));
+  if (edits.damaged.length > 0) problem = unreadable(undefined);
+  const newest = [...known.heads]
+    .filter(([, { head }]) => head.savedAt > 0)
+    .toSorted(([, one], [, other]) => other.head.savedAt - one.head.savedAt)
+    .map(([id]) => id);
+  let base: StoredBase | undefined;
+  let since: ClaimedRecord['since'];
+  for (const id of newest) {
+    const entries = await storage.read(keys.baseOf(id));
+    try {
+      base = decodeBase(entries);
+    } catch (error) {
+      problem = unreadable(error);
+      continue;
+    }
+    if (id === clientId) since = measure(entries);
+    break;
+  }
+  const head = claim && headOf(headText);
+  return { clientId, headText, head, edits, base, since, problem, release: release ?? nothing };
+}
+
+async function claimEnded(
+  storage: OfflineStorage,
+  locks: OfflineLocks,
+  keys: RecordKeys,
+  { heads, withEdits }: KnownRecords,
+  preferred: string | undefined,
+): Promise<{ readonly clientId: string; readonly release: () => void } | undefined> {
+  const others = [...heads.keys()].filter((id) => id !== preferred);
+  const candidates = [
+    ...(preferred === undefined ? [] : [preferred]),
+    ...others.filter((id) => withEdits.has(id)),
+    ...others.filter((id) => !withEdits.has(id)),
+  ];
+  for (const clientId of candidates) {
+    const patience = clientId === preferred ? PATIENCE_MILLISECONDS : 0;
+    const release = await locks.take(lockOf(clientId), patience);
+    if (release === undefined) continue;
+    // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
+    if ((await storage.read(keys.head(clientId))).size > 0) return { clientId, release };
+    release();
+  }
+  return undefined;
+}
+
+function measure(entries: ReadonlyMap<string, string>): ClaimedRecord['since'] {
+  let count = 0;
+  let length = 0;
+  let pages = 0;
+  for (const [key, text] of entries) {
+    if (/page\d+$/.test(key)) pages += text.length;
+    else {
+      count += 1;
+      length += text.length;
+    }
+  }
+  return { count, length, pages };
+}
+
+/** Returns the head that the text says, as far as it can be read. */
+export function headOf(text: string | undefined): RecordHead {
+  try {
+    return decodeHead(text ?? '');
+  } catch {
+    return NO_HEAD;
+  }
+}
+
+function isNewer(error: unknown): boolean {
+  return error instanceof TinyBasePartyKitError && error.code === 'protocol';
+}
+
+function unreadable(cause: unknown): TinyBasePartyKitError {
+  const message = isNewer(cause)
+    ? 'A newer version of this package has stored offline data on this device. This version leaves it alone. Reload the page to get the newer version.'
+    : 'Some offline data of this device is damaged, and was left out: the content is loaded from the room, and damaged edits are lost.';
+  return new TinyBasePartyKitError('offline', message, { cause });
+}
+
+function nothing(): void {}

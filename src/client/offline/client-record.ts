@@ -1,0 +1,207 @@
+/** The entries of a client in an `OfflineStorage`: their keys, and their texts. */
+import { applyChangesToLeaves, type Changes } from '../../protocol/changes.ts';
+import {
+  decodeChanges,
+  decodeContent,
+  encodeChanges,
+  encodeContent,
+} from '../../protocol/codec.ts';
+import { cursorToJson, jsonToCursor, type Cursor } from '../../protocol/cursor.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { asArray, asCount, asString, decodeJson } from '../../protocol/json.ts';
+import type { PendingPush } from '../replica/replica.ts';
+import type { RestoredSession } from '../session/session-ports.ts';
+
+/** The version of all that is in this file. */
+const FORMAT = 1;
+
+/** The length of a page of content, in characters. */
+export const PAGE_LENGTH: number = 64 * 1024;
+
+/** The number of digits of a number in a key, so that the order of keys is that of numbers. */
+const DIGITS = 16;
+
+/** The head of a client's record. The record exists if it has one. */
+export interface RecordHead {
+  /** The highest generation that a hello may have been sent with. */
+  readonly generation: number;
+  /** The highest push number given out, or a lower one if the record has a push with a higher one. */
+  readonly lastNumber: number;
+  /** The time of the last write of the base, in milliseconds since 1970; 0 if there is no base. */
+  readonly savedAt: number;
+}
+
+/** Names the owner of records: a user and a room. Nothing is ever read or sent under another name (OFFLINE-4). */
+export function scopeOf(user: string | undefined, address: string, prefix: string): string {
+  return JSON.stringify([user ?? null, address, prefix]);
+}
+
+/** The beginning of all keys of a user. */
+export function keysOfUser(user: string | undefined): string {
+  return `[${JSON.stringify(user ?? null)},`;
+}
+
+/** The keys of one scope. */
+export class RecordKeys {
+  /** The beginning of all heads. */
+  readonly heads: string;
+  /** The beginning of all pushes and held edits. */
+  readonly edits: string;
+  readonly #bases: string;
+
+  constructor(scope: string) {
+    this.heads = `${scope}h`;
+    this.edits = `${scope}e`;
+    this.#bases = `${scope}b`;
+  }
+
+  head(clientId: string): string {
+    return this.heads + clientId;
+  }
+
+  /** The beginning of the pushes and held edits of a client. */
+  editsOf(clientId: string): string {
+    return `${this.edits}${clientId}/`;
+  }
+
+  push(clientId: string, number: number): string {
+    return this.editsOf(clientId) + digits(number);
+  }
+
+  /** The edits that wait for saving to start. */
+  held(clientId: string): string {
+    return `${this.editsOf(clientId)}held`;
+  }
+
+  /** The beginning of the pages and changes of a client's base. */
+  baseOf(clientId: string): string {
+    return `${this.#bases}${clientId}/`;
+  }
+
+  page(clientId: string, index: number): string {
+    return `${this.baseOf(clientId)}page${digits(index)}`;
+  }
+
+  /** Changes since the pages were written. */
+  changes(clientId: string, index: number): string {
+    return `${this.baseOf(clientId)}since${digits(index)}`;
+  }
+
+  /** Returns the client id in a key. */
+  clientOf(key: string): string {
+    const start = key.startsWith(this.heads) ? this.heads.length : this.edits.length;
+    const end = key.indexOf('/', start);
+    return key.slice(start, end < 0 ? undefined : end);
+  }
+
+  /** The beginnings of all keys of a client. */
+  all(clientId: string): readonly string[] {
+    return [this.head(clientId), this.editsOf(clientId), this.baseOf(clientId)];
+  }
+}
+
+function digits(number: number): string {
+  return String(number).padStart(DIGITS, '0');
+}
+
+export function encodeHead({ generation, lastNumber, savedAt }: RecordHead): string {
+  return JSON.stringify([FORMAT, generation, lastNumber, savedAt]);
+}
+
+/** Decodes {@link encodeHead}. Throws `malformed`, and `protocol` for a head that a newer version of this package wrote. */
+export function decodeHead(text: string): RecordHead {
+  return decodeJson('offline record', text, (json) => {
+    const [format, generation, lastNumber, savedAt] = asArray(json, 1, 100);
+    if (asCount(format) > FORMAT)
+      throw new TinyBasePartyKitError(
+        'protocol',
+        'A newer version of this package wrote a record.',
+      );
+    return {
+      generation: asCount(generation),
+      lastNumber: asCount(lastNumber),
+      savedAt: asCount(savedAt),
+    };
+  });
+}
+
+export function encodePush({ encoded, isDerived }: PendingPush): string {
+  return (isDerived ? 'd' : 'u') + encoded;
+}
+
+/** The edits of a client, as far as they can be read. */
+export interface StoredEdits {
+  readonly pushes: readonly PendingPush[];
+  readonly held: Changes | undefined;
+  /** The keys of what cannot be read. */
+  readonly damaged: readonly string[];
+}
+
+/** Decodes the entries under `RecordKeys.editsOf`. */
+export function decodeEdits(entries: ReadonlyMap<string, string>): StoredEdits {
+  const pushes: PendingPush[] = [];
+  const damaged: string[] = [];
+  let held: Changes | undefined;
+  for (const [key, text] of [...entries].sort(([one], [other]) => (one < other ? -1 : 1))) {
+    try {
+      const encoded = text.slice(1);
+      const changes = decodeChanges(encoded);
+      const number = Number(key.slice(-DIGITS));
+      if (key.endsWith('/held')) held = changes;
+      else if (!Number.isSafeInteger(number)) damaged.push(key);
+      else pushes.push({ number, changes, encoded, isDerived: text.startsWith('d') || undefined });
+    } catch {
+      damaged.push(key);
+    }
+  }
+  return { pushes, held, damaged };
+}
+
+/** The base of a client: content and cursor. */
+export type StoredBase = NonNullable<RestoredSession['base']>;
+
+/** Returns the entries of a base, by their place: each holds a part of the text. */
+export function encodePages({ cursor, content }: StoredBase): readonly string[] {
+  const text = encodeContent(content);
+  const pages: string[] = [];
+  for (let start = 0; start < text.length;) {
+    let end = start + PAGE_LENGTH;
+    // Not every storage takes half a character (UTF-16 surrogates).
+    if (/[\uD800-\uDBFF]/.test(text.charAt(end - 1))) end += 1;
+    pages.push(text.slice(start, end));
+    start = end;
+  }
+  return [JSON.stringify([cursorToJson(cursor), pages.length]), ...pages];
+}
+
+export function encodeSince(cursor: Cursor, changes: Changes): string {
+  return JSON.stringify([cursorToJson(cursor), encodeChanges(changes)]);
+}
+
+/** Decodes the entries under `RecordKeys.baseOf`. Throws `malformed` if anything of it is missing or damaged. */
+export function decodeBase(entries: ReadonlyMap<string, string>): StoredBase {
+  const sorted = [...entries].sort(([one], [other]) => (one < other ? -1 : 1));
+  const texts = sorted.map(([, text]) => text);
+  const isPage = sorted.map(([key]) => key.slice(0, -DIGITS).endsWith('page'));
+  const count = isPage.filter(Boolean).length;
+  const first = decodeJson('offline content', texts[0] ?? '', (json) => {
+    const [cursor, pages] = asArray(json, 2, 2);
+    return { cursor: jsonToCursor(cursor), pages: asCount(pages) };
+  });
+  const content = decodeContent(texts.slice(1, count).join(''));
+  const isWhole = sorted.every(([key], index) =>
+    key.endsWith(digits(index < count ? index : index - count)),
+  );
+  if (first.pages !== count - 1 || content === undefined || !isWhole)
+    throw new TinyBasePartyKitError('malformed', 'The stored content is not whole.');
+  let { cursor } = first;
+  for (const text of texts.slice(count)) {
+    const [next, changes] = decodeJson('offline changes', text, (json) => {
+      const [since, encoded] = asArray(json, 2, 2);
+      return [jsonToCursor(since), asString(encoded)] as const;
+    });
+    applyChangesToLeaves(content, decodeChanges(changes));
+    cursor = next;
+  }
+  return { cursor, content };
+}

@@ -1,0 +1,159 @@
+/** The one file that knows IndexedDB, Web Locks and sessionStorage. */
+import { openDB, type IDBPDatabase } from 'idb';
+
+import type { OfflineDevice } from './durable-outbox.ts';
+import { offlineOf, type Offline } from './offline.ts';
+import type { OfflineLocks, OfflineStorage, OfflineWrite } from './offline-storage.ts';
+
+const DATABASE = 'tinybase-partykit';
+const ENTRIES = 'entries';
+/** The version of the database. That of its entries is in `client-record.ts`. */
+const VERSION = 1;
+
+/** The options of {@link createIndexedDbOffline}. */
+export interface IndexedDbOfflineOptions {
+  /** The id of the user whose edits these are. Another user of the same browser neither shows nor sends them. */
+  readonly user?: string | undefined;
+  /** The name of the database; `'tinybase-partykit'` by default. */
+  readonly databaseName?: string | undefined;
+}
+
+/**
+ * Creates the offline part of a persister for browsers: content, cursor and edits are kept in IndexedDB. Use one for all
+ * persisters of a user.
+ *
+ * @example
+ * ```ts
+ * import { PartySocket } from 'partysocket';
+ * import { createStore } from 'tinybase';
+ * import { createPartyKitPersister } from 'tinybase-partykit/client';
+ * import { createIndexedDbOffline } from 'tinybase-partykit/client/offline';
+ *
+ * const socket = new PartySocket({ host: location.host, room: 'my-board' });
+ * const offline = createIndexedDbOffline();
+ * const persister = createPartyKitPersister(createStore(), socket, { offline });
+ * await persister.startAutoPersisting();
+ * ```
+ */
+export function createIndexedDbOffline({
+  user,
+  databaseName = DATABASE,
+}: IndexedDbOfflineOptions = {}): Offline {
+  return offlineOf(
+    { storage: () => openIndexedDbStorage(databaseName), locks: webLocks(), user },
+    TAB_MEMORY,
+  );
+}
+
+/** Opens a storage in IndexedDB. Rejects if there is none. */
+export async function openIndexedDbStorage(databaseName: string): Promise<OfflineStorage> {
+  const storage = new IndexedDbStorage(databaseName);
+  await storage.open();
+  return storage;
+}
+
+class IndexedDbStorage implements OfflineStorage {
+  readonly #name: string;
+  #database: Promise<IDBPDatabase> | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  open(): Promise<IDBPDatabase> {
+    // Somebody who deletes the database, or needs a newer version of it, does not have to wait.
+    const close = (): void => {
+      const closed = this.#database;
+      this.#database = undefined;
+      void closed?.then((database) => database.close());
+    };
+    this.#database ??= openDB(this.#name, VERSION, {
+      upgrade: (database) => {
+        database.createObjectStore(ENTRIES);
+      },
+      blocking: close,
+      // A browser may end a connection by itself. The next access makes another one.
+      terminated: close,
+    });
+    return this.#database;
+  }
+
+  async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const database = await this.open();
+    const { store } = database.transaction(ENTRIES);
+    const [keys, values]: [unknown[], unknown[]] = await Promise.all([
+      store.getAllKeys(rangeOf(prefix)),
+      store.getAll(rangeOf(prefix)),
+    ]);
+    return new Map(keys.map((key, index) => [String(key), String(values[index])]));
+  }
+
+  async write({ guard, remove, set }: OfflineWrite): Promise<boolean> {
+    const database = await this.open();
+    // After a power failure, nothing may be back that the room was told the rest of.
+    const durability = remove.length > 0 ? 'strict' : 'relaxed';
+    const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability });
+    // A request that fails says so itself.
+    done.catch(() => undefined);
+    if (guard !== undefined) {
+      const value: unknown = await store.get(guard.key);
+      if (value !== guard.value) {
+        await done;
+        return false;
+      }
+    }
+    const requests: Promise<unknown>[] = remove.map((prefix) => store.delete(rangeOf(prefix)));
+    for (const [key, value] of set) requests.push(store.put(value, key));
+    await Promise.all([...requests, done]);
+    return true;
+  }
+}
+
+/** Every key that begins with the prefix. No key has a character that comes after the last of the range. */
+function rangeOf(prefix: string): IDBKeyRange {
+  return IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+}
+
+/** Returns the locks of this origin; undefined where there are none, as on a page that came by plain HTTP. */
+function webLocks(): OfflineLocks | undefined {
+  const { navigator }: { readonly navigator?: { readonly locks?: LockManager } } = globalThis;
+  const locks = navigator?.locks;
+  if (locks === undefined) return undefined;
+  return {
+    take: (name, milliseconds) =>
+      new Promise((resolve) => {
+        const controller = new AbortController();
+        const timer =
+          milliseconds > 0 ? setTimeout(() => controller.abort(), milliseconds) : undefined;
+        const options =
+          milliseconds > 0 ? { signal: controller.signal } : { ifAvailable: true as const };
+        locks
+          .request(name, options, (lock) => {
+            clearTimeout(timer);
+            return lock === null
+              ? resolve(undefined)
+              : new Promise<void>((release) => resolve(release));
+          })
+          .catch(() => resolve(undefined));
+      }),
+  };
+}
+
+/** The memory of a tab. Another tab may have a copy of it. */
+const TAB_MEMORY: OfflineDevice['lastClient'] = {
+  get: (scope) => withTab((tab) => tab.getItem(keyOf(scope)) ?? undefined),
+  set: (scope, clientId) => withTab((tab) => tab.setItem(keyOf(scope), clientId)),
+};
+
+function keyOf(scope: string): string {
+  return `tinybase-partykit:${scope}`;
+}
+
+/** A browser may refuse access to it, or not have it at all. Then a page continues any client that has ended. */
+function withTab<T>(use: (tab: Storage) => T): T | undefined {
+  try {
+    return use(sessionStorage);
+  } catch {
+    return undefined;
+  }
+}

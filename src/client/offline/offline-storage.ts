@@ -1,0 +1,31 @@
+/** A write of an {@link OfflineStorage}: all of it happens, or nothing. */
+export interface OfflineWrite {
+  /** If given, nothing is written unless this key has this value; undefined: unless there is no such key. */
+  readonly guard?: { readonly key: string; readonly value: string | undefined } | undefined;
+  /** Removes every key that begins with one of these texts. This comes before `set`. */
+  readonly remove: readonly string[];
+  readonly set: ReadonlyMap<string, string>;
+}
+
+/**
+ * The place where a device keeps what a room's client has to remember: texts by key. An app brings its own for a platform
+ * without IndexedDB. Keys and values hold any characters. A value is up to a few MiB long.
+ */
+export interface OfflineStorage {
+  /** Returns every entry whose key begins with `prefix`, as of one moment, after all writes that were called before. */
+  read(prefix: string): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Resolves to true when the write survives the end of the process, and to false if the guard prevented it. Writes take
+   * effect in the order of the calls.
+   */
+  write(write: OfflineWrite): Promise<boolean>;
+}
+
+/** Locks that all tabs or processes on one {@link OfflineStorage} share. The end of a process frees its locks. */
+export interface OfflineLocks {
+  /**
+   * Takes a lock, and returns a function that frees it. Returns undefined if another holder does not free it in this time; with
+   * 0, if it is not free now.
+   */
+  take(name: string, milliseconds: number): Promise<(() => void) | undefined>;
+}

@@ -1,0 +1,63 @@
+import { keysOfUser } from './client-record.ts';
+import { DurableOutbox, type OfflineDevice } from './durable-outbox.ts';
+import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import type { Outbox, OutboxOwner } from './outbox.ts';
+
+/** Keeps what persisters of this device hold: give it to them as the option `offline`. */
+export interface Offline {
+  /**
+   * Removes everything that is kept for this user, edits that were not sent among it. Persisters that run keep nothing from then
+   * on. Call it when the user logs out of a device that others use.
+   */
+  clear(): Promise<void>;
+  /** Used by the persister. */
+  createOutbox(owner: OutboxOwner): Outbox;
+}
+
+/** The parts of a device that {@link createOffline} needs. */
+export interface OfflineOptions {
+  /** Opens the storage. It is called once, when the first persister starts, and again after it has failed. */
+  readonly storage: () => OfflineStorage | Promise<OfflineStorage>;
+  /**
+   * The locks that tell if another tab or process still uses its edits. Without them, nobody can tell: then the content is
+   * kept, and edits are not.
+   */
+  readonly locks?: OfflineLocks | undefined;
+  /** The user whose edits these are. Another user neither shows nor sends them. */
+  readonly user?: string | undefined;
+}
+
+/** Creates the offline part of a persister on a storage of the app, for example in React Native. */
+export function createOffline(options: OfflineOptions): Offline {
+  return offlineOf(options, { get: () => undefined, set: () => undefined });
+}
+
+/** As {@link createOffline}, with the memory of a tab. */
+export function offlineOf(
+  { storage: open, locks, user }: OfflineOptions,
+  lastClient: OfflineDevice['lastClient'],
+): Offline {
+  let opened: Promise<OfflineStorage> | undefined;
+  const storage = async (): Promise<OfflineStorage> => {
+    opened ??= Promise.resolve(open());
+    try {
+      return await opened;
+    } catch (error) {
+      opened = undefined;
+      throw error;
+    }
+  };
+  const device: OfflineDevice = { user, storage, locks, lastClient, now: Date.now };
+  const outboxes = new Set<DurableOutbox>();
+  return {
+    clear: async () => {
+      for (const outbox of outboxes) outbox.forget();
+      await (await storage()).write({ remove: [keysOfUser(user)], set: new Map() });
+    },
+    createOutbox: (owner) => {
+      const outbox = new DurableOutbox(device, owner);
+      outboxes.add(outbox);
+      return outbox;
+    },
+  };
+}

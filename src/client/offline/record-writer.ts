@@ -1,0 +1,426 @@
+import { addChanges, ChangesBuilder, isEmptyChanges } from '../../protocol/changes.ts';
+import { encodeChanges } from '../../protocol/codec.ts';
+import type { Cursor } from '../../protocol/messages.ts';
+import type { FormerClient } from '../replica/former-client.ts';
+import type { PendingPush } from '../replica/replica.ts';
+import type { Fold } from '../session/session-state.ts';
+import type { ClaimedRecord } from './claim-record.ts';
+import {
+  decodeBase,
+  encodeHead,
+  encodePages,
+  encodePush,
+  encodeSince,
+  PAGE_LENGTH,
+  type RecordKeys,
+  type StoredBase,
+} from './client-record.ts';
+import type { OfflineStorage, OfflineWrite } from './offline-storage.ts';
+
+/** The pause between a change of the base and its write. */
+const BASE_MILLISECONDS = 1000;
+
+/** A write that takes longer counts as failed. */
+const WRITE_MILLISECONDS = 30_000;
+
+/** So many hellos need no further write of the head. */
+const RESERVED_GENERATIONS = 2 ** 20;
+
+/** The owner of a writer. */
+export interface RecordOwner {
+  readonly after: (milliseconds: number, callback: () => void) => () => void;
+  readonly now: () => number;
+  readonly client: () => FormerClient;
+  /** False if nobody may read edits of this record later: then only the base is kept. */
+  readonly keepsEdits: boolean;
+  readonly onDurable: () => void;
+  /** Nothing is written any more. `cause` is undefined if somebody has removed the record. */
+  readonly onFailed: (cause: unknown) => void;
+}
+
+/** Edits that were another client's, and whose entries go when they are written as this client's (OFFLINE-5). */
+export interface MovedEdits {
+  readonly remove: readonly string[];
+  /** The numbers that they have here. */
+  readonly first: number;
+  readonly last: number;
+  /** The move is durable, or will never be. */
+  readonly onDone: () => void;
+}
+
+/** A write, and what is true when it is durable. */
+interface Batch {
+  readonly write: OfflineWrite;
+  readonly onDone: () => void;
+}
+
+/** Keeps the record of one client in step with what it may send and confirm (KEEP-2, KEEP-3): one write after another. */
+export class RecordWriter {
+  readonly #storage: OfflineStorage;
+  readonly #keys: RecordKeys;
+  readonly #id: string;
+  readonly #owner: RecordOwner;
+  #client: () => FormerClient;
+  #headText: string | undefined;
+  #durableGeneration = 0;
+  #durablePush: number;
+  #heldText: string | undefined;
+  #isHeldDirty = false;
+  /** Numbers of answered pushes whose entries are still there. */
+  #answered: number[] = [];
+  #confirmed: number;
+  #lastAnswered: readonly PendingPush[] = [];
+  /** Content that has to take the place of all pages. */
+  #snapshot: StoredBase | undefined;
+  /** The changes since the last write of the base, and their cursor. */
+  #since = new ChangesBuilder();
+  #cursor: Cursor | undefined;
+  #savedAt: number;
+  /** The size of the base on disk; undefined if it is not the one that the client goes on from. */
+  #size: ClaimedRecord['since'];
+  #isBaseDue = false;
+  #cancelBase: (() => void) | undefined;
+  #moved: MovedEdits[] = [];
+  #writing: Promise<void> | undefined;
+  #hasFailed = false;
+
+  constructor(
+    storage: OfflineStorage,
+    keys: RecordKeys,
+    claimed: ClaimedRecord,
+    former: FormerClient | undefined,
+    owner: RecordOwner,
+  ) {
+    this.#storage = storage;
+    this.#keys = keys;
+    this.#owner = owner;
+    this.#client = owner.client;
+    this.#id = claimed.clientId;
+    this.#headText = claimed.headText;
+    this.#savedAt = claimed.since === undefined ? 0 : (claimed.head?.savedAt ?? 0);
+    this.#size = claimed.since;
+    const { pushes, damaged } = claimed.edits;
+    const last = pushes.at(-1)?.number ?? claimed.head?.lastNumber ?? 0;
+    this.#durablePush = owner.keepsEdits ? last : Infinity;
+    this.#confirmed = (former?.pushes ?? pushes)[0]?.number ?? last + 1;
+    this.#confirmed -= 1;
+    this.#heldText = claimed.edits.held && encodeChanges(claimed.edits.held);
+    if (former !== undefined) {
+      // What is on disk and not pending any more was answered meanwhile.
+      const pending = new Set(former.pushes.map(({ number }) => number));
+      for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
+      this.#isHeldDirty = true;
+    }
+    if (claimed.base !== undefined && claimed.since === undefined) {
+      this.#snapshot = claimed.base;
+      this.#saveBaseLater();
+    }
+    if (damaged.length > 0)
+      this.#moved.push({ remove: damaged, first: 1, last: 0, onDone: () => undefined });
+  }
+
+  get clientId(): string {
+    return this.#id;
+  }
+
+  get confirmed(): number {
+    return this.#confirmed;
+  }
+
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** True if the content of the room is on disk. */
+  get hasBase(): boolean {
+    return this.#size !== undefined;
+  }
+
+  isGenerationDurable(generation: number): boolean {
+    return this.#hasFailed || !this.#owner.keepsEdits || generation <= this.#durableGeneration;
+  }
+
+  isPushDurable(number: number): boolean {
+    return this.#hasFailed || number <= this.#durablePush;
+  }
+
+  /** The room has processed these pushes. */
+  answered(pushes: readonly PendingPush[]): void {
+    if (this.#hasFailed) return;
+    this.#lastAnswered = pushes;
+    for (const { number } of pushes) this.#answered.push(number);
+    this.#saveBaseLater();
+  }
+
+  /** The base has changed. */
+  folded(fold: Fold, cursor: Cursor | undefined): void {
+    if (this.#hasFailed) return;
+    const answered = this.#lastAnswered;
+    this.#lastAnswered = [];
+    switch (fold.type) {
+      case 'content':
+        this.#replaceBase(fold.isShown ? fold.content : undefined, cursor);
+        break;
+      case 'catch-up':
+        if (fold.staged !== undefined)
+          this.#replaceBase(fold.isShown ? fold.staged : undefined, cursor);
+        addChanges(this.#since, fold.changes);
+        break;
+      case 'commit':
+        addChanges(this.#since, fold.changes);
+        break;
+      case 'ack': {
+        const { correction, reason } = fold.ack;
+        // Nothing of it was applied (LIMIT-3).
+        if (reason === 'too-large') break;
+        for (const { changes } of answered) addChanges(this.#since, changes);
+        if (correction !== undefined) addChanges(this.#since, correction);
+        break;
+      }
+      case 'seed':
+      case 'replace-held':
+        return;
+    }
+    this.#cursor = cursor;
+    // Without content, changes are worth nothing.
+    if (this.#size === undefined && this.#snapshot === undefined)
+      this.#since = new ChangesBuilder();
+    this.#saveBaseLater();
+  }
+
+  /** Moves another client's edits here, in one write. `adopt` makes them pending here; it returns false if it cannot. */
+  move(moved: MovedEdits, adopt: () => boolean): boolean {
+    // First, because listeners of the app may edit at once: no write may have the edits at both clients, or at none.
+    this.#moved.push(moved);
+    const isDone = adopt();
+    if (isDone) this.save();
+    else this.#moved.pop();
+    return isDone;
+  }
+
+  save(): void {
+    this.#isHeldDirty = true;
+    this.#write();
+  }
+
+  /** Ends writing after the state as it is now. Resolves to true if all of it is durable. */
+  async stop(): Promise<boolean> {
+    const client = this.#client();
+    this.#client = () => client;
+    this.#cancelBase?.();
+    this.#isBaseDue = true;
+    this.#isHeldDirty = true;
+    this.#write();
+    await this.#writing;
+    return !this.#hasFailed && this.#owner.keepsEdits;
+  }
+
+  /** Stops at once, and removes the record. */
+  discard(): void {
+    if (this.#hasFailed) return;
+    this.#fail();
+    void this.#storage
+      .write({
+        guard: { key: this.#keys.head(this.#id), value: this.#headText },
+        remove: this.#keys.all(this.#id),
+        set: new Map(),
+      })
+      .catch(() => undefined);
+  }
+
+  #replaceBase(content: StoredBase['content'] | undefined, cursor: Cursor | undefined): void {
+    this.#since = new ChangesBuilder();
+    this.#size = undefined;
+    this.#snapshot = content && cursor && { content, cursor };
+  }
+
+  #saveBaseLater(): void {
+    if (this.#hasFailed) return;
+    this.#cancelBase ??= this.#owner.after(BASE_MILLISECONDS, () => {
+      this.#cancelBase = undefined;
+      this.#isBaseDue = true;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (!this.#hasFailed) {
+        if (this.#isBaseDue) await this.#compact();
+        const batch = this.#nextBatch();
+        if (batch === undefined) return;
+        if (!(await this.#inTime(this.#storage.write(batch.write)))) {
+          this.#failWith(undefined);
+          return;
+        }
+        if (this.#hasFailed) return;
+        batch.onDone();
+        this.#owner.onDurable();
+      }
+    } catch (error) {
+      this.#failWith(error);
+    }
+  }
+
+  async #inTime<T>(promise: Promise<T>): Promise<T> {
+    let cancel: (() => void) | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      cancel = this.#owner.after(WRITE_MILLISECONDS, () =>
+        reject(new Error('The storage of this device does not answer.')),
+      );
+    });
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      cancel?.();
+    }
+  }
+
+  /** Reads pages and changes as one, if there are many changes. */
+  async #compact(): Promise<void> {
+    if (this.#size === undefined || this.#snapshot !== undefined) return;
+    const { length, pages } = this.#size;
+    if (length < Math.max(PAGE_LENGTH, pages)) return;
+    const entries = await this.#inTime(this.#storage.read(this.#keys.baseOf(this.#id)));
+    // Loaded content may have taken its place meanwhile.
+    if (this.#size !== undefined) this.#snapshot = decodeBase(entries);
+  }
+
+  #nextBatch(): Batch | undefined {
+    const client = this.#client();
+    const set = new Map<string, string>();
+    const remove: string[] = [];
+    const done: (() => void)[] = [];
+    let needsHead = this.#headText === undefined;
+    let generation = this.#durableGeneration;
+    if (this.#owner.keepsEdits) {
+      if (client.generation > generation) {
+        generation = client.generation + RESERVED_GENERATIONS;
+        needsHead = true;
+      }
+      this.#addEdits(client, set, remove, done);
+    }
+    if (this.#isBaseDue) {
+      needsHead = this.#addBase(set, remove, done) || needsHead;
+      this.#isBaseDue = false;
+    }
+    if (set.size + remove.length === 0 && !needsHead) return undefined;
+    const key = this.#keys.head(this.#id);
+    const guard = { key, value: this.#headText };
+    if (needsHead) {
+      const { lastNumber } = client;
+      const text = encodeHead({ generation, lastNumber, savedAt: this.#savedAt });
+      set.set(key, text);
+      done.push(() => {
+        this.#headText = text;
+        this.#durableGeneration = generation;
+      });
+    }
+    const onDone = (): void => {
+      for (const each of done) each();
+    };
+    return { write: { guard, remove, set }, onDone };
+  }
+
+  #addEdits(
+    { pushes, held }: FormerClient,
+    set: Map<string, string>,
+    remove: string[],
+    done: (() => void)[],
+  ): void {
+    for (let index = pushes.length - 1; index >= 0; index -= 1) {
+      const push = pushes[index];
+      if (push === undefined || push.number <= this.#durablePush) break;
+      set.set(this.#keys.push(this.#id, push.number), encodePush(push));
+    }
+    const last = pushes.at(-1)?.number ?? 0;
+    done.push(() => {
+      this.#durablePush = Math.max(this.#durablePush, last);
+    });
+    if (this.#isHeldDirty) {
+      this.#isHeldDirty = false;
+      const text = held && encodeChanges(held);
+      if (text !== this.#heldText) {
+        const key = this.#keys.held(this.#id);
+        if (text === undefined) remove.push(key);
+        else set.set(key, `u${text}`);
+        this.#heldText = text;
+      }
+    }
+    const moved = this.#moved;
+    this.#moved = [];
+    if (moved.length === 0) return;
+    for (const each of moved) remove.push(...each.remove);
+    this.#moving = moved;
+    done.push(() => {
+      this.#moving = [];
+      for (const { onDone } of moved) onDone();
+    });
+  }
+
+  /** The moves that are being written. */
+  #moving: readonly MovedEdits[] = [];
+
+  /** The moves that are not durable. */
+  get undone(): readonly MovedEdits[] {
+    return [...this.#moving, ...this.#moved];
+  }
+
+  /** Adds the base, and removes the pushes that it includes. Returns true if the base has changed. */
+  #addBase(set: Map<string, string>, remove: string[], done: (() => void)[]): boolean {
+    const answered = this.#answered;
+    this.#answered = [];
+    if (this.#owner.keepsEdits)
+      for (const number of answered) remove.push(this.#keys.push(this.#id, number));
+    const included = answered.at(-1) ?? 0;
+    done.push(() => {
+      this.#confirmed = Math.max(this.#confirmed, included);
+    });
+    // A room without a Store: after a restart, the seed is given again.
+    if (this.#cursor?.version === 0) return answered.length > 0;
+    const since = this.#since;
+    this.#since = new ChangesBuilder();
+    const snapshot = this.#snapshot;
+    const cursor = this.#cursor;
+    this.#snapshot = this.#cursor = undefined;
+    if (snapshot !== undefined) {
+      remove.push(this.#keys.baseOf(this.#id));
+      const pages = encodePages(snapshot);
+      for (const [index, page] of pages.entries()) set.set(this.#keys.page(this.#id, index), page);
+      const length = pages.reduce((total, page) => total + page.length, 0);
+      this.#size = { count: 0, length: 0, pages: length };
+    }
+    if (this.#size === undefined) return answered.length > 0;
+    if (snapshot === undefined && cursor === undefined) return answered.length > 0;
+    this.#savedAt = this.#owner.now();
+    const isNews = !isEmptyChanges(since) || !isSameCursor(cursor, snapshot?.cursor);
+    if (cursor !== undefined && isNews) {
+      const text = encodeSince(cursor, since);
+      set.set(this.#keys.changes(this.#id, this.#size.count), text);
+      const { count, length, pages } = this.#size;
+      this.#size = { count: count + 1, length: length + text.length, pages };
+    }
+    return true;
+  }
+
+  #fail(): void {
+    this.#hasFailed = true;
+    this.#cancelBase?.();
+  }
+
+  #failWith(cause: unknown): void {
+    if (this.#hasFailed) return;
+    this.#fail();
+    this.#owner.onFailed(cause);
+  }
+}
+
+function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {
+  return one?.epoch === other?.epoch && one?.version === other?.version && one?.tag === other?.tag;
+}

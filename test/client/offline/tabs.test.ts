@@ -1,0 +1,302 @@
+import { createStore } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+import { changesOf, SECOND } from '../session/scripted-room.ts';
+import { OfflineTab, settle, type Browser } from './offline-tab.ts';
+
+const browser = (): Browser & { storage: MemoryOfflineStorage; locks: MemoryLocks } => ({
+  storage: new MemoryOfflineStorage(),
+  locks: new MemoryLocks(),
+});
+
+/** A tab that is live at version 1 of a room, and has written its base. */
+async function liveTab(on: Browser, lastClient?: { id?: string }): Promise<OfflineTab> {
+  const tab = new OfflineTab(on, lastClient);
+  await tab.start();
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+  await tab.time.pass(SECOND);
+  return tab;
+}
+
+/** A tab that dies with these Values unsent, without having met the room. */
+async function leave(on: Browser, values: Record<string, number>): Promise<void> {
+  const tab = new OfflineTab(on);
+  await tab.start();
+  for (const [id, value] of Object.entries(values)) tab.store.setValue(id, value);
+  await settle();
+  tab.die();
+}
+
+describe('tabs of one browser', () => {
+  test('[OFFLINE-3] have a client id each, and what a copied tab remembers is no claim', async () => {
+    const on = browser();
+    const memory: { id?: string } = {};
+    const first = await liveTab(on, memory);
+    const { id } = memory;
+    const copy = new OfflineTab(on, { ...memory });
+    await copy.start();
+    copy.open();
+    await settle();
+    expect(copy.hello().clientId).not.toBe(id);
+    first.die();
+    const reloaded = new OfflineTab(on, memory);
+    await reloaded.start();
+    reloaded.open();
+    await settle();
+    expect(reloaded.hello().clientId).toBe(id);
+  });
+
+  test('[OFFLINE-3] show the latest content that any of them has', async () => {
+    const on = browser();
+    const first = await liveTab(on);
+    first.commit(2, [{}, { later: 1 }]);
+    await first.time.pass(SECOND);
+    const second = new OfflineTab(on);
+    await second.start();
+    expect(second.store.getValues()).toEqual({ v: 0, later: 1 });
+    // It writes that content as its own, so it lasts when the other one is gone.
+    await second.join({ cursor: { epoch: 'e', version: 2 } });
+    await second.time.pass(SECOND);
+    const pages = [...on.storage.entries.keys()].filter((key) => key.includes('page'));
+    expect(pages).toHaveLength(4);
+  });
+
+  test('[OFFLINE-3] without locks keep content, and no edits', async () => {
+    const on: Browser & { storage: MemoryOfflineStorage } = { storage: new MemoryOfflineStorage() };
+    const first = await liveTab(on);
+    first.store.setValue('mine', 1);
+    expect(first.pushes()).toHaveLength(1);
+    await settle();
+    const second = new OfflineTab(on);
+    await second.start();
+    expect(second.store.getValues()).toEqual({ v: 0 });
+    second.open();
+    await settle();
+    expect(second.hello()).toMatchObject({ nextPush: 1, cursor: { epoch: 'e', version: 1 } });
+    expect([...on.storage.entries.keys()].some((key) => key.includes(']e'))).toBe(false);
+  });
+
+  test('[OFFLINE-4] of another user, room or prefix find nothing', async () => {
+    const on = browser();
+    const ann = new OfflineTab({ ...on, user: 'ann' });
+    await ann.start();
+    await ann.answerGet(1, [{}, { secret: 1 }]);
+    await ann.join();
+    ann.store.setValue('mine', 1);
+    await ann.time.pass(SECOND);
+    ann.die();
+    for (const user of ['bob', undefined, 'an', 'ann"]', 'ann","x']) {
+      const other = new OfflineTab({ ...on, ...(user === undefined ? {} : { user }) });
+      await other.start();
+      expect(other.store.getContent()).toEqual([{}, {}]);
+      other.die();
+    }
+    const again = new OfflineTab({ ...on, user: 'ann' });
+    await again.start();
+    expect(again.store.getValues()).toEqual({ secret: 1, mine: 1 });
+  });
+
+  test('[OFFLINE-8] clear removes what a user has, in open tabs too, and nothing of others', async () => {
+    const on = browser();
+    await liveTab({ ...on, user: 'bob' });
+    const size = on.storage.entries.size;
+    const ann = await liveTab({ ...on, user: 'ann' });
+    await on.storage.write({ remove: ['["ann",'], set: new Map() });
+    ann.store.setValue('v', 1);
+    await settle();
+    expect(ann.errors).toMatchObject([{ code: 'offline' }]);
+    expect(ann.pushes()).toHaveLength(1);
+    await ann.time.pass(SECOND);
+    expect(on.storage.entries.size).toBe(size);
+    expect(ann.errors).toHaveLength(1);
+  });
+});
+
+describe('edits of a tab that has ended', () => {
+  test('[OFFLINE-5] are adopted by one that lives: what the room has not dealt with, as its own', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, { a: 1, b: 2, c: 3 });
+    await living.time.pass(10 * SECOND);
+    const asked = living.hello();
+    expect(asked).toMatchObject({ cursor: undefined, nextPush: 1, ackedPush: 0 });
+    living.store.setValue('own', 1);
+    await settle();
+    // It had sent one of them before it ended.
+    living.welcome({ generation: asked.generation, lastPush: 1, changes: undefined });
+    await settle();
+    expect(living.store.getValues()).toEqual({ v: 0, own: 1, b: 2, c: 3 });
+    const { generation, clientId } = living.hello();
+    expect(clientId).not.toBe(asked.clientId);
+    living.welcome({
+      generation,
+      cursor: { epoch: 'e', version: 2 },
+      changes: changesOf([{}, { a: 1 }]),
+    });
+    expect(living.pushes()).toEqual([
+      [1, [{}, { own: 1 }]],
+      [2, [{}, { b: 2 }]],
+      [3, [{}, { c: 3 }]],
+    ]);
+    expect([...on.storage.entries.keys()].some((key) => key.includes(asked.clientId))).toBe(false);
+    expect(on.locks.count).toBe(1);
+    expect(living.errors).toEqual([]);
+  });
+
+  test('[OFFLINE-5] are moved in one write, and sent only after it', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, { a: 1, b: 2 });
+    await living.time.pass(10 * SECOND);
+    const asked = living.hello();
+    living.welcome({ generation: asked.generation, lastPush: 0, changes: undefined });
+    await settle();
+    const move = on.storage.writes.at(-1);
+    expect(move?.remove.every((key) => key.includes(asked.clientId))).toBe(true);
+    expect([...(move?.set.values() ?? [])].toSorted()).toEqual(['u[{},{"a":1}]', 'u[{},{"b":2}]']);
+  });
+
+  test('[OFFLINE-5] are adopted once, though several tabs live', async () => {
+    const on = browser();
+    const tabs = [await liveTab(on), await liveTab(on)];
+    await leave(on, { a: 1 });
+    for (const tab of tabs) await tab.time.pass(10 * SECOND);
+    expect(tabs.map((tab) => tab.sent().length)).toEqual([1, 0]);
+    // The one that had asked dies as well.
+    tabs[0]?.die();
+    await tabs[1]?.time.pass(10 * SECOND);
+    expect(tabs[1]?.sent()).toMatchObject([{ type: 'hello', nextPush: 1 }]);
+  });
+
+  test('[OFFLINE-5] wait for a tab that saves, and do not hold up one whose room does not answer', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    living.session.stopSaving();
+    await leave(on, { a: 1 });
+    await living.time.pass(10 * SECOND);
+    // Its own hello alone.
+    living.welcome({ generation: living.hello().generation });
+    void living.session.startSaving();
+    await living.time.pass(10 * SECOND);
+    const asked = living.hello();
+    await living.time.pass(10 * SECOND);
+    const own = living.hello();
+    expect(own.clientId).not.toBe(asked.clientId);
+    living.welcome({ generation: own.generation });
+    expect(living.session.sync.phase).toBe('live');
+  });
+
+  test('[OFFLINE-5] that waited for saving are one push more', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    const other = new OfflineTab(on);
+    void other.session.follow();
+    await settle();
+    other.store.setValue('held', 1);
+    other.store.setValue('held', 2);
+    await settle();
+    other.die();
+    await living.time.pass(10 * SECOND);
+    living.welcome({ generation: living.hello().generation, changes: undefined });
+    await settle();
+    living.welcome({ generation: living.hello().generation });
+    expect(living.pushes()).toEqual([[1, [{}, { held: 2 }]]]);
+  });
+});
+
+describe('edits of a session that has ended', () => {
+  test('[OFFLINE-1] are handed to the next one on that Store, which continues the client', async () => {
+    const on = browser();
+    const store = createStore();
+    const first = new OfflineTab(on, undefined, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    const { clientId } = await first.join();
+    store.setValue('mine', 1);
+    first.session.stopSaving();
+    store.setValue('held', 1);
+    first.session.destroy();
+    await settle();
+    const second = new OfflineTab(on, undefined, store);
+    await second.start();
+    await first.time.pass(10 * SECOND);
+    expect(first.refusals).toEqual([]);
+    second.open();
+    await settle();
+    const hello = second.hello();
+    expect(hello).toMatchObject({ clientId, nextPush: 1 });
+    second.welcome({ generation: hello.generation });
+    await settle();
+    expect(second.pushes()).toEqual([
+      [1, [{}, { mine: 1 }]],
+      [2, [{}, { held: 1 }]],
+    ]);
+  });
+
+  test('[OFFLINE-1] are not reported if they are durable: the next page sends them', async () => {
+    const on = browser();
+    const first = await liveTab(on);
+    first.store.setValue('mine', 1);
+    first.session.destroy();
+    await settle();
+    await first.time.pass(10 * SECOND);
+    expect(first.refusals).toEqual([]);
+    const second = new OfflineTab(on);
+    await second.start();
+    expect(second.store.getValues()).toEqual({ v: 0, mine: 1 });
+  });
+
+  test('[OFFLINE-1] stay in the record of their room when the socket leads to another one', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.store.setValue('mine', 1);
+    tab.address = 'ws://host.test/other';
+    tab.session.moveToAnotherRoom();
+    await settle();
+    await tab.answerGet(1, [{}, { other: 1 }], 'f');
+    expect(tab.store.getValues()).toEqual({ other: 1 });
+    tab.die();
+    expect(tab.refusals).toEqual([]);
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual({ v: 0, mine: 1 });
+  });
+});
+
+describe('a record that is older than what the room knows', () => {
+  test('[OFFLINE-6] takes no number twice: what was not sent goes under a new client id', async () => {
+    const on = browser();
+    const first = await liveTab(on);
+    first.store.setValue('a', 1);
+    await settle();
+    const copy = new Map(on.storage.entries);
+    first.store.setValue('b', 1);
+    await settle();
+    first.die();
+    // The device is set back, for example by a power failure.
+    on.storage.entries.clear();
+    for (const [key, text] of copy) on.storage.entries.set(key, text);
+    const next = new OfflineTab(on);
+    await next.start();
+    next.store.setValue('c', 1);
+    next.open();
+    await settle();
+    const hello = next.hello();
+    next.welcome({
+      generation: hello.generation,
+      lastPush: 2,
+      cursor: { epoch: 'e', version: 3 },
+      changes: changesOf([{}, { a: 1, b: 1 }]),
+    });
+    await settle();
+    const again = next.hello();
+    expect(again.clientId).not.toBe(hello.clientId);
+    expect(again).toMatchObject({ nextPush: 2, cursor: { epoch: 'e', version: 3 } });
+    next.welcome({ generation: again.generation, cursor: { epoch: 'e', version: 3 } });
+    expect(next.pushes()).toEqual([[2, [{}, { c: 1 }]]]);
+    expect(next.store.getValues()).toEqual({ v: 0, a: 1, b: 1, c: 1 });
+    expect(next.errors).toMatchObject([{ code: 'offline' }]);
+  });
+});

@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'vitest';
+
+import type { OfflineStorage, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
+import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+import { SECOND } from '../session/scripted-room.ts';
+import { OfflineTab, settle, type Browser } from './offline-tab.ts';
+
+const full = new DOMException('The disk is full.', 'QuotaExceededError');
+
+const noStorage = (): Promise<OfflineStorage> => Promise.reject(new Error('private window'));
+
+/** A storage of which some part does not work. */
+class BrokenStorage extends MemoryOfflineStorage {
+  readFails = false;
+  writeFails = false;
+  isSilent = false;
+
+  override async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    if (this.isSilent) await new Promise(() => undefined);
+    if (this.readFails) throw full;
+    return super.read(prefix);
+  }
+
+  override async write(write: OfflineWrite): Promise<boolean> {
+    if (this.isSilent) await new Promise(() => undefined);
+    if (this.writeFails) throw full;
+    return super.write(write);
+  }
+}
+
+function browser(): Browser & { storage: BrokenStorage; locks: MemoryLocks } {
+  return { storage: new BrokenStorage(), locks: new MemoryLocks() };
+}
+
+/** Edits in a room, as a client without offline data does. Returns the errors. */
+async function works(tab: OfflineTab): Promise<readonly unknown[]> {
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+  tab.store.setValue('mine', 1);
+  await settle();
+  expect(tab.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
+  expect(tab.store.getValues()).toEqual({ v: 0, mine: 1 });
+  return tab.errors;
+}
+
+describe('[OFFLINE-7] a client works, and says once that it keeps nothing,', () => {
+  test('[OFFLINE-7] where there is no storage', async () => {
+    const tab = new OfflineTab({ storage: noStorage, locks: new MemoryLocks() });
+    await tab.start();
+    expect(await works(tab)).toMatchObject([
+      { code: 'offline', cause: new Error('private window') },
+    ]);
+  });
+
+  test('[OFFLINE-7] where it cannot be read', async () => {
+    const on = browser();
+    on.storage.readFails = true;
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(await works(tab)).toMatchObject([{ code: 'offline', cause: full }]);
+  });
+
+  test('[OFFLINE-7] where it does not answer', async () => {
+    const on = browser();
+    on.storage.isSilent = true;
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(tab.gets.count).toBe(0);
+    await tab.time.pass(5 * SECOND);
+    expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
+  });
+
+  test('[OFFLINE-7] where it is full from the beginning', async () => {
+    const on = browser();
+    on.storage.writeFails = true;
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(await works(tab)).toMatchObject([{ code: 'offline', cause: full }]);
+  });
+
+  test('[OFFLINE-7] where it is full later, and what waited for it is sent', async () => {
+    const on = browser();
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await works(tab);
+    on.storage.writeFails = true;
+    tab.store.setValue('second', 1);
+    tab.store.setValue('third', 1);
+    await settle();
+    expect(tab.pushes().map(([number]) => number)).toEqual([2, 3]);
+    await tab.time.pass(10 * SECOND);
+    expect(tab.errors).toMatchObject([{ code: 'offline', cause: full }]);
+    tab.die();
+    // The record is older than what the room knows now; nothing of it is applied twice or lost (OFFLINE-6).
+    on.storage.writeFails = false;
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toMatchObject({ mine: 1 });
+  });
+
+  test('[OFFLINE-7] where a write does not settle', async () => {
+    const on = browser();
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await works(tab);
+    on.storage.isSilent = true;
+    tab.store.setValue('second', 1);
+    await tab.time.pass(30 * SECOND);
+    expect(tab.sent().at(-1)).toMatchObject({ type: 'push', number: 2 });
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+  });
+});
+
+/** A browser in which a tab has ended with content and two edits. */
+async function withRecord(): Promise<ReturnType<typeof browser>> {
+  const on = browser();
+  const tab = new OfflineTab(on);
+  await tab.start();
+  await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+  await tab.time.pass(SECOND);
+  tab.commit(2, [{}, { w: 0 }]);
+  await tab.time.pass(SECOND);
+  tab.store.setValue('a', 1);
+  tab.store.setValue('b', 1);
+  await settle();
+  tab.die();
+  return on;
+}
+const keyOf = (on: ReturnType<typeof browser>, part: string): string =>
+  [...on.storage.entries.keys()].find((key) => key.includes(part)) ?? 'none';
+
+describe('a record that is damaged', () => {
+  test.for([
+    ['a page is missing', 'page0000000000000001', undefined],
+    ['a page is cut', 'page0000000000000001', '[{},{"v'],
+    ['the first page is missing', 'page0000000000000000', undefined],
+    ['the cursor is none', 'page0000000000000000', '[["e",-1],1]'],
+    ['a change is missing', 'since0000000000000000', 'not JSON'],
+  ] as const)('[OFFLINE-7] loses its content alone: %s', async ([, part, text]) => {
+    const on = await withRecord();
+    if (text === undefined) on.storage.entries.delete(keyOf(on, part));
+    else on.storage.entries.set(keyOf(on, part), text);
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(tab.store.getValues()).toEqual({ a: 1, b: 1 });
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+    await tab.answerGet(2, [{}, { v: 0, w: 0 }]);
+    await tab.join({ cursor: { epoch: 'e', version: 2 } });
+    expect(tab.pushes()).toHaveLength(2);
+    await tab.time.pass(SECOND);
+    tab.die();
+    // The next one finds a record that is whole.
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual({ v: 0, w: 0, a: 1, b: 1 });
+    expect(next.errors).toEqual([]);
+  });
+
+  test('[OFFLINE-7] loses the edit that cannot be read, and sends the others', async () => {
+    const on = await withRecord();
+    on.storage.entries.set(keyOf(on, '/0000000000000001'), 'u[{},');
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(tab.store.getValues()).toEqual({ v: 0, w: 0, b: 1 });
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+    await tab.join({ cursor: { epoch: 'e', version: 2 } });
+    expect(tab.pushes()).toEqual([[2, [{}, { b: 1 }]]]);
+    expect(on.storage.entries.has(keyOf(on, '/0000000000000001'))).toBe(false);
+  });
+
+  test('[OFFLINE-7] keeps its edits, though its head cannot be read', async () => {
+    const on = await withRecord();
+    on.storage.entries.set(keyOf(on, ']h'), '{');
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(tab.store.getValues()).toEqual({ a: 1, b: 1 });
+    await tab.answerGet(2, [{}, { v: 0, w: 0 }]);
+    await tab.join({ cursor: { epoch: 'e', version: 2 } });
+    expect(tab.pushes()).toHaveLength(2);
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+  });
+
+  test('[OFFLINE-7] of a later format is left as it is', async () => {
+    const on = await withRecord();
+    on.storage.entries.set(keyOf(on, ']h'), '[2,{"anything":1}]');
+    const before = new Map(on.storage.entries);
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
+    await tab.time.pass(60 * SECOND);
+    for (const [key, text] of before) expect(on.storage.entries.get(key)).toBe(text);
+  });
+});

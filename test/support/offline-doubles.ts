@@ -1,0 +1,80 @@
+import type {
+  OfflineLocks,
+  OfflineStorage,
+  OfflineWrite,
+} from '../../src/client/offline/offline-storage.ts';
+
+/** A storage in memory. Give several tabs the same one. */
+export class MemoryOfflineStorage implements OfflineStorage {
+  readonly entries: Map<string, string> = new Map();
+  /** The writes so far that had an effect. */
+  readonly writes: OfflineWrite[] = [];
+
+  async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    return new Map([...this.entries].filter(([key]) => key.startsWith(prefix)));
+  }
+
+  async write(write: OfflineWrite): Promise<boolean> {
+    return this.apply(write);
+  }
+
+  apply(write: OfflineWrite): boolean {
+    const { guard, remove, set } = write;
+    if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
+    for (const prefix of remove)
+      for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
+    for (const [key, value] of set) this.entries.set(key, value);
+    this.writes.push(write);
+    return true;
+  }
+}
+
+interface WaitingWrite {
+  readonly write: OfflineWrite;
+  readonly take: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A storage whose writes take effect when the test says so. */
+export class ManualOfflineStorage extends MemoryOfflineStorage {
+  readonly waiting: WaitingWrite[] = [];
+
+  override write(write: OfflineWrite): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ write, take: () => resolve(this.apply(write)), fail: reject });
+    });
+  }
+
+  /** The oldest write that waits. */
+  next(): WaitingWrite {
+    const next = this.waiting.shift();
+    if (next === undefined) throw new Error('nothing was written');
+    return next;
+  }
+}
+
+/** Locks in memory. A tab that dies frees its locks: see {@link MemoryLocks.end}. */
+export class MemoryLocks {
+  readonly #held = new Map<string, object>();
+
+  /** The locks as one tab has them. */
+  of(tab: object): OfflineLocks {
+    return {
+      take: async (name) => {
+        if (this.#held.has(name)) return undefined;
+        this.#held.set(name, tab);
+        return () => this.#held.delete(name);
+      },
+    };
+  }
+
+  /** Frees the locks of a tab. */
+  end(tab: object): void {
+    for (const [name, holder] of this.#held) if (holder === tab) this.#held.delete(name);
+  }
+
+  /** The number of locks that are held. */
+  get count(): number {
+    return this.#held.size;
+  }
+}
