@@ -69,7 +69,9 @@ const entriesOf = (page: Page): Promise<readonly (readonly [string, string])[]> 
           const values = store.getAll();
           values.onsuccess = () => {
             database.close();
-            resolve(keys.result.map((key, index) => [String(key), String(values.result[index])]));
+            resolve(
+              keys.result.map((key, index) => [JSON.stringify(key), String(values.result[index])]),
+            );
           };
         };
       }),

@@ -139,7 +139,7 @@ export class Actions implements Source {
   *#ofTabs(client: SimClient): Iterable<Occurrence> {
     const { clients } = this.#simulation;
     const { name, traits } = client;
-    if (traits.disk === undefined || client.isEditing) return;
+    if (traits.disk === undefined || client.isEditing || client.partner !== undefined) return;
     const siblings = clients.filter(
       (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
     );

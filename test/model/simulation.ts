@@ -242,8 +242,9 @@ export class Simulation {
       lastClient: {},
     });
     if (!this.has('two-persisters')) return;
-    const twin = { name: `${name}+`, variant, disk: undefined, seed: undefined, isSeedInStore };
-    this.#addTab({ ...twin, canUndo: false, lastClient: {}, partner: client }, client.ledger);
+    const { lastClient } = client.traits;
+    const twin = { name: `${name}+`, variant, disk, lastClient, seed: undefined, isSeedInStore };
+    this.#addTab({ ...twin, canUndo: false, partner: client }, client.ledger);
   }
 
   #addTab(traits: ClientTraits, ledger?: EditLedger): SimClient {
