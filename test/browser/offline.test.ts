@@ -57,25 +57,21 @@ const isKept = (page: Page, valueId: string): Promise<unknown> =>
 
 /** Everything in the database. */
 const entriesOf = (page: Page): Promise<readonly (readonly [string, string])[]> =>
-  page.evaluate(
-    () =>
-      new Promise((resolve, reject) => {
-        const opening = indexedDB.open('tinybase-partykit');
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const database = opening.result;
-          const store = database.transaction('entries').objectStore('entries');
-          const keys = store.getAllKeys();
-          const values = store.getAll();
-          values.onsuccess = () => {
-            database.close();
-            resolve(
-              keys.result.map((key, index) => [JSON.stringify(key), String(values.result[index])]),
-            );
-          };
-        };
-      }),
-  );
+  page.evaluate(async () => {
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- It runs in the page.
+    const answer = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve) => {
+        request.addEventListener('success', () => resolve(request.result));
+      });
+    const database = await answer(indexedDB.open('tinybase-partykit'));
+    const store = database.transaction('entries').objectStore('entries');
+    const [keys, texts] = await Promise.all([
+      answer(store.getAllKeys()),
+      answer(store.getAll() as IDBRequest<string[]>),
+    ]);
+    database.close();
+    return keys.map((key, index) => [key as string, texts[index] ?? '']);
+  });
 
 const contentOf = async (room: string): Promise<unknown> => {
   const response = await fetch(party.room(room, '/store'));
