@@ -8,4 +8,5 @@ export {
 } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './replica/refusal.ts';
 export type { Sync, SyncPhase } from './session/sync-status.ts';
+export { warnBeforeUnload } from './platform/unload-warning.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

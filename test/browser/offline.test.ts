@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '../support/browser.ts';
+import { launchBrowser, launchContext, openPage } from '../support/browser.ts';
+import { OFFLINE_STORAGE_CONTRACT } from '../support/offline-storage-contract.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
 import { type Party, startParty } from '../support/party.ts';
 import { until } from '../support/until.ts';
@@ -78,10 +82,23 @@ const contentOf = async (room: string): Promise<unknown> => {
   return await response.json();
 };
 
-const open = async (context: BrowserContext, room: string): Promise<Page> => {
-  const { page } = await openPage(context, pageServer.page({ host: party.host, room }));
+const open = async (
+  context: BrowserContext,
+  room: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Page> => {
+  const { page } = await openPage(context, pageServer.page({ host: party.host, room, ...query }));
   return page;
 };
+
+const firstShown = (page: Page): Promise<string> =>
+  until('the page to have started', () => page.evaluate(() => window.app.firstShown));
+
+/** The codes of errors, but for those of the network. */
+const errorCodes = (page: Page): Promise<readonly (string | undefined)[]> =>
+  page.evaluate(() =>
+    window.app.errors.map((text) => text.split(':')[0]).filter((code) => code !== 'network'),
+  );
 
 test('edits that were not sent survive a reload without a network, and are sent later', async () => {
   const context = await browser.newContext();
@@ -114,4 +131,131 @@ test('edits that were not sent survive a reload without a network, and are sent 
     ]),
   ).toEqual([[], []]);
   await context.close();
+});
+
+test('IndexedDB keeps the contract of storages', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'contract');
+  const results = await page.evaluate(() => window.app.checkStorage());
+  expect(Object.keys(results)).toHaveLength(OFFLINE_STORAGE_CONTRACT.length);
+  expect(Object.entries(results).filter(([, result]) => result !== 'kept')).toEqual([]);
+  await context.close();
+});
+
+test('two tabs of one browser have records of their own, and one sends what the other leaves', async () => {
+  const context = await browser.newContext();
+  const first = await open(context, 'tabs');
+  await isSaved(first);
+  const second = await open(context, 'tabs');
+  await isSaved(second);
+  // The second one loses its network alone, edits, and is closed.
+  await second.evaluate(() => window.app.persister.getConnection().close());
+  await setValue(second, 'left', 'yes');
+  await until('the edit to be on disk', async () =>
+    (await entriesOf(second)).some(([key, text]) => key.includes(']e') && text.includes('left')),
+  );
+  await second.close();
+  await until(
+    'the first tab to send it',
+    async () => JSON.stringify(await contentOf('tabs')) === '[{},{"left":"yes"}]',
+    { deadlineMilliseconds: 30_000 },
+  );
+  await isSaved(first);
+  expect(await values(first)).toEqual({ left: 'yes' });
+  expect(await errorCodes(first)).toEqual([]);
+  await context.close();
+});
+
+test('another user of the browser sees and sends nothing, and clear removes everything', async () => {
+  const context = await browser.newContext();
+  const ann = await open(context, 'users', { user: 'ann' });
+  await isSaved(ann);
+  await ann.evaluate(() => window.app.persister.getConnection().close());
+  await setValue(ann, 'secret', 'yes');
+  await until('the edit to be on disk', async () =>
+    (await entriesOf(ann)).some(([, text]) => text.includes('secret')),
+  );
+  await ann.close();
+  const bob = await open(context, 'users', { user: 'bob' });
+  await isSaved(bob);
+  expect(await values(bob)).toEqual({});
+  await bob.close();
+  const again = await open(context, 'users', { user: 'ann' });
+  await isSaved(again);
+  expect(await values(again)).toEqual({ secret: 'yes' });
+  await again.evaluate(() => window.app.offline.clear());
+  expect((await entriesOf(again)).filter(([key]) => key.includes('ann'))).toEqual([]);
+  await setValue(again, 'later', 'yes');
+  await isSaved(again);
+  expect(await errorCodes(again)).toEqual([]);
+  await context.close();
+});
+
+test('a database that is deleted or damaged, or is not there, is reported once and costs nothing else', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'damaged');
+  await isSaved(page);
+  await setValue(page, 'v', 'one');
+  await isKept(page, 'one');
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const deleting = indexedDB.deleteDatabase('tinybase-partykit');
+        deleting.addEventListener('success', () => resolve(undefined));
+      }),
+  );
+  await setValue(page, 'v', 'two');
+  await isSaved(page);
+  expect(await errorCodes(page)).toEqual(['offline']);
+  // A database of a later version.
+  await page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        sessionStorage.clear();
+        const opening = indexedDB.open('tinybase-partykit', 99);
+        opening.addEventListener('success', () => {
+          opening.result.close();
+          resolve(undefined);
+        });
+      }),
+  );
+  await page.reload();
+  await isSaved(page);
+  expect(await values(page)).toEqual({ v: 'two' });
+  expect(await errorCodes(page)).toEqual(['offline']);
+  await page.addInitScript('Object.defineProperty(globalThis, "indexedDB", { value: undefined })');
+  await page.reload();
+  await isSaved(page);
+  await setValue(page, 'v', 'three');
+  await isSaved(page);
+  expect(await errorCodes(page)).toEqual(['offline']);
+  await context.close();
+});
+
+test('a browser that is killed starts from what it kept, with the server down', async () => {
+  const profile = mkdtempSync(join(tmpdir(), 'offline-profile-'));
+  try {
+    const killed = await launchContext(profile);
+    const page = await open(killed.context, 'killed');
+    await isSaved(page);
+    await setValue(page, 'sent', 'yes');
+    await isKept(page, 'sent');
+    await party.kill9();
+    await setValue(page, 'unsent', 'yes');
+    await until('the edit to be on disk', async () =>
+      (await entriesOf(page)).some(([key, text]) => key.includes(']e') && text.includes('unsent')),
+    );
+    await killed.kill();
+
+    const next = await launchContext(profile);
+    const again = await open(next.context, 'killed');
+    expect(await firstShown(again)).toBe('[{},{"sent":"yes","unsent":"yes"}]');
+    await party.restart();
+    await isSaved(again);
+    expect(await contentOf('killed')).toEqual([{}, { sent: 'yes', unsent: 'yes' }]);
+    expect(await errorCodes(again)).toEqual([]);
+    await next.context.close();
+  } finally {
+    rmSync(profile, { recursive: true, force: true });
+  }
 });

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -98,6 +107,51 @@ export const launchBrowser = async (): Promise<Browser> => {
     env: { ...definedVariables(), ...environment },
   });
 };
+
+/** A browser with a profile that lasts. */
+export interface ProfiledBrowser {
+  readonly context: BrowserContext;
+  /** Kills the browser and all of its processes, as a crash does. */
+  readonly kill: () => Promise<void>;
+}
+
+/** Launches a browser, as {@link launchBrowser}, on the profile in a folder. Whoever launches it closes or kills it. */
+export const launchContext = async (profile: string): Promise<ProfiledBrowser> => {
+  const { path, environment } = await findExecutable();
+  // The command line finds the process: it is the only one that uses this profile.
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: path,
+    args: FLAGS,
+    env: { ...definedVariables(), ...environment },
+  });
+  const closed = new Promise((resolve) => context.once('close', resolve));
+  return {
+    context,
+    kill: async () => {
+      for (const pid of processesOf(profile)) {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It ended with its parent.
+        }
+      }
+      await closed;
+    },
+  };
+};
+
+/** Returns the ids of the processes that have this profile in their command line. */
+const processesOf = (profile: string): readonly number[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(`=${profile}`);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
 
 const definedVariables = (): Record<string, string> =>
   Object.fromEntries(
