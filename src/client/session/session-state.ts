@@ -559,7 +559,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   // Content may disappear that the user has not deleted (JOIN-8).
   const news = isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : [];
   // More than was sent: this device has lost pushes, and their numbers are taken (OFFLINE-6).
-  const isForgetful = lastPush > facts.everSent;
+  const isForgetful = lastPush > Math.max(facts.everSent, facts.nextPush - 1);
   return {
     ...(isForgetful
       ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')

@@ -294,7 +294,9 @@ describe('a record that is older than what the room knows', () => {
     const again = next.hello();
     expect(again.clientId).not.toBe(hello.clientId);
     expect(again).toMatchObject({ nextPush: 2, cursor: { epoch: 'e', version: 3 } });
-    next.welcome({ generation: again.generation, cursor: { epoch: 'e', version: 3 } });
+    // A room believes that everything before the next push was dealt with.
+    const cursor = { epoch: 'e', version: 3 };
+    next.welcome({ generation: again.generation, lastPush: 1, cursor });
     expect(next.pushes()).toEqual([[2, [{}, { c: 1 }]]]);
     expect(next.store.getValues()).toEqual({ v: 0, a: 1, b: 1, c: 1 });
     expect(next.errors).toMatchObject([{ code: 'offline' }]);

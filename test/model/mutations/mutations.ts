@@ -2,6 +2,7 @@ import { CALL_MUTATIONS } from './calls.ts';
 import { DERIVATION_MUTATIONS } from './derivation.ts';
 import { FIRST_CONTENT_MUTATIONS } from './first-content.ts';
 import { JOIN_MUTATIONS } from './joining.ts';
+import { OFFLINE_MUTATIONS } from './offline.ts';
 import { ONCE_MUTATIONS } from './once.ts';
 import { ORDER_MUTATIONS } from './order.ts';
 import { REPLICA_MUTATIONS } from './replica.ts';
@@ -28,6 +29,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...REPLICA_MUTATIONS,
   ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,
+  ...OFFLINE_MUTATIONS,
   ...CALL_MUTATIONS,
   ...SAVE_MUTATIONS,
   ...UNDO_MUTATIONS,

@@ -257,20 +257,6 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({ clientDisk: (name) => new ForgetfulDisk(name) }),
   },
   {
-    title:
-      '[KEEP-2] [OFFLINE-6] a push is sent before it is durable, and its number is given to another edit',
-    make: () => ({
-      traits: { ...PLAIN, adversities: ['power-failures'], cutWeight: 4 },
-      atClient: (frame, client) =>
-        rewriteRoomFrame(frame, (message) => {
-          const { lastNumber } = client.session.replica;
-          return message.type === 'welcome' && message.lastPush > lastNumber
-            ? { ...message, lastPush: lastNumber }
-            : message;
-        }),
-    }),
-  },
-  {
     title: '[LIMIT-1] a push is applied however large it makes the content',
     make: () => ({
       traits: { ...PLAIN, roomVariant: plain, hookStyle: 'none', adversities: ['small-content'] },
