@@ -308,10 +308,10 @@ describe('the end', () => {
     const code = 'replaced';
     expect(room.errors).toMatchObject([{ code }]);
     expect(room.session.sync.error).toBe(room.errors[0]);
-    await room.time.pass(2000);
-    expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
     expect(room.session.sync).toMatchObject({ phase: 'stopped', unsaved: 0, code });
     await expect(confirmed).rejects.toMatchObject({ code });
+    await room.time.pass(2000);
+    expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
     room.session.destroy();
     expect(room.errors).toHaveLength(1);
     await expect(room.session.whenConfirmed()).rejects.toMatchObject({ code });
