@@ -210,7 +210,11 @@ export class Adoption {
       return undefined;
     }
     const own = this.#owner.client().generation;
-    const generation = Math.max(head.generation, this.#now(), own + RESERVED_GENERATIONS);
+    const generation = Math.max(
+      head.generation,
+      Math.ceil(this.#now()),
+      own + RESERVED_GENERATIONS,
+    );
     // Durable before a hello of that generation is sent (KEEP-2).
     const reserved = generation + RESERVED_GENERATIONS;
     const set = new Map([[key, encodeHead({ ...head, generation: reserved })]]);

@@ -187,7 +187,7 @@ export class DurableOutbox implements Outbox {
     const client = own ?? {
       clientId,
       // Higher than that of any hello before, even if the record is an old copy (OFFLINE-6).
-      generation: Math.max(head?.generation ?? 0, now()),
+      generation: Math.max(head?.generation ?? 0, Math.ceil(now())),
       lastNumber: last,
       pushes: edits.pushes,
       held: edits.held,
