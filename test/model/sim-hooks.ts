@@ -135,12 +135,16 @@ export class SimHooks implements Source {
     yield { label: 'hook', weight: 3, happen: () => this.#settle() };
   }
 
-  /** A hook that keeps count in the room's own Store: apart, or in the very cell that it is asked about. */
+  /**
+   * A hook that keeps count in the room's own Store: apart, or in the very cell that it is asked about. Not there if listeners
+   * of the clients answer each change of it: then app and hook answer each other for ever (docs/api.md).
+   */
   #write(table: string, row: string, cell: string): void {
     const store = this.store();
     if (!this.#has('hooks-write') || store === undefined || !store.hasTables()) return;
     this.#count += 1;
-    if (table === COUNTED_TABLE) store.setCell(table, row, cell, `asked ${this.#count}`);
+    const isInCell = table === COUNTED_TABLE && !this.#has('competing-listeners');
+    if (isInCell) store.setCell(table, row, cell, `asked ${this.#count}`);
     else store.setCell(...ACCOUNT, this.#count);
   }
 
