@@ -9,7 +9,7 @@ export interface OwnWrite {
   /** The number of the push that has it, or will have it; that of the last one if several were merged. */
   readonly push: number;
   /** The number of the first of several merged pushes. */
-  readonly firstPush: number;
+  firstPush: number;
   /** The write of an earlier, pending push that was merged into this one. */
   merged: OwnWrite | undefined;
   /** The leaf that an undo puts back: the one beneath the write, in the room's order. */

@@ -109,14 +109,25 @@ export class OwnWrites {
     const writes = this.#writes.get(table, row, cell) ?? [];
     // Those that came after the deletion stay.
     this.#endAll(writes.filter(({ firstPush }) => firstPush <= push));
+    // A later write of the same step puts the leaf back.
+    const later = step.writeOf(table, row, cell);
     const hidden: OwnWrite = {
-      ...{ table, row, cell, push, firstPush: push, before, step },
-      ...{ merged: undefined, after: undefined },
+      ...{ table, row, cell, push, firstPush: push, before },
+      ...{ merged: undefined, after: undefined, step: later === undefined ? step : undefined },
     };
     // The list may be in use, and was forgotten if nothing but ended writes was left.
     writes.unshift(hidden);
     this.#writes.set(table, row, cell, writes);
-    step.add(hidden);
+    if (later === undefined) {
+      step.add(hidden);
+      return;
+    }
+    this.#loose.add(hidden);
+    this.#change(later, () => {
+      later.before = before;
+      later.firstPush = push;
+      later.merged ??= hidden;
+    });
   }
 
   #foldLeaf(writes: OwnWrite[], nextPushBefore: number, isAck: boolean): void {
