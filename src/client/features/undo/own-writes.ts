@@ -149,6 +149,10 @@ export class OwnWrites {
       ),
       room,
     );
+    // A deletion may hide what others have set where the user's own write has ended.
+    const isCovered = writes.some(({ push }) => push >= nextPush);
+    if (isTheirs && !isCovered && !this.#isShown(table, row, cell))
+      this.#addHidden(table, row, cell);
     const last = writes.at(-1);
     if (last !== undefined && last.after !== readLeaf(store, table, row, cell))
       this.#endAll(writes);
