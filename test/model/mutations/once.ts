@@ -86,7 +86,15 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[ONCE-5] a snapshot leaves out who has pushed what',
     make: () => ({
-      traits: { storageSizes: SMALL_SIZES, faultWeight: 2, cutWeight: 4, hookStyle: 'none' },
+      traits: {
+        ...PLAIN,
+        storageSizes: SMALL_SIZES,
+        faultWeight: 1,
+        cutWeight: 10,
+        isHeavy: false,
+        hookStyle: 'none',
+        adversities: [],
+      },
     }),
     patch: (patches) =>
       patches.replace(
