@@ -107,7 +107,6 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/hosts/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
           hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
-          fileParallelism: false,
           sequence: { groupOrder: 3 },
         },
       },

@@ -245,8 +245,11 @@ export const testAdmin = ({ clients, getHost }: TestedHost): void => {
       const claims = { aud: 'unadministered' };
       const token = await sign('room', body, { claims, secret: 'undefined' });
       expect(await post('room', token, body, 'unadministered')).toEqual([404, 'not-found']);
-      expect((await fetch(urlOf(PARTY, 'room', '/admin'))).status).toBe(404);
-      const preflight = await fetch(urlOf(PARTY, 'room', '/admin'), {
+      // A host may close a connection on which it has answered before it read the body, while the next request is on its way.
+      const url = urlOf(PARTY, 'room', '/admin');
+      const read = await fetch(url).catch(async () => await fetch(url));
+      expect(read.status).toBe(404);
+      const preflight = await fetch(url, {
         method: 'OPTIONS',
         headers: { Origin: 'http://page', 'Access-Control-Request-Method': 'POST' },
       });
