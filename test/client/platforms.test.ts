@@ -84,7 +84,7 @@ const REQUIRED: Readonly<Record<string, unknown>> = {
   Event,
 };
 
-/** What a language of 2022 does not have (Safari 15.4, Chrome 93, Firefox 92, Hermes). */
+/** Methods that a language of 2022 lacks (Safari 15.4, Chrome 93, Firefox 92, Hermes). */
 const NEWER = `
   for (const name of ['findLast', 'findLastIndex', 'toReversed', 'toSorted', 'toSpliced', 'with'])
     delete Array.prototype[name];

@@ -40,7 +40,7 @@ interface RefusedSeedLeaf {
 /** The reasons for which what is refused stays at its client. */
 const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set(['too-large', 'malformed', 'undelivered']);
 
-/** What became known of the edits of all tabs of one browser: one of them may send, and report, what another one has made. */
+/** The outcomes of the edits of all tabs of one browser. One tab may send and report the edits of another. */
 class KnownOutcomes {
   readonly ledgers: EditLedger[] = [];
   readonly refused: Set<string> = new Set();

@@ -19,7 +19,7 @@ interface Asked {
   readonly push: number;
 }
 
-/** What a call tells: also everybody, if it is an event. */
+/** The data of a call's result. If it is an event, everybody gets it too. */
 interface Told extends Asked {
   /** True if the note was in the Store when the call ended. */
   readonly isThere: boolean;
@@ -42,7 +42,7 @@ export class SimCalls implements Source {
   readonly #prefix: string;
   /** True: the room may never have had a push that its client sent before a call. */
   readonly #isLeaky: boolean;
-  /** How often each call was run. */
+  /** The number of times that each call was run. */
   readonly #runs = new Map<string, number>();
   /** The slow procedures that go on when the world says so. */
   #slow: (() => void)[] = [];

@@ -14,7 +14,7 @@ interface Call {
   readonly name: string;
   readonly answer: () => void;
   readonly fail: () => void;
-  /** What it does, also if its answer is lost. */
+  /** The effect of the call, which lasts if its answer is lost. */
   readonly effect: () => void;
 }
 
@@ -78,7 +78,7 @@ export class SimDatabase implements Source {
     for (const { effect } of this.#calls.splice(0)) if (choices?.percent(50) === true) effect();
   }
 
-  /** What a room stores as saved, the database has had. `row` is that of the room. */
+  /** Checks that the database has had each version that the room stores as saved. `row` is that of the room. */
   checkPlace(row: unknown): void {
     const [place] = JSON.parse(String(row)) as [[epoch: string, version: number] | null];
     if (place === null || !this.isComparable) return;

@@ -127,7 +127,7 @@ export class WatchedUndo {
     }
   }
 
-  /** What is restored of others is not something that others have overwritten (UNDO-3, UNDO-4). */
+  /** Checks that no undo puts back a leaf that others have overwritten (UNDO-3, UNDO-4). */
   #checkRestored(
     touching: readonly LogEntry[],
     isOwn: (entry: LogEntry) => boolean,

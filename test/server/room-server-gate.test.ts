@@ -4,27 +4,8 @@ import { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import type { FeatureHost, FeatureRoom, RoomGate } from '../../src/server/room/room-feature.ts';
 import { RoomServer, type RoomParty } from '../../src/server/room-server.ts';
 import { settle } from '../support/fake-connection.ts';
+import { SmallSocket as Socket } from '../support/small-server.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
-
-class Socket {
-  readonly id: string;
-  readonly heard: string[] = [];
-  readyState = 1;
-  closeCode: number | undefined;
-
-  constructor(id: string) {
-    this.id = id;
-  }
-
-  send(frame: string): void {
-    this.heard.push(frame);
-  }
-
-  close(code?: number): void {
-    this.readyState = 3;
-    this.closeCode ??= code;
-  }
-}
 
 class Party implements RoomParty<Socket> {
   readonly id = 'board%201';

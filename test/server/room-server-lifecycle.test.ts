@@ -33,7 +33,7 @@ class FakeSocket {
   }
 }
 
-/** What PartyKit is to a room. In an alarm that wakes the room, it does not know the id. */
+/** The part of PartyKit that a room uses. In an alarm that wakes the room, it does not know the id. */
 class FakeParty {
   readonly storage: AlarmStorage;
   readonly sockets: FakeSocket[] = [];

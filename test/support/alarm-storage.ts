@@ -35,7 +35,7 @@ export class AlarmStorage extends StrictStorage {
     await super.deleteAll();
   }
 
-  /** What a new process finds: `hasAlarm` is false for a host that loses alarms. */
+  /** The state that a new process finds: `hasAlarm` is false for a host that loses alarms. */
   async reopen(hasAlarm = true): Promise<AlarmStorage> {
     const values = await this.copy().list();
     return new AlarmStorage({}, values, hasAlarm ? this.alarm : null);

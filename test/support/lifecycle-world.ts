@@ -16,7 +16,7 @@ const STEP_MILLISECONDS = 100;
 export class LifecycleWorld {
   readonly hooks: Hooks;
   readonly options: LifecycleOptions;
-  /** What happened, in order. */
+  /** The events so far, in order. */
   readonly log: string[] = [];
   readonly errors: unknown[] = [];
   /** The times of the app's own alarms that came. */
@@ -24,7 +24,7 @@ export class LifecycleWorld {
   storage: AlarmStorage;
   host: FakeRoomHost;
   lifecycle!: RoomLifecycle<FakeConnection, unknown>;
-  /** What the app does in its `onAlarm`. */
+  /** The app's `onAlarm`. */
   onAlarm: () => Promise<void> = async () => undefined;
 
   constructor(

@@ -22,7 +22,7 @@ export type Shown =
   /** A Store with `usePartyKitPersister`. */
   | { readonly type: 'store'; readonly id: string };
 
-/** What a test can do on the page. */
+/** The things that a test can do on the page. */
 export interface TestedPage {
   /** Shows a tree, in strict mode, and sets a Value if asked to, before it returns. */
   show(shown: Shown, value?: string): void;

@@ -5,7 +5,7 @@ import type { OfflineStorage } from '../../../src/client/offline/offline-storage
 import type { MemoryLocks } from '../../support/offline-doubles.ts';
 import { ScriptedRoom } from '../session/scripted-room.ts';
 
-/** What several tabs of one browser share. */
+/** The things that several tabs of one browser share. */
 export interface Browser {
   readonly storage: OfflineStorage | (() => Promise<OfflineStorage>);
   readonly locks?: MemoryLocks | undefined;

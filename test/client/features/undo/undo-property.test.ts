@@ -67,7 +67,7 @@ const redoAll = (client: Client): void => {
 /** A room without schema or hooks, and the way to it and back. */
 class Room {
   readonly store: Store;
-  /** What the room has told the client, and the client has not heard: an ack, or a commit of others. */
+  /** Messages of the room on their way to the client: an ack, or a commit of others. */
   readonly #told: (Changes | 'ack')[] = [];
   readonly #client: Client;
   #lastPush = 0;
@@ -126,7 +126,7 @@ class Room {
   }
 }
 
-/** What happens, without undo. */
+/** Histories without undo. */
 const happenings = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ type: fc.constant('edit'), edits: transactions }) },
