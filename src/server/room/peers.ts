@@ -49,13 +49,17 @@ export class RateLimiter {
    * it is too much.
    */
   take(length: number, now: number, rate: MessageRate, messages = 1): boolean {
-    const { messageBurst } = rate;
-    this.#fill(now, rate);
-    const cost = Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
-    // After a pause, one message always passes, however large it is.
-    if (this.#spent > 0 && this.#spent + cost > messageBurst) return false;
-    this.#spent += cost;
+    if (this.isTooMuch(length, now, rate, messages)) return false;
+    this.#spent += costOf(length, messages);
     return true;
+  }
+
+  /** Returns true if a frame of that length and so many messages is too much. */
+  isTooMuch(length: number, now: number, rate: MessageRate, messages: number): boolean {
+    this.#fill(now, rate);
+    const cost = costOf(length, messages);
+    // After a pause, one message always passes, however large it is.
+    return this.#spent > 0 && this.#spent + cost > rate.messageBurst;
   }
 
   /** Counts work of that length which is done already: the next messages are too much until the time for it has passed. */
@@ -89,6 +93,11 @@ export class RateLimiter {
     this.#spent = Math.max(0, this.#spent - filled);
     this.#time = now;
   }
+}
+
+/** Returns the number of messages that a frame of that length, with so many in it, counts as. */
+function costOf(length: number, messages: number): number {
+  return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
 }
 
 /** The part of a room's features that hears of peers. */
@@ -218,12 +227,12 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a frame of that length, weight and so many messages, received at that time in milliseconds, as waiting until the returned
-   * waiter is called. Returns undefined if this connection has sent too much, or too much of it waits.
+   * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
+   * called. `weigh` returns the length that counts for floods, and is called only where that decides. Returns undefined if this connection has sent too much, or too much of it waits.
    */
   hold(
     length: number,
-    weight: number,
+    weigh: () => number,
     messages: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
@@ -233,7 +242,13 @@ export class Peer<Origin> {
     const waiting = this.#waitingMessages;
     if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
-    if (!this.#limiter.take(weight, now, limits, messages)) return undefined;
+    // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
+    if (this.#limiter.isTooMuch(length, now, limits, messages)) return undefined;
+    const weight = weigh();
+    if (!this.#limiter.take(weight, now, limits, messages)) {
+      this.#limiter.spend(length, now, limits);
+      return undefined;
+    }
     this.#waitingMessages += messages;
     this.#waitingLength += length;
     this.#heaviest = Math.max(this.#heaviest, weight / messages);

@@ -144,10 +144,17 @@ export class Room<Origin, RequestOrigin = Origin> {
     const peer = peers.of(connection);
     if (peer.hasLeft) return;
     peer.restoreAttachment();
-    const [length, weight] = typeof data === 'string' ? [data.length, weightOf(data)] : [0, 0];
+    const text = typeof data === 'string' ? data : '';
+    const { length } = text;
     if (peer.state.type === 'stock') peer.unread.clear();
     const messages = this.#split(data);
-    const waiting = peer.hold(length, weight, messages.length, host.now(), settings.limits);
+    const waiting = peer.hold(
+      length,
+      () => weightOf(text),
+      messages.length,
+      host.now(),
+      settings.limits,
+    );
     if (waiting === undefined) {
       this.#refuseFlood(peer);
       return;

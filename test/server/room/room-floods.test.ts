@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
-import { RateLimiter } from '../../../src/server/room/peers.ts';
+import { Peers, RateLimiter } from '../../../src/server/room/peers.ts';
 import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 
 const RATE = { messagesPerSecond: 10, messageBurst: 20 };
@@ -221,6 +221,30 @@ test('[FLOOD-1] tells so too when the clock was set back since it told so last',
   host.clockSkew = -86_400_000;
   await ada.hello({ generation: 2 });
   expect(ada.hearTypes()).toEqual(['error']);
+});
+
+const NO_FEATURES = {
+  isEmpty: true,
+  standing: (): 'admitted' => 'admitted',
+  admitted: () => undefined,
+  live: () => undefined,
+  left: () => undefined,
+} as const;
+
+test('[FLOOD-1] a frame that is refused for its weight counts by its length, and soon others are not weighed', () => {
+  const rate = { messageBurst: 10, messagesPerSecond: 1, waitingMessages: 10, waitingLength: 1e6 };
+  const host = new FakeRoomHost();
+  const peers = new Peers(host, NO_FEATURES);
+  const peer = peers.of(host.connect());
+  const length = 4 * 16 * 1024;
+  let weighed = 0;
+  const send = (weight: number): boolean =>
+    peer.hold(length, () => ((weighed += 1), weight), 1, 0, rate) !== undefined;
+  expect(send(length)).toBe(true);
+  expect(send(32 * length)).toBe(false);
+  expect(weighed).toBe(2);
+  expect(send(32 * length)).toBe(false);
+  expect(weighed).toBe(2);
 });
 
 test('[FLOOD-2] [FRAME-5] takes a frame with more messages than may wait, if none waits', async () => {
