@@ -8,7 +8,9 @@ let passed = 0;
 let failed = 0;
 let skipped = 0;
 
-for (const file of readdirSync(folder).sort()) {
+for (const file of readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .sort()) {
   const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
   for (const { name, status, message, assertionResults } of report.testResults) {
     const failures = assertionResults.filter((result) => result.status === 'failed');

@@ -317,6 +317,10 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     title: '[LIFE-7] a room does not notice that its storage was emptied',
     make: () => ({ traits: { ...PLAIN, faultWeight: 3, adversities: ['storage-emptied'] } }),
     patch: (patches) =>
-      patches.replace(Room.prototype, 'storageEmptied', () => () => Promise.resolve()),
+      patches.replace(
+        Room.prototype,
+        'storageEmptied',
+        () => async (emptied) => void (await Promise.allSettled([emptied])),
+      ),
   },
 ];
