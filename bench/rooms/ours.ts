@@ -1,9 +1,18 @@
 import type { Request } from 'partykit/server';
 
-import { TinyBasePartyKitServer } from '../../src/server/index.ts';
+import {
+  TinyBasePartyKitServer,
+  type TinyBasePartyKitServerConfig,
+} from '../../src/server/index.ts';
 
-/** The room that is measured. */
+const BODY_BYTES = 64 * 1024 * 1024;
+
+/** The room that is measured. It takes a million cells, which the default limits refuse. */
 export default class OurRoom extends TinyBasePartyKitServer {
+  override config: TinyBasePartyKitServerConfig = {
+    limits: { contentBytes: Infinity, bodyBytes: BODY_BYTES, waitingBodyBytes: BODY_BYTES },
+  };
+
   #longestHold = 0;
   #watch: ReturnType<typeof setInterval> | undefined;
 

@@ -57,6 +57,7 @@ export class MemoryRoom {
         },
       },
       {
+        limits: () => ({ contentBytes: Infinity }),
         onRoomError: (error) => {
           throw error;
         },
