@@ -34,8 +34,10 @@ export class MemoryRoom {
       origin: undefined,
       isClosedByRoom: false,
       send: (frame) => {
-        assert(!frame.startsWith('e'), frame);
-        if (frame.startsWith('a')) this.#acknowledged();
+        for (const message of frame.split('\n')) {
+          assert(!message.startsWith('e'), message);
+          if (message.startsWith('a')) this.#acknowledged();
+        }
       },
       close: () => undefined,
       readSlot: () => attachment,
