@@ -6,6 +6,8 @@ import { assert } from './measure.ts';
 import type { MemoryStorage } from './memory-storage.ts';
 
 const CLIENT_ID = 'a'.repeat(22);
+/** A million cells are more than the default. */
+const LIMITS = { contentBytes: Infinity };
 
 /** Puts a room with that content into a storage. */
 export async function store(storage: MemoryStorage, json: string): Promise<void> {
@@ -59,7 +61,7 @@ export class MemoryRoom {
         },
       },
       {
-        limits: () => ({ contentBytes: Infinity }),
+        limits: () => LIMITS,
         onRoomError: (error) => {
           throw error;
         },
