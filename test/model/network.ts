@@ -54,6 +54,8 @@ export class Wire {
   readonly heardHellos: Map<string, Hello> = new Map();
   /** The version that the room has told of last, since a welcome. */
   told: number | undefined;
+  /** True from an error that made it lose its place until the room hears its next hello: a welcome meanwhile is an old one. */
+  hasLostPlace = false;
   /** The number of the last push that the client has sent since its last hello on it, and of the last that was answered. */
   sentPush = 0;
   answeredPush = 0;

@@ -109,10 +109,12 @@ function checkOrder(simulation: Simulation, wire: Wire, message: RoomMessage): v
   // One that sends too much is not told each time that it has lost its place: the pong says so (FLOOD-1).
   if (message.type === 'pong' && simulation.has('floods')) return;
   if (message.type === 'welcome') {
-    wire.told = message.changes === undefined ? undefined : message.cursor.version;
+    const isLive = message.changes !== undefined && !wire.hasLostPlace;
+    wire.told = isLive ? message.cursor.version : undefined;
   } else if (message.type === 'error') {
-    // With any other code it has lost its place.
-    if (message.code !== 'malformed') wire.told = undefined;
+    if (message.code === 'malformed') return;
+    wire.told = undefined;
+    wire.hasLostPlace = true;
   } else if (message.type === 'commit' || message.type === 'ack' || message.type === 'pong') {
     const isCommit = message.type === 'commit' || (message.type === 'ack' && message.isCommit);
     const { version } = message;
