@@ -1,9 +1,6 @@
+import { JOINED_OF_ONE, LENGTH_OF_ONE } from '../../protocol/message-cost.ts';
 import type { MessageRate } from '../../protocol/messages.ts';
 
-/** A longer frame counts as several: one for each part of this length, in characters (FLOOD-1). */
-const LENGTH_OF_ONE = 16 * 1024;
-/** So many pushes that are not the first of their frame count as one message (FLOOD-1). */
-const JOINED_OF_ONE = 8;
 const REFILL_MILLISECONDS = 250;
 /** The part of the room's limit that is used: other parts of the app may use the same socket. */
 const SHARE = 0.9;

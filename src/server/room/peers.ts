@@ -1,3 +1,4 @@
+import { JOINED_OF_ONE, LENGTH_OF_ONE } from '../../protocol/message-cost.ts';
 import type { MessageRate } from '../../protocol/messages.ts';
 
 import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
@@ -29,12 +30,6 @@ export type PeerState =
   | ClientState
   /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
-
-/** A longer message counts as several: one for each part of this length, in characters. */
-const LENGTH_OF_ONE = 16 * 1024;
-
-/** So many messages that are not the first of their frame count as one (FLOOD-1). */
-const JOINED_OF_ONE = 8;
 
 /** The longest pause: shorter than the silence after which a client treats its connection as dead. */
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
