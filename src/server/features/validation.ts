@@ -1,5 +1,5 @@
 import type { SchemaIssue, SchemaResult, StandardSchema } from '../../protocol/standard-schema.ts';
-import type { MaybePromise } from '../room/maybe-promise.ts';
+import { isThenable, type MaybePromise } from '../room/maybe-promise.ts';
 
 /** Describes a value as a schema sees it. */
 export type Validation<Output> =
@@ -11,16 +11,36 @@ export type Validation<Output> =
 const MOST_PATHS = 5;
 const LONGEST_PATH = 60;
 
-/** Asks a schema about a value: within the call, unless the schema is async. Throws, or rejects with, what the schema throws. */
+/**
+ * Asks a schema about a value: within the call, unless the schema is async. Throws, or rejects with, what the schema throws,
+ * and a `TypeError` if it answers neither with a value nor with issues.
+ */
 export function validate<Output>(
   schema: StandardSchema<unknown, Output>,
   value: unknown,
 ): MaybePromise<Validation<Output>> {
   const result = schema['~standard'].validate(value);
-  return result instanceof Promise ? result.then(validationOf) : validationOf(result);
+  return isThenable(result) ? Promise.resolve(result).then(validationOf) : validationOf(result);
+}
+
+/** Throws unless a schema has answered with a value or with issues: anything else would count as a valid `undefined`. */
+export function assertResult(result: SchemaResult<unknown>): void {
+  const answer: unknown = result;
+  const isAnswer = typeof answer === 'object' && answer !== null;
+  if (
+    isAnswer &&
+    ('issues' in answer && answer.issues !== undefined
+      ? Array.isArray(answer.issues)
+      : 'value' in answer)
+  )
+    return;
+  throw new TypeError(
+    'The schema answered with neither a value nor issues: give the room a Standard Schema.',
+  );
 }
 
 function validationOf<Output>(result: SchemaResult<Output>): Validation<Output> {
+  assertResult(result);
   return result.issues === undefined
     ? { type: 'valid', value: result.value }
     : { type: 'invalid', paths: pathsOf(result.issues) };

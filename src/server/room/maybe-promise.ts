@@ -3,3 +3,9 @@
  * write.
  */
 export type MaybePromise<T> = T | Promise<T>;
+
+/** Returns true for a promise, and for what a library or a database of the app may return in place of one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isObject && 'then' in value && typeof value.then === 'function';
+}

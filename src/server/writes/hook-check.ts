@@ -4,6 +4,7 @@ import { decodeLeaf, VALUES, type Leaf, type StoreLeaf } from '../../protocol/le
 import type { LeafEffect, RowEffect, StoreDiff, TableEffect } from './store-diff.ts';
 import { callerOf, type AskedOrigin } from '../room/change-origin.ts';
 import type { HookAnswer, RoomHooks } from './hooks.ts';
+import { isThenable } from '../room/maybe-promise.ts';
 
 /** The part of changes that the hooks allow. */
 export interface Allowed {
@@ -171,7 +172,7 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     const key = JSON.stringify(question.map((part) => (part === undefined ? [] : part)));
     if (this.#answers.has(key)) return this.#answers.get(key);
     const answer: unknown = call();
-    const isSettled = typeof answer !== 'object' || answer === null;
+    const isSettled = !isThenable(answer);
     this.#answers.set(key, isSettled ? Boolean(answer) : undefined);
     if (!isSettled) {
       const settled = this.#settle(key, answer);

@@ -342,7 +342,9 @@ describe('hooks', () => {
   test.each(HOOKS)('[HOOK-6] only a truthy answer of %s allows', async (name, changes) => {
     const answers = [undefined, null, 0, '', Number.NaN, false, true, 1, 'yes', {}];
     for (const answer of answers) {
-      for (const given of [answer, Promise.resolve(answer)]) {
+      const then = (resolve: (settled: unknown) => void): void => resolve(answer);
+      const thenables = [{ then }, Object.assign(() => undefined, { then })];
+      for (const given of [answer, Promise.resolve(answer), ...thenables]) {
         let asked = 0;
         const hook = (): never => {
           asked += 1;

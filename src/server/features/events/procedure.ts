@@ -5,7 +5,7 @@ import type {
   Procedure,
 } from '../../../protocol/events/event-types.ts';
 import type { StandardSchema } from '../../../protocol/standard-schema.ts';
-import type { MaybePromise } from '../../room/maybe-promise.ts';
+import { isThenable, type MaybePromise } from '../../room/maybe-promise.ts';
 
 /** The function of a procedure. */
 type Handler = (input: unknown, caller: unknown) => unknown;
@@ -134,14 +134,4 @@ export function event(): EventDeclaration<undefined>;
 export function event<Data>(): EventDeclaration<Data>;
 export function event(): unknown {
   return new DeclaredEvent();
-}
-
-/** Returns true for a promise, and for what a database may return in place of one. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'then' in value &&
-    typeof value.then === 'function'
-  );
 }

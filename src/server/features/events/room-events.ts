@@ -5,12 +5,13 @@ import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import type { CallError } from '../../../protocol/events/event-from-room.ts';
 import type { Caller } from '../../../protocol/events/event-types.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
+import { isThenable } from '../../room/maybe-promise.ts';
 import type { FeatureRoom } from '../../room/room-feature.ts';
 import { validate, type Validation } from '../validation.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
 import { assertSize, frameOf, framesOf } from './event-frames.ts';
 import type { EventsOptions } from './events-options.ts';
-import { isThenable, type DefinedProcedure } from './procedure.ts';
+import type { DefinedProcedure } from './procedure.ts';
 
 /** The part of a room that events use. */
 export type EventsRoom<Connection> = Pick<

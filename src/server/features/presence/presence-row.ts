@@ -8,6 +8,8 @@ import type { PresenceError } from '../../../protocol/presence/presence-from-roo
 import { USER } from '../../../protocol/presence/presence-tables.ts';
 import type { SchemaIssue, StandardSchema } from '../../../protocol/standard-schema.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
+import { isThenable } from '../../room/maybe-promise.ts';
+import { assertResult } from '../validation.ts';
 
 /** The room's decision on a row of a client. */
 export type RowDecision =
@@ -46,11 +48,12 @@ function validateRow(cells: PresenceCells, schema: StandardSchema | undefined): 
   if (schema === undefined) return { type: 'taken', cells };
   try {
     const result = schema['~standard'].validate(plainRow(cells));
-    if (result instanceof Promise) {
+    if (isThenable(result)) {
       throw new TypeError(
         'The schema of createPresence is async: give it one that answers at once.',
       );
     }
+    assertResult(result);
     return result.issues === undefined ? cellsOf(result.value) : malformed(namesOf(result.issues));
   } catch (cause) {
     const message = 'The room failed to check the row: its log says why.';

@@ -408,6 +408,8 @@ test.each([
     },
   ],
   ['is async', () => Promise.resolve({ value: {} })],
+  ['answers with a thenable', () => ({ value: {}, then: () => undefined })],
+  ['answers with nothing', () => Reflect.get({}, 'nothing')],
 ])('[PRES-6] a schema that %s fails, and the app is told why', (_how, validate) => {
   const world = new PresenceWorld({
     schema: { '~standard': { version: 1, vendor: 'test', validate } },
