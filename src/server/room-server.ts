@@ -69,7 +69,7 @@ const OPTIONS: Readonly<Record<keyof RoomServerConfig, true>> = {
 export interface RoomParty<Connection> {
   /** The room's id, as the host has it. */
   readonly id: string;
-  /** True if the id is as the app wrote it. Otherwise it is as in the URL. */
+  /** True if the id is taken as it is. Otherwise it is as in the URL, and is decoded. */
   readonly isIdDecoded?: boolean;
   readonly storage: KeyValueStorage;
   /** The open sockets. */

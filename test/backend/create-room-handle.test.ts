@@ -38,6 +38,17 @@ const failureOf = async (call: Promise<unknown>): Promise<TinyBasePartyKitError>
     (error: unknown) => error,
   )) as TinyBasePartyKitError;
 
+test.each([
+  ['a:b@c', 'a:b@c'],
+  ["!$&'()*+,;=[]|^", "!$&'()*+,;=[]|^"],
+  ['a b/c?d#e"f', 'a%20b%2Fc%3Fd%23e%22f'],
+  ['100%', '100%25'],
+])('[LIFE-6] it addresses the room %s as PartySocket does', async (room, segment) => {
+  const sent: [string, RequestInit][] = [];
+  await answered('{"result":1}', 200, sent, { room }).getSize();
+  expect(sent[0]?.[0]).toBe(`https://rooms.example/parties/main/${segment}/admin`);
+});
+
 test('[ADMIN-1] a command is signed for its body and its room, for a minute, with an id of its own', async () => {
   const sent: [string, RequestInit][] = [];
   const before = Math.floor(Date.now() / 1000);

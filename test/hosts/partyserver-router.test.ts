@@ -28,6 +28,24 @@ test("clients are equal through partyserver's own router", async () => {
   await untilEqual([one.store, two.store], `${host.origin}/upstream/main/room/store`);
 });
 
+test('[LIFE-6] its own router does not decode ids, and two spellings are two rooms with two ids', async () => {
+  const idOf = async (path: string): Promise<string> =>
+    await (await fetch(`${host.origin}/${path}/id`)).text();
+  const segments = ['a b', 'a%20b', 'a:b', 'a%3Ab', 'bo%61rd', 'a%2520b'];
+  for (const segment of segments) {
+    const { pathname } = new URL(`http://host/${segment}`);
+    expect(await idOf(`upstream/main/${segment}`)).toBe(pathname.slice(1));
+    expect(await idOf(`parties/main/${segment}`)).toBe(decodeURIComponent(segment));
+  }
+  const put = { method: 'PUT', body: '[{},{"v":1}]' };
+  await fetch(`${host.origin}/upstream/main/a%3Ab/store`, put);
+  const contentOf = async (path: string): Promise<string> =>
+    await (await fetch(`${host.origin}/${path}/store`)).text();
+  expect(await contentOf('upstream/main/a%3Ab')).toBe('[{},{"v":1}]');
+  for (const path of ['upstream/main/a:b', 'parties/main/a:b', 'parties/main/a%3Ab'])
+    expect(await contentOf(path)).toBe('');
+});
+
 test('a page of another origin may PUT by STORE_CORS, and not by its own default', async () => {
   expect(await allowedMethods('upstream')).toContain('PUT');
   expect(await allowedMethods('permissive')).not.toContain('PUT');

@@ -11,7 +11,7 @@ import type { RoomServerConfig } from '../room-server.ts';
 export interface HostedParty<Connection> {
   /** The room's id. Throws in an object that is not addressed by name. */
   readonly id: string;
-  /** True if the router has decoded the id; partyserver's own router has not. */
+  /** True: the id is the name of the object, and is not decoded again. partyserver's own router has not decoded it. */
   readonly isIdDecoded: boolean;
   /** The environment of the Worker: variables, secrets, bindings. */
   readonly env: unknown;

@@ -20,33 +20,38 @@ export function roomAddressOf(url: string, prefix: string = 'parties'): RoomAddr
   return { party: decodeSegment(party), room: decodeSegment(room) };
 }
 
-/** Returns the room of a URL of one of PartyKit's two shapes: `/parties/<party>/<room>/…` and `/party/<room>/…`. */
-export function roomIdIn(url: string): string | undefined {
-  const room = roomAddressOf(url)?.room;
-  if (room !== undefined) return room;
-  const [, party, segment] = new URL(url).pathname.split('/');
-  return party !== 'party' || segment === undefined || segment === ''
-    ? undefined
-    : decodeSegment(segment);
+/** Returns the room in a URL of one of PartyKit's two shapes, `/parties/<party>/<room>/…` and `/party/<room>/…`, not decoded. */
+export function roomSegmentIn(url: string): string | undefined {
+  const [, party, ...rest] = new URL(url).pathname.split('/');
+  const segment = party === 'parties' ? rest[1] : party === 'party' ? rest[0] : undefined;
+  return segment === '' || (party === 'parties' && rest[0] === '') ? undefined : segment;
 }
 
 /**
- * An encoding that nobody needs: of a letter, a digit, `-`, `.`, `_` or `~`, or with small hexadecimal digits (RFC 3986,
- * sections 2.1 and 2.3).
+ * A segment in which nothing is encoded but what a URL parser encodes (URL standard, section 1.3, the path percent-encode
+ * set), what would end the segment (`/`, `?`, `#`, `\\`), and `%`. Its hexadecimal digits are capital letters.
  */
-const ODD_ENCODING =
-  /%(?:[\da-f][a-f]|[A-F][a-f]|[a-f][\dA-F]|2[DE]|3\d|4[1-9A-F]|5[\dAF]|6[1-9A-F]|7[\dAE])/u;
+const NEEDED_ENCODINGS =
+  /^(?:[^%]|%(?:[01][\dA-F]|2[0235F]|3[CEF]|5C|60|7[BDF]|[89A-F][\dA-F]))*$/u;
 
 /**
- * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room.
- * An odd one is not decoded, so that the other room does not pass for this one, and no token of this one is good there.
+ * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room,
+ * so no two segments have one id: a segment that encodes more than it has to is an id as it stands, with its `%`. What
+ * decodes to such an id is not decoded, either.
  */
 export function roomIdOf(segment: string): string {
-  return ODD_ENCODING.test(segment) ? segment : decodeSegment(segment);
+  if (!NEEDED_ENCODINGS.test(segment)) return segment;
+  const id = decodeSegment(segment);
+  return id !== segment && isSegment(id) && roomIdOf(id) === id ? segment : id;
+}
+
+/** Returns true if a URL may have that text as it stands for a room. */
+function isSegment(text: string): boolean {
+  return !text.includes('/') && new URL(`http://host/${text}`).pathname === `/${text}`;
 }
 
 /** Decodes a segment of a path. Returns it unchanged if it is not well-formed. */
-function decodeSegment(segment: string): string {
+export function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -1,10 +1,10 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
-import { roomIdIn, roomIdOf } from './room-address.ts';
+import { decodeSegment, roomIdOf, roomSegmentIn } from './room-address.ts';
 
 /** A room's id as a host knows it. Reading it throws if the host does not know it: in an alarm, and after one. */
 export interface HostedId {
   readonly id: string;
-  /** True if the id is as the app wrote it; otherwise it is as in the URL. */
+  /** True if the id is taken as it is. Otherwise it is as in the URL, and is decoded. */
   readonly isIdDecoded?: boolean;
 }
 
@@ -31,8 +31,8 @@ export class RoomId {
   /** Returns the id. Throws the host's own error if no source has it. */
   read(): string {
     if (this.#id !== undefined) return this.#id;
-    const { id, isIdDecoded = false } = this.#host;
-    this.#id = isIdDecoded ? id : roomIdOf(id);
+    const { id } = this.#host;
+    this.#id = this.#host.isIdDecoded === true ? id : roomIdOf(id);
     return this.#id;
   }
 
@@ -40,7 +40,10 @@ export class RoomId {
   learn(url: () => string | undefined): Promise<void> | undefined {
     if (this.#tryToRead() !== undefined) return undefined;
     const told = url();
-    this.#id = told === undefined ? undefined : roomIdIn(told);
+    const segment = told === undefined ? undefined : roomSegmentIn(told);
+    // As the host would say it, and the router of a host that decodes.
+    if (segment !== undefined)
+      this.#id = this.#host.isIdDecoded === true ? decodeSegment(segment) : roomIdOf(segment);
     return this.#id !== undefined || this.#isRecalled ? undefined : this.#recall();
   }
 

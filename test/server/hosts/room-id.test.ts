@@ -17,7 +17,7 @@ const roomId = (host: { id: string; isIdDecoded?: boolean }, storage: StrictStor
 const nowhere = (): undefined => undefined;
 
 test('[LIFE-6] it is what the host says, decoded once', () => {
-  expect(roomId({ id: 'a%20b%2520' }, new StrictStorage()).read()).toBe('a b%20');
+  expect(roomId({ id: 'a%20b%2F20' }, new StrictStorage()).read()).toBe('a b/20');
   expect(roomId({ id: 'a%20b', isIdDecoded: true }, new StrictStorage()).read()).toBe('a%20b');
 });
 
@@ -37,6 +37,18 @@ test.each([
   '%cF%80',
   'a%2fb',
   'a%20bo%61rd',
+  ...Array.from(
+    "!$&'()*+,;=:@[]|^%",
+    (sign) => `a%${sign.charCodeAt(0).toString(16).toUpperCase()}b`,
+  ),
+  'a%20%3A',
+  '100%25',
+  'bo%2561rd',
+  'bo%252561rd',
+  'per%25cent',
+  '100%',
+  '%zz%20',
+  '%FF%20',
 ])(
   '[LIFE-6] it is not decoded where nobody has to write it so, because %s is another room',
   (id) => {
@@ -44,15 +56,58 @@ test.each([
   },
 );
 
-test.each(['a:b@c', 'é/ü?#[]%7a', '%61', 'π ~-._', '"<>`{}|^\\'])(
-  '[LIFE-6] it is decoded where it is as encoders write %s',
+test.each([
+  'é/ü?#',
+  'a b',
+  '50 % of',
+  'a/%61',
+  'twice%20',
+  '%2e',
+  'π ~-._',
+  '"<>`{}\\',
+  '\u007f\n',
+])('[LIFE-6] it is decoded where it is as everybody writes %s', (id) => {
+  expect(roomId({ id: encodeURIComponent(id) }, new StrictStorage()).read()).toBe(id);
+});
+
+test.each(['a:b@c', 'é"ü[]', "!$&'()*+,;=:@[]|^", 'π ~-._', '"<>`{}|^'])(
+  '[LIFE-6] it is %s where PartySocket was told so',
   (id) => {
-    expect(roomId({ id: encodeURIComponent(id) }, new StrictStorage()).read()).toBe(id);
-    const plain = id.replaceAll(/[%/?#\\]/gu, '');
-    const segment = new URL(`http://host/${plain}`).pathname.slice(1);
-    expect(roomId({ id: segment }, new StrictStorage()).read()).toBe(plain);
+    const segment = new URL(`http://host/${id}`).pathname.slice(1);
+    expect(roomId({ id: segment }, new StrictStorage()).read()).toBe(id);
   },
 );
+
+test('[LIFE-6] no two segments have one id, where the host names rooms by the segment', () => {
+  // Every spelling of each character, also within others.
+  const characters = Array.from({ length: 0x80 }, (_, code) => String.fromCharCode(code));
+  const spellings = ['é', '€', '😀', ...characters].flatMap((character) => {
+    const bytes = [...new TextEncoder().encode(character)];
+    const hex = bytes.map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+    const ends = '?#/\\'.includes(character);
+    const parsed = ends ? '' : new URL(`http://host/${character}`).pathname.slice(1);
+    return [parsed, hex.toUpperCase(), hex.toLowerCase()];
+  });
+  const segments = new Set(
+    spellings.flatMap((spelling) =>
+      [spelling, spelling.replaceAll('%', '%25')].flatMap((one) => [
+        `a${one}`,
+        `a%25${one}`,
+        `a%${one}`,
+      ]),
+    ),
+  );
+  const ids = Array.from(segments, (id) => roomId({ id }, new StrictStorage()).read());
+  expect(new Set(ids).size).toBe(segments.size);
+});
+
+test('[LIFE-6] a URL tells the same as the host would', async () => {
+  for (const segment of ['a%20b', 'bo%61rd', 'a%3Ab', 'a:b', '100%25']) {
+    const told = roomId(unknown, new StrictStorage());
+    await told.learn(() => `http://host/parties/main/${segment}/store`);
+    expect(told.read()).toBe(roomId({ id: segment }, new StrictStorage()).read());
+  }
+});
 
 test.each([
   ['http://host/parties/main/a%20b/store', 'a b'],
