@@ -510,6 +510,10 @@ export class RoomServer<
       this.#host.connectionOf(connection).restoreSlots();
     const enter = (connection: Connection, { request }: { request: Request }): Promise<boolean> =>
       this.#room.connected(this.#host.connectionOf(connection), request);
+    const mayEnter = async (
+      _connection: Connection,
+      { request }: { request: Request },
+    ): Promise<boolean> => (await this.refuseSocket(request)) === undefined;
     const passes = (connection: Connection): Promise<boolean> =>
       this.#room.isAdmitted(this.#host.connectionOf(connection));
     const hasEntered = (connection: Connection): boolean =>
@@ -564,8 +568,12 @@ export class RoomServer<
         if (name === 'onConnect') isHeard = await Reflect.apply(enter, this, received);
         else if (name === 'onMessage')
           isHeard = await Reflect.apply(passes, this, received.slice(1));
+        // Before the gate decides about the connection: the host asks for tags first.
+        else if (name === 'getConnectionTags' && this.#room.hasGate)
+          isHeard = await Reflect.apply(mayEnter, this, received);
         else if (isEnd) isHeard = Reflect.apply(hasEntered, this, received);
       }
+      if (name === 'getConnectionTags' && isHeard !== true) return [];
       try {
         const answer: unknown =
           isHeard === true && typeof handler === 'function'

@@ -119,6 +119,25 @@ test('[SEAM-2] the app does not hear of a connection that the gate refuses', asy
   expect(room.heard).toEqual(['ben connects', 'ben says own', 'ben closes']);
 });
 
+test('[SEAM-2] the app tags no connection that the gate refuses, or cannot decide about', async () => {
+  class TaggingRoom extends GatedRoom {
+    getConnectionTags({ id }: Socket): string[] {
+      this.heard.push(`tags of ${id}`);
+      return ['tag'];
+    }
+  }
+  const room = new TaggingRoom(new Party());
+  const tagsOf = async (token: string): Promise<unknown> =>
+    await call(room, 'getConnectionTags', new Socket(token), {
+      request: new Request(urlOf(token)),
+    });
+  expect(await tagsOf('')).toEqual([]);
+  expect(await tagsOf('broken')).toEqual([]);
+  expect(room.heard).toEqual(['feature: keys']);
+  expect(await tagsOf('good')).toEqual(['tag']);
+  expect(room.heard).toEqual(['feature: keys', 'tags of good']);
+});
+
 test('[SEAM-2] what the app sends by its party reaches only admitted connections', async () => {
   const party = new Party();
   const room = new GatedRoom(party);
