@@ -3,6 +3,7 @@ import {
   isClientRecordOld,
   type ClientRecord,
 } from '../storage/client-record.ts';
+import { isAhead } from '../room/clock.ts';
 
 /** The number of clients that never pushed and are remembered, by their generation alone. */
 const MOST_IDLE_CLIENTS = 10_000;
@@ -94,6 +95,8 @@ export class ClientRecords {
     const old: (readonly [string, ClientRecord])[] = [];
     for (const entry of this.#records) {
       const [clientId, record] = entry;
+      // The clock was set back since: it is as old as it can be without that.
+      if (isAhead(record.touched, now)) this.#records.set(clientId, { ...record, touched: now });
       if (connected.has(clientId)) continue;
       if (isClientRecordExpired(record, now)) this.#records.delete(clientId);
       else if (isClientRecordOld(record, now)) old.push(entry);

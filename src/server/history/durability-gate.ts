@@ -1,4 +1,5 @@
 import type { ChangeOrigin } from '../room/change-origin.ts';
+import { isPausing } from '../room/clock.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { LogEntry } from '../storage/log-row.ts';
 import type { RoomStorage } from '../storage/room-storage.ts';
@@ -162,13 +163,13 @@ export class DurabilityGate {
   /** Lets what arrived during a write into the next row: a row costs the same however many entries share it. */
   async #gather(): Promise<void> {
     if (this.#host.takeTurn === undefined) return;
-    const end = this.#host.now() + GATHERING_MILLISECONDS;
+    const begin = this.#host.now();
     const gathered = (): number => this.#batches.at(-1)?.entries.length ?? 0;
     let known: number;
     do {
       known = gathered();
       await this.#host.takeTurn();
-    } while (gathered() > known && this.#host.now() < end);
+    } while (gathered() > known && isPausing(begin, GATHERING_MILLISECONDS, this.#host.now()));
   }
 
   #write(batch: Batch): Promise<void> {

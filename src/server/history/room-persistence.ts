@@ -3,6 +3,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
+import { isPausing } from '../room/clock.ts';
 import { ROOM_ORIGIN } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
@@ -39,7 +40,8 @@ export class RoomPersistence<Origin, RequestOrigin> {
   #current: RoomState<Origin, RequestOrigin> | undefined;
   #hasLoaded = false;
   #isCheckpointing = false;
-  #nextCheckpoint = 0;
+  /** The time of the last checkpoint that failed. */
+  #failedCheckpoint = -Infinity;
   /** The number of times that the storage was emptied. */
   #emptyings = 0;
 
@@ -63,7 +65,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     return (
       this.#storage?.wantsCheckpoint === true &&
       !this.#isCheckpointing &&
-      this.#parts.host.now() >= this.#nextCheckpoint
+      !isPausing(this.#failedCheckpoint, CHECKPOINT_RETRY_MILLISECONDS, this.#parts.host.now())
     );
   }
 
@@ -252,7 +254,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     } catch (error) {
       // The room was discarded, so this failure is expected and already reported.
       if (state !== this.#current) return;
-      this.#nextCheckpoint = host.now() + CHECKPOINT_RETRY_MILLISECONDS;
+      this.#failedCheckpoint = host.now();
       reporter.report(error, 'storage');
     } finally {
       this.#isCheckpointing = false;

@@ -141,7 +141,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   heardAt(connection: Origin): number | undefined {
-    return this.#peer(connection)?.heardAt;
+    return this.#peer(connection)?.heardAt(this.now());
   }
 
   tell(connection: Origin, code: ErrorCode, message: string): void {

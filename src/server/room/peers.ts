@@ -3,6 +3,7 @@ import type { MessageRate } from '../../protocol/messages.ts';
 
 import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
 import type { Waiter } from '../history/durability-gate.ts';
+import { isAhead } from './clock.ts';
 import { PushAssembly } from './push-assembly.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
@@ -258,9 +259,9 @@ export class Peer<Origin> {
     return this.#limiter.charge(messages, now, rate);
   }
 
-  /** The time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
-  get lastSign(): number {
-    return Math.max(this.#receivedTime, this.heardAt ?? -Infinity);
+  /** Returns the time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
+  lastSign(now: number): number {
+    return Math.max(notAhead(this.#receivedTime, now), this.heardAt(now) ?? -Infinity);
   }
 
   /** Charges this connection for what the room sends because of it, in characters (`EVENT-6`). */
@@ -279,12 +280,12 @@ export class Peer<Origin> {
     this.#isBehind = true;
   }
 
-  /** The time at which it was heard last; undefined if nobody asked to keep it. */
-  get heardAt(): number | undefined {
+  /** Returns the time at which it was heard last; undefined if nobody asked to keep it, or a clock that was set back says so. */
+  heardAt(now: number): number | undefined {
     const { pingedAt = -Infinity } = this.connection;
     const attached = this.connection.readSlot(HEARD_SLOT);
     const heard = this.#heardTime ?? (typeof attached === 'number' ? attached : -Infinity);
-    const latest = Math.max(heard, pingedAt);
+    const latest = Math.max(notAhead(heard, now), notAhead(pingedAt, now));
     return latest === -Infinity ? undefined : latest;
   }
 
@@ -436,6 +437,11 @@ export class Peers<Origin> {
       yield { peer, state };
     }
   }
+}
+
+/** Returns a time; -Infinity if it lies in the future. */
+function notAhead(time: number, now: number): number {
+  return isAhead(time, now) ? -Infinity : time;
 }
 
 function generationOf(state: PeerState): number | undefined {

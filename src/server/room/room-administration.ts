@@ -86,12 +86,18 @@ export class RoomAdministration<Origin, RequestOrigin> {
       if (peer.standing === 'expired') outgoing.refuse(peer, 'expired', EXPIRED);
     const silent = peers
       .open()
-      .filter((peer) => peer.state.type === 'client' && peer.lastSign < now - SILENCE_MILLISECONDS);
-    for (const peer of silent) outgoing.ask(peer);
+      .filter(({ state }) => state.type === 'client')
+      .map((peer) => ({ peer, sign: peer.lastSign(now) }))
+      .filter(({ sign }) => sign < now - SILENCE_MILLISECONDS);
+    for (const { peer } of silent) outgoing.ask(peer);
     if (silent.length > 0) {
       host.after(ANSWER_MILLISECONDS, () => {
-        for (const peer of silent)
-          if (!peer.hasLeft && peer.lastSign < now) outgoing.close(peer, 'stale', SILENT);
+        for (const { peer, sign } of silent) {
+          // Compared with itself: the clock may have been set meanwhile.
+          const later = peer.lastSign(host.now());
+          const isSilent = later === sign || later === -Infinity;
+          if (!peer.hasLeft && isSilent) outgoing.close(peer, 'stale', SILENT);
+        }
       });
     }
     features.garbageCollect();

@@ -57,6 +57,16 @@ test('[ONCE-5] keeps a record a day after its last push was confirmed as acked, 
   expect(kept(30 * DAY + 1)).toEqual(['connected']);
 });
 
+test('[ONCE-5] a record from before the clock was set back is as old as the next look at it', () => {
+  const records = new ClientRecords(new Map());
+  records.notePush('ada', 1, 365 * DAY);
+  const kept = (now: number): number => {
+    records.sweep(now, new Set());
+    return records.snapshot().size;
+  };
+  expect([kept(0), kept(30 * DAY), kept(30 * DAY + 1)]).toEqual([1, 1, 0]);
+});
+
 test('[ONCE-5] keeps all records of a day, and the latest ten thousand of those before', () => {
   const records = new ClientRecords(new Map());
   for (let index = 0; index < 10_003; index += 1) records.notePush(`client ${index}`, 1, index);

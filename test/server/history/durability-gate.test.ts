@@ -251,6 +251,19 @@ test('[DURABLE-2] gathers what came while a row was written, too', async () => {
   expect(bench.take()).toEqual(['append 2 3']);
 });
 
+test('[DURABLE-2] writes what keeps arriving also if the clock is set back', async () => {
+  const bench = new Bench({ hasTurns: true });
+  bench.now = 3_600_000;
+  bench.add(1);
+  await settle();
+  await bench.succeed();
+  bench.take();
+  bench.add(2);
+  bench.now = 0;
+  await bench.endTurn();
+  expect(bench.take()).toEqual(['append 2']);
+});
+
 test('[DURABLE-2] writes after 16 ms what keeps arriving', async () => {
   const bench = new Bench({ hasTurns: true });
   bench.add(1);

@@ -173,6 +173,32 @@ test('[ADMIN-6] garbageCollect closes clients that were silent and do not answer
   for (const { closed } of [silent, pinged, lively, stock]) expect(closed).toBeUndefined();
 });
 
+test.each([
+  ['before it asks', 0],
+  ['while it waits for answers', -3_600_000],
+])(
+  '[ADMIN-6] a clock that is set back %s keeps nobody who is silent, and drops nobody who answers',
+  async (_when, later) => {
+    const host = new FakeRoomHost();
+    await host.seed({ v: 1 });
+    if (later === 0) host.clockSkew = 3_600_000;
+    const dead = await join(host, 'dead');
+    const lively = await join(host, 'lively');
+    dead.pingedAt = host.now();
+    if (later === 0) host.clockSkew = 0;
+    else await host.pass(70_000);
+    await administrationOf(host).garbageCollect();
+    const [mark] = lively.frames.splice(0);
+    expect(mark).toMatch(/^k/);
+    host.clockSkew = later;
+    await host.pass(9_000);
+    await lively.say(mark);
+    await host.pass(1_000);
+    expect(dead.closed).toMatchObject({ code: 4409 });
+    expect(lively.closed).toBeUndefined();
+  },
+);
+
 test('[ADMIN-6] garbageCollect closes connections whose grant has ended', async () => {
   const host = new FakeRoomHost();
   const gate = new UserGate();

@@ -57,7 +57,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
       if (used.has(signature.id)) throw replayed();
       const now = this.#room.now();
       // The body may have come slowly. Of a signature that has ended, nobody remembers if it was used.
-      if (signature.end <= now) throw ended();
+      if (signature.end <= now || used.isForgotten(signature.end)) throw ended();
       await used.use(signature.id, signature.end, now);
       const result = await this.#run(command);
       return respond(200, { result });

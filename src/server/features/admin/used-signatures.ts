@@ -6,8 +6,11 @@ import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
 const MOST_SIGNATURES = 1_200;
 const KEY = '@tinybase-partykit/admin';
 
-/** The id of a signature (`jti`), and the time when the signature ends, in milliseconds since 1970. */
-type UsedSignature = readonly [id: string, end: number];
+/**
+ * The id of a signature (`jti`), and the time when the signature ends, in milliseconds since 1970. The one that was used last
+ * also has the latest end of those that were forgotten before.
+ */
+type UsedSignature = readonly [id: string, end: number, forgotten?: number];
 
 /**
  * The signatures that were used and have not ended yet: none is valid twice (`ADMIN-4`). One row in storage has them all,
@@ -17,11 +20,14 @@ export class UsedSignatures {
   readonly #storage: KeyValueStorage;
   readonly #key: string;
   readonly #ends: Map<string, number>;
+  /** The latest end of a signature that was forgotten. */
+  #forgotten: number;
 
   constructor(storage: KeyValueStorage, key: string, used: readonly UsedSignature[]) {
     this.#storage = storage;
     this.#key = key;
-    this.#ends = new Map(used);
+    this.#ends = new Map(used.map(([id, end]) => [id, end]));
+    this.#forgotten = Math.max(0, ...used.map(([, , forgotten = 0]) => forgotten));
   }
 
   /** Returns true if the signature was used. */
@@ -29,12 +35,21 @@ export class UsedSignatures {
     return this.#ends.has(id);
   }
 
+  /** Returns true if a signature with that end may have been forgotten: the clock was set back since. */
+  isForgotten(end: number): boolean {
+    return end <= this.#forgotten;
+  }
+
   /**
    * Uses a signature, at once. Resolves when that is on disk. Throws `overloaded` if too many are in use, and rejects with
    * `unavailable` if it cannot be stored: then the signature is used all the same.
    */
   async use(id: string, end: number, now: number): Promise<void> {
-    for (const [used, usedEnd] of this.#ends) if (usedEnd <= now) this.#ends.delete(used);
+    for (const [used, usedEnd] of this.#ends) {
+      if (usedEnd > now) continue;
+      this.#ends.delete(used);
+      this.#forgotten = Math.max(this.#forgotten, usedEnd);
+    }
     if (this.#ends.size >= MOST_SIGNATURES) {
       throw new TinyBasePartyKitError(
         'overloaded',
@@ -43,7 +58,10 @@ export class UsedSignatures {
     }
     this.#ends.set(id, end);
     try {
-      await this.#storage.put(this.#key, JSON.stringify([...this.#ends]));
+      const used = Array.from(this.#ends, (entry) =>
+        entry[0] === id && this.#forgotten > 0 ? [...entry, this.#forgotten] : entry,
+      );
+      await this.#storage.put(this.#key, JSON.stringify(used));
       await this.#storage.sync?.();
     } catch (cause) {
       const message =
@@ -80,7 +98,7 @@ function usedIn(row: unknown): readonly UsedSignature[] {
 }
 
 function isUsedSignature(candidate: unknown): candidate is UsedSignature {
-  if (!isList(candidate) || candidate.length !== 2) return false;
-  const [id, end] = candidate;
-  return typeof id === 'string' && typeof end === 'number';
+  if (!isList(candidate) || candidate.length < 2 || candidate.length > 3) return false;
+  const [id, end, forgotten = 0] = candidate;
+  return typeof id === 'string' && typeof end === 'number' && typeof forgotten === 'number';
 }

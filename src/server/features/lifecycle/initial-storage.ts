@@ -2,6 +2,7 @@ import { decodeShallowContent } from '../../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import type { Leaf } from '../../../protocol/leaf.ts';
 import type { LeafMap } from '../../../protocol/leaf-map.ts';
+import { isPausing } from '../../room/clock.ts';
 import type { FeatureRoom } from '../../room/room-feature.ts';
 import type { InitialStorage, LifecycleHooks } from './lifecycle-hooks.ts';
 import type { LifecycleSettings } from './lifecycle-settings.ts';
@@ -31,8 +32,9 @@ export class InitialStorageQuestion {
 
   /** Resolves to the content; undefined if there is none. Rejects if the hook failed, now or a moment ago. */
   async ask(): Promise<LeafMap<Leaf> | undefined> {
-    if (this.#failure !== undefined && this.#room.now() < this.#failure.time + PAUSE_MILLISECONDS)
-      throw this.#failure.error;
+    const failure = this.#failure;
+    if (failure !== undefined && isPausing(failure.time, PAUSE_MILLISECONDS, this.#room.now()))
+      throw failure.error;
     this.#failure = undefined;
     try {
       return readContent(await this.#askInTime());

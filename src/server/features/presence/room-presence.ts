@@ -14,6 +14,7 @@ import type {
   PresenceFromRoom,
 } from '../../../protocol/presence/presence-from-room.ts';
 import { CONNECTIONS, USERS } from '../../../protocol/presence/presence-tables.ts';
+import { isAhead } from '../../room/clock.ts';
 import { RateLimiter } from '../../room/peers.ts';
 import { PresenceAttachments } from './presence-attachments.ts';
 import { PresenceBroadcast } from './presence-broadcast.ts';
@@ -236,14 +237,20 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     const { silenceMilliseconds = SILENCE_MILLISECONDS, answerMilliseconds = ANSWER_MILLISECONDS } =
       this.#options;
     const now = this.#room.now();
-    const silent = this.#silentSince(now - silenceMilliseconds);
+    const silent = this.#members
+      .connections()
+      .map((connection) => ({ connection, sign: this.#lastSign(connection) }))
+      .filter(({ sign }) => sign < now - silenceMilliseconds);
     if (silent.length === 0 || this.#isAsking) return;
     this.#isAsking = true;
-    for (const connection of silent) this.#send(connection, { type: 'correction' });
+    for (const { connection } of silent) this.#send(connection, { type: 'correction' });
     this.#room.after(answerMilliseconds, () => {
       this.#isAsking = false;
-      for (const connection of this.#silentSince(now)) {
-        if (!silent.includes(connection)) continue;
+      for (const { connection, sign } of silent) {
+        // Compared with itself: the clock may have been set meanwhile.
+        const later = this.#lastSign(connection);
+        if (later !== sign && later !== -Infinity) continue;
+        if (this.#members.of(connection)?.lastRows.has(connection) !== true) continue;
         this.#leave(connection);
         this.#attachments.remove(connection);
         // A connection that is still there joins again.
@@ -254,10 +261,10 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     });
   }
 
-  #silentSince(time: number): readonly Connection[] {
-    return this.#members
-      .connections()
-      .filter((connection) => (this.#room.heardAt(connection) ?? -Infinity) < time);
+  /** Returns the time at which a connection was heard last; -Infinity if nothing tells it. */
+  #lastSign(connection: Connection): number {
+    const heard = this.#room.heardAt(connection) ?? -Infinity;
+    return isAhead(heard, this.#room.now()) ? -Infinity : heard;
   }
 
   #leave(connection: Connection): void {

@@ -344,6 +344,28 @@ test('[ADMIN-4] a command whose body comes after its end is not run, so that no 
   }
 });
 
+test('[ADMIN-4] a clock that jumps forward and back makes no command valid again, also over a restart', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  try {
+    const server = makeRoom();
+    const token = await sign(COMMAND);
+    expect((await post(server, token, COMMAND)).status).toBe(200);
+    const now = Date.now();
+    vi.setSystemTime(now + 86_400_000);
+    expect(await handleOf(server).getSize()).toBe(0);
+    vi.setSystemTime(now);
+    const replayed = { status: 401, body: { code: 'expired' } };
+    expect(await post(server, token, COMMAND)).toMatchObject(replayed);
+    const restarted = makeRoom({ storage: server.party.storage as StrictStorage });
+    expect(await post(restarted, token, COMMAND)).toMatchObject(replayed);
+    // One that ends later than all that were forgotten was not used.
+    vi.setSystemTime(now + 1_000);
+    expect((await post(restarted, await sign(COMMAND), COMMAND)).status).toBe(200);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[ADMIN-4] a command is not run unless it is stored that it was sent', async () => {
   const storage = new StrictStorage();
   const server = makeRoom({ storage });

@@ -82,6 +82,22 @@ test('[SAVE-1] a hook that throws fails closed, and is asked again at the next n
   expect([asked, world.errors.length]).toEqual([3, 2]);
 });
 
+test('[SAVE-1] a hook that threw is asked again also if the clock was set back', async () => {
+  let asked = 0;
+  const world = new LifecycleWorld({
+    getInitialStorage: async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('The database is down.');
+      return CONTENT as never;
+    },
+  });
+  await expect(world.host.room.start()).rejects.toMatchObject({ code: 'unavailable' });
+  world.host.clockSkew = -3_600_000;
+  await world.pass(500);
+  await world.host.room.start();
+  expect(world.host.room.store.getContent()).toEqual(CONTENT);
+});
+
 test('[SAVE-1] a hook that never answers fails after 30 s, and a late answer is not used', async () => {
   const answer = new Deferred<unknown>();
   const world = new LifecycleWorld({ getInitialStorage: () => answer.promise as never });

@@ -845,6 +845,21 @@ test('[PRES-10] who was not heard for 90 s is gone when a watcher asks; all who 
   expect(world.slotsOf('silent')).toEqual([undefined]);
 });
 
+test('[PRES-10] who was heard in the future, before the clock was set back, is asked like who is silent', () => {
+  const world = new PresenceWorld();
+  const [watcher] = joined(world, 'watcher');
+  const [dead, lively] = [world.connect('dead'), world.connect('lively')];
+  for (const socket of [dead, lively]) {
+    world.send(socket, '{"x":1}');
+    socket.heardAt = world.time.now + 86_400_000;
+  }
+  world.send(world.connect('asks'), '[1]');
+  expect(lively.received.at(-1)).toEqual({});
+  world.send(lively, '{"x":1}');
+  world.pass(10_001);
+  expect(watcher?.store.getRowIds('connections')).toEqual(['lively']);
+});
+
 test('[PRES-10] one watcher a minute asks for all, and nobody asks who shows nobody', () => {
   const world = new PresenceWorld();
   const tabs = ['a', 'b', 'c'].map((id, index) =>
