@@ -2,20 +2,12 @@ import { expect, test } from 'vitest';
 
 import { validate } from '../../../src/server/features/validation.ts';
 import type { StandardSchema } from '../../../src/protocol/standard-schema.ts';
+import { thenable, thenableFunction } from '../../support/thenable.ts';
 
 /** A schema that answers with that, as a library without types may. */
 function schemaOf(answer: () => unknown): StandardSchema {
   const schema: unknown = { '~standard': { version: 1, vendor: 'test', validate: answer } };
   return schema as StandardSchema;
-}
-
-/** What a database library may return in place of a promise. */
-function thenable(result: unknown): object {
-  return { then: (resolve: (settled: unknown) => void) => resolve(result) };
-}
-
-function thenableFunction(result: unknown): object {
-  return Object.assign(() => undefined, thenable(result));
 }
 
 test.each([

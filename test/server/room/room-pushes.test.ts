@@ -16,6 +16,7 @@ import {
   type ChangesInShort,
 } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
+import { thenable, thenableFunction } from '../../support/thenable.ts';
 
 type Hooks = RoomHooks<unknown>;
 
@@ -342,8 +343,7 @@ describe('hooks', () => {
   test.each(HOOKS)('[HOOK-6] only a truthy answer of %s allows', async (name, changes) => {
     const answers = [undefined, null, 0, '', Number.NaN, false, true, 1, 'yes', {}];
     for (const answer of answers) {
-      const then = (resolve: (settled: unknown) => void): void => resolve(answer);
-      const thenables = [{ then }, Object.assign(() => undefined, { then })];
+      const thenables = [thenable(answer), thenableFunction(answer)];
       for (const given of [answer, Promise.resolve(answer), ...thenables]) {
         let asked = 0;
         const hook = (): never => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import type { PresenceOptions } from '../../../../src/server/features/presence/presence-options.ts';
 import { type FakeSocket, PresenceWorld } from '../../../support/presence-world.ts';
+import { thenable } from '../../../support/thenable.ts';
 
 type Options = PresenceOptions<FakeSocket, unknown, unknown>;
 
@@ -408,8 +409,8 @@ test.each([
     },
   ],
   ['is async', () => Promise.resolve({ value: {} })],
-  ['answers with a thenable', () => ({ value: {}, then: () => undefined })],
-  ['answers with nothing', () => Reflect.get({}, 'nothing')],
+  ['answers with a thenable', () => thenable({ value: {} }) as never],
+  ['answers with nothing', () => undefined as never],
 ])('[PRES-6] a schema that %s fails, and the app is told why', (_how, validate) => {
   const world = new PresenceWorld({
     schema: { '~standard': { version: 1, vendor: 'test', validate } },
