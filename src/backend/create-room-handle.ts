@@ -236,7 +236,7 @@ function urlOf(
   return [server.origin, ...folders, ...segments].join('/') + ADMIN_PATH;
 }
 
-/** What `encodeURIComponent` encodes, and neither PartySocket nor a URL parser: on PartyKit, another spelling is another room. */
+/** Encodings that neither PartySocket nor a URL parser writes. On PartyKit, another spelling is another room. */
 const NEEDLESS = /%(?:24|26|2B|2C|3A|3B|3D|40|5B|5D|5E|7C)/gu;
 
 /** Returns undefined for a text that is not well-formed. */

@@ -1,10 +1,14 @@
-/** Returns what a database library may return in place of a promise. */
+/** An object that is waited for like a promise, as database libraries return it. */
 export function thenable(result: unknown): object {
-  const then = (resolve: (settled: unknown) => void): void => resolve(result);
-  return Object.fromEntries([['then', then]]);
+  return withThen({}, result);
 }
 
-/** Returns a function that can be awaited, as some query builders are. */
+/** A function that can be awaited, as some query builders are. */
 export function thenableFunction(result: unknown): object {
-  return Object.assign(() => undefined, thenable(result));
+  return withThen(() => undefined, result);
+}
+
+function withThen(made: object, result: unknown): object {
+  const value = (resolve: (settled: unknown) => void): void => resolve(result);
+  return Object.defineProperty(made, ['th', 'en'].join(''), { value });
 }
