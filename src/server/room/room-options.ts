@@ -59,6 +59,8 @@ export interface RoomLimits {
   readonly messageBurst: number;
   /** Clients whose pushes the room remembers. Where it cannot remember one more, a new one's pushes wait. 20,000 by default. */
   readonly clients: number;
+  /** Open connections. One that comes beyond it is closed with `full`. 32,000 by default. */
+  readonly connections: number;
   /** Messages of one connection that may wait for storage or hooks. 10,000 by default. */
   readonly waitingMessages: number;
   /** The length of those messages. 16 Mi by default. */
@@ -78,6 +80,7 @@ export const DEFAULT_LIMITS: RoomLimits = {
   messagesPerSecond: 2_000,
   messageBurst: 10_000,
   clients: 20_000,
+  connections: 32_000,
   waitingMessages: 10_000,
   waitingLength: 16 * 1024 * 1024,
 };

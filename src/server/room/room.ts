@@ -19,6 +19,7 @@ import { FeatureAccess } from './feature-access.ts';
 import { InitialContentQueue } from './initial-content-queue.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
+import { Places } from './places.ts';
 import { Peers, type Peer, type PeerState } from './peers.ts';
 import { RoomAdministration } from './room-administration.ts';
 import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
@@ -59,6 +60,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
+  readonly #places: Places<Origin>;
   readonly #contentCache: ContentCache;
   readonly #initialContentQueue: InitialContentQueue;
 
@@ -84,6 +86,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#persistence = new RoomPersistence(this.#parts);
     this.administration = new RoomAdministration(this.#parts, this.#persistence);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence, this.administration);
+    this.#places = new Places(peers);
     this.#contentCache = new ContentCache(host);
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),
@@ -163,6 +166,10 @@ export class Room<Origin, RequestOrigin = Origin> {
       waiting.onLost();
       return;
     }
+    if (!this.#findsPlace(peer)) {
+      waiting.onLost();
+      return;
+    }
     const frame = features.frameOf(data);
     if (features.needsHeardTimes) peer.hear(host.now());
     if (frame !== undefined && frame.feature.isOrdered !== true) {
@@ -227,6 +234,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       peer.verification = this.#verify(gate, peer, request);
       if (!(await peer.verification)) return false;
     }
+    if (!this.#findsPlace(peer)) return false;
     peer.enter();
     return true;
   }
@@ -407,6 +415,16 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (peer.hasLeft) return false;
     if (peer.standing === 'admitted') return true;
     this.#parts.outgoing.refuse(peer, 'expired', EXPIRED);
+    return false;
+  }
+
+  /** Closes a connection for which the room has no place. One that has spoken or was let in has its place. */
+  #findsPlace(peer: Peer<Origin>): boolean {
+    const { host, outgoing, settings } = this.#parts;
+    const { connections } = settings.limits;
+    if (this.#places.take(peer, connections, host.now())) return true;
+    const text = `The room has ${connections} connections, and takes no more: try again later.`;
+    outgoing.refuse(peer, 'full', text);
     return false;
   }
 

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest';
 
 import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
 import { Peers, RateLimiter } from '../../../src/server/room/peers.ts';
-import { changesOf, clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
+import {
+  changesOf,
+  clientId,
+  type FakeConnection,
+  FakeRoomHost,
+  settle,
+} from '../../support/fake-connection.ts';
 
 const RATE = { messagesPerSecond: 10, messageBurst: 20 };
 
@@ -417,6 +423,70 @@ test('[FLOOD-5] takes no push of a new client where it cannot remember one more,
   const again = await host.join('b', { generation: 5 });
   await again.push(1, { pets: { again: { n: 1 } } });
   expect(again.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+});
+
+/** Says hello, and takes any answer. */
+const come = async (host: FakeRoomHost, name: string): Promise<FakeConnection> => {
+  const connection = host.connect();
+  await connection.hello({ clientId: clientId(name), generation: 1, nextPush: 1 });
+  return connection;
+};
+
+test('[FLOOD-5] closes who comes to a full room with `full`, and takes the next one when somebody has left', async () => {
+  const limits = { connections: 2 };
+  const host = await seeded({ limits: () => limits });
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  const late = await come(host, 'late');
+  expect(late.hear()).toMatchObject([{ type: 'error', code: 'full' }]);
+  expect(late.closed).toMatchObject({ code: 4420 });
+  await ada.push(1, { open: true });
+  expect([ada.closed, bob.closed, late.hear()]).toEqual([undefined, undefined, []]);
+  host.disconnect(bob);
+  // The room counts once a second while it is full.
+  expect((await come(host, 'soon')).closed).toMatchObject({ code: 4420 });
+  await host.pass(1_000);
+  const next = await come(host, 'next');
+  expect(next.closed).toBeUndefined();
+  await host.pass(1_000);
+  expect((await come(host, 'one more')).closed).toMatchObject({ code: 4420 });
+});
+
+test('[FLOOD-5] a room that was hibernated while it was full closes nobody who was there', async () => {
+  const limits = { connections: 2 };
+  const host = await seeded({ limits: () => limits });
+  const woken = host.hibernate(await host.join('ada'), await host.join('bob'));
+  for (const [index, one] of woken.entries()) await one.push(1, { [`of ${index}`]: 1 });
+  expect(woken.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+  expect((await come(host, 'late')).closed).toMatchObject({ code: 4420 });
+});
+
+test('[FLOOD-5] a limit of connections that is raised or removed counts at once', async () => {
+  let limits = { connections: 1 };
+  const host = await seeded({ limits: () => limits });
+  await host.join('ada');
+  expect((await come(host, 'bob')).closed).toMatchObject({ code: 4420 });
+  limits = { connections: Infinity };
+  expect((await come(host, 'bob')).closed).toBeUndefined();
+  limits = { connections: 1 };
+  expect((await come(host, 'cy')).closed).toMatchObject({ code: 4420 });
+});
+
+test('[FLOOD-5] a full room does not count its connections for each that comes', async () => {
+  const host = await seeded({ limits: () => ({ connections: 3 }) });
+  let counts = 0;
+  const connections = host.connections.bind(host);
+  host.connections = () => {
+    counts += 1;
+    return connections();
+  };
+  for (let there = 0; there < 3; there += 1) void host.room.receive(host.connect(), 'hello');
+  await settle();
+  counts = 0;
+  const late = Array.from({ length: 50 }, () => host.connect());
+  for (const one of late) void host.room.receive(one, 'hello');
+  await settle();
+  expect(late.every(({ closed }) => closed?.code === 4420)).toBe(true);
+  expect(counts).toBeLessThan(5);
 });
 
 test('[FLOOD-5] [ONCE-5] keeps the record of a client that is away and may send its push again', async () => {
