@@ -52,7 +52,7 @@ export class LifecycleWorld {
     return world;
   }
 
-  note(what: string, { version, content }: Save): void {
+  note(what: string, { version, content }: Save<unknown>): void {
     this.log.push(`${what} ${version} ${JSON.stringify(content[1])}`);
   }
 

@@ -4,7 +4,6 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
 import { isPausing } from '../room/clock.ts';
-import { ROOM_ORIGIN } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 import { assertContentFits, contentBytes, measureContent } from '../writes/content-size.ts';
@@ -82,10 +81,12 @@ export class RoomPersistence<Origin, RequestOrigin> {
   /** Commits a transaction of the room's own code, right after it. */
   commitOwn(log: TransactionLog): void {
     if (this.#hydration.claims(log)) return;
-    if (this.#current !== undefined) this.#current.commit(log, ROOM_ORIGIN);
+    const { represented, reporter } = this.#parts;
+    if (this.#current !== undefined)
+      this.#current.commit(log, { type: 'room', callers: represented.now });
     else if (this.#hasLoaded) {
       const cause = new Error('The room was being loaded or restored.');
-      this.#parts.reporter.reportLost(cause, [log.changes]);
+      reporter.reportLost(cause, [log.changes]);
     }
   }
 
@@ -372,7 +373,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     });
     this.#current = state;
     this.#hasLoaded = true;
-    for (const log of made) state.commit(log, ROOM_ORIGIN);
+    for (const log of made) state.commit(log, { type: 'room', callers: [] });
     this.#parts.features.loaded();
     return state;
   }

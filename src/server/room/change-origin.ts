@@ -17,17 +17,21 @@ export type ChangeOrigin<Origin, RequestOrigin = Origin> =
   | { readonly type: 'stock'; readonly peer: Peer<Origin> }
   /** The room's initial content, which came with this request. */
   | { readonly type: 'seed'; readonly request: RequestOrigin }
-  /** The room's own code. */
-  | { readonly type: 'room' };
-
-/** The origin of all changes of the room's own code. */
-export const ROOM_ORIGIN: { readonly type: 'room' } = { type: 'room' };
+  /** The room's own code, and the connections on whose behalf it ran (`EVENT-8`). */
+  | { readonly type: 'room'; readonly callers: readonly Origin[] };
 
 /** The origin of a change that hooks decide: every origin except the room's own code. */
 export type AskedOrigin<Origin, RequestOrigin = Origin> = Exclude<
   ChangeOrigin<Origin, RequestOrigin>,
   { type: 'room' }
 >;
+
+/** Returns the callers of a change: connections, or the request that brought the initial content. */
+export function callersOf<Origin, RequestOrigin>(
+  origin: ChangeOrigin<Origin, RequestOrigin>,
+): readonly (Origin | RequestOrigin)[] {
+  return origin.type === 'room' ? origin.callers : [callerOf(origin)];
+}
 
 /** Returns what the hooks get: the connection, or the request that brought the initial content. */
 export function callerOf<Origin, RequestOrigin>(

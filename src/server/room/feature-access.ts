@@ -122,6 +122,10 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     });
   }
 
+  represent<T>(caller: Origin, code: () => T): readonly [outcome: T, end: () => void] {
+    return this.#parts.represented.run(caller, code);
+  }
+
   charge(connection: Origin, length: number): void {
     const { host, settings } = this.#parts;
     this.#peer(connection)?.spend(length, host.now(), settings.limits);

@@ -147,6 +147,11 @@ export interface FeatureRoom<Connection> {
    * a transaction of the room's own code is open, its commit also comes first.
    */
   release(waiter: Waiter): void;
+  /**
+   * Runs code on behalf of a connection: its changes of the Store name the connection as a caller, and so do those of the
+   * room's own code until the returned function is called (`EVENT-8`). If the code throws, it has ended.
+   */
+  represent<T>(caller: Connection, code: () => T): readonly [outcome: T, end: () => void];
   /** Counts what the room sends because of a connection, in characters, as if the connection had sent it (`EVENT-6`). */
   charge(connection: Connection, length: number): void;
   /** True once the room or the app has closed the connection, or its grant has ended: nothing of it counts any more (`CLOSE-1`). */

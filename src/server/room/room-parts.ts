@@ -3,6 +3,7 @@ import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Peers } from './peers.ts';
+import type { RepresentedCallers } from './represented-callers.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
@@ -21,4 +22,5 @@ export interface RoomParts<Origin, RequestOrigin> {
   readonly features: RoomFeatures<Origin, RequestOrigin>;
   readonly writer: StoreWriter<Origin, RequestOrigin>;
   readonly deepLeaves: DeepLeaves;
+  readonly represented: RepresentedCallers<Origin>;
 }

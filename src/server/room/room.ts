@@ -21,6 +21,7 @@ import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Places } from './places.ts';
 import { Peers, type Peer, type PeerState } from './peers.ts';
+import { RepresentedCallers } from './represented-callers.ts';
 import { RoomAdministration } from './room-administration.ts';
 import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
 import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
@@ -82,6 +83,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       features,
       writer,
       deepLeaves: new DeepLeaves(observed, writer, reporter),
+      represented: new RepresentedCallers(),
     };
     this.#persistence = new RoomPersistence(this.#parts);
     this.administration = new RoomAdministration(this.#parts, this.#persistence);

@@ -6,7 +6,6 @@ import {
   type PendingEntry,
 } from '../../../src/server/history/durability-gate.ts';
 import type { LogEntry } from '../../../src/server/storage/log-row.ts';
-import { ROOM_ORIGIN } from '../../../src/server/room/change-origin.ts';
 import { changesOf, settle } from '../../support/fake-connection.ts';
 
 /** A gate whose writes take effect when a test says so. */
@@ -102,7 +101,7 @@ class Bench implements GateOwner {
 
 const item = (version: number): PendingEntry => ({
   entry: { version, changes: changesOf({ v: version }), author: undefined },
-  origin: ROOM_ORIGIN,
+  origin: { type: 'room', callers: [] },
 });
 
 test('[DURABLE-1] lets out at once what waits for nothing', () => {

@@ -17,6 +17,7 @@ import type { DefinedProcedure } from './procedure.ts';
 export type EventsRoom<Connection> = Pick<
   FeatureRoom<Connection>,
   | 'connections'
+  | 'represent'
   | 'send'
   | 'release'
   | 'charge'
@@ -152,13 +153,16 @@ export class RoomEvents<Connection extends Caller> {
 
   #start(call: Call<Connection>, procedure: DefinedProcedure, input: unknown): void {
     let outcome: unknown;
+    let end: () => void;
     try {
-      outcome = this.#perform(call, procedure, input);
+      const perform = (): unknown => this.#perform(call, procedure, input);
+      [outcome, end] = this.#room.represent(call.connection, perform);
     } catch (error) {
       this.#fail(call, error);
       return;
     }
     if (!isThenable(outcome)) {
+      end();
       this.#succeed(call, outcome);
       return;
     }
@@ -166,16 +170,19 @@ export class RoomEvents<Connection extends Caller> {
     const cancel = this.#room.after(timeoutMilliseconds, () => {
       const message = `A procedure took more than ${timeoutMilliseconds} ms, and nothing of its outcome is sent: make it faster, or raise the option timeoutMilliseconds of createEvents.`;
       const error = new TinyBasePartyKitError('unavailable', message);
+      end();
       this.#room.report(error);
       this.#fail(call, error);
     });
     Promise.resolve(outcome).then(
       (settled) => {
         cancel();
+        end();
         this.#succeed(call, settled);
       },
       (error: unknown) => {
         cancel();
+        end();
         this.#fail(call, error);
       },
     );

@@ -3,7 +3,7 @@ import type { Changes, Content } from 'tinybase';
 import type { TakenCall } from '../../room/room-feature.ts';
 
 /** The durable content of a room, for `onStorageUpdated` and `onRoomDeleted`. */
-export interface Save<Caller = unknown> {
+export interface Save<Caller = object> {
   /** The whole content, as `store.getContent()` returns it. */
   readonly content: Content;
   /** The number of commits in this epoch. Of two saves of one epoch, the one with the higher version is newer. */
@@ -15,7 +15,10 @@ export interface Save<Caller = unknown> {
    * very many changes, or if a row was deleted and set again, which TinyBase's changes cannot say.
    */
   readonly changes: Changes | undefined;
-  /** The authors of these changes, each once: connections, and the request that brought the first content. Empty after a crash. */
+  /**
+   * The authors of these changes, each once: connections, also those that called a procedure, and the request that brought
+   * the first content. Empty after a crash.
+   */
   readonly callers: readonly Caller[];
 }
 

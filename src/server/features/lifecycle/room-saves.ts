@@ -1,15 +1,14 @@
 import type { Cursor } from '../../../protocol/messages.ts';
-import { callerOf } from '../../room/change-origin.ts';
+import { callersOf } from '../../room/change-origin.ts';
 import { LONGEST_TIMER_MILLISECONDS } from '../../room/checked-numbers.ts';
 import type { FeatureRoom, RoomCommit, RoomSnapshot } from '../../room/room-feature.ts';
 import type { AlarmSlot } from './alarm-slot.ts';
 import type { LifecycleHooks, Save } from './lifecycle-hooks.ts';
 import type { LifecycleSettings } from './lifecycle-settings.ts';
+import { SaveAuthors } from './save-authors.ts';
 import { isSamePlace, type SavedPlace } from './saved-place.ts';
 import { storeChangesOf } from './store-changes.ts';
 
-/** The most authors of changes that are remembered for a save. */
-const MOST_CALLERS = 1_000;
 /** A hook that takes longer is reported, once a call. */
 const SLOW_MILLISECONDS = 30_000;
 /** The alarm of an emptying comes so long after its timer, which does the work if the room is awake. */
@@ -42,7 +41,7 @@ export class RoomSaves<Connection, Request> {
   #failures = 0;
   /** A hook that failed is not called before this time. */
   #retryTime = -Infinity;
-  #callers = new Set<Connection | Request>();
+  readonly #authors = new SaveAuthors<Connection | Request>();
   /** The number of connections that have come. */
   #visits = 0;
   #isAnybodyThere = true;
@@ -58,12 +57,13 @@ export class RoomSaves<Connection, Request> {
   /** Begins, or begins again after a load. */
   loaded(): void {
     this.#isReady = true;
+    const { cursor } = this.#parts.room;
+    if (cursor !== undefined) this.#authors.loaded(cursor);
     this.#update();
   }
 
-  committed({ origin }: RoomCommit<Connection, Request>): void {
-    if (origin.type !== 'room' && this.#callers.size < MOST_CALLERS)
-      this.#callers.add(callerOf(origin));
+  committed({ cursor, origin }: RoomCommit<Connection, Request>): void {
+    this.#authors.add(cursor, callersOf(origin));
     const isPlanned = this.#saveTime !== undefined || !this.#hasSaveHook;
     if (!isPlanned || !this.#isAnybodyThere) this.#update();
   }
@@ -102,7 +102,7 @@ export class RoomSaves<Connection, Request> {
   /** Call this when the storage was emptied. */
   forget(): void {
     this.#parts.place.forget();
-    this.#callers.clear();
+    this.#authors.clear();
     this.#update();
   }
 
@@ -250,8 +250,6 @@ export class RoomSaves<Connection, Request> {
     hook: (save: Save<Connection | Request>) => unknown,
   ): Promise<boolean> {
     const { room, report } = this.#parts;
-    const callers = this.#callers;
-    this.#callers = new Set();
     const { epoch, version } = cursor;
     const cancel = room.after(SLOW_MILLISECONDS, () => {
       const message = `${name} has not settled for ${SLOW_MILLISECONDS} ms, and the room calls no other hook meanwhile: give its requests a time limit.`;
@@ -263,14 +261,14 @@ export class RoomSaves<Connection, Request> {
         version,
         epoch,
         changes: changes && storeChangesOf(changes),
-        callers: [...callers],
+        callers: this.#authors.upTo(cursor),
       });
+      this.#authors.saved(cursor);
       this.#failures = 0;
       this.#retryTime = -Infinity;
       return true;
     } catch (error) {
       this.#fail(error);
-      this.#callers = new Set([...callers, ...this.#callers].slice(0, MOST_CALLERS));
       return false;
     } finally {
       cancel();
@@ -304,7 +302,7 @@ export class RoomSaves<Connection, Request> {
     try {
       if (!(await room.dispose(isWanted))) return false;
       place.forget();
-      this.#callers.clear();
+      this.#authors.clear();
       await Promise.all([forgetStored(), alarm.disarm()]);
     } catch (error) {
       report(error);
