@@ -12,8 +12,8 @@ export class RoomDatabase {
   #server: Server | undefined;
   /** The requests, in order: `GET <id>`, `PUT <id> <how> <version>`, and what `/log/<id>` was told. */
   readonly #log: [id: string, what: string][] = [];
-  /** The answers of this status that come before any other. */
-  readonly #failures: number[] = [];
+  /** The statuses of the next answers to saves: of that room, or of any. */
+  readonly #failures: { readonly status: number; readonly id: string | undefined }[] = [];
 
   private constructor(port: number, database: PGlite) {
     this.port = port;
@@ -56,9 +56,10 @@ export class RoomDatabase {
     await this.#database.close();
   }
 
-  /** Answers the next saves with that status. */
-  failSaves(count: number, status: number): void {
-    this.#failures.push(...Array.from({ length: count }, () => status));
+  /** Answers the next saves with that status: those of that room, or of any. */
+  failSaves(count: number, status: number, name?: string): void {
+    const id = name && this.roomId(name);
+    this.#failures.push(...Array.from({ length: count }, () => ({ status, id })));
   }
 
   /** The room's id on any host: it says where its database is. */
@@ -88,6 +89,11 @@ export class RoomDatabase {
     ]);
   }
 
+  #takeFailure(room: string): number | undefined {
+    const index = this.#failures.findIndex(({ id = room }) => id === room);
+    return index < 0 ? undefined : this.#failures.splice(index, 1)[0]?.status;
+  }
+
   async #answer(incoming: IncomingMessage): Promise<Response> {
     const { method = 'GET', url = '/' } = incoming;
     let body = '';
@@ -97,7 +103,7 @@ export class RoomDatabase {
       this.#log.push([id, body]);
       return new Response(null, { status: 204 });
     }
-    const failure = method === 'PUT' ? this.#failures.shift() : undefined;
+    const failure = method === 'PUT' ? this.#takeFailure(id) : undefined;
     const { how, version } = JSON.parse(body === '' ? '{}' : body) as Record<string, unknown>;
     const what = method === 'PUT' ? `${String(how)} ${String(version)}` : 'loaded';
     this.#log.push([id, failure === undefined ? what : `${what} failed`]);
