@@ -1,84 +1,44 @@
-import { PartySocket } from 'partysocket';
-import { createStore } from 'tinybase';
-import { createPartyKitPersister } from '../src/client/index.ts';
-import { pageElement } from './page-element.ts';
-import { personHere, showPerson } from './person.ts';
-import { showRefusals } from './refusal-line.ts';
-import { showStatus } from './status-line.ts';
-import { createTaskList } from './task-list.ts';
+import { drawCables } from './cable.ts';
+import { createClient, type Client } from './client.ts';
+import { findPart } from './find-element.ts';
+import { Network } from './network.ts';
+import { createPane } from './pane.ts';
+import { personAt } from './person.ts';
+import { placeOf, roomName } from './place.ts';
+import { offerTrials } from './trials.ts';
 
-// `?room=` chooses the list, `?host=` the server that the room is on, if it is not this page's own.
 const address = new URL(location.href);
-const room = address.searchParams.get('room') ?? 'lobby';
-const host = address.searchParams.get('host') ?? location.host;
+const place = placeOf(address);
+const hasOnePane = address.searchParams.get('panes') === '1';
 
-const store = createStore();
-// PartySocket guesses the protocol from the host. It would use `wss` for `0.0.0.0`, the address that `partykit dev` prints.
-const protocol = location.protocol === 'https:' ? 'wss' : 'ws';
-const person = personHere();
-const socket = new PartySocket({
-  host,
-  room,
-  protocol,
-  query: async () => ({ token: await getToken() }),
-});
-const persister = createPartyKitPersister(store, socket, undefined, (error) => console.warn(error));
+// The address always names the room, so that it can be sent to a friend.
+address.searchParams.set('room', place.room);
+history.replaceState(undefined, '', address);
+document.title = `${place.room} · one board, two people`;
 
-address.searchParams.set('room', room);
-pageElement('room', HTMLElement).textContent = room;
-showPerson(pageElement('person', HTMLElement), person);
-pageElement('second-window', HTMLAnchorElement).href = address.href;
-
-const titleInput = pageElement('title', HTMLInputElement);
-titleInput.addEventListener('input', () => {
-  store.setValue('title', titleInput.value);
-});
-store.addValueListener('title', () => {
-  const value = store.getValue('title');
-  const title = typeof value === 'string' ? value : '';
-  document.title = title;
-  if (titleInput.value !== title) {
-    titleInput.value = title;
-  }
-});
-
-const taskList = createTaskList(
-  store,
-  pageElement('tasks', HTMLUListElement),
-  pageElement('no-tasks', HTMLElement),
-  person,
-);
-const newTaskText = pageElement('new-task-text', HTMLInputElement);
-pageElement('new-task', HTMLFormElement).addEventListener('submit', (event) => {
+const roomField = findPart(document, 'room', HTMLInputElement);
+roomField.value = place.room;
+findPart(document, 'room-form', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  const text = newTaskText.value.trim();
-  if (text !== '') {
-    taskList.add(text);
-    newTaskText.value = '';
-  }
+  address.searchParams.set('room', roomName(roomField.value));
+  location.assign(address);
 });
 
-showStatus(
-  persister,
-  pageElement('status', HTMLElement),
-  pageElement('network', HTMLButtonElement),
-  pageElement('problem', HTMLElement),
-);
-showRefusals(persister, pageElement('refusal', HTMLElement));
+const second = new URL(address);
+second.searchParams.set('panes', '1');
+findPart(document, 'second-window', HTMLAnchorElement).href = second.href;
 
-// Unconfirmed edits are only in memory: closing or reloading the page would lose them.
-addEventListener('beforeunload', (event) => {
-  if (persister.getSync().unsaved > 0) event.preventDefault();
-});
-
-await persister.startAutoLoad([{}, { title: 'Our list' }]);
-await persister.startAutoSave();
-
-/** Asks the server for a token, at each attempt to connect. `?reader` in the address asks for one that may only read. */
-async function getToken(): Promise<string> {
-  const query = new URLSearchParams({ room, name: person.name });
-  if (address.searchParams.has('reader')) query.set('reader', '');
-  const response = await fetch(`${location.protocol}//${host}/api/token?${String(query)}`);
-  // A room without a gate needs none.
-  return response.ok ? await response.text() : '';
+const warn = (error: unknown): void => console.warn(error);
+const leftPerson = personAt('left');
+const left = createClient(place, leftPerson, new Network('left'), warn);
+const clients: Client[] = [left];
+if (!hasOnePane) {
+  const rightPerson = personAt('right', leftPerson);
+  const right = createClient(place, rightPerson, new Network('right'), warn);
+  clients.push(right);
+  offerTrials(place, left, right);
 }
+findPart(document, 'trials', HTMLElement).hidden = hasOnePane;
+findPart(document, 'panes', HTMLElement).append(...clients.map(createPane));
+drawCables(clients);
+await Promise.all(clients.map((client) => client.start()));

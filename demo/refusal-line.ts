@@ -1,23 +1,35 @@
-import type { PartyKitPersister, Refusal } from '../src/client/index.ts';
+import type { Store } from 'tinybase';
+import type { Refusal } from '../src/client/index.ts';
+import type { Client } from './client.ts';
+import { findPart } from './find-element.ts';
 
 const SHOWN_MILLISECONDS = 8_000;
 
-/** Shows the last refusal of the room for a while. */
-export const showRefusals = (persister: PartyKitPersister, element: HTMLElement): void => {
+/** Says for a while what the room has refused, and why. */
+export function showRefusals({ persister, store }: Client, pane: HTMLElement): void {
+  const line = findPart(pane, 'refusal', HTMLElement);
   let timer: ReturnType<typeof setTimeout> | undefined;
   persister.addRefusalListener((_persister, refusals) => {
-    element.textContent = refusals.map(refusalSentence).join(' ');
-    element.hidden = false;
+    line.textContent = [...new Set(refusals.map((refusal) => sentenceOf(refusal, store)))].join(
+      ' ',
+    );
+    line.hidden = false;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      element.hidden = true;
+      line.hidden = true;
     }, SHOWN_MILLISECONDS);
   });
-};
+}
 
-function refusalSentence(refusal: Refusal): string {
-  if (refusal.type === 'row' && refusal.reason === 'hook')
-    return 'The room refused to delete that task: tick it first.';
-  if (refusal.reason === 'access') return 'You may only read this list.';
-  return `The room refused an edit (${refusal.type}, ${refusal.reason}).`;
+function sentenceOf(refusal: Refusal, store: Store): string {
+  switch (refusal.reason) {
+    case 'access':
+      return 'Refused: you may only read this board.';
+    case 'hook':
+      return refusal.type === 'cell' && !store.hasRow('notes', refusal.rowId)
+        ? 'Refused: a board has at most 60 notes.'
+        : 'Refused: a pinned note stays as it is. Unpin it first.';
+    default:
+      return `Refused: ${refusal.reason}.`;
+  }
 }

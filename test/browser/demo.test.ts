@@ -1,4 +1,7 @@
-import type { Browser, Page } from 'playwright-core';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { promisify } from 'node:util';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser, openPage } from '../support/browser.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
@@ -25,203 +28,548 @@ afterAll(async () => {
   await party?.stop();
 });
 
-const addTask = async (page: Page, text: string): Promise<void> => {
-  await page.getByLabel('New task').fill(text);
-  await page.getByRole('button', { name: 'Add' }).click();
-};
+/** The first four notes, in the order of a new board. */
+const [DRAG, WRITE, , PINNED] = [0, 1, 2, 3];
+const FIRST_COUNT = 4;
 
-const taskTexts = (page: Page): Promise<string[]> =>
-  page
-    .getByLabel('Task', { exact: true })
-    .evaluateAll((inputs) =>
-      inputs.map((input) => (input instanceof HTMLInputElement ? input.value : '')),
+const inRoom = (room: string): string =>
+  `${party.origin}/?${String(new URLSearchParams({ room }))}`;
+
+const sidesOf = (page: Page): { readonly left: Locator; readonly right: Locator } => ({
+  left: page.locator('.pane').first(),
+  right: page.locator('.pane').nth(1),
+});
+
+const part = (root: Locator | Page, name: string): Locator => root.locator(`[data-part="${name}"]`);
+
+const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
+
+const textsIn = (side: Locator): Promise<string[]> =>
+  side
+    .getByLabel('Note', { exact: true })
+    .evaluateAll((fields) =>
+      fields.map((field) => (field instanceof HTMLTextAreaElement ? field.value : '')),
     );
 
-const untilConnected = (page: Page): Promise<unknown> =>
-  until('the page to be connected', async () =>
-    (await page.getByRole('status').textContent())?.startsWith('Connected'),
-  );
+/** The place of a note on its board, as a style: it does not depend on the size of the window. */
+const placeOf = (side: Locator, note: number): Promise<string> =>
+  side
+    .locator('.note')
+    .nth(note)
+    .evaluate((element) => element.getAttribute('style') ?? '');
+
+const untilState = (
+  side: Locator,
+  state: string,
+  deadlineMilliseconds = 15_000,
+): Promise<unknown> =>
+  until(`the state "${state}"`, async () => (await textOf(part(side, 'state'))) === state, {
+    deadlineMilliseconds,
+  });
+
+const untilEqual = (sides: readonly Locator[], count: number): Promise<unknown> =>
+  until(`${count} notes on each board, all equal`, async () => {
+    const boards = await Promise.all(
+      sides.map(async (side) => {
+        const texts = await textsIn(side);
+        const places = await Promise.all(texts.map((_text, note) => placeOf(side, note)));
+        return JSON.stringify([texts, places.map((place) => place.replace(/--hue.*/, ''))]);
+      }),
+    );
+    return (await textsIn(sides[0] as Locator)).length === count && new Set(boards).size === 1;
+  });
+
+/** Opens the page as a person who was never there. */
+async function visit(
+  url: string,
+  options: BrowserContextOptions = {},
+  people: readonly (readonly [string, string])[] = [],
+): Promise<{
+  readonly page: Page;
+  readonly left: Locator;
+  readonly right: Locator;
+  readonly problems: () => readonly string[];
+  readonly close: () => Promise<void>;
+}> {
+  const context = await browser.newContext(options);
+  await context.addInitScript((names) => {
+    for (const [key, name] of names)
+      sessionStorage.setItem(key, sessionStorage.getItem(key) ?? name);
+  }, people);
+  const { page, problems } = await openPage(context, url);
+  const sides = sidesOf(page);
+  await untilState(sides.left, 'Synced');
+  return { page, ...sides, problems, close: () => context.close() };
+}
+
+const addNote = async (side: Locator, text: string): Promise<void> => {
+  await part(side, 'add').click();
+  // The new note has the focus.
+  await side.page().keyboard.type(text);
+  await side.page().keyboard.press('Tab');
+};
+
+/** Takes a note by its bar and moves it, without letting go. */
+const drag = async (side: Locator, note: number, right: number, down: number): Promise<void> => {
+  const box = await part(side.locator('.note').nth(note), 'handle').boundingBox();
+  if (box === null) throw new Error('The note is not visible.');
+  const { mouse } = side.page();
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+  await mouse.move(x, y);
+  await mouse.down();
+  await mouse.move(x + right / 2, y + down / 2);
+  await mouse.move(x + right, y + down);
+};
 
 test.each([
-  ['served by the room', () => `${party.origin}/?room=own-origin`],
+  ['served by the room', () => inRoom('own-origin')],
   [
     'at the address that partykit dev prints first',
     () => `http://0.0.0.0:${party.port}/?room=any-address`,
   ],
   ['served by another origin', () => pageServer.page({ room: 'other-origin', host: party.host })],
-])('two windows of the demo, %s, see each other edit', async (_where, getUrl) => {
-  const first = await openPage(browser, getUrl());
-  await untilConnected(first.page);
-  const second = await openPage(browser, getUrl());
-  await untilConnected(second.page);
+])(
+  'both sides and a second window of the demo, %s, see each other edit',
+  async (_where, getUrl) => {
+    const first = await visit(getUrl());
+    const second = await visit(`${getUrl()}&panes=1`);
+    expect(await second.page.locator('.pane').count()).toBe(1);
 
-  await addTask(first.page, 'Buy bread');
-  await until('the first task in the second window', async () =>
-    (await taskTexts(second.page)).includes('Buy bread'),
+    await addNote(first.left, 'Buy bread');
+    await addNote(second.left, 'Water the plants');
+    await untilEqual([first.left, first.right, second.left], FIRST_COUNT + 2);
+
+    await first.right.getByLabel('Delete').first().click();
+    await untilEqual([first.left, first.right, second.left], FIRST_COUNT + 1);
+
+    expect(first.problems()).toEqual([]);
+    expect(second.problems()).toEqual([]);
+    await first.close();
+    await second.close();
+  },
+);
+
+test('everybody sees a note that is dragged; the drop alone is an edit', async () => {
+  const { page, left, right, close } = await visit(inRoom('drag'));
+  const before = await placeOf(right, DRAG);
+  const version = await textOf(part(right, 'version'));
+  await drag(left, DRAG, 90, 60);
+  await until('the note to be dragged on the other side', async () =>
+    /held/.test((await right.locator('.note').nth(DRAG).getAttribute('class')) ?? ''),
   );
-  await addTask(second.page, 'Water the plants');
+  const name = await textOf(part(left, 'name'));
+  expect(await textOf(part(right.locator('.note').nth(DRAG), 'foot'))).toBe(`${name} moves this`);
+  expect(await textOf(part(right, 'version'))).toBe(version);
+
+  await page.mouse.up();
   await until(
-    'both tasks in the first window',
-    async () => (await taskTexts(first.page)).length === 2,
+    'the commit',
+    async () => Number(await textOf(part(right, 'version'))) === Number(version) + 1,
   );
-
-  await first.page.getByLabel('Title of the list').fill('Saturday');
-  await until(
-    'the new title in the second window',
-    async () => (await second.page.getByLabel('Title of the list').inputValue()) === 'Saturday',
-  );
-
-  await second.page.getByLabel('Done').first().check();
-  await until('the tick in the first window', () =>
-    first.page.getByLabel('Done').first().isChecked(),
-  );
-
-  await first.page.getByLabel('Delete').first().click();
-  await until(
-    'one task in the second window',
-    async () => (await taskTexts(second.page)).length === 1,
-  );
-
-  expect(first.problems()).toEqual([]);
-  expect(second.problems()).toEqual([]);
-  await first.page.close();
-  await second.page.close();
+  expect(await placeOf(right, DRAG)).not.toBe(before);
+  await untilEqual([left, right], FIRST_COUNT);
+  await close();
 });
 
-test('a window that is cut, while both edit, and heals: both end equal', async () => {
-  const room = pageServer.page({ room: 'cut', host: party.host });
-  const first = await openPage(browser, room);
-  await untilConnected(first.page);
-  const second = await openPage(browser, room);
-  await untilConnected(second.page);
-  await addTask(first.page, 'Before');
-  await until(
-    'the task in the second window',
-    async () => (await taskTexts(second.page)).length === 1,
-  );
+test('a text travels word by word, and a pause sends the rest', async () => {
+  const { left, right, close, page } = await visit(inRoom('words'));
+  const version = Number(await textOf(part(left, 'version')));
+  await part(left, 'add').click();
+  await page.keyboard.type('Hello wor');
+  await until('the first word', async () => (await textsIn(right)).includes('Hello '));
+  await until('the rest', async () => (await textsIn(right)).includes('Hello wor'));
+  // The note, the word and the rest: not one for each key.
+  expect(Number(await textOf(part(left, 'version')))).toBe(version + 3);
+  await close();
+});
 
-  await first.page.getByRole('button', { name: 'Cut the network' }).click();
-  expect(await first.page.getByRole('status').textContent()).toContain('Network cut');
-  await addTask(first.page, 'Made offline');
-  await first.page.getByLabel('Title of the list').fill('Title made offline');
-  await addTask(second.page, 'Made meanwhile');
-  await second.page.getByLabel('Done').first().check();
-  expect(await first.page.getByRole('status').textContent()).toMatch(/[1-9]\d* unsaved edit/);
-  expect(await taskTexts(second.page)).toHaveLength(2);
-
-  await first.page.getByRole('button', { name: 'Reconnect' }).click();
-  await until('all edits of the first window to be saved', async () =>
-    (await first.page.getByRole('status').textContent())?.endsWith('all edits saved'),
+test('two people in one note: each sees the other there, and the last word wins', async () => {
+  const first = await visit(`${inRoom('one-note')}&panes=1`);
+  const second = await visit(`${inRoom('one-note')}&panes=1`);
+  const [name, other] = [
+    await textOf(part(first.left, 'name')),
+    await textOf(part(second.left, 'name')),
+  ];
+  expect(name).not.toBe(other);
+  const field = first.left.getByLabel('Note', { exact: true }).nth(WRITE);
+  const otherField = second.left.getByLabel('Note', { exact: true }).nth(WRITE);
+  await field.focus();
+  await otherField.focus();
+  const foot = part(first.left.locator('.note').nth(WRITE), 'foot');
+  await until('the warning', async () =>
+    (await textOf(foot)).startsWith(`${other} writes here, too`),
   );
-  await until('three tasks in both windows', async () => {
-    const [here, there] = [await taskTexts(first.page), await taskTexts(second.page)];
-    return here.length === 3 && here.toSorted().join() === there.toSorted().join();
+  await field.fill('First ');
+  await until('the first text', async () => (await otherField.inputValue()) === 'First ');
+  await otherField.fill('Last ');
+  await until('the last text', async () => (await field.inputValue()) === 'Last ');
+  await first.close();
+  await second.close();
+});
+
+test('a text that is being written is not replaced by one that arrives', async () => {
+  const { left, right, close, page } = await visit(inRoom('being-written'));
+  const field = left.getByLabel('Note', { exact: true }).nth(WRITE);
+  await field.focus();
+  await page.keyboard.press('End');
+  await field.evaluate((element) => {
+    if (!(element instanceof HTMLTextAreaElement)) return;
+    element.value = 'half';
+    element.dispatchEvent(new Event('input'));
   });
-  expect(await second.page.getByLabel('Title of the list').inputValue()).toBe('Title made offline');
-  expect(await first.page.getByLabel('Done').first().isChecked()).toBe(true);
-  await first.page.close();
-  await second.page.close();
+  await page.evaluate(() => {
+    const [, other] = document.querySelectorAll('.pane');
+    const [, otherField] = other?.querySelectorAll('textarea') ?? [];
+    if (otherField === undefined) return;
+    otherField.value = 'Whole ';
+    otherField.dispatchEvent(new Event('input'));
+  });
+  await until(
+    'the one that came last on both sides',
+    async () => (await textsIn(left))[WRITE] === 'half' && (await textsIn(right))[WRITE] === 'half',
+  );
+  await close();
+});
+
+test('people see each other, their pointers and their waves', async () => {
+  const { page, left, right, close } = await visit(inRoom('people'));
+  const name = await textOf(part(left, 'name'));
+  expect(await textOf(part(right, 'people'))).toContain(name);
+  const box = await part(left, 'board').boundingBox();
+  await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 150);
+  await until('the pointer', async () => (await textOf(part(right, 'pointers'))) === name);
+  expect(await textOf(part(left, 'pointers'))).toBe('');
+
+  await part(left, 'wave').click();
+  await until('the wave', async () => (await textOf(part(right, 'news'))) === `${name} waves.`);
+  expect(await textOf(part(left, 'news'))).toBe('You wave.');
+  await until('the pointer to be gone', async () => (await textOf(part(right, 'pointers'))) === '');
+  await close();
+});
+
+test('a side that is cut, while both edit, and heals: both end equal, and the catch-up is small', async () => {
+  const { left, right, close } = await visit(inRoom('cut'));
+  await part(left, 'network').click();
+  expect(await part(left, 'network').getAttribute('aria-checked')).toBe('false');
+  await untilState(left, 'Network cut');
+  expect(await textOf(part(left, 'news'))).toBe('Network cut');
+  await addNote(left, 'Made offline');
+  await addNote(right, 'Made meanwhile');
+  expect(await textOf(part(left, 'state'))).toMatch(/^Network cut · [1-9]\d* unsaved$/);
+  expect(await textsIn(right)).not.toContain('Made offline');
+
+  await part(left, 'network').click();
+  await untilState(left, 'Synced');
+  await untilEqual([left, right], FIRST_COUNT + 2);
+  expect(await textOf(part(left, 'commits'))).toMatch(/caught up/);
+  expect(await textOf(part(left, 'catch-up'))).toMatch(/^\d+ B of \d+ B$/);
+  expect(await textOf(part(left, 'round-trip'))).toMatch(/^\d+ ms$/);
+  await close();
+});
+
+test('commits are listed with their authors and bytes', async () => {
+  const { left, right, close } = await visit(inRoom('commits'));
+  await left.getByLabel('Delete').first().click();
+  const name = await textOf(part(left, 'name'));
+  const first = (side: Locator): Locator => part(side, 'commits').locator('li').first();
+  await until('the commit of the other', async () =>
+    new RegExp(`^#2${name}\\d+ B$`).test(await textOf(first(right))),
+  );
+  await until('the own commit', async () => /^#2you\d+ B$/.test(await textOf(first(left))));
+  await close();
 });
 
 test('a browser that loses its network notices, and is equal to the others once it has one again', async () => {
-  const context = await browser.newContext();
-  const url = pageServer.page({ room: 'offline', host: party.host });
-  const { page } = await openPage(context, url);
-  await untilConnected(page);
-  const other = await openPage(browser, url);
-  await untilConnected(other.page);
-
-  await context.setOffline(true);
-  await addTask(page, 'Made offline');
-  await addTask(other.page, 'Made meanwhile');
+  const first = await visit(`${inRoom('offline')}&panes=1`);
+  const second = await visit(`${inRoom('offline')}&panes=1`);
+  await first.page.context().setOffline(true);
+  await addNote(first.left, 'Made offline');
+  await addNote(second.left, 'Made meanwhile');
   // Without the browser's word, a connection that says nothing is believed in for 40 seconds.
   await until('the page to notice', async () =>
-    (await page.getByRole('status').textContent())?.startsWith('Connecting'),
+    (await textOf(part(first.left, 'state'))).startsWith('Connecting'),
   );
-  expect(await taskTexts(page)).toEqual(['Made offline']);
+  expect(await textsIn(first.left)).not.toContain('Made meanwhile');
+  await first.page.context().setOffline(false);
+  await untilState(first.left, 'Synced', 30_000);
+  await untilEqual([first.left, second.left], FIRST_COUNT + 2);
+  await first.close();
+  await second.close();
+});
 
-  await context.setOffline(false);
-  // PartySocket waits for up to 10 seconds before it tries again.
+test('a refused edit comes back, and the page says why', async () => {
+  const { page, left, right, close } = await visit(inRoom('refusal'));
+  const place = await placeOf(left, PINNED);
+  await drag(left, PINNED, -120, -60);
+  await page.mouse.up();
+  await until('the refusal', () => part(left, 'refusal').isVisible());
+  expect(await textOf(left.getByRole('alert'))).toContain('a pinned note stays as it is');
+  expect(await placeOf(left, PINNED)).toBe(place);
+  expect(await placeOf(right, PINNED)).toBe(place);
+
+  await left.locator('.note').nth(PINNED).getByLabel('Delete').click();
+  await until('the note to be back', async () => (await textsIn(left)).length === FIRST_COUNT);
+
+  await left.locator('.note').nth(PINNED).getByLabel('Pin').click();
   await until(
-    'the edit to be saved',
-    async () => (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
-    { deadlineMilliseconds: 30_000 },
+    'the pin to be gone on the other side',
+    async () =>
+      (await right.locator('.note').nth(PINNED).getByLabel('Pin').getAttribute('aria-pressed')) ===
+      'false',
   );
-  await until('two tasks in both windows', async () => {
-    const [here, there] = [await taskTexts(page), await taskTexts(other.page)];
-    return here.length === 2 && here.toSorted().join() === there.toSorted().join();
+  await left.locator('.note').nth(PINNED).getByLabel('Delete').click();
+  await untilEqual([left, right], FIRST_COUNT - 1);
+  await close();
+});
+
+test('who may only read sees every edit, and is told that the own ones are refused', async () => {
+  const reader = await visit(`${inRoom('reader')}&panes=1&reader`);
+  const writer = await visit(`${inRoom('reader')}&panes=1`);
+  await reader.left.getByLabel('Delete').first().click();
+  await until('the refusal', async () =>
+    (await textOf(part(reader.left, 'refusal'))).includes('you may only read'),
+  );
+  await writer.left.getByLabel('Delete').first().click();
+  await untilEqual([reader.left, writer.left], FIRST_COUNT - 1);
+  await reader.close();
+  await writer.close();
+});
+
+test('undo takes back the own edits alone, by button and by key', async () => {
+  const { page, left, right, close } = await visit(inRoom('undo'));
+  expect(await part(left, 'undo').getAttribute('aria-disabled')).toBe('true');
+  await left.getByLabel('Delete').nth(DRAG).click();
+  await until('the first deletion', async () => (await textsIn(right)).length === FIRST_COUNT - 1);
+  await addNote(right, 'Stays');
+  await part(left, 'undo').click();
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  await part(left, 'redo').click();
+  await untilEqual([left, right], FIRST_COUNT);
+  await part(left, 'undo').focus();
+  await page.keyboard.press('Control+z');
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  await page.keyboard.press('Control+Shift+z');
+  await untilEqual([left, right], FIRST_COUNT);
+  expect(await textsIn(left)).toContain('Stays');
+  await close();
+});
+
+test('each trial does what it says', async () => {
+  const { page, left, right, close, problems } = await visit(inRoom('trials'));
+  const caption = page.locator('[data-part="caption"]');
+  const expectations = [
+    ['refused', /^The room refused it/],
+    ['both', /^Both wrote the same note/],
+    ['backend', /^The room answered: 201/],
+    ['undo', /undoes\. Only that note goes back/],
+    ['cut', /^Both boards are equal\. Catching up took [1-9]\d* B; the whole board has \d+ B/],
+  ] as const;
+  for (const [name, sentence] of expectations) {
+    await part(page, `try-${name}`).click();
+    await until(`the end of ${name}`, async () => sentence.test(await textOf(caption)), {
+      deadlineMilliseconds: 20_000,
+    });
+  }
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  expect(problems()).toEqual([]);
+  await close();
+});
+
+test('edits that were not sent are there after a reload, and are sent later', async () => {
+  const { page, left, right, close } = await visit(inRoom('reload'));
+  const name = await textOf(part(left, 'name'));
+  const reloaded = page.waitForEvent('load');
+  await part(page, 'try-reload').click();
+  await reloaded;
+  await untilState(right, 'Synced');
+  await untilState(left, 'Network cut · 1 unsaved');
+  expect(await textOf(part(left, 'name'))).toBe(name);
+  expect(await textsIn(left)).toHaveLength(FIRST_COUNT + 1);
+  expect(await textsIn(right)).toHaveLength(FIRST_COUNT);
+  await part(left, 'network').click();
+  await untilState(left, 'Synced');
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  await close();
+});
+
+test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
+  'the command that the page shows adds a note',
+  async () => {
+    const { page, left, right, close } = await visit(inRoom('backend'));
+    const command = await textOf(part(page, 'command'));
+    const { stdout } = await promisify(execFile)('bash', ['-c', command]);
+    expect(stdout).toBe('Everybody has it.\n');
+    await untilEqual([left, right], FIRST_COUNT + 1);
+    expect(await textsIn(left)).toContain('Hello from the backend');
+    await close();
+  },
+);
+
+test('a backend without the token, without a text, or with another method is refused', async () => {
+  const url = party.room('backend-refused', '/notes');
+  const Authorization = 'Bearer everybody-knows-this';
+  const post = async (headers: Record<string, string>, body: string): Promise<number> =>
+    (await fetch(url, { method: 'POST', headers, body })).status;
+  expect(await post({}, '{"text":"a"}')).toBe(401);
+  expect(await post({ Authorization: 'Bearer guessed' }, '{"text":"a"}')).toBe(401);
+  expect(await post({ Authorization }, '{"text":""}')).toBe(400);
+  expect(await post({ Authorization }, 'no JSON')).toBe(400);
+  expect((await fetch(url)).status).toBe(405);
+  expect(await post({ Authorization }, '{"text":"a"}')).toBe(201);
+});
+
+test.each([
+  ['nothing', '', 'lobby'],
+  ['spaces', '%20%20', 'lobby'],
+  ['dots', '..', 'lobby'],
+  ['an end with a star', 'a*', 'a'],
+  ['what a URL has to escape', encodeURIComponent('a b/ä?#%&'), 'a b/ä?#%&'],
+])('a room name may be anything: %s', async (_what, given, name) => {
+  const { page, left, right, close } = await visit(`${party.origin}/?room=${given}`);
+  expect(new URL(page.url()).searchParams.get('room')).toBe(name);
+  expect(await page.getByLabel('Room').inputValue()).toBe(name);
+  const text = `A note for ${name}`;
+  await addNote(left, text);
+  await until('the note', async () => (await textsIn(right)).includes(text));
+  await close();
+});
+
+test('the field in the header leads to another room', async () => {
+  const { page, close } = await visit(inRoom('from-here'));
+  await page.getByLabel('Room').fill('to-there');
+  await page.getByRole('button', { name: 'Go' }).click();
+  await until('the other room', () => page.url().includes('room=to-there'));
+  await untilState(sidesOf(page).left, 'Synced');
+  await close();
+});
+
+test('everything works with the keyboard alone, and the focus is never lost', async () => {
+  const { page, left, right, close } = await visit(inRoom('keyboard'));
+  const focused = (): Promise<string> =>
+    page.evaluate(
+      () =>
+        document.activeElement?.getAttribute('aria-label') ??
+        document.activeElement?.textContent ??
+        '',
+    );
+  const before = await placeOf(right, DRAG);
+  await part(left.locator('.note').nth(DRAG), 'handle').focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowDown');
+  await until('the note to move', async () => (await placeOf(right, DRAG)) !== before);
+
+  const texts = await textsIn(left);
+  await left.getByLabel('Delete').nth(DRAG).focus();
+  await page.keyboard.press('Enter');
+  expect(await focused()).toBe('Note');
+  expect(await page.evaluate(() => (document.activeElement as HTMLTextAreaElement).value)).toBe(
+    texts[WRITE],
+  );
+  await left.locator('.note').nth(2).getByLabel('Pin').press('Enter');
+  for (let note = 0; note < FIRST_COUNT - 1; note += 1) {
+    await left.getByLabel('Delete').first().press('Enter');
+  }
+  expect(await focused()).toBe('Add a note');
+  expect(await part(left, 'empty').isVisible()).toBe(true);
+  await page.keyboard.press('Enter');
+  expect(await focused()).toBe('Note');
+  await close();
+});
+
+test('every control has a name, and is large enough for a finger at 360 pixels', async () => {
+  const { page, close } = await visit(inRoom('phone'), { viewport: { width: 360, height: 760 } });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+  const controls = await page.locator('button, input, textarea, a, summary').evaluateAll((all) =>
+    all.map((element) => ({
+      name:
+        element.getAttribute('aria-label') ??
+        (element instanceof HTMLInputElement
+          ? element.labels?.[0]?.textContent
+          : element.textContent),
+      size: Math.min(element.getBoundingClientRect().width, element.getBoundingClientRect().height),
+    })),
+  );
+  expect(controls.length).toBeGreaterThan(30);
+  // WCAG 2.2, 2.5.8: 24 by 24 CSS pixels.
+  expect(controls.filter(({ name, size }) => !name?.trim() || size < 24)).toEqual([]);
+  await close();
+});
+
+test('who wants less motion gets none', async () => {
+  const { page, left, right, close } = await visit(inRoom('calm'), { reducedMotion: 'reduce' });
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    Object.assign(window, { seen });
+    for (const type of ['animationstart', 'transitionrun'])
+      addEventListener(type, ({ target }) => seen.push((target as Element).className), true);
   });
-  await context.close();
-  await other.page.close();
+  await part(page, 'try-refused').click();
+  await until('the refusal', () => part(left, 'refusal').isVisible());
+  await part(left, 'wave').click();
+  await addNote(left, 'Calm');
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  expect(await page.evaluate(() => document.getAnimations().length)).toBe(0);
+  expect(await page.evaluate(() => (window as unknown as { seen: string[] }).seen)).toEqual([]);
+  await close();
 });
 
-test('what the room refuses comes back, and the page says why', async () => {
-  const { page } = await openPage(browser, pageServer.page({ room: 'refusal', host: party.host }));
-  await untilConnected(page);
-  await addTask(page, 'Not done yet');
-  await page.getByLabel('Delete').click();
-  await until('the refusal to show', () => page.getByRole('alert').isVisible());
-  expect(await page.getByRole('alert').textContent()).toContain('refused to delete');
-  expect(await taskTexts(page)).toEqual(['Not done yet']);
-
-  await page.getByLabel('Done').check();
-  await page.getByLabel('Delete').click();
-  await until('the task to be gone', async () => (await taskTexts(page)).length === 0);
-  await page.close();
-});
-
-test('a window asks before it is left with edits that are not saved, and only then', async () => {
-  const { page } = await openPage(browser, pageServer.page({ room: 'leaving', host: party.host }));
-  const questions: string[] = [];
-  page.on('dialog', (dialog) => {
-    questions.push(dialog.type());
-    void dialog.accept();
-  });
-  await untilConnected(page);
-  await addTask(page, 'Saved');
-  await until('the edit to be saved', async () =>
-    (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
-  );
-  await page.reload();
-  expect(questions).toEqual([]);
-
-  await untilConnected(page);
-  await page.getByRole('button', { name: 'Cut the network' }).click();
-  await addTask(page, 'Made offline');
-  await page.reload();
-  expect(questions).toEqual(['beforeunload']);
-  await page.close();
-});
-
-test('a server that is killed and comes back has everything, and the open window goes on', async () => {
-  const { page } = await openPage(browser, pageServer.page({ room: 'killed', host: party.host }));
-  await untilConnected(page);
-  await addTask(page, 'Saved before');
-  await until('the edit to be saved', async () =>
-    (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
-  );
+test('a server that is killed and comes back has everything, and the open page goes on', async () => {
+  const { left, right, close } = await visit(inRoom('killed'));
+  await addNote(left, 'Saved before');
+  await untilEqual([left, right], FIRST_COUNT + 1);
+  await untilState(left, 'Synced');
   await party.kill9();
   await until('the page to notice', async () =>
-    (await page.getByRole('status').textContent())?.startsWith('Connecting'),
+    (await textOf(part(left, 'state'))).startsWith('Connecting'),
   );
-  await addTask(page, 'Made while it was down');
-  const problem = page.getByText('Is the server running?');
-  await until('the page to say what is wrong', () => problem.isVisible(), {
+  await addNote(left, 'Made while it was down');
+  await until('the page to say what is wrong', () => part(left, 'problem').isVisible(), {
     deadlineMilliseconds: 20_000,
   });
+  expect(await textOf(part(left, 'problem'))).toContain('Is the server running?');
   await party.restart();
-  await until(
-    'the edit to be saved',
-    async () => (await page.getByRole('status').textContent())?.endsWith('all edits saved'),
-    { deadlineMilliseconds: 30_000 },
-  );
-  expect(await page.locator('#problem').isVisible()).toBe(false);
-  const other = await openPage(browser, pageServer.page({ room: 'killed', host: party.host }));
-  await untilConnected(other.page);
-  expect((await taskTexts(other.page)).toSorted()).toEqual([
-    'Made while it was down',
-    'Saved before',
-  ]);
-  await page.close();
-  await other.page.close();
+  await untilState(left, 'Synced', 30_000);
+  await untilState(right, 'Synced', 30_000);
+  expect(await part(left, 'problem').isVisible()).toBe(false);
+  await untilEqual([left, right], FIRST_COUNT + 2);
+  const later = await visit(inRoom('killed'));
+  await untilEqual([left, later.left], FIRST_COUNT + 2);
+  await later.close();
+  await close();
 });
+
+const IMAGES = new URL('../../docs/images/', import.meta.url).pathname;
+const pictures: readonly (readonly [string, BrowserContextOptions])[] = [
+  ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }],
+  ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }],
+  ['phone', { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 }],
+];
+
+test.runIf(process.env['PICTURES'] === '1').each(pictures)(
+  'draws docs/images/demo-%s.png',
+  async (name, options) => {
+    mkdirSync(IMAGES, { recursive: true });
+    const { page, left, right, close } = await visit(inRoom(`trip-${name}`), options, [
+      ['board-person-left', 'a Coral Otter'],
+      ['board-person-right', 'b Azure Heron'],
+    ]);
+    await addNote(left, 'Bring the tent');
+    await addNote(right, 'Who has the map?');
+    await part(right, 'network').click();
+    await part(left, 'wave').click();
+    await part(left.locator('.note').nth(WRITE), 'handle').focus();
+    await page.keyboard.press('ArrowDown');
+    await part(right, 'network').click();
+    await untilState(right, 'Synced');
+    await untilEqual([left, right], FIRST_COUNT + 2);
+    await right.getByLabel('Note', { exact: true }).nth(4).focus();
+    await page.evaluate(() => scrollTo(0, innerWidth < 500 ? 290 : 0));
+    await drag(left, DRAG, 60, 45);
+    await until('the drag on the other side', () => right.locator('.note.held').isVisible());
+    await page.waitForTimeout(600);
+    await page.screenshot({ path: `${IMAGES}demo-${name}.png` });
+    await page.mouse.up();
+    expect(await part(left, 'state').isVisible()).toBe(true);
+    await close();
+  },
+);

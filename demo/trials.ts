@@ -1,0 +1,198 @@
+import { getUniqueId } from 'tinybase';
+import { numberOf, textOf } from './cells.ts';
+import { notesUrl, type Client } from './client.ts';
+import { findPart } from './find-element.ts';
+import { pointOf } from './note.ts';
+import type { Place } from './place.ts';
+import { freePoint } from './point.ts';
+import { byteText, bytesOf } from './wire.ts';
+
+const CELL_IDS = ['text', 'x', 'y', 'isPinned', 'by', 'createdAt'];
+const STEP_MILLISECONDS = 1_200;
+/** Everybody knows it: it is in `partykit.json`. */
+const BACKEND_TOKEN = 'everybody-knows-this';
+
+/** Says what a trial is doing. */
+type Say = (sentence: string) => void;
+
+/** Makes the buttons beside "Try" work. They do what two people would do, and a caption tells what happens. */
+export function offerTrials(place: Place, left: Client, right: Client): void {
+  offer('cut', (say) => cutAndHeal(left, right, say));
+  offer('refused', (say) => moveThePinned(left, say));
+  offer('undo', (say) => undoOnesOwn(left, right, say));
+  offer('both', (say) => writeBoth(left, right, say));
+  offer('reload', (say) => reloadUnsent(left, say));
+  offer('backend', (say) => writeFromBackend(place, say));
+  if (left.network.isCut)
+    caption(`${left.person.name} is still cut, and has kept every edit. Switch the network on.`);
+  const command = commandOf(place);
+  findPart(document, 'command', HTMLElement).textContent = command;
+  offer('copy', async (say) => {
+    await navigator.clipboard.writeText(command);
+    say('Copied. Paste the command into a terminal.');
+  });
+}
+
+function caption(sentence: string): void {
+  const element = findPart(document, 'caption', HTMLElement);
+  element.textContent = sentence;
+  element.classList.add('telling');
+}
+
+let isRunning = false;
+
+function offer(name: string, trial: (say: Say) => Promise<void>): void {
+  const button = findPart(document, `try-${name}`, HTMLButtonElement);
+  const run = async (): Promise<void> => {
+    if (isRunning) return;
+    isRunning = true;
+    button.ariaBusy = 'true';
+    try {
+      await trial(caption);
+    } catch (error) {
+      caption(`It did not work: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    button.ariaBusy = 'false';
+    isRunning = false;
+  };
+  button.addEventListener('click', () => void run());
+}
+
+async function cutAndHeal(left: Client, right: Client, say: Say): Promise<void> {
+  heal(left, right);
+  const [first, second] = [freeNote(left, 0), freeNote(left, 1)];
+  left.network.cut();
+  say(`${left.person.name} has no network …`);
+  await pause();
+  jump(left, first);
+  await pause();
+  jump(right, second);
+  say(
+    `… and both edit. Those of ${left.person.name} wait: ${left.persister.getSync().unsaved} unsaved.`,
+  );
+  await pause();
+  left.network.heal();
+  await Promise.all([left.persister.whenConfirmed(), right.persister.whenConfirmed()]);
+  await untilEqual(left, right);
+  const content = byteText(bytesOf(JSON.stringify(left.store.getContent())));
+  const catchUp = byteText(left.socket.catchUpBytes);
+  say(`Both boards are equal. Catching up took ${catchUp}; the whole board has ${content}.`);
+}
+
+async function moveThePinned({ store, persister, network }: Client, say: Say): Promise<void> {
+  const pinned = store.getRowIds('notes').find((id) => isPinned(store, id));
+  if (pinned === undefined || network.isCut) {
+    say(network.isCut ? 'Switch the network on first.' : 'No note is pinned. Pin one first.');
+    return;
+  }
+  const { x } = store.getRow('notes', pinned);
+  store.setCell('notes', pinned, 'x', numberOf(x) > 0.5 ? 0.1 : 0.9);
+  await persister.whenConfirmed();
+  say('The room refused it. The note went back, and its author was told why.');
+}
+
+async function undoOnesOwn(left: Client, right: Client, say: Say): Promise<void> {
+  heal(left, right);
+  const [first, second] = [freeNote(left, 0), freeNote(left, 1)];
+  jump(left, first);
+  say(`${left.person.name} moves one note …`);
+  await pause();
+  jump(right, second);
+  say(`… then ${right.person.name} moves another …`);
+  await pause();
+  left.undo.goBackward();
+  say(`… and ${left.person.name} undoes. Only that note goes back.`);
+}
+
+async function writeBoth(left: Client, right: Client, say: Say): Promise<void> {
+  heal(left, right);
+  const note = freeNote(left, 0);
+  left.store.setCell('notes', note, 'text', `${left.person.name} was here`);
+  right.store.setCell('notes', note, 'text', `${right.person.name} was here`);
+  await Promise.all([left.persister.whenConfirmed(), right.persister.whenConfirmed()]);
+  await untilEqual(left, right);
+  say(
+    `Both wrote the same note. The room got "${textOf(left.store.getCell('notes', note, 'text'))}" last.`,
+  );
+}
+
+async function reloadUnsent({ network, store, person }: Client, say: Say): Promise<void> {
+  if (!isSecureContext) {
+    say('Browsers keep edits only for pages that come by https or from localhost.');
+    return;
+  }
+  network.cut();
+  store.setRow('notes', getUniqueId(), {
+    text: 'Written without a network, before the page was reloaded.',
+    x: 0.4,
+    y: 0.4,
+    by: person.name,
+    createdAt: Date.now(),
+  });
+  say(`${person.name} is cut, and has an unsent note. The page is reloaded …`);
+  await pause();
+  location.reload();
+}
+
+async function writeFromBackend(place: Place, say: Say): Promise<void> {
+  const response = await fetch(notesUrl(place), {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${BACKEND_TOKEN}` },
+    body: JSON.stringify({ text: 'Hello from the backend' }),
+  });
+  say(`The room answered: ${response.status}. ${await response.text()}`);
+}
+
+function commandOf(place: Place): string {
+  return `curl -H 'Authorization: Bearer ${BACKEND_TOKEN}' \\
+  -d '{"text": "Hello from the backend"}' \\
+  ${notesUrl(place).replace('0.0.0.0', 'localhost')}`;
+}
+
+/** Gives both sides their network back, so that they hear of each other. */
+function heal(...clients: readonly Client[]): void {
+  for (const { network } of clients) if (network.isCut) network.heal();
+}
+
+/** Returns a note that is not pinned, and makes one if there are too few. */
+function freeNote({ store, person }: Client, place: number): string {
+  const found = store.getRowIds('notes').filter((id) => !isPinned(store, id))[place];
+  if (found !== undefined) return found;
+  const id = getUniqueId();
+  store.setRow('notes', id, {
+    text: 'A note',
+    x: 0.3,
+    y: 0.3,
+    by: person.name,
+    createdAt: Date.now(),
+  });
+  return id;
+}
+
+function isPinned(store: Client['store'], id: string): boolean {
+  return store.getCell('notes', id, 'isPinned') === true;
+}
+
+/** Moves a note to where there is room. */
+function jump({ store, undo }: Client, note: string): void {
+  const to = freePoint(store.getRowIds('notes').map((id) => pointOf(store, id)));
+  undo.addCheckpoint();
+  undo.transaction(() => store.setPartialRow('notes', note, { ...to }), 'Jump');
+}
+
+/** Waits until both Stores are equal. */
+async function untilEqual(left: Client, right: Client): Promise<void> {
+  while (notesText(left) !== notesText(right))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Returns all notes as a text. A Store does not keep rows and cells in an order. */
+function notesText({ store }: Client): string {
+  const cells = (id: string): string => JSON.stringify(store.getRow('notes', id), CELL_IDS);
+  const rows = store.getRowIds('notes').sort();
+  return JSON.stringify(rows.map((id) => [id, cells(id)]));
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, STEP_MILLISECONDS));
+}
