@@ -10,7 +10,7 @@ export default class BroadcastRoom implements Party.Server {
     this.room = room;
   }
 
-  onMessage(message: string, sender: Party.Connection): void {
+  onMessage(message: string, sender: Party.Connection): void | Promise<void> {
     this.room.broadcast(message, [sender.id]);
   }
 

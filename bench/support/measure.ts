@@ -32,8 +32,7 @@ export async function measure(
 
 /** What samples come to. */
 export function figuresOf(name: string, samples: readonly number[]): Figures {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return { name, median: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) };
+  return { name, median: quantileOf(samples, 0.5), p99: quantileOf(samples, 0.99) };
 }
 
 /** The time that something takes, in milliseconds. */
@@ -65,6 +64,8 @@ export function assert(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`Wrong result: ${what}.`);
 }
 
-function quantile(sorted: readonly number[], share: number): number {
+/** A quantile of samples in any order. */
+export function quantileOf(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }

@@ -49,6 +49,11 @@ export class RoomSocket {
     });
   }
 
+  /** Calls back with each frame. */
+  onEach(callback: (frame: string) => void): void {
+    this.#onFrame = callback;
+  }
+
   close(): void {
     this.#socket.close();
   }

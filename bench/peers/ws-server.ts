@@ -1,0 +1,62 @@
+import { createMergeableStore, type MergeableStore } from 'tinybase/mergeable-store';
+import { createWsSynchronizer } from 'tinybase/synchronizers/synchronizer-ws-client';
+import { WebSocket } from 'ws';
+
+import { CELLS_A_ROW, contentOf } from '../support/content.ts';
+import { until, type Contender, type RaceClient } from '../race/contender.ts';
+import { storeClient } from '../race/contenders/store-client.ts';
+import { NodeProcess } from './node-process.ts';
+
+interface Connection {
+  readonly started: Promise<void>;
+  readonly end: () => Promise<void>;
+}
+
+/** TinyBase's MergeableStore over its WsServer, in Node. */
+export function wsServer(): Contender {
+  const server = new NodeProcess('ws-server');
+  const connect = (store: MergeableStore, room: string): Connection => {
+    const socket = new WebSocket(`${server.process.origin.replace('http', 'ws')}/${room}`);
+    const synchronizing = createWsSynchronizer(store, socket, 60);
+    const start = async (): Promise<void> => {
+      await (await synchronizing).startSync();
+    };
+    return {
+      started: start(),
+      end: async () => {
+        await (await synchronizing).destroy();
+        socket.close();
+      },
+    };
+  };
+  const open = (room: string, cells?: number): RaceClient => {
+    const store = createMergeableStore();
+    if (cells !== undefined) store.setContent(contentOf(cells));
+    let connection = connect(store, room);
+    return storeClient(store, {
+      connected: () => connection.started,
+      leave: () => connection.end(),
+      comeBack: () => {
+        connection = connect(store, room);
+      },
+      close: () => connection.end(),
+    });
+  };
+  return {
+    name: 'wsserver',
+    note: "TinyBase's MergeableStore and WsServer in Node, in memory",
+    start: () => server.start(),
+    stop: () => server.stop(),
+    memory: () => server.process.memory(),
+    create: async (room, cells) => {
+      const client = open(room, cells);
+      await client.connected();
+      return client;
+    },
+    join: async (room, cells) => {
+      const client = open(room);
+      await until(client, () => client.rowCount() === cells / CELLS_A_ROW, 'the content');
+      return client;
+    },
+  };
+}

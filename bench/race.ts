@@ -1,0 +1,98 @@
+/**
+ * `npm run bench -- race [--rounds 4] [--only ours,stock] [--measures join,burst]`: ours beside the floors and its peers, in
+ * one run. Writes bench/results/race.json, .md and .svg if nothing is left out. The peers: `npm ci` in bench.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+import { chartOf } from './race/chart.ts';
+import type { Contender } from './race/contender.ts';
+import { broadcastFloor, durableFloor } from './race/contenders/floors.ts';
+import { ours, stock } from './race/contenders/pairs.ts';
+import {
+  burst,
+  bytesOfChange,
+  catchUp,
+  coldLatency,
+  fanOut,
+  firstContent,
+  firstGet,
+  firstJoin,
+  latency,
+  serverMemory,
+  type Measure,
+} from './race/measures.ts';
+import { run } from './race/run.ts';
+import { linesOf, markdownOf, reportOf } from './race/table.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '4' },
+    only: { type: 'string', default: '' },
+    measures: { type: 'string', default: '' },
+  },
+});
+
+const measures: Readonly<Record<string, readonly Measure[]>> = {
+  latency: [latency()],
+  cold: [coldLatency(300)],
+  burst: [burst(2_000, 1), burst(2_000, 10), burst(10_000, 1)],
+  fan: [fanOut(50)],
+  join: [firstJoin(1_000, 10), firstJoin(100_000, 2)],
+  content: [firstContent(1_000), firstContent(100_000)],
+  catch: [0, 10, 1_000].flatMap((missed) => [
+    catchUp(100_000, missed, 'ms'),
+    catchUp(100_000, missed, 'bytes'),
+  ]),
+  bytes: (['alone', 'burst'] as const).flatMap((kind) => [
+    bytesOfChange('up', kind),
+    bytesOfChange('down', kind),
+  ]),
+  restart: [firstGet(100_000)],
+  memory: [serverMemory(100_000)],
+};
+
+const makers: Readonly<Record<string, () => Promise<Contender> | Contender>> = {
+  bare: broadcastFloor,
+  durable: durableFloor,
+  ours,
+  stock,
+  wsserver: async () => (await import('./peers/ws-server.ts')).wsServer(),
+  hocuspocus: async () => (await import('./peers/yjs.ts')).hocuspocus(),
+  'y-partykit': async () => (await import('./peers/yjs.ts')).yPartyKit(),
+  tldraw: async () => (await import('./peers/tldraw.ts')).tldraw(),
+};
+
+const names = chosen(values.only, makers);
+const wanted = chosen(values.measures, measures).flatMap((name) => measures[name] ?? []);
+const rounds = Number(values.rounds);
+if (!(rounds >= 1)) throw new Error(`"${values.rounds}" is no number of rounds.`);
+if (!existsSync('bench/node_modules'))
+  throw new Error('The peers are not installed: run `npm ci` in the folder bench.');
+
+// Clients of y-partykit each listen for the end of the process.
+process.setMaxListeners(0);
+const contenders: Contender[] = [];
+for (const name of names) {
+  const contender = await makers[name]?.();
+  if (contender !== undefined) contenders.push(contender);
+}
+const rows = await run(contenders, wanted, rounds, (row) => console.log(`\n${linesOf(row)}`));
+if (values.only === '' && values.measures === '') {
+  const report = reportOf(contenders, rows, rounds);
+  mkdirSync('bench/results', { recursive: true });
+  writeFileSync('bench/results/race.json', `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync('bench/results/race.md', markdownOf(report));
+  writeFileSync('bench/results/race.svg', chartOf(report));
+  console.log(`\n${markdownOf(report)}`);
+}
+process.exit(0);
+
+/** The names in a list, or all if it is empty. */
+function chosen(list: string, known: Readonly<Record<string, unknown>>): readonly string[] {
+  const chosenNames = list === '' ? Object.keys(known) : list.split(',');
+  for (const name of chosenNames)
+    if (!(name in known))
+      throw new Error(`There is no "${name}". There are: ${Object.keys(known).join(', ')}.`);
+  return chosenNames;
+}
