@@ -3,7 +3,8 @@ import { decodeSegment, roomIdOf, roomSegmentIn } from './room-address.ts';
 
 /** A room's id as a host knows it. Reading it throws if the host does not know it: in an alarm, and after one. */
 export interface HostedId {
-  readonly id: string;
+  /** Undefined in a double of a host. */
+  readonly id: string | undefined;
   /** True if the id is taken as it is. Otherwise it is as in the URL, and is decoded. */
   readonly isIdDecoded?: boolean;
 }
@@ -31,7 +32,7 @@ export class RoomId {
   /** Returns the id. Throws the host's own error if no source has it. */
   read(): string {
     if (this.#id !== undefined) return this.#id;
-    const { id } = this.#host;
+    const { id = '' } = this.#host;
     this.#id = this.#host.isIdDecoded === true ? id : roomIdOf(id);
     return this.#id;
   }
