@@ -21,7 +21,7 @@ interface Write {
 /** The storage of one browser, for all of its tabs: each write as a whole, durable when the scheduler says so. */
 export class ClientDisk implements Source {
   readonly entries: Map<string, string> = new Map();
-  /** True if a write without removals says too early that it is durable: a power failure undoes it. */
+  /** True if a write that is not strict says too early that it is durable: a power failure undoes it. */
   isHasty = false;
   readonly #name: string;
   readonly #locks = new MemoryLocks();
@@ -52,6 +52,7 @@ export class ClientDisk implements Source {
           lastClient.id = id;
         },
       },
+      renamed: new Map(),
       now,
     };
   }
@@ -106,7 +107,7 @@ export class ClientDisk implements Source {
     return new Map([...this.entries].filter(([key]) => key.startsWith(prefix)));
   }
 
-  protected write(tab: object, { guard, remove, set }: OfflineWrite): Promise<boolean> {
+  protected write(tab: object, { guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
     if (this.#dead.has(tab)) return forever();
     const effect = (): boolean => {
       if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
@@ -117,7 +118,7 @@ export class ClientDisk implements Source {
     };
     return new Promise((settle) => {
       this.#writes.push({ tab, effect, settle, over: new Deferred() });
-      if (this.isHasty && remove.length === 0) settle(true);
+      if (this.isHasty && isStrict !== true) settle(true);
     });
   }
 }

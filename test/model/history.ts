@@ -183,13 +183,29 @@ class History {
           this.#quiet,
         );
       await this.#pass();
-      if (this.#unsettled().length === 0) return;
+      if (this.#unsettled().length === 0 && !(await this.#reload())) return;
       this.#startRefused();
     }
     throw new PropertyFailure(
       'convergence',
       `does not come to quiet: ${this.#unsettled().join('; ')}`,
     );
+  }
+
+  /** Users load a page again that could not use its storage. Returns false if there is none with edits in it. */
+  async #reload(): Promise<boolean> {
+    const { clients } = this.simulation;
+    const client = clients.find(({ hasLeftEdits }) => hasLeftEdits);
+    if (client === undefined) return false;
+    await this.#step(
+      {
+        label: `${client.name} is loaded again`,
+        weight: 1,
+        happen: (choices) => this.simulation.restartTab(client, choices),
+      },
+      this.#quiet,
+    );
+    return true;
   }
 
   #logIn(): void {

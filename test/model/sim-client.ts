@@ -7,7 +7,7 @@ import { createSyncSession, type SyncSession } from '../../src/client/session/sy
 import { StoreTurn } from '../../src/client/replica/store-turn.ts';
 import type { SessionEndpoint } from '../../src/client/session/session-ports.ts';
 import { decodeClientMessage, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
-import { ERRORS } from '../../src/protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -101,6 +101,8 @@ export class SimClient implements ClientEnd {
   /** The leaves that the user was the last to change. */
   readonly #own = new LeafMap<true>();
   undo: WatchedUndo | undefined;
+  /** False once the tab has said that it works without storage. */
+  #hasStorage = true;
   #isStopped = false;
   readonly #timers = new Set<() => void>();
 
@@ -150,6 +152,12 @@ export class SimClient implements ClientEnd {
   /** True if it does nothing: it waits for its Store, or has ended. */
   get isIdle(): boolean {
     return this.hasEnded || this.#turn?.isWaiting('follow') === true;
+  }
+
+  /** True if it has no storage any more, and a tab before it has left edits there. */
+  get hasLeftEdits(): boolean {
+    const { disk } = this.traits;
+    return this.isAlive && !this.#hasStorage && disk !== undefined && disk.edits.length > 0;
   }
 
   start(): void {
@@ -336,7 +344,12 @@ export class SimClient implements ClientEnd {
           world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
           this.ledger.refused(refusals);
         },
-        onError: (error) => world.note(`    ${this.name} error ${String(error)}`),
+        onError: (error) => {
+          world.note(`    ${this.name} error ${String(error)}`);
+          this.#hasStorage &&= !(
+            error instanceof TinyBasePartyKitError && error.code === 'offline'
+          );
+        },
       },
     );
     this.#turn = new StoreTurn(

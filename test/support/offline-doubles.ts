@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import type {
   OfflineLocks,
   OfflineStorage,
@@ -43,6 +45,15 @@ export class ManualOfflineStorage extends MemoryOfflineStorage {
     return new Promise((resolve, reject) => {
       this.waiting.push({ write, take: () => resolve(this.apply(write)), fail: reject });
     });
+  }
+
+  /** Lets writes happen, one after the other, until none waits. */
+  async writeAll(): Promise<void> {
+    for (;;) {
+      for (let turn = 0; turn < 5; turn += 1) await nextTurn();
+      if (this.waiting.length === 0) return;
+      this.next().take();
+    }
   }
 
   /** The oldest write that waits. */

@@ -21,8 +21,11 @@ const BUSY_MILLISECONDS = 5;
 
 /** A client that has ended with edits. This page holds its lock. */
 interface EndedClient {
+  readonly recordId: string;
   readonly clientId: string;
   readonly pushes: readonly PendingPush[];
+  /** The number of the first push that it has not sent (OFFLINE-9). */
+  readonly firstUnsent: number;
   /** Its generations that nobody has used. */
   readonly firstGeneration: number;
   generation: number;
@@ -132,12 +135,12 @@ export class Adoption {
   #adopt(question: Question, lastPush: number): void {
     if (this.#hasStopped || this.#question !== question) return;
     const { client } = question;
-    const { clientId, release } = client;
-    const remove = this.#keys.all(clientId);
+    const { recordId, release } = client;
+    const remove = this.#keys.all(recordId);
     let { lastNumber } = this.#owner.client();
     const first = lastNumber + 1;
     const pushes = client.pushes
-      .filter(({ number }) => number > lastPush)
+      .filter(({ number }) => number > lastPush || number >= client.firstUnsent)
       .map(({ changes, encoded, isDerived }) => {
         lastNumber += 1;
         return { number: lastNumber, changes, encoded, isDerived };
@@ -159,9 +162,9 @@ export class Adoption {
 
   /** Lets the own hello go first, and asks again later: each time twice as late. */
   #giveUp(client: EndedClient): void {
-    const { clientId } = client;
-    const times = (this.#unanswered.get(clientId)?.times ?? 0) + 1;
-    this.#unanswered.set(clientId, { times, searches: 2 ** Math.min(times, 8) });
+    const { recordId } = client;
+    const times = (this.#unanswered.get(recordId)?.times ?? 0) + 1;
+    this.#unanswered.set(recordId, { times, searches: 2 ** Math.min(times, 8) });
     this.#finish(client);
     client.release();
     this.#question = undefined;
@@ -174,38 +177,38 @@ export class Adoption {
 
   async #search(): Promise<void> {
     const known = await readRecords(this.#storage, this.#keys);
-    for (const clientId of known.heads.keys()) {
+    for (const recordId of known.heads.keys()) {
       const isKnown =
-        clientId === this.#writer.clientId ||
-        this.#isLeftOut(clientId) ||
-        this.#ended.some((ended) => ended.clientId === clientId);
+        recordId === this.#writer.recordId ||
+        this.#isLeftOut(recordId) ||
+        this.#ended.some((ended) => ended.recordId === recordId);
       if (isKnown) continue;
-      const release = await this.#locks.take(lockOf(clientId), 0);
+      const release = await this.#locks.take(lockOf(recordId), 0);
       if (release === undefined) continue;
-      const ended = this.#hasStopped ? undefined : await this.#readEnded(clientId, release);
+      const ended = this.#hasStopped ? undefined : await this.#readEnded(recordId, release);
       if (ended === undefined || this.#hasStopped) release();
       else this.#ended.push(ended);
     }
   }
 
-  #isLeftOut(clientId: string): boolean {
-    const unanswered = this.#unanswered.get(clientId);
+  #isLeftOut(recordId: string): boolean {
+    const unanswered = this.#unanswered.get(recordId);
     if (unanswered === undefined || unanswered.searches === 0) return false;
     unanswered.searches -= 1;
     return true;
   }
 
   /** Returns undefined for a client without edits: its record goes, as soon as there is newer content here. */
-  async #readEnded(clientId: string, release: () => void): Promise<EndedClient | undefined> {
-    const key = this.#keys.head(clientId);
+  async #readEnded(recordId: string, release: () => void): Promise<EndedClient | undefined> {
+    const key = this.#keys.head(recordId);
     const text = (await this.#storage.read(key)).get(key);
     if (text === undefined) return undefined;
     const guard = { key, value: text };
-    const { pushes, held } = decodeEdits(await this.#storage.read(this.#keys.editsOf(clientId)));
+    const { pushes, held } = decodeEdits(await this.#storage.read(this.#keys.editsOf(recordId)));
     const head = headOf(text);
     if (pushes.length === 0 && held === undefined) {
       if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;
-      const remove = this.#keys.all(clientId);
+      const remove = this.#keys.all(recordId);
       await this.#storage.write({ guard, remove, set: new Map() });
       return undefined;
     }
@@ -225,6 +228,15 @@ export class Adoption {
       held === undefined
         ? pushes
         : [...pushes, { number: last + 1, changes: held, encoded: encodeChanges(held) }];
-    return { clientId, pushes: all, firstGeneration: generation + 1, generation, release };
+    return {
+      recordId,
+      clientId: head.clientId ?? recordId,
+      pushes: all,
+      // Edits that waited were sent in no case.
+      firstUnsent: head.firstUnsent ?? last + 1,
+      firstGeneration: generation + 1,
+      generation,
+      release,
+    };
   }
 }

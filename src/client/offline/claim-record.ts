@@ -13,12 +13,19 @@ import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 /** The wait for the lock of a client that this page continues: the page before it may be about to end. */
 const PATIENCE_MILLISECONDS = 500;
 
-const NO_HEAD: RecordHead = { generation: 0, lastNumber: 0, savedAt: 0 };
+const NO_HEAD: RecordHead = {
+  generation: 0,
+  lastNumber: 0,
+  savedAt: 0,
+  firstUnsent: undefined,
+  clientId: undefined,
+};
 
 const NO_EDITS: StoredEdits = { pushes: [], held: undefined, damaged: [] };
 
 /** The record of a client that only this page uses from now on (OFFLINE-3). */
 export interface ClaimedRecord {
+  readonly recordId: string;
   readonly clientId: string;
   /** The text of its head; undefined if the record is new. */
   readonly headText: string | undefined;
@@ -44,8 +51,8 @@ export interface KnownRecords {
   readonly problem: TinyBasePartyKitError | undefined;
 }
 
-export function lockOf(clientId: string): string {
-  return `tinybase-partykit:${clientId}`;
+export function lockOf(recordId: string): string {
+  return `tinybase-partykit:${recordId}`;
 }
 
 /** Reads what there is in a scope. */
@@ -57,20 +64,20 @@ export async function readRecords(
   let problem: TinyBasePartyKitError | undefined;
   for (const [key, text] of await storage.read(keys.heads)) {
     try {
-      heads.set(keys.clientOf(key), { text, head: decodeHead(text) });
+      heads.set(keys.recordOf(key), { text, head: decodeHead(text) });
     } catch (error) {
       problem = unreadable(error);
       // Its edits may be whole. Of the rest nothing is known.
-      if (!isNewer(error)) heads.set(keys.clientOf(key), { text, head: NO_HEAD });
+      if (!isNewer(error)) heads.set(keys.recordOf(key), { text, head: NO_HEAD });
     }
   }
   const withEdits = new Set<string>();
-  for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.clientOf(key));
+  for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.recordOf(key));
   return { heads, withEdits, problem };
 }
 
 /**
- * Claims the record of a client that has ended: that of `preferred` if given, or else any; or a new one with the id `fresh`.
+ * Claims the record of a client that has ended: `preferred` if given, or else any; or a new one with the id `fresh`.
  * Without locks, nobody can tell if a client has ended, so the record is always a new one.
  */
 export async function claimRecord(
@@ -84,11 +91,11 @@ export async function claimRecord(
   const claim = locks && (await claimEnded(storage, locks, keys, known, preferred));
   const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
   if (locks !== undefined && release === undefined) return undefined;
-  const clientId = claim?.clientId ?? fresh;
-  const headText = (await storage.read(keys.head(clientId))).get(keys.head(clientId));
+  const recordId = claim?.recordId ?? fresh;
+  const headText = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
   let { problem } = known;
   const edits =
-    claim === undefined ? NO_EDITS : decodeEdits(await storage.read(keys.editsOf(clientId)));
+    claim === undefined ? NO_EDITS : decodeEdits(await storage.read(keys.editsOf(recordId)));
   if (edits.damaged.length > 0) problem = unreadable(undefined);
   const newest = [...known.heads]
     .filter(([, { head }]) => head.savedAt > 0)
@@ -104,11 +111,21 @@ export async function claimRecord(
       problem = unreadable(error);
       continue;
     }
-    if (id === clientId) since = measure(entries);
+    if (id === recordId) since = measure(entries);
     break;
   }
   const head = claim && headOf(headText);
-  return { clientId, headText, head, edits, base, since, problem, release: release ?? nothing };
+  return {
+    recordId,
+    clientId: head?.clientId ?? recordId,
+    headText,
+    head,
+    edits,
+    base,
+    since,
+    problem,
+    release: release ?? nothing,
+  };
 }
 
 async function claimEnded(
@@ -117,19 +134,19 @@ async function claimEnded(
   keys: RecordKeys,
   { heads, withEdits }: KnownRecords,
   preferred: string | undefined,
-): Promise<{ readonly clientId: string; readonly release: () => void } | undefined> {
+): Promise<{ readonly recordId: string; readonly release: () => void } | undefined> {
   const others = [...heads.keys()].filter((id) => id !== preferred);
   const candidates = [
     ...(preferred === undefined ? [] : [preferred]),
     ...others.filter((id) => withEdits.has(id)),
     ...others.filter((id) => !withEdits.has(id)),
   ];
-  for (const clientId of candidates) {
-    const patience = clientId === preferred ? PATIENCE_MILLISECONDS : 0;
-    const release = await locks.take(lockOf(clientId), patience);
+  for (const recordId of candidates) {
+    const patience = recordId === preferred ? PATIENCE_MILLISECONDS : 0;
+    const release = await locks.take(lockOf(recordId), patience);
     if (release === undefined) continue;
     // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
-    if ((await storage.read(keys.head(clientId))).size > 0) return { clientId, release };
+    if ((await storage.read(keys.head(recordId))).size > 0) return { recordId, release };
     release();
   }
   return undefined;

@@ -29,6 +29,13 @@ export interface RecordHead {
   readonly lastNumber: number;
   /** The time of the last write of the base, in milliseconds since 1970; 0 if there is no base. */
   readonly savedAt: number;
+  /**
+   * The number of the first push that was not sent. An earlier page may have sent others with this number and higher ones, and
+   * lost them (OFFLINE-9). Undefined if any push of the record may have been sent.
+   */
+  readonly firstUnsent: number | undefined;
+  /** The client id, if it is not the id of the record any more (OFFLINE-6). */
+  readonly clientId: string | undefined;
 }
 
 /** Names the owner of records: a user and a room. Nothing is ever read or sent under another name (OFFLINE-4). */
@@ -55,48 +62,48 @@ export class RecordKeys {
     this.#bases = `${scope}b`;
   }
 
-  head(clientId: string): string {
-    return this.heads + clientId;
+  head(recordId: string): string {
+    return this.heads + recordId;
   }
 
   /** The beginning of the pushes and held edits of a client. */
-  editsOf(clientId: string): string {
-    return `${this.edits}${clientId}/`;
+  editsOf(recordId: string): string {
+    return `${this.edits}${recordId}/`;
   }
 
-  push(clientId: string, number: number): string {
-    return this.editsOf(clientId) + digits(number);
+  push(recordId: string, number: number): string {
+    return this.editsOf(recordId) + digits(number);
   }
 
   /** The edits that wait for saving to start. */
-  held(clientId: string): string {
-    return `${this.editsOf(clientId)}held`;
+  held(recordId: string): string {
+    return `${this.editsOf(recordId)}held`;
   }
 
   /** The beginning of the pages and changes of a client's base. */
-  baseOf(clientId: string): string {
-    return `${this.#bases}${clientId}/`;
+  baseOf(recordId: string): string {
+    return `${this.#bases}${recordId}/`;
   }
 
-  page(clientId: string, index: number): string {
-    return `${this.baseOf(clientId)}page${digits(index)}`;
+  page(recordId: string, index: number): string {
+    return `${this.baseOf(recordId)}page${digits(index)}`;
   }
 
   /** Changes since the pages were written. */
-  changes(clientId: string, index: number): string {
-    return `${this.baseOf(clientId)}since${digits(index)}`;
+  changes(recordId: string, index: number): string {
+    return `${this.baseOf(recordId)}since${digits(index)}`;
   }
 
-  /** Returns the client id in a key. */
-  clientOf(key: string): string {
+  /** Returns the record id in a key. */
+  recordOf(key: string): string {
     const start = key.startsWith(this.heads) ? this.heads.length : this.edits.length;
     const end = key.indexOf('/', start);
     return key.slice(start, end < 0 ? undefined : end);
   }
 
   /** The beginnings of all keys of a client. */
-  all(clientId: string): readonly string[] {
-    return [this.head(clientId), this.editsOf(clientId), this.baseOf(clientId)];
+  all(recordId: string): readonly string[] {
+    return [this.head(recordId), this.editsOf(recordId), this.baseOf(recordId)];
   }
 }
 
@@ -104,14 +111,22 @@ function digits(number: number): string {
   return String(number).padStart(DIGITS, '0');
 }
 
-export function encodeHead({ generation, lastNumber, savedAt }: RecordHead): string {
-  return JSON.stringify([FORMAT, generation, lastNumber, savedAt]);
+export function encodeHead(head: RecordHead): string {
+  const { generation, lastNumber, savedAt, firstUnsent, clientId } = head;
+  return JSON.stringify([
+    FORMAT,
+    generation,
+    lastNumber,
+    savedAt,
+    firstUnsent ?? 0,
+    ...(clientId === undefined ? [] : [clientId]),
+  ]);
 }
 
 /** Decodes {@link encodeHead}. Throws `malformed`, and `protocol` for a head that a newer version of this package wrote. */
 export function decodeHead(text: string): RecordHead {
   return decodeJson('offline record', text, (json) => {
-    const [format, generation, lastNumber, savedAt] = asArray(json, 1, 100);
+    const [format, generation, lastNumber, savedAt, firstUnsent, clientId] = asArray(json, 1, 100);
     if (asCount(format) > FORMAT)
       throw new TinyBasePartyKitError(
         'protocol',
@@ -121,6 +136,8 @@ export function decodeHead(text: string): RecordHead {
       generation: asCount(generation),
       lastNumber: asCount(lastNumber),
       savedAt: asCount(savedAt),
+      firstUnsent: asCount(firstUnsent) || undefined,
+      clientId: clientId === undefined ? undefined : asString(clientId),
     };
   });
 }

@@ -23,8 +23,10 @@ export interface OfflineDevice {
   /** The memory of a tab: the client that it had in a scope before it was loaded again. */
   readonly lastClient: {
     get(scope: string): string | undefined;
-    set(scope: string, clientId: string): void;
+    set(scope: string, recordId: string): void;
   };
+  /** The records of this page whose client has another id than they have. */
+  readonly renamed: Map<string, string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -128,22 +130,20 @@ export class DurableOutbox implements Outbox {
     this.#owner.happened('durable');
   }
 
-  /** Returns the record, if it is that of the session. A session that had to take another name keeps nothing (OFFLINE-6). */
+  /** Returns the record, if it is that of the session. A session that had to take another name keeps its record (OFFLINE-6). */
   #live(): OpenRecord | undefined {
     const record = this.#record;
     if (record === undefined) return undefined;
-    const isSame = record.writer.clientId === this.#owner.client().clientId;
-    if (isSame) record.isContinued = true;
+    const { writer } = record;
+    const { clientId } = this.#owner.client();
+    if (writer.clientId === clientId) record.isContinued = true;
     // The session has not read it yet.
     else if (!record.isContinued) return undefined;
     else {
-      record.writer.discard();
-      record.adoption?.stop();
-      this.#record = undefined;
-      record.release();
-      this.#report(FORGETFUL_MESSAGE, undefined);
+      writer.rename(clientId);
+      this.#device.renamed.set(clientId, writer.recordId);
     }
-    return this.#record;
+    return record;
   }
 
   async #open(
@@ -156,14 +156,17 @@ export class DurableOutbox implements Outbox {
     const storage = await this.#device.storage();
     const keys = new RecordKeys(scope);
     const fresh = former?.clientId ?? this.#owner.client().clientId;
-    const preferred = former?.clientId ?? lastClient.get(scope);
+    const preferred =
+      former === undefined
+        ? lastClient.get(scope)
+        : (this.#device.renamed.get(former.clientId) ?? former.clientId);
     const claimed = await claimRecord(storage, locks, keys, fresh, preferred);
     if (life !== this.#life) {
       claimed?.release();
       return undefined;
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
-    const { clientId, head, base, edits, problem, release } = claimed;
+    const { recordId, clientId, head, base, edits, problem, release } = claimed;
     if (problem !== undefined) this.#tell(problem);
     // An earlier session of this page knows more than the disk, if it is that one.
     const own = former !== undefined && former.clientId !== clientId ? undefined : former;
@@ -171,7 +174,17 @@ export class DurableOutbox implements Outbox {
       release();
       throw new Error('Another page uses the edits of this one.');
     }
-    const writer = new RecordWriter(storage, keys, claimed, own, {
+    const last = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
+    const client = own ?? {
+      clientId,
+      // Higher than that of any hello before, even if the record is an old copy (OFFLINE-6).
+      generation: Math.max(head?.generation ?? 0, Math.ceil(now())),
+      lastNumber: last,
+      lastSent: (head?.firstUnsent ?? last + 1) - 1,
+      pushes: edits.pushes,
+      held: edits.held,
+    };
+    const writer = new RecordWriter(storage, keys, claimed, client, {
       after: this.#owner.after,
       now,
       client: this.#owner.client,
@@ -181,17 +194,8 @@ export class DurableOutbox implements Outbox {
     });
     const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
     this.#record = { writer, adoption, release, isContinued: false };
-    if (locks !== undefined) lastClient.set(scope, clientId);
+    if (locks !== undefined) lastClient.set(scope, recordId);
     void adoption?.search();
-    const last = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
-    const client = own ?? {
-      clientId,
-      // Higher than that of any hello before, even if the record is an old copy (OFFLINE-6).
-      generation: Math.max(head?.generation ?? 0, Math.ceil(now())),
-      lastNumber: last,
-      pushes: edits.pushes,
-      held: edits.held,
-    };
     return { client, base };
   }
 
@@ -220,5 +224,3 @@ const WRITE_MESSAGE =
   'This device keeps no offline data any more: its storage cannot be written, for example because it is full. The persister works without.';
 const CLEARED_MESSAGE =
   'The offline data of this page was removed, by clear() in another page for example. The persister works without. Create it again to keep data.';
-const FORGETFUL_MESSAGE =
-  'The offline data of this page was older than what the room knows of it. Its edits are kept and sent, and the page keeps no offline data until it is loaded again.';

@@ -88,10 +88,9 @@ class IndexedDbStorage implements OfflineStorage {
     return new Map(keys.map((key, index) => [String(key), String(values[index])]));
   }
 
-  async write({ guard, remove, set }: OfflineWrite): Promise<boolean> {
+  async write({ guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
     const database = await this.open();
-    // After a power failure, nothing may be back that the room was told the rest of.
-    const durability = remove.length > 0 ? 'strict' : 'relaxed';
+    const durability = isStrict === true ? 'strict' : 'relaxed';
     const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability });
     // A request that fails says so itself.
     done.catch(() => undefined);
@@ -142,7 +141,7 @@ function webLocks(): OfflineLocks | undefined {
 /** The memory of a tab. Another tab may have a copy of it. */
 const TAB_MEMORY: OfflineDevice['lastClient'] = {
   get: (scope) => withTab((tab) => tab.getItem(keyOf(scope)) ?? undefined),
-  set: (scope, clientId) => withTab((tab) => tab.setItem(keyOf(scope), clientId)),
+  set: (scope, recordId) => withTab((tab) => tab.setItem(keyOf(scope), recordId)),
 };
 
 function keyOf(scope: string): string {

@@ -5,6 +5,11 @@ export interface OfflineWrite {
   /** Removes every key that begins with one of these texts. This comes before `set`. */
   readonly remove: readonly string[];
   readonly set: ReadonlyMap<string, string>;
+  /**
+   * True if this write, and all writes before it, have to survive a power failure too. A power failure may undo any others, the
+   * latest ones first (OFFLINE-9).
+   */
+  readonly isStrict?: boolean | undefined;
 }
 
 /**

@@ -47,12 +47,19 @@ export function offlineOf(
       throw error;
     }
   };
-  const device: OfflineDevice = { user, storage, locks, lastClient, now: Date.now };
+  const device: OfflineDevice = {
+    user,
+    storage,
+    locks,
+    lastClient,
+    renamed: new Map(),
+    now: Date.now,
+  };
   const outboxes = new Set<DurableOutbox>();
   return {
     clear: async () => {
       for (const outbox of outboxes) outbox.forget();
-      await (await storage()).write({ remove: [keysOfUser(user)], set: new Map() });
+      await (await storage()).write({ remove: [keysOfUser(user)], set: new Map(), isStrict: true });
     },
     createOutbox: (owner) => {
       const outbox = new DurableOutbox(device, owner);

@@ -59,6 +59,7 @@ export class RecordWriter {
   readonly #storage: OfflineStorage;
   readonly #keys: RecordKeys;
   readonly #id: string;
+  #clientId: string;
   readonly #owner: RecordOwner;
   #client: () => FormerClient;
   #headText: string | undefined;
@@ -82,35 +83,46 @@ export class RecordWriter {
   #cancelBase: (() => void) | undefined;
   #moved: MovedEdits[] = [];
   #writing: Promise<void> | undefined;
+  #isWriting = false;
   #hasFailed = false;
+  /** True until the present client id is on disk. */
+  #isRenaming = false;
+  /**
+   * The number of the first push that may not be sent yet: an earlier page may have sent others with such numbers, and lost them
+   * (OFFLINE-9). Undefined if all may be.
+   */
+  #firstUnsent: number | undefined;
+  /** True while a write has to say that all numbers are this page's. */
+  #areNumbersDue = false;
 
   constructor(
     storage: OfflineStorage,
     keys: RecordKeys,
     claimed: ClaimedRecord,
-    former: FormerClient | undefined,
+    client: FormerClient,
     owner: RecordOwner,
   ) {
     this.#storage = storage;
     this.#keys = keys;
     this.#owner = owner;
     this.#client = owner.client;
-    this.#id = claimed.clientId;
+    this.#id = claimed.recordId;
+    this.#clientId = claimed.clientId;
     this.#headText = claimed.headText;
+    // A new id has no numbers that were used.
+    this.#firstUnsent = claimed.head && client.lastSent + 1;
     this.#savedAt = claimed.since === undefined ? 0 : (claimed.head?.savedAt ?? 0);
     this.#size = claimed.since;
     const { pushes, damaged } = claimed.edits;
     const last = pushes.at(-1)?.number ?? claimed.head?.lastNumber ?? 0;
     this.#durablePush = owner.keepsEdits ? last : Infinity;
-    this.#confirmed = (former?.pushes ?? pushes)[0]?.number ?? last + 1;
+    this.#confirmed = client.pushes[0]?.number ?? last + 1;
     this.#confirmed -= 1;
     this.#heldText = claimed.edits.held && encodeChanges(claimed.edits.held);
-    if (former !== undefined) {
-      // What is on disk and not pending any more was answered meanwhile.
-      const pending = new Set(former.pushes.map(({ number }) => number));
-      for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
-      this.#isHeldDirty = true;
-    }
+    // What is on disk and not pending any more was answered meanwhile, by an earlier session of this page.
+    const pending = new Set(client.pushes.map(({ number }) => number));
+    for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
+    this.#isHeldDirty = true;
     if (claimed.base !== undefined && claimed.since === undefined) {
       this.#snapshot = claimed.base;
       this.#saveBaseLater();
@@ -119,8 +131,13 @@ export class RecordWriter {
       this.#moved.push({ remove: damaged, first: 1, last: 0, onDone: () => undefined });
   }
 
-  get clientId(): string {
+  get recordId(): string {
     return this.#id;
+  }
+
+  /** The name of the client whose pushes these are. */
+  get clientId(): string {
+    return this.#clientId;
   }
 
   get confirmed(): number {
@@ -137,11 +154,29 @@ export class RecordWriter {
   }
 
   isGenerationDurable(generation: number): boolean {
-    return this.#hasFailed || !this.#owner.keepsEdits || generation <= this.#durableGeneration;
+    if (this.#hasFailed || !this.#owner.keepsEdits) return true;
+    return generation <= this.#durableGeneration && !this.#isRenaming;
   }
 
+  /** Returns true if the push may be sent. Call it once the room has said which pushes it knows. */
   isPushDurable(number: number): boolean {
-    return this.#hasFailed || number <= this.#durablePush;
+    if (this.#hasFailed) return true;
+    if (number > this.#durablePush || this.#isRenaming) return false;
+    if (this.#firstUnsent === undefined || number < this.#firstUnsent) return true;
+    // The room has none of these numbers, and accepts nothing of an earlier page any more.
+    this.#areNumbersDue = true;
+    this.#write();
+    return false;
+  }
+
+  /** The client has another id from now on: the room knows more pushes of the former one (OFFLINE-6). */
+  rename(clientId: string): void {
+    if (this.#hasFailed) return;
+    this.#clientId = clientId;
+    this.#isRenaming = true;
+    // With it goes what the former client has sent: under the new id, it would be sent again.
+    this.#isBaseDue = true;
+    this.#write();
   }
 
   /** The room has processed these pushes. */
@@ -244,9 +279,9 @@ export class RecordWriter {
   }
 
   #write(): void {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    this.#writing = this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -265,6 +300,9 @@ export class RecordWriter {
       }
     } catch (error) {
       this.#failWith(error);
+    } finally {
+      // At once: there may be more to write before anybody hears of the end.
+      this.#isWriting = false;
     }
   }
 
@@ -299,6 +337,9 @@ export class RecordWriter {
     const done: (() => void)[] = [];
     let needsHead = this.#headText === undefined;
     let generation = this.#durableGeneration;
+    let firstUnsent = this.#firstUnsent;
+    const clientId = this.#clientId;
+    const takesNumbers = this.#areNumbersDue || this.#isRenaming;
     if (this.#owner.keepsEdits) {
       if (client.generation > generation) {
         generation = client.generation + RESERVED_GENERATIONS;
@@ -310,22 +351,38 @@ export class RecordWriter {
       needsHead = this.#addBase(set, remove, done) || needsHead;
       this.#isBaseDue = false;
     }
+    if (takesNumbers) {
+      this.#areNumbersDue = false;
+      firstUnsent = undefined;
+      needsHead = true;
+    }
     if (set.size + remove.length === 0 && !needsHead) return undefined;
     const key = this.#keys.head(this.#id);
     const guard = { key, value: this.#headText };
     if (needsHead) {
       const { lastNumber } = client;
-      const text = encodeHead({ generation, lastNumber, savedAt: this.#savedAt });
+      const text = encodeHead({
+        generation,
+        lastNumber,
+        savedAt: this.#savedAt,
+        firstUnsent,
+        clientId: clientId === this.#id ? undefined : clientId,
+      });
       set.set(key, text);
       done.push(() => {
         this.#headText = text;
         this.#durableGeneration = generation;
+        this.#firstUnsent = firstUnsent;
+        if (clientId === this.#clientId) this.#isRenaming = false;
       });
     }
     const onDone = (): void => {
       for (const each of done) each();
     };
-    return { write: { guard, remove, set }, onDone };
+    // The room is about to be told so: no edit that is removed may come back.
+    const base = this.#keys.baseOf(this.#id);
+    const isStrict = takesNumbers || remove.some((prefix) => prefix !== base);
+    return { write: { guard, remove, set, isStrict }, onDone };
   }
 
   #addEdits(

@@ -15,4 +15,6 @@ export interface FormerClient extends UnconfirmedEdits {
   readonly clientId: string;
   /** The highest generation that a hello may have been sent with. */
   readonly generation: number;
+  /** The highest push number that was sent, as far as this device knows. */
+  readonly lastSent: number;
 }

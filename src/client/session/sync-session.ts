@@ -140,6 +140,7 @@ export function createSyncSession(
     generation: state.generation,
     pushes: replica.pending,
     lastNumber: replica.lastNumber,
+    lastSent: sender.everSent(),
     held: replica.held,
   });
   const unsaved = (): number =>
@@ -378,7 +379,7 @@ export function createSyncSession(
     former = undefined;
     if (earlier !== undefined) {
       handshake.renew(earlier.clientId);
-      sender.restore(earlier.lastNumber);
+      sender.restore(earlier.lastSent);
       state = { ...state, generation: earlier.generation };
     }
     if (base !== undefined) {

@@ -32,6 +32,7 @@ export class OfflineTab extends ScriptedRoom {
             if (lastClient !== undefined) lastClient.id = id;
           },
         },
+        renamed: new Map(),
         now: () => 1_000_000 + this.time.now,
       },
     });
