@@ -106,6 +106,8 @@ export function createRoomParts<Room, Metadata>(
     }),
   });
 
+  /** True if this device keeps content and edits. */
+  const isKept = options.persister?.offline !== undefined;
   let hasEnded = false;
   /** Settles when the content is there, or never will be. */
   const whenThere = (): Promise<void> =>
@@ -123,9 +125,13 @@ export function createRoomParts<Room, Metadata>(
             break;
           case 'idle':
           case 'loading':
+            return;
           case 'connecting':
           case 'catching-up':
-            return;
+            // The content is there: from this device, perhaps (OFFLINE-10).
+            if (!isKept) return;
+            resolve();
+            break;
         }
         persister.delListener(listenerId);
       };
@@ -175,7 +181,8 @@ export function createRoomParts<Room, Metadata>(
     end: async () => {
       hasEnded = true;
       const { unsaved } = persister.getSync();
-      if (unsaved > 0)
+      // The persister reports those that are not kept.
+      if (unsaved > 0 && !isKept)
         report(
           new TinyBasePartyKitError(
             'destroyed',
