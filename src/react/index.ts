@@ -3,5 +3,6 @@
 export { createRoomHooks, type RoomHooks, type RoomProviderProps } from './room-hooks.ts';
 export { usePartyKitPersister, type PersisterOptions } from './use-party-kit-persister.ts';
 export { useRefusalListener, type PersisterWithRefusals } from './use-refusal-listener.ts';
+export { useUndo, type UndoState } from './use-undo.ts';
 export { useSync, type PersisterWithSync } from './use-sync.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';

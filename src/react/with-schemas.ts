@@ -8,6 +8,7 @@ import type PartySocket from 'partysocket';
 import type { DependencyList, FunctionComponent } from 'react';
 import type { Content, OptionalSchemas, Store } from 'tinybase/with-schemas';
 
+import type { UndoOptions, UndoWithSchemas } from '../client/features/undo/index.ts';
 import type { Client, ClientRoom, RoomOverrides } from '../client/room/with-schemas.ts';
 import type { PartyKitPersister } from '../client/with-schemas.ts';
 import {
@@ -16,6 +17,8 @@ import {
   type PersisterOptions as UntypedOptions,
   type RoomHooks as UntypedHooks,
   type RoomProviderProps as UntypedProps,
+  useUndo as useUntypedUndo,
+  type UndoState as UntypedUndo,
 } from './index.ts';
 
 export { useRefusalListener, type PersisterWithRefusals } from './use-refusal-listener.ts';
@@ -64,3 +67,12 @@ export const usePartyKitPersister: <Schemas extends OptionalSchemas>(
   options?: PersisterOptions<Schemas>,
 ) => PartyKitPersister<Schemas> | undefined =
   usePersister as unknown as typeof usePartyKitPersister;
+
+/** The `UndoState` of `tinybase-partykit/react`, for Stores with schemas. */
+export type UndoState<Schemas extends OptionalSchemas> = UntypedUndo<UndoWithSchemas<Schemas>>;
+
+/** The same function as `useUndo` of `tinybase-partykit/react`, with other types. */
+export const useUndo: <Schemas extends OptionalSchemas>(
+  persister: PartyKitPersister<Schemas> | undefined,
+  options?: UndoOptions,
+) => UndoState<Schemas> = useUntypedUndo as unknown as typeof useUndo;

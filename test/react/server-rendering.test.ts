@@ -9,6 +9,7 @@ import {
   usePartyKitPersister,
   useRefusalListener,
   useSync,
+  useUndo,
 } from '../../src/react/index.ts';
 
 const never = (): never => {
@@ -27,7 +28,8 @@ const store = createStore();
 function Stored(): ReactNode {
   const persister = usePartyKitPersister(store, never, []);
   useRefusalListener(persister, never);
-  return `${typeof persister}, ${useSync(persister).phase}`;
+  const { canUndo, canRedo } = useUndo(persister);
+  return `${typeof persister}, ${useSync(persister).phase}, ${canUndo}, ${canRedo}`;
 }
 
 test('a server renders the fallback of a provider, and makes no room', () => {
@@ -45,7 +47,7 @@ test('a server renders nothing for a provider without a fallback', () => {
 });
 
 test('a server renders a component with a persister as one that has not started', () => {
-  expect(renderToString(createElement(Stored))).toBe('undefined, idle');
+  expect(renderToString(createElement(Stored))).toBe('undefined, idle, false, false');
 });
 
 test('a component outside of a provider is told what to do', () => {
