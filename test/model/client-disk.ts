@@ -10,6 +10,8 @@ import { Deferred } from '../support/deferred.ts';
 import { MemoryLocks } from '../support/offline-doubles.ts';
 import type { Occurrence, Source } from './world.ts';
 
+const START_MILLISECONDS = 10_000;
+
 interface Write {
   readonly tab: object;
   readonly effect: () => boolean;
@@ -27,6 +29,8 @@ export class ClientDisk implements Source {
   readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
   readonly #dead = new WeakSet<object>();
+  /** The time that the device has needed to start again after power failures. */
+  #startMilliseconds = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -53,7 +57,7 @@ export class ClientDisk implements Source {
         },
       },
       renamed: new Map(),
-      now,
+      now: () => now() + this.#startMilliseconds,
     };
   }
 
@@ -70,6 +74,7 @@ export class ClientDisk implements Source {
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
     for (const { over } of writes) over.resolve();
+    if (this.isHasty) this.#startMilliseconds += START_MILLISECONDS;
     this.#dead.add(tab);
     this.#locks.end(tab);
   }

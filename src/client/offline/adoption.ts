@@ -1,3 +1,4 @@
+import type { Changes } from '../../protocol/changes.ts';
 import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/replica.ts';
@@ -24,8 +25,8 @@ interface EndedClient {
   readonly recordId: string;
   readonly clientId: string;
   readonly pushes: readonly PendingPush[];
-  /** The number of the first push that it has not sent (OFFLINE-9). */
-  readonly firstUnsent: number;
+  /** The edits that waited for saving to start. They were never sent. */
+  readonly held: Changes | undefined;
   /** Its generations that nobody has used. */
   readonly firstGeneration: number;
   generation: number;
@@ -139,12 +140,16 @@ export class Adoption {
     const remove = this.#keys.all(recordId);
     let { lastNumber } = this.#owner.client();
     const first = lastNumber + 1;
-    const pushes = client.pushes
-      .filter(({ number }) => number > lastPush || number >= client.firstUnsent)
-      .map(({ changes, encoded, isDerived }) => {
-        lastNumber += 1;
-        return { number: lastNumber, changes, encoded, isDerived };
-      });
+    const left = client.pushes.filter(({ number }) => number > lastPush);
+    // Edits that waited are one push, after the others.
+    const { held } = client;
+    const all =
+      held === undefined ? left : [...left, { changes: held, encoded: encodeChanges(held) }];
+    const pushes = all.map((push: Omit<PendingPush, 'number'>) => {
+      const { changes, encoded, isDerived } = push;
+      lastNumber += 1;
+      return { number: lastNumber, changes, encoded, isDerived };
+    });
     const moved = { remove, first, last: lastNumber, onDone: release };
     const edits = { pushes, lastNumber };
     const isDone = this.#writer.move(
@@ -222,18 +227,11 @@ export class Adoption {
     const reserved = generation + RESERVED_GENERATIONS;
     const set = new Map([[key, encodeHead({ ...head, generation: reserved })]]);
     if (!(await this.#storage.write({ guard, remove: [], set }))) return undefined;
-    const last = Math.max(head.lastNumber, pushes.at(-1)?.number ?? 0);
-    // Edits that waited for saving are one push, after the others.
-    const all: readonly PendingPush[] =
-      held === undefined
-        ? pushes
-        : [...pushes, { number: last + 1, changes: held, encoded: encodeChanges(held) }];
     return {
       recordId,
       clientId: head.clientId ?? recordId,
-      pushes: all,
-      // Edits that waited were sent in no case.
-      firstUnsent: head.firstUnsent ?? last + 1,
+      pushes,
+      held,
       firstGeneration: generation + 1,
       generation,
       release,

@@ -17,7 +17,6 @@ const NO_HEAD: RecordHead = {
   generation: 0,
   lastNumber: 0,
   savedAt: 0,
-  firstUnsent: undefined,
   clientId: undefined,
 };
 

@@ -29,11 +29,6 @@ export interface RecordHead {
   readonly lastNumber: number;
   /** The time of the last write of the base, in milliseconds since 1970; 0 if there is no base. */
   readonly savedAt: number;
-  /**
-   * The number of the first push that was not sent. An earlier page may have sent others with this number and higher ones, and
-   * lost them (OFFLINE-9). Undefined if any push of the record may have been sent.
-   */
-  readonly firstUnsent: number | undefined;
   /** The client id, if it is not the id of the record any more (OFFLINE-6). */
   readonly clientId: string | undefined;
 }
@@ -112,13 +107,12 @@ function digits(number: number): string {
 }
 
 export function encodeHead(head: RecordHead): string {
-  const { generation, lastNumber, savedAt, firstUnsent, clientId } = head;
+  const { generation, lastNumber, savedAt, clientId } = head;
   return JSON.stringify([
     FORMAT,
     generation,
     lastNumber,
     savedAt,
-    firstUnsent ?? 0,
     ...(clientId === undefined ? [] : [clientId]),
   ]);
 }
@@ -126,7 +120,7 @@ export function encodeHead(head: RecordHead): string {
 /** Decodes {@link encodeHead}. Throws `malformed`, and `protocol` for a head that a newer version of this package wrote. */
 export function decodeHead(text: string): RecordHead {
   return decodeJson('offline record', text, (json) => {
-    const [format, generation, lastNumber, savedAt, firstUnsent, clientId] = asArray(json, 1, 100);
+    const [format, generation, lastNumber, savedAt, clientId] = asArray(json, 1, 100);
     if (asCount(format) > FORMAT)
       throw new TinyBasePartyKitError(
         'protocol',
@@ -136,7 +130,6 @@ export function decodeHead(text: string): RecordHead {
       generation: asCount(generation),
       lastNumber: asCount(lastNumber),
       savedAt: asCount(savedAt),
-      firstUnsent: asCount(firstUnsent) || undefined,
       clientId: clientId === undefined ? undefined : asString(clientId),
     };
   });

@@ -49,6 +49,8 @@ export class DurableOutbox implements Outbox {
   /** Counts `open` and `stop`: what began before is outdated. */
   #life = 0;
   #confirmed = 0;
+  /** The number of the next push that the room takes. */
+  #expected = 0;
   #isReported = false;
 
   constructor(device: OfflineDevice, owner: OutboxOwner) {
@@ -85,19 +87,35 @@ export class DurableOutbox implements Outbox {
 
   isGenerationDurable(generation: number): boolean {
     const record = this.#live();
-    return (
+    const isDurable =
       record === undefined ||
       (record.writer.isGenerationDurable(generation) &&
-        record.adoption?.isFirst(generation) !== true)
-    );
+        record.adoption?.isFirst(generation) !== true);
+    if (isDurable) this.#expected = this.#owner.replica.nextPush;
+    return isDurable;
   }
 
   isPushDurable(number: number): boolean {
-    return this.#live()?.writer.isPushDurable(number) ?? true;
+    return this.#isExpected(number) && (this.#live()?.writer.isPushDurable(number) ?? true);
+  }
+
+  /** Returns true if the room knows of every push before. A room takes pushes without gaps (ONCE-3). */
+  #isExpected(number: number): boolean {
+    const { replica, happened, state } = this.#owner;
+    if (state().stage.phase === 'reduced') return true;
+    const { pending, nextPush } = replica;
+    // Those before the gap have to be answered first.
+    if (pending[number - nextPush]?.number !== number) return false;
+    if (nextPush <= this.#expected) return true;
+    // A hello tells the room with which number the client goes on.
+    happened('opened');
+    return false;
   }
 
   answered(pushes: readonly PendingPush[]): void {
-    this.#confirmed = pushes.at(-1)?.number ?? this.#confirmed;
+    const last = pushes.at(-1)?.number ?? 0;
+    this.#confirmed = last || this.#confirmed;
+    this.#expected = Math.max(this.#expected, last + 1);
     this.#record?.writer.answered(pushes);
   }
 
@@ -174,13 +192,15 @@ export class DurableOutbox implements Outbox {
       release();
       throw new Error('Another page uses the edits of this one.');
     }
+    const time = Math.ceil(now());
     const last = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
+    // Higher than any before, even if the record is an old copy or has lost its latest pushes (OFFLINE-6, OFFLINE-9).
+    const lastNumber = head === undefined ? last : Math.max(last, time);
     const client = own ?? {
       clientId,
-      // Higher than that of any hello before, even if the record is an old copy (OFFLINE-6).
-      generation: Math.max(head?.generation ?? 0, Math.ceil(now())),
-      lastNumber: last,
-      lastSent: (head?.firstUnsent ?? last + 1) - 1,
+      generation: Math.max(head?.generation ?? 0, time),
+      lastNumber,
+      lastSent: lastNumber,
       pushes: edits.pushes,
       held: edits.held,
     };

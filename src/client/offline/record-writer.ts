@@ -87,13 +87,6 @@ export class RecordWriter {
   #hasFailed = false;
   /** True until the present client id is on disk. */
   #isRenaming = false;
-  /**
-   * The number of the first push that may not be sent yet: an earlier page may have sent others with such numbers, and lost them
-   * (OFFLINE-9). Undefined if all may be.
-   */
-  #firstUnsent: number | undefined;
-  /** True while a write has to say that all numbers are this page's. */
-  #areNumbersDue = false;
 
   constructor(
     storage: OfflineStorage,
@@ -109,8 +102,6 @@ export class RecordWriter {
     this.#id = claimed.recordId;
     this.#clientId = claimed.clientId;
     this.#headText = claimed.headText;
-    // A new id has no numbers that were used.
-    this.#firstUnsent = claimed.head && client.lastSent + 1;
     this.#savedAt = claimed.since === undefined ? 0 : (claimed.head?.savedAt ?? 0);
     this.#size = claimed.since;
     const { pushes, damaged } = claimed.edits;
@@ -158,15 +149,8 @@ export class RecordWriter {
     return generation <= this.#durableGeneration && !this.#isRenaming;
   }
 
-  /** Returns true if the push may be sent. Call it once the room has said which pushes it knows. */
   isPushDurable(number: number): boolean {
-    if (this.#hasFailed) return true;
-    if (number > this.#durablePush || this.#isRenaming) return false;
-    if (this.#firstUnsent === undefined || number < this.#firstUnsent) return true;
-    // The room has none of these numbers, and accepts nothing of an earlier page any more.
-    this.#areNumbersDue = true;
-    this.#write();
-    return false;
+    return this.#hasFailed || (number <= this.#durablePush && !this.#isRenaming);
   }
 
   /** The client has another id from now on: the room knows more pushes of the former one (OFFLINE-6). */
@@ -335,11 +319,10 @@ export class RecordWriter {
     const set = new Map<string, string>();
     const remove: string[] = [];
     const done: (() => void)[] = [];
-    let needsHead = this.#headText === undefined;
+    let needsHead = this.#headText === undefined || this.#isRenaming;
     let generation = this.#durableGeneration;
-    let firstUnsent = this.#firstUnsent;
     const clientId = this.#clientId;
-    const takesNumbers = this.#areNumbersDue || this.#isRenaming;
+    const isRenaming = this.#isRenaming;
     if (this.#owner.keepsEdits) {
       if (client.generation > generation) {
         generation = client.generation + RESERVED_GENERATIONS;
@@ -351,11 +334,6 @@ export class RecordWriter {
       needsHead = this.#addBase(set, remove, done) || needsHead;
       this.#isBaseDue = false;
     }
-    if (takesNumbers) {
-      this.#areNumbersDue = false;
-      firstUnsent = undefined;
-      needsHead = true;
-    }
     if (set.size + remove.length === 0 && !needsHead) return undefined;
     const key = this.#keys.head(this.#id);
     const guard = { key, value: this.#headText };
@@ -365,14 +343,12 @@ export class RecordWriter {
         generation,
         lastNumber,
         savedAt: this.#savedAt,
-        firstUnsent,
         clientId: clientId === this.#id ? undefined : clientId,
       });
       set.set(key, text);
       done.push(() => {
         this.#headText = text;
         this.#durableGeneration = generation;
-        this.#firstUnsent = firstUnsent;
         if (clientId === this.#clientId) this.#isRenaming = false;
       });
     }
@@ -381,7 +357,7 @@ export class RecordWriter {
     };
     // The room is about to be told so: no edit that is removed may come back.
     const base = this.#keys.baseOf(this.#id);
-    const isStrict = takesNumbers || remove.some((prefix) => prefix !== base);
+    const isStrict = isRenaming || remove.some((prefix) => prefix !== base);
     return { write: { guard, remove, set, isStrict }, onDone };
   }
 

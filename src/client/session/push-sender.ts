@@ -118,6 +118,8 @@ export function createPushSender(
   };
   const sendPending = (): void => {
     const { pending, nextPush } = replica;
+    // Numbers have a gap where a page continues another one (OFFLINE-9).
+    sent = Math.max(sent, nextPush - 1);
     while (sent - nextPush + 1 < MOST_IN_FLIGHT) {
       const push = pending[sent + 1 - nextPush];
       if (push === undefined || !outbox.isPushDurable(push.number)) return;

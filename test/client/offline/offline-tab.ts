@@ -12,6 +12,9 @@ export interface Browser {
   readonly user?: string;
 }
 
+/** The time at which each tab begins, in milliseconds since 1970. */
+export const NOW = 1_000_000;
+
 let tabs = 0;
 
 /** A tab of a browser: a session over a room that the test plays. */
@@ -33,7 +36,7 @@ export class OfflineTab extends ScriptedRoom {
           },
         },
         renamed: new Map(),
-        now: () => 1_000_000 + this.time.now,
+        now: () => NOW + this.time.now,
       },
     });
     this.die = () => {

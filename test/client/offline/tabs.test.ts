@@ -7,7 +7,7 @@ import {
   MemoryOfflineStorage,
 } from '../../support/offline-doubles.ts';
 import { changesOf, SECOND } from '../session/scripted-room.ts';
-import { OfflineTab, settle, type Browser } from './offline-tab.ts';
+import { NOW, OfflineTab, settle, type Browser } from './offline-tab.ts';
 
 const browser = (): Browser & { storage: MemoryOfflineStorage; locks: MemoryLocks } => ({
   storage: new MemoryOfflineStorage(),
@@ -269,54 +269,156 @@ describe('edits of a session that has ended', () => {
   });
 });
 
-describe('a record that is older than what the room knows', () => {
-  test('[OFFLINE-6] takes no number twice: what was not sent goes under a new client id', async () => {
+/** A browser from whose record the second push was lost, after it was sent. */
+async function withLostPush(): Promise<ReturnType<typeof browser>> {
+  const on = browser();
+  const first = await liveTab(on);
+  first.store.setValue('a', 1);
+  await settle();
+  const copy = new Map(on.storage.entries);
+  first.store.setValue('lost', 1);
+  await settle();
+  expect(first.pushes()).toHaveLength(2);
+  first.die();
+  on.storage.entries.clear();
+  for (const [key, text] of copy) on.storage.entries.set(key, text);
+  return on;
+}
+
+/** The room has both. */
+const WELCOME = {
+  lastPush: 2,
+  cursor: { epoch: 'e', version: 3 },
+  changes: changesOf([{}, { a: 1, lost: 1 }]),
+};
+
+describe('after a power failure', () => {
+  test('[OFFLINE-9] a page begins with a number that no page before it has used', async () => {
+    const on = await withLostPush();
+    const tab = new OfflineTab(on);
+    await tab.start();
+    tab.store.setValue('mine', 1);
+    const first = await tab.join(WELCOME);
+    expect(first.nextPush).toBe(1);
+    const { clientId, generation, nextPush } = tab.hello();
+    expect([clientId, nextPush]).toEqual([first.clientId, NOW + 1]);
+    tab.welcome({ ...WELCOME, generation, lastPush: NOW, changes: changesOf([{}, {}]) });
+    expect(tab.pushes()).toEqual([[NOW + 1, [{}, { mine: 1 }]]]);
+    expect(tab.store.getValues()).toEqual({ v: 0, a: 1, lost: 1, mine: 1 });
+    expect(tab.errors).toEqual([]);
+  });
+
+  test('[OFFLINE-9] an edit of a page that met no room is not taken for the lost one', async () => {
+    const on = await withLostPush();
+    await leave(on, { mine: 1 });
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await tab.join(WELCOME);
+    expect(tab.hello().nextPush).toBe(NOW + 1);
+    expect(tab.store.getValues()).toEqual({ v: 0, a: 1, lost: 1, mine: 1 });
+  });
+
+  test('[OFFLINE-9] nor if another page adopts it, saved or not', async () => {
+    const on = await withLostPush();
+    const ended = new OfflineTab(on);
+    await ended.start();
+    ended.store.setValue('mine', 1);
+    ended.session.stopSaving();
+    ended.store.setValue('held', 1);
+    await settle();
+    const living = await liveTab(on);
+    ended.die();
+    await living.time.pass(10 * SECOND);
+    living.welcome({ ...WELCOME, generation: living.hello().generation, changes: undefined });
+    await settle();
+    living.welcome({ ...WELCOME, generation: living.hello().generation, lastPush: 0 });
+    expect(living.pushes()).toEqual([
+      [1, [{}, { mine: 1 }]],
+      [2, [{}, { held: 1 }]],
+    ]);
+  });
+
+  test('[OFFLINE-9] what was held is sent, even if the room knows more pushes than the record', async () => {
     const on = browser();
-    const first = await liveTab(on);
-    first.store.setValue('a', 1);
+    const ended = await liveTab(on);
+    ended.session.stopSaving();
+    ended.store.setValue('held', 1);
     await settle();
-    const copy = new Map(on.storage.entries);
-    first.store.setValue('b', 1);
+    const living = await liveTab(on);
+    ended.die();
+    await living.time.pass(10 * SECOND);
+    living.welcome({ generation: living.hello().generation, lastPush: 7, changes: undefined });
     await settle();
-    first.die();
-    // The device is set back, for example by a power failure.
-    on.storage.entries.clear();
-    for (const [key, text] of copy) on.storage.entries.set(key, text);
+    living.welcome({ generation: living.hello().generation });
+    expect(living.pushes()).toEqual([[1, [{}, { held: 1 }]]]);
+  });
+
+  test('[OFFLINE-9] pushes with later numbers wait until those before the gap are answered', async () => {
+    const on = await withLostPush();
+    const tab = new OfflineTab(on);
+    await tab.start();
+    tab.store.setValue('mine', 1);
+    await settle();
+    await tab.join({ cursor: { epoch: 'e', version: 1 }, lastPush: 0 });
+    tab.store.setValue('more', 1);
+    await settle();
+    expect(tab.pushes()).toEqual([[1, [{}, { a: 1 }]]]);
+    tab.ack(1, 2);
+    const { generation, nextPush } = tab.hello();
+    expect(nextPush).toBe(NOW + 1);
+    tab.welcome({ generation, lastPush: NOW, cursor: { epoch: 'e', version: 2 } });
+    expect(tab.pushes()).toEqual([
+      [NOW + 1, [{}, { mine: 1 }]],
+      [NOW + 2, [{}, { more: 1 }]],
+    ]);
+  });
+
+  test('[OFFLINE-9] only the removal of edits waits for the disk', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.store.setValue('mine', 1);
+    await settle();
+    expect(on.storage.writes.some(({ isStrict }) => isStrict)).toBe(false);
+    tab.ack(1, 2);
+    await tab.time.pass(SECOND);
+    expect(on.storage.writes.filter(({ isStrict }) => isStrict)).toEqual([
+      on.storage.writes.at(-1),
+    ]);
+    expect(on.storage.writes.at(-1)?.remove).toHaveLength(1);
+  });
+});
+
+describe('a record that is older than what the room knows', () => {
+  /** More than any page of this device has used. */
+  const lastPush = NOW + 5;
+
+  test('[OFFLINE-6] takes no number twice: what was not sent goes under a new client id', async () => {
+    const on = await withLostPush();
     const next = new OfflineTab(on);
     await next.start();
     next.store.setValue('c', 1);
     next.open();
     await settle();
     const hello = next.hello();
-    next.welcome({
-      generation: hello.generation,
-      lastPush: 2,
-      cursor: { epoch: 'e', version: 3 },
-      changes: changesOf([{}, { a: 1, b: 1 }]),
-    });
+    next.welcome({ ...WELCOME, generation: hello.generation, lastPush });
     await settle();
     const again = next.hello();
     expect(again.clientId).not.toBe(hello.clientId);
-    expect(again).toMatchObject({ nextPush: 2, cursor: { epoch: 'e', version: 3 } });
+    const { cursor } = WELCOME;
+    expect(again).toMatchObject({ nextPush: NOW + 1, cursor });
     // A room believes that everything before the next push was dealt with.
-    const cursor = { epoch: 'e', version: 3 };
-    next.welcome({ generation: again.generation, lastPush: 1, cursor });
-    expect(next.pushes()).toEqual([[2, [{}, { c: 1 }]]]);
-    expect(next.store.getValues()).toEqual({ v: 0, a: 1, b: 1, c: 1 });
+    next.welcome({ generation: again.generation, lastPush: NOW, cursor });
+    expect(next.pushes()).toEqual([[NOW + 1, [{}, { c: 1 }]]]);
+    expect(next.store.getValues()).toEqual({ v: 0, a: 1, lost: 1, c: 1 });
     expect(next.errors).toEqual([]);
     // The record is the new client's from now on.
-    next.store.setValue('d', 1);
-    await settle();
     next.die();
     const last = new OfflineTab(on);
     await last.start();
-    // Nothing of what the former client has sent.
+    // It has nothing of what the former client has sent.
     const lastHello = await last.join({ lastPush: 0, cursor });
-    expect(lastHello).toMatchObject({ clientId: again.clientId, nextPush: 2 });
-    expect(last.pushes()).toEqual([
-      [2, [{}, { c: 1 }]],
-      [3, [{}, { d: 1 }]],
-    ]);
+    expect(lastHello).toMatchObject({ clientId: again.clientId, nextPush: NOW + 1 });
+    expect(last.pushes()).toEqual([[NOW + 1, [{}, { c: 1 }]]]);
   });
 
   test('[OFFLINE-6] has its new client id on disk before hello is said under it', async () => {
@@ -345,105 +447,5 @@ describe('a record that is older than what the room knows', () => {
     next.open();
     await storage.writeAll();
     expect(next.hello().clientId).toBe(again.clientId);
-  });
-});
-
-/** A browser with a record from which the first push was lost, after it was sent. */
-async function withLostPush(): Promise<ReturnType<typeof browser>> {
-  const on = browser();
-  const first = await liveTab(on);
-  const copy = new Map(on.storage.entries);
-  first.store.setValue('lost', 1);
-  await settle();
-  expect(first.pushes()).toEqual([[1, [{}, { lost: 1 }]]]);
-  first.die();
-  on.storage.entries.clear();
-  for (const [key, text] of copy) on.storage.entries.set(key, text);
-  return on;
-}
-
-describe('after a power failure', () => {
-  /** The room has the push that was lost. */
-  const welcome = {
-    lastPush: 1,
-    cursor: { epoch: 'e', version: 2 },
-    changes: changesOf([{}, { lost: 1 }]),
-  };
-
-  test('[OFFLINE-9] an edit of a page that met no room is not taken for the lost one with its number', async () => {
-    const on = await withLostPush();
-    await leave(on, { mine: 1 });
-    const tab = new OfflineTab(on);
-    await tab.start();
-    await tab.join(welcome);
-    const { generation, nextPush } = tab.hello();
-    tab.welcome({ generation, cursor: welcome.cursor, lastPush: nextPush - 1 });
-    expect(tab.pushes()).toEqual([[nextPush, [{}, { mine: 1 }]]]);
-    expect(tab.store.getValues()).toEqual({ v: 0, lost: 1, mine: 1 });
-  });
-
-  test('[OFFLINE-9] nor if another page adopts it, saved or not', async () => {
-    const on = await withLostPush();
-    const ended = new OfflineTab(on);
-    await ended.start();
-    ended.store.setValue('mine', 1);
-    ended.session.stopSaving();
-    ended.store.setValue('held', 1);
-    await settle();
-    const living = await liveTab(on);
-    ended.die();
-    await living.time.pass(10 * SECOND);
-    living.welcome({ ...welcome, generation: living.hello().generation, changes: undefined });
-    await settle();
-    living.welcome({ ...welcome, generation: living.hello().generation, lastPush: 0 });
-    expect(living.pushes()).toEqual([
-      [1, [{}, { mine: 1 }]],
-      [2, [{}, { held: 1 }]],
-    ]);
-  });
-
-  test('[OFFLINE-9] so a page that continues a record says durably that the numbers are its own, once', async () => {
-    const on = { storage: new ManualOfflineStorage(), locks: new MemoryLocks() };
-    const { storage } = on;
-    const first = new OfflineTab(on);
-    await first.start();
-    await first.answerGet(1, [{}, {}]);
-    first.open();
-    await storage.writeAll();
-    first.welcome({ generation: first.hello().generation });
-    await first.time.pass(SECOND);
-    await storage.writeAll();
-    first.store.setValue('a', 1);
-    await storage.writeAll();
-    // Nobody has used the numbers of a new client id.
-    expect(first.pushes()).toHaveLength(1);
-    expect(storage.writes.some(({ isStrict }) => isStrict)).toBe(false);
-    first.die();
-
-    const second = new OfflineTab(on);
-    await second.start();
-    second.open();
-    await storage.writeAll();
-    second.store.setValue('b', 1);
-    await storage.writeAll();
-    second.welcome({ generation: second.hello().generation, lastPush: 0 });
-    await settle();
-    expect(second.pushes()).toEqual([[1, [{}, { a: 1 }]]]);
-    expect(storage.waiting.map(({ write }) => write.isStrict)).toEqual([true]);
-    await storage.writeAll();
-    expect(second.pushes()).toEqual([[2, [{}, { b: 1 }]]]);
-    second.store.setValue('c', 1);
-    await storage.writeAll();
-    expect(second.pushes()).toHaveLength(1);
-    expect(storage.writes.filter(({ isStrict }) => isStrict)).toHaveLength(1);
-    second.die();
-    // From then on, the room's number tells of all pushes again.
-    const third = new OfflineTab(on);
-    await third.start();
-    third.open();
-    await storage.writeAll();
-    third.welcome({ generation: third.hello().generation, lastPush: 2 });
-    await storage.writeAll();
-    expect(third.pushes()).toEqual([[3, [{}, { c: 1 }]]]);
   });
 });
