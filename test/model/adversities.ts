@@ -50,7 +50,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   calls: { isOn: true },
   'saved-elsewhere': { isOn: true },
   'loaded-elsewhere': { isOn: true },
-  undo: { isOn: false },
+  undo: { isOn: true },
   'tokens-end': { isOn: true },
   'power-failures': { isOn: true },
 };

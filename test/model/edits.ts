@@ -92,10 +92,10 @@ export function mayRollBack(store: Store, before: LeafMap<Leaf>): boolean {
   );
 }
 
-/** True if one edit alone can have made that leaf: no default, no name, nothing of which there are few. */
+/** True if one edit alone can have made that leaf: no default, no name, nothing of which there are few, and no listener. */
 export function isUnique(leaf: Leaf | undefined): boolean {
   if (typeof leaf === 'number') return leaf > 0;
-  return typeof leaf === 'string' && /\d/.test(leaf) && !leaf.startsWith('client');
+  return typeof leaf === 'string' && /\d/.test(leaf) && !/^(?:client|stamp)/.test(leaf);
 }
 
 type Edit = (store: Store, choices: Choices, unique: UniqueLeaves) => void;
