@@ -65,7 +65,7 @@ export interface ClientTraits {
   /** True if its user can undo. */
   readonly canUndo: boolean;
   /** If given, the Store is that one's, and the session waits until the other one has ended (STORE-1). */
-  readonly partner?: SimClient;
+  readonly partner?: SimClient | undefined;
 }
 
 /** One tab: a real session over a real Store, on a socket and HTTP of the simulation. */

@@ -194,7 +194,9 @@ export class Simulation {
   /** The tab is closed, and another one opened: it finds what the first one has persisted. */
   restartTab(client: SimClient, choices: Choices): void {
     client.die(choices);
-    this.#addTab({ ...client.traits, name: `${client.name}'` }, client.ledger);
+    const { partner } = client;
+    if (partner?.isAlive === true) partner.die(choices);
+    this.#addTab({ ...client.traits, name: `${client.name}'`, partner: undefined }, client.ledger);
   }
 
   /** The tab is copied, with its memory; what it has on disk, both have. */
