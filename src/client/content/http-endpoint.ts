@@ -13,6 +13,9 @@ const WHOLE_BODY_MILLISECONDS = 300_000;
 /** The slowest upload that the client waits for, in characters a millisecond. */
 const UPLOAD_PACE = 4;
 
+const BROKEN_MESSAGE =
+  'The answer to GET broke off, or was changed on its way: the client requests it again.';
+
 /** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
 
@@ -88,19 +91,22 @@ export function createHttpEndpoint(
   return {
     get: async (unique, onBytes) => {
       const parameters = unique === undefined ? 'cursor' : `cursor&unique=${unique}`;
-      const text = await request('GET', undefined, parameters, isSuccess, (response, limit) =>
+      const text = await request('GET', undefined, parameters, isWhole, (response, limit) =>
         readText(response, limit, onBytes).catch((cause: unknown) => {
-          const message = 'The answer to GET broke off: the client requests it again.';
-          throw new TinyBasePartyKitError('network', message, { cause });
+          throw new TinyBasePartyKitError('network', BROKEN_MESSAGE, { cause });
         }),
       );
       try {
         return decodeLoadedContent(text);
       } catch (cause) {
-        // The room itself sent this content, so another request would get the same.
-        if (text.startsWith('{"cursor":[')) throw cause;
+        const isOfRoom = text.startsWith('{"cursor":[');
+        // The room itself sent this content, so another request would get the same. What is no JSON was not sent like that.
+        if (isOfRoom && !(cause instanceof Error && cause.cause instanceof SyntaxError))
+          throw cause;
         // Another server may have answered, such as the login page of a network.
-        const message = `The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ${ON_REQUEST}`;
+        const message = isOfRoom
+          ? BROKEN_MESSAGE
+          : `The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ${ON_REQUEST}`;
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },
@@ -120,6 +126,11 @@ export function createHttpEndpoint(
 
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
+}
+
+/** True for the answers to a GET that have a whole body. */
+function isWhole(status: number): boolean {
+  return status >= 200 && status < 204;
 }
 
 /** True for the answers to a PUT that the room gives (HTTP-2). */

@@ -332,8 +332,8 @@ const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: fa
 /** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
 const SEED_TRIES = 8;
 
-/** So many reloads in a row are no accident. */
-const SUSPICIOUS_RELOADS = 2;
+/** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
+const SUSPICIOUS = 2;
 
 const NO_INTENT: SyncIntent = {
   isFollowing: false,
@@ -362,6 +362,9 @@ const OLD_CONTENT_MESSAGE =
   'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';
 const NEW_ROOM_MESSAGE =
   'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
+
+const ANSWERED_MESSAGE =
+  "Something answers HTTP requests in the place of the room. If it is the room's onRequest, let it return super.onRequest(request) for storePath.";
 
 const EXPIRED_MESSAGE =
   'The room refused two tokens in a row as expired. Check the clock of the server that makes them, and that the option query of the PartySocket gets a new one.';
@@ -610,24 +613,32 @@ function loaded(
   state: SessionState,
   { early, isOutdated }: Stage & { readonly phase: 'loading' },
   answer: DetailedEvent & { readonly type: 'content' },
-  { mayRoomHavePending }: Facts,
+  facts: Facts,
 ): Step {
   const cursor = answer.cursor ?? state.welcomed;
   const content = cursor?.version === 0 ? undefined : answer.content;
   const isStock = cursor === undefined;
-  if (content === undefined) return noStore(state, cursor);
+  if (content === undefined)
+    return cursor === undefined || cursor.version === 0
+      ? noStore(state, cursor)
+      : requestFailed(endOnce(state), answeredByOthers(), facts, 'show-initial');
   if (isStock && isOutdated) return load(state);
   if (isStock && content.isEmpty && early.length === 0 && !state.isStockReported)
     return found(state, { type: 'stock', hasStore: false, isDoubtful: true });
   const { isLoadingOnce } = state.intent;
   const rooted = { ...state, isRooted: true, seedTries: 0 };
-  if (!isStock && mayRoomHavePending)
+  const reports = isStock || answer.cursor !== undefined ? [] : [report(answeredByOthers())];
+  if (!isStock && facts.mayRoomHavePending)
     return {
-      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }),
+      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...reports),
       fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,
     };
   return {
-    ...found(rooted, isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor }),
+    ...found(
+      rooted,
+      isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
+      ...reports,
+    ),
     fold: contentFold(rooted, content, isStock ? composeChanges(early) : undefined),
   };
 }
@@ -644,9 +655,11 @@ function noStore(state: SessionState, cursor: Cursor | undefined): Step {
     ...(isGiving
       ? stay(state)
       : found(state, cursor === undefined ? { type: 'stock', hasStore: false } : ours)),
-    fold: isSeedLost
-      ? contentFold(state, new LeafMap(), undefined)
-      : { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
+    // Without a cursor, something else may have answered: then content of the room stays.
+    fold:
+      isSeedLost && !(isRooted && cursor === undefined)
+        ? contentFold(state, new LeafMap(), undefined)
+        : { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
   };
 }
 
@@ -667,7 +680,13 @@ function contentFold(
 
 /** Looks if the room has a Store now. If it has none, something else may have answered. */
 function seeded(state: SessionState): Step {
-  return state.seedTries === 0 ? load(tried(state)) : stay(tried(state), 'retry-later');
+  return state.seedTries === 0
+    ? load(tried(state))
+    : stay(tried(state), report(answeredByOthers()), 'retry-later');
+}
+
+function answeredByOthers(): TinyBasePartyKitError {
+  return new TinyBasePartyKitError('network', ANSWERED_MESSAGE);
 }
 
 function tried(state: SessionState): SessionState {
@@ -683,8 +702,8 @@ function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
 }
 
 /** Handles content of the room that is known now. */
-function found(state: SessionState, position: Position): Step {
-  return connect(endOnce(state), position, 'loaded', 'settle', 'resume');
+function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
+  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
 }
 
 function requestFailed(
@@ -792,14 +811,15 @@ function lost(state: SessionState, ...actions: readonly Action[]): Step {
 }
 
 function load(state: SessionState, ...actions: readonly Action[]): Step {
-  const isCached = state.reloads >= SUSPICIOUS_RELOADS;
+  const { reloads, seedTries } = state;
+  const isCached = reloads >= SUSPICIOUS || (seedTries >= SUSPICIOUS && seedTries < SEED_TRIES);
   return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
 }
 
 /** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
 function reload(before: SessionState): Step {
   const state = { ...before, reloads: before.reloads + 1 };
-  if (state.reloads < SUSPICIOUS_RELOADS) return load(state);
+  if (state.reloads < SUSPICIOUS) return load(state);
   return to(
     state,
     LOADING,

@@ -67,6 +67,24 @@ describe('GET', () => {
     expect(requests[0]?.url).toBe('https://host.test/store?token=t&cursor&unique=once');
   });
 
+  test.each([
+    ['ends early', (body: string) => body.slice(0, -8), 200],
+    ['ends right after its beginning', (body: string) => body.slice(0, 14), 200],
+    ['comes twice', (body: string) => body + body, 200],
+    ['has an advertisement at its end', (body: string) => `${body}<script></script>`, 200],
+    ['is a part of it', (body: string) => body.slice(0, 20), 206],
+    ['is missing', () => null, 204],
+    ['was reset', () => null, 205],
+  ] as const)('[HTTP-7] is requested again if its body %s', async (_what, change, status) => {
+    const { endpoint } = answered(() => new Response(change(CONTENT), { status }));
+    await expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+  });
+
+  test('[HTTP-7] is taken if a proxy says that it looked at it', async () => {
+    const { endpoint } = answered(() => new Response(CONTENT, { status: 203 }));
+    expect((await endpoint.get()).cursor).toEqual({ epoch: 'e', version: 1 });
+  });
+
   test('[HTTP-8] may take as long as it likes, as long as something comes, and tells how far it is', async () => {
     const body = new SlowBody();
     const { endpoint, time } = answered(() => new Response(body.stream));

@@ -223,6 +223,26 @@ describe('the first content', () => {
     },
   );
 
+  test('[SEED-8] that is given where GET has an old answer is looked for past caches, and told', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    void room.session.startSaving();
+    for (let tries = 0; tries < 3; tries++) {
+      await room.answerGet(0);
+      expect(room.errors).toHaveLength(tries < 2 ? 0 : 1);
+      room.puts.take().answer(undefined);
+      await room.time.pass(SECOND);
+    }
+    expect(String(room.errors[0])).toContain('in the place of the room');
+    const [first, second, third, fourth] = room.uniques;
+    expect([first, second]).toEqual([undefined, undefined]);
+    expect(third).toBeTypeOf('string');
+    expect(fourth).not.toBe(third);
+    await room.answerGet(1, [{}, { v: 1 }]);
+    expect(room.refusals).toEqual([]);
+  });
+
   test('[SEED-8] that the room cannot take now is given until it can', async () => {
     const room = new ScriptedRoom();
     room.store.setContent([{}, { v: 1 }]);

@@ -305,7 +305,44 @@ describe('a room of ours whose app answers GET', () => {
     expect(room.session.sync.phase).toBe('live');
     expect(room.store.getValues()).toEqual({ v: 3, mine: 1 });
     expect(room.sent()).toMatchObject([{ type: 'push', number: 1 }]);
-    expect(room.errors).toEqual([]);
+    expect(room.errors).toMatchObject([{ code: 'network' }]);
+    expect(String(room.errors[0])).toContain('return super.onRequest(request)');
+  });
+
+  test('[STOCK-4] is not empty because an answer is', async () => {
+    const room = new ScriptedRoom({ store: createStore().setValue('mine', 1) });
+    room.open();
+    void room.session.follow();
+    await room.answerGet(undefined);
+    const cursor = { epoch: 'e', version: 7 };
+    room.welcome({ generation: room.hello().generation, cursor, changes: undefined });
+    await room.answerGet(undefined);
+    expect(room.session.sync).toMatchObject({ phase: 'loading', error: { code: 'network' } });
+    for (let tries = 0; tries < 12; tries++) {
+      await room.time.pass(30 * SECOND);
+      await room.answerGet(undefined);
+    }
+    expect(room.errors).toHaveLength(1);
+    expect(String(room.errors[0])).toContain('return super.onRequest(request)');
+    expect(room.sent()).toEqual([]);
+    await room.time.pass(30 * SECOND);
+    await room.answerGet(8, [{}, { room: 1 }]);
+    room.welcome({ generation: room.hello().generation, cursor: { ...cursor, version: 8 } });
+    expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+    expect(room.store.getValues()).toEqual({ room: 1 });
+  });
+
+  test('[STOCK-4] keeps what is shown of it, if answers are empty later', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { room: 1 }]);
+    void room.session.load();
+    for (let tries = 0; tries <= 8; tries++) {
+      await room.time.pass(30 * SECOND);
+      await room.answerGet(undefined);
+      if (tries < 8) room.puts.take().answer(undefined);
+    }
+    expect(room.puts.waiting).toHaveLength(0);
+    expect(room.store.getValues()).toEqual({ room: 1 });
   });
 
   test('[STOCK-4] [HTTP-7] has no Store at version 0, whatever the answer is', async () => {
