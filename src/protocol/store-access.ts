@@ -77,12 +77,21 @@ export function writeLeaf(
 
 /** Returns a lookup of the schema's defaults: a Store sets a deleted Cell or Value to its default, if it has one. */
 export function readDefaults(store: Store): (table: TableKey, cell: string) => Leaf | undefined {
-  const tables: unknown = JSON.parse(store.getTablesSchemaJson());
-  const values: unknown = JSON.parse(store.getValuesSchemaJson());
+  const tables = readSchema(() => store.getTablesSchemaJson());
+  const values = readSchema(() => store.getValuesSchemaJson());
   return (table, cell) => {
     const schemas = table === VALUES ? values : ownProperty(tables, table);
     return canonicalLeaf(ownProperty(ownProperty(schemas, cell), 'default'));
   };
+}
+
+function readSchema(json: () => string): unknown {
+  try {
+    return JSON.parse(json());
+  } catch {
+    // The Store itself cannot read a default whose toJSON gives undefined.
+    return undefined;
+  }
 }
 
 function ownProperty(owner: unknown, id: string): unknown {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { decodeContent, encodeContent } from '../../../src/protocol/codec.ts';
@@ -127,3 +128,17 @@ describe.each([201, 3_907, 20_000, 200_000])(
     });
   },
 );
+
+test('[LOCAL-3] that its own schema sets by default keeps no client from being live', async () => {
+  const unreadable = { toJSON: () => undefined };
+  const store = createStore().setTablesSchema({
+    t: { c: { type: 'object', default: unreadable }, d: { type: 'number' } },
+  });
+  store.setCell('t', 'r', 'd', 1);
+  const room = new ScriptedRoom({ store });
+  await room.live([{ t: { r: { d: 2 } } }, {}]);
+  expect(room.session.sync).toMatchObject({ phase: 'live', localOnly: 1 });
+  expect(room.refusals).toMatchObject([{ cellId: 'c', reason: 'own-middleware' }]);
+  expect(room.store.getCell('t', 'r', 'd')).toBe(2);
+  expect(room.errors).toEqual([]);
+});
