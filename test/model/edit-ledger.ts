@@ -13,6 +13,8 @@ export interface EditRecord {
   readonly row: string;
   readonly cell: string;
   readonly leaf: Leaf | undefined;
+  /** Its place among the edits of all tabs of its browser. */
+  readonly place: number;
   /** True if it was made while nothing was sent: later edits of the same leaf may take its place. */
   isHeld: boolean;
   /** True if it went with the tab in which it was made, and nothing had promised to keep it. */
@@ -42,6 +44,8 @@ const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set(['too-large', 'malformed
 
 /** The outcomes of the edits of all tabs of one browser. One tab may send and report the edits of another. */
 class KnownOutcomes {
+  /** The number of edits of all tabs. */
+  count = 0;
   readonly ledgers: EditLedger[] = [];
   readonly refused: Set<string> = new Set();
   readonly withdrawn: Set<string> = new Set();
@@ -75,8 +79,9 @@ export class EditLedger {
     });
   }
 
-  #add(record: Omit<EditRecord, 'isLost' | 'isLoaded'>): void {
-    this.records.push({ ...record, isLost: false, isLoaded: false });
+  #add(record: Omit<EditRecord, 'place' | 'isLost' | 'isLoaded'>): void {
+    const place = (this.#outcomes.count += 1);
+    this.records.push({ ...record, place, isLost: false, isLoaded: false });
   }
 
   /** True if an undo or a redo has ever put that leaf back. */
@@ -113,7 +118,7 @@ export class EditLedger {
       }
       const record = {
         ...{ table, row, cell, leaf },
-        ...{ isHeld: false, isLost: false, isLoaded: false, isRepeated: false },
+        ...{ place: 0, isHeld: false, isLost: false, isLoaded: false, isRepeated: false },
       };
       this.#refusedSeeds.set(key, { record, told: 1, reported: 0 });
     });
@@ -208,17 +213,22 @@ export class EditLedger {
     }
   }
 
-  /** True if, while nothing was sent, the same user or their app has made something else of that leaf. */
+  /**
+   * True if, while nothing was sent, the same user or their app has made something else of that leaf: in this tab, or in one that
+   * goes on with what this one has kept.
+   */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
     if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
-    const start = this.records.indexOf(record) + 1;
-    return this.records
-      .slice(start)
-      .some(
-        ({ table, row, cell }) =>
-          table === record.table && row === record.row && cell === record.cell,
-      );
+    return this.#outcomes.ledgers.some(({ records }) =>
+      records.some(
+        ({ place, table, row, cell }) =>
+          place > record.place &&
+          table === record.table &&
+          row === record.row &&
+          cell === record.cell,
+      ),
+    );
   }
 }
 
