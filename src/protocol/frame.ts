@@ -73,13 +73,17 @@ function joinAll(messages: readonly string[]): string {
 
 /**
  * Returns the length that counts for floods, in characters (FLOOD-1): what has many ids and short texts takes more time than
- * one long text. Each has two quotes.
+ * one long text. Each has two quotes. `isPart`: the frame has a part of a push, whose JSON is a text within the frame.
  */
-export function weightOf(frame: string): number {
+export function weightOf(frame: string, isPart = false): number {
+  // Within a text, a quote has a backslash before it. Each level of texts doubles the backslashes.
+  const [period, rest] = isPart ? [4, 1] : [2, 0];
   let quotes = 0;
-  // Within a text, a quote has a backslash before it.
-  for (let at = frame.indexOf('"'); at >= 0; at = frame.indexOf('"', at + 1))
-    if (frame[at - 1] !== '\\') quotes += 1;
+  for (let at = frame.indexOf('"'); at >= 0; at = frame.indexOf('"', at + 1)) {
+    let backslashes = 0;
+    while (frame[at - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % period === rest) quotes += 1;
+  }
   return Math.max(frame.length, quotes * LENGTH_OF_QUOTE);
 }
 

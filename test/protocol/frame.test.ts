@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 import { decodeClientMessage, decodeRoomMessage } from '../../src/protocol/codec.ts';
-import { encodeFrame, readFrame, type MessageDefinition } from '../../src/protocol/frame.ts';
+import {
+  encodeFrame,
+  readFrame,
+  weightOf,
+  type MessageDefinition,
+} from '../../src/protocol/frame.ts';
 import { asArray, asString, decodeJson } from '../../src/protocol/json.ts';
 import * as ack from '../../src/protocol/messages/ack.ts';
 import * as commit from '../../src/protocol/messages/commit.ts';
@@ -101,4 +106,24 @@ test.each([
   const letters = definitions.map(({ letter }) => letter);
   expect(new Set(letters).size).toBe(letters.length);
   for (const letter of letters) expect(letter).toHaveLength(1);
+});
+
+describe('[FLOOD-1] the weight of a frame', () => {
+  const changesIn = (cells: number, text: string): string =>
+    JSON.stringify([
+      { t: { r: Object.fromEntries(Array.from({ length: cells }, (_, id) => [`${id}`, text])) } },
+      {},
+    ]);
+  const BACKSLASHES = ['', 'x', '"', '\\', '\\\\', '\\"', '"\\', '\n"'];
+
+  test.each(BACKSLASHES)('has two quotes for each id and text, such as %j', (text) => {
+    // Of each cell, its id and its text; and the ids of table and row.
+    expect(weightOf(changesIn(1_000, text))).toBe((4 * 1_000 + 4) * 32);
+  });
+
+  test.each(BACKSLASHES)('of a part is that of what is in it, such as %j', (text) => {
+    const json = changesIn(1_000, text);
+    const frame = `m${part.encode({ type: 'part', number: 1, offset: 0, length: json.length, text: json })}`;
+    expect(weightOf(frame, true)).toBe(weightOf(json));
+  });
 });

@@ -109,7 +109,7 @@ export function createPushSender(
       const text = json.slice(offset, offset + partLength);
       const frame = encodeClientMessage(prefix(), { type: 'part', number, offset, length, text });
       leave();
-      if (!budget.take(weightOf(frame))) return false;
+      if (!budget.take(weightOf(frame, true))) return false;
       owner.send(frame);
       current.sent += text.length;
     }

@@ -7,6 +7,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
 import { letter as pushLetter } from '../../protocol/messages/push.ts';
+import { letter as partLetter } from '../../protocol/messages/push-part.ts';
 import type { RoomDocument } from '../../protocol/room-handle.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
@@ -155,7 +156,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const messages = this.#split(data);
     const waiting = peer.hold(
       length,
-      () => weightOf(text),
+      () => weightOf(text, this.#isPart(text)),
       messages.length,
       host.now(),
       settings.limits,
@@ -205,6 +206,10 @@ export class Room<Origin, RequestOrigin = Origin> {
       (text) => text.startsWith(start) && decodePushNumber(messagePrefix, text) !== undefined,
     );
     return pushes.length === 0 ? [data] : pushes;
+  }
+
+  #isPart(text: string): boolean {
+    return text.startsWith(this.#parts.settings.messagePrefix + partLetter);
   }
 
   /** True if there is a gate. */

@@ -361,6 +361,31 @@ test.each([15, 16, 17, 20])(
   },
 );
 
+test('[FLOOD-1] a push of many ids costs in parts what it costs in one frame', async () => {
+  const limits = (): object => ({ messagesPerSecond: 0, messageBurst: 60 });
+  const row = Object.fromEntries(Array.from({ length: 8_000 }, (_, cell) => [`${cell}`, 1]));
+  const dense = pushOf(1, { pets: { fido: row } });
+  const [whole, divided] = [await seeded({ limits }), await seeded({ limits })];
+  const ada = await whole.join('ada');
+  // 8,000 ids have 16,000 quotes: 31 messages.
+  await ada.say(dense);
+  await ada.say(dense);
+  expect(ada.hearTypes()).toEqual(['ack', 'error']);
+  const bob = await divided.join('bob');
+  const json = dense.slice(1);
+  const half = Math.ceil(json.length / 2);
+  const sendHalves = async (): Promise<void> => {
+    for (const offset of [0, half]) {
+      const text = json.slice(offset, offset + half);
+      const part = { type: 'part', number: 1, offset, length: json.length, text } as const;
+      await bob.say(encodeClientMessage('', part));
+    }
+  };
+  await sendHalves();
+  await sendHalves();
+  expect(bob.hearTypes()).toEqual(['ack', 'error']);
+});
+
 test('[FLOOD-4] takes a few client ids of one connection, then tells it that it is overloaded', async () => {
   const host = await seeded({});
   const ada = host.connect();
