@@ -108,12 +108,13 @@ test.each([
   for (const letter of letters) expect(letter).toHaveLength(1);
 });
 
+const changesIn = (cells: number, text: string): string =>
+  JSON.stringify([
+    { t: { r: Object.fromEntries(Array.from({ length: cells }, (_, id) => [`${id}`, text])) } },
+    {},
+  ]);
+
 describe('[FLOOD-1] the weight of a frame', () => {
-  const changesIn = (cells: number, text: string): string =>
-    JSON.stringify([
-      { t: { r: Object.fromEntries(Array.from({ length: cells }, (_, id) => [`${id}`, text])) } },
-      {},
-    ]);
   const BACKSLASHES = ['', 'x', '"', '\\', '\\\\', '\\"', '"\\', '\n"'];
 
   test.each(BACKSLASHES)('has two quotes for each id and text, such as %j', (text) => {

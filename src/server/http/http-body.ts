@@ -1,5 +1,3 @@
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-
 import type { WaitingBody } from '../room/waiting-bodies.ts';
 
 /** The part of a request's body that is used: a web stream of bytes. */
@@ -15,7 +13,8 @@ const MOST_DROPPED = 16;
 
 /**
  * Reads a body as UTF-8. Returns undefined if it has more than `limit` bytes; never holds more than these. Rejects with
- * `overloaded` if the room holds too much, and with `unavailable` if the body is silent for too long.
+ * `overloaded` if the room holds too much, or if the body came so slowly that it lost its place, and with `unavailable` if it is
+ * silent for too long.
  */
 export async function readBody(
   body: HttpBody | null,
@@ -35,6 +34,7 @@ export async function readBody(
         'The body of the request is not a stream of bytes: pass the request as the host made it.',
       );
     length += value.byteLength;
+    waiting?.noteBytes(value.byteLength);
     if (length > limit * MOST_DROPPED) {
       await reader.cancel();
       return undefined;
@@ -56,10 +56,7 @@ async function readPart(
   if (waiting === undefined) return await reader.read();
   let stop: (() => void) | undefined;
   const silence = new Promise<never>((_resolve, reject) => {
-    stop = waiting.startSilence(() => {
-      const message = 'The body stopped coming: send it again.';
-      reject(new TinyBasePartyKitError('unavailable', message));
-    });
+    stop = waiting.whileReading(reject);
   });
   try {
     return await Promise.race([reader.read(), silence]);

@@ -1,49 +1,142 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
+import { isPausing } from './clock.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomLimits } from './room-options.ts';
 
 /** The longest silence of a body that is being sent. */
 const SILENCE_MILLISECONDS = 30_000;
+/** A body has this time before it may lose its place to a newer one. */
+const GRACE_MILLISECONDS = 1_000;
+/** The time in which what has come of a body counts half, so that the recent pace decides. */
+const HALF_LIFE_MILLISECONDS = 1_000;
 
-/** The bodies of requests that the room holds, from their first byte to the answer (`LIMIT-4`). */
+type BodyLimits = Pick<RoomLimits, 'waitingBodies' | 'waitingBodyBytes'>;
+
+/** The part of a host that bodies need. */
+type BodyHost = Pick<RoomHost<never>, 'after' | 'now'>;
+
+/**
+ * The bodies of requests that the room holds, from their first byte to the answer (`LIMIT-4`). Where it holds as many as it
+ * may, the one that comes slowest loses its place: who sends nothing, or drop by drop, keeps out nobody.
+ */
 export class WaitingBodies {
-  readonly #host: Pick<RoomHost<never>, 'after'>;
-  #count = 0;
-  #bytes = 0;
+  readonly #host: BodyHost;
+  readonly #bodies = new Set<WaitingBody>();
 
-  constructor(host: Pick<RoomHost<never>, 'after'>) {
+  constructor(host: BodyHost) {
     this.#host = host;
   }
 
   /** Begins to hold a body. Throws `overloaded` if there are too many. */
-  enter(limits: Pick<RoomLimits, 'waitingBodies' | 'waitingBodyBytes'>): WaitingBody {
-    if (this.#count >= limits.waitingBodies) throw overloaded();
-    this.#count += 1;
-    let held = 0;
-    return {
-      holdBytes: (bytes) => {
-        if (this.#bytes + bytes > limits.waitingBodyBytes) throw overloaded();
-        this.#bytes += bytes;
-        held += bytes;
-      },
-      startSilence: (onSilence) => this.#host.after(SILENCE_MILLISECONDS, onSilence),
-      leave: () => {
-        this.#count -= 1;
-        this.#bytes -= held;
-      },
-    };
+  enter(limits: BodyLimits): WaitingBody {
+    if (this.#bodies.size >= limits.waitingBodies && !this.#cutSlowest()) throw overloaded();
+    const body = new WaitingBody(this.#host, {
+      hold: (bytes) => this.#hold(body, bytes, limits),
+      left: () => this.#bodies.delete(body),
+    });
+    this.#bodies.add(body);
+    return body;
+  }
+
+  /** Throws `overloaded` if all bodies together are too long. */
+  #hold(body: WaitingBody, bytes: number, { waitingBodyBytes }: BodyLimits): void {
+    const held = (): number => [...this.#bodies].reduce((sum, { length }) => sum + length, bytes);
+    while (held() > waitingBodyBytes) if (!this.#cutSlowest(body)) throw overloaded();
+  }
+
+  /** Cuts the slowest body of those that still come and had their time. Returns false if there is none. */
+  #cutSlowest(except?: WaitingBody): boolean {
+    let slowest: WaitingBody | undefined;
+    for (const body of this.#bodies) {
+      if (body === except || !body.mayLosePlace) continue;
+      if (slowest === undefined || body.pace < slowest.pace) slowest = body;
+    }
+    slowest?.cut();
+    return slowest !== undefined;
   }
 }
 
+/** The bodies that a body is one of. */
+interface BodyOwner {
+  readonly hold: (bytes: number) => void;
+  readonly left: () => void;
+}
+
 /** A body that a room holds. */
-export interface WaitingBody {
+export class WaitingBody {
+  readonly #host: BodyHost;
+  readonly #owner: BodyOwner;
+  readonly #begin: number;
+  #length = 0;
+  /** What has come, of which the older part counts less, and the time of that. */
+  #recent = 0;
+  #recentTime: number;
+  /** Ends the reading of the body with an error. Undefined while nobody waits for more of it. */
+  #stop: ((error: TinyBasePartyKitError) => void) | undefined;
+
+  constructor(host: BodyHost, owner: BodyOwner) {
+    this.#host = host;
+    this.#owner = owner;
+    this.#begin = host.now();
+    this.#recentTime = this.#begin;
+  }
+
+  /** The bytes that are held. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** How fast it has come of late. */
+  get pace(): number {
+    const passed = Math.max(0, this.#host.now() - this.#recentTime);
+    return this.#recent * 2 ** (-passed / HALF_LIFE_MILLISECONDS);
+  }
+
+  /** True if it still comes, and began some time ago. */
+  get mayLosePlace(): boolean {
+    const isNew = isPausing(this.#begin, GRACE_MILLISECONDS, this.#host.now());
+    return this.#stop !== undefined && !isNew;
+  }
+
   /** Counts bytes that have come. Throws `overloaded` if all bodies together are too long. */
-  readonly holdBytes: (bytes: number) => void;
-  /** Calls back when the body was silent for too long, unless the returned function is called before. */
-  readonly startSilence: (onSilence: () => void) => () => void;
-  /** Ends the holding. Call it once. */
-  readonly leave: () => void;
+  holdBytes(bytes: number): void {
+    this.#owner.hold(bytes);
+    this.#length += bytes;
+  }
+
+  /** Counts bytes that have come, for the pace alone. */
+  noteBytes(bytes: number): void {
+    this.#recent = this.pace + bytes;
+    this.#recentTime = this.#host.now();
+  }
+
+  /** Calls back with an error when the body was silent for too long or lost its place, unless the returned function is called before. */
+  whileReading(onStopped: (error: TinyBasePartyKitError) => void): () => void {
+    const silent = new TinyBasePartyKitError(
+      'unavailable',
+      'The body stopped coming: send it again.',
+    );
+    const cancel = this.#host.after(SILENCE_MILLISECONDS, () => onStopped(silent));
+    this.#stop = onStopped;
+    return () => {
+      this.#stop = undefined;
+      cancel();
+    };
+  }
+
+  /** Gives its place to another one. */
+  cut(): void {
+    this.leave();
+    const message = 'The body came too slowly, and others needed its place: send it again.';
+    this.#stop?.(new TinyBasePartyKitError('overloaded', message));
+  }
+
+  /** Ends the holding. It may be called again. */
+  leave(): void {
+    this.#length = 0;
+    this.#owner.left();
+  }
 }
 
 function overloaded(): TinyBasePartyKitError {

@@ -373,6 +373,68 @@ test('[LIMIT-4] drops a body that is silent, and not one that is slow', async ()
   expect((await taken).status).toBe(201);
 });
 
+test('[LIMIT-4] bodies that send nothing, or drop by drop, lose their places to newer ones', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodies: 3 }) }));
+  const [silent, dripping, steady] = [new SlowBody(), new SlowBody(), new SlowBody()];
+  const answers = [silent, dripping, steady].map(({ init }) => site.ask('PUT', init));
+  const quick = async (): Promise<number> =>
+    (await site.ask('PUT', { body: '[{},{"q":1}]' })).status;
+  await settle();
+  // All of them are new.
+  expect(await quick()).toBe(429);
+  const text = 'x'.repeat(400);
+  steady.send('[{},{"steady":"');
+  for (let time = 0; time < 20; time += 1) {
+    dripping.send('[');
+    steady.send(text);
+    await settle();
+    await site.host.pass(100);
+  }
+  expect(await quick()).toBe(201);
+  expect(silent.isCancelled).toBe(true);
+  expect(dripping.isCancelled).toBe(false);
+  const next = new SlowBody();
+  answers.push(site.ask('PUT', next.init));
+  await settle();
+  expect(await quick()).toBe(205);
+  expect([dripping.isCancelled, steady.isCancelled, next.isCancelled]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  steady.send('"}]');
+  for (const body of [steady, next]) body.end();
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  expect(statuses).toEqual([429, 429, 205, 400]);
+});
+
+test('[LIMIT-4] a body that stands still keeps out no others with the bytes that it holds', async () => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodyBytes: 1_000 }) }));
+  const still = new SlowBody();
+  const cut = site.ask('PUT', still.init);
+  still.send('x'.repeat(900));
+  await settle();
+  const body = `[{},{"a":"${'x'.repeat(400)}"}]`;
+  expect((await site.ask('PUT', { body })).status).toBe(429);
+  await site.host.pass(1_000);
+  expect((await site.ask('PUT', { body })).status).toBe(201);
+  expect((await cut).status).toBe(429);
+});
+
+test('[LIMIT-4] a body whose content is being decided keeps its place', async () => {
+  const answer = new Deferred<boolean>();
+  const hooks = { canSetValue: async () => await answer.promise };
+  const site = new Site(
+    new FakeRoomHost({ limits: () => ({ waitingBodies: 1 }), hooks: () => hooks }),
+  );
+  const first = site.ask('PUT', { body: '[{},{"a":1}]' });
+  await settle();
+  await site.host.pass(5_000);
+  expect((await site.ask('PUT', { body: '[{},{"b":1}]' })).status).toBe(429);
+  answer.resolve(true);
+  expect((await first).status).toBe(201);
+});
+
 /** A gate that lets in who has a token of the list, as long as it is there. */
 const gate = (site: Site, tokens: Set<string>): void => {
   site.host.room.setGate({
