@@ -69,7 +69,7 @@ export class WaitingBody {
   readonly #owner: BodyOwner;
   readonly #begin: number;
   #length = 0;
-  /** What has come, of which the older part counts less, and the time of that. */
+  /** The bytes that have come, of which older ones count less, and the time of that. */
   #recent = 0;
   #recentTime: number;
   /** Ends the reading of the body with an error. Undefined while nobody waits for more of it. */
@@ -87,7 +87,7 @@ export class WaitingBody {
     return this.#length;
   }
 
-  /** How fast it has come of late. */
+  /** The bytes that have come of late. */
   get pace(): number {
     const passed = Math.max(0, this.#host.now() - this.#recentTime);
     return this.#recent * 2 ** (-passed / HALF_LIFE_MILLISECONDS);
