@@ -2,6 +2,7 @@ import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/cha
 import { decodeWholePush, encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
+import { weightOf } from '../../protocol/frame.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type {
   ClientMessage,
@@ -386,11 +387,31 @@ export class RoomState<Origin, RequestOrigin>
       const json = peer.assembly.takeWhole();
       if (json === undefined) return this.#sendReceipt(peer, client, part);
       this.#assertSize(utf8Length(json, this.#mostPushBytes));
-      return this.#push(peer, client, decodeWholePush(number, json));
+      return this.#pushWhole(peer, client, number, json);
     } catch (error) {
       if (!(error instanceof TinyBasePartyKitError)) throw error;
       return outgoing.sendError(this, peer, error.code, error.message, number);
     }
+  }
+
+  /** Takes a push whose parts have all come. It is held until it is decided. */
+  #pushWhole(
+    peer: Peer<Origin>,
+    client: ClientState,
+    number: number,
+    json: string,
+  ): MaybePromise<void> {
+    const { outgoing, host, settings } = this.#parts;
+    const weight = weightOf(json);
+    // One that weighs more than all may gets through if little else is held.
+    if (!outgoing.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
+      const text = 'The room holds too much for its connections now: try again later.';
+      return outgoing.overload(peer, text, host);
+    }
+    const pushed = this.#push(peer, client, decodeWholePush(number, json));
+    if (!(pushed instanceof Promise)) return undefined;
+    peer.held.addFixed(weight);
+    return pushed.finally(() => peer.held.addFixed(-weight));
   }
 
   /** Tells that a part was taken, as soon as the client may send more of them. */

@@ -131,6 +131,10 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     this.#peer(connection)?.spend(length, host.now(), settings.limits);
   }
 
+  hold(connection: Origin, length: number): void {
+    this.#peer(connection)?.held.addFixed(length);
+  }
+
   isRefused(connection: Origin): boolean {
     const peer = this.#peer(connection);
     return peer === undefined || peer.isGone || peer.standing !== 'admitted';

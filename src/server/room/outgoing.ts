@@ -13,6 +13,7 @@ import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { ChangeOrigin } from './change-origin.ts';
 import { TELL_MILLISECONDS, type ClientState, type Peer, type Peers } from './peers.ts';
+import { FREE_LENGTH } from './held-memory.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
@@ -25,6 +26,10 @@ type Told = Pick<
 
 /** Told to a connection whose grant has ended, or was lost. */
 export const EXPIRED = 'This connection is not authorized any more: connect again.';
+
+/** Told to the connection for which the room holds most. */
+const CROWDED =
+  'The room holds as much for its connections as it may, and most for this one: connect again, a little later.';
 
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
@@ -61,14 +66,39 @@ export class Outgoing<Origin> {
 
   /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
   #sendBounded(peer: Peer<Origin>, frame: string): void {
+    if (peer.hasLeft) return;
     const { unread } = peer;
-    if (unread.length > this.#settings.limits.unreadLength) {
+    const { unreadLength } = this.#settings.limits;
+    const isMuch = unread.length + frame.length > FREE_LENGTH;
+    if (unread.length > unreadLength || (isMuch && !this.makePlace(peer, frame.length))) {
       this.#stall(peer);
       return;
     }
     this.#leave(peer, frame);
     unread.add(frame.length);
     this.#sendMark(peer);
+  }
+
+  /**
+   * Makes place for so many more characters that the room is to hold for a connection, where it holds as much as it may for all
+   * (`LIMIT-5`): those for which it holds more are closed, the largest first. Returns false if that is not enough.
+   */
+  makePlace(peer: Peer<Origin>, length: number): boolean {
+    const { heldLength } = this.#settings.limits;
+    const { memory } = this.#peers;
+    const wanted = peer.held.length + length;
+    if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
+    this.#peers.endClosed();
+    const larger = memory.over(wanted).filter(({ holder, free }) => !holder.isGone && free > 0);
+    let excess = memory.length + length - heldLength;
+    // Nobody is closed for nothing.
+    if (larger.reduce((sum, { free }) => sum + free, 0) < excess) return false;
+    for (const { holder, free } of larger) {
+      if (excess <= 0) break;
+      excess -= free;
+      this.refuse(holder, 'overloaded', CROWDED);
+    }
+    return true;
   }
 
   /** Sends messages together that one turn of the room's code sends to one client (`FRAME-5`). A stock peer gets each at once. */
@@ -106,7 +136,9 @@ export class Outgoing<Origin> {
 
   #sendMark(peer: Peer<Origin>): void {
     const { unread, state } = peer;
-    if (state.type !== 'client' || !unread.needsMark(this.#settings.limits.unreadLength)) return;
+    const { unreadLength, heldLength } = this.#settings.limits;
+    const isCrowded = this.#peers.memory.length > heldLength / 2;
+    if (state.type !== 'client' || !unread.needsMark(unreadLength, isCrowded)) return;
     const text = this.#host.randomId();
     this.#leave(peer, this.#encode({ type: 'mark', text }));
     unread.ask(text);

@@ -4,6 +4,7 @@ import type { MessageRate } from '../../protocol/messages.ts';
 import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
 import type { Waiter } from '../history/durability-gate.ts';
 import { isAhead } from './clock.ts';
+import { HeldMemory, type HeldLength } from './held-memory.ts';
 import { PushAssembly } from './push-assembly.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
@@ -140,10 +141,12 @@ class ClientIndex<Origin> {
 /** One connection, and everything that the room remembers of it. */
 export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
+  /** All that the room holds for it. */
+  readonly held: HeldLength<Peer<Origin>>;
   /** The push that comes in parts. */
-  readonly assembly: PushAssembly = new PushAssembly();
+  readonly assembly: PushAssembly;
   readonly undecided: Undecided = new Undecided();
-  readonly unread: Unread = new Unread();
+  readonly unread: Unread;
   /** Messages that leave together (FRAME-5). */
   leaving: string[] = [];
   readonly #limiter = new RateLimiter();
@@ -169,8 +172,12 @@ export class Peer<Origin> {
     connection: RoomConnection<Origin>,
     features: PeerFeatures<Origin>,
     index: ClientIndex<Origin>,
+    memory: HeldMemory<Peer<Origin>>,
   ) {
     this.connection = connection;
+    this.held = memory.open(this);
+    this.assembly = new PushAssembly(this.held);
+    this.unread = new Unread(this.held);
     this.#features = features;
     this.#index = index;
     // After a hibernation, the gate knows which connections it had let in.
@@ -247,8 +254,10 @@ export class Peer<Origin> {
     }
     this.#waitingMessages += messages;
     this.#waitingLength += length;
+    // What has many ids takes about its weight when it is decoded.
+    this.held.add(weight);
     this.#heaviest = Math.max(this.#heaviest, weight / messages);
-    return new ReceivedFrame(this, messages, length);
+    return new ReceivedFrame(this, messages, length, weight);
   }
 
   /**
@@ -312,10 +321,12 @@ export class Peer<Origin> {
     return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 
-  /** Counts a frame of that length as waiting no more. */
-  forget(messages: number, length: number): void {
+  /** Counts a frame of that length and weight as waiting no more. */
+  forget(messages: number, length: number, weight: number): void {
     this.#waitingMessages -= messages;
     this.#waitingLength -= length;
+    this.held.add(-weight);
+    if (this.#hasLeft) this.#forgetParts();
   }
 
   /** Returns true at most once a second, so that a flood is not answered message by message. Time is in milliseconds. */
@@ -333,11 +344,22 @@ export class Peer<Origin> {
 
   /** Ends the connection in the room, however it ended. This is the only place that does so. It may be called again. */
   leave(closedBy: 'room' | 'peer'): void {
-    if (closedBy === 'room') this.setState({ type: 'gone' });
+    if (closedBy === 'room') {
+      this.setState({ type: 'gone' });
+      // Nothing of it counts any more.
+      this.undecided.drop();
+    }
     if (this.#hasLeft) return;
     this.#hasLeft = true;
+    this.unread.clear();
+    this.#forgetParts();
     if (this.#state.type === 'client') this.#index.remove(this.#state.clientId, this);
     if (this.#isIn) this.#features.left(this.connection.origin);
+  }
+
+  /** Forgets the parts of a connection that has left, unless further ones came before and wait (`CLOSE-2`). */
+  #forgetParts(): void {
+    if (this.#waitingMessages === 0) this.assembly.clear();
   }
 
   /** Attaches the state again if the app has overwritten it. */
@@ -351,24 +373,28 @@ class ReceivedFrame implements Waiter {
   readonly #peer: Peer<unknown>;
   readonly #messages: number;
   readonly #length: number;
+  readonly #weight: number;
 
-  constructor(peer: Peer<unknown>, messages: number, length: number) {
+  constructor(peer: Peer<unknown>, messages: number, length: number, weight: number) {
     this.#peer = peer;
     this.#messages = messages;
     this.#length = length;
+    this.#weight = weight;
   }
 
   onDurable(): void {
-    this.#peer.forget(this.#messages, this.#length);
+    this.#peer.forget(this.#messages, this.#length, this.#weight);
   }
 
   onLost(): void {
-    this.#peer.forget(this.#messages, this.#length);
+    this.#peer.forget(this.#messages, this.#length, this.#weight);
   }
 }
 
 /** The connections of a room. It asks the host for the open ones each time, because the host misses fewer of them. */
 export class Peers<Origin> {
+  /** All that the room holds for connections. */
+  readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
@@ -386,7 +412,10 @@ export class Peers<Origin> {
   of(connection: RoomConnection<Origin>): Peer<Origin> {
     let peer = this.#peers.get(connection);
     if (peer === undefined) {
-      this.#peers.set(connection, (peer = new Peer(connection, this.#features, this.#index)));
+      this.#peers.set(
+        connection,
+        (peer = new Peer(connection, this.#features, this.#index, this.memory)),
+      );
       if (!this.#features.isEmpty) this.#present.add(peer);
     }
     return peer;
@@ -416,6 +445,13 @@ export class Peers<Origin> {
   /** Returns all that features and commits may know of: those whom the gate admits now (`SEAM-2`). */
   admitted(): readonly Peer<Origin>[] {
     return this.open().filter(({ standing }) => standing === 'admitted');
+  }
+
+  /** Ends those that are closed. Some hosts never report that, and what they have not read would count for ever. */
+  endClosed(): void {
+    const open = new Set(this.#host.connections());
+    for (const { holder } of this.memory.accounts)
+      if (!holder.hasLeft && !open.has(holder.connection)) holder.leave('peer');
   }
 
   /** Returns the ids of all connected clients. */

@@ -1,10 +1,17 @@
 import type { PushPart } from '../../protocol/messages.ts';
 
+import type { HeldLength } from './held-memory.ts';
+
 /** The received parts of one push, only in memory (`PART-1`). */
 export class PushAssembly {
   #number = 0;
   #length = 0;
   #text = '';
+  readonly #account: HeldLength<unknown> | undefined;
+
+  constructor(account?: HeldLength<unknown>) {
+    this.#account = account;
+  }
 
   /** The number of characters that it holds. */
   get held(): number {
@@ -16,12 +23,14 @@ export class PushAssembly {
     if (offset === 0) {
       this.#number = number;
       this.#length = length;
+      this.#account?.add(-this.#text.length);
       this.#text = '';
     } else if (number !== this.#number || length !== this.#length || offset !== this.#text.length) {
       this.clear();
       return false;
     }
     this.#text += text;
+    this.#account?.add(text.length);
     return true;
   }
 
@@ -36,6 +45,7 @@ export class PushAssembly {
   clear(): void {
     this.#number = 0;
     this.#length = 0;
+    this.#account?.add(-this.#text.length);
     this.#text = '';
   }
 }

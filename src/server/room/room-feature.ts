@@ -154,6 +154,8 @@ export interface FeatureRoom<Connection> {
   represent<T>(caller: Connection, code: () => T): readonly [outcome: T, end: () => void];
   /** Counts what the room sends because of a connection, in characters, as if the connection had sent it (`EVENT-6`). */
   charge(connection: Connection, length: number): void;
+  /** Counts so many more characters as held for a connection, or fewer if negative (`LIMIT-5`). */
+  hold(connection: Connection, length: number): void;
   /** True once the room or the app has closed the connection, or its grant has ended: nothing of it counts any more (`CLOSE-1`). */
   isRefused(connection: Connection): boolean;
   /** Returns the value of a slot of the connection, which survives hibernation; undefined if it has none (`SEAM-4`). */

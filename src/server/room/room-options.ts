@@ -65,6 +65,11 @@ export interface RoomLimits {
   readonly waitingMessages: number;
   /** The length of those messages. 16 Mi by default. */
   readonly waitingLength: number;
+  /**
+   * The length of all that the room holds for connections: messages that wait, parts of pushes, inputs of calls, and what
+   * they have not read. Beyond it, those for which most is held lose their place. 32 Mi by default.
+   */
+  readonly heldLength: number;
 }
 
 /** The limits of a room unless configured. */
@@ -83,6 +88,7 @@ export const DEFAULT_LIMITS: RoomLimits = {
   connections: 32_000,
   waitingMessages: 10_000,
   waitingLength: 16 * 1024 * 1024,
+  heldLength: 32 * 1024 * 1024,
 };
 
 /** The time that the hooks of one push may take, unless configured. */

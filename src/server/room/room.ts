@@ -161,7 +161,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       host.now(),
       settings.limits,
     );
-    if (waiting === undefined) {
+    if (waiting === undefined || !this.#parts.outgoing.makePlace(peer, 0)) {
+      waiting?.onLost();
       this.#refuseFlood(peer);
       return;
     }
@@ -209,7 +210,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   #isPart(text: string): boolean {
-    return text.startsWith(this.#parts.settings.messagePrefix + partLetter);
+    // A part ends with its text.
+    return text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
   }
 
   /** True if there is a gate. */

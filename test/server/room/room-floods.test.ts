@@ -362,10 +362,10 @@ test.each([15, 16, 17, 20])(
 );
 
 test('[FLOOD-1] a push of many ids costs in parts what it costs in one frame', async () => {
-  const limits = (): object => ({ messagesPerSecond: 0, messageBurst: 60 });
   const row = Object.fromEntries(Array.from({ length: 8_000 }, (_, cell) => [`${cell}`, 1]));
   const dense = pushOf(1, { pets: { fido: row } });
-  const [whole, divided] = [await seeded({ limits }), await seeded({ limits })];
+  const limits = { limits: () => ({ messagesPerSecond: 0, messageBurst: 60 }) };
+  const [whole, divided] = [await seeded(limits), await seeded(limits)];
   const ada = await whole.join('ada');
   // 8,000 ids have 16,000 quotes: 31 messages.
   await ada.say(dense);

@@ -21,6 +21,7 @@ export type EventsRoom<Connection> = Pick<
   | 'send'
   | 'release'
   | 'charge'
+  | 'hold'
   | 'isRefused'
   | 'loadedState'
   | 'taken'
@@ -104,6 +105,7 @@ export class RoomEvents<Connection extends Caller> {
       const message = 'Too many calls of this connection are under way: wait for their ends.';
       this.#refuse(connection, id, 'overloaded', message);
     } else {
+      this.#room.hold(connection, json.length);
       const { loadedState: state } = this.#room;
       const begun = { connection, name, id, length: json.length, state };
       this.#start({ ...begun, input: undefined, isOver: false }, procedure, input);
@@ -259,6 +261,7 @@ export class RoomEvents<Connection extends Caller> {
   ): void {
     const end = (frame: string | undefined): void => {
       this.#underWay.end(connection, length);
+      this.#room.hold(connection, -length);
       if (frame !== undefined) this.#room.send(connection, fromRoom.letter, frame);
     };
     const lost = new TinyBasePartyKitError('unavailable', LOST);
