@@ -139,9 +139,14 @@ export class Outgoing<Origin> {
     const { unreadLength, heldLength } = this.#settings.limits;
     const isCrowded = this.#peers.memory.length > heldLength / 2;
     if (state.type !== 'client' || !unread.needsMark(unreadLength, isCrowded)) return;
+    this.#askToRead(peer);
+  }
+
+  #askToRead(peer: Peer<Origin>): void {
     const text = this.#host.randomId();
-    this.#leave(peer, this.#encode({ type: 'mark', text }));
-    unread.ask(text);
+    const frame = this.#encode({ type: 'mark', text });
+    this.#leave(peer, frame);
+    peer.unread.ask(text, frame);
   }
 
   /** Asks a client for a sign of life: it answers a mark. */
@@ -162,9 +167,7 @@ export class Outgoing<Origin> {
     if (state.type !== 'client' || state.standing === 'stopped') return;
     peer.setState({ ...state, standing: 'stopped' });
     // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
-    const text = this.#host.randomId();
-    this.#leave(peer, this.#encode({ type: 'mark', text }));
-    peer.unread.ask(text);
+    this.#askToRead(peer);
     this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));
   }
 

@@ -231,7 +231,8 @@ export class Peer<Origin> {
 
   /**
    * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
-   * called. `weigh` returns the length that counts for floods, and is called only where that decides. Returns undefined if this connection has sent too much, or too much of it waits.
+   * called. `weigh` returns the length that counts for floods, and is called only where that decides. What the room has asked for
+   * (`isAsked`) counts for no flood. Returns undefined if this connection has sent too much, or too much of it waits.
    */
   hold(
     length: number,
@@ -239,6 +240,7 @@ export class Peer<Origin> {
     messages: number,
     now: number,
     limits: MessageRate & { waitingMessages: number; waitingLength: number },
+    isAsked: boolean = false,
   ): Waiter | undefined {
     this.#receivedTime = now;
     // If nothing waits, a frame passes however many messages it has: otherwise its client would never get it through.
@@ -246,9 +248,9 @@ export class Peer<Origin> {
     if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
-    if (this.#limiter.isTooMuch(length, now, limits, messages)) return undefined;
-    const weight = weigh();
-    if (!this.#limiter.take(weight, now, limits, messages)) {
+    if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) return undefined;
+    const weight = isAsked ? length : weigh();
+    if (!isAsked && !this.#limiter.take(weight, now, limits, messages)) {
       this.#limiter.spend(length, now, limits);
       return undefined;
     }

@@ -160,6 +160,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       messages.length,
       host.now(),
       settings.limits,
+      peer.unread.isAnswer(text),
     );
     if (waiting === undefined || !this.#parts.outgoing.makePlace(peer, 0)) {
       waiting?.onLost();

@@ -9,7 +9,7 @@ export class Unread {
   #sent = 0;
   #read = 0;
   readonly #account: HeldLength<unknown> | undefined;
-  #mark: { readonly text: string; readonly position: number } | undefined;
+  #mark: { readonly text: string; readonly frame: string; readonly position: number } | undefined;
 
   constructor(account?: HeldLength<unknown>) {
     this.#account = account;
@@ -31,9 +31,14 @@ export class Unread {
     this.#account?.add(length);
   }
 
-  /** Remembers what is asked. */
-  ask(text: string): void {
-    this.#mark = { text, position: this.#sent };
+  /** Remembers what is asked. The client answers with the same frame. */
+  ask(text: string, frame: string): void {
+    this.#mark = { text, frame, position: this.#sent };
+  }
+
+  /** Returns true if the frame is the answer to what was asked. */
+  isAnswer(frame: string): boolean {
+    return this.#mark?.frame === frame;
   }
 
   /** Takes the answer. One to another question counts for nothing. */

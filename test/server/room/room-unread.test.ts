@@ -70,6 +70,23 @@ test('[FLOOD-7] a connection that reads is sent everything, however small the li
   expect(types).not.toContain('error');
 });
 
+test('[FLOOD-7] an answer to a mark counts for no flood, and one that nobody asked for does', async () => {
+  const limits = { unreadLength: 1_000_000, messagesPerSecond: 1, messageBurst: 5 };
+  const host = new FakeRoomHost({ limits: () => limits });
+  await host.seed({ t: { r: { a: 1 } } });
+  const reader = await host.join('reader');
+  const types: string[] = [];
+  for (let round = 0; round < 20; round += 1) {
+    await commit(host, 3);
+    types.push(...(await read(reader)));
+  }
+  expect(types.filter((type) => type === 'mark').length).toBeGreaterThan(5);
+  expect(types).not.toContain('error');
+  for (let index = 0; index < 10; index += 1)
+    await reader.say(encodeClientMessage('', { type: 'mark', text: 'unasked' }));
+  expect(await read(reader)).toContain('error');
+});
+
 test('[FLOOD-7] a connection whose answer to a mark got lost is asked again when it says hello', async () => {
   const host = await seeded();
   const reader = await host.join('reader');
