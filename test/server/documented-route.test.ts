@@ -9,10 +9,10 @@ import { StrictStorage } from '../support/strict-storage.ts';
 
 const REPOSITORY = new URL('../../', import.meta.url);
 
-/** The room with a route for a backend, as README.md has it. */
+/** The room with a route for a backend, as docs/server-writes.md has it. */
 async function documentedRoom(): Promise<new (party: unknown) => TinyBasePartyKitServer> {
-  const readme = await readFile(new URL('README.md', REPOSITORY), 'utf8');
-  const code = readme.split('```ts\n').find((block) => block.includes('BACKEND_TOKEN')) ?? '';
+  const page = await readFile(new URL('docs/server-writes.md', REPOSITORY), 'utf8');
+  const code = page.split('```ts\n').find((block) => block.includes('BACKEND_TOKEN')) ?? '';
   const { outputFiles } = await build({
     stdin: {
       contents: code.split('```')[0] ?? '',
@@ -32,7 +32,7 @@ async function documentedRoom(): Promise<new (party: unknown) => TinyBasePartyKi
   return module.default;
 }
 
-test('the route for a backend in README.md lets nobody in as long as its token is not set', async () => {
+test('the route for a backend in docs/server-writes.md lets nobody in as long as its token is not set', async () => {
   const DocumentedRoom = await documentedRoom();
   const ask = async (token: unknown, authorization: string | undefined): Promise<number> => {
     const party = {
