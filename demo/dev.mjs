@@ -1,0 +1,38 @@
+// Runs the demo on port 1999, or on that of the variable PORT. If it is taken, the next free one is used.
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+
+const wanted = Number(process.env.PORT ?? 1999);
+const MOST_TRIES = 100;
+
+const isFree = (port, host) =>
+  new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, host, () => {
+      probe.close(() => resolve(true));
+    });
+  });
+
+let port = wanted;
+while (!((await isFree(port, '0.0.0.0')) && (await isFree(port, '127.0.0.1')))) {
+  port += 1;
+  if (port > wanted + MOST_TRIES) throw new Error(`The ports ${wanted} to ${port - 1} are taken.`);
+}
+const taken = port === wanted ? '' : `Port ${wanted} is taken. `;
+console.log(`${taken}The demo is at http://localhost:${port}`);
+
+const command = new URL('../node_modules/partykit/dist/bin.mjs', import.meta.url).pathname;
+// Without the option, partykit asks the internet for an example of a request.
+const options = ['dev', '--port', String(port), '--disable-request-cf-fetch'];
+const server = spawn(process.execPath, [command, ...options, ...process.argv.slice(2)], {
+  stdio: 'inherit',
+});
+process.once('SIGTERM', () => {
+  server.kill();
+});
+// Ctrl+C reaches the server as well: it ends first.
+process.on('SIGINT', () => undefined);
+server.once('exit', (code) => {
+  process.exitCode = code ?? 1;
+});
