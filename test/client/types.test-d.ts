@@ -47,6 +47,13 @@ describe('createPartyKitPersister', () => {
     expectTypeOf<PartyKitPersisterConfig>().toExtend<StockConfig>();
   });
 
+  test('refuses an option that does not exist', () => {
+    expectTypeOf(createPartyKitPersister).toBeFunction();
+    // @ts-expect-error -- storePath
+    const config: PartyKitPersisterConfig = { messagePrefix: 'm', storepath: '/x' };
+    expectTypeOf(config).toExtend<object>();
+  });
+
   test('is called as apps call it', () => {
     expectTypeOf(callAsAppsDo).returns.toBeArray();
   });

@@ -66,6 +66,32 @@ class Room extends TinyBasePartyKitServer {
   }
 }
 
+/** Each has an option that does not exist. Compiled, and never run. */
+export class Mistyped extends TinyBasePartyKitServer {
+  // @ts-expect-error -- storePath
+  override config = { storepath: '/x' };
+}
+export class MistypedAmongOthers extends TinyBasePartyKitServer {
+  override config: TinyBasePartyKitServerConfig = {
+    messagePrefix: 'm',
+    // @ts-expect-error -- storePath
+    storepath: '/x',
+  };
+}
+export class MistypedLimit extends TinyBasePartyKitServer {
+  override config: TinyBasePartyKitServerConfig = {
+    // @ts-expect-error -- contentBytes
+    limits: { contentbytes: 1, pushBytes: 2 },
+  };
+}
+export class MistypedInConstructor extends TinyBasePartyKitServer {
+  constructor(party: Party.Room) {
+    super(party);
+    // @ts-expect-error -- storePath
+    this.config = { messagePrefix: 'm', storepath: '/x' };
+  }
+}
+
 describe('TinyBasePartyKitServer', () => {
   test("has what TinyBase's has; its hooks may answer at once as well", () => {
     expectTypeOf<StockServer>().toExtend<Pick<TinyBasePartyKitServer, Hook>>();
