@@ -22,6 +22,7 @@ export class ObservedStore {
   readonly #listenerIds: readonly string[];
   #isOutermost = false;
   #isApplying = false;
+  #needsLog: () => boolean = always;
   #isLogged = true;
   #appliedLog: TransactionLog | undefined;
 
@@ -36,8 +37,8 @@ export class ObservedStore {
         this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {
-        const isUnlogged = this.#isApplying && !this.#isLogged;
-        const log = isUnlogged ? emptyLog() : readTransactionLog(store);
+        this.#isLogged = !this.#isApplying || this.#needsLog();
+        const log = this.#isLogged ? readTransactionLog(store) : emptyLog();
         if (this.#isApplying) this.#appliedLog = log;
         else if (!log.before.isEmpty) onTransaction(log);
       }),
@@ -45,14 +46,15 @@ export class ObservedStore {
   }
 
   /**
-   * Runs `actions` as a transaction of its own. Never throws. The log costs as much as the actions. Without it, the outcome
-   * after an error is `applied` with an empty log, though the Store may have rolled everything back.
+   * Runs `actions` as a transaction of its own. Never throws. The log costs as much as the actions. `needsLog`, which may read
+   * the Store in the did-finish phase and not throw, tells if it is read. Without it, the outcome after an error is `applied`
+   * with an empty log, though the Store may have rolled everything back.
    */
-  apply(actions: () => void, isLogged = true): ApplyOutcome {
+  apply(actions: () => void, needsLog: () => boolean = always): ApplyOutcome {
     if (this.#isApplying) return { type: 'busy' };
     let isBusy = true;
     let error: unknown;
-    this.#isLogged = isLogged;
+    this.#needsLog = needsLog;
     this.#isOutermost = false;
     try {
       this.store.transaction(() => {
@@ -70,7 +72,7 @@ export class ObservedStore {
     if (isBusy) return { type: 'busy' };
     const log = this.#takeAppliedLog();
     // If a will-finish listener throws, the Store undoes everything and still calls the did-finish listeners.
-    if (log === undefined || (isLogged && error !== undefined && log.before.isEmpty)) {
+    if (log === undefined || (this.#isLogged && error !== undefined && log.before.isEmpty)) {
       return { type: 'failed', error };
     }
     return { type: 'applied', log, error };
@@ -86,6 +88,10 @@ export class ObservedStore {
     this.#appliedLog = undefined;
     return log;
   }
+}
+
+function always(): boolean {
+  return true;
 }
 
 function emptyLog(): TransactionLog {

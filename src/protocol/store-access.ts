@@ -110,6 +110,35 @@ export function readContent(store: Store): LeafMap<Leaf> {
   return content;
 }
 
+/** Returns true if the Store has neither tables nor Values. */
+export function isEmptyStore(store: Store): boolean {
+  return !store.hasTables() && !store.hasValues();
+}
+
+/** Returns true if the Store holds that content and nothing else. Much cheaper than reading the content. */
+export function holdsJust(store: Store, content: LeafMap<Leaf | undefined>): boolean {
+  let isSame = true;
+  let tables = 0;
+  for (const table of content.tables()) {
+    const rows = content.rows(table);
+    if (table !== VALUES && rows.size !== store.getRowCount(table)) return false;
+    if (table !== VALUES) tables += 1;
+    for (const [row, cells] of rows) {
+      let count = 0;
+      forEachLeaf(store, table, row, (id, leaf) => {
+        count += 1;
+        isSame &&= leaf === cells.get(id);
+      });
+      if (count !== cells.size) return false;
+    }
+  }
+  return (
+    isSame &&
+    store.getTableIds().length === tables &&
+    (content.cells(VALUES, '').size > 0 || !store.hasValues())
+  );
+}
+
 /** The effect of a transaction, as its did-finish listeners can read it. */
 export interface TransactionLog {
   /** The net changes. A row that became empty is a deleted row, and its leaves are not listed. */

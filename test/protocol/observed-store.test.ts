@@ -62,6 +62,26 @@ describe.each([
   });
 });
 
+test('reads the log only if it is needed, as the Store is when everything is over', () => {
+  const { store, observed } = observe();
+  const shown: unknown[] = [];
+  const set = (value: number, isNeeded: boolean): unknown => {
+    const outcome = observed.apply(
+      () => store.setValue('v', value),
+      () => {
+        shown.push(store.getValue('v'));
+        return isNeeded;
+      },
+    );
+    return outcome.type === 'applied' && listed(outcome.log.before);
+  };
+  store.addValueListener('v', () => store.getValue('v') === 2 && store.setValue('v', 3), true);
+  expect(set(1, true)).toEqual([['[null,"","v"]', undefined]]);
+  expect(set(2, false)).toEqual([]);
+  expect(set(4, true)).toEqual([['[null,"","v"]', 3]]);
+  expect(shown).toEqual([1, 3, 4]);
+});
+
 test("[VIEW-6] applies nothing into the owner's open transaction, however deep", () => {
   const { store, observed, logs } = observe();
   let calls = 0;

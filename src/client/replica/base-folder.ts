@@ -3,7 +3,7 @@ import type { Store } from 'tinybase';
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
-import { readContent } from '../../protocol/store-access.ts';
+import { isEmptyStore, readContent } from '../../protocol/store-access.ts';
 import { aimAt, type Aims } from './aims.ts';
 import type { Overlay } from './overlay.ts';
 
@@ -51,6 +51,11 @@ export class BaseFolder {
 
   /** Makes content the base. */
   rebase(content: LeafMap<Leaf>, aims: Aims, isShown: boolean): void {
+    if (isShown && this.#overlay.isEmpty && aims.isEmpty && isEmptyStore(this.#store)) {
+      for (const table of content.tables())
+        for (const [row, cells] of content.rows(table)) aims.setRow(table, row, cells);
+      return;
+    }
     const gone = new LeafMap<true>();
     const noteIfGone = (
       leaf: Leaf | undefined,

@@ -12,7 +12,13 @@ import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
-import { readContent, readLeaf, type TransactionLog } from '../../protocol/store-access.ts';
+import {
+  holdsJust,
+  isEmptyStore,
+  readContent,
+  readLeaf,
+  type TransactionLog,
+} from '../../protocol/store-access.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
 import { BaseFolder } from './base-folder.ts';
@@ -464,17 +470,25 @@ export class Replica {
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
     let hasFolded = false;
-    const outcome = this.#observed.apply(() => {
-      fold(aims);
-      hasFolded = true;
-      writeAims(this.store, aims);
-      notTaken = leavesNotTaken(this.store, aims);
-    });
+    let wasEmpty = false;
+    /** True if the Store, which was empty, shows the aims and nothing else: then there is nothing to find out. */
+    let isAsAimed = false;
+    const outcome = this.#observed.apply(
+      () => {
+        wasEmpty = this.observer === undefined && isEmptyStore(this.store);
+        fold(aims);
+        hasFolded = true;
+        writeAims(this.store, aims);
+        if (!wasEmpty || !holdsJust(this.store, aims)) notTaken = leavesNotTaken(this.store, aims);
+      },
+      () => !(isAsAimed = wasEmpty && holdsJust(this.store, aims)),
+    );
     if (outcome.type === 'busy') return false;
     // If a start listener of the app throws, the transaction does not begin (VIEW-7).
     if (!hasFolded) fold(aims);
     const log = outcome.type === 'applied' ? outcome.log : undefined;
-    this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
+    if (!isAsAimed)
+      this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
     this.observer?.folded(aims, log, nextPush, isAck);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;

@@ -5,7 +5,8 @@ import { encodeContent } from '../../protocol/codec.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import {
-  forEachLeaf,
+  holdsJust,
+  isEmptyStore,
   readContent,
   readLeaf,
   writeLeaf,
@@ -119,7 +120,7 @@ export class StoreHydration<Origin, RequestOrigin> {
  * nothing of it. Call it in a transaction.
  */
 export function fillStore(store: Store, content: LeafMap<Leaf>): void {
-  const isEmpty = !store.hasTables() && !store.hasValues();
+  const isEmpty = isEmptyStore(store);
   if (isEmpty && !store.hasTablesSchema() && !store.hasValuesSchema()) {
     content.forEach((leaf, table, row, cell) => writeLeaf(store, table, row, cell, leaf));
     return;
@@ -142,40 +143,6 @@ function setLeaves(store: Store, content: LeafMap<Leaf>): void {
   content.forEach((leaf, table, row, cell) => {
     if (readLeaf(store, table, row, cell) !== leaf) writeLeaf(store, table, row, cell, leaf);
   });
-}
-
-/** Returns true if the Store holds that content and nothing else. Much cheaper than {@link differenceFrom}. */
-function holdsJust(store: Store, content: LeafMap<Leaf>): boolean {
-  let isSame = true;
-  for (const table of content.tables()) {
-    if (table === VALUES) {
-      const values = content.cells(VALUES, '');
-      let count = 0;
-      forEachLeaf(store, VALUES, '', (id, value) => {
-        count += 1;
-        isSame &&= value === values.get(id);
-      });
-      if (count !== values.size) return false;
-      continue;
-    }
-    const rows = content.rows(table);
-    if (rows.size !== store.getRowCount(table)) return false;
-    for (const [row, cells] of rows) {
-      let count = 0;
-      forEachLeaf(store, table, row, (id, cell) => {
-        count += 1;
-        isSame &&= cell === cells.get(id);
-      });
-      if (count !== cells.size) return false;
-    }
-  }
-  const tables = [...content.tables()];
-  const hasValues = tables.includes(VALUES);
-  return (
-    isSame &&
-    store.hasValues() === hasValues &&
-    store.getTableIds().length === tables.length - (hasValues ? 1 : 0)
-  );
 }
 
 /** Returns the difference of the Store from content that was put into it; undefined if there is none. */

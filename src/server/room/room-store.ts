@@ -30,8 +30,8 @@ export class RoomStore {
   }
 
   /** Runs actions as {@link ObservedStore.apply} does. */
-  apply(actions: () => void, isLogged?: boolean): ApplyOutcome {
-    return this.#observed.apply(actions, isLogged);
+  apply(actions: () => void, needsLog?: () => boolean): ApplyOutcome {
+    return this.#observed.apply(actions, needsLog);
   }
 
   /** Replaces the Store by a new one, which `fill` gives its first content. Whatever was attached to the old one has no effect any more. */

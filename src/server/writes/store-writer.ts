@@ -77,7 +77,7 @@ export class StoreWriter<Origin, RequestOrigin> {
    * nothing, while a transaction is open.
    */
   applyUnlogged(actions: () => void): { readonly error: unknown } | 'busy' {
-    const outcome = this.#observed.apply(actions, false);
+    const outcome = this.#observed.apply(actions, () => false);
     if (outcome.type === 'busy') return 'busy';
     this.#logOf(outcome);
     return { error: outcome.error };
