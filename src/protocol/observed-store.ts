@@ -1,6 +1,6 @@
 import type { Store } from 'tinybase';
 
-import { ChangesBuilder } from './changes.ts';
+import { ChangesBuilder, isEmptyChanges } from './changes.ts';
 import { LeafMap } from './leaf-map.ts';
 import { readTransactionLog, type TransactionLog } from './store-access.ts';
 
@@ -40,7 +40,7 @@ export class ObservedStore {
         this.#isLogged = !this.#isApplying || this.#needsLog();
         const log = this.#isLogged ? readTransactionLog(store) : emptyLog();
         if (this.#isApplying) this.#appliedLog = log;
-        else if (!log.before.isEmpty) onTransaction(log);
+        else if (!isEmptyChanges(log.changes)) onTransaction(log);
       }),
     ];
   }
