@@ -12,10 +12,10 @@ export {
 export {
   decodeETag,
   decodeLoadedContent,
-  decodeSeedCorrection,
+  decodeSeedAnswer,
   encodeETag,
   encodeLoadedContent,
-  encodeSeedCorrection,
+  encodeSeedAnswer,
 } from './http-codec.ts';
 export { decodeClientMessage, encodeClientMessage } from './messages/client-message.ts';
 export { encodeCommitFrame } from './messages/commit.ts';

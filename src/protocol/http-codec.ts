@@ -56,15 +56,26 @@ export interface SeedCorrection {
   readonly reason: RefusalReason | undefined;
 }
 
-/** Encodes the body of an answer 201: `{correction, reason}` (SEED-4). */
-export function encodeSeedCorrection({ correction, reason }: SeedCorrection): string {
+/** The body of an answer 201, where it is not empty. */
+export type SeedAnswer =
+  | (SeedCorrection & { readonly cursor?: never })
+  /** The room holds just the content that the client gave, at this cursor (HTTP-9). */
+  | { readonly cursor: Cursor; readonly correction?: never };
+
+/** Encodes the body of an answer 201: `{correction, reason}` (SEED-4), or `{cursor}` (HTTP-9). */
+export function encodeSeedAnswer(answer: SeedAnswer): string {
+  if (answer.cursor !== undefined)
+    return `{"cursor":${JSON.stringify(cursorToJson(answer.cursor))}}`;
+  const { correction, reason } = answer;
   return `{"correction":${encodeChanges(correction)},"reason":${JSON.stringify(reason ?? null)}}`;
 }
 
 /** Decodes the body of an answer 201. Throws `malformed`. */
-export function decodeSeedCorrection(text: string): SeedCorrection {
+export function decodeSeedAnswer(text: string): SeedAnswer {
   return decodeJson('correction', text, (json) => {
-    const { correction, reason } = asObject(json);
-    return { correction: jsonToChanges(correction), reason: toRefusalReason(reason) };
+    const { correction, reason, cursor } = asObject(json);
+    return cursor === undefined
+      ? { correction: jsonToChanges(correction), reason: toRefusalReason(reason) }
+      : { cursor: jsonToCursor(cursor) };
   });
 }

@@ -26,16 +26,12 @@ export class LeafMap<T> {
   }
 
   set(table: TableKey, row: string, cell: string, item: T): void {
-    let rows = this.#tables.get(table);
-    if (rows === undefined) this.#tables.set(table, (rows = new Map<string, Cells<T>>()));
-    writableCells(rows, row).set(cell, item);
+    writableCells(this.#writableRows(table), row).set(cell, item);
   }
 
   /** Replaces all cells of a row by at least one cell. Keeps the given object itself, not a copy. */
   setRow(table: TableKey, row: string, cells: Cells<T>): void {
-    const rows = this.#tables.get(table);
-    if (rows === undefined) this.#tables.set(table, new Map([[row, cells]]));
-    else rows.set(row, cells);
+    this.#writableRows(table).set(row, cells);
   }
 
   delete(table: TableKey, row: string, cell: string): void {
@@ -43,16 +39,13 @@ export class LeafMap<T> {
     if (rows?.get(row)?.has(cell) !== true) return;
     const cells = writableCells(rows, row);
     cells.delete(cell);
-    if (cells.size > 0) return;
-    rows.delete(row);
-    if (rows.size === 0) this.#tables.delete(table);
+    if (cells.size === 0) this.deleteRow(table, row);
   }
 
   deleteRow(table: TableKey, row: string): void {
     const rows = this.#tables.get(table);
-    if (rows === undefined) return;
-    rows.delete(row);
-    if (rows.size === 0) this.#tables.delete(table);
+    rows?.delete(row);
+    if (rows?.size === 0) this.#tables.delete(table);
   }
 
   deleteTable(table: TableKey): void {
@@ -91,6 +84,12 @@ export class LeafMap<T> {
     for (const rows of this.#tables.values())
       for (const cells of rows.values()) count += cells.size;
     return count;
+  }
+
+  #writableRows(table: TableKey): Map<string, Cells<T>> {
+    let rows = this.#tables.get(table);
+    if (rows === undefined) this.#tables.set(table, (rows = new Map<string, Cells<T>>()));
+    return rows;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Exports the types of the messages. */
 export type { Cursor } from './cursor.ts';
-export type { LoadedContent, SeedCorrection } from './http-codec.ts';
+export type { LoadedContent, SeedAnswer, SeedCorrection } from './http-codec.ts';
 export type { Ack, RefusalReason } from './messages/ack.ts';
 export type { ClientMessage } from './messages/client-message.ts';
 export type { Commit } from './messages/commit.ts';

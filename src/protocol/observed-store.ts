@@ -22,7 +22,7 @@ export class ObservedStore {
   readonly #listenerIds: readonly string[];
   #isOutermost = false;
   #isApplying = false;
-  #needsLog: () => boolean = always;
+  #needsLog: (() => boolean) | undefined;
   #isLogged = true;
   #appliedLog: TransactionLog | undefined;
 
@@ -37,7 +37,7 @@ export class ObservedStore {
         this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {
-        this.#isLogged = !this.#isApplying || this.#needsLog();
+        this.#isLogged = !this.#isApplying || this.#needsLog?.() !== false;
         const log = this.#isLogged ? readTransactionLog(store) : emptyLog();
         if (this.#isApplying) this.#appliedLog = log;
         else if (!isEmptyChanges(log.changes)) onTransaction(log);
@@ -50,7 +50,7 @@ export class ObservedStore {
    * the Store in the did-finish phase and not throw, tells if it is read. Without it, the outcome after an error is `applied`
    * with an empty log, though the Store may have rolled everything back.
    */
-  apply(actions: () => void, needsLog: () => boolean = always): ApplyOutcome {
+  apply(actions: () => void, needsLog?: () => boolean): ApplyOutcome {
     if (this.#isApplying) return { type: 'busy' };
     let isBusy = true;
     let error: unknown;
@@ -88,10 +88,6 @@ export class ObservedStore {
     this.#appliedLog = undefined;
     return log;
   }
-}
-
-function always(): boolean {
-  return true;
 }
 
 function emptyLog(): TransactionLog {

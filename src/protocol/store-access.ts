@@ -122,7 +122,7 @@ export function holdsJust(store: Store, content: LeafMap<Leaf | undefined>): boo
   for (const table of content.tables()) {
     const rows = content.rows(table);
     if (table !== VALUES && rows.size !== store.getRowCount(table)) return false;
-    if (table !== VALUES) tables += 1;
+    tables += 1;
     for (const [row, cells] of rows) {
       let count = 0;
       forEachLeaf(store, table, row, (id, leaf) => {
@@ -132,11 +132,7 @@ export function holdsJust(store: Store, content: LeafMap<Leaf | undefined>): boo
       if (count !== cells.size) return false;
     }
   }
-  return (
-    isSame &&
-    store.getTableIds().length === tables &&
-    (content.cells(VALUES, '').size > 0 || !store.hasValues())
-  );
+  return isSame && store.getTableIds().length + Number(store.hasValues()) === tables;
 }
 
 /** The effect of a transaction, as its did-finish listeners can read it. */
@@ -162,7 +158,7 @@ export function readTransactionLog(store: Store): TransactionLog {
 }
 
 /** The parts of a transaction log that one pass computes. */
-type Effect = Pick<TransactionLog, 'changes' | 'before' | 'growth' | 'added'>;
+type Effect = Pick<TransactionLog, 'changes' | 'growth' | 'added'>;
 
 class StoreTransactionLog implements TransactionLog {
   readonly #log: StoreLog;
@@ -180,7 +176,7 @@ class StoreTransactionLog implements TransactionLog {
 
   /** Costs less than a full pass. A client needs only this part of a transaction that applies a message of its room. */
   get before(): LeafMap<Leaf | undefined> {
-    return this.#effect?.before ?? (this.#before ??= leavesBefore(this.#log));
+    return (this.#before ??= leavesBefore(this.#log));
   }
 
   get growth(): number {
@@ -196,24 +192,17 @@ class StoreTransactionLog implements TransactionLog {
   }
 
   #readEffect(): Effect {
-    return (this.#effect ??= effectOf(this.#log));
+    return (this.#effect ??= effectOf(this.#log, this.before));
   }
 }
 
 type StoreLog = ReturnType<Store['getTransactionLog']>;
 
-function effectOf([
-  ,
-  ,
-  changedCells,
-  ,
-  changedValues,
-  ,
-  tableIds,
-  changedRowIds,
-]: StoreLog): Effect {
+function effectOf(
+  [, , changedCells, , changedValues, , tableIds, changedRowIds]: StoreLog,
+  before: LeafMap<Leaf | undefined>,
+): Effect {
   const changes = new ChangesBuilder();
-  const before = new LeafMap<Leaf | undefined>();
   let growth = 0;
   let added = 0;
   const grow = (id: string, old: Leaf | undefined, now: Leaf | undefined): void => {
@@ -230,27 +219,23 @@ function effectOf([
   for (const [table, rows] of Object.entries(changedCells)) {
     for (const [row, cells] of Object.entries(rows)) {
       growth += (changedRowIds[table]?.[row] ?? 0) * idSize(row);
-      const oldCells = new Map<string, Leaf | undefined>();
+      const oldCells = before.cells(table, row);
       const newCells = new Map<string, Leaf | undefined>();
-      for (const [cell, [loggedOld, loggedNow]] of Object.entries(cells)) {
-        const old = loggedLeaf(loggedOld);
-        const now = loggedLeaf(loggedNow);
-        oldCells.set(cell, old);
+      for (const [cell, [, logged]] of Object.entries(cells)) {
+        const now = loggedLeaf(logged);
         newCells.set(cell, now);
-        grow(cell, old, now);
+        grow(cell, oldCells.get(cell), now);
       }
-      before.setRow(table, row, oldCells);
       if (changedRowIds[table]?.[row] === -1) changes.deleteRow(table, row);
       else changes.leaves.setRow(table, row, newCells);
     }
   }
-  for (const [id, logged] of Object.entries(changedValues)) {
-    const [old, now] = logged.map(loggedLeaf);
-    before.set(VALUES, '', id, old);
+  for (const [id, [, logged]] of Object.entries(changedValues)) {
+    const now = loggedLeaf(logged);
     changes.setLeaf(VALUES, '', id, now);
-    grow(id, old, now);
+    grow(id, before.get(VALUES, '', id), now);
   }
-  return { changes, before, growth, added };
+  return { changes, growth, added };
 }
 
 function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {

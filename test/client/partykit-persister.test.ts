@@ -588,6 +588,7 @@ describe('HTTP', () => {
     ['nothing', '', 0],
     ['a page of somebody else', '<!doctype html>', 0],
     ['another shape', '{"correction":[],"reason":"hook"}', 0],
+    ['a cursor that is none', '{"cursor":[]}', 0],
     ['a reason of a later version', '{"correction":[{},{"v":"\uFFFC"}],"reason":"later"}', 1],
   ])('[SEED-4] takes from the answer to a PUT: %s', async (_what, answer, count) => {
     const { errors, persister, room } = persist();

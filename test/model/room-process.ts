@@ -4,7 +4,7 @@ import {
   decodeClientMessage,
   decodeContent,
   decodeLoadedContent,
-  decodeSeedCorrection,
+  decodeSeedAnswer,
 } from '../../src/protocol/codec.ts';
 import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
@@ -229,8 +229,10 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       if (cursor !== undefined && content !== undefined) disk.checkContent(cursor, content);
     }
     if (method !== 'PUT' || answer.status !== 201) return;
-    const told = answer.body === '' ? undefined : decodeSeedCorrection(answer.body);
-    disk.checkSeed(decodeContent(body) ?? new LeafMap(), told, readContent(room.store));
+    const told = answer.body === '' ? undefined : decodeSeedAnswer(answer.body);
+    const seed = decodeContent(body) ?? new LeafMap();
+    if (told?.cursor !== undefined) disk.checkContent(told.cursor, seed);
+    else disk.checkSeed(seed, told, readContent(room.store));
   }
 
   /** A transaction of the room's own code. */

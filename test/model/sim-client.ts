@@ -435,10 +435,11 @@ export class SimClient implements ClientEnd {
           this.#surroundings.world.fail(new PropertyFailure('first content', message));
         }
         const told = await touch(endpoint.put(content));
-        isRefused = told?.correction.leaves.count() === content.count();
+        const refused = told?.correction === undefined ? undefined : told;
+        isRefused = refused?.correction.leaves.count() === content.count();
         // A tab that is closed hears nothing.
-        if (told === undefined || !this.isAlive) return undefined;
-        this.ledger.toldOfSeed(content, told);
+        if (!this.isAlive) return undefined;
+        if (refused !== undefined) this.ledger.toldOfSeed(content, refused);
         return told;
       },
     };

@@ -10,7 +10,7 @@ import {
   decodeLoadedContent,
   decodeWholePush,
   decodeRoomMessage,
-  decodeSeedCorrection,
+  decodeSeedAnswer,
   decodeShallowContent,
   encodeChanges,
   encodeClientMessage,
@@ -21,7 +21,7 @@ import {
   encodePing,
   encodePushFrame,
   encodeRoomMessage,
-  encodeSeedCorrection,
+  encodeSeedAnswer,
 } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
@@ -351,7 +351,7 @@ const decoders: readonly (readonly [string, (text: string) => unknown, string])[
   ['room stock', (text) => decodeRoomMessage('', `s${text}`), '[{"t":{"r":"\uFFFC"}},{},1]'],
   ['changes', decodeChanges, '[{"t":{"r":{"c":1}}},{"v":1},{"t":0}]'],
   ['content', decodeContent, '[{"t":{"r":{"c":1}}},{"v":1}]'],
-  ['seed correction', decodeSeedCorrection, '{"correction":[{},{"v":1}],"reason":"hook"}'],
+  ['seed correction', decodeSeedAnswer, '{"correction":[{},{"v":1}],"reason":"hook"}'],
   ['part of a push', (text) => decodeClientMessage('', `m${text}`), '[1,2,4,"xy"]'],
   ['receipt', (text) => decodeRoomMessage('', `m${text}`), '[1,2]'],
 ];
@@ -599,7 +599,8 @@ describe('seed corrections', () => {
     (reason) => {
       fc.assert(
         fc.property(changes, (correction) => {
-          const decoded = decodeSeedCorrection(encodeSeedCorrection({ correction, reason }));
+          const decoded = decodeSeedAnswer(encodeSeedAnswer({ correction, reason }));
+          if (decoded.correction === undefined) throw new Error('a correction became a cursor');
           expect(decoded.reason).toBe(reason);
           expect(described(decoded.correction)).toEqual(described(correction));
         }),
@@ -607,6 +608,12 @@ describe('seed corrections', () => {
       );
     },
   );
+});
+
+test('[HTTP-9] the cursor of an answer 201 is decoded as it was encoded', () => {
+  const cursor = { epoch: 'e', version: 1, tag: 'x' };
+  expect(decodeSeedAnswer(encodeSeedAnswer({ cursor }))).toEqual({ cursor });
+  expect(() => decodeSeedAnswer('{"cursor":["e"]}')).toThrow('correction');
 });
 
 describe('content with its cursor', () => {

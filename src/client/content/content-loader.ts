@@ -88,11 +88,12 @@ export function createContentLoader(
           seed.failed(error);
           throw error;
         }),
-        (correction, isLatest) => {
-          const isRefused = correction !== undefined && seed.corrected(content, correction);
-          if (isLatest) happened(isRefused ? 'seed-refused' : 'seeded');
+        (told, isLatest) => {
+          const isRefused = told?.correction && seed.corrected(content, told);
           // A later request replaced this one, so this one only reports its refusals.
-          else seed.tellRefusals();
+          if (!isLatest) seed.tellRefusals();
+          else if (told?.cursor) arrived({ type: 'content', cursor: told.cursor, content });
+          else happened(isRefused ? 'seed-refused' : 'seeded');
         },
         'seed-failed',
       ),

@@ -1,4 +1,4 @@
-import { decodeLoadedContent, decodeSeedCorrection, encodeContent } from '../../protocol/codec.ts';
+import { decodeLoadedContent, decodeSeedAnswer, encodeContent } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
@@ -54,7 +54,7 @@ export function createHttpEndpoint(
   const request = async <T>(
     method: 'GET' | 'PUT',
     body: string | undefined,
-    parameters: string | undefined,
+    unique: string | undefined,
     isExpected: (status: number) => boolean,
     read: (response: Response, limit: SilenceLimit) => Promise<T>,
   ): Promise<T> => {
@@ -64,7 +64,7 @@ export function createHttpEndpoint(
       throw new TinyBasePartyKitError('network', message, { cause });
     });
     const joint = address.includes('?') ? '&' : '?';
-    const target = parameters === undefined ? address : address + joint + parameters;
+    const target = `${address}${joint}cursor${unique === undefined ? '' : `&unique=${unique}`}`;
     const { fetch: ownFetch = fetch, credentials } = options;
     const upload = (body?.length ?? 0) / UPLOAD_PACE;
     const limit = createSilenceLimit(after, SILENCE_MILLISECONDS + upload);
@@ -90,8 +90,7 @@ export function createHttpEndpoint(
   };
   return {
     get: async (unique, onBytes) => {
-      const parameters = unique === undefined ? 'cursor' : `cursor&unique=${unique}`;
-      const text = await request('GET', undefined, parameters, isWhole, (response, limit) =>
+      const text = await request('GET', undefined, unique, isWhole, (response, limit) =>
         readText(response, limit, onBytes).catch((cause: unknown) => {
           throw new TinyBasePartyKitError('network', BROKEN_MESSAGE, { cause });
         }),
@@ -114,9 +113,9 @@ export function createHttpEndpoint(
       return request('PUT', encodeContent(content), undefined, isTaken, async (response) => {
         if (response.status !== CREATED) return undefined;
         try {
-          return decodeSeedCorrection(await response.text());
+          return decodeSeedAnswer(await response.text());
         } catch {
-          // An empty body means that nothing was refused. After an unreadable one, the next GET brings the content.
+          // An empty body means that nothing was refused. After that, or an unreadable one, a GET brings the content.
           return undefined;
         }
       });

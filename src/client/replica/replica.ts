@@ -479,7 +479,7 @@ export class Replica {
         fold(aims);
         hasFolded = true;
         writeAims(this.store, aims);
-        if (!wasEmpty || !holdsJust(this.store, aims)) notTaken = leavesNotTaken(this.store, aims);
+        notTaken = leavesNotTaken(this.store, aims);
       },
       () => !(isAsAimed = wasEmpty && holdsJust(this.store, aims)),
     );

@@ -1,7 +1,7 @@
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { Cursor, LoadedContent, SeedCorrection } from '../../protocol/messages.ts';
+import type { Cursor, LoadedContent, SeedAnswer } from '../../protocol/messages.ts';
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 
@@ -34,8 +34,11 @@ export interface SessionSocket {
 export interface SessionEndpoint {
   /** With `unique`, a text that was never used, the URL is one that no cache has seen. `onBytes` gets the number of bytes so far. */
   get(unique?: string, onBytes?: (bytes: number) => void): Promise<LoadedContent>;
-  /** Resolves when the room answers 201 or 205, to its correction if it refused or altered anything (SEED-4). */
-  put(content: LeafMap<Leaf>): Promise<SeedCorrection | undefined>;
+  /**
+   * Resolves when the room answers 201 or 205, to its correction if it refused or altered anything (SEED-4), and to its cursor
+   * if it holds just that content (HTTP-9).
+   */
+  put(content: LeafMap<Leaf>): Promise<SeedAnswer | undefined>;
 }
 
 /** Everything that a session takes from outside, except its Store. */

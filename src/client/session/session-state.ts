@@ -740,8 +740,10 @@ function startSaving(
   if (phase === 'stopped') return stay(state, ...actions, 'settle');
   if (phase === 'loading') return stay(state, ...actions);
   const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
-  return hasStore
-    ? resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle')
+  if (hasStore) return resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle');
+  // If the room was seen to have no Store, the answer to the seed tells if it has one by now.
+  return position.type === 'no-store'
+    ? { ...noStore(state, undefined), ...to(state, LOADING, ...actions) }
     : load(state, ...actions);
 }
 

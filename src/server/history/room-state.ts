@@ -11,7 +11,7 @@ import type {
   PushPart,
   SeedCorrection,
 } from '../../protocol/messages.ts';
-import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
+import { holdsJust, readContent, type TransactionLog } from '../../protocol/store-access.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
@@ -45,7 +45,12 @@ import type { RoomPersistence } from './room-persistence.ts';
 /** The result of offering initial content to a room. */
 export type SeedOutcome =
   /** The allowed part became the room's initial content. If nothing was allowed, the room still has no Store. */
-  | { readonly type: 'created'; readonly refused: SeedCorrection | undefined }
+  | {
+      readonly type: 'created';
+      readonly refused: SeedCorrection | undefined;
+      /** Undefined unless the room holds just the offered content (`HTTP-9`). */
+      readonly cursor: Cursor | undefined;
+    }
   /** The room has a Store already. */
   | { readonly type: 'exists' };
 
@@ -505,8 +510,12 @@ export class RoomState<Origin, RequestOrigin>
     // A fully refused seed creates no Store; an empty seed does.
     const isRefused = !asked.leaves.isEmpty && changes?.leaves.count() === asked.leaves.count();
     if (log !== undefined && !(log.before.isEmpty && isRefused)) this.#create(origin);
-    if (changes === undefined || !isAltered) return { type: 'created', refused: undefined };
-    return { type: 'created', refused: { correction: changes, reason: refusal ?? 'schema' } };
+    if (changes !== undefined && isAltered) {
+      const refused = { correction: changes, reason: refusal ?? 'schema' };
+      return { type: 'created', refused, cursor: undefined };
+    }
+    const isJustThat = this.hasStore && holdsJust(this.#parts.observed.store, asked.leaves);
+    return { type: 'created', refused: undefined, cursor: isJustThat ? this.cursor : undefined };
   }
 
   /** Makes the number of a push durable that made no commit (`ONCE-1`). */

@@ -3,7 +3,7 @@ import {
   decodeETag,
   encodeETag,
   encodeLoadedContent,
-  encodeSeedCorrection,
+  encodeSeedAnswer,
 } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { LEAF_BYTES } from '../../protocol/leaf.ts';
@@ -105,10 +105,12 @@ async function answerHolding<Request extends StoreRequest>(
         throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
       const outcome = await room.seed(content, request);
       if (outcome.type === 'exists') return respond(options, 205);
-      const { refused } = outcome;
-      return refused === undefined
+      const { refused, cursor } = outcome;
+      const told =
+        refused ?? (cursor !== undefined && wantsCursor(request) ? { cursor } : undefined);
+      return told === undefined
         ? respond(options, 201)
-        : respond(options, 201, encodeSeedCorrection(refused), JSON_TYPE);
+        : respond(options, 201, encodeSeedAnswer(told), JSON_TYPE);
     }
     case 'OPTIONS':
       return respond(options, 204, null, { Allow: STORE_METHODS });
@@ -157,7 +159,7 @@ async function answerGet<Request extends StoreRequest>(
   options: StoreEndpointOptions,
 ): Promise<Response> {
   const { cursor, json } = await room.content();
-  if (request.method === 'GET' && new URL(request.url).searchParams.has('cursor')) {
+  if (request.method === 'GET' && wantsCursor(request)) {
     const body = encodeLoadedContent(cursor, json);
     return respond(options, 200, body, { 'Cache-Control': 'no-store, no-transform', ...JSON_TYPE });
   }
@@ -167,6 +169,11 @@ async function answerGet<Request extends StoreRequest>(
   }
   const body = request.method === 'HEAD' ? null : (json ?? '');
   return respond(options, 200, body, { ...headers, 'Content-Type': 'text/plain;charset=UTF-8' });
+}
+
+/** A client of this package asks for the cursor beside the content (HTTP-7, HTTP-9). */
+function wantsCursor({ url }: StoreRequest): boolean {
+  return new URL(url).searchParams.has('cursor');
 }
 
 /** RFC 9110, section 13.1.2: a list of ETags, compared weakly, or `*`. */

@@ -53,8 +53,47 @@ describe('the first content', () => {
     expect(room.store.getContent()).toEqual(seed);
     expect(room.putContents).toEqual([]);
     void room.session.startSaving();
-    await room.answerGet(0);
+    await nextTurn();
+    // Its answer tells if the room has a Store by now.
     expect(room.putContents).toEqual([seed]);
+    expect(room.gets.count).toBe(1);
+    room.puts.take().answer(undefined);
+    await nextTurn();
+    await room.answerGet(7, [{}, { v: 'of another' }]);
+    expect(room.store.getContent()).toEqual([{}, { v: 'of another' }]);
+  });
+
+  test('[HTTP-9] counts as loaded with an answer that has its cursor', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    const saving = Promise.all([room.session.follow(), room.session.startSaving()]);
+    await room.answerGet(0);
+    room.store.setValue('w', 2);
+    room.puts.take().answer({ cursor: { epoch: 'e', version: 1 } });
+    await saving;
+    expect(room.gets.count).toBe(1);
+    room.open();
+    const { cursor, generation } = room.hello();
+    expect(cursor).toEqual({ epoch: 'e', version: 1 });
+    room.welcome({ generation });
+    expect(room.store.getValues()).toEqual({ v: 1, w: 2 });
+    expect(room.pushes()).toEqual([[1, [{}, { w: 2 }]]]);
+    expect(room.refusals).toEqual([]);
+  });
+
+  test('[HTTP-9] that a later request has replaced is not taken for the content', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1 }]);
+    void room.session.follow();
+    void room.session.startSaving();
+    await room.answerGet(0);
+    void room.session.load();
+    room.puts.take().answer({ cursor: { epoch: 'e', version: 1 } });
+    await nextTurn();
+    await room.answerGet(3, [{}, { v: 3 }]);
+    room.open();
+    expect(room.hello().cursor).toEqual({ epoch: 'e', version: 3 });
+    expect(room.store.getValues()).toEqual({ v: 3 });
   });
 
   test('[SEED-2] that was refused as a whole stays here, and the next edit is pushed as first content', async () => {

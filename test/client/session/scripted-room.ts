@@ -25,7 +25,7 @@ import type {
   Hello,
   Push,
   RoomMessage,
-  SeedCorrection,
+  SeedAnswer,
   Welcome,
 } from '../../../src/protocol/messages.ts';
 
@@ -127,7 +127,7 @@ export class ScriptedRoom {
   readonly session: SyncSession;
   readonly time: ManualTime = new ManualTime();
   readonly gets: Requests<LoadedContent> = new Requests();
-  readonly puts: Requests<SeedCorrection | undefined> = new Requests();
+  readonly puts: Requests<SeedAnswer | undefined> = new Requests();
   /** The parameter of each GET that no cache has seen. */
   readonly uniques: (string | undefined)[] = [];
   /** Tells of bytes of the latest GET. */

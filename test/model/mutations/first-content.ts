@@ -73,6 +73,23 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
+    title: '[HTTP-9] a room whose Store has altered a seed gives its cursor with the answer',
+    make: () => ({ traits: PLAIN }),
+    patch: (patches) =>
+      patches.replace(
+        Room.prototype,
+        'seed',
+        (seed) =>
+          async function always(this: Room<unknown>, content, request) {
+            const outcome = await seed.call(this, content, request);
+            const { cursor } = await this.content();
+            return outcome.type === 'created'
+              ? { ...outcome, refused: undefined, cursor }
+              : outcome;
+          },
+      ),
+  },
+  {
     title: '[SEED-2] a room that refused all of a seed is given an empty one',
     make: () => ({
       traits: { ...PLAIN, hookStyle: 'prompt', clients: [refusedClient(), refusedClient()] },
@@ -80,7 +97,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
         ...endpoint,
         put: async (content) => {
           const told = await endpoint.put(content);
-          if (told?.correction.leaves.count() === content.count())
+          if (told?.correction?.leaves.count() === content.count())
             await endpoint.put(new LeafMap<Leaf>());
           return told;
         },
@@ -110,8 +127,8 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
         'seed',
         (seed) =>
           async function withoutAWord(this: Room<unknown>, content, request) {
-            const { type } = await seed.call(this, content, request);
-            return type === 'created' ? { type, refused: undefined } : { type };
+            const outcome = await seed.call(this, content, request);
+            return outcome.type === 'created' ? { ...outcome, refused: undefined } : outcome;
           },
       ),
   },

@@ -1,3 +1,4 @@
+import type { Store } from 'tinybase';
 import { expect, test } from 'vitest';
 
 import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
@@ -148,6 +149,35 @@ test('[SEED-4] PUT answers 201 with what of the content was altered, and not wit
   );
   const unaltered = await other.ask('PUT', { body: '[{},{"open":true}]' });
   expect([unaltered.status, await unaltered.text()]).toEqual([201, '']);
+});
+
+test('[HTTP-9] PUT answers 201 with the cursor, if that is asked for and the room holds just the content', async () => {
+  const body = '[{"t":{"r":{"c":1}}},{"open":true}]';
+  const site = new Site();
+  const response = await site.ask('PUT', { body }, `${URL_OF_STORE}?cursor`);
+  expect([response.status, await response.json()]).toEqual([201, { cursor: ['epoch1', 1] }]);
+  const again = await site.ask('PUT', { body }, `${URL_OF_STORE}?cursor`);
+  expect([again.status, await again.text()]).toEqual([205, '']);
+  const unasked = await new Site().ask('PUT', { body });
+  expect([unasked.status, await unasked.text()]).toEqual([201, '']);
+});
+
+test.each<[string, (store: Store) => unknown]>([
+  [
+    'a mutator listener has added',
+    (store) => store.addTablesListener(() => store.setValue('w', 1), true),
+  ],
+  ['prepareStore has put there', (store) => store.setCell('t', 'other', 'c', 1)],
+  [
+    'a default has added',
+    (store) =>
+      store.setValuesSchema({ open: { type: 'boolean' }, w: { type: 'number', default: 1 } }),
+  ],
+])('[HTTP-9] PUT answers 201 without the cursor beside what %s', async (_what, prepareStore) => {
+  const site = new Site(new FakeRoomHost({ prepareStore: (store) => void prepareStore(store) }));
+  const body = '[{"t":{"r":{"c":1}}},{"open":true}]';
+  const response = await site.ask('PUT', { body }, `${URL_OF_STORE}?cursor`);
+  expect([response.status, await response.text()]).toEqual([201, '']);
 });
 
 test('[SEED-4] PUT answers 201 with all of the content, if all of it was refused', async () => {
