@@ -22,8 +22,8 @@ import {
   serverMemory,
   type Measure,
 } from './race/measures.ts';
-import { run } from './race/run.ts';
-import { linesOf, markdownOf, reportOf } from './race/table.ts';
+import { run, type Row } from './race/run.ts';
+import { linesOf, markdownOf, reportOf, type Report } from './race/table.ts';
 
 const { values } = parseArgs({
   options: {
@@ -77,16 +77,23 @@ for (const name of names) {
   const contender = await makers[name]?.();
   if (contender !== undefined) contenders.push(contender);
 }
-const rows = await run(contenders, wanted, rounds, (row) => console.log(`\n${linesOf(row)}`));
-if (values.only === '' && values.measures === '') {
-  const report = reportOf(contenders, rows, rounds);
+const isWhole = values.only === '' && values.measures === '';
+const rows: Row[] = [];
+await run(contenders, wanted, rounds, (row) => {
+  console.log(`\n${linesOf(row)}`);
+  rows.push(row);
+  if (isWhole) write(reportOf(contenders, rows, rounds));
+});
+if (isWhole) console.log(`\n${markdownOf(reportOf(contenders, rows, rounds))}`);
+process.exit(0);
+
+/** After each row, so that a run that is cut short leaves what it has. */
+function write(report: Report): void {
   mkdirSync('bench/results', { recursive: true });
   writeFileSync('bench/results/race.json', `${JSON.stringify(report, undefined, 2)}\n`);
   writeFileSync('bench/results/race.md', markdownOf(report));
   writeFileSync('bench/results/race.svg', chartOf(report));
-  console.log(`\n${markdownOf(report)}`);
 }
-process.exit(0);
 
 /** The names in a list, or all if it is empty. */
 function chosen(list: string, known: Readonly<Record<string, unknown>>): readonly string[] {

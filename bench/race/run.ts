@@ -27,19 +27,15 @@ export async function run(
   measures: readonly Measure[],
   rounds: number,
   onRow: (row: Row) => void,
-): Promise<readonly Row[]> {
-  const rows: Row[] = [];
+): Promise<void> {
   try {
     for (const contender of contenders) await contender.start();
     for (const measure of measures) {
-      const row = await take(contenders, measure, rounds);
-      rows.push(row);
-      onRow(row);
+      onRow(await take(contenders, measure, rounds));
     }
   } finally {
     for (const contender of contenders) await contender.stop();
   }
-  return rows;
 }
 
 async function take(
