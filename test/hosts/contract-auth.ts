@@ -344,8 +344,6 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       reader.store.delRow('t', 'r');
       reader.store.setValue('large', 'x'.repeat(300_000));
       await reader.confirmed();
-      // A transaction in parts is refused at its first part, and stays here, local-only.
-      reader.persister.discardLocal();
       ada.store.setCell('t', 'r', 'onlyAda', 3);
       await ada.confirmed();
       const url = `${urlOf('authorized', room, '/store')}?token=${tokenFor(room)}`;

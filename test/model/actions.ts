@@ -188,7 +188,21 @@ export class Actions implements Source {
         happen: () => room.restoreExported(),
       };
     }
-    if (room.isIdle) yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
+    if (!room.isIdle) return;
+    yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
+    const { gate, network } = this.#simulation;
+    if (gate === undefined || !this.#simulation.has('slow-gate')) return;
+    for (const wire of network.wires) {
+      if (!gate.isIn(wire)) continue;
+      yield {
+        label: `room sleeps, and the grant of ${wire.label} is lost`,
+        weight: 0.05,
+        happen: () => {
+          gate.lose(wire);
+          room.hibernate();
+        },
+      };
+    }
   }
 
   *#ofRoomFaults(): Iterable<Occurrence> {
@@ -298,7 +312,7 @@ export class Actions implements Source {
     const { network, gate, clients } = this.#simulation;
     if (gate === undefined) return;
     for (const wire of network.wires) {
-      if (!gate.isIn(wire)) continue;
+      if (!gate.isIn(wire) || !this.#simulation.has('tokens-end')) continue;
       yield { label: `token of ${wire.label} ends`, weight: 0.2, happen: () => gate.end(wire) };
       yield {
         label: `${wire.label} is thrown out`,

@@ -20,7 +20,9 @@ export type Adversity =
   | 'loaded-elsewhere'
   | 'undo'
   | 'tokens-end'
-  | 'power-failures';
+  | 'power-failures'
+  | 'slow-gate'
+  | 'readers';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -53,6 +55,9 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   undo: { isOn: true },
   'tokens-end': { isOn: true },
   'power-failures': { isOn: true },
+  // New ones come last, so that the others are drawn as before.
+  'slow-gate': { isOn: true },
+  readers: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -171,6 +171,7 @@ class History {
     http.isLossy = false;
     disk.failWrites(0, false);
     if (database !== undefined) database.isUnreliable = false;
+    if (this.simulation.gate !== undefined) this.simulation.gate.isUnreliable = false;
     await this.#step(
       { label: 'everybody takes part', weight: 1, happen: () => this.#takePart() },
       this.#quiet,

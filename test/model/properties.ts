@@ -444,6 +444,8 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
       // A push that became the first content is no entry.
       const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;
+      // The answer may have been lost.
+      if (simulation.gate?.isReader(name) === true) return;
       if (isExplained(simulation, record, push)) return;
     }
   }

@@ -31,17 +31,17 @@ export class Rights {
   /** Leaves that came and do not count, with the socket. */
   readonly #void = new Map<string, string>();
 
-  readonly #hasEnded: (wire: Wire) => boolean;
+  readonly #isVoid: (wire: Wire) => boolean;
 
-  /** @param hasEnded true if the token of a socket has ended */
-  constructor(prefix: string, hasEnded: (wire: Wire) => boolean) {
+  /** @param isVoid true if nothing that comes over a socket counts, because of its token */
+  constructor(prefix: string, isVoid: (wire: Wire) => boolean) {
     this.#prefix = prefix;
-    this.#hasEnded = hasEnded;
+    this.#isVoid = isVoid;
   }
 
   /** A frame reaches the room. Returns what to call when it was dealt with. */
   received(wire: Wire, frame: string): () => void {
-    const isOpen = !wire.isClosedByRoom && !this.#hasEnded(wire);
+    const isOpen = !wire.isClosedByRoom && !this.#isVoid(wire);
     const changes = this.#changesOf(wire, frame);
     if (changes === undefined) return () => undefined;
     this.#count(changes, isOpen ? 1 : 0, wire);

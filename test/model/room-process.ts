@@ -348,17 +348,20 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     return store.hasTables() || store.hasValues() || this.hasStore;
   }
 
-  /** True if a hello waits, and neither for the disk nor for a transaction of the room's own code. */
+  /** True if a hello waits, and neither for the gate, the disk nor a transaction of the room's own code. */
   get isHelloWaiting(): boolean {
     const isBusy = !this.room.isLoaded || this.isEditing || this.#turns.length > 0;
-    return this.#hellos.size > 0 && !isBusy && this.#surroundings.disk.isIdle;
+    const { disk, gate } = this.#surroundings;
+    const isAnyIn = [...this.#hellos].some((wire) => gate?.isDeciding(wire) !== true);
+    return isAnyIn && !isBusy && disk.isIdle;
   }
 
   /** True if a host may put the room to sleep: it waits for nothing and nobody. */
   get isIdle(): boolean {
-    const { disk, hooks, database } = this.#surroundings;
+    const { disk, hooks, database, gate } = this.#surroundings;
     return (
       this.#working === 0 &&
+      gate?.isIdle !== false &&
       this.#timers.size === 0 &&
       this.#turns.length === 0 &&
       disk.isIdle &&

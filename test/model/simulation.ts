@@ -42,6 +42,9 @@ export interface Beginning {
   readonly recording?: Recording;
 }
 
+/** The user who may only read, where there is one. */
+const READER = 'client2';
+
 /** A room, its clients, and everything between them, made of a seed. */
 export class Simulation {
   readonly world: World = new World();
@@ -87,8 +90,12 @@ export class Simulation {
     const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle, (adversity) => this.has(adversity));
-    this.gate = this.has('tokens-end') ? new SimGate(prefix) : undefined;
-    this.rights = new Rights(prefix, (wire) => this.gate?.hasEnded(wire) === true);
+    const isGated = this.has('tokens-end') || this.has('slow-gate') || this.has('readers');
+    const reader = this.has('readers') ? READER : undefined;
+    this.gate = isGated
+      ? new SimGate({ prefix, isSlow: this.has('slow-gate'), reader })
+      : undefined;
+    this.rights = new Rights(prefix, (wire) => this.gate?.isVoid(wire) === true);
     const journal = new Journal((entry, before) =>
       this.#check(() => checkEntry(this, entry, before)),
     );
@@ -170,6 +177,7 @@ export class Simulation {
     for (const source of [this.network, this.http, this.disk, this.hooks, this.room]) {
       world.addSource(source);
     }
+    if (this.gate !== undefined) world.addSource(this.gate);
     if (this.calls !== undefined) world.addSource(this.calls);
     world.addCheck(() => checkStep(this));
     world.note(

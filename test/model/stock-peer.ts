@@ -16,6 +16,9 @@ import type { ClientEnd, Network, Wire } from './network.ts';
 import type { RoomProcess } from './room-process.ts';
 import { PropertyFailure } from './world.ts';
 
+/** The errors with which a gate refuses. */
+const OF_THE_GATE: ReadonlySet<string> = new Set(['expired', 'forbidden', 'unavailable']);
+
 /** A TinyBase peer that knows nothing of versions: sends changes, believes what it gets. */
 export class StockPeer implements ClientEnd {
   readonly name: string;
@@ -54,9 +57,8 @@ export class StockPeer implements ClientEnd {
     // TinyBase's own client ignores events, too.
     if (readFrame(this.#prefix, frame)?.letter === events.letter) return;
     const message = decodeRoomMessage(this.#prefix, frame);
-    // The room closes a peer whose token has ended: TinyBase's own client ignores the error before that.
-    if (message?.type === 'error' && (message.code === 'expired' || message.code === 'forbidden'))
-      return;
+    // The room closes a peer whose token is not good: TinyBase's own client ignores the error before that.
+    if (message?.type === 'error' && OF_THE_GATE.has(message.code)) return;
     if (message?.type !== 'stock')
       throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);
     this.#note(message.changes);

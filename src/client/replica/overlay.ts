@@ -133,11 +133,15 @@ export class Overlay {
     this.#localise(cover, local);
   }
 
-  /** Ends all local-only state. `show` gets the new view of each leaf. */
-  discardLocal(show: ShowLeaf): void {
+  /** Ends the local-only state of the leaves of these changes, or of all. `show` gets the new view of each leaf. */
+  discardLocal(show: ShowLeaf, changes?: Changes): void {
     const discarded = new LeafMap<Cover>();
     this.#covers.forEach((cover, table, row, cell) => {
-      if (cover.local !== undefined) discarded.set(table, row, cell, cover);
+      const isMeant =
+        changes === undefined ||
+        changes.leaves.has(table, row, cell) ||
+        deletesRow(changes, table, row);
+      if (isMeant && cover.local !== undefined) discarded.set(table, row, cell, cover);
     });
     discarded.forEach((cover, table, row, cell) => {
       this.#localise(cover, undefined);

@@ -314,9 +314,12 @@ export class Replica {
     this.#events.onRefused(refusalsOf(push.changes, reason));
   }
 
-  /** Ends local-only state: every such leaf shows the room's version, or that of a pending push. False: busy. */
-  discardLocal(): boolean {
-    return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims)));
+  /**
+   * Ends the local-only state of the leaves of these changes, or of all: they show the room's version, or that of a pending
+   * push. False: busy.
+   */
+  discardLocal(changes?: Changes): boolean {
+    return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims), changes));
   }
 
   /**

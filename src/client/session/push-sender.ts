@@ -1,4 +1,4 @@
-import { isEmptyChanges } from '../../protocol/changes.ts';
+import { isEmptyChanges, type Changes } from '../../protocol/changes.ts';
 import {
   encodeClientMessage,
   encodeNumbered,
@@ -48,7 +48,7 @@ export interface PushSender {
   /** The room has received that much of a push in parts. */
   received(receipt: PartReceipt): void;
   /** The room will not accept that push. The client sends it again as an empty one, and all later ones (ONCE-8). */
-  refused(push: number, reason: WithdrawalReason): void;
+  refused(push: number, reason: WithdrawalReason): Changes | undefined;
   /** Sends the pending pushes that were not sent yet, when the code that runs now has ended: together (FRAME-5). */
   flush(): void;
   /** Sends at once what {@link PushSender.flush} has left for later. */
@@ -166,15 +166,15 @@ export function createPushSender(
       if (upload?.number === number) upload.received = Math.max(upload.received, offset);
     },
     refused: (push, reason) => {
-      const isOurs = replica.pending.some(
-        ({ number, changes }) => number === push && !isEmptyChanges(changes),
-      );
-      if (!isOurs || push > (upload?.number ?? sent)) return;
+      const refused = replica.pending.find(({ number }) => number === push)?.changes;
+      const isOurs = refused !== undefined && !isEmptyChanges(refused);
+      if (!isOurs || push > (upload?.number ?? sent)) return undefined;
       upload = undefined;
       sent = push - 1;
       replica.withdraw(push, reason);
       outbox.save();
       owner.happened('edited');
+      return refused;
     },
     flush: () => {
       if (isFlushDue) return;

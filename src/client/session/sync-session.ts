@@ -1,5 +1,6 @@
 import type { Store } from 'tinybase';
 
+import type { Changes } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor } from '../../protocol/messages.ts';
@@ -29,6 +30,7 @@ import {
   type SimpleAction,
   type SimpleEvent,
   type SyncIntent,
+  type WithdrawalReason,
 } from './session-state.ts';
 import { bringsRemoteChanges, doFold } from './store-fold.ts';
 import {
@@ -262,7 +264,7 @@ export function createSyncSession(
   const act = (action: Action): void => {
     if (typeof action === 'string') actions[action]();
     else if (action.type === 'report') onError(action.error);
-    else if (action.type === 'withdraw') sender.refused(action.push, action.reason);
+    else if (action.type === 'withdraw') withdraw(action.push, action.reason);
     else if (action.type === 'received') sender.received(action.receipt);
     else {
       handshake.end();
@@ -467,10 +469,15 @@ export function createSyncSession(
       events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
     });
   };
-  const discardLocal = (): void => {
+  const discardLocal = (changes?: Changes): void => {
     if (end() !== undefined) return;
-    if (replica.discardLocal()) tell();
-    else after(BUSY_MILLISECONDS, discardLocal);
+    if (replica.discardLocal(changes)) tell();
+    else after(BUSY_MILLISECONDS, () => discardLocal(changes));
+  };
+  const withdraw = (push: number, reason: WithdrawalReason): void => {
+    const changes = sender.refused(push, reason);
+    // Who may only read sees the room's version again, as after any other refusal (PART-3).
+    if (changes !== undefined && reason === 'access') discardLocal(changes);
   };
 
   return {

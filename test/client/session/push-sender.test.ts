@@ -142,12 +142,12 @@ describe('pushes', () => {
   });
 
   test.each([
-    ['too-large', 'too-large'],
-    ['malformed', 'malformed'],
-    ['forbidden', 'access'],
+    ['too-large', 'too-large', 1],
+    ['malformed', 'malformed', 1],
+    ['forbidden', 'access', 0],
   ] as const)(
-    '[PART-3] [ONCE-8] in parts that the room answers with %s go again, empty, and become local-only',
-    async (code, reason) => {
+    '[PART-3] [ONCE-8] in parts that the room answers with %s go again, empty, and are reported as %s; %i stays local-only',
+    async (code, reason, localOnly) => {
       const room = new ScriptedRoom();
       await room.live();
       room.store.setValue('large', 'x'.repeat(9000));
@@ -159,9 +159,25 @@ describe('pushes', () => {
         [2, [{}, { b: 1 }]],
       ]);
       expect(room.refusals).toMatchObject([{ valueId: 'large', reason }]);
-      expect(room.session.sync.phase).toBe('live');
+      expect(room.session.sync).toMatchObject({ phase: 'live', localOnly });
+      expect(room.store.getValueIds()).toEqual(localOnly === 1 ? ['large', 'b'] : ['b']);
     },
   );
+
+  test('[PART-3] of somebody who may only read show the room’s version, as soon as no transaction is open', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setCell('t', 'r', 'c', 'x'.repeat(9000));
+    room.store.setValue('large', 'x'.repeat(9000));
+    room.store.startTransaction();
+    room.receive({ type: 'error', code: 'forbidden', message: 'm', push: 1 });
+    expect(room.store.hasRow('t', 'r')).toBe(true);
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect(room.store.hasTables()).toBe(false);
+    expect(room.store.hasValue('large')).toBe(true);
+    expect(room.session.sync.localOnly).toBe(0);
+  });
 
   test('[PART-1] in parts keep the connection alive as long as the room answers', async () => {
     const room = new ScriptedRoom();
