@@ -98,8 +98,9 @@ test('the pair of docs/events.md does what it says', async () => {
   await run(await documented('events-page.ts'));
   await until('the page to be live', () => isLive);
   button.dispatchEvent(new Event('click'));
-  await until('the last line', () => printed.length >= 4);
+  await until('the last line', () => printed.length >= 5);
   expect(printed).toEqual([
+    'Somebody has come',
     'ada waves',
     'That makes 42',
     'ada added {"text":"Buy bread"}',
