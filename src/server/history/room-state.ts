@@ -1,3 +1,5 @@
+import type { Store } from 'tinybase';
+
 import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/changes.ts';
 import { decodeWholePush, encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
@@ -11,7 +13,12 @@ import type {
   PushPart,
   SeedCorrection,
 } from '../../protocol/messages.ts';
-import { holdsJust, readContent, type TransactionLog } from '../../protocol/store-access.ts';
+import {
+  holdsJust,
+  readContent,
+  readLeaf,
+  type TransactionLog,
+} from '../../protocol/store-access.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
@@ -29,7 +36,7 @@ import {
   measureContent,
   type ContentSize,
 } from '../writes/content-size.ts';
-import { correctionOf, stockAnswerTo } from '../writes/correction.ts';
+import { correctionOf, correctionToNothing, stockAnswerTo } from '../writes/correction.ts';
 import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { birthsOf } from './births.ts';
 import { ClientRecords } from './client-records.ts';
@@ -470,8 +477,15 @@ export class RoomState<Origin, RequestOrigin>
     const committed = log === undefined ? 'nothing' : this.commit(log, origin);
     // The announcement of the initial content has the number of this push, and takes the place of its ack.
     if (committed === 'initial content') return;
+    // Where `prepareStore` or a schema has put the same already, the push changes nothing, and is the initial content still.
+    if (log !== undefined && !this.hasStore && showsAny(observed.store, asked)) {
+      this.#create(origin);
+      return;
+    }
     if (committed === 'nothing') this.note(origin);
-    const correction = correctionOf(observed.store, asked, log?.before ?? NO_LEAVES);
+    const correction = this.hasStore
+      ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
+      : correctionToNothing(asked);
     // A stopped connection has missed commits: it hears of this in its next welcome.
     if (peer.state.type !== 'client' || peer.state.standing === 'stopped') return;
     outgoing.sendAck(this, peer, peer.state, {
@@ -586,3 +600,12 @@ function authorOf(origin: ChangeOrigin<unknown>): LogEntry['author'] {
 }
 
 function ignore(): void {}
+
+/** Returns true if the Store has one of the leaves that were asked for. */
+function showsAny(store: Store, { leaves }: Changes): boolean {
+  let isShown = false;
+  leaves.forEach((leaf, table, row, cell) => {
+    isShown ||= leaf !== undefined && readLeaf(store, table, row, cell) === leaf;
+  });
+  return isShown;
+}

@@ -52,6 +52,15 @@ export function correctionOf(
   return { changes, isAltered };
 }
 
+/** Returns the correction of a push that left the room without a Store: no leaf of it is in the room's content (`SEED-6`). */
+export function correctionToNothing(asked: Changes): Correction {
+  const changes = new ChangesBuilder();
+  asked.leaves.forEach((leaf, table, row, cell) => {
+    if (leaf !== undefined) changes.setLeaf(table, row, cell, undefined);
+  });
+  return changes.isEmpty ? { changes: undefined, isAltered: false } : { changes, isAltered: true };
+}
+
 /**
  * Returns the answer to a stock peer that asked for `asked`: the room's value of everything that it asked for or that
  * changed, so that the last frame that it gets for a leaf is right (`STOCK-2`).

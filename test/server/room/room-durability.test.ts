@@ -7,6 +7,7 @@ import {
   inShort,
   settle,
   type ChangesInShort,
+  valueChanges,
 } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
@@ -516,6 +517,22 @@ describe('preparing the Store', () => {
     await host.seed({ open: true });
     expect(await host.content()).toEqual([{}, { open: true, max: 10 }]);
     expect((await host.cursor()).version).toBe(1);
+  });
+
+  test('[SEED-6] a push of just what it has put there is the first content', async () => {
+    const host = new FakeRoomHost({ prepareStore });
+    const ada = await host.join('ada');
+    await ada.push(1, { max: 'refused', other: 1 });
+    // What it has put there is in no content yet.
+    const nothing = valueChanges({ max: undefined, other: undefined });
+    expect(ada.hearOne('ack')).toMatchObject({
+      isCommit: false,
+      reason: 'schema',
+      correction: nothing,
+    });
+    await ada.push(2, { max: 10 });
+    expect(ada.hearOne('welcome')).toMatchObject({ lastPush: 2, cursor: { version: 1 } });
+    expect(await host.content()).toEqual([{}, { max: 10 }]);
   });
 
   test('what it makes of stored content is a commit, once', async () => {
