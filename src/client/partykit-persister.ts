@@ -187,7 +187,8 @@ export function createPartyKitPersister(
     // Now: an app may close the socket next.
     session.sendNow();
     const scheduled = schedule.end();
-    if (session.sync.phase === 'live') {
+    // It may have begun a moment ago, and be about to send.
+    if (socket.isOpen()) {
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {

@@ -749,6 +749,20 @@ describe('several persisters on one socket', () => {
   });
 });
 
+test('one that is destroyed right after it was started sends what was edited since', async () => {
+  const { store, socket, room, persister } = persist([{}, {}]);
+  const refusals: Refusal[] = [];
+  persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
+  const { onSend } = socket;
+  socket.onSend = (frame) => setImmediate(() => onSend(frame));
+  await persister.startAutoPersisting();
+  expect(persister.getSync().phase).toBe('catching-up');
+  store.setValue('v', 1);
+  await persister.destroy();
+  expect(room.content?.get(null, '', 'v')).toBe(1);
+  expect(refusals).toEqual([]);
+});
+
 test('one that is destroyed does not wait for an edit that is only held', async () => {
   const { store, persister } = persist([{}, {}]);
   await persister.startAutoLoad();
