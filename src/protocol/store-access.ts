@@ -77,21 +77,17 @@ export function writeLeaf(
 
 /** Returns a lookup of the schema's defaults: a Store sets a deleted Cell or Value to its default, if it has one. */
 export function readDefaults(store: Store): (table: TableKey, cell: string) => Leaf | undefined {
-  const tables = readSchema(() => store.getTablesSchemaJson());
-  const values = readSchema(() => store.getValuesSchemaJson());
-  return (table, cell) => {
-    const schemas = table === VALUES ? values : ownProperty(tables, table);
-    return canonicalLeaf(ownProperty(ownProperty(schemas, cell), 'default'));
-  };
-}
-
-function readSchema(json: () => string): unknown {
+  let schemas: unknown;
   try {
-    return JSON.parse(json());
+    schemas = JSON.parse(store.getSchemaJson());
   } catch {
     // The Store itself cannot read a default whose toJSON gives undefined.
-    return undefined;
   }
+  return (table, cell) => {
+    const cells =
+      table === VALUES ? ownProperty(schemas, '1') : ownProperty(ownProperty(schemas, '0'), table);
+    return canonicalLeaf(ownProperty(ownProperty(cells, cell), 'default'));
+  };
 }
 
 function ownProperty(owner: unknown, id: string): unknown {

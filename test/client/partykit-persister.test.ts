@@ -565,6 +565,7 @@ test('a socket that does not open is reported with its address, without the toke
   socket.partySocketOptions.query = { token: 'secret' };
   await persister.startAutoLoad();
   await settled();
+  socket.readyState = 3;
   for (let close = 0; close < 4; close++) socket.dispatchEvent(new Event('close'));
   expect(errors).toMatchObject([{ code: 'network' }]);
   expect(String(errors[0])).toContain('wss://host.test/parties/main/room ');

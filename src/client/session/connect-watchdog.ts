@@ -6,63 +6,86 @@ const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
 
-/** Reports a socket that does not open, or that the server closes on purpose. Does so once in each outage. */
+/** Reports a socket that does not open, does not stay open, or is closed by the server on purpose. Does so once in each outage. */
 export interface ConnectWatchdog {
   /** The socket is closed, and the session waits for it. */
   begin(): void;
+  /** The socket has opened. The outage goes on until the room has answered. */
+  opened(): void;
   /** The socket has closed or, if it was closed, failed to open. The session waits for it. */
   closed(): void;
   /** Reports a close at once if the server closed the socket on purpose, and no message of the room has said why. */
   tellRefusal(): void;
-  /** The socket is open, or the session does not wait for it any more. */
+  /** The room has answered, or the session does not wait for it any more. */
   end(): void;
 }
 
-/** Creates a watchdog. Its messages name the URL of the socket, and how it was closed. */
+/**
+ * Creates a watchdog. Its messages name the URL of the socket, and how it was closed. `isTold` returns true if the app knows an
+ * error that explains why the session is not live.
+ */
 export function createConnectWatchdog(
   after: (milliseconds: number, callback: () => void) => () => void,
   socket: Pick<SessionSocket, 'address' | 'closing'>,
+  isTold: () => boolean,
   onError: (error: unknown) => void,
 ): ConnectWatchdog {
   let isOutage = false;
+  let isReported = false;
+  let isOpen = false;
+  /** True if the socket was open before its last close. */
+  let wasOpen = false;
   let failures = 0;
   let cancelReport: (() => void) | undefined;
   const stopWaiting = (): void => {
     cancelReport?.();
     cancelReport = undefined;
   };
+  const tell = (): void => onError(new TinyBasePartyKitError('network', describe(socket, wasOpen)));
   const report = (): void => {
     stopWaiting();
-    onError(new TinyBasePartyKitError('network', describe(socket)));
+    isReported = true;
+    if (!isOurs(socket.closing?.().code) || !isTold()) tell();
+  };
+  const wait = (): void => {
+    if (!isReported) cancelReport ??= after(LONGEST_MILLISECONDS, report);
   };
   const begin = (): void => {
     if (isOutage) return;
     isOutage = true;
+    isReported = false;
     failures = 0;
-    cancelReport = after(LONGEST_MILLISECONDS, report);
+    wait();
   };
   return {
     begin,
+    opened: () => {
+      stopWaiting();
+      isOpen = true;
+    },
     closed: () => {
+      wasOpen = isOpen;
+      isOpen = false;
       if (!isOutage) begin();
-      else if (++failures === MOST_FAILURES && cancelReport !== undefined) report();
+      else if (++failures !== MOST_FAILURES) wait();
+      else if (!isReported) report();
     },
     tellRefusal: () => {
-      if (isRefusal(socket)) onError(new TinyBasePartyKitError('network', describe(socket)));
+      if (isRefusal(socket)) tell();
     },
     end: () => {
       stopWaiting();
-      isOutage = false;
+      isOutage = isOpen = false;
     },
   };
 }
 
-function describe(socket: Pick<SessionSocket, 'address' | 'closing'>): string {
+function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: boolean): string {
   const subject = `The socket to ${socket.address()}`;
   const { isByApp = false, code = 0, reason = '' } = socket.closing?.() ?? {};
   if (isByApp)
     return `${subject} is closed: the app called close() on it, or has not opened it. Call reconnect() on the PartySocket, or destroy the persister.`;
-  if (isOnPurpose(code)) {
+  if (wasOpen || isOnPurpose(code)) {
     const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
     return `${subject} was closed by the server, with the code ${code}${because}. Look at what closes connections there, such as onConnect, or an error of the server.`;
   }
@@ -71,11 +94,12 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>): string {
 
 function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {
   const { isByApp = false, code = 0 } = socket.closing?.() ?? {};
-  return (
-    !isByApp &&
-    isOnPurpose(code) &&
-    !Object.values(ERRORS).some(({ closeCode }) => closeCode === code)
-  );
+  return !isByApp && isOnPurpose(code) && !isOurs(code);
+}
+
+/** True for the codes of this package, with which a room closes a connection after it has said why. */
+function isOurs(code: number | undefined): boolean {
+  return Object.values(ERRORS).some(({ closeCode }) => closeCode === code);
 }
 
 /** False for codes of a normal end, of a lost connection and of a server that restarts (RFC 6455, section 7.4). */

@@ -364,7 +364,7 @@ const NEW_ROOM_MESSAGE =
   'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
 
 const ANSWERED_MESSAGE =
-  "Something answers HTTP requests in the place of the room. If it is the room's onRequest, let it return super.onRequest(request) for storePath.";
+  'Something answers GET in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
 
 const EXPIRED_MESSAGE =
   'The room refused two tokens in a row as expired. Check the clock of the server that makes them, and that the option query of the PartySocket gets a new one.';

@@ -35,6 +35,7 @@ import {
 import { bringsRemoteChanges, doFold } from './store-fold.ts';
 import {
   createSyncStatus,
+  isHindered,
   type SessionActivity,
   type SessionEvents,
   type Sync,
@@ -219,7 +220,12 @@ export function createSyncSession(
     stats,
   });
   const backoff = createBackoff(after, random, () => happened('retry'));
-  const watchdog = createConnectWatchdog(after, socket, onError);
+  const watchdog = createConnectWatchdog(
+    after,
+    socket,
+    () => status.sync.error !== undefined,
+    onError,
+  );
 
   const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
   const facts = (): Facts => ({
@@ -235,7 +241,7 @@ export function createSyncSession(
   };
   const isWaitingForSocket = (): boolean => {
     const { phase } = state.stage;
-    return phase !== 'idle' && phase !== 'stopped';
+    return phase !== 'stopped' && isHindered(phase);
   };
   /** The error of a session that is over; undefined if something can still be started. */
   const end = (): TinyBasePartyKitError | undefined =>
@@ -464,10 +470,13 @@ export function createSyncSession(
   const remindToSave = (): void => {
     if (isReminding || hasSaved || !replica.hasHeld) return;
     isReminding = true;
-    after(REMINDER_MILLISECONDS, () => {
+    const remind = (): void => {
       if (hasSaved || end() !== undefined) return;
-      events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
-    });
+      // What the app has started is not done: it may save next.
+      if (starters.length > 0) after(REMINDER_MILLISECONDS, remind);
+      else events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
+    };
+    after(REMINDER_MILLISECONDS, remind);
   };
   const discardLocal = (changes?: Changes): void => {
     if (end() !== undefined) return;
@@ -516,7 +525,7 @@ export function createSyncSession(
         : confirmations.wait(replica.lastNumber),
     discardLocal,
     opened: () => {
-      watchdog.end();
+      watchdog.opened();
       happened('opened');
     },
     closed: () => {

@@ -134,6 +134,6 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
 }
 
 /** Returns true in the phases before live. */
-function isHindered(phase: SyncPhase): boolean {
+export function isHindered(phase: SyncPhase): boolean {
   return phase !== 'idle' && phase !== 'live' && phase !== 'reduced' && phase !== 'empty';
 }

@@ -120,6 +120,40 @@ describe('a socket that is closed', () => {
     },
   );
 
+  test.each([1000, 1005, 1006, 4403])(
+    'with the code %i each time that it has opened is reported at the third, once, until it was live',
+    async (code) => {
+      const room = await waiting();
+      room.open();
+      for (let outage = 1; outage <= 2; outage++) {
+        for (let time = 1; time <= 10; time++) {
+          room.close({ code });
+          room.open();
+          // The first close begins the outage, if it was live before.
+          expect(room.errors).toHaveLength(time < outage + 2 ? outage - 1 : outage);
+        }
+        const told = String(room.errors.at(-1));
+        expect(told).toContain(`closed by the server, with the code ${code}`);
+        expect(told).not.toContain('does not open');
+        const [hello] = room.sent().slice(-1);
+        if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
+      }
+      await room.time.pass(SECOND);
+      expect(room.session.sync.error).toBeUndefined();
+    },
+  );
+
+  test('again and again, after the room has said why, is reported as what the room said', async () => {
+    const room = await waiting();
+    for (let time = 1; time <= 10; time++) {
+      room.open();
+      room.receive({ type: 'error', code: 'full', message: 'as many as it takes' });
+      room.close({ code: 4420 });
+      await room.time.pass(SECOND);
+    }
+    expect(room.errors).toMatchObject([{ code: 'full' }]);
+  });
+
   test('by the app is reported as that, after 10 seconds', async () => {
     const room = new ScriptedRoom();
     await room.live();

@@ -142,4 +142,18 @@ describe('the number of local-only leaves', () => {
     await other.time.pass(60 * SECOND);
     expect(other.errors.filter((error) => String(error).includes('startAutoSave'))).toEqual([]);
   });
+
+  test('does not tell so while what the app has started goes on: it may save next', async () => {
+    const room = new ScriptedRoom();
+    const following = room.session.follow();
+    room.store.setValue('v', 1);
+    await room.time.pass(29 * SECOND);
+    const reminders = (): readonly unknown[] =>
+      room.errors.filter((error) => String(error).includes('startAutoSave'));
+    expect(reminders()).toEqual([]);
+    await room.answerGet(1, [{}, {}]);
+    await following;
+    await room.time.pass(30 * SECOND);
+    expect(reminders()).toHaveLength(1);
+  });
 });
