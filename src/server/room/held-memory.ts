@@ -24,13 +24,6 @@ export class HeldMemory<Holder> {
     return new HeldLength(this, holder);
   }
 
-  /** Returns the accounts over that length, the largest first. */
-  over(length: number): readonly HeldLength<Holder>[] {
-    return [...this.#accounts]
-      .filter((account) => account.length > length)
-      .toSorted((one, other) => other.length - one.length);
-  }
-
   /** Call this when an account has changed. */
   noteChange(account: HeldLength<Holder>, change: number): void {
     this.#length += change;

@@ -69,8 +69,7 @@ export class Outgoing<Origin> {
     if (peer.hasLeft) return;
     const { unread } = peer;
     const { unreadLength } = this.#settings.limits;
-    const isMuch = unread.length + frame.length > FREE_LENGTH;
-    if (unread.length > unreadLength || (isMuch && !this.makePlace(peer, frame.length))) {
+    if (unread.length > unreadLength || !this.#makePlaceUnread(peer, frame.length)) {
       this.#stall(peer);
       return;
     }
@@ -80,22 +79,39 @@ export class Outgoing<Origin> {
   }
 
   /**
-   * Makes place for so many more characters that the room is to hold for a connection, where it holds as much as it may for all
-   * (`LIMIT-5`): those for which it holds more are closed, the largest first. Returns false if that is not enough.
+   * Makes place for what a connection has just sent, where the room holds as much as it may for all (`LIMIT-5`): those for which
+   * it holds more are closed, the largest first. Returns false if that is not enough.
    */
   makePlace(peer: Peer<Origin>, length: number): boolean {
+    return this.#makePlace(length, peer.held.length + length, ({ held }) => held);
+  }
+
+  /** Does the same for what is sent to a connection, among all that have not read: who writes much is not in the way of that. */
+  #makePlaceUnread({ unread }: Peer<Origin>, length: number): boolean {
+    return this.#makePlace(length, unread.length + length, (holder) => ({
+      length: holder.unread.length,
+      free: holder.unread.length,
+    }));
+  }
+
+  #makePlace(
+    length: number,
+    wanted: number,
+    heldOf: (holder: Peer<Origin>) => { readonly length: number; readonly free: number },
+  ): boolean {
     const { heldLength } = this.#settings.limits;
     const { memory } = this.#peers;
-    const wanted = peer.held.length + length;
     if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
     this.#peers.endClosed();
-    const larger = memory.over(wanted).filter(({ holder, free }) => !holder.isGone && free > 0);
+    const larger = Array.from(memory.accounts, ({ holder }) => ({ holder, held: heldOf(holder) }))
+      .filter(({ holder, held }) => !holder.isGone && held.length > wanted && held.free > 0)
+      .toSorted((one, other) => other.held.length - one.held.length);
     let excess = memory.length + length - heldLength;
     // Nobody is closed for nothing.
-    if (larger.reduce((sum, { free }) => sum + free, 0) < excess) return false;
-    for (const { holder, free } of larger) {
+    if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;
+    for (const { holder, held } of larger) {
       if (excess <= 0) break;
-      excess -= free;
+      excess -= held.free;
       this.refuse(holder, 'overloaded', CROWDED);
     }
     return true;

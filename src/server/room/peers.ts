@@ -229,6 +229,11 @@ export class Peer<Origin> {
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
 
+  /** Returns true if a frame of that length is too much, whatever it has: then nobody looks at it. */
+  isFlooding(length: number, now: number, rate: MessageRate): boolean {
+    return this.#limiter.isTooMuch(length, now, rate, 1);
+  }
+
   /**
    * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
    * called. `weigh` returns the length that counts for floods, and is called only where that decides. What the room has asked for

@@ -39,6 +39,14 @@ const APP_HINT =
   " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
 const UNLOADED = 'The room could not be loaded: try again later.';
 
+/** The messages of a frame, and the number of messages that it counts as. */
+interface SplitFrame {
+  readonly messages: readonly unknown[];
+  readonly count: number;
+}
+
+const NO_MESSAGES: SplitFrame = { messages: [], count: 0 };
+
 /** The whole content at a cursor. */
 export interface RoomContent {
   readonly cursor: Cursor;
@@ -151,17 +159,16 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (peer.hasLeft) return;
     peer.restoreAttachment();
     const text = typeof data === 'string' ? data : '';
-    const { length } = text;
+    const length = lengthOf(data);
     if (peer.state.type === 'stock') peer.unread.clear();
-    const messages = this.#split(data);
-    const waiting = peer.hold(
-      length,
-      () => weightOf(text, this.#isPart(text)),
-      messages.length,
-      host.now(),
-      settings.limits,
-      peer.unread.isAnswer(text),
-    );
+    const now = host.now();
+    const isAsked = peer.unread.isAnswer(text);
+    const isFlood = !isAsked && peer.isFlooding(length, now, settings.limits);
+    const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
+    const weigh = (): number => weightOf(text, this.#isPart(text));
+    const waiting = isFlood
+      ? undefined
+      : peer.hold(length, weigh, count, now, settings.limits, isAsked);
     if (waiting === undefined || !this.#parts.outgoing.makePlace(peer, 0)) {
       waiting?.onLost();
       this.#refuseFlood(peer);
@@ -196,18 +203,22 @@ export class Room<Origin, RequestOrigin = Origin> {
     else state.gate.release(waiting);
   }
 
-  /** Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`). */
-  #split(data: unknown): readonly unknown[] {
-    if (typeof data !== 'string') return [data];
-    const messages = splitFrame(data);
-    if (messages.length === 1) return messages;
+  /**
+   * Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`), but all its lines
+   * count.
+   */
+  #split(data: unknown): SplitFrame {
+    const one = { messages: [data], count: 1 };
+    if (typeof data !== 'string' || !data.includes('\n')) return one;
     const { messagePrefix } = this.#parts.settings;
     const start = messagePrefix + pushLetter;
-    if (!data.startsWith(start)) return [data];
-    const pushes = messages.filter(
+    if (!data.startsWith(start)) return one;
+    const lines = splitFrame(data);
+    if (lines.length === 1) return one;
+    const pushes = lines.filter(
       (text) => text.startsWith(start) && decodePushNumber(messagePrefix, text) !== undefined,
     );
-    return pushes.length === 0 ? [data] : pushes;
+    return { messages: pushes.length === 0 ? [data] : pushes, count: lines.length };
   }
 
   #isPart(text: string): boolean {
@@ -570,6 +581,12 @@ export class Room<Origin, RequestOrigin = Origin> {
       outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
     } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
   }
+}
+
+/** Returns the length of a frame, in characters, or in bytes if it is binary. */
+function lengthOf(data: unknown): number {
+  if (typeof data === 'string') return data.length;
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0;
 }
 
 /** A message that is not decided yet; undefined if it is complete. */

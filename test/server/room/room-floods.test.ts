@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
 import { Peers, RateLimiter } from '../../../src/server/room/peers.ts';
@@ -384,6 +384,37 @@ test('[FLOOD-1] a push of many ids costs in parts what it costs in one frame', a
   await sendHalves();
   await sendHalves();
   expect(bob.hearTypes()).toEqual(['ack', 'error']);
+});
+
+test('[FLOOD-1] [FRAME-5] lines of a frame that are no push count, too', async () => {
+  const host = await seeded();
+  const ada = await host.join('ada');
+  await ada.say(frame(1) + '\n'.repeat(1_000));
+  expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
+});
+
+test('[FLOOD-1] does not look into the frames of a connection that sends too much', async () => {
+  const host = await seeded();
+  const ada = await host.join('ada');
+  const joined = Array.from({ length: 100 }, () => frame(1)).join('\n');
+  for (let time = 0; time < 3; time += 1) await ada.say(joined);
+  for (let number = 1; number <= 30; number += 1) await ada.say(frame(number));
+  const split = vi.spyOn(String.prototype, 'split');
+  await ada.say(joined);
+  expect(split).not.toHaveBeenCalled();
+  split.mockRestore();
+});
+
+test.each([
+  ['a buffer', () => new ArrayBuffer(300_000)],
+  ['a view', () => new Uint8Array(300_000)],
+])('[FLOOD-1] what is binary counts by its bytes: %s', async (_kind, make) => {
+  const host = await seeded();
+  const ada = await host.join('ada');
+  await ada.say(make());
+  expect(ada.hear()).toEqual([]);
+  await ada.say(make());
+  expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
 });
 
 test('[FLOOD-4] takes a few client ids of one connection, then tells it that it is overloaded', async () => {

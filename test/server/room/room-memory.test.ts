@@ -147,6 +147,22 @@ test('[LIMIT-5] of what was sent and not read, and who reads is asked early and 
     expect(frames.some((frame) => frame.includes('stale'))).toBe(true);
 });
 
+test('[LIMIT-5] those who do not read are no reason to close one who writes', async () => {
+  const host = await seeded();
+  const silent = await Promise.all(['s1', 's2', 's3', 's4'].map((name) => host.join(name)));
+  const writer = await host.join('writer');
+  await sendPart(writer, 150 * KIBI);
+  for (let round = 0; round < 20; round += 1) {
+    host.room.store.setValue('text', `${round}`.padEnd(10 * KIBI));
+    await settle();
+    for (const message of writer.hear())
+      if (message.type === 'mark') await writer.say(encodeClientMessage('', message));
+  }
+  expect(writer.closed).toBeUndefined();
+  for (const { frames } of silent)
+    expect(frames.some((frame) => frame.includes('stale'))).toBe(true);
+});
+
 test('[LIMIT-5] a connection of which little is held is never refused', async () => {
   const host = await seeded({ limits: () => ({ heldLength: 0 }) });
   const [ada, bob] = [await host.join('ada'), await host.join('bob')];
