@@ -21,7 +21,7 @@ export interface DocumentedPair {
 }
 
 /** Returns a block of a document, with the sources in place of the package. */
-export function documentedBlock(document: string, name: string): string {
+function documentedBlock(document: string, name: string): string {
   const text = readFileSync(join(REPOSITORY, document), 'utf8');
   const [, block] = new RegExp(`^\`\`\`tsx?\\n(// ${name}\\n.*?)^\`\`\`$`, 'ms').exec(text) ?? [];
   if (block === undefined) throw new Error(`${document} has no block ${name}.`);
