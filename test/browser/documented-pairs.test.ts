@@ -53,7 +53,7 @@ test('the pair in README.md works in two windows', async () => {
   await start({ document: 'README.md', room: 'room.ts', page: 'page.ts', edit: withHostOfPage });
   const [one, two] = [await open(), await open()];
   for (const window of [one, two])
-    await untilText(window, '{"pets":{"fido":{"species":"dog","color":"brown"}}}');
+    await untilText(window, '"fido": {\n      "species": "dog"\n    }');
   expect([...one.problems(), ...two.problems(), ...one.logged, ...two.logged]).toEqual([]);
 });
 
