@@ -1,6 +1,7 @@
 // Runs the demo on port 1999, or on that of the variable PORT. If it is taken, the next free one is used.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
+import { fileURLToPath } from 'node:url';
 
 const wanted = Number(process.env.PORT ?? 1999);
 const MOST_TRIES = 100;
@@ -22,7 +23,7 @@ while (!((await isFree(port, '0.0.0.0')) && (await isFree(port, '127.0.0.1')))) 
 const taken = port === wanted ? '' : `Port ${wanted} is taken. `;
 console.log(`${taken}The demo is at http://localhost:${port}`);
 
-const command = new URL('../node_modules/partykit/dist/bin.mjs', import.meta.url).pathname;
+const command = fileURLToPath(new URL('../node_modules/partykit/dist/bin.mjs', import.meta.url));
 // Without the option, partykit asks the internet for an example of a request.
 const options = ['dev', '--port', String(port), '--disable-request-cf-fetch'];
 const server = spawn(process.execPath, [command, ...options, ...process.argv.slice(2)], {

@@ -1,5 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -538,7 +539,7 @@ test('a server that is killed and comes back has everything, and the open page g
   await close();
 });
 
-const IMAGES = new URL('../../docs/images/', import.meta.url).pathname;
+const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 const pictures: readonly (readonly [string, BrowserContextOptions])[] = [
   ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }],
   ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }],
