@@ -43,9 +43,9 @@ const linksOf = (path: string): readonly string[] =>
     ...textOf(path)
       .replaceAll(/^```.*?^```/gms, '')
       .replaceAll(/`[^`]*`/g, '`')
-      .matchAll(/\]\(([^)\s]+)\)/g),
+      .matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"/g),
   ]
-    .map(([, target = '']) => target)
+    .map(([, target = '', source]) => source ?? target)
     .filter((target) => !/^[a-z]+:/.test(target));
 
 /** Returns what is wrong with a link; undefined if it is good. */
