@@ -29,5 +29,5 @@ const measures = [
   bytesOfChange('down', 'burst'),
   firstGet(10_000),
 ];
-await run(contenders, measures, 1, (row) => console.log(`\n${linesOf(row)}`));
-process.exit(0);
+const failed = await run(contenders, measures, 1, (row) => console.log(`\n${linesOf(row)}`));
+process.exit(failed.length === 0 ? 0 : 1);

@@ -79,13 +79,13 @@ for (const name of names) {
 }
 const isWhole = values.only === '' && values.measures === '';
 const rows: Row[] = [];
-await run(contenders, wanted, rounds, (row) => {
+const failed = await run(contenders, wanted, rounds, (row) => {
   console.log(`\n${linesOf(row)}`);
   rows.push(row);
   if (isWhole) write(reportOf(contenders, rows, rounds));
 });
 if (isWhole) console.log(`\n${markdownOf(reportOf(contenders, rows, rounds))}`);
-process.exit(0);
+process.exit(failed.length === 0 ? 0 : 1);
 
 /** After each row, so that a run that is cut short leaves what it has. */
 function write(report: Report): void {

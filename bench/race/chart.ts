@@ -16,9 +16,10 @@ export function chartOf({ rows, date, machine }: Report): string {
   const parts: string[] = [];
   let y = 44;
   for (const { measure, unit, results } of rows) {
-    const longest = Math.max(...results.map(({ median }) => median));
+    const right = results.filter(({ failure }) => failure === undefined);
+    const longest = Math.max(...right.map(({ median }) => median));
     parts.push(text(LABEL - 110, y + BAR - 2, `${measure} (${unit})`, 'end', 'bold'));
-    for (const { contender, median } of results) {
+    for (const { contender, median } of right) {
       const length = Math.max(1, (median / longest) * (WIDTH - LABEL - 80));
       parts.push(
         text(LABEL - 6, y + BAR - 2, contender, 'end'),

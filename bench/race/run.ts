@@ -8,6 +8,8 @@ export interface Result {
   readonly samples: number;
   readonly median: number;
   readonly p99: number;
+  /** Set if its result was wrong: then nothing of it counts. */
+  readonly failure?: string;
 }
 
 /** One row of the table. */
@@ -20,22 +22,26 @@ export interface Row {
 /**
  * Takes all measures of all contenders, in rounds, in another order each time: one that always follows an idle one would
  * meet a machine that has cooled. Only ratios within one run mean anything. Each sample warms up
- * by itself.
+ * by itself. Resolves to the results that were wrong.
  */
 export async function run(
   contenders: readonly Contender[],
   measures: readonly Measure[],
   rounds: number,
   onRow: (row: Row) => void,
-): Promise<void> {
+): Promise<readonly Result[]> {
+  const failed: Result[] = [];
   try {
     for (const contender of contenders) await contender.start();
     for (const measure of measures) {
-      onRow(await take(contenders, measure, rounds));
+      const row = await take(contenders, measure, rounds);
+      failed.push(...row.results.filter(({ failure }) => failure !== undefined));
+      onRow(row);
     }
   } finally {
     for (const contender of contenders) await contender.stop();
   }
+  return failed;
 }
 
 async function take(
@@ -45,23 +51,29 @@ async function take(
 ): Promise<Row> {
   const taking = contenders.filter((contender) => isFor(contender));
   const samples = new Map(taking.map((contender): [Contender, number[]] => [contender, []]));
+  const failures = new Map<Contender, string>();
   for (let round = 1; round <= rounds; round += 1) {
     for (const contender of shuffled(taking)) {
+      if (failures.has(contender)) continue;
       try {
         samples.get(contender)?.push(...(await sample(contender)));
-      } catch (cause) {
-        throw new Error(`${contender.name} failed at "${name}": ${String(cause)}`, { cause });
+      } catch (error) {
+        console.error(`${contender.name} failed at "${name}":`, error);
+        failures.set(contender, String(error));
       }
     }
   }
-  for (const contender of taking) await end?.(contender);
+  for (const contender of taking)
+    await end?.(contender).catch((error: unknown) => failures.set(contender, String(error)));
   const results = taking.map((contender): Result => {
-    const taken = samples.get(contender) ?? [];
+    const failure = failures.get(contender);
+    const taken = failure === undefined ? (samples.get(contender) ?? []) : [];
     return {
       contender: contender.name,
       samples: taken.length,
       median: quantileOf(taken, 0.5),
       p99: quantileOf(taken, 0.99),
+      ...(failure !== undefined && { failure }),
     };
   });
   return { measure: name, unit, results };

@@ -34,11 +34,12 @@ export function reportOf(
 export function linesOf(row: Row): string {
   const { measure, unit, results } = row;
   const ours = results.find(({ contender }) => contender === OURS);
-  const lines = results.map(
-    (result) =>
-      `  ${result.contender.padEnd(12)} ${figure(result.median).padStart(9)} ${unit.padEnd(5)}` +
-      `${hasTail(row, result) ? ` p99 ${figure(result.p99).padStart(9)}` : ''.padEnd(14)}` +
-      `${ours === undefined || result === ours ? '' : `   ours × ${ratio(ours.median, result.median)}`}`,
+  const lines = results.map((result) =>
+    result.failure !== undefined
+      ? `  ${result.contender.padEnd(12)} failed: ${result.failure}`
+      : `  ${result.contender.padEnd(12)} ${figure(result.median).padStart(9)} ${unit.padEnd(5)}` +
+        `${hasTail(row, result) ? ` p99 ${figure(result.p99).padStart(9)}` : ''.padEnd(14)}` +
+        `${ours === undefined || result === ours ? '' : `   ours × ${ratio(ours.median, result.median)}`}`,
   );
   return [measure, ...lines].join('\n');
 }
@@ -50,6 +51,7 @@ export function markdownOf({ date, machine, rounds, contenders, rows }: Report):
     const result = row.results.find(({ contender }) => contender === name);
     const ours = row.results.find(({ contender }) => contender === OURS);
     if (result === undefined) return '–';
+    if (result.failure !== undefined) return 'wrong';
     const tail = hasTail(row, result) ? ` / ${figure(result.p99)}` : '';
     const compared =
       ours === undefined || name === OURS ? '' : ` (${ratio(ours.median, result.median)})`;
