@@ -1,17 +1,19 @@
 import type { Store } from 'tinybase';
 
-import { ChangesBuilder, isEmptyChanges } from './changes.ts';
-import { LeafMap } from './leaf-map.ts';
+import { isEmptyChanges } from './changes.ts';
 import { readTransactionLog, type TransactionLog } from './store-access.ts';
 
 /** The outcome of {@link ObservedStore.apply}. */
 export type ApplyOutcome =
   /** Another transaction is open, or its listeners are running. Nothing changed; try again later. */
   | { readonly type: 'busy' }
-  /** The transaction is over. `error` is the error of a listener of the Store's owner, if any; it undid nothing. */
-  | { readonly type: 'applied'; readonly log: TransactionLog; readonly error: unknown }
+  /**
+   * The transaction is over. `error` is the error of a listener of the Store's owner, if any; it undid nothing. The log is
+   * undefined if it was not needed.
+   */
+  | { readonly type: 'applied'; readonly log: TransactionLog | undefined; readonly error: unknown }
   /** A listener or middleware threw before the end of the transaction, and the Store rolled everything back. */
-  | { readonly type: 'failed'; readonly error: unknown };
+  | { readonly type: 'failed'; readonly log?: undefined; readonly error: unknown };
 
 /**
  * A Store that distinguishes its owner's transactions from those that `apply` runs. Never applies anything inside of an open
@@ -23,8 +25,7 @@ export class ObservedStore {
   #isOutermost = false;
   #isApplying = false;
   #needsLog: (() => boolean) | undefined;
-  #isLogged = true;
-  #appliedLog: TransactionLog | undefined;
+  #appliedLog: TransactionLog | 'unread' | undefined;
 
   /**
    * Calls `onTransaction` in the did-finish phase of each transaction of the Store's owner that changed something. There the
@@ -37,18 +38,20 @@ export class ObservedStore {
         this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {
-        this.#isLogged = !this.#isApplying || this.#needsLog?.() !== false;
-        const log = this.#isLogged ? readTransactionLog(store) : emptyLog();
-        if (this.#isApplying) this.#appliedLog = log;
-        else if (!isEmptyChanges(log.changes)) onTransaction(log);
+        if (this.#isApplying)
+          this.#appliedLog = this.#needsLog?.() === false ? 'unread' : readTransactionLog(store);
+        else {
+          const log = readTransactionLog(store);
+          if (!isEmptyChanges(log.changes)) onTransaction(log);
+        }
       }),
     ];
   }
 
   /**
    * Runs `actions` as a transaction of its own. Never throws. The log costs as much as the actions. `needsLog`, which may read
-   * the Store in the did-finish phase and not throw, tells if it is read. Without it, the outcome after an error is `applied`
-   * with an empty log, though the Store may have rolled everything back.
+   * the Store in the did-finish phase and not throw, tells if it is read. Without it, the outcome after an error is `applied`,
+   * though the Store may have rolled everything back.
    */
   apply(actions: () => void, needsLog?: () => boolean): ApplyOutcome {
     if (this.#isApplying) return { type: 'busy' };
@@ -70,32 +73,16 @@ export class ObservedStore {
       this.#isApplying = false;
     }
     if (isBusy) return { type: 'busy' };
-    const log = this.#takeAppliedLog();
+    const log = this.#appliedLog;
+    this.#appliedLog = undefined;
+    if (log === 'unread') return { type: 'applied', log: undefined, error };
     // If a will-finish listener throws, the Store undoes everything and still calls the did-finish listeners.
-    if (log === undefined || (this.#isLogged && error !== undefined && log.before.isEmpty)) {
-      return { type: 'failed', error };
-    }
-    return { type: 'applied', log, error };
+    const isUndone = log === undefined || (error !== undefined && log.before.isEmpty);
+    return isUndone ? { type: 'failed', error } : { type: 'applied', log, error };
   }
 
   /** Stops observing. */
   stop(): void {
     for (const listenerId of this.#listenerIds) this.store.delListener(listenerId);
   }
-
-  #takeAppliedLog(): TransactionLog | undefined {
-    const log = this.#appliedLog;
-    this.#appliedLog = undefined;
-    return log;
-  }
-}
-
-function emptyLog(): TransactionLog {
-  return {
-    changes: new ChangesBuilder(),
-    before: new LeafMap(),
-    growth: 0,
-    added: 0,
-    refused: new LeafMap(),
-  };
 }

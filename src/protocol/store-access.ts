@@ -7,8 +7,6 @@ import {
   decodeLeaf,
   encodeLeaf,
   encodeShown,
-  idSize,
-  leafSize,
   UNREADABLE,
   VALUES,
   type Leaf,
@@ -137,10 +135,8 @@ export interface TransactionLog {
   readonly changes: Changes;
   /** The old leaf wherever a leaf changed, deleted rows included; undefined where there was none. */
   readonly before: LeafMap<Leaf | undefined>;
-  /** The growth of the content in units of {@link leafSize} and {@link idSize}; below 0 if it shrank. */
-  readonly growth: number;
-  /** The leaves that the content has more than before; below 0 if it has fewer. */
-  readonly added: number;
+  /** The ids of tables and rows that came, each with 1, and that went, each with -1. */
+  readonly ids: readonly (readonly [id: string, change: number])[];
   /** The leaves that were set to something that the Store's schema refuses, whatever they are now. */
   readonly refused: LeafMap<true>;
 }
@@ -153,12 +149,9 @@ export function readTransactionLog(store: Store): TransactionLog {
   return new StoreTransactionLog(store.getTransactionLog());
 }
 
-/** The parts of a transaction log that one pass computes. */
-type Effect = Pick<TransactionLog, 'changes' | 'growth' | 'added'>;
-
 class StoreTransactionLog implements TransactionLog {
   readonly #log: StoreLog;
-  #effect: Effect | undefined;
+  #changes: Changes | undefined;
   #before: LeafMap<Leaf | undefined> | undefined;
   #refused: LeafMap<true> | undefined;
 
@@ -167,71 +160,38 @@ class StoreTransactionLog implements TransactionLog {
   }
 
   get changes(): Changes {
-    return this.#readEffect().changes;
+    return (this.#changes ??= changesOf(this.#log));
   }
 
-  /** Costs less than a full pass. A client needs only this part of a transaction that applies a message of its room. */
   get before(): LeafMap<Leaf | undefined> {
     return (this.#before ??= leavesBefore(this.#log));
   }
 
-  get growth(): number {
-    return this.#readEffect().growth;
-  }
-
-  get added(): number {
-    return this.#readEffect().added;
+  get ids(): TransactionLog['ids'] {
+    const [, , , , , , tables, rows] = this.#log;
+    return [tables, ...Object.values(rows)].flatMap((ids) => Object.entries(ids));
   }
 
   get refused(): LeafMap<true> {
     return (this.#refused ??= leavesRefused(this.#log));
   }
-
-  #readEffect(): Effect {
-    return (this.#effect ??= effectOf(this.#log, this.before));
-  }
 }
 
 type StoreLog = ReturnType<Store['getTransactionLog']>;
 
-function effectOf(
-  [, , changedCells, , changedValues, , tableIds, changedRowIds]: StoreLog,
-  before: LeafMap<Leaf | undefined>,
-): Effect {
+function changesOf([, , changedCells, , changedValues, , , changedRowIds]: StoreLog): Changes {
   const changes = new ChangesBuilder();
-  let growth = 0;
-  let added = 0;
-  const grow = (id: string, old: Leaf | undefined, now: Leaf | undefined): void => {
-    if (old !== undefined) {
-      growth -= leafSize(id, old);
-      added -= 1;
-    }
-    if (now !== undefined) {
-      growth += leafSize(id, now);
-      added += 1;
-    }
-  };
-  for (const [table, change] of Object.entries(tableIds)) growth += change * idSize(table);
   for (const [table, rows] of Object.entries(changedCells)) {
     for (const [row, cells] of Object.entries(rows)) {
-      growth += (changedRowIds[table]?.[row] ?? 0) * idSize(row);
-      const oldCells = before.cells(table, row);
-      const newCells = new Map<string, Leaf | undefined>();
-      for (const [cell, [, logged]] of Object.entries(cells)) {
-        const now = loggedLeaf(logged);
-        newCells.set(cell, now);
-        grow(cell, oldCells.get(cell), now);
-      }
       if (changedRowIds[table]?.[row] === -1) changes.deleteRow(table, row);
-      else changes.leaves.setRow(table, row, newCells);
+      else
+        for (const [cell, [, now]] of Object.entries(cells))
+          changes.setLeaf(table, row, cell, loggedLeaf(now));
     }
   }
-  for (const [id, [, logged]] of Object.entries(changedValues)) {
-    const now = loggedLeaf(logged);
-    changes.setLeaf(VALUES, '', id, now);
-    grow(id, before.get(VALUES, '', id), now);
-  }
-  return { changes, growth, added };
+  for (const [id, [, now]] of Object.entries(changedValues))
+    changes.setLeaf(VALUES, '', id, loggedLeaf(now));
+  return changes;
 }
 
 function leavesBefore([, , changedCells, , changedValues]: StoreLog): LeafMap<Leaf | undefined> {

@@ -12,7 +12,7 @@ import {
   writeLeaf,
   type TransactionLog,
 } from '../../src/protocol/store-access.ts';
-import { measureContent } from '../../src/server/writes/content-size.ts';
+import { growthBy, measureContent } from '../../src/server/writes/content-size.ts';
 import { contents, listed } from './arbitrary-changes.ts';
 import { edit, schemas, transactions, type Edit } from './arbitrary-edits.ts';
 
@@ -55,8 +55,10 @@ function editAndCompare(store: Store, transaction: readonly Edit[]): void {
   after.forEach(compare);
   expect(listed(log.before)).toEqual(listed(changed));
   const [from, to] = [measureContent(before), measureContent(after)];
-  expect(log.growth).toBe(to.length - from.length);
-  expect(log.added).toBe(to.leaves - from.leaves);
+  expect(growthBy(log)).toEqual({
+    length: to.length - from.length,
+    leaves: to.leaves - from.leaves,
+  });
   log.changes.leaves.forEach((_leaf, table, row) => {
     expect(deletesRow(log.changes, table, row)).toBe(false);
   });

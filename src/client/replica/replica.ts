@@ -489,7 +489,7 @@ export class Replica {
     if (outcome.type === 'busy') return false;
     // If a start listener of the app throws, the transaction does not begin (VIEW-7).
     if (!hasFolded) fold(aims);
-    const log = outcome.type === 'applied' ? outcome.log : undefined;
+    const { log } = outcome;
     if (!isAsAimed)
       this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
     this.observer?.folded(aims, log, nextPush, isAck);

@@ -164,8 +164,20 @@ export function differenceFrom(store: Store, content: LeafMap<Leaf>): Transactio
     changes.setLeaf(table, row, cell, leaf);
   });
   if (changes.isEmpty) return undefined;
-  const [from, to] = [measureContent(content), measureContent(now)];
-  const growth = to.length - from.length;
-  const added = to.leaves - from.leaves;
-  return { changes, before, growth, added, refused: new LeafMap() };
+  const ids = [...idsWithout(now, content, 1), ...idsWithout(content, now, -1)];
+  return { changes, before, ids, refused: new LeafMap() };
+}
+
+/** Returns the ids of the tables and rows of a content that another content does not have, each with `change`. */
+function* idsWithout(
+  content: LeafMap<Leaf>,
+  other: LeafMap<Leaf>,
+  change: number,
+): Generator<readonly [string, number]> {
+  for (const table of content.tables()) {
+    if (table === VALUES) continue;
+    if (other.rows(table).size === 0) yield [table, change];
+    for (const row of content.rows(table).keys())
+      if (other.cells(table, row).size === 0) yield [row, change];
+  }
 }

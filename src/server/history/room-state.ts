@@ -33,6 +33,7 @@ import type { LoadedRoom } from '../storage/stored-room.ts';
 import {
   assertContentFits,
   contentBytes,
+  growthBy,
   measureContent,
   type ContentSize,
 } from '../writes/content-size.ts';
@@ -253,7 +254,8 @@ export class RoomState<Origin, RequestOrigin>
       this.#firstOfLife = this.#version;
     }
     const { length, leaves } = this.#contentSize;
-    this.#setSize({ length: length + log.growth, leaves: leaves + log.added });
+    const growth = growthBy(log);
+    this.#setSize({ length: length + growth.length, leaves: leaves + growth.leaves });
     const births = birthsOf(this.#parts.observed.store, changes, log.before);
     this.history.add(this.#version, encoded, this.#tag, births);
     this.history.trimToSize(this.contentSize);

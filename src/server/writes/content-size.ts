@@ -1,10 +1,11 @@
 /** Estimates the size of content and changes. Cheap, and good for comparisons. */
 import type { Store } from 'tinybase';
 
-import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
+import { ALL_ROWS, deletesRow, type Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { idSize, LEAF_BYTES, leafSize, VALUES, type Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type { TransactionLog } from '../../protocol/store-access.ts';
 import { diffOf, type LeafEffect } from './store-diff.ts';
 
 /** The size of content. */
@@ -18,6 +19,20 @@ export interface ContentSize {
 /** Returns the size of a whole content. */
 export function measureContent(content: LeafMap<Leaf>): ContentSize {
   return { length: leavesSize(content), leaves: countLeaves(content) };
+}
+
+/** Returns the growth of content by a transaction; below 0 where it shrank. */
+export function growthBy({ changes, before, ids }: TransactionLog): ContentSize {
+  let length = 0;
+  let leaves = 0;
+  for (const [id, change] of ids) length += change * idSize(id);
+  before.forEach((old, table, row, cell) => {
+    const now = deletesRow(changes, table, row) ? undefined : changes.leaves.get(table, row, cell);
+    if (old !== undefined) length -= leafSize(cell, old);
+    if (now !== undefined) length += leafSize(cell, now);
+    leaves += Number(now !== undefined) - Number(old !== undefined);
+  });
+  return { length, leaves };
 }
 
 /** Returns the approximate memory of content, in the units of `limits.contentBytes`. */

@@ -172,8 +172,7 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
               log: {
                 changes: new ChangesBuilder(),
                 before: new LeafMap(),
-                growth: 0,
-                added: 0,
+                ids: [],
                 refused: new LeafMap(),
                 unsayable: new LeafMap(),
               },
