@@ -51,6 +51,18 @@ export class RateLimiter {
     return true;
   }
 
+  /** Returns what is counted now, in messages. */
+  spent(now: number, rate: MessageRate): number {
+    this.#fill(now, rate);
+    return this.#spent;
+  }
+
+  /** Counts a frame, also if it is too much. */
+  add(length: number, now: number, rate: MessageRate, messages: number): void {
+    this.#fill(now, rate);
+    this.#spent += costOf(length, messages);
+  }
+
   /** Returns true if a frame of that length and so many messages is too much. */
   isTooMuch(length: number, now: number, rate: MessageRate, messages: number): boolean {
     this.#fill(now, rate);
@@ -95,6 +107,29 @@ export class RateLimiter {
 /** Returns the number of messages that a frame of that length, with so many in it, counts as. */
 function costOf(length: number, messages: number): number {
   return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
+}
+
+/** A connection that has sent no more than so many messages of late is not refused for what others send. */
+const FREE_MESSAGES = 64;
+
+/** What all connections together send, those that have left included (`FLOOD-8`). */
+export class RoomRate {
+  readonly #limiter = new RateLimiter();
+
+  add(length: number, now: number, rate: MessageRate, messages: number): void {
+    this.#limiter.add(length, now, allOf(rate), messages);
+  }
+
+  /** Returns true if all send too much, and a connection has its part in that. */
+  refuses(own: RateLimiter, now: number, rate: MessageRate): boolean {
+    const all = allOf(rate);
+    return own.spent(now, rate) > FREE_MESSAGES && this.#limiter.spent(now, all) > all.messageBurst;
+  }
+}
+
+/** Returns the rate of all connections together: of two at once, and of four on average. */
+function allOf({ messagesPerSecond, messageBurst }: MessageRate): MessageRate {
+  return { messagesPerSecond: 4 * messagesPerSecond, messageBurst: 2 * messageBurst };
 }
 
 /** The part of a room's features that hears of peers. */
@@ -150,6 +185,7 @@ export class Peer<Origin> {
   /** Messages that leave together (FRAME-5). */
   leaving: string[] = [];
   readonly #limiter = new RateLimiter();
+  readonly #roomRate: RoomRate;
   #toldTime = -Infinity;
   #receivedTime = -Infinity;
   /** The weight of the heaviest message since the last hello. */
@@ -173,7 +209,9 @@ export class Peer<Origin> {
     features: PeerFeatures<Origin>,
     index: ClientIndex<Origin>,
     memory: HeldMemory<Peer<Origin>>,
+    roomRate: RoomRate,
   ) {
+    this.#roomRate = roomRate;
     this.connection = connection;
     this.held = memory.open(this);
     this.assembly = new PushAssembly(this.held);
@@ -231,7 +269,10 @@ export class Peer<Origin> {
 
   /** Returns true if a frame of that length is too much, whatever it has: then nobody looks at it. */
   isFlooding(length: number, now: number, rate: MessageRate): boolean {
-    return this.#limiter.isTooMuch(length, now, rate, 1);
+    return (
+      this.#limiter.isTooMuch(length, now, rate, 1) ||
+      this.#roomRate.refuses(this.#limiter, now, rate)
+    );
   }
 
   /**
@@ -259,6 +300,7 @@ export class Peer<Origin> {
       this.#limiter.spend(length, now, limits);
       return undefined;
     }
+    this.#roomRate.add(weight, now, limits, messages);
     this.#waitingMessages += messages;
     this.#waitingLength += length;
     // What has many ids takes about its weight when it is decoded.
@@ -402,6 +444,7 @@ class ReceivedFrame implements Waiter {
 export class Peers<Origin> {
   /** All that the room holds for connections. */
   readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
+  readonly #rate = new RoomRate();
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
@@ -421,7 +464,7 @@ export class Peers<Origin> {
     if (peer === undefined) {
       this.#peers.set(
         connection,
-        (peer = new Peer(connection, this.#features, this.#index, this.memory)),
+        (peer = new Peer(connection, this.#features, this.#index, this.memory, this.#rate)),
       );
       if (!this.#features.isEmpty) this.#present.add(peer);
     }

@@ -417,6 +417,30 @@ test.each([
   expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
 });
 
+test('[FLOOD-8] who connects again and again sends no more than two at once, and others go on', async () => {
+  const limits = { limits: () => ({ messagesPerSecond: 1, messageBurst: 200 }) };
+  const host = await seeded(limits);
+  const bob = await host.join('bob');
+  let taken = 0;
+  for (let round = 0; round < 20; round += 1) {
+    const attacker = await host.join(`attacker${round}`);
+    for (let number = 1; number <= 150; number += 1) await attacker.ping();
+    taken += attacker.hear().filter(({ type }) => type === 'pong').length;
+    host.disconnect(attacker);
+  }
+  // The first three fill the budget of all. What a newcomer may always send is added.
+  expect(taken).toBeLessThan(3 * 150 + 17 * 66);
+  for (let number = 1; number <= 40; number += 1) {
+    await bob.push(number, { open: number });
+    expect(bob.hear().at(-1)).toMatchObject({ type: 'ack', number });
+  }
+  // It fills again with time.
+  await host.pass(200_000);
+  const late = await host.join('late');
+  for (let number = 1; number <= 150; number += 1) await late.ping();
+  expect(late.hear().filter(({ type }) => type === 'pong')).toHaveLength(150);
+});
+
 test('[FLOOD-4] takes a few client ids of one connection, then tells it that it is overloaded', async () => {
   const host = await seeded({});
   const ada = host.connect();
