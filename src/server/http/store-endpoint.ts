@@ -160,14 +160,16 @@ async function answerGet<Request extends StoreRequest>(
 ): Promise<Response> {
   const { cursor, json } = await room.content();
   if (request.method === 'GET' && wantsCursor(request)) {
-    const body = encodeLoadedContent(cursor, json);
+    const text = encodeLoadedContent(cursor, json);
+    const body = room.answers.bodyOf(text, room.limits.heldLength);
     return respond(options, 200, body, { 'Cache-Control': 'no-store, no-transform', ...JSON_TYPE });
   }
   const headers = { ETag: encodeETag(cursor), 'Cache-Control': 'no-store' };
   if (isKnown(request.headers.get('If-None-Match'), headers.ETag)) {
     return respond(options, 304, null, headers);
   }
-  const body = request.method === 'HEAD' ? null : (json ?? '');
+  const body =
+    request.method === 'HEAD' ? null : room.answers.bodyOf(json ?? '', room.limits.heldLength);
   return respond(options, 200, body, { ...headers, 'Content-Type': 'text/plain;charset=UTF-8' });
 }
 
@@ -236,7 +238,7 @@ function errorResponse(
 function respond(
   options: StoreEndpointOptions,
   status: number,
-  body: string | null = null,
+  body: BodyInit | null = null,
   own: Readonly<Record<string, string>> = {},
 ): Response {
   const headers = new Headers(options.responseHeaders);

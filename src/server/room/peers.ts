@@ -112,7 +112,7 @@ function costOf(length: number, messages: number): number {
 /** A connection that has sent no more than so many messages of late is not refused for what others send. */
 const FREE_MESSAGES = 64;
 
-/** What all connections together send, those that have left included (`FLOOD-8`). */
+/** The rate of all connections together, those that have left included (`FLOOD-8`). */
 export class RoomRate {
   readonly #limiter = new RateLimiter();
 
@@ -300,7 +300,7 @@ export class Peer<Origin> {
       this.#limiter.spend(length, now, limits);
       return undefined;
     }
-    this.#roomRate.add(weight, now, limits, messages);
+    if (!isAsked) this.#roomRate.add(weight, now, limits, messages);
     this.#waitingMessages += messages;
     this.#waitingLength += length;
     // What has many ids takes about its weight when it is decoded.

@@ -14,6 +14,7 @@ import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState, SeedOutcome } from '../history/room-state.ts';
 import { DeepLeaves } from '../writes/deep-leaves.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
+import { ContentAnswers } from './content-answers.ts';
 import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import { FeatureAccess } from './feature-access.ts';
@@ -65,6 +66,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly bodies: WaitingBodies;
   /** The bodies of requests that the gate refused. They keep out no others. */
   readonly refusedBodies: WaitingBodies;
+  /** The answers with content that are being sent. */
+  readonly answers: ContentAnswers;
   /** The connections and sizes of the room. */
   readonly administration: RoomAdministration<Origin, RequestOrigin>;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
@@ -104,6 +107,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     );
     this.bodies = new WaitingBodies(host);
     this.refusedBodies = new WaitingBodies(host);
+    this.answers = new ContentAnswers(host);
   }
 
   /**

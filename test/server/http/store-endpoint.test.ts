@@ -1,5 +1,5 @@
 import type { Store } from 'tinybase';
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import type { StoreEndpointOptions } from '../../../src/server/http/store-endpoint.ts';
@@ -517,4 +517,63 @@ test('[LIMIT-4] refuses content of too many leaves before it is parsed, and coun
   const text = '":'.repeat(400) + '\\';
   const taken = await site.ask('PUT', { body: JSON.stringify([{}, { text, [text]: 1 }]) });
   expect(taken.status).toBe(201);
+});
+
+/** Makes the content of a room large, and returns it. */
+async function large(site: Site, text: string): Promise<string> {
+  site.host.room.store.setValue('text', text);
+  await settle();
+  return site.host.room.store.getJson();
+}
+
+describe('[LIMIT-6] large content', () => {
+  test.each([0, 1, 2, 3])('arrives as it is, %i characters later', async (offset) => {
+    const site = await new Site().seed();
+    const content = await large(site, 'x'.repeat(offset) + '\u{1F415}é'.repeat(100_000));
+    expect(await (await site.ask('GET')).text()).toBe(content);
+    const loaded = (await (await site.ask('GET', {}, `${URL_OF_STORE}?cursor`)).json()) as object;
+    expect(loaded).toMatchObject({ content: JSON.parse(content) as unknown });
+  });
+
+  test('is encoded as far as it is read', async () => {
+    const site = await new Site().seed();
+    await large(site, 'x'.repeat(1_000_000));
+    const encode = vi.spyOn(TextEncoder.prototype, 'encode');
+    const answers = await Promise.all(Array.from({ length: 20 }, () => site.ask('GET')));
+    await settle();
+    expect(encode.mock.calls.length).toBeLessThan(50);
+    expect((await answers[0]?.text())?.length).toBeGreaterThan(1_000_000);
+    encode.mockRestore();
+  });
+
+  test('that is not read for 30 s breaks off, and one that is read slowly does not', async () => {
+    const site = await new Site().seed();
+    await large(site, 'x'.repeat(300_000));
+    const [unread, slow] = [await site.ask('GET'), await site.ask('GET')];
+    const reader = slow.body?.getReader();
+    let length = 0;
+    for (let isDone: boolean | undefined = false; isDone === false;) {
+      const part = await reader?.read();
+      isDone = part?.done;
+      length += part?.value?.length ?? 0;
+      await site.host.pass(20_000);
+    }
+    expect(length).toBeGreaterThan(300_000);
+    await expect(unread.text()).rejects.toThrow('not read');
+  });
+
+  test('of old versions breaks off if all of them are too long', async () => {
+    const limits = { heldLength: 500_000 };
+    const site = await new Site(new FakeRoomHost({ limits: () => limits })).seed();
+    const answers: Response[] = [];
+    for (const letter of ['a', 'b', 'c']) {
+      await large(site, letter.repeat(200_000));
+      answers.push(await site.ask('GET'), await site.ask('GET'));
+    }
+    const ends = await Promise.allSettled(answers.map((answer) => answer.text()));
+    expect(ends.map(({ status }) => status)).toEqual([
+      ...['rejected', 'rejected'],
+      ...['fulfilled', 'fulfilled', 'fulfilled', 'fulfilled'],
+    ]);
+  });
 });
