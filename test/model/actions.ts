@@ -140,18 +140,47 @@ export class Actions implements Source {
     const { clients } = this.#simulation;
     const { name, traits } = client;
     if (traits.disk === undefined || client.isEditing || client.partner !== undefined) return;
-    const siblings = clients.filter(
+    const isBusy = this.#simulation.has('busy-browsers');
+    const others = clients.filter(
       (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
     );
-    if (siblings.length === 0 && clients.length < MOST_TABS) {
+    const siblings = others.filter((other) => other.traits.user === traits.user);
+    if (siblings.length <= (isBusy ? 1 : 0) && clients.length < MOST_TABS) {
       yield {
         label: `${name} is copied`,
         weight: 0.15,
         happen: () => this.#simulation.copyTab(client),
       };
     }
+    if (isBusy && others.length === siblings.length && clients.length < MOST_TABS) {
+      yield {
+        label: `${name} is visited`,
+        weight: 0.1,
+        happen: () => this.#simulation.visit(client),
+      };
+    }
+    if (isBusy)
+      yield {
+        label: `${name} is cleared`,
+        weight: 0.04,
+        happen: () => client.clear(),
+      };
+    if (this.#simulation.has('full-disks')) {
+      const { disk } = traits;
+      yield {
+        label: `${name} ${disk.isFull ? 'has space' : 'has a full disk'}`,
+        weight: disk.isFull ? 0.3 : 0.1,
+        happen: () => {
+          disk.isFull = !disk.isFull;
+        },
+      };
+    }
     if (siblings.length > 0)
-      yield { label: `${name} is closed`, weight: 0.2, happen: (choices) => client.die(choices) };
+      yield {
+        label: `${name} is closed`,
+        weight: 0.2,
+        happen: (choices) => this.#simulation.closeTab(client, choices),
+      };
   }
 
   *#ofRoom(): Iterable<Occurrence> {

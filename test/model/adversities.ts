@@ -22,7 +22,9 @@ export type Adversity =
   | 'tokens-end'
   | 'power-failures'
   | 'slow-gate'
-  | 'readers';
+  | 'readers'
+  | 'full-disks'
+  | 'busy-browsers';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -58,6 +60,10 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   // New ones come last, so that the others are drawn as before.
   'slow-gate': { isOn: true },
   readers: { isOn: true },
+  /** The storage of a browser is full for a while. */
+  'full-disks': { isOn: true },
+  /** A browser has up to three tabs, and another user, and a user who clears what is kept. */
+  'busy-browsers': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

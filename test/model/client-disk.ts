@@ -1,6 +1,7 @@
 import type { Changes } from '../../src/protocol/changes.ts';
 import { decodeChanges } from '../../src/protocol/codec.ts';
 import type { OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
+import { keysOfUser } from '../../src/client/offline/client-record.ts';
 import type {
   OfflineLocks,
   OfflineStorage,
@@ -8,6 +9,7 @@ import type {
 } from '../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../support/deferred.ts';
 import { MemoryLocks } from '../support/offline-doubles.ts';
+import type { EditLedger } from './edit-ledger.ts';
 import type { Occurrence, Source } from './world.ts';
 
 const START_MILLISECONDS = 10_000;
@@ -25,10 +27,20 @@ export class ClientDisk implements Source {
   readonly entries: Map<string, string> = new Map();
   /** True if a write that is not strict says too early that it is durable: a power failure undoes it. */
   isHasty = false;
+  /** True while it takes no more. */
+  isFull = false;
+  /** The ledgers of all tabs, by user. */
+  readonly ledgers: Map<string | undefined, Set<EditLedger>> = new Map();
+  /** Called when a tab writes to a record that its user has cleared. */
+  onWriteAfterClear: (text: string) => void = () => undefined;
+  /** Called when everything of a user was removed. */
+  onCleared: (user: string | undefined) => void = () => undefined;
   readonly #name: string;
   readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
   readonly #dead = new WeakSet<object>();
+  /** The ids of records that were cleared. */
+  readonly #cleared = new Set<string | undefined>();
   /** The time that the device has needed to start again after power failures. */
   #startMilliseconds = 0;
 
@@ -37,14 +49,19 @@ export class ClientDisk implements Source {
   }
 
   /** The device as one tab sees it. `lastClient` is the memory of the tab, which a copy of it has too. */
-  deviceOf(tab: object, lastClient: { id?: string }, now: () => number): OfflineDevice {
+  deviceOf(
+    tab: object,
+    lastClient: { id?: string },
+    now: () => number,
+    user?: string,
+  ): OfflineDevice {
     const storage: OfflineStorage = {
       read: (prefix) => this.#unlessDead(tab, this.read(prefix)),
       write: (write) => this.write(tab, write),
     };
     const locks = this.locksOf(tab);
     return {
-      user: undefined,
+      user,
       storage: async () => storage,
       locks: {
         take: (...lock) =>
@@ -61,11 +78,25 @@ export class ClientDisk implements Source {
     };
   }
 
-  /** The unconfirmed edits on disk. */
-  get edits(): readonly Changes[] {
+  /** The unconfirmed edits of a user on disk. */
+  editsOf(user: string | undefined): readonly Changes[] {
+    const keys = keysOfUser(user);
     return [...this.entries]
-      .filter(([key]) => /\]e[\w-]{22}\//.test(key))
+      .filter(([key]) => key.startsWith(keys) && /\]e[\w-]{22}\//.test(key))
       .map(([, text]) => decodeChanges(text.slice(1)));
+  }
+
+  /** A tab removes everything that is kept for a user. */
+  clear(tab: object, user: string | undefined): void {
+    const remove = keysOfUser(user);
+    void this.write(tab, { remove: [remove], set: new Map(), isStrict: true }, () => {
+      for (const key of this.entries.keys())
+        if (key.startsWith(remove)) {
+          this.#cleared.add(recordOf(key));
+          this.entries.delete(key);
+        }
+      this.onCleared(user);
+    });
   }
 
   /** The tab dies; of its writes on their way, some still take effect. */
@@ -112,13 +143,22 @@ export class ClientDisk implements Source {
     return new Map([...this.entries].filter(([key]) => key.startsWith(prefix)));
   }
 
-  protected write(tab: object, { guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
+  protected write(
+    tab: object,
+    { guard, remove, set, isStrict }: OfflineWrite,
+    onBegin?: () => void,
+  ): Promise<boolean> {
     if (this.#dead.has(tab)) return forever();
+    if (this.isFull && set.size > 0)
+      return Promise.reject(new DOMException('The disk is full.', 'QuotaExceededError'));
     const effect = (): boolean => {
       if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
+      onBegin?.();
       for (const prefix of remove)
         for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
       for (const [key, value] of set) this.entries.set(key, value);
+      for (const key of set.keys())
+        if (this.#cleared.has(recordOf(key))) this.onWriteAfterClear(key);
       return true;
     };
     return new Promise((settle) => {
@@ -126,6 +166,10 @@ export class ClientDisk implements Source {
       if (this.isHasty && isStrict !== true) settle(true);
     });
   }
+}
+
+function recordOf(key: string): string | undefined {
+  return /\][hbe]([\w-]{22})/.exec(key)?.[1];
 }
 
 function forever(): Promise<never> {

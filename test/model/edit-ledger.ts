@@ -5,6 +5,7 @@ import type { SeedCorrection } from '../../src/protocol/messages.ts';
 import type { TransactionLog } from '../../src/protocol/store-access.ts';
 import type { Refusal, RefusalReason } from '../../src/client/replica/refusal.ts';
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
+import { isUnique } from './edits.ts';
 import { leafName } from './leaves.ts';
 
 /** What a user made of one leaf in one transaction. */
@@ -157,6 +158,24 @@ export class EditLedger {
       (leaf === undefined &&
         table !== VALUES &&
         this.#outcomes.refused.has(leafName(table, row, '*')))
+    );
+  }
+
+  /** Returns an edit of this ledger that changes carry, if it cannot be anybody else's. */
+  madeIn(changes: Changes): EditRecord | undefined {
+    return this.records.find((record) => isUnique(record.leaf) && carries(changes, record));
+  }
+
+  /** True if the user has made that of the leaf, in any tab. */
+  hasMade({ table, row, cell, leaf }: EditRecord): boolean {
+    return this.#outcomes.ledgers.some(({ records }) =>
+      records.some(
+        (record) =>
+          record.leaf === leaf &&
+          record.table === table &&
+          record.row === row &&
+          record.cell === cell,
+      ),
     );
   }
 

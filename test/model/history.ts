@@ -170,6 +170,8 @@ class History {
     network.endDeafness();
     http.isLossy = false;
     disk.failWrites(0, false);
+    for (const client of this.simulation.clients)
+      if (client.traits.disk !== undefined) client.traits.disk.isFull = false;
     if (database !== undefined) database.isUnreliable = false;
     if (this.simulation.gate !== undefined) this.simulation.gate.isUnreliable = false;
     await this.#step(

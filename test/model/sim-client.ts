@@ -9,6 +9,7 @@ import type { SessionEndpoint } from '../../src/client/session/session-ports.ts'
 import { decodeClientMessage, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
+import type { Changes } from '../../src/protocol/changes.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
@@ -25,6 +26,7 @@ import {
   PAIR_TABLE,
   type UniqueLeaves,
 } from './edits.ts';
+import { leafName } from './leaves.ts';
 import type { Http } from './http.ts';
 import type { ClientEnd, Network, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
@@ -56,6 +58,8 @@ export interface ClientTraits {
   readonly variant: StoreVariant;
   /** If given, what is not confirmed survives the tab. */
   readonly disk: ClientDisk | undefined;
+  /** The user of that browser; undefined if there is one alone. */
+  readonly user?: string | undefined;
   /** The memory of the tab, which stays when it is loaded again. */
   readonly lastClient: { id?: string };
   /** What the room is to begin with, if nobody was faster. */
@@ -101,8 +105,9 @@ export class SimClient implements ClientEnd {
   /** The leaves that the user was the last to change. */
   readonly #own = new LeafMap<true>();
   undo: WatchedUndo | undefined;
+  #outbox: DurableOutbox | undefined;
   /** False once the tab has said that it works without storage. */
-  #hasStorage = true;
+  hasStorage = true;
   #isStopped = false;
   readonly #timers = new Set<() => void>();
 
@@ -116,6 +121,8 @@ export class SimClient implements ClientEnd {
     this.#surroundings = surroundings;
     this.ledger = ledger;
     this.partner = traits.partner;
+    const ledgers = traits.disk?.ledgers.get(traits.user) ?? new Set();
+    traits.disk?.ledgers.set(traits.user, ledgers.add(ledger));
     this.store = traits.partner?.store ?? createStore();
     if (traits.partner === undefined) this.#prepareStore();
     else traits.partner.partner = this;
@@ -156,8 +163,8 @@ export class SimClient implements ClientEnd {
 
   /** True if it has no storage any more, and a tab before it has left edits there. */
   get hasLeftEdits(): boolean {
-    const { disk } = this.traits;
-    return this.isAlive && !this.#hasStorage && disk !== undefined && disk.edits.length > 0;
+    const { disk, user } = this.traits;
+    return this.isAlive && !this.hasStorage && (disk?.editsOf(user).length ?? 0) > 0;
   }
 
   start(): void {
@@ -232,12 +239,27 @@ export class SimClient implements ClientEnd {
 
   /** The tab is closed, and with it everything that is not on the client's disk. */
   die(choices: Choices): void {
-    const { disk } = this.traits;
+    const { disk, user } = this.traits;
     this.isAlive = false;
     for (const cancel of this.#timers) cancel();
     if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
     disk?.crash(this, choices.below(disk.writesInFlight(this) + 1));
-    this.ledger.tabClosed(disk?.edits ?? []);
+    this.ledger.tabClosed(disk?.editsOf(user) ?? []);
+  }
+
+  /** The user clears what is kept, as someone who logs out. */
+  clear(): void {
+    const { disk, user } = this.traits;
+    this.hasStorage = false;
+    this.#outbox?.forget();
+    disk?.clear(this, user);
+  }
+
+  /** The edits that are not confirmed, in memory. */
+  get unconfirmed(): readonly Changes[] {
+    const { pending, held } = this.session.replica;
+    const changes = pending.map((push) => push.changes);
+    return held === undefined ? changes : [...changes, held];
   }
 
   /** Drops the socket and makes another. */
@@ -308,8 +330,8 @@ export class SimClient implements ClientEnd {
   #createSession(): SyncSession {
     const { world, network, prefix, randomId, mutant } = this.#surroundings;
     const endpoint = this.#endpoint();
-    const { disk, lastClient } = this.traits;
-    const device = disk?.deviceOf(this, lastClient, () => world.clock.now());
+    const { disk, lastClient, user } = this.traits;
+    const device = disk?.deviceOf(this, lastClient, () => world.clock.now(), user);
     const session = createSyncSession(
       this.store,
       () => prefix,
@@ -335,7 +357,9 @@ export class SimClient implements ClientEnd {
         random: () => 0.5,
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
-        ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
+        ...(device && {
+          createOutbox: (owner) => (this.#outbox = new DurableOutbox(device, owner)),
+        }),
       },
       {
         onSync: (sync) =>
@@ -346,9 +370,7 @@ export class SimClient implements ClientEnd {
         },
         onError: (error) => {
           world.note(`    ${this.name} error ${String(error)}`);
-          this.#hasStorage &&= !(
-            error instanceof TinyBasePartyKitError && error.code === 'offline'
-          );
+          this.hasStorage &&= !(error instanceof TinyBasePartyKitError && error.code === 'offline');
         },
       },
     );
@@ -460,8 +482,21 @@ export class SimClient implements ClientEnd {
       const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
       if (push?.type !== 'push') return;
       this.ledger.sent(this.#clientId, push.number, push.changes);
+      this.#checkAuthor(push.changes);
       wire.sentPush = push.number;
     }
+  }
+
+  /** Nobody sends the edits of another user of the same browser (OFFLINE-4). */
+  #checkAuthor(changes: Changes): void {
+    const { disk, user } = this.traits;
+    for (const [other, ledgers] of disk?.ledgers ?? [])
+      for (const ledger of other === user ? [] : ledgers) {
+        const record = ledger.madeIn(changes);
+        if (record === undefined || this.ledger.hasMade(record)) continue;
+        const message = `${this.name} sends ${leafName(record.table, record.row, record.cell)} = ${String(record.leaf)} of another user`;
+        this.#surroundings.world.fail(new PropertyFailure('users', message));
+      }
   }
 
   /** Later in the same instant: a user may do more before. */

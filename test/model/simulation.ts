@@ -201,9 +201,9 @@ export class Simulation {
 
   /** The tab is closed, and another one opened: it finds what the first one has persisted. */
   restartTab(client: SimClient, choices: Choices): void {
-    client.die(choices);
+    this.closeTab(client, choices);
     const { partner } = client;
-    if (partner?.isAlive === true) partner.die(choices);
+    if (partner?.isAlive === true) this.closeTab(partner, choices);
     this.#addTab({ ...client.traits, name: `${client.name}'`, partner: undefined }, client.ledger);
   }
 
@@ -213,6 +213,29 @@ export class Simulation {
     const name = `tab${(this.#copies += 1)} of ${traits.name}`;
     const lastClient = { ...traits.lastClient };
     this.#addTab({ ...traits, name, lastClient }, new EditLedger(ledger));
+  }
+
+  /** Another user of the browser opens a tab, which has the memory of that tab. */
+  visit(client: SimClient): void {
+    const { traits } = client;
+    const name = `guest${(this.#copies += 1)} of ${traits.name}`;
+    const lastClient = { ...traits.lastClient };
+    this.#addTab({ ...traits, name, lastClient, user: 'guest' }, new EditLedger());
+  }
+
+  /** A tab is closed. What it had adopted and could not store goes with it. */
+  closeTab(client: SimClient, choices: Choices): void {
+    client.die(choices);
+    if (!client.hasStorage) this.#noteLost(client.traits);
+  }
+
+  /** What is neither on disk nor in memory of a tab is lost, whoever made it. */
+  #noteLost({ disk, user }: Pick<ClientTraits, 'disk' | 'user'>): void {
+    const inMemory = this.clients
+      .filter(({ isAlive, traits }) => isAlive && traits.disk === disk && traits.user === user)
+      .flatMap(({ unconfirmed }) => unconfirmed);
+    const kept = [...inMemory, ...(disk?.editsOf(user) ?? [])];
+    for (const ledger of disk?.ledgers.get(user) ?? []) ledger.tabClosed(kept);
   }
 
   /** What a room loads that starts on what is on the disk now. */
@@ -245,7 +268,12 @@ export class Simulation {
       ? (this.mutant.clientDisk?.(name) ?? new ClientDisk(name))
       : undefined;
     if (disk !== undefined) this.world.addSource(disk);
-    if (disk !== undefined) disk.isHasty = this.has('power-failures');
+    if (disk !== undefined) {
+      disk.onCleared = (user) => this.#noteLost({ disk, user });
+      disk.isHasty = this.has('power-failures');
+      disk.onWriteAfterClear = (text) =>
+        this.world.fail(new PropertyFailure('cleared', `${name} writes ${text} after a clear`));
+    }
     const canUndo = this.has('undo');
     const client = this.#addTab({
       ...{ name, variant, disk, seed, isSeedInStore, canUndo },

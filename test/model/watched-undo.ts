@@ -136,7 +136,8 @@ export class WatchedUndo {
     cell: string,
     leaf: Leaf | undefined,
   ): void {
-    if (!isUnique(leaf)) return;
+    // What a listener counts, it counts again.
+    if (!isUnique(leaf) || cell.startsWith('seen by ')) return;
     const origin = touching.findLastIndex(
       ({ changes }) => changes?.leaves.get(table, row, cell) === leaf,
     );

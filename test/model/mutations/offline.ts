@@ -1,4 +1,5 @@
 import { Adoption } from '../../../src/client/offline/adoption.ts';
+import type { OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
 import type { OfflineLocks, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { RecordWriter } from '../../../src/client/offline/record-writer.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
@@ -24,6 +25,40 @@ class FailingDisk extends ClientDisk {
   protected override write(tab: object, write: OfflineWrite): Promise<boolean> {
     this.#writes += 1;
     return this.#writes > 5 ? Promise.reject(new Error('full')) : super.write(tab, write);
+  }
+}
+
+/** A disk that does not know its users. */
+class SharedDisk extends ClientDisk {
+  override deviceOf(...[tab, lastClient, now]: Parameters<ClientDisk['deviceOf']>): OfflineDevice {
+    return super.deviceOf(tab, lastClient, now);
+  }
+}
+
+/** A disk on which the locks of tabs that have ended stay free. */
+class FreeDisk extends ClientDisk {
+  readonly #taken = new Set<string>();
+
+  protected override locksOf(tab: object): OfflineLocks {
+    const locks = super.locksOf(tab);
+    return {
+      take: async (name, milliseconds) => {
+        const release = await locks.take(name, milliseconds);
+        if (release === undefined || !this.#taken.has(name)) {
+          this.#taken.add(name);
+          return release;
+        }
+        release();
+        return () => undefined;
+      },
+    };
+  }
+}
+
+/** A disk that writes, whatever was cleared. */
+class UnguardedDisk extends ClientDisk {
+  protected override write(tab: object, { remove, set }: OfflineWrite): Promise<boolean> {
+    return super.write(tab, { remove, set });
   }
 }
 
@@ -59,9 +94,30 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: TABS, clientDisk: (name) => new LocklessDisk(name) }),
   },
   {
+    title: '[OFFLINE-4] the users of a browser share their records',
+    make: () => ({
+      traits: { ...TABS, adversities: ['busy-browsers'] },
+      clientDisk: (name) => new SharedDisk(name),
+    }),
+  },
+  {
+    title: '[OFFLINE-5] the lock of a tab that has ended keeps out nobody',
+    make: () => ({
+      traits: { ...TABS, adversities: ['busy-browsers'] },
+      clientDisk: (name) => new FreeDisk(name),
+    }),
+  },
+  {
     title: '[OFFLINE-5] edits of a tab that has ended are adopted by nobody',
     make: () => ({ traits: TABS }),
     patch: (patches) => patches.replace(Adoption.prototype, 'isFirst', () => () => false),
+  },
+  {
+    title: '[OFFLINE-8] who writes does not notice that everything was cleared',
+    make: () => ({
+      traits: { ...TABS, adversities: ['busy-browsers'] },
+      clientDisk: (name) => new UnguardedDisk(name),
+    }),
   },
   {
     title: '[OFFLINE-7] what waits for a storage that fails is never sent',
