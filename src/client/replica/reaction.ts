@@ -70,7 +70,9 @@ export class Reaction {
   maySend(table: TableKey, row: string, cell: string): boolean {
     const { aims, log, commit } = this.#parts;
     if (commit === undefined || log === undefined) return false;
-    return !aims.has(table, row, cell) && !deletesRow(commit, table, row);
+    // While not following, a leaf that the commit set may have no aim.
+    const isSet = aims.has(table, row, cell) || commit.leaves.has(table, row, cell);
+    return !isSet && !deletesRow(commit, table, row);
   }
 
   /** Returns the reason why a leaf misses its aim. */

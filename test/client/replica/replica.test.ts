@@ -343,6 +343,22 @@ describe('what is derived', () => {
     expect(client.replica.pending[0]?.isDerived).toBeUndefined();
   });
 
+  test('[DERIVE-1] is no default of a leaf that the commit has set, though it is not shown', () => {
+    const client = clientOf(withDefault);
+    const { replica, store, refusals } = client;
+    replica.commit(changesOf([{ t: { r: { a: 'no number' } } }, {}]));
+    expect(store.getTables()).toEqual({});
+    replica.setFollowing(false);
+    // Local-only leaves end with the room's next change of them, whatever is shown.
+    replica.commit(changesOf([{ t: { r: { a: 1, done: true } } }, {}]));
+    expect(store.getTables()).toEqual({ t: { r: { a: 1, done: false } } });
+    expect(pushesOf(client)).toEqual([]);
+    expect(refusals.at(-1)).toMatchObject({ cellId: 'done', reason: 'own-schema' });
+    replica.setFollowing(true);
+    replica.catchUp(decodeContent('[{"t":{"r":{"a":1,"done":true}}},{}]'), 0, undefined);
+    expect(store.getTables()).toEqual({ t: { r: { a: 1, done: true } } });
+  });
+
   test('[DERIVE-1] is nothing where the room deleted the row, defaults and all', () => {
     const client = clientOf((store) => {
       withDefault(store);
