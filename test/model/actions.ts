@@ -225,7 +225,7 @@ export class Actions implements Source {
       if (!gate.isIn(wire)) continue;
       yield {
         label: `room sleeps, and the grant of ${wire.label} is lost`,
-        weight: 0.05,
+        weight: 0.2,
         happen: () => {
           gate.lose(wire);
           room.hibernate();

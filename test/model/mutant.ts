@@ -33,6 +33,6 @@ export interface Mutant {
   /** What the host answers for the room. */
   readonly hostAnswer?: (frame: string) => string | undefined;
   /** The hooks that load and save the room. */
-  readonly saves?: (hooks: LifecycleHooks<never, never>) => LifecycleHooks<never, never>;
+  readonly saves?: (hooks: LifecycleHooks<Wire, never>) => LifecycleHooks<Wire, never>;
   readonly hookTimeoutMilliseconds?: number;
 }

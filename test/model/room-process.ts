@@ -139,7 +139,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   connected(wire: Wire): void {
     const connection = this.#connection(wire);
     this.#connections.set(wire, connection);
-    if (this.#surroundings.gate !== undefined) void this.room.connected(connection, NO_REQUEST);
+    const { gate, database } = this.#surroundings;
+    if (gate === undefined && database === undefined) return;
+    void this.room.connected(connection, NO_REQUEST);
   }
 
   received(wire: Wire, frame: string): void {

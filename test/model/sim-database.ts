@@ -4,10 +4,15 @@ import { decodeContent } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor } from '../../src/protocol/messages.ts';
-import type { LifecycleHooks, Save } from '../../src/server/features/lifecycle/lifecycle-hooks.ts';
+import type {
+  LifecycleHooks,
+  Save,
+  TakenMessage,
+} from '../../src/server/features/lifecycle/lifecycle-hooks.ts';
 import type { Choices } from './choices.ts';
 import type { Journal } from './journal.ts';
 import { describeDifferences, differences } from './leaves.ts';
+import type { Wire } from './network.ts';
 import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
 
 interface Call {
@@ -35,9 +40,16 @@ export class SimDatabase implements Source {
   readonly #journal: Journal;
   /** Every version that it ever had. */
   readonly #had = new Set<string>();
+  /** The sockets of which the app has heard, and if they have left. */
+  readonly #visits = new Map<Wire, 'came' | 'left'>();
+  /** The versions of pushes of which the app has heard. */
+  readonly #taken = new Set<number>();
+  /** True: the room believes that a write is on disk before it is. */
+  readonly #isEarly: boolean;
   #calls: Call[] = [];
 
-  constructor(world: World, journal: Journal, initial: Content | undefined) {
+  constructor(world: World, journal: Journal, initial: Content | undefined, isEarly: boolean) {
+    this.#isEarly = isEarly;
     this.#world = world;
     this.#journal = journal;
     this.initial = initial;
@@ -65,11 +77,14 @@ export class SimDatabase implements Source {
   }
 
   /** The hooks of one process of the room. */
-  get hooks(): LifecycleHooks<never, never> {
+  get hooks(): LifecycleHooks<Wire, never> {
     return {
       getInitialStorage: () => this.#load(),
       onStorageUpdated: (save) => this.#save(save),
       onRoomDeleted: (save) => this.#save(save),
+      onUserConnected: (wire) => this.#visited(wire, 'came'),
+      onUserDisconnected: (wire) => this.#visited(wire, 'left'),
+      onRoomMessage: (message) => this.#heard(message),
     };
   }
 
@@ -87,6 +102,32 @@ export class SimDatabase implements Source {
     if (isLoaded || this.#had.has(`${epoch} ${version}`)) return;
     const message = `version ${version} is stored as saved, and the database never had it`;
     this.#world.fail(new PropertyFailure('saved', message));
+  }
+
+  /** Checks that a socket comes once, and leaves once, after it came (SAVE-8). */
+  #visited(wire: Wire, what: 'came' | 'left'): void {
+    const before = this.#visits.get(wire);
+    this.#visits.set(wire, what);
+    if (before === (what === 'came' ? undefined : 'came')) return;
+    this.#world.fail(
+      new PropertyFailure('visits', `${wire.label} ${what}, and before ${before ?? 'nothing'}`),
+    );
+  }
+
+  /** Checks that the app hears of each push once, when it is on disk (SAVE-9). */
+  #heard(message: TakenMessage): void {
+    if (message.type !== 'push' || this.#isEarly || !this.isComparable) return;
+    const branches = [...this.#journal.branches()];
+    if (branches.length !== 1) return;
+    const { version } = message;
+    const onDisk = branches[0]?.version ?? 0;
+    if (version > onDisk)
+      this.#world.fail(
+        new PropertyFailure('messages', `the app hears of ${version}, and on disk is ${onDisk}`),
+      );
+    if (this.#taken.has(version))
+      this.#world.fail(new PropertyFailure('messages', `the app hears of ${version} twice`));
+    this.#taken.add(version);
   }
 
   #load(): Promise<Content | null> {

@@ -121,7 +121,12 @@ export class Simulation {
     const isLoaded = this.has('loaded-elsewhere');
     this.database =
       isLoaded || this.has('saved-elsewhere')
-        ? new SimDatabase(world, journal, isLoaded ? [{ loaded: { r: { c: 1 } } }, {}] : undefined)
+        ? new SimDatabase(
+            world,
+            journal,
+            isLoaded ? [{ loaded: { r: { c: 1 } } }, {}] : undefined,
+            writeStyle === 'early',
+          )
         : undefined;
     this.room = new RoomProcess(
       {

@@ -1,6 +1,7 @@
 import { CALL_MUTATIONS } from './calls.ts';
 import { DERIVATION_MUTATIONS } from './derivation.ts';
 import { FIRST_CONTENT_MUTATIONS } from './first-content.ts';
+import { GATE_MUTATIONS } from './gate.ts';
 import { JOIN_MUTATIONS } from './joining.ts';
 import { OFFLINE_MUTATIONS } from './offline.ts';
 import { ONCE_MUTATIONS } from './once.ts';
@@ -29,6 +30,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...REPLICA_MUTATIONS,
   ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,
+  ...GATE_MUTATIONS,
   ...OFFLINE_MUTATIONS,
   ...CALL_MUTATIONS,
   ...SAVE_MUTATIONS,

@@ -1,6 +1,4 @@
 import type { KeyValueStorage } from '../../../src/server/storage/key-value-storage.ts';
-import { Outgoing } from '../../../src/server/room/outgoing.ts';
-import type { Peer } from '../../../src/server/room/peers.ts';
 import { Room } from '../../../src/server/room/room.ts';
 import { PageIndex } from '../../../src/server/storage/page-index.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
@@ -22,11 +20,6 @@ import { plain } from '../store-variants.ts';
 import { PLAIN, rewriteRoomFrame, type Mutation } from './mutation.ts';
 import { ignorePong } from './order.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
-
-/** Sends a frame, and looks at no grant. */
-function tellAll({ connection }: Peer<unknown>, frame: string): void {
-  connection.send(frame);
-}
 
 function allowOnThrow(ask: (() => HookAnswer) | undefined): HookAnswer {
   try {
@@ -98,11 +91,6 @@ function forgetPages(patches: Patches): void {
 
 /** The mutations of HOOK, DURABLE, KEEP, LIMIT, FLOOD and LIFE. */
 export const ROOM_MUTATIONS: readonly Mutation[] = [
-  {
-    title: '[GATE-5] [GATE-7] whose token has ended is told what others are told',
-    make: () => ({ traits: { ...PLAIN, adversities: ['tokens-end'] } }),
-    patch: (patches) => patches.replace(Outgoing.prototype, 'deliver', () => tellAll),
-  },
   {
     title: '[HOOK-1] whatever empties a row is asked about as if it did not',
     make: () => ({

@@ -1,7 +1,9 @@
 import { InitialStorageQuestion } from '../../../src/server/features/lifecycle/initial-storage.ts';
 import { LifecycleSettings } from '../../../src/server/features/lifecycle/lifecycle-settings.ts';
+import { TakenMessages } from '../../../src/server/features/lifecycle/taken-messages.ts';
+import { UserVisits } from '../../../src/server/features/lifecycle/user-visits.ts';
 import { FeatureAccess } from '../../../src/server/room/feature-access.ts';
-import type { RoomSnapshot } from '../../../src/server/room/room-feature.ts';
+import type { RoomCommit, RoomSnapshot } from '../../../src/server/room/room-feature.ts';
 import type { Traits } from '../traits.ts';
 import { plain } from '../store-variants.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
@@ -18,7 +20,19 @@ async function snapshotAtOnce(
   return { cursor, content: this.store.getContent(), changes: undefined };
 }
 
-/** The mutations of SAVE. */
+/** Tells the app of a push, and does not wait for the disk. */
+function tellAtOnce(
+  this: TakenMessages<unknown>,
+  { cursor: { version }, origin }: RoomCommit<unknown, unknown>,
+): void {
+  if ('peer' in origin)
+    this.taken({ type: 'push', version, changes: undefined }, origin.peer.connection.origin);
+}
+
+/**
+ * The mutations of SAVE. Of the other rules, SAVE-4 to SAVE-6 are about alarms, which these histories do not have: whoever is
+ * there at the end asks for the room. SAVE-7 is about rows.
+ */
 export const SAVE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[SAVE-1] a room whose database fails begins without its content',
@@ -55,5 +69,24 @@ export const SAVE_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: SAVED }),
     patch: (patches) =>
       patches.replace(LifecycleSettings.prototype, 'retryPause', () => () => Infinity),
+  },
+  {
+    title: '[SAVE-8] a socket that was let in comes twice',
+    make: () => ({ traits: SAVED }),
+    patch: (patches) =>
+      patches.replace(
+        UserVisits.prototype,
+        'admitted',
+        (admitted) =>
+          function twice(this: UserVisits<object>, connection) {
+            admitted.call(this, connection);
+            admitted.call(this, connection);
+          },
+      ),
+  },
+  {
+    title: '[SAVE-9] the app hears of a push before it is on disk',
+    make: () => ({ traits: { ...SAVED, writeStyle: 'on disk', diskWeight: 1 } }),
+    patch: (patches) => patches.replace(TakenMessages.prototype, 'committed', () => tellAtOnce),
   },
 ];
