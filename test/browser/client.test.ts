@@ -102,7 +102,7 @@ test('two people enter the example in docs/client.md, see each other and write; 
   expect([...ada.problems(), ...bob.problems()]).toEqual([]);
 });
 
-test('two people use the React example in docs/react.md, in two rooms; a stranger may not enter', async () => {
+test('useRoom, useConnection, useEvent, useBroadcast, useOthers and useStorage: two people use the React example in docs/react.md, in two rooms; a stranger may not enter', async () => {
   const ada = await open('react.html?name=Ada');
   const bob = await open('react.html?name=Bob');
   const untilText = async ({ page }: typeof ada, text: string): Promise<void> => {

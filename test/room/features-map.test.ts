@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { PartySocket } from 'partysocket';
 import { createStore, type Content } from 'tinybase';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -15,6 +16,7 @@ import {
   type ClientRoom,
   type RoomOptions,
 } from '../../src/client/room/index.ts';
+import { IDLE_MILLISECONDS } from '../hosts/contract-durability.ts';
 import { Ear } from '../support/ear.ts';
 import { freePort } from '../support/free-port.ts';
 import { PAIR } from '../support/pair.ts';
@@ -1047,6 +1049,30 @@ const COMPLAINTS: readonly Row[] = [
       await room.persister.whenConfirmed();
       const bob = await enter('Bob', id);
       expect(bob.store.getValues()).toEqual({ 'while refused': true, 'while down': true });
+    },
+  },
+  {
+    title:
+      'nothing is lost when a room hibernates: users, presence, calls, edits, and who has left',
+    check: async () => {
+      const { name, id } = newRoom();
+      const options = { initialPresence: { selectionId: 'a' } };
+      const [ada, bob] = await Promise.all([enter('Ada', id, options), enter('Bob', id, options)]);
+      await Promise.all([ada, bob].map((room) => untilNames(room, 'Ada,Bob')));
+      await untilLogged(name, 'saved 1');
+      const life = await ask(id, 'database');
+      await wait(IDLE_MILLISECONDS);
+      expect(await ada.events.call.whoAmI()).toBe('Ada');
+      ada.store.setValue('after', 'the sleep');
+      await until('the edit', () => bob.store.getValue('after') === 'the sleep');
+      expect(await ask(id, 'database')).not.toBe(life);
+      expect([namesOf(ada), namesOf(bob)]).toEqual([
+        ['Ada', 'Bob'],
+        ['Ada', 'Bob'],
+      ]);
+      await clients.find((client) => client.getRooms().includes(bob))?.leave(bob);
+      await untilNames(ada, 'Ada');
+      await untilLogged(name, 'Bob left');
     },
   },
   {
