@@ -26,6 +26,8 @@ import {
 import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
+import { isOwnDelete } from './storage/ordered-writes.ts';
+import { manifestKey } from './storage/storage-keys.ts';
 import { StockKeyWatch } from './stock/stock-key-watch.ts';
 
 /** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
@@ -160,6 +162,14 @@ export class RoomServer<
         this.#id.forgetStored();
         const emptied = proceed();
         this.#lifecycle?.storageEmptied(emptied);
+        await this.#room.storageEmptied(emptied);
+        return await emptied;
+      },
+      aroundDelete: async (proceed, keys, options) => {
+        const manifest = manifestKey(this.config.storagePrefix ?? '');
+        const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
+        if (isOwnDelete(options) || !deleted.includes(manifest)) return await proceed();
+        const emptied = proceed();
         await this.#room.storageEmptied(emptied);
         return await emptied;
       },

@@ -652,6 +652,24 @@ test('[LIFE-7] [LIFE-8] an app may empty its storage or wipe the room in an alar
   expect(String(errors[0]?.[1])).toContain('deleteAll');
 });
 
+test('[LIFE-7] a room whose app deletes its keys is an empty room at once, aloud', async () => {
+  const party = new FakeParty();
+  const room = new TinyBasePartyKitServer(party.asRoom);
+  await ask(room, 'PUT', SEED);
+  await party.storage.put('app', 1);
+  errors.length = 0;
+  for (const key of (await party.storage.list({ prefix: '@tinybase-partykit/' })).keys())
+    await party.storage.delete([key]);
+  expect(String(errors[0]?.[1])).toContain('delete of its keys');
+  expect(room.store.getContent()).toEqual([{}, {}]);
+  room.store.setValue('since', 1);
+  await room.whenDurable();
+  const woken = await ask(new TinyBasePartyKitServer(party.asRoom));
+  expect(await woken.json()).toEqual([{}, { since: 1 }]);
+  expect((await party.storage.get(['app'])).size).toBe(1);
+  expect(errors).toHaveLength(1);
+});
+
 test('hibernates', () => {
   expect(new TinyBasePartyKitServer(new FakeParty().asRoom).options).toEqual({ hibernate: true });
 });

@@ -8,16 +8,18 @@ export interface StorageWatcher {
   aroundGetAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
   /** The app deletes its alarm. */
   aroundDeleteAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
+  /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
+  aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
 
 /**
- * Hands an app's calls of `deleteAll`, and those about its alarm, to a watcher. It sets methods on the storage object itself, so it works
+ * Hands an app's calls of `deleteAll`, of `delete`, and those about its alarm, to a watcher. It sets methods on the storage object itself, so it works
  * for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a transaction.
  *
- * It does not see the methods of a transaction's own object (`transaction.setAlarm`; `transaction.deleteAll` throws on
- * every host), `delete` of single keys, point-in-time recovery, or an app that calls the prototype's method.
+ * It does not see the methods of a transaction's own object (`transaction.delete`, `transaction.setAlarm`;
+ * `transaction.deleteAll` throws on every host), point-in-time recovery, or an app that calls the prototype's method.
  *
  * @returns false if the host does not allow methods to be set on the object.
  */
@@ -35,6 +37,12 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
       storage,
       'deleteAlarm',
       (proceed) => watcher.aroundDeleteAlarm?.(proceed) ?? proceed(),
+    );
+  if (watcher.aroundDelete !== undefined)
+    surround(
+      storage,
+      'delete',
+      (proceed, keys, options) => watcher.aroundDelete?.(proceed, keys, options) ?? proceed(),
     );
   if (watcher.onGet !== undefined) observeGet(storage, (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
@@ -54,12 +62,16 @@ function observeGet(storage: object, onGet: (keys: unknown) => void): void {
 function surround(
   storage: object,
   name: string,
-  around: (proceed: () => Promise<unknown>, parameter: unknown) => Promise<unknown>,
+  around: (proceed: () => Promise<unknown>, first: unknown, second: unknown) => Promise<unknown>,
 ): boolean {
   const method: unknown = Reflect.get(storage, name);
   if (typeof method !== 'function') return false;
   const value = (...received: unknown[]): Promise<unknown> =>
-    around(async (): Promise<unknown> => Reflect.apply(method, storage, received), received[0]);
+    around(
+      async (): Promise<unknown> => Reflect.apply(method, storage, received),
+      received[0],
+      received[1],
+    );
   return define(storage, name, value);
 }
 

@@ -400,7 +400,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const { reporter } = this.#parts;
     if (this.#persistence.current?.hasStore !== false) {
       const message =
-        'The app emptied the storage of this room (deleteAll): the room starts again without content. Call wipe() to remove the room alone.';
+        'The app emptied the storage of this room (deleteAll, or delete of its keys): the room starts again without content. Call wipe() to remove the room alone.';
       reporter.report(new Error(message), 'storage');
     }
     try {

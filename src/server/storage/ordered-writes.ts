@@ -37,6 +37,11 @@ export async function putInOrder(
   }
 }
 
+/** Returns true for the options of a `delete` that {@link deleteKeys} has called, and not the app. */
+export function isOwnDelete(options: unknown): boolean {
+  return options === CONCURRENTLY;
+}
+
 /** Removes any number of keys. They need not exist. */
 export async function deleteKeys(storage: KeyValueStorage, keys: readonly string[]): Promise<void> {
   for (let start = 0; start < keys.length; start += KEYS_A_CALL) {

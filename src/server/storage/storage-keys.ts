@@ -36,7 +36,7 @@ export class StorageKeys {
         `The storagePrefix has ${bytes} bytes, and at most ${LONGEST_PREFIX_BYTES} are possible: make it shorter.`,
       );
     }
-    this.manifest = `${prefix}${NAMESPACE}manifest`;
+    this.manifest = manifestKey(prefix);
     this.#row = `${prefix}${NAMESPACE}log/`;
     this.#part = `${prefix}${NAMESPACE}blob/`;
     this.rows = childrenOf(this.#row);
@@ -66,6 +66,11 @@ export class StorageKeys {
       ? blob
       : undefined;
   }
+}
+
+/** Returns the key of the manifest of the room with that storage prefix. */
+export function manifestKey(prefix: string): string {
+  return `${prefix}${NAMESPACE}manifest`;
 }
 
 /** Returns the start of a list that continues after `key`. No key of this package is the beginning of another one. */
