@@ -364,7 +364,7 @@ const NEW_ROOM_MESSAGE =
   'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
 
 const ANSWERED_MESSAGE =
-  'Something answers GET in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
+  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
 
 const EXPIRED_MESSAGE =
   'The room refused two tokens in a row as expired. Check the clock of the server that makes them, and that the option query of the PartySocket gets a new one.';
@@ -625,7 +625,7 @@ function loaded(
   if (isStock && isOutdated) return load(state);
   if (isStock && content.isEmpty && early.length === 0 && !state.isStockReported)
     return found(state, { type: 'stock', hasStore: false, isDoubtful: true });
-  const { isLoadingOnce } = state.intent;
+  const { isFollowing, isLoadingOnce } = state.intent;
   const rooted = { ...state, isRooted: true, seedTries: 0 };
   const reports = isStock || answer.cursor !== undefined ? [] : [report(answeredByOthers())];
   if (!isStock && facts.mayRoomHavePending)
@@ -633,9 +633,10 @@ function loaded(
       ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...reports),
       fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,
     };
+  const { shownEpoch = isFollowing || isLoadingOnce ? cursor?.epoch : undefined } = state;
   return {
     ...found(
-      rooted,
+      { ...rooted, shownEpoch },
       isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
       ...reports,
     ),

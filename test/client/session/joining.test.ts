@@ -216,6 +216,21 @@ describe('joining', () => {
     expect(room.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
   });
 
+  test('[JOIN-8] tells of another epoch also if the one that was shown was never welcomed', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    await room.answerGet(1, [{}, { old: 1 }]);
+    expect(room.store.getValues()).toEqual({ old: 1 });
+    room.open();
+    const { generation } = room.hello();
+    room.welcome({ generation, changes: undefined, cursor: { epoch: 'f', version: 3 } });
+    await room.answerGet(3, [{}, { new: 1 }], 'f');
+    expect(room.errors).toEqual([]);
+    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'f', version: 3 } });
+    expect(room.errors).toMatchObject([{ code: 'stale' }]);
+    expect(String(room.errors[0])).toContain('began anew');
+  });
+
   test('says hello once, however often it is told to stop and start meanwhile', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
