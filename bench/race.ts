@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- race [--rounds 4] [--only ours,stock] [--measures join,burst]`: ours beside the floors and its peers, in
- * one run. Writes bench/results/race.json, .md and .svg if nothing is left out. The peers: `npm ci` in bench.
+ * `npm run bench -- race [--rounds 4] [--only ours,stock] [--measures join,burst] [--cells 10000]`: ours beside the floors and
+ * its peers, in one run. Writes bench/results/race.json, .md and .svg if nothing is left out. The peers: `npm ci` in bench.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -30,26 +30,29 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '4' },
     only: { type: 'string', default: '' },
     measures: { type: 'string', default: '' },
+    /** The size of a large content; smaller to try things out. */
+    cells: { type: 'string', default: '100000' },
   },
 });
 
+const large = Number(values.cells);
 const measures: Readonly<Record<string, readonly Measure[]>> = {
   latency: [latency()],
   cold: [coldLatency(300)],
   burst: [burst(2_000, 1), burst(2_000, 10), burst(10_000, 1)],
   fan: [fanOut(50)],
-  join: [firstJoin(1_000, 10), firstJoin(100_000, 2)],
-  content: [firstContent(1_000), firstContent(100_000)],
+  join: [firstJoin(1_000, 10), firstJoin(large, 2)],
+  content: [firstContent(1_000), firstContent(large)],
   catch: [0, 10, 1_000].flatMap((missed) => [
-    catchUp(100_000, missed, 'ms'),
-    catchUp(100_000, missed, 'bytes'),
+    catchUp(large, missed, 'ms'),
+    catchUp(large, missed, 'bytes'),
   ]),
   bytes: (['alone', 'burst'] as const).flatMap((kind) => [
     bytesOfChange('up', kind),
     bytesOfChange('down', kind),
   ]),
-  restart: [firstGet(100_000)],
-  memory: [serverMemory(100_000)],
+  restart: [firstGet(large)],
+  memory: [serverMemory(large)],
 };
 
 const makers: Readonly<Record<string, () => Promise<Contender> | Contender>> = {
@@ -77,7 +80,7 @@ for (const name of names) {
   const contender = await makers[name]?.();
   if (contender !== undefined) contenders.push(contender);
 }
-const isWhole = values.only === '' && values.measures === '';
+const isWhole = values.only === '' && values.measures === '' && large === 100_000;
 const rows: Row[] = [];
 const failed = await run(contenders, wanted, rounds, (row) => {
   console.log(`\n${linesOf(row)}`);

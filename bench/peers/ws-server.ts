@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
 import { createMergeableStore, type MergeableStore } from 'tinybase/mergeable-store';
 import { createWsSynchronizer } from 'tinybase/synchronizers/synchronizer-ws-client';
 import { WebSocket } from 'ws';
@@ -6,6 +8,9 @@ import { CELLS_A_ROW, contentOf } from '../support/content.ts';
 import { until, type Contender, type RaceClient } from '../race/contender.ts';
 import { storeClient } from '../race/contenders/store-client.ts';
 import { NodeProcess } from './node-process.ts';
+
+/** How long a client waits for the content before another one tries. */
+const PULL_MILLISECONDS = 1000;
 
 interface Connection {
   readonly started: Promise<void>;
@@ -51,7 +56,19 @@ export function wsServer(): Contender {
     create: async (room, cells) => {
       const client = open(room, cells);
       await client.connected();
-      return client;
+      // The server pulls the content afterwards, and whoever joins before that gets nothing of it, ever.
+      for (;;) {
+        const other = open(room);
+        await other.connected();
+        const isThere = await Promise.race([
+          until(other, () => other.rowCount() === cells / CELLS_A_ROW, 'the content').then(
+            () => true,
+          ),
+          wait(PULL_MILLISECONDS, false),
+        ]);
+        await other.close();
+        if (isThere) return client;
+      }
     },
     join: async (room, cells) => {
       const client = open(room);
