@@ -294,7 +294,11 @@ export class Peer<Origin> {
     if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
-    if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) return undefined;
+    if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) {
+      // It was divided to be counted, and the next one shall not be.
+      if (messages > 1) this.#limiter.add(length, now, limits, messages);
+      return undefined;
+    }
     const weight = isAsked ? length : weigh();
     if (!isAsked && !this.#limiter.take(weight, now, limits, messages)) {
       this.#limiter.spend(length, now, limits);

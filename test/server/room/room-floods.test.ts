@@ -405,6 +405,17 @@ test('[FLOOD-1] does not look into the frames of a connection that sends too muc
   split.mockRestore();
 });
 
+test('[FLOOD-1] [FRAME-5] what was divided into lines counts also if it is too much', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 1, messageBurst: 1_000 }) });
+  const ada = await host.join('ada');
+  const lines = frame(1) + '\n'.repeat(5_000);
+  const split = vi.spyOn(String.prototype, 'split');
+  for (let time = 0; time < 20; time += 1) await ada.say(lines);
+  const divided = split.mock.calls.length;
+  split.mockRestore();
+  expect(divided).toBeLessThan(5);
+});
+
 test.each([
   ['a buffer', () => new ArrayBuffer(300_000)],
   ['a view', () => new Uint8Array(300_000)],
