@@ -123,11 +123,16 @@ export class OwnWrites {
       return;
     }
     this.#loose.add(hidden);
-    this.#change(later, () => {
-      later.before = before;
-      later.firstPush = push;
-      later.merged ??= hidden;
-    });
+    // It lies beneath all writes that are merged with that one.
+    for (let write: OwnWrite | undefined = later; write !== undefined && write !== hidden;) {
+      const merged: OwnWrite = write;
+      this.#change(merged, () => {
+        merged.before = before;
+        merged.firstPush = push;
+        merged.merged ??= hidden;
+      });
+      write = merged.merged;
+    }
   }
 
   #foldLeaf(writes: OwnWrite[], nextPushBefore: number, isAck: boolean): void {

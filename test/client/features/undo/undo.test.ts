@@ -727,6 +727,23 @@ describe('merging and limits', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
   });
 
+  test('[UNDO-8] [UNDO-4] a merged step with a deletion puts back what others set last beneath it', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    store.delRow('pets', 'fido');
+    store.setCell('pets', 'fido', 'legs', 1);
+    store.setCell('pets', 'fido', 'legs', 2);
+    store.setCell('pets', 'fido', 'name', 'Fido');
+    store.setCell('pets', 'fido', 'name', 'Rex');
+    replica.commit(changesOf([{ pets: { fido: { name: 'theirs' } } }, {}]));
+    replica.commit(changesOf([{}, {}, { pets: ['fido'] }]));
+    replica.commit(changesOf([{ pets: { fido: { name: 'theirs, later' } } }, {}]));
+    undo.goBackward();
+    expect(store.getTables()).toEqual({ pets: { fido: { name: 'theirs, later' } } });
+    acknowledgeAll(client);
+    expect(replica.isPlain).toBe(true);
+  });
+
   test('[UNDO-8] [UNDO-4] held edits of two steps, and edits that were merged with the last of them, are told apart', () => {
     const client = clientOf(withPets, { mergeMilliseconds: Infinity });
     const { store, replica, undo } = client;
