@@ -157,6 +157,9 @@ export class ClientDisk implements Source {
       for (const prefix of remove)
         for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
       for (const [key, value] of set) this.entries.set(key, value);
+      // A page has begun after that, with an id of before.
+      if (guard !== undefined && guard.value === undefined)
+        this.#cleared.delete(recordOf(guard.key));
       for (const key of set.keys())
         if (this.#cleared.has(recordOf(key))) this.onWriteAfterClear(key);
       return true;
