@@ -100,8 +100,12 @@ export class OwnWrites {
     const before = this.#replica.baseLeaf(table, row, cell);
     if (before === undefined) return;
     const { pending, lastNumber } = this.#replica;
-    const deletion = pending.find(({ changes }) => deletesRow(changes, table, row));
-    const push = deletion?.number ?? lastNumber + 1;
+    const first = pending.find(
+      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
+    );
+    // A push that was restored, or derived, may hide it before: the deletion hides that.
+    if (first !== undefined && !deletesRow(first.changes, table, row)) return;
+    const push = first?.number ?? lastNumber + 1;
     const step = this.#inRow(table, row).find(
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
     )?.step;

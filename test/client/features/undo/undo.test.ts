@@ -39,6 +39,8 @@ function clientOf(
 
 const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
 
+const DELETED = '\uFFFC';
+
 const withPets = (store: Store): void => {
   store.setTables({ pets: { fido: { legs: 4, color: 'brown' } } });
   store.setValue('open', true);
@@ -431,6 +433,24 @@ describe('what others do', () => {
     acknowledgeAll(client);
     undo.goForward();
     expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
+  test('[UNDO-4] beneath a restored push that comes before a deletion is none of what the deletion hides', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    const restored = changesOf([{ pets: { fido: { name: 'Fido' } } }, {}]);
+    const removed = changesOf([{ pets: { fido: { name: DELETED } } }, {}]);
+    replica.restore(undefined, {
+      pushes: [
+        { number: 1, changes: restored, encoded: '' },
+        { number: 2, changes: removed, encoded: '' },
+      ],
+      lastNumber: 2,
+    });
+    store.delRow('pets', 'fido');
+    replica.commit(changesOf([{ pets: { fido: { name: 'theirs' } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 4, color: 'brown' });
   });
 
   test('[UNDO-5] a row that somebody has deleted comes back neither whole nor in part', () => {
