@@ -35,7 +35,10 @@ export class UserVisits<Connection extends object> {
     if (this.#hooks.onUserDisconnected === undefined) return;
     // One that was refused was never here.
     const isHere = this.#here.delete(connection) || this.#room.readSlot(connection, SLOT) === 1;
-    if (isHere) this.#call(connection, () => this.#hooks.onUserDisconnected?.(connection));
+    if (!isHere) return;
+    // Its socket may still be there after a hibernation: its peer need not answer the close.
+    this.#room.writeSlot(connection, SLOT, null);
+    this.#call(connection, () => this.#hooks.onUserDisconnected?.(connection));
   }
 
   /** Calls a hook after the last one of the connection. Nothing waits for it. */

@@ -56,6 +56,20 @@ test('[SAVE-8] a connection that came before a hibernation leaves after it, and 
   expect(world.take()).toEqual(['ada left']);
 });
 
+test('[SAVE-8] a connection that left and never answers the close leaves no second time after a hibernation', async () => {
+  const { world } = watching();
+  const ada = await world.connect();
+  await ada.hello();
+  const other = await world.connect();
+  await other.hello({ generation: 3 });
+  expect(ada.closed?.code).toBe(4410);
+  expect(world.take()).toEqual(['? came', '? came', '? left']);
+  const [woken] = world.sleep(ada, other);
+  await world.start();
+  if (woken !== undefined) await world.leave(woken);
+  expect(world.take()).toEqual([]);
+});
+
 test('[SAVE-8] a connection leaves after its coming has settled, and a hook that throws is reported', async () => {
   const end = new Deferred<void>();
   const world: LifecycleWorld = new LifecycleWorld({
