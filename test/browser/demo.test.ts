@@ -68,16 +68,23 @@ const untilState = (
     deadlineMilliseconds,
   });
 
+/** The notes of a side, with their places, all as they are at one moment. */
+const boardOf = (side: Locator): Promise<string[]> =>
+  side
+    .locator('.note')
+    .evaluateAll((notes) =>
+      notes.map((note) =>
+        [
+          note.querySelector('textarea')?.value,
+          note.getAttribute('style')?.replace(/--hue.*/, ''),
+        ].join(' at '),
+      ),
+    );
+
 const untilEqual = (sides: readonly Locator[], count: number): Promise<unknown> =>
   until(`${count} notes on each board, all equal`, async () => {
-    const boards = await Promise.all(
-      sides.map(async (side) => {
-        const texts = await textsIn(side);
-        const places = await Promise.all(texts.map((_text, note) => placeOf(side, note)));
-        return JSON.stringify([texts, places.map((place) => place.replace(/--hue.*/, ''))]);
-      }),
-    );
-    return (await textsIn(sides[0] as Locator)).length === count && new Set(boards).size === 1;
+    const boards = await Promise.all(sides.map(boardOf));
+    return boards.every((board) => board.length === count && board.join() === boards[0]?.join());
   });
 
 /** Opens the page as a person who was never there. */
