@@ -128,14 +128,11 @@ export class OwnWrites {
     }
     this.#loose.add(hidden);
     // It lies beneath all writes that are merged with that one.
-    for (let write: OwnWrite | undefined = later; write !== undefined && write !== hidden;) {
-      const merged: OwnWrite = write;
-      this.#change(merged, () => {
-        merged.before = before;
-        merged.firstPush = push;
-        merged.merged ??= hidden;
-      });
-      write = merged.merged;
+    for (let write = later; write !== hidden; write = write.merged ??= hidden) {
+      write.step?.remove(write);
+      write.before = before;
+      write.firstPush = push;
+      if (write.step !== undefined) this.#attach(write);
     }
   }
 
