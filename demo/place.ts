@@ -11,10 +11,13 @@ export interface Place {
 const DEFAULT_ROOM = 'lobby';
 /** A URL cannot have "." and ".." as a name, and a token for "a*" would be one for all rooms that begin with "a". */
 const UNUSABLE_ENDS = /^\.+|\*+$/g;
+/** Of a name with others, the id of the room depends on the host: see docs/hosts.md. */
+const UNUSUAL = /[^\p{L}\p{N} ._~-]/gu;
 
 /** Returns a name that a room may have: the default one in place of an empty one. */
 export function roomName(text: string): string {
-  return text.trim().replace(UNUSABLE_ENDS, '').trim() || DEFAULT_ROOM;
+  const name = text.trim().replace(UNUSABLE_ENDS, '').replace(UNUSUAL, '-');
+  return name.trim() || DEFAULT_ROOM;
 }
 
 /**

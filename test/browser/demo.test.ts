@@ -431,7 +431,7 @@ test.each([
   ['spaces', '%20%20', 'lobby'],
   ['dots', '..', 'lobby'],
   ['an end with a star', 'a*', 'a'],
-  ['what a URL has to escape', encodeURIComponent('a b/ä?#%&'), 'a b/ä?#%&'],
+  ['what a URL has to escape', encodeURIComponent('a b/ä?#%&'), 'a b-ä----'],
 ])('a room name may be anything: %s', async (_what, given, name) => {
   const { page, left, right, close } = await visit(`${party.origin}/?room=${given}`);
   expect(new URL(page.url()).searchParams.get('room')).toBe(name);
