@@ -64,6 +64,11 @@ export class WatchedUndo {
           changes.leaves.forEach((_leaf, table, row) => note(table, row));
           for (const [table, rows] of changes.deletedRows) for (const row of rows) note(table, row);
         }
+        // A row that its user had deleted may have come and gone meanwhile: the client does not hear of that.
+        this.#own.forEach((_own, table, row, cell) => {
+          if (cell === ROW && table !== VALUES && !replica.store.hasRow(table, row))
+            note(table, row);
+        });
         return catchUp(...parts);
       },
     });
