@@ -54,8 +54,8 @@ export class Wire {
   readonly heardHellos: Map<string, Hello> = new Map();
   /** The version that the room has told of last, since a welcome. */
   told: number | undefined;
-  /** True from an error that made it lose its place until the room hears its next hello: a welcome meanwhile is an old one. */
-  hasLostPlace = false;
+  /** The generation of the hello that the room heard last; undefined once an error made it lose its place. Other welcomes are old. */
+  awaited: number | undefined;
   /** The number of the last push that the client has sent since its last hello on it, and of the last that was answered. */
   sentPush = 0;
   answeredPush = 0;

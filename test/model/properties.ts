@@ -109,12 +109,12 @@ function checkOrder(simulation: Simulation, wire: Wire, message: RoomMessage): v
   // One that sends too much is not told each time that it has lost its place: the pong says so (FLOOD-1).
   if (message.type === 'pong' && simulation.has('floods')) return;
   if (message.type === 'welcome') {
-    const isLive = message.changes !== undefined && !wire.hasLostPlace;
+    const isLive = message.changes !== undefined && message.generation === wire.awaited;
     wire.told = isLive ? message.cursor.version : undefined;
   } else if (message.type === 'error') {
     if (message.code === 'malformed') return;
     wire.told = undefined;
-    wire.hasLostPlace = true;
+    wire.awaited = undefined;
   } else if (message.type === 'commit' || message.type === 'ack' || message.type === 'pong') {
     const isCommit = message.type === 'commit' || (message.type === 'ack' && message.isCommit);
     const { version } = message;

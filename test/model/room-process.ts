@@ -177,8 +177,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     if (!frame.startsWith(`${prefix}h`)) return;
     const message = decodeClientMessage(prefix, frame);
     if (message?.type !== 'hello') return;
-    wire.hasLostPlace = false;
-    const { clientId, nextPush } = message;
+    const { clientId, nextPush, generation } = message;
+    wire.awaited = generation;
     if (nextPush >= (wire.heardHellos.get(clientId)?.nextPush ?? 0)) {
       wire.heardHellos.set(clientId, message);
     }
