@@ -141,8 +141,8 @@ export class WatchedUndo {
     cell: string,
     leaf: Leaf | undefined,
   ): void {
-    // What a listener counts, it counts again.
-    if (!isUnique(leaf) || cell.startsWith('seen by ')) return;
+    // What a listener counts, it counts again; and it may keep a leaf as it was, so that its user never saw what others set.
+    if (!this.#owner.isPlain || !isUnique(leaf) || cell.startsWith('seen by ')) return;
     const origin = touching.findLastIndex(
       ({ changes }) => changes?.leaves.get(table, row, cell) === leaf,
     );
