@@ -45,6 +45,9 @@ export interface Beginning {
 /** The user who may only read, where there is one. */
 const READER = 'client2';
 
+/** The time in which a page is loaded. */
+const PAGE_MILLISECONDS = 100;
+
 /** A room, its clients, and everything between them, made of a seed. */
 export class Simulation {
   readonly world: World = new World();
@@ -209,6 +212,8 @@ export class Simulation {
     this.closeTab(client, choices);
     const { partner } = client;
     if (partner?.isAlive === true) this.closeTab(partner, choices);
+    // The numbers of the next page begin with the time (OFFLINE-9).
+    this.world.clock.passTo(this.world.clock.now() + PAGE_MILLISECONDS);
     this.#addTab({ ...client.traits, name: `${client.name}'`, partner: undefined }, client.ledger);
   }
 
