@@ -9,7 +9,7 @@ import { until, type Contender, type RaceClient } from '../race/contender.ts';
 import { storeClient } from '../race/contenders/store-client.ts';
 import { NodeProcess } from './node-process.ts';
 
-/** How long a client waits for the content before another one tries. */
+/** The time in which a client waits for the content, before another one tries. */
 const PULL_MILLISECONDS = 1000;
 
 interface Connection {

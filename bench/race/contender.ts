@@ -18,10 +18,10 @@ export interface RaceClient {
   close(): Promise<void>;
 }
 
-/** What takes part: ours, a floor or a peer. */
+/** A participant of the race: this package, a floor or a peer. */
 export interface Contender {
   readonly name: string;
-  /** How it is run, and what has to be known to read its figures. */
+  /** A description for readers of its figures: the way in which it is run. */
   readonly note: string;
   /** Starts its server; ends with `stop`. */
   start(): Promise<void>;

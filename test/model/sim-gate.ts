@@ -6,7 +6,7 @@ import type { Room } from '../../src/server/room/room.ts';
 import type { Wire } from './network.ts';
 import { type Occurrence, PropertyFailure, type Source } from './world.ts';
 
-/** What a gate of the simulation is like. */
+/** The settings of a gate of the simulation. */
 export interface GateTraits {
   readonly prefix: string;
   /** True: it takes its time, and now and then it cannot verify a token. */
@@ -15,7 +15,7 @@ export interface GateTraits {
   readonly reader: string | undefined;
 }
 
-/** How a token is: of somebody who is thrown out, it may be good until the socket is closed. */
+/** The state of a token. The token of somebody who is thrown out may be good until the socket is closed. */
 type Grant = 'good' | 'ended' | 'lost' | 'thrown out';
 
 const WEIGHT = 2;

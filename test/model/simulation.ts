@@ -239,7 +239,7 @@ export class Simulation {
     if (!client.hasStorage) this.#noteLost(client.traits);
   }
 
-  /** What is neither on disk nor in memory of a tab is lost, whoever made it. */
+  /** Edits that are neither on disk nor in the memory of a tab are lost, whoever made them. */
   #noteLost({ disk, user }: Pick<ClientTraits, 'disk' | 'user'>): void {
     const inMemory = this.clients
       .filter(({ isAlive, traits }) => isAlive && traits.disk === disk && traits.user === user)

@@ -32,7 +32,7 @@ type BoardClient = Client<Board, string | undefined>;
 type BoardRoom = ClientRoom<Board>;
 type BoardOptions = Partial<RoomOptions<Board, string | undefined>>;
 
-/** What people expect of a room, and what shows that it works. */
+/** Each capability that people expect of a room, with a check that it works. */
 interface Row {
   readonly title: string;
   readonly check: () => Promise<void>;
@@ -93,7 +93,7 @@ const as = (name: string, options: BoardOptions = {}): BoardClient => {
 const enter = (name: string, id: string, options: BoardOptions = {}): Promise<BoardRoom> =>
   as(name, { initialStorage: SEED, ...options }).enter(id);
 
-/** What a client hears of the events of the board. */
+/** Collects the events of the board that a client hears. */
 const listen = ({ events }: Pick<BoardRoom, 'events'>): unknown[] => {
   const heard: unknown[] = [];
   events.addListener('receiveMessage', ({ message }) => heard.push(message));

@@ -38,9 +38,10 @@ const withSources = (code: string): string => {
   });
 };
 
-/** Makes the folder of an app. Whoever makes it removes it. */
-export const makeDocumentedApp = (): DocumentedApp => {
-  const folder = mkdtempSync(join(tmpdir(), 'documented-app-'));
+/** Makes the folder of an app, within another one. Whoever makes it removes it. */
+export const makeDocumentedApp = (parent: string = tmpdir()): DocumentedApp => {
+  mkdirSync(parent, { recursive: true });
+  const folder = mkdtempSync(join(parent, 'documented-app-'));
   symlinkSync(join(REPOSITORY, 'node_modules'), join(folder, 'node_modules'));
   return {
     folder,

@@ -12,7 +12,7 @@ import { until, type Contender, type RaceClient } from '../contender.ts';
 import { PartyProcess } from './party-process.ts';
 import { storeClient } from './store-client.ts';
 
-/** How the harness itself waits for what no client reports. */
+/** The pause between two looks at something that no client reports. */
 const POLL = { intervalMilliseconds: 1 };
 
 const fail = (error: unknown): void => {

@@ -15,8 +15,9 @@ export interface StorageWatcher {
 }
 
 /**
- * Hands an app's calls of `deleteAll`, of `delete`, and those about its alarm, to a watcher. It sets methods on the storage object itself, so it works
- * for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a transaction.
+ * Hands an app's calls of `deleteAll` and `delete`, and those about its alarm, to a watcher. It sets methods on the storage
+ * object itself, so it works for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a
+ * transaction.
  *
  * It does not see the methods of a transaction's own object (`transaction.delete`, `transaction.setAlarm`;
  * `transaction.deleteAll` throws on every host), point-in-time recovery, or an app that calls the prototype's method.
