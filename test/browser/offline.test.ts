@@ -133,6 +133,33 @@ test('offline storage: edits that were not sent survive a reload without a netwo
   await context.close();
 });
 
+test('[OFFLINE-13] edits made while the page ends are kept: before a reload in the same task, and as it goes', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'last');
+  await isSaved(page);
+  await party.kill9();
+  const shown: Record<string, number> = {};
+  for (let round = 0; round < 5; round++) {
+    const loadAgain = page.waitForEvent('load');
+    await page.evaluate(async (number) => {
+      const { store } = window.app;
+      addEventListener('pagehide', () => void store.setValue(`gone${number}`, number));
+      for (let edit = 0; edit < 3; edit++) {
+        store.setValue(`edit${number}`, edit);
+        await Promise.resolve();
+      }
+      setTimeout(() => location.reload());
+    }, round);
+    await loadAgain;
+    Object.assign(shown, { [`edit${round}`]: 2, [`gone${round}`]: round });
+    expect(JSON.parse(await firstShown(page))).toEqual([{}, shown]);
+  }
+  await party.restart();
+  await isSaved(page);
+  expect(await contentOf('last')).toEqual([{}, shown]);
+  await context.close();
+});
+
 test('IndexedDB keeps the contract of storages', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'contract');

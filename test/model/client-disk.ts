@@ -3,6 +3,7 @@ import { decodeChanges } from '../../src/protocol/codec.ts';
 import type { OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
 import { keysOfUser } from '../../src/client/offline/client-record.ts';
 import type {
+  LastWrite,
   OfflineLocks,
   OfflineStorage,
   OfflineWrite,
@@ -39,6 +40,8 @@ export class ClientDisk implements Source {
   readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
   readonly #dead = new WeakSet<object>();
+  readonly #last = new WeakMap<object, LastWrite>();
+  readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
   /** The ids of records that were cleared. */
   readonly #cleared = new Set<string | undefined>();
   /** The time that the device has needed to start again after power failures. */
@@ -58,6 +61,9 @@ export class ClientDisk implements Source {
     const storage: OfflineStorage = {
       read: (prefix) => this.#unlessDead(tab, this.read(prefix)),
       write: (write) => this.write(tab, write),
+      writeLast: (write) => {
+        this.#last.set(tab, write);
+      },
     };
     const locks = this.locksOf(tab);
     return {
@@ -75,6 +81,11 @@ export class ClientDisk implements Source {
       },
       renamed: new Map(),
       now: () => now() + this.#startMilliseconds,
+      onEnd: (callback) => {
+        const listeners = this.#ends.get(tab) ?? new Set();
+        this.#ends.set(tab, listeners.add(callback));
+        return () => listeners.delete(callback);
+      },
     };
   }
 
@@ -99,11 +110,18 @@ export class ClientDisk implements Source {
     });
   }
 
-  /** The tab dies; of its writes on their way, some still take effect. */
+  /** The tab is told that it is about to end. */
+  end(tab: object): void {
+    for (const listener of this.#ends.get(tab) ?? []) listener(true);
+  }
+
+  /** The tab dies; of its writes on their way, some still take effect, and the last one does unless the power fails. */
   crash(tab: object, effects: number): void {
     const writes = this.#writes.filter((write) => write.tab === tab);
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
+    const last = this.#last.get(tab);
+    if (last !== undefined && !this.isHasty && this.entries.has(last.head)) this.#put(last);
     for (const { over } of writes) over.resolve();
     if (this.isHasty) this.#startMilliseconds += START_MILLISECONDS;
     this.#dead.add(tab);
@@ -133,6 +151,12 @@ export class ClientDisk implements Source {
     return this.#dead.has(tab) ? forever() : answer;
   }
 
+  #put({ remove, set }: Pick<OfflineWrite, 'remove' | 'set'>): void {
+    for (const prefix of remove)
+      for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
+    for (const [key, value] of set) this.entries.set(key, value);
+  }
+
   protected locksOf(tab: object): OfflineLocks {
     return this.#locks.of(tab);
   }
@@ -154,9 +178,7 @@ export class ClientDisk implements Source {
     const effect = (): boolean => {
       if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
       onBegin?.();
-      for (const prefix of remove)
-        for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
-      for (const [key, value] of set) this.entries.set(key, value);
+      this.#put({ remove, set });
       // A page has begun after that, with an id of before.
       if (guard !== undefined && guard.value === undefined)
         this.#cleared.delete(recordOf(guard.key));

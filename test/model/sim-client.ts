@@ -240,10 +240,13 @@ export class SimClient implements ClientEnd {
   /** The tab is closed, and with it everything that is not on the client's disk. */
   die(choices: Choices): void {
     const { disk, user } = this.traits;
+    const effects = disk === undefined ? 0 : choices.below(disk.writesInFlight(this) + 1);
+    // A tab that is killed does not hear of its end. No choice of its own, for histories that were recorded.
+    if (effects % 2 === 0) disk?.end(this);
     this.isAlive = false;
     for (const cancel of this.#timers) cancel();
     if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
-    disk?.crash(this, choices.below(disk.writesInFlight(this) + 1));
+    disk?.crash(this, effects);
     this.ledger.tabClosed(disk?.editsOf(user) ?? []);
   }
 

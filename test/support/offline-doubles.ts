@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type {
+  LastWrite,
   OfflineLocks,
   OfflineStorage,
   OfflineWrite,
@@ -18,6 +19,10 @@ export class MemoryOfflineStorage implements OfflineStorage {
 
   async write(write: OfflineWrite): Promise<boolean> {
     return this.apply(write);
+  }
+
+  writeLast({ head, remove, set }: LastWrite): void {
+    if (this.entries.has(head)) this.apply({ remove, set });
   }
 
   apply(write: OfflineWrite): boolean {

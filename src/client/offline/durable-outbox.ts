@@ -29,6 +29,8 @@ export interface OfflineDevice {
   readonly renamed: Map<string, string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Calls back with true when the page is about to end, and with false when it comes back. Returns a function that stops that. */
+  readonly onEnd?: ((callback: (isEnding: boolean) => void) => () => void) | undefined;
 }
 
 /** The record of this page, while it is written. */
@@ -36,6 +38,7 @@ interface OpenRecord {
   readonly writer: RecordWriter;
   readonly adoption: Adoption | undefined;
   readonly release: () => void;
+  readonly cancelEnd: (() => void) | undefined;
   /** True once the session has the name of the record. */
   isContinued: boolean;
 }
@@ -52,6 +55,7 @@ export class DurableOutbox implements Outbox {
   /** The number of the next push that the room takes. */
   #expected = 0;
   #isReported = false;
+  #isEnding = false;
 
   constructor(device: OfflineDevice, owner: OutboxOwner) {
     this.#device = device;
@@ -128,7 +132,9 @@ export class DurableOutbox implements Outbox {
   }
 
   save(): void {
-    this.#live()?.writer.save();
+    const writer = this.#live()?.writer;
+    writer?.save();
+    if (this.#isEnding) writer?.saveLast();
   }
 
   stop(): Promise<boolean> | undefined {
@@ -138,6 +144,7 @@ export class DurableOutbox implements Outbox {
     this.#record = undefined;
     record?.adoption?.stop();
     if (record === undefined) return undefined;
+    record.cancelEnd?.();
     return record.writer.stop().finally(record.release);
   }
 
@@ -213,7 +220,11 @@ export class DurableOutbox implements Outbox {
       onFailed: (cause) => this.#failed(writer, cause),
     });
     const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
-    this.#record = { writer, adoption, release, isContinued: false };
+    const cancelEnd = this.#device.onEnd?.((isEnding) => {
+      this.#isEnding = isEnding;
+      if (isEnding) this.#live()?.writer.saveLast();
+    });
+    this.#record = { writer, adoption, release, cancelEnd, isContinued: false };
     if (locks !== undefined) lastClient.set(scope, recordId);
     void adoption?.search();
     return { client, base };

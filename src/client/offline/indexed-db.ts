@@ -1,9 +1,10 @@
-/** The one file that knows IndexedDB, Web Locks and sessionStorage. */
+/** The one file that knows IndexedDB, Web Locks, sessionStorage and localStorage. */
 import { openDB, type IDBPDatabase } from 'idb';
 
 import type { OfflineDevice } from './durable-outbox.ts';
 import { offlineOf, type Offline } from './offline.ts';
-import type { OfflineLocks, OfflineStorage, OfflineWrite } from './offline-storage.ts';
+import { LastWords, type LeftWrite } from './last-words.ts';
+import type { LastWrite, OfflineLocks, OfflineStorage, OfflineWrite } from './offline-storage.ts';
 
 const DATABASE = 'tinybase-partykit';
 const ENTRIES = 'entries';
@@ -41,7 +42,7 @@ export function createIndexedDbOffline({
 }: IndexedDbOfflineOptions = {}): Offline {
   return offlineOf(
     { storage: () => openIndexedDbStorage(databaseName), locks: webLocks(), user },
-    TAB_MEMORY,
+    { lastClient: TAB_MEMORY, onEnd: listenForEnd },
   );
 }
 
@@ -54,10 +55,12 @@ export async function openIndexedDbStorage(databaseName: string): Promise<Offlin
 
 class IndexedDbStorage implements OfflineStorage {
   readonly #name: string;
+  readonly #lastWords: LastWords;
   #database: Promise<IDBPDatabase> | undefined;
 
   constructor(name: string) {
     this.#name = name;
+    this.#lastWords = new LastWords(`tinybase-partykit:last:${VERSION}:${name}:`);
   }
 
   open(): Promise<IDBPDatabase> {
@@ -79,6 +82,8 @@ class IndexedDbStorage implements OfflineStorage {
   }
 
   async read(prefix: string): Promise<ReadonlyMap<string, string>> {
+    const left = this.#lastWords.left();
+    if (left.length > 0) await this.#writeLeft(left);
     const database = await this.open();
     const { store } = database.transaction(ENTRIES);
     const [keys, values]: [unknown[], unknown[]] = await Promise.all([
@@ -89,6 +94,10 @@ class IndexedDbStorage implements OfflineStorage {
   }
 
   async write({ guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
+    this.#lastWords.takeBack();
+    // That of a user is removed without a guard.
+    const left = guard === undefined ? this.#lastWords.left() : [];
+    if (left.length > 0) await this.#writeLeft(left);
     const database = await this.open();
     const durability = isStrict === true ? 'strict' : 'relaxed';
     const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability });
@@ -105,6 +114,25 @@ class IndexedDbStorage implements OfflineStorage {
     for (const [key, value] of set) requests.push(store.put(value, key));
     await Promise.all([...requests, done]);
     return true;
+  }
+
+  writeLast(write: LastWrite): void {
+    this.#lastWords.say(write);
+  }
+
+  /** Does the last writes of pages that have ended. One may be done twice, as a power failure does it. */
+  async #writeLeft(left: readonly LeftWrite[]): Promise<void> {
+    for (const { head, remove, set, forget } of left) {
+      const database = await this.open();
+      const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability: 'strict' });
+      const requests: Promise<unknown>[] = [done];
+      if ((await store.getKey(head)) !== undefined) {
+        for (const prefix of remove) requests.push(store.delete(rangeOf(prefix)));
+        for (const [key, value] of set) requests.push(store.put(value, key));
+      }
+      await Promise.all(requests);
+      forget();
+    }
   }
 }
 
@@ -135,6 +163,19 @@ function webLocks(): OfflineLocks | undefined {
           })
           .catch(() => resolve(undefined));
       }),
+  };
+}
+
+/** Calls back when the page is about to end. It may come back from that: a browser keeps pages for its "back" button. */
+function listenForEnd(callback: (isEnding: boolean) => void): () => void {
+  // Workers have no such event.
+  const { window }: { readonly window?: Window } = globalThis;
+  const tell = ({ type }: Event): void => callback(type === 'pagehide');
+  window?.addEventListener('pagehide', tell);
+  window?.addEventListener('pageshow', tell);
+  return () => {
+    window?.removeEventListener('pagehide', tell);
+    window?.removeEventListener('pageshow', tell);
   };
 }
 

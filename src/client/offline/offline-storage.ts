@@ -12,6 +12,14 @@ export interface OfflineWrite {
   readonly isStrict?: boolean | undefined;
 }
 
+/** The entries that a page sets as the last it does (OFFLINE-13). */
+export interface LastWrite {
+  /** Nothing is written unless there is an entry with this key. */
+  readonly head: string;
+  readonly remove: readonly string[];
+  readonly set: ReadonlyMap<string, string>;
+}
+
 /**
  * The place where a device keeps what a room's client has to remember: texts by key. An app brings its own for a platform
  * without IndexedDB. Keys and values hold any characters. A value is up to a few MiB long.
@@ -24,6 +32,11 @@ export interface OfflineStorage {
    * effect in the order of the calls.
    */
   write(write: OfflineWrite): Promise<boolean>;
+  /**
+   * Called when the page is about to end, for edits whose write may be cut off by that. The write takes effect before anything is
+   * read after the end of the page. Without this method, or if it fails, those edits may be lost.
+   */
+  writeLast?(write: LastWrite): void;
 }
 
 /** Locks that all tabs or processes on one {@link OfflineStorage} share. The end of a process frees its locks. */

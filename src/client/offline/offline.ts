@@ -29,13 +29,13 @@ export interface OfflineOptions {
 
 /** Creates the offline part of a persister on a storage of the app, for example in React Native. */
 export function createOffline(options: OfflineOptions): Offline {
-  return offlineOf(options, { get: () => undefined, set: () => undefined });
+  return offlineOf(options, { lastClient: { get: () => undefined, set: () => undefined } });
 }
 
-/** As {@link createOffline}, with the memory of a tab. */
+/** As {@link createOffline}, with the memory of a tab, which hears of the end of its page. */
 export function offlineOf(
   { storage: open, locks, user }: OfflineOptions,
-  lastClient: OfflineDevice['lastClient'],
+  tab: Pick<OfflineDevice, 'lastClient' | 'onEnd'>,
 ): Offline {
   let opened: Promise<OfflineStorage> | undefined;
   const storage = async (): Promise<OfflineStorage> => {
@@ -51,7 +51,7 @@ export function offlineOf(
     user,
     storage,
     locks,
-    lastClient,
+    ...tab,
     renamed: new Map(),
     now: Date.now,
   };

@@ -222,6 +222,22 @@ export class RecordWriter {
     this.#write();
   }
 
+  /**
+   * Keeps the edits of the write under way, which the end of the page may cut off, and those that wait for it (OFFLINE-13). A page
+   * that goes on writes them as ever.
+   */
+  saveLast(): void {
+    const isReady = this.#headText !== undefined && !this.#isRenaming && this.undone.length === 0;
+    if (!this.#isWriting || !isReady || this.#hasFailed || !this.#owner.keepsEdits) return;
+    const { pushes, held } = this.#client();
+    const set = this.#undurable(pushes);
+    const remove: string[] = [];
+    const key = this.#keys.held(this.#id);
+    if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
+    else if (set.size > 0) remove.push(key);
+    this.#storage.writeLast?.({ head: this.#keys.head(this.#id), remove, set });
+  }
+
   /** Ends writing after the state as it is now. Resolves to true if all of it is durable. */
   async stop(): Promise<boolean> {
     const client = this.#client();
@@ -367,11 +383,7 @@ export class RecordWriter {
     remove: string[],
     done: (() => void)[],
   ): void {
-    for (let index = pushes.length - 1; index >= 0; index -= 1) {
-      const push = pushes[index];
-      if (push === undefined || push.number <= this.#durablePush) break;
-      set.set(this.#keys.push(this.#id, push.number), encodePush(push));
-    }
+    for (const [key, text] of this.#undurable(pushes)) set.set(key, text);
     const last = pushes.at(-1)?.number ?? 0;
     done.push(() => {
       this.#durablePush = Math.max(this.#durablePush, last);
@@ -382,7 +394,7 @@ export class RecordWriter {
       if (text !== this.#heldText) {
         const key = this.#keys.held(this.#id);
         if (text === undefined) remove.push(key);
-        else set.set(key, `u${text}`);
+        else set.set(key, encodeHeld(text));
         this.#heldText = text;
       }
     }
@@ -395,6 +407,16 @@ export class RecordWriter {
       this.#moving = [];
       for (const { onDone } of moved) onDone();
     });
+  }
+
+  #undurable(pushes: readonly PendingPush[]): Map<string, string> {
+    const set = new Map<string, string>();
+    for (let index = pushes.length - 1; index >= 0; index -= 1) {
+      const push = pushes[index];
+      if (push === undefined || push.number <= this.#durablePush) break;
+      set.set(this.#keys.push(this.#id, push.number), encodePush(push));
+    }
+    return set;
   }
 
   /** The moves that are being written. */
@@ -452,6 +474,11 @@ export class RecordWriter {
     this.#fail();
     this.#owner.onFailed(cause);
   }
+}
+
+/** An entry as that of a push, which has a letter first. */
+function encodeHeld(text: string): string {
+  return `u${text}`;
 }
 
 function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {

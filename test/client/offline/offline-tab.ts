@@ -37,6 +37,12 @@ export class OfflineTab extends ScriptedRoom {
         },
         renamed: new Map(),
         now: () => NOW + this.time.now,
+        onEnd: (listener) => {
+          this.end = listener;
+          return () => {
+            this.end = () => undefined;
+          };
+        },
       },
     });
     this.die = () => {
@@ -44,6 +50,9 @@ export class OfflineTab extends ScriptedRoom {
       this.isOpen = false;
     };
   }
+
+  /** The page is about to end (true), or comes back (false). */
+  end: (isEnding: boolean) => void = () => undefined;
 
   /** The tab dies: its locks are free, and it sends nothing any more. */
   readonly die: () => void;

@@ -35,6 +35,16 @@ const texts = ({ entries }: MemoryOfflineStorage): Readonly<Record<string, strin
     ]),
   );
 
+/** A tab that is loaded, whose next writes wait. */
+async function writingTab(): Promise<{ tab: OfflineTab; storage: ManualOfflineStorage }> {
+  const storage = new ManualOfflineStorage();
+  const tab = new OfflineTab(browser(storage));
+  await tab.start();
+  await tab.answerGet(1, [{}, {}]);
+  await storage.writeAll();
+  return { tab, storage };
+}
+
 describe('what a client persists', () => {
   test('[KEEP-1] is a head, an entry for each push, and a base without what is pending', async () => {
     const on = browser();
@@ -136,6 +146,59 @@ describe('what a client persists', () => {
       await settle();
       expect(storage.waiting, `after ${turns} turns`).toHaveLength(1);
     }
+  });
+
+  describe('[OFFLINE-13] at the end of the page', () => {
+    test('a write under way is not waited for, and what is made later is kept, too', async () => {
+      const { tab, storage } = await writingTab();
+      tab.store.setValue('a', 1);
+      await settle();
+      tab.store.setValue('b', 1);
+      tab.end(true);
+      tab.store.setValue('c', 1);
+      expect(texts(storage)).toMatchObject({
+        'e/0000000000000001': 'u[{},{"a":1}]',
+        'e/0000000000000002': 'u[{},{"b":1}]',
+        'e/0000000000000003': 'u[{},{"c":1}]',
+      });
+    });
+
+    test('nothing is written if all is durable, or after the page has come back', async () => {
+      const { tab, storage } = await writingTab();
+      const { size } = storage.entries;
+      tab.end(true);
+      tab.end(false);
+      tab.store.setValue('a', 1);
+      expect(storage.entries.size).toBe(size);
+      await storage.writeAll();
+      expect(texts(storage)['e/0000000000000001']).toBe('u[{},{"a":1}]');
+    });
+
+    test('a page that comes back goes on, and takes away what was answered', async () => {
+      const { tab, storage } = await writingTab();
+      tab.open();
+      await storage.writeAll();
+      tab.welcome({ generation: tab.hello().generation });
+      tab.store.setValue('a', 1);
+      await settle();
+      tab.end(true);
+      tab.end(false);
+      await storage.writeAll();
+      expect(tab.pushes()).toHaveLength(1);
+      tab.ack(1, 2);
+      await tab.time.pass(SECOND);
+      await storage.writeAll();
+      expect(Object.keys(texts(storage)).filter((key) => key.startsWith('e'))).toEqual([]);
+    });
+
+    test('nothing is kept in a record that was cleared', async () => {
+      const { tab, storage } = await writingTab();
+      tab.store.setValue('a', 1);
+      await settle();
+      storage.entries.clear();
+      tab.end(true);
+      expect(texts(storage)).toEqual({});
+    });
   });
 
   test('[KEEP-3] has a push until a base includes it, and only then confirms its ack', async () => {

@@ -1,0 +1,76 @@
+import { asArray, asString, decodeJson } from '../../protocol/json.ts';
+import type { LastWrite } from './offline-storage.ts';
+
+/** A last write of a page that has ended. */
+export interface LeftWrite extends LastWrite {
+  /** It was done. */
+  readonly forget: () => void;
+}
+
+/** The last writes of pages, in localStorage: unlike IndexedDB, it takes them before the page ends. */
+export class LastWords {
+  readonly #prefix: string;
+  /** The keys of this page's own. */
+  readonly #said = new Set<string>();
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  /** Keeps a write, in the place of an earlier one of that record. */
+  say({ head, remove, set }: LastWrite): void {
+    const key = this.#prefix + head;
+    this.#said.add(key);
+    withStorage((storage) => storage.setItem(key, JSON.stringify([remove, [...set]])));
+  }
+
+  /** The page has not ended: it writes all of that as ever. */
+  takeBack(): void {
+    for (const key of this.#said) withStorage((storage) => storage.removeItem(key));
+    this.#said.clear();
+  }
+
+  left(): readonly LeftWrite[] {
+    return withStorage((storage) => [...this.#read(storage)]) ?? [];
+  }
+
+  *#read(storage: Storage): Iterable<LeftWrite> {
+    for (const key of Object.keys(storage)) {
+      if (!key.startsWith(this.#prefix) || this.#said.has(key)) continue;
+      const head = key.slice(this.#prefix.length);
+      const forget = (): void => {
+        withStorage(() => storage.removeItem(key));
+      };
+      try {
+        yield { head, forget, ...decode(storage.getItem(key) ?? '') };
+      } catch {
+        // It is damaged.
+        forget();
+      }
+    }
+  }
+}
+
+function decode(text: string): Omit<LastWrite, 'head'> {
+  return decodeJson('last write', text, (json) => {
+    const [remove, set] = asArray(json, 2, 2);
+    return {
+      remove: asArray(remove, 0, Infinity).map(asString),
+      set: new Map(
+        asArray(set, 0, Infinity).map((entry) => {
+          const [key, value] = asArray(entry, 2, 2);
+          return [asString(key), asString(value)];
+        }),
+      ),
+    };
+  });
+}
+
+/** A browser may refuse access to it, have no place in it, or not have it at all. Then there are no last words. */
+function withStorage<T>(use: (storage: Storage) => T): T | undefined {
+  try {
+    return use(localStorage);
+  } catch {
+    return undefined;
+  }
+}
