@@ -64,10 +64,8 @@ export class Disk implements Source {
   #calls: Call[] = [];
   #isReading = false;
   #highestRow = 0;
-  /** True from when somebody began to empty it until a Store is on it again. */
-  #mayBeEmpty = false;
-  /** The number of `deleteAll` calls in flight. */
-  #emptyings = 0;
+  /** The number of calls in flight that remove the Store. */
+  #removals = 0;
 
   constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {
     this.#world = world;
@@ -84,9 +82,9 @@ export class Disk implements Source {
     return this.#calls.length === 0;
   }
 
-  /** True while the app's call that deletes all has not taken effect yet. */
+  /** True while a call that removes the Store has not settled yet. */
   get isBeingEmptied(): boolean {
-    return this.#emptyings > 0;
+    return this.#removals > 0;
   }
 
   *occurrences(): Iterable<Occurrence> {
@@ -138,10 +136,25 @@ export class Disk implements Source {
 
   async #delete(storage: StrictStorage, keys: string[]): Promise<number> {
     if (!keys.includes(this.#keys.manifest)) return await storage.delete(keys);
-    this.#mayBeEmpty = true;
-    const count = await storage.delete(keys);
-    if (storage === this.#storage) this.branch = undefined;
-    return count;
+    return await this.#remove(storage, () => storage.delete(keys));
+  }
+
+  /** Calls what removes the Store, and sees what became of it. */
+  async #remove<T>(storage: StrictStorage, call: () => Promise<T>): Promise<T> {
+    this.#removals += 1;
+    try {
+      return await call();
+    } finally {
+      if (storage === this.#storage) {
+        this.#removals -= 1;
+        // What failed may have taken effect all the same.
+        const { manifest } = this.#keys;
+        if (!(await storage.copy().get([manifest])).has(manifest)) {
+          this.branch = undefined;
+          this.#highestRow = 0;
+        }
+      }
+    }
   }
 
   #defer(run: () => void): void {
@@ -197,7 +210,7 @@ export class Disk implements Source {
     });
     this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
     await this.#readAll();
-    this.#emptyings = 0;
+    this.#removals = 0;
   }
 
   /** What is on disk now, for a process that starts beside this one. */
@@ -232,20 +245,7 @@ export class Disk implements Source {
   /** The app deletes all, while the process runs. */
   async empty(): Promise<void> {
     const storage = this.#storage;
-    this.#mayBeEmpty = true;
-    this.#emptyings += 1;
-    try {
-      await storage.deleteAll();
-    } finally {
-      // What failed may have taken effect all the same.
-      if (storage === this.#storage) {
-        this.#emptyings -= 1;
-        if (storage.size === 0) {
-          this.branch = undefined;
-          this.#highestRow = 0;
-        }
-      }
-    }
+    await this.#remove(storage, () => storage.deleteAll());
   }
 
   /** All is deleted. To be called while no process runs. */
@@ -269,16 +269,13 @@ export class Disk implements Source {
 
   #compare(loaded: LoadedRoom | undefined): void {
     if (loaded === undefined) {
-      if (this.branch !== undefined && !this.#mayBeEmpty && this.#emptyings === 0)
+      if (this.branch !== undefined && this.#removals === 0)
         throw new PropertyFailure('durable', 'the Store is not on disk any more');
       this.branch = undefined;
       return;
     }
     const { cursor, content, log, clients } = loaded;
-    if (this.#mayBeEmpty && this.branch?.epoch !== cursor.epoch) {
-      this.branch = undefined;
-      this.#mayBeEmpty = false;
-    }
+    if (this.#removals > 0 && this.branch?.epoch !== cursor.epoch) this.branch = undefined;
     this.branch ??= this.journal.begin(cursor.epoch);
     const { branch } = this;
     if (branch.epoch !== cursor.epoch) {
