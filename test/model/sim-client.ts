@@ -373,7 +373,11 @@ export class SimClient implements ClientEnd {
         },
         onError: (error) => {
           world.note(`    ${this.name} error ${String(error)}`);
-          this.hasStorage &&= !(error instanceof TinyBasePartyKitError && error.code === 'offline');
+          this.hasStorage &&= !(
+            error instanceof TinyBasePartyKitError &&
+            error.code === 'offline' &&
+            error.message.includes('The persister works without.')
+          );
         },
       },
     );

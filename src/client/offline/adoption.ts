@@ -1,5 +1,6 @@
 import type { Changes } from '../../protocol/changes.ts';
 import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import { headOf, lockOf, readRecords } from './claim-record.ts';
@@ -19,6 +20,9 @@ const RESERVED_GENERATIONS = 2 ** 20;
 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
+
+const SEARCH_MESSAGE =
+  'Edits of closed pages wait: the storage of this device cannot be read or written, for example because it is full. This page tries again every 10 seconds.';
 
 /** A client that has ended with edits. This page holds its lock. */
 interface EndedClient {
@@ -57,6 +61,7 @@ export class Adoption {
   readonly #unanswered = new Map<string, { times: number; searches: number }>();
   #question: Question | undefined;
   #cancelSearch: (() => void) | undefined;
+  #hasTold = false;
   #hasStopped = false;
 
   constructor(
@@ -77,14 +82,11 @@ export class Adoption {
 
   /** Searches now, and again and again. A search that fails is no harm: the next one may not. */
   async search(): Promise<void> {
-    try {
-      await this.#search();
-    } catch {
-      // The writer tells of a storage that does not work.
-    }
-    if (this.#hasStopped || this.#writer.hasFailed) return;
-    if (this.#ended.length > 0 && this.#owner.state().stage.phase === 'live')
-      this.#owner.happened('opened');
+    // The first search comes before the own hello.
+    if (this.#cancelSearch === undefined || this.#canAsk()) await this.#search();
+    else if (this.#question === undefined) this.#free();
+    if (this.#hasStopped) return;
+    if (this.#ended.length > 0 && this.#canAsk()) this.#owner.happened('opened');
     this.#cancelSearch = this.#owner.after(SEARCH_MILLISECONDS, () => void this.search());
   }
 
@@ -94,8 +96,7 @@ export class Adoption {
     this.#question?.cancelTimeout();
     this.#question = undefined;
     const [client] = this.#ended;
-    if (client === undefined || this.#writer.hasFailed || !this.#owner.state().intent.isSaving)
-      return false;
+    if (client === undefined || !this.#owner.state().intent.isSaving) return false;
     // Above all own generations: no welcome is taken for another.
     client.generation = Math.max(client.generation, ownGeneration) + 1;
     const cancelTimeout = this.#owner.after(ANSWER_MILLISECONDS, () => this.#giveUp(client));
@@ -130,6 +131,17 @@ export class Adoption {
     this.#cancelSearch?.();
     this.#question?.cancelTimeout();
     this.#question = undefined;
+    this.#free();
+  }
+
+  /** True if the page could say hello for another client now. */
+  #canAsk(): boolean {
+    const { intent, stage } = this.#owner.state();
+    return intent.isSaving && stage.phase === 'live';
+  }
+
+  /** Leaves the clients to pages that can ask the room for them (OFFLINE-11). */
+  #free(): void {
     for (const { release } of this.#ended.splice(0)) release();
   }
 
@@ -150,7 +162,7 @@ export class Adoption {
       lastNumber += 1;
       return { number: lastNumber, changes, encoded, isDerived };
     });
-    const moved = { remove, first, last: lastNumber, onDone: release };
+    const moved = { remove, first, last: lastNumber, release };
     const edits = { pushes, lastNumber };
     const isDone = this.#writer.move(
       moved,
@@ -181,19 +193,39 @@ export class Adoption {
   }
 
   async #search(): Promise<void> {
-    const known = await readRecords(this.#storage, this.#keys);
-    for (const recordId of known.heads.keys()) {
-      const isKnown =
-        recordId === this.#writer.recordId ||
-        this.#isLeftOut(recordId) ||
-        this.#ended.some((ended) => ended.recordId === recordId);
-      if (isKnown) continue;
-      const release = await this.#locks.take(lockOf(recordId), 0);
-      if (release === undefined) continue;
-      const ended = this.#hasStopped ? undefined : await this.#readEnded(recordId, release);
-      if (ended === undefined || this.#hasStopped) release();
-      else this.#ended.push(ended);
+    try {
+      const known = await readRecords(this.#storage, this.#keys);
+      for (const recordId of known.heads.keys()) {
+        const isKnown =
+          recordId === this.#writer.recordId ||
+          this.#isLeftOut(recordId) ||
+          this.#ended.some((ended) => ended.recordId === recordId);
+        if (!isKnown) await this.#take(recordId);
+      }
+    } catch (cause) {
+      this.#failed(cause);
     }
+  }
+
+  /** Takes the lock of a client, and frees it again unless the client has ended with edits that can be read. */
+  async #take(recordId: string): Promise<void> {
+    const release = await this.#locks.take(lockOf(recordId), 0);
+    if (release === undefined) return;
+    let ended: EndedClient | undefined;
+    try {
+      if (!this.#hasStopped) ended = await this.#readEnded(recordId, release);
+    } catch (cause) {
+      this.#failed(cause);
+    }
+    if (ended === undefined || this.#hasStopped) release();
+    else this.#ended.push(ended);
+  }
+
+  /** Tells once that the storage keeps edits from being sent. */
+  #failed(cause: unknown): void {
+    if (this.#hasTold || this.#hasStopped) return;
+    this.#hasTold = true;
+    this.#owner.onError(new TinyBasePartyKitError('offline', SEARCH_MESSAGE, { cause }));
   }
 
   #isLeftOut(recordId: string): boolean {

@@ -90,11 +90,35 @@ export async function claimRecord(
   const claim = locks && (await claimEnded(storage, locks, keys, known, preferred));
   const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
   if (locks !== undefined && release === undefined) return undefined;
-  const recordId = claim?.recordId ?? fresh;
+  try {
+    return await readClaimed(storage, keys, known, {
+      recordId: claim?.recordId ?? fresh,
+      isContinued: claim !== undefined,
+      release: release ?? nothing,
+    });
+  } catch (error) {
+    release?.();
+    throw error;
+  }
+}
+
+/** A record whose lock this page holds, if there are locks. */
+interface HeldRecord {
+  readonly recordId: string;
+  /** True if it is the record of a client that has ended. */
+  readonly isContinued: boolean;
+  readonly release: () => void;
+}
+
+async function readClaimed(
+  storage: OfflineStorage,
+  keys: RecordKeys,
+  known: KnownRecords,
+  { recordId, isContinued, release }: HeldRecord,
+): Promise<ClaimedRecord> {
   const headText = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
   let { problem } = known;
-  const edits =
-    claim === undefined ? NO_EDITS : decodeEdits(await storage.read(keys.editsOf(recordId)));
+  const edits = isContinued ? decodeEdits(await storage.read(keys.editsOf(recordId))) : NO_EDITS;
   if (edits.damaged.length > 0) problem = unreadable(undefined);
   const newest = [...known.heads]
     .filter(([, { head }]) => head.savedAt > 0)
@@ -113,7 +137,7 @@ export async function claimRecord(
     if (id === recordId) since = measure(entries);
     break;
   }
-  const head = claim && headOf(headText);
+  const head = isContinued ? headOf(headText) : undefined;
   return {
     recordId,
     clientId: head?.clientId ?? recordId,
@@ -123,7 +147,7 @@ export async function claimRecord(
     base,
     since,
     problem,
-    release: release ?? nothing,
+    release,
   };
 }
 
@@ -133,7 +157,7 @@ async function claimEnded(
   keys: RecordKeys,
   { heads, withEdits }: KnownRecords,
   preferred: string | undefined,
-): Promise<{ readonly recordId: string; readonly release: () => void } | undefined> {
+): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
   const others = [...heads.keys()].filter((id) => id !== preferred);
   const candidates = [
     ...(preferred === undefined ? [] : [preferred]),
@@ -144,8 +168,13 @@ async function claimEnded(
     const patience = recordId === preferred ? PATIENCE_MILLISECONDS : 0;
     const release = await locks.take(lockOf(recordId), patience);
     if (release === undefined) continue;
-    // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
-    if ((await storage.read(keys.head(recordId))).size > 0) return { recordId, release };
+    try {
+      // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
+      if ((await storage.read(keys.head(recordId))).size > 0) return { recordId, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
     release();
   }
   return undefined;

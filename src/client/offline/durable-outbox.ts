@@ -151,6 +151,7 @@ export class DurableOutbox implements Outbox {
   /** The app has cleared the device: nothing is kept from now on. */
   forget(): void {
     this.#isReported = true;
+    this.#record?.adoption?.stop();
     this.#record?.writer.discard();
     this.#owner.happened('durable');
   }
@@ -231,6 +232,7 @@ export class DurableOutbox implements Outbox {
   }
 
   #failed(writer: RecordWriter, cause: unknown): void {
+    if (this.#record?.writer === writer) this.#record.adoption?.stop();
     for (const { first, last } of writer.undone)
       for (let number = first; number <= last; number += 1)
         this.#owner.replica.withdraw(number, 'destroyed');

@@ -44,8 +44,8 @@ export interface MovedEdits {
   /** The numbers that they have here. */
   readonly first: number;
   readonly last: number;
-  /** The move is durable, or will never be. */
-  readonly onDone: () => void;
+  /** Frees the lock of that client. */
+  readonly release: () => void;
 }
 
 /** A write, and what is true when it is durable. */
@@ -119,7 +119,7 @@ export class RecordWriter {
       this.#saveBaseLater();
     }
     if (damaged.length > 0)
-      this.#moved.push({ remove: damaged, first: 1, last: 0, onDone: () => undefined });
+      this.#moved.push({ remove: damaged, first: 1, last: 0, release: () => undefined });
   }
 
   get recordId(): string {
@@ -290,7 +290,9 @@ export class RecordWriter {
         if (this.#isBaseDue) await this.#compact();
         const batch = this.#nextBatch();
         if (batch === undefined) return;
-        if (!(await this.#inTime(this.#storage.write(batch.write)))) {
+        const written = this.#storage.write(batch.write);
+        this.#freeAfter(written);
+        if (!(await this.#inTime(written))) {
           this.#failWith(undefined);
           return;
         }
@@ -405,7 +407,6 @@ export class RecordWriter {
     this.#moving = moved;
     done.push(() => {
       this.#moving = [];
-      for (const { onDone } of moved) onDone();
     });
   }
 
@@ -417,6 +418,15 @@ export class RecordWriter {
       set.set(this.#keys.push(this.#id, push.number), encodePush(push));
     }
     return set;
+  }
+
+  /** Frees the clients whose edits a write moves, when it is durable or will never be. */
+  #freeAfter(written: Promise<unknown>): void {
+    const moving = this.#moving;
+    const free = (): void => {
+      for (const { release } of moving) release();
+    };
+    written.then(free, free);
   }
 
   /** The moves that are being written. */
@@ -467,6 +477,8 @@ export class RecordWriter {
   #fail(): void {
     this.#hasFailed = true;
     this.#cancelBase?.();
+    // They will not be written.
+    for (const { release } of this.#moved) release();
   }
 
   #failWith(cause: unknown): void {

@@ -14,10 +14,13 @@ class BrokenStorage extends MemoryOfflineStorage {
   readFails = false;
   writeFails = false;
   isSilent = false;
+  /** The record of this id cannot be read on its own. */
+  unreadable: string | undefined;
 
   override async read(prefix: string): Promise<ReadonlyMap<string, string>> {
     if (this.isSilent) await new Promise(() => undefined);
-    if (this.readFails) throw full;
+    if (this.readFails || (this.unreadable !== undefined && prefix.includes(this.unreadable)))
+      throw full;
     return super.read(prefix);
   }
 
@@ -190,5 +193,136 @@ describe('a record that is damaged', () => {
     expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
     await tab.time.pass(60 * SECOND);
     for (const [key, text] of before) expect(on.storage.entries.get(key)).toBe(text);
+  });
+});
+
+/** A tab that is live at version 1, and has written all that it keeps. */
+async function liveTab(on: Browser): Promise<OfflineTab> {
+  const tab = new OfflineTab(on);
+  await tab.start();
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+  await tab.time.pass(SECOND);
+  return tab;
+}
+
+/** Tabs that die, each with an edit that the room has not seen. */
+async function leave(on: Browser, ...ids: string[]): Promise<void> {
+  const tabs: OfflineTab[] = [];
+  for (const id of ids) {
+    const tab = new OfflineTab(on);
+    tabs.push(tab);
+    await tab.start();
+    tab.store.setValue(id, 1);
+    await settle();
+  }
+  for (const tab of tabs) tab.die();
+}
+
+/** Answers the hello of the client that has ended, and the own one. Returns the pushes that follow. */
+async function adopt(tab: OfflineTab): Promise<ReturnType<OfflineTab['pushes']>> {
+  for (let hellos = 0; hellos < 2; hellos += 1) {
+    const { generation, cursor } = tab.hello();
+    tab.welcome({ generation, ...(cursor === undefined && { changes: undefined }) });
+    await settle();
+  }
+  return tab.pushes();
+}
+
+describe('[OFFLINE-11] edits of a closed tab that cannot be taken over', () => {
+  test('[OFFLINE-11] are said to wait once, and sent when the storage works again', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, 'a');
+    on.storage.writeFails = true;
+    for (let searches = 0; searches < 2; searches += 1) {
+      await living.time.pass(10 * SECOND);
+      expect(living.sent()).toEqual([]);
+      living.receive({ type: 'alive' });
+    }
+    expect(living.errors).toMatchObject([{ code: 'offline', cause: full }]);
+    on.storage.writeFails = false;
+    await living.time.pass(10 * SECOND);
+    expect(await adopt(living)).toEqual([[1, [{}, { a: 1 }]]]);
+    expect(on.locks.count).toBe(1);
+    expect(living.errors).toHaveLength(1);
+  });
+
+  test('[OFFLINE-11] keep out nobody: another tab may be able to', async () => {
+    const on = browser();
+    const one = await liveTab(on);
+    const other = await liveTab(on);
+    await leave(on, 'a');
+    on.storage.writeFails = true;
+    await one.time.pass(10 * SECOND);
+    on.storage.writeFails = false;
+    await other.time.pass(10 * SECOND);
+    expect(await adopt(other)).toEqual([[1, [{}, { a: 1 }]]]);
+    expect(one.pushes()).toEqual([]);
+  });
+
+  test('[OFFLINE-11] do not hold up those of others', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, 'a', 'b');
+    on.storage.unreadable = /\]e([^/]+)/.exec(keyOf(on, ']e'))?.[1] ?? 'none';
+    await living.time.pass(10 * SECOND);
+    expect(await adopt(living)).toEqual([[1, [{}, { b: 1 }]]]);
+    expect(living.errors).toMatchObject([{ code: 'offline', cause: full }]);
+  });
+
+  test('[OFFLINE-11] keep out nobody, if the write that moves them fails', async () => {
+    const on = browser();
+    const one = await liveTab(on);
+    const other = await liveTab(on);
+    await leave(on, 'a');
+    await one.time.pass(10 * SECOND);
+    on.storage.writeFails = true;
+    one.welcome({ generation: one.hello().generation, changes: undefined });
+    await settle();
+    one.welcome({ generation: one.hello().generation });
+    // Nothing takes the place of its number.
+    expect(one.pushes()).toEqual([[1, [{}, {}]]]);
+    expect(one.refusals).toMatchObject([{ valueId: 'a', reason: 'destroyed' }]);
+    on.storage.writeFails = false;
+    await other.time.pass(10 * SECOND);
+    expect(await adopt(other)).toEqual([[1, [{}, { a: 1 }]]]);
+  });
+
+  test.for([
+    ['has no network', true],
+    ['does not save', false],
+  ] as const)('[OFFLINE-11] wait for no tab that %s', async ([, isSaving]) => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, 'a', 'b');
+    // It continues the record of one of them, and searches at once.
+    const other = new OfflineTab(on);
+    if (isSaving) await other.start();
+    else {
+      void other.session.follow();
+      await settle();
+      await other.join();
+    }
+    expect(on.locks.count).toBe(3);
+    await other.time.pass(10 * SECOND);
+    await living.time.pass(10 * SECOND);
+    expect(await adopt(living)).toHaveLength(1);
+  });
+
+  test('[OFFLINE-11] nor for one that could not read what it would continue', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, 'a');
+    const records = [...on.storage.entries.keys()].flatMap(
+      (key) => /\]e([^/]+)/.exec(key)?.[1] ?? [],
+    );
+    [on.storage.unreadable] = records;
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+    on.storage.unreadable = undefined;
+    await living.time.pass(10 * SECOND);
+    expect(await adopt(living)).toEqual([[1, [{}, { a: 1 }]]]);
   });
 });

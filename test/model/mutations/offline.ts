@@ -55,6 +55,14 @@ class FreeDisk extends ClientDisk {
   }
 }
 
+/** A disk whose locks are free only when their tab dies. */
+class TightDisk extends ClientDisk {
+  protected override locksOf(tab: object): OfflineLocks {
+    const locks = super.locksOf(tab);
+    return { take: async (...lock) => (await locks.take(...lock)) && (() => undefined) };
+  }
+}
+
 /** A disk that writes, whatever was cleared. */
 class UnguardedDisk extends ClientDisk {
   protected override write(tab: object, { remove, set }: OfflineWrite): Promise<boolean> {
@@ -111,6 +119,13 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     title: '[OFFLINE-5] edits of a tab that has ended are adopted by nobody',
     make: () => ({ traits: TABS }),
     patch: (patches) => patches.replace(Adoption.prototype, 'isFirst', () => () => false),
+  },
+  {
+    title: '[OFFLINE-11] a page that cannot take over the edits of a closed one keeps their lock',
+    make: () => ({
+      traits: { ...TABS, adversities: ['full-disks', 'busy-browsers'] },
+      clientDisk: (name) => new TightDisk(name),
+    }),
   },
   {
     title: '[OFFLINE-8] who writes does not notice that everything was cleared',
