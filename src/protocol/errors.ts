@@ -70,7 +70,10 @@ export function isErrorCode(candidate: unknown): candidate is ErrorCode {
   return typeof candidate === 'string' && Object.hasOwn(ERRORS, candidate);
 }
 
-/** The only error class of this package. */
+/**
+ * The only error class of this package. `docs/troubleshooting.md` of the package has a heading for each `code`, with each message and
+ * what to do.
+ */
 export class TinyBasePartyKitError extends Error {
   override readonly name = 'TinyBasePartyKitError';
   /** The kind of the error. */
