@@ -25,8 +25,11 @@ interface Cover {
 /** A leaf that is shown here and not sent. */
 export interface LocalOnly {
   readonly leaf: Leaf | undefined;
-  /** True if it will be pushed as soon as saving starts (DERIVE-1). */
-  readonly isDerived: boolean;
+  /**
+   * An edit, or what the Store's own code made of what it had to show. What is derived will be pushed as soon as saving
+   * starts (DERIVE-1).
+   */
+  readonly origin: 'edit' | 'reaction' | 'derived';
 }
 
 /**
@@ -89,7 +92,7 @@ export class Overlay {
     const changes = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     this.#covers.forEach(({ local, base }, table, row, cell) => {
-      if (local?.isDerived !== true) return;
+      if (local?.origin !== 'derived') return;
       changes.setLeaf(table, row, cell, local.leaf);
       before.set(table, row, cell, base);
     });
@@ -173,9 +176,10 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Removes a push without folding it (ONCE-4, VIEW-9). */
+  /** Removes a push without folding it (ONCE-4, VIEW-9), and what the Store's own code made of it (LOCAL-2). */
   drop(push: number, changes: Changes, show: ShowLeaf): void {
-    this.#remove(push, changes, (_removed, cover, table, row, cell) => {
+    this.#remove(push, changes, (_leaf, isLast, cover, table, row, cell) => {
+      if (isLast && cover.local?.origin === 'reaction') this.#localise(cover, undefined);
       show(shown(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });
@@ -183,9 +187,8 @@ export class Overlay {
 
   /** Removes any push. The leaves keep their view and become local-only. */
   localise(push: number, changes: Changes): void {
-    this.#remove(push, changes, ({ leaf, push: number }, cover) => {
-      const isLast = (cover.writes.at(-1)?.push ?? 0) < number;
-      if (isLast) this.#localise(cover, cover.local ?? { leaf, isDerived: false });
+    this.#remove(push, changes, (leaf, isLast, cover) => {
+      if (isLast) this.#localise(cover, cover.local ?? { leaf, origin: 'edit' });
     });
   }
 
@@ -250,15 +253,20 @@ export class Overlay {
     cover.local = local;
   }
 
-  /** Removes the writes of a push, and visits each with its leaf. */
+  /** Removes the writes of a push, and visits each with its leaf. `isLast` is true if no other write lay on top of it. */
   #remove(
     push: number,
     changes: Changes,
-    visit: (removed: Write, ...at: readonly [Cover, TableKey, string, string]) => void,
+    visit: (
+      leaf: Leaf | undefined,
+      isLast: boolean,
+      ...at: readonly [Cover, TableKey, string, string]
+    ) => void,
   ): void {
     this.#forEachCoverOf(push, changes, (cover, ...at) => {
       const index = cover.writes.findIndex((write) => write.push === push);
-      for (const removed of cover.writes.splice(index, 1)) visit(removed, cover, ...at);
+      const [removed] = cover.writes.splice(index, 1);
+      visit(removed?.leaf, index === cover.writes.length, cover, ...at);
     });
     this.#endRowDeletions(push, changes);
   }

@@ -205,7 +205,7 @@ export class Replica {
     const content = this.readBase();
     content?.forEach((leaf, table, row, cell) => {
       if (this.#overlay.isCovered(table, row, cell)) return;
-      this.#overlay.setLocal(table, row, cell, { leaf, isDerived: false }, undefined);
+      this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, undefined);
     });
     return content;
   }
@@ -423,7 +423,7 @@ export class Replica {
     if (!isEmptyChanges(rest)) track(rest, withoutLeaves(before, deep));
     deep.forEach((leaf, table, row, cell) => {
       const base = before.get(table, row, cell);
-      this.#overlay.setLocal(table, row, cell, { leaf, isDerived: false }, base);
+      this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, base);
     });
     this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed'));
   }
@@ -450,7 +450,7 @@ export class Replica {
     if (this.#isTooLarge(encoded)) {
       before.forEach((base, table, row, cell) => {
         const leaf = readLeaf(this.store, table, row, cell);
-        this.#overlay.setLocal(table, row, cell, { leaf, isDerived: false }, base);
+        this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, base);
       });
       this.#events.onRefused(refusalsOf(changes, 'too-large'));
       return;
@@ -508,7 +508,13 @@ export class Replica {
         derived.setLeaf(table, row, cell, shown);
         return;
       }
-      this.#overlay.setLocal(table, row, cell, { leaf: shown, isDerived: mayBeSent }, aim);
+      this.#overlay.setLocal(
+        table,
+        row,
+        cell,
+        { leaf: shown, origin: mayBeSent ? 'derived' : 'reaction' },
+        aim,
+      );
       if (!mayBeSent) refusals.push(refusalOf(aim, table, row, cell, reason));
     });
     if (!derived.isEmpty) this.#push(derived, before, { isDerived: true });

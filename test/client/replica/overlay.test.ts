@@ -140,7 +140,7 @@ describe('an overlay', () => {
 
   test('[LOCAL-2] shows what is local-only over everything, until base or push set the leaf', () => {
     const { overlay, shown, show } = shownBy();
-    const local = { leaf: 9, isDerived: false };
+    const local = { leaf: 9, origin: 'edit' } as const;
     overlay.setLocal('t', 'r', 'a', local, 1);
     expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 9 });
     overlay.setBase('t', 'r', 'a', 2, show);
@@ -150,6 +150,23 @@ describe('an overlay', () => {
     overlay.write(1, setA, cellsBefore({ a: 9 }));
     expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 1 });
     expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 2 });
+  });
+
+  test.each([
+    ['reaction', undefined, 1],
+    ['edit', 9, 9],
+    ['derived', 9, 9],
+  ] as const)('[LOCAL-2] a %s ends with the push beneath it, or not', (origin, local, view) => {
+    const { overlay, shown, show } = shownBy();
+    overlay.write(1, setA, cellsBefore({ a: 1 }));
+    overlay.write(2, setAAgain, cellsBefore({ a: 2 }));
+    overlay.setLocal('t', 'r', 'a', { leaf: 9, origin }, undefined);
+    overlay.drop(1, setA, show);
+    expect(shown).toEqual(new Map([['a', 9]]));
+    overlay.drop(2, setAAgain, show);
+    expect(shown).toEqual(new Map([['a', view]]));
+    expect(overlay.view('t', 'r', 'a')?.leaf).toBe(local);
+    expect(overlay.localOnly).toBe(local === undefined ? 0 : 1);
   });
 
   test('[ONCE-7] leaves what a push showed in place, local-only, unless a later one covers it', () => {
@@ -168,8 +185,8 @@ describe('an overlay', () => {
 
   test('[DERIVE-2] gives what is to be pushed once saving starts, and only that', () => {
     const { overlay } = shownBy();
-    overlay.setLocal('t', 'r', 'a', { leaf: 9, isDerived: true }, 1);
-    overlay.setLocal('t', 'r', 'b', { leaf: 9, isDerived: false }, 1);
+    overlay.setLocal('t', 'r', 'a', { leaf: 9, origin: 'derived' }, 1);
+    overlay.setLocal('t', 'r', 'b', { leaf: 9, origin: 'reaction' }, 1);
     const { changes, before } = overlay.derived();
     expect([changes.leaves.count(), changes.leaves.get('t', 'r', 'a')]).toEqual([1, 9]);
     expect(before.get('t', 'r', 'a')).toBe(1);

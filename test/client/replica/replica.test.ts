@@ -693,6 +693,32 @@ describe("what the client's own schema refuses", () => {
     expect(client.store.getValues()).toEqual({ v: 1 });
   });
 
+  test('[LOCAL-2] ends when the room has refused the push that the own app made it of', () => {
+    const former = clientOf();
+    former.store.setValue('v', 300);
+    const client = clientOf((store) =>
+      store.addValueListener(
+        'v',
+        (_store, id, value) => value === 300 && store.setValue(id, 100),
+        true,
+      ),
+    );
+    client.replica.restore(undefined, { pushes: former.replica.pending, lastNumber: 1 });
+    expect([client.store.getValue('v'), client.replica.localOnly]).toEqual([100, 1]);
+    client.replica.catchUp(undefined, 1, changesOf([{}, { w: 1 }]));
+    expect(client.store.getValues()).toEqual({ w: 1 });
+    expect(client.replica.isPlain).toBe(true);
+  });
+
+  test('[LOCAL-2] stays when the room has refused a push, if its user made it since', () => {
+    const client = clientOf();
+    client.store.setValue('v', 1);
+    client.replica.limitPushes(50);
+    client.store.setValue('v', 'x'.repeat(100));
+    client.replica.catchUp(undefined, 1, changesOf([{}, { w: 1 }]));
+    expect(client.store.getValues()).toEqual({ v: 'x'.repeat(100), w: 1 });
+  });
+
   test('[LOCAL-2] ends when the app discards it', () => {
     const client = clientOf((store) => store.setValue('v', 1));
     client.replica.limitPushes(50);
