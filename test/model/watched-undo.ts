@@ -1,7 +1,7 @@
 import { observeForUndo } from '../../src/client/features/undo/undo-observer.ts';
 import type { Undo } from '../../src/client/features/undo/index.ts';
 import type { Replica } from '../../src/client/replica/replica.ts';
-import { deletesRow } from '../../src/protocol/changes.ts';
+import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../src/protocol/store-access.ts';
@@ -58,20 +58,39 @@ export class WatchedUndo {
       this.#unanswered.set(table, row, ROW, true);
     Object.assign(replica, {
       catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
-        const [, lastPush] = parts;
-        for (const { number, changes } of replica.pending) {
-          if (number > lastPush) break;
-          changes.leaves.forEach((_leaf, table, row) => note(table, row));
-          for (const [table, rows] of changes.deletedRows) for (const row of rows) note(table, row);
+        const [, lastPush, toldOfOthers] = parts;
+        /** Rows with edits that are not confirmed. */
+        const edited = new LeafMap<true>();
+        const held = replica.held && { number: Infinity, changes: replica.held };
+        for (const { number, changes } of held ? [...replica.pending, held] : replica.pending) {
+          const noteEdited = (table: TableKey, row: string): void => {
+            edited.set(table, row, ROW, true);
+            if (number <= lastPush) note(table, row);
+          };
+          changes.leaves.forEach((_leaf, table, row) => noteEdited(table, row));
+          for (const [table, rows] of changes.deletedRows)
+            for (const row of rows) noteEdited(table, row);
         }
         // A row that its user had deleted may have come and gone meanwhile: the client does not hear of that.
         this.#own.forEach((_own, table, row, cell) => {
           if (cell === ROW && table !== VALUES && !replica.store.hasRow(table, row))
             note(table, row);
         });
-        return catchUp(...parts);
+        const isDone = catchUp(...parts);
+        if (isDone && toldOfOthers !== undefined) this.#theirs(toldOfOthers, edited);
+        return isDone;
       },
     });
+  }
+
+  /** Others have set leaves, perhaps to what they were, where the user has edited nothing meanwhile (UNDO-3, UNDO-5). */
+  #theirs(changes: Changes, edited: LeafMap<true>): void {
+    const theirs: [TableKey, string, string][] = [];
+    this.#own.forEach((_own, table, row, cell) => {
+      const isSet = changes.leaves.has(table, row, cell) || deletesRow(changes, table, row);
+      if (isSet && !edited.has(table, row, ROW)) theirs.push([table, row, cell]);
+    });
+    for (const address of theirs) this.#own.delete(...address);
   }
 
   /** Undo or redo, as the user asks for it. */

@@ -1,3 +1,4 @@
+import type { Changes } from '../../protocol/changes.ts';
 import type { TransactionLog } from '../../protocol/store-access.ts';
 import type { Aims } from './aims.ts';
 
@@ -7,9 +8,16 @@ export interface EditObserver {
   edited(log: TransactionLog): void;
   /**
    * Changes of the room were shown. `log` is undefined if the Store rolled them back. `nextPush` is that of the replica before
-   * them. `isAck` is true if they are the room's result of the oldest pending push.
+   * them. `isAck` is true if they are the room's result of the oldest pending push. `changes` are what the room has told of
+   * others, shown or not; of pushes whose answer was lost, too.
    */
-  folded(aims: Aims, log: TransactionLog | undefined, nextPush: number, isAck: boolean): void;
+  folded(
+    aims: Aims,
+    log: TransactionLog | undefined,
+    nextPush: number,
+    isAck: boolean,
+    changes: Changes | undefined,
+  ): void;
   /** The replica has forgotten all edits: it ends, or is used for another room. */
   abandoned(): void;
 }

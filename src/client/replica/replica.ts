@@ -237,7 +237,7 @@ export class Replica {
       this.acknowledge();
       this.#folder.fold(correction, aims, true);
     };
-    return this.#integrate(undefined, acknowledge, true);
+    return this.#integrate(undefined, acknowledge, 'ack');
   }
 
   /**
@@ -245,8 +245,10 @@ export class Replica {
    * nothing changed, try again.
    */
   commit(changes: Changes, isDerived = false): boolean {
-    return this.#integrate(isDerived ? undefined : changes, (aims) =>
-      this.#folder.fold(changes, aims, this.#isFollowing),
+    return this.#integrate(
+      changes,
+      (aims) => this.#folder.fold(changes, aims, this.#isFollowing),
+      isDerived ? undefined : 'commit',
     );
   }
 
@@ -264,7 +266,7 @@ export class Replica {
   ): boolean {
     const held = heldReplacedBy && this.#held;
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
-    const isDone = this.#integrate(undefined, (aims) => {
+    const isDone = this.#integrate(changes, (aims) => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
       if (held !== undefined) {
@@ -467,8 +469,15 @@ export class Replica {
     return new Set([...deletedRows.keys()].filter((table) => !this.store.hasTable(table)));
   }
 
-  /** Folds, makes the Store show the result in one transaction, and reads the Store back. */
-  #integrate(commit: Changes | undefined, fold: (aims: Aims) => void, isAck = false): boolean {
+  /**
+   * Folds, makes the Store show the result in one transaction, and reads the Store back. Reactions are sent only to a
+   * `commit`. `changes` are what the room has told of others.
+   */
+  #integrate(
+    changes: Changes | undefined,
+    fold: (aims: Aims) => void,
+    answer?: 'ack' | 'commit',
+  ): boolean {
     const { nextPush } = this;
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
@@ -490,9 +499,10 @@ export class Replica {
     // If a start listener of the app throws, the transaction does not begin (VIEW-7).
     if (!hasFolded) fold(aims);
     const { log } = outcome;
+    const commit = answer === 'commit' ? changes : undefined;
     if (!isAsAimed)
       this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
-    this.observer?.folded(aims, log, nextPush, isAck);
+    this.observer?.folded(aims, log, nextPush, answer === 'ack', changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }

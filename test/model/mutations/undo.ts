@@ -1,3 +1,4 @@
+import { OwnWrites } from '../../../src/client/features/undo/own-writes.ts';
 import { Step } from '../../../src/client/features/undo/step.ts';
 import { Steps } from '../../../src/client/features/undo/steps.ts';
 import type { Aims } from '../../../src/client/replica/aims.ts';
@@ -60,8 +61,17 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
   {
     title: '[UNDO-5] an undo brings back a part of a row that somebody has deleted',
     make: () => ({ traits: UNDOING }),
-    patch: (patches) =>
-      patches.replace(Replica.prototype, 'baseCells', () => () => ['never empty']),
+    patch: (patches) => {
+      patches.replace(Replica.prototype, 'baseCells', () => () => ['never empty']);
+      patches.replace(
+        OwnWrites.prototype,
+        'fold',
+        (fold) =>
+          function untold(this: OwnWrites, ...[aims, log, nextPush, isAck]) {
+            fold.call(this, aims, log, nextPush, isAck, undefined);
+          },
+      );
+    },
   },
   {
     title: '[UNDO-6] a refused edit stays in its step',

@@ -1,4 +1,4 @@
-import { deletesRow } from '../../../protocol/changes.ts';
+import { deletesRow, type Changes } from '../../../protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
@@ -70,15 +70,24 @@ export class OwnWrites {
    * Ends the writes that the room refused, or that somebody else has set since (UNDO-3, UNDO-6), and corrects what the others
    * put back (UNDO-4). The parameters are those of `EditObserver.folded`.
    */
-  fold(aims: Aims, log: TransactionLog | undefined, nextPush: number, isAck: boolean): void {
+  fold(
+    aims: Aims,
+    log: TransactionLog | undefined,
+    nextPush: number,
+    isAck: boolean,
+    changes: Changes | undefined,
+  ): void {
     this.#forgetLoose(nextPush);
     if (this.#writes.isEmpty) return;
     const touched = new Set<OwnWrite[]>();
     aims.forEach((aim, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
       const isPending = writes?.some(({ push }) => push >= nextPush) === true;
-      // The Store does not show what the room has set if its schema or a listener refused it.
-      const isTouched = isPending || (writes !== undefined && !this.#isShown(table, row, cell));
+      // The Store's log lacks what others set to what it was, and what the Store's schema or a listener refused.
+      const isTouched =
+        isPending ||
+        (writes !== undefined &&
+          (changes?.leaves.has(table, row, cell) === true || !this.#isShown(table, row, cell)));
       if (isTouched) touched.add(writes);
       else if (aim === undefined) this.#addHidden(table, row, cell);
     });
@@ -87,7 +96,7 @@ export class OwnWrites {
       if (writes !== undefined) touched.add(writes);
     });
     for (const writes of touched) this.#foldLeaf(writes, nextPush, isAck);
-    if (!isAck) this.#endDeletedRows(aims);
+    if (!isAck) this.#endDeletedRows(aims, nextPush, changes);
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {
@@ -210,15 +219,22 @@ export class OwnWrites {
     return isAck;
   }
 
-  /** Ends the writes of rows that the room does not have any more (UNDO-5). */
-  #endDeletedRows(aims: Aims): void {
+  /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
+  #endDeletedRows(aims: Aims, nextPushBefore: number, changes: Changes | undefined): void {
     const { nextPush } = this.#replica;
     for (const table of aims.tables()) {
       if (table === VALUES) continue;
       for (const row of aims.rows(table).keys()) {
-        const writes = this.#inRow(table, row);
-        if (writes.length === 0 || this.#replica.baseCells(table, row).length > 0) continue;
-        this.#endAll(writes.filter(({ push }) => push < nextPush));
+        const writes = this.#inRow(table, row).filter(({ push }) => push < nextPush);
+        if (writes.length === 0) continue;
+        if (this.#replica.baseCells(table, row).length === 0) this.#endAll(writes);
+        if (changes === undefined || !deletesRow(changes, table, row)) continue;
+        const [before, now] = [
+          writes.filter(({ push }) => push < nextPushBefore),
+          writes.filter(({ push }) => push >= nextPushBefore),
+        ];
+        // The deletion may be that of an own push, whose answer was lost.
+        if (now.every(({ after }) => after !== undefined)) this.#endAll(before);
       }
     }
   }

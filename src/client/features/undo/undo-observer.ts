@@ -237,8 +237,8 @@ export function observeForUndo(
       prune();
       update();
     },
-    folded: (aims, log, nextPush, isAck) => {
-      writes.fold(aims, log, nextPush, isAck);
+    folded: (...fold) => {
+      writes.fold(...fold);
       steps.removeEmpty();
       update();
     },

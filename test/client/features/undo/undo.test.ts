@@ -293,6 +293,24 @@ describe('what others do', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
   });
 
+  test.each([
+    ['the leaf', [{ pets: { fido: { legs: 3 } } }, {}]],
+    ['its row', [{ pets: { fido: { legs: 3 } } }, {}, { pets: ['fido'] }]],
+    ['its table', [{ pets: { fido: { legs: 3 } } }, {}, { pets: 0 }]],
+  ])(
+    '[UNDO-3] stays, if they deleted %s and set it back while the client was away',
+    (_what, all) => {
+      const client = clientOf(withPets);
+      const { store, replica, undo } = client;
+      store.setCell('pets', 'fido', 'legs', 3);
+      acknowledgeAll(client);
+      replica.catchUp(undefined, 0, changesOf(all));
+      expect(countsOf(client)).toEqual([0, 0]);
+      undo.goBackward();
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    },
+  );
+
   test('[UNDO-3] a step all of whose leaves are others’ now is forgotten, with its checkpoint', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
@@ -490,6 +508,30 @@ describe('what others do', () => {
     replica.commit(changesOf([{ pets: { fido: { legs: 1 } } }, {}]));
     undo.goBackward();
     expect(store.getRow('pets', 'fido')).toEqual({ legs: 1, color: 'brown' });
+  });
+
+  test('[UNDO-5] a row that somebody has deleted and made anew while the client was away is theirs', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.delCell('pets', 'fido', 'legs');
+    acknowledgeAll(client);
+    const anew = changesOf([{ pets: { fido: { color: 'brown' } } }, {}, { pets: ['fido'] }]);
+    replica.catchUp(undefined, 0, anew);
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ color: 'brown' });
+  });
+
+  test('[UNDO-5] a row that its own user has deleted comes back, though the answer was lost', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.delCell('pets', 'fido', 'legs');
+    acknowledgeAll(client);
+    store.delRow('pets', 'fido');
+    const mixed = changesOf([{ pets: { fido: { name: 'Fido' } } }, {}, { pets: ['fido'] }]);
+    replica.catchUp(undefined, replica.lastNumber, mixed);
+    undo.goBackward();
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ name: 'Fido', color: 'brown', legs: 4 });
   });
 
   test('[UNDO-7] ends no redo, and an edit of one’s own ends all', () => {
