@@ -138,6 +138,8 @@ export class WatchedUndo {
         // What never reached the room is put back by itself.
         if (this.#owner.wasWithdrawn(table, row, cell)) continue;
         if (this.#unanswered.has(table, row, ROW)) continue;
+        // What a listener counts, it counts again.
+        if (cell.startsWith('seen by ')) continue;
         const touching = entries.filter(
           ({ changes }) =>
             changes !== undefined &&
@@ -160,8 +162,8 @@ export class WatchedUndo {
     cell: string,
     leaf: Leaf | undefined,
   ): void {
-    // What a listener counts, it counts again; and it may keep a leaf as it was, so that its user never saw what others set.
-    if (!this.#owner.isPlain || !isUnique(leaf) || cell.startsWith('seen by ')) return;
+    // A listener may keep a leaf as it was, so that its user never saw what others set.
+    if (!this.#owner.isPlain || !isUnique(leaf)) return;
     const origin = touching.findLastIndex(
       ({ changes }) => changes?.leaves.get(table, row, cell) === leaf,
     );
