@@ -1,7 +1,7 @@
 import { PROTOCOL_VERSION, type Hello } from '../../protocol/messages.ts';
 
 import type { RoomState } from '../history/room-state.ts';
-import type { Peer } from './peers.ts';
+import type { Peer } from './peer.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A catch-up up to this size is never too large, in characters. */

@@ -1,4 +1,4 @@
-import type { Peer } from './peers.ts';
+import type { Peer } from './peer.ts';
 
 /** The cause of a change. Hooks, commits, the log, errors and features all use this one union. */
 export type ChangeOrigin<Origin, RequestOrigin = Origin> =

@@ -7,7 +7,7 @@ import type { Cursor } from '../../protocol/messages.ts';
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomPersistence } from '../history/room-persistence.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
-import type { Peer } from './peers.ts';
+import type { Peer } from './peer.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { RoomAdministration } from './room-administration.ts';
 import type { FeatureRoom, RoomSnapshot, TakenCall } from './room-feature.ts';

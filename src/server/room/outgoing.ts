@@ -12,7 +12,9 @@ import type { Ack, RoomMessage, WelcomeBeginning } from '../../protocol/messages
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { ChangeOrigin } from './change-origin.ts';
-import { TELL_MILLISECONDS, type ClientState, type Peer, type Peers } from './peers.ts';
+import type { ClientState } from './peer-state.ts';
+import { TELL_MILLISECONDS, type Peer } from './peer.ts';
+import type { Peers } from './peers.ts';
 import { FREE_LENGTH } from './held-memory.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';

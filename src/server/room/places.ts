@@ -1,4 +1,5 @@
-import type { Peer, Peers } from './peers.ts';
+import type { Peer } from './peer.ts';
+import type { Peers } from './peers.ts';
 
 /** After the room was full, it counts its connections again after this time. */
 const RECOUNT_MILLISECONDS = 1_000;

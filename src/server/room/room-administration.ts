@@ -8,7 +8,7 @@ import {
 
 import type { RoomPersistence } from '../history/room-persistence.ts';
 import { EXPIRED } from './outgoing.ts';
-import type { Peer } from './peers.ts';
+import type { Peer } from './peer.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A client that was silent for so long is asked for a sign of life. Clients ping more often. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { weightOf } from '../../../src/protocol/frame.ts';
-import { RateLimiter } from '../../../src/server/room/peers.ts';
+import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
 import { decodeClientMessage } from '../../../src/protocol/codec.ts';
 import { PREFIX, ScriptedRoom } from './scripted-room.ts';
 

@@ -1,7 +1,8 @@
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { FeatureAccess } from '../../../src/server/room/feature-access.ts';
 import { Outgoing } from '../../../src/server/room/outgoing.ts';
-import { Peers, type Peer } from '../../../src/server/room/peers.ts';
+import type { Peer } from '../../../src/server/room/peer.ts';
+import { Peers } from '../../../src/server/room/peers.ts';
 import { RoomFeatures } from '../../../src/server/room/room-features.ts';
 import type { RoomGate } from '../../../src/server/room/room-feature.ts';
 import type { Patches } from '../patches.ts';

@@ -1,7 +1,8 @@
 import { expect, test, vi } from 'vitest';
 
 import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
-import { Peers, RateLimiter } from '../../../src/server/room/peers.ts';
+import { Peers } from '../../../src/server/room/peers.ts';
+import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
 import {
   changesOf,
   clientId,

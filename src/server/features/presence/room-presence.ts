@@ -15,7 +15,7 @@ import type {
 } from '../../../protocol/presence/presence-from-room.ts';
 import { CONNECTIONS, USERS } from '../../../protocol/presence/presence-tables.ts';
 import { isAhead } from '../../room/clock.ts';
-import { RateLimiter } from '../../room/peers.ts';
+import { RateLimiter } from '../../room/rate-limiter.ts';
 import { PresenceAttachments } from './presence-attachments.ts';
 import { PresenceBroadcast } from './presence-broadcast.ts';
 import { PresenceMembers, type PresenceMember } from './presence-members.ts';

@@ -1,0 +1,28 @@
+import type { Peer } from './peer.ts';
+
+/** The connections by client id, so that a hello walks none of the others. */
+export class ClientIndex<Origin> {
+  readonly #peers = new Map<string, Set<Peer<Origin>>>();
+
+  of(clientId: string): readonly Peer<Origin>[] {
+    return [...(this.#peers.get(clientId) ?? [])];
+  }
+
+  add(clientId: string, peer: Peer<Origin>): void {
+    const peers = this.#peers.get(clientId);
+    if (peers === undefined) this.#peers.set(clientId, new Set([peer]));
+    else peers.add(peer);
+  }
+
+  remove(clientId: string, peer: Peer<Origin>): void {
+    const peers = this.#peers.get(clientId);
+    peers?.delete(peer);
+    if (peers?.size === 0) this.#peers.delete(clientId);
+  }
+
+  /** Forgets all but those: some host may never say that one has left. */
+  keep(open: ReadonlySet<Peer<Origin>>): void {
+    for (const [clientId, peers] of this.#peers)
+      for (const peer of peers) if (!open.has(peer)) this.remove(clientId, peer);
+  }
+}

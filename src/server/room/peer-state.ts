@@ -1,0 +1,68 @@
+/** A connection that said hello. */
+export interface ClientState {
+  readonly type: 'client';
+  readonly clientId: string;
+  readonly generation: number;
+  /** The number from the hello: the room expects no push with a lower one (`ONCE-2`). */
+  readonly nextPush: number;
+  /**
+   * `live`: it gets commits, and the room takes its pushes. `loading`: it was told to load the content, and its pushes
+   * are answered with `stale` (`JOIN-3`). `stopped`: its pushes are dropped until the next hello (`ONCE-3`).
+   */
+  readonly standing: 'live' | 'loading' | 'stopped';
+}
+
+/** The state of a connection. Survives hibernation as its attachment. */
+export type PeerState =
+  /** It has not said hello: it speaks TinyBase's own messages, or the app's (`STOCK-1`). */
+  | { readonly type: 'stock' }
+  | ClientState
+  /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
+  | { readonly type: 'gone' };
+
+export function generationOf(state: PeerState): number | undefined {
+  return state.type === 'client' ? state.generation : undefined;
+}
+
+export function isLive(state: PeerState): boolean {
+  return state.type === 'client' && state.standing === 'live';
+}
+
+/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. */
+export function stateToAttachment(state: PeerState): unknown {
+  switch (state.type) {
+    case 'stock':
+      return null;
+    case 'gone':
+      return { gone: true };
+    case 'client':
+      return {
+        client: state.clientId,
+        generation: state.generation,
+        next: state.nextPush,
+        standing: state.standing,
+      };
+  }
+}
+
+/** An unknown attachment counts as absent: the client says hello again. */
+export function attachmentToState(attachment: unknown): PeerState {
+  if (typeof attachment !== 'object' || attachment === null) return { type: 'stock' };
+  if ('gone' in attachment) return { type: 'gone' };
+  if (
+    'client' in attachment &&
+    typeof attachment.client === 'string' &&
+    'generation' in attachment &&
+    typeof attachment.generation === 'number' &&
+    'next' in attachment &&
+    typeof attachment.next === 'number' &&
+    'standing' in attachment &&
+    (attachment.standing === 'live' ||
+      attachment.standing === 'loading' ||
+      attachment.standing === 'stopped')
+  ) {
+    const { client: clientId, generation, next: nextPush, standing } = attachment;
+    return { type: 'client', clientId, generation, nextPush, standing };
+  }
+  return { type: 'stock' };
+}

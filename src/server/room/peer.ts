@@ -1,0 +1,313 @@
+import type { MessageRate } from '../../protocol/messages.ts';
+
+import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
+import type { Waiter } from '../history/durability-gate.ts';
+import type { ClientIndex } from './client-index.ts';
+import { isAhead } from './clock.ts';
+import type { HeldLength, HeldMemory } from './held-memory.ts';
+import {
+  attachmentToState,
+  generationOf,
+  isLive,
+  stateToAttachment,
+  type PeerState,
+} from './peer-state.ts';
+import { PushAssembly } from './push-assembly.ts';
+import { RateLimiter, type RoomRate } from './rate-limiter.ts';
+import type { RoomFeatures } from './room-features.ts';
+import type { RoomConnection } from './room-host.ts';
+import { Undecided } from './undecided.ts';
+import { Unread } from './unread.ts';
+
+/** The longest pause: shorter than the silence after which a client treats its connection as dead. */
+const LONGEST_PAUSE_MILLISECONDS = 10_000;
+
+/** The slot of a connection's state. */
+const SLOT = 'peer';
+/** A connection that sends too much is told so at most once in this time. */
+export const TELL_MILLISECONDS = 1_000;
+/** The slot of the time at which a connection was heard, and how exact it is. */
+const HEARD_SLOT = 'heard';
+const HEARD_MILLISECONDS = 20_000;
+
+/** The part of a room's features that hears of peers. */
+export type PeerFeatures<Origin> = Pick<
+  RoomFeatures<Origin, never>,
+  'isEmpty' | 'standing' | 'admitted' | 'live' | 'left'
+>;
+
+/** One connection, and everything that the room remembers of it. */
+export class Peer<Origin> {
+  readonly connection: RoomConnection<Origin>;
+  /** All that the room holds for it. */
+  readonly held: HeldLength<Peer<Origin>>;
+  /** The push that comes in parts. */
+  readonly assembly: PushAssembly;
+  readonly undecided: Undecided = new Undecided();
+  readonly unread: Unread;
+  /** Messages that leave together (FRAME-5). */
+  leaving: string[] = [];
+  readonly #limiter = new RateLimiter();
+  readonly #roomRate: RoomRate;
+  #toldTime = -Infinity;
+  #receivedTime = -Infinity;
+  /** The weight of the heaviest message since the last hello. */
+  #heaviest = 0;
+  /** The number and length of the messages whose effects are not durable yet. */
+  #waitingMessages = 0;
+  #waitingLength = 0;
+  #state: PeerState;
+  readonly #features: PeerFeatures<Origin>;
+  readonly #index: ClientIndex<Origin>;
+  #isIn: boolean;
+  #hasLeft = false;
+  /** True if a push was dropped since the last hello. */
+  #isBehind = false;
+  #heardTime: number | undefined;
+  /** Settles when the gate has decided; undefined when it is not being asked. */
+  verification: Promise<boolean> | undefined;
+
+  constructor(
+    connection: RoomConnection<Origin>,
+    features: PeerFeatures<Origin>,
+    index: ClientIndex<Origin>,
+    memory: HeldMemory<Peer<Origin>>,
+    roomRate: RoomRate,
+  ) {
+    this.#roomRate = roomRate;
+    this.connection = connection;
+    this.held = memory.open(this);
+    this.assembly = new PushAssembly(this.held);
+    this.unread = new Unread(this.held);
+    this.#features = features;
+    this.#index = index;
+    // After a hibernation, the gate knows which connections it had let in.
+    this.#isIn = features.standing(connection.origin) !== 'unknown';
+    this.#state = attachmentToState(connection.readSlot(SLOT));
+    if (this.#state.type === 'client') index.add(this.#state.clientId, this);
+  }
+
+  get state(): PeerState {
+    return this.#state;
+  }
+
+  /** True once the room or the app has closed it: nothing is sent to it, and nothing that it sent counts (`CLOSE-1`). */
+  get isGone(): boolean {
+    return this.#state.type === 'gone' || this.connection.isClosedByRoom;
+  }
+
+  /** The gate's answer about it: unknown while the gate decides. */
+  get standing(): 'admitted' | 'unknown' | 'expired' {
+    return this.verification === undefined
+      ? this.#features.standing(this.connection.origin)
+      : 'unknown';
+  }
+
+  /** True once it was let in: features and the app have heard of it. */
+  get isIn(): boolean {
+    return this.#isIn;
+  }
+
+  /** True once it is gone, or its own side has closed the socket: then everything that it sent before counts. */
+  get hasLeft(): boolean {
+    return this.#hasLeft || this.isGone;
+  }
+
+  setState(state: PeerState): void {
+    const before = this.#state;
+    const wasLive = isLive(before);
+    this.assembly.clear();
+    if (state.type !== 'client' || generationOf(before) !== state.generation)
+      this.#isBehind = false;
+    // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
+    else if (state.standing === 'stopped') this.#isBehind = true;
+    this.#heaviest = 0;
+    this.#state = state;
+    if (before.type === 'client') this.#index.remove(before.clientId, this);
+    if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
+    if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
+    // Nothing can be attached to a socket that is closed.
+    if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
+  }
+
+  /** Returns true if a frame of that length is too much, whatever it has: then nobody looks at it. */
+  isFlooding(length: number, now: number, rate: MessageRate): boolean {
+    return (
+      this.#limiter.isTooMuch(length, now, rate, 1) ||
+      this.#roomRate.refuses(this.#limiter, now, rate)
+    );
+  }
+
+  /**
+   * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
+   * called. `weigh` returns the length that counts for floods, and is called only where that decides. What the room has asked for
+   * (`isAsked`) counts for no flood. Returns undefined if this connection has sent too much, or too much of it waits.
+   */
+  hold(
+    length: number,
+    weigh: () => number,
+    messages: number,
+    now: number,
+    limits: MessageRate & { waitingMessages: number; waitingLength: number },
+    isAsked: boolean = false,
+  ): Waiter | undefined {
+    this.#receivedTime = now;
+    // If nothing waits, a frame passes however many messages it has: otherwise its client would never get it through.
+    const waiting = this.#waitingMessages;
+    if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
+    if (this.#waitingLength + length > limits.waitingLength) return undefined;
+    // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
+    if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) {
+      // It was divided to be counted, and the next one shall not be.
+      if (messages > 1) this.#limiter.add(length, now, limits, messages);
+      return undefined;
+    }
+    const weight = isAsked ? length : weigh();
+    if (!isAsked && !this.#limiter.take(weight, now, limits, messages)) {
+      this.#limiter.spend(length, now, limits);
+      return undefined;
+    }
+    if (!isAsked) this.#roomRate.add(weight, now, limits, messages);
+    this.#waitingMessages += messages;
+    this.#waitingLength += length;
+    // What has many ids takes about its weight when it is decoded.
+    this.held.add(weight);
+    this.#heaviest = Math.max(this.#heaviest, weight / messages);
+    return new ReceivedFrame(this, messages, length, weight);
+  }
+
+  /**
+   * Charges this connection for other work of the room, as that number of messages. Returns false and charges nothing if
+   * that is too much (`FLOOD-3`).
+   */
+  charge(messages: number, now: number, rate: MessageRate): boolean {
+    return this.#limiter.charge(messages, now, rate);
+  }
+
+  /** Returns the time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
+  lastSign(now: number): number {
+    return Math.max(notAhead(this.#receivedTime, now), this.heardAt(now) ?? -Infinity);
+  }
+
+  /** Charges this connection for what the room sends because of it, in characters (`EVENT-6`). */
+  spend(length: number, now: number, rate: MessageRate): void {
+    this.#limiter.spend(length, now, rate);
+  }
+
+  /** True if the room has dropped a push since the last hello: the client sends it again after the next one. */
+  get hasLostPush(): boolean {
+    const state = this.#state;
+    return state.type === 'client' && (state.standing === 'stopped' || this.#isBehind);
+  }
+
+  /** Records that the room has dropped a push of the client. */
+  losePush(): void {
+    this.#isBehind = true;
+  }
+
+  /** Returns the time at which it was heard last; undefined if nobody asked to keep it, or a clock that was set back says so. */
+  heardAt(now: number): number | undefined {
+    const { pingedAt = -Infinity } = this.connection;
+    const attached = this.connection.readSlot(HEARD_SLOT);
+    const heard = this.#heardTime ?? (typeof attached === 'number' ? attached : -Infinity);
+    const latest = Math.max(notAhead(heard, now), notAhead(pingedAt, now));
+    return latest === -Infinity ? undefined : latest;
+  }
+
+  /** Keeps the time, and now and then attaches it. */
+  hear(now: number): void {
+    this.#heardTime = now;
+    const attached = this.connection.readSlot(HEARD_SLOT);
+    if (typeof attached === 'number' && Math.abs(now - attached) < HEARD_MILLISECONDS) return;
+    this.connection.writeSlot(HEARD_SLOT, now);
+  }
+
+  /**
+   * Returns the milliseconds after which it may send as many parts as it sends at once, of which some have come already
+   * (`PART-1`).
+   */
+  pauseOfParts(come: number, now: number, rate: MessageRate): number {
+    // In JSON, a part may be longer than its text.
+    const pause = this.#limiter.pause(
+      Math.max(0, MOST_PARTS_AHEAD - come),
+      this.#heaviest,
+      now,
+      rate,
+    );
+    return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
+  }
+
+  /** Counts a frame of that length and weight as waiting no more. */
+  forget(messages: number, length: number, weight: number): void {
+    this.#waitingMessages -= messages;
+    this.#waitingLength -= length;
+    this.held.add(-weight);
+    if (this.#hasLeft) this.#forgetParts();
+  }
+
+  /** Returns true at most once a second, so that a flood is not answered message by message. Time is in milliseconds. */
+  mayTell(now: number): boolean {
+    if (Math.abs(now - this.#toldTime) < TELL_MILLISECONDS) return false;
+    this.#toldTime = now;
+    return true;
+  }
+
+  /** Lets it in: the features hear of it. */
+  enter(): void {
+    this.#isIn = true;
+    this.#features.admitted(this.connection.origin);
+  }
+
+  /** Ends the connection in the room, however it ended. This is the only place that does so. It may be called again. */
+  leave(closedBy: 'room' | 'peer'): void {
+    if (closedBy === 'room') {
+      this.setState({ type: 'gone' });
+      // Nothing of it counts any more.
+      this.undecided.drop();
+    }
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.unread.clear();
+    this.#forgetParts();
+    if (this.#state.type === 'client') this.#index.remove(this.#state.clientId, this);
+    if (this.#isIn) this.#features.left(this.connection.origin);
+  }
+
+  /** Forgets the parts of a connection that has left, unless further ones came before and wait (`CLOSE-2`). */
+  #forgetParts(): void {
+    if (this.#waitingMessages === 0) this.assembly.clear();
+  }
+
+  /** Attaches the state again if the app has overwritten it. */
+  restoreAttachment(): void {
+    this.connection.restoreSlots();
+  }
+}
+
+/** A received frame, until its effects are durable. */
+class ReceivedFrame implements Waiter {
+  readonly #peer: Peer<unknown>;
+  readonly #messages: number;
+  readonly #length: number;
+  readonly #weight: number;
+
+  constructor(peer: Peer<unknown>, messages: number, length: number, weight: number) {
+    this.#peer = peer;
+    this.#messages = messages;
+    this.#length = length;
+    this.#weight = weight;
+  }
+
+  onDurable(): void {
+    this.#peer.forget(this.#messages, this.#length, this.#weight);
+  }
+
+  onLost(): void {
+    this.#peer.forget(this.#messages, this.#length, this.#weight);
+  }
+}
+
+/** Returns a time; -Infinity if it lies in the future. */
+function notAhead(time: number, now: number): number {
+  return isAhead(time, now) ? -Infinity : time;
+}

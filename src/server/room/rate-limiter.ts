@@ -1,0 +1,98 @@
+import { JOINED_OF_ONE, LENGTH_OF_ONE } from '../../protocol/message-cost.ts';
+import type { MessageRate } from '../../protocol/messages.ts';
+
+/** A token bucket: limits what one connection sends. */
+export class RateLimiter {
+  #spent = 0;
+  #time = 0;
+
+  /**
+   * Counts a frame of that length and so many messages, sent at that time in milliseconds. Returns false, and counts nothing, if
+   * it is too much.
+   */
+  take(length: number, now: number, rate: MessageRate, messages = 1): boolean {
+    if (this.isTooMuch(length, now, rate, messages)) return false;
+    this.#spent += costOf(length, messages);
+    return true;
+  }
+
+  /** Returns what is counted now, in messages. */
+  spent(now: number, rate: MessageRate): number {
+    this.#fill(now, rate);
+    return this.#spent;
+  }
+
+  /** Counts a frame, also if it is too much. */
+  add(length: number, now: number, rate: MessageRate, messages: number): void {
+    this.#fill(now, rate);
+    this.#spent += costOf(length, messages);
+  }
+
+  /** Returns true if a frame of that length and so many messages is too much. */
+  isTooMuch(length: number, now: number, rate: MessageRate, messages: number): boolean {
+    this.#fill(now, rate);
+    const cost = costOf(length, messages);
+    // After a pause, one message always passes, however large it is.
+    return this.#spent > 0 && this.#spent + cost > rate.messageBurst;
+  }
+
+  /** Counts work of that length which is done already: the next messages are too much until the time for it has passed. */
+  spend(length: number, now: number, rate: MessageRate): void {
+    this.#fill(now, rate);
+    this.#spent += length / LENGTH_OF_ONE;
+  }
+
+  /**
+   * Counts work for the last message, worth so many messages. Returns false, and counts nothing, if it is too much. After a
+   * pause, the work for one message always passes: otherwise a connection would never get it.
+   */
+  charge(messages: number, now: number, rate: MessageRate): boolean {
+    if (messages < 1) return true;
+    this.#fill(now, rate);
+    if (this.#spent > 1 && this.#spent + messages > rate.messageBurst) return false;
+    this.#spent += messages;
+    return true;
+  }
+
+  /** Returns the milliseconds after which so many messages of that length are not too much. */
+  pause(count: number, length: number, now: number, rate: MessageRate): number {
+    this.#fill(now, rate);
+    const cost = count * Math.max(1, length / LENGTH_OF_ONE);
+    const excess = Math.min(this.#spent, this.#spent + cost - rate.messageBurst);
+    return Math.max(0, (excess / rate.messagesPerSecond) * 1000);
+  }
+
+  #fill(now: number, { messagesPerSecond }: MessageRate): void {
+    const filled = (Math.max(0, now - this.#time) / 1000) * messagesPerSecond;
+    this.#spent = Math.max(0, this.#spent - filled);
+    this.#time = now;
+  }
+}
+
+/** Returns the number of messages that a frame of that length, with so many in it, counts as. */
+function costOf(length: number, messages: number): number {
+  return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
+}
+
+/** A connection that has sent no more than so many messages of late is not refused for what others send. */
+const FREE_MESSAGES = 64;
+
+/** The rate of all connections together, those that have left included (`FLOOD-8`). */
+export class RoomRate {
+  readonly #limiter = new RateLimiter();
+
+  add(length: number, now: number, rate: MessageRate, messages: number): void {
+    this.#limiter.add(length, now, allOf(rate), messages);
+  }
+
+  /** Returns true if all send too much, and a connection has its part in that. */
+  refuses(own: RateLimiter, now: number, rate: MessageRate): boolean {
+    const all = allOf(rate);
+    return own.spent(now, rate) > FREE_MESSAGES && this.#limiter.spent(now, all) > all.messageBurst;
+  }
+}
+
+/** Returns the rate of all connections together: of two at once, and of four on average. */
+function allOf({ messagesPerSecond, messageBurst }: MessageRate): MessageRate {
+  return { messagesPerSecond: 4 * messagesPerSecond, messageBurst: 2 * messageBurst };
+}
