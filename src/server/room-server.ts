@@ -12,7 +12,7 @@ import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import { answerStoreRequest, type StoreRequest } from './http/store-endpoint.ts';
 import { addGateHeaders, responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
-import { handlerFailure } from './hosts/handler-failure.ts';
+import { HostHandlers, type HandlerName } from './hosts/host-handlers.ts';
 import { alarmsOf, type HostAlarms } from './features/lifecycle/host-alarms.ts';
 import {
   LIFECYCLE_OPTIONS,
@@ -80,20 +80,10 @@ export interface RoomParty<Connection> {
   pingedAt?(connection: Connection): number | undefined;
 }
 
-/**
- * The methods that hosts call. Each waits until the room is loaded, also where a subclass overrides it without `super`. As
- * in TinyBase's own class, there are only `onRequest` and `onMessage` to override. The app may define the others.
- */
-const HANDLERS = [
-  'onStart',
-  'getConnectionTags',
-  'onConnect',
-  'onRequest',
-  'onMessage',
-  'onClose',
-  'onError',
-  'onAlarm',
-];
+/** The methods that hosts call, and that the room needs. */
+const NEEDED_HANDLERS = ['onStart', 'onRequest', 'onMessage', 'onClose', 'onError'] as const;
+/** Those that the app may define. As in TinyBase's own class, it finds only `onRequest` and `onMessage` to override. */
+const OPTIONAL_HANDLERS = ['getConnectionTags', 'onConnect', 'onAlarm'] as const;
 
 /**
  * The class that an app extends to make a room, on any host. It has the room's Store, the hooks that may refuse changes,
@@ -114,17 +104,12 @@ export class RoomServer<
   /** Returns all connections of the party, also those that the gate has not let in. */
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
-  #starting: Promise<void> | undefined;
-  /** Runs `onStart`, which the host called and which has not succeeded yet. */
-  #heldStart: (() => Promise<void>) | undefined;
-  #startingLate: Promise<boolean> | undefined;
+  readonly #handlers: HostHandlers<Connection, Request>;
   #isConfigChecked = false;
   /** The host's own alarm. */
   readonly #alarms: HostAlarms | undefined;
   /** Undefined if the app has no method of it. */
   #lifecycle: RoomLifecycle<Connection, Request> | undefined;
-  /** True once there is a gate or a feature. */
-  #isSeamUsed = false;
 
   constructor(party: Party) {
     this.party = party;
@@ -181,7 +166,23 @@ export class RoomServer<
       aroundGetAlarm: (proceed) => this.#saving?.getAlarm() ?? proceed(),
       aroundDeleteAlarm: (proceed) => this.#saving?.deleteAlarm(proceed) ?? proceed(),
     });
-    for (const name of HANDLERS) this.#startBefore(name);
+    this.#handlers = new HostHandlers({
+      room: this.#room,
+      host: this.#host,
+      roomId: this.#id,
+      saving: () => this.#saving,
+      onStarting: () => {
+        this.#useLifecycle();
+        this.#checkConfig();
+      },
+      admits: async (request) => (await this.refuseSocket(request)) === undefined,
+      failure: (request) => this.#answerFailed(request),
+      answerUnavailable: (request) => this.#answerUnavailable(request),
+      report: (error, where) => this.#report(error, where),
+    });
+    for (const name of OPTIONAL_HANDLERS)
+      if (typeof Reflect.get(this, name) === 'function') this.#standInFrontOf(name);
+    for (const name of NEEDED_HANDLERS) this.#standInFrontOf(name);
     this.#useLifecycle();
   }
 
@@ -497,113 +498,18 @@ export class RoomServer<
   }
 
   /**
-   * Hosts may call a handler before `onStart` is done, or after it failed. This does not reach a method that a subclass
-   * sets in a field: there the room itself waits, its Store may be empty, it forgets a closed socket when the host no
-   * longer lists it, and with a gate it lets nobody in.
+   * Puts a method of ours in front of the app's, for hosts to call. This does not reach a method that a subclass sets in a
+   * field: there the room itself waits, its Store may be empty, it forgets a closed socket when the host no longer lists
+   * it, and with a gate it lets nobody in.
    */
-  #startBefore(name: string): void {
+  #standInFrontOf(name: HandlerName): void {
     const handler: unknown = Reflect.get(this, name);
-    const isEnd = name === 'onClose' || name === 'onError';
-    const meet = (connection?: Connection): void => {
-      if (connection !== undefined) this.#host.connectionOf(connection);
-    };
-    const end = (connection: Connection): void => this.#host.ended(connection);
-    const forget = (connection: Connection): void => this.#forget(connection);
-    const refuse = (connection: Connection): void =>
-      this.#host.connectionOf(connection).close(1011, 'The room failed to accept the connection.');
-    const failed = (request: Request): Response => this.#answerFailed(request);
-    const answerUnavailable = (request: Request): Promise<Response> =>
-      this.#answerUnavailable(request);
-    const refuseUnloaded = (connection: Connection): void =>
-      this.#room.refuseUnloaded(this.#host.connectionOf(connection));
-    const restoreSlots = (connection: Connection): void =>
-      this.#host.connectionOf(connection).restoreSlots();
-    const enter = (connection: Connection, { request }: { request: Request }): Promise<boolean> =>
-      this.#room.connected(this.#host.connectionOf(connection), request);
-    const mayEnter = async (
-      _connection: Connection,
-      { request }: { request: Request },
-    ): Promise<boolean> => (await this.refuseSocket(request)) === undefined;
-    const passes = (connection: Connection): Promise<boolean> =>
-      this.#room.isAdmitted(this.#host.connectionOf(connection));
-    const hasEntered = (connection: Connection): boolean =>
-      this.#room.hasEntered(this.#host.connectionOf(connection));
-    const isNeeded =
-      name === 'onStart' ||
-      isEnd ||
-      (this.#isSeamUsed && name === 'onConnect') ||
-      (this.#lifecycle !== undefined && name === 'onAlarm');
-    if (!isNeeded && typeof handler !== 'function') return;
-    const handle = async (...received: unknown[]): Promise<unknown> => {
-      // Before the app can close it.
-      if (name === 'onConnect') Reflect.apply(meet, this, received);
-      else if (name === 'onMessage') Reflect.apply(meet, this, received.slice(1));
-      else if (isEnd) Reflect.apply(end, this, received);
-      const learning = this.#id.learn(() => urlIn(received));
-      if (learning !== undefined)
-        await learning.catch((error: unknown) => this.#report(error, 'storage'));
-      // Nothing of an ephemeral room is left: its own last alarm need not make it again.
-      if (name === 'onAlarm' && this.#saving?.isDisposed === true) return undefined;
-      if (this.#starting !== undefined || !this.#room.isLoaded) await this.#startInOrder();
-      if (name === 'onStart' && typeof handler === 'function') {
-        this.#heldStart = async () => void (await Reflect.apply(handler, this, received));
-        if (this.#room.isLoaded) await this.#startLate();
-        return undefined;
-      }
-      const isReady: boolean =
-        this.#room.isLoaded && (this.#heldStart === undefined || (await this.#startLate()));
-      if (!isReady) {
-        if (name === 'onConnect') Reflect.apply(refuseUnloaded, this, received);
-        else if (name === 'onMessage') Reflect.apply(refuseUnloaded, this, received.slice(1));
-        else if (isEnd) Reflect.apply(forget, this, received);
-        else if (name === 'onRequest')
-          return await Reflect.apply(answerUnavailable, this, received);
-        else if (name === 'getConnectionTags') return [];
-        else if (name === 'onAlarm' && this.#saving !== undefined) await this.#saving.postpone();
-        else if (name === 'onAlarm') {
-          const message = 'The room could not be started: the alarm has to come again.';
-          throw new TinyBasePartyKitError('unavailable', message);
-        }
-        return undefined;
-      }
-      if (name === 'onAlarm' && this.#saving !== undefined) {
-        await this.#saving.alarmed(async () => {
-          if (typeof handler === 'function') await Reflect.apply(handler, this, received);
-        });
-        return undefined;
-      }
-      // The app hears only of connections that the gate has let in.
-      let isHeard: unknown = true;
-      if (this.#isSeamUsed) {
-        if (name === 'onConnect') isHeard = await Reflect.apply(enter, this, received);
-        else if (name === 'onMessage')
-          isHeard = await Reflect.apply(passes, this, received.slice(1));
-        // Before the gate decides about the connection: the host asks for tags first.
-        else if (name === 'getConnectionTags' && this.#room.hasGate)
-          isHeard = await Reflect.apply(mayEnter, this, received);
-        else if (isEnd) isHeard = Reflect.apply(hasEntered, this, received);
-      }
-      if (name === 'getConnectionTags' && isHeard !== true) return [];
-      try {
-        const answer: unknown =
-          isHeard === true && typeof handler === 'function'
-            ? await Reflect.apply(handler, this, received)
-            : undefined;
-        return answer;
-      } catch (error) {
-        const failure = handlerFailure(name);
-        if (failure === undefined) throw error;
-        this.#report(error, 'handler');
-        if (name === 'onConnect') Reflect.apply(refuse, this, received);
-        if (name !== 'onRequest') throw failure;
-        return Reflect.apply(failed, this, received);
-      } finally {
-        if (isEnd) Reflect.apply(forget, this, received);
-        // The app may have set its own state, which drops ours on some hosts.
-        else if (name === 'onMessage') Reflect.apply(restoreSlots, this, received.slice(1));
-      }
-    };
-    Object.defineProperty(this, name, { value: handle, configurable: true, writable: true });
+    const app =
+      typeof handler === 'function'
+        ? (received: readonly unknown[]): unknown => Reflect.apply(handler, this, received)
+        : undefined;
+    const value = this.#handlers.inFrontOf[name](app);
+    Object.defineProperty(this, name, { value, configurable: true, writable: true });
   }
 
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */
@@ -623,13 +529,13 @@ export class RoomServer<
       onStorageError: (error) => this.#report(error, 'storage'),
       onConfigError: (error) => this.#report(error, 'config'),
     });
-    if (!Object.hasOwn(this, 'onAlarm')) this.#startBefore('onAlarm');
+    if (!Object.hasOwn(this, 'onAlarm')) this.#standInFrontOf('onAlarm');
   }
 
   /** Makes the room hear of connections for its gate and features, also if the app defines no handler. */
   #useSeam(): void {
-    this.#isSeamUsed = true;
-    if (!Object.hasOwn(this, 'onConnect')) this.#startBefore('onConnect');
+    this.#handlers.useSeam();
+    if (!Object.hasOwn(this, 'onConnect')) this.#standInFrontOf('onConnect');
   }
 
   #report(error: unknown, where: RoomErrorSource): void {
@@ -658,64 +564,10 @@ export class RoomServer<
     }
   }
 
-  /** Waits for the room with one promise for all, so that events keep their order. Never rejects. */
-  #startInOrder(): Promise<void> {
-    if (this.#starting !== undefined) return this.#starting;
-    this.#useLifecycle();
-    this.#checkConfig();
-    const end = (): void => {
-      this.#starting = undefined;
-    };
-    // The failure was reported. A call that needs the content rejects with `unavailable`.
-    this.#starting = this.#room.start().then(end, end);
-    return this.#starting;
-  }
-
   /** Reports options that do not exist, once. A subclass may set its config up to here. */
   #checkConfig(): void {
     const error = this.#isConfigChecked ? undefined : errorOfUnknownOptions(this.config, OPTIONS);
     this.#isConfigChecked = true;
     if (error !== undefined) this.#report(error, 'config');
   }
-
-  /** Runs `onStart`, with one promise for all. Resolves to false if it throws: then the next event tries again. */
-  #startLate(): Promise<boolean> {
-    this.#startingLate ??= (async () => {
-      try {
-        await this.#heldStart?.();
-        this.#heldStart = undefined;
-        return true;
-      } catch (error) {
-        this.#report(error, 'handler');
-        return false;
-      } finally {
-        this.#startingLate = undefined;
-      }
-    })();
-    return this.#startingLate;
-  }
-
-  /** Ends a connection in the room. Also completes the closing of the socket, which some hosts leave half open. */
-  #forget(connection: Connection): void {
-    const roomConnection = this.#host.connectionOf(connection);
-    this.#host.forget(connection);
-    this.#room.disconnected(roomConnection);
-    try {
-      connection.close();
-    } catch {
-      // It is closed already.
-    }
-  }
-}
-
-/** Returns the URL of the request or connection that a handler received, in whichever place it is. */
-function urlIn(received: readonly unknown[]): string | undefined {
-  for (const candidate of received) {
-    if (typeof candidate !== 'object' || candidate === null) continue;
-    for (const key of ['url', 'uri']) {
-      const url: unknown = Reflect.get(candidate, key);
-      if (typeof url === 'string' && URL.canParse(url)) return url;
-    }
-  }
-  return undefined;
 }

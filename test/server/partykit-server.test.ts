@@ -232,8 +232,14 @@ test('works when a subclass overrides what PartyKit calls without super', async 
   }
   const party = new FakeParty();
   await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
-  for (const handler of ['onStart', 'onConnect', 'onAlarm'] as const) {
-    new Overriding(party.asRoom)[handler]();
+  const request = new Request('http://example.com/parties/main/room');
+  for (const [handler, ...received] of [
+    ['onStart'],
+    ['onConnect', party.connect('0'), { request }],
+    ['onAlarm'],
+  ] as const) {
+    const server = new Overriding(party.asRoom);
+    void Reflect.apply(server[handler], server, received);
     await settle();
   }
   expect(called).toEqual(['onStart true', 'onConnect true', 'onAlarm true']);
