@@ -17,7 +17,7 @@ const config: ViteUserConfig = defineConfig({
         test: {
           expect: EXPECT,
           name: 'unit',
-          include: ['test/{protocol,client,server,backend,react}/**/*.test.ts'],
+          include: ['test/{protocol,client,server,backend,react,devtools}/**/*.test.ts'],
           // These are not run, but compiled: they fail where the compiler finds an error in them.
           typecheck: {
             enabled: true,

@@ -6,9 +6,9 @@ import { ERRORS, isErrorCode, type ErrorCode } from '../../src/protocol/errors.t
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(`${REPOSITORY}/docs/troubleshooting.md`, 'utf8');
-/** The code of each file, without its comments. */
+/** The code of each file, without its comments. The texts of the devtools are no messages. */
 const sources = readdirSync(`${REPOSITORY}/src`, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.ts'))
+  .filter((name) => name.endsWith('.ts') && !name.startsWith('devtools'))
   .map((name) =>
     readFileSync(`${REPOSITORY}/src/${name}`, 'utf8')
       .replaceAll(/\/\*.*?\*\//gs, '')

@@ -1,0 +1,8 @@
+/** A panel for developers, beside TinyBase's Inspector: what a persister does. */
+export { createDevtools } from './create-devtools.ts';
+export type {
+  Devtools,
+  DevtoolsCorner,
+  DevtoolsOptions,
+  WatchedPersister,
+} from './devtools-options.ts';
