@@ -1,3 +1,4 @@
+import { createDevtools } from '../src/devtools/index.ts';
 import { createBoard } from './board.ts';
 import type { Client } from './client.ts';
 import { listCommits } from './commit-list.ts';
@@ -8,8 +9,8 @@ import { showRefusals } from './refusal-line.ts';
 import { showStatus } from './status-strip.ts';
 
 /** Creates one side of the page: the board of one client, and everything that this client knows. */
-export function createPane(client: Client): HTMLElement {
-  const { person, undo, events } = client;
+export function createPane(client: Client, position: number): HTMLElement {
+  const { person, undo, events, persister } = client;
   const pane = copyTemplate('pane');
   const avatar = findPart(pane, 'avatar', HTMLElement);
   const undoButton = findPart(pane, 'undo', HTMLButtonElement);
@@ -25,6 +26,11 @@ export function createPane(client: Client): HTMLElement {
   showStatus(client, pane);
   showRefusals(client, pane);
   listCommits(client, pane);
+  createDevtools(persister, {
+    name: person.name,
+    corner: position === 0 ? 'bottom-left' : 'bottom-right',
+    parent: findPart(pane, 'devtools', HTMLElement),
+  });
 
   // A phone has no room for a list that is always open.
   findPart(pane, 'commits-shown', HTMLDetailsElement).open = innerWidth > 960;

@@ -442,6 +442,21 @@ test.each([
   await close();
 });
 
+test('each side has the devtools of its own client', async () => {
+  const { page, left, right, close } = await visit(inRoom('devtools'));
+  for (const side of [left, right]) {
+    const name = await textOf(part(side, 'name'));
+    await side.getByRole('button', { name: `Devtools of ${name}: Live` }).click();
+    const panel = page.getByRole('region', { name: `Devtools of ${name}` });
+    await until('the room', async () => /parties\/main\/devtools/.test(await textOf(panel)));
+    await addNote(side, `A note of ${name}`);
+    await until('the ack', async () => /ack \d+, version/.test(await textOf(panel)));
+    await panel.getByRole('button', { name: 'Close' }).click();
+    expect(await panel.count()).toBe(0);
+  }
+  await close();
+});
+
 test('the field in the header leads to another room', async () => {
   const { page, close } = await visit(inRoom('from-here'));
   await page.getByLabel('Room').fill('to-there');
@@ -487,16 +502,22 @@ test('everything works with the keyboard alone, and the focus is never lost', as
 test('every control has a name, and is large enough for a finger at 360 pixels', async () => {
   const { page, close } = await visit(inRoom('phone'), { viewport: { width: 360, height: 760 } });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
-  const controls = await page.locator('button, input, textarea, a, summary').evaluateAll((all) =>
-    all.map((element) => ({
-      name:
-        element.getAttribute('aria-label') ??
-        (element instanceof HTMLInputElement
-          ? element.labels?.[0]?.textContent
-          : element.textContent),
-      size: Math.min(element.getBoundingClientRect().width, element.getBoundingClientRect().height),
-    })),
-  );
+  const controls = await page
+    .locator('button, input, textarea, a, summary')
+    .filter({ visible: true })
+    .evaluateAll((all) =>
+      all.map((element) => ({
+        name:
+          element.getAttribute('aria-label') ??
+          (element instanceof HTMLInputElement
+            ? element.labels?.[0]?.textContent
+            : element.textContent),
+        size: Math.min(
+          element.getBoundingClientRect().width,
+          element.getBoundingClientRect().height,
+        ),
+      })),
+    );
   expect(controls.length).toBeGreaterThan(30);
   // WCAG 2.2, 2.5.8: 24 by 24 CSS pixels.
   expect(controls.filter(({ name, size }) => !name?.trim() || size < 24)).toEqual([]);
