@@ -1,3 +1,8 @@
+/**
+ * The functions of a backend: tokens for users, and commands for rooms.
+ *
+ * @module
+ */
 export {
   createRoomHandle,
   type RoomHandle,

@@ -1,4 +1,8 @@
-/** The client: a TinyBase Persister for a Store that lives in a PartyKit room. */
+/**
+ * The client: a TinyBase Persister for a Store that lives in a PartyKit room.
+ *
+ * @module
+ */
 export {
   createPartyKitPersister,
   type PartyKitPersister,

@@ -3,6 +3,8 @@
  * Store.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ *
+ * @module
  */
 import type PartySocket from 'partysocket';
 import type { Id, OptionalSchemas, Store } from 'tinybase/with-schemas';

@@ -1,4 +1,8 @@
-/** A panel for developers, beside TinyBase's Inspector: what a persister does. */
+/**
+ * A panel for developers, beside TinyBase's Inspector: what a persister does.
+ *
+ * @module
+ */
 export { createDevtools } from './create-devtools.ts';
 export type {
   Devtools,

@@ -1,5 +1,9 @@
+/**
+ * Hooks for React. TinyBase's `ui-react` shows the Stores; these hooks have what it lacks.
+ *
+ * @module
+ */
 'use client';
-/** Hooks for React. TinyBase's `ui-react` shows the Stores; these hooks have what it lacks. */
 export { createRoomHooks, type RoomHooks, type RoomProviderProps } from './room-hooks.ts';
 export { usePartyKitPersister, type PersisterOptions } from './use-party-kit-persister.ts';
 export { useRefusalListener, type PersisterWithRefusals } from './use-refusal-listener.ts';

@@ -1,9 +1,11 @@
-'use client';
 /**
  * The hooks for React with schema-based types. They are those of `tinybase-partykit/react`.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ *
+ * @module
  */
+'use client';
 import type PartySocket from 'partysocket';
 import type { DependencyList, FunctionComponent } from 'react';
 import type { Content, OptionalSchemas, Store } from 'tinybase/with-schemas';

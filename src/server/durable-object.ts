@@ -1,3 +1,8 @@
+/**
+ * Rooms as Cloudflare Durable Objects, without PartyKit.
+ *
+ * @module
+ */
 import { DurableObject } from 'cloudflare:workers';
 
 import { upgradeHeaders } from './hosts/closed-socket.ts';

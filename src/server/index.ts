@@ -1,3 +1,8 @@
+/**
+ * The server: a room for PartyKit that owns a TinyBase Store.
+ *
+ * @module
+ */
 export { broadcastChanges, type BroadcastingServer } from './stock/broadcast-changes.ts';
 export type { KeyValueStorage } from './storage/key-value-storage.ts';
 export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';

@@ -1,3 +1,8 @@
+/**
+ * Rooms on partyserver.
+ *
+ * @module
+ */
 import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
 
 import { upgradeHeaders } from './hosts/closed-socket.ts';

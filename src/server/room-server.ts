@@ -250,7 +250,7 @@ export class RoomServer<
 
   /**
    * Runs an action at once if the room has a Store, and otherwise as soon as it has its initial content: so what the action
-   * writes does not become that content. Wait for {@link RoomServer.start} first. Throws `overloaded` if 1,000 actions wait.
+   * writes does not become that content. Wait for `start()` first. Throws `overloaded` if 1,000 actions wait.
    */
   afterInitialContent(action: () => void): void {
     this.#room.afterInitialContent(action);
@@ -274,10 +274,10 @@ export class RoomServer<
   }
 
   /**
-   * Replaces the room by a document of {@link RoomServer.exportRoom}, perhaps of another room. Connected clients follow:
+   * Replaces the room by a document of `exportRoom()`, perhaps of another room. Connected clients follow:
    * they keep their unconfirmed edits and send them again. A transaction that the room's own code makes meanwhile is lost,
    * and reported to `onRoomError`. It works for a room that cannot be loaded, too: see
-   * {@link RoomServer.onUnavailableRequest}. Rejects with `malformed`, and with `unavailable` if storage fails.
+   * `onUnavailableRequest`. Rejects with `malformed`, and with `unavailable` if storage fails.
    */
   restoreRoom(document: unknown): Promise<void> {
     return this.#room.restoreRoom(document);

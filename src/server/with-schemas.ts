@@ -2,6 +2,8 @@
  * The server with schema-based types. Everything else is the same as in `tinybase-partykit/server`.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ *
+ * @module
  */
 import type { Changes, Content, OptionalSchemas } from 'tinybase/with-schemas';
 

@@ -1,4 +1,8 @@
-/** The offline part of a client: its content, its cursor and its unsent edits, kept on the device. */
+/**
+ * The offline part of a client: its content, its cursor and its unsent edits, kept on the device.
+ *
+ * @module
+ */
 export {
   createIndexedDbOffline,
   openIndexedDbStorage,

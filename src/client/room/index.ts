@@ -1,4 +1,8 @@
-/** The client layer: enters rooms, and leaves them. A room is a Store with a persister, presence, events and a socket. */
+/**
+ * The client layer: enters rooms, and leaves them. A room is a Store with a persister, presence, events and a socket.
+ *
+ * @module
+ */
 import { createRooms, type Client } from './client.ts';
 import type { RoomOptions } from './client-options.ts';
 

@@ -2,6 +2,8 @@
  * The client layer with schema-based types. It is `tinybase-partykit/client/room`, with types from the schemas of the rooms' Stores.
  *
  * Source: https://tinybase.org/guides/schemas/schema-based-typing/
+ *
+ * @module
  */
 import type { Content, NoSchemas, OptionalSchemas, Store } from 'tinybase/with-schemas';
 

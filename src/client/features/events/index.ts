@@ -1,4 +1,8 @@
-/** The events of a client: procedures of the room that it calls, and events that it hears. */
+/**
+ * The events of a client: procedures of the room that it calls, and events that it hears.
+ *
+ * @module
+ */
 import type PartySocket from 'partysocket';
 
 import { letter } from '../../../protocol/events/event-from-client.ts';

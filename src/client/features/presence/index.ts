@@ -1,4 +1,8 @@
-/** The presence of a client: the other people in the room, and what they do. */
+/**
+ * The presence of a client: the other people in the room, and what they do.
+ *
+ * @module
+ */
 import type PartySocket from 'partysocket';
 import type { Store } from 'tinybase';
 

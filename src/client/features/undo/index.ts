@@ -1,4 +1,8 @@
-/** Undo and redo of one's own edits. */
+/**
+ * Undo and redo of one's own edits.
+ *
+ * @module
+ */
 import type { OptionalSchemas } from 'tinybase/with-schemas';
 
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';

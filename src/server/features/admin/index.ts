@@ -1,4 +1,8 @@
-/** The handle of a room for a backend: one endpoint, with signed commands. */
+/**
+ * The handle of a room for a backend: one endpoint, with signed commands.
+ *
+ * @module
+ */
 import { AdminEndpoint } from './admin-endpoint.ts';
 import type { AdminHost, AdminOptions, AdminRequest, RoomEnvironment } from './admin-options.ts';
 

@@ -1,3 +1,8 @@
+/**
+ * The authorization of a room: who may enter, read and write.
+ *
+ * @module
+ */
 export { createAuth, type AuthHost, type RoomAuth, type RoomAuthOptions } from './create-auth.ts';
 export { defineAuth, type Auth, type AuthPlace } from './define-auth.ts';
 export type {

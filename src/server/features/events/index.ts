@@ -1,4 +1,8 @@
-/** The events of a room: procedures that clients call, and events that the room sends. */
+/**
+ * The events of a room: procedures that clients call, and events that the room sends.
+ *
+ * @module
+ */
 import { isEventName } from '../../../protocol/events/event-names.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import type {

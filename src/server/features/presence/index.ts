@@ -1,4 +1,8 @@
-/** The presence of a room: who is there, and what they do. */
+/**
+ * The presence of a room: who is there, and what they do.
+ *
+ * @module
+ */
 import type { Store } from 'tinybase';
 
 import type {
