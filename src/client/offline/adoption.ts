@@ -3,7 +3,7 @@ import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/replica.ts';
-import { headOf, lockOf, readRecords } from './claim-record.ts';
+import { headOf, lockOf, readRecords, unreadable } from './claim-record.ts';
 import { decodeEdits, encodeHead, type RecordKeys } from './client-record.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { OutboxOwner } from './outbox.ts';
@@ -221,11 +221,15 @@ export class Adoption {
     else this.#ended.push(ended);
   }
 
-  /** Tells once that the storage keeps edits from being sent. */
   #failed(cause: unknown): void {
+    this.#tell(new TinyBasePartyKitError('offline', SEARCH_MESSAGE, { cause }));
+  }
+
+  /** Says once that edits of closed pages are not sent. */
+  #tell(error: TinyBasePartyKitError): void {
     if (this.#hasTold || this.#hasStopped) return;
     this.#hasTold = true;
-    this.#owner.onError(new TinyBasePartyKitError('offline', SEARCH_MESSAGE, { cause }));
+    this.#owner.onError(error);
   }
 
   #isLeftOut(recordId: string): boolean {
@@ -241,7 +245,9 @@ export class Adoption {
     const text = (await this.#storage.read(key)).get(key);
     if (text === undefined) return undefined;
     const guard = { key, value: text };
-    const { pushes, held } = decodeEdits(await this.#storage.read(this.#keys.editsOf(recordId)));
+    const entries = await this.#storage.read(this.#keys.editsOf(recordId));
+    const { pushes, held, damaged } = decodeEdits(entries);
+    if (damaged.length > 0) this.#tell(unreadable(undefined));
     const head = headOf(text);
     if (pushes.length === 0 && held === undefined) {
       if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;

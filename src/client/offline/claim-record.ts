@@ -207,7 +207,7 @@ function isNewer(error: unknown): boolean {
   return error instanceof TinyBasePartyKitError && error.code === 'protocol';
 }
 
-function unreadable(cause: unknown): TinyBasePartyKitError {
+export function unreadable(cause: unknown): TinyBasePartyKitError {
   const message = isNewer(cause)
     ? 'A newer version of this package has stored offline data on this device. This version leaves it alone. Reload the page to get the newer version.'
     : 'Some offline data of this device is damaged, and was left out: the content is loaded from the room, and damaged edits are lost.';

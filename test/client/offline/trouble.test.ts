@@ -229,7 +229,18 @@ async function adopt(tab: OfflineTab): Promise<ReturnType<OfflineTab['pushes']>>
   return tab.pushes();
 }
 
-describe('[OFFLINE-11] edits of a closed tab that cannot be taken over', () => {
+describe('edits of a closed tab that cannot be taken over', () => {
+  test('[OFFLINE-7] in part are sent in part, and that is said', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, 'a', 'b');
+    on.storage.entries.set(keyOf(on, ']e'), 'u[{},');
+    await living.time.pass(10 * SECOND);
+    expect(await adopt(living)).toEqual([[1, [{}, { b: 1 }]]]);
+    expect(living.errors).toMatchObject([{ code: 'offline' }]);
+    expect([...on.storage.entries.values()]).not.toContain('u[{},');
+  });
+
   test('[OFFLINE-11] are said to wait once, and sent when the storage works again', async () => {
     const on = browser();
     const living = await liveTab(on);
