@@ -110,6 +110,11 @@ export class ClientDisk implements Source {
     });
   }
 
+  /** True if the record of that client was cleared, and no page has begun it anew. */
+  hasCleared(clientId: string | undefined): boolean {
+    return clientId !== undefined && this.#cleared.has(clientId);
+  }
+
   /** The tab is told that it is about to end. */
   end(tab: object): void {
     for (const listener of this.#ends.get(tab) ?? []) listener(true);

@@ -197,8 +197,14 @@ export class EditLedger {
   tabClosed(kept: readonly Changes[]): void {
     this.#refusedSeeds.clear();
     for (const record of this.records) {
-      if (!kept.some((changes) => carries(changes, record))) record.isLost = true;
+      if (!carriesAny(kept, record)) record.isLost = true;
     }
+  }
+
+  /** What was nowhere but in the memory of a tab went with it. */
+  gone(memory: readonly Changes[], kept: readonly Changes[]): void {
+    for (const record of this.records)
+      if (carriesAny(memory, record) && !carriesAny(kept, record)) record.isLost = true;
   }
 
   /** True if an edit of that leaf, or the deletion of its row, was too large to be sent, or not to be read, or came to nothing with a seed. */
@@ -255,6 +261,10 @@ export class EditLedger {
 export function carries(changes: Changes, { table, row, cell, leaf }: EditRecord): boolean {
   if (changes.leaves.has(table, row, cell)) return changes.leaves.get(table, row, cell) === leaf;
   return leaf === undefined && deletesRow(changes, table, row);
+}
+
+function carriesAny(all: readonly Changes[], record: EditRecord): boolean {
+  return all.some((changes) => carries(changes, record));
 }
 
 function addressKey(refusal: Refusal): string {

@@ -1,3 +1,4 @@
+import type { Changes } from '../../src/protocol/changes.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { decodeContent, encodeAlive, encodePing } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
@@ -233,19 +234,30 @@ export class Simulation {
     this.#addTab({ ...traits, name, lastClient, user: 'guest' }, new EditLedger());
   }
 
-  /** A tab is closed. What it had adopted and could not store goes with it. */
+  /** A tab is closed. What it had adopted and could not store goes with it, and so does what was cleared since it has read it. */
   closeTab(client: SimClient, choices: Choices): void {
+    const { traits, unconfirmed } = client;
+    const { disk, user, lastClient } = traits;
     client.die(choices);
-    if (!client.hasStorage) this.#noteLost(client.traits);
+    if (!client.hasStorage) this.#noteLost(traits);
+    else if (disk?.hasCleared(lastClient.id) === true)
+      for (const ledger of disk.ledgers.get(user) ?? [])
+        ledger.gone(unconfirmed, this.#keptOf(traits));
   }
 
   /** Edits that are neither on disk nor in the memory of a tab are lost, whoever made them. */
-  #noteLost({ disk, user }: Pick<ClientTraits, 'disk' | 'user'>): void {
+  #noteLost(traits: Pick<ClientTraits, 'disk' | 'user'>): void {
+    const { disk, user } = traits;
+    const kept = this.#keptOf(traits);
+    for (const ledger of disk?.ledgers.get(user) ?? []) ledger.tabClosed(kept);
+  }
+
+  /** The edits of a user that are on disk, or in the memory of a tab. */
+  #keptOf({ disk, user }: Pick<ClientTraits, 'disk' | 'user'>): readonly Changes[] {
     const inMemory = this.clients
       .filter(({ isAlive, traits }) => isAlive && traits.disk === disk && traits.user === user)
       .flatMap(({ unconfirmed }) => unconfirmed);
-    const kept = [...inMemory, ...(disk?.editsOf(user) ?? [])];
-    for (const ledger of disk?.ledgers.get(user) ?? []) ledger.tabClosed(kept);
+    return [...inMemory, ...(disk?.editsOf(user) ?? [])];
   }
 
   /** What a room loads that starts on what is on the disk now. */
