@@ -190,7 +190,8 @@ export class RoomSaves<Connection, Request> {
     this.#saveTime = undefined;
     const snapshot = await this.#snapshot();
     if (snapshot === undefined) {
-      this.#saveTime = this.#failures > 0 ? this.#retryTime : undefined;
+      // Without an error, there is nothing to save before the room is loaded.
+      this.#saveTime = this.#retryTime > room.now() ? this.#retryTime : undefined;
       return;
     }
     const isSaved = await this.#call(snapshot, 'onStorageUpdated', (save) =>

@@ -224,6 +224,45 @@ test.each(['onStorageUpdated', 'onRoomDeleted'] as const)(
   },
 );
 
+test('[SAVE-3] a save that failed waits for a room that has to be loaded first', async () => {
+  let left = 1;
+  const world = LifecycleWorld.logging(
+    {},
+    {
+      onStorageUpdated: (save) => {
+        if ((left -= 1) >= 0) throw new Error('The database is down.');
+        world.note('saved', save);
+      },
+    },
+  );
+  await world.start();
+  await world.host.seed({ v: 0 });
+  // A client stays, and a stock peer would be closed.
+  await world.host.join('ada');
+  await world.pass(2_500);
+  expect(world.errors).toHaveLength(1);
+  world.storage.failWrites(1, { takesEffect: false });
+  const { storage } = world;
+  const loading = new Deferred<void>();
+  const get = storage.get.bind(storage);
+  storage.get = async (keys) => await loading.promise.then(async () => await get(keys));
+  world.set('lost');
+  await settle();
+  let looks = 0;
+  Object.defineProperty(world.host, 'clockSkew', {
+    get: () => {
+      if ((looks += 1) > 1_000) throw new Error('The room does not come to rest.');
+      return 0;
+    },
+  });
+  await world.host.pass(1_000);
+  expect(world.take()).toEqual([]);
+  loading.resolve();
+  await settle();
+  await world.host.pass(2_000);
+  expect(world.take()).toEqual(['saved 1 {"v":0}']);
+});
+
 test('the room empties: after 10 s alone, once, and after what was to be saved', async () => {
   const world = LifecycleWorld.logging({ storageUpdatedMilliseconds: 60_000 });
   const [ada, bob] = [await world.connect(), await world.connect()];
