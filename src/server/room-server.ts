@@ -2,9 +2,11 @@ import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
+import { createStore } from 'tinybase/store';
 
 import type { RoomHooks } from './writes/hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
+import { errorOfOldTinyBase } from './room/old-tinybase.ts';
 import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { guardParty } from './hosts/party-guard.ts';
@@ -564,10 +566,15 @@ export class RoomServer<
     }
   }
 
-  /** Reports options that do not exist, once. A subclass may set its config up to here. */
+  /** Reports options that do not exist and a TinyBase that is too old, once. A subclass may set its config up to here. */
   #checkConfig(): void {
-    const error = this.#isConfigChecked ? undefined : errorOfUnknownOptions(this.config, OPTIONS);
+    if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
-    if (error !== undefined) this.#report(error, 'config');
+    for (const error of [
+      errorOfUnknownOptions(this.config, OPTIONS),
+      errorOfOldTinyBase(createStore),
+    ]) {
+      if (error !== undefined) this.#report(error, 'config');
+    }
   }
 }

@@ -13,7 +13,7 @@ export type RoomErrorSource =
   | 'mutator'
   /** `prepareStore` threw; the room answers `unavailable` and prepares a new Store at the next message. */
   | 'prepare'
-  /** A number of the configuration is invalid, and the room uses the default; or an option does not exist. */
+  /** A number of the configuration is invalid, and the room uses the default; or an option does not exist; or TinyBase is too old. */
   | 'config'
   /** Reading or writing failed. If transactions of the room's own code were lost, the message has the ids they changed. */
   | 'storage'
