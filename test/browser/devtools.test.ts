@@ -18,6 +18,8 @@ const CACHE = join(REPOSITORY, 'node_modules/.cache');
 
 let party: Party;
 let pageServer: PageServer;
+let reactServer: PageServer;
+let policyServer: PageServer;
 let browser: Browser;
 let folder: string;
 
@@ -37,6 +39,51 @@ const writePage = (host: string): string => {
   return relative(REPOSITORY, file);
 };
 
+/** Writes an app with the React component of docs/devtools.md and TinyBase's Inspector. React mounts each component twice. */
+const writeReactPage = (host: string): string => {
+  const component = blockWith('docs/devtools.md', '// devtools-react.tsx')
+    .replace("'tinybase-partykit/client'", `'${REPOSITORY}src/client/index.ts'`)
+    .replace("'tinybase-partykit/devtools'", `'${REPOSITORY}src/devtools/index.ts'`);
+  const file = join(folder, 'react-page.tsx');
+  writeFileSync(
+    file,
+    `${component}
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { PartySocket } from 'partysocket';
+import { createStore } from 'tinybase';
+import { Provider } from 'tinybase/ui-react';
+import { Inspector } from 'tinybase/ui-react-inspector';
+import { createPartyKitPersister } from '${REPOSITORY}src/client/index.ts';
+
+const store = createStore();
+const socket = new PartySocket({ host: ${JSON.stringify(host)}, room: 'react' });
+const persister = createPartyKitPersister(store, socket);
+createRoot(document.body.appendChild(document.createElement('main'))).render(
+  <StrictMode>
+    <Provider store={store}>
+      <Inspector open />
+      <RoomDevtools persister={persister} />
+    </Provider>
+  </StrictMode>,
+);
+await persister.startAutoPersisting([{ pets: { fido: { legs: 4 } } }, {}]);
+`,
+  );
+  return relative(REPOSITORY, file);
+};
+
+/** Writes a page whose policy forbids inline styles and scripts. */
+const writeStrictFolder = (): string => {
+  const policy = "default-src 'self'; connect-src * ws:; img-src data:";
+  writeFileSync(
+    join(folder, 'index.html'),
+    `<!doctype html><meta charset="utf-8"><meta http-equiv="content-security-policy" content="${policy}">
+<link rel="icon" href="data:,"><title>test</title><script type="module" src="/page.js"></script>`,
+  );
+  return relative(REPOSITORY, folder);
+};
+
 beforeAll(async () => {
   mkdirSync(CACHE, { recursive: true });
   folder = mkdtempSync(join(CACHE, 'devtools-'));
@@ -44,13 +91,18 @@ beforeAll(async () => {
     entry: 'test/room/fixtures/refusing.ts',
     config: 'test/room/fixtures/partykit-rooms.json',
   });
-  pageServer = await startPageServer({ entry: writePage(party.host) });
+  const entry = writePage(party.host);
+  pageServer = await startPageServer({ entry });
+  policyServer = await startPageServer({ entry, folder: writeStrictFolder() });
+  reactServer = await startPageServer({ entry: writeReactPage(party.host) });
   browser = await launchBrowser();
 });
 
 afterAll(async () => {
   await browser?.close();
   await pageServer?.stop();
+  await reactServer?.stop();
+  await policyServer?.stop();
   await party?.stop();
   if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
@@ -62,11 +114,11 @@ interface OpenedPanel {
   readonly problems: () => readonly string[];
 }
 
-const open = async (room: string, options?: BrowserContextOptions): Promise<OpenedPanel> => {
-  const { page, problems } = await openPage(
-    await browser.newContext(options),
-    pageServer.page({ room }),
-  );
+const open = (room: string, options?: BrowserContextOptions): Promise<OpenedPanel> =>
+  openUrl(pageServer.page({ room }), options);
+
+const openUrl = async (url: string, options?: BrowserContextOptions): Promise<OpenedPanel> => {
+  const { page, problems } = await openPage(await browser.newContext(options), url);
   const launcher = page.getByRole('button', { name: /^Devtools of/ });
   await until('the state "Live"', async () =>
     ((await launcher.textContent()) ?? '').endsWith('Live'),
@@ -211,6 +263,18 @@ test('no style of the page reaches the panel, and none of the panel reaches the 
 const paper = (panel: Locator): Promise<string> =>
   panel.evaluate((element) => getComputedStyle(element).backgroundColor);
 
+test('a Content Security Policy that forbids inline styles and scripts leaves it as it is', async () => {
+  const { page, launcher, panel, problems } = await openUrl(policyServer.page({ room: 'policy' }));
+  await launcher.click();
+  await untilFact(panel, 'State', /^Live$/);
+  expect(await panel.evaluate((element) => getComputedStyle(element).borderRadius)).toBe('12px');
+  expect(problems()).toEqual([]);
+  // The policy is there.
+  await page.addStyleTag({ content: 'body { color: red }' }).catch(() => undefined);
+  expect(await page.evaluate(() => getComputedStyle(document.body).color)).toBe('rgb(0, 0, 0)');
+  await page.context().close();
+});
+
 test('it is as dark as the page, or as the system where the page says nothing', async () => {
   const dark = await open('dark', { colorScheme: 'dark' });
   await dark.launcher.click();
@@ -262,6 +326,20 @@ test('when it is destroyed, nothing of it is left, and the persister works on', 
   const other = await open('destroyed');
   expect(await run(other.page, ({ store }) => store.getCell('pets', 'fido', 'legs'))).toBe(5);
   await other.page.context().close();
+  await page.context().close();
+});
+
+test('in React, it is there once, beside the Inspector of TinyBase', async () => {
+  const { page, launcher, panel, problems } = await openUrl(reactServer.page());
+  expect(await launcher.count()).toBe(1);
+  const inspector = page.getByText('Store: default');
+  await inspector.waitFor();
+  await launcher.click();
+  await untilFact(panel, 'State', /^Live$/);
+  await panel.getByRole('button', { name: 'Close' }).click();
+  await inspector.click();
+  expect(await page.getByText('Tables', { exact: true }).isVisible()).toBe(true);
+  expect(problems()).toEqual([]);
   await page.context().close();
 });
 
