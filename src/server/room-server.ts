@@ -366,8 +366,15 @@ export class RoomServer<
 
   /** Override to get errors that would otherwise be silent. Writes to the console by default. */
   onRoomError(error: unknown, where: RoomErrorSource): void {
+    const explained =
+      error instanceof TinyBasePartyKitError
+        ? ` Look for "${error.code}" in docs/troubleshooting.md of the package.`
+        : '';
     // oxlint-disable-next-line no-console
-    console.error(`tinybase-partykit: something went wrong in the room (${where}).`, error);
+    console.error(
+      `tinybase-partykit: something went wrong in the room (${where}).${explained}`,
+      error,
+    );
   }
 
   /** Answers requests for the content and for features. Other requests get 404. */

@@ -600,6 +600,25 @@ test('reports options that do not exist, once', async () => {
   ]);
 });
 
+test('writes to the console by default, and names the entry that explains an error of this package', async () => {
+  class Mistaken extends TinyBasePartyKitServer {
+    override readonly config = { storePath: '/store', storageprefix: 'x' };
+  }
+  const server = new Mistaken(new FakeParty().asRoom);
+  await ask(server);
+  server.onRoomError(new Error('of the app'), 'hook');
+  expect(errors).toEqual([
+    [
+      'tinybase-partykit: something went wrong in the room (config). Look for "misuse" in docs/troubleshooting.md of the package.',
+      expect.objectContaining({ code: 'misuse' }),
+    ],
+    [
+      'tinybase-partykit: something went wrong in the room (hook).',
+      expect.objectContaining({ message: 'of the app' }),
+    ],
+  ]);
+});
+
 test('reports an app that reads the Store where TinyBase’s own server keeps it', async () => {
   const party = new FakeParty();
   class Prefixed extends TinyBasePartyKitServer {
