@@ -284,6 +284,30 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     },
   );
 
+  test('[CLIENT-2] tokens that have expired end it, with all its parts, also where attempts do not wait', async () => {
+    const before = opened.length;
+    const failures: unknown[] = [];
+    let asked = 0;
+    const client = make({
+      party: 'authorized',
+      reconnectTimeoutMs: 0,
+      token: () => {
+        asked++;
+        return tokenFor('kept', 'Ada', { exp: 1 });
+      },
+      onAuthorizationFail: ({ code }) => failures.push(code),
+    });
+    await expect(client.enter('kept')).rejects.toMatchObject({ code: 'unauthorized' });
+    const made = opened.length;
+    // Some round trips of others meanwhile.
+    for (const room of ['other-1', 'other-2', 'other-3']) await make().enter(room);
+    expect(client.getRoom('kept')?.persister.getSync().phase).toBe('stopped');
+    expect(failures).toEqual(['unauthorized']);
+    expect([made - before, opened.length - made]).toEqual([expect.any(Number), 3]);
+    expect(made - before).toBeLessThanOrEqual(3);
+    expect(asked).toBeLessThanOrEqual(3);
+  });
+
   test('[CLIENT-2] a token that is refused over HTTP, while the socket does not open, is not used again', async () => {
     const server = createServer((_request, response) => {
       response.statusCode = 401;

@@ -4,6 +4,7 @@ import type PartySocket from 'partysocket';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { encodeFrame, readFrame, splitFrame, type Frame } from '../../protocol/frame.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
+import { refusedTwice } from '../session/refused-twice.ts';
 import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
 /** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
@@ -60,17 +61,32 @@ export function openChannel(
   letter: string,
   listener: ChannelListener,
 ): Channel {
-  const { socket, detach } = attachToPartySocket(connection, prefix + letter, {
+  /** True if the last token had expired, and nothing came since. */
+  let hasExpired = false;
+  const { socket, detach, isStopped } = attachToPartySocket(connection, prefix + letter, {
     ...listener,
     onMessage: (data) => {
       const frame = readFrame(prefix, data);
-      if (frame?.letter === letter) listener.onFrame(frame.json);
-      else {
-        const error = errorOf(frame);
-        // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
-        if (error?.code === 'expired') socket.reconnect();
-        else if (error !== undefined && isTerminal(error)) socket.stop(error);
+      if (frame?.letter === letter) {
+        hasExpired = false;
+        listener.onFrame(frame.json);
+        return;
       }
+      const error = errorOf(frame);
+      // Another part has dealt with that.
+      if (error === undefined || isStopped()) return;
+      // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
+      if (error.code !== 'expired') {
+        if (isTerminal(error)) socket.stop(error);
+      } else if (hasExpired) socket.stop(refusedTwice(error));
+      else {
+        hasExpired = true;
+        socket.reconnect();
+      }
+    },
+    onStopped: (error) => {
+      hasExpired = false;
+      listener.onStopped?.(error);
     },
     onTakenOver: (owner) => {
       detach();
@@ -105,7 +121,12 @@ export function attachToPartySocket(
     readonly onOthersSend?: () => void;
   },
   owner?: object,
-): { readonly socket: SessionSocket; readonly detach: () => void } {
+): {
+  readonly socket: SessionSocket;
+  readonly detach: () => void;
+  /** Returns true if a part has stopped the socket, and nobody has opened it again. */
+  readonly isStopped: () => boolean;
+} {
   let { roomUrl } = connection;
   let isStopped = false;
   let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
@@ -172,6 +193,7 @@ export function attachToPartySocket(
     detach: () => {
       for (const [type, listen] of listeners) target.removeEventListener(type, listen);
     },
+    isStopped: () => isStopped,
   };
 }
 

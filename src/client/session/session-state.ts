@@ -47,6 +47,7 @@ import type {
   RoomMessage,
   Welcome,
 } from '../../protocol/messages.ts';
+import { refusedTwice } from './refused-twice.ts';
 
 /** The wishes of the app. */
 export interface SyncIntent {
@@ -366,9 +367,6 @@ const NEW_ROOM_MESSAGE =
 const ANSWERED_MESSAGE =
   'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
 
-const EXPIRED_MESSAGE =
-  'The room refused two tokens in a row as expired. Check the clock of the server that makes them, and that the option query of the PartySocket gets a new one.';
-
 /** Returns the answer to an event. Has no side effects. */
 export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
   return typeof event === 'string'
@@ -582,7 +580,7 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   // The next attempt to connect asks for the query, and so for a new token.
   if (code === 'expired') {
     if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
-    const refused = new TinyBasePartyKitError('unauthorized', EXPIRED_MESSAGE, { cause: error });
+    const refused = refusedTwice(error);
     return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
   }
   if (error.isRetryable) return lost(state, report(error));

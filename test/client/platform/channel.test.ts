@@ -133,6 +133,36 @@ describe('an error that ends every attempt', () => {
     expect([attempts, stops, socket.closes]).toEqual([1, [], []]);
   });
 
+  test('is not expired twice in a row: the socket is stopped, and no part opens it again', () => {
+    const { socket, stops } = listening('');
+    const others: unknown[] = [];
+    openChannel(asPartySocket(socket), '', 'y', {
+      onFrame: () => undefined,
+      onStopped: ({ code }) => others.push(code),
+    });
+    let attempts = 0;
+    socket.reconnect = () => {
+      attempts += 1;
+      socket.readyState = 0;
+    };
+    const expireTwice = (): void => {
+      for (let time = 0; time < 2; time += 1) {
+        socket.open();
+        socket.receive(errorFrame('', 'expired'));
+      }
+    };
+    expireTwice();
+    expect([attempts, stops.map(({ code }) => code), others]).toEqual([
+      1,
+      ['unauthorized'],
+      ['unauthorized'],
+    ]);
+    expect(socket.closes).toHaveLength(1);
+    // The app begins anew, and has one more attempt.
+    expireTwice();
+    expect([attempts, others.length]).toEqual([2, 2]);
+  });
+
   test('is told once to each part of the socket, whichever hears it, also with another prefix', async () => {
     const socket = new FakePartySocket();
     const { fetch } = roomOn(socket, 'a/');
