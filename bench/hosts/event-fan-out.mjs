@@ -1,4 +1,4 @@
-// What an event to many listeners costs, divided by a bare broadcast in the same run, on a Durable Object in the local runtime.
+// What an event, and a move of presence, to many listeners costs, divided by a bare broadcast in the same run, on a Durable Object in the local runtime.
 // The pairs are interleaved, and the medians compared, so that other load does as much to both.
 // Usage: node bench/hosts/event-fan-out.mjs [LISTENERS...]
 import { spawn } from 'node:child_process';
@@ -14,6 +14,9 @@ const EVENTS = 300;
 /** Events on their way at once. */
 const WINDOW = 8;
 const PAIRS = 5;
+const MOVES = 40;
+/** Longer than the time between two frames of presence. */
+const MOVE_MILLISECONDS = 40;
 
 const sizes = process.argv.slice(2).map(Number);
 const crowds = sizes.length > 0 ? sizes : [50, 200];
@@ -31,6 +34,7 @@ const server = spawn(
     port,
     folder,
     'eventful=Eventful',
+    'present=Present',
     'bare=Bare',
   ],
   { detached: true, stdio: 'inherit' },
@@ -60,9 +64,8 @@ const open = async (party, room, id) => {
   return socket;
 };
 
-/** Opens a room with so many listeners, and returns what sends the events and tells the milliseconds until all have all. */
-const prepare = async (party, listeners) => {
-  const room = `${party}-${listeners}`;
+/** Opens a sender and listeners, so many in all. */
+const openAll = async (party, room, listeners) => {
   const sender = await open(party, room, 'sender');
   const others = [];
   while (others.length < listeners - 1)
@@ -73,6 +76,12 @@ const prepare = async (party, listeners) => {
         ),
       )),
     );
+  return { sender, others };
+};
+
+/** Opens a room with so many listeners, and returns what sends the events and tells the milliseconds until all have all. */
+const prepare = async (party, listeners) => {
+  const { sender, others } = await openAll(party, `${party}-${listeners}`, listeners);
   let heard = 0;
   let onAll = () => undefined;
   const total = EVENTS * listeners;
@@ -103,6 +112,40 @@ const prepare = async (party, listeners) => {
   };
 };
 
+/** Opens a room with so many people, and returns what moves one of them, and tells the median time until all others see it. */
+const prepareMoves = async (party, listeners) => {
+  const { sender, others } = await openAll(party, `moves-${party}-${listeners}`, listeners);
+  let last = 0;
+  let heard = 0;
+  let onAll = () => undefined;
+  const hear = (data) => {
+    // A room tells only what has changed.
+    if (!new RegExp(`"x":${last}[,}]`).test(String(data))) return;
+    heard += 1;
+    if (heard === others.length) onAll();
+  };
+  for (const socket of others) socket.on('message', hear);
+  if (party !== 'bare') for (const socket of others) socket.send('r{"x":-1,"y":0}');
+  // Until everybody has the full picture.
+  await wait(2_000);
+  return async () => {
+    const times = [];
+    for (let move = 0; move < MOVES; move += 1) {
+      last += 1;
+      heard = 0;
+      const all = new Promise((resolve) => {
+        onAll = resolve;
+      });
+      const start = performance.now();
+      sender.send(`r{"x":${last},"y":0}`);
+      await all;
+      times.push(performance.now() - start);
+      await wait(MOVE_MILLISECONDS);
+    }
+    return medianOf(times);
+  };
+};
+
 const medianOf = (numbers) => numbers.toSorted((one, other) => one - other)[numbers.length >> 1];
 
 const rows = [];
@@ -126,4 +169,25 @@ for (const listeners of crowds) {
   });
 }
 console.table(rows);
+
+const moves = [];
+for (const listeners of crowds) {
+  const bare = await prepareMoves('bare', listeners);
+  const ours = await prepareMoves('present', listeners);
+  await bare();
+  await ours();
+  const times = { bare: [], ours: [] };
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    times.bare.push(await bare());
+    times.ours.push(await ours());
+  }
+  const [bareTime, ourTime] = [medianOf(times.bare), medianOf(times.ours)];
+  moves.push({
+    listeners,
+    'bare ms': Number(bareTime.toFixed(2)),
+    'presence ms': Number(ourTime.toFixed(2)),
+    ratio: Number((ourTime / bareTime).toFixed(2)),
+  });
+}
+console.table(moves);
 process.exit();

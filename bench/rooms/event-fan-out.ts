@@ -1,6 +1,7 @@
 import { durableObject, type RoomNamespace } from '../../src/server/durable-object.ts';
 import { TinyBasePartyKitServer } from '../../src/server/index.ts';
 import { createEvents, procedure } from '../../src/server/features/events/index.ts';
+import { createPresence } from '../../src/server/features/presence/index.ts';
 
 /** The room that is measured: a wave goes to everybody. */
 class WavingRoom extends TinyBasePartyKitServer {
@@ -10,6 +11,13 @@ class WavingRoom extends TinyBasePartyKitServer {
 }
 
 export const Eventful: unknown = durableObject(WavingRoom);
+
+/** The room that is measured: everybody sees who moves. */
+class PresentRoom extends TinyBasePartyKitServer {
+  readonly presence: unknown = createPresence(this);
+}
+
+export const Present: unknown = durableObject(PresentRoom);
 
 interface HibernatingContext {
   acceptWebSocket(socket: WebSocket): void;
@@ -33,8 +41,11 @@ export class Bare {
     return new Response(null, { status: 101, webSocket: pair[0] } as ResponseInit);
   }
 
-  webSocketMessage(): void {
-    const frame = 'v["waved",{"by":"sender","text":"hello"},"sender"]';
+  webSocketMessage(_socket: WebSocket, message: string): void {
+    // What the room with the feature would send.
+    const frame = message.startsWith('v')
+      ? 'v["waved",{"by":"sender","text":"hello"},"sender"]'
+      : `r[{"connections":{"sender":${message.slice(1)}}},{}]`;
     for (const socket of this.#context.getWebSockets()) socket.send(frame);
   }
 }
