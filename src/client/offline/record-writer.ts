@@ -179,6 +179,7 @@ export class RecordWriter {
     switch (fold.type) {
       case 'content':
         this.#replaceBase(fold.isShown ? fold.content : undefined, cursor);
+        if (fold.replacesHeld) this.save();
         break;
       case 'catch-up':
         if (fold.staged !== undefined)
@@ -196,8 +197,10 @@ export class RecordWriter {
         if (correction !== undefined) addChanges(this.#since, correction);
         break;
       }
-      case 'seed':
       case 'replace-held':
+        this.save();
+        return;
+      case 'seed':
         return;
     }
     this.#cursor = cursor;

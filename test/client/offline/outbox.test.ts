@@ -247,6 +247,23 @@ describe('what a client persists', () => {
     await settle();
     expect(next.pushes()).toEqual([[NOW + 1, [{}, { held: 2 }]]]);
   });
+
+  test.for([true, false])(
+    '[VIEW-9] has no edit that loaded content has replaced (following: %j)',
+    async (isFollowing) => {
+      const on = browser();
+      const tab = await liveTab(on);
+      tab.session.stopSaving();
+      if (!isFollowing) tab.session.stopFollowing();
+      tab.store.setValue('v', 1);
+      await settle();
+      expect(texts(on.storage)['e/held']).toBe('u[{},{"v":1}]');
+      void tab.session.load();
+      await tab.answerGet(2, [{}, { v: 2 }]);
+      expect(tab.refusals).toMatchObject([{ valueId: 'v', value: 1, reason: 'loaded' }]);
+      expect(texts(on.storage)['e/held']).toBeUndefined();
+    },
+  );
 });
 
 describe('a start', () => {
