@@ -1,5 +1,7 @@
 import { addChanges, ChangesBuilder, isEmptyChanges } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
@@ -115,7 +117,10 @@ export class RecordWriter {
     for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
     this.#isHeldDirty = true;
     if (claimed.base !== undefined && claimed.since === undefined) {
-      this.#snapshot = claimed.base;
+      // The replica goes on with the content itself, and sets edits in it.
+      const content = new LeafMap<Leaf>();
+      claimed.base.content.forEach((leaf, ...address) => content.set(...address, leaf));
+      this.#snapshot = { cursor: claimed.base.cursor, content };
       this.#saveBaseLater();
     }
     if (damaged.length > 0)

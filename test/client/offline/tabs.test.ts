@@ -67,6 +67,25 @@ describe('tabs of one browser', () => {
     expect(pages).toHaveLength(4);
   });
 
+  test('[OFFLINE-3] keep the content of another one without edits of their own', async () => {
+    const on = browser();
+    const offline = new OfflineTab(on);
+    await offline.start();
+    const living = await liveTab(on);
+    living.commit(2, [{}, { w: 0 }]);
+    await living.time.pass(SECOND);
+    offline.store.setValue('v', 1);
+    await settle();
+    offline.die();
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual({ v: 1, w: 0 });
+    await next.time.pass(SECOND);
+    const pages = [...on.storage.entries].filter(([key]) => key.includes('page'));
+    const contents = pages.map(([, text]) => text).filter((text) => text.includes('"v"'));
+    expect(contents).toEqual(['[{},{"v":0}]', '[{},{"v":0,"w":0}]']);
+  });
+
   test('[OFFLINE-3] without locks keep content, and no edits', async () => {
     const on: Browser & { storage: MemoryOfflineStorage } = { storage: new MemoryOfflineStorage() };
     const first = await liveTab(on);
