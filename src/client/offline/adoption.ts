@@ -4,7 +4,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import { headOf, lockOf, readRecords, unreadable } from './claim-record.ts';
-import { decodeEdits, encodeHead, type RecordKeys } from './client-record.ts';
+import { decodeEdits, encodeHead, RESERVED_GENERATIONS, type RecordKeys } from './client-record.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { OutboxOwner } from './outbox.ts';
 import type { RecordWriter } from './record-writer.ts';
@@ -14,9 +14,6 @@ const SEARCH_MILLISECONDS = 10_000;
 
 /** The wait for the room's answer to the hello of another client. A room answers in order, and hooks take time. */
 const ANSWER_MILLISECONDS = 10_000;
-
-/** So many hellos need no further write. */
-const RESERVED_GENERATIONS = 2 ** 20;
 
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;

@@ -18,6 +18,12 @@ const FORMAT = 1;
 /** The length of a page of content, in characters. */
 export const PAGE_LENGTH: number = 64 * 1024;
 
+/**
+ * So many hellos need no further write of the head. No more than milliseconds pass until the next page starts: it begins with the
+ * time, above what a page has used that could not write (OFFLINE-6).
+ */
+export const RESERVED_GENERATIONS = 64;
+
 /** The number of digits of a number in a key, so that the order of keys is that of numbers. */
 const DIGITS = 16;
 

@@ -14,6 +14,7 @@ import {
   encodePush,
   encodeSince,
   PAGE_LENGTH,
+  RESERVED_GENERATIONS,
   type RecordKeys,
   type StoredBase,
 } from './client-record.ts';
@@ -24,9 +25,6 @@ const BASE_MILLISECONDS = 1000;
 
 /** A write that takes longer counts as failed. */
 const WRITE_MILLISECONDS = 30_000;
-
-/** So many hellos need no further write of the head. */
-const RESERVED_GENERATIONS = 2 ** 20;
 
 /** The owner of a writer. */
 export interface RecordOwner {
