@@ -41,7 +41,12 @@ interface RefusedSeedLeaf {
 }
 
 /** The reasons for which what is refused stays at its client. */
-const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set(['too-large', 'malformed', 'undelivered']);
+const STAYS_LOCAL: ReadonlySet<RefusalReason> = new Set([
+  'too-large',
+  'malformed',
+  'undelivered',
+  'destroyed',
+]);
 
 /** The outcomes of the edits of all tabs of one browser. One tab may send and report the edits of another. */
 class KnownOutcomes {
@@ -193,12 +198,31 @@ export class EditLedger {
     }
   }
 
-  /** The tab is closed: what is neither sent nor among the kept pushes goes with it. */
-  tabClosed(kept: readonly Changes[]): void {
+  /**
+   * The tab is closed: what is neither sent nor among the kept pushes goes with it. `own` are those in the memory of this tab. Of
+   * others, nobody can tell that they are this tab's if another tab has made the same, such as a deletion.
+   */
+  tabClosed(kept: readonly Changes[], own: readonly Changes[] = []): void {
     this.#refusedSeeds.clear();
     for (const record of this.records) {
-      if (!carriesAny(kept, record)) record.isLost = true;
+      const isKept = carriesAny(kept, record) && this.#isAlone(record);
+      if (!isKept && !carriesAny(own, record)) record.isLost = true;
     }
+  }
+
+  /** True if no other tab has made the same. */
+  #isAlone({ table, row, cell, leaf }: EditRecord): boolean {
+    return this.#outcomes.ledgers.every(
+      (ledger) =>
+        ledger === this ||
+        !ledger.records.some(
+          (other) =>
+            other.leaf === leaf &&
+            other.table === table &&
+            other.row === row &&
+            other.cell === cell,
+        ),
+    );
   }
 
   /** What was nowhere but in the memory of a tab went with it. */

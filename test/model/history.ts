@@ -265,9 +265,16 @@ class History {
       if (!isAsLoaded && (epoch !== disk.branch.epoch || version !== disk.branch.version))
         unsettled.push(`the database at version ${version}, the room at ${disk.branch.version}`);
     }
-    for (const { isAlive, isIdle, hasEnded, current, name, sync, session } of clients) {
+    for (const client of clients) {
+      const { isAlive, isIdle, hasEnded, current, name, sync, session } = client;
       if (hasEnded && current.isIdle) unsettled.push(`${name} has ended, and its twin waits`);
       if (!isAlive || isIdle) continue;
+      // It takes over those of closed tabs, unless a tab that has no storage any more holds their lock.
+      const areAllAble = clients.every(
+        ({ isAlive: mayHold, hasStorage, traits: { disk: other, user } }) =>
+          !mayHold || hasStorage || other !== client.traits.disk || user !== client.traits.user,
+      );
+      if (areAllAble && client.hasEditsOnDisk) unsettled.push(`${name} has edits on its disk`);
       const version = session.cursor?.version;
       if (sync.phase !== 'live' || sync.unsaved > 0)
         unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);

@@ -163,8 +163,13 @@ export class SimClient implements ClientEnd {
 
   /** True if it has no storage any more, and a tab before it has left edits there. */
   get hasLeftEdits(): boolean {
+    return this.isAlive && !this.hasStorage && this.hasEditsOnDisk;
+  }
+
+  /** True if there are edits of its user in its storage, whichever tab has made them. */
+  get hasEditsOnDisk(): boolean {
     const { disk, user } = this.traits;
-    return this.isAlive && !this.hasStorage && (disk?.editsOf(user).length ?? 0) > 0;
+    return (disk?.editsOf(user).length ?? 0) > 0;
   }
 
   start(): void {

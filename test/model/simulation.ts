@@ -249,7 +249,13 @@ export class Simulation {
   #noteLost(traits: Pick<ClientTraits, 'disk' | 'user'>): void {
     const { disk, user } = traits;
     const kept = this.#keptOf(traits);
-    for (const ledger of disk?.ledgers.get(user) ?? []) ledger.tabClosed(kept);
+    for (const ledger of disk?.ledgers.get(user) ?? []) {
+      const own = this.clients.filter((tab) => tab.isAlive && tab.ledger === ledger);
+      ledger.tabClosed(
+        kept,
+        own.flatMap(({ unconfirmed }) => unconfirmed),
+      );
+    }
   }
 
   /** The edits of a user that are on disk, or in the memory of a tab. */
