@@ -179,6 +179,8 @@ export class RecordWriter {
     if (this.#hasFailed) return;
     const answered = this.#lastAnswered;
     this.#lastAnswered = [];
+    // Content may have replaced held edits (VIEW-9).
+    this.#isHeldDirty = true;
     switch (fold.type) {
       case 'content':
         this.#replaceBase(fold.isShown ? fold.content : undefined, cursor);

@@ -264,6 +264,29 @@ describe('what a client persists', () => {
       expect(texts(on.storage)['e/held']).toBeUndefined();
     },
   );
+
+  test.each([
+    ['and nothing is pending', false],
+    ['and a push is on its way', true],
+  ])('[VIEW-9] has no held edits that a load has replaced, %s', async (_what, isPushing) => {
+    const on = browser();
+    const tab = await liveTab(on);
+    if (isPushing) tab.store.setValue('pushed', 1);
+    await settle();
+    const shown = isPushing ? { v: 0, pushed: 1 } : { v: 0 };
+    tab.session.stopSaving();
+    tab.store.setValue('held', 1);
+    await settle();
+    expect(texts(on.storage)['e/held']).toBeDefined();
+    void tab.session.load();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    expect(tab.store.getValues()).toEqual(shown);
+    await tab.time.pass(SECOND);
+    tab.die();
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual(shown);
+  });
 });
 
 describe('a start', () => {
