@@ -240,6 +240,18 @@ export class EditLedger {
     return false;
   }
 
+  /**
+   * True if an edit of that leaf, or the deletion of its row, was reported as one of a client that has ended. If a page had taken
+   * it over, and the storage was cleared before that was durable, the leaf stays as it is in that page.
+   */
+  wasEnded(table: TableKey, row: string, cell: string): boolean {
+    const { ended } = this.#outcomes;
+    return (
+      ended.has(leafName(table, row, cell)) ||
+      (table !== VALUES && ended.has(leafName(table, row, '*')))
+    );
+  }
+
   /** True if the user has ever made anything of that leaf, in any tab. */
   hasEdited(table: TableKey, row: string, cell: string): boolean {
     return this.#outcomes.ledgers.some(({ records }) =>

@@ -402,7 +402,9 @@ function checkConverged(
   const found = all.filter(({ table, row, cell, left, right }) => {
     if (left !== undefined && defaults?.get(table, row, cell) === left) return false;
     const isOwn =
-      traits.variant.alters(table, cell, right) || ledger.wasWithdrawn(table, row, cell);
+      traits.variant.alters(table, cell, right) ||
+      ledger.wasWithdrawn(table, row, cell) ||
+      ledger.wasEnded(table, row, cell);
     return !(local.has(table, row, cell) && isOwn);
   });
   if (found.length === 0) return;
