@@ -159,6 +159,7 @@ export function createPartyKitPersister(
         config,
       ),
       after: callAfter,
+      now: Date.now,
       soon: (callback) => void callSoon(callback),
       randomId,
       random: Math.random,

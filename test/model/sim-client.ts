@@ -361,6 +361,7 @@ export class SimClient implements ClientEnd {
         },
         endpoint: mutant.endpoint?.(endpoint, this) ?? endpoint,
         after: (milliseconds, callback) => this.#after(milliseconds, callback),
+        now: () => world.clock.now(),
         soon: (callback) => this.#soon(callback),
         random: () => 0.5,
         firstGeneration: this.#surroundings.randomNumber(),

@@ -1,3 +1,5 @@
+import type { SessionPorts } from './session-ports.ts';
+
 /** The silence before a ping. Long enough not to keep a room from hibernating. */
 const PING_MILLISECONDS = 25_000;
 /** The silence after a ping that makes a connection count as dead. */
@@ -6,6 +8,8 @@ const SILENCE_MILLISECONDS = 15_000;
 const HASTY_MILLISECONDS = 5000;
 /** The time after which a push without any sign of life is a reason to ask. */
 const UNANSWERED_MILLISECONDS = 5000;
+/** A ping may come so much too early: then not every message starts the timer again. */
+const EARLY_MILLISECONDS = 1000;
 /** A slow line may take longer for more than this length, in characters. */
 const QUICK_LENGTH = 16 * 1024;
 
@@ -38,10 +42,12 @@ export interface Heartbeat {
 
 /** Creates a heartbeat that is stopped. */
 export function createHeartbeat(
-  after: (milliseconds: number, callback: () => void) => () => void,
+  { after, now }: Pick<SessionPorts, 'after' | 'now'>,
   { ping, dead }: HeartbeatActions,
 ): Heartbeat {
   let cancel: (() => void) | undefined;
+  /** The time at which the wait for a ping began. */
+  let waiting = -Infinity;
   let lastSent = 0;
   /** True if the room has confirmed that nothing is missing, and nothing was sent or heard since: then it may sleep. */
   let isSettled = false;
@@ -50,16 +56,18 @@ export function createHeartbeat(
   let unheard = 0;
   const stop = (): void => {
     cancel?.();
-    cancel = undefined;
-    pinged = undefined;
+    cancel = pinged = undefined;
   };
-  const expect = (milliseconds: number): void => {
+  const then = (milliseconds: number, callback: () => void): void => {
     cancel?.();
-    cancel = after(milliseconds, () => {
+    waiting = -Infinity;
+    cancel = after(milliseconds, callback);
+  };
+  const expect = (milliseconds: number): void =>
+    then(milliseconds, () => {
       stop();
       dead();
     });
-  };
   const ask = (milliseconds: number, isCheck = !isSettled): void => {
     // The next pong may answer an earlier ping, so it tells nothing about later messages.
     pinged ??= lastSent;
@@ -67,16 +75,8 @@ export function createHeartbeat(
     ping(isCheck);
   };
   const wait = (): void => {
-    cancel?.();
-    cancel = after(PING_MILLISECONDS, () => ask(SILENCE_MILLISECONDS));
-  };
-  /** Asks soon if nothing is heard. A check would wait for the hooks of the pushes before it. */
-  const doubt = (): void => {
-    cancel?.();
-    cancel = after(UNANSWERED_MILLISECONDS, () => {
-      if (unheard > QUICK_LENGTH) wait();
-      else ask(HASTY_MILLISECONDS, false);
-    });
+    then(PING_MILLISECONDS, () => ask(SILENCE_MILLISECONDS));
+    waiting = now();
   };
   const alive = (): void => {
     pinged = undefined;
@@ -92,7 +92,12 @@ export function createHeartbeat(
     },
     stop,
     sent: (push, length) => {
-      if (unheard === 0 && cancel !== undefined && pinged === undefined) doubt();
+      // Asks soon if nothing is heard. A check would wait for the hooks of the pushes before it.
+      if (unheard === 0 && cancel !== undefined && pinged === undefined)
+        then(UNANSWERED_MILLISECONDS, () => {
+          if (unheard > QUICK_LENGTH) wait();
+          else ask(HASTY_MILLISECONDS, false);
+        });
       lastSent = push;
       unheard += length;
       isSettled = false;
@@ -104,8 +109,8 @@ export function createHeartbeat(
       unheard = 0;
       if (isNews) isSettled = false;
       if (cancel === undefined) return;
-      if (pinged === undefined) wait();
-      else expect(SILENCE_MILLISECONDS);
+      if (pinged !== undefined) expect(SILENCE_MILLISECONDS);
+      else if (now() - waiting >= EARLY_MILLISECONDS) wait();
     },
     alive,
     answered: () => {

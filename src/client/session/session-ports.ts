@@ -47,6 +47,8 @@ export interface SessionPorts {
   readonly endpoint: SessionEndpoint;
   /** Calls back once, later; returns a function that prevents it. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
+  /** The time, in milliseconds. It may be set back or forward. */
+  readonly now: () => number;
   /** Calls back once, when the code that runs now has ended. */
   readonly soon: (callback: () => void) => void;
   /** 128 random bits as 22 characters of base64url. */

@@ -209,7 +209,7 @@ export function createSyncSession(
     },
   );
   const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
-  const heartbeat = createHeartbeat(after, {
+  const heartbeat = createHeartbeat(ports, {
     ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
     dead: () => happened('silent'),
   });
@@ -228,13 +228,23 @@ export function createSyncSession(
   );
 
   const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
-  const facts = (): Facts => ({
-    nextPush: replica.nextPush,
-    hasPending: replica.pending.length > 0,
-    everSent: sender.everSent(),
-    mayRoomHavePending: sender.mayRoomHavePending(),
-    pinged: heartbeat.pinged(),
-  });
+  const facts: Facts = {
+    get nextPush() {
+      return replica.nextPush;
+    },
+    get hasPending() {
+      return replica.pending.length > 0;
+    },
+    get everSent() {
+      return sender.everSent();
+    },
+    get mayRoomHavePending() {
+      return sender.mayRoomHavePending();
+    },
+    get pinged() {
+      return heartbeat.pinged();
+    },
+  };
   const cursorNow = (): Cursor | undefined => {
     const { position } = state.stage;
     return position.type === 'base' ? position.cursor : undefined;
@@ -255,7 +265,7 @@ export function createSyncSession(
     return isDone;
   };
   const queue = createEventQueue<SessionEvent>(after, (event) => {
-    const step = transition(state, event, facts());
+    const step = transition(state, event, facts);
     if (step.fold !== undefined && !fold(step.fold)) return false;
     ({ state } = step);
     if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
@@ -437,7 +447,7 @@ export function createSyncSession(
   };
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
-    queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
+    queue.waiting.reduce((later, event) => transition(later, event, facts).state, state).intent;
   const start = (event: SimpleEvent): Promise<void> => {
     const over = end();
     if (over !== undefined) {

@@ -7,15 +7,24 @@ function beating(): {
   readonly heartbeat: Heartbeat;
   readonly time: ManualTime;
   readonly done: string[];
+  readonly timers: () => number;
 } {
   const time = new ManualTime();
   const done: string[] = [];
-  const heartbeat = createHeartbeat(time.after, {
-    ping: (isCheck) => done.push(isCheck ? 'check' : 'ping'),
-    dead: () => done.push('dead'),
-  });
+  let timers = 0;
+  const after: typeof time.after = (milliseconds, callback) => {
+    timers += 1;
+    return time.after(milliseconds, callback);
+  };
+  const heartbeat = createHeartbeat(
+    { after, now: () => time.now },
+    {
+      ping: (isCheck) => done.push(isCheck ? 'check' : 'ping'),
+      dead: () => done.push('dead'),
+    },
+  );
   heartbeat.start();
-  return { heartbeat, time, done };
+  return { heartbeat, time, done, timers: () => timers };
 }
 
 describe('a heartbeat', () => {
@@ -66,6 +75,30 @@ describe('a heartbeat', () => {
     expect(done).toEqual([]);
     heartbeat.sent(2, 100_000);
     await time.pass(29 * SECOND);
+    expect(done).toEqual([]);
+    await time.pass(SECOND);
+    expect(done).toEqual(['check']);
+  });
+
+  test('starts no timer for each message, and asks after 24 to 25 seconds of silence', async () => {
+    const { heartbeat, time, done, timers } = beating();
+    for (let index = 0; index < 1000; index += 1) {
+      heartbeat.heard(true);
+      await time.pass(10);
+    }
+    expect(timers()).toBeLessThan(12);
+    await time.pass(24 * SECOND - 20);
+    expect(done).toEqual([]);
+    await time.pass(SECOND + 20);
+    expect(done).toEqual(['check']);
+  });
+
+  test('[ORDER-7] waits again in full after the answer to a push that came within the same second', async () => {
+    const { heartbeat, time, done } = beating();
+    heartbeat.heard(true);
+    heartbeat.sent(1, 9);
+    heartbeat.heard(true);
+    await time.pass(24 * SECOND);
     expect(done).toEqual([]);
     await time.pass(SECOND);
     expect(done).toEqual(['check']);

@@ -188,6 +188,7 @@ export class ScriptedRoom {
           },
         },
         after: this.time.after,
+        now: () => this.time.now,
         soon: (callback) => {
           if (options.isTurnHeld === true) this.#soon.push(callback);
           else callback();

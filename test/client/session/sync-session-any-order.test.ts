@@ -72,6 +72,7 @@ class Pair {
             }),
         },
         after: this.time.after,
+        now: () => this.time.now,
         soon: (callback) => callback(),
         randomId: () => 'c'.repeat(22),
         random: () => 0.5,
