@@ -60,6 +60,18 @@ export interface ReplicaEvents {
 /**
  * A Store that shows the room's content with the edits made here on top (VIEW-1 to VIEW-8). It is synchronous, and knows
  * neither versions nor sockets. Its owner calls the folding methods in the room's order.
+ *
+ * The ways in which a push ends. In each, a later edit of the same leaf stays on top.
+ *
+ * | end | the cause | the Store shows | the app hears of |
+ * |---|---|---|---|
+ * | acknowledged | an ack | the edit, which is the base now | nothing |
+ * | corrected | an ack with a correction | the room's value where the correction has one; the edit elsewhere | each corrected part |
+ * | dropped | a welcome after the push was processed | what the room made of it | each part that the room lacks, if no other client can have overwritten it: `unknown` |
+ * | withdrawn | the room will never take the push | the edit, local-only; the room's value after `access` | all of it: `malformed`, `too-large`, `access` |
+ * | abandoned | the session ends, or moves to another room | the edit, untracked | all of it: `destroyed`, `another-room`; nothing if it is kept elsewhere |
+ *
+ * A withdrawn push keeps its number and is empty. Then it is acknowledged, or dropped, like any other.
  */
 export class Replica {
   /** The claim to the Store. While another persister holds it, this replica ignores edits. */
@@ -224,6 +236,9 @@ export class Replica {
     ]);
     return [...known].filter((cell) => this.baseLeaf(table, row, cell) !== undefined);
   }
+
+  // An ack first counts the whole push as accepted. The correction in the same transaction puts the room's value where it
+  // was not. So a refused leaf goes back.
 
   /** Ends the oldest pending push, which the room accepted unchanged (VIEW-4). Does not change the Store. */
   acknowledge(): void {
