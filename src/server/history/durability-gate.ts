@@ -1,3 +1,14 @@
+/**
+ * The two moments of a row, and everything that waits for one of them. `sync` is that of the host's storage: without it, a write
+ * settles when it is on disk, and both moments are one. With it, the host holds back what leaves the room in between.
+ *
+ * | moment | the storage says | who waits for it |
+ * |---|---|---|
+ * | written | the write has settled | commits for others, what features send with them, hooks, the content for GET |
+ * | synced | the host's `sync` has settled, too | acks and answers of calls, and all that comes after them (`ORDER-9`); initial content by PUT, `whenDurable` |
+ *
+ * A thing is *durable* when it is on disk: at the latest when it is synced.
+ */
 import type { ChangeOrigin } from '../room/change-origin.ts';
 import { isPausing } from '../room/clock.ts';
 import type { RoomHost } from '../room/room-host.ts';
@@ -12,13 +23,13 @@ export interface PendingEntry {
   readonly origin: ChangeOrigin<unknown>;
 }
 
-/** Something that waits until everything before it is durable. */
+/** Something that waits until everything before it is written, or synced. */
 export interface Waiter {
-  onDurable(): void;
-  /** Called in place of `onDurable` if something that this waits for could not be stored. */
+  onReleased(): void;
+  /** Called in place of `onReleased` if something that this waits for could not be stored. */
   onLost(): void;
-  /** True if other waiters go first: it and all later ones also wait for the host's `sync` (`ORDER-9`). */
-  readonly canWait?: boolean;
+  /** True: it and all later waiters wait until everything is synced (`ORDER-9`). */
+  readonly waitsForSync?: boolean;
 }
 
 /** The state of the room whose entries a gate stores. */
@@ -48,8 +59,8 @@ interface Batch {
   readonly foreign?: Promise<void>;
   readonly entries: PendingEntry[];
   readonly waiters: Waiter[];
-  /** The number of waiters that were called. */
-  called: number;
+  /** The number of waiters that were released. */
+  released: number;
   readonly whenWritten: ((isWritten: boolean) => void)[];
   isWritten: boolean;
   /** True from when it is being written: nothing can be added to the row. */
@@ -57,7 +68,7 @@ interface Batch {
 }
 
 /**
- * Makes entries durable in order, and lets out what depends on them only then (`DURABLE-1`). Entries that come while a
+ * Makes entries durable in order, and releases what depends on them only then (`DURABLE-1`). Entries that come while a
  * row is being written share the next row (`DURABLE-2`).
  */
 export class DurabilityGate {
@@ -74,7 +85,7 @@ export class DurabilityGate {
     this.#owner = owner;
   }
 
-  /** True if everything that was added is durable and let out. */
+  /** True if everything that was added is synced, and all waiters were released. */
   get isSettled(): boolean {
     return this.#batches.length === 0;
   }
@@ -98,26 +109,28 @@ export class DurabilityGate {
     else this.#push(newBatch(entry));
   }
 
-  /** Calls the waiter when everything that was added before is durable: at once if it is. Waiters keep their order. */
-  release(waiter: Waiter): void {
+  /**
+   * Holds a waiter until everything that was added before is written, or synced if one of the waiters asks for that: releases it
+   * at once if it is. Waiters keep their order.
+   */
+  hold(waiter: Waiter): void {
     const last = this.#batches.at(-1);
     if (this.#hasFailed) waiter.onLost();
-    else if (last === undefined) waiter.onDurable();
+    else if (last === undefined) waiter.onReleased();
     else last.waiters.push(waiter);
   }
 
-  /** Resolves to true when everything that was added before is durable, to false if that was lost. */
+  /** Resolves to true when everything that was added before is synced, to false if that was lost. */
   whenDurable(): Promise<boolean> {
     return new Promise((resolve) => {
-      const onDurable = (): void => resolve(true);
-      this.release({ onDurable, onLost: () => resolve(false), canWait: true });
+      const onReleased = (): void => resolve(true);
+      this.hold({ onReleased, onLost: () => resolve(false), waitsForSync: true });
     });
   }
 
   /**
-   * Resolves to true when storage has taken everything that was added before, to false if that failed. This is earlier
-   * than {@link DurabilityGate.whenDurable} where a write settles before it is on disk. For use where the host holds
-   * back what is sent.
+   * Resolves to true when everything that was added before is written, to false if that failed. For answers that the host holds
+   * back until they are synced.
    */
   whenWritten(): Promise<boolean> {
     const last = this.#batches.at(-1);
@@ -148,10 +161,10 @@ export class DurabilityGate {
         if (!(await this.#succeeds(() => this.#write(batch)))) return;
         batch.isWritten = true;
         for (const resolve of batch.whenWritten) resolve(true);
-        letOut(batch, 'others');
+        releaseWaiters(batch, 'until-sync');
         if (!(await this.#succeeds(() => this.#host.storage.sync?.()))) return;
-        letOut(batch, 'all');
-        // Not earlier: nothing that comes after this batch may be let out before the rest of it.
+        releaseWaiters(batch, 'all');
+        // Not earlier: nothing that comes after this batch may be released before the rest of it.
         this.#batches.shift();
       }
       if (isCheckpointDue) this.#owner.startCheckpoint();
@@ -199,9 +212,9 @@ export class DurabilityGate {
       error,
       batches.flatMap(({ entries }) => entries),
     );
-    for (const { waiters, called, whenWritten } of batches) {
+    for (const { waiters, released, whenWritten } of batches) {
       for (const resolve of whenWritten) resolve(false);
-      for (const waiter of waiters.slice(called)) waiter.onLost();
+      for (const waiter of waiters.slice(released)) waiter.onLost();
     }
   }
 }
@@ -211,19 +224,19 @@ function newBatch(...entries: readonly PendingEntry[]): Batch {
     first: undefined,
     entries: [...entries],
     waiters: [],
-    called: 0,
+    released: 0,
     whenWritten: [],
     isWritten: false,
     isSealed: false,
   };
 }
 
-/** Calls the waiters of a written batch in order: all of them, or up to the first that can wait. */
-function letOut(batch: Batch, which: 'all' | 'others'): void {
+/** Releases the waiters of a written batch in order: all of them, or up to the first that waits for the sync. */
+function releaseWaiters(batch: Batch, which: 'all' | 'until-sync'): void {
   for (;;) {
-    const waiter = batch.waiters[batch.called];
-    if (waiter === undefined || (which === 'others' && waiter.canWait === true)) return;
-    batch.called += 1;
-    waiter.onDurable();
+    const waiter = batch.waiters[batch.released];
+    if (waiter === undefined || (which === 'until-sync' && waiter.waitsForSync === true)) return;
+    batch.released += 1;
+    waiter.onReleased();
   }
 }

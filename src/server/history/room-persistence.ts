@@ -219,7 +219,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   /** Writes a snapshot now, if there is anything to write or to remove. Never rejects. */
   async compact(): Promise<void> {
     const state = this.#current;
-    if (state === undefined || !(await state.gate.whenDurable())) return;
+    if (state === undefined || !(await state.durability.whenDurable())) return;
     const isPossible = this.#storage?.canCheckpoint === true && !this.#isCheckpointing;
     if (isPossible && state === this.#current) await this.checkpoint(state);
   }
@@ -242,7 +242,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
         // An open transaction may be rolled back, but what it did so far is in the Store.
         isReadable: () => writer.isFree(),
         whenAppended: async () => {
-          const isDurable = await state.gate.whenDurable();
+          const isDurable = await state.durability.whenDurable();
           // Without its state, the Store may have what was never ordered.
           if (!isDurable || state !== this.#current) throw new Error('The room was discarded.');
         },
@@ -312,7 +312,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     try {
       const hydrated = this.#hydration.hydrate(undefined);
       if (hydrated !== 'busy') {
-        this.#open(storage, undefined, hydrated, true).gate.waitFor(wiped);
+        this.#open(storage, undefined, hydrated, true).durability.waitFor(wiped);
         return;
       }
     } catch {

@@ -89,7 +89,7 @@ export class RoomState<Origin, RequestOrigin>
   readonly epoch: string;
   readonly clients: ClientRecords;
   readonly history: CommitHistory;
-  readonly gate: DurabilityGate;
+  readonly durability: DurabilityGate;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   #version: number;
@@ -124,7 +124,7 @@ export class RoomState<Origin, RequestOrigin>
     );
     this.#contentSize = loaded.contentSize;
     this.clients = new ClientRecords(loaded.clients);
-    this.gate = new DurabilityGate(storage, parts.host, this);
+    this.durability = new DurabilityGate(storage, parts.host, this);
     for (const { version, changes, encoded, tag } of loaded.log)
       if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes), tag);
   }
@@ -261,7 +261,7 @@ export class RoomState<Origin, RequestOrigin>
     this.history.add(this.#version, encoded, this.#tag, births);
     this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
-    this.gate.add({ entry: { version: this.#version, changes, encoded, author }, origin });
+    this.durability.add({ entry: { version: this.#version, changes, encoded, author }, origin });
     this.#parts.outgoing.sendCommit(this, changes, encoded, origin);
     this.#tellFeatures(changes, origin);
     return 'commit';
@@ -317,7 +317,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   whenWritten(): Promise<boolean> {
-    return this.gate.whenWritten();
+    return this.durability.whenWritten();
   }
 
   get isCheckpointDue(): boolean {
@@ -331,7 +331,7 @@ export class RoomState<Origin, RequestOrigin>
   /** Ends this state: it applies no more changes, and clients do not get the changes that are on their way to the disk. */
   abandon(error: unknown): void {
     this.#isLost = true;
-    this.gate.fail(error);
+    this.durability.fail(error);
   }
 
   lose(error: unknown, lost: readonly PendingEntry[]): void {
@@ -540,7 +540,7 @@ export class RoomState<Origin, RequestOrigin>
     // Before the initial content there is no log, and nothing could be applied twice.
     if (!this.hasStore) return;
     const entry = { version: this.#version, changes: undefined, author: authorOf(origin) };
-    this.gate.add({ entry, origin });
+    this.durability.add({ entry, origin });
   }
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
@@ -549,7 +549,7 @@ export class RoomState<Origin, RequestOrigin>
     this.#version = 1;
     this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };
-    this.gate.create(
+    this.durability.create(
       { cursor: this.cursor, content, log: [], clients: this.clients.snapshot() },
       { entry: { version: 1, changes, author: undefined }, origin },
     );
@@ -574,11 +574,11 @@ export class RoomState<Origin, RequestOrigin>
     const { features } = this.#parts;
     if (features.isEmpty) return;
     features.committed({ cursor: this.cursor, changes, origin });
-    this.gate.release(new OrderedVersion(features, this.#version));
+    this.durability.hold(new OrderedVersion(features, this.#version));
   }
 }
 
-/** Tells the features when a version is durable. */
+/** Tells the features when a version is written. */
 class OrderedVersion implements Waiter {
   readonly #features: Pick<RoomFeatures<never, never>, 'durable'>;
   readonly #version: number;
@@ -588,7 +588,7 @@ class OrderedVersion implements Waiter {
     this.#version = version;
   }
 
-  onDurable(): void {
+  onReleased(): void {
     this.#features.durable(this.#version);
   }
 

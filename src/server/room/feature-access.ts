@@ -67,12 +67,12 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     const { cursor } = state;
     const changes = since && state.changesSince(since);
     const snapshot = { cursor, content: observed.store.getContent(), changes };
-    return (await state.gate.whenDurable()) ? snapshot : undefined;
+    return (await state.durability.whenDurable()) ? snapshot : undefined;
   }
 
   async dispose(isWanted: () => boolean): Promise<boolean> {
     return await this.#parts.queue.add(async () => {
-      if (this.#persistence.current?.gate.isSettled !== true || !isWanted()) return false;
+      if (this.#persistence.current?.durability.isSettled !== true || !isWanted()) return false;
       await this.#persistence.dispose();
       return true;
     });
@@ -105,7 +105,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     const safe = new ReportingWaiter(waiter, this.#parts.reporter);
     const state = this.#persistence.current;
     if (state === undefined) safe.onLost();
-    else if (this.#held.length === 0 && this.#parts.writer.isFree()) state.gate.release(safe);
+    else if (this.#held.length === 0 && this.#parts.writer.isFree()) state.durability.hold(safe);
     else this.#hold(safe, state);
   }
 
@@ -116,7 +116,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     void this.#parts.writer.whenFree().then(() => {
       const { current } = this.#persistence;
       for (const held of this.#held.splice(0)) {
-        if (current !== undefined && current === held.state) current.gate.release(held.waiter);
+        if (current !== undefined && current === held.state) current.durability.hold(held.waiter);
         else held.waiter.onLost();
       }
     });
@@ -185,23 +185,23 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
 class ReportingWaiter implements Waiter {
   readonly #waiter: Waiter;
   readonly #reporter: ErrorReporter;
-  readonly canWait: boolean;
+  readonly waitsForSync: boolean;
 
   constructor(waiter: Waiter, reporter: ErrorReporter) {
     this.#waiter = waiter;
     this.#reporter = reporter;
-    this.canWait = waiter.canWait === true;
+    this.waitsForSync = waiter.waitsForSync === true;
   }
 
-  onDurable(): void {
-    this.#call('onDurable');
+  onReleased(): void {
+    this.#call('onReleased');
   }
 
   onLost(): void {
     this.#call('onLost');
   }
 
-  #call(name: 'onDurable' | 'onLost'): void {
+  #call(name: 'onReleased' | 'onLost'): void {
     try {
       this.#waiter[name]();
     } catch (error) {

@@ -20,10 +20,10 @@ import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
 
-/** The state that a message reports. The message waits until the state is durable. */
+/** The state that a message reports. The message waits until the state is written. */
 type Told = Pick<
   RoomState<unknown, unknown>,
-  'gate' | 'cursor' | 'version' | 'lastPush' | 'newTag'
+  'durability' | 'cursor' | 'version' | 'lastPush' | 'newTag'
 >;
 
 /** Told to a connection whose grant has ended, or was lost. */
@@ -36,7 +36,7 @@ const CROWDED =
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
-/** Sends everything that leaves the room over sockets. A message leaves only when the reported change is durable (`DURABLE-1`). */
+/** Sends everything that leaves the room over sockets. A message leaves only when the reported change is written (`DURABLE-1`). */
 export class Outgoing<Origin> {
   readonly #host: Pick<RoomHost<Origin>, 'randomId'>;
   readonly #peers: Peers<Origin>;
@@ -201,9 +201,9 @@ export class Outgoing<Origin> {
     this.close(peer, code, message);
   }
 
-  /** Sends a message when everything that was ordered before it is durable. Does not send it if that is lost. */
+  /** Sends a message when everything that was ordered before it is written. Does not send it if that is lost. */
   send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
-    state.gate.release(new HeldFrame(this, peer, this.#encode(message)));
+    state.durability.hold(new HeldFrame(this, peer, this.#encode(message)));
   }
 
   /** Sends an error. Without a state it leaves at once. */
@@ -271,10 +271,10 @@ export class Outgoing<Origin> {
   ): boolean {
     const frame = this.#welcome(state, hello, missed);
     const isSendable = frame.length <= this.#settings.limits.frameLength;
-    if (isSendable || missed === undefined) state.gate.release(new HeldFrame(this, peer, frame));
+    if (isSendable || missed === undefined) state.durability.hold(new HeldFrame(this, peer, frame));
     else {
       const reload = this.#welcome(state, hello, undefined);
-      state.gate.release(new HeldFrame(this, peer, reload));
+      state.durability.hold(new HeldFrame(this, peer, reload));
     }
     return isSendable && missed !== undefined;
   }
@@ -284,7 +284,7 @@ export class Outgoing<Origin> {
     const { generation } = client;
     const lastPush = state.lastPush(client);
     const frame = this.#welcome(state, { generation, lastPush }, undefined);
-    state.gate.release(new HeldFrame(this, peer, frame));
+    state.durability.hold(new HeldFrame(this, peer, frame));
     peer.setState({ ...client, standing: 'loading' });
   }
 
@@ -292,7 +292,7 @@ export class Outgoing<Origin> {
   sendAck(state: Told, peer: Peer<Origin>, client: ClientState, ack: Ack): void {
     const frame = this.#encode(ack);
     if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-    else state.gate.release(new HeldAnswer(this, peer, frame));
+    else state.durability.hold(new HeldAnswer(this, peer, frame));
   }
 
   /** Tells everybody but its author of the latest commit (`ORDER-3`), whose changes were encoded before. */
@@ -312,12 +312,12 @@ export class Outgoing<Origin> {
       if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(changes);
         for (const stockFrame of stockFrames)
-          state.gate.release(new HeldFrame(this, peer, stockFrame));
+          state.durability.hold(new HeldFrame(this, peer, stockFrame));
       } else if (client.type === 'client' && client.standing === 'live') {
         const { messagePrefix } = this.#settings;
         frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-        else state.gate.release(new HeldFrame(this, peer, frame));
+        else state.durability.hold(new HeldFrame(this, peer, frame));
       }
     }
   }
@@ -331,7 +331,7 @@ export class Outgoing<Origin> {
       else if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(content);
         for (const stockFrame of stockFrames)
-          state.gate.release(new HeldFrame(this, peer, stockFrame));
+          state.durability.hold(new HeldFrame(this, peer, stockFrame));
       }
     }
   }
@@ -339,7 +339,7 @@ export class Outgoing<Origin> {
   /** Tells a stock peer the result of its changes. */
   sendStockAnswer(state: Told, peer: Peer<Origin>, changes: Changes): void {
     for (const frame of this.#stockFrames(changes))
-      state.gate.release(new HeldAnswer(this, peer, frame));
+      state.durability.hold(new HeldAnswer(this, peer, frame));
   }
 
   #stockFrames(changes: Changes): readonly string[] {
@@ -376,7 +376,7 @@ class HeldFrame<Origin> implements Waiter {
     this.#frame = frame;
   }
 
-  onDurable(): void {
+  onReleased(): void {
     this.#outgoing.deliver(this.#peer, this.#frame);
   }
 
@@ -385,7 +385,7 @@ class HeldFrame<Origin> implements Waiter {
   }
 }
 
-/** An answer to the author of a commit, which can wait until others have the commit (`ORDER-9`). */
+/** An answer to the author of a commit, which waits until the commit is synced (`ORDER-9`). */
 class HeldAnswer<Origin> extends HeldFrame<Origin> {
-  readonly canWait = true;
+  readonly waitsForSync = true;
 }

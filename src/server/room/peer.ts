@@ -53,7 +53,7 @@ export class Peer<Origin> {
   #receivedTime = -Infinity;
   /** The weight of the heaviest message since the last hello. */
   #heaviest = 0;
-  /** The number and length of the messages whose effects are not durable yet. */
+  /** The number and length of the messages whose effects are not written yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
   #state: PeerState;
@@ -284,7 +284,7 @@ export class Peer<Origin> {
   }
 }
 
-/** A received frame, until its effects are durable. */
+/** A received frame, until its effects are written. */
 class ReceivedFrame implements Waiter {
   readonly #peer: Peer<unknown>;
   readonly #messages: number;
@@ -298,7 +298,7 @@ class ReceivedFrame implements Waiter {
     this.#weight = weight;
   }
 
-  onDurable(): void {
+  onReleased(): void {
     this.#peer.forget(this.#messages, this.#length, this.#weight);
   }
 

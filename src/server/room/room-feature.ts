@@ -85,7 +85,7 @@ export interface RoomFeature<Connection, Request> {
   left?(connection: Connection): void;
   /** Hears of a commit at once. */
   committed?(commit: RoomCommit<Connection, Request>): void;
-  /** Hears that everything up to this version is durable. */
+  /** Hears that everything up to this version is written: what is sent now reaches nobody before that is on disk. */
   durable?(version: number): void;
   /** True: `answer` is also called while the room cannot be loaded. */
   readonly answersUnloaded?: boolean;
@@ -143,8 +143,8 @@ export interface FeatureRoom<Connection> {
   /** Sends a frame with that letter at once. */
   send(connection: Connection, letter: string, json: string): void;
   /**
-   * Calls the waiter when everything ordered before is durable: its frames keep their place among commits (`SEAM-3`). While
-   * a transaction of the room's own code is open, its commit also comes first.
+   * Releases the waiter when everything ordered before is written, or on disk if it `waitsForSync`: its frames keep their place
+   * among commits (`SEAM-3`). While a transaction of the room's own code is open, its commit also comes first.
    */
   release(waiter: Waiter): void;
   /**

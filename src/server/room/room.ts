@@ -155,7 +155,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   async whenDurable(): Promise<void> {
     // A change to the Store before it is loaded becomes a commit when it is.
     if (!this.#persistence.hasLoaded) await this.#loaded();
-    await assertStored(this.#persistence.current?.gate.whenDurable());
+    await assertStored(this.#persistence.current?.durability.whenDurable());
   }
 
   /** Handles a frame of a connection, and ignores frames that are not ours. Resolves when that is done; never rejects. */
@@ -192,7 +192,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (features.needsHeardTimes) peer.hear(host.now());
     if (frame !== undefined && frame.feature.isOrdered !== true) {
       features.receive(connection.origin, frame, !peer.hasLostPush);
-      waiting.onDurable();
+      waiting.onReleased();
       return;
     }
     let dealt: MaybePromise<void> = undefined;
@@ -206,7 +206,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (dealt !== undefined) await dealt;
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
-    else state.gate.release(waiting);
+    else state.durability.hold(waiting);
   }
 
   /**
@@ -308,7 +308,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#parts.peers.of(connection).leave('peer');
   }
 
-  /** Resolves to the durable content. Rejects with `unavailable` if storage fails. */
+  /** Resolves to the content, once it is written: the host holds the answer back until it is on disk. Rejects with `unavailable` if storage fails. */
   async content(): Promise<RoomContent> {
     const { writer } = this.#parts;
     for (;;) {
@@ -321,7 +321,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       const json = hasStore
         ? this.#contentCache.read(state, () => this.store.getJson())
         : undefined;
-      await assertStored(state.gate.whenWritten());
+      await assertStored(state.durability.whenWritten());
       return { cursor, json };
     }
   }
@@ -333,12 +333,12 @@ export class Room<Origin, RequestOrigin = Origin> {
   async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
     const state = await this.#loaded();
     const outcome = await state.seed(content, request);
-    await assertStored(state.gate.whenDurable());
+    await assertStored(state.durability.whenDurable());
     return outcome;
   }
 
   /**
-   * Resolves to the durable room as one document; undefined if it has no Store. If the room cannot be loaded, the document has
+   * Resolves to the room as one document, once it is written; undefined if it has no Store. If the room cannot be loaded, the document has
    * what can be read, and tells in `incomplete` what cannot. Rejects with `unavailable` if storage fails.
    */
   async exportRoom(): Promise<RoomDocument | undefined> {
@@ -364,7 +364,8 @@ export class Room<Origin, RequestOrigin = Origin> {
     const { queue, peers, outgoing } = this.#parts;
     await queue.add(async () => {
       const state = await this.#stateOrNone();
-      while (state?.gate.isSettled === false) await assertStored(state.gate.whenDurable());
+      while (state?.durability.isSettled === false)
+        await assertStored(state.durability.whenDurable());
       // Before anything is written, so that nobody takes a version of the new epoch for one of the old.
       const text = 'The room was restored to another state: load the content again.';
       outgoing.dismiss(text);

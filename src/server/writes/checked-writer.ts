@@ -104,7 +104,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
   ): Promise<Settled> {
     const { target, asked, origin } = decision;
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const ground = await this.#durableGround(decision);
+      const ground = await this.#writtenGround(decision);
       if (ground === TIMEOUT) return await this.#timeOut(decision);
       if (ground === undefined || !target.takes(origin))
         return target.settle(asked, origin, DROPPED);
@@ -117,10 +117,10 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   /**
-   * Resolves to the content of the touched rows when it is durable: hooks see nothing before (`DURABLE-1`). Resolves to
+   * Resolves to the content of the touched rows when it is written: hooks see nothing before (`DURABLE-1`). Resolves to
    * undefined if it was lost.
    */
-  async #durableGround({
+  async #writtenGround({
     target,
     rows,
     timeout,

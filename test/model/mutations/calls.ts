@@ -44,7 +44,7 @@ export const CALL_MUTATIONS: readonly Mutation[] = [
     title: '[EVENT-2] events and results do not wait for the disk',
     make: () => ({ traits: CALLING }),
     patch: (patches) =>
-      patches.replace(FeatureAccess.prototype, 'release', () => (waiter) => waiter.onDurable()),
+      patches.replace(FeatureAccess.prototype, 'release', () => (waiter) => waiter.onReleased()),
   },
   {
     title: '[EVENT-2] what was lost is told all the same',
@@ -55,8 +55,12 @@ export const CALL_MUTATIONS: readonly Mutation[] = [
         'release',
         (release) =>
           function toldAnyway(this: FeatureAccess<unknown, unknown>, waiter) {
-            const onDurable = (): void => waiter.onDurable();
-            release.call(this, { onDurable, onLost: onDurable, canWait: waiter.canWait === true });
+            const onReleased = (): void => waiter.onReleased();
+            release.call(this, {
+              onReleased,
+              onLost: onReleased,
+              waitsForSync: waiter.waitsForSync === true,
+            });
           },
       ),
   },

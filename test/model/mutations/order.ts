@@ -135,17 +135,17 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     patch: (patches) =>
       patches.replace(
         DurabilityGate.prototype,
-        'release',
-        (release) =>
+        'hold',
+        (hold) =>
           function letOvertake(this: DurabilityGate, waiter) {
             const held = heldAnswers.get(this) ?? [];
             heldAnswers.set(this, held);
-            release.call(this, {
+            hold.call(this, {
               onLost: () => waiter.onLost(),
-              onDurable: () => {
-                if (waiter.canWait === true) held.push(() => waiter.onDurable());
+              onReleased: () => {
+                if (waiter.waitsForSync === true) held.push(() => waiter.onReleased());
                 else {
-                  waiter.onDurable();
+                  waiter.onReleased();
                   for (const answer of held.splice(0)) answer();
                 }
               },

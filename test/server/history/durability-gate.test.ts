@@ -67,11 +67,11 @@ class Bench implements GateOwner {
     this.wait(`${version}`);
   }
 
-  wait(name: string, canWait = false): void {
-    this.gate.release({
-      onDurable: () => this.events.push(`durable ${name}`),
+  wait(name: string, waitsForSync = false): void {
+    this.gate.hold({
+      onReleased: () => this.events.push(`durable ${name}`),
       onLost: () => this.events.push(`lost ${name}`),
-      canWait,
+      waitsForSync,
     });
   }
 
@@ -156,7 +156,7 @@ test('writes the first content alone, and before all that comes after it', async
 test('keeps the order of what waits when a waiter adds to it', async () => {
   const bench = new Bench();
   bench.gate.add(item(1));
-  bench.gate.release({ onDurable: () => bench.wait('inner'), onLost: () => undefined });
+  bench.gate.hold({ onReleased: () => bench.wait('inner'), onLost: () => undefined });
   bench.wait('outer');
   await settle();
   await bench.succeed();

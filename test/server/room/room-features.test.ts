@@ -255,7 +255,7 @@ test('[SEAM-3] keeps the place of what a feature releases, and loses it with the
   const outcomes: string[] = [];
   const release = (name: string): void =>
     access.release({
-      onDurable: () => {
+      onReleased: () => {
         outcomes.push(`${name} durable`);
         access.send(ben, 'x', `"${name}"`);
       },
@@ -292,7 +292,7 @@ test('reports what a feature throws, and goes on', async () => {
   await host.seed({ v: 1 });
   const ada = await host.join('ada');
   await ada.say('x1');
-  access.release({ onDurable: fail, onLost: fail });
+  access.release({ onReleased: fail, onLost: fail });
   await ada.push(1, { v: 2 });
   expect(ada.hearTypes()).toEqual(['ack']);
   host.disconnect(ada);

@@ -115,12 +115,12 @@ export class RoomEvents<Connection extends Caller> {
   /** Sends an event of the room's own code. Throws if it is invalid. */
   send(recipients: readonly Connection[], name: string, data: unknown): void {
     const frames = [frameOf(name, data, this.#options.outputBytes)];
-    const onDurable = (): void => this.#deliver(recipients, frames);
+    const onReleased = (): void => this.#deliver(recipients, frames);
     const onLost = (): void => {
       const message = `The event "${name}" was not sent: the room could not store a change before it.`;
       this.#room.report(new TinyBasePartyKitError('unavailable', message));
     };
-    this.#room.release({ onDurable, onLost });
+    this.#room.release({ onReleased, onLost });
   }
 
   /** Returns true if a connection of another user, which was here first, has this id: events would tell it as `from`. */
@@ -253,7 +253,7 @@ export class RoomEvents<Connection extends Caller> {
     this.#end(call, id === undefined ? undefined : encodeFailure(id, told));
   }
 
-  /** Answers a call when everything that it did is durable. */
+  /** Answers a call when everything that it did is synced. */
   #end(
     { connection, id, length }: Call<Connection>,
     answer: string | undefined,
@@ -266,12 +266,12 @@ export class RoomEvents<Connection extends Caller> {
     };
     const lost = new TinyBasePartyKitError('unavailable', LOST);
     this.#room.release({
-      onDurable: () => {
+      onReleased: () => {
         end(answer);
         onTaken?.();
       },
       onLost: () => end(id === undefined ? undefined : encodeFailure(id, lost)),
-      canWait: true,
+      waitsForSync: true,
     });
   }
 
@@ -280,14 +280,14 @@ export class RoomEvents<Connection extends Caller> {
     if (id === undefined) return;
     const frame = encodeFailure(id, { code, message });
     const answer = (): void => this.#room.send(connection, fromRoom.letter, frame);
-    this.#room.release({ onDurable: answer, onLost: answer, canWait: true });
+    this.#room.release({ onReleased: answer, onLost: answer, waitsForSync: true });
   }
 
   #release(recipients: readonly Connection[], frames: readonly string[]): void {
     if (recipients.length === 0 || frames.length === 0) return;
-    const onDurable = (): void => this.#deliver(recipients, frames);
+    const onReleased = (): void => this.#deliver(recipients, frames);
     // Nobody hears of what was lost.
-    this.#room.release({ onDurable, onLost: () => undefined });
+    this.#room.release({ onReleased, onLost: () => undefined });
   }
 
   #deliver(recipients: readonly Connection[], frames: readonly string[]): void {

@@ -23,10 +23,10 @@ export class TakenMessages<Connection> {
     const { version } = cursor;
     const { origin: connection } = origin.peer.connection;
     this.#room.release({
-      onDurable: () =>
+      onReleased: () =>
         this.taken({ type: 'push', version, changes: storeChangesOf(changes) }, connection),
       onLost: () => undefined,
-      canWait: true,
+      waitsForSync: true,
     });
   }
 
