@@ -187,6 +187,10 @@ test('a text travels word by word, and a pause sends the rest', async () => {
   await until('the first word', async () => (await textsIn(right)).includes('Hello '));
   await until('the rest', async () => (await textsIn(right)).includes('Hello wor'));
   // The note, the word and the rest: not one for each key.
+  await until(
+    'the last ack',
+    async () => Number(await textOf(part(left, 'version'))) >= version + 3,
+  );
   expect(Number(await textOf(part(left, 'version')))).toBe(version + 3);
   await close();
 });
@@ -242,7 +246,7 @@ test('a text that is being written is not replaced by one that arrives', async (
 test('people see each other, their pointers and their waves', async () => {
   const { page, left, right, close } = await visit(inRoom('people'));
   const name = await textOf(part(left, 'name'));
-  expect(await textOf(part(right, 'people'))).toContain(name);
+  await until('the other person', async () => (await textOf(part(right, 'people'))).includes(name));
   const box = await part(left, 'board').boundingBox();
   await page.mouse.move((box?.x ?? 0) + 200, (box?.y ?? 0) + 150);
   await until('the pointer', async () => (await textOf(part(right, 'pointers'))) === name);
