@@ -16,6 +16,9 @@ const UPLOAD_PACE = 4;
 const BROKEN_MESSAGE =
   'The answer to GET broke off, or was changed on its way: the client requests it again.';
 
+/** The longest part of a room's own message that an error has. */
+const LONGEST_REASON = 500;
+
 /** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
 
@@ -146,12 +149,13 @@ async function errorOf(
   const { status } = response;
   // What else answers a PUT may be a proxy, or a handler that was not meant for it (SEED-8).
   const foreign = (method === 'GET' ? CODES[status] : undefined) ?? 'network';
-  const code = (await limit.race(codeIn(response)).catch(() => undefined)) ?? foreign;
-  let hint = '';
+  const told = await limit.race(errorIn(response)).catch(() => undefined);
+  const code = told?.code ?? foreign;
+  let hint = told?.message ? `: ${told.message.slice(0, LONGEST_REASON)}` : '.';
   if (code === 'not-found')
-    hint = ' Check storePath, party and room: they must be those of the server.';
+    hint += ' Check storePath, party and room: they must be those of the server.';
   else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
-  const message = `${method} ${withoutQuery(target)} was answered with ${status}${isSuccess(status) ? '' : '.'}${hint}`;
+  const message = `${method} ${withoutQuery(target)} was answered with ${status}${hint}`;
   return new TinyBasePartyKitError(code, message, { cause: response });
 }
 
@@ -185,8 +189,8 @@ function withoutQuery(url: string): string {
   return url.split('?', 1)[0] ?? url;
 }
 
-/** Resolves to the room's own code. Resolves to undefined, or rejects, if something else has answered. */
-async function codeIn(response: Response): Promise<ErrorCode | undefined> {
-  const { code } = errorMessage.decode(await response.clone().text());
-  return ERRORS[code].httpStatus === response.status ? code : undefined;
+/** Resolves to the room's own error. Resolves to undefined, or rejects, if something else has answered. */
+async function errorIn(response: Response): Promise<errorMessage.ErrorMessage | undefined> {
+  const error = errorMessage.decode(await response.clone().text());
+  return ERRORS[error.code].httpStatus === response.status ? error : undefined;
 }

@@ -143,6 +143,29 @@ test.each([
   await expect(endpoint.get()).rejects.toMatchObject({ code });
 });
 
+test.each([
+  [401, 'unauthorized', ': The room says why.'],
+  [403, 'forbidden', ': The room says why.'],
+  [404, 'not-found', ': The room says why. Check storePath'],
+  [403, 'unauthorized', '.'],
+])('an error of the room with %i and %s says why: "%s"', async (status, code, end) => {
+  const { endpoint } = answered(() =>
+    Response.json({ code, message: 'The room says why.' }, { status }),
+  );
+  await expect(endpoint.get()).rejects.toThrow(
+    `GET https://host.test/store was answered with ${status}${end}`,
+  );
+  if (end === '.') await expect(endpoint.get()).rejects.not.toThrow('says why');
+});
+
+test('an error has a bounded part of what the room says', async () => {
+  const { endpoint } = answered(() =>
+    Response.json({ code: 'forbidden', message: 'm'.repeat(100_000) }, { status: 403 }),
+  );
+  const error: unknown = await endpoint.put(contentOf([{}, {}])).catch((thrown: unknown) => thrown);
+  expect(String(error).length).toBeLessThan(1000);
+});
+
 test('[HTTP-8] an error whose body never ends is told after a silence', async () => {
   const { endpoint, time } = answered(() => new Response(new SlowBody().stream, { status: 500 }));
   const failed = expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
