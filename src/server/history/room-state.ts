@@ -290,7 +290,7 @@ export class RoomState<Origin, RequestOrigin>
     const client = peer.state;
     return (
       client.type === 'client' &&
-      client.standing !== 'loading' &&
+      client.liveness !== 'loading' &&
       client.clientId === clientId &&
       generation >= this.clients.generation(clientId) &&
       number === this.lastPush(client) + 1
@@ -377,8 +377,8 @@ export class RoomState<Origin, RequestOrigin>
     if (client.generation < this.clients.generation(client.clientId)) return false;
     const isNext = number <= this.lastPush(client) + 1;
     // A push that came before its connection was stopped still counts.
-    if (isNext && client.standing !== 'loading') return true;
-    if (client.standing !== 'stopped') this.#loseTrack(peer, client);
+    if (isNext && client.liveness !== 'loading') return true;
+    if (client.liveness !== 'stopped') this.#loseTrack(peer, client);
     return false;
   }
 
@@ -386,7 +386,7 @@ export class RoomState<Origin, RequestOrigin>
   #loseTrack(peer: Peer<Origin>, client: ClientState): void {
     this.#parts.outgoing.sendError(this, peer, 'stale', LOST_PLACE);
     peer.losePush();
-    if (client.standing === 'live') peer.setState({ ...client, standing: 'stopped' });
+    if (client.liveness === 'live') peer.setState({ ...client, liveness: 'stopped' });
   }
 
   /** Takes a part of a push, and with the last one the push (`PART-1`, `PART-2`). */
@@ -394,7 +394,7 @@ export class RoomState<Origin, RequestOrigin>
     const { outgoing } = this.#parts;
     const { number } = part;
     // The parts before it are forgotten.
-    if (client.standing === 'stopped') return undefined;
+    if (client.liveness === 'stopped') return undefined;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     try {
       if (part.offset === 0) this.#admitPush(peer, client, part);
@@ -490,7 +490,7 @@ export class RoomState<Origin, RequestOrigin>
       ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
       : correctionToNothing(asked);
     // A stopped connection has missed commits: it hears of this in its next welcome.
-    if (peer.state.type !== 'client' || peer.state.standing === 'stopped') return;
+    if (peer.state.type !== 'client' || peer.state.liveness === 'stopped') return;
     outgoing.sendAck(this, peer, peer.state, {
       type: 'ack',
       number,

@@ -51,15 +51,15 @@ export function answerHello<Origin>(
   const isWhole = room.lastPush(hello) >= nextPush;
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor, isWhole);
   // A room whose rows are born and die fast has catch-ups larger than its content for whoever has just loaded it (`JOIN-10`).
-  const hasLoaded = peer.state.type === 'client' && peer.state.standing === 'loading';
+  const hasLoaded = peer.state.type === 'client' && peer.state.liveness === 'loading';
   const isWorthIt =
     missed !== undefined &&
     (hasLoaded || missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP));
   const isSetBack = hello.cursor !== undefined && room.isSetBackFrom(hello.cursor);
   const welcome = { generation, lastPush: room.lastPush(hello), ...(isSetBack && SET_BACK) };
   const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed.encoded : undefined);
-  const standing = isLive ? 'live' : 'loading';
-  peer.setState({ type: 'client', clientId, generation, nextPush, standing });
+  const liveness = isLive ? 'live' : 'loading';
+  peer.setState({ type: 'client', clientId, generation, nextPush, liveness });
 }
 
 /** Refuses a client that speaks another version of the protocol. */

@@ -182,8 +182,8 @@ export class Outgoing<Origin> {
     const { state } = peer;
     const message = 'This connection has not read what it was sent: say hello.';
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
-    if (state.type !== 'client' || state.standing === 'stopped') return;
-    peer.setState({ ...state, standing: 'stopped' });
+    if (state.type !== 'client' || state.liveness === 'stopped') return;
+    peer.setState({ ...state, liveness: 'stopped' });
     // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
     this.#askToRead(peer);
     this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));
@@ -234,8 +234,8 @@ export class Outgoing<Origin> {
       this.close(peer, 'overloaded', text);
       return;
     }
-    const isStopped = state.standing === 'stopped';
-    if (!isStopped) peer.setState({ ...state, standing: 'stopped' });
+    const isStopped = state.liveness === 'stopped';
+    if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(undefined, peer, 'overloaded', text);
     // Told again now and then, because the refused message may have been a hello.
     if (peer.mayTell(host.now())) tell();
@@ -254,7 +254,7 @@ export class Outgoing<Origin> {
       const { state } = peer;
       if (state.type === 'client') {
         this.sendError(undefined, peer, 'stale', text);
-        peer.setState({ ...state, standing: 'stopped' });
+        peer.setState({ ...state, liveness: 'stopped' });
       } else this.close(peer, 'unavailable', text);
     }
   }
@@ -285,7 +285,7 @@ export class Outgoing<Origin> {
     const lastPush = state.lastPush(client);
     const frame = this.#welcome(state, { generation, lastPush }, undefined);
     state.durability.hold(new HeldFrame(this, peer, frame));
-    peer.setState({ ...client, standing: 'loading' });
+    peer.setState({ ...client, liveness: 'loading' });
   }
 
   /** Answers a push. If the answer is too large for a frame, the client loads the content (`JOIN-7`). */
@@ -313,7 +313,7 @@ export class Outgoing<Origin> {
         stockFrames ??= this.#stockFrames(changes);
         for (const stockFrame of stockFrames)
           state.durability.hold(new HeldFrame(this, peer, stockFrame));
-      } else if (client.type === 'client' && client.standing === 'live') {
+      } else if (client.type === 'client' && client.liveness === 'live') {
         const { messagePrefix } = this.#settings;
         frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);

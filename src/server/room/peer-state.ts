@@ -9,7 +9,7 @@ export interface ClientState {
    * `live`: it gets commits, and the room takes its pushes. `loading`: it was told to load the content, and its pushes
    * are answered with `stale` (`JOIN-3`). `stopped`: its pushes are dropped until the next hello (`ONCE-3`).
    */
-  readonly standing: 'live' | 'loading' | 'stopped';
+  readonly liveness: 'live' | 'loading' | 'stopped';
 }
 
 /** The state of a connection. Survives hibernation as its attachment. */
@@ -25,10 +25,10 @@ export function generationOf(state: PeerState): number | undefined {
 }
 
 export function isLive(state: PeerState): boolean {
-  return state.type === 'client' && state.standing === 'live';
+  return state.type === 'client' && state.liveness === 'live';
 }
 
-/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. */
+/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. `standing` is the liveness. */
 export function stateToAttachment(state: PeerState): unknown {
   switch (state.type) {
     case 'stock':
@@ -40,7 +40,7 @@ export function stateToAttachment(state: PeerState): unknown {
         client: state.clientId,
         generation: state.generation,
         next: state.nextPush,
-        standing: state.standing,
+        standing: state.liveness,
       };
   }
 }
@@ -61,8 +61,8 @@ export function attachmentToState(attachment: unknown): PeerState {
       attachment.standing === 'loading' ||
       attachment.standing === 'stopped')
   ) {
-    const { client: clientId, generation, next: nextPush, standing } = attachment;
-    return { type: 'client', clientId, generation, nextPush, standing };
+    const { client: clientId, generation, next: nextPush, standing: liveness } = attachment;
+    return { type: 'client', clientId, generation, nextPush, liveness };
   }
   return { type: 'stock' };
 }

@@ -120,7 +120,7 @@ export class Peer<Origin> {
     if (state.type !== 'client' || generationOf(before) !== state.generation)
       this.#isBehind = false;
     // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
-    else if (state.standing === 'stopped') this.#isBehind = true;
+    else if (state.liveness === 'stopped') this.#isBehind = true;
     this.#heaviest = 0;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);
@@ -197,7 +197,7 @@ export class Peer<Origin> {
   /** True if the room has dropped a push since the last hello: the client sends it again after the next one. */
   get hasLostPush(): boolean {
     const state = this.#state;
-    return state.type === 'client' && (state.standing === 'stopped' || this.#isBehind);
+    return state.type === 'client' && (state.liveness === 'stopped' || this.#isBehind);
   }
 
   /** Records that the room has dropped a push of the client. */

@@ -573,7 +573,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       return undefined;
     }
     const isPush = message.type === 'push' || message.type === 'part';
-    if (isPush && sender.type === 'client' && sender.standing === 'stopped') return undefined;
+    if (isPush && sender.type === 'client' && sender.liveness === 'stopped') return undefined;
     return this.#inOrder(peer, () => {
       if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
       return state.receive(peer, message);

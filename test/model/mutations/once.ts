@@ -35,7 +35,7 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
         (receive) =>
           function withGaps(this: RoomState<unknown, unknown>, peer, message) {
             const { state } = peer;
-            if (message.type === 'push' && state.type === 'client' && state.standing === 'live') {
+            if (message.type === 'push' && state.type === 'client' && state.liveness === 'live') {
               const last = Math.max(this.clients.lastPush(state.clientId), state.nextPush - 1);
               if (message.number > last + 1)
                 this.clients.notePush(state.clientId, message.number - 1, 0);
