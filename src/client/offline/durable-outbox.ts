@@ -95,7 +95,7 @@ export class DurableOutbox implements Outbox {
       record === undefined ||
       (record.writer.isGenerationDurable(generation) &&
         record.adoption?.isFirst(generation) !== true);
-    if (isDurable) this.#expected = this.#owner.replica.nextPush;
+    if (isDurable) this.#expected = this.#owner.replica.oldestUnanswered;
     return isDurable;
   }
 
@@ -107,10 +107,10 @@ export class DurableOutbox implements Outbox {
   #isExpected(number: number): boolean {
     const { replica, happened, state } = this.#owner;
     if (state().stage.phase === 'reduced') return true;
-    const { pending, nextPush } = replica;
+    const { pending, oldestUnanswered } = replica;
     // Those before the gap have to be answered first.
-    if (pending[number - nextPush]?.number !== number) return false;
-    if (nextPush <= this.#expected) return true;
+    if (pending[number - oldestUnanswered]?.number !== number) return false;
+    if (oldestUnanswered <= this.#expected) return true;
     // A hello tells the room with which number the client goes on.
     happened('opened');
     return false;

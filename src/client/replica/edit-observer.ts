@@ -7,14 +7,14 @@ export interface EditObserver {
   /** The user, or the app, made a transaction. If it is a push, it has its number by now. */
   edited(log: TransactionLog): void;
   /**
-   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `nextPush` is that of the replica before
+   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is that of the replica before
    * them. `isAck` is true if they are the room's result of the oldest pending push. `changes` are what the room has told of
    * others, shown or not; of pushes whose answer was lost, too.
    */
   folded(
     aims: Aims,
     log: TransactionLog | undefined,
-    nextPush: number,
+    oldestUnanswered: number,
     isAck: boolean,
     changes: Changes | undefined,
   ): void;

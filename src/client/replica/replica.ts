@@ -146,7 +146,7 @@ export class Replica {
   }
 
   /** The number of the oldest pending push; if none is pending, the number of the next push. */
-  get nextPush(): number {
+  get oldestUnanswered(): number {
     return this.#pending[0]?.number ?? this.#lastNumber + 1;
   }
 
@@ -493,7 +493,7 @@ export class Replica {
     fold: (aims: Aims) => void,
     answer?: 'ack' | 'commit',
   ): boolean {
-    const { nextPush } = this;
+    const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
     let notTaken = new LeafMap<true>();
     let hasFolded = false;
@@ -517,7 +517,7 @@ export class Replica {
     const commit = answer === 'commit' ? changes : undefined;
     if (!isAsAimed)
       this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
-    this.observer?.folded(aims, log, nextPush, answer === 'ack', changes);
+    this.observer?.folded(aims, log, oldestUnanswered, answer === 'ack', changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }

@@ -9,7 +9,7 @@ export interface Confirmations {
   /** Settles with {@link settle} or {@link end}. */
   wait(lastPush: number): Promise<void>;
   /** Resolves promises: the pushes below that number are confirmed. */
-  settle(nextPush: number): void;
+  settle(oldestUnanswered: number): void;
   /** Rejects all promises: the other pushes will never be confirmed. */
   end(error: Error): void;
 }
@@ -20,10 +20,10 @@ export function createConfirmations(): Confirmations {
   return {
     wait: (lastPush) =>
       new Promise((resolve, reject) => waiters.push({ lastPush, resolve, reject })),
-    settle: (nextPush) => {
+    settle: (oldestUnanswered) => {
       if (waiters.length === 0) return;
-      const settled = waiters.filter(({ lastPush }) => lastPush < nextPush);
-      waiters = waiters.filter(({ lastPush }) => lastPush >= nextPush);
+      const settled = waiters.filter(({ lastPush }) => lastPush < oldestUnanswered);
+      waiters = waiters.filter(({ lastPush }) => lastPush >= oldestUnanswered);
       for (const { resolve } of settled) resolve();
     },
     end: (error) => {

@@ -64,7 +64,7 @@ export function createHandshake(
           clientId,
           generation,
           cursor,
-          nextPush: replica.nextPush,
+          nextPush: replica.oldestUnanswered,
           ackedPush: outbox.confirmed(),
         }),
       );

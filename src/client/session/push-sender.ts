@@ -39,8 +39,8 @@ export interface PushSender {
   everSent(): number;
   /** True if the room may hold one of the pending pushes. */
   mayRoomHavePending(): boolean;
-  /** The room has answered hello, with its limits. The oldest pending push is sent next. */
-  limit(limits: Limits): void;
+  /** A conversation begins: every pending push is sent again, within the limits of the room. */
+  begin(limits: Limits): void;
   /** The socket is closed: frames on their way are lost. */
   stop(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
@@ -117,11 +117,11 @@ export function createPushSender(
     return true;
   };
   const sendPending = (): void => {
-    const { pending, nextPush } = replica;
+    const { pending, oldestUnanswered } = replica;
     // Numbers have a gap where a page continues another one (OFFLINE-9).
-    sent = Math.max(sent, nextPush - 1);
-    while (sent - nextPush + 1 < MOST_IN_FLIGHT) {
-      const push = pending[sent + 1 - nextPush];
+    sent = Math.max(sent, oldestUnanswered - 1);
+    while (sent - oldestUnanswered + 1 < MOST_IN_FLIGHT) {
+      const push = pending[sent + 1 - oldestUnanswered];
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
@@ -148,12 +148,12 @@ export function createPushSender(
       const [oldest] = replica.pending;
       return oldest !== undefined && oldest.number <= everSent;
     },
-    limit: (limits) => {
+    begin: (limits) => {
       ({ framePushBytes } = limits);
       budget.limit(limits.rate);
       replica.limitPushes(limits.pushBytes);
       upload = undefined;
-      sent = replica.nextPush - 1;
+      sent = replica.oldestUnanswered - 1;
     },
     stop: () => {
       upload = undefined;

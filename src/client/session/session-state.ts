@@ -149,7 +149,7 @@ export interface SessionState {
 export interface Facts {
   readonly hasPending: boolean;
   /** The number of the oldest pending push, or the one that the next push gets. */
-  readonly nextPush: number;
+  readonly oldestUnanswered: number;
   /** True if the room may hold one of the pending pushes: loaded content may include it. */
   readonly mayRoomHavePending: boolean;
   /** The highest push number that was ever sent, as far as this device knows. */
@@ -396,9 +396,9 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'resume':
       return resume(state, facts);
     case 'edited':
-      return phase === 'idle' ? resume(state, facts) : flush(state);
+      return phase === 'idle' ? resume(state, facts) : flushIfLive(state);
     case 'durable':
-      return phase === 'catching-up' ? stay(state, helloTo(stage.position)) : flush(state);
+      return phase === 'catching-up' ? stay(state, helloTo(stage.position)) : flushIfLive(state);
     case 'opened':
       return opened({ ...state, welcomed: undefined }, facts);
     case 'closed':
@@ -490,7 +490,7 @@ function heard(
   facts: Facts,
 ): Step {
   const { stage } = state;
-  const { hasPending, nextPush, pinged } = facts;
+  const { hasPending, oldestUnanswered, pinged } = facts;
   const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
   switch (message.type) {
     case 'welcome':
@@ -507,7 +507,11 @@ function heard(
     case 'ack': {
       const { number, version, isCommit, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
-      if (!hasPending || number !== nextPush || version !== cursor.version + (isCommit ? 1 : 0))
+      if (
+        !hasPending ||
+        number !== oldestUnanswered ||
+        version !== cursor.version + (isCommit ? 1 : 0)
+      )
         return lost(state);
       return {
         ...live(state, { ...cursor, version, tag }, 'reset-retry', 'resume'),
@@ -524,7 +528,7 @@ function heard(
       const isComplete =
         pinged === undefined ||
         stage.phase === 'empty' ||
-        (version === cursor?.version && lastPush < nextPush && lastPush >= pinged);
+        (version === cursor?.version && lastPush < oldestUnanswered && lastPush >= pinged);
       return isComplete ? stay(state, 'ponged') : lost(state, 'ponged');
     }
     case 'alive':
@@ -560,7 +564,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   // Content may disappear that the user has not deleted (JOIN-8).
   const news = isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : [];
   // More than was sent: this device has lost pushes, and their numbers are taken (OFFLINE-6).
-  const isForgetful = lastPush > Math.max(facts.everSent, facts.nextPush - 1);
+  const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
   return {
     ...(isForgetful
       ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')
@@ -751,7 +755,7 @@ function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]
   const { phase, position } = state.stage;
   if (phase === 'stopped' || phase === 'loading') return stay(state, ...actions);
   if (!isWanted(state, facts)) return rest(state, ...actions);
-  if (phase !== 'idle' && phase !== 'connecting') return flush(state, ...actions);
+  if (phase !== 'idle' && phase !== 'connecting') return flushIfLive(state, ...actions);
   return position.type === 'nothing'
     ? load(state, ...actions)
     : connect(state, position, ...actions, 'connect');
@@ -838,7 +842,8 @@ function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]
   return to(state, { phase: 'live', position: { type: 'base', cursor } }, ...actions);
 }
 
-function flush(state: SessionState, ...actions: readonly Action[]): Step {
+/** Sends pending pushes if the room takes them now. */
+function flushIfLive(state: SessionState, ...actions: readonly Action[]): Step {
   const { phase } = state.stage;
   if (phase === 'live') return stay(state, ...actions, 'flush');
   return stay(state, ...actions, ...(phase === 'reduced' ? (['flush-stock'] as const) : []));

@@ -77,7 +77,8 @@ function catchUp(
 ): boolean {
   const answered = replica.pending.filter((push) => push.number <= lastPush);
   // Nothing to show, so the app's listeners should not hear of an empty transaction.
-  const isUpToDate = staged === undefined && isEmptyChanges(changes) && lastPush < replica.nextPush;
+  const isUpToDate =
+    staged === undefined && isEmptyChanges(changes) && lastPush < replica.oldestUnanswered;
   if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
   outbox.answered(answered);
   if (staged === undefined && answered.length > 0) {

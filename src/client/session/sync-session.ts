@@ -152,7 +152,7 @@ export function createSyncSession(
     if (socket.isOpen()) socket.send(frame);
   };
   const tell = (): void => {
-    confirmations.settle(unsaved() === 0 ? Infinity : replica.nextPush);
+    confirmations.settle(unsaved() === 0 ? Infinity : replica.oldestUnanswered);
     const { phase } = state.stage;
     activity?.sending(replica.pending.length > 0 && (phase === 'live' || phase === 'reduced'));
     status.update();
@@ -229,8 +229,8 @@ export function createSyncSession(
 
   const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
   const facts: Facts = {
-    get nextPush() {
-      return replica.nextPush;
+    get oldestUnanswered() {
+      return replica.oldestUnanswered;
     },
     get hasPending() {
       return replica.pending.length > 0;
@@ -278,13 +278,17 @@ export function createSyncSession(
   });
 
   const act = (action: Action): void => {
-    if (typeof action === 'string') actions[action]();
-    else if (action.type === 'report') onError(action.error);
-    else if (action.type === 'withdraw') withdraw(action.push, action.reason);
-    else if (action.type === 'received') sender.received(action.receipt);
-    else {
-      handshake.end();
-      sender.limit(action.limits);
+    if (typeof action === 'string') return actions[action]();
+    switch (action.type) {
+      case 'report':
+        return onError(action.error);
+      case 'welcomed':
+        handshake.end();
+        return sender.begin(action.limits);
+      case 'withdraw':
+        return withdraw(action.push, action.reason);
+      case 'received':
+        return sender.received(action.receipt);
     }
   };
   const load = (unique?: string): void => {

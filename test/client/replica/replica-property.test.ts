@@ -128,7 +128,7 @@ function take(step: Step, { store, replica, naive }: Client): void {
       return;
     }
     case 'welcome': {
-      const lastPush = replica.nextPush - 1 + Math.min(step.dropped, naive.pending.length);
+      const lastPush = replica.oldestUnanswered - 1 + Math.min(step.dropped, naive.pending.length);
       const dropped = naive.pending.filter(({ number }) => number <= lastPush);
       const changes = composeChanges([...accepted(dropped, step.refused), step.changes]);
       whenFree(store, step.isBusy, () => replica.catchUp(undefined, lastPush, changes));
@@ -136,7 +136,7 @@ function take(step: Step, { store, replica, naive }: Client): void {
       return;
     }
     case 'reload': {
-      const lastPush = replica.nextPush - 1 + Math.min(step.dropped, naive.pending.length);
+      const lastPush = replica.oldestUnanswered - 1 + Math.min(step.dropped, naive.pending.length);
       const content = flat(step.content);
       whenFree(store, step.isBusy, () =>
         replica.catchUp(leafMapOf(content), lastPush, step.changes),
@@ -320,7 +320,8 @@ function takeRoughly(step: Step, client: Client): void {
     }
     case 'welcome':
     case 'reload': {
-      const lastPush = replica.nextPush - 1 + Math.min(step.dropped, replica.pending.length);
+      const lastPush =
+        replica.oldestUnanswered - 1 + Math.min(step.dropped, replica.pending.length);
       const content = step.type === 'reload' ? flat(step.content) : undefined;
       let { changes } = step;
       if (step.type === 'welcome') {

@@ -140,7 +140,7 @@ describe('a welcome', () => {
     expect(client.store.getValues()).toEqual({ a: 2, b: 1, c: 2 });
     expect(client.replica.baseLeaf(VALUES, '', 'c')).toBe(1);
     expect(client.replica.pending.map(({ number }) => number)).toEqual([3]);
-    expect(client.replica.nextPush).toBe(3);
+    expect(client.replica.oldestUnanswered).toBe(3);
   });
 
   test('[ONCE-4] shows what became of dropped pushes also where nothing else is followed', () => {
@@ -283,7 +283,7 @@ describe('a push over the limit', () => {
     client.replica.limitPushes(100);
     client.store.transaction(() => client.store.delRow('t', 'r').setValue('v', large));
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.nextPush).toBe(1);
+    expect(client.replica.oldestUnanswered).toBe(1);
     expect(client.store.getContent()).toEqual([{}, { v: large }]);
     expect(client.refusals).toEqual([
       { type: 'row', tableId: 't', rowId: 'r', reason: 'too-large' },
@@ -884,11 +884,11 @@ describe('restoring', () => {
     ).toBe(true);
     expect(second.store.getRow('t', 'r')).toEqual({ c: 3 });
     expect(second.replica.baseLeaf('t', 'r', 'b')).toBe(1);
-    expect(second.replica.nextPush).toBe(1);
+    expect(second.replica.oldestUnanswered).toBe(1);
     for (let acks = 0; acks < 3; acks++) second.replica.acknowledge();
     expect(second.replica.isPlain).toBe(true);
     second.store.setValue('v', 1);
-    expect(second.replica.nextPush).toBe(4);
+    expect(second.replica.oldestUnanswered).toBe(4);
   });
 });
 

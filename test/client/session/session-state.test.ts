@@ -27,7 +27,7 @@ const failure = (code: ErrorCode): TinyBasePartyKitError => new TinyBasePartyKit
 /** One push, number 4, is pending, and was sent before the ping that waits. */
 const FACTS: Facts = {
   hasPending: true,
-  nextPush: 4,
+  oldestUnanswered: 4,
   mayRoomHavePending: false,
   everSent: 4,
   pinged: 3,

@@ -67,8 +67,8 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
         OwnWrites.prototype,
         'fold',
         (fold) =>
-          function untold(this: OwnWrites, ...[aims, log, nextPush, isAck]) {
-            fold.call(this, aims, log, nextPush, isAck, undefined);
+          function untold(this: OwnWrites, ...[aims, log, oldestUnanswered, isAck]) {
+            fold.call(this, aims, log, oldestUnanswered, isAck, undefined);
           },
       );
     },

@@ -24,10 +24,10 @@ export class OwnWrites {
 
   /** Adds a transaction of the user to a step. */
   add({ before: old, changes }: TransactionLog, step: Step): void {
-    const { lastNumber, hasHeld, nextPush } = this.#replica;
+    const { lastNumber, hasHeld, oldestUnanswered } = this.#replica;
     // Held edits will be the next push.
     const push = hasHeld ? lastNumber + 1 : lastNumber;
-    this.#forgetLoose(nextPush);
+    this.#forgetLoose(oldestUnanswered);
     old.forEach((before, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell) ?? [];
       // Somebody whom the replica does not observe has set the leaf.
@@ -73,16 +73,16 @@ export class OwnWrites {
   fold(
     aims: Aims,
     log: TransactionLog | undefined,
-    nextPush: number,
+    oldestUnanswered: number,
     isAck: boolean,
     changes: Changes | undefined,
   ): void {
-    this.#forgetLoose(nextPush);
+    this.#forgetLoose(oldestUnanswered);
     if (this.#writes.isEmpty) return;
     const touched = new Set<OwnWrite[]>();
     aims.forEach((aim, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
-      const isPending = writes?.some(({ push }) => push >= nextPush) === true;
+      const isPending = writes?.some(({ push }) => push >= oldestUnanswered) === true;
       // The Store's log lacks what others set to what it was, and what the Store's schema or a listener refused.
       const isTouched =
         isPending ||
@@ -95,8 +95,8 @@ export class OwnWrites {
       const writes = this.#writes.get(table, row, cell);
       if (writes !== undefined) touched.add(writes);
     });
-    for (const writes of touched) this.#foldLeaf(writes, nextPush, isAck);
-    if (!isAck) this.#endDeletedRows(aims, nextPush, changes);
+    for (const writes of touched) this.#foldLeaf(writes, oldestUnanswered, isAck);
+    if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {
@@ -145,27 +145,30 @@ export class OwnWrites {
     }
   }
 
-  #foldLeaf(writes: OwnWrite[], nextPushBefore: number, isAck: boolean): void {
+  #foldLeaf(writes: OwnWrite[], oldestUnansweredBefore: number, isAck: boolean): void {
     const [first] = writes;
     if (first === undefined) return;
     const { table, row, cell } = first;
-    const { nextPush, lastNumber, hasHeld, store } = this.#replica;
+    const { oldestUnanswered, lastNumber, hasHeld, store } = this.#replica;
     const room = this.#replica.baseLeaf(table, row, cell);
     if (!hasHeld) {
       // The content of a `load` has replaced held edits (VIEW-9).
       for (const write of writes.filter(({ push }) => push > lastNumber)) this.#settle(write);
     }
-    const answered = writes.filter(({ push }) => push >= nextPushBefore && push < nextPush);
+    const answered = writes.filter(
+      ({ push }) => push >= oldestUnansweredBefore && push < oldestUnanswered,
+    );
     const isTheirs = !this.#answer(answered, room, isAck);
-    if (isTheirs) this.#endAll(writes.filter(({ push }) => push < nextPush));
+    if (isTheirs) this.#endAll(writes.filter(({ push }) => push < oldestUnanswered));
     this.#putBeneath(
       writes.filter(
-        ({ push, firstPush }) => push >= nextPush && (isTheirs || firstPush >= nextPush),
+        ({ push, firstPush }) =>
+          push >= oldestUnanswered && (isTheirs || firstPush >= oldestUnanswered),
       ),
       room,
     );
     // A deletion may hide what others have set where the user's own write has ended.
-    const isCovered = writes.some(({ push }) => push >= nextPush);
+    const isCovered = writes.some(({ push }) => push >= oldestUnanswered);
     if (isTheirs && !isCovered && !this.#isShown(table, row, cell))
       this.#addHidden(table, row, cell);
     const last = writes.at(-1);
@@ -220,18 +223,18 @@ export class OwnWrites {
   }
 
   /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
-  #endDeletedRows(aims: Aims, nextPushBefore: number, changes: Changes | undefined): void {
-    const { nextPush } = this.#replica;
+  #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
+    const { oldestUnanswered } = this.#replica;
     for (const table of aims.tables()) {
       if (table === VALUES) continue;
       for (const row of aims.rows(table).keys()) {
-        const writes = this.#inRow(table, row).filter(({ push }) => push < nextPush);
+        const writes = this.#inRow(table, row).filter(({ push }) => push < oldestUnanswered);
         if (writes.length === 0) continue;
         if (this.#replica.baseCells(table, row).length === 0) this.#endAll(writes);
         if (changes === undefined || !deletesRow(changes, table, row)) continue;
         const [before, now] = [
-          writes.filter(({ push }) => push < nextPushBefore),
-          writes.filter(({ push }) => push >= nextPushBefore),
+          writes.filter(({ push }) => push < oldestUnansweredBefore),
+          writes.filter(({ push }) => push >= oldestUnansweredBefore),
         ];
         // The deletion may be that of an own push, whose answer was lost.
         if (now.every(({ after }) => after !== undefined)) this.#endAll(before);
@@ -270,7 +273,8 @@ export class OwnWrites {
 
   /** Forgets a write that no step needs, or keeps it until its push is answered. */
   #loosen(write: OwnWrite): void {
-    if (write.push < this.#replica.nextPush || this.#isSecondOfPush(write)) this.#settle(write);
+    if (write.push < this.#replica.oldestUnanswered || this.#isSecondOfPush(write))
+      this.#settle(write);
     else this.#loose.add(write);
   }
 
@@ -282,9 +286,9 @@ export class OwnWrites {
     return former !== undefined && former.step === undefined && former.push === write.push;
   }
 
-  #forgetLoose(nextPush: number): void {
+  #forgetLoose(oldestUnanswered: number): void {
     for (const write of this.#loose) {
-      if (write.push >= nextPush) continue;
+      if (write.push >= oldestUnanswered) continue;
       this.#loose.delete(write);
       if (write.before === write.after || write.step === undefined) this.#settle(write);
     }

@@ -296,7 +296,7 @@ test.each(SEEDS)(
                 replica.catchUp(
                   undefined,
                   Math.min(
-                    replica.nextPush - 1 + step.dropped,
+                    replica.oldestUnanswered - 1 + step.dropped,
                     replica.pending.at(-1)?.number ?? 0,
                   ),
                   step.changes,
