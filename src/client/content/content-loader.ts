@@ -1,7 +1,7 @@
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
-import type { DetailedEvent, SessionEvent } from '../session/session-state.ts';
+import type { DetailedEvent, SessionEvent } from '../session/session-types.ts';
 import type { Seed } from './seed.ts';
 
 /** A request without an answer for so long may be lost. */

@@ -3,7 +3,7 @@ import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
-import type { Fold } from '../session/session-state.ts';
+import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
 import { claimRecord } from './claim-record.ts';
 import { RecordKeys, scopeOf } from './client-record.ts';

@@ -2,7 +2,7 @@ import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush, Replica } from '../replica/replica.ts';
 import type { RestoredSession, SessionSocket } from '../session/session-ports.ts';
-import type { Fold, SessionState } from '../session/session-state.ts';
+import type { Fold, SessionState } from '../session/session-types.ts';
 
 /** Decides which pushes may be sent and confirmed to the room: those that survive a restart (KEEP-2, KEEP-3). */
 export interface Outbox {

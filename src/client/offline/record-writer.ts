@@ -5,7 +5,7 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
-import type { Fold } from '../session/session-state.ts';
+import type { Fold } from '../session/session-types.ts';
 import type { ClaimedRecord } from './claim-record.ts';
 import {
   decodeBase,

@@ -13,7 +13,7 @@ import type { PendingPush, Replica } from '../replica/replica.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import { createSendBudget } from './send-budget.ts';
 import type { SessionPorts } from './session-ports.ts';
-import type { SessionEvent, WithdrawalReason } from './session-state.ts';
+import type { SessionEvent, WithdrawalReason } from './session-types.ts';
 import type { SyncStats } from './sync-status.ts';
 
 /** The limits until the first welcome. */

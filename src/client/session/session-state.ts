@@ -31,6 +31,9 @@
  * - **stopped**: every further attempt would fail the same way, or the app ended it (`isOver`). Reached from each phase. Another
  *   room starts it again. So does the app, if the room has refused its token: it starts something, or opens the socket.
  *
+ * The states, events and actions are in `session-types.ts`. The functions below are in groups: one case for each event; then start,
+ * load, connect and welcome, live, stop; then the steps that all of them end with.
+ *
  * A step that changes the Store has a `fold`. If the Store is busy with a transaction of the app, nothing of the step
  * happens, and the same event comes again later.
  */
@@ -38,303 +41,33 @@ import { composeChanges, type Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
-import type {
-  Ack,
-  Cursor,
-  ErrorMessage,
-  Limits,
-  PartReceipt,
-  RoomMessage,
-  Welcome,
-} from '../../protocol/messages.ts';
+import type { Cursor, ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
 import { refusedTwice } from './refused-twice.ts';
+import type {
+  Action,
+  DetailedEvent,
+  Facts,
+  Fold,
+  Nothing,
+  Position,
+  SessionEvent,
+  SessionState,
+  SimpleEvent,
+  Stage,
+  Step,
+  Stock,
+  SyncIntent,
+  WithdrawalReason,
+} from './session-types.ts';
 
-/** The wishes of the app. */
-export interface SyncIntent {
-  /** Show what others do. */
-  readonly isFollowing: boolean;
-  /** Send edits. */
-  readonly isSaving: boolean;
-  /** Show the content once. */
-  readonly isLoadingOnce: boolean;
-  /** Give the room its first content once, if it has none. */
-  readonly isSavingOnce: boolean;
-}
-
-interface Nothing {
-  readonly type: 'nothing';
-}
-
-/** The room was seen to have no Store. */
-interface NoStore {
-  readonly type: 'no-store';
-}
-
-/** The base is the room's content at that cursor. */
-interface Base {
-  readonly type: 'base';
-  readonly cursor: Cursor;
-  /** True if the Store shows all of it, since it was restored (OFFLINE-2). */
-  readonly isShown?: boolean;
-}
-
-/** Loaded content that is shown together with the next welcome (JOIN-6). */
-interface Staged {
-  readonly type: 'staged';
-  readonly cursor: Cursor;
-  readonly content: LeafMap<Leaf>;
-  /** True if it is shown even while nothing is followed. */
-  readonly isShown: boolean;
-}
-
-/** The content of a stock room, which has no cursor (STOCK-4). It is not valid on another socket. */
-interface Stock {
-  readonly type: 'stock';
-  readonly hasStore: boolean;
-  /** True if its content is empty: an app may say so of a room of ours that has no Store. It was not shown yet. */
-  readonly isDoubtful?: boolean;
-}
-
-/** The positions that a client can have in its room. */
-type Position = Nothing | NoStore | Base | Staged | Stock;
-
-/** The phase, with the position; see the diagram. */
-export type Stage =
-  | { readonly phase: 'idle' | 'connecting' | 'catching-up'; readonly position: Position }
-  | { readonly phase: 'live'; readonly position: Base }
-  | { readonly phase: 'empty'; readonly position: NoStore | Stock }
-  | { readonly phase: 'reduced'; readonly position: Stock }
-  | {
-      readonly phase: 'loading';
-      readonly position: Nothing;
-      /** Stock changes that came since the request. */
-      readonly early: readonly Changes[];
-      /** True if the socket has opened since the request. A stock room does not send the changes in between. */
-      readonly isOutdated: boolean;
-    }
-  | {
-      readonly phase: 'stopped';
-      readonly position: Nothing;
-      readonly error: TinyBasePartyKitError;
-      /** True if the app ended the session: then nothing starts it again. */
-      readonly isOver: boolean;
-    };
-
-/** Everything that decides what a session does. */
-export interface SessionState {
-  readonly stage: Stage;
-  readonly intent: SyncIntent;
-  /** The generation of the last hello (JOIN-4). */
-  readonly generation: number;
-  /**
-   * The cursor of a welcome on the socket as it is now, if the room did not say what came after. Content that is loaded
-   * later and has no cursor of its own, because an app answers for its room, counts as of that one.
-   */
-  readonly welcomed: Cursor | undefined;
-  /** The number of times in a row that the room said reload: something may give old content in the place of the room. */
-  readonly reloads: number;
-  /** True if the last token had expired, and the room has answered no hello since. */
-  readonly hasExpired: boolean;
-  /** The number of times that a seed did not give the room a Store. From {@link SEED_TRIES} on, it is not given again (SEED-2, SEED-8). */
-  readonly seedTries: number;
-  /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
-  readonly isRooted: boolean;
-  /** The epoch of the shown content; undefined if the Store shows nothing of the room; empty if the storage was set back (JOIN-8, JOIN-9). */
-  readonly shownEpoch: string | undefined;
-  /** True if the app was told that this is a stock room. */
-  readonly isStockReported: boolean;
-}
-
-/** The knowledge of replica, sender and heartbeat at the time of an event. */
-export interface Facts {
-  readonly hasPending: boolean;
-  /** The number of the oldest pending push, or the one that the next push gets. */
-  readonly oldestUnanswered: number;
-  /** True if the room may hold one of the pending pushes: loaded content may include it. */
-  readonly mayRoomHavePending: boolean;
-  /** The highest push number that was ever sent, as far as this device knows. */
-  readonly everSent: number;
-  /** The last push sent before the ping that waits for its answer; undefined if none waits. */
-  readonly pinged: number | undefined;
-}
-
-/** Events that carry nothing. */
-export type SimpleEvent =
-  // The app wants something, or does not want it any more.
-  | 'follow'
-  | 'stop-following'
-  | 'start-saving'
-  | 'stop-saving'
-  | 'load-once'
-  | 'save-once'
-  /** There is a new push, or another held edit. */
-  | 'edited'
-  /** More is durable on this device. */
-  | 'durable'
-  /** The socket has opened. */
-  | 'opened'
-  /** The socket is not open any more, or has failed to open. */
-  | 'closed'
-  /** The answer to the action `connect`: the socket is open. */
-  | 'connected'
-  /** Nothing was heard on the socket for too long. */
-  | 'silent'
-  /** The browser has lost its network, or has one again. */
-  | 'network-changed'
-  /** The time that the action `retry-later` waits for. */
-  | 'retry'
-  /** The answer to the action `resume`. */
-  | 'resume'
-  /** The room answered a seed. */
-  | 'seeded'
-  /** The room refused all of a seed. */
-  | 'seed-refused'
-  /** A room that looks like a stock one has not answered hello. */
-  | 'unanswered';
-
-/** Events that carry something. */
-export type DetailedEvent =
-  /** The answer to a GET. */
-  | {
-      readonly type: 'content';
-      /** Undefined in a stock room. */
-      readonly cursor: Cursor | undefined;
-      /** Undefined if the room has no Store. */
-      readonly content: LeafMap<Leaf> | undefined;
-    }
-  | { readonly type: 'load-failed' | 'seed-failed'; readonly error: unknown }
-  /** The socket leads to another room, where generations follow that one. */
-  | { readonly type: 'moved'; readonly generation: number }
-  /** Another part of the client has stopped the socket. */
-  | { readonly type: 'stopped'; readonly error: TinyBasePartyKitError }
-  /** The app ended the session. */
-  | { readonly type: 'ended'; readonly error: TinyBasePartyKitError }
-  | Exclude<RoomMessage, { readonly type: 'mark' }>;
-
-/** Everything that can happen to a session. */
-export type SessionEvent = SimpleEvent | DetailedEvent;
-
-/** A change of the Store. */
-export type Fold =
-  /** Shows loaded content, with `changes` on top. */
-  | {
-      readonly type: 'content';
-      readonly content: LeafMap<Leaf>;
-      readonly changes: Changes | undefined;
-      readonly isShown: boolean;
-      /** True if it replaces edits that are held (VIEW-9). */
-      readonly replacesHeld: boolean;
-      /** True if the Store shows a seed that the room did not take: it becomes local-only first (SEED-2, SEED-8). */
-      readonly isSeedLost: boolean;
-    }
-  /** Edits that are held give way to content that is shown later (VIEW-9). */
-  | { readonly type: 'replace-held'; readonly content: LeafMap<Leaf> }
-  /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, or the initial content. */
-  | {
-      readonly type: 'seed';
-      readonly isShown: boolean;
-      readonly seed: 'store' | 'initial' | undefined;
-    }
-  | {
-      readonly type: 'catch-up';
-      readonly staged: LeafMap<Leaf> | undefined;
-      readonly lastPush: number;
-      readonly changes: Changes;
-      readonly isShown: boolean;
-    }
-  | {
-      readonly type: 'commit';
-      readonly changes: Changes;
-      /** True if reactions to it may not be sent (DERIVE-1). */
-      readonly isDerived: boolean;
-    }
-  | { readonly type: 'ack'; readonly ack: Ack };
-
-/** Actions that carry nothing. */
-export type SimpleAction =
-  /** Tells the replica what is followed and saved, and that edits count from now on. */
-  | 'apply-intent'
-  /** Makes one push of the edits that are held. */
-  | 'release-held'
-  /** Requests the content. Earlier requests, and messages that wait, do not count any more. */
-  | 'load'
-  /** The same, with a URL that no cache has seen before. */
-  | 'load-past-caches'
-  /** Reports the refused part of a seed, because the room's content is known now. */
-  | 'loaded'
-  /** Counts changes of others that came. */
-  | 'count-load'
-  /** Shows the app's initial content, if nothing of a room was shown and the Store is free. */
-  | 'show-initial'
-  /** Settles the promises of what was started. */
-  | 'settle'
-  /** Answers `connected` if the socket is open. */
-  | 'connect'
-  /** Says hello, as soon as its generation is durable. Does nothing if that hello was said. */
-  | 'hello'
-  /** The same, and answers `unanswered` after a while. */
-  | 'hello-stock'
-  /** Sends pending pushes. */
-  | 'flush'
-  /** Sends pending pushes to a stock room. */
-  | 'flush-stock'
-  /** Ends the conversation on the socket. */
-  | 'hang-up'
-  /** Forgets messages that wait. */
-  | 'forget'
-  /** Answers `retry`, later. */
-  | 'retry-later'
-  /** Answers `retry` now, if it was to come later. */
-  | 'retry-now'
-  /** All is well: the next retry comes at once. */
-  | 'reset-retry'
-  /** Pings now. */
-  | 'check'
-  /** A pong came. */
-  | 'ponged'
-  /** A host answered a ping for the room. */
-  | 'alive'
-  /** Drops the connection and makes another. */
-  | 'reconnect'
-  /** Answers `resume`, when all earlier work is done. */
-  | 'resume'
-  /** Reports pending edits, and forgets all that belongs to the old room. */
-  | 'move'
-  /** Takes another client id. */
-  | 'renew'
-  /** Stops everything; closes the socket, unless the app ended the session. */
-  | 'stop';
-
-/** The reason why a push becomes empty, or a seed is not given again, and the leaves local-only. */
-export type WithdrawalReason = 'malformed' | 'too-large' | 'access';
-
-/** A thing that the session has to do. */
-export type Action =
-  | SimpleAction
-  | { readonly type: 'report'; readonly error: unknown }
-  /** The room answered hello. */
-  | { readonly type: 'welcomed'; readonly limits: Limits }
-  /** The room will not take that push. */
-  | { readonly type: 'withdraw'; readonly push: number; readonly reason: WithdrawalReason }
-  /** The room holds that much of a push that is sent in parts. */
-  | { readonly type: 'received'; readonly receipt: PartReceipt };
-
-/** The answer to an event: the state after it, a change of the Store that comes first, and what to do, in order. */
-export interface Step {
-  readonly state: SessionState;
-  readonly fold?: Fold | undefined;
-  readonly actions: readonly Action[];
+/** Returns the answer to an event. Has no side effects. */
+export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
+  return typeof event === 'string'
+    ? afterSimple(state, event, facts)
+    : afterDetailed(state, event, facts);
 }
 
 const NOTHING: Nothing = { type: 'nothing' };
-
-const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
-
-/** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
-const SEED_TRIES = 8;
-
-/** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
-const SUSPICIOUS = 2;
 
 const NO_INTENT: SyncIntent = {
   isFollowing: false,
@@ -356,23 +89,6 @@ export const INITIAL_STATE: SessionState = {
   shownEpoch: undefined,
   isStockReported: false,
 };
-
-const STOCK_MESSAGE =
-  "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
-const OLD_CONTENT_MESSAGE =
-  'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';
-const NEW_ROOM_MESSAGE =
-  'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
-
-const ANSWERED_MESSAGE =
-  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
-
-/** Returns the answer to an event. Has no side effects. */
-export function transition(state: SessionState, event: SessionEvent, facts: Facts): Step {
-  return typeof event === 'string'
-    ? afterSimple(state, event, facts)
-    : afterDetailed(state, event, facts);
-}
 
 function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Step {
   const { stage } = state;
@@ -484,131 +200,101 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
   }
 }
 
-function heard(
-  state: SessionState,
-  message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
+function start(before: SessionState, intent: Partial<SyncIntent>): Step {
+  const state = intend(before, intent);
+  if (isRefused(state.stage)) return load(state, 'apply-intent', 'reconnect');
+  return state.stage.phase === 'stopped'
+    ? stay(state, 'apply-intent', 'settle')
+    : load(state, 'apply-intent');
+}
+
+/** Gives a room without a Store its initial content. */
+function startSaving(
+  before: SessionState,
+  intent: Partial<SyncIntent>,
   facts: Facts,
+  ...actions: readonly Action[]
 ): Step {
-  const { stage } = state;
-  const { hasPending, oldestUnanswered, pinged } = facts;
-  const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
-  switch (message.type) {
-    case 'welcome':
-      return welcomed(state, message, facts);
-    case 'commit': {
-      const { version, changes, isDerived = false, tag = cursor?.tag } = message;
-      if (cursor === undefined) return stay(state);
-      if (version !== cursor.version + 1) return lost(state);
-      return {
-        ...live(state, { ...cursor, version, tag }, 'count-load', 'reset-retry'),
-        fold: { type: 'commit', changes, isDerived },
-      };
-    }
-    case 'ack': {
-      const { number, version, isCommit, tag = cursor?.tag } = message;
-      if (cursor === undefined) return stay(state);
-      if (
-        !hasPending ||
-        number !== oldestUnanswered ||
-        version !== cursor.version + (isCommit ? 1 : 0)
-      )
-        return lost(state);
-      return {
-        ...live(state, { ...cursor, version, tag }, 'reset-retry', 'resume'),
-        fold: { type: 'ack', ack: message },
-      };
-    }
-    case 'receipt':
-      return cursor === undefined
-        ? stay(state)
-        : stay(state, { type: 'received', receipt: message }, 'flush');
-    case 'pong': {
-      // A difference shows whatever was lost on the way (ORDER-7).
-      const { version, lastPush } = message;
-      const isComplete =
-        pinged === undefined ||
-        stage.phase === 'empty' ||
-        (version === cursor?.version && lastPush < oldestUnanswered && lastPush >= pinged);
-      return isComplete ? stay(state, 'ponged') : lost(state, 'ponged');
-    }
-    case 'alive':
-      return stay(state, 'alive');
-    case 'error':
-      return failed(state, message);
-  }
+  const state = intend(before, intent);
+  const { phase, position } = state.stage;
+  if (isRefused(state.stage)) return load(state, ...actions, 'reconnect');
+  if (phase === 'stopped') return stay(state, ...actions, 'settle');
+  if (phase === 'loading') return stay(state, ...actions);
+  const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
+  if (hasStore) return resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle');
+  // If the room was seen to have no Store, the answer to the seed tells if it has one by now.
+  return position.type === 'no-store'
+    ? { ...noStore(state, undefined), ...to(state, LOADING, ...actions) }
+    : load(state, ...actions);
 }
 
-function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
-  const state = { ...before, hasExpired: false, isStockReported: false };
-  const { stage, shownEpoch } = state;
-  const { phase, position } = stage;
-  const { generation, cursor, lastPush, changes, limits, isSetBack } = welcome;
-  if (generation !== state.generation || !isTalking(stage)) return stay(state);
-  const action = { type: 'welcomed', limits } as const;
-  if (changes === undefined || position.type === 'stock') {
-    return position.type === 'no-store' && cursor.version === 0
-      ? to({ ...state, reloads: 0 }, { phase: 'empty', position }, action)
-      : reload({
-          ...state,
-          welcomed: cursor,
-          shownEpoch: isSetBack ? shownEpoch && '' : shownEpoch,
-        });
-  }
-  if (phase !== 'catching-up') return stay(state);
-  const staged = position.type === 'staged' ? position : undefined;
-  const isShown = state.intent.isFollowing || staged?.isShown === true;
-  const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
-  // A room without a Store has another epoch whenever it starts, and nothing that could be lost.
-  const nextEpoch = cursor.version === 0 ? undefined : cursor.epoch;
-  const next = { ...state, reloads: 0, ...(isShown && { shownEpoch: nextEpoch }) };
-  // Content may disappear that the user has not deleted (JOIN-8).
-  const news = isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : [];
-  // More than was sent: this device has lost pushes, and their numbers are taken (OFFLINE-6).
-  const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
-  return {
-    ...(isForgetful
-      ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')
-      : live(next, cursor, action, 'flush', ...news)),
-    fold: {
-      type: 'catch-up',
-      staged: staged?.content,
-      lastPush: isForgetful ? facts.everSent : lastPush,
-      changes,
-      isShown,
-    },
-  };
+/** Moves to the phase that the intent needs. */
+function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]): Step {
+  const { phase, position } = state.stage;
+  if (phase === 'stopped' || phase === 'loading') return stay(state, ...actions);
+  if (!isWanted(state, facts)) return rest(state, ...actions);
+  if (phase !== 'idle' && phase !== 'connecting') return flushIfLive(state, ...actions);
+  return position.type === 'nothing'
+    ? load(state, ...actions)
+    : connect(state, position, ...actions, 'connect');
 }
 
-function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
-  const error = new TinyBasePartyKitError(code, message);
-  // The next attempt to connect asks for the query, and so for a new token.
-  if (code === 'expired') {
-    if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
-    const refused = refusedTwice(error);
-    return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
-  }
-  if (error.isRetryable) return lost(state, report(error));
-  const reason = push === undefined ? undefined : withdrawalOf(error);
-  if (push !== undefined && reason !== undefined) {
-    return state.stage.phase === 'live'
-      ? stay(state, report(error), { type: 'withdraw', push, reason })
-      : stay(state, report(error));
-  }
-  // About one message, which may be the app's own.
-  return code === 'malformed' || code === 'too-large'
-    ? stay(state, report(error))
-    : stop(state, state.intent, error, false, report(error));
+function rest(state: SessionState, ...actions: readonly Action[]): Step {
+  return to(state, { phase: 'idle', position: kept(state.stage) }, ...actions);
 }
 
-/** Returns undefined for an error that is not about one push or seed alone. */
-export function withdrawalOf(error: unknown): WithdrawalReason | undefined {
-  const code = codeOf(error);
-  if (code === 'forbidden') return 'access';
-  return code === 'malformed' || code === 'too-large' ? code : undefined;
+function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState {
+  return { ...state, intent: { ...state.intent, ...intent } };
 }
 
-function codeOf(error: unknown): ErrorCode | undefined {
-  return error instanceof TinyBasePartyKitError ? error.code : undefined;
+function isWanted({ intent }: SessionState, { hasPending }: Facts): boolean {
+  return hasPending || Object.values(intent).includes(true);
+}
+
+const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
+
+/** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
+const SEED_TRIES = 8;
+
+/** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
+const SUSPICIOUS = 2;
+
+const ANSWERED_MESSAGE =
+  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
+
+const OLD_CONTENT_MESSAGE =
+  'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';
+
+function load(state: SessionState, ...actions: readonly Action[]): Step {
+  const { reloads, seedTries } = state;
+  const isCached = reloads >= SUSPICIOUS || (seedTries >= SUSPICIOUS && seedTries < SEED_TRIES);
+  return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
+}
+
+/** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
+function reload(before: SessionState): Step {
+  const state = { ...before, reloads: before.reloads + 1 };
+  if (state.reloads < SUSPICIOUS) return load(state);
+  return to(
+    state,
+    LOADING,
+    'forget',
+    'retry-later',
+    report(new TinyBasePartyKitError('network', OLD_CONTENT_MESSAGE)),
+  );
+}
+
+function requestFailed(
+  state: SessionState,
+  error: unknown,
+  facts: Facts,
+  ...actions: readonly Action[]
+): Step {
+  if (state.stage.phase !== 'loading') return stay(state, report(error));
+  const all = [report(error), ...actions, 'settle'] as const;
+  if (error instanceof TinyBasePartyKitError && !error.isRetryable)
+    return stop(state, state.intent, error, false, ...all);
+  return isWanted(state, facts) ? stay(state, ...all, 'retry-later') : rest(state, ...all);
 }
 
 function loaded(
@@ -681,19 +367,16 @@ function contentFold(
   };
 }
 
+/** Handles content of the room that is known now. */
+function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
+  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
+}
+
 /** Looks if the room has a Store now. If it has none, something else may have answered. */
 function seeded(state: SessionState): Step {
   return state.seedTries === 0
     ? load(tried(state))
     : stay(tried(state), report(answeredByOthers()), 'retry-later');
-}
-
-function answeredByOthers(): TinyBasePartyKitError {
-  return new TinyBasePartyKitError('network', ANSWERED_MESSAGE);
-}
-
-function tried(state: SessionState): SessionState {
-  return { ...state, seedTries: state.seedTries + 1 };
 }
 
 /** Only the documented answer counts (SEED-8). If the room will never take the seed, it is not given again. */
@@ -704,62 +387,24 @@ function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
   return requestFailed(codeOf(error) === 'network' ? tried(state) : state, error, facts);
 }
 
-/** Handles content of the room that is known now. */
-function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
-  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
+function tried(state: SessionState): SessionState {
+  return { ...state, seedTries: state.seedTries + 1 };
 }
 
-function requestFailed(
-  state: SessionState,
-  error: unknown,
-  facts: Facts,
-  ...actions: readonly Action[]
-): Step {
-  if (state.stage.phase !== 'loading') return stay(state, report(error));
-  const all = [report(error), ...actions, 'settle'] as const;
-  if (error instanceof TinyBasePartyKitError && !error.isRetryable)
-    return stop(state, state.intent, error, false, ...all);
-  return isWanted(state, facts) ? stay(state, ...all, 'retry-later') : rest(state, ...all);
+function answeredByOthers(): TinyBasePartyKitError {
+  return new TinyBasePartyKitError('network', ANSWERED_MESSAGE);
 }
 
-function start(before: SessionState, intent: Partial<SyncIntent>): Step {
-  const state = intend(before, intent);
-  if (isRefused(state.stage)) return load(state, 'apply-intent', 'reconnect');
-  return state.stage.phase === 'stopped'
-    ? stay(state, 'apply-intent', 'settle')
-    : load(state, 'apply-intent');
+/** Ends the intents for one time: they were done, or tried. */
+function endOnce(state: SessionState): SessionState {
+  return intend(state, { isLoadingOnce: false, isSavingOnce: false });
 }
 
-/** Gives a room without a Store its initial content. */
-function startSaving(
-  before: SessionState,
-  intent: Partial<SyncIntent>,
-  facts: Facts,
-  ...actions: readonly Action[]
-): Step {
-  const state = intend(before, intent);
-  const { phase, position } = state.stage;
-  if (isRefused(state.stage)) return load(state, ...actions, 'reconnect');
-  if (phase === 'stopped') return stay(state, ...actions, 'settle');
-  if (phase === 'loading') return stay(state, ...actions);
-  const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
-  if (hasStore) return resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle');
-  // If the room was seen to have no Store, the answer to the seed tells if it has one by now.
-  return position.type === 'no-store'
-    ? { ...noStore(state, undefined), ...to(state, LOADING, ...actions) }
-    : load(state, ...actions);
-}
+const STOCK_MESSAGE =
+  "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
 
-/** Moves to the phase that the intent needs. */
-function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]): Step {
-  const { phase, position } = state.stage;
-  if (phase === 'stopped' || phase === 'loading') return stay(state, ...actions);
-  if (!isWanted(state, facts)) return rest(state, ...actions);
-  if (phase !== 'idle' && phase !== 'connecting') return flushIfLive(state, ...actions);
-  return position.type === 'nothing'
-    ? load(state, ...actions)
-    : connect(state, position, ...actions, 'connect');
-}
+const NEW_ROOM_MESSAGE =
+  'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
 
 function opened(state: SessionState, facts: Facts): Step {
   const { stage } = state;
@@ -790,9 +435,54 @@ function connected(
   );
 }
 
+function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
+  return to(state, { phase: 'connecting', position }, ...actions);
+}
+
 /** An app may answer GET for a room of ours, so that it looks like a stock one. Only a room of ours answers hello. */
 function helloTo({ type }: Position): 'hello' | 'hello-stock' {
   return type === 'stock' ? 'hello-stock' : 'hello';
+}
+
+function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
+  const state = { ...before, hasExpired: false, isStockReported: false };
+  const { stage, shownEpoch } = state;
+  const { phase, position } = stage;
+  const { generation, cursor, lastPush, changes, limits, isSetBack } = welcome;
+  if (generation !== state.generation || !isTalking(stage)) return stay(state);
+  const action = { type: 'welcomed', limits } as const;
+  if (changes === undefined || position.type === 'stock') {
+    return position.type === 'no-store' && cursor.version === 0
+      ? to({ ...state, reloads: 0 }, { phase: 'empty', position }, action)
+      : reload({
+          ...state,
+          welcomed: cursor,
+          shownEpoch: isSetBack ? shownEpoch && '' : shownEpoch,
+        });
+  }
+  if (phase !== 'catching-up') return stay(state);
+  const staged = position.type === 'staged' ? position : undefined;
+  const isShown = state.intent.isFollowing || staged?.isShown === true;
+  const isNewRoom = isShown && shownEpoch !== undefined && shownEpoch !== cursor.epoch;
+  // A room without a Store has another epoch whenever it starts, and nothing that could be lost.
+  const nextEpoch = cursor.version === 0 ? undefined : cursor.epoch;
+  const next = { ...state, reloads: 0, ...(isShown && { shownEpoch: nextEpoch }) };
+  // Content may disappear that the user has not deleted (JOIN-8).
+  const news = isNewRoom ? [report(new TinyBasePartyKitError('stale', NEW_ROOM_MESSAGE))] : [];
+  // More than was sent: this device has lost pushes, and their numbers are taken (OFFLINE-6).
+  const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
+  return {
+    ...(isForgetful
+      ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')
+      : live(next, cursor, action, 'flush', ...news)),
+    fold: {
+      type: 'catch-up',
+      staged: staged?.content,
+      lastPush: isForgetful ? facts.everSent : lastPush,
+      changes,
+      isShown,
+    },
+  };
 }
 
 /** The room has not answered hello: it is a stock one (STOCK-4). */
@@ -815,27 +505,63 @@ function lost(state: SessionState, ...actions: readonly Action[]): Step {
     : connect(state, kept(state.stage), 'forget', 'retry-later', ...actions);
 }
 
-function load(state: SessionState, ...actions: readonly Action[]): Step {
-  const { reloads, seedTries } = state;
-  const isCached = reloads >= SUSPICIOUS || (seedTries >= SUSPICIOUS && seedTries < SEED_TRIES);
-  return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
+/** Returns the position that stays valid without a socket. A stock room does not send missed changes later. */
+function kept({ position }: Stage): Position {
+  return position.type === 'stock' ? NOTHING : position;
 }
 
-/** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
-function reload(before: SessionState): Step {
-  const state = { ...before, reloads: before.reloads + 1 };
-  if (state.reloads < SUSPICIOUS) return load(state);
-  return to(
-    state,
-    LOADING,
-    'forget',
-    'retry-later',
-    report(new TinyBasePartyKitError('network', OLD_CONTENT_MESSAGE)),
-  );
-}
-
-function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
-  return to(state, { phase: 'connecting', position }, ...actions);
+function heard(
+  state: SessionState,
+  message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
+  facts: Facts,
+): Step {
+  const { stage } = state;
+  const { hasPending, oldestUnanswered, pinged } = facts;
+  const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
+  switch (message.type) {
+    case 'welcome':
+      return welcomed(state, message, facts);
+    case 'commit': {
+      const { version, changes, isDerived = false, tag = cursor?.tag } = message;
+      if (cursor === undefined) return stay(state);
+      if (version !== cursor.version + 1) return lost(state);
+      return {
+        ...live(state, { ...cursor, version, tag }, 'count-load', 'reset-retry'),
+        fold: { type: 'commit', changes, isDerived },
+      };
+    }
+    case 'ack': {
+      const { number, version, isCommit, tag = cursor?.tag } = message;
+      if (cursor === undefined) return stay(state);
+      if (
+        !hasPending ||
+        number !== oldestUnanswered ||
+        version !== cursor.version + (isCommit ? 1 : 0)
+      )
+        return lost(state);
+      return {
+        ...live(state, { ...cursor, version, tag }, 'reset-retry', 'resume'),
+        fold: { type: 'ack', ack: message },
+      };
+    }
+    case 'receipt':
+      return cursor === undefined
+        ? stay(state)
+        : stay(state, { type: 'received', receipt: message }, 'flush');
+    case 'pong': {
+      // A difference shows whatever was lost on the way (ORDER-7).
+      const { version, lastPush } = message;
+      const isComplete =
+        pinged === undefined ||
+        stage.phase === 'empty' ||
+        (version === cursor?.version && lastPush < oldestUnanswered && lastPush >= pinged);
+      return isComplete ? stay(state, 'ponged') : lost(state, 'ponged');
+    }
+    case 'alive':
+      return stay(state, 'alive');
+    case 'error':
+      return failed(state, message);
+  }
 }
 
 function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]): Step {
@@ -849,8 +575,36 @@ function flushIfLive(state: SessionState, ...actions: readonly Action[]): Step {
   return stay(state, ...actions, ...(phase === 'reduced' ? (['flush-stock'] as const) : []));
 }
 
-function rest(state: SessionState, ...actions: readonly Action[]): Step {
-  return to(state, { phase: 'idle', position: kept(state.stage) }, ...actions);
+function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
+  const error = new TinyBasePartyKitError(code, message);
+  // The next attempt to connect asks for the query, and so for a new token.
+  if (code === 'expired') {
+    if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
+    const refused = refusedTwice(error);
+    return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
+  }
+  if (error.isRetryable) return lost(state, report(error));
+  const reason = push === undefined ? undefined : withdrawalOf(error);
+  if (push !== undefined && reason !== undefined) {
+    return state.stage.phase === 'live'
+      ? stay(state, report(error), { type: 'withdraw', push, reason })
+      : stay(state, report(error));
+  }
+  // About one message, which may be the app's own.
+  return code === 'malformed' || code === 'too-large'
+    ? stay(state, report(error))
+    : stop(state, state.intent, error, false, report(error));
+}
+
+/** Returns undefined for an error that is not about one push or seed alone. */
+export function withdrawalOf(error: unknown): WithdrawalReason | undefined {
+  const code = codeOf(error);
+  if (code === 'forbidden') return 'access';
+  return code === 'malformed' || code === 'too-large' ? code : undefined;
+}
+
+function codeOf(error: unknown): ErrorCode | undefined {
+  return error instanceof TinyBasePartyKitError ? error.code : undefined;
 }
 
 function stop(
@@ -868,6 +622,17 @@ function stop(
   );
 }
 
+function isOver(stage: Stage): boolean {
+  return stage.phase === 'stopped' && stage.isOver;
+}
+
+/** True if the room refused the token, and nothing else: with another one, it may let the client in. */
+function isRefused(stage: Stage): boolean {
+  if (stage.phase !== 'stopped' || stage.isOver) return false;
+  const { code } = stage.error;
+  return code === 'unauthorized' || code === 'forbidden';
+}
+
 function to(state: SessionState, stage: Stage, ...actions: readonly Action[]): Step {
   const hangsUp = isTalking(state.stage) && !isTalking(stage);
   return { state: { ...state, stage }, actions: hangsUp ? ['hang-up', ...actions] : actions };
@@ -881,38 +646,9 @@ function report(error: unknown): Action {
   return { type: 'report', error };
 }
 
-function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState {
-  return { ...state, intent: { ...state.intent, ...intent } };
-}
-
-/** Ends the intents for one time: they were done, or tried. */
-function endOnce(state: SessionState): SessionState {
-  return intend(state, { isLoadingOnce: false, isSavingOnce: false });
-}
-
-function isWanted({ intent }: SessionState, { hasPending }: Facts): boolean {
-  return hasPending || Object.values(intent).includes(true);
-}
-
 /** True from hello on, until the conversation ends. */
 function isTalking({ phase, position }: Stage): boolean {
   return (
     phase === 'catching-up' || phase === 'live' || (phase === 'empty' && position.type !== 'stock')
   );
-}
-
-function isOver(stage: Stage): boolean {
-  return stage.phase === 'stopped' && stage.isOver;
-}
-
-/** True if the room refused the token, and nothing else: with another one, it may let the client in. */
-function isRefused(stage: Stage): boolean {
-  if (stage.phase !== 'stopped' || stage.isOver) return false;
-  const { code } = stage.error;
-  return code === 'unauthorized' || code === 'forbidden';
-}
-
-/** Returns the position that stays valid without a socket. A stock room does not send missed changes later. */
-function kept({ position }: Stage): Position {
-  return position.type === 'stock' ? NOTHING : position;
 }

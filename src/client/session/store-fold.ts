@@ -5,7 +5,7 @@ import type { Seed } from '../content/seed.ts';
 import type { Outbox } from '../offline/outbox.ts';
 import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
-import type { Fold } from './session-state.ts';
+import type { Fold } from './session-types.ts';
 
 /** The parts of a session that a change of the Store concerns. */
 export interface FoldParts {

@@ -19,19 +19,18 @@ import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
 import type { RestoredSession, SessionPorts } from './session-ports.ts';
-import {
-  INITIAL_STATE,
-  transition,
-  type Action,
-  type Facts,
-  type Fold,
-  type SessionEvent,
-  type SessionState,
-  type SimpleAction,
-  type SimpleEvent,
-  type SyncIntent,
-  type WithdrawalReason,
-} from './session-state.ts';
+import { INITIAL_STATE, transition } from './session-state.ts';
+import type {
+  Action,
+  Facts,
+  Fold,
+  SessionEvent,
+  SessionState,
+  SimpleAction,
+  SimpleEvent,
+  SyncIntent,
+  WithdrawalReason,
+} from './session-types.ts';
 import { bringsRemoteChanges, doFold } from './store-fold.ts';
 import {
   createSyncStatus,

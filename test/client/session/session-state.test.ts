@@ -1,17 +1,16 @@
 import { describe, expect, test } from 'vitest';
 
-import {
-  INITIAL_STATE,
-  transition,
-  type Action,
-  type DetailedEvent,
-  type Facts,
-  type SessionEvent,
-  type SessionState,
-  type SimpleEvent,
-  type Stage,
-  type Step,
-} from '../../../src/client/session/session-state.ts';
+import { INITIAL_STATE, transition } from '../../../src/client/session/session-state.ts';
+import type {
+  Action,
+  DetailedEvent,
+  Facts,
+  SessionEvent,
+  SessionState,
+  SimpleEvent,
+  Stage,
+  Step,
+} from '../../../src/client/session/session-types.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../../../src/protocol/errors.ts';
 import { changesOf, contentOf } from './scripted-room.ts';
 import { TABLE } from './session-state-table.ts';
