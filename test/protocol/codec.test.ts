@@ -49,8 +49,34 @@ const pushes = fc.record({
   changes,
 });
 
+const marks = fc.record({ type: fc.constant('mark' as const), text: fc.string() });
+/** Changes that TinyBase's own messages can tell: they have no deletion of a row that is set again. */
+const stockChanges: fc.Arbitrary<StockChanges> = changes.map(({ deletedRows, leaves }) => {
+  const builder = new ChangesBuilder();
+  for (const [table, rows] of deletedRows) {
+    if (rows !== ALL_ROWS) {
+      for (const row of rows)
+        if (leaves.cells(table, row).size === 0) builder.deleteRow(table, row);
+    } else if (leaves.rows(table).size === 0) builder.deleteTable(table);
+  }
+  leaves.forEach((leaf, table, row, cell) => builder.setLeaf(table, row, cell, leaf));
+  return { type: 'stock', changes: builder };
+});
+
 const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
   pushes,
+  marks,
+  stockChanges,
+  fc
+    .record({
+      number: pushNumbers,
+      offset: fc.nat(),
+      rest: fc.nat(),
+      text: fc.string({ minLength: 1 }),
+    })
+    .map(({ number, offset, rest, text }): ClientMessage => {
+      return { type: 'part', number, offset, length: offset + text.length + rest, text };
+    }),
   fc.constant<ClientMessage>({ type: 'ping' }),
   fc.constant<ClientMessage>({ type: 'check' }),
   fc.record({
@@ -68,6 +94,9 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
 );
 
 const roomMessages: fc.Arbitrary<RoomMessage> = fc.oneof(
+  marks,
+  stockChanges,
+  fc.record({ type: fc.constant('receipt' as const), number: pushNumbers, offset: counts }),
   fc.record({
     type: fc.constant('welcome' as const),
     generation: counts,
