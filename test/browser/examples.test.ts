@@ -59,6 +59,14 @@ test.each(['vite', 'react'])(
       workingFolder: folder,
     });
     try {
+      // A route for tokens (`onFetch`) is at the room's server, and not a page of Vite.
+      const [atPage, atRoom] = await Promise.all(
+        [page, room].map(async ({ origin }) => {
+          const response = await fetch(`${origin}/api/token?room=my-board`);
+          return [response.status, await response.text()];
+        }),
+      );
+      expect(atPage).toEqual(atRoom);
       const [first, second] = [
         await openPage(browser, `${page.origin}/?name=Ada`),
         await openPage(browser, `${page.origin}/?name=Bob`),

@@ -18,6 +18,8 @@ const FAREWELL_MILLISECONDS = 2_000;
 const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
 const INVALID_TOKEN_MESSAGE =
   'The function "token" returned something that is not a token: return the token itself, a text, or null if the user may not enter.';
+const TEXT_MESSAGE =
+  'The function "token" returned something that is not a token: a text with a space or "<", such as a page. Check what answers its request: the server of a page often answers with the page.';
 
 /** The parts of a room, from when it is made until it is left. */
 export interface RoomParts<Room> {
@@ -219,6 +221,7 @@ async function askApp<Metadata>(
       'unauthorized',
       asked === null ? NO_TOKEN_MESSAGE : INVALID_TOKEN_MESSAGE,
     );
+  if (/[\s<]/.test(asked)) throw new TinyBasePartyKitError('unauthorized', TEXT_MESSAGE);
   return { parameters: { ...parameters, [tokenParameter]: asked }, token: asked };
 }
 

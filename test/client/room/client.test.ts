@@ -48,6 +48,14 @@ test.each([
   ['an object with a token, as PartySocket takes it', { token: 'x' }, 'return the token itself'],
   ['nothing', undefined, 'return the token itself'],
   ['an empty text', '', 'return the token itself'],
+  [
+    'the page of a server that answers every path',
+    '<!doctype html><p>',
+    'what answers its request',
+  ],
+  ['a page without a space', '<html/>', 'what answers its request'],
+  ['a message', 'Not found', 'what answers its request'],
+  ['a token and the end of a line', 'aaa.bbb.ccc\n', 'what answers its request'],
 ])('enter rejects after %s, and says why', async (_title, token, reason) => {
   const client = clientOf({ ...OPTIONS, token: () => token });
   await expect(client.enter('board')).rejects.toMatchObject({
