@@ -137,6 +137,7 @@ export function createPartyKitPersister(
       onMessage: (frame) => session.received(frame),
       onOthersSend: () => session.sendNow(),
       onAnotherRoom: () => session.moveToAnotherRoom(),
+      onQueried: (error) => session.queried(error === undefined, error),
       onStopped: (error) => session.stopped(error),
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
       onTakenOver: (newerStore) => {
@@ -154,7 +155,14 @@ export function createPartyKitPersister(
     {
       socket,
       endpoint: createHttpEndpoint(
-        () => storeUrlOf(connection, storePath, storeProtocol),
+        () => {
+          const url = storeUrlOf(connection, storePath, storeProtocol);
+          url.then(
+            () => session.queried(true),
+            () => session.queried(false),
+          );
+          return url;
+        },
         callAfter,
         config,
       ),

@@ -560,6 +560,18 @@ describe('the URL', () => {
   });
 });
 
+test('a query that fails is the error that is shown, and no socket that does not open', async () => {
+  const { socket, errors, persister } = persist();
+  socket.readyState = 3;
+  socket.partySocketOptions.query = async () => await Promise.reject(new Error('no token'));
+  void persister.startAutoLoad();
+  await settled();
+  for (let close = 0; close < 10; close++) socket.dispatchEvent(new Event('close'));
+  expect(errors).toMatchObject([{ code: 'network', cause: new Error('no token') }]);
+  expect(persister.getSync().error).toBe(errors[0]);
+  await persister.destroy();
+});
+
 test('a socket that does not open is reported with its address, without the token', async () => {
   const { socket, errors, persister } = persist([{}, {}]);
   socket.partySocketOptions.query = { token: 'secret' };
@@ -713,6 +725,7 @@ describe('several persisters on one socket', () => {
       'close',
       'message',
       'open',
+      expect.stringContaining('queried'),
       expect.stringContaining('sending'),
       expect.stringContaining('stopped'),
       expect.stringContaining('taken'),

@@ -13,8 +13,7 @@ const WHOLE_BODY_MILLISECONDS = 300_000;
 /** The slowest upload that the client waits for, in characters a millisecond. */
 const UPLOAD_PACE = 4;
 
-const BROKEN_MESSAGE =
-  'The answer to GET broke off, or was changed on its way: the client requests it again.';
+const BROKEN_MESSAGE = 'The answer to GET broke off, or was changed: the client requests it again.';
 
 /** The longest part of a room's own message that an error has. */
 const LONGEST_REASON = 500;
@@ -26,7 +25,7 @@ const CREATED = 201;
 const RESET_CONTENT = 205;
 
 const ON_REQUEST =
-  'If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
+  'If your room overrides onRequest, return super.onRequest(request) for all other requests.';
 
 /** The codes of answers to GET that do not tell theirs: an app or its host may refuse somebody or be elsewhere. */
 const CODES: Readonly<Record<number, ErrorCode>> = {

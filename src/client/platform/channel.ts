@@ -16,6 +16,9 @@ const SENDING = 'tinybase-partykit:sending';
 /** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, including that one. */
 const STOPPED = 'tinybase-partykit:stopped';
 
+/** Dispatched on a PartySocket when its query was asked for. `error` says why there is none; undefined if there is one. */
+const QUERIED = 'tinybase-partykit:queried';
+
 /** `WebSocket.CONNECTING`; another part may have asked for a new connection already. */
 const CONNECTING = 0;
 
@@ -32,6 +35,8 @@ export interface SocketListener {
   readonly onAnotherRoom?: () => void;
   /** A newer part of the same kind uses the socket now. `owner` is the object that it works for. */
   readonly onTakenOver?: (owner: unknown) => void;
+  /** The query of the socket was asked for. With an error there is none, so no connection is tried. */
+  readonly onQueried?: (error: unknown) => void;
   /** The socket was stopped: each further attempt would be refused the same way. PartySocket tries no more. */
   readonly onStopped?: (error: TinyBasePartyKitError) => void;
 }
@@ -163,6 +168,7 @@ export function attachToPartySocket(
       TAKEN_OVER + key,
       (event) => listener.onTakenOver?.('owner' in event ? event.owner : undefined),
     ],
+    [QUERIED, (event) => listener.onQueried?.('error' in event ? event.error : undefined)],
     [
       STOPPED,
       (event) => {
@@ -195,6 +201,11 @@ export function attachToPartySocket(
     },
     isStopped: () => isStopped,
   };
+}
+
+/** Tells all parts of a PartySocket that its query was asked for, and the error if there is none. */
+export function tellQueried(connection: EventTarget, error?: unknown): void {
+  connection.dispatchEvent(Object.assign(new Event(QUERIED), { error }));
 }
 
 /** Reads the code and reason of a close; not every environment gives them. */

@@ -7,7 +7,7 @@ import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts'
 import { createEvents, type Events } from '../features/events/index.ts';
 import { createPresence, type Presence } from '../features/presence/index.ts';
 import { createPartyKitPersister, type PartyKitPersister } from '../partykit-persister.ts';
-import { attachToPartySocket, readError } from '../platform/channel.ts';
+import { attachToPartySocket, readError, tellQueried } from '../platform/channel.ts';
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
 import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connection-attempts.ts';
@@ -80,9 +80,17 @@ export function createRoomParts<Room, Metadata>(
       after,
       now: Date.now,
       random: Math.random,
-      ask: () => askApp(options, context()),
+      ask: async () => {
+        const asked = await askApp(options, context());
+        tellQueried(socket);
+        return asked;
+      },
       socket: attached,
-      onError: report,
+      // The persister reports why there is no token, and shows it in `getSync()`.
+      onError: (error) =>
+        error instanceof TinyBasePartyKitError && error.code === 'network'
+          ? queueMicrotask(() => tellQueried(socket, error))
+          : report(error),
     },
     options.reconnectTimeoutMs,
   );

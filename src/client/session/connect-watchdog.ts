@@ -16,6 +16,8 @@ export interface ConnectWatchdog {
   closed(): void;
   /** Reports a close at once if the server closed the socket on purpose, and no message of the room has said why. */
   tellRefusal(): void;
+  /** The query of the socket was asked for. While there is none, no connection is tried, and that error is told elsewhere. */
+  queried(isThere: boolean): void;
   /** The room has answered, or the session does not wait for it any more. */
   end(): void;
 }
@@ -35,6 +37,7 @@ export function createConnectWatchdog(
   let isOpen = false;
   /** True if the socket was open before its last close. */
   let wasOpen = false;
+  let hasQuery = true;
   let failures = 0;
   let cancelReport: (() => void) | undefined;
   const stopWaiting = (): void => {
@@ -44,6 +47,7 @@ export function createConnectWatchdog(
   const tell = (): void => onError(new TinyBasePartyKitError('network', describe(socket, wasOpen)));
   const report = (): void => {
     stopWaiting();
+    if (!hasQuery) return;
     isReported = true;
     if (!isOurs(socket.closing?.().code) || !isTold()) tell();
   };
@@ -70,6 +74,9 @@ export function createConnectWatchdog(
       else if (++failures !== MOST_FAILURES) wait();
       else if (!isReported) report();
     },
+    queried: (isThere) => {
+      hasQuery = isThere;
+    },
     tellRefusal: () => {
       if (isRefusal(socket)) tell();
     },
@@ -84,12 +91,12 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: b
   const subject = `The socket to ${socket.address()}`;
   const { isByApp = false, code = 0, reason = '' } = socket.closing?.() ?? {};
   if (isByApp)
-    return `${subject} is closed: the app called close() on it, or has not opened it. Call reconnect() on the PartySocket, or destroy the persister.`;
+    return `${subject} is closed: the app called close() on it, or has not opened it. Call reconnect() on it.`;
   if (wasOpen || isOnPurpose(code)) {
     const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
-    return `${subject} was closed by the server, with the code ${code}${because}. Look at what closes connections there, such as onConnect, or an error of the server.`;
+    return `${subject} was closed by the server, with the code ${code}${because}. Look at onConnect, and at the console of the server.`;
   }
-  return `${subject} does not open. Is the server running? Does it let this client in (onBeforeConnect)? Check the protocol (PartySocket uses wss for hosts such as 0.0.0.0), and that the URL with its query is below 2 KB.`;
+  return `${subject} does not open. Is the server running? Does onBeforeConnect let this client in? Check the protocol (PartySocket uses wss for 0.0.0.0), and that the URL is below 2 KB.`;
 }
 
 function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {

@@ -260,7 +260,7 @@ const SEED_TRIES = 8;
 const SUSPICIOUS = 2;
 
 const ANSWERED_MESSAGE =
-  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all requests that it does not answer.';
+  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all other requests.';
 
 const OLD_CONTENT_MESSAGE =
   'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';

@@ -104,6 +104,8 @@ export interface SyncSession {
   sendNow(): void;
   /** The socket leads to another room now. Edits of the old room are not sent there. */
   moveToAnotherRoom(): void;
+  /** The query of the socket was asked for. Reports the error, if there is one. */
+  queried(isThere: boolean, error?: unknown): void;
   /** Another part of the client has stopped the socket. */
   stopped(error: TinyBasePartyKitError): void;
   /** Ends the session; edits that are not confirmed are reported. */
@@ -563,6 +565,10 @@ export function createSyncSession(
       else queue.addMessage(message);
     },
     moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
+    queried: (isThere, error) => {
+      watchdog.queried(isThere);
+      if (error !== undefined) onError(error);
+    },
     stopped: (error) => happened({ type: 'stopped', error }),
     destroy: () => endWith(new TinyBasePartyKitError('destroyed', DESTROYED_MESSAGE)),
     replaced: (isReported = true) => {

@@ -1,5 +1,5 @@
 import { createStore } from 'tinybase';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
 
@@ -41,6 +41,27 @@ test.each([undefined, null, 7, {}, ''])('enter(%j) needs the id of a room', asyn
     code: 'misuse',
     message: expect.stringContaining('the id of a room') as unknown,
   });
+});
+
+test('the state of the persister has the error of the function "token", and a hint about the socket is not reported', async () => {
+  vi.useFakeTimers();
+  const errors: unknown[] = [];
+  const client = clientOf({
+    ...OPTIONS,
+    token: () => Promise.reject(new Error('HTTP 500')),
+    onIgnoredError: (error: unknown) => errors.push(error),
+  });
+  const room = client.createRoom('board');
+  client.enter(room).catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(errors).toMatchObject([
+    { code: 'network', message: expect.stringContaining('failed (HTTP 500)') as unknown },
+  ]);
+  expect(room.persister.getSync().error).toBe(errors[0]);
+  const left = client.leave(room);
+  await vi.advanceTimersByTimeAsync(5_000);
+  await left;
+  vi.useRealTimers();
 });
 
 test.each([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import { ScriptedRoom, SECOND } from './scripted-room.ts';
 
 /** A session that waits for its socket. */
@@ -33,6 +34,23 @@ describe('a socket that does not open', () => {
     await room.time.pass(100 * SECOND);
     expect(room.errors).toHaveLength(1);
     expect(room.time.waiting).toBe(0);
+  });
+
+  test('is not reported while it has no query, so that nothing was tried', async () => {
+    const room = await waiting();
+    const error = new TinyBasePartyKitError('network', 'The function "token" failed.');
+    room.session.queried(false, error);
+    await room.time.pass(20 * SECOND);
+    for (let attempt = 0; attempt < 10; attempt++) room.close();
+    await room.time.pass(20 * SECOND);
+    expect(room.errors).toEqual([error]);
+    expect(room.session.sync.error).toBe(error);
+    room.session.queried(false, error);
+    expect(room.errors).toEqual([error]);
+    room.session.queried(true);
+    room.close();
+    await room.time.pass(10 * SECOND);
+    expect(String(room.errors[1])).toContain('does not open');
   });
 
   test('is reported when it has failed three times in a row, if that is earlier', async () => {
