@@ -53,9 +53,10 @@ export class Peer<Origin> {
   #receivedTime = -Infinity;
   /** The weight of the heaviest message since the last hello. */
   #heaviest = 0;
-  /** The number and length of the messages whose effects are not written yet. */
+  /** The number, length and weight of the messages whose effects are not written yet. */
   #waitingMessages = 0;
   #waitingLength = 0;
+  #waitingWeight = 0;
   #state: PeerState;
   readonly #features: PeerFeatures<Origin>;
   readonly #index: ClientIndex<Origin>;
@@ -163,6 +164,11 @@ export class Peer<Origin> {
       return undefined;
     }
     const weight = isAsked ? length : weigh();
+    // What has many ids takes the room as long as its weight: others would wait for all of it.
+    if (waiting > 0 && this.#waitingWeight + weight > limits.waitingLength) {
+      this.#limiter.spend(length, now, limits);
+      return undefined;
+    }
     if (!isAsked && !this.#limiter.take(weight, now, limits, messages)) {
       this.#limiter.spend(length, now, limits);
       return undefined;
@@ -170,6 +176,7 @@ export class Peer<Origin> {
     if (!isAsked) this.#roomRate.add(weight, now, limits, messages);
     this.#waitingMessages += messages;
     this.#waitingLength += length;
+    this.#waitingWeight += weight;
     // What has many ids takes about its weight when it is decoded.
     this.held.add(weight);
     this.#heaviest = Math.max(this.#heaviest, weight / messages);
@@ -241,6 +248,7 @@ export class Peer<Origin> {
   forget(messages: number, length: number, weight: number): void {
     this.#waitingMessages -= messages;
     this.#waitingLength -= length;
+    this.#waitingWeight -= weight;
     this.held.add(-weight);
     if (this.#hasLeft) this.#forgetParts();
   }

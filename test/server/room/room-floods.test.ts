@@ -254,6 +254,29 @@ test('[FLOOD-1] a frame that is refused for its weight counts by its length, and
   expect(weighed).toBe(2);
 });
 
+test('[FLOOD-2] counts what waits and has many ids by its weight, but takes it if nothing else waits', async () => {
+  const answers: ((isAllowed: boolean) => void)[] = [];
+  const host = await seeded({
+    limits: () => ({ waitingLength: 200_000 }),
+    hooks: () => ({
+      canSetTable: async (table) =>
+        table === 'pets' || (await new Promise((resolve) => void answers.push(resolve))),
+    }),
+  });
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  const row = Object.fromEntries(Array.from({ length: 4_000 }, (_, cell) => [`${cell}`, 1]));
+  // Each has 40,000 characters, and 8,000 quotes, which weigh 256,000.
+  for (const number of [1, 2]) await ada.push(number, { dense: { r: row } });
+  expect(ada.hearOne('error').code).toBe('overloaded');
+  // A text of that length weighs no more than its length.
+  for (const number of [1, 2])
+    await bob.push(number, { long: { r: { text: 'x'.repeat(40_000) } } });
+  expect(bob.hear()).toEqual([]);
+  answers.shift()?.(true);
+  await settle();
+  expect(host.room.store.getCell('dense', 'r', '3999')).toBe(1);
+});
+
 test('[FLOOD-2] [FRAME-5] takes a frame with more messages than may wait, if none waits', async () => {
   const host = await seeded({ limits: () => ({ waitingMessages: 3 }) });
   const ada = await host.join('ada');
