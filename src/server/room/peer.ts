@@ -13,7 +13,7 @@ import {
   type PeerState,
 } from './peer-state.ts';
 import { PushAssembly } from './push-assembly.ts';
-import { RateLimiter, type RoomRate } from './rate-limiter.ts';
+import { RateLimiter, type RoomRate, Share } from './rate-limiter.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection } from './room-host.ts';
 import { Undecided } from './undecided.ts';
@@ -48,6 +48,7 @@ export class Peer<Origin> {
   /** Messages that leave together (FRAME-5). */
   leaving: string[] = [];
   readonly #limiter = new RateLimiter();
+  readonly #share = new Share();
   readonly #roomRate: RoomRate;
   #toldTime = -Infinity;
   #receivedTime = -Infinity;
@@ -135,7 +136,7 @@ export class Peer<Origin> {
   isFlooding(length: number, now: number, rate: MessageRate): boolean {
     return (
       this.#limiter.isTooMuch(length, now, rate, 1) ||
-      this.#roomRate.refuses(this.#limiter, now, rate)
+      this.#roomRate.refuses(this.#share, now, rate)
     );
   }
 
@@ -173,7 +174,10 @@ export class Peer<Origin> {
       this.#limiter.spend(length, now, limits);
       return undefined;
     }
-    if (!isAsked) this.#roomRate.add(weight, now, limits, messages);
+    if (!isAsked) {
+      this.#share.add(weight, now, limits, messages);
+      this.#roomRate.add(weight, now, limits, messages);
+    }
     this.#waitingMessages += messages;
     this.#waitingLength += length;
     this.#waitingWeight += weight;

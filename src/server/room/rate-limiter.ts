@@ -74,8 +74,36 @@ function costOf(length: number, messages: number): number {
   return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
 }
 
-/** A connection that has sent no more than so many messages of late is not refused for what others send. */
+/**
+ * A connection that sends no more than so many messages at once, and such a part of its rate on average, is not refused for what
+ * others send: by default 40 a second, which presence and edits of one user keep to.
+ */
 const FREE_MESSAGES = 64;
+const FREE_PART = 1 / 50;
+/** What was sent longer ago counts no more. */
+const LATE_SECONDS = 10;
+
+/** What a connection has sent of late, as the room-wide rate counts it (`FLOOD-8`). */
+export class Share {
+  readonly #limiter = new RateLimiter();
+
+  add(length: number, now: number, { messagesPerSecond }: MessageRate, messages: number): void {
+    const free = freeOf(messagesPerSecond);
+    if (this.#limiter.spent(now, free) < free.messageBurst)
+      this.#limiter.add(length, now, free, messages);
+  }
+
+  /** True if that is more than a connection may send whatever others do. */
+  isOver(now: number, { messagesPerSecond }: MessageRate): boolean {
+    return this.#limiter.spent(now, freeOf(messagesPerSecond)) > FREE_MESSAGES;
+  }
+}
+
+/** Returns the rate of what a connection may send whatever others do. */
+function freeOf(messagesPerSecond: number): MessageRate {
+  const free = messagesPerSecond * FREE_PART;
+  return { messagesPerSecond: free, messageBurst: FREE_MESSAGES + free * LATE_SECONDS };
+}
 
 /** The rate of all connections together, those that have left included (`FLOOD-8`). */
 export class RoomRate {
@@ -86,9 +114,9 @@ export class RoomRate {
   }
 
   /** Returns true if all send too much, and a connection has its part in that. */
-  refuses(own: RateLimiter, now: number, rate: MessageRate): boolean {
+  refuses(own: Share, now: number, rate: MessageRate): boolean {
     const all = allOf(rate);
-    return own.spent(now, rate) > FREE_MESSAGES && this.#limiter.spent(now, all) > all.messageBurst;
+    return own.isOver(now, rate) && this.#limiter.spent(now, all) > all.messageBurst;
   }
 }
 

@@ -452,6 +452,29 @@ test.each([
   expect(ada.hear()).toMatchObject([{ type: 'error', code: 'overloaded' }]);
 });
 
+test('[FLOOD-8] many that each keep the rate of one send no more than four together, and others go on', async () => {
+  const host = await seeded({ limits: () => ({ messagesPerSecond: 100, messageBurst: 200 }) });
+  const bob = await host.join('bob');
+  const attackers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => host.join(`attacker${index}`)),
+  );
+  let taken = 0;
+  for (let second = 0; second < 40; second += 1) {
+    for (let part = 0; part < 2; part += 1) {
+      for (const attacker of attackers)
+        for (let number = 0; number < 50; number += 1) await attacker.ping();
+      await host.pass(500);
+    }
+    if (second % 2 === 1) await bob.push((second + 1) / 2, { second });
+  }
+  for (const attacker of attackers)
+    taken += attacker.hear().filter(({ type }) => type === 'pong').length;
+  // They send 80,000. The room takes 400 a second and 400 at once, and of each two a second and 64 at once.
+  expect(taken).toBeLessThan(40 * 400 + 400 + 20 * (40 * 2 + 64));
+  const acks = bob.hear().filter(({ type }) => type === 'ack');
+  expect(acks).toHaveLength(20);
+});
+
 test('[FLOOD-8] who connects again and again sends no more than two at once, and others go on', async () => {
   const limits = { limits: () => ({ messagesPerSecond: 1, messageBurst: 200 }) };
   const host = await seeded(limits);
