@@ -80,10 +80,10 @@ function costOf(length: number, messages: number): number {
  */
 const FREE_MESSAGES = 64;
 const FREE_PART = 1 / 50;
-/** What was sent longer ago counts no more. */
+/** The time after which a message counts no more. */
 const LATE_SECONDS = 10;
 
-/** What a connection has sent of late, as the room-wide rate counts it (`FLOOD-8`). */
+/** The messages of a connection of late, as the room-wide rate counts it (`FLOOD-8`). */
 export class Share {
   readonly #limiter = new RateLimiter();
 
