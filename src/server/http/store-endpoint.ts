@@ -59,6 +59,7 @@ export async function answerStoreRequest<Request extends StoreRequest>(
     if (!pathname.endsWith(options.storePath)) {
       const answered = await room.answer(request, pathname);
       if (answered !== undefined) return answered;
+      await dropBody(room, request);
       throw new TinyBasePartyKitError(
         'not-found',
         'There is nothing at this path: check storePath, party and room.',
@@ -139,7 +140,7 @@ async function assertAdmitted<Request extends StoreRequest>(
   }
 }
 
-/** Reads a refused body, because an answer that leaves one unread makes some hosts reset the connection. */
+/** Reads a body that nobody wants, because an answer that leaves one unread makes some hosts reset the connection. */
 async function dropBody<Request extends StoreRequest>(
   { refusedBodies, limits }: Room<unknown, Request>,
   { body }: Request,

@@ -286,6 +286,33 @@ test('[HTTP-4] answers 503 while storage cannot be read', async () => {
   expect(site.errors).toEqual([]);
 });
 
+test('[HTTP-4] reads the body of a request for another path, also one that somebody has read', async () => {
+  const site = new Site();
+  let hasEnded = false;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        hasEnded = true;
+        controller.enqueue(new Uint8Array(10));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const other = `${URL_OF_STORE}/other`;
+  expect((await site.ask('POST', { body, duplex: 'half' } as RequestInit, other)).status).toBe(404);
+  expect(hasEnded).toBe(true);
+  const request = new Request(other, { method: 'POST', body: 'read' });
+  await request.text();
+  const { room } = site.host;
+  const options = {
+    storePath: '/store',
+    responseHeaders: {},
+    onError: (): void => expect.unreachable(),
+  };
+  expect((await answerStoreRequest(room, request, options)).status).toBe(404);
+});
+
 test('exposes the ETag whatever the configured headers are', async () => {
   for (const [configured, exposed] of [
     [{}, 'ETag'],
