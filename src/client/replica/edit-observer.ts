@@ -18,6 +18,8 @@ export interface EditObserver {
     isAck: boolean,
     changes: Changes | undefined,
   ): void;
+  /** The room will never take that push: what it changed stays here, local-only, beneath later edits. */
+  withdrawn(push: number): void;
   /** The replica has forgotten all edits: it ends, or is used for another room. */
   abandoned(): void;
 }

@@ -328,6 +328,7 @@ export class Replica {
     const changes = new ChangesBuilder();
     this.#overlay.localise(number, push.changes);
     this.#pending[index] = { number, changes, encoded: encodeChanges(changes) };
+    this.observer?.withdrawn(number);
     this.#events.onRefused(refusalsOf(push.changes, reason));
   }
 

@@ -14,6 +14,8 @@ export interface OwnWrite {
   merged: OwnWrite | undefined;
   /** The leaf that an undo puts back: the one beneath the write, in the room's order. */
   before: Leaf | undefined;
+  /** What a refusal of the write shows again: `before`, or the room's leaf if that was local-only. */
+  base: Leaf | undefined;
   /** The leaf that the write left. */
   after: Leaf | undefined;
   /** The step that takes it back; undefined if none does any more. */

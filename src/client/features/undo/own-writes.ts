@@ -7,6 +7,8 @@ import type { Replica } from '../../replica/replica.ts';
 import type { OwnWrite } from './own-write.ts';
 import type { Step } from './step.ts';
 
+type LeafBefore = Pick<OwnWrite, 'table' | 'row' | 'cell' | 'before'>;
+
 /**
  * The user's own writes, by leaf, and what the room made of them. It holds the writes of all steps, and writes without a
  * step as long as their push is pending. Each leaf shows what its last write left there (UNDO-3).
@@ -46,6 +48,10 @@ export class OwnWrites {
         firstPush: merged?.firstPush ?? push,
         merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
+        base:
+          merged === undefined
+            ? this.#baseBeneath(push, { table, row, cell, before })
+            : merged.base,
         after: changes.leaves.get(table, row, cell),
         step,
       };
@@ -53,6 +59,21 @@ export class OwnWrites {
       // The leaf was forgotten if nothing but an ended write was left.
       this.#writes.set(table, row, cell, writes);
       this.#attach(write);
+    });
+  }
+
+  /** Puts what the room has beneath the writes that follow those of a withdrawn push (UNDO-6). */
+  withdraw(push: number): void {
+    this.#writes.forEach((writes) => {
+      const index = writes.findLastIndex((write) => write.push === push);
+      const withdrawn = writes[index];
+      let beneath = withdrawn;
+      for (const write of writes.slice(index + 1)) {
+        if (withdrawn === undefined || (beneath !== withdrawn && write.merged !== beneath))
+          continue;
+        write.base = withdrawn.base;
+        beneath = write;
+      }
     });
   }
 
@@ -99,6 +120,18 @@ export class OwnWrites {
     if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
   }
 
+  /** Returns what the room has beneath a new write, once it has answered the pushes before that. */
+  #baseBeneath(push: number, { table, row, cell, before }: LeafBefore): Leaf | undefined {
+    const base = this.#replica.baseLeaf(table, row, cell);
+    if (base === before) return base;
+    const pending = this.#replica.pending.findLast(
+      ({ number, changes }) =>
+        number !== push &&
+        (changes.leaves.has(table, row, cell) || deletesRow(changes, table, row)),
+    );
+    return pending === undefined ? base : before;
+  }
+
   #isShown(table: TableKey, row: string, cell: string): boolean {
     const { store } = this.#replica;
     return this.#replica.baseLeaf(table, row, cell) === readLeaf(store, table, row, cell);
@@ -125,7 +158,7 @@ export class OwnWrites {
     // A later write of the same step puts the leaf back.
     const later = step.writeOf(table, row, cell);
     const hidden: OwnWrite = {
-      ...{ table, row, cell, push, firstPush: push, before },
+      ...{ table, row, cell, push, firstPush: push, before, base: before },
       ...{ merged: undefined, after: undefined, step: later === undefined ? step : undefined },
     };
     // The list may be in use, and was forgotten if nothing but ended writes was left.
@@ -140,6 +173,7 @@ export class OwnWrites {
     for (let write = later; write !== hidden; write = write.merged ??= hidden) {
       write.step?.remove(write);
       write.before = before;
+      write.base = before;
       write.firstPush = push;
       if (write.step !== undefined) this.#attach(write);
     }
@@ -196,7 +230,7 @@ export class OwnWrites {
     let beneath: OwnWrite | undefined;
     for (const write of pending) {
       if (write !== next && (beneath === undefined || write.merged !== beneath)) continue;
-      this.#change(write, () => (write.before = leaf));
+      this.#change(write, () => (write.before = write.base = leaf));
       beneath = write;
     }
   }
@@ -208,7 +242,7 @@ export class OwnWrites {
     if (oldest === undefined || last === undefined) return false;
     let accepted: OwnWrite | undefined;
     for (const write of answered) if (write.after === room) accepted = write;
-    if (accepted !== undefined || oldest.before === room) {
+    if (accepted !== undefined || oldest.base === room) {
       const refused = accepted ? answered.slice(answered.indexOf(accepted) + 1) : answered;
       for (const write of refused) {
         const hasAccepted = accepted !== undefined && write.firstPush <= accepted.push;

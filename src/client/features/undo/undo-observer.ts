@@ -242,6 +242,7 @@ export function observeForUndo(
       steps.removeEmpty();
       update();
     },
+    withdrawn: (push) => writes.withdraw(push),
     abandoned: clear,
   };
   replica.observer = observer;

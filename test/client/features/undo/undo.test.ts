@@ -653,6 +653,61 @@ describe('what the room refuses', () => {
     expect(countsOf(client)).toEqual([0, 0]);
   });
 
+  test('[UNDO-6] leaves the step also above an edit that the room will never take', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.withdraw(1, 'malformed');
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-6] leaves the step also where the edit replaced what was local-only', () => {
+    const client = clientOf(withPets);
+    const { store, replica } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.withdraw(1, 'malformed');
+    replica.acknowledge();
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] above two edits that the room will never take, and in a merged step', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: 10 });
+    const { store, replica, clock } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    clock.now = 20;
+    store.setCell('pets', 'fido', 'legs', 2);
+    store.setCell('pets', 'fido', 'legs', 1);
+    replica.withdraw(2, 'malformed');
+    replica.withdraw(1, 'malformed');
+    replica.acknowledge();
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] an edit above one that the room will never take is undone to that one', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.withdraw(1, 'malformed');
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
   test('[UNDO-6] a refused deletion of a row is no step', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
