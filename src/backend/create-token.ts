@@ -1,5 +1,6 @@
 import { SignJWT } from 'jose';
 
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import {
   ANY_ENDING,
   DEFAULT_PARTY,
@@ -41,6 +42,17 @@ export type TokenOptions<User> = TokenRooms & {
   readonly expiresInSeconds?: number;
 };
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof TokenOptions<unknown>, true>> = {
+  secret: true,
+  user: true,
+  room: true,
+  roomPrefix: true,
+  party: true,
+  access: true,
+  expiresInSeconds: true,
+};
+
 const DEFAULT_SECONDS = 3600;
 const MILLISECONDS_PER_SECOND = 1000;
 
@@ -60,6 +72,9 @@ const MILLISECONDS_PER_SECOND = 1000;
 export async function createToken<Room = unknown>(
   options: TokenOptions<[UserInputOf<Room>] extends [never] ? TokenUser : UserInputOf<Room>>,
 ): Promise<string> {
+  // An access or a lifetime with a wrong name would be the default, which may allow more.
+  const unknown = errorOfUnknownOptions(options, OPTIONS, 'The object for createToken');
+  if (unknown !== undefined) throw new TypeError(unknown.message);
   const { secret, party = DEFAULT_PARTY, access = 'write' } = options;
   const { expiresInSeconds = DEFAULT_SECONDS } = options;
   if (!isSecret(secret)) {

@@ -3,9 +3,9 @@ import type { Content, Id, Store } from 'tinybase';
 import type { Persister, Status } from 'tinybase/persisters';
 
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import { randomId } from '../protocol/random-id.ts';
 import { IgnoredErrors } from './ignored-errors.ts';
+import { tellUnknownOptions } from './tell-unknown-options.ts';
 import { PersisterSchedule } from './persister-schedule.ts';
 import { PersisterStatus } from './persister-status.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
@@ -103,12 +103,7 @@ export function createPartyKitPersister(
   const { storeProtocol, storePath = '/store', messagePrefix = '', offline } = config;
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
-  const unknownOptions = errorOfUnknownOptions(config, OPTIONS);
-  if (unknownOptions !== undefined) {
-    // oxlint-disable-next-line no-console -- A mistake in the code, which has to be seen.
-    if (onIgnoredError === undefined) console.warn(unknownOptions);
-    else ignore(unknownOptions);
-  }
+  tellUnknownOptions(config, OPTIONS, onIgnoredError && ignore);
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
     content &&
     (() => {

@@ -4,6 +4,7 @@ import { TinyBasePartyKitError } from './errors.ts';
 export function errorOfUnknownOptions(
   config: object,
   options: Readonly<Record<string, true>>,
+  subject = 'The config',
 ): TinyBasePartyKitError | undefined {
   const unknown = Object.keys(config).filter((name) => !Object.hasOwn(options, name));
   if (unknown.length === 0) return undefined;
@@ -12,6 +13,6 @@ export function errorOfUnknownOptions(
     const meant = names.find((option) => option.toLowerCase() === name.toLowerCase());
     return meant === undefined ? `"${name}"` : `"${name}" (did you mean "${meant}"?)`;
   });
-  const message = `The config has options that do not exist, and that have no effect: ${described.join(', ')}. There are: ${names.join(', ')}.`;
+  const message = `${subject} has options that do not exist: ${described.join(', ')}. There are: ${names.join(', ')}.`;
   return new TinyBasePartyKitError('misuse', message);
 }

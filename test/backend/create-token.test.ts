@@ -39,6 +39,16 @@ test('a token says who may enter which room, and for how long', async () => {
   expect(exp).toBe(Math.ceil(iat) + 3600);
 });
 
+test.each([
+  ['expiresIn', { expiresIn: 60 }],
+  ['"expiresinseconds" (did you mean "expiresInSeconds"?)', { expiresinseconds: 60 }],
+  ['readOnly', { readOnly: true }],
+])('an option that does not exist makes no token: %s', async (name, options) => {
+  const made = createToken({ ...OPTIONS, ...options });
+  await expect(made).rejects.toThrow(TypeError);
+  await expect(made).rejects.toThrow(name);
+});
+
 test('[GATE-3] a room takes it', async () => {
   expect(await verify(await createToken(OPTIONS))).toMatchObject({ user: USER, access: 'write' });
   const reader = await createToken({

@@ -2,7 +2,7 @@
 import { openDB, type IDBPDatabase } from 'idb';
 
 import type { OfflineDevice } from './durable-outbox.ts';
-import { offlineOf, type Offline } from './offline.ts';
+import { assertOptions, offlineOf, type Offline } from './offline.ts';
 import { LastWords, type LeftWrite } from './last-words.ts';
 import type { LastWrite, OfflineLocks, OfflineStorage, OfflineWrite } from './offline-storage.ts';
 
@@ -19,9 +19,15 @@ export interface IndexedDbOfflineOptions {
   readonly databaseName?: string | undefined;
 }
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof IndexedDbOfflineOptions, true>> = {
+  user: true,
+  databaseName: true,
+};
+
 /**
  * Creates the offline part of a persister for browsers: content, cursor and edits are kept in IndexedDB. Use one for all
- * persisters of a user.
+ * persisters of a user. Throws `misuse` for options that do not exist: with a wrong name of `user`, users would share their edits.
  *
  * @example
  * ```ts
@@ -36,10 +42,9 @@ export interface IndexedDbOfflineOptions {
  * await persister.startAutoPersisting();
  * ```
  */
-export function createIndexedDbOffline({
-  user,
-  databaseName = DATABASE,
-}: IndexedDbOfflineOptions = {}): Offline {
+export function createIndexedDbOffline(options: IndexedDbOfflineOptions = {}): Offline {
+  assertOptions('createIndexedDbOffline', options, OPTIONS);
+  const { user, databaseName = DATABASE } = options;
   return offlineOf(
     { storage: () => openIndexedDbStorage(databaseName), locks: webLocks(), user },
     { lastClient: TAB_MEMORY, onEnd: listenForEnd },

@@ -1,3 +1,5 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
 import { keysOfUser } from './client-record.ts';
 import { DurableOutbox, type OfflineDevice } from './durable-outbox.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
@@ -27,9 +29,38 @@ export interface OfflineOptions {
   readonly user?: string | undefined;
 }
 
-/** Creates the offline part of a persister on a storage of the app, for example in React Native. */
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof OfflineOptions, true>> = {
+  storage: true,
+  locks: true,
+  user: true,
+};
+
+/**
+ * Creates the offline part of a persister on a storage of the app, for example in React Native. Throws `misuse` for options that do
+ * not exist: with a wrong name of `user`, users would share their edits.
+ */
 export function createOffline(options: OfflineOptions): Offline {
+  assertOptions('createOffline', options, OPTIONS);
   return offlineOf(options, { lastClient: { get: () => undefined, set: () => undefined } });
+}
+
+/** Throws `misuse` for options that do not tell the user of a device, as in code without types. */
+export function assertOptions(
+  caller: string,
+  options: { readonly user?: unknown },
+  table: Readonly<Record<string, true>>,
+): void {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null) throw noUser(caller);
+  const unknown = errorOfUnknownOptions(given, table, `The object for ${caller}`);
+  if (unknown !== undefined) throw unknown;
+  if (options.user !== undefined && typeof options.user !== 'string') throw noUser(caller);
+}
+
+function noUser(caller: string): TinyBasePartyKitError {
+  const message = `${caller} does not know whose edits it keeps: give it an object whose option user is a text, or undefined if there are no users.`;
+  return new TinyBasePartyKitError('misuse', message);
 }
 
 /** As {@link createOffline}, with the memory of a tab, which hears of the end of its page. */

@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { tellUnknownOptions } from '../tell-unknown-options.ts';
 import type { ClientRoom, RoomOptions, RoomOverrides } from './client-options.ts';
 import { createRoomStay, type RoomStay } from './room-stay.ts';
 
@@ -36,12 +37,52 @@ export interface Client<Room = unknown, Metadata = undefined, Entered = Metadata
   leave(idOrRoom: string | ClientRoom<Room>): Promise<void>;
 }
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof RoomOptions, true>> = {
+  host: true,
+  party: true,
+  prefix: true,
+  path: true,
+  basePath: true,
+  protocol: true,
+  protocols: true,
+  id: true,
+  WebSocket: true,
+  connectionTimeout: true,
+  debug: true,
+  debugLogger: true,
+  disableNameValidation: true,
+  maxEnqueuedMessages: true,
+  maxRetries: true,
+  minUptime: true,
+  shouldReconnectOnClose: true,
+  createStore: true,
+  store: true,
+  prepareStore: true,
+  token: true,
+  tokenParameter: true,
+  query: true,
+  initialStorage: true,
+  initialPresence: true,
+  reconnectTimeoutMs: true,
+  onAuthorizationFail: true,
+  onIgnoredError: true,
+  messagePrefix: true,
+  callTimeoutMilliseconds: true,
+  persister: true,
+  metadata: true,
+};
+
 /** Creates the rooms of a client, of which there are none yet. */
 export function createRooms<Room, Metadata>(
   options: RoomOptions<Room, Metadata | undefined>,
 ): Client<Room, Metadata | undefined> {
   const stays = new Map<string, RoomStay<Room, Metadata>>();
   const known = new WeakMap<ClientRoom<Room>, RoomStay<Room, Metadata>>();
+  /** Reports options that do not exist, after the present call. */
+  const check = (given: object, { onIgnoredError } = options): void =>
+    queueMicrotask(() => tellUnknownOptions(given, OPTIONS, onIgnoredError));
+  check({ ...options });
 
   const create = (
     id: string,
@@ -49,6 +90,7 @@ export function createRooms<Room, Metadata>(
   ): RoomStay<Room, Metadata> => {
     const all = { ...options, ...overrides };
     assertOptions(id, all);
+    check(overrides, all);
     const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
       if (stays.get(id) === stay) stays.delete(id);
     });

@@ -35,6 +35,27 @@ describe('an option that is missing is told in a sentence, by createRoom and by 
   });
 });
 
+/** The error for an option of that name. */
+const errorOf = (name: string): object => ({
+  code: 'misuse',
+  message: expect.stringContaining(`"${name}"`) as unknown,
+});
+
+test('options that do not exist are reported, or warned of, by createClient and createRoom', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const errors: unknown[] = [];
+  const onIgnoredError = (error: unknown): unknown => errors.push(error);
+  const client = clientOf({ ...OPTIONS, onIgnoredError, tokens: () => 'x' });
+  client.createRoom('board', { initialContent: [{}, {}] } as object);
+  await Promise.resolve();
+  expect(errors).toMatchObject([errorOf('tokens'), errorOf('initialContent')]);
+  expect(warn).not.toHaveBeenCalled();
+  clientOf({ ...OPTIONS, Host: 'x' });
+  await Promise.resolve();
+  expect(warn.mock.calls).toMatchObject([[errorOf('Host')]]);
+  warn.mockRestore();
+});
+
 test.each([undefined, null, 7, {}, ''])('enter(%j) needs the id of a room', async (id) => {
   const entered = clientOf(OPTIONS).enter(id as string);
   await expect(entered).rejects.toMatchObject({

@@ -10,10 +10,20 @@ import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
+import { tellUnknownOptions } from '../../tell-unknown-options.ts';
 import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
 
 export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof PresenceOptions<unknown>, true>> = {
+  initial: true,
+  messagePrefix: true,
+  onIgnoredError: true,
+  lingerMilliseconds: true,
+  checkMilliseconds: true,
+};
 
 /**
  * Shows in a Store who is in a room, and shows this client to the others. The Store is for presence alone: make one with
@@ -40,6 +50,7 @@ export function createPresence<Room = unknown>(
 ): Presence<PresenceCellsOf<Room>> {
   assertStore('createPresence', store);
   assertPartySocket('createPresence', 'second', socket);
+  tellUnknownOptions(options, OPTIONS, options.onIgnoredError);
   return createClientPresence(
     store,
     {

@@ -30,6 +30,23 @@ test('[PRES-1] joins as soon as the socket is open, or at once, with the initial
   expect(open.sent).toEqual(['p:r{}', 'p:r[]']);
 });
 
+/** Creates a presence with options that the types may not know, and ends it. */
+const createAndEnd = (given: object): void =>
+  createPresence(createStore(), asPartySocket(new FakeSocket()), given).destroy();
+
+test('options that do not exist are reported, or warned of', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const options = { intial: { x: 1 } } as object;
+  const errors: unknown[] = [];
+  createAndEnd({ ...options, onIgnoredError: (error: unknown) => errors.push(error) });
+  expect(warn).not.toHaveBeenCalled();
+  createAndEnd(options);
+  const error = { code: 'misuse', message: expect.stringContaining('"intial"') as unknown };
+  expect(errors).toMatchObject([error]);
+  expect(warn.mock.calls).toMatchObject([[error]]);
+  warn.mockRestore();
+});
+
 test.each([
   ['Store', undefined, new FakeSocket()],
   ['Store', new FakeSocket(), createStore()],
