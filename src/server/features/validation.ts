@@ -5,11 +5,17 @@ import { isThenable, type MaybePromise } from '../room/maybe-promise.ts';
 export type Validation<Output> =
   | { readonly type: 'valid'; readonly value: Output }
   /** `paths` names the parts that do not fit, for a message. It quotes no value. */
-  | { readonly type: 'invalid'; readonly paths: string };
+  | {
+      readonly type: 'invalid';
+      readonly paths: string;
+      /** A further sentence with the schema's own message. It may quote the value, so it is for its author alone. */
+      readonly reason: string;
+    };
 
 /** The most paths that a message lists. */
 const MOST_PATHS = 5;
 const LONGEST_PATH = 60;
+const LONGEST_REASON = 200;
 
 /**
  * Asks a schema about a value: within the call, unless the schema is async. Throws, or rejects with, what the schema throws,
@@ -43,7 +49,17 @@ function validationOf<Output>(result: SchemaResult<Output>): Validation<Output> 
   assertResult(result);
   return result.issues === undefined
     ? { type: 'valid', value: result.value }
-    : { type: 'invalid', paths: pathsOf(result.issues) };
+    : { type: 'invalid', paths: pathsOf(result.issues), reason: reasonOf(result.issues) };
+}
+
+/** Returns a sentence with the first line of the first issue's message; an empty text if it has none. */
+export function reasonOf([issue]: readonly SchemaIssue[]): string {
+  const message: unknown = issue?.message;
+  if (typeof message !== 'string') return '';
+  // No further lines: a schema that takes the text of an error for its message may have a stack there.
+  const [line = ''] = message.trim().split(/[\r\n]/, 1);
+  const text = line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON)}…` : line;
+  return text === '' ? '' : ` The schema says: ${text}`;
 }
 
 function pathsOf(issues: readonly SchemaIssue[]): string {

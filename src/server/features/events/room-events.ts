@@ -199,7 +199,7 @@ export class RoomEvents<Connection extends Caller> {
         call.input = validation.value;
         return procedure.run(call.input, call.connection);
       }
-      const message = `The procedure does not take this input: look at ${validation.paths}.`;
+      const message = `The procedure does not take this input: look at ${validation.paths}.${validation.reason}`;
       throw new TinyBasePartyKitError('malformed', message);
     };
     const validation = validate(schema, input);

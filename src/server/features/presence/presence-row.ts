@@ -9,7 +9,7 @@ import { USER } from '../../../protocol/presence/presence-tables.ts';
 import type { SchemaIssue, StandardSchema } from '../../../protocol/standard-schema.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
 import { isThenable } from '../../room/maybe-promise.ts';
-import { assertResult } from '../validation.ts';
+import { assertResult, reasonOf } from '../validation.ts';
 
 /** The room's decision on a row of a client. */
 export type RowDecision =
@@ -54,7 +54,9 @@ function validateRow(cells: PresenceCells, schema: StandardSchema | undefined): 
       );
     }
     assertResult(result);
-    return result.issues === undefined ? cellsOf(result.value) : malformed(namesOf(result.issues));
+    return result.issues === undefined
+      ? cellsOf(result.value)
+      : malformed(namesOf(result.issues), reasonOf(result.issues));
   } catch (cause) {
     const message = 'The room failed to check the row: its log says why.';
     return { type: 'refused', error: { code: 'failed', message }, cause };
@@ -94,12 +96,12 @@ function isPlain(value: object): boolean {
   return Array.isArray(value) || prototype === null || prototype === Object.prototype;
 }
 
-function malformed(names: readonly string[]): RowDecision {
+function malformed(names: readonly string[], reason = ''): RowDecision {
   const shown = names
     .slice(0, MOST_NAMES)
     .map((name) => (name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name));
   const list = (names.length > MOST_NAMES ? [...shown, '…'] : shown).join(', ');
-  const message = `The room's schema of presence refuses the row, and nothing of it was taken: look at ${list}.`;
+  const message = `The room's schema of presence refuses the row, and nothing of it was taken: look at ${list}.${reason}`;
   return { type: 'refused', error: { code: 'malformed', message } };
 }
 

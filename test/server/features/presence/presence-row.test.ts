@@ -30,6 +30,6 @@ test.each(SCHEMAS)(
     const refused = decideRow(new Map([['x', 'secret']]), schema, 512);
     expect(refused).toMatchObject({ type: 'refused', error: { code: 'malformed' } });
     expect(JSON.stringify(refused)).toMatch(/look at x\./);
-    expect(JSON.stringify(refused)).not.toContain('secret');
+    expect(JSON.stringify(refused)).toMatch(/ The schema says: .*number/);
   },
 );
