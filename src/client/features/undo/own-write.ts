@@ -14,7 +14,7 @@ export interface OwnWrite {
   merged: OwnWrite | undefined;
   /** The leaf that an undo puts back: the one beneath the write, in the room's order. */
   before: Leaf | undefined;
-  /** What a refusal of the write shows again: `before`, or the room's leaf if that was local-only. */
+  /** The leaf that a refusal of the write shows again: `before`, or the room's leaf if that was local-only. */
   base: Leaf | undefined;
   /** The leaf that the write left. */
   after: Leaf | undefined;
