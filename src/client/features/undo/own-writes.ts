@@ -3,11 +3,9 @@ import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
-import type { Replica } from '../../replica/replica.ts';
+import type { PendingPush, Replica } from '../../replica/replica.ts';
 import type { OwnWrite } from './own-write.ts';
 import type { Step } from './step.ts';
-
-type LeafBefore = Pick<OwnWrite, 'table' | 'row' | 'cell' | 'before'>;
 
 /**
  * The user's own writes, by leaf, and what the room made of them. It holds the writes of all steps, and writes without a
@@ -48,10 +46,7 @@ export class OwnWrites {
         firstPush: merged?.firstPush ?? push,
         merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
-        base:
-          merged === undefined
-            ? this.#baseBeneath(push, { table, row, cell, before })
-            : merged.base,
+        base: merged === undefined ? this.#baseOf(push, before, table, row, cell) : merged.base,
         after: changes.leaves.get(table, row, cell),
         step,
       };
@@ -66,12 +61,11 @@ export class OwnWrites {
   withdraw(push: number): void {
     this.#writes.forEach((writes) => {
       const index = writes.findLastIndex((write) => write.push === push);
-      const withdrawn = writes[index];
-      let beneath = withdrawn;
+      let beneath = writes[index];
+      const base = beneath?.base;
       for (const write of writes.slice(index + 1)) {
-        if (withdrawn === undefined || (beneath !== withdrawn && write.merged !== beneath))
-          continue;
-        write.base = withdrawn.base;
+        if (beneath === undefined || (beneath.push !== push && write.merged !== beneath)) return;
+        write.base = base;
         beneath = write;
       }
     });
@@ -120,16 +114,25 @@ export class OwnWrites {
     if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
   }
 
+  /** Returns the oldest pending push that covers the leaf. */
+  #oldestPush(table: TableKey, row: string, cell: string): PendingPush | undefined {
+    return this.#replica.pending.find(
+      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
+    );
+  }
+
   /** Returns what the room has beneath a new write, once it has answered the pushes before that. */
-  #baseBeneath(push: number, { table, row, cell, before }: LeafBefore): Leaf | undefined {
+  #baseOf(
+    push: number,
+    before: Leaf | undefined,
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): Leaf | undefined {
     const base = this.#replica.baseLeaf(table, row, cell);
     if (base === before) return base;
-    const pending = this.#replica.pending.findLast(
-      ({ number, changes }) =>
-        number !== push &&
-        (changes.leaves.has(table, row, cell) || deletesRow(changes, table, row)),
-    );
-    return pending === undefined ? base : before;
+    const { number } = this.#oldestPush(table, row, cell) ?? { number: push };
+    return number < push ? before : base;
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {
@@ -141,13 +144,10 @@ export class OwnWrites {
   #addHidden(table: TableKey, row: string, cell: string): void {
     const before = this.#replica.baseLeaf(table, row, cell);
     if (before === undefined) return;
-    const { pending, lastNumber } = this.#replica;
-    const first = pending.find(
-      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
-    );
+    const first = this.#oldestPush(table, row, cell);
     // A push that was restored, or derived, may hide it before: the deletion hides that.
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
-    const push = first?.number ?? lastNumber + 1;
+    const push = first?.number ?? this.#replica.lastNumber + 1;
     const step = this.#inRow(table, row).find(
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
     )?.step;
@@ -216,9 +216,7 @@ export class OwnWrites {
     if (first === undefined) return;
     const { table, row, cell } = first;
     // A push that was restored, or derived, may lie between: it is no write of this user.
-    const push = this.#replica.pending.find(
-      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
-    );
+    const push = this.#oldestPush(table, row, cell);
     const number = push?.number ?? first.push;
     const next = pending.find((write) => write.firstPush <= number && write.push >= number);
     if (next === undefined) {
