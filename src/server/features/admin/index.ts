@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assertRoom } from '../assert-room.ts';
 import { AdminEndpoint } from './admin-endpoint.ts';
 import type { AdminHost, AdminOptions, AdminRequest, RoomEnvironment } from './admin-options.ts';
 
@@ -45,6 +46,7 @@ export function createAdmin<Connection, Request extends AdminRequest>(
   room: AdminHost<Connection, Request>,
   options: AdminOptions<unknown>,
 ): RoomAdmin<Request> {
+  assertRoom('createAdmin', room);
   const { secret, events, party, bodyBytes = 1 } = options;
   if (typeof secret !== 'function')
     throw new TypeError('createAdmin cannot use the option secret: give it a function of env.');

@@ -1,5 +1,6 @@
 import type { Access, TypesOfUsers } from '../../../protocol/user-token.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
+import { assertRoom } from '../assert-room.ts';
 import { AuthGate } from './auth-gate.ts';
 import type { AuthRequest } from './auth-request.ts';
 import type { Auth } from './define-auth.ts';
@@ -66,5 +67,11 @@ export function createAuth<User, UserInput, Connection extends object, Request e
   auth: Auth<User, UserInput>,
   options: RoomAuthOptions = {},
 ): RoomAuth<User, UserInput> {
+  assertRoom('createAuth', room);
+  const given: unknown = auth;
+  if (typeof given !== 'object' || given === null || !('verify' in given))
+    throw new TypeError(
+      'createAuth got no rules as its second parameter: give it what defineAuth returned.',
+    );
   return new AuthGate(room, auth, options);
 }

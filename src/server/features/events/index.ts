@@ -14,6 +14,7 @@ import type {
 } from '../../../protocol/events/event-types.ts';
 import { namedCalls } from '../../../protocol/events/named-calls.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
+import { assertRoom } from '../assert-room.ts';
 import { readOptions, type EventsOptions } from './events-options.ts';
 import { DeclaredEvent, DefinedProcedure } from './procedure.ts';
 import { RoomEvents as Feature } from './room-events.ts';
@@ -85,6 +86,8 @@ export function createEvents<Connection extends Caller>(
   declarations: object,
   options: EventsOptions = {},
 ): unknown {
+  const hint = ' A page imports createEvents from tinybase-partykit/client/events.';
+  assertRoom('createEvents', room, hint);
   const procedures = proceduresIn(declarations);
   const limits = readOptions(options);
   const attached = room.addFeature({

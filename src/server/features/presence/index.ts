@@ -11,6 +11,7 @@ import type {
 } from '../../../protocol/presence/presence-types.ts';
 import * as fromRoom from '../../../protocol/presence/presence-from-room.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
+import { assertRoom } from '../assert-room.ts';
 import type { PresenceOptions } from './presence-options.ts';
 import type { IdentifiedConnection } from './presence-room.ts';
 import { RoomPresence } from './room-presence.ts';
@@ -48,6 +49,8 @@ export function createPresence<
   room: FeatureHost<Connection, never>,
   options: PresenceOptions<Connection, Input, Output> = {},
 ): Presence<Input> {
+  const hint = ' A page imports createPresence from tinybase-partykit/client/presence.';
+  assertRoom('createPresence', room, hint);
   checkOptions(options);
   const attached = room.addFeature({
     letter: fromRoom.letter,
