@@ -525,8 +525,10 @@ function heard(
       const { version, changes, isDerived = false, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
       if (version !== cursor.version + 1) return lost(state);
+      // What the room's hooks write while it decides a push is no sign that it takes the push.
+      const actions = hasPending ? [] : (['reset-retry'] as const);
       return {
-        ...live(state, { ...cursor, version, tag }, 'count-load', 'reset-retry'),
+        ...live(state, { ...cursor, version, tag }, 'count-load', ...actions),
         fold: { type: 'commit', changes, isDerived },
       };
     }

@@ -578,7 +578,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) hang-up stop',
       reload: 'loading(nothing) hang-up load',
       'no Store': 'loading(nothing) hang-up load',
-      commit: 'live(base 6) [commit] count-load reset-retry',
+      commit: 'live(base 6) [commit] count-load',
       'commit after a gap': 'connecting(base 5) hang-up forget retry-later',
       ack: 'live(base 6) [ack] reset-retry resume',
       'ack of a later push': 'connecting(base 5) hang-up forget retry-later',

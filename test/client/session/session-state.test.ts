@@ -358,3 +358,15 @@ describe('a session that nobody needs any more', () => {
     expect(transition(unwanted, event, FACTS).state.stage.phase).not.toBe('idle');
   });
 });
+
+describe('a client whose hello cancels what the room decides', () => {
+  const live = following({ phase: 'live', position: BASE });
+  const commit = { type: 'commit', version: 6, changes: CHANGES } as const;
+  test.each<readonly [string, Facts, boolean]>([
+    ['waits longer each time, also where others commit, while a push is pending', FACTS, false],
+    ['begins anew with a commit if no push is pending', NO_PENDING, true],
+  ])('[FLOOD-2] %s', (_what, facts, isReset) => {
+    const { actions } = transition(live, commit, facts);
+    expect(actions.includes('reset-retry')).toBe(isReset);
+  });
+});
