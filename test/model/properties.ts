@@ -78,9 +78,10 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
 export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: string): void {
   const { unreadLength } = traits.limits;
   if (unreadLength === undefined || room.sleeps > 0) return;
-  const unread = wire.toClient.flatMap((parcel) =>
-    parcel.type === 'frame' ? parcel.frame.length : [],
-  );
+  const frames = wire.toClient.flatMap((parcel) => (parcel.type === 'frame' ? parcel.frame : []));
+  // Before its hello, a word from it, such as a call, tells the room that it reads.
+  if (frames.some((waiting) => waiting.startsWith(`${traits.prefix}s`))) return;
+  const unread = frames.map(({ length: one }) => one);
   const length = unread.reduce((sum, one) => sum + one, 0);
   // It sees that it is too much after one frame, tells so, and may have asked for a sign just before.
   const most = unreadLength + Math.max(0, ...unread) + 2 * LONGEST_WORD;

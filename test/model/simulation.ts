@@ -120,7 +120,9 @@ export class Simulation {
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
-    this.calls = this.has('calls') ? new SimCalls(world, prefix, this.traits.isLeaky) : undefined;
+    this.calls = this.has('calls')
+      ? new SimCalls(world, prefix, this.traits.isLeaky, this.has('floods'))
+      : undefined;
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
     const isLoaded = this.has('loaded-elsewhere');
     this.database =

@@ -182,8 +182,10 @@ export class Outgoing<Origin> {
     const { state } = peer;
     const message = 'This connection has not read what it was sent: say hello.';
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
-    if (state.type !== 'client' || state.liveness === 'stopped') return;
-    peer.setState({ ...state, liveness: 'stopped' });
+    if (state.type !== 'client' || peer.unread.isTold) return;
+    if (state.liveness !== 'stopped') peer.setState({ ...state, liveness: 'stopped' });
+    // Whatever else has stopped it may have been told by a message that was not sent.
+    peer.unread.isTold = true;
     // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
     this.#askToRead(peer);
     this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));

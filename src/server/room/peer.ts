@@ -123,6 +123,7 @@ export class Peer<Origin> {
       this.#isBehind = false;
     // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
     else if (state.liveness === 'stopped') this.#isBehind = true;
+    if (state.type !== 'client' || state.liveness !== 'stopped') this.unread.isTold = false;
     this.#heaviest = 0;
     this.#state = state;
     if (before.type === 'client') this.#index.remove(before.clientId, this);

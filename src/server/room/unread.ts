@@ -6,6 +6,8 @@ const MARK_PART = 1 / 4;
 
 /** The length of data sent to a connection that it may not have read: the host holds it in memory (`FLOOD-7`). */
 export class Unread {
+  /** True if the connection was told that it has not read, and has said no hello since. */
+  isTold = false;
   #sent = 0;
   #read = 0;
   readonly #account: HeldLength<unknown> | undefined;

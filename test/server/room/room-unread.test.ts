@@ -56,6 +56,17 @@ test('[FLOOD-7] sends no more than so much to a connection that does not read, a
   expect(heard.at(-1)).toBe('error');
 });
 
+test('[FLOOD-7] one that has lost its place is told so, also where it has not read too much', async () => {
+  const host = await seeded();
+  const silent = await host.join('silent');
+  await commit(host, 10);
+  expect(lengthOf(silent)).toBeGreaterThan(1_000_000);
+  // A gap: what tells so waits for the disk, and then is more than it may be sent.
+  await Promise.all([silent.push(1, { v: 1 }), silent.push(5, { v: 1 })]);
+  for (let index = 0; index < 5; index += 1) await silent.ping();
+  expect((await read(silent)).filter((type) => type === 'error')).toEqual(['error']);
+});
+
 test('[FLOOD-7] a connection that reads is sent everything, however small the limit is', async () => {
   const host = new FakeRoomHost({ limits: () => ({ unreadLength: 2_000 }) });
   await host.seed({ t: { r: { a: 1 } } });
