@@ -9,7 +9,7 @@ import {
   type StoreLeaf,
   type TableKey,
 } from '../../src/protocol/leaf.ts';
-import { isUnique } from './edits.ts';
+import { isUnique, LARGE } from './edits.ts';
 import { leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
 import { PropertyFailure } from './world.ts';
@@ -127,5 +127,7 @@ function uniqueLeaves({ leaves }: Changes): readonly string[] {
 }
 
 function leafKey(leaf: Leaf | undefined, table: TableKey, row: string, cell: string): string {
-  return `${leafName(table, row, cell)} = ${String(leaf)}`;
+  // Some rooms clamp large numbers: others may send what came of one.
+  const clamped = typeof leaf === 'number' && leaf >= LARGE ? leaf - LARGE : leaf;
+  return `${leafName(table, row, cell)} = ${String(clamped)}`;
 }
