@@ -1,6 +1,6 @@
 import type * as Party from 'partykit/server';
 
-/** What was PUT, by the id of its room. It stands beside the rooms, because a room that sleeps forgets its fields. */
+/** The body of the last PUT, by the id of its room. It stands beside the rooms, because a room that sleeps forgets its fields. */
 const bodies = new Map<string, string>();
 
 /** The floor of all rooms: what comes in goes out, and nothing is kept. A GET gives what was PUT. */

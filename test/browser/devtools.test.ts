@@ -126,7 +126,7 @@ const openUrl = async (url: string, options?: BrowserContextOptions): Promise<Op
   return { page, launcher, panel: page.getByRole('region', { name: /^Devtools of/ }), problems };
 };
 
-/** What the page of the document has given the test. */
+/** The objects that the page of the document has given to the test. */
 interface PageGlobals {
   readonly store: Store;
   readonly socket: PartySocket;

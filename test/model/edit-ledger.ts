@@ -225,7 +225,7 @@ export class EditLedger {
     );
   }
 
-  /** What was nowhere but in the memory of a tab went with it. */
+  /** Drops edits that were nowhere but in the memory of a tab. */
   gone(memory: readonly Changes[], kept: readonly Changes[]): void {
     for (const record of this.records)
       if (carriesAny(memory, record) && !carriesAny(kept, record)) record.isLost = true;

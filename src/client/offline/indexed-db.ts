@@ -99,7 +99,8 @@ class IndexedDbStorage implements OfflineStorage {
   }
 
   async write({ guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
-    this.#lastWords.takeBack();
+    // A write that began earlier may lack some of them.
+    const { count } = this.#lastWords;
     // That of a user is removed without a guard.
     const left = guard === undefined ? this.#lastWords.left() : [];
     if (left.length > 0) await this.#writeLeft(left);
@@ -118,6 +119,7 @@ class IndexedDbStorage implements OfflineStorage {
     const requests: Promise<unknown>[] = remove.map((prefix) => store.delete(rangeOf(prefix)));
     for (const [key, value] of set) requests.push(store.put(value, key));
     await Promise.all([...requests, done]);
+    this.#lastWords.takeBack(count);
     return true;
   }
 

@@ -10,8 +10,9 @@ export interface LeftWrite extends LastWrite {
 /** The last writes of pages, in localStorage: unlike IndexedDB, it takes them before the page ends. */
 export class LastWords {
   readonly #prefix: string;
-  /** The keys of this page's own. */
-  readonly #said = new Set<string>();
+  /** The keys of this page's own, each with the number of the write that it has. */
+  readonly #said = new Map<string, number>();
+  #count = 0;
 
   constructor(prefix: string) {
     this.#prefix = prefix;
@@ -20,14 +21,22 @@ export class LastWords {
   /** Keeps a write, in the place of an earlier one of that record. */
   say({ head, remove, set }: LastWrite): void {
     const key = this.#prefix + head;
-    this.#said.add(key);
+    this.#said.set(key, (this.#count += 1));
     withStorage((storage) => storage.setItem(key, JSON.stringify([remove, [...set]])));
   }
 
-  /** The page has not ended: it writes all of that as ever. */
-  takeBack(): void {
-    for (const key of this.#said) withStorage((storage) => storage.removeItem(key));
-    this.#said.clear();
+  /** The number of writes so far. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The page has not ended, and has done what the first so many writes were for. */
+  takeBack(count: number): void {
+    for (const [key, number] of this.#said) {
+      if (number > count) continue;
+      withStorage((storage) => storage.removeItem(key));
+      this.#said.delete(key);
+    }
   }
 
   left(): readonly LeftWrite[] {

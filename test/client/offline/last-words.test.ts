@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+import { LastWords } from '../../../src/client/offline/last-words.ts';
+
+const PREFIX = 'last:';
+let entries: Record<string, string>;
+
+beforeEach(() => {
+  entries = {};
+  // As localStorage is: its entries are its own properties.
+  vi.stubGlobal(
+    'localStorage',
+    new Proxy(entries, {
+      get: (target, key) =>
+        ({
+          getItem: (name: string) => target[name] ?? null,
+          setItem: (name: string, text: string) => {
+            target[name] = text;
+          },
+          removeItem: (name: string) => {
+            delete target[name];
+          },
+        })[String(key)],
+    }),
+  );
+});
+afterEach(() => vi.unstubAllGlobals());
+
+const write = (head: string, value: string) => ({
+  head,
+  remove: ['held'],
+  set: new Map([['push', value]]),
+});
+
+const leftOf = (prefix = PREFIX): unknown =>
+  new LastWords(prefix).left().map(({ head, remove, set }) => [head, remove, [...set]]);
+
+test('[OFFLINE-13] what a page kept as it ended is there for the next one, once', () => {
+  new LastWords(PREFIX).say(write('head', '1'));
+  expect(leftOf()).toEqual([['head', ['held'], [['push', '1']]]]);
+  expect(leftOf('other:')).toEqual([]);
+  for (const { forget } of new LastWords(PREFIX).left()) forget();
+  expect([leftOf(), entries]).toEqual([[], {}]);
+});
+
+test('[OFFLINE-13] a page that comes back takes back what a later write has done, and nothing newer', () => {
+  const words = new LastWords(PREFIX);
+  words.say(write('head', '1'));
+  const { count } = words;
+  words.say(write('head', '2'));
+  // A write that began between the two.
+  words.takeBack(count);
+  expect(leftOf()).toEqual([['head', ['held'], [['push', '2']]]]);
+  expect(words.left()).toEqual([]);
+  words.takeBack(words.count);
+  expect(entries).toEqual({});
+});
+
+test('[OFFLINE-7] what is damaged is left out, and no storage is no error', () => {
+  entries[`${PREFIX}head`] = '[["held"],[["push"]]]';
+  expect([leftOf(), entries]).toEqual([[], {}]);
+  vi.stubGlobal('localStorage', undefined);
+  new LastWords(PREFIX).say(write('head', '1'));
+  expect(leftOf()).toEqual([]);
+});
