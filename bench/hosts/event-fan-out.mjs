@@ -148,10 +148,8 @@ const prepareMoves = async (party, listeners) => {
 
 const medianOf = (numbers) => numbers.toSorted((one, other) => one - other)[numbers.length >> 1];
 
-const rows = [];
-for (const listeners of crowds) {
-  const bare = await prepare('bare', listeners);
-  const ours = await prepare('eventful', listeners);
+/** Runs both in turns, and returns a row with their medians and the ratio of them. */
+const compare = async (bare, ours, row) => {
   // The first runs compile the code.
   await bare();
   await ours();
@@ -161,33 +159,35 @@ for (const listeners of crowds) {
     times.ours.push(await ours());
   }
   const [bareTime, ourTime] = [medianOf(times.bare), medianOf(times.ours)];
-  rows.push({
-    listeners,
-    'bare events/s': Math.round((EVENTS / bareTime) * 1000),
-    'events/s': Math.round((EVENTS / ourTime) * 1000),
-    ratio: Number((ourTime / bareTime).toFixed(2)),
-  });
-}
-console.table(rows);
+  return { ...row(bareTime, ourTime), ratio: Number((ourTime / bareTime).toFixed(2)) };
+};
 
+const events = [];
 const moves = [];
 for (const listeners of crowds) {
-  const bare = await prepareMoves('bare', listeners);
-  const ours = await prepareMoves('present', listeners);
-  await bare();
-  await ours();
-  const times = { bare: [], ours: [] };
-  for (let pair = 0; pair < PAIRS; pair += 1) {
-    times.bare.push(await bare());
-    times.ours.push(await ours());
-  }
-  const [bareTime, ourTime] = [medianOf(times.bare), medianOf(times.ours)];
-  moves.push({
-    listeners,
-    'bare ms': Number(bareTime.toFixed(2)),
-    'presence ms': Number(ourTime.toFixed(2)),
-    ratio: Number((ourTime / bareTime).toFixed(2)),
-  });
+  events.push(
+    await compare(
+      await prepare('bare', listeners),
+      await prepare('eventful', listeners),
+      (bare, ours) => ({
+        listeners,
+        'bare events/s': Math.round((EVENTS / bare) * 1000),
+        'events/s': Math.round((EVENTS / ours) * 1000),
+      }),
+    ),
+  );
+  moves.push(
+    await compare(
+      await prepareMoves('bare', listeners),
+      await prepareMoves('present', listeners),
+      (bare, ours) => ({
+        listeners,
+        'bare ms': Number(bare.toFixed(2)),
+        'presence ms': Number(ours.toFixed(2)),
+      }),
+    ),
+  );
 }
+console.table(events);
 console.table(moves);
 process.exit();
