@@ -59,12 +59,19 @@ export class OwnWrites {
 
   /** Puts what the room has beneath the writes that follow those of a withdrawn push (UNDO-6). */
   withdraw(push: number): void {
-    this.#writes.forEach((writes) => {
-      const index = writes.findLastIndex((write) => write.push === push);
-      let beneath = writes[index];
-      const base = beneath?.base;
-      for (const write of writes.slice(index + 1)) {
-        if (beneath === undefined || (beneath.push !== push && write.merged !== beneath)) return;
+    this.#writes.forEach((writes, table, row, cell) => {
+      const later = writes.filter(({ firstPush }) => firstPush > push);
+      const [next] = later;
+      if (next === undefined) return;
+      const withdrawn = writes.findLast((write) => write.push === push);
+      // A push that was restored, or derived, has no write.
+      const base =
+        withdrawn === undefined
+          ? this.#baseOf(next.firstPush, next.base, table, row, cell)
+          : withdrawn.base;
+      let beneath: OwnWrite | undefined;
+      for (const write of later) {
+        if (beneath !== undefined && write.merged !== beneath) return;
         write.base = base;
         beneath = write;
       }

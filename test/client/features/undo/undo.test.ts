@@ -6,7 +6,7 @@ import type { Undo, UndoOptions } from '../../../../src/client/features/undo/ind
 import type { Refusal } from '../../../../src/client/replica/refusal.ts';
 import { Replica } from '../../../../src/client/replica/replica.ts';
 import type { Changes } from '../../../../src/protocol/changes.ts';
-import { decodeChanges, decodeContent } from '../../../../src/protocol/codec.ts';
+import { decodeChanges, decodeContent, encodeChanges } from '../../../../src/protocol/codec.ts';
 
 interface Client {
   readonly store: Store;
@@ -689,6 +689,20 @@ describe('what the room refuses', () => {
     replica.withdraw(2, 'malformed');
     replica.withdraw(1, 'malformed');
     replica.acknowledge();
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] leaves no step above a refused edit of the page before', () => {
+    const client = clientOf(withPets);
+    const { store, replica } = client;
+    const changes = changesOf([{ pets: { fido: { legs: 3 } } }, {}]);
+    const pushes = [{ number: 1, changes, encoded: encodeChanges(changes) }];
+    replica.restore(undefined, { pushes, lastNumber: 1 });
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.withdraw(1, 'access');
     replica.acknowledge();
     replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
