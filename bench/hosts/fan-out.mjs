@@ -68,6 +68,8 @@ const processorMilliseconds = () => {
 const residentMebibytes = () =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${runtime}/status`, 'utf8'))[1]) / 1024;
 
+/** A frame has several messages if the room sent them together. */
+const messagesOf = (frame) => frame.toString().split('\n');
 let clientNumber = 0;
 const joinRoom = async (room, cursor) => {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/parties/main/${room}`, {
@@ -106,7 +108,7 @@ for (const crowd of crowds) {
   let delivered = 0;
   for (const reader of readers)
     reader.on('message', (frame) => {
-      if (frame.toString()[0] === 'c') delivered += 1;
+      for (const message of messagesOf(frame)) if (message[0] === 'c') delivered += 1;
     });
   let sent = 0;
   for (const window of WINDOWS) {
@@ -122,16 +124,18 @@ for (const crowd of crowds) {
     const processor = processorMilliseconds();
     const start = performance.now();
     await new Promise((resolve) => {
-      const hear = (frame) => {
-        const text = frame.toString();
-        if (text[0] !== 'a') return;
-        const [number] = JSON.parse(text.slice(1));
+      const take = (message) => {
+        if (message[0] !== 'a') return;
+        const [number] = JSON.parse(message.slice(1));
         latencies.push(performance.now() - sentAt.get(number));
         if (sent < last) push();
         else if (latencies.length === COMMITS) {
           writer.off('message', hear);
           resolve();
         }
+      };
+      const hear = (frame) => {
+        for (const message of messagesOf(frame)) take(message);
       };
       writer.on('message', hear);
       for (let number = 0; number < window; number++) push();
