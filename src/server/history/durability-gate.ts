@@ -156,6 +156,7 @@ export class DurabilityGate {
       const isCheckpointDue = this.#batches.length <= 1 && this.#owner.isCheckpointDue;
       const [batch] = this.#batches;
       if (batch === undefined && !isCheckpointDue) break;
+      let isCrowded = false;
       if (batch !== undefined) {
         batch.isSealed = true;
         if (!(await this.#succeeds(() => this.#write(batch)))) return;
@@ -166,14 +167,16 @@ export class DurabilityGate {
         releaseWaiters(batch, 'all');
         // Not earlier: nothing that comes after this batch may be released before the rest of it.
         this.#batches.shift();
+        isCrowded = batch.entries.length > 1 || this.#batches.length > 0;
       }
       if (isCheckpointDue) this.#owner.startCheckpoint();
-      await this.#gather();
+      // A row that was alone is seldom followed at once, and a turn costs the next lone edit up to a millisecond.
+      if (isCrowded) await this.#gather();
     }
     this.#isRunning = false;
   }
 
-  /** Lets what arrived during a write into the next row: a row costs the same however many entries share it. */
+  /** Lets what is arriving into the next row: a row costs the same however many entries share it. */
   async #gather(): Promise<void> {
     if (this.#host.takeTurn === undefined) return;
     const begin = this.#host.now();
