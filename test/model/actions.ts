@@ -48,6 +48,7 @@ export class Actions implements Source {
     if (this.#simulation.has('app-closes')) yield* this.#ofClosingApp();
     if (this.#simulation.has('slow-readers')) yield* this.#ofReaders();
     yield* this.#ofTokens();
+    yield* this.#ofThief();
     yield* this.#ofStockPeers();
     yield* this.#ofClocks();
     yield { label: 'time', weight: 0.6, happen: () => world.clock.fireNext() };
@@ -352,6 +353,20 @@ export class Actions implements Source {
     for (const client of clients) {
       if (client.isThrownOut)
         yield { label: `${client.name} logs in`, weight: 0.5, happen: () => client.logIn() };
+    }
+  }
+
+  /** Somebody uses the client ids of others. */
+  *#ofThief(): Iterable<Occurrence> {
+    const { network, room, thief, unique } = this.#simulation;
+    if (thief === undefined || !room.hasStore) return;
+    for (const wire of network.wires) {
+      if (wire === thief.wire || wire.heardHellos.size === 0) continue;
+      yield {
+        label: `thief is ${wire.label}`,
+        weight: 0.2,
+        happen: () => thief.steal(wire, unique),
+      };
     }
   }
 

@@ -24,7 +24,8 @@ export type Adversity =
   | 'slow-gate'
   | 'readers'
   | 'full-disks'
-  | 'busy-browsers';
+  | 'busy-browsers'
+  | 'stolen-ids';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -64,6 +65,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'full-disks': { isOn: true },
   /** A browser has up to three tabs, and another user, and a user who clears what is kept. */
   'busy-browsers': { isOn: true },
+  /** A user has got hold of the client ids of others. */
+  'stolen-ids': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -12,6 +12,7 @@ import type { Choices } from './choices.ts';
 import type { Branch, Journal } from './journal.ts';
 import { describeDifferences, differences, leafName } from './leaves.ts';
 import { OutputGate } from './output-gate.ts';
+import { givenIdOf } from './sim-gate.ts';
 import type { WriteStyle } from './traits.ts';
 import { type Occurrence, PropertyFailure, type Source, type World } from './world.ts';
 import { entriesOf, type Written } from '../support/written.ts';
@@ -305,8 +306,9 @@ export class Disk implements Source {
     if (!isRestored || log.length > 0) {
       throw new PropertyFailure('durable', `version ${cursor.version} of another epoch is none`);
     }
+    const kept = new Map([...clients].map(([id, { lastPush }]) => [givenIdOf(id), lastPush]));
     for (const [clientId, push] of this.branch?.lastPushes ?? []) {
-      if ((clients.get(clientId)?.lastPush ?? 0) < push)
+      if ((kept.get(clientId) ?? 0) < push)
         throw new PropertyFailure('exactly once', `what ${clientId} has pushed is forgotten`);
     }
     this.branch = this.journal.begin(cursor.epoch);

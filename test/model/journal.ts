@@ -4,6 +4,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor } from '../../src/protocol/messages.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { copyLeaves } from './leaves.ts';
+import { givenIdOf } from './sim-gate.ts';
 import { PropertyFailure } from './world.ts';
 
 /** One unbroken history of a room, as far as it is on disk. */
@@ -44,7 +45,8 @@ export class Branch {
 
   /** What a cold start finds in the client records: pushes that made no commit are nowhere else. */
   addClients(clients: ReadonlyMap<string, { readonly lastPush: number }>): void {
-    for (const [clientId, { lastPush }] of clients) {
+    for (const [kept, { lastPush }] of clients) {
+      const clientId = givenIdOf(kept);
       this.lastPushes.set(clientId, Math.max(lastPush, this.lastPushes.get(clientId) ?? 0));
     }
   }
@@ -100,7 +102,12 @@ export class Journal {
   }
 
   /** Takes note of an entry that is on disk from now on. */
-  append(branch: Branch, entry: LogEntry): void {
+  append(branch: Branch, written: LogEntry): void {
+    const { author } = written;
+    const entry =
+      author === undefined
+        ? written
+        : { ...written, author: { ...author, clientId: givenIdOf(author.clientId) } };
     const before = branch.latest;
     branch.append(entry);
     this.#observer(entry, before);

@@ -237,8 +237,16 @@ function checkReaction({ clients }: Simulation, { changes, author }: LogEntry): 
 }
 
 /** Reactions: one edit makes at most one commit more of each client. */
-function checkReactions({ clients, disk, room, hooks, stockPeers, traits }: Simulation): void {
-  let edits = room.edits + hooks.writes;
+function checkReactions({
+  clients,
+  disk,
+  room,
+  hooks,
+  stockPeers,
+  thief,
+  traits,
+}: Simulation): void {
+  let edits = room.edits + hooks.writes + (thief?.edits ?? 0);
   for (const { ledger } of clients) edits += ledger.transactions;
   for (const peer of stockPeers) edits += peer.edits;
   // Each of a client's tabs may begin with something of its own.

@@ -34,7 +34,7 @@ import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
 import type { SimCalls } from './sim-calls.ts';
 import type { SimDatabase } from './sim-database.ts';
-import type { SimGate } from './sim-gate.ts';
+import { heardIdOf, type SimGate } from './sim-gate.ts';
 import { LOCK_CELL, LOCKED_TABLE, type SimHooks } from './sim-hooks.ts';
 import type { StoreVariant } from './store-variants.ts';
 import { PropertyFailure, type Occurrence, type Source, type World } from './world.ts';
@@ -179,8 +179,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     if (message?.type !== 'hello') return;
     const { clientId, nextPush, generation } = message;
     wire.awaited = generation;
-    if (nextPush >= (wire.heardHellos.get(clientId)?.nextPush ?? 0)) {
-      wire.heardHellos.set(clientId, message);
+    const heard = heardIdOf(wire, clientId);
+    if (nextPush >= (wire.heardHellos.get(heard)?.nextPush ?? 0)) {
+      wire.heardHellos.set(heard, message);
     }
   }
 

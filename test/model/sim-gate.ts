@@ -4,6 +4,7 @@ import type { StoreRequest } from '../../src/server/http/store-endpoint.ts';
 import type { FeatureRoom, RoomGate } from '../../src/server/room/room-feature.ts';
 import type { Room } from '../../src/server/room/room.ts';
 import type { Wire } from './network.ts';
+import { THIEF } from './thief.ts';
 import { type Occurrence, PropertyFailure, type Source } from './world.ts';
 
 /** The settings of a gate of the simulation. */
@@ -13,10 +14,15 @@ export interface GateTraits {
   readonly isSlow: boolean;
   /** The user who may only read. */
   readonly reader: string | undefined;
+  /** True: the room is told who is who, and keeps client ids by user. */
+  readonly hasUsers: boolean;
 }
 
 /** The state of a token. The token of somebody who is thrown out may be good until the socket is closed. */
 type Grant = 'good' | 'ended' | 'lost' | 'thrown out';
+
+/** The mark before the user in a client id that a room with users keeps. */
+const USER_MARK = '@';
 
 const WEIGHT = 2;
 const FAILING_PERCENT = 15;
@@ -88,11 +94,15 @@ export class SimGate implements RoomGate<Wire, StoreRequest>, Source {
     return !('label' in caller) || !this.isReader(caller.client.name);
   }
 
+  userIdOf(caller: Wire | StoreRequest): string | undefined {
+    if (!this.#traits.hasUsers || !('label' in caller)) return undefined;
+    return USER_MARK + userOf(caller.client.name);
+  }
+
   /** True if the user of the tab of that name may only read. */
   isReader(name: string): boolean {
     if (this.#traits.reader === undefined) return false;
-    // The names of further tabs of a user have more in them.
-    return /client\d+/.exec(name)?.[0] === this.#traits.reader;
+    return userOf(name) === this.#traits.reader;
   }
 
   /** True if a token of that socket can end. */
@@ -140,4 +150,20 @@ export class SimGate implements RoomGate<Wire, StoreRequest>, Source {
       });
     });
   }
+}
+
+/** Returns the user of the tab of that name. The names of further tabs of a user have more in them. */
+function userOf(name: string): string {
+  return /client\d+/.exec(name)?.[0] ?? name;
+}
+
+/** Returns the id that a client has given itself, of the one that the room keeps. That of a thief is another one. */
+export function givenIdOf(kept: string): string {
+  const [given = kept, user] = kept.split(USER_MARK);
+  return user === THIEF ? kept : given;
+}
+
+/** Returns the id that {@link givenIdOf} gives for what such a client has said to the room. */
+export function heardIdOf(wire: Wire, clientId: string): string {
+  return wire.client.name === THIEF ? clientId + USER_MARK + THIEF : clientId;
 }

@@ -24,6 +24,7 @@ import { SimDatabase } from './sim-database.ts';
 import { SimGate } from './sim-gate.ts';
 import { SimHooks } from './sim-hooks.ts';
 import { StockPeer } from './stock-peer.ts';
+import { Thief } from './thief.ts';
 import { drawTraits, withAdversities, type Traits } from './traits.ts';
 import { leafName } from './leaves.ts';
 import { PropertyFailure, World } from './world.ts';
@@ -72,6 +73,8 @@ export class Simulation {
   /** Every tab that there ever was. */
   readonly clients: SimClient[] = [];
   readonly stockPeers: StockPeer[] = [];
+  /** Undefined if nobody has stolen anything. */
+  readonly thief: Thief | undefined;
   /** What the disk was earlier, to come back to. */
   diskCopy: DiskCopy | undefined;
   readonly #ids: Choices;
@@ -94,10 +97,12 @@ export class Simulation {
     const { diskWeight, writeStyle } = this.traits;
     const { world, unique } = this;
     this.hooks = new SimHooks(this.traits.hookStyle, (adversity) => this.has(adversity));
-    const isGated = this.has('tokens-end') || this.has('slow-gate') || this.has('readers');
+    const hasUsers = this.has('stolen-ids');
+    const isGated =
+      hasUsers || this.has('tokens-end') || this.has('slow-gate') || this.has('readers');
     const reader = this.has('readers') ? READER : undefined;
     this.gate = isGated
-      ? new SimGate({ prefix, isSlow: this.has('slow-gate'), reader })
+      ? new SimGate({ prefix, isSlow: this.has('slow-gate'), reader, hasUsers })
       : undefined;
     this.rights = new Rights(prefix, (wire) => this.gate?.isVoid(wire) === true);
     const journal = new Journal((entry, before) =>
@@ -195,6 +200,7 @@ export class Simulation {
       `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,
     );
     for (const client of this.traits.clients) this.#addFirstTab(client);
+    this.thief = hasUsers ? new Thief(this.network, prefix) : undefined;
     for (let count = 1; count <= this.traits.stockPeers; count += 1) {
       this.stockPeers.push(new StockPeer(`stock${count}`, this.network, prefix, this.room));
     }

@@ -13,6 +13,7 @@ type Standing = ReturnType<RoomGate<unknown, unknown>['standing']>;
 
 const ENDING: Partial<Traits> = { ...PLAIN, adversities: ['tokens-end'] };
 const SLOW: Partial<Traits> = { ...PLAIN, adversities: ['slow-gate'] };
+const STOLEN: Partial<Traits> = { ...PLAIN, adversities: ['stolen-ids'] };
 const READING: Partial<Traits> = { ...PLAIN, adversities: ['readers'] };
 
 /** Sends a frame, and looks at no grant. */
@@ -47,7 +48,7 @@ function letIn(patches: Patches, such: Standing): void {
 
 /**
  * The mutations of GATE. Of the other rules, GATE-1 to GATE-4, GATE-10 and GATE-11 are about tokens, headers and answers that
- * these histories do not have, and no user has the client id of another one (GATE-12).
+ * these histories do not have.
  */
 export const GATE_MUTATIONS: readonly Mutation[] = [
   {
@@ -87,5 +88,11 @@ export const GATE_MUTATIONS: readonly Mutation[] = [
     title: '[GATE-9] [ADMIN-2] who is thrown out is told so, and stays',
     make: () => ({ traits: ENDING }),
     patch: (patches) => patches.replace(FeatureAccess.prototype, 'refuse', () => tellOnly),
+  },
+  {
+    title: '[GATE-12] whoever has a client id is that client',
+    make: () => ({ traits: STOLEN }),
+    patch: (patches) =>
+      patches.replace(RoomFeatures.prototype, 'clientIdOf', () => (_caller, id) => id),
   },
 ];
