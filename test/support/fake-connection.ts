@@ -190,6 +190,8 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
   time = 1_000_000;
   /** The error of its clock. Timers do not depend on it. */
   clockSkew = 0;
+  /** Set it for a host that delivers no messages during a write. */
+  takeTurn?: () => Promise<void>;
   readonly #options: RoomOptions<FakeConnection, unknown>;
   readonly #timers = new Set<{ readonly due: number; readonly callback: () => void }>();
   #ids = 0;

@@ -105,10 +105,15 @@ export class Outgoing<Origin> {
     const { memory } = this.#peers;
     if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
     this.#peers.endClosed();
-    const larger = Array.from(memory.accounts, ({ holder }) => ({ holder, held: heldOf(holder) }))
+    const accounts = [...memory.accounts];
+    const larger = accounts
+      .map(({ holder }) => ({ holder, held: heldOf(holder) }))
       .filter(({ holder, held }) => !holder.isGone && held.length > wanted && held.free > 0)
       .toSorted((one, other) => other.held.length - one.held.length);
-    let excess = memory.length + length - heldLength;
+    // What is held for those that were closed just now goes as soon as this code has run.
+    const going = accounts.reduce((sum, { holder, free }) => sum + (holder.isGone ? free : 0), 0);
+    let excess = memory.length + length - heldLength - going;
+    if (excess <= 0) return true;
     // Nobody is closed for nothing.
     if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;
     for (const { holder, held } of larger) {

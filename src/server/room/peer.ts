@@ -16,6 +16,7 @@ import { PushAssembly } from './push-assembly.ts';
 import { RateLimiter, type RoomRate, Share } from './rate-limiter.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection } from './room-host.ts';
+import { TurnLine } from './turns.ts';
 import { Undecided } from './undecided.ts';
 import { Unread } from './unread.ts';
 
@@ -43,6 +44,8 @@ export class Peer<Origin> {
   readonly held: HeldLength<Peer<Origin>>;
   /** The push that comes in parts. */
   readonly assembly: PushAssembly;
+  /** The frames from it that wait for its turn. */
+  readonly line: TurnLine = new TurnLine();
   readonly undecided: Undecided = new Undecided();
   readonly unread: Unread;
   /** Messages that leave together (FRAME-5). */
@@ -54,9 +57,10 @@ export class Peer<Origin> {
   #receivedTime = -Infinity;
   /** The weight of the heaviest message since the last hello. */
   #heaviest = 0;
-  /** The number, length and weight of the messages whose effects are not written yet. */
-  #waitingMessages = 0;
+  /** The length of all messages whose effects are not written yet. */
   #waitingLength = 0;
+  /** The number and weight of those that the room has begun to deal with. */
+  #waitingMessages = 0;
   #waitingWeight = 0;
   #state: PeerState;
   readonly #features: PeerFeatures<Origin>;
@@ -141,6 +145,11 @@ export class Peer<Origin> {
     );
   }
 
+  /** True if it has sent more of late than one user's edits and presence: then others go first (`FLOOD-9`). */
+  isBusy(now: number, rate: MessageRate): boolean {
+    return this.#share.isOver(now, rate);
+  }
+
   /**
    * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
    * called. `weigh` returns the length that counts for floods, and is called only where that decides. What the room has asked for
@@ -151,13 +160,10 @@ export class Peer<Origin> {
     weigh: () => number,
     messages: number,
     now: number,
-    limits: MessageRate & { waitingMessages: number; waitingLength: number },
+    limits: MessageRate & { waitingLength: number },
     isAsked: boolean = false,
-  ): Waiter | undefined {
+  ): ReceivedFrame | undefined {
     this.#receivedTime = now;
-    // If nothing waits, a frame passes however many messages it has: otherwise its client would never get it through.
-    const waiting = this.#waitingMessages;
-    if (waiting > 0 && waiting + messages > limits.waitingMessages) return undefined;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
     // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
     if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) {
@@ -166,11 +172,6 @@ export class Peer<Origin> {
       return undefined;
     }
     const weight = isAsked ? length : weigh();
-    // What has many ids takes the room as long as its weight: others would wait for all of it.
-    if (waiting > 0 && this.#waitingWeight + weight > limits.waitingLength) {
-      this.#limiter.spend(length, now, limits);
-      return undefined;
-    }
     if (!isAsked && !this.#limiter.take(weight, now, limits, messages)) {
       this.#limiter.spend(length, now, limits);
       return undefined;
@@ -179,13 +180,29 @@ export class Peer<Origin> {
       this.#share.add(weight, now, limits, messages);
       this.#roomRate.add(weight, now, limits, messages);
     }
-    this.#waitingMessages += messages;
     this.#waitingLength += length;
-    this.#waitingWeight += weight;
-    // What has many ids takes about its weight when it is decoded.
-    this.held.add(weight);
+    this.held.add(length);
     this.#heaviest = Math.max(this.#heaviest, weight / messages);
     return new ReceivedFrame(this, messages, length, weight);
+  }
+
+  /**
+   * Counts a frame as one that waits for storage or hooks. Returns false, and counts nothing, if too much of this connection does
+   * (`FLOOD-2`).
+   */
+  begin(
+    { messages, length, weight }: ReceivedFrame,
+    limits: { waitingMessages: number; waitingLength: number },
+  ): boolean {
+    const waiting = this.#waitingMessages;
+    // If nothing waits, a frame passes however many messages it has: otherwise its client would never get it through.
+    if (waiting > 0 && waiting + messages > limits.waitingMessages) return false;
+    if (waiting > 0 && this.#waitingWeight + weight > limits.waitingLength) return false;
+    this.#waitingMessages += messages;
+    this.#waitingWeight += weight;
+    // What has many ids takes about its weight when it is decoded.
+    this.held.add(weight - length);
+    return true;
   }
 
   /**
@@ -249,12 +266,14 @@ export class Peer<Origin> {
     return Math.min(pause, LONGEST_PAUSE_MILLISECONDS);
   }
 
-  /** Counts a frame of that length and weight as waiting no more. */
-  forget(messages: number, length: number, weight: number): void {
-    this.#waitingMessages -= messages;
+  /** Counts a frame as waiting no more. */
+  forget({ messages, length, weight, isBegun }: ReceivedFrame): void {
     this.#waitingLength -= length;
-    this.#waitingWeight -= weight;
-    this.held.add(-weight);
+    if (isBegun) {
+      this.#waitingMessages -= messages;
+      this.#waitingWeight -= weight;
+    }
+    this.held.add(isBegun ? -weight : -length);
     if (this.#hasLeft) this.#forgetParts();
   }
 
@@ -276,6 +295,7 @@ export class Peer<Origin> {
     if (closedBy === 'room') {
       this.setState({ type: 'gone' });
       // Nothing of it counts any more.
+      this.line.drop();
       this.undecided.drop();
     }
     if (this.#hasLeft) return;
@@ -288,7 +308,7 @@ export class Peer<Origin> {
 
   /** Forgets the parts of a connection that has left, unless further ones came before and wait (`CLOSE-2`). */
   #forgetParts(): void {
-    if (this.#waitingMessages === 0) this.assembly.clear();
+    if (this.#waitingLength === 0) this.assembly.clear();
   }
 
   /** Attaches the state again if the app has overwritten it. */
@@ -298,25 +318,37 @@ export class Peer<Origin> {
 }
 
 /** A received frame, until its effects are written. */
-class ReceivedFrame implements Waiter {
+export class ReceivedFrame implements Waiter {
+  readonly messages: number;
+  readonly length: number;
+  readonly weight: number;
   readonly #peer: Peer<unknown>;
-  readonly #messages: number;
-  readonly #length: number;
-  readonly #weight: number;
+  #isBegun = false;
 
   constructor(peer: Peer<unknown>, messages: number, length: number, weight: number) {
     this.#peer = peer;
-    this.#messages = messages;
-    this.#length = length;
-    this.#weight = weight;
+    this.messages = messages;
+    this.length = length;
+    this.weight = weight;
+  }
+
+  /** True once the room has begun to deal with it. */
+  get isBegun(): boolean {
+    return this.#isBegun;
+  }
+
+  /** Begins to deal with it. Returns false if too much of its connection waits already. */
+  begin(limits: { waitingMessages: number; waitingLength: number }): boolean {
+    this.#isBegun = this.#peer.begin(this, limits);
+    return this.#isBegun;
   }
 
   onReleased(): void {
-    this.#peer.forget(this.#messages, this.#length, this.#weight);
+    this.#peer.forget(this);
   }
 
   onLost(): void {
-    this.#peer.forget(this.#messages, this.#length, this.#weight);
+    this.#peer.forget(this);
   }
 }
 

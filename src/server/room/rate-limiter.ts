@@ -74,35 +74,46 @@ function costOf(length: number, messages: number): number {
   return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
 }
 
+/** Returns what each of so many messages of one frame costs the room, in ordinary messages. */
+export function costOfEach(weight: number, messages: number): number {
+  return Math.max(1, weight / messages / LENGTH_OF_ONE);
+}
+
 /**
  * A connection that sends no more than so many messages at once, and such a part of its rate on average, is not refused for what
- * others send: by default 40 a second, which presence and edits of one user keep to.
+ * others send, and waits for no turn: by default 40 a second, which presence and edits of one user keep to.
  */
 const FREE_MESSAGES = 64;
+/** The part of `messageBurst` that is free where it is small. */
+const FREE_OF_BURST = 1 / 2;
 const FREE_PART = 1 / 50;
 /** The time after which a message counts no more. */
 const LATE_SECONDS = 10;
 
-/** The messages of a connection of late, as the room-wide rate counts it (`FLOOD-8`). */
+/** The messages of a connection of late, as the room-wide rate counts it (`FLOOD-8`, `FLOOD-9`). */
 export class Share {
   readonly #limiter = new RateLimiter();
 
-  add(length: number, now: number, { messagesPerSecond }: MessageRate, messages: number): void {
-    const free = freeOf(messagesPerSecond);
+  add(length: number, now: number, rate: MessageRate, messages: number): void {
+    const free = freeOf(rate);
     if (this.#limiter.spent(now, free) < free.messageBurst)
       this.#limiter.add(length, now, free, messages);
   }
 
   /** True if that is more than a connection may send whatever others do. */
-  isOver(now: number, { messagesPerSecond }: MessageRate): boolean {
-    return this.#limiter.spent(now, freeOf(messagesPerSecond)) > FREE_MESSAGES;
+  isOver(now: number, rate: MessageRate): boolean {
+    return this.#limiter.spent(now, freeOf(rate)) > freeAtOnce(rate);
   }
 }
 
 /** Returns the rate of what a connection may send whatever others do. */
-function freeOf(messagesPerSecond: number): MessageRate {
-  const free = messagesPerSecond * FREE_PART;
-  return { messagesPerSecond: free, messageBurst: FREE_MESSAGES + free * LATE_SECONDS };
+function freeOf(rate: MessageRate): MessageRate {
+  const free = rate.messagesPerSecond * FREE_PART;
+  return { messagesPerSecond: free, messageBurst: freeAtOnce(rate) + free * LATE_SECONDS };
+}
+
+function freeAtOnce({ messageBurst }: MessageRate): number {
+  return Math.min(FREE_MESSAGES, messageBurst * FREE_OF_BURST);
 }
 
 /** The rate of all connections together, those that have left included (`FLOOD-8`). */

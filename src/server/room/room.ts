@@ -23,8 +23,9 @@ import type { MaybePromise } from './maybe-promise.ts';
 import { EXPIRED, Outgoing } from './outgoing.ts';
 import { Places } from './places.ts';
 import type { PeerState } from './peer-state.ts';
-import type { Peer } from './peer.ts';
+import type { Peer, ReceivedFrame } from './peer.ts';
 import { Peers } from './peers.ts';
+import { costOfEach } from './rate-limiter.ts';
 import { RepresentedCallers } from './represented-callers.ts';
 import { RoomAdministration } from './room-administration.ts';
 import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
@@ -36,6 +37,7 @@ import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
 import { RoomStore } from './room-store.ts';
 import { SerialQueue } from './serial-queue.ts';
+import { Turns } from './turns.ts';
 import { WaitingBodies } from './waiting-bodies.ts';
 
 const APP_HINT =
@@ -77,6 +79,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
   readonly #places: Places<Origin>;
   readonly #contentCache: ContentCache;
+  readonly #turns: Turns;
   readonly #initialContentQueue: InitialContentQueue;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
@@ -104,6 +107,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence, this.administration);
     this.#places = new Places(peers);
     this.#contentCache = new ContentCache(host);
+    this.#turns = new Turns(host);
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),
     );
@@ -190,20 +194,25 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
     const frame = features.frameOf(data);
     if (features.needsHeardTimes) peer.hear(host.now());
-    if (frame !== undefined && frame.feature.isOrdered !== true) {
-      features.receive(connection.origin, frame, !peer.hasLostPush);
+    const isOrdered = frame === undefined || frame.feature.isOrdered === true;
+    const deal = (message: unknown): MaybePromise<void> => {
+      if (frame === undefined) return this.#enqueue(() => this.#takeFrame(peer, message));
+      if (isOrdered) return this.#enqueue(() => this.#takeFeatureFrame(peer, frame));
+      if (!peer.isGone) features.receive(connection.origin, frame, !peer.hasLostPush);
+      return undefined;
+    };
+    const begin = (): boolean => this.#begins(peer, waiting);
+    const cost = costOfEach(waiting.weight, count);
+    const isBusy = peer.isBusy(now, settings.limits);
+    // What the room has asked for waits for nothing.
+    const dealt = isAsked
+      ? deal(data)
+      : this.#turns.take(peer.line, isBusy, { messages, cost, begin, deal });
+    if (dealt !== undefined) await dealt;
+    if (!isOrdered) {
       waiting.onReleased();
       return;
     }
-    let dealt: MaybePromise<void> = undefined;
-    for (const message of messages) {
-      const step = this.#enqueue(() =>
-        frame === undefined ? this.#takeFrame(peer, message) : this.#takeFeatureFrame(peer, frame),
-      );
-      // Each message is dealt with after those before it.
-      dealt = step ?? dealt;
-    }
-    if (dealt !== undefined) await dealt;
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
     else state.durability.hold(waiting);
@@ -474,8 +483,22 @@ export class Room<Origin, RequestOrigin = Origin> {
       : deal();
   }
 
+  /** Returns false for a frame of which nothing is dealt with. */
+  #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
+    if (peer.isGone) return false;
+    const { outgoing, settings } = this.#parts;
+    if (waiting.begin(settings.limits) && outgoing.makePlace(peer, 0)) return true;
+    this.#overload(peer);
+    return false;
+  }
+
   /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
   #refuseFlood(peer: Peer<Origin>): void {
+    // What it sent before is still dealt with.
+    peer.line.behind(() => this.#overload(peer));
+  }
+
+  #overload(peer: Peer<Origin>): void {
     const text = 'This connection sends more than the room takes: say hello again, a little later.';
     this.#parts.outgoing.overload(peer, text, this.#parts.host);
   }

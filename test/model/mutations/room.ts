@@ -7,6 +7,7 @@ import { HookCheck } from '../../../src/server/writes/hook-check.ts';
 import type { HookAnswer } from '../../../src/server/writes/hooks.ts';
 import type { StoreDiff } from '../../../src/server/writes/store-diff.ts';
 import { SerialQueue } from '../../../src/server/room/serial-queue.ts';
+import { TurnLine } from '../../../src/server/room/turns.ts';
 import { Unread } from '../../../src/server/room/unread.ts';
 import { StoreHydration } from '../../../src/server/history/hydrate-store.ts';
 import { assertContentFits } from '../../../src/server/writes/content-size.ts';
@@ -300,6 +301,13 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
         ),
       atClient: (frame) => rewriteRoomFrame(frame, ignorePong),
     }),
+  },
+  {
+    title: '[FLOOD-9] the turn of who sends much never comes',
+    make: () => ({
+      traits: { ...PLAIN, faultWeight: 0, turnWeight: 2, adversities: ['floods'] },
+    }),
+    patch: (patches) => patches.replace(TurnLine.prototype, 'deal', () => () => 0),
   },
   {
     title: '[LIFE-7] a room does not notice that its storage was emptied',
