@@ -96,22 +96,8 @@ async function answerHolding<Request extends StoreRequest>(
     case 'HEAD':
       return await answerGet(room, request, options);
     case 'PUT': {
-      const { bodyBytes, contentBytes } = room.limits;
-      const body = await bodyOf(request, bodyBytes, waiting);
-      // The body may have come slowly, and its user may be revoked by now.
-      if (room.hasGate) await room.admitRequest(request, 'write');
-      assertFewIds(body, contentBytes);
-      const content = decodeShallowContent(body);
-      if (content === undefined)
-        throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
-      const outcome = await room.seed(content, request);
-      if (outcome.type === 'exists') return respond(options, 205);
-      const { refused, cursor } = outcome;
-      const told =
-        refused ?? (cursor !== undefined && wantsCursor(request) ? { cursor } : undefined);
-      return told === undefined
-        ? respond(options, 201)
-        : respond(options, 201, encodeSeedAnswer(told), JSON_TYPE);
+      const body = await bodyOf(request, room.limits.bodyBytes, waiting);
+      return await room.bodies.decode(async () => await answerPut(room, request, options, body));
     }
     case 'OPTIONS':
       return respond(options, 204, null, { Allow: STORE_METHODS });
@@ -125,6 +111,27 @@ async function answerHolding<Request extends StoreRequest>(
       });
     }
   }
+}
+
+async function answerPut<Request extends StoreRequest>(
+  room: Room<unknown, Request>,
+  request: Request,
+  options: StoreEndpointOptions,
+  body: string,
+): Promise<Response> {
+  // The body may have come slowly, and its user may be revoked by now.
+  if (room.hasGate) await room.admitRequest(request, 'write');
+  assertFewIds(body, room.limits.contentBytes);
+  const content = decodeShallowContent(body);
+  if (content === undefined)
+    throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
+  const outcome = await room.seed(content, request);
+  if (outcome.type === 'exists') return respond(options, 205);
+  const { refused, cursor } = outcome;
+  const told = refused ?? (cursor !== undefined && wantsCursor(request) ? { cursor } : undefined);
+  return told === undefined
+    ? respond(options, 201)
+    : respond(options, 201, encodeSeedAnswer(told), JSON_TYPE);
 }
 
 /** Rejects with the error that refuses a request. */

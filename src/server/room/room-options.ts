@@ -45,7 +45,7 @@ export interface RoomLimits {
   readonly pushBytes: number;
   /** The largest body of a PUT, in bytes. 8 MiB by default. */
   readonly bodyBytes: number;
-  /** Bodies that may wait, for their end, storage or hooks. Of more, 429 is the answer. 8 by default. */
+  /** Bodies that may wait, for their end, storage or hooks. Of more, 429 is the answer. 100 by default. */
   readonly waitingBodies: number;
   /** The bytes of those bodies. 16 MiB by default. */
   readonly waitingBodyBytes: number;
@@ -78,7 +78,7 @@ export const DEFAULT_LIMITS: RoomLimits = {
   framePushBytes: 256 * 1024,
   pushBytes: 4 * 1024 * 1024,
   bodyBytes: 8 * 1024 * 1024,
-  waitingBodies: 8,
+  waitingBodies: 100,
   waitingBodyBytes: 16 * 1024 * 1024,
   frameLength: 2 * 1024 * 1024,
   unreadLength: 4 * 1024 * 1024,

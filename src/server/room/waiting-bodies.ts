@@ -11,6 +11,9 @@ const GRACE_MILLISECONDS = 1_000;
 /** The time in which what has come of a body counts half, so that the recent pace decides. */
 const HALF_LIFE_MILLISECONDS = 1_000;
 
+/** The contents that are decoded at once: decoded, one takes several times the memory of its text. */
+const MOST_DECODED = 8;
+
 type BodyLimits = Pick<RoomLimits, 'waitingBodies' | 'waitingBodyBytes'>;
 
 /** The part of a host that bodies need. */
@@ -23,6 +26,9 @@ type BodyHost = Pick<RoomHost<never>, 'after' | 'now'>;
 export class WaitingBodies {
   readonly #host: BodyHost;
   readonly #bodies = new Set<WaitingBody>();
+  #decoded = 0;
+  /** Wakes those that wait until fewer are decoded, the oldest first. */
+  readonly #wake: (() => void)[] = [];
 
   constructor(host: BodyHost) {
     this.#host = host;
@@ -37,6 +43,21 @@ export class WaitingBodies {
     });
     this.#bodies.add(body);
     return body;
+  }
+
+  /** Runs a step that decodes a body, and holds that until the step is done. A few run at once, and the others wait (`LIMIT-7`). */
+  async decode<T>(step: () => Promise<T>): Promise<T> {
+    while (this.#decoded >= MOST_DECODED)
+      await new Promise<void>((resolve) => {
+        this.#wake.push(resolve);
+      });
+    this.#decoded += 1;
+    try {
+      return await step();
+    } finally {
+      this.#decoded -= 1;
+      this.#wake.shift()?.();
+    }
   }
 
   /** Throws `overloaded` if all bodies together are too long. */

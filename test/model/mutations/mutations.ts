@@ -16,7 +16,7 @@ import type { Mutation } from './mutation.ts';
 /**
  * Every rule that a history can show to be broken, broken. Of the others, some cost time or bytes and nothing else when
  * they are broken (HOOK-5, DURABLE-2, JOIN-6, KEEP-2, KEEP-3, FLOOD-3, FLOOD-4, FLOOD-6), some are about input that nobody sends
- * here (FRAME, LOCAL-3), and some about HTTP, which these histories have no headers or status codes of (LIMIT-4); ONCE-7 is
+ * here (FRAME, LOCAL-3), and some about HTTP, which these histories have no headers or status codes of (LIMIT-4, LIMIT-7); ONCE-7 is
  * covered by the room's own limit. No property tells an edit that is refused and put back from one that stays local-only
  * (LIMIT-3), or a room without a Store from one with an empty Store, which our own clients give it at once (SEED-6). Nobody
  * edits before a persister is started (SEED-5). All histories have less clients than a room remembers (FLOOD-5). STORE-1 needs

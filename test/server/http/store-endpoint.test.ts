@@ -492,6 +492,35 @@ test('[LIMIT-4] a body whose content is being decided keeps its place', async ()
   expect((await first).status).toBe(201);
 });
 
+test('[LIMIT-7] of fifty who open a new room together none is turned away, and few contents are decoded at once', async () => {
+  const answer = new Deferred<boolean>();
+  let asked = 0;
+  const canSetValue = async (): Promise<boolean> => {
+    asked += 1;
+    return await answer.promise;
+  };
+  const site = new Site(new FakeRoomHost({ hooks: () => ({ canSetValue }) }));
+  const answers = Array.from({ length: 50 }, async (_, index) =>
+    site.ask('PUT', { body: contentOf(`${index} ${'x'.repeat(100_000)}`) }),
+  );
+  await settle();
+  expect(asked).toBe(8);
+  answer.resolve(true);
+  const statuses = (await Promise.all(answers)).map(({ status }) => status);
+  expect(statuses.toSorted()).toEqual([201, ...Array.from({ length: 49 }, () => 205)]);
+  // Of the others, none is decided.
+  expect(asked).toBe(8);
+});
+
+test('[LIMIT-7] a content that is refused or cannot be read makes place for the next one', async () => {
+  const site = new Site(new FakeRoomHost({ hooks: () => ({ canSetValue: () => false }) }));
+  const bodies = Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? '[' : '[{},{"a":1}]'));
+  const answers = await Promise.all(bodies.map((body) => site.ask('PUT', { body })));
+  expect(answers.map(({ status }) => status)).toEqual(
+    bodies.map((body) => (body === '[' ? 400 : 201)),
+  );
+});
+
 /** A gate that lets in who has a token of the list, as long as it is there. */
 const gate = (site: Site, tokens: Set<string>): void => {
   site.host.room.setGate({
