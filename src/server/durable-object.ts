@@ -10,9 +10,11 @@ import {
   admit,
   answerPings,
   createHostedServer,
+  type HostedLobby,
   type HostedParty,
   type HostedServer,
   isUpgrade,
+  lobbyOf,
   refuse,
 } from './hosts/hosted-server.ts';
 import { ObjectConnections, type ObjectConnection } from './hosts/object-connection.ts';
@@ -41,6 +43,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
   protected readonly server: Server;
   readonly #ServerClass: object;
   readonly #party: ObjectParty;
+  readonly #lobby: HostedLobby;
   readonly #context: ObjectContext;
   readonly #connections = new ObjectConnections();
   #started: Promise<void> | undefined;
@@ -51,11 +54,14 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     this.#ServerClass = ServerClass;
     this.#party = this.#createParty(env);
     this.server = createHostedServer(ServerClass, this.#party);
+    this.#lobby = lobbyOf(this.server, this.#party);
     answerPings(context, this.server);
   }
 
   async fetch(asked: Request): Promise<Response> {
-    const request = await admit(this.#ServerClass, this.server, asked, this.#party);
+    // Before anybody is asked about the request: the runtime does not tell it after an alarm.
+    await this.server.learnRoomId?.(asked);
+    const request = await admit(this.#ServerClass, this.server, asked, this.#lobby);
     if (request instanceof Response) return request;
     const refusal = await refuse(this.server, request);
     if (refusal !== undefined) return refusal;

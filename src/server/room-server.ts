@@ -229,6 +229,16 @@ export class RoomServer<
   }
 
   /**
+   * Learns the room's id from a request, if the host does not tell it. For hosts that ask somebody about a request before the
+   * room takes it. Never rejects.
+   */
+  async learnRoomId(request: Request): Promise<void> {
+    await this.#id
+      .learn(() => request.url)
+      ?.catch((error: unknown) => this.#report(error, 'storage'));
+  }
+
+  /**
    * Asks the gate about a request for a socket, before there is one. Resolves to the error that refuses it; undefined if it
    * may go on. For hosts that can answer such a request themselves; the gate is asked again about the connection.
    */

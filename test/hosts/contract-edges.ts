@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { untilEqual } from '../support/content.ts';
+import { Ear } from '../support/ear.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 import type { TestedHost } from './contract-durability.ts';
@@ -216,6 +217,11 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     await wait(isEvicted ? IDLE_MILLISECONDS + 3_000 : 5_000);
     await until('the alarm', async () => (await textOf(`${url}/alarm-of`)).startsWith('["'));
     expect(await jsonOf(`${url}/alarm-of`)).toEqual(['the sleeper', 'the sleeper']);
+    // The static methods of its class know it, too.
+    const ear = new Ear(`${url.replace('http', 'ws')}?room=the+sleeper`);
+    await until('an answer', () => ear.isOpen || ear.closeCode !== undefined);
+    expect(ear.isOpen).toBe(true);
+    ear.socket.terminate();
   });
 
   test('[LIFE-9] a room whose storage is damaged is exported as far as possible, and restored', async () => {

@@ -135,6 +135,7 @@ const MEMBERS: Names<Member> = {
   whenDurable: 1,
   addFeature: 1,
   setGate: 1,
+  learnRoomId: 1,
   refuseSocket: 1,
   getSize: 1,
   getStats: 1,

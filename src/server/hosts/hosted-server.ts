@@ -30,6 +30,8 @@ export interface HostedParty<Connection> {
 /** The methods of a room's class that a host calls. Every subclass of `RoomServer` has them, also one for PartyKit. */
 export interface HostedServer {
   readonly config: RoomServerConfig;
+  readonly roomId?: string;
+  learnRoomId?(request: unknown): Promise<void>;
   onRoomError(error: unknown, where: RoomErrorSource): void;
   refuseSocket?(request: unknown): Promise<TinyBasePartyKitError | undefined>;
   getConnectionTags?(connection: unknown, context: unknown): string[] | Promise<string[]>;
@@ -60,6 +62,16 @@ export interface HostedLobby {
   /** As in {@link HostedParty}. */
   readonly id: string;
   readonly env: unknown;
+}
+
+/** Returns the lobby of a room, with the id that the room has learned: a host does not always tell it (`LIFE-6`). */
+export function lobbyOf(server: HostedServer, party: HostedLobby): HostedLobby {
+  return {
+    get id(): string {
+      return server.roomId ?? party.id;
+    },
+    env: party.env,
+  };
 }
 
 /** True if a request asks for a WebSocket. */
