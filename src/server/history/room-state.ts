@@ -4,6 +4,7 @@ import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/cha
 import { decodeWholePush, encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
+import type { RefusalReason } from '../../protocol/messages/ack.ts';
 import { weightOf } from '../../protocol/frame.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type {
@@ -340,7 +341,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   #push(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
-    const { outgoing, writer } = this.#parts;
+    const { outgoing, writer, features } = this.#parts;
     const { number, isDerived } = push;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     if (number <= this.lastPush(client)) {
@@ -354,11 +355,12 @@ export class RoomState<Origin, RequestOrigin>
       });
     }
     const { clientId, generation } = client;
-    if (!this.#hasPlaceFor(clientId)) {
+    const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
+    // Who may only read needs no place.
+    if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
       return outgoing.overload(peer, text, this.#parts.host);
     }
-    const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     const written = writer.write(this, push.changes, origin);
     return written instanceof Promise ? written.then(ignore) : undefined;
   }
@@ -474,9 +476,9 @@ export class RoomState<Origin, RequestOrigin>
     origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
     { log, refusal }: WriteOutcome,
   ): undefined {
-    const { observed, outgoing, host } = this.#parts;
-    const { clientId, number, peer } = origin;
-    this.clients.notePush(clientId, number, host.now());
+    const { observed, outgoing } = this.#parts;
+    const { number, peer } = origin;
+    const isNoted = this.#notePush(origin, refusal);
     const committed = log === undefined ? 'nothing' : this.commit(log, origin);
     // The announcement of the initial content has the number of this push, and takes the place of its ack.
     if (committed === 'initial content') return;
@@ -485,7 +487,7 @@ export class RoomState<Origin, RequestOrigin>
       this.#create(origin);
       return;
     }
-    if (committed === 'nothing') this.note(origin);
+    if (committed === 'nothing' && isNoted) this.note(origin);
     const correction = this.hasStore
       ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
       : correctionToNothing(asked);
@@ -500,6 +502,22 @@ export class RoomState<Origin, RequestOrigin>
       reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
       tag: committed === 'commit' ? this.newTag : undefined,
     });
+  }
+
+  /**
+   * Remembers that a push was dealt with. Returns false if its connection alone does: who may only read takes no place among the
+   * clients that write (`FLOOD-5`), and nothing of such a push could be applied twice.
+   */
+  #notePush(
+    { clientId, number, peer }: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
+    refusal: RefusalReason | undefined,
+  ): boolean {
+    if (refusal !== 'access' || this.clients.lastPush(clientId) > 0) {
+      this.clients.notePush(clientId, number, this.#parts.host.now());
+      return true;
+    }
+    if (peer.state.type === 'client') peer.setState({ ...peer.state, nextPush: number + 1 });
+    return false;
   }
 
   #tagOf(version: number): KnownTag {

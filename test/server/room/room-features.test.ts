@@ -113,8 +113,10 @@ class TestGate implements RoomGate<FakeConnection, unknown> {
   }
 }
 
-const gated = (): { host: FakeRoomHost; gate: TestGate } => {
-  const host = new FakeRoomHost();
+const gated = (
+  options: ConstructorParameters<typeof FakeRoomHost>[0] = {},
+): { host: FakeRoomHost; gate: TestGate } => {
+  const host = new FakeRoomHost(options);
   const gate = new TestGate();
   gate.room = host.room.setGate(gate);
   return { host, gate };
@@ -465,6 +467,50 @@ test('[PART-3] [SEAM-6] a push in parts of a caller that may not write is refuse
   await ada.say('m[1,11,17,":2}]]"]');
   expect(ada.hearOne('error').code).toBe('stale');
   expect(await host.content()).toEqual([{}, { v: 1 }]);
+});
+
+test('[FLOOD-5] [SEAM-6] who may only read takes no place among the clients that write', async () => {
+  const { host, gate } = gated({ limits: () => ({ clients: 2 }) });
+  await host.seed({ v: 1 });
+  gate.isReadOnly = true;
+  const rows = async (): Promise<string> => JSON.stringify([...(await host.storage.list({}))]);
+  const before = await rows();
+  for (const name of ['a', 'b', 'c', 'd']) {
+    const reader = await enter(host, gate);
+    await reader.hello({ cursor: await host.cursor(), clientId: clientId(name) });
+    reader.hear();
+    for (const number of [1, 2, 3]) {
+      await reader.push(number, { v: 2 });
+      expect(reader.hearOne('ack')).toMatchObject({ number, isCommit: false, reason: 'access' });
+    }
+  }
+  expect(await rows()).toBe(before);
+  // What was not heard is refused again.
+  const again = await enter(host, gate);
+  await again.hello({
+    cursor: await host.cursor(),
+    clientId: clientId('a'),
+    generation: 2,
+    nextPush: 3,
+  });
+  expect(again.hearOne('welcome').lastPush).toBe(2);
+  await again.push(3, { v: 2 });
+  expect(again.hearOne('ack')).toMatchObject({ number: 3, isCommit: false, reason: 'access' });
+  gate.isReadOnly = false;
+  for (const name of ['x', 'y']) {
+    const writer = await enter(host, gate);
+    await writer.hello({ cursor: await host.cursor(), clientId: clientId(name) });
+    writer.hear();
+    await writer.push(1, { [name]: 1 });
+    expect(writer.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
+    // Its record stays, also when it may only read from then on.
+    gate.isReadOnly = true;
+    await writer.push(2, { [name]: 2 });
+    expect(writer.hearOne('ack')).toMatchObject({ number: 2, reason: 'access' });
+    await writer.hello({ cursor: await host.cursor(), clientId: clientId(name), generation: 2 });
+    expect(writer.hearOne('welcome').lastPush).toBe(2);
+    gate.isReadOnly = false;
+  }
 });
 
 test('[GATE-12] a client id that another user got hold of is another one', async () => {
