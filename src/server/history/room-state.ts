@@ -34,6 +34,7 @@ import type { RoomStorage } from '../storage/room-storage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
 import {
   assertContentFits,
+  changesSize,
   contentBytes,
   growthBy,
   measureContent,
@@ -491,6 +492,7 @@ export class RoomState<Origin, RequestOrigin>
     const correction = this.hasStore
       ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
       : correctionToNothing(asked);
+    this.#charge(peer, asked, correction.changes);
     // A stopped connection has missed commits: it hears of this in its next welcome.
     if (peer.state.type !== 'client' || peer.state.liveness === 'stopped') return;
     outgoing.sendAck(this, peer, peer.state, {
@@ -520,6 +522,13 @@ export class RoomState<Origin, RequestOrigin>
     return false;
   }
 
+  /** Charges the author of a push where the room has to tell more than it was sent: a few characters may delete everything (`FLOOD-3`). */
+  #charge(peer: Peer<Origin>, asked: Changes, told: Changes | undefined): void {
+    if (told === undefined) return;
+    const { host, settings } = this.#parts;
+    peer.spendOnAnswer(changesSize(told) - changesSize(asked), host.now(), settings.limits);
+  }
+
   #tagOf(version: number): KnownTag {
     return version === this.#version
       ? { type: 'known', tag: this.#tag }
@@ -533,6 +542,7 @@ export class RoomState<Origin, RequestOrigin>
   ): undefined {
     if (log !== undefined) this.commit(log, origin);
     const answer = stockAnswerTo(this.#parts.observed.store, asked, log?.changes);
+    this.#charge(origin.peer, asked, answer);
     this.#parts.outgoing.sendStockAnswer(this, origin.peer, answer);
   }
 

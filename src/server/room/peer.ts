@@ -1,6 +1,7 @@
 import type { MessageRate } from '../../protocol/messages.ts';
 
 import { MOST_PARTS_AHEAD } from '../../protocol/codec.ts';
+import { LENGTH_OF_ONE } from '../../protocol/message-cost.ts';
 import type { Waiter } from '../history/durability-gate.ts';
 import type { ClientIndex } from './client-index.ts';
 import { isAhead } from './clock.ts';
@@ -22,6 +23,9 @@ import { Unread } from './unread.ts';
 
 /** The longest pause: shorter than the silence after which a client treats its connection as dead. */
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
+
+/** A part of this length, in characters, of an answer to a push counts as a message, as one of a catch-up does. */
+const ANSWER_OF_ONE = 4096;
 
 /** The slot of a connection's state. */
 const SLOT = 'peer';
@@ -69,6 +73,7 @@ export class Peer<Origin> {
   #hasLeft = false;
   /** True if a push was dropped since the last hello. */
   #isBehind = false;
+  #hasOverspent = false;
   #heardTime: number | undefined;
   /** Settles when the gate has decided; undefined when it is not being asked. */
   verification: Promise<boolean> | undefined;
@@ -123,8 +128,10 @@ export class Peer<Origin> {
     const before = this.#state;
     const wasLive = isLive(before);
     this.assembly.clear();
-    if (state.type !== 'client' || generationOf(before) !== state.generation)
+    if (state.type !== 'client' || generationOf(before) !== state.generation) {
       this.#isBehind = false;
+      this.#hasOverspent = false;
+    }
     // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
     else if (state.liveness === 'stopped') this.#isBehind = true;
     if (state.type !== 'client' || state.liveness !== 'stopped') this.unread.isTold = false;
@@ -221,6 +228,24 @@ export class Peer<Origin> {
   /** Charges this connection for what the room sends because of it, in characters (`EVENT-6`). */
   spend(length: number, now: number, rate: MessageRate): void {
     this.#limiter.spend(length, now, rate);
+  }
+
+  /**
+   * Charges this connection for what the room tells it about a push, as one message for each 4 KiB. If that is too much, so is
+   * everything that it has sent since, until its next hello (`FLOOD-3`).
+   */
+  spendOnAnswer(length: number, now: number, rate: MessageRate): void {
+    if (length < ANSWER_OF_ONE) return;
+    const spent = length * (LENGTH_OF_ONE / ANSWER_OF_ONE);
+    this.#limiter.spend(spent, now, rate);
+    this.#share.add(spent, now, rate, 1);
+    this.#roomRate.add(spent, now, rate, 1);
+    this.#hasOverspent ||= this.#limiter.spent(now, rate) > rate.messageBurst;
+  }
+
+  /** True if what the room told it about its pushes was too much since its last hello. */
+  get hasOverspent(): boolean {
+    return this.#hasOverspent;
   }
 
   /** True if the room has dropped a push since the last hello: the client sends it again after the next one. */

@@ -599,6 +599,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (isPush && sender.type === 'client' && sender.liveness === 'stopped') return undefined;
     return this.#inOrder(peer, () => {
       if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
+      if (peer.hasOverspent && (isPush || message.type === 'stock')) return this.#refuseFlood(peer);
       return state.receive(peer, message);
     });
   }

@@ -513,6 +513,47 @@ test('[FLOOD-5] [SEAM-6] who may only read takes no place among the clients that
   }
 });
 
+test('[FLOOD-3] a refused push that deletes much counts by what the room tells of it', async () => {
+  const { host, gate } = gated({ limits: () => ({ messagesPerSecond: 10, messageBurst: 100 }) });
+  const pets = Object.fromEntries(
+    Array.from({ length: 1_000 }, (_, index) => [`pet ${index}`, { name: 'a name of a pet' }]),
+  );
+  await host.seed({ pets });
+  const [ada, bob] = [await enter(host, gate), await enter(host, gate)];
+  await ada.hello({ cursor: await host.cursor(), clientId: clientId('ada') });
+  await bob.hello({ cursor: await host.cursor(), clientId: clientId('bob') });
+  ada.hear();
+  gate.isReadOnly = true;
+  const all = Array.from({ length: 60 }, (_, index) => `p[${index + 1},[{},{},{"pets":0}]]`);
+  await ada.say(all.join('\n'));
+  const heard = ada.hear();
+  const acks = heard.filter(({ type }) => type === 'ack');
+  // Each tells about 40 KiB: ten messages.
+  expect(acks.length).toBeGreaterThan(5);
+  expect(acks.length).toBeLessThan(15);
+  expect(heard.at(-1)).toMatchObject({ type: 'error', code: 'overloaded' });
+  // Nothing more is taken until its next hello, and that counts.
+  await ada.push(acks.length + 1, { v: 1 });
+  expect(ada.hear()).toEqual([]);
+  await host.pass(60_000);
+  await ada.hello({
+    cursor: await host.cursor(),
+    clientId: clientId('ada'),
+    generation: 2,
+    nextPush: acks.length + 1,
+  });
+  ada.hear();
+  await ada.push(acks.length + 1, { v: 1 });
+  expect(ada.hearOne('ack')).toMatchObject({ number: acks.length + 1, reason: 'access' });
+  // A stock peer is closed.
+  const stock = await enter(host, gate);
+  for (let number = 1; number <= 60; number += 1)
+    void host.room.receive(stock, 's[{"pets":"\uFFFC"},{},1]');
+  await settle();
+  expect(stock.closed?.code).toBe(4429);
+  expect(bob.closed).toBeUndefined();
+});
+
 test('[GATE-12] a client id that another user got hold of is another one', async () => {
   const { host, gate } = gated();
   await host.seed({ v: 1 });
