@@ -8,6 +8,7 @@ import {
   TinyBasePartyKitServer,
   type TinyBasePartyKitServerConfig,
 } from '../../src/server/index.ts';
+import { Deferred } from '../support/deferred.ts';
 import { changesOf, clientId, settle as settleTurn } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
 
@@ -529,7 +530,7 @@ test('[ORDER-1] deals with what comes while it is loading in the order in which 
     if (isBroken) {
       get.mockRejectedValueOnce(new Error('broken'));
       server.onRoomError = () => undefined;
-      await say(server, connection, 'i[]');
+      await say(server, party.connect('0'), 'i[]');
     }
     const dealt: Promise<void>[] = [];
     for (let number = 1; number <= 5; number += 1) {
@@ -581,6 +582,36 @@ test('[LIFE-9] runs no handler of the app on a room that is not loaded, and onSt
   ]);
   await Promise.resolve(server.onAlarm());
   expect(called).toEqual(['onStart fido', 'onRequest', 'onRequest', 'onAlarm']);
+});
+
+const big = (id: number): string => `s[{},{"big${id}":"${'x'.repeat(20_000)}"},1]`;
+
+test('[LIMIT-5] what comes while a room starts is held within the limit, and a small message in any case', async () => {
+  const party = new FakeParty();
+  await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
+  const started = new Deferred<void>();
+  class Slow extends TinyBasePartyKitServer {
+    override config = { limits: { heldLength: 100_000 } };
+    async onStart(): Promise<void> {
+      await started.promise;
+    }
+  }
+  const server = new Slow(party.asRoom);
+  void server.onStart();
+  const [eve, ada] = [party.connect('1'), party.connect('2')];
+  for (let id = 1; id <= 50; id += 1) await say(server, eve, big(id));
+  expect(eve.readyState).not.toBe(OPEN);
+  await say(server, ada, 's[{},{"small":1},1]');
+  expect(ada.readyState).toBe(OPEN);
+  started.resolve();
+  await settle();
+  expect(server.store.getValue('small')).toBe(1);
+  // What it held before counts no more.
+  expect(server.store.getValueIds().filter((id) => id.startsWith('big'))).toEqual([]);
+  const ben = party.connect('3');
+  for (let id = 1; id <= 4; id += 1) void say(server, ben, big(id));
+  await settle();
+  expect(server.store.getValueIds().filter((id) => id.startsWith('big'))).toHaveLength(4);
 });
 
 test('reports options that do not exist, once', async () => {

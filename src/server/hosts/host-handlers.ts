@@ -133,9 +133,15 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const { room, host } = this.#parts;
         const roomConnection = host.connectionOf(connection);
         const ready = this.#ready(received);
-        if (ready !== true && !(await ready)) {
-          room.refuseUnloaded(roomConnection);
-          return;
+        if (ready !== true) {
+          const release = room.hold(roomConnection, message);
+          if (release === undefined) return;
+          const isReady = await ready;
+          release();
+          if (!isReady) {
+            room.refuseUnloaded(roomConnection);
+            return;
+          }
         }
         try {
           if (this.#isSeamUsed && !(await room.isAdmitted(roomConnection))) return;

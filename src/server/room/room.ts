@@ -44,6 +44,9 @@ const APP_HINT =
   " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
 const UNLOADED = 'The room could not be loaded: try again later.';
 
+/** What holding a message takes in addition to its length, in characters. */
+const HOLDING_LENGTH = 512;
+
 /** The messages of a frame, and the number of messages that it counts as. */
 interface SplitFrame {
   readonly messages: readonly unknown[];
@@ -216,6 +219,23 @@ export class Room<Origin, RequestOrigin = Origin> {
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
     else state.durability.hold(waiting);
+  }
+
+  /**
+   * Holds a message that comes while the room is not ready, so that whoever sends much then does not fill its memory (`LIMIT-5`).
+   * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
+   */
+  hold(connection: RoomConnection<Origin>, data: unknown): (() => void) | undefined {
+    const peer = this.#parts.peers.of(connection);
+    if (peer.hasLeft) return undefined;
+    const length = lengthOf(data) + HOLDING_LENGTH;
+    if (!this.#parts.outgoing.makePlace(peer, length)) {
+      this.#refuseFlood(peer);
+      return undefined;
+    }
+    // Its host has the message as long as the room does, also if the connection is closed.
+    peer.held.addFixed(length);
+    return () => peer.held.addFixed(-length);
   }
 
   /**
