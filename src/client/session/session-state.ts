@@ -473,7 +473,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
   return {
     ...(isForgetful
-      ? connected(next, { type: 'base', cursor }, facts, action, ...news, 'renew')
+      ? connect(next, { type: 'base', cursor }, action, ...news, 'renew', 'retry-later')
       : live(next, cursor, action, 'flush', ...news)),
     fold: {
       type: 'catch-up',

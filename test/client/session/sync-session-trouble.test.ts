@@ -48,6 +48,31 @@ describe('trouble', () => {
     expect(room.sent()).toHaveLength(1);
   });
 
+  test('[OFFLINE-6] waits longer each time that the room tells a number that was never sent', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.close();
+    room.store.setValue('mine', 1);
+    room.open();
+    const delays: number[] = [];
+    const ids = new Set<string>();
+    for (let round = 0; round < 5; round++) {
+      const begin = room.time.now;
+      let hello = room.sent().find((message) => message?.type === 'hello');
+      while (hello === undefined) {
+        await room.time.pass(10);
+        hello = room.sent().find((message) => message?.type === 'hello');
+      }
+      delays.push(room.time.now - begin);
+      if (hello.type !== 'hello') throw new Error('no hello');
+      ids.add(hello.clientId);
+      room.welcome({ generation: hello.generation, lastPush: hello.nextPush + 7 });
+    }
+    expect(delays).toEqual([0, 10, 150, 300, 600]);
+    expect(ids.size).toBe(5);
+    expect(room.session.sync.unsaved).toBe(1);
+  });
+
   test('says hello at once when the socket opens, and not once more for an older plan', async () => {
     const room = new ScriptedRoom();
     await room.live();
