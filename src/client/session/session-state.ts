@@ -177,9 +177,9 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
     case 'stopped':
       return phase === 'stopped'
         ? stay(state)
-        : stop(state, state.intent, event.error, false, report(event.error));
+        : stop(state, event.error, false, report(event.error));
     case 'ended':
-      return isOver(stage) ? stay(state) : stop(state, NO_INTENT, event.error, true);
+      return isOver(stage) ? stay(state) : stop(intend(state, NO_INTENT), event.error, true);
     case 'stock':
       if (stage.position.type === 'stock' && stage.position.hasStore && phase !== 'connecting')
         // Nothing distinguishes an edit from another Store's reaction to one.
@@ -293,7 +293,7 @@ function requestFailed(
   if (state.stage.phase !== 'loading') return stay(state, report(error));
   const all = [report(error), ...actions, 'settle'] as const;
   if (error instanceof TinyBasePartyKitError && !error.isRetryable)
-    return stop(state, state.intent, error, false, ...all);
+    return stop(state, error, false, ...all);
   return isWanted(state, facts) ? stay(state, ...all, 'retry-later') : rest(state, ...all);
 }
 
@@ -473,7 +473,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
   return {
     ...(isForgetful
-      ? connect(next, { type: 'base', cursor }, action, ...news, 'renew', 'retry-later')
+      ? lost(live(next, cursor).state, action, ...news, 'renew')
       : live(next, cursor, action, 'flush', ...news)),
     fold: {
       type: 'catch-up',
@@ -583,10 +583,10 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   if (code === 'expired') {
     if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
     const refused = refusedTwice(error);
-    return stop({ ...state, hasExpired: false }, state.intent, refused, false, report(refused));
+    return stop({ ...state, hasExpired: false }, refused, false, report(refused));
   }
   if (error.isRetryable) return lost(state, report(error));
-  const reason = push === undefined ? undefined : withdrawalOf(error);
+  const reason = withdrawalOf(error);
   if (push !== undefined && reason !== undefined) {
     return state.stage.phase === 'live'
       ? stay(state, report(error), { type: 'withdraw', push, reason })
@@ -595,7 +595,7 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   // About one message, which may be the app's own.
   return code === 'malformed' || code === 'too-large'
     ? stay(state, report(error))
-    : stop(state, state.intent, error, false, report(error));
+    : stop(state, error, false, report(error));
 }
 
 /** Returns undefined for an error that is not about one push or seed alone. */
@@ -611,13 +611,12 @@ function codeOf(error: unknown): ErrorCode | undefined {
 
 function stop(
   state: SessionState,
-  intent: SyncIntent,
   error: TinyBasePartyKitError,
   isForGood: boolean,
   ...actions: readonly Action[]
 ): Step {
   return to(
-    { ...state, intent },
+    state,
     { phase: 'stopped', position: NOTHING, error, isOver: isForGood },
     ...actions,
     'stop',
