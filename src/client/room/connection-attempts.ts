@@ -61,6 +61,8 @@ const LONGEST_PAUSE_MILLISECONDS = 30_000;
 const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
+/** The least time between two renewals. Where the clock of this device is ahead, a new token may seem to end at once. */
+const LEAST_RENEWAL_MILLISECONDS = 30_000;
 
 const LEFT_MESSAGE = 'The room was left: enter it again.';
 
@@ -77,6 +79,8 @@ export function createConnectionAttempts(
   let isLost = false;
   /** True if the client itself is about to close the socket, in order to open it with another token. */
   let isRenewing = false;
+  /** True if the last connection ended soon, as expired, and the next attempt was immediate. */
+  let hasExpiredSoon = false;
   let isOver = false;
   let endPause: (() => void) | undefined;
   let cancelRenewal: (() => void) | undefined;
@@ -91,6 +95,7 @@ export function createConnectionAttempts(
         resolve();
       };
     });
+  const hasLasted = (): boolean => openedAt !== undefined && now() - openedAt >= GOOD_MILLISECONDS;
   /** Forgets the token of the present attempt. One that is still asked for is a new one. */
   const forget = (): void => {
     if (current?.isPending === false) current = undefined;
@@ -153,21 +158,25 @@ export function createConnectionAttempts(
       const lifetime = token === undefined ? undefined : lifetimeOf(token, openedAt);
       if (lifetime === undefined) return;
       const margin = Math.min(RENEWAL_MILLISECONDS, lifetime / 10) * (1 - random() / 2);
-      cancelRenewal = after(Math.min(lifetime - margin, LONGEST_TIMER_MILLISECONDS), renew);
+      const wait = Math.max(lifetime - margin, LEAST_RENEWAL_MILLISECONDS);
+      cancelRenewal = after(Math.min(wait, LONGEST_TIMER_MILLISECONDS), renew);
     },
     closed: () => {
       cancelRenewal?.();
-      if (openedAt !== undefined && now() - openedAt >= GOOD_MILLISECONDS) attempts = 0;
+      if (hasLasted()) attempts = 0;
       openedAt = undefined;
       if (!isRenewing && current?.isPending !== true) {
         current = undefined;
         isLost = true;
+        hasExpiredSoon = false;
       }
       isRenewing = false;
     },
     expired: () => {
       forget();
-      isRenewing = socket.isOpen();
+      // A room that ends one connection after the other is no better than one that cannot be reached.
+      isRenewing = socket.isOpen() && !hasExpiredSoon;
+      hasExpiredSoon = !hasLasted();
     },
     hurry: () => endPause?.(),
     reset: () => {

@@ -161,6 +161,25 @@ describe('one token for each attempt', () => {
     expect(await waitOf(world)).toBe(0);
   });
 
+  test('[CLIENT-2] a room that ends one connection after the other as expired is asked ever more slowly', async () => {
+    const world = makeWorld();
+    await waitOf(world);
+    const waits: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      world.open();
+      world.attempts.expired();
+      world.lose();
+      waits.push(await waitOf(world));
+    }
+    expect(waits).toEqual([0, 0, 0, 1000, 0, 2000, 0, 4000]);
+    // One that lasted ends as always.
+    world.open();
+    world.time.pass(5_000);
+    world.attempts.expired();
+    world.lose();
+    expect(await waitOf(world)).toBe(0);
+  });
+
   test.each([
     ['a Response with 401', new Response(null, { status: 401 }), 'unauthorized'],
     ['a Response with 403', new Response(null, { status: 403 }), 'forbidden'],
@@ -350,6 +369,25 @@ describe('the end of a token', () => {
     world.time.pass(1);
     await turn();
     expect([world.asked(), world.reconnects()]).toEqual([2, 1]);
+  });
+
+  test('[CLIENT-4] tokens that seem to end at once, because the clock is ahead, are not renewed all the time', async () => {
+    const world = makeWorld();
+    const makeNext = (second: number): void => {
+      const iat = world.time.now / 1000 - 3_598.5;
+      world.answers.splice(0, 1, makeToken({ claims: { iat, exp: iat + 3_600, second } }));
+    };
+    makeNext(0);
+    await waitOf(world);
+    world.open();
+    for (let second = 1; second <= 100; second++) {
+      const before = world.reconnects();
+      makeNext(second);
+      world.time.pass(1_000);
+      await turn();
+      if (world.reconnects() > before) world.open();
+    }
+    expect(world.reconnects()).toBe(3);
   });
 
   test('[CLIENT-4] an app that gives the same token again is not asked for it all the time', async () => {
