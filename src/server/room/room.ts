@@ -44,7 +44,7 @@ const APP_HINT =
   " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
 const UNLOADED = 'The room could not be loaded: try again later.';
 
-/** What holding a message takes in addition to its length, in characters. */
+/** Holding a message takes so many characters in addition to its length. */
 const HOLDING_LENGTH = 512;
 
 /** The messages of a frame, and the number of messages that it counts as. */
