@@ -14,6 +14,7 @@ export {
   decodeLoadedContent,
   decodeSeedAnswer,
   encodeETag,
+  encodeAroundContent,
   encodeLoadedContent,
   encodeSeedAnswer,
 } from './http-codec.ts';

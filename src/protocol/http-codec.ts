@@ -31,9 +31,18 @@ export interface LoadedContent {
   readonly content: LeafMap<Leaf> | undefined;
 }
 
+/** Encodes what is before and after the content in {@link encodeLoadedContent}. */
+export function encodeAroundContent(cursor: Cursor): {
+  readonly head: string;
+  readonly tail: string;
+} {
+  return { head: `{"cursor":${JSON.stringify(cursorToJson(cursor))},"content":`, tail: '}' };
+}
+
 /** Encodes `{cursor, content}` (HTTP-7). `content` is JSON already; undefined if the room has no Store yet. */
 export function encodeLoadedContent(cursor: Cursor, content: string | undefined): string {
-  return `{"cursor":${JSON.stringify(cursorToJson(cursor))},"content":${content ?? 'null'}}`;
+  const { head, tail } = encodeAroundContent(cursor);
+  return head + (content ?? 'null') + tail;
 }
 
 /** Decodes {@link encodeLoadedContent}, and plain content, which has no cursor. Throws `malformed` for anything else. */

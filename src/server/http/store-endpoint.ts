@@ -1,8 +1,8 @@
 import {
   decodeShallowContent,
   decodeETag,
+  encodeAroundContent,
   encodeETag,
-  encodeLoadedContent,
   encodeSeedAnswer,
 } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
@@ -168,8 +168,8 @@ async function answerGet<Request extends StoreRequest>(
 ): Promise<Response> {
   const { cursor, json } = await room.content();
   if (request.method === 'GET' && wantsCursor(request)) {
-    const text = encodeLoadedContent(cursor, json);
-    const body = room.answers.bodyOf(text, room.limits.heldLength);
+    const { head, tail } = encodeAroundContent(cursor);
+    const body = room.answers.bodyOf(json ?? 'null', room.limits.heldLength, head, tail);
     return respond(options, 200, body, { 'Cache-Control': 'no-store, no-transform', ...JSON_TYPE });
   }
   const headers = { ETag: encodeETag(cursor), 'Cache-Control': 'no-store' };

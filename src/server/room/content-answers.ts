@@ -2,34 +2,45 @@ import type { RoomHost } from './room-host.ts';
 
 /** A shorter content is sent whole. In characters. */
 const LONGEST_WHOLE = 64 * 1024;
-/** So many characters are encoded at once, when the other side has read those before. */
-const SLICE_LENGTH = 64 * 1024;
+/** So many bytes are sent at once, when the other side has read those before. */
+const SLICE_BYTES = 64 * 1024;
 /** The longest time in which the other side reads nothing. */
 const SILENCE_MILLISECONDS = 30_000;
 
 /**
- * The answers with content that are being sent (`LIMIT-6`). All answers with one version hold one text, and of that encode only
- * what is being read: who does not read holds nothing more.
+ * The answers with content that are being sent (`LIMIT-6`). All answers with one content encode and hold it once: who does not
+ * read holds nothing more.
  */
 export class ContentAnswers {
   readonly #host: Pick<RoomHost<never>, 'after'>;
-  /** The texts that are being sent, the oldest first. */
-  readonly #texts = new Map<string, SentText>();
+  /** The contents that are being sent, the oldest first. */
+  readonly #contents = new Map<string, SentContent>();
 
   constructor(host: Pick<RoomHost<never>, 'after'>) {
     this.#host = host;
   }
 
-  /** Returns the body of an answer with that text. Ends those with the oldest texts, if all texts are longer than the limit. */
-  bodyOf(text: string, limit: number): string | ReadableStream<Uint8Array> {
-    if (text.length <= LONGEST_WHOLE) return text;
-    const sent = this.#texts.get(text) ?? { text, answers: new Set() };
-    this.#texts.set(text, sent);
-    const { answers } = sent;
-    // Of equal texts, one is held.
-    const answer = new ContentAnswer(sent.text, this.#host, () => {
+  /**
+   * Returns the body of an answer with that content, between a head and a tail. Ends those with the oldest contents, if all
+   * contents are longer than the limit.
+   */
+  bodyOf(
+    content: string,
+    limit: number,
+    head = '',
+    tail = '',
+  ): string | ReadableStream<Uint8Array> {
+    if (content.length <= LONGEST_WHOLE) return head + content + tail;
+    const sent = this.#contents.get(content) ?? {
+      bytes: new TextEncoder().encode(content),
+      answers: new Set(),
+    };
+    this.#contents.set(content, sent);
+    const { answers, bytes } = sent;
+    const answer = new ContentAnswer([head, tail], bytes, this.#host, () => {
       answers.delete(answer);
-      if (answers.size === 0 && this.#texts.get(text) === sent) this.#texts.delete(text);
+      if (answers.size === 0 && this.#contents.get(content) === sent)
+        this.#contents.delete(content);
     });
     answers.add(answer);
     this.#endOldest(limit);
@@ -38,34 +49,45 @@ export class ContentAnswers {
 
   #endOldest(limit: number): void {
     let length = 0;
-    for (const text of this.#texts.keys()) length += text.length;
-    for (const [text, { answers }] of this.#texts) {
-      // The latest text may be longer than the limit.
-      if (length <= limit || this.#texts.size === 1) return;
+    for (const text of this.#contents.keys()) length += text.length;
+    for (const [text, { answers }] of this.#contents) {
+      // The latest content may be longer than the limit.
+      if (length <= limit || this.#contents.size === 1) return;
       length -= text.length;
       for (const answer of [...answers]) answer.fail();
     }
   }
 }
 
-/** A text, and the answers that send it. */
-interface SentText {
-  readonly text: string;
+/** A content, and the answers that send it. */
+interface SentContent {
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly answers: Set<ContentAnswer>;
 }
+
+const NOTHING = new Uint8Array();
 
 /** One answer. */
 class ContentAnswer {
   readonly body: ReadableStream<Uint8Array>;
   readonly #host: Pick<RoomHost<never>, 'after'>;
   readonly #onEnd: () => void;
-  #text: string;
+  readonly #head: string;
+  readonly #tail: string;
+  #bytes: Uint8Array;
   #position = 0;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #cancel: (() => void) | undefined;
 
-  constructor(text: string, host: Pick<RoomHost<never>, 'after'>, onEnd: () => void) {
-    this.#text = text;
+  constructor(
+    [head, tail]: readonly [string, string],
+    bytes: Uint8Array,
+    host: Pick<RoomHost<never>, 'after'>,
+    onEnd: () => void,
+  ) {
+    this.#head = head;
+    this.#tail = tail;
+    this.#bytes = bytes;
     this.#host = host;
     this.#onEnd = onEnd;
     this.body = new ReadableStream<Uint8Array>({
@@ -88,12 +110,14 @@ class ContentAnswer {
 
   #send(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#cancel?.();
-    const slice = sliceOf(this.#text, this.#position);
-    this.#position += slice.length;
-    controller.enqueue(new TextEncoder().encode(slice));
-    if (this.#position < this.#text.length)
+    if (this.#position === 0) enqueueText(controller, this.#head);
+    const end = this.#position + SLICE_BYTES;
+    controller.enqueue(this.#bytes.subarray(this.#position, end));
+    this.#position = end;
+    if (end < this.#bytes.length)
       this.#cancel = this.#host.after(SILENCE_MILLISECONDS, () => this.fail());
     else {
+      enqueueText(controller, this.#tail);
       this.#end();
       controller.close();
     }
@@ -102,14 +126,11 @@ class ContentAnswer {
   #end(): void {
     this.#cancel?.();
     this.#controller = undefined;
-    this.#text = '';
+    this.#bytes = NOTHING;
     this.#onEnd();
   }
 }
 
-/** Returns the next part of a text. It divides no pair of surrogates: each of the two would be encoded as U+FFFD. */
-function sliceOf(text: string, position: number): string {
-  const end = position + SLICE_LENGTH;
-  const last = text.charCodeAt(end - 1);
-  return text.slice(position, last >= 0xd800 && last <= 0xdbff ? end + 1 : end);
+function enqueueText(controller: ReadableStreamDefaultController<Uint8Array>, text: string): void {
+  if (text !== '') controller.enqueue(new TextEncoder().encode(text));
 }
