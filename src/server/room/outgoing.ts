@@ -15,7 +15,7 @@ import type { ChangeOrigin } from './change-origin.ts';
 import type { ClientState } from './peer-state.ts';
 import { TELL_MILLISECONDS, type Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
-import { FREE_LENGTH } from './held-memory.ts';
+import { FREE_LENGTH, type HeldMemory } from './held-memory.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
@@ -69,13 +69,19 @@ export class Outgoing<Origin> {
   /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
   #sendBounded(peer: Peer<Origin>, frame: string): void {
     if (peer.hasLeft) return;
-    const { unread } = peer;
+    const { unread, unproven } = peer;
     const { unreadLength } = this.#settings.limits;
+    const isStock = peer.state.type === 'stock';
     if (unread.length > unreadLength || !this.#makePlaceUnread(peer, frame.length)) {
       this.#stall(peer);
       return;
     }
+    if (isStock && !this.#makePlaceUnproven(peer, frame.length)) {
+      this.close(peer, 'overloaded', CROWDED);
+      return;
+    }
     this.#leave(peer, frame);
+    if (isStock) unproven.add(frame.length);
     unread.add(frame.length);
     this.#sendMark(peer);
   }
@@ -85,24 +91,32 @@ export class Outgoing<Origin> {
    * it holds more are closed, the largest first. Returns false if that is not enough.
    */
   makePlace(peer: Peer<Origin>, length: number): boolean {
-    return this.#makePlace(length, peer.held.length + length, ({ held }) => held);
+    const { memory } = this.#peers;
+    return this.#makePlace(memory, length, peer.held.length + length, ({ held }) => held);
   }
 
   /** Does the same for what is sent to a connection, among all that have not read: who writes much is not in the way of that. */
   #makePlaceUnread({ unread }: Peer<Origin>, length: number): boolean {
-    return this.#makePlace(length, unread.length + length, (holder) => ({
+    const { memory } = this.#peers;
+    return this.#makePlace(memory, length, unread.length + length, (holder) => ({
       length: holder.unread.length,
       free: holder.unread.length,
     }));
   }
 
+  /** Does the same for what is sent to a stock peer, among all stock peers: its words do not tell what it has read. */
+  #makePlaceUnproven({ unproven }: Peer<Origin>, length: number): boolean {
+    const wanted = unproven.length + length;
+    return this.#makePlace(this.#peers.unproven, length, wanted, (holder) => holder.unproven);
+  }
+
   #makePlace(
+    memory: HeldMemory<Peer<Origin>>,
     length: number,
     wanted: number,
     heldOf: (holder: Peer<Origin>) => { readonly length: number; readonly free: number },
   ): boolean {
     const { heldLength } = this.#settings.limits;
-    const { memory } = this.#peers;
     if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
     this.#peers.endClosed();
     const accounts = [...memory.accounts];

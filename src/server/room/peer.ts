@@ -46,6 +46,8 @@ export class Peer<Origin> {
   readonly connection: RoomConnection<Origin>;
   /** All that the room holds for it. */
   readonly held: HeldLength<Peer<Origin>>;
+  /** All that it was sent as a stock peer. */
+  readonly unproven: HeldLength<Peer<Origin>>;
   /** The push that comes in parts. */
   readonly assembly: PushAssembly;
   /** The frames from it that wait for its turn. */
@@ -82,12 +84,13 @@ export class Peer<Origin> {
     connection: RoomConnection<Origin>,
     features: PeerFeatures<Origin>,
     index: ClientIndex<Origin>,
-    memory: HeldMemory<Peer<Origin>>,
+    memories: Readonly<Record<'memory' | 'unproven', HeldMemory<Peer<Origin>>>>,
     roomRate: RoomRate,
   ) {
     this.#roomRate = roomRate;
     this.connection = connection;
-    this.held = memory.open(this);
+    this.held = memories.memory.open(this);
+    this.unproven = memories.unproven.open(this);
     this.assembly = new PushAssembly(this.held);
     this.unread = new Unread(this.held);
     this.#features = features;
@@ -137,6 +140,7 @@ export class Peer<Origin> {
     if (state.type !== 'client' || state.liveness !== 'stopped') this.unread.isTold = false;
     this.#heaviest = 0;
     this.#state = state;
+    if (state.type === 'client') this.#prove();
     if (before.type === 'client') this.#index.remove(before.clientId, this);
     if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
     if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
@@ -325,10 +329,18 @@ export class Peer<Origin> {
     }
     if (this.#hasLeft) return;
     this.#hasLeft = true;
+    this.#prove();
     this.unread.clear();
     this.#forgetParts();
     if (this.#state.type === 'client') this.#index.remove(this.#state.clientId, this);
     if (this.#isIn) this.#features.left(this.connection.origin);
+  }
+
+  /** From its hello on, it tells what it has read. */
+  #prove(): void {
+    const { length } = this.unproven;
+    this.unproven.add(-length);
+    this.unread.add(length);
   }
 
   /** Forgets the parts of a connection that has left, unless further ones came before and wait (`CLOSE-2`). */

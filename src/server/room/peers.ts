@@ -9,6 +9,8 @@ import type { RoomConnection, RoomHost } from './room-host.ts';
 export class Peers<Origin> {
   /** All that the room holds for connections. */
   readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
+  /** All that was sent to stock peers: none of them can tell what it has read. */
+  readonly unproven: HeldMemory<Peer<Origin>> = new HeldMemory();
   readonly #rate = new RoomRate();
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
@@ -29,7 +31,7 @@ export class Peers<Origin> {
     if (peer === undefined) {
       this.#peers.set(
         connection,
-        (peer = new Peer(connection, this.#features, this.#index, this.memory, this.#rate)),
+        (peer = new Peer(connection, this.#features, this.#index, this, this.#rate)),
       );
       if (!this.#features.isEmpty) this.#present.add(peer);
     }
@@ -65,8 +67,9 @@ export class Peers<Origin> {
   /** Ends those that are closed. Some hosts never report that, and what they have not read would count for ever. */
   endClosed(): void {
     const open = new Set(this.#host.connections());
-    for (const { holder } of this.memory.accounts)
-      if (!holder.hasLeft && !open.has(holder.connection)) holder.leave('peer');
+    for (const { accounts } of [this.memory, this.unproven])
+      for (const { holder } of accounts)
+        if (!holder.hasLeft && !open.has(holder.connection)) holder.leave('peer');
   }
 
   /** Returns the ids of all connected clients. */

@@ -10,8 +10,8 @@ import {
 
 const TEXT = 'x'.repeat(100_000);
 
-const seeded = async (): Promise<FakeRoomHost> => {
-  const host = new FakeRoomHost({ limits: () => ({ unreadLength: 1_000_000 }) });
+const seeded = async (limits: { readonly heldLength?: number } = {}): Promise<FakeRoomHost> => {
+  const host = new FakeRoomHost({ limits: () => ({ unreadLength: 1_000_000, ...limits }) });
   await host.seed({ t: { r: { a: 1 } } });
   return host;
 };
@@ -151,4 +151,60 @@ test('[FLOOD-7] closes a stock peer that was sent as much without a word from it
   }
   expect(silent.closed?.code).toBe(4429);
   expect(busy.closed).toBeUndefined();
+});
+
+/** Commits of that length, with a word of each of the peers after each. */
+const commitTo = async (
+  host: FakeRoomHost,
+  peers: readonly FakeConnection[],
+  rounds: number,
+): Promise<void> => {
+  for (let round = 0; round < rounds; round += 1) {
+    await commit(host, 1);
+    for (const peer of peers) await peer.say('app: I am here');
+  }
+};
+
+test('[FLOOD-7] stock peers that speak are sent no more than a room may hold, whether they read or not', async () => {
+  const host = await seeded({ heldLength: 3_000_000 });
+  const early = host.connect();
+  await commitTo(host, [early], 5);
+  const late = host.connect();
+  await commitTo(host, [early, late], 14);
+  expect(early.closed).toMatchObject({ code: 4429 });
+  expect(early.closed?.reason).toContain('connect again');
+  expect(late.closed).toBeUndefined();
+  // It comes again, and nobody is closed until there is as much again.
+  const again = host.connect();
+  await commitTo(host, [late, again], 5);
+  expect([late.closed, again.closed]).toEqual([undefined, undefined]);
+  host.disconnect(again);
+  await commitTo(host, [late], 9);
+  expect(late.closed).toBeUndefined();
+});
+
+test('[FLOOD-7] nobody who said hello is closed for what stock peers were sent', async () => {
+  const host = await seeded({ heldLength: 1_500_000 });
+  const [ada, stock] = [await host.join('ada'), host.connect()];
+  for (let round = 0; round < 20; round += 1) {
+    await commit(host, 1);
+    await stock.say('app: I am here');
+    await read(ada);
+  }
+  expect(stock.closed).toMatchObject({ code: 4429 });
+  expect(ada.closed).toBeUndefined();
+});
+
+test('[FLOOD-7] from its hello on, a connection tells what it has read, also of what came before', async () => {
+  const host = await seeded({ heldLength: 3_000_000 });
+  const eve = host.connect();
+  await commitTo(host, [eve], 12);
+  eve.frames.length = 0;
+  await eve.hello({ clientId: clientId('eve'), cursor: await host.cursor() });
+  await commit(host, 1);
+  // It is more than a connection may have unread.
+  expect(await read(eve)).toEqual(['welcome', 'mark', 'error']);
+  await eve.hello({ clientId: clientId('eve'), generation: 2, cursor: await host.cursor() });
+  await commit(host, 1);
+  expect(await read(eve)).toEqual(['welcome', 'commit']);
 });
