@@ -448,7 +448,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const state = { ...before, hasExpired: false, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
-  const { generation, cursor, lastPush, changes, limits, isSetBack } = welcome;
+  const { generation, cursor, lastPush, changes, content, limits, isSetBack } = welcome;
   if (generation !== state.generation || !isTalking(stage)) return stay(state);
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
@@ -477,7 +477,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
       : live(next, cursor, action, 'flush', ...news)),
     fold: {
       type: 'catch-up',
-      staged: staged?.content,
+      staged: content ?? staged?.content,
       lastPush: isForgetful ? facts.everSent : lastPush,
       changes,
       isShown,

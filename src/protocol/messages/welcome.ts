@@ -1,8 +1,10 @@
-import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
+import { encodeChanges, encodeContent, jsonToChanges, jsonToContent } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
 import { cursorToJson, jsonToCursor, type Cursor } from '../cursor.ts';
 import { encodeFrame } from '../frame.ts';
 import { asArray, asCount, asObject, decodeJson, type Json } from '../json.ts';
+import type { LeafMap } from '../leaf-map.ts';
+import type { Leaf } from '../leaf.ts';
 
 /** The answer to a hello. */
 export interface Welcome {
@@ -15,6 +17,8 @@ export interface Welcome {
   readonly limits: Limits;
   /** All changes since the cursor in the hello. Undefined means: load the content again, then say hello. */
   readonly changes: Changes | undefined;
+  /** The whole content, in place of that at the cursor in the hello: the changes come on top of it (`JOIN-11`). */
+  readonly content?: LeafMap<Leaf> | undefined;
   /** True if the room's history does not have the cursor in the hello any more: its storage was set back (`JOIN-9`). */
   readonly isSetBack?: true | undefined;
 }
@@ -39,32 +43,42 @@ export interface MessageRate {
 
 export const letter = 'w';
 
-/** A welcome without its changes. */
-export type WelcomeBeginning = Omit<Welcome, 'type' | 'changes'>;
+/** A welcome without its changes and content. */
+export type WelcomeBeginning = Omit<Welcome, 'type' | 'changes' | 'content'>;
 
-export function encode({ changes, ...beginning }: Welcome): string {
-  return encodeWith(beginning, changes === undefined ? undefined : encodeChanges(changes));
+export function encode({ changes, content, ...beginning }: Welcome): string {
+  return encodeWith(
+    beginning,
+    changes && encodeChanges(changes),
+    content && encodeContent(content),
+  );
 }
 
-/** Encodes the frame of a welcome with changes that are encoded: they may be as large as the content, and many may get the same. */
+/**
+ * Encodes the frame of a welcome with changes and content that are encoded: they may be as large as the content, and many may
+ * get the same.
+ */
 export function encodeWelcomeFrame(
   prefix: string,
   beginning: WelcomeBeginning,
   changes: string | undefined,
+  content?: string,
 ): string {
-  return encodeFrame(prefix, letter, encodeWith(beginning, changes));
+  return encodeFrame(prefix, letter, encodeWith(beginning, changes, content));
 }
 
 function encodeWith(
   { generation, cursor, lastPush, limits, isSetBack }: WelcomeBeginning,
   changes: string | undefined,
+  content: string | undefined,
 ): string {
   const cursorText = JSON.stringify(cursorToJson(cursor));
   const { framePushBytes, pushBytes, rate } = limits;
   const rateNumbers = rate === undefined ? [] : [rate.messagesPerSecond, rate.messageBurst];
   const limitsText = JSON.stringify([framePushBytes, pushBytes, ...rateNumbers]);
   const setBackText = isSetBack === true ? ',"setBack":1' : '';
-  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}${setBackText}}`;
+  const contentText = content === undefined ? '' : `,"content":${content}`;
+  return `{"generation":${generation},"cursor":${cursorText},"pushed":${lastPush},"limits":${limitsText},"changes":${changes ?? 'null'}${setBackText}${contentText}}`;
 }
 
 export function decode(json: string): Welcome {
@@ -72,23 +86,29 @@ export function decode(json: string): Welcome {
 }
 
 function jsonToWelcome(json: Json | undefined): Welcome {
-  const object = asObject(json);
+  const { generation, cursor, pushed, limits, changes, content, setBack } = asObject(json);
   return {
     type: 'welcome',
-    generation: asCount(object['generation']),
-    cursor: jsonToCursor(object['cursor']),
-    lastPush: asCount(object['pushed']),
-    limits: jsonToLimits(object['limits']),
-    changes: object['changes'] === null ? undefined : jsonToChanges(object['changes']),
-    ...(object['setBack'] === 1 && { isSetBack: true }),
+    generation: asCount(generation),
+    cursor: jsonToCursor(cursor),
+    lastPush: asCount(pushed),
+    limits: jsonToLimits(limits),
+    changes: changes ? jsonToChanges(changes) : undefined,
+    content: content ? jsonToContent(content) : undefined,
+    isSetBack: setBack === 1 || undefined,
   };
 }
 
 /** Ignores limits that a later version may add. */
 function jsonToLimits(json: Json | undefined): Limits {
   const [framePushBytes, pushBytes, perSecond, burst] = asArray(json, 2, 8);
-  const bytes = { framePushBytes: asCount(framePushBytes), pushBytes: asCount(pushBytes) };
-  // A room without such a limit says null.
-  if (typeof perSecond !== 'number' || typeof burst !== 'number') return bytes;
-  return { ...bytes, rate: { messagesPerSecond: perSecond, messageBurst: burst } };
+  return {
+    framePushBytes: asCount(framePushBytes),
+    pushBytes: asCount(pushBytes),
+    // A room without such a limit says null.
+    rate:
+      typeof perSecond === 'number' && typeof burst === 'number'
+        ? { messagesPerSecond: perSecond, messageBurst: burst }
+        : undefined,
+  };
 }

@@ -8,23 +8,22 @@ import type { RoomParts } from './room-parts.ts';
 const SMALL_CATCH_UP = 4096;
 /** A catch-up costs as much as a message for each part of this length, in characters (`FLOOD-3`). */
 const LENGTH_OF_ONE = 4096;
+/** Content up to this size comes with the welcome that would otherwise be a reload, in characters (`JOIN-11`). */
+const SMALL_CONTENT = 64 * 1024;
 /** A further client id of a connection takes such a part of what it may send at once: four are welcome, and no five (`FLOOD-4`). */
 const FURTHER_CLIENT = 1 / 5;
 
+const NO_CHANGES = '[{},{}]';
 const SET_BACK = { isSetBack: true } as const;
 
 /** Makes a connection the one of its client, and sends the changes that the client missed (`JOIN-2` to `JOIN-5`). */
 export function answerHello<Origin>(
   room: RoomState<Origin, unknown>,
-  {
-    peers,
-    outgoing,
-    host,
-    settings,
-  }: Pick<RoomParts<Origin, unknown>, 'peers' | 'outgoing' | 'host' | 'settings'>,
+  parts: RoomParts<Origin, unknown>,
   peer: Peer<Origin>,
   hello: Hello,
 ): void {
+  const { peers, outgoing, host, settings } = parts;
   const { clientId, generation, nextPush, ackedPush } = hello;
   const connections = [...peers.ofClient(clientId)];
   const known = connections.map(({ state }) => state.generation);
@@ -56,10 +55,29 @@ export function answerHello<Origin>(
     missed !== undefined &&
     (hasLoaded || missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP));
   const isSetBack = hello.cursor !== undefined && room.isSetBackFrom(hello.cursor);
+  const content = isWorthIt || isSetBack ? undefined : smallContent(room, parts, peer, hello);
+  const catchUp = isWorthIt ? missed.encoded : undefined;
+  const changes = content === undefined ? catchUp : NO_CHANGES;
   const welcome = { generation, lastPush: room.lastPush(hello), ...(isSetBack && SET_BACK) };
-  const isLive = outgoing.sendWelcome(room, peer, welcome, isWorthIt ? missed.encoded : undefined);
+  const isLive = outgoing.sendWelcome(room, peer, welcome, changes, content);
   const liveness = isLive ? 'live' : 'loading';
   peer.setState({ type: 'client', clientId, generation, nextPush, liveness });
+}
+
+/**
+ * Returns the content for a client that has an older one, if it is small, and within what the connection may ask for
+ * (`JOIN-11`). A client that has none may have initial content of its app, and loads over HTTP.
+ */
+function smallContent<Origin>(
+  room: RoomState<Origin, unknown>,
+  { contentCache, observed, writer, host, settings }: RoomParts<Origin, unknown>,
+  peer: Peer<Origin>,
+  { cursor }: Hello,
+): string | undefined {
+  if (cursor === undefined || cursor.version === 0 || !room.hasStore) return undefined;
+  if (room.contentSize > SMALL_CONTENT || !writer.isFree()) return undefined;
+  if (!peer.charge(room.contentSize / LENGTH_OF_ONE, host.now(), settings.limits)) return undefined;
+  return contentCache.read(room, () => observed.store.getJson());
 }
 
 /** Refuses a client that speaks another version of the protocol. */

@@ -282,16 +282,17 @@ export class Outgoing<Origin> {
   }
 
   /**
-   * Welcomes a client with the changes that it missed. If they are unknown or too large, the welcome tells it to load
-   * the content (`JOIN-2`, `JOIN-3`). Returns true if the client is live.
+   * Welcomes a client with the changes that it missed, or with the whole content (`JOIN-11`). If they are unknown or too
+   * large, the welcome tells it to load the content (`JOIN-2`, `JOIN-3`). Returns true if the client is live.
    */
   sendWelcome(
     state: Told,
     peer: Peer<Origin>,
     hello: { generation: number; lastPush: number; isSetBack?: true },
     missed: string | undefined,
+    content?: string,
   ): boolean {
-    const frame = this.#welcome(state, hello, missed);
+    const frame = this.#welcome(state, hello, missed, content);
     const isSendable = frame.length <= this.#settings.limits.frameLength;
     if (isSendable || missed === undefined) state.durability.hold(new HeldFrame(this, peer, frame));
     else {
@@ -374,11 +375,12 @@ export class Outgoing<Origin> {
     { cursor }: Told,
     hello: { generation: number; lastPush: number; isSetBack?: true },
     changes: string | undefined,
+    content?: string,
   ): string {
     const { framePushBytes, pushBytes, messagesPerSecond, messageBurst } = this.#settings.limits;
     const limits = { framePushBytes, pushBytes, rate: { messagesPerSecond, messageBurst } };
     const welcome: WelcomeBeginning = { ...hello, cursor, limits };
-    return encodeWelcomeFrame(this.#settings.messagePrefix, welcome, changes);
+    return encodeWelcomeFrame(this.#settings.messagePrefix, welcome, changes, content);
   }
 
   #encode(message: RoomMessage): string {

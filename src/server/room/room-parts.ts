@@ -1,5 +1,6 @@
 import type { DeepLeaves } from '../writes/deep-leaves.ts';
 import type { StoreWriter } from '../writes/store-writer.ts';
+import type { ContentCache } from './content-cache.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Peers } from './peers.ts';
@@ -22,5 +23,6 @@ export interface RoomParts<Origin, RequestOrigin> {
   readonly features: RoomFeatures<Origin, RequestOrigin>;
   readonly writer: StoreWriter<Origin, RequestOrigin>;
   readonly deepLeaves: DeepLeaves;
+  readonly contentCache: ContentCache;
   readonly represented: RepresentedCallers<Origin>;
 }

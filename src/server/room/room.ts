@@ -81,7 +81,6 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
   readonly #places: Places<Origin>;
-  readonly #contentCache: ContentCache;
   readonly #turns: Turns;
   readonly #initialContentQueue: InitialContentQueue;
 
@@ -103,13 +102,13 @@ export class Room<Origin, RequestOrigin = Origin> {
       features,
       writer,
       deepLeaves: new DeepLeaves(observed, writer, reporter),
+      contentCache: new ContentCache(host),
       represented: new RepresentedCallers(),
     };
     this.#persistence = new RoomPersistence(this.#parts);
     this.administration = new RoomAdministration(this.#parts, this.#persistence);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence, this.administration);
     this.#places = new Places(peers);
-    this.#contentCache = new ContentCache(host);
     this.#turns = new Turns(host);
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),
@@ -339,7 +338,7 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Resolves to the content, once it is written: the host holds the answer back until it is on disk. Rejects with `unavailable` if storage fails. */
   async content(): Promise<RoomContent> {
-    const { writer } = this.#parts;
+    const { writer, contentCache } = this.#parts;
     for (;;) {
       await this.#loaded();
       await writer.whenFree();
@@ -347,9 +346,7 @@ export class Room<Origin, RequestOrigin = Origin> {
       const state = this.#persistence.current;
       if (state === undefined || !writer.isFree()) continue;
       const { cursor, hasStore } = state;
-      const json = hasStore
-        ? this.#contentCache.read(state, () => this.store.getJson())
-        : undefined;
+      const json = hasStore ? contentCache.read(state, () => this.store.getJson()) : undefined;
       await assertStored(state.durability.whenWritten());
       return { cursor, json };
     }

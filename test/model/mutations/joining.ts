@@ -79,7 +79,7 @@ function epochOf(room: RoomProcess): string | undefined {
   return room.branch?.epoch;
 }
 
-/** The mutations of JOIN-1 to JOIN-9. */
+/** The mutations of JOIN-1 to JOIN-11. */
 export const JOIN_MUTATIONS: readonly Mutation[] = [
   {
     title: '[JOIN-1] a client says hello with a cursor that its content is not of',
@@ -176,5 +176,18 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
             return since.call(this, { ...cursor, tag }, isWhole);
           },
       ),
+  },
+  {
+    title:
+      '[JOIN-11] content in a welcome comes on top of what a client shows, and not in its place',
+    make: () => ({
+      traits: { ...PLAIN, faultWeight: 8 },
+      fromRoom: (frame) =>
+        rewriteRoomFrame(frame, (message) => {
+          if (message.type !== 'welcome' || message.content === undefined) return message;
+          const changes = { deletedRows: new Map(), leaves: message.content };
+          return { ...message, changes, content: undefined };
+        }),
+    }),
   },
 ];

@@ -13,8 +13,8 @@ const ask = async (
   cursor: Cursor,
 ): Promise<'live' | 'load' | 'set back'> => {
   await connection.hello({ clientId: clientId(name), generation: 9, cursor });
-  const { changes, isSetBack } = connection.hearOne('welcome');
-  if (changes !== undefined) return 'live';
+  const { changes, content, isSetBack } = connection.hearOne('welcome');
+  if (changes !== undefined && content === undefined) return 'live';
   return isSetBack === true ? 'set back' : 'load';
 };
 

@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
 import { decodeChanges } from '../../../src/protocol/codec.ts';
+import { VALUES } from '../../../src/protocol/leaf.ts';
 import type { Cursor } from '../../../src/protocol/messages.ts';
 import { Deferred } from '../../support/deferred.ts';
-import {
-  clientId,
-  type FakeConnection,
-  FakeRoomHost,
-  inShort,
-  settle,
-  valueChanges,
-} from '../../support/fake-connection.ts';
+import { clientId, FakeRoomHost, inShort, settle } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 
 const seeded = async (): Promise<FakeRoomHost> => {
@@ -336,6 +330,38 @@ describe('order', () => {
   });
 });
 
+/** More than a welcome carries (JOIN-11). */
+const TOO_LONG = 'x'.repeat(66_000);
+const TEXT = 'x'.repeat(1000);
+
+/** A room with that content, of which more has come and gone since the cursor than it has. */
+const shrunk = async (
+  values: Record<string, string>,
+): Promise<{ readonly host: FakeRoomHost; readonly cursor: Cursor }> => {
+  const host = new FakeRoomHost();
+  await host.seed(values);
+  const cursor = await host.cursor();
+  for (let number = 1; number <= 80; number += 1)
+    host.room.store.setValue(`long ${TEXT} ${number}`, 1);
+  for (const id of host.room.store.getValueIds())
+    if (id.startsWith('long ')) host.room.store.delValue(id);
+  await settle();
+  return { host, cursor };
+};
+
+/** A room that has grown by twenty texts since that cursor. */
+const grown = async (): Promise<{
+  readonly host: FakeRoomHost;
+  readonly cursor: Cursor;
+}> => {
+  const host = await seeded();
+  const cursor = await host.cursor();
+  const bob = await host.join('bob');
+  for (let number = 1; number <= 20; number += 1)
+    await bob.push(number, { [`value${number}`]: TEXT });
+  return { host, cursor };
+};
+
 describe('joining', () => {
   test('[JOIN-2] welcomes a cursor with all that happened since, and makes the connection live', async () => {
     const host = await seeded();
@@ -379,7 +405,8 @@ describe('joining', () => {
     ['one newer than the room', () => ({ epoch: 'epoch1', version: 2 })],
     ['one older than the log', () => ({ epoch: 'epoch1', version: 0 })],
   ])('[JOIN-3] asks whoever says hello with this cursor to load: %s', async (_what, cursor) => {
-    const host = await seeded();
+    const host = new FakeRoomHost();
+    await host.seed({ long: TOO_LONG });
     const ada = host.connect();
     await ada.hello({ cursor: cursor() });
     expect(ada.hearOne('welcome')).toMatchObject({
@@ -397,36 +424,81 @@ describe('joining', () => {
     expect(ada.hearOne('ack')).toMatchObject({ version: 3 });
   });
 
-  const TEXT = 'x'.repeat(1000);
-
-  /** A room that has grown by twenty texts since that cursor. */
-  const grown = async (): Promise<{
-    readonly host: FakeRoomHost;
-    readonly cursor: Cursor;
-    readonly bob: FakeConnection;
-  }> => {
-    const host = await seeded();
-    const cursor = await host.cursor();
-    const bob = await host.join('bob');
-    for (let number = 1; number <= 20; number += 1)
-      await bob.push(number, { [`value${number}`]: TEXT });
-    return { host, cursor, bob };
-  };
-
   test('[JOIN-3] asks to load where the changes would be larger than the content', async () => {
-    const { host, cursor, bob } = await grown();
-    for (let number = 21; number <= 40; number += 1) {
-      await bob.push(
-        number,
-        valueChanges({ [`value${number - 20}`]: undefined, [`long ${TEXT} ${number}`]: 1 }),
-      );
-    }
-    for (let number = 41; number <= 60; number += 1) {
-      await bob.push(number, valueChanges({ [`long ${TEXT} ${number - 20}`]: undefined }));
-    }
+    const { host, cursor } = await shrunk({ text: TOO_LONG });
     const ada = host.connect();
     await ada.hello({ cursor });
-    expect(ada.hearOne('welcome').changes).toBeUndefined();
+    const { changes, content } = ada.hearOne('welcome');
+    expect([changes, content]).toEqual([undefined, undefined]);
+  });
+
+  test('[JOIN-11] gives small content where the changes would be larger, and makes the connection live', async () => {
+    const { host, cursor } = await shrunk({ text: 'short' });
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    const { changes, content, cursor: now } = ada.hearOne('welcome');
+    expect(inShort(changes)).toEqual({ leaves: [] });
+    expect(content?.count()).toBe(1);
+    expect(content?.get(VALUES, '', 'text')).toBe('short');
+    expect(now).toEqual(await host.cursor());
+    host.room.store.setValue('text', 'next');
+    await settle();
+    expect(ada.hearOne('commit').version).toBe(now.version + 1);
+  });
+
+  test.each([
+    ['nothing', undefined],
+    ['a room without a Store', { epoch: 'another', version: 0 }],
+  ])('[JOIN-11] gives no content to a client that knows %s', async (_what, cursor) => {
+    const host = await seeded();
+    const ada = host.connect();
+    await ada.hello({ cursor });
+    const { changes, content } = ada.hearOne('welcome');
+    expect([changes, content]).toEqual([undefined, undefined]);
+  });
+
+  test('[JOIN-11] gives no content of which a transaction may be rolled back', async () => {
+    const host = await seeded();
+    const ada = host.connect();
+    host.room.store.startTransaction();
+    host.room.store.setValue('open', 'perhaps');
+    await ada.hello({ cursor: { epoch: 'another', version: 1 } });
+    const { changes, content } = ada.hearOne('welcome');
+    expect([changes, content]).toEqual([undefined, undefined]);
+    host.room.store.finishTransaction(() => true);
+    await ada.hello({ cursor: { epoch: 'another', version: 1 }, generation: 2 });
+    expect(ada.hearOne('welcome').content?.get(VALUES, '', 'open')).toBe(true);
+  });
+
+  test('[JOIN-11] [FLOOD-3] content costs its length, and whoever asks for too much loads it', async () => {
+    const host = new FakeRoomHost({ limits: () => ({ messageBurst: 20, messagesPerSecond: 1 }) });
+    await host.seed({ text: TOO_LONG.slice(0, 40_000) });
+    const ada = host.connect();
+    const kinds: string[] = [];
+    for (let generation = 1; generation <= 4; generation += 1) {
+      await ada.hello({ cursor: { epoch: 'another', version: 1 }, generation });
+      kinds.push(ada.hearOne('welcome').content === undefined ? 'load' : 'content');
+    }
+    expect(kinds).toEqual(['content', 'load', 'load', 'load']);
+  });
+
+  test('[JOIN-11] [DURABLE-1] content waits until it is on disk', async () => {
+    let isHeld = false;
+    const runs: (() => void)[] = [];
+    const storage = new StrictStorage({ defer: (run) => (isHeld ? runs.push(run) : run()) });
+    const host = new FakeRoomHost({}, storage);
+    await host.seed({ open: true });
+    isHeld = true;
+    host.room.store.setValue('open', false);
+    const ada = host.connect();
+    void ada.hello({ cursor: { epoch: 'another', version: 1 } });
+    await settle();
+    expect(ada.hearTypes()).toEqual([]);
+    isHeld = false;
+    for (const run of runs) run();
+    await settle();
+    const told = ada.hear().flatMap((message) => (message.type === 'welcome' ? [message] : []));
+    expect(told.map(({ content }) => content?.get(VALUES, '', 'open'))).toEqual([false]);
   });
 
   test('[JOIN-2] leaves out of a welcome the rows that were born and died since, however many', async () => {
@@ -468,8 +540,9 @@ describe('joining', () => {
   test('[JOIN-10] tells whoever has just loaded of all that was deleted since, however much', async () => {
     const host = new FakeRoomHost();
     await host.seed({ v: 1 });
-    for (let row = 0; row < 500; row += 1)
-      host.room.store.setCell('fast', `row ${row} of many`, 'c', 1);
+    host.room.store.setValue('long', TOO_LONG);
+    for (let row = 0; row < 400; row += 1)
+      host.room.store.setCell('fast', `row ${row} ${TEXT.slice(0, 180)}`, 'c', 1);
     await settle();
     const cursor = await host.cursor();
     host.room.store.delTable('fast');
@@ -482,7 +555,7 @@ describe('joining', () => {
     expect(changes?.leaves.isEmpty).toBe(true);
     host.room.store.setValue('v', 2);
     await settle();
-    expect(ada.hearOne('commit').version).toBe(503);
+    expect(ada.hearOne('commit').version).toBe(404);
   });
 
   test('[JOIN-3] tells all changes where the content has grown by them', async () => {
