@@ -48,7 +48,8 @@ export class AlarmSlot {
    */
   async read(row: unknown, isFirst: boolean): Promise<void> {
     const time = (await this.#ports.alarms?.get()) ?? null;
-    this.#hostTime = time;
+    // The app may have set another one meanwhile.
+    if (this.#hostTime === undefined) this.#hostTime = time;
     if (this.#isAppKnown) return;
     this.#isAppKnown = true;
     if (typeof row === 'number') this.#appTime = row;
@@ -80,9 +81,13 @@ export class AlarmSlot {
     return answer;
   }
 
-  /** Deletes the app's alarm. `proceed` is the call of the app. */
+  /**
+   * Deletes the app's alarm, before anything that the app does next. `proceed` is the call of the app. While the slot does not
+   * know whose alarm the host has, the host keeps it: it may be the room's.
+   */
   async deleteByApp(proceed: () => Promise<unknown>): Promise<unknown> {
     const forgotten = this.forgetApp();
+    if (this.#hostTime === undefined) return await forgotten;
     const isAlone = this.#roomTime === undefined;
     const set = isAlone ? proceed() : this.#ports.alarms?.set(this.#roomTime ?? 0);
     this.#hostTime = isAlone ? null : this.#roomTime;

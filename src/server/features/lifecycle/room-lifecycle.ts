@@ -172,7 +172,6 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
 
   /** The app deletes its alarm. */
   async deleteAlarm(proceed: () => Promise<unknown>): Promise<unknown> {
-    await this.#read();
     return await this.#alarm.deleteByApp(proceed);
   }
 

@@ -37,7 +37,12 @@ export class SavedPlace {
     const places = [this.saved, this.emptied].map((cursor) =>
       cursor === undefined ? null : [cursor.epoch, cursor.version, cursor.tag ?? null],
     );
-    await this.#storage().put(this.key, JSON.stringify(places));
+    try {
+      await this.#storage().put(this.key, JSON.stringify(places));
+    } catch (error) {
+      this.isStored = false;
+      throw error;
+    }
   }
 
   /** Call this when the storage was emptied. */

@@ -238,6 +238,57 @@ test('[SAVE-5] an app that empties the storage has no alarm, or the one that its
   }
 });
 
+test('[SAVE-5] an app that deletes its alarm and sets another one, and waits for neither, has the other one', async () => {
+  const world = LifecycleWorld.logging();
+  const time = world.host.time + 5_000;
+  // Before the room has read its rows, and when it has.
+  for (const later of [0, 1_000]) {
+    const changes = [
+      world.app.setAlarm(time + later + 9_000),
+      world.app.deleteAlarm(),
+      world.app.setAlarm(time + later),
+    ];
+    await world.start();
+    await Promise.all(changes);
+    expect(await world.app.getAlarm()).toBe(time + later);
+    expect(world.storage.alarm).toBe(time + later);
+  }
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([time + 1_000]);
+});
+
+test('[SAVE-4] an app that deletes its alarm before the room is loaded deletes no alarm of the room', async () => {
+  const world = LifecycleWorld.logging();
+  await world.connect();
+  world.set('edited');
+  await settle();
+  const ours = world.storage.alarm;
+  await world.restart();
+  await world.app.deleteAlarm();
+  expect([world.storage.alarm, ours]).toEqual([ours, expect.any(Number)]);
+  expect(await world.app.getAlarm()).toBe(null);
+});
+
+test('[SAVE-5] an alarm of the room is not the app’s, also if the row that tells so was not written at first', async () => {
+  const world = LifecycleWorld.logging();
+  const { storage } = world;
+  const put = storage.put.bind(storage);
+  let failures = 0;
+  storage.put = async (written, value) => {
+    if (written !== '@tinybase-partykit/saved' || failures > 0) return await put(written, value);
+    failures += 1;
+    throw new Error('the disk failed');
+  };
+  await seeded(world);
+  expect(failures).toBe(1);
+  await world.connect();
+  await settle();
+  await world.restart();
+  await world.start();
+  expect(world.storage.alarm).not.toBe(null);
+  expect(await world.app.getAlarm()).toBe(null);
+});
+
 test('[SAVE-5] an alarm of the app outlives an ephemeral room', async () => {
   const world = LifecycleWorld.logging({ isEphemeral: true });
   const late = world.host.time + 90_000;
