@@ -77,8 +77,7 @@ export class AlarmSlot {
     const next = Math.min(time, this.#roomTime ?? Infinity);
     this.#hostTime = next;
     const set = next === time ? proceed() : this.#ports.alarms?.set(next);
-    const [, answer] = await Promise.all([stored, set]);
-    return answer;
+    return await this.#changed(next, stored, set);
   }
 
   /**
@@ -90,9 +89,25 @@ export class AlarmSlot {
     if (this.#hostTime === undefined) return await forgotten;
     const isAlone = this.#roomTime === undefined;
     const set = isAlone ? proceed() : this.#ports.alarms?.set(this.#roomTime ?? 0);
-    this.#hostTime = isAlone ? null : this.#roomTime;
-    const [, answer] = await Promise.all([forgotten, set]);
-    return answer;
+    const next = isAlone ? null : this.#roomTime;
+    this.#hostTime = next;
+    return await this.#changed(next, forgotten, set);
+  }
+
+  /** Resolves to the host's answer. If the host fails, its alarm is unknown, and the room sets its own again. */
+  async #changed(
+    time: number | null | undefined,
+    row: Promise<unknown>,
+    set: Promise<unknown> | undefined,
+  ): Promise<unknown> {
+    try {
+      const [, answer] = await Promise.all([row, set]);
+      return answer;
+    } catch (error) {
+      if (this.#hostTime === time) this.#hostTime = null;
+      this.#arm();
+      throw error;
+    }
   }
 
   /** The time of the app's alarm, once {@link AlarmSlot.read} has settled. */

@@ -11,6 +11,18 @@ const seeded = async (world: LifecycleWorld): Promise<LifecycleWorld> => {
   return world;
 };
 
+/** It loses the alarm that there was when it fails. */
+class FailingAlarm extends AlarmStorage {
+  isFailing = false;
+
+  override async setAlarm(time: number | Date): Promise<void> {
+    if (!this.isFailing) return await super.setAlarm(time);
+    this.isFailing = false;
+    this.alarm = null;
+    throw new Error('the disk failed');
+  }
+}
+
 test('[SAVE-4] killed before a save, and nobody comes back: the alarm saves and empties', async () => {
   const world = await seeded(LifecycleWorld.logging());
   await world.pass(2_500);
@@ -288,6 +300,25 @@ test('[SAVE-5] an alarm of the room is not the app’s, also if the row that tel
   expect(world.storage.alarm).not.toBe(null);
   expect(await world.app.getAlarm()).toBe(null);
 });
+
+test.each(['setAlarm', 'deleteAlarm'] as const)(
+  '[SAVE-4] a host that fails at %s of the app has the alarm of the room all the same',
+  async (method) => {
+    const storage = new FailingAlarm();
+    const world = await seeded(
+      new LifecycleWorld({ onStorageUpdated: () => undefined }, {}, storage),
+    );
+    world.set(1);
+    const early = world.host.time + 1_000;
+    if (method === 'deleteAlarm') await world.app.setAlarm(early);
+    storage.isFailing = true;
+    const change = method === 'setAlarm' ? world.app.setAlarm(early) : world.app.deleteAlarm();
+    await expect(change).rejects.toThrow('the disk failed');
+    await settle();
+    expect(storage.alarm).toBeLessThanOrEqual(world.host.time + 32_000);
+    expect(storage.alarm).not.toBe(null);
+  },
+);
 
 test('[SAVE-5] an alarm of the app outlives an ephemeral room', async () => {
   const world = LifecycleWorld.logging({ isEphemeral: true });
