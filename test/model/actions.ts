@@ -218,6 +218,7 @@ export class Actions implements Source {
         happen: () => room.restoreExported(),
       };
     }
+    yield* this.#ofAlarms();
     if (!room.isIdle) return;
     yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
     const { gate, network } = this.#simulation;
@@ -233,6 +234,27 @@ export class Actions implements Source {
         },
       };
     }
+  }
+
+  /** The app uses the alarm of its host. */
+  *#ofAlarms(): Iterable<Occurrence> {
+    const { room, alarms } = this.#simulation;
+    if (alarms === undefined) return;
+    yield {
+      label: 'app sets its alarm',
+      weight: 0.2,
+      happen: (choices) => room.useAlarm((app) => alarms.set(app, choices)),
+    };
+    yield {
+      label: 'app deletes its alarm',
+      weight: 0.06,
+      happen: () => room.useAlarm((app) => alarms.delete(app)),
+    };
+    yield {
+      label: 'app asks for its alarm',
+      weight: 0.2,
+      happen: () => room.useAlarm((app) => alarms.ask(app)),
+    };
   }
 
   *#ofRoomFaults(): Iterable<Occurrence> {
@@ -283,7 +305,7 @@ export class Actions implements Source {
 
   /** Time passes of which nobody has noticed anything, or the room's clock is set. */
   *#ofClocks(): Iterable<Occurrence> {
-    const { world, room } = this.#simulation;
+    const { world, room, alarms } = this.#simulation;
     const { clock } = world;
     if (this.#simulation.has('days-pass')) {
       // Records are kept for thirty of them at least (ONCE-5).
@@ -301,6 +323,7 @@ export class Actions implements Source {
         label: "room's clock is set",
         weight: 0.1,
         happen: (choices) => {
+          alarms?.changed();
           room.clockSkew = choices.pick([-24, -1, 0, 1, 24]) * HOUR_MILLISECONDS;
         },
       };

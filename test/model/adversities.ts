@@ -25,7 +25,8 @@ export type Adversity =
   | 'readers'
   | 'full-disks'
   | 'busy-browsers'
-  | 'stolen-ids';
+  | 'stolen-ids'
+  | 'alarms';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -67,6 +68,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'busy-browsers': { isOn: true },
   /** A user has got hold of the client ids of others. */
   'stolen-ids': { isOn: true },
+  /** The host has an alarm, the app uses it, and no process runs before somebody needs the room. */
+  alarms: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

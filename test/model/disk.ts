@@ -1,3 +1,4 @@
+import type { HostAlarms } from '../../src/server/features/lifecycle/host-alarms.ts';
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -40,6 +41,12 @@ export interface DiskTraits {
 /** The row of the versions that hooks have had. */
 const SAVED_KEY = '@tinybase-partykit/saved';
 
+/** The row of the room's id. */
+const ROOM_ID_KEY = '@tinybase-partykit/room-id';
+
+/** Where the host keeps its alarm: of its writes, too, a crash leaves the first. */
+const ALARM_KEY = '@host/alarm';
+
 /** Reading is hardly ever what anybody waits for. */
 const READ_WEIGHT = 20;
 
@@ -59,6 +66,12 @@ export class Disk implements Source {
   gate: OutputGate = new OutputGate();
   /** Called when a write failed that had settled early: the host ends the process. */
   onBroken: () => void = () => undefined;
+  /** The time of the host's alarm, as it is on disk; null if none is set. */
+  alarm: number | null = null;
+  /** Called whenever rows of hooks, or an alarm, are written, with how many. */
+  onHookRows: (rows: number) => void = () => undefined;
+  /** Called when a write failed. */
+  onFailure: () => void = () => undefined;
   /** Called with the row of the versions that hooks have had. */
   onSaved: (row: unknown) => void = () => undefined;
   #storage: StrictStorage;
@@ -98,11 +111,18 @@ export class Disk implements Source {
   open(): KeyValueStorage {
     const storage = this.#storage;
     const gate = (this.gate = new OutputGate());
-    const put = (written: Written, value?: unknown): Promise<void> =>
-      this.#put(storage, entriesOf(written, value));
+    const put = (written: Written, value?: unknown): Promise<void> => {
+      const entries = entriesOf(written, value);
+      this.onHookRows(hookRowsIn(entries));
+      return this.#put(storage, entries);
+    };
     return {
       get: (keys) => this.#read(() => storage.get(keys)),
-      list: (options) => this.#read(() => storage.list(options)),
+      list: async (options) => {
+        const rows = await this.#read(() => storage.list(options));
+        rows.delete(ALARM_KEY);
+        return rows;
+      },
       delete: (keys) => this.#delete(storage, keys),
       ...(this.#writeStyle !== 'on disk' && {
         // As any call, it takes its turn after those before it.
@@ -124,10 +144,23 @@ export class Disk implements Source {
     };
   }
 
+  /** The host's alarm, for one process, which has that storage. */
+  alarmsOf(storage: KeyValueStorage): HostAlarms {
+    return {
+      get: async () => {
+        const time = (await storage.get([ALARM_KEY])).get(ALARM_KEY);
+        return typeof time === 'number' ? time : null;
+      },
+      set: (time) => storage.put(ALARM_KEY, time),
+      delete: async () => void (await storage.delete([ALARM_KEY])),
+    };
+  }
+
   async #put(storage: StrictStorage, entries: Record<string, unknown>): Promise<void> {
     try {
       await storage.put(entries);
     } catch (error) {
+      this.onFailure();
       // Whether it took effect is for whoever reads the disk to find out.
       if (storage === this.#storage) await this.#readAll();
       throw error;
@@ -136,6 +169,11 @@ export class Disk implements Source {
   }
 
   async #delete(storage: StrictStorage, keys: string[]): Promise<number> {
+    if (keys.includes(ALARM_KEY)) {
+      const deleted = await storage.delete(keys);
+      if (storage === this.#storage) this.alarm = null;
+      return deleted;
+    }
     if (!keys.includes(this.#keys.manifest)) return await storage.delete(keys);
     return await this.#remove(storage, () => storage.delete(keys));
   }
@@ -150,7 +188,9 @@ export class Disk implements Source {
         this.#removals -= 1;
         // What failed may have taken effect all the same.
         const { manifest } = this.#keys;
-        if (!(await storage.copy().get([manifest])).has(manifest)) {
+        const rows = await storage.copy().get([manifest, ALARM_KEY]);
+        this.alarm = alarmIn(rows);
+        if (!rows.has(manifest)) {
           this.branch = undefined;
           this.#highestRow = 0;
         }
@@ -202,16 +242,36 @@ export class Disk implements Source {
     this.#storage.failWrites(count, { takesEffect });
   }
 
-  /** The process that writes dies; of the calls in flight, some still take effect, or none. */
-  async crash(choices?: Choices): Promise<void> {
+  /**
+   * The process that writes dies; of the calls in flight, some still take effect, or none. The host may have another alarm
+   * then.
+   */
+  async crash(
+    choices?: Choices,
+    changeAlarm?: (alarm: number | null) => number | null,
+  ): Promise<void> {
     const storage = this.#storage;
     this.gate.break();
     storage.freeze(choices?.below(storage.inFlight + 1), {
       stopsAtFailure: this.#writeStyle === 'early',
     });
     this.#replace(storage.copy({ defer: (run) => this.#defer(run) }));
+    if (changeAlarm !== undefined) await this.#changeAlarm(changeAlarm);
     await this.#readAll();
     this.#removals = 0;
+  }
+
+  async #changeAlarm(change: (alarm: number | null) => number | null): Promise<void> {
+    const values = await this.#storage.copy().list({});
+    const alarm = change(alarmIn(values));
+    if (alarm === null) values.delete(ALARM_KEY);
+    else values.set(ALARM_KEY, alarm);
+    this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }, values));
+  }
+
+  /** True if the room's id is on disk. */
+  async hasRoomId(): Promise<boolean> {
+    return (await this.#storage.copy().get([ROOM_ID_KEY])).has(ROOM_ID_KEY);
   }
 
   /** What is on disk now, for a process that starts beside this one. */
@@ -252,6 +312,7 @@ export class Disk implements Source {
   /** All is deleted. To be called while no process runs. */
   wipe(): void {
     this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }));
+    this.alarm = null;
     this.branch = undefined;
   }
 
@@ -260,6 +321,7 @@ export class Disk implements Source {
     try {
       const disk = this.#storage.copy();
       const loaded = await new RoomStorage(disk, { prefix: this.#prefix }).load();
+      this.alarm = alarmIn(await disk.get([ALARM_KEY]));
       const rows = [...(await disk.list(this.#keys.rows)).keys()];
       this.#highestRow = Math.max(0, ...rows.map((key) => this.#keys.rowNumber(key) ?? 0));
       this.#compare(loaded);
@@ -317,6 +379,7 @@ export class Disk implements Source {
   }
 
   async #written(entries: Record<string, unknown>): Promise<void> {
+    if (ALARM_KEY in entries) this.alarm = Number(entries[ALARM_KEY]);
     if (SAVED_KEY in entries) this.onSaved(entries[SAVED_KEY]);
     const rows = Object.entries(entries).filter(
       ([key]) => (this.#keys.rowNumber(key) ?? 0) > this.#highestRow,
@@ -342,6 +405,16 @@ export class Disk implements Source {
     this.#storage = storage;
     this.#highestRow = 0;
   }
+}
+
+/** Returns the number of rows of hooks, beside that of the app’s own alarm. */
+function hookRowsIn(entries: Record<string, unknown>): number {
+  return [SAVED_KEY, ROOM_ID_KEY, ALARM_KEY].filter((key) => key in entries).length;
+}
+
+function alarmIn(rows: ReadonlyMap<string, unknown>): number | null {
+  const time = rows.get(ALARM_KEY);
+  return typeof time === 'number' ? time : null;
 }
 
 function renameEpoch(manifest: string, epoch: string): string {

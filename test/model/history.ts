@@ -1,7 +1,7 @@
 import { Actions } from './actions.ts';
 import { Choices } from './choices.ts';
 import type { Mutant } from './mutant.ts';
-import { checkQuiet } from './properties.ts';
+import { checkLonely, checkQuiet } from './properties.ts';
 import { recordTraits, type Recording } from './recording.ts';
 import { Simulation, type Beginning } from './simulation.ts';
 import { PropertyFailure, type Occurrence } from './world.ts';
@@ -28,6 +28,10 @@ const WARM_STREAM = 3_000_000;
 /** All that one pass of quiet time may take. */
 const MOST_QUIET_STEPS = 6_000;
 const QUIET_PASSES = 6;
+/** The number of times that something happens to a room in which nobody is. */
+const LONELY_ROUNDS = 4;
+/** All that such a room needs, and the app's own. */
+const MOST_ALARMS = 20;
 /** Longer than a ping and its answer, a hook's limit and the longest pause before another attempt. */
 const PASS_MILLISECONDS = 60_000;
 
@@ -91,6 +95,44 @@ class History {
       );
       await this.#comeToQuiet();
       await checkQuiet(this.simulation);
+    }
+    if (this.simulation.alarms !== undefined) await this.#leave();
+  }
+
+  /** Everybody leaves. From now on, nothing but the alarm wakes the room, and no timer is certain. */
+  async #leave(): Promise<void> {
+    const { simulation } = this;
+    const { clients, room, thief, world } = simulation;
+    const happen = async (label: string, act: (choices: Choices) => unknown): Promise<void> => {
+      await this.#step({ label, weight: 1, happen: act }, this.#quiet);
+      await this.#drain();
+    };
+    await happen('everybody leaves', (choices) => {
+      for (const client of clients) if (client.isAlive) simulation.closeTab(client, choices);
+      thief?.leave();
+    });
+    for (let round = 0; round < LONELY_ROUNDS; round += 1) {
+      if (this.#quiet.percent(60)) await happen('room edits', (choices) => room.edit(choices));
+      if (this.#quiet.percent(60)) await happen('room is killed', (choices) => room.kill(choices));
+      // A host that has forgotten the alarm is told it again by a room that is loaded.
+      await happen('room is loaded', () => room.wake());
+      if (this.#quiet.percent(60)) await happen('room is ended', () => room.kill());
+      for (let alarm = 0; alarm < MOST_ALARMS; alarm += 1) {
+        const { alarmTime } = room;
+        if (alarmTime === undefined) break;
+        world.clock.passTo(alarmTime);
+        await this.#drain();
+      }
+      checkLonely(simulation);
+    }
+  }
+
+  /** Everything happens that can, and no time passes. */
+  async #drain(): Promise<void> {
+    for (let step = 0; step < MOST_QUIET_STEPS; step += 1) {
+      const occurrence = this.#quiet.pickStable(this.simulation.world.occurrences());
+      if (occurrence === undefined) return;
+      await this.#step(occurrence, this.#quiet);
     }
   }
 
@@ -164,7 +206,7 @@ class History {
   }
 
   async #comeToQuiet(): Promise<void> {
-    const { world, disk, http, network, database } = this.simulation;
+    const { world, disk, http, network, database, alarms } = this.simulation;
     world.note('#quiet');
     this.#actions.isActive = false;
     network.endDeafness();
@@ -173,6 +215,7 @@ class History {
     for (const client of this.simulation.clients)
       if (client.traits.disk !== undefined) client.traits.disk.isFull = false;
     if (database !== undefined) database.isUnreliable = false;
+    if (alarms !== undefined) alarms.isUnreliable = false;
     if (this.simulation.gate !== undefined) this.simulation.gate.isUnreliable = false;
     await this.#step(
       { label: 'everybody takes part', weight: 1, happen: () => this.#takePart() },
@@ -218,6 +261,7 @@ class History {
   #takePart(): void {
     const { room, clients } = this.simulation;
     if (room.isEditing) room.finishTransaction(false);
+    room.wake();
     for (const client of clients) {
       if (!client.isAlive) continue;
       if (client.isEditing) client.finishTransaction(false);

@@ -380,6 +380,26 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
     checkReactions(simulation);
 }
 
+/** What must hold of a room that nobody uses any more, when its last alarm has come. */
+export function checkLonely({ alarms, database, disk }: Simulation): void {
+  const { branch } = disk;
+  if (disk.alarm !== null) failAlarms('there is no end to the alarms of a room that nobody uses');
+  if (alarms?.due !== undefined) failAlarms('the alarm of the app did not come');
+  if (branch === undefined || database?.isComparable !== true) return;
+  for (const [what, had] of [
+    ['saved', database.saved],
+    ['told to be empty', database.emptied],
+  ] as const) {
+    if (had?.epoch === branch.epoch && had.version === branch.version) continue;
+    if (what === 'saved' && had === undefined && database.initial !== undefined) continue;
+    failAlarms(`version ${had?.version} was ${what} last, and the room is at ${branch.version}`);
+  }
+}
+
+function failAlarms(message: string): never {
+  throw new PropertyFailure('alarms', message);
+}
+
 /** Loaded elsewhere: the room begins with what its app's database has. */
 function checkLoaded({ database, disk, traits }: Simulation): void {
   if (database?.initial === undefined || traits.roomVariant.name !== 'plain') return;

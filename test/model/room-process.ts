@@ -23,7 +23,9 @@ import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { Branch } from './journal.ts';
 import type { Mutant } from './mutant.ts';
 import type { RoomDocument } from '../../src/protocol/room-handle.ts';
+import type { HostAlarms } from '../../src/server/features/lifecycle/host-alarms.ts';
 import { RoomLifecycle } from '../../src/server/features/lifecycle/room-lifecycle.ts';
+import { RoomId } from '../../src/server/hosts/room-id.ts';
 import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
@@ -32,6 +34,7 @@ import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import { Patches } from './patches.ts';
 import type { Rights } from './rights.ts';
+import type { AppPorts, SimAlarms } from './sim-alarms.ts';
 import type { SimCalls } from './sim-calls.ts';
 import type { SimDatabase } from './sim-database.ts';
 import { heardIdOf, type SimGate } from './sim-gate.ts';
@@ -49,6 +52,12 @@ new Patches().replace(
       return json === undefined ? undefined : asRead(json);
     },
 );
+
+const ROOM_ID = 'the room';
+/** The pause after which a host calls a handler again that threw. */
+const RETRY_MILLISECONDS = 2_000;
+/** Some hosts forget an alarm when they restart. */
+const LOSING_PERCENT = 30;
 
 /** What a room is. */
 export interface RoomTraits {
@@ -74,6 +83,8 @@ export interface RoomSurroundings {
   readonly calls: SimCalls | undefined;
   /** Undefined if the room has no hooks that load and save it. */
   readonly database: SimDatabase | undefined;
+  /** Undefined if the host has no alarms: then a process runs all the time. */
+  readonly alarms: SimAlarms | undefined;
 }
 
 /** The process that a real room runs in: it can be killed, and it can be put to sleep. */
@@ -104,6 +115,12 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #turns: (() => void)[] = [];
   #working = 0;
   #lifecycle: RoomLifecycle<Wire, StoreRequest> | undefined;
+  #alarms: HostAlarms | undefined;
+  #roomId: RoomId | undefined;
+  /** True once something has come that tells the room's id. */
+  #isTold = false;
+  #starting: Promise<boolean> | undefined;
+  #isAlarmRunning = false;
   /** True while the room loads, perhaps from its database: no host puts it to sleep then. */
   #isStarting = false;
   #isStarted = false;
@@ -126,6 +143,16 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   *occurrences(): Iterable<Occurrence> {
+    const { alarms } = this.#surroundings;
+    if (alarms !== undefined && this.isAlarmDue)
+      yield {
+        label: 'alarm',
+        weight: 2,
+        happen: (choices) => {
+          const throws = alarms.isUnreliable && choices.percent(15);
+          void this.#alarmed(alarms, throws);
+        },
+      };
     if (this.#turns.length === 0) return;
     yield {
       label: 'turn',
@@ -139,6 +166,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   connected(wire: Wire): void {
     const connection = this.#connection(wire);
     this.#connections.set(wire, connection);
+    this.wake();
     const { gate, database } = this.#surroundings;
     if (gate === undefined && database === undefined) return;
     void this.room.connected(connection, NO_REQUEST);
@@ -147,6 +175,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   received(wire: Wire, frame: string): void {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
+    this.wake();
     const { room } = this;
     const { rights, mutant } = this.#surroundings;
     this.#noteHello(wire, frame);
@@ -189,11 +218,14 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const connection = this.#connections.get(wire);
     if (connection === undefined) return;
     this.#connections.delete(wire);
+    this.wake();
+    if (!this.isAnybodyThere) this.#surroundings.alarms?.changed();
     this.room.disconnected(connection);
   }
 
   /** Answers a request over HTTP. */
   async answer({ method, url, body }: HttpRequest): Promise<HttpAnswer> {
+    this.wake();
     const { room } = this;
     const response = await answerStoreRequest<StoreRequest>(
       room,
@@ -266,6 +298,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** The room's own code puts back what was exported, while everybody is connected. */
   restoreExported(): void {
     const { exported } = this;
+    this.#surroundings.alarms?.began();
     if (exported !== undefined) this.#surroundings.disk.documents.push(exported);
     this.#work((room) => room.restoreRoom(exported));
   }
@@ -273,6 +306,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** The app calls `storage.deleteAll()`. */
   emptyStorage(): void {
     this.#work((room) => {
+      this.#surroundings.alarms?.emptied();
+      this.#roomId?.forgetStored();
       const emptied = this.#surroundings.disk.empty();
       this.#lifecycle?.storageEmptied(emptied);
       return room.storageEmptied(emptied);
@@ -280,6 +315,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   #work(work: (room: Room<Wire, StoreRequest>) => Promise<void>): void {
+    this.wake();
     const { room } = this;
     this.#working += 1;
     void work(room)
@@ -290,6 +326,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   }
 
   openTransaction(): void {
+    this.wake();
     this.isEditing = true;
     this.#before = readContent(this.room.store);
     this.room.store.startTransaction();
@@ -304,6 +341,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** Listeners of the room's Store throw at whoever writes to it. */
   #asOwnCode(action: (store: Store) => void): void {
+    this.wake();
     this.edits += 1;
     try {
       action(this.room.store);
@@ -320,7 +358,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     choices?: Choices,
     restored?: { readonly copy: DiskCopy; readonly epoch?: string } | 'nothing',
   ): void {
-    const { disk, hooks, database } = this.#surroundings;
+    const { disk, hooks, database, alarms } = this.#surroundings;
+    const changeAlarm = alarms && this.#alarmAfter(choices);
+    if (this.#isAlarmRunning || restored !== undefined || !disk.isIdle) alarms?.forget();
     this.#forget();
     database?.forget(choices);
     if (restored !== undefined && database !== undefined) database.isComparable = false;
@@ -328,7 +368,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     this.#connections = new Map();
     this.#http?.roomDied();
     hooks.forget();
-    void disk.crash(choices).then(async () => {
+    void disk.crash(choices, changeAlarm).then(async () => {
       if (restored === 'nothing') disk.wipe();
       else if (restored !== undefined) await disk.restore(restored.copy, restored.epoch);
       this.room = this.#boot();
@@ -359,6 +399,13 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     return isAnyIn && !isBusy && disk.isIdle;
   }
 
+  /** True if a socket is open. */
+  get isAnybodyThere(): boolean {
+    return [...this.#connections.keys()].some(
+      ({ roomState, isClosedByRoom }) => roomState === 'open' && !isClosedByRoom,
+    );
+  }
+
   /** True if a host may put the room to sleep: it waits for nothing and nobody. */
   get isIdle(): boolean {
     const { disk, hooks, database, gate } = this.#surroundings;
@@ -369,6 +416,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       this.#turns.length === 0 &&
       disk.isIdle &&
       (database === undefined || (database.isIdle && !this.#isStarting)) &&
+      !this.#isAlarmRunning &&
       !hooks.isAsked &&
       !this.isEditing &&
       this.#http?.isAtRoom === false
@@ -393,6 +441,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     this.#working = 0;
     this.#hellos.clear();
     this.#isStarted = false;
+    this.#starting = undefined;
+    this.#isAlarmRunning = false;
     this.isEditing = false;
   }
 
@@ -408,7 +458,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       storage: mutant.storage?.(storage) ?? storage,
       connections,
       connectionOf: (wire) => this.#connections.get(wire),
-      now: () => world.clock.now() + this.clockSkew,
+      now: () => this.#now(),
       randomId,
       after: (milliseconds, callback) => this.#after(milliseconds, callback),
       ...(turnWeight > 0 && { takeTurn: () => this.#takeTurn() }),
@@ -430,38 +480,125 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     calls?.attach(room, () => this.isEditing);
     this.#surroundings.gate?.attach(room);
     rights.watch(room.store);
-    this.#lifecycle = this.#attachLifecycle(room);
-    this.#isStarting = true;
-    room
-      .start()
-      .then(
-        () => {
-          if (room === this.room) this.#isStarted = true;
+    this.#alarms = this.#surroundings.alarms && disk.alarmsOf(storage);
+    this.#isTold = false;
+    const isTold = (): boolean => this.#isTold;
+    this.#roomId = new RoomId(
+      {
+        isIdDecoded: true,
+        get id() {
+          if (isTold()) return ROOM_ID;
+          throw new Error('The host does not tell an alarm the id.');
         },
-        (error: unknown) => world.note(`    room did not start: ${String(error)}`),
-      )
-      .finally(() => {
-        if (room === this.room) this.#isStarting = false;
-      })
-      .catch(() => undefined);
+      },
+      () => storage,
+      () => '',
+    );
+    this.#lifecycle = this.#attachLifecycle(room, this.#roomId);
+    if (this.#surroundings.alarms === undefined) this.#start(room);
     return room;
   }
 
+  /** Something comes that tells the room's id, and whatever it is, the room is loaded first. */
+  wake(): void {
+    this.#isTold = true;
+    const hasAlarms = this.#surroundings.alarms !== undefined;
+    if (hasAlarms && this.#starting === undefined) this.#start(this.room);
+  }
+
+  #start(room: Room<Wire, StoreRequest>): void {
+    const { world, alarms } = this.#surroundings;
+    alarms?.began();
+    this.#isStarting = true;
+    this.#starting = room.start().then(
+      () => {
+        if (room === this.room) this.#isStarted = true;
+        if (room === this.room) this.#isStarting = false;
+        return true;
+      },
+      (error: unknown) => {
+        world.note(`    room did not start: ${String(error)}`);
+        if (room === this.room) {
+          this.#isStarting = false;
+          this.#starting = undefined;
+        }
+        return false;
+      },
+    );
+  }
+
+  /** True if the host's alarm is due, and can come. */
+  get isAlarmDue(): boolean {
+    const { disk } = this.#surroundings;
+    return disk.alarm !== null && disk.alarm <= this.#now() && !this.#isAlarmRunning && disk.isIdle;
+  }
+
+  /** The host's time of the alarm by the clock of the world. */
+  get alarmTime(): number | undefined {
+    const { alarm } = this.#surroundings.disk;
+    return alarm === null ? undefined : alarm - this.clockSkew;
+  }
+
+  /** The alarm comes, as on a host: it is taken off, comes again if it fails, and tells nobody the room's id. */
+  async #alarmed(sim: SimAlarms, throws: boolean): Promise<void> {
+    const { room } = this;
+    const [alarms, roomId, lifecycle] = [this.#alarms, this.#roomId, this.#lifecycle];
+    if (alarms === undefined || roomId === undefined) return;
+    const { disk, world } = this.#surroundings;
+    this.#isAlarmRunning = true;
+    sim.changed();
+    alarms.delete().catch(() => undefined);
+    try {
+      await roomId.learn(() => undefined);
+      if (readId(roomId) !== ROOM_ID)
+        world.fail(new PropertyFailure('alarms', 'an alarm comes to a room that has stored no id'));
+      if (this.#starting === undefined) this.#start(room);
+      if (await this.#starting) await lifecycle?.alarmed(() => sim.handle(this.#now(), throws));
+      else await lifecycle?.postpone();
+    } catch (error) {
+      if (room !== this.room) return;
+      world.note(`    alarm failed: ${String(error)}`);
+      if (!throws) sim.forget();
+      if (disk.alarm !== null) return;
+      sim.changed();
+      await alarms.set(this.#now() + RETRY_MILLISECONDS);
+    } finally {
+      if (room === this.room) this.#isAlarmRunning = false;
+    }
+  }
+
+  /** Returns what becomes of the host's alarm when the process dies. A handler that ran is called again. */
+  #alarmAfter(choices: Choices | undefined): (alarm: number | null) => number | null {
+    if (this.#isAlarmRunning) return (alarm) => Math.min(alarm ?? Infinity, this.#now());
+    const isLost = choices?.percent(LOSING_PERCENT) === true;
+    return (alarm) => (isLost ? null : alarm);
+  }
+
+  /** The app does something with its alarm. */
+  useAlarm(use: (app: AppPorts) => void): void {
+    this.wake();
+    const [alarms, roomId, lifecycle] = [this.#alarms, this.#roomId, this.#lifecycle];
+    if (alarms === undefined || roomId === undefined || lifecycle === undefined) return;
+    use({ alarms, roomId, lifecycle, now: () => this.#now() });
+  }
+
+  #now(): number {
+    return this.#surroundings.world.clock.now() + this.clockSkew;
+  }
+
   /** Gives a room the hooks of its app, which load and save it in a database. */
-  #attachLifecycle(room: Room<Wire, StoreRequest>): RoomLifecycle<Wire, StoreRequest> | undefined {
+  #attachLifecycle(
+    room: Room<Wire, StoreRequest>,
+    roomId: RoomId,
+  ): RoomLifecycle<Wire, StoreRequest> | undefined {
     const { world, database, mutant } = this.#surroundings;
     if (database === undefined) return undefined;
     const report = (error: unknown): void => world.note(`    hook error ${String(error)}`);
     return new RoomLifecycle<Wire, StoreRequest>(room, {
       hooks: mutant.saves?.(database.hooks) ?? database.hooks,
       options: () => ({}),
-      roomId: {
-        key: 'room-id',
-        store: () => Promise.resolve(),
-        noteStored: () => undefined,
-        forgetStored: () => undefined,
-      },
-      alarms: undefined,
+      roomId,
+      alarms: this.#alarms,
       onHookError: report,
       onStorageError: report,
       onConfigError: report,
@@ -537,6 +674,15 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       this.#timers.delete(cancel);
       cancel();
     };
+  }
+}
+
+/** As an alarm knows it, or not. */
+function readId(roomId: RoomId): string | undefined {
+  try {
+    return roomId.read();
+  } catch {
+    return undefined;
   }
 }
 

@@ -32,10 +32,16 @@ export class SimDatabase implements Source {
   readonly initial: Content | undefined;
   /** The version that was saved last. */
   saved: Cursor | undefined;
+  /** The version with which the app was told last that the room is empty. */
+  emptied: Cursor | undefined;
   /** False once the room's disk was set back, and the database was not. */
   isComparable = true;
   /** True: it may fail. */
   isUnreliable = true;
+  /** Called whenever a hook is called that saves. */
+  onCall: () => void = () => undefined;
+  /** True if somebody is connected. */
+  isAnybodyThere: () => boolean = () => false;
   readonly #world: World;
   readonly #journal: Journal;
   /** Every version that it ever had. */
@@ -81,7 +87,7 @@ export class SimDatabase implements Source {
     return {
       getInitialStorage: () => this.#load(),
       onStorageUpdated: (save) => this.#save(save),
-      onRoomDeleted: (save) => this.#save(save),
+      onRoomDeleted: (save) => this.#empty(save),
       onUserConnected: (wire) => this.#visited(wire, 'came'),
       onUserDisconnected: (wire) => this.#visited(wire, 'left'),
       onRoomMessage: (message) => this.#heard(message),
@@ -144,7 +150,17 @@ export class SimDatabase implements Source {
     });
   }
 
-  #save({ content, version, epoch }: Save): Promise<void> {
+  #empty(save: Save): Promise<void> {
+    if (this.isAnybodyThere())
+      this.#world.fail(new PropertyFailure('saved', 'the room is emptied, and somebody is there'));
+    const { epoch, version } = save;
+    return this.#save(save, () => {
+      this.emptied = { epoch, version };
+    });
+  }
+
+  #save({ content, version, epoch }: Save, then: () => void = () => undefined): Promise<void> {
+    this.onCall();
     if (this.#calls.some(({ name }) => name === 'save'))
       this.#world.fail(new PropertyFailure('saved', 'two saves at a time'));
     return new Promise((resolve, reject) => {
@@ -152,7 +168,10 @@ export class SimDatabase implements Source {
         name: 'save',
         answer: resolve,
         fail: () => reject(new Error('The database is down.')),
-        effect: () => this.#saved(content, { epoch, version }),
+        effect: () => {
+          this.#saved(content, { epoch, version });
+          then();
+        },
       });
     });
   }

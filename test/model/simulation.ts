@@ -18,6 +18,7 @@ import { checkEntry, checkSent, checkStep, checkUnread } from './properties.ts';
 import { traitsOf, type Recording } from './recording.ts';
 import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
+import { SimAlarms } from './sim-alarms.ts';
 import { SimCalls } from './sim-calls.ts';
 import { SimClient, type ClientTraits } from './sim-client.ts';
 import { SimDatabase } from './sim-database.ts';
@@ -63,6 +64,8 @@ export class Simulation {
   /** The gate of the room, if users have tokens. */
   readonly gate: SimGate | undefined;
   readonly disk: Disk;
+  /** Undefined if the host has none. */
+  readonly alarms: SimAlarms | undefined;
   /** Undefined if the room's app has none. */
   readonly database: SimDatabase | undefined;
   readonly http: Http;
@@ -130,8 +133,9 @@ export class Simulation {
       : undefined;
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
     const isLoaded = this.has('loaded-elsewhere');
+    this.alarms = this.has('alarms') ? new SimAlarms(world) : undefined;
     this.database =
-      isLoaded || this.has('saved-elsewhere')
+      isLoaded || this.has('saved-elsewhere') || this.alarms !== undefined
         ? new SimDatabase(
             world,
             journal,
@@ -158,11 +162,16 @@ export class Simulation {
         mutant,
         calls: this.calls,
         database: this.database,
+        alarms: this.alarms,
       },
     );
     if (this.database !== undefined) {
       world.addSource(this.database);
       this.disk.onSaved = (row) => this.database?.checkPlace(row);
+      this.disk.onHookRows = (rows) => this.alarms?.wrote(rows);
+      this.disk.onFailure = () => this.alarms?.failed();
+      this.database.onCall = () => this.alarms?.called();
+      this.database.isAnybodyThere = () => this.gate === undefined && this.room.isAnybodyThere;
     }
     const middlebox = new Middlebox(
       world,

@@ -16,6 +16,7 @@ export class Thief implements ClientEnd {
   wire: Wire;
   readonly #network: Network;
   readonly #prefix: string;
+  #hasLeft = false;
 
   constructor(network: Network, prefix: string) {
     this.#network = network;
@@ -25,7 +26,14 @@ export class Thief implements ClientEnd {
 
   opened(): void {}
 
+  /** It gives up. */
+  leave(): void {
+    this.#hasLeft = true;
+    this.#network.closeByClient(this.wire);
+  }
+
   closed(): void {
+    if (this.#hasLeft) return;
     this.wire = this.#network.connect(this);
   }
 

@@ -144,8 +144,9 @@ export function withAdversities(traits: Traits): Traits {
       ...(has('slow-readers') && SMALL_UNREAD),
       ...(has('small-content') && SMALL_CONTENT),
     },
-    // A stock peer of the simulation loads nothing: it knows of content that came after it, and after the gate let it in.
-    stockPeers: has('loaded-elsewhere', 'slow-gate') ? 0 : traits.stockPeers,
+    // A stock peer of the simulation loads nothing: it knows of content that came after it, and after the gate let it in. It
+    // never leaves.
+    stockPeers: has('loaded-elsewhere', 'slow-gate', 'alarms') ? 0 : traits.stockPeers,
   };
 }
 

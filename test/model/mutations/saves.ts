@@ -1,4 +1,9 @@
+import { AlarmSlot } from '../../../src/server/features/lifecycle/alarm-slot.ts';
 import { InitialStorageQuestion } from '../../../src/server/features/lifecycle/initial-storage.ts';
+import { RoomLifecycle } from '../../../src/server/features/lifecycle/room-lifecycle.ts';
+import { RoomSaves } from '../../../src/server/features/lifecycle/room-saves.ts';
+import { SavedPlace } from '../../../src/server/features/lifecycle/saved-place.ts';
+import { RoomId } from '../../../src/server/hosts/room-id.ts';
 import { LifecycleSettings } from '../../../src/server/features/lifecycle/lifecycle-settings.ts';
 import { TakenMessages } from '../../../src/server/features/lifecycle/taken-messages.ts';
 import { UserVisits } from '../../../src/server/features/lifecycle/user-visits.ts';
@@ -10,6 +15,9 @@ import { PLAIN, type Mutation } from './mutation.ts';
 
 /** A room that is saved, and whose process dies often. */
 const SAVED: Partial<Traits> = { ...PLAIN, adversities: ['saved-elsewhere'], faultWeight: 3 };
+
+/** A room that is saved, and whose host and app have alarms. */
+const ALARMED: Partial<Traits> = { ...PLAIN, adversities: ['alarms'] };
 
 /** Gives what the Store shows now. */
 async function snapshotAtOnce(
@@ -30,8 +38,7 @@ function tellAtOnce(
 }
 
 /**
- * The mutations of SAVE. Of the other rules, SAVE-4 to SAVE-6 are about alarms, which these histories do not have: whoever is
- * there at the end asks for the room. SAVE-7 is about rows.
+ * The mutations of SAVE.
  */
 export const SAVE_MUTATIONS: readonly Mutation[] = [
   {
@@ -69,6 +76,68 @@ export const SAVE_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: SAVED }),
     patch: (patches) =>
       patches.replace(LifecycleSettings.prototype, 'retryPause', () => () => Infinity),
+  },
+  {
+    title: '[SAVE-4] timers alone remind the room of what it has to save',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) => patches.replace(AlarmSlot.prototype, 'want', () => () => undefined),
+  },
+  {
+    title: '[SAVE-4] a room that is loaded believes that its host has kept its alarm',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) => {
+      let isLoading = false;
+      patches.replace(
+        RoomSaves.prototype,
+        'loaded',
+        (loaded) =>
+          function trusting(this: RoomSaves<object, unknown>) {
+            isLoading = true;
+            loaded.call(this);
+            isLoading = false;
+          },
+      );
+      patches.replace(
+        AlarmSlot.prototype,
+        'want',
+        (want) =>
+          function unlessLoading(this: AlarmSlot, time) {
+            if (!isLoading) want.call(this, time);
+          },
+      );
+    },
+  },
+  {
+    title: '[SAVE-5] the app hears of alarms of the room',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) => patches.replace(AlarmSlot.prototype, 'take', () => () => true),
+  },
+  {
+    title: '[SAVE-5] the app sets and deletes the one alarm that there is',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) => {
+      patches.replace(RoomLifecycle.prototype, 'setAlarm', () => (_time, proceed) => proceed());
+      patches.replace(RoomLifecycle.prototype, 'deleteAlarm', () => (proceed) => proceed());
+    },
+  },
+  {
+    title: '[SAVE-6] [LIFE-6] an alarm is set, and the id of the room is not stored',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) => patches.replace(RoomId.prototype, 'store', () => () => Promise.resolve()),
+  },
+  {
+    title: '[SAVE-7] the version that is saved is written again with each alarm',
+    make: () => ({ traits: ALARMED }),
+    patch: (patches) =>
+      patches.replace(
+        SavedPlace.prototype,
+        'write',
+        (write) =>
+          async function forgetful(this: SavedPlace) {
+            await write.call(this);
+            this.isStored = false;
+          },
+      ),
   },
   {
     title: '[SAVE-8] a socket that was let in comes twice',
