@@ -29,6 +29,8 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
   /** The connections whose end has a timer. */
   readonly #ending = new WeakSet<Connection>();
   #revoked: Promise<RevokedUsers> | undefined;
+  /** The same, once it was read. */
+  #revokedNow: RevokedUsers | undefined;
 
   constructor(
     host: AuthHost<Connection, Request>,
@@ -53,7 +55,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
 
   standing(connection: Connection): 'admitted' | 'unknown' | 'expired' {
     const grant = this.#grantOf(connection);
-    if (grant === undefined || this.#revokedConnections.has(connection)) return 'unknown';
+    if (grant === undefined || this.#isRevoked(connection, grant)) return 'unknown';
     const left = grant.expiresAt - this.#room.now();
     if (left <= 0) return 'expired';
     if (left <= LAST_MILLISECONDS) this.#endIn(left, connection);
@@ -143,14 +145,28 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     }
   }
 
+  /** The user may have been revoked just when its connection was let in: then that is not among those that were closed. */
+  #isRevoked(connection: Connection, { userId, issuedAt }: Grant<User>): boolean {
+    return (
+      this.#revokedConnections.has(connection) || this.#revokedNow?.has(userId, issuedAt) === true
+    );
+  }
+
   #revokedUsers(): Promise<RevokedUsers> {
+    this.#revoked ??= this.#readRevokedUsers();
+    return this.#revoked;
+  }
+
+  async #readRevokedUsers(): Promise<RevokedUsers> {
     const { storage, storagePrefix } = this.#room;
-    this.#revoked ??= readRevokedUsers(storage, storagePrefix).catch((error: unknown) => {
+    try {
+      this.#revokedNow = await readRevokedUsers(storage, storagePrefix);
+      return this.#revokedNow;
+    } catch (error) {
       this.#revoked = undefined;
       this.#room.report(error);
       throw error;
-    });
-    return this.#revoked;
+    }
   }
 
   #knownGrantOf(caller: object): Grant<User> {

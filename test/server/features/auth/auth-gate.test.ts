@@ -339,6 +339,23 @@ describe('a user who is revoked', () => {
     }
   });
 
+  test('[GATE-9] does not slip in by a step of the engine, while the room does not list the connection yet', async () => {
+    for (let steps = 0; steps <= 12; steps += 1) {
+      const { room, auth } = make();
+      const request = requestWith(tokenAt());
+      await room.gate.admitRequest(request);
+      const connection = { slots: {} };
+      const entering = room.gate.admit(connection, request).then(
+        () => room.gate.standing(connection),
+        ({ code }: { code: string }) => code,
+      );
+      for (let step = 0; step < steps; step += 1) await Promise.resolve();
+      await auth.revoke('u1');
+      await entering;
+      expect([steps, room.gate.standing(connection)]).toEqual([steps, 'unknown']);
+    }
+  });
+
   test('[GATE-9] by a server whose clock is behind that of the tokens, too', async () => {
     const { room, auth } = make();
     const ahead = tokenAt({ iat: NOW / 1000 + 9 });
