@@ -570,6 +570,7 @@ export class RoomServer<
     const { httpStatus: status } = ERRORS.unavailable;
     const message = 'The room failed to answer: try again later.';
     const headers = this.#headersTo(request);
+    headers.set('Cache-Control', 'no-store');
     return Response.json({ code: 'unavailable', message }, { status, headers });
   }
 

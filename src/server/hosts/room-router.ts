@@ -67,6 +67,7 @@ function refuse(
   message: string,
 ): Response {
   const headers = responseHeadersTo(request, { allowedOrigins, onError });
+  headers.set('Cache-Control', 'no-store');
   return Response.json({ code, message }, { status: ERRORS[code].httpStatus, headers });
 }
 

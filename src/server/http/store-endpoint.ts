@@ -40,6 +40,8 @@ export const DEFAULT_RESPONSE_HEADERS: Readonly<Record<string, string>> = {
 /** The methods for a room's content. */
 export const STORE_METHODS = 'GET, HEAD, PUT, OPTIONS';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
+/** A cache may keep a 404 or 405 by itself (RFC 9110, section 15.1), and others would get it later. */
+const UNCACHED = { 'Cache-Control': 'no-store' };
 const RETRY_SECONDS = '5';
 const EXPOSED = 'Access-Control-Expose-Headers';
 /** The most bytes of a refused body that are held; up to 16 times as many are read. */
@@ -107,6 +109,7 @@ async function answerHolding<Request extends StoreRequest>(
       const message = `The method ${request.method} does not work here: use ${STORE_METHODS}.`;
       return respond(options, 405, JSON.stringify({ code: 'malformed', message }), {
         Allow: STORE_METHODS,
+        ...UNCACHED,
         ...JSON_TYPE,
       });
     }
@@ -240,7 +243,7 @@ function errorResponse(
   // RFC 9110, section 15.5.2.
   const challenge = status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {};
   const pause = code === 'overloaded' ? { 'Retry-After': RETRY_SECONDS } : {};
-  return respond(options, status, body, { ...JSON_TYPE, ...challenge, ...pause });
+  return respond(options, status, body, { ...UNCACHED, ...JSON_TYPE, ...challenge, ...pause });
 }
 
 function respond(

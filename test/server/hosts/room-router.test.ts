@@ -73,6 +73,7 @@ test.each(['absent', 'toString', '__proto__'])(
   async (party) => {
     const answer = await route(`/parties/${party}/room/store`);
     expect(answer?.status).toBe(404);
+    expect(answer?.headers.get('Cache-Control')).toBe('no-store');
     expect(answer?.headers.get('Access-Control-Allow-Origin')).toBe('*');
     expect(await answer?.json()).toMatchObject({ code: 'not-found' });
   },

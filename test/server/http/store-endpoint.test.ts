@@ -263,6 +263,7 @@ test('[HTTP-4] answers OPTIONS with 204, and methods that it does not have with 
   expect(options.headers.get('Access-Control-Allow-Methods')).toBe('*');
   const patch = await site.ask('PATCH', { body: '[]' });
   expect([patch.status, patch.headers.get('Allow')]).toEqual([405, 'GET, HEAD, PUT, OPTIONS']);
+  expect(patch.headers.get('Cache-Control')).toBe('no-store');
   expect((await site.ask('DELETE')).status).toBe(405);
   expect((await site.ask('POST', { body: '[{},{}]' })).status).toBe(405);
 });
@@ -272,6 +273,8 @@ test('[HTTP-4] answers other paths with 404, with the headers, and takes any pat
   const response = await site.ask('GET', {}, 'http://example.com/parties/main/room/other');
   expect([response.status, await response.json()]).toMatchObject([404, { code: 'not-found' }]);
   expect(response.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  // A cache could keep it, and give it to others once the room answers.
+  expect(response.headers.get('Cache-Control')).toBe('no-store');
   expect((await site.ask('GET', {}, 'http://example.com/a/b/my/store?token=1')).status).toBe(200);
 });
 
