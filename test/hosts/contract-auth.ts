@@ -1,18 +1,21 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { type Content } from 'tinybase';
+import { PartySocket } from 'partysocket';
+import { createStore, type Content } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { createPartyKitPersister } from '../../src/client/index.ts';
+import { createClient } from '../../src/client/room/index.ts';
 import type { Client } from '../support/clients.ts';
 import { storeOf, untilEqual } from '../support/content.ts';
 import { Ear } from '../support/ear.ts';
-import { ProviderKeys } from '../support/provider-keys.ts';
+import { ISSUER, ProviderKeys } from '../support/provider-keys.ts';
 import { makeToken, type TokenParts } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 import { IDLE_MILLISECONDS, type TestedHost } from './contract-durability.ts';
 
-const METHODS = ['GET', 'HEAD', 'PUT'] as const;
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST'] as const;
 
 interface TokenOptions extends TokenParts {
   readonly party?: string;
@@ -35,6 +38,27 @@ const secondsFromNow = (seconds: number): number => Math.floor(Date.now() / 1000
 const ofLength = (length: number): Record<string, unknown> => ({
   user: { id: 'ada', name: 'Ada', more: 'x'.repeat(length) },
 });
+
+/** The time in which attempts are counted. PartySocket makes its second one after 3 s. */
+const STORM_MILLISECONDS = 2_900;
+
+/** Counts the sockets of one client: each is an attempt. */
+class Attempts {
+  made = 0;
+  readonly WebSocket: new (url: string | URL, protocols?: string | string[]) => WebSocket;
+
+  constructor() {
+    const count = (): void => {
+      this.made += 1;
+    };
+    this.WebSocket = class extends WebSocket {
+      constructor(url: string | URL, protocols?: string | string[]) {
+        super(url, protocols);
+        count();
+      }
+    };
+  }
+}
 
 /** The contract of authorization: every way into a room, and the rights behind it. */
 export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void => {
@@ -82,7 +106,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       const { status } = await fetch(`${urlOf(party, room, '/store')}?token=${token}`, {
         method,
         headers: { ...headers },
-        ...(method === 'PUT' && { body: '[{},{}]' }),
+        ...(method.startsWith('P') && { body: '[{},{}]' }),
       });
       statuses.push(status);
     }
@@ -98,6 +122,42 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       ? (JSON.parse(first.slice(1)) as { code: string })
       : { code: 'in' };
     return [code, ...statuses];
+  };
+
+  /** Returns how many attempts each kind of client makes that is refused. */
+  const attemptsOf = async (
+    token: () => string,
+    party = 'authorized',
+  ): Promise<{ bare: number; persistent: number; layered: number }> => {
+    const here = { host: getHost().host, party };
+    const [bare, persistent, layered] = [new Attempts(), new Attempts(), new Attempts()];
+    const socketOf = ({ WebSocket: Counted }: Attempts): PartySocket =>
+      new PartySocket({
+        ...here,
+        room: 'attempts',
+        query: async () => Promise.resolve({ token: token() }),
+        WebSocket: Counted,
+      });
+    const sockets = [socketOf(bare), socketOf(persistent)] as const;
+    const persister = createPartyKitPersister(createStore(), sockets[1]);
+    void persister.startAutoPersisting();
+    const client = createClient({
+      ...here,
+      createStore,
+      WebSocket: layered.WebSocket,
+      token: async () => Promise.resolve(token()),
+      onIgnoredError: () => undefined,
+    });
+    const entered = client.enter('attempts').then(
+      () => 'in',
+      () => 'out',
+    );
+    await wait(STORM_MILLISECONDS);
+    const made = { bare: bare.made, persistent: persistent.made, layered: layered.made };
+    await Promise.all([client.leave('attempts'), persister.destroy()]);
+    for (const socket of sockets) socket.close();
+    expect(await entered).toBe('out');
+    return made;
   };
 
   describe('authorization', () => {
@@ -130,7 +190,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
 
     test('[GATE-2] a good token opens every way in, in the query or in a header', async () => {
       const token = tokenFor('good');
-      expect(await knock('good', token)).toEqual(['in', 200, 200, 201]);
+      expect(await knock('good', token)).toEqual(['in', 200, 200, 201, 405]);
       const url = urlOf('authorized', 'good', '/store');
       const bearer = await fetch(url, { headers: { Authorization: `Bearer ${token}` } });
       expect(await bearer.json()).toEqual([{}, {}]);
@@ -150,7 +210,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
         Cookie: `token=${tokenFor('spoofed')}`,
       };
       const [code, ...statuses] = await knock('spoofed', tokenFor('other'), { headers });
-      expect([code, ...statuses]).toEqual(['forbidden', 403, 403, 403]);
+      expect([code, ...statuses]).toEqual(['forbidden', 403, 403, 403, 403]);
     });
 
     test('[GATE-3] a token of 6 KB is good, and one of over 8 KB is not', async () => {
@@ -158,7 +218,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       const party = 'edge';
       const large = tokenFor('large', { party, claims: ofLength(4300) });
       expect(large.length).toBeGreaterThan(6000);
-      expect(await knock('large', large, { party })).toEqual(['in', 200, 200, 201]);
+      expect(await knock('large', large, { party })).toEqual(['in', 200, 200, 201, 405]);
       const tooLarge = tokenFor('large', { party, claims: ofLength(6200) });
       expect(tooLarge.length).toBeGreaterThan(8192);
       expect((await knock('large', tooLarge, { party }))[0]).toBe('unauthorized');
@@ -167,7 +227,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
     test('[GATE-3] without a secret nobody comes in', async () => {
       const party = 'secretless';
       const token = tokenFor('room', { party, secret: 'undefined' });
-      expect(await knock('room', token, { party })).toEqual(['failed', 500, 500, 500]);
+      expect(await knock('room', token, { party })).toEqual(['failed', 500, 500, 500, 500]);
     });
 
     test('[GATE-4] a refusal over HTTP says why, and a refused socket is closed with its code at once', async () => {
@@ -334,6 +394,31 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       expect(asked).toBe(0);
     });
 
+    test('[GATE-4] [CLIENT-3] a client that is refused does not storm the room, whatever the reason, nor does a bare PartySocket', async () => {
+      const all = await Promise.all([
+        attemptsOf(() => 'none'),
+        attemptsOf(() => tokenFor('other')),
+        attemptsOf(() => tokenFor('attempts', { claims: { exp: 1 } })),
+        attemptsOf(() => tokenFor('attempts', { party: 'secretless' }), 'secretless'),
+      ]);
+      // PartySocket tries again after 3 s. A persister that is refused begins anew once, because it loads and then saves, and
+      // asks twice each time for a token that has not expired. A client waits for 0, 1 and 2 s if it does not stop.
+      const most = [
+        { persistent: 2, layered: 1 },
+        { persistent: 2, layered: 1 },
+        { persistent: 4, layered: 2 },
+        { persistent: 2, layered: 4 },
+      ];
+      for (const [refusal, { bare, persistent, layered }] of all.entries()) {
+        expect(bare).toBe(1);
+        expect(persistent, `refusal ${refusal}`).toBeLessThanOrEqual(
+          most[refusal]?.persistent ?? 0,
+        );
+        expect(layered, `refusal ${refusal}`).toBeLessThanOrEqual(most[refusal]?.layered ?? 0);
+        expect(Math.min(persistent, layered)).toBeGreaterThan(0);
+      }
+    });
+
     test('[GATE-8] who may only read sees everything, and changes nothing', async () => {
       const room = 'reading';
       const ada = await open(room, 'Ada', [{ t: { r: { c: 1 } } }, {}]);
@@ -388,7 +473,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       expect((await knock(room, token))[0]).toBe('forbidden');
       await getHost().kill9();
       await getHost().restart();
-      expect(await knock(room, token)).toEqual(['forbidden', 403, 403, 403]);
+      expect(await knock(room, token)).toEqual(['forbidden', 403, 403, 403, 403]);
       expect((await knock(room, tokenFor(room, { claims: { iat: secondsFromNow(1) } })))[0]).toBe(
         'in',
       );
@@ -422,7 +507,7 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       page.terminate();
     });
 
-    test('[GATE-11] tokens of a provider: keys that cannot be had are no fault of the token', async () => {
+    test('[GATE-3] [GATE-11] tokens of a provider: its key is no secret, and keys that cannot be had are no fault of the token', async () => {
       const pairs = [new ProviderKeys('a'), new ProviderKeys('b')];
       let published: unknown;
       const provider = createServer((_request, response) => {
@@ -453,6 +538,14 @@ export const testAuth = ({ name: hostName, clients, getHost }: TestedHost): void
       expect(await enterWith(second, {}, { kid: 'c' })).toBe(401);
       expect(await enterWith(first, { aud: 'other' })).toBe(401);
       expect(await enterWith(first, {}, { room: 'closed' })).toBe(403);
+      // Everybody knows the key of the provider: as a secret, it lets nobody in.
+      const confused = makeToken({
+        header: { kid: 'a', typ: 'JWT' },
+        claims: { iss: ISSUER, aud: 'app' },
+        secret: first?.pem ?? '',
+      });
+      const answer = await fetch(`${urlOf(party, 'room', '/store')}?token=${confused}`);
+      expect(answer.status).toBe(401);
       publish(second);
       expect(await enterWith(second)).toBe(200);
       expect(await enterWith(first)).toBe(401);

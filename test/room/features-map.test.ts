@@ -530,7 +530,7 @@ const AUTHORIZATION: readonly Row[] = [
   },
   {
     title:
-      'authEndpoint, wsEndpoint: the token function, asked at each attempt, and the options of PartySocket; HTTP has the same token',
+      'authEndpoint, wsEndpoint, publicKey: the token function, asked at each attempt, and the options of PartySocket; HTTP has the same token',
     check: async () => {
       const { id } = newRoom();
       const [tokens, used]: [string[], (string | null)[]] = [[], []];

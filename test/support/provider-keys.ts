@@ -17,6 +17,10 @@ export class ProviderKeys {
     this.#publicKey = publicKey;
   }
 
+  get pem(): string {
+    return String(this.#publicKey.export({ type: 'spki', format: 'pem' }));
+  }
+
   get published(): Record<string, unknown> {
     return {
       ...this.#publicKey.export({ format: 'jwk' }),
