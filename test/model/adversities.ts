@@ -26,7 +26,9 @@ export type Adversity =
   | 'full-disks'
   | 'busy-browsers'
   | 'stolen-ids'
-  | 'alarms';
+  | 'alarms'
+  | 'no-locks'
+  | 'clocks-behind';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -70,6 +72,10 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'stolen-ids': { isOn: true },
   /** The host has an alarm, the app uses it, and no process runs before somebody needs the room. */
   alarms: { isOn: true },
+  /** Browsers have no Web Locks, as on a page that came by plain HTTP. */
+  'no-locks': { isOn: true },
+  /** The clock of a device is behind after a power failure. */
+  'clocks-behind': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

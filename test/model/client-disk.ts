@@ -14,9 +14,15 @@ import type { EditLedger } from './edit-ledger.ts';
 import type { Occurrence, Source } from './world.ts';
 
 const START_MILLISECONDS = 10_000;
+/** How eagerly a device writes what nobody waits for. */
+const LAZY_WEIGHT = 0.1;
+/** A year. */
+const LOST_MILLISECONDS = 31_536_000_000;
 
 interface Write {
   readonly tab: object;
+  /** Somebody waits for it. */
+  isStrict: boolean;
   readonly effect: () => boolean;
   readonly settle: (isDone: boolean) => void;
   /** Resolves when it is done or will never be. */
@@ -28,6 +34,10 @@ export class ClientDisk implements Source {
   readonly entries: Map<string, string> = new Map();
   /** True if a write that is not strict says too early that it is durable: a power failure undoes it. */
   isHasty = false;
+  /** False: nobody can tell if a tab has ended. */
+  hasLocks = true;
+  /** True if a power failure sets the clock of the device back. */
+  isClockLost = false;
   /** True while it takes no more. */
   isFull = false;
   /** The ledgers of all tabs, by user. */
@@ -44,8 +54,8 @@ export class ClientDisk implements Source {
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
   /** The ids of records that were cleared. */
   readonly #cleared = new Set<string | undefined>();
-  /** The time that the device has needed to start again after power failures. */
-  #startMilliseconds = 0;
+  /** The time that the device has needed to start again after power failures, or that its clock has lost. */
+  #skewMilliseconds = 0;
 
   constructor(name: string) {
     this.#name = name;
@@ -65,14 +75,10 @@ export class ClientDisk implements Source {
         this.#last.set(tab, write);
       },
     };
-    const locks = this.locksOf(tab);
     return {
       user,
       storage: async () => storage,
-      locks: {
-        take: (...lock) =>
-          this.#dead.has(tab) ? forever() : this.#unlessDead(tab, locks.take(...lock)),
-      },
+      locks: this.hasLocks ? this.#locksUnlessDead(tab) : undefined,
       lastClient: {
         get: () => lastClient.id,
         set: (_scope, id) => {
@@ -80,7 +86,7 @@ export class ClientDisk implements Source {
         },
       },
       renamed: new Map(),
-      now: () => now() + this.#startMilliseconds,
+      now: () => now() + this.#skewMilliseconds,
       onEnd: (callback) => {
         const listeners = this.#ends.get(tab) ?? new Set();
         this.#ends.set(tab, listeners.add(callback));
@@ -115,6 +121,11 @@ export class ClientDisk implements Source {
     return clientId !== undefined && this.#cleared.has(clientId);
   }
 
+  /** True if that record has a head. */
+  hasRecord(recordId: string | undefined): boolean {
+    return [...this.entries.keys()].some((key) => key.endsWith(`]h${recordId}`));
+  }
+
   /** The tab is told that it is about to end. */
   end(tab: object): void {
     for (const listener of this.#ends.get(tab) ?? []) listener(true);
@@ -128,7 +139,8 @@ export class ClientDisk implements Source {
     const last = this.#last.get(tab);
     if (last !== undefined && !this.isHasty && this.entries.has(last.head)) this.#put(last);
     for (const { over } of writes) over.resolve();
-    if (this.isHasty) this.#startMilliseconds += START_MILLISECONDS;
+    if (this.isHasty)
+      this.#skewMilliseconds += this.isClockLost ? -LOST_MILLISECONDS : START_MILLISECONDS;
     this.#dead.add(tab);
     this.#locks.end(tab);
   }
@@ -141,12 +153,20 @@ export class ClientDisk implements Source {
     if (this.#writes.length === 0) return;
     yield {
       label: `${this.#name} disk`,
-      weight: 3,
+      weight: this.isHasty && !this.#writes.some(({ isStrict }) => isStrict) ? LAZY_WEIGHT : 3,
       happen: () => {
         const write = this.#writes.shift();
         write?.settle(write.effect());
         write?.over.resolve();
       },
+    };
+  }
+
+  #locksUnlessDead(tab: object): OfflineLocks {
+    const locks = this.locksOf(tab);
+    return {
+      take: (...lock) =>
+        this.#dead.has(tab) ? forever() : this.#unlessDead(tab, locks.take(...lock)),
     };
   }
 
@@ -168,7 +188,9 @@ export class ClientDisk implements Source {
 
   /** A read comes after all writes that were called before. */
   protected async read(prefix: string): Promise<ReadonlyMap<string, string>> {
-    await this.#writes.at(-1)?.over.promise;
+    const last = this.#writes.at(-1);
+    if (last !== undefined) last.isStrict = true;
+    await last?.over.promise;
     return new Map([...this.entries].filter(([key]) => key.startsWith(prefix)));
   }
 
@@ -192,7 +214,7 @@ export class ClientDisk implements Source {
       return true;
     };
     return new Promise((settle) => {
-      this.#writes.push({ tab, effect, settle, over: new Deferred() });
+      this.#writes.push({ tab, isStrict: isStrict === true, effect, settle, over: new Deferred() });
       if (this.isHasty && isStrict !== true) settle(true);
     });
   }

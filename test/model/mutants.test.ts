@@ -4,7 +4,7 @@ import { liveThrough } from './history.ts';
 import { MUTATIONS } from './mutations/mutations.ts';
 import { Patches } from './patches.ts';
 
-/** The mutation that is hardest to notice needs 129. */
+/** The mutation that is hardest to notice needs 246. */
 const MOST_HISTORIES = 300;
 const LENGTH = 200;
 

@@ -161,6 +161,7 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
   if (changes === undefined) return;
   simulation.rights.check(changes);
   if (author !== undefined) checkSize(simulation, entry, before);
+  if (author !== undefined) checkOnce(simulation, entry);
   if (simulation.has('competing-listeners')) checkReaction(simulation, entry);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
@@ -196,6 +197,27 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
     if (!isRefused) continue;
     throw new PropertyFailure('hooks', `${name} became ${String(right)}, which is forbidden`);
   }
+}
+
+/** Exactly once: an edit is applied for one push, also if another client has taken it over. */
+function checkOnce({ disk, clients }: Simulation, { changes, author }: LogEntry): void {
+  changes?.leaves.forEach((leaf, table, row, cell) => {
+    // Listeners of the app make the same again.
+    if (!isUnique(leaf) || clients.some(({ traits }) => traits.variant.alters(table, cell, leaf)))
+      return;
+    const earlier = disk.branch?.entries.find(
+      (entry) =>
+        entry.author !== undefined &&
+        entry.author.clientId !== author?.clientId &&
+        entry.changes?.leaves.get(table, row, cell) === leaf,
+    )?.author;
+    if (earlier === undefined) return;
+    // The user may have undone what came between.
+    if (clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, leaf))) return;
+    const pushes = [earlier, author].map((by) => `${by?.clientId} ${by?.push}`).join(' and ');
+    const message = `${leafName(table, row, cell)} = ${String(leaf)} was applied for ${pushes}`;
+    throw new PropertyFailure('exactly once', message);
+  });
 }
 
 /** Bounded: no client makes content larger that is over its limit. A listener of the room's own may (LIMIT-2). */

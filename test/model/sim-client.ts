@@ -9,7 +9,7 @@ import type { SessionEndpoint } from '../../src/client/session/session-ports.ts'
 import { decodeClientMessage, encodeChanges, encodeContent } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import { joinFrames, splitFrame } from '../../src/protocol/frame.ts';
-import type { Changes } from '../../src/protocol/changes.ts';
+import { isEmptyChanges, type Changes } from '../../src/protocol/changes.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
@@ -109,6 +109,8 @@ export class SimClient implements ClientEnd {
   /** False once the tab has said that it works without storage. */
   hasStorage = true;
   #isStopped = false;
+  /** True once the room has welcomed this page. */
+  #hasMetRoom = false;
   readonly #timers = new Set<() => void>();
 
   constructor(
@@ -247,12 +249,37 @@ export class SimClient implements ClientEnd {
     const { disk, user } = this.traits;
     const effects = disk === undefined ? 0 : choices.below(disk.writesInFlight(this) + 1);
     // A tab that is killed does not hear of its end. No choice of its own, for histories that were recorded.
-    if (effects % 2 === 0) disk?.end(this);
+    const isTold = effects % 2 === 0;
+    if (isTold) disk?.end(this);
+    const last = isTold && this.#keepsLast ? this.unconfirmed : [];
     this.isAlive = false;
     for (const cancel of this.#timers) cancel();
     if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
     disk?.crash(this, effects);
-    this.ledger.tabClosed(disk?.editsOf(user) ?? []);
+    const kept = disk?.editsOf(user) ?? [];
+    this.#checkLast(last, kept);
+    // The clock was behind, so another page may have used the same numbers (OFFLINE-9): which, only the room could have told.
+    const isDoubtful = disk?.isClockLost === true && !this.#hasMetRoom;
+    this.ledger.tabClosed(isDoubtful ? [] : kept);
+  }
+
+  /** True if the end of its page loses no edit: its record is there. */
+  get #keepsLast(): boolean {
+    const { disk, lastClient } = this.traits;
+    if (disk === undefined || disk.isHasty || !this.hasStorage) return false;
+    return this.session.sync.phase !== 'idle' && disk.hasRecord(lastClient.id);
+  }
+
+  /** Last words: what a tab has not confirmed when it is told of its end is on its disk after it (OFFLINE-13). */
+  #checkLast(unconfirmed: readonly Changes[], kept: readonly Changes[]): void {
+    const texts = new Set(kept.map(encodeChanges));
+    const lost = unconfirmed
+      .filter((changes) => !isEmptyChanges(changes))
+      .map(encodeChanges)
+      .find((text) => !texts.has(text));
+    if (lost === undefined) return;
+    const message = `${this.name} ends, and ${lost} is not on its disk`;
+    this.#surroundings.world.fail(new PropertyFailure('last words', message));
   }
 
   /** The user clears what is kept, as someone who logs out. */
@@ -371,8 +398,10 @@ export class SimClient implements ClientEnd {
         }),
       },
       {
-        onSync: (sync) =>
-          world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`),
+        onSync: (sync) => {
+          this.#hasMetRoom ||= sync.phase === 'live';
+          world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`);
+        },
         onRefused: (refusals) => {
           world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
           this.ledger.refused(refusals);

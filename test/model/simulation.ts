@@ -316,6 +316,8 @@ export class Simulation {
     if (disk !== undefined) {
       disk.onCleared = (user) => this.#noteLost({ disk, user });
       disk.isHasty = this.has('power-failures');
+      disk.isClockLost = this.has('clocks-behind');
+      disk.hasLocks = !this.has('no-locks');
       disk.onWriteAfterClear = (text) =>
         this.world.fail(new PropertyFailure('cleared', `${name} writes ${text} after a clear`));
     }

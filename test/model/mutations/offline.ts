@@ -6,10 +6,28 @@ import { Replica } from '../../../src/client/replica/replica.ts';
 import { StoreClaim } from '../../../src/client/replica/store-claim.ts';
 import { ClientDisk } from '../client-disk.ts';
 import type { Traits } from '../traits.ts';
+import { plain } from '../store-variants.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
 
 /** Many tabs come and go, and all persist. */
 const TABS: Partial<Traits> = { ...PLAIN, cutWeight: 5, hookStyle: 'none', faultWeight: 0 };
+
+/** All is quick, but for the disks of clients, and power fails. */
+const FAILING_POWER: Partial<Traits> = {
+  ...TABS,
+  adversities: ['power-failures'],
+  cutWeight: 1,
+  isWarm: true,
+  networkWeight: 8,
+  httpWeight: 10,
+  diskWeight: 15,
+  clients: [1, 2].map(() => ({
+    variant: plain,
+    isPersistent: true,
+    seed: undefined,
+    isSeedInStore: false,
+  })),
+};
 
 /** A disk whose locks everybody gets. */
 class LocklessDisk extends ClientDisk {
@@ -70,6 +88,28 @@ class UnguardedDisk extends ClientDisk {
   }
 }
 
+/** A disk whose clock begins anew with each page. */
+class ClocklessDisk extends ClientDisk {
+  override deviceOf(...given: Parameters<ClientDisk['deviceOf']>): OfflineDevice {
+    let time = 0;
+    return { ...super.deviceOf(...given), now: () => (time += 1) };
+  }
+}
+
+/** A disk without locks, which a client takes for one with locks. */
+class BlindDisk extends ClientDisk {
+  override deviceOf(...given: Parameters<ClientDisk['deviceOf']>): OfflineDevice {
+    return { ...super.deviceOf(...given), locks: { take: async () => () => undefined } };
+  }
+}
+
+/** A disk that takes each write for one that may get lost. */
+class RelaxedDisk extends ClientDisk {
+  protected override write(tab: object, write: OfflineWrite): Promise<boolean> {
+    return super.write(tab, { ...write, isStrict: false });
+  }
+}
+
 /** The rules of what a client keeps on its device, broken. */
 export const OFFLINE_MUTATIONS: readonly Mutation[] = [
   {
@@ -100,6 +140,46 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[OFFLINE-3] two tabs use one client id',
     make: () => ({ traits: TABS, clientDisk: (name) => new LocklessDisk(name) }),
+  },
+  {
+    title: '[OFFLINE-3] without locks, edits are kept nevertheless',
+    make: () => ({
+      traits: { ...TABS, adversities: ['no-locks'] },
+      clientDisk: (name) => new BlindDisk(name),
+    }),
+  },
+  {
+    title: '[OFFLINE-6] a client whose numbers are taken goes on under its id in its record',
+    make: () => ({
+      traits: { ...FAILING_POWER, cutWeight: 2, adversities: ['power-failures', 'clocks-behind'] },
+    }),
+    patch: (patches) => patches.replace(RecordWriter.prototype, 'rename', () => () => undefined),
+  },
+  {
+    title: '[OFFLINE-6] a restart begins with the generation in its record',
+    make: () => ({
+      traits: { ...TABS, adversities: ['full-disks'] },
+      clientDisk: (name) => new ClocklessDisk(name),
+    }),
+  },
+  {
+    title: '[OFFLINE-9] a page that continues a record goes on with its numbers',
+    make: () => ({
+      traits: FAILING_POWER,
+      clientDisk: (name) => new ClocklessDisk(name),
+    }),
+  },
+  {
+    title: '[OFFLINE-9] the removal of an edit is not strict',
+    make: () => ({
+      traits: { ...FAILING_POWER, adversities: ['power-failures', 'days-pass'] },
+      clientDisk: (name) => new RelaxedDisk(name),
+    }),
+  },
+  {
+    title: '[OFFLINE-13] a page that is about to end keeps nothing but what is written',
+    make: () => ({ traits: TABS }),
+    patch: (patches) => patches.replace(RecordWriter.prototype, 'saveLast', () => () => undefined),
   },
   {
     title: '[OFFLINE-4] the users of a browser share their records',
