@@ -59,6 +59,8 @@ export class Wire {
   /** The number of the last push that the client has sent since its last hello on it, and of the last that was answered. */
   sentPush = 0;
   answeredPush = 0;
+  /** The number of the last push that was refused because its user may only read: the room may remember it with the connection alone. */
+  readersPush = 0;
   /** What the host keeps with the socket, also while the room has no memory. */
   attachment: unknown;
 

@@ -103,6 +103,7 @@ function noteAnswer(wire: Wire, message: RoomMessage): void {
           ? message.push
           : undefined;
   wire.answeredPush = Math.max(wire.answeredPush, answered ?? 0);
+  if (message.type === 'ack' && message.reason === 'access') wire.readersPush = message.number;
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
@@ -131,7 +132,7 @@ function checkOrder(simulation: Simulation, wire: Wire, message: RoomMessage): v
 
 /** The highest push number on disk of whoever uses that socket. What it has forgotten, a room believes of a hello. */
 function highestKnownPush(branch: Branch | undefined, wire: Wire): number {
-  let highest = 0;
+  let highest = wire.readersPush;
   for (const [clientId, { nextPush }] of wire.heardHellos) {
     highest = Math.max(highest, branch?.lastPushes.get(clientId) ?? 0, nextPush - 1);
   }
