@@ -53,7 +53,7 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
     }
   };
   if (message !== undefined) {
-    noteAnswer(wire, message);
+    noteAnswer(simulation, wire, message);
     checkOrder(simulation, wire, message);
   }
   switch (message?.type) {
@@ -93,7 +93,7 @@ export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: str
 }
 
 /** Remembers the highest push that one connection was told the end of. A slow call may end after a hello with a new client id. */
-function noteAnswer(wire: Wire, message: RoomMessage): void {
+function noteAnswer({ readersPushes }: Simulation, wire: Wire, message: RoomMessage): void {
   const answered =
     message.type === 'welcome'
       ? message.lastPush
@@ -103,7 +103,14 @@ function noteAnswer(wire: Wire, message: RoomMessage): void {
           ? message.push
           : undefined;
   wire.answeredPush = Math.max(wire.answeredPush, answered ?? 0);
-  if (message.type === 'ack' && message.reason === 'access') wire.readersPush = message.number;
+  if (message.type !== 'ack' || message.reason !== 'access') return;
+  wire.readersPush = message.number;
+  for (const clientId of wire.heardHellos.keys())
+    readersPushes.add(readersPush(clientId, message.number));
+}
+
+function readersPush(clientId: string, number: number): string {
+  return `${clientId} ${number}`;
 }
 
 /** One order: what one connection is told goes on from what it was told before. */
@@ -484,8 +491,9 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
   if (record.leaf === undefined && simulation.disk.branch === undefined) return;
   let wasDealtWith = false;
   for (const push of ledger.pushesOf(record)) {
+    const isReaders = simulation.readersPushes.has(readersPush(push.clientId, push.number));
     for (const branch of simulation.disk.journal.branches()) {
-      if ((branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
+      if (!isReaders && (branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
       wasDealtWith = true;
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.

@@ -76,6 +76,8 @@ export class Simulation {
   /** Every tab that there ever was. */
   readonly clients: SimClient[] = [];
   readonly stockPeers: StockPeer[] = [];
+  /** The pushes that were refused because their user may only read, as client id and number: the room may store nothing of them. */
+  readonly readersPushes: Set<string> = new Set();
   /** Undefined if nobody has stolen anything. */
   readonly thief: Thief | undefined;
   /** What the disk was earlier, to come back to. */
