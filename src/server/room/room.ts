@@ -47,6 +47,9 @@ const UNLOADED = 'The room could not be loaded: try again later.';
 /** Holding a message takes so many characters in addition to its length. */
 const HOLDING_LENGTH = 512;
 
+/** The part of `heldLength` that may wait for turns: others need some of it, too. */
+const PART_OF_TURNS = 1 / 4;
+
 /** The messages of a frame, and the number of messages that it counts as. */
 interface SplitFrame {
   readonly messages: readonly unknown[];
@@ -175,7 +178,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     if (peer.state.type === 'stock') peer.unread.clear();
     const now = host.now();
     const isAsked = peer.unread.isAnswer(text);
-    const isFlood = !isAsked && peer.isFlooding(length, now, settings.limits);
+    const isFlood = !isAsked && this.#isFlood(peer, length, now);
     const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
     const weigh = (): number => weightOf(text, this.#isPart(text));
     const waiting = isFlood
@@ -209,7 +212,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     // What the room has asked for waits for nothing.
     const dealt = isAsked
       ? deal(data)
-      : this.#turns.take(peer.line, isBusy, { messages, cost, begin, deal });
+      : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, deal });
     if (dealt !== undefined) await dealt;
     if (!isOrdered) {
       waiting.onReleased();
@@ -498,6 +501,15 @@ export class Room<Origin, RequestOrigin = Origin> {
     return state instanceof Promise
       ? state.then(deal, () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED))
       : deal();
+  }
+
+  /** Returns true for a frame that nobody looks at. */
+  #isFlood(peer: Peer<Origin>, length: number, now: number): boolean {
+    const { limits } = this.#parts.settings;
+    return (
+      peer.isFlooding(length, now, limits) ||
+      this.#turns.isFull(peer.line, limits.heldLength * PART_OF_TURNS)
+    );
   }
 
   /** Returns false for a frame of which nothing is dealt with. */

@@ -7,6 +7,8 @@ const COST_OF_TURN = 32;
 /** The messages of one frame. */
 export interface FrameWork {
   readonly messages: readonly unknown[];
+  /** In characters. */
+  readonly length: number;
   /** The cost of each, in ordinary messages. */
   readonly cost: number;
   /** Called before the first is dealt with. Returns false if none shall be. */
@@ -48,6 +50,14 @@ export class Turns {
     return frame.dealt;
   }
 
+  /** Returns true if more waits than that, in characters, and of the connection with that line its part of that or more. */
+  isFull(line: TurnLine, limit: number): boolean {
+    if (line.isEmpty) return false;
+    let length = 0;
+    for (const { length: added } of this.#lines) length += added;
+    return length > limit && line.length * this.#lines.size >= limit;
+  }
+
   /** Deals with a part of what waits, then lets the host deliver what others have sent, and so on. */
   async #run(): Promise<void> {
     this.#isRunning = true;
@@ -74,13 +84,20 @@ export class Turns {
 /** The frames of one connection that wait for its turn, in order. */
 export class TurnLine {
   #frames: WaitingFrame[] = [];
+  #length = 0;
 
   /** True if nothing waits. */
   get isEmpty(): boolean {
     return this.#frames.length === 0;
   }
 
+  /** The length of what waits, in characters. */
+  get length(): number {
+    return this.#length;
+  }
+
   add(frame: WaitingFrame): void {
+    this.#length += frame.length;
     this.#frames.push(frame);
   }
 
@@ -97,13 +114,16 @@ export class TurnLine {
     for (let [frame] = this.#frames; frame !== undefined && left > 0; [frame] = this.#frames) {
       left = frame.deal(left);
       // Dealing with it may have dropped all that waits.
-      if (frame.isDone && frame === this.#frames[0]) this.#frames.shift();
+      if (!frame.isDone || frame !== this.#frames[0]) continue;
+      this.#length -= frame.length;
+      this.#frames.shift();
     }
     return left;
   }
 
   /** Drops all that waits, so that nothing of it is held any more. */
   drop(): void {
+    this.#length = 0;
     for (const frame of this.#frames.splice(0)) frame.drop();
   }
 }
@@ -112,6 +132,7 @@ export class TurnLine {
 class WaitingFrame {
   /** Settles when all of it was dealt with, or it was dropped. */
   readonly dealt: Promise<void>;
+  readonly length: number;
   /** Called when all of it was dealt with. */
   afterwards: (() => void) | undefined;
   #work: FrameWork | undefined;
@@ -121,6 +142,7 @@ class WaitingFrame {
 
   constructor(work: FrameWork) {
     this.#work = work;
+    this.length = work.length;
     this.dealt = new Promise((resolve) => {
       this.#settle = resolve;
     });

@@ -64,6 +64,9 @@ const burst = (host: TurningHost, sender: FakeConnection, frames: readonly strin
   for (const frame of frames) void host.room.receive(sender, frame);
 };
 
+const codes = (connection: FakeConnection): string[] =>
+  connection.hear().flatMap((heard) => (heard.type === 'error' ? [heard.code] : []));
+
 const BURST = 400;
 
 test('[FLOOD-9] an edit of somebody else goes ahead of a burst, and all of the burst comes in order', async () => {
@@ -207,6 +210,30 @@ test('[FLOOD-9] [LIMIT-5] nothing is held of what waits for a connection that th
   host.room.administration.evictAll();
   await settle();
   expect(held).toBe(0);
+});
+
+test('[FLOOD-9] where much waits, those of which most does are refused, and nobody else is closed or refused', async () => {
+  const host = await begun({ limits: () => ({ heldLength: 4_000_000 }) });
+  const reader = await host.join('reader');
+  const attackers = await Promise.all(['a', 'b', 'c'].map((name) => host.join(name)));
+  for (const attacker of attackers)
+    burst(
+      host,
+      attacker,
+      numbers(60).map((number) => `app ${number} ${'x'.repeat(100_000)}`),
+    );
+  const quick = await host.join('quick');
+  burst(
+    host,
+    quick,
+    numbers(100).map((number) => pushOf(number, 'q')),
+  );
+  await host.turnToTheEnd();
+  for (const attacker of attackers) expect(codes(attacker)).toContain('overloaded');
+  expect(codes(quick)).toEqual([]);
+  expect([reader, quick, ...attackers].map(({ closed }) => closed)).toEqual(
+    Array.from({ length: 5 }, () => undefined),
+  );
 });
 
 test('[FLOOD-9] [ONCE-9] a newer connection of the client does not wait for what the older one has sent', async () => {
