@@ -61,6 +61,7 @@ export function createHostedServer<Server>(
 export interface HostedLobby {
   /** As in {@link HostedParty}. */
   readonly id: string;
+  readonly isIdDecoded: boolean;
   readonly env: unknown;
 }
 
@@ -70,6 +71,7 @@ export function lobbyOf(server: HostedServer, party: HostedLobby): HostedLobby {
     get id(): string {
       return server.roomId ?? party.id;
     },
+    isIdDecoded: party.isIdDecoded,
     env: party.env,
   };
 }

@@ -10,6 +10,8 @@ import { partyNameOf } from './party-name.ts';
 export interface EdgeLobby {
   /** The id of the room, as it stands in the URL. */
   readonly id: string;
+  /** True on hosts other than PartyKit: the id is the name of the object, and is not decoded again. */
+  readonly isIdDecoded?: boolean;
   readonly env: unknown;
 }
 
@@ -54,11 +56,11 @@ export function createEdgeGuard(
   const { messagePrefix = '', party, onError = logError } = options;
   return async <Asked extends AuthRequest>(
     request: Asked,
-    { id, env }: EdgeLobby,
+    { id, isIdDecoded, env }: EdgeLobby,
   ): Promise<Asked | Response> => {
     if (!isUpgrade(request)) return request;
     try {
-      const room = roomIdOf(id);
+      const room = isIdDecoded === true ? id : roomIdOf(id);
       const { url } = request;
       await auth.verify(request, { party: party ?? partyNameOf(url), room, env, now: Date.now() });
       return withTokenInHeader(request, auth.parameter);
