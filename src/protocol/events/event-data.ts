@@ -13,3 +13,16 @@ export function encodeData(data: unknown): string | undefined {
 
 /** The last part of a frame whose data is undefined: JSON has only null. */
 export const NO_DATA = 1;
+
+/** Encodes a name, the data that travels with it, and what comes last, if anything does. Throws as {@link encodeData}. */
+export function encodeNamed(
+  name: string,
+  data: unknown,
+  last: string | number | undefined,
+): string {
+  const json = encodeData(data);
+  const first = JSON.stringify(name);
+  if (last === undefined) return json === undefined ? `[${first}]` : `[${first},${json}]`;
+  const more = JSON.stringify(last);
+  return json === undefined ? `[${first},null,${more},${NO_DATA}]` : `[${first},${json},${more}]`;
+}

@@ -1,6 +1,6 @@
 /** The message of a client that calls a procedure. */
 import { asArray, asCount, asString, decodeJson, ShapeError, type Json } from '../json.ts';
-import { encodeData, NO_DATA } from './event-data.ts';
+import { encodeNamed, NO_DATA } from './event-data.ts';
 
 /** A call of a procedure. */
 export interface EventFromClient {
@@ -17,12 +17,7 @@ export const READ = '[]';
 
 /** Throws a `TypeError` if the input is not JSON. */
 export function encode({ name, input, id }: EventFromClient): string {
-  const data = encodeData(input);
-  const parts = [JSON.stringify(name)];
-  if (data !== undefined || id !== undefined) parts.push(data ?? 'null');
-  if (id !== undefined) parts.push(String(id));
-  if (data === undefined && id !== undefined) parts.push(String(NO_DATA));
-  return `[${parts.join()}]`;
+  return encodeNamed(name, input, id);
 }
 
 export function decode(json: string): EventFromClient {

@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { asArray, asCount, asString, decodeJson, ShapeError, type Json } from '../json.ts';
 import { jsonToError } from '../messages/error.ts';
-import { encodeData, NO_DATA } from './event-data.ts';
+import { encodeData, encodeNamed, NO_DATA } from './event-data.ts';
 
 /** An event. */
 interface RoomEvent {
@@ -42,15 +42,8 @@ export const letter = 'v';
 /** Throws a `TypeError` if the data or the result is not JSON. */
 export function encode(message: EventFromRoom): string {
   switch (message.type) {
-    case 'event': {
-      const { name, from } = message;
-      const data = encodeData(message.data);
-      const parts = [JSON.stringify(name)];
-      if (data !== undefined || from !== undefined) parts.push(data ?? 'null');
-      if (from !== undefined) parts.push(JSON.stringify(from));
-      if (data === undefined && from !== undefined) parts.push(String(NO_DATA));
-      return `[${parts.join()}]`;
-    }
+    case 'event':
+      return encodeNamed(message.name, message.data, message.from);
     case 'result': {
       const result = encodeData(message.result);
       return result === undefined ? `[${message.id}]` : `[${message.id},${result}]`;
