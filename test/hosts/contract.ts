@@ -284,6 +284,21 @@ export const describeHost = (name: HostName): void => {
     };
     const UNTOUCHED = '[{"t":{"r":{"c":"first"}}},{"dealt with":true}]';
 
+    test('[JOIN-11] who comes back with what the room does not have gets small content with the welcome', async () => {
+      const peer = await openRaw('small');
+      peer.send(
+        `h{"protocol":1,"client":"${'r'.repeat(22)}","generation":1,"cursor":["other",7],"next":1,"acked":0}`,
+      );
+      await until('the welcome', () => peer.frames.length === 1);
+      expect(peer.frames[0]).toContain(`"changes":[{},{}],"content":${FIRST}}`);
+      const other = await clients.open({ host: host.host, party: 'closing', room: 'small' });
+      other.store.setValue('v', 1);
+      await until('the commit', () => peer.frames.length === 2);
+      expect(peer.frames[1]).toBe('c[2,[{},{"v":1}]]');
+      peer.close();
+      await other.close();
+    });
+
     test('[CLOSE-1] a connection that onConnect closes has no say, though it never answers the close', async () => {
       const peer = await openRaw('at-once', '?refuse');
       await until('the close', () => peer.closeCode === 4001);
