@@ -33,12 +33,15 @@ export const EXPIRED = 'This connection is not authorized any more: connect agai
 const CROWDED =
   'The room holds as much for its connections as it may, and most for this one: connect again, a little later.';
 
+/** Of a connection that sends much, that many times as much counts as unread where another one needs place. */
+const BUSY_FACTOR = 2;
+
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
 /** Sends everything that leaves the room over sockets. A message leaves only when the reported change is written (`DURABLE-1`). */
 export class Outgoing<Origin> {
-  readonly #host: Pick<RoomHost<Origin>, 'randomId'>;
+  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
@@ -50,7 +53,7 @@ export class Outgoing<Origin> {
   };
 
   constructor(
-    host: Pick<RoomHost<Origin>, 'randomId'>,
+    host: Pick<RoomHost<Origin>, 'randomId' | 'now'>,
     peers: Peers<Origin>,
     settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
   ) {
@@ -98,10 +101,12 @@ export class Outgoing<Origin> {
   /** Does the same for what is sent to a connection, among all that have not read: who writes much is not in the way of that. */
   #makePlaceUnread({ unread }: Peer<Origin>, length: number): boolean {
     const { memory } = this.#peers;
-    return this.#makePlace(memory, length, unread.length + length, (holder) => ({
-      length: holder.unread.length,
-      free: holder.unread.length,
-    }));
+    return this.#makePlace(memory, length, unread.length + length, (holder) => {
+      const free = holder.unread.length;
+      // It is who fills the memory of others.
+      const isBusy = holder.isBusy(this.#host.now(), this.#settings.limits);
+      return { length: isBusy ? free * BUSY_FACTOR : free, free };
+    });
   }
 
   /** Does the same for what is sent to a stock peer, among all stock peers: its words do not tell what it has read. */

@@ -211,3 +211,22 @@ test('[LIMIT-5] of calls that are under way, until their end', async () => {
   await bob.say(call(1));
   expect(heard(bob)).toEqual(['v[1]']);
 });
+
+test('[LIMIT-5] of readers that have as much unread, the one that sends much is closed first', async () => {
+  const host = await seeded({
+    limits: () => ({ heldLength: 600 * KIBI, messagesPerSecond: 2_000, messageBurst: 10_000 }),
+  });
+  const readers = await Promise.all(['a', 'b', 'c', 'd'].map((name) => host.join(name)));
+  const [ada, busy, ...others] = readers;
+  for (let number = 0; number < 200; number += 1) await busy?.ping();
+  for (let round = 0; round < 3; round += 1) {
+    host.room.store.setCell('t', 'r', 'text', `${round}${'x'.repeat(60 * KIBI)}`);
+    await settle();
+  }
+  expect(busy?.closed).toMatchObject(OVERLOADED);
+  expect([ada, ...others].map((reader) => reader?.closed)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
