@@ -487,6 +487,9 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: EditRecord): void {
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
+  // Of what it has refused to somebody who may only read, the room keeps no record. Others may have asked for the same.
+  const isOwn = isUnique(record.leaf) && !record.isRepeated;
+  if (simulation.gate?.isReader(name) === true && !isOwn) return;
   // A room without a Store has nothing to delete, and keeps no record of who asked for it.
   if (record.leaf === undefined && simulation.disk.branch === undefined) return;
   let wasDealtWith = false;
@@ -497,12 +500,7 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
       wasDealtWith = true;
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.
-      if (
-        !isUnique(record.leaf) ||
-        record.isRepeated ||
-        (changes !== undefined && carries(changes, record))
-      )
-        return;
+      if (!isOwn || (changes !== undefined && carries(changes, record))) return;
       // A push that became the first content is no entry.
       const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;
