@@ -45,6 +45,8 @@ export class SimCalls implements Source {
   readonly #isFlooded: boolean;
   /** The number of times that each call was run. */
   readonly #runs = new Map<string, number>();
+  /** The notes that each socket was told of by an event. */
+  readonly #heard = new WeakMap<Wire, Set<string>>();
   /** The slow procedures that go on when the world says so. */
   #slow: (() => void)[] = [];
   #count = 0;
@@ -117,6 +119,7 @@ export class SimCalls implements Source {
       const what = `${wire.label} is answered to a call behind push ${push}`;
       throw new PropertyFailure('calls', `${what}, which is not answered`);
     }
+    this.#checkHeard(wire, message.type, note);
     if (!isThere) return;
     if (stored?.has(NOTES, note, CELL) !== true)
       throw new PropertyFailure(
@@ -130,6 +133,15 @@ export class SimCalls implements Source {
       'one order',
       `${wire.label} is told of ${note} before the commit that made it`,
     );
+  }
+
+  /** Everybody hears of a note by its event, and who has made it by that and then by the result (EVENT-7). */
+  #checkHeard(wire: Wire, type: 'event' | 'result', note: string): void {
+    const heard = this.#heard.get(wire) ?? new Set();
+    this.#heard.set(wire, heard);
+    if (type === 'event') heard.add(note);
+    else if (!heard.has(note))
+      throw new PropertyFailure('calls', `${wire.label} has ${note}, and heard of no event`);
   }
 
   #countRun(note: string): void {

@@ -10,8 +10,8 @@ import type { Traits } from '../traits.ts';
 const CALLING: Partial<Traits> = { ...PLAIN, adversities: ['calls'], isLeaky: false };
 
 /**
- * The mutations of EVENT-1, EVENT-2 and EVENT-5. Of the other rules, EVENT-3 and EVENT-4 are about input that nobody sends
- * here, EVENT-6 is about limits that nobody reaches, and EVENT-7 is about who is meant.
+ * The mutations of EVENT-1, EVENT-2, EVENT-5 and EVENT-7. Of the other rules, EVENT-3 and EVENT-4 are about input that nobody
+ * sends here, EVENT-6 is about limits that nobody reaches, and EVENT-8 is about who is named in a save.
  */
 export const CALL_MUTATIONS: readonly Mutation[] = [
   {
@@ -61,6 +61,20 @@ export const CALL_MUTATIONS: readonly Mutation[] = [
               onLost: onReleased,
               waitsForSync: waiter.waitsForSync === true,
             });
+          },
+      ),
+  },
+  {
+    title: '[EVENT-7] an event for all does not reach whoever has come first',
+    make: () => ({ traits: CALLING }),
+    patch: (patches) =>
+      patches.replace(
+        FeatureAccess.prototype,
+        'connections',
+        (connections) =>
+          function allButOne(this: FeatureAccess<unknown, unknown>) {
+            const all: readonly unknown[] = connections.call(this);
+            return all.slice(1);
           },
       ),
   },
