@@ -20,7 +20,8 @@ import type { Mutation } from './mutation.ts';
  * covered by the room's own limit. No property tells an edit that is refused and put back from one that stays local-only
  * (LIMIT-3), or a room without a Store from one with an empty Store, which our own clients give it at once (SEED-6). Nobody
  * edits before a persister is started (SEED-5). All histories have less clients than a room remembers (FLOOD-5). STORE-1 needs
- * the adversity "two-persisters". For each of these, a unit test fails without the rule.
+ * the adversity "two-persisters". These histories have no presence (PRES), no signed requests (ADMIN-1, ADMIN-3 to ADMIN-5, ADMIN-7),
+ * and clients without the layer of `createClient` (CLIENT). For each of these, a unit test fails without the rule.
  */
 export const MUTATIONS: readonly Mutation[] = [
   ...ORDER_MUTATIONS,
