@@ -487,9 +487,7 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: EditRecord): void {
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
-  // Of what it has refused to somebody who may only read, the room keeps no record. Others may have asked for the same.
   const isOwn = isUnique(record.leaf) && !record.isRepeated;
-  if (simulation.gate?.isReader(name) === true && !isOwn) return;
   // A room without a Store has nothing to delete, and keeps no record of who asked for it.
   if (record.leaf === undefined && simulation.disk.branch === undefined) return;
   let wasDealtWith = false;
