@@ -22,7 +22,7 @@ export const PAGE_LENGTH: number = 64 * 1024;
  * So many hellos need no further write of the head. No more than milliseconds pass until the next page starts: it begins with the
  * time, above what a page has used that could not write (OFFLINE-6).
  */
-export const RESERVED_GENERATIONS = 64;
+export const RESERVED_GENERATIONS = 16;
 
 /** The number of digits of a number in a key, so that the order of keys is that of numbers. */
 const DIGITS = 16;

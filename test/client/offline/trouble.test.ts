@@ -114,28 +114,31 @@ describe('[OFFLINE-7] a client works, and says once that it keeps nothing,', () 
   });
 });
 
-test('[OFFLINE-6] a page begins above the generations of one that could not write them', async () => {
-  const on = browser();
-  const first = new OfflineTab(on);
-  await first.start();
-  await works(first);
-  await first.time.pass(SECOND);
-  first.die();
-  on.storage.writeFails = true;
-  const broken = new OfflineTab(on);
-  await broken.time.pass(SECOND);
-  await broken.start();
-  await broken.join();
-  broken.sent();
-  broken.close();
-  const { generation } = await broken.join();
-  broken.die();
-  on.storage.writeFails = false;
-  const next = new OfflineTab(on);
-  await next.time.pass(2 * SECOND);
-  await next.start();
-  expect((await next.join()).generation).toBeGreaterThan(generation);
-});
+test.for([20, SECOND])(
+  '[OFFLINE-6] a page begins above the generations of one that could not write them, %i ms before',
+  async (pause) => {
+    const on = browser();
+    const first = new OfflineTab(on);
+    await first.start();
+    await works(first);
+    await first.time.pass(SECOND);
+    first.die();
+    on.storage.writeFails = true;
+    const broken = new OfflineTab(on);
+    await broken.time.pass(pause);
+    await broken.start();
+    await broken.join();
+    broken.sent();
+    broken.close();
+    const { generation } = await broken.join();
+    broken.die();
+    on.storage.writeFails = false;
+    const next = new OfflineTab(on);
+    await next.time.pass(2 * pause);
+    await next.start();
+    expect((await next.join()).generation).toBeGreaterThan(generation);
+  },
+);
 
 /** A browser in which a tab has ended with content and two edits. */
 async function withRecord(): Promise<ReturnType<typeof browser>> {
