@@ -170,7 +170,8 @@ async function claimEnded(
     if (release === undefined) continue;
     try {
       // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
-      if ((await storage.read(keys.head(recordId))).size > 0) return { recordId, release };
+      const head = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
+      if (head !== undefined && !isOfNewer(head)) return { recordId, release };
     } catch (error) {
       release();
       throw error;
@@ -200,6 +201,16 @@ export function headOf(text: string | undefined): RecordHead {
     return decodeHead(text ?? '');
   } catch {
     return NO_HEAD;
+  }
+}
+
+/** True for the head of a record that a newer version of this package wrote: it is not touched (OFFLINE-7). */
+function isOfNewer(text: string): boolean {
+  try {
+    decodeHead(text);
+    return false;
+  } catch (error) {
+    return isNewer(error);
   }
 }
 

@@ -210,11 +210,15 @@ describe('a record that is damaged', () => {
     expect(tab.errors).toMatchObject([{ code: 'offline' }]);
   });
 
-  test('[OFFLINE-7] of a later format is left as it is', async () => {
+  test.for([
+    ['any tab', () => undefined],
+    ['the tab that had it', (id: string) => ({ id })],
+  ] as const)('[OFFLINE-7] of a later format is left as it is: by %s', async ([, memoryOf]) => {
     const on = await withRecord();
-    on.storage.entries.set(keyOf(on, ']h'), '[2,{"anything":1}]');
+    const head = keyOf(on, ']h');
+    on.storage.entries.set(head, '[2,{"anything":1}]');
     const before = new Map(on.storage.entries);
-    const tab = new OfflineTab(on);
+    const tab = new OfflineTab(on, memoryOf(head.slice(-22)));
     await tab.start();
     expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
     await tab.time.pass(60 * SECOND);
