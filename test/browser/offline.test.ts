@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -256,6 +257,171 @@ test('a database that is deleted or damaged, or is not there, is reported once a
   await setValue(page, 'v', 'three');
   await isSaved(page);
   expect(await errorCodes(page)).toEqual(['offline']);
+  await context.close();
+});
+
+/** Sets the space that IndexedDB has in this browser, in bytes; undefined: as much as ever. */
+const limitStorage = async (context: BrowserContext, quotaSize?: number): Promise<void> => {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  const { origin } = new URL(pageServer.page({}));
+  await session.send('Storage.overrideQuotaForOrigin', {
+    origin,
+    ...(quotaSize !== undefined && { quotaSize }),
+  });
+};
+
+test('[OFFLINE-7] a full disk is told once, edits reach the room, and a page with room on disk keeps them again', async () => {
+  const context = await browser.newContext();
+  // A browser remembers for a while how much space there was: so there is none from the beginning.
+  await limitStorage(context, 300_000);
+  const page = await open(context, 'full');
+  await isSaved(page);
+  await setValue(page, 'before', 'yes');
+  await isSaved(page);
+  // A browser compresses what it stores.
+  const large = randomBytes(75_000).toString('base64');
+  for (let edit = 0; edit < 10; edit++)
+    await setValue(page, 'large', randomBytes(75_000).toString('base64'));
+  await setValue(page, 'large', large);
+  await until('the full disk to be told', async () => (await errorCodes(page)).length > 0);
+  await isSaved(page);
+  await setValue(page, 'after', 'yes');
+  await isSaved(page);
+  expect(await contentOf('full')).toEqual([{}, { before: 'yes', large, after: 'yes' }]);
+  // Without a network, edits live in the tab.
+  await party.kill9();
+  await setValue(page, 'waiting', 'yes');
+  expect(await values(page)).toEqual({ before: 'yes', large, after: 'yes', waiting: 'yes' });
+  await party.restart();
+  await isSaved(page);
+  const all = { before: 'yes', large, after: 'yes', waiting: 'yes' };
+  expect(await contentOf('full')).toEqual([{}, all]);
+  expect(await errorCodes(page)).toEqual(['offline']);
+  // Still full.
+  await page.reload();
+  await isSaved(page);
+  expect(await values(page)).toEqual(all);
+  for (let edit = 0; edit < 10; edit++)
+    await setValue(page, 'more', randomBytes(75_000).toString('base64'));
+  await setValue(page, 'more', large);
+  await until('the full disk to be told', async () => (await errorCodes(page)).length > 0);
+  await isSaved(page);
+  expect(await errorCodes(page)).toEqual(['offline']);
+  await limitStorage(context);
+  await page.reload();
+  await isSaved(page);
+  await setValue(page, 'last', 'yes');
+  await isKept(page, 'last');
+  await party.kill9();
+  await setValue(page, 'unsent', 'yes');
+  await page.reload();
+  expect(JSON.parse(await firstShown(page))).toEqual([
+    {},
+    { ...all, more: large, last: 'yes', unsent: 'yes' },
+  ]);
+  expect(await errorCodes(page)).toEqual([]);
+  await party.restart();
+  await isSaved(page);
+  await context.close();
+});
+
+test('[OFFLINE-13] a page ends as ever if localStorage is full or forbidden', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'no-last');
+  const thrown: string[] = [];
+  page.on('pageerror', ({ message }) => thrown.push(message));
+  await isSaved(page);
+  await setValue(page, 'kept', 'yes');
+  await isKept(page, 'kept');
+  await party.kill9();
+  const endWithEdit = async (value: string): Promise<void> => {
+    const loadAgain = page.waitForEvent('load');
+    await page.evaluate((text) => {
+      addEventListener('pagehide', () => void window.app.store.setValue('last', text));
+      setTimeout(() => location.reload());
+    }, value);
+    await loadAgain;
+  };
+  // Whatever the browser still wrote of it, what was kept before is there.
+  await page.evaluate(() => {
+    for (let length = 2 ** 22; length > 0; length = Math.floor(length / 2)) {
+      try {
+        for (let part = 0; ; part++)
+          localStorage.setItem(`full${length}-${part}`, 'x'.repeat(length));
+      } catch {
+        // A smaller one may fit.
+      }
+    }
+  });
+  await endWithEdit('full');
+  expect(JSON.parse(await firstShown(page))).toMatchObject([{}, { kept: 'yes' }]);
+  expect(await errorCodes(page)).toEqual([]);
+  await page.addInitScript(() => {
+    Object.defineProperty(globalThis, 'localStorage', {
+      get: () => {
+        throw new DOMException('Access is denied.', 'SecurityError');
+      },
+    });
+  });
+  await page.reload();
+  await firstShown(page);
+  await endWithEdit('forbidden');
+  expect(JSON.parse(await firstShown(page))).toMatchObject([{}, { kept: 'yes' }]);
+  expect([await errorCodes(page), thrown]).toEqual([[], []]);
+  await party.restart();
+  await isSaved(page);
+  expect(await contentOf('no-last')).toMatchObject([{}, { kept: 'yes' }]);
+  await context.close();
+});
+
+/** Sets each entry of the database whose key has this in it. */
+const setEntries = (page: Page, part: string, text: string): Promise<void> =>
+  page.evaluate(
+    async ([place, value]) => {
+      // oxlint-disable-next-line unicorn/consistent-function-scoping -- It runs in the page.
+      const answer = <T>(request: IDBRequest<T>): Promise<T> =>
+        new Promise((resolve) => {
+          request.addEventListener('success', () => resolve(request.result));
+        });
+      const database = await answer(indexedDB.open('tinybase-partykit'));
+      const store = database.transaction('entries', 'readwrite').objectStore('entries');
+      const keys = (await answer(store.getAllKeys())) as string[];
+      await Promise.all(
+        keys
+          .filter((key) => key.includes(place ?? ''))
+          .map((key) => answer(store.put(value ?? '', key))),
+      );
+      database.close();
+    },
+    [part, text],
+  );
+
+test('[OFFLINE-7] a damaged record and one of a later version are told once, and cost nothing of the room', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'altered');
+  await isSaved(page);
+  await setValue(page, 'v', 'one');
+  await isKept(page, 'one');
+  // Damaged content, a damaged head, and a head of a later version.
+  for (const [place, text] of [
+    [']b', '[[]'],
+    [']h', '[1,"x"]'],
+    [']h', '[2,"later"]'],
+  ] as const) {
+    await setEntries(page, place, text);
+    await page.reload();
+    await isSaved(page);
+    expect(await values(page)).toEqual({ v: 'one' });
+    expect(await errorCodes(page)).toEqual(['offline']);
+    await setValue(page, 'v', 'two');
+    await setValue(page, 'v', 'one');
+    await isSaved(page);
+  }
+  expect((await entriesOf(page)).filter(([, text]) => text === '[2,"later"]')).toHaveLength(1);
+  await page.reload();
+  await isSaved(page);
+  expect(await contentOf('altered')).toEqual([{}, { v: 'one' }]);
   await context.close();
 });
 
