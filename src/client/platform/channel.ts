@@ -66,18 +66,16 @@ export function openChannel(
   letter: string,
   listener: ChannelListener,
 ): Channel {
-  /** True if the last token had expired, and nothing came since. */
+  /** True if the last token had expired, and nothing but errors came since. */
   let hasExpired = false;
   const { socket, detach, isStopped } = attachToPartySocket(connection, prefix + letter, {
     ...listener,
     onMessage: (data) => {
       const frame = readFrame(prefix, data);
-      if (frame?.letter === letter) {
-        hasExpired = false;
-        listener.onFrame(frame.json);
-        return;
-      }
       const error = errorOf(frame);
+      // Whatever else comes, also for another part: the last token was good.
+      if (error === undefined) hasExpired = false;
+      if (frame?.letter === letter) listener.onFrame(frame.json);
       // Another part has dealt with that.
       if (error === undefined || isStopped()) return;
       // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.

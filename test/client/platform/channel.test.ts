@@ -163,6 +163,21 @@ describe('an error that ends every attempt', () => {
     expect([attempts, others.length]).toEqual([2, 2]);
   });
 
+  test('is expired again, after the room has spoken to another part: the last token was good', () => {
+    const { socket, stops } = listening('');
+    let attempts = 0;
+    socket.reconnect = () => {
+      attempts += 1;
+      socket.readyState = 0;
+    };
+    for (let time = 0; time < 4; time += 1) {
+      socket.open();
+      socket.receive('w{"welcome":"to the persister"}');
+      socket.receive(errorFrame('', 'expired'));
+    }
+    expect([attempts, stops, socket.closes]).toEqual([4, [], []]);
+  });
+
   test('is told once to each part of the socket, whichever hears it, also with another prefix', async () => {
     const socket = new FakePartySocket();
     const { fetch } = roomOn(socket, 'a/');
