@@ -221,7 +221,7 @@ export class Actions implements Source {
     yield* this.#ofAlarms();
     if (!room.isIdle) return;
     yield { label: 'room sleeps', weight: 0.25, happen: () => room.hibernate() };
-    const { gate, network } = this.#simulation;
+    const { gate, network, alarms } = this.#simulation;
     if (gate === undefined || !this.#simulation.has('slow-gate')) return;
     for (const wire of network.wires) {
       if (!gate.isIn(wire)) continue;
@@ -229,6 +229,7 @@ export class Actions implements Source {
         label: `room sleeps, and the grant of ${wire.label} is lost`,
         weight: 0.2,
         happen: () => {
+          alarms?.changed();
           gate.lose(wire);
           room.hibernate();
         },
@@ -362,15 +363,25 @@ export class Actions implements Source {
 
   /** Tokens end, users are thrown out, and log in again. */
   *#ofTokens(): Iterable<Occurrence> {
-    const { network, gate, clients } = this.#simulation;
+    const { network, gate, clients, alarms } = this.#simulation;
     if (gate === undefined) return;
     for (const wire of network.wires) {
       if (!gate.isIn(wire) || !this.#simulation.has('tokens-end')) continue;
-      yield { label: `token of ${wire.label} ends`, weight: 0.2, happen: () => gate.end(wire) };
+      yield {
+        label: `token of ${wire.label} ends`,
+        weight: 0.2,
+        happen: () => {
+          alarms?.changed();
+          gate.end(wire);
+        },
+      };
       yield {
         label: `${wire.label} is thrown out`,
         weight: 0.06,
-        happen: () => gate.throwOut(wire),
+        happen: () => {
+          alarms?.changed();
+          gate.throwOut(wire);
+        },
       };
     }
     for (const client of clients) {

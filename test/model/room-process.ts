@@ -219,7 +219,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     if (connection === undefined) return;
     this.#connections.delete(wire);
     this.wake();
-    if (!this.isAnybodyThere) this.#surroundings.alarms?.changed();
+    const { gate, alarms } = this.#surroundings;
+    // With a gate, who is still connected may not be there any more.
+    if (gate !== undefined || !this.isAnybodyThere) alarms?.changed();
     this.room.disconnected(connection);
   }
 
