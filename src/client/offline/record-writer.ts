@@ -235,10 +235,14 @@ export class RecordWriter {
    * that goes on writes them as ever.
    */
   saveLast(): void {
-    const isReady = this.#headText !== undefined && !this.#isRenaming && this.undone.length === 0;
+    const isReady = this.#headText !== undefined && !this.#isRenaming;
     if (!this.#isWriting || !isReady || this.#hasFailed || !this.#owner.keepsEdits) return;
     const { pushes, held } = this.#client();
     const set = this.#undurable(pushes);
+    // Moved edits are still in the record that they come from.
+    for (const { first, last } of this.undone)
+      for (let number = first; number <= last; number += 1)
+        set.delete(this.#keys.push(this.#id, number));
     const remove: string[] = [];
     const key = this.#keys.held(this.#id);
     if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
