@@ -557,6 +557,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       if (this.#starting === undefined) this.#start(room);
       if (await this.#starting) await lifecycle?.alarmed(() => sim.handle(this.#now(), throws));
       else await lifecycle?.postpone();
+      if (room === this.room) sim.settled();
     } catch (error) {
       if (room !== this.room) return;
       world.note(`    alarm failed: ${String(error)}`);

@@ -31,6 +31,8 @@ export class SimAlarms {
   /** The time at which the app is to be called; null if it is not. Undefined while there is no telling, after a crash. */
   #expected: number | null | undefined = null;
   #operations = 0;
+  /** The number of the operation that was the last call of the handler. */
+  #handled = -1;
   #rows = 0;
   #allowed = 0;
 
@@ -93,7 +95,13 @@ export class SimAlarms {
     else if (expected !== undefined && expected > now + TOLERANCE_MILLISECONDS)
       this.#fail(`the app is called at ${now}, and has set ${expected}`);
     if (throws) throw new Error('The handler of the app threw.');
-    this.#expected = null;
+    this.#handled = this.#operations;
+    this.#expected = undefined;
+  }
+
+  /** The room has forgotten the alarm whose handler was called last, if the app has set no other one. */
+  settled(): void {
+    if (this.#handled === this.#operations) this.#expected = null;
   }
 
   /** The room writes so many rows of its own, or sets or deletes its alarm. */
