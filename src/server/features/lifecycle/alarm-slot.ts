@@ -76,7 +76,7 @@ export class AlarmSlot {
     const stored = this.#ports.storage().put(this.key, time);
     const next = Math.min(time, this.#roomTime ?? Infinity);
     this.#hostTime = next;
-    const set = next === time ? proceed() : this.#ports.alarms?.set(next);
+    const set = next === time ? proceed() : this.#setForRoom(next);
     return await this.#changed(next, stored, set);
   }
 
@@ -88,7 +88,7 @@ export class AlarmSlot {
     const forgotten = this.forgetApp();
     if (this.#hostTime === undefined) return await forgotten;
     const isAlone = this.#roomTime === undefined;
-    const set = isAlone ? proceed() : this.#ports.alarms?.set(this.#roomTime ?? 0);
+    const set = isAlone ? proceed() : this.#setForRoom(this.#roomTime ?? 0);
     const next = isAlone ? null : this.#roomTime;
     this.#hostTime = next;
     return await this.#changed(next, forgotten, set);
@@ -168,13 +168,18 @@ export class AlarmSlot {
     if (alarms === undefined || this.#hostTime === undefined || next === Infinity) return;
     if (this.#hostTime !== null && this.#hostTime <= next) return;
     this.#hostTime = next;
-    void this.#set(alarms, next);
+    void this.#set(next);
   }
 
-  async #set(alarms: HostAlarms, time: number): Promise<void> {
+  /** Sets an alarm of the room's own. In one turn with what it needs, so that a host makes them durable together. */
+  async #setForRoom(time: number): Promise<void> {
+    const { alarms, beforeFirst } = this.#ports;
+    await Promise.all([beforeFirst(), alarms?.set(time)]);
+  }
+
+  async #set(time: number): Promise<void> {
     try {
-      // In one turn, so that a host makes them durable together.
-      await Promise.all([this.#ports.beforeFirst(), alarms.set(time)]);
+      await this.#setForRoom(time);
     } catch (error) {
       if (this.#hostTime === time) this.#hostTime = null;
       this.#ports.report(error);

@@ -301,6 +301,20 @@ test('[SAVE-5] an alarm of the room is not the app’s, also if the row that tel
   expect(await world.app.getAlarm()).toBe(null);
 });
 
+test('[SAVE-5] the first alarm of the room is not the app’s, where it waited behind one that the app has deleted', async () => {
+  const world = LifecycleWorld.logging();
+  const { time } = world.host;
+  await world.app.setAlarm(time + 1_000);
+  await seeded(world);
+  await world.app.deleteAlarm();
+  expect(world.storage.alarm).toBeGreaterThan(time + 1_000);
+  await world.restart();
+  await world.start();
+  expect(await world.app.getAlarm()).toBe(null);
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([]);
+});
+
 test.each(['setAlarm', 'deleteAlarm'] as const)(
   '[SAVE-4] a host that fails at %s of the app has the alarm of the room all the same',
   async (method) => {
