@@ -45,6 +45,10 @@ export interface PushSender {
   stop(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
+  /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
+  ask(): void;
+  /** True if parts that were sent before the last ping have no receipt. */
+  lacksReceipt(): boolean;
   /** The room has received that much of a push in parts. */
   received(receipt: PartReceipt): void;
   /** The room will not accept that push. The client sends it again as an empty one, and all later ones (ONCE-8). */
@@ -62,6 +66,8 @@ interface Upload {
   sent: number;
   /** The length that the room has confirmed. */
   received: number;
+  /** The length that was sent before the last ping. */
+  asked: number;
 }
 
 /** Creates a sender that has sent nothing yet. */
@@ -99,7 +105,7 @@ export function createPushSender(
   /** Sends as many parts as may be on their way. Returns true when that was the last one. */
   const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
     const json = upload?.json ?? encodeNumbered(number, encoded, isDerived);
-    const current = (upload ??= { number, json, sent: 0, received: 0 });
+    const current = (upload ??= { number, json, sent: 0, received: 0, asked: 0 });
     // A character takes up to three bytes, or two more where JSON escapes it.
     const partLength = Math.max(1, Math.min(PART_LENGTH, Math.floor(framePushBytes / 4)));
     const { length } = json;
@@ -162,8 +168,12 @@ export function createPushSender(
     restore: (number) => {
       everSent = number;
     },
+    ask: () => {
+      if (upload !== undefined) upload.asked = upload.sent;
+    },
+    lacksReceipt: () => upload !== undefined && upload.asked > upload.received,
     received: ({ number, offset }) => {
-      if (upload?.number === number) upload.received = Math.max(upload.received, offset);
+      if (upload?.number === number) upload.received = offset;
     },
     refused: (push, reason) => {
       const refused = replica.pending.find(({ number }) => number === push)?.changes;

@@ -263,7 +263,7 @@ const ANSWERED_MESSAGE =
   'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all other requests.';
 
 const OLD_CONTENT_MESSAGE =
-  'The loaded content is too old for the room, and is loaded again, past caches. Something may cache the answers to GET: let it keep Cache-Control: no-store.';
+  'The loaded content is too old for the room, and is loaded again, past caches. Whatever caches GET must keep Cache-Control: no-store.';
 
 function load(state: SessionState, ...actions: readonly Action[]): Step {
   const { reloads, seedTries } = state;

@@ -111,7 +111,7 @@ export interface Facts {
   readonly mayRoomHavePending: boolean;
   /** The highest push number that was ever sent, as far as this device knows. */
   readonly everSent: number;
-  /** The last push sent before the ping that waits for its answer; undefined if none waits. */
+  /** The last push sent before the ping that waits for its answer; undefined if none waits. Infinity if parts before it have no receipt. */
   readonly pinged: number | undefined;
 }
 

@@ -211,7 +211,10 @@ export function createSyncSession(
   );
   const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
   const heartbeat = createHeartbeat(ports, {
-    ping: (isCheck) => send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' })),
+    ping: (isCheck) => {
+      sender.ask();
+      send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' }));
+    },
     dead: () => happened('silent'),
   });
   const sender = createPushSender(replica, outbox, prefix, heartbeat, ports, {
@@ -243,7 +246,8 @@ export function createSyncSession(
       return sender.mayRoomHavePending();
     },
     get pinged() {
-      return heartbeat.pinged();
+      const pinged = heartbeat.pinged();
+      return pinged !== undefined && sender.lacksReceipt() ? Infinity : pinged;
     },
   };
   const cursorNow = (): Cursor | undefined => {

@@ -142,6 +142,27 @@ describe('pushes', () => {
   });
 
   test.each([
+    ['none of them', [], 'hello'],
+    ['some of them', [250, 500], 'hello'],
+    ['all of them', [250, 500, 750, 1000], undefined],
+  ] as const)(
+    '[PART-2] [ORDER-7] in parts, with receipts for %s when the pong comes: %s, %s',
+    async (_which, receipts, answer) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.store.setValue('large', 'x'.repeat(9000));
+      expect(room.sent()).toHaveLength(4);
+      await room.time.pass(25 * SECOND);
+      expect(room.sent()).toMatchObject([{ type: 'check' }]);
+      for (const offset of receipts) room.receive({ type: 'receipt', number: 1, offset });
+      expect(room.sent()).toHaveLength(receipts.length);
+      room.receive({ type: 'pong', version: 1, lastPush: 0 });
+      await room.time.pass(0);
+      expect(room.sent()[0]?.type).toBe(answer);
+    },
+  );
+
+  test.each([
     ['too-large', 'too-large', 1],
     ['malformed', 'malformed', 1],
     ['forbidden', 'access', 0],
