@@ -113,10 +113,13 @@ export class OwnWrites {
       if (isTouched) touched.add(writes);
       else if (aim === undefined) this.#addHidden(table, row, cell);
     });
-    log?.before.forEach((_before, table, row, cell) => {
+    const touch = (_leaf: unknown, table: TableKey, row: string, cell: string): void => {
       const writes = this.#writes.get(table, row, cell);
       if (writes !== undefined) touched.add(writes);
-    });
+    };
+    log?.before.forEach(touch);
+    // What is not shown has no aim.
+    if (aims.isEmpty) changes?.leaves.forEach(touch);
     for (const writes of touched) this.#foldLeaf(writes, oldestUnanswered, isAck);
     if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
   }
@@ -264,13 +267,17 @@ export class OwnWrites {
   /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
   #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
     const { oldestUnanswered } = this.#replica;
-    for (const table of aims.tables()) {
+    // What is not shown has no aim.
+    const rows = aims.isEmpty ? this.#writes : aims;
+    for (const table of rows.tables()) {
       if (table === VALUES) continue;
-      for (const row of aims.rows(table).keys()) {
+      for (const row of rows.rows(table).keys()) {
+        const isDeleted = changes !== undefined && deletesRow(changes, table, row);
+        if (aims.isEmpty && !isDeleted) continue;
         const writes = this.#inRow(table, row).filter(({ push }) => push < oldestUnanswered);
         if (writes.length === 0) continue;
         if (this.#replica.baseCells(table, row).length === 0) this.#endAll(writes);
-        if (changes === undefined || !deletesRow(changes, table, row)) continue;
+        if (!isDeleted) continue;
         const [before, now] = [
           writes.filter(({ push }) => push < oldestUnansweredBefore),
           writes.filter(({ push }) => push >= oldestUnansweredBefore),

@@ -485,6 +485,22 @@ describe('what others do', () => {
     expect(store.getContent()).toEqual([{}, { open: true }]);
   });
 
+  test('[UNDO-3] [UNDO-5] what others do counts also while it is not shown', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setRow('pets', 'felix', { legs: 4 });
+    store.setCell('pets', 'fido', 'color', 'black');
+    acknowledgeAll(client);
+    replica.setFollowing(false);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    replica.commit(changesOf([{}, {}, { pets: ['felix'] }]));
+    expect(store.getRow('pets', 'felix')).toEqual({ legs: 4 });
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 3, color: 'brown' });
+  });
+
   test('[UNDO-5] a new row is undone as a row, but not the cells that others have set in it', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
