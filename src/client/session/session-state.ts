@@ -445,7 +445,8 @@ function helloTo({ type }: Position): 'hello' | 'hello-stock' {
 }
 
 function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
-  const state = { ...before, hasExpired: false, isStockReported: false };
+  const hasExpired = before.hasExpired && ('welcomed' as const);
+  const state = { ...before, hasExpired, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, content, limits, isSetBack } = welcome;
@@ -511,10 +512,13 @@ function kept({ position }: Stage): Position {
 }
 
 function heard(
-  state: SessionState,
+  before: SessionState,
   message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
   facts: Facts,
 ): Step {
+  // A commit, an ack or a pong: the token was good for something.
+  const state =
+    before.hasExpired && 'version' in message ? { ...before, hasExpired: false } : before;
   const { stage } = state;
   const { hasPending, oldestUnanswered, pinged } = facts;
   const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
@@ -582,6 +586,8 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   // The next attempt to connect asks for the query, and so for a new token.
   if (code === 'expired') {
     if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
+    // The room takes tokens, and ends each at once: PartySocket connects again, and waits longer each time.
+    if (state.hasExpired === 'welcomed') return stay(state, report(error));
     const refused = refusedTwice(error);
     return stop({ ...state, hasExpired: false }, refused, false, report(refused));
   }

@@ -6,6 +6,31 @@ import type { ErrorCode } from '../../../src/protocol/errors.ts';
 import { changesOf, contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 describe('trouble', () => {
+  test('[GATE-7] leaves it to the socket when to connect again, where tokens are taken and end at once', async () => {
+    const room = new ScriptedRoom();
+    const expired = { type: 'error', code: 'expired', message: 'm' } as const;
+    await room.live();
+    const next = (generation: number): void => {
+      room.receive(expired);
+      room.close();
+      room.open();
+      room.hello();
+      room.welcome({ generation });
+    };
+    next(2);
+    expect(room.reconnects).toBe(1);
+    for (const generation of [3, 4, 5]) next(generation);
+    expect([room.reconnects, room.session.sync.phase]).toEqual([1, 'live']);
+    // What the room says beside welcomes shows that the token was good for something.
+    room.receive({ type: 'commit', version: 2, changes: changesOf([{}, { b: 1 }]) });
+    room.receive(expired);
+    expect(room.reconnects).toBe(2);
+    room.close();
+    room.open();
+    room.receive(expired);
+    expect(room.session.sync).toMatchObject({ phase: 'stopped', code: 'unauthorized' });
+  });
+
   test('waits longer after each failure to load, at most 30 seconds', async () => {
     const room = new ScriptedRoom();
     const following = room.session.follow();
