@@ -25,6 +25,8 @@ export class Turns {
   readonly #host: Pick<RoomHost<never>, 'takeTurn'>;
   /** The lines in which something waits, the one whose turn is next first. */
   readonly #lines = new Set<TurnLine>();
+  /** What may be dealt with before the next turn. */
+  #left = COST_OF_TURN;
   #isRunning = false;
 
   constructor(host: Pick<RoomHost<never>, 'takeTurn'>) {
@@ -32,11 +34,12 @@ export class Turns {
   }
 
   /**
-   * Deals with a frame of the connection with that line: within the call, unless the connection sends much or more of it waits.
-   * Settles when the frame was dealt with or dropped.
+   * Deals with a frame of the connection with that line: within the call, unless the connection sends much and the turn has no
+   * place for it, or more of it waits. Settles when the frame was dealt with or dropped.
    */
   take(line: TurnLine, isBusy: boolean, work: FrameWork): MaybePromise<void> {
-    if (line.isEmpty && (!isBusy || this.#host.takeTurn === undefined)) {
+    const isFree = !isBusy || this.#host.takeTurn === undefined;
+    if (line.isEmpty && (isFree || this.#spend(work))) {
       if (!work.begin()) return undefined;
       let dealt: MaybePromise<void> = undefined;
       // Each message is dealt with after those before it.
@@ -58,25 +61,34 @@ export class Turns {
     return length > limit && line.length * this.#lines.size >= limit;
   }
 
+  /** Returns true if the turn has place for a frame, and nothing waits: one connection alone does not wait for turns that it leaves empty. */
+  #spend({ cost, messages }: FrameWork): boolean {
+    const whole = cost * messages.length;
+    if (this.#lines.size > 0 || whole > this.#left) return false;
+    this.#left -= whole;
+    if (!this.#isRunning) void this.#run();
+    return true;
+  }
+
   /** Deals with a part of what waits, then lets the host deliver what others have sent, and so on. */
   async #run(): Promise<void> {
     this.#isRunning = true;
-    while (this.#lines.size > 0) {
+    do {
       this.#dealOnce();
       await this.#host.takeTurn?.();
-    }
+      this.#left = COST_OF_TURN;
+    } while (this.#lines.size > 0);
     this.#isRunning = false;
   }
 
   #dealOnce(): void {
-    let left = COST_OF_TURN;
     for (const line of this.#lines) {
-      left = line.deal(left);
+      if (this.#left <= 0) return;
+      this.#left = line.deal(this.#left);
       this.#lines.delete(line);
-      if (left > 0) continue;
+      if (this.#left > 0) continue;
       // It goes behind all others.
       if (!line.isEmpty) this.#lines.add(line);
-      return;
     }
   }
 }

@@ -91,6 +91,25 @@ test('[FLOOD-9] an edit of somebody else goes ahead of a burst, and all of the b
   expect(acks.map((ack) => 'number' in ack && ack.number)).toEqual(numbers(BURST));
 });
 
+test('[FLOOD-9] a connection alone waits for no turn that has place for what it sends', async () => {
+  const host = await begun();
+  const ada = await host.join('ada');
+  burst(
+    host,
+    ada,
+    numbers(BURST).map((number) => pushOf(number, 'a')),
+  );
+  await host.turnToTheEnd();
+  for (const number of numbers(32, BURST + 1)) {
+    void host.room.receive(ada, pushOf(number, 'a'));
+    expect(host.rows).toBe(number);
+  }
+  void host.room.receive(ada, pushOf(BURST + 33, 'a'));
+  expect(host.rows).toBe(BURST + 32);
+  await host.turn();
+  expect(host.rows).toBe(BURST + 33);
+});
+
 test('[FLOOD-9] what a connection sends after its burst stays behind it', async () => {
   const host = await begun();
   const ada = await host.join('ada');
