@@ -60,6 +60,8 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
   #isHydrated = false;
   #isDisposed = false;
   #isRead = false;
+  /** The number of times that the app has emptied the storage. */
+  #emptyings = 0;
   #reading: Promise<void> | undefined;
 
   constructor(
@@ -177,6 +179,7 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
 
   /** The app empties the whole storage. */
   storageEmptied(emptied: Promise<unknown>): void {
+    this.#emptyings += 1;
     if (!this.isSaving) return;
     this.#saves.forget();
     this.#alarm.emptied(emptied).catch((error: unknown) => this.#ports.onStorageError(error));
@@ -216,7 +219,13 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
   async #readRows(): Promise<void> {
     const { roomId } = this.#ports;
     const { key } = this.#place;
-    const rows = await this.#room.storage.get([key, this.#alarm.key, roomId.key]);
+    let emptyings: number;
+    let rows: ReadonlyMap<string, unknown>;
+    do {
+      emptyings = this.#emptyings;
+      rows = await this.#room.storage.get([key, this.#alarm.key, roomId.key]);
+      // The app may have emptied the storage meanwhile: what was read is not there any more.
+    } while (emptyings !== this.#emptyings);
     if (typeof rows.get(roomId.key) === 'string') roomId.noteStored();
     this.#place.read(rows.get(key));
     await this.#alarm.read(rows.get(this.#alarm.key), !this.#place.isStored);
