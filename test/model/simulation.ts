@@ -130,8 +130,9 @@ export class Simulation {
       const message = `a hook is told that ${leafName(table, row, cell)} is ${String(old)}, and on disk is ${String(known)}`;
       world.fail(new PropertyFailure('durable', message));
     };
+    const isTight = this.traits.limits.unreadLength !== undefined;
     this.calls = this.has('calls')
-      ? new SimCalls(world, prefix, this.traits.isLeaky, this.has('floods'))
+      ? new SimCalls(world, prefix, this.traits.isLeaky, this.has('floods'), isTight)
       : undefined;
     this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
     const isLoaded = this.has('loaded-elsewhere');
