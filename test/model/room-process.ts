@@ -121,6 +121,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #isTold = false;
   #starting: Promise<boolean> | undefined;
   #isAlarmRunning = false;
+  #mayLackId = false;
   /** True while the room loads, perhaps from its database: no host puts it to sleep then. */
   #isStarting = false;
   #isStarted = false;
@@ -308,6 +309,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** The app calls `storage.deleteAll()`. */
   emptyStorage(): void {
     this.#work((room) => {
+      // A host that dies in an alarm lets it come again, and the id is gone.
+      this.#mayLackId ||= this.#isAlarmRunning;
       this.#surroundings.alarms?.emptied();
       this.#roomId?.forgetStored();
       const emptied = this.#surroundings.disk.empty();
@@ -552,7 +555,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     alarms.delete().catch(() => undefined);
     try {
       await roomId.learn(() => undefined);
-      if (readId(roomId) !== ROOM_ID)
+      if (readId(roomId) !== ROOM_ID && !this.#mayLackId)
         world.fail(new PropertyFailure('alarms', 'an alarm comes to a room that has stored no id'));
       if (this.#starting === undefined) this.#start(room);
       if (await this.#starting) await lifecycle?.alarmed(() => sim.handle(this.#now(), throws));
