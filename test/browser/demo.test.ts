@@ -464,7 +464,7 @@ test('each side has the devtools of its own client', async () => {
 test('the field in the header leads to another room', async () => {
   const { page, close } = await visit(inRoom('from-here'));
   await page.getByLabel('Room').fill('to-there');
-  await page.getByRole('button', { name: 'Go' }).click();
+  await page.getByRole('button', { name: 'Go', exact: true }).click();
   await until('the other room', () => page.url().includes('room=to-there'));
   await untilState(sidesOf(page).left, 'Synced');
   await close();

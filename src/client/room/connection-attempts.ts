@@ -1,5 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { lifetimeOf } from './token-lifetime.ts';
+import { lifeOf } from './token-lifetime.ts';
 
 /** The parameters of a URL; null and undefined are left out. */
 export type QueryParameters = Readonly<Record<string, string | null | undefined>>;
@@ -61,7 +61,7 @@ const LONGEST_PAUSE_MILLISECONDS = 30_000;
 const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
-/** The least time between two renewals. Where the clock of this device is ahead, a new token may seem to end at once. */
+/** The least time between two renewals, or half of a shorter life. Where the clock of this device is ahead, a new token may seem to end at once. */
 const LEAST_RENEWAL_MILLISECONDS = 30_000;
 
 const LEFT_MESSAGE = 'The room was left: enter it again.';
@@ -155,10 +155,11 @@ export function createConnectionAttempts(
     query,
     opened: () => {
       openedAt = now();
-      const lifetime = token === undefined ? undefined : lifetimeOf(token, openedAt);
-      if (lifetime === undefined) return;
-      const margin = Math.min(RENEWAL_MILLISECONDS, lifetime / 10) * (1 - random() / 2);
-      const wait = Math.max(lifetime - margin, LEAST_RENEWAL_MILLISECONDS);
+      const life = token === undefined ? undefined : lifeOf(token, openedAt);
+      if (life === undefined) return;
+      const { rest, whole } = life;
+      const margin = Math.min(RENEWAL_MILLISECONDS, rest / 10) * (1 - random() / 2);
+      const wait = Math.max(rest - margin, Math.min(LEAST_RENEWAL_MILLISECONDS, whole / 2));
       cancelRenewal = after(Math.min(wait, LONGEST_TIMER_MILLISECONDS), renew);
     },
     closed: () => {

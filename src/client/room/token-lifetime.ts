@@ -1,8 +1,16 @@
+/** The life of a token, in milliseconds. */
+export interface TokenLife {
+  /** The rest, at the time of this device. */
+  readonly rest: number;
+  /** All of it, by the clock that made the token; Infinity if the token does not tell. */
+  readonly whole: number;
+}
+
 /**
- * Returns the remaining lifetime of a token in milliseconds, at that time of this device. Undefined if the token is not a JWT with
- * the claim `exp`, or seems to have expired (RFC 7519, section 4.1.4).
+ * Returns the life of a token at that time of this device. Undefined if the token is not a JWT with the claim `exp`, or seems to
+ * have expired (RFC 7519, section 4.1.4).
  */
-export function lifetimeOf(token: string, now: number): number | undefined {
+export function lifeOf(token: string, now: number): TokenLife | undefined {
   const [, payload = ''] = token.split('.');
   let claims: unknown;
   try {
@@ -11,9 +19,11 @@ export function lifetimeOf(token: string, now: number): number | undefined {
     return undefined;
   }
   const end = numberIn(claims, 'exp');
+  const begin = numberIn(claims, 'iat');
   // The clock of this device may be behind the clock that made the token.
-  const start = Math.max(now, (numberIn(claims, 'iat') ?? 0) * 1000);
-  return end !== undefined && end * 1000 > start ? end * 1000 - start : undefined;
+  const start = Math.max(now, (begin ?? 0) * 1000);
+  if (end === undefined || end * 1000 <= start) return undefined;
+  return { rest: end * 1000 - start, whole: begin === undefined ? Infinity : (end - begin) * 1000 };
 }
 
 function numberIn(claims: unknown, name: string): number | undefined {

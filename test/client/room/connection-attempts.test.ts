@@ -8,7 +8,7 @@ import {
   type QueryParameters,
   type ReconnectTimeout,
 } from '../../../src/client/room/connection-attempts.ts';
-import { lifetimeOf } from '../../../src/client/room/token-lifetime.ts';
+import { lifeOf } from '../../../src/client/room/token-lifetime.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 import { makeToken } from '../../support/tokens.ts';
 
@@ -371,6 +371,20 @@ describe('the end of a token', () => {
     expect([world.asked(), world.reconnects()]).toEqual([2, 1]);
   });
 
+  test('[CLIENT-4] a token of a few seconds is renewed before it ends, too', async () => {
+    const world = makeWorld({ random: 0.5 });
+    const iat = world.time.now / 1000;
+    world.answers.push(makeToken({ claims: { iat, exp: iat + 3 } }));
+    await waitOf(world);
+    world.open();
+    world.time.pass(2_774);
+    await turn();
+    expect(world.asked()).toBe(1);
+    world.time.pass(1);
+    await turn();
+    expect([world.asked(), world.reconnects()]).toEqual([2, 1]);
+  });
+
   test('[CLIENT-4] tokens that seem to end at once, because the clock is ahead, are not renewed all the time', async () => {
     const world = makeWorld();
     const makeNext = (second: number): void => {
@@ -442,6 +456,6 @@ describe('the end of a token', () => {
     ['of a clock that is ahead', makeToken({ claims: { iat: 5000, exp: 5060 } }), 60_000],
     ['without a beginning', makeToken({ claims: { iat: undefined, exp: 1060 } }), 60_000],
   ])('[CLIENT-4] the lifetime of a token that is %s', (_title, token, expected) => {
-    expect(lifetimeOf(token, 1_000_000)).toBe(expected);
+    expect(lifeOf(token, 1_000_000)?.rest).toBe(expected);
   });
 });
