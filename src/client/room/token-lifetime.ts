@@ -2,7 +2,7 @@
 export interface TokenLife {
   /** The rest, at the time of this device. */
   readonly rest: number;
-  /** All of it, by the clock that made the token; Infinity if the token does not tell. */
+  /** All of it, by the clock that made the token; very long if the token does not tell. */
   readonly whole: number;
 }
 
@@ -19,11 +19,11 @@ export function lifeOf(token: string, now: number): TokenLife | undefined {
     return undefined;
   }
   const end = numberIn(claims, 'exp');
-  const begin = numberIn(claims, 'iat');
+  const begin = numberIn(claims, 'iat') ?? 0;
   // The clock of this device may be behind the clock that made the token.
-  const start = Math.max(now, (begin ?? 0) * 1000);
+  const start = Math.max(now, begin * 1000);
   if (end === undefined || end * 1000 <= start) return undefined;
-  return { rest: end * 1000 - start, whole: begin === undefined ? Infinity : (end - begin) * 1000 };
+  return { rest: end * 1000 - start, whole: (end - begin) * 1000 };
 }
 
 function numberIn(claims: unknown, name: string): number | undefined {
