@@ -80,6 +80,9 @@ const NO_LEAVES = new LeafMap<Leaf | undefined>();
 /** The most bytes of a push without its changes. */
 const ENVELOPE_BYTES = 64;
 
+/** Told to the author of a push who has no right to write. */
+const READER_MESSAGE = 'This user may only read: nothing was applied.';
+
 /**
  * Everything that the room knows in addition to its Store, from one load to the next: the version, the history, the clients, and
  * the entries on their way to the disk. Handles one message at a time, by the rules of docs/protocol.md. After a failed write,
@@ -453,7 +456,7 @@ export class RoomState<Origin, RequestOrigin>
     const { clientId, generation } = client;
     const origin = { type: 'push', clientId, number, generation, peer } as const;
     if (this.#parts.features.mayWrite(origin)) return;
-    throw new TinyBasePartyKitError('forbidden', 'This user may only read: nothing was applied.');
+    throw new TinyBasePartyKitError('forbidden', READER_MESSAGE);
   }
 
   get #mostPushBytes(): number {
@@ -494,8 +497,9 @@ export class RoomState<Origin, RequestOrigin>
       : correctionToNothing(asked);
     this.#charge(peer, asked, correction.changes);
     // A stopped connection has missed commits: it hears of this in its next welcome.
-    if (peer.state.type !== 'client' || peer.state.liveness === 'stopped') return;
-    outgoing.sendAck(this, peer, peer.state, {
+    const client = peer.state;
+    if (client.type !== 'client' || client.liveness === 'stopped') return;
+    const isSent = outgoing.sendAck(this, peer, {
       type: 'ack',
       number,
       version: this.#version,
@@ -504,6 +508,13 @@ export class RoomState<Origin, RequestOrigin>
       reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
       tag: committed === 'commit' ? this.newTag : undefined,
     });
+    if (isSent) return;
+    if (isNoted) outgoing.sendReload(this, peer, client);
+    else {
+      // After a reload, it would be sent again, and again be too much to answer. Now its client sends it without its changes.
+      peer.setState({ ...client, nextPush: number });
+      outgoing.sendError(this, peer, 'forbidden', READER_MESSAGE, number);
+    }
   }
 
   /**

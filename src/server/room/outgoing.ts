@@ -316,11 +316,12 @@ export class Outgoing<Origin> {
     peer.setState({ ...client, liveness: 'loading' });
   }
 
-  /** Answers a push. If the answer is too large for a frame, the client loads the content (`JOIN-7`). */
-  sendAck(state: Told, peer: Peer<Origin>, client: ClientState, ack: Ack): void {
+  /** Answers a push. Returns false, and sends nothing, if the answer is too large for a frame. */
+  sendAck(state: Told, peer: Peer<Origin>, ack: Ack): boolean {
     const frame = this.#encode(ack);
-    if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-    else state.durability.hold(new HeldAnswer(this, peer, frame));
+    if (frame.length > this.#settings.limits.frameLength) return false;
+    state.durability.hold(new HeldAnswer(this, peer, frame));
+    return true;
   }
 
   /** Tells everybody but its author of the latest commit (`ORDER-3`), whose changes were encoded before. */

@@ -25,7 +25,7 @@ export class Turns {
   readonly #host: Pick<RoomHost<never>, 'takeTurn'>;
   /** The lines in which something waits, the one whose turn is next first. */
   readonly #lines = new Set<TurnLine>();
-  /** What may be dealt with before the next turn. */
+  /** The cost that the present turn has place for. */
   #left = COST_OF_TURN;
   #isRunning = false;
 

@@ -469,6 +469,22 @@ test('[PART-3] [SEAM-6] a push in parts of a caller that may not write is refuse
   expect(await host.content()).toEqual([{}, { v: 1 }]);
 });
 
+test('[SEAM-6] a caller that may not write, and asks for more than an answer can put back, is told by an error', async () => {
+  const { host, gate } = gated({ limits: () => ({ frameLength: 400 }) });
+  await host.seed({ text: 'x'.repeat(500) });
+  gate.isReadOnly = true;
+  const reader = await enter(host, gate);
+  await reader.hello({ cursor: await host.cursor() });
+  reader.hear();
+  await reader.push(1, { text: 'short' });
+  expect(reader.hear()).toMatchObject([{ type: 'error', code: 'forbidden', push: 1 }]);
+  // Its client sends it without its changes, and all that comes after.
+  await reader.push(1, {});
+  expect(reader.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+  await reader.push(2, { other: 1 });
+  expect(reader.hearOne('ack')).toMatchObject({ number: 2, reason: 'access' });
+});
+
 test('[FLOOD-5] [SEAM-6] who may only read takes no place among the clients that write', async () => {
   const { host, gate } = gated({ limits: () => ({ clients: 2 }) });
   await host.seed({ v: 1 });
