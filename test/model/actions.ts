@@ -333,7 +333,7 @@ export class Actions implements Source {
 
   /** The room's app closes sockets; some peers never answer that, and go on. */
   *#ofClosingApp(): Iterable<Occurrence> {
-    const { network, room } = this.#simulation;
+    const { network, room, alarms } = this.#simulation;
     for (const wire of network.wires) {
       if (wire.roomState !== 'open') continue;
       yield {
@@ -341,6 +341,7 @@ export class Actions implements Source {
         weight: 0.12,
         happen: (choices) => {
           wire.isDeaf = choices.percent(60);
+          alarms?.changed();
           room.closeByApp(wire);
         },
       };
