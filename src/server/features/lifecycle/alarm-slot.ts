@@ -53,7 +53,7 @@ export class AlarmSlot {
     if (this.#isAppKnown) return;
     this.#isAppKnown = true;
     if (typeof row === 'number') this.#appTime = row;
-    else if (isFirst && time !== null) {
+    else if (row === undefined && isFirst && time !== null) {
       this.#appTime = time;
       await this.#ports.storage().put(this.key, time);
     }
@@ -85,8 +85,13 @@ export class AlarmSlot {
    * know whose alarm the host has, the host keeps it: it may be the room's.
    */
   async deleteByApp(proceed: () => Promise<unknown>): Promise<unknown> {
+    if (this.#hostTime === undefined) {
+      this.#appTime = undefined;
+      this.#isAppKnown = true;
+      // Not removed: the next process would take the alarm of the host for one that is older than the hooks.
+      return await this.#ports.storage().put(this.key, null);
+    }
     const forgotten = this.forgetApp();
-    if (this.#hostTime === undefined) return await forgotten;
     const isAlone = this.#roomTime === undefined;
     const set = isAlone ? proceed() : this.#setForRoom(this.#roomTime ?? 0);
     const next = isAlone ? null : this.#roomTime;

@@ -281,6 +281,17 @@ test('[SAVE-4] an app that deletes its alarm before the room is loaded deletes n
   expect(await world.app.getAlarm()).toBe(null);
 });
 
+test('[SAVE-5] an alarm that the app has deleted before the room could be loaded is not the app’s later', async () => {
+  const world = LifecycleWorld.logging();
+  await world.storage.setAlarm(world.host.time + 50_000);
+  await world.app.deleteAlarm();
+  await world.restart();
+  await seeded(world);
+  expect(await world.app.getAlarm()).toBe(null);
+  await world.pass(100_000);
+  expect(world.appAlarms).toEqual([]);
+});
+
 test('[SAVE-5] an alarm of the room is not the app’s, also if the row that tells so was not written at first', async () => {
   const world = LifecycleWorld.logging();
   const { storage } = world;
