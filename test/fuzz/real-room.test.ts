@@ -95,7 +95,7 @@ test('[FLOOD-1] one connection that sends as fast as it can does not starve othe
   const two = await clients.open(where);
   const flood = await connect(room);
   const heard: string[] = [];
-  flood.on('message', (data: Buffer) => heard.push(data.toString()));
+  flood.on('message', (data: Buffer) => heard.push(...data.toString().split('\n')));
   flood.send(new HostileInput(seededRandom(1)).hello());
   let slowest = 0;
   for (let sent = 0; sent < FLOOD_MESSAGES;) {
@@ -107,9 +107,7 @@ test('[FLOOD-1] one connection that sends as fast as it can does not starve othe
     slowest = Math.max(slowest, performance.now() - start);
   }
   // In its turn, behind all that was taken of it (FLOOD-9).
-  await until('the flood to be answered', () => heard.some((frame) => frame.startsWith('e')), {
-    deadlineMilliseconds: 60_000,
-  });
+  await until('the flood to be answered', () => heard.some((frame) => frame.startsWith('e')));
   expect(heard.find((frame) => frame.startsWith('e'))).toContain('"overloaded"');
   expect(slowest).toBeLessThan(5_000);
   expect(one.socket.retryCount + two.socket.retryCount).toBe(0);
