@@ -14,7 +14,7 @@ import type { EditLedger } from './edit-ledger.ts';
 import type { Occurrence, Source } from './world.ts';
 
 const START_MILLISECONDS = 10_000;
-/** How eagerly a device writes what nobody waits for. */
+/** The weight of a write that nobody waits for, on a device that puts it off. */
 const LAZY_WEIGHT = 0.1;
 /** A year. */
 const LOST_MILLISECONDS = 31_536_000_000;

@@ -44,7 +44,7 @@ const SAVED_KEY = '@tinybase-partykit/saved';
 /** The row of the room's id. */
 const ROOM_ID_KEY = '@tinybase-partykit/room-id';
 
-/** Where the host keeps its alarm: of its writes, too, a crash leaves the first. */
+/** The key of the alarm of the host: a crash leaves the first of its writes, too. */
 const ALARM_KEY = '@host/alarm';
 
 /** Reading is hardly ever what anybody waits for. */

@@ -413,7 +413,7 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
     checkReactions(simulation);
 }
 
-/** What must hold of a room that nobody uses any more, when its last alarm has come. */
+/** Checks a room that nobody uses any more, when its last alarm has come. */
 export function checkLonely({ alarms, database, disk }: Simulation): void {
   const { branch } = disk;
   if (disk.alarm !== null) failAlarms('there is no end to the alarms of a room that nobody uses');

@@ -6,7 +6,7 @@ import type { Choices } from './choices.ts';
 import type { Wire } from './network.ts';
 import { PropertyFailure, type World } from './world.ts';
 
-/** What one process of the room has, for the app to use. */
+/** The parts of one process of the room that the app uses. */
 export interface AppPorts {
   readonly lifecycle: RoomLifecycle<Wire, StoreRequest>;
   readonly roomId: RoomId;
@@ -45,7 +45,7 @@ export class SimAlarms {
     return this.#expected ?? undefined;
   }
 
-  /** What was on its way to the disk may be there, or not. */
+  /** Forgets the time: a change that was on its way to the disk may be there, or not. */
   forget(): void {
     this.#operations += 1;
     this.#expected = undefined;

@@ -268,7 +268,8 @@ export class OwnWrites {
   #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
     const { oldestUnanswered } = this.#replica;
     // What is not shown has no aim.
-    const rows = aims.isEmpty ? this.#writes : aims;
+    const isHidden = aims.isEmpty && changes !== undefined && changes.deletedRows.size > 0;
+    const rows = isHidden ? this.#writes : aims;
     for (const table of rows.tables()) {
       if (table === VALUES) continue;
       for (const row of rows.rows(table).keys()) {
