@@ -53,6 +53,12 @@ class KnownOutcomes {
   /** The number of edits of all tabs. */
   count = 0;
   readonly ledgers: EditLedger[] = [];
+  /** The row deletions of all tabs, each with the ledger of its tab and the number of edits before it. */
+  readonly deletions: {
+    readonly ledger: EditLedger;
+    readonly place: number;
+    readonly changes: Changes;
+  }[] = [];
   readonly refused: Set<string> = new Set();
   readonly withdrawn: Set<string> = new Set();
   /** Leaves and rows that a session which ended had not confirmed. */
@@ -79,6 +85,8 @@ export class EditLedger {
 
   add({ changes, before }: TransactionLog, isHeld: boolean, isRepeated: boolean): void {
     this.transactions += 1;
+    if (changes.deletedRows.size > 0)
+      this.#outcomes.deletions.push({ ledger: this, place: this.#outcomes.count, changes });
     before.forEach((_before, table, row, cell) => {
       const leaf = changes.leaves.get(table, row, cell);
       this.#add({ table, row, cell, leaf, isHeld, isRepeated });
@@ -276,11 +284,16 @@ export class EditLedger {
 
   /**
    * True if, while nothing was sent, the same user or their app has made something else of that leaf: in this tab, or in one that
-   * goes on with what this one has kept.
+   * goes on with what this one has kept. That one may have deleted the row without the leaf in it.
    */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
     if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
+    const isDeleted = this.#outcomes.deletions.some(
+      ({ ledger, place, changes }) =>
+        ledger !== this && place >= record.place && deletesRow(changes, record.table, record.row),
+    );
+    if (isDeleted) return true;
     return this.#outcomes.ledgers.some(({ records }) =>
       records.some(
         ({ place, table, row, cell }) =>
