@@ -567,10 +567,20 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       if (!throws) sim.forget();
       if (disk.alarm !== null) return;
       sim.changed();
-      await alarms.set(this.#now() + RETRY_MILLISECONDS);
+      await this.#setAgain(alarms);
     } finally {
       if (room === this.room) this.#isAlarmRunning = false;
     }
+  }
+
+  /** The host sets its alarm again, whatever else its disk does. */
+  async #setAgain(alarms: HostAlarms): Promise<void> {
+    let isSet = false;
+    while (!isSet)
+      isSet = await alarms.set(this.#now() + RETRY_MILLISECONDS).then(
+        () => true,
+        () => false,
+      );
   }
 
   /** Returns what becomes of the host's alarm when the process dies. A handler that ran is called again. */
