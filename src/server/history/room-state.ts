@@ -363,7 +363,7 @@ export class RoomState<Origin, RequestOrigin>
     // Who may only read needs no place.
     if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
-      return outgoing.overload(peer, text, this.#parts.host);
+      return outgoing.overload(peer, text);
     }
     const written = writer.write(this, push.changes, origin);
     return written instanceof Promise ? written.then(ignore) : undefined;
@@ -422,12 +422,12 @@ export class RoomState<Origin, RequestOrigin>
     number: number,
     json: string,
   ): MaybePromise<void> {
-    const { outgoing, host, settings } = this.#parts;
+    const { outgoing, settings } = this.#parts;
     const weight = weightOf(json);
     // One that weighs more than all may gets through if little else is held.
     if (!outgoing.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
       const text = 'The room holds too much for its connections now: try again later.';
-      return outgoing.overload(peer, text, host);
+      return outgoing.overload(peer, text);
     }
     const pushed = this.#push(peer, client, decodeWholePush(number, json));
     if (!(pushed instanceof Promise)) return undefined;

@@ -37,7 +37,7 @@ export function answerHello<Origin>(
   if (!peer.charge(cost, host.now(), limits)) {
     const text =
       'This connection asks for more than the room gives: say hello again, a little later.';
-    outgoing.overload(peer, text, host);
+    outgoing.overload(peer, text);
     return;
   }
   for (const other of connections) {

@@ -29,6 +29,11 @@ type Told = Pick<
 /** Told to a connection whose grant has ended, or was lost. */
 export const EXPIRED = 'This connection is not authorized any more: connect again.';
 
+/** Told to a connection if the room cannot be loaded. */
+export const UNLOADED = 'The room could not be loaded: try again later.';
+
+const FLOODED = 'This connection sends more than the room takes: say hello again, a little later.';
+
 /** Told to the connection for which the room holds most. */
 const CROWDED =
   'The room holds as much for its connections as it may, and most for this one: connect again, a little later.';
@@ -41,7 +46,7 @@ const STOCK_FRAME_LENGTH = 512 * 1024;
 
 /** Sends everything that leaves the room over sockets. A message leaves only when the reported change is written (`DURABLE-1`). */
 export class Outgoing<Origin> {
-  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now'>;
+  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
@@ -53,7 +58,7 @@ export class Outgoing<Origin> {
   };
 
   constructor(
-    host: Pick<RoomHost<Origin>, 'randomId' | 'now'>,
+    host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>,
     peers: Peers<Origin>,
     settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
   ) {
@@ -247,6 +252,12 @@ export class Outgoing<Origin> {
     else this.send(state, peer, error);
   }
 
+  /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
+  refuseFlood(peer: Peer<Origin>): void {
+    // What it sent before is still dealt with.
+    peer.line.behind(() => this.overload(peer));
+  }
+
   /** Closes a connection for good, with the close code of that error. */
   close(peer: Peer<Origin>, code: ErrorCode, reason: string): void {
     this.#letGo(peer);
@@ -255,7 +266,7 @@ export class Outgoing<Origin> {
   }
 
   /** Takes nothing more from a connection until its next hello, and tells it so, at most once a second (`FLOOD-1`). */
-  overload(peer: Peer<Origin>, text: string, host: Pick<RoomHost<Origin>, 'now' | 'after'>): void {
+  overload(peer: Peer<Origin>, text: string = FLOODED): void {
     const { state } = peer;
     if (state.type !== 'client') {
       this.close(peer, 'overloaded', text);
@@ -265,11 +276,11 @@ export class Outgoing<Origin> {
     if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(undefined, peer, 'overloaded', text);
     // Told again now and then, because the refused message may have been a hello.
-    if (peer.mayTell(host.now())) tell();
+    if (peer.mayTell(this.#host.now())) tell();
     else if (!isStopped) {
       // It was stopped before, has said hello since, and does not know that it is stopped again.
       const stopped = peer.state;
-      host.after(TELL_MILLISECONDS, () => {
+      this.#host.after(TELL_MILLISECONDS, () => {
         if (peer.state === stopped) tell();
       });
     }

@@ -1,62 +1,36 @@
 import type { Store } from 'tinybase';
 
-import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { splitFrame, weightOf } from '../../protocol/frame.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
-import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
-import { letter as pushLetter } from '../../protocol/messages/push.ts';
-import { letter as partLetter } from '../../protocol/messages/push-part.ts';
+import type { Cursor } from '../../protocol/messages.ts';
 import type { RoomDocument } from '../../protocol/room-handle.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState, SeedOutcome } from '../history/room-state.ts';
 import { DeepLeaves } from '../writes/deep-leaves.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
+import { Admission } from './admission.ts';
+import { Arrivals } from './arrivals.ts';
 import { ContentAnswers } from './content-answers.ts';
 import { ContentCache } from './content-cache.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import { FeatureAccess } from './feature-access.ts';
 import { InitialContentQueue } from './initial-content-queue.ts';
-import type { MaybePromise } from './maybe-promise.ts';
-import { EXPIRED, Outgoing } from './outgoing.ts';
-import { Places } from './places.ts';
-import type { PeerState } from './peer-state.ts';
-import type { Peer, ReceivedFrame } from './peer.ts';
+import { Outgoing, UNLOADED } from './outgoing.ts';
 import { Peers } from './peers.ts';
-import { costOfEach } from './rate-limiter.ts';
 import { RepresentedCallers } from './represented-callers.ts';
 import { RoomAdministration } from './room-administration.ts';
 import { makeRoomDocument, makeSalvagedDocument, readRoomDocument } from './room-document.ts';
 import type { FeatureRoom, RoomFeature, RoomGate } from './room-feature.ts';
-import { RoomFeatures, type FeatureFrame } from './room-features.ts';
+import { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomLimits, RoomOptions } from './room-options.ts';
 import type { RoomParts } from './room-parts.ts';
 import { RoomSettings } from './room-settings.ts';
 import { RoomStore } from './room-store.ts';
 import { SerialQueue } from './serial-queue.ts';
-import { Turns } from './turns.ts';
 import { WaitingBodies } from './waiting-bodies.ts';
-
-const APP_HINT =
-  " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
-const UNLOADED = 'The room could not be loaded: try again later.';
-
-/** Holding a message takes so many characters in addition to its length. */
-const HOLDING_LENGTH = 512;
-
-/** The part of `heldLength` that may wait for turns: others need some of it, too. */
-const PART_OF_TURNS = 1 / 4;
-
-/** The messages of a frame, and the number of messages that it counts as. */
-interface SplitFrame {
-  readonly messages: readonly unknown[];
-  readonly count: number;
-}
-
-const NO_MESSAGES: SplitFrame = { messages: [], count: 0 };
 
 /** The whole content at a cursor. */
 export interface RoomContent {
@@ -83,8 +57,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
-  readonly #places: Places<Origin>;
-  readonly #turns: Turns;
+  readonly #admission: Admission<Origin, RequestOrigin>;
+  readonly #arrivals: Arrivals<Origin, RequestOrigin>;
   readonly #initialContentQueue: InitialContentQueue;
 
   constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
@@ -111,8 +85,8 @@ export class Room<Origin, RequestOrigin = Origin> {
     this.#persistence = new RoomPersistence(this.#parts);
     this.administration = new RoomAdministration(this.#parts, this.#persistence);
     this.#featureAccess = new FeatureAccess(this.#parts, this.#persistence, this.administration);
-    this.#places = new Places(peers);
-    this.#turns = new Turns(host);
+    this.#admission = new Admission(this.#parts);
+    this.#arrivals = new Arrivals(this.#parts, this.#persistence, this.#admission);
     this.#initialContentQueue = new InitialContentQueue(this, (error) =>
       reporter.report(error, 'listener'),
     );
@@ -168,59 +142,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Handles a frame of a connection, and ignores frames that are not ours. Resolves when that is done; never rejects. */
-  async receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
-    const { peers, host, settings, features } = this.#parts;
-    const peer = peers.of(connection);
-    if (peer.hasLeft) return;
-    peer.restoreAttachment();
-    const text = typeof data === 'string' ? data : '';
-    const length = lengthOf(data);
-    if (peer.state.type === 'stock') peer.unread.clear();
-    const now = host.now();
-    const isAsked = peer.unread.isAnswer(text);
-    const isFlood = !isAsked && this.#isFlood(peer, length, now);
-    const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
-    const weigh = (): number => weightOf(text, this.#isPart(text));
-    const waiting = isFlood
-      ? undefined
-      : peer.hold(length, weigh, count, now, settings.limits, isAsked);
-    if (waiting === undefined || !this.#parts.outgoing.makePlace(peer, 0)) {
-      waiting?.onLost();
-      this.#refuseFlood(peer);
-      return;
-    }
-    if (features.gate !== undefined && !(await this.#passes(peer))) {
-      waiting.onLost();
-      return;
-    }
-    if (!this.#findsPlace(peer)) {
-      waiting.onLost();
-      return;
-    }
-    const frame = features.frameOf(data);
-    if (features.needsHeardTimes) peer.hear(host.now());
-    const isOrdered = frame === undefined || frame.feature.isOrdered === true;
-    const deal = (message: unknown): MaybePromise<void> => {
-      if (frame === undefined) return this.#enqueue(() => this.#takeFrame(peer, message));
-      if (isOrdered) return this.#enqueue(() => this.#takeFeatureFrame(peer, frame));
-      if (!peer.isGone) features.receive(connection.origin, frame, !peer.hasLostPush);
-      return undefined;
-    };
-    const begin = (): boolean => this.#begins(peer, waiting);
-    const cost = costOfEach(waiting.weight, count);
-    const isBusy = peer.isBusy(now, settings.limits);
-    // What the room has asked for waits for nothing.
-    const dealt = isAsked
-      ? deal(data)
-      : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, deal });
-    if (dealt !== undefined) await dealt;
-    if (!isOrdered) {
-      waiting.onReleased();
-      return;
-    }
-    const state = this.#persistence.current;
-    if (state === undefined) waiting.onLost();
-    else state.durability.hold(waiting);
+  receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
+    return this.#arrivals.receive(this.#parts.peers.of(connection), data);
   }
 
   /**
@@ -228,39 +151,7 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
    */
   hold(connection: RoomConnection<Origin>, data: unknown): (() => void) | undefined {
-    const peer = this.#parts.peers.of(connection);
-    if (peer.hasLeft) return undefined;
-    const length = lengthOf(data) + HOLDING_LENGTH;
-    if (!this.#parts.outgoing.makePlace(peer, length)) {
-      this.#refuseFlood(peer);
-      return undefined;
-    }
-    // Its host has the message as long as the room does, also if the connection is closed.
-    peer.held.addFixed(length);
-    return () => peer.held.addFixed(-length);
-  }
-
-  /**
-   * Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`), but all its lines
-   * count.
-   */
-  #split(data: unknown): SplitFrame {
-    const one = { messages: [data], count: 1 };
-    if (typeof data !== 'string' || !data.includes('\n')) return one;
-    const { messagePrefix } = this.#parts.settings;
-    const start = messagePrefix + pushLetter;
-    if (!data.startsWith(start)) return one;
-    const lines = splitFrame(data);
-    if (lines.length === 1) return one;
-    const pushes = lines.filter(
-      (text) => text.startsWith(start) && decodePushNumber(messagePrefix, text) !== undefined,
-    );
-    return { messages: pushes.length === 0 ? [data] : pushes, count: lines.length };
-  }
-
-  #isPart(text: string): boolean {
-    // A part ends with its text.
-    return text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
+    return this.#arrivals.hold(this.#parts.peers.of(connection), data);
   }
 
   /** True if there is a gate. */
@@ -284,25 +175,16 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Lets a new connection in. Call it before anybody else hears of the connection. Resolves to false if the gate refused:
    * then the connection is closed, or closing. Never rejects.
    */
-  async connected(connection: RoomConnection<Origin>, request: RequestOrigin): Promise<boolean> {
-    const { peers, features } = this.#parts;
-    const peer = peers.of(connection);
-    const { gate } = features;
-    if (gate !== undefined) {
-      peer.verification = this.#verify(gate, peer, request);
-      if (!(await peer.verification)) return false;
-    }
-    if (!this.#findsPlace(peer)) return false;
-    peer.enter();
-    return true;
+  connected(connection: RoomConnection<Origin>, request: RequestOrigin): Promise<boolean> {
+    return this.#admission.enter(this.#parts.peers.of(connection), request);
   }
 
   /**
    * Resolves to true if the gate admits a connection, waiting for it while it decides. Otherwise the connection is closed.
    * A room without a gate admits everybody.
    */
-  async isAdmitted(connection: RoomConnection<Origin>): Promise<boolean> {
-    return await this.#passes(this.#parts.peers.of(connection));
+  isAdmitted(connection: RoomConnection<Origin>): Promise<boolean> {
+    return this.#admission.passes(this.#parts.peers.of(connection));
   }
 
   /** Returns true if anybody has heard of the connection. */
@@ -311,12 +193,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Verifies a request for the content. Rejects with the error that refuses it. */
-  async admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
-    const { features } = this.#parts;
-    await features.gate?.admitRequest(request);
-    if (access === 'read' || features.mayWrite({ type: 'seed', request })) return;
-    const message = 'This user may only read, and cannot give the room its initial content.';
-    throw new TinyBasePartyKitError('forbidden', message);
+  admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
+    return this.#admission.admitRequest(request, access);
   }
 
   /** Returns the gate's headers for the answer to a request. */
@@ -442,115 +320,6 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  /** Asks the gate about a new connection. Never rejects. */
-  async #verify(
-    gate: RoomGate<Origin, RequestOrigin>,
-    peer: Peer<Origin>,
-    request: RequestOrigin,
-  ): Promise<boolean> {
-    const { outgoing, reporter } = this.#parts;
-    try {
-      await gate.admit(peer.connection.origin, request);
-      peer.verification = undefined;
-      if (peer.hasLeft) return false;
-      if (peer.standing === 'admitted') return true;
-      outgoing.refuse(peer, 'expired', EXPIRED);
-    } catch (error) {
-      peer.verification = undefined;
-      if (error instanceof TinyBasePartyKitError) outgoing.refuse(peer, error.code, error.message);
-      else {
-        reporter.report(error, 'feature');
-        outgoing.refuse(peer, 'failed', 'The room could not verify the connection: try again.');
-      }
-    }
-    return false;
-  }
-
-  /** Closes a connection that the gate does not admit. After a sleep, the room may have lost its grant. */
-  async #passes(peer: Peer<Origin>): Promise<boolean> {
-    if (peer.verification !== undefined && !(await peer.verification)) return false;
-    if (peer.hasLeft) return false;
-    if (peer.standing === 'admitted') return true;
-    this.#parts.outgoing.refuse(peer, 'expired', EXPIRED);
-    return false;
-  }
-
-  /** Closes a connection for which the room has no place. One that has spoken or was let in has its place. */
-  #findsPlace(peer: Peer<Origin>): boolean {
-    const { host, outgoing, settings } = this.#parts;
-    const { connections } = settings.limits;
-    if (this.#places.take(peer, connections, host.now())) return true;
-    const text = `The room has ${connections} connections, and takes no more: try again later.`;
-    outgoing.refuse(peer, 'full', text);
-    return false;
-  }
-
-  #takeFeatureFrame(
-    peer: Peer<Origin>,
-    frame: FeatureFrame<Origin, RequestOrigin>,
-  ): MaybePromise<Dealt> {
-    const { features, outgoing } = this.#parts;
-    const sender = peer.state;
-    const deal = (): Dealt =>
-      this.#inOrder(peer, () => {
-        if (peer.isGone) return;
-        const isIntact = !peer.hasLostPush && !hasBegunAgain(peer, sender);
-        features.receive(peer.connection.origin, frame, isIntact);
-      });
-    const state = this.#persistence.load();
-    return state instanceof Promise
-      ? state.then(deal, () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED))
-      : deal();
-  }
-
-  /** Returns true for a frame that nobody looks at. */
-  #isFlood(peer: Peer<Origin>, length: number, now: number): boolean {
-    const { limits } = this.#parts.settings;
-    return (
-      peer.isFlooding(length, now, limits) ||
-      this.#turns.isFull(peer.line, limits.heldLength * PART_OF_TURNS)
-    );
-  }
-
-  /** Returns false for a frame of which nothing is dealt with. */
-  #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
-    if (peer.isGone) return false;
-    const { outgoing, settings } = this.#parts;
-    if (waiting.begin(settings.limits) && outgoing.makePlace(peer, 0)) return true;
-    this.#overload(peer);
-    return false;
-  }
-
-  /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
-  #refuseFlood(peer: Peer<Origin>): void {
-    // What it sent before is still dealt with.
-    peer.line.behind(() => this.#overload(peer));
-  }
-
-  #overload(peer: Peer<Origin>): void {
-    const text = 'This connection sends more than the room takes: say hello again, a little later.';
-    this.#parts.outgoing.overload(peer, text, this.#parts.host);
-  }
-
-  /** Runs a step in the queue. Settles when the step is complete. Neither throws nor rejects. */
-  #enqueue(step: () => MaybePromise<Dealt>): MaybePromise<void> {
-    const report = (error: unknown): void => this.#parts.reporter.report(error, 'room');
-    try {
-      const dealt = this.#parts.queue.add(step);
-      if (dealt instanceof Promise) return dealt.then(decidedOf).catch(report);
-      return dealt?.decided.catch(report);
-    } catch (error) {
-      report(error);
-      return undefined;
-    }
-  }
-
-  /** Handles a message after all earlier ones of its connection. The queue does not wait for it. */
-  #inOrder(peer: Peer<Origin>, deal: () => MaybePromise<void>): Dealt {
-    const decided = peer.undecided.add(deal);
-    return decided instanceof Promise ? { decided } : undefined;
-  }
-
   async #loaded(): Promise<RoomState<Origin, RequestOrigin>> {
     const { current } = this.#persistence;
     return current ?? (await this.#parts.queue.add(() => this.#persistence.load()));
@@ -564,102 +333,6 @@ export class Room<Origin, RequestOrigin = Origin> {
       return undefined;
     }
   }
-
-  #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<Dealt> {
-    if (peer.isGone) return undefined;
-    const { messagePrefix } = this.#parts.settings;
-    let message: ClientMessage | undefined;
-    try {
-      message = decodeClientMessage(messagePrefix, data);
-    } catch (error) {
-      if (!(error instanceof TinyBasePartyKitError)) throw error;
-      // With an empty prefix, a frame that does not decode may be the app's own (`FRAME-2`).
-      if (peer.state.type === 'client') {
-        const push = decodePushNumber(messagePrefix, data);
-        const hint = messagePrefix === '' && push === undefined ? APP_HINT : '';
-        return this.#inOrder(peer, () => {
-          const { current } = this.#persistence;
-          this.#parts.outgoing.sendError(current, peer, error.code, error.message + hint, push);
-        });
-      }
-      return undefined;
-    }
-    if (message?.type === 'mark') {
-      this.#parts.outgoing.takeMark(peer, message.text);
-      return undefined;
-    }
-    if (message?.type !== 'hello')
-      return message === undefined ? undefined : this.#takeMessage(peer, message);
-    const clientId = this.#parts.features.clientIdOf(peer.connection.origin, message.clientId);
-    return this.#takeMessage(peer, { ...message, clientId });
-  }
-
-  #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<Dealt> {
-    const state = this.#persistence.load();
-    return state instanceof Promise
-      ? state.then(
-          (loaded) => this.#deal(loaded, peer, message),
-          () => this.#refuseUnloaded(peer, message),
-        )
-      : this.#deal(state, peer, message);
-  }
-
-  #deal(
-    state: RoomState<Origin, RequestOrigin>,
-    peer: Peer<Origin>,
-    message: ClientMessage,
-  ): Dealt {
-    const sender = peer.state;
-    if (!peer.undecided.isEmpty && message.type === 'ping') {
-      this.#parts.outgoing.sendAlive(peer);
-      return undefined;
-    }
-    if (
-      message.type === 'hello' &&
-      sender.type === 'client' &&
-      sender.clientId === message.clientId
-    ) {
-      void state.receive(peer, message);
-      // The client sends undecided pushes again (`ONCE-9`).
-      if (peer.state !== sender) peer.undecided.overtake();
-      return undefined;
-    }
-    const isPush = message.type === 'push' || message.type === 'part';
-    if (isPush && sender.type === 'client' && sender.liveness === 'stopped') return undefined;
-    return this.#inOrder(peer, () => {
-      if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
-      if (peer.hasOverspent && (isPush || message.type === 'stock')) return this.#refuseFlood(peer);
-      return state.receive(peer, message);
-    });
-  }
-
-  /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
-  #refuseUnloaded(peer: Peer<Origin>, message: ClientMessage): void {
-    const { outgoing } = this.#parts;
-    if (peer.isGone) return;
-    if (peer.state.type === 'client' || message.type === 'hello') {
-      outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
-    } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
-  }
-}
-
-/** Returns the length of a frame, in characters, or in bytes if it is binary. */
-function lengthOf(data: unknown): number {
-  if (typeof data === 'string') return data.length;
-  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0;
-}
-
-/** A message that is not decided yet; undefined if it is complete. */
-type Dealt = { readonly decided: Promise<void> } | undefined | void;
-
-/** Returns true if a sender has said hello again since it was in that state: what it sent then is dropped. */
-function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
-  if (sender.type !== 'client') return false;
-  return state.type !== 'client' || state.generation !== sender.generation;
-}
-
-async function decidedOf(dealt: Dealt): Promise<void> {
-  await dealt?.decided;
 }
 
 /** Rejects with `unavailable` unless everything was stored. */

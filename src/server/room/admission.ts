@@ -1,0 +1,82 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+
+import { EXPIRED } from './outgoing.ts';
+import type { Peer } from './peer.ts';
+import { Places } from './places.ts';
+import type { RoomGate } from './room-feature.ts';
+import type { RoomParts } from './room-parts.ts';
+
+/** Lets connections and requests in: asks the gate, and counts places. Nothing of whom it refuses is dealt with. */
+export class Admission<Origin, RequestOrigin> {
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #places: Places<Origin>;
+
+  constructor(parts: RoomParts<Origin, RequestOrigin>) {
+    this.#parts = parts;
+    this.#places = new Places(parts.peers);
+  }
+
+  /** Resolves to false if a new connection is refused: then it is closed, or closing. Never rejects. */
+  async enter(peer: Peer<Origin>, request: RequestOrigin): Promise<boolean> {
+    const { gate } = this.#parts.features;
+    if (gate !== undefined) {
+      peer.verification = this.#verify(gate, peer, request);
+      if (!(await peer.verification)) return false;
+    }
+    if (!this.findsPlace(peer)) return false;
+    peer.enter();
+    return true;
+  }
+
+  /** Verifies a request for the content. Rejects with the error that refuses it. */
+  async admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
+    const { features } = this.#parts;
+    await features.gate?.admitRequest(request);
+    if (access === 'read' || features.mayWrite({ type: 'seed', request })) return;
+    const message = 'This user may only read, and cannot give the room its initial content.';
+    throw new TinyBasePartyKitError('forbidden', message);
+  }
+
+  /** Asks the gate about a new connection. Never rejects. */
+  async #verify(
+    gate: RoomGate<Origin, RequestOrigin>,
+    peer: Peer<Origin>,
+    request: RequestOrigin,
+  ): Promise<boolean> {
+    const { outgoing, reporter } = this.#parts;
+    try {
+      await gate.admit(peer.connection.origin, request);
+      peer.verification = undefined;
+      if (peer.hasLeft) return false;
+      if (peer.standing === 'admitted') return true;
+      outgoing.refuse(peer, 'expired', EXPIRED);
+    } catch (error) {
+      peer.verification = undefined;
+      if (error instanceof TinyBasePartyKitError) outgoing.refuse(peer, error.code, error.message);
+      else {
+        reporter.report(error, 'feature');
+        outgoing.refuse(peer, 'failed', 'The room could not verify the connection: try again.');
+      }
+    }
+    return false;
+  }
+
+  /** Closes a connection that the gate does not admit. After a sleep, the room may have lost its grant. */
+  async passes(peer: Peer<Origin>): Promise<boolean> {
+    if (peer.verification !== undefined && !(await peer.verification)) return false;
+    if (peer.hasLeft) return false;
+    if (peer.standing === 'admitted') return true;
+    this.#parts.outgoing.refuse(peer, 'expired', EXPIRED);
+    return false;
+  }
+
+  /** Closes a connection for which the room has no place. One that has spoken or was let in has its place. */
+  findsPlace(peer: Peer<Origin>): boolean {
+    const { host, outgoing, settings } = this.#parts;
+    const { connections } = settings.limits;
+    if (this.#places.take(peer, connections, host.now())) return true;
+    const text = `The room has ${connections} connections, and takes no more: try again later.`;
+    outgoing.refuse(peer, 'full', text);
+    return false;
+  }
+}

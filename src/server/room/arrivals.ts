@@ -1,0 +1,164 @@
+import { decodePushNumber } from '../../protocol/codec.ts';
+import { splitFrame, weightOf } from '../../protocol/frame.ts';
+import { letter as pushLetter } from '../../protocol/messages/push.ts';
+import { letter as partLetter } from '../../protocol/messages/push-part.ts';
+
+import type { RoomPersistence } from '../history/room-persistence.ts';
+import type { Admission } from './admission.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { MaybePromise } from './maybe-promise.ts';
+import type { Peer, ReceivedFrame } from './peer.ts';
+import { costOfEach } from './rate-limiter.ts';
+import type { RoomParts } from './room-parts.ts';
+import { Turns } from './turns.ts';
+
+/** Holding a message takes so many characters in addition to its length. */
+const HOLDING_LENGTH = 512;
+
+/** The part of `heldLength` that may wait for turns: others need some of it, too. */
+const PART_OF_TURNS = 1 / 4;
+
+/** The messages of a frame, and the number of messages that it counts as. */
+interface SplitFrame {
+  readonly messages: readonly unknown[];
+  readonly count: number;
+}
+
+const NO_MESSAGES: SplitFrame = { messages: [], count: 0 };
+
+/** Takes the frames of connections as they arrive: bounds them, charges them to whoever sends them, and lets each connection have its turn. */
+export class Arrivals<Origin, RequestOrigin> {
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+  readonly #admission: Admission<Origin, RequestOrigin>;
+  readonly #dispatcher: Dispatcher<Origin, RequestOrigin>;
+  readonly #turns: Turns;
+
+  constructor(
+    parts: RoomParts<Origin, RequestOrigin>,
+    persistence: RoomPersistence<Origin, RequestOrigin>,
+    admission: Admission<Origin, RequestOrigin>,
+  ) {
+    this.#parts = parts;
+    this.#persistence = persistence;
+    this.#admission = admission;
+    this.#dispatcher = new Dispatcher(parts, persistence);
+    this.#turns = new Turns(parts.host);
+  }
+
+  /** Handles a frame, and ignores those that are not ours. Resolves when that is done; never rejects. */
+  async receive(peer: Peer<Origin>, data: unknown): Promise<void> {
+    const { host, settings, features, outgoing } = this.#parts;
+    if (peer.hasLeft) return;
+    peer.restoreAttachment();
+    const text = typeof data === 'string' ? data : '';
+    const length = lengthOf(data);
+    if (peer.state.type === 'stock') peer.unread.clear();
+    const now = host.now();
+    const isAsked = peer.unread.isAnswer(text);
+    const isFlood = !isAsked && this.#isFlood(peer, length, now);
+    const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
+    const weigh = (): number => weightOf(text, this.#isPart(text));
+    const waiting = isFlood
+      ? undefined
+      : peer.hold(length, weigh, count, now, settings.limits, isAsked);
+    if (waiting === undefined || !outgoing.makePlace(peer, 0)) {
+      waiting?.onLost();
+      outgoing.refuseFlood(peer);
+      return;
+    }
+    const isRefused = features.gate !== undefined && !(await this.#admission.passes(peer));
+    if (isRefused || !this.#admission.findsPlace(peer)) {
+      waiting.onLost();
+      return;
+    }
+    const frame = features.frameOf(data);
+    if (features.needsHeardTimes) peer.hear(host.now());
+    const isOrdered = frame === undefined || frame.feature.isOrdered === true;
+    const deal = (message: unknown): MaybePromise<void> => {
+      if (frame === undefined) return this.#dispatcher.take(peer, message);
+      if (isOrdered) return this.#dispatcher.takeOrdered(peer, frame);
+      if (!peer.isGone) features.receive(peer.connection.origin, frame, !peer.hasLostPush);
+      return undefined;
+    };
+    const begin = (): boolean => this.#begins(peer, waiting);
+    const cost = costOfEach(waiting.weight, count);
+    const isBusy = peer.isBusy(now, settings.limits);
+    // What the room has asked for waits for nothing.
+    const dealt = isAsked
+      ? deal(data)
+      : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, deal });
+    if (dealt !== undefined) await dealt;
+    if (!isOrdered) {
+      waiting.onReleased();
+      return;
+    }
+    const state = this.#persistence.current;
+    if (state === undefined) waiting.onLost();
+    else state.durability.hold(waiting);
+  }
+
+  /**
+   * Holds a message that comes while the room is not ready, so that whoever sends much then does not fill its memory (`LIMIT-5`).
+   * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
+   */
+  hold(peer: Peer<Origin>, data: unknown): (() => void) | undefined {
+    const { outgoing } = this.#parts;
+    if (peer.hasLeft) return undefined;
+    const length = lengthOf(data) + HOLDING_LENGTH;
+    if (!outgoing.makePlace(peer, length)) {
+      outgoing.refuseFlood(peer);
+      return undefined;
+    }
+    // Its host has the message as long as the room does, also if the connection is closed.
+    peer.held.addFixed(length);
+    return () => peer.held.addFixed(-length);
+  }
+
+  /** Returns true for a frame that nobody looks at. */
+  #isFlood(peer: Peer<Origin>, length: number, now: number): boolean {
+    const { limits } = this.#parts.settings;
+    return (
+      peer.isFlooding(length, now, limits) ||
+      this.#turns.isFull(peer.line, limits.heldLength * PART_OF_TURNS)
+    );
+  }
+
+  /** Returns false for a frame of which nothing is dealt with. */
+  #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
+    if (peer.isGone) return false;
+    const { outgoing, settings } = this.#parts;
+    if (waiting.begin(settings.limits) && outgoing.makePlace(peer, 0)) return true;
+    outgoing.overload(peer);
+    return false;
+  }
+
+  /**
+   * Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`), but all its lines
+   * count.
+   */
+  #split(data: unknown): SplitFrame {
+    const one = { messages: [data], count: 1 };
+    if (typeof data !== 'string' || !data.includes('\n')) return one;
+    const { messagePrefix } = this.#parts.settings;
+    const start = messagePrefix + pushLetter;
+    if (!data.startsWith(start)) return one;
+    const lines = splitFrame(data);
+    if (lines.length === 1) return one;
+    const pushes = lines.filter(
+      (text) => text.startsWith(start) && decodePushNumber(messagePrefix, text) !== undefined,
+    );
+    return { messages: pushes.length === 0 ? [data] : pushes, count: lines.length };
+  }
+
+  #isPart(text: string): boolean {
+    // A part ends with its text.
+    return text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
+  }
+}
+
+/** Returns the length of a frame, in characters, or in bytes if it is binary. */
+function lengthOf(data: unknown): number {
+  if (typeof data === 'string') return data.length;
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0;
+}

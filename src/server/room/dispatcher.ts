@@ -1,0 +1,169 @@
+import { decodeClientMessage, decodePushNumber } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { ClientMessage } from '../../protocol/messages.ts';
+
+import type { RoomPersistence } from '../history/room-persistence.ts';
+import type { RoomState } from '../history/room-state.ts';
+import type { MaybePromise } from './maybe-promise.ts';
+import { UNLOADED } from './outgoing.ts';
+import type { PeerState } from './peer-state.ts';
+import type { Peer } from './peer.ts';
+import type { FeatureFrame } from './room-features.ts';
+import type { RoomParts } from './room-parts.ts';
+
+const APP_HINT =
+  " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
+/**
+ * Hands each message to the room's state or to a feature: those of one connection in their order, those of all one at a time. A
+ * message that waits for a hook holds up its own connection alone.
+ */
+export class Dispatcher<Origin, RequestOrigin> {
+  readonly #parts: RoomParts<Origin, RequestOrigin>;
+  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+
+  constructor(
+    parts: RoomParts<Origin, RequestOrigin>,
+    persistence: RoomPersistence<Origin, RequestOrigin>,
+  ) {
+    this.#parts = parts;
+    this.#persistence = persistence;
+  }
+
+  /** Handles a message of the protocol. Settles when that is complete. Neither throws nor rejects. */
+  take(peer: Peer<Origin>, message: unknown): MaybePromise<void> {
+    return this.#enqueue(() => this.#takeFrame(peer, message));
+  }
+
+  /** Does the same for a frame of a feature that is in order with the messages of the protocol. */
+  takeOrdered(peer: Peer<Origin>, frame: FeatureFrame<Origin, RequestOrigin>): MaybePromise<void> {
+    return this.#enqueue(() => this.#takeFeatureFrame(peer, frame));
+  }
+
+  /** Runs a step in the queue. Settles when the step is complete. Neither throws nor rejects. */
+  #enqueue(step: () => MaybePromise<Dealt>): MaybePromise<void> {
+    const report = (error: unknown): void => this.#parts.reporter.report(error, 'room');
+    try {
+      const dealt = this.#parts.queue.add(step);
+      if (dealt instanceof Promise) return dealt.then(decidedOf).catch(report);
+      return dealt?.decided.catch(report);
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
+  }
+
+  /** Handles a message after all earlier ones of its connection. The queue does not wait for it. */
+  #inOrder(peer: Peer<Origin>, deal: () => MaybePromise<void>): Dealt {
+    const decided = peer.undecided.add(deal);
+    return decided instanceof Promise ? { decided } : undefined;
+  }
+
+  #takeFeatureFrame(
+    peer: Peer<Origin>,
+    frame: FeatureFrame<Origin, RequestOrigin>,
+  ): MaybePromise<Dealt> {
+    const { features, outgoing } = this.#parts;
+    const sender = peer.state;
+    const deal = (): Dealt =>
+      this.#inOrder(peer, () => {
+        if (peer.isGone) return;
+        const isIntact = !peer.hasLostPush && !hasBegunAgain(peer, sender);
+        features.receive(peer.connection.origin, frame, isIntact);
+      });
+    const state = this.#persistence.load();
+    return state instanceof Promise
+      ? state.then(deal, () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED))
+      : deal();
+  }
+
+  #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<Dealt> {
+    if (peer.isGone) return undefined;
+    const { messagePrefix } = this.#parts.settings;
+    let message: ClientMessage | undefined;
+    try {
+      message = decodeClientMessage(messagePrefix, data);
+    } catch (error) {
+      if (!(error instanceof TinyBasePartyKitError)) throw error;
+      // With an empty prefix, a frame that does not decode may be the app's own (`FRAME-2`).
+      if (peer.state.type === 'client') {
+        const push = decodePushNumber(messagePrefix, data);
+        const hint = messagePrefix === '' && push === undefined ? APP_HINT : '';
+        return this.#inOrder(peer, () => {
+          const { current } = this.#persistence;
+          this.#parts.outgoing.sendError(current, peer, error.code, error.message + hint, push);
+        });
+      }
+      return undefined;
+    }
+    if (message?.type === 'mark') {
+      this.#parts.outgoing.takeMark(peer, message.text);
+      return undefined;
+    }
+    if (message?.type !== 'hello')
+      return message === undefined ? undefined : this.#takeMessage(peer, message);
+    const clientId = this.#parts.features.clientIdOf(peer.connection.origin, message.clientId);
+    return this.#takeMessage(peer, { ...message, clientId });
+  }
+
+  #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<Dealt> {
+    const state = this.#persistence.load();
+    return state instanceof Promise
+      ? state.then(
+          (loaded) => this.#deal(loaded, peer, message),
+          () => this.#refuseUnloaded(peer, message),
+        )
+      : this.#deal(state, peer, message);
+  }
+
+  #deal(
+    state: RoomState<Origin, RequestOrigin>,
+    peer: Peer<Origin>,
+    message: ClientMessage,
+  ): Dealt {
+    const sender = peer.state;
+    if (!peer.undecided.isEmpty && message.type === 'ping') {
+      this.#parts.outgoing.sendAlive(peer);
+      return undefined;
+    }
+    if (
+      message.type === 'hello' &&
+      sender.type === 'client' &&
+      sender.clientId === message.clientId
+    ) {
+      void state.receive(peer, message);
+      // The client sends undecided pushes again (`ONCE-9`).
+      if (peer.state !== sender) peer.undecided.overtake();
+      return undefined;
+    }
+    const isPush = message.type === 'push' || message.type === 'part';
+    if (isPush && sender.type === 'client' && sender.liveness === 'stopped') return undefined;
+    return this.#inOrder(peer, () => {
+      if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
+      if (peer.hasOverspent && (isPush || message.type === 'stock'))
+        return this.#parts.outgoing.refuseFlood(peer);
+      return state.receive(peer, message);
+    });
+  }
+
+  /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
+  #refuseUnloaded(peer: Peer<Origin>, message: ClientMessage): void {
+    const { outgoing } = this.#parts;
+    if (peer.isGone) return;
+    if (peer.state.type === 'client' || message.type === 'hello') {
+      outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
+    } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
+  }
+}
+
+/** A message that is not decided yet; undefined if it is complete. */
+type Dealt = { readonly decided: Promise<void> } | undefined | void;
+
+/** Returns true if a sender has said hello again since it was in that state: what it sent then is dropped. */
+function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
+  if (sender.type !== 'client') return false;
+  return state.type !== 'client' || state.generation !== sender.generation;
+}
+
+async function decidedOf(dealt: Dealt): Promise<void> {
+  await dealt?.decided;
+}
