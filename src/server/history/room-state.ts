@@ -1,31 +1,22 @@
 import type { Store } from 'tinybase';
 
 import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/changes.ts';
-import { decodeWholePush, encodeChanges } from '../../protocol/codec.ts';
+import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { RefusalReason } from '../../protocol/messages/ack.ts';
-import { weightOf } from '../../protocol/frame.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
-import type {
-  ClientMessage,
-  Cursor,
-  Push,
-  PushPart,
-  SeedCorrection,
-} from '../../protocol/messages.ts';
+import type { ClientMessage, Cursor, SeedCorrection } from '../../protocol/messages.ts';
 import {
   holdsJust,
   readContent,
   readLeaf,
   type TransactionLog,
 } from '../../protocol/store-access.ts';
-import { utf8Length } from '../../protocol/utf8.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
 import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
-import type { ClientState } from '../room/peer-state.ts';
 import type { Peer } from '../room/peer.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomParts } from '../room/room-parts.ts';
@@ -51,6 +42,7 @@ import {
   type PendingEntry,
   type Waiter,
 } from './durability-gate.ts';
+import { LOST_PLACE, PushIntake, READER_MESSAGE } from './push-intake.ts';
 import type { RoomPersistence } from './room-persistence.ts';
 
 /** The result of offering initial content to a room. */
@@ -73,15 +65,8 @@ type Committed =
   /** It became the room's initial content: everybody was told to load it, also its author. */
   | 'initial content';
 
-const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
 const NO_CHANGES = makeCatchUp(composeChanges([]));
 const NO_LEAVES = new LeafMap<Leaf | undefined>();
-
-/** The most bytes of a push without its changes. */
-const ENVELOPE_BYTES = 64;
-
-/** Told to the author of a push who has no right to write. */
-const READER_MESSAGE = 'This user may only read: nothing was applied.';
 
 /**
  * Everything that the room knows in addition to its Store, from one load to the next: the version, the history, the clients, and
@@ -97,6 +82,7 @@ export class RoomState<Origin, RequestOrigin>
   readonly durability: DurabilityGate;
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+  readonly #pushes: PushIntake<Origin, RequestOrigin>;
   #version: number;
   /** The tag of the version. */
   #tag: string | undefined;
@@ -119,6 +105,7 @@ export class RoomState<Origin, RequestOrigin>
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
+    this.#pushes = new PushIntake(parts, this);
     this.epoch = loaded.cursor.epoch;
     this.#version = loaded.cursor.version;
     this.#tag = loaded.cursor.tag;
@@ -217,9 +204,9 @@ export class RoomState<Origin, RequestOrigin>
     }
     switch (message.type) {
       case 'push':
-        return this.#push(peer, state, message);
+        return this.#pushes.take(peer, state, message);
       case 'part':
-        return this.#takePart(peer, state, message);
+        return this.#pushes.takePart(peer, state, message);
       case 'mark':
         return undefined;
       case 'ping':
@@ -342,131 +329,6 @@ export class RoomState<Origin, RequestOrigin>
   lose(error: unknown, lost: readonly PendingEntry[]): void {
     this.#isLost = true;
     this.#persistence.discard(this, error, lost);
-  }
-
-  #push(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
-    const { outgoing, writer, features } = this.#parts;
-    const { number, isDerived } = push;
-    if (!this.#isInOrder(peer, client, number)) return undefined;
-    if (number <= this.lastPush(client)) {
-      return outgoing.send(this, peer, {
-        type: 'ack',
-        number,
-        version: this.#version,
-        isCommit: false,
-        correction: undefined,
-        reason: undefined,
-      });
-    }
-    const { clientId, generation } = client;
-    const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
-    // Who may only read needs no place.
-    if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
-      const text = 'The room remembers as many clients as it can: try again later.';
-      return outgoing.overload(peer, text);
-    }
-    const written = writer.write(this, push.changes, origin);
-    return written instanceof Promise ? written.then(ignore) : undefined;
-  }
-
-  /** Without its record, a push could be applied twice: a room that cannot keep one more takes no push of a new client (`FLOOD-5`). */
-  #hasPlaceFor(clientId: string): boolean {
-    const { host, settings, peers } = this.#parts;
-    return this.clients.hasPlace(clientId, settings.limits.clients, host.now(), () =>
-      peers.clients(),
-    );
-  }
-
-  /** Returns false if the room takes no push of that number from the client now. The client is told to say hello. */
-  #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
-    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
-    if (client.generation < this.clients.generation(client.clientId)) return false;
-    const isNext = number <= this.lastPush(client) + 1;
-    // A push that came before its connection was stopped still counts.
-    if (isNext && client.liveness !== 'loading') return true;
-    if (client.liveness !== 'stopped') this.#loseTrack(peer, client);
-    return false;
-  }
-
-  /** Tells a client that it has lost its place, and takes nothing more until its next hello (`ONCE-3`). */
-  #loseTrack(peer: Peer<Origin>, client: ClientState): void {
-    this.#parts.outgoing.sendError(this, peer, 'stale', LOST_PLACE);
-    peer.losePush();
-    if (client.liveness === 'live') peer.setState({ ...client, liveness: 'stopped' });
-  }
-
-  /** Takes a part of a push, and with the last one the push (`PART-1`, `PART-2`). */
-  #takePart(peer: Peer<Origin>, client: ClientState, part: PushPart): MaybePromise<void> {
-    const { outgoing } = this.#parts;
-    const { number } = part;
-    // The parts before it are forgotten.
-    if (client.liveness === 'stopped') return undefined;
-    if (!this.#isInOrder(peer, client, number)) return undefined;
-    try {
-      if (part.offset === 0) this.#admitPush(peer, client, part);
-      if (!peer.assembly.take(part)) return this.#loseTrack(peer, client);
-      const json = peer.assembly.takeWhole();
-      if (json === undefined) return this.#sendReceipt(peer, client, part);
-      this.#assertSize(utf8Length(json, this.#mostPushBytes));
-      return this.#pushWhole(peer, client, number, json);
-    } catch (error) {
-      if (!(error instanceof TinyBasePartyKitError)) throw error;
-      return outgoing.sendError(this, peer, error.code, error.message, number);
-    }
-  }
-
-  /** Takes a push whose parts have all come. It is held until it is decided. */
-  #pushWhole(
-    peer: Peer<Origin>,
-    client: ClientState,
-    number: number,
-    json: string,
-  ): MaybePromise<void> {
-    const { outgoing, settings } = this.#parts;
-    const weight = weightOf(json);
-    // One that weighs more than all may gets through if little else is held.
-    if (!outgoing.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
-      const text = 'The room holds too much for its connections now: try again later.';
-      return outgoing.overload(peer, text);
-    }
-    const pushed = this.#push(peer, client, decodeWholePush(number, json));
-    if (!(pushed instanceof Promise)) return undefined;
-    peer.held.addFixed(weight);
-    return pushed.finally(() => peer.held.addFixed(-weight));
-  }
-
-  /** Tells that a part was taken, as soon as the client may send more of them. */
-  #sendReceipt(peer: Peer<Origin>, client: ClientState, { number, text }: PushPart): void {
-    const { outgoing, host, settings } = this.#parts;
-    const { held: offset } = peer.assembly;
-    const send = (): void => {
-      // After a hello, or when the connection has lost its place, the parts are forgotten.
-      if (peer.state !== client) return;
-      const come = Math.ceil((peer.assembly.held - offset) / Math.max(1, text.length));
-      const pause = peer.pauseOfParts(come, host.now(), settings.limits);
-      if (pause > 0) host.after(Math.ceil(pause), send);
-      else outgoing.send(this, peer, { type: 'receipt', number, offset });
-    };
-    send();
-  }
-
-  /** Throws if the room will not take a push, at its first part. */
-  #admitPush(peer: Peer<Origin>, client: ClientState, { number, length }: PushPart): void {
-    this.#assertSize(length);
-    const { clientId, generation } = client;
-    const origin = { type: 'push', clientId, number, generation, peer } as const;
-    if (this.#parts.features.mayWrite(origin)) return;
-    throw new TinyBasePartyKitError('forbidden', READER_MESSAGE);
-  }
-
-  get #mostPushBytes(): number {
-    return this.#parts.settings.limits.pushBytes + ENVELOPE_BYTES;
-  }
-
-  #assertSize(length: number): void {
-    if (length <= this.#mostPushBytes) return;
-    const text = 'The push is larger than limits.pushBytes of the room: make smaller transactions.';
-    throw new TinyBasePartyKitError('too-large', text);
   }
 
   #pushStock(peer: Peer<Origin>, changes: Changes): MaybePromise<void> {
