@@ -1,4 +1,4 @@
-import type { Store } from 'tinybase';
+import { getUniqueId, type Store } from 'tinybase';
 import { numberOf, textOf } from './cells.ts';
 import type { Client } from './client.ts';
 import { editByWord } from './edit-by-word.ts';
@@ -32,6 +32,12 @@ export function createNote({ store, presence, undo, person }: Client, rowId: str
   const foot = findPart(element, 'foot', HTMLElement);
   const others = presence.getStore();
   let held: Point | undefined;
+
+  // A screen reader tells which note a button is for, and who writes or wrote the text.
+  field.id = getUniqueId();
+  foot.id = getUniqueId();
+  for (const button of [handle, pin, remove]) button.setAttribute('aria-describedby', field.id);
+  field.setAttribute('aria-describedby', foot.id);
 
   const words = editByWord(field, (text) => {
     // The note may be gone: then a text would make a new one of it.

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchBrowser, openPage } from '../support/browser.ts';
+import { contrastsOf } from '../support/contrast.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
 import { type Party, startParty } from '../support/party.ts';
 import { until } from '../support/until.ts';
@@ -528,6 +529,32 @@ test('every control has a name, and is large enough for a finger at 360 pixels',
   await close();
 });
 
+test('a screen reader tells which note a button is for, and who wrote a text', async () => {
+  const { page, close } = await visit(`${inRoom('reader-of-screens')}&panes=1`);
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  const described = (name: string): string[] =>
+    nodes
+      .filter((node) => node.name?.value === name)
+      .map((node) => String(node.description?.value));
+  expect(described('Delete')).toHaveLength(FIRST_COUNT);
+  expect(described('Delete')).toContain('Drag me by my bar.');
+  expect(described('Note')).toContain('by the room');
+  await close();
+});
+
+test.each(['light', 'dark'] as const)(
+  'every text has enough contrast in %s colours',
+  async (colorScheme) => {
+    const { page, close } = await visit(inRoom(`contrast-${colorScheme}`), { colorScheme });
+    const contrasts = await contrastsOf(page);
+    expect(contrasts.length).toBeGreaterThan(40);
+    // WCAG 2.2, 1.4.3.
+    expect(contrasts.filter(({ contrast }) => contrast < 4.5)).toEqual([]);
+    await close();
+  },
+);
+
 test('who wants less motion gets none', async () => {
   const { page, left, right, close } = await visit(inRoom('calm'), { reducedMotion: 'reduce' });
   await page.evaluate(() => {
@@ -572,15 +599,16 @@ test('a server that is killed and comes back has everything, and the open page g
 });
 
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
-const pictures: readonly (readonly [string, BrowserContextOptions])[] = [
-  ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }],
-  ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }],
-  ['phone', { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 }],
+/** The name, the window, and the way to a free place of the board. */
+const pictures: readonly (readonly [string, BrowserContextOptions, readonly [number, number]])[] = [
+  ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }, [140, 10]],
+  ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }, [140, 10]],
+  ['phone', { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 }, [14, -4]],
 ];
 
 test.runIf(process.env['PICTURES'] === '1').each(pictures)(
   'draws docs/images/demo-%s.png',
-  async (name, options) => {
+  async (name, options, free) => {
     mkdirSync(IMAGES, { recursive: true });
     const { page, left, right, close } = await visit(inRoom(`trip-${name}`), options, [
       ['board-person-left', 'a Coral Otter'],
@@ -597,7 +625,8 @@ test.runIf(process.env['PICTURES'] === '1').each(pictures)(
     await untilEqual([left, right], FIRST_COUNT + 2);
     await right.getByLabel('Note', { exact: true }).nth(4).focus();
     await page.evaluate(() => scrollTo(0, innerWidth < 500 ? 290 : 0));
-    await drag(left, DRAG, 60, 45);
+    // To a free place: no note hides another one.
+    await drag(left, DRAG, ...free);
     await until('the drag on the other side', () => right.locator('.note.held').isVisible());
     await page.waitForTimeout(600);
     await page.screenshot({ path: `${IMAGES}demo-${name}.png` });
