@@ -127,6 +127,25 @@ export const testPresence = ({ clients, getHost }: TestedHost): void => {
     await shows(watcher, here);
   });
 
+  test('[PRES-3] whose id somebody else took meanwhile comes back with another one', async () => {
+    const watcher = open('taken', 'watcher');
+    const one = open('taken', 'one', 'ada', { x: 1 });
+    await shows(watcher, { one: { x: 1, y: 1, user: 'ada' } });
+    one.socket.close();
+    await shows(watcher, {});
+    const squatter = open('taken', 'one', 'eve', { x: 666 });
+    await until('the squatter', () => watcher.store.hasRow('connections', 'one'));
+    one.socket.reconnect();
+    await until('another id', () => one.socket.id !== 'one');
+    await shows(watcher, {
+      one: { x: 666, y: 1, user: 'eve' },
+      [one.socket.id]: { x: 1, y: 1, user: 'ada' },
+    });
+    expect(one.errors).toMatchObject([{ code: 'forbidden' }]);
+    expect(one.presence.getId()).toBe(one.socket.id);
+    expect(squatter.errors).toEqual([]);
+  });
+
   test('[PRES-6] [PRES-7] what the room refuses goes back, and what it makes of it is shown', async () => {
     const one = open('schema', 'one', 'ada', { x: 1 });
     const two = open('schema', 'two', 'bob', { x: 2 });

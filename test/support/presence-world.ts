@@ -200,6 +200,9 @@ export class PresenceTab {
         reconnect: () => {
           this.reconnects += 1;
         },
+        takeAnotherId: () => {
+          this.close().open(`${this.#id}'`);
+        },
         after: world.time.after,
         random: () => 0,
       },

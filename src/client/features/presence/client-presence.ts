@@ -62,6 +62,8 @@ export interface PresencePort {
   readonly open: (listener: ChannelListener) => Channel;
   /** Closes the socket, and opens it again. */
   readonly reconnect: () => void;
+  /** Gives the socket another id, closes it, and opens it again. */
+  readonly takeAnotherId: () => void;
   /** Calls back once, later; returns a function that prevents it. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
   /** Returns a number from 0 up to 1. */
@@ -72,13 +74,13 @@ export interface PresencePort {
 const PACE_MILLISECONDS = 33;
 /** The time that the room has to answer a check. */
 const ANSWER_MILLISECONDS = 15_000;
-/** The time before a row is sent again that the room had no time for. */
-const OVERLOADED_MILLISECONDS = 1_000;
+/** The time before a row is sent again that the room had no time for, or under another id. */
+const RETRY_MILLISECONDS = 1_000;
 
 type State =
   /** There is no connection. */
   | 'closed'
-  /** The room has no time for presence now. */
+  /** The room has no time for presence now, or somebody else has the id. */
   | 'waiting'
   /** The row has to be sent, as a join. */
   | 'open'
@@ -89,7 +91,7 @@ type State =
 /** Keeps a presence Store equal to a room's, and sends the own row to the room: `PRES-1` to `PRES-10`. */
 export function createClientPresence<Cells>(
   store: Store,
-  { id, open, reconnect, after, random }: PresencePort,
+  { id, open, reconnect, takeAnotherId, after, random }: PresencePort,
   {
     initial = {},
     onIgnoredError,
@@ -205,10 +207,11 @@ export function createClientPresence<Cells>(
     if (!own && !error) join();
     if (error) {
       report(new TinyBasePartyKitError(error.code, error.message));
-      if (error.code === 'overloaded') {
+      const isTaken = error.code === 'forbidden';
+      if (isTaken || error.code === 'overloaded') {
         state = 'waiting';
         endCheck?.();
-        endCheck = after(OVERLOADED_MILLISECONDS, join);
+        endCheck = after(RETRY_MILLISECONDS, isTaken ? takeAnotherId : join);
       }
     }
   };

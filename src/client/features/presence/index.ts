@@ -57,6 +57,11 @@ export function createPresence<Room = unknown>(
       id: () => socket.id,
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
       reconnect: () => socket.reconnect(),
+      takeAnotherId: () => {
+        // Without an id, PartySocket makes one. It would go back to the first party and path.
+        socket.updateProperties({ id: '', party: socket.name, path: socket.path.slice(1) });
+        socket.reconnect();
+      },
       after: (milliseconds, callback) => {
         const timer = setTimeout(callback, milliseconds);
         return () => clearTimeout(timer);

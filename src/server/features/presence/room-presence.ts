@@ -209,11 +209,13 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
 
   /** Returns false if the id of a connection is that of another user's: for presence, or for the gate. */
   #mayShare(connection: Connection, userId: string | undefined): boolean {
-    const sharing = this.#members.withId(connection.id);
-    if (sharing === undefined) return true;
-    if (sharing.userId !== userId) return false;
+    const { id } = connection;
+    const sharing = this.#members.withId(id);
+    if (sharing !== undefined && sharing.userId !== userId) return false;
+    const open = this.#room.connections().filter((other) => other.id === id);
+    const sharers = sharing === undefined ? open : [...sharing.lastRows.keys()];
     const admitted = this.#room.userIdOf(connection);
-    return [...sharing.lastRows.keys()].every((other) => this.#room.userIdOf(other) === admitted);
+    return sharers.every((other) => this.#room.userIdOf(other) === admitted);
   }
 
   /** Tells an author the room's version of its row, if it differs (`PRES-6`). */

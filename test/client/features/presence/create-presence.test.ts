@@ -1,4 +1,4 @@
-import type PartySocket from 'partysocket';
+import { PartySocket } from 'partysocket';
 import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 
@@ -96,6 +96,43 @@ test('[PRES-9] in another room nobody of the last one is shown, and the id may b
     expect(presence.getId()).toBe('eve');
     expect(socket.sent.at(-1)).toBe('r{"x":1}');
     presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('[PRES-3] a socket whose id somebody else uses gets another one, in the same room', () => {
+  vi.useFakeTimers();
+  class Socket extends EventTarget {
+    static readonly OPEN = 1;
+    readonly readyState = 0;
+    close(): void {}
+    send(): void {}
+  }
+  try {
+    const socket = new PartySocket({
+      host: 'host.test',
+      room: 'room',
+      path: 'inner',
+      id: 'ada',
+      WebSocket: Socket,
+    });
+    socket.updateProperties({ room: 'another', party: 'chat', path: 'inner' });
+    const { roomUrl } = socket;
+    const presence = createPresence(createStore(), socket);
+    socket.dispatchEvent(new Event('open'));
+    const json = '{"error":{"code":"forbidden","message":"Somebody else uses it."}}';
+    socket.dispatchEvent(new MessageEvent('message', { data: `r${json}` }));
+    vi.advanceTimersByTime(999);
+    expect(socket.id).toBe('ada');
+    vi.advanceTimersByTime(1);
+    expect(socket.id).toMatch(/^[\w-]{20,}$/);
+    expect(socket.roomUrl).toBe(roomUrl);
+    expect(roomUrl).toBe('wss://host.test/parties/chat/another/inner');
+    socket.dispatchEvent(new Event('open'));
+    expect(presence.getId()).toBe(socket.id);
+    presence.destroy();
+    socket.close();
   } finally {
     vi.useRealTimers();
   }

@@ -206,6 +206,53 @@ test.each([
 });
 
 test.each([
+  ['has joined', '{"x":666}', { ada: { x: 666, user: 'u2' } }],
+  ['says nothing, where a gate knows users', undefined, {}],
+])(
+  '[PRES-3] a client takes another id where somebody else uses its own and %s',
+  async (_how, frame, rows) => {
+    const world = new PresenceWorld({ user });
+    world.isGated = true;
+    const watcher = world.tab('watcher', { user: 'w' }).open();
+    const ada = world.tab('ada', { user: 'u1' });
+    ada.presence.set({ x: 1 });
+    ada.open();
+    world.pass(100);
+    ada.close();
+    const squatter = world.connect('ada', undefined, 'u2');
+    if (frame !== undefined) world.send(squatter, frame);
+    ada.open();
+    world.pass(100);
+    expect(ada.received).toMatchObject([{ error: { code: 'forbidden' } }]);
+    await Promise.resolve();
+    expect(ada.errors).toMatchObject([{ code: 'forbidden' }]);
+    ada.presence.set({ x: 2 });
+    world.pass(800);
+    expect(ada.presence.getId()).toBe('ada');
+    world.pass(200);
+    expect(ada.presence.getId()).toBe("ada'");
+    const all = { ...rows, "ada'": { x: 2, user: 'u1' }, watcher: { user: 'w' } };
+    expect(watcher.rows).toEqual(all);
+    expect(ada.rows).toEqual(all);
+    world.pass(10_000);
+    await Promise.resolve();
+    expect(ada.errors).toHaveLength(1);
+  },
+);
+
+test('[PRES-3] who loses the connection before it takes another id joins with its own first', () => {
+  const world = new PresenceWorld({ user });
+  const squatter = world.connect('ada', undefined, 'u2');
+  world.send(squatter, '{}');
+  const ada = world.tab('ada', { user: 'u1' }).open();
+  world.pass(500);
+  world.disconnect(squatter);
+  ada.close().open();
+  world.pass(2_000);
+  expect(ada.rows).toEqual({ ada: { user: 'u1' } });
+});
+
+test.each([
   ['closes', (world: PresenceWorld, socket: FakeSocket) => world.disconnect(socket)],
   ['leaves', (world: PresenceWorld, socket: FakeSocket) => world.send(socket, '[]')],
   [
