@@ -63,6 +63,15 @@ const config: ViteUserConfig = defineConfig({
       },
       {
         test: {
+          expect: EXPECT,
+          name: 'mutations',
+          include: ['test/mutations/**/*.test.ts'],
+          testTimeout: MODEL_TIMEOUT_MILLISECONDS,
+          hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
+        },
+      },
+      {
+        test: {
           name: 'room',
           include: ['test/room/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,

@@ -85,6 +85,36 @@ test('the state of the persister has the error of the function "token", and a hi
   vi.useRealTimers();
 });
 
+test('[CLIENT-1] entering twice opens one socket, and who enters while leaving stays', async () => {
+  vi.useFakeTimers();
+  const urls: string[] = [];
+  class Noted extends NeverOpens {
+    constructor(url: string) {
+      super();
+      urls.push(url);
+    }
+  }
+  const client = clientOf({ ...OPTIONS, WebSocket: Noted });
+  const ends: unknown[] = [];
+  const enter = (): void => void client.enter('board').catch((error: unknown) => ends.push(error));
+  enter();
+  enter();
+  await vi.advanceTimersByTimeAsync(100);
+  const room = client.getRoom('board');
+  const leaving = client.leave('board');
+  enter();
+  await vi.advanceTimersByTimeAsync(3_000);
+  await leaving;
+  expect(client.getRoom('board')).toBe(room);
+  expect([urls.length, ends]).toEqual([1, []]);
+  const left = client.leave('board');
+  await vi.advanceTimersByTimeAsync(3_000);
+  await left;
+  expect(client.getRooms()).toEqual([]);
+  expect(ends).toMatchObject(Array.from({ length: 3 }, () => ({ code: 'destroyed' })));
+  vi.useRealTimers();
+});
+
 test.each([
   ['the function "token" of an app that knows no user', null, 'the user may not enter.'],
   ['an object with a token, as PartySocket takes it', { token: 'x' }, 'return the token itself'],

@@ -21,7 +21,8 @@ import type { Mutation } from './mutation.ts';
  * (LIMIT-3), or a room without a Store from one with an empty Store, which our own clients give it at once (SEED-6). Nobody
  * edits before a persister is started (SEED-5). All histories have less clients than a room remembers (FLOOD-5). STORE-1 needs
  * the adversity "two-persisters". These histories have no presence (PRES), no signed requests (ADMIN-1, ADMIN-3 to ADMIN-5, ADMIN-7),
- * and clients without the layer of `createClient` (CLIENT). For each of these, a unit test fails without the rule.
+ * and clients without the layer of `createClient` (CLIENT). For each of these, a unit test fails without the rule:
+ * `test/mutations/` breaks it in the source, and runs the tests that have its id in their titles.
  */
 export const MUTATIONS: readonly Mutation[] = [
   ...ORDER_MUTATIONS,

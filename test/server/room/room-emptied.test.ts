@@ -239,6 +239,10 @@ describe('wipe', () => {
     await wiped;
     host.room.store.setValue('after', 1);
     expect(await host.content()).toEqual([{}, { after: 1 }]);
+    const restored = host.room.restoreRoom(await host.room.exportRoom());
+    await host.room.wipe();
+    await restored;
+    expect(await host.content()).toBeUndefined();
   });
 
   test('[LIFE-8] helps a room that cannot be loaded', async () => {

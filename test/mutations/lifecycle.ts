@@ -1,0 +1,23 @@
+import type { SourceMutation } from './source-mutation.ts';
+
+/** The mutations of LIFE that no history can show. */
+export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
+  {
+    title: '[LIFE-8] a room is wiped before its turn',
+    file: 'server/room/room.ts',
+    text: 'await this.#parts.queue.add(() => this.#persistence.wipe());',
+    replacement: 'await this.#persistence.wipe();',
+  },
+  {
+    title: '[LIFE-8] what the server of TinyBase left stays',
+    file: 'server/history/room-persistence.ts',
+    text: 'await this.empty(removeStockContent(host.storage, settings.storagePrefix));',
+    replacement: 'await this.empty(Promise.resolve());',
+  },
+  {
+    title: '[LIFE-9] handlers run though onStart has thrown',
+    file: 'server/hosts/host-handlers.ts',
+    text: 'return this.#heldStart === undefined || (await this.#startLate());',
+    replacement: 'void this.#startLate();\n    return true;',
+  },
+];
