@@ -8,7 +8,7 @@ const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
 export const NEXT_FOLDER: string = fileURLToPath(new URL('../next/', import.meta.url));
 
 /** Installs what `test/next/package.json` wants, unless it is there. */
-const installNext = (): void => {
+export const installNext = (): void => {
   if (existsSync(`${NEXT_FOLDER}node_modules/.package-lock.json`)) return;
   execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], {
     cwd: NEXT_FOLDER,
@@ -40,6 +40,10 @@ const run = (folder: string, command: readonly string[]): void => {
   }
 };
 
+/** Builds an app with Next, as its `next build` does. */
+export const buildNextApp = (folder: string): void =>
+  run(folder, [`${NEXT_FOLDER}node_modules/next/dist/bin/next`, 'build']);
+
 /** Builds the package, and then the app of `test/next` with it, as a user of Next does. */
 export const buildNext = (): void => {
   installNext();
@@ -51,5 +55,5 @@ export const buildNext = (): void => {
     `${REPOSITORY}node_modules/typescript/bin/tsc`,
     ...['-p', 'tsconfig.build.json', '--outDir', `${ours}/dist`],
   ]);
-  run(NEXT_FOLDER, [`${NEXT_FOLDER}node_modules/next/dist/bin/next`, 'build']);
+  buildNextApp(NEXT_FOLDER);
 };
