@@ -10,12 +10,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDERS = ['backend', 'client', 'protocol', 'server'];
 const TEST_TIMEOUT_MILLISECONDS = 30_000;
 
-/** The names of the tests that ran, and what kept tests from running. */
+/** The tests that failed, the errors that kept tests from running, and the files that have run. */
 export interface Outcome {
-  readonly passed: readonly string[];
   readonly failed: readonly string[];
   readonly errors: readonly string[];
+  readonly files: readonly string[];
 }
+
+const NOTHING: Outcome = { failed: [], errors: [], files: [] };
 
 /** The unit tests, run by a Vitest of their own on sources that a mutation changes. */
 export class UnitTests {
@@ -67,43 +69,49 @@ export class UnitTests {
     return new UnitTests(vitest, await readTests(), current);
   }
 
-  /** Runs the tests of the rule that a mutation breaks. */
+  /** Runs the tests of the rule that a mutation breaks, file by file, until one fails. */
   async runWith(mutation: SourceMutation): Promise<Outcome> {
+    const rule = ruleOf(mutation);
+    const files = this.filesOf(rule);
+    if (files.length === 0) throw new Error(`No unit test has [${rule}] in its title.`);
     this.#current.mutation = mutation;
     this.#vitest.invalidateFile(pathOf(mutation));
     try {
-      return await this.run([ruleOf(mutation)]);
+      for (const file of files) {
+        const outcome = await this.run([file], [`[${rule}]`]);
+        if (outcome.failed.length + outcome.errors.length > 0) return outcome;
+      }
+      return NOTHING;
     } finally {
       this.#current.mutation = undefined;
       this.#vitest.invalidateFile(pathOf(mutation));
     }
   }
 
-  /** Runs the tests whose titles have one of the rules. */
-  async run(rules: readonly string[]): Promise<Outcome> {
-    const marks = rules.map((rule) => `[${rule}]`);
+  /** Returns the paths of the files that have tests of a rule, the shortest first. */
+  filesOf(rule: string): readonly string[] {
+    return [...this.#sources]
+      .filter(([, source]) => source.includes(`[${rule}]`))
+      .toSorted(([, one], [, other]) => one.length - other.length)
+      .map(([path]) => path);
+  }
+
+  /** Runs the tests in these files whose titles have one of the texts. */
+  async run(files: readonly string[], texts: readonly string[]): Promise<Outcome> {
     const project = this.#vitest.getRootProject();
-    const specifications = [...this.#sources]
-      .filter(([, source]) => marks.some((mark) => source.includes(mark)))
-      .map(([path]) => project.createSpecification(path));
-    if (specifications.length === 0) throw new Error(`No unit test has ${marks.join(', ')}.`);
-    this.#vitest.setGlobalTestNamePattern(
-      new RegExp(rules.map((rule) => String.raw`\[${rule}\]`).join('|')),
-    );
+    const specifications = files.map((file) => project.createSpecification(file));
+    this.#vitest.setGlobalTestNamePattern(new RegExp(texts.map(escape).join('|')));
     const { exitCode } = process;
     const { testModules } = await this.#vitest.runTestSpecifications(specifications);
     // A failing test is no failure of the process that this runs in.
     process.exitCode = exitCode;
-    const paths = new Set(specifications.map(({ moduleId }) => moduleId));
     // Vitest also gives what it has run before.
-    const run = testModules.filter(({ moduleId }) => paths.has(moduleId));
+    const run = testModules.filter(({ moduleId }) => files.includes(moduleId));
     const tests = run.flatMap(({ children }) => [...children.allTests()]);
-    const namesOf = (state: 'passed' | 'failed'): readonly string[] =>
-      tests.filter((test) => test.result().state === state).map(({ name }) => name);
     return {
-      passed: namesOf('passed'),
-      failed: namesOf('failed'),
+      failed: tests.filter((each) => each.result().state === 'failed').map(({ name }) => name),
       errors: run.flatMap((module) => module.errors().map(({ message }) => message)),
+      files,
     };
   }
 
@@ -114,6 +122,11 @@ export class UnitTests {
 
 function pathOf({ file }: SourceMutation): string {
   return `${ROOT}src/${file}`;
+}
+
+/** Returns the source of a regular expression for a text. */
+function escape(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`);
 }
 
 /** Returns the source of each test file, by its path. */

@@ -320,6 +320,9 @@ describe('changes', () => {
     const text = encodeChanges(builder);
     expect(text).toBe('[{"t":{"r":{"c":null}}},{"v":"\uFFFC"},{"t":["r"],"__proto__":0}]');
     expect(decodeChanges(text).deletedRows.get('__proto__')).toBe(ALL_ROWS);
+    const content = '[{"__proto__":{"__proto__":{"__proto__":1}}},{"__proto__":2}]';
+    const decoded = decodeContent(content);
+    expect(decoded && encodeContent(decoded)).toBe(content);
   });
 
   test('[CHANGES-1] reads an object or array in any spelling and holds it in one', () => {

@@ -8,6 +8,7 @@ import {
   TinyBasePartyKitServer,
   type TinyBasePartyKitServerConfig,
 } from '../../src/server/index.ts';
+import { RoomServer } from '../../src/server/room-server.ts';
 import { Deferred } from '../support/deferred.ts';
 import { changesOf, clientId, settle as settleTurn } from '../support/fake-connection.ts';
 import { StrictStorage } from '../support/strict-storage.ts';
@@ -258,6 +259,9 @@ test('works when a subclass overrides what PartyKit calls without super', async 
 
 test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase’s own passes', async () => {
   const asked: unknown[] = [];
+  const others = (['canSetTable', 'canSetRow', 'canSetValue', 'canDelCell'] as const).map((hook) =>
+    vi.spyOn(RoomServer.prototype, hook),
+  );
   class Hooked extends TinyBasePartyKitServer {
     override async canSetCell(
       ...question: Parameters<TinyBasePartyKitServer['canSetCell']>
@@ -275,6 +279,8 @@ test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase
   await ask(server, 'PUT', SEED);
   const stock = party.connect('1');
   await say(server, stock, 's[{"pets":{"fido":{"species":"wolf","no":1}}},{"open":"\uFFFC"},1]');
+  expect(others.flatMap((other) => other.mock.calls)).toEqual([]);
+  for (const other of others) other.mockRestore();
   expect(asked).toHaveLength(4);
   expect(asked).toEqual(
     expect.arrayContaining([
@@ -582,6 +588,36 @@ test('[LIFE-9] runs no handler of the app on a room that is not loaded, and onSt
   ]);
   await Promise.resolve(server.onAlarm());
   expect(called).toEqual(['onStart fido', 'onRequest', 'onRequest', 'onAlarm']);
+});
+
+test('[HTTP-6] what a handler throws is told to the app, and the client gets a fixed text', async () => {
+  const secret = new Error('a secret');
+  const told: unknown[] = [];
+  class Throwing extends TinyBasePartyKitServer {
+    override onRequest(): Promise<Response> {
+      throw secret;
+    }
+    onConnect(): void {
+      throw secret;
+    }
+    override onRoomError(...error: Parameters<TinyBasePartyKitServer['onRoomError']>): void {
+      told.push(error);
+    }
+  }
+  const party = new FakeParty();
+  const server = new Throwing(party.asRoom);
+  const answer = await ask(server);
+  expect([answer.status, await answer.json()]).toEqual([
+    503,
+    { code: 'unavailable', message: 'The room failed to answer: try again later.' },
+  ]);
+  const ada = party.connect('1');
+  const thrown = await tell(server, 'onConnect', ada).catch((error: unknown) => error);
+  expect([String(thrown), ada.take().join()].join()).not.toContain('secret');
+  expect(told).toEqual([
+    [secret, 'handler'],
+    [secret, 'handler'],
+  ]);
 });
 
 const big = (id: number): string => `s[{},{"big${id}":"${'x'.repeat(20_000)}"},1]`;

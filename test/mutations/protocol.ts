@@ -1,0 +1,47 @@
+import type { SourceMutation } from './source-mutation.ts';
+
+/** The mutations of rules about input that histories do not have. */
+export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
+  {
+    title: '[CHANGES-2] a table with the id __proto__ is lost',
+    file: 'protocol/changes-codec.ts',
+    text: 'const tables = emptyRecord<Json>();',
+    replacement: 'const tables: MutableJsonObject = {};',
+  },
+  {
+    title: '[CHANGES-4] a leaf has one level more',
+    file: 'protocol/leaf.ts',
+    text: 'export const DEEPEST_LEVEL = 200;',
+    replacement: 'export const DEEPEST_LEVEL = 201;',
+  },
+  {
+    title: '[FRAME-1] a frame without the prefix is ours',
+    file: 'protocol/frame.ts',
+    text: "if (typeof data !== 'string' || !data.startsWith(prefix)) return undefined;",
+    replacement: "if (typeof data !== 'string') return undefined;",
+  },
+  {
+    title: '[FRAME-3] a feature lets a closed socket queue its frames',
+    file: 'client/platform/channel.ts',
+    text: '      if (!isOpen) return false;\n',
+    replacement: '',
+  },
+  {
+    title: '[FRAME-4] a connection of another version goes on',
+    file: 'server/room/answer-hello.ts',
+    text: "  peer.leave('room');\n",
+    replacement: '',
+  },
+  {
+    title: '[FRAME-5] a frame of any length has several messages',
+    file: 'protocol/frame.ts',
+    text: 'return data.length <= JOINED_LENGTH && data.includes(SEPARATOR)',
+    replacement: 'return data.includes(SEPARATOR)',
+  },
+  {
+    title: '[LOCAL-3] what a toJSON gives stays encoded as an object',
+    file: 'protocol/leaf.ts',
+    text: 'return isUnsayable(encoded) ? canonicalLeaf(encoded) : encoded;',
+    replacement: 'return encoded;',
+  },
+];

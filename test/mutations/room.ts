@@ -1,0 +1,155 @@
+import type { SourceMutation } from './source-mutation.ts';
+
+const ENDPOINT = 'server/http/store-endpoint.ts';
+const PEER = 'server/room/peer.ts';
+const HELLO = 'server/room/answer-hello.ts';
+const BODIES = 'server/room/waiting-bodies.ts';
+const SLOTS = 'server/hosts/attachment-slots.ts';
+
+/** The mutations of rules of the room that no history can show. */
+export const ROOM_MUTATIONS: readonly SourceMutation[] = [
+  {
+    title: '[CLOSE-2] what waits of a connection that has left does not count',
+    file: PEER,
+    text: "if (closedBy === 'room') {",
+    replacement: "if (closedBy === 'room' || !this.#hasLeft) {",
+  },
+  {
+    title: '[HOOK-5] a hook is called that no subclass overrides',
+    file: 'server/room-server.ts',
+    text: 'if (this.canSetTable !== base.canSetTable)',
+    replacement: 'if (this.canSetTable !== undefined)',
+  },
+  {
+    title: '[HOOK-6] a hook that answers nothing allows',
+    file: 'server/writes/hook-check.ts',
+    text: 'isSettled ? Boolean(answer) : undefined',
+    replacement: 'isSettled ? answer !== false : undefined',
+  },
+  {
+    title: '[SEED-6] a first content of which nothing is there makes a Store',
+    file: 'server/history/room-state.ts',
+    text: 'if (log !== undefined && !this.hasStore && showsAny(observed.store, asked)) {',
+    replacement: 'if (log !== undefined && !this.hasStore) {',
+  },
+  {
+    title: '[SEED-7] a broadcast becomes the initial content',
+    file: 'server/stock/broadcast-changes.ts',
+    text: 'server.afterInitialContent(() => applyChanges(server.store, changes));',
+    replacement: 'applyChanges(server.store, changes);',
+  },
+  {
+    title: '[DURABLE-2] each commit has a row of its own',
+    file: 'server/history/durability-gate.ts',
+    text: 'if (last?.isSealed === false) last.entries.push(entry);',
+    replacement: 'if (last === undefined && entry === undefined) return;',
+  },
+  {
+    title: '[HTTP-1] a list of ETags, and a weak one, do not match',
+    file: ENDPOINT,
+    text: "if (isKnown(request.headers.get('If-None-Match'), headers.ETag)) {",
+    replacement: "if (request.headers.get('If-None-Match') === headers.ETag) {",
+  },
+  {
+    title: '[HTTP-2] a room that exists is created again',
+    file: ENDPOINT,
+    text: "if (outcome.type === 'exists') return respond(options, 205);",
+    replacement: "if (outcome.type === 'exists') return respond(options, 201);",
+  },
+  {
+    title: '[HTTP-4] a cache may keep an error',
+    file: ENDPOINT,
+    text: 'return respond(options, status, body, { ...UNCACHED, ...JSON_TYPE, ...challenge, ...pause });',
+    replacement: 'return respond(options, status, body, { ...JSON_TYPE, ...challenge, ...pause });',
+  },
+  {
+    title: '[HTTP-5] a cache may give the answer for one origin to another',
+    file: 'server/http/cors.ts',
+    text: "  headers.append('Vary', 'Origin');\n",
+    replacement: '',
+  },
+  {
+    title: '[HTTP-6] a host gets what a handler of the app has thrown',
+    file: 'server/hosts/host-handlers.ts',
+    text: "          report(error, 'handler');\n          return failure(request);",
+    replacement: "          report(error, 'handler');\n          throw error;",
+  },
+  {
+    title: '[FLOOD-1] many short texts weigh no more than one long one',
+    file: 'protocol/frame.ts',
+    text: 'return Math.max(frame.length, quotes * LENGTH_OF_QUOTE);',
+    replacement: 'return Math.max(frame.length, quotes);',
+  },
+  {
+    title: '[FLOOD-2] any number of messages of a connection may wait',
+    file: PEER,
+    text: 'if (waiting > 0 && waiting + messages > limits.waitingMessages) return false;',
+    replacement: '',
+  },
+  {
+    title: '[FLOOD-3] a catch-up costs nothing',
+    file: HELLO,
+    text: '(hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / LENGTH_OF_ONE) +',
+    replacement: '',
+  },
+  {
+    title: '[FLOOD-4] a connection may be one client after the other',
+    file: HELLO,
+    text: '(isOtherClient ? limits.messageBurst * FURTHER_CLIENT : 0);',
+    replacement: '0;',
+  },
+  {
+    title: '[FLOOD-5] a room has as many connections as come',
+    file: 'server/room/places.ts',
+    text: 'if (this.#left === 0) return false;',
+    replacement: '',
+  },
+  {
+    title: '[FLOOD-8] who connects again begins anew',
+    file: PEER,
+    text: 'this.#roomRate.refuses(this.#share, now, rate)',
+    replacement: 'false',
+  },
+  {
+    title: '[LIMIT-4] who sends a body drop by drop keeps out others',
+    file: BODIES,
+    text: 'if (this.#bodies.size >= limits.waitingBodies && !this.#cutSlowest()) throw overloaded();',
+    replacement: 'if (this.#bodies.size >= limits.waitingBodies) throw overloaded();',
+  },
+  {
+    title: '[LIMIT-5] who holds most is closed for nothing',
+    file: 'server/room/outgoing.ts',
+    text: 'if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;',
+    replacement: '',
+  },
+  {
+    title: '[LIMIT-6] answers that are not read hold any number of contents',
+    file: 'server/room/content-answers.ts',
+    text: 'if (length <= limit || this.#contents.size === 1) return;',
+    replacement: 'if (length > 0) return;',
+  },
+  {
+    title: '[LIMIT-7] all contents are decoded at once',
+    file: BODIES,
+    text: 'while (this.#decoded >= MOST_DECODED)',
+    replacement: 'while (this.#decoded >= MOST_DECODED * 100)',
+  },
+  {
+    title: '[STOCK-6] nobody is told of Values that are left out',
+    file: 'server/stock/stock-layout.ts',
+    text: "if (typeof stored === 'string') onUnreadable?.(key);\n      continue;\n    }\n    yield { key, leaf, table: VALUES",
+    replacement: 'continue;\n    }\n    yield { key, leaf, table: VALUES',
+  },
+  {
+    title: '[CONNECTION-1] what the room attaches replaces the state of the app',
+    file: SLOTS,
+    text: 'this.#json === undefined ? rest : { ...rest, [SLOTS_KEY]: this.#json }',
+    replacement: 'this.#json === undefined ? rest : { [SLOTS_KEY]: this.#json }',
+  },
+  {
+    title: '[CONNECTION-2] a host without place is reported with each message',
+    file: SLOTS,
+    text: 'if (this.#isKept) this.#onError(this.#errorOf(cause));',
+    replacement: 'this.#onError(this.#errorOf(cause));',
+  },
+];

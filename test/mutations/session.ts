@@ -1,0 +1,118 @@
+import type { SourceMutation } from './source-mutation.ts';
+
+const STATE = 'client/session/session-state.ts';
+const SENDER = 'client/session/push-sender.ts';
+const REPLICA = 'client/replica/replica.ts';
+const OBSERVER = 'client/features/undo/undo-observer.ts';
+
+/** The mutations of rules of the client that no history can show. */
+export const SESSION_MUTATIONS: readonly SourceMutation[] = [
+  {
+    title: '[JOIN-6] content is shown at once, though pushes may be in it',
+    file: STATE,
+    text: 'if (!isStock && facts.mayRoomHavePending)',
+    replacement: 'if (!isStock && facts.mayRoomHavePending && isLoadingOnce)',
+  },
+  {
+    title: '[JOIN-10] content that was too old is loaded again without a pause',
+    file: STATE,
+    text: 'if (state.reloads < SUSPICIOUS) return load(state);',
+    replacement: 'if (state.reloads > 0) return load(state);',
+  },
+  {
+    title: '[ONCE-7] the limit of pushes that the room tells is not heeded',
+    file: SENDER,
+    text: '      replica.limitPushes(limits.pushBytes);\n',
+    replacement: '',
+  },
+  {
+    title: '[PART-1] a client sends all parts, and waits for no receipt',
+    file: SENDER,
+    text: 'if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;',
+    replacement: '',
+  },
+  {
+    title: '[SEED-5] an edit from before the start is forgotten without a word',
+    file: REPLICA,
+    text: 'const refusals = this.#early.answer(content, isEdited);',
+    replacement: 'const refusals = this.#early.answer(content, () => true);',
+  },
+  {
+    title: '[VIEW-9] held edits that content has replaced are not reported',
+    file: REPLICA,
+    text: "const refusals = refusalsOfReplaced(held, withChanges(heldReplacedBy, later), 'loaded');\n      if (refusals.length > 0) this.#events.onRefused(refusals);",
+    replacement: '',
+  },
+  {
+    title: '[LIMIT-3] an ack that refuses a push as too large is folded',
+    file: 'client/session/store-fold.ts',
+    text: "if (correction === undefined || reason === 'too-large') replica.acknowledge();",
+    replacement: 'if (correction === undefined) replica.acknowledge();',
+  },
+  {
+    title: '[FLOOD-6] a client sends as fast as its app edits',
+    file: 'client/session/send-budget.ts',
+    text: 'isWaiting = spent > 0 && spent + cost > mostSpent();',
+    replacement: 'isWaiting = spent > 0 && spent + cost > mostSpent() * 10;',
+  },
+  {
+    title: '[UNDO-1] an edit from before the start makes no step',
+    file: REPLICA,
+    text: 'this.#early.add(changes);\n      this.#events.onPending();',
+    replacement: 'this.#early.add(changes);\n      this.#events.onPending();\n      return;',
+  },
+  {
+    title: '[UNDO-2] an undo makes no step for the redo',
+    file: OBSERVER,
+    text: 'if (isBackward) steps.addForward(back);',
+    replacement: 'if (isBackward) writes.release(back);',
+  },
+  {
+    title: '[UNDO-8] steps keep as many characters as they like',
+    file: 'client/features/undo/steps.ts',
+    text: ' || characters > mostCharacters)',
+    replacement: ')',
+  },
+  {
+    title: '[KEEP-2] a generation counts as durable before it is written',
+    file: 'client/offline/durable-outbox.ts',
+    text: 'record.writer.isGenerationDurable(generation) &&',
+    replacement: '',
+  },
+  {
+    title: '[KEEP-3] an ack is confirmed before the base has the push',
+    file: 'client/offline/durable-outbox.ts',
+    text: 'return writer === undefined || writer.hasFailed ? this.#confirmed : writer.confirmed;',
+    replacement: 'return writer === undefined ? this.#confirmed : this.#confirmed;',
+  },
+  {
+    title: '[OFFLINE-10] edits that are kept are reported when a client leaves',
+    file: 'client/room/room-parts.ts',
+    text: 'if (unsaved > 0 && !isKept)',
+    replacement: 'if (unsaved > 0)',
+  },
+  {
+    title: '[HTTP-7] any answer with success has the whole content',
+    file: 'client/content/http-endpoint.ts',
+    text: 'return status >= 200 && status < 204;',
+    replacement: 'return status >= 200 && status < 300;',
+  },
+  {
+    title: '[HTTP-8] a body has 30 s for all of it',
+    file: 'client/content/http-endpoint.ts',
+    text: '    limit.wait(SILENCE_MILLISECONDS);\n',
+    replacement: '',
+  },
+  {
+    title: '[STOCK-4] a client waits for an answer of a stock room',
+    file: 'client/stock/stock-sender.ts',
+    text: '    replica.acknowledge();\n',
+    replacement: '    break;\n',
+  },
+  {
+    title: '[STOCK-5] a table that was left empty is not named',
+    file: 'client/stock/stock-sender.ts',
+    text: 'if (deletedTables === undefined || deletedTables.size === 0) return changes;',
+    replacement: 'if (deletedTables === undefined || deletedTables.size >= 0) return changes;',
+  },
+];
