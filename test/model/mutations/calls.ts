@@ -41,7 +41,7 @@ export const CALL_MUTATIONS: readonly Mutation[] = [
       ),
   },
   {
-    title: '[EVENT-2] events and results do not wait for the disk',
+    title: '[EVENT-2] [SEAM-3] events and results do not wait for the disk',
     make: () => ({ traits: CALLING }),
     patch: (patches) =>
       patches.replace(FeatureAccess.prototype, 'release', () => (waiter) => waiter.onReleased()),
