@@ -36,6 +36,8 @@ export interface DiskTraits {
   /** How eagerly it works. */
   readonly diskWeight: number;
   readonly writeStyle: WriteStyle;
+  /** True if days may pass by the room's clock: it then removes records of clients (ONCE-5). */
+  readonly hasDays?: boolean;
 }
 
 /** The row of the versions that hooks have had. */
@@ -62,6 +64,7 @@ export class Disk implements Source {
   readonly #keys: StorageKeys;
   readonly #prefix: string;
   readonly #writeStyle: WriteStyle;
+  readonly #hasDays: boolean;
   /** Of the process that there is. */
   gate: OutputGate = new OutputGate();
   /** Called when a write failed that had settled early: the host ends the process. */
@@ -81,8 +84,13 @@ export class Disk implements Source {
   /** The number of calls in flight that remove the Store. */
   #removals = 0;
 
-  constructor(world: World, journal: Journal, { prefix, diskWeight, writeStyle }: DiskTraits) {
+  constructor(
+    world: World,
+    journal: Journal,
+    { prefix, diskWeight, writeStyle, hasDays }: DiskTraits,
+  ) {
     this.#world = world;
+    this.#hasDays = hasDays === true;
     this.#writeStyle = writeStyle;
     this.journal = journal;
     this.#prefix = prefix;
@@ -370,7 +378,8 @@ export class Disk implements Source {
     }
     const kept = new Map([...clients].map(([id, { lastPush }]) => [givenIdOf(id), lastPush]));
     for (const [clientId, push] of this.branch?.lastPushes ?? []) {
-      if ((kept.get(clientId) ?? 0) < push)
+      const isRemoved = this.#hasDays && !kept.has(clientId);
+      if (!isRemoved && (kept.get(clientId) ?? 0) < push)
         throw new PropertyFailure('exactly once', `what ${clientId} has pushed is forgotten`);
     }
     this.branch = this.journal.begin(cursor.epoch);

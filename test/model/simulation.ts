@@ -134,7 +134,8 @@ export class Simulation {
     this.calls = this.has('calls')
       ? new SimCalls(world, prefix, this.traits.isLeaky, this.has('floods'), isTight)
       : undefined;
-    this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle });
+    const hasDays = this.has('days-pass') || this.has('clock-jumps');
+    this.disk = new Disk(world, journal, { prefix: '', diskWeight, writeStyle, hasDays });
     const isLoaded = this.has('loaded-elsewhere');
     this.alarms = this.has('alarms') ? new SimAlarms(world) : undefined;
     this.database =
