@@ -12,6 +12,7 @@ import { createHttpEndpoint } from './content/http-endpoint.ts';
 import { readInitialContent } from './content/initial-content.ts';
 import { createListeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
+import { callAfter } from './platform/call-after.ts';
 import { attachToPartySocket } from './platform/channel.ts';
 import { assertPartySocket, assertStore } from './platform/parameters.ts';
 import type { InitialContent } from './content/seed.ts';
@@ -314,11 +315,6 @@ export function createPartyKitPersister(
   };
   if (socket.isOpen()) session.opened();
   return Object.freeze(Object.assign(persister, { [REPLICA]: session.replica }));
-}
-
-function callAfter(milliseconds: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, milliseconds);
-  return () => clearTimeout(timer);
 }
 
 async function callSoon(callback: () => void): Promise<void> {

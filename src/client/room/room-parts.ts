@@ -7,6 +7,7 @@ import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts'
 import { createEvents, type Events } from '../features/events/index.ts';
 import { createPresence, type Presence } from '../features/presence/index.ts';
 import { createPartyKitPersister, type PartyKitPersister } from '../partykit-persister.ts';
+import { callAfter } from '../platform/call-after.ts';
 import { attachToPartySocket, readError, tellQueried } from '../platform/channel.ts';
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
@@ -77,7 +78,7 @@ export function createRoomParts<Room, Metadata>(
   });
   const attempts = createConnectionAttempts(
     {
-      after,
+      after: callAfter,
       now: Date.now,
       random: Math.random,
       ask: async () => {
@@ -180,7 +181,7 @@ export function createRoomParts<Room, Metadata>(
     flush: async () => {
       if (persister.getSync().phase === 'idle') return;
       await new Promise<void>((resolve) => {
-        const cancel = after(FAREWELL_MILLISECONDS, resolve);
+        const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {
           cancel();
           resolve();
@@ -231,9 +232,4 @@ async function askApp<Metadata>(
     );
   if (/[\s<]/.test(asked)) throw new TinyBasePartyKitError('unauthorized', TEXT_MESSAGE);
   return { parameters: { ...parameters, [tokenParameter]: asked }, token: asked };
-}
-
-function after(milliseconds: number, callback: () => void): () => void {
-  const timer = setTimeout(callback, milliseconds);
-  return () => clearTimeout(timer);
 }

@@ -203,10 +203,7 @@ export function createClientEvents(
       ),
     onAnotherRoom: () =>
       rejectAll(
-        new TinyBasePartyKitError(
-          'network',
-          'The call was not sent: the socket has changed its room.',
-        ),
+        new TinyBasePartyKitError('network', 'The call was not sent: the socket changed its room.'),
       ),
     onStopped: rejectAll,
     onTakenOver: () => {

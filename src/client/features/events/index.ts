@@ -7,6 +7,7 @@ import type PartySocket from 'partysocket';
 
 import { letter } from '../../../protocol/events/event-from-client.ts';
 import type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
+import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket } from '../../platform/parameters.ts';
 import { createClientEvents, type Events, type EventsOptions } from './client-events.ts';
@@ -40,10 +41,7 @@ export function createEvents<Room = unknown>(
   return createClientEvents<DeclarationsOf<Room>>(
     {
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
-      after: (milliseconds, callback) => {
-        const timer = setTimeout(callback, milliseconds);
-        return () => clearTimeout(timer);
-      },
+      after: callAfter,
     },
     options,
   );

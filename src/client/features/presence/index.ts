@@ -8,6 +8,7 @@ import type { Store } from 'tinybase';
 
 import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
+import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
 import { tellUnknownOptions } from '../../tell-unknown-options.ts';
@@ -62,10 +63,7 @@ export function createPresence<Room = unknown>(
         socket.updateProperties({ id: '', party: socket.name, path: socket.path.slice(1) });
         socket.reconnect();
       },
-      after: (milliseconds, callback) => {
-        const timer = setTimeout(callback, milliseconds);
-        return () => clearTimeout(timer);
-      },
+      after: callAfter,
       random: Math.random,
     },
     options,
