@@ -4,6 +4,7 @@ import type PartySocket from 'partysocket';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { encodeFrame, readFrame, splitFrame, type Frame } from '../../protocol/frame.ts';
 import * as errorMessage from '../../protocol/messages/error.ts';
+import { callAfter } from './call-after.ts';
 import { refusedTwice } from '../session/refused-twice.ts';
 import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
@@ -19,11 +20,11 @@ const STOPPED = 'tinybase-partykit:stopped';
 /** Dispatched on a PartySocket when its query was asked for. `error` says why there is none; undefined if there is one. */
 const QUERIED = 'tinybase-partykit:queried';
 
-/** `WebSocket.CONNECTING`; another part may have asked for a new connection already. */
-const CONNECTING = 0;
-
 /** `WebSocket.OPEN`, which need not exist as a global (RFC 6455; WHATWG WebSockets, section 3.1). */
 const OPEN = 1;
+
+/** So soon after a connection was made anew, it is left to PartySocket to do so again, after a pause (GATE-7). */
+const RECENT_MILLISECONDS = 1000;
 
 /** The part of a client that listens to a socket: a persister, or a feature. */
 export interface SocketListener {
@@ -132,6 +133,8 @@ export function attachToPartySocket(
 } {
   let { roomUrl } = connection;
   let isStopped = false;
+  /** True for a while after it was told to connect again. */
+  let isRecent = false;
   let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
   const target: EventTarget = connection;
   const listeners: readonly (readonly [string, (event: Event) => void])[] = [
@@ -186,7 +189,13 @@ export function attachToPartySocket(
       send: (frame) => connection.send(frame),
       reconnect: () => {
         isStopped = false;
-        if (connection.readyState !== CONNECTING) connection.reconnect();
+        // Another part may have asked for a new connection already. A new one that is open is left alone.
+        if (connection.readyState < (isRecent ? OPEN + 1 : OPEN)) return;
+        isRecent = true;
+        callAfter(RECENT_MILLISECONDS, () => {
+          isRecent = false;
+        });
+        connection.reconnect();
       },
       stop: (error) => {
         if (isStopped) return;

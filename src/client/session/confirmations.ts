@@ -21,10 +21,11 @@ export function createConfirmations(): Confirmations {
     wait: (lastPush) =>
       new Promise((resolve, reject) => waiters.push({ lastPush, resolve, reject })),
     settle: (oldestUnanswered) => {
-      if (waiters.length === 0) return;
-      const settled = waiters.filter(({ lastPush }) => lastPush < oldestUnanswered);
-      waiters = waiters.filter(({ lastPush }) => lastPush >= oldestUnanswered);
-      for (const { resolve } of settled) resolve();
+      waiters = waiters.filter(({ lastPush, resolve }) => {
+        const isWaiting = lastPush >= oldestUnanswered;
+        if (!isWaiting) resolve();
+        return isWaiting;
+      });
     },
     end: (error) => {
       for (const { reject } of waiters.splice(0)) reject(error);

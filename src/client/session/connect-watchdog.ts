@@ -96,7 +96,7 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: b
     const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
     return `${subject} was closed by the server, with the code ${code}${because}. Look at onConnect, and at the console of the server.`;
   }
-  return `${subject} does not open. Is the server running? Does onBeforeConnect let this client in? Check the protocol (PartySocket uses wss for 0.0.0.0), and that the URL is below 2 KB.`;
+  return `${subject} does not open. Is the server running? Does onBeforeConnect let this client in? Check the protocol (wss for 0.0.0.0), and that the URL is below 2 KB.`;
 }
 
 function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {
@@ -111,7 +111,5 @@ function isOurs(code: number | undefined): boolean {
 
 /** False for codes of a normal end, of a lost connection and of a server that restarts (RFC 6455, section 7.4). */
 function isOnPurpose(code: number): boolean {
-  return (
-    code >= 3000 || (code > 1001 && ![1004, 1005, 1006, 1012, 1013, 1014, 1015].includes(code))
-  );
+  return code >= 3000 || code === 1002 || code === 1003 || (code > 1006 && code < 1012);
 }

@@ -257,13 +257,10 @@ const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: fa
 const SEED_TRIES = 8;
 
 /** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
-const SUSPICIOUS = 2;
+export const SUSPICIOUS = 2;
 
 const ANSWERED_MESSAGE =
   'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all other requests.';
-
-const OLD_CONTENT_MESSAGE =
-  'The loaded content is too old for the room, and is loaded again, past caches. Whatever caches GET must keep Cache-Control: no-store.';
 
 function load(state: SessionState, ...actions: readonly Action[]): Step {
   const { reloads, seedTries } = state;
@@ -274,14 +271,9 @@ function load(state: SessionState, ...actions: readonly Action[]): Step {
 /** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
 function reload(before: SessionState): Step {
   const state = { ...before, reloads: before.reloads + 1 };
-  if (state.reloads < SUSPICIOUS) return load(state);
-  return to(
-    state,
-    LOADING,
-    'forget',
-    'retry-later',
-    report(new TinyBasePartyKitError('network', OLD_CONTENT_MESSAGE)),
-  );
+  if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');
+  // A client that was live did not ask.
+  return before.stage.phase === 'catching-up' ? load(state) : to(state, LOADING, 'retry-soon');
 }
 
 function requestFailed(
@@ -445,8 +437,7 @@ function helloTo({ type }: Position): 'hello' | 'hello-stock' {
 }
 
 function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
-  const hasExpired = before.hasExpired && ('welcomed' as const);
-  const state = { ...before, hasExpired, isStockReported: false };
+  const state = { ...before, hasExpired: false, isStockReported: false };
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, content, limits, isSetBack } = welcome;
@@ -512,13 +503,10 @@ function kept({ position }: Stage): Position {
 }
 
 function heard(
-  before: SessionState,
+  state: SessionState,
   message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
   facts: Facts,
 ): Step {
-  // A commit, an ack or a pong: the token was good for something.
-  const state =
-    before.hasExpired && 'version' in message ? { ...before, hasExpired: false } : before;
   const { stage } = state;
   const { hasPending, oldestUnanswered, pinged } = facts;
   const cursor = stage.phase === 'live' ? stage.position.cursor : undefined;
@@ -530,7 +518,7 @@ function heard(
       if (cursor === undefined) return stay(state);
       if (version !== cursor.version + 1) return lost(state);
       // What the room's hooks write while it decides a push is no sign that it takes the push.
-      const actions = hasPending ? [] : (['reset-retry'] as const);
+      const actions = hasPending ? [] : (['relax-retry'] as const);
       return {
         ...live(state, { ...cursor, version, tag }, 'count-load', ...actions),
         fold: { type: 'commit', changes, isDerived },
@@ -546,7 +534,7 @@ function heard(
       )
         return lost(state);
       return {
-        ...live(state, { ...cursor, version, tag }, 'reset-retry', 'resume'),
+        ...live(state, { ...cursor, version, tag }, 'relax-retry', 'resume'),
         fold: { type: 'ack', ack: message },
       };
     }
@@ -586,8 +574,6 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   // The next attempt to connect asks for the query, and so for a new token.
   if (code === 'expired') {
     if (!state.hasExpired) return stay({ ...state, hasExpired: true }, report(error), 'reconnect');
-    // The room takes tokens, and ends each at once: PartySocket connects again, and waits longer each time.
-    if (state.hasExpired === 'welcomed') return stay(state, report(error));
     const refused = refusedTwice(error);
     return stop({ ...state, hasExpired: false }, refused, false, report(refused));
   }

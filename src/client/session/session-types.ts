@@ -90,8 +90,8 @@ export interface SessionState {
   readonly welcomed: Cursor | undefined;
   /** The number of times in a row that the room said reload: something may give old content in the place of the room. */
   readonly reloads: number;
-  /** True if the last token had expired, and the room has answered no hello since; `welcomed` if it has, and has said nothing more. */
-  readonly hasExpired: boolean | 'welcomed';
+  /** True if the last token had expired, and the room has answered no hello since. */
+  readonly hasExpired: boolean;
   /** The number of times that a seed did not give the room a Store. After several, it is not given again (SEED-2, SEED-8). */
   readonly seedTries: number;
   /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
@@ -241,10 +241,14 @@ export type SimpleAction =
   | 'forget'
   /** Answers `retry`, later. */
   | 'retry-later'
+  /** Answers `retry`: now, or later if that happens again and again. */
+  | 'retry-soon'
   /** Answers `retry` now, if it was to come later. */
   | 'retry-now'
-  /** All is well: the next retry comes at once. */
+  /** There is a new socket: the next retry comes at once. */
   | 'reset-retry'
+  /** Something went well: the same, if it has gone well for a while. */
+  | 'relax-retry'
   /** Pings now. */
   | 'check'
   /** A pong came. */

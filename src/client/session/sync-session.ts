@@ -19,7 +19,7 @@ import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
 import type { RestoredSession, SessionPorts } from './session-ports.ts';
-import { INITIAL_STATE, transition } from './session-state.ts';
+import { INITIAL_STATE, SUSPICIOUS, transition } from './session-state.ts';
 import type {
   Action,
   Facts,
@@ -47,6 +47,9 @@ const BUSY_MILLISECONDS = 5;
 /** The time for which edits of a session that has ended wait for another one on its Store and room. */
 const LEFT_MILLISECONDS = 2000;
 
+/** So many retries, in about ten seconds, are told if nothing else was (JOIN-10). */
+const MOST_RETRIES = 8;
+
 /** So many bytes of content are worth telling of. */
 const PROGRESS_BYTES = 64 * 1024;
 
@@ -54,13 +57,15 @@ const PROGRESS_BYTES = 64 * 1024;
 const REMINDER_MILLISECONDS = 10_000;
 
 const REMINDER_MESSAGE =
-  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave() or save() on the persister.';
+  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave() or save().';
+const AGAIN_MESSAGE =
+  'The room lets this client begin again and again. Whatever caches GET must keep Cache-Control: no-store.';
 const MOVED_MESSAGE =
   'The socket leads to another room now. Unconfirmed edits of the old room were reported and not sent.';
 const DESTROYED_MESSAGE =
   'The persister was destroyed: unconfirmed edits were reported, and later ones are not tracked. Create another one.';
 const REPLACED_MESSAGE =
-  'Another persister was created on this socket with this messagePrefix, so this one has stopped. Use one persister for each socket and messagePrefix.';
+  'Another persister uses this socket and messagePrefix, so this one has stopped. Use one for each of them.';
 
 /** Keeps a Store and a room together, as far as the app wants it. */
 export interface SyncSession {
@@ -125,7 +130,7 @@ export function createSyncSession(
   events: SessionEvents,
   activity?: SessionActivity,
 ): SyncSession {
-  const { after, endpoint, random, randomId, socket, firstGeneration = 0 } = ports;
+  const { after, endpoint, randomId, socket, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
   /** True once the app has begun to save, in whatever way. */
@@ -223,7 +228,7 @@ export function createSyncSession(
     happened,
     stats,
   });
-  const backoff = createBackoff(after, random, () => happened('retry'));
+  const backoff = createBackoff(ports, () => happened('retry'));
   const watchdog = createConnectWatchdog(
     after,
     socket,
@@ -302,6 +307,12 @@ export function createSyncSession(
     loadedBytes = undefined;
     loader.load(unique);
   };
+  const retry = (isSoon?: boolean): void => {
+    const retries = backoff.retry(isSoon);
+    const isOld = retries <= SUSPICIOUS && state.reloads >= SUSPICIOUS;
+    if ((isOld || retries === MOST_RETRIES) && status.sync.error === undefined)
+      onError(new TinyBasePartyKitError('network', AGAIN_MESSAGE));
+  };
   const actions: Readonly<Record<SimpleAction, () => void>> = {
     'apply-intent': () => {
       const { intent } = state;
@@ -350,12 +361,14 @@ export function createSyncSession(
     },
     forget: () =>
       queue.forget((message) => typeof message === 'object' && message.type === 'content'),
-    'retry-later': () => backoff.retry(),
+    'retry-later': () => retry(),
+    'retry-soon': () => retry(true),
     'retry-now': () => {
       backoff.hurry();
       loader.hurry();
     },
-    'reset-retry': () => backoff.reset(),
+    'reset-retry': () => backoff.reset(true),
+    'relax-retry': () => backoff.reset(),
     check: () => heartbeat.check(),
     ponged: () => heartbeat.answered(),
     alive: () => heartbeat.alive(),

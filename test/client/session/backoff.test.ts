@@ -7,8 +7,7 @@ test('replaces an attempt that waits', async () => {
   const time = new ManualTime();
   let attempts = 0;
   const backoff = createBackoff(
-    time.after,
-    () => 0.5,
+    { after: time.after, now: () => time.now, random: () => 0.5 },
     () => attempts++,
   );
   backoff.retry();
@@ -20,8 +19,7 @@ test('replaces an attempt that waits', async () => {
 test('prevents an attempt that waits', async () => {
   const time = new ManualTime();
   const backoff = createBackoff(
-    time.after,
-    () => 0.5,
+    { after: time.after, now: () => time.now, random: () => 0.5 },
     () => {
       throw new Error('stopped');
     },
@@ -36,8 +34,7 @@ test('makes an attempt that waits at once, and no other', async () => {
   const time = new ManualTime();
   let attempts = 0;
   const backoff = createBackoff(
-    time.after,
-    () => 0.5,
+    { after: time.after, now: () => time.now, random: () => 0.5 },
     () => attempts++,
   );
   backoff.hurry();
@@ -57,18 +54,44 @@ test('is immediate first, then waits between half and all of a time that doubles
   ] as const) {
     const delays: number[] = [];
     const backoff = createBackoff(
-      (milliseconds) => {
-        delays.push(milliseconds);
-        return () => undefined;
+      {
+        after: (milliseconds) => {
+          delays.push(milliseconds);
+          return () => undefined;
+        },
+        now: () => 0,
+        random: () => random,
       },
-      () => random,
       () => undefined,
     );
     for (let attempt = 0; attempt < 20; attempt++) backoff.retry();
     expect(delays.slice(0, 4)).toEqual([0, 200 * share, 400 * share, 800 * share]);
     expect(delays.at(-1)).toBe(30_000 * share);
-    backoff.reset();
+    backoff.reset(true);
     backoff.retry();
     expect(delays.at(-1)).toBe(0);
   }
+});
+
+test('[JOIN-10] what goes well a moment after an attempt does not make the next one immediate', async () => {
+  const time = new ManualTime();
+  const attempts: number[] = [];
+  const backoff = createBackoff({ after: time.after, now: () => time.now, random: () => 0.5 }, () =>
+    attempts.push(time.now),
+  );
+  for (let round = 0; round < 3; round += 1) {
+    backoff.retry();
+    await time.pass(1000);
+    backoff.reset();
+  }
+  await time.pass(4300);
+  backoff.reset();
+  // The first one does not wait.
+  expect(backoff.retry(true)).toBe(1);
+  expect(backoff.retry(true)).toBe(2);
+  await time.pass(1000);
+  expect(attempts).toEqual([0, 1150, 2300, 7300, 7450]);
+  await time.pass(4150);
+  backoff.retry(true);
+  expect(attempts.at(-1)).toBe(12_450);
 });

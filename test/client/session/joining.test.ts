@@ -522,6 +522,7 @@ test('[JOIN-10] content that is too old, again and again, is asked for with a pa
   room.welcome({ generation, cursor: { epoch: 'e', version: 900 } });
   expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
   // What comes later is no accident of before.
+  await room.time.pass(5 * SECOND);
   room.welcome({ generation, cursor: { epoch: 'e', version: 901 }, changes: undefined });
   expect(room.uniques.at(-1)).toBeUndefined();
   expect(room.gets.waiting).toHaveLength(1);
