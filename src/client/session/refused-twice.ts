@@ -3,6 +3,6 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 /** Returns the error that stops a socket whose next token was refused as expired, too. */
 export function refusedTwice(cause: TinyBasePartyKitError): TinyBasePartyKitError {
   const message =
-    'The room refused two tokens in a row as expired: check their clock, and that each is new.';
+    'The room refused two tokens in a row as expired: check their clock, and that all are new.';
   return new TinyBasePartyKitError('unauthorized', message, { cause });
 }

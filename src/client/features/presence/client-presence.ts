@@ -261,10 +261,7 @@ export function createClientPresence<Cells>(
 
   const set = (cells: object): void => {
     if (USER in cells) {
-      throw new TinyBasePartyKitError(
-        'malformed',
-        'The room itself writes the cell "user": give your cell another name.',
-      );
+      throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
     }
     store.transaction(() => {
       for (const [cell, value] of Object.entries<StoreLeaf | undefined>({ ...cells })) {
@@ -289,7 +286,7 @@ export function createClientPresence<Cells>(
       report(
         new TinyBasePartyKitError(
           'replaced',
-          'A newer presence uses this socket: destroy() the older one.',
+          'A newer presence uses this socket: destroy() this one.',
         ),
       );
     },
