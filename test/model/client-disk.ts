@@ -137,7 +137,8 @@ export class ClientDisk implements Source {
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
     const last = this.#last.get(tab);
-    if (last !== undefined && !this.isHasty && this.entries.has(last.head)) this.#put(last);
+    if (last !== undefined && !this.isHasty && (last.isNew === true || this.entries.has(last.head)))
+      this.#put(last);
     for (const { over } of writes) over.resolve();
     if (this.isHasty)
       this.#skewMilliseconds += this.isClockLost ? -LOST_MILLISECONDS : START_MILLISECONDS;

@@ -19,10 +19,12 @@ export class LastWords {
   }
 
   /** Keeps a write, in the place of an earlier one of that record. */
-  say({ head, remove, set }: LastWrite): void {
+  say({ head, isNew = false, remove, set }: LastWrite): void {
     const key = this.#prefix + head;
     this.#said.set(key, (this.#count += 1));
-    withStorage((storage) => storage.setItem(key, JSON.stringify([remove, [...set]])));
+    withStorage((storage) =>
+      storage.setItem(key, JSON.stringify([remove, [...set], ...(isNew ? [1] : [])])),
+    );
   }
 
   /** The number of writes so far. */
@@ -62,8 +64,9 @@ export class LastWords {
 
 function decode(text: string): Omit<LastWrite, 'head'> {
   return decodeJson('last write', text, (json) => {
-    const [remove, set] = asArray(json, 2, 2);
+    const [remove, set, isNew] = asArray(json, 2, 3);
     return {
+      isNew: isNew === 1,
       remove: asArray(remove, 0, Infinity).map(asString),
       set: new Map(
         asArray(set, 0, Infinity).map((entry) => {

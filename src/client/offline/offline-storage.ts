@@ -14,8 +14,11 @@ export interface OfflineWrite {
 
 /** The entries that a page sets as the last it does (OFFLINE-13). */
 export interface LastWrite {
-  /** Nothing is written unless there is an entry with this key. */
+  /** Nothing is written unless there is an entry with this key, or `isNew` is true. */
   readonly head: string;
+  /** True if the first write of that entry may have been cut off: then `set` has it. */
+  readonly isNew?: boolean | undefined;
+  /** Removes every key that begins with one of these texts. This comes before `set`. */
   readonly remove: readonly string[];
   readonly set: ReadonlyMap<string, string>;
 }

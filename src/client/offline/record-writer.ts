@@ -6,7 +6,7 @@ import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import type { Fold } from '../session/session-types.ts';
-import type { ClaimedRecord } from './claim-record.ts';
+import { headOf, type ClaimedRecord } from './claim-record.ts';
 import {
   decodeBase,
   encodeHead,
@@ -235,19 +235,29 @@ export class RecordWriter {
    * that goes on writes them as ever.
    */
   saveLast(): void {
-    const isReady = this.#headText !== undefined && !this.#isRenaming;
-    if (!this.#isWriting || !isReady || this.#hasFailed || !this.#owner.keepsEdits) return;
-    const { pushes, held } = this.#client();
-    const set = this.#undurable(pushes);
+    if (!this.#isWriting || this.#hasFailed || !this.#owner.keepsEdits) return;
+    const client = this.#client();
+    const { pushes, held } = client;
+    const head = this.#keys.head(this.#id);
+    const isNew = this.#headText === undefined;
+    const hasHead = isNew || this.#isRenaming;
+    const remove: string[] = [];
+    const set = this.#entries(pushes, hasHead ? 0 : this.#durablePush);
+    if (hasHead) {
+      // Under another id, nothing may stay of the former one.
+      remove.push(this.#keys.editsOf(this.#id));
+      // The base that is being written may not come.
+      const savedAt = isNew ? 0 : headOf(this.#headText).savedAt;
+      set.set(head, this.#head(client, savedAt));
+    }
     // Moved edits are still in the record that they come from.
     for (const { first, last } of this.undone)
       for (let number = first; number <= last; number += 1)
         set.delete(this.#keys.push(this.#id, number));
-    const remove: string[] = [];
     const key = this.#keys.held(this.#id);
     if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
     else if (set.size > 0) remove.push(key);
-    this.#storage.writeLast?.({ head: this.#keys.head(this.#id), remove, set });
+    this.#storage.writeLast?.({ head, isNew, remove, set });
   }
 
   /** Ends writing after the state as it is now. Resolves to true if all of it is durable. */
@@ -350,14 +360,11 @@ export class RecordWriter {
     const remove: string[] = [];
     const done: (() => void)[] = [];
     let needsHead = this.#headText === undefined || this.#isRenaming;
-    let generation = this.#durableGeneration;
+    const generation = this.#generationOf(client);
     const clientId = this.#clientId;
     const isRenaming = this.#isRenaming;
     if (this.#owner.keepsEdits) {
-      if (client.generation > generation) {
-        generation = client.generation + RESERVED_GENERATIONS;
-        needsHead = true;
-      }
+      if (generation > this.#durableGeneration) needsHead = true;
       this.#addEdits(client, set, remove, done);
     }
     if (this.#isBaseDue) {
@@ -368,13 +375,7 @@ export class RecordWriter {
     const key = this.#keys.head(this.#id);
     const guard = { key, value: this.#headText };
     if (needsHead) {
-      const { lastNumber } = client;
-      const text = encodeHead({
-        generation,
-        lastNumber,
-        savedAt: this.#savedAt,
-        clientId: clientId === this.#id ? undefined : clientId,
-      });
+      const text = this.#head(client, this.#savedAt);
       set.set(key, text);
       done.push(() => {
         this.#headText = text;
@@ -391,13 +392,29 @@ export class RecordWriter {
     return { write: { guard, remove, set, isStrict }, onDone };
   }
 
+  /** Returns a generation that lasts for some hellos. */
+  #generationOf({ generation }: FormerClient): number {
+    const durable = this.#durableGeneration;
+    if (!this.#owner.keepsEdits || generation <= durable) return durable;
+    return generation + RESERVED_GENERATIONS;
+  }
+
+  #head(client: FormerClient, savedAt: number): string {
+    return encodeHead({
+      generation: this.#generationOf(client),
+      lastNumber: client.lastNumber,
+      savedAt,
+      clientId: this.#clientId === this.#id ? undefined : this.#clientId,
+    });
+  }
+
   #addEdits(
     { pushes, held }: FormerClient,
     set: Map<string, string>,
     remove: string[],
     done: (() => void)[],
   ): void {
-    for (const [key, text] of this.#undurable(pushes)) set.set(key, text);
+    for (const [key, text] of this.#entries(pushes, this.#durablePush)) set.set(key, text);
     const last = pushes.at(-1)?.number ?? 0;
     done.push(() => {
       this.#durablePush = Math.max(this.#durablePush, last);
@@ -422,11 +439,12 @@ export class RecordWriter {
     });
   }
 
-  #undurable(pushes: readonly PendingPush[]): Map<string, string> {
+  /** Returns the entries of the pushes above that number. */
+  #entries(pushes: readonly PendingPush[], above: number): Map<string, string> {
     const set = new Map<string, string>();
     for (let index = pushes.length - 1; index >= 0; index -= 1) {
       const push = pushes[index];
-      if (push === undefined || push.number <= this.#durablePush) break;
+      if (push === undefined || push.number <= above) break;
       set.set(this.#keys.push(this.#id, push.number), encodePush(push));
     }
     return set;

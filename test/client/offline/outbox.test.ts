@@ -36,13 +36,18 @@ const texts = ({ entries }: MemoryOfflineStorage): Readonly<Record<string, strin
   );
 
 /** A tab that is loaded, whose next writes wait. */
-async function writingTab(): Promise<{ tab: OfflineTab; storage: ManualOfflineStorage }> {
+async function writingTab(): Promise<{
+  on: Browser;
+  tab: OfflineTab;
+  storage: ManualOfflineStorage;
+}> {
   const storage = new ManualOfflineStorage();
-  const tab = new OfflineTab(browser(storage));
+  const on = browser(storage);
+  const tab = new OfflineTab(on);
   await tab.start();
   await tab.answerGet(1, [{}, {}]);
   await storage.writeAll();
-  return { tab, storage };
+  return { on, tab, storage };
 }
 
 describe('what a client persists', () => {
@@ -189,6 +194,48 @@ describe('what a client persists', () => {
       await tab.time.pass(SECOND);
       await storage.writeAll();
       expect(Object.keys(texts(storage)).filter((key) => key.startsWith('e'))).toEqual([]);
+    });
+
+    test('edits are kept though the first write of the record is cut off', async () => {
+      const storage = new ManualOfflineStorage();
+      const on = browser(storage);
+      const tab = new OfflineTab(on);
+      await tab.start();
+      tab.store.setValue('a', 1);
+      await settle();
+      expect(storage.entries.size).toBe(0);
+      tab.end(true);
+      tab.store.setValue('b', 1);
+      tab.die();
+      const next = new OfflineTab(on);
+      await next.start();
+      expect(next.store.getValues()).toEqual({ a: 1, b: 1 });
+      expect(next.errors).toEqual([]);
+    });
+
+    test('edits are kept though the write of another client id is cut off: under that id', async () => {
+      const { on, tab, storage } = await writingTab();
+      tab.open();
+      await storage.writeAll();
+      const former = tab.hello();
+      tab.store.setValue('a', 1);
+      await storage.writeAll();
+      tab.welcome({ generation: former.generation, lastPush: former.nextPush + 7 });
+      await tab.time.pass(SECOND);
+      expect(storage.waiting).toHaveLength(1);
+      tab.store.setValue('b', 1);
+      tab.end(true);
+      tab.store.setValue('c', 1);
+      tab.die();
+      const next = new OfflineTab(on);
+      await next.start();
+      expect(next.store.getValues()).toEqual({ a: 1, b: 1, c: 1 });
+      expect(next.errors).toEqual([]);
+      await storage.writeAll();
+      await next.answerGet(1, [{}, {}]);
+      next.open();
+      await storage.writeAll();
+      expect(next.hello().clientId).not.toBe(former.clientId);
     });
 
     test('nothing is kept in a record that was cleared', async () => {
