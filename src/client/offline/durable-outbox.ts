@@ -218,6 +218,7 @@ export class DurableOutbox implements Outbox {
       client: this.#owner.client,
       keepsEdits: locks !== undefined,
       onDurable: () => this.#owner.happened('durable'),
+      onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
       onFailed: (cause) => this.#failed(writer, cause),
     });
     const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
@@ -253,6 +254,8 @@ export class DurableOutbox implements Outbox {
 
 const OPEN_MESSAGE =
   'This device cannot keep offline data: its storage cannot be opened, as in some private windows. The persister works without.';
+const LAST_MESSAGE =
+  'The last edits of this page may be lost: as it ended, this device did not take them, for example because localStorage is full or forbidden.';
 const WRITE_MESSAGE =
   'This device keeps no offline data any more: its storage cannot be written, for example because it is full. The persister works without.';
 const CLEARED_MESSAGE =

@@ -18,13 +18,11 @@ export class LastWords {
     this.#prefix = prefix;
   }
 
-  /** Keeps a write, in the place of an earlier one of that record. */
+  /** Keeps a write, in the place of an earlier one of that record. Throws an error where there is no place for it. */
   say({ head, isNew = false, remove, set }: LastWrite): void {
     const key = this.#prefix + head;
     this.#said.set(key, (this.#count += 1));
-    withStorage((storage) =>
-      storage.setItem(key, JSON.stringify([remove, [...set], ...(isNew ? [1] : [])])),
-    );
+    localStorage.setItem(key, JSON.stringify([remove, [...set], ...(isNew ? [1] : [])]));
   }
 
   /** The number of writes so far. */

@@ -37,7 +37,7 @@ export interface OfflineStorage {
   write(write: OfflineWrite): Promise<boolean>;
   /**
    * Called when the page is about to end, for edits whose write may be cut off by that. The write takes effect before anything is
-   * read after the end of the page. Without this method, or if it fails, those edits may be lost.
+   * read after the end of the page. Without this method those edits may be lost. If it throws an error, the app is told so.
    */
   writeLast?(write: LastWrite): void;
 }

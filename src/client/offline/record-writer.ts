@@ -34,6 +34,8 @@ export interface RecordOwner {
   /** False if nobody may read edits of this record later: then only the base is kept. */
   readonly keepsEdits: boolean;
   readonly onDurable: () => void;
+  /** Edits could not be kept as the page ends. */
+  readonly onLastFailed: (cause: unknown) => void;
   /** Nothing is written any more. `cause` is undefined if somebody has removed the record. */
   readonly onFailed: (cause: unknown) => void;
 }
@@ -257,7 +259,11 @@ export class RecordWriter {
     const key = this.#keys.held(this.#id);
     if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
     else if (set.size > 0) remove.push(key);
-    this.#storage.writeLast?.({ head, isNew, remove, set });
+    try {
+      this.#storage.writeLast?.({ head, isNew, remove, set });
+    } catch (cause) {
+      if (held !== undefined || set.size > (hasHead ? 1 : 0)) this.#owner.onLastFailed(cause);
+    }
   }
 
   /** Ends writing after the state as it is now. Resolves to true if all of it is durable. */

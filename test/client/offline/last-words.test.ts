@@ -39,6 +39,10 @@ test('[OFFLINE-13] what a page kept as it ended is there for the next one, once'
   new LastWords(PREFIX).say(write('head', '1'));
   expect(leftOf()).toEqual([['head', ['held'], [['push', '1']]]]);
   expect(leftOf('other:')).toEqual([]);
+  new LastWords('new:').say({ ...write('head', '1'), isNew: true });
+  expect(new LastWords('new:').left()).toMatchObject([{ isNew: true }]);
+  expect(new LastWords(PREFIX).left()).toMatchObject([{ isNew: false }]);
+  delete entries['new:head'];
   for (const { forget } of new LastWords(PREFIX).left()) forget();
   expect([leftOf(), entries]).toEqual([[], {}]);
 });
@@ -56,10 +60,10 @@ test('[OFFLINE-13] a page that comes back takes back what a later write has done
   expect(entries).toEqual({});
 });
 
-test('[OFFLINE-7] what is damaged is left out, and no storage is no error', () => {
+test('[OFFLINE-7] what is damaged is left out, and where there is no storage, nothing is left', () => {
   entries[`${PREFIX}head`] = '[["held"],[["push"]]]';
   expect([leftOf(), entries]).toEqual([[], {}]);
   vi.stubGlobal('localStorage', undefined);
-  new LastWords(PREFIX).say(write('head', '1'));
+  expect(() => new LastWords(PREFIX).say(write('head', '1'))).toThrow();
   expect(leftOf()).toEqual([]);
 });

@@ -238,6 +238,29 @@ describe('what a client persists', () => {
       expect(next.hello().clientId).not.toBe(former.clientId);
     });
 
+    test('that edits cannot be kept is told once, and only if there are any', async () => {
+      const { tab, storage } = await writingTab();
+      const full = new Error('full');
+      storage.writeLast = () => {
+        throw full;
+      };
+      tab.open();
+      await storage.writeAll();
+      tab.welcome({ generation: tab.hello().generation });
+      tab.commit(2, [{}, { w: 0 }]);
+      await tab.time.pass(SECOND);
+      // The base is being written.
+      expect(storage.waiting).toHaveLength(1);
+      tab.end(true);
+      expect(tab.errors).toEqual([]);
+      tab.store.setValue('a', 1);
+      tab.store.setValue('b', 1);
+      tab.end(false);
+      tab.end(true);
+      expect(tab.errors).toMatchObject([{ code: 'offline', cause: full }]);
+      expect(String(tab.errors)).toContain('may be lost');
+    });
+
     test('nothing is kept in a record that was cleared', async () => {
       const { tab, storage } = await writingTab();
       tab.store.setValue('a', 1);
