@@ -13,7 +13,8 @@ const headings = readFileSync('CHANGELOG.md', 'utf8').split('\n');
 const problems = ['repository', 'homepage', 'bugs']
   .filter((field) => !manifest[field])
   .map(
-    (field) => `package.json has no "${field}". Add it: npm shows it, and provenance needs "repository".`,
+    (field) =>
+      `package.json has no "${field}". Add it: npm shows it, and provenance needs "repository".`,
   );
 if (!headings.includes(`## ${manifest.version}`))
   problems.push(`CHANGELOG.md has no heading "## ${manifest.version}". Add it.`);
