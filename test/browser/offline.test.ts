@@ -161,6 +161,35 @@ test('[OFFLINE-13] edits made while the page ends are kept: before a reload in t
   await context.close();
 });
 
+test('[OFFLINE-13] an edit made before IndexedDB is open is kept, once', async () => {
+  const context = await browser.newContext();
+  const { page } = await openPage(context, 'about:blank');
+  await page.addInitScript(() => {
+    let current: unknown;
+    Object.defineProperty(window, 'app', {
+      get: () => current,
+      set: (app: Window['app']) => {
+        current = app;
+        if (sessionStorage.getItem('edited') !== null) return;
+        sessionStorage.setItem('edited', 'yes');
+        // After the call that starts the persister.
+        queueMicrotask(() => {
+          app.store.addRow('edits', { early: 1 });
+          location.reload();
+        });
+      },
+    });
+  });
+  await page.goto(pageServer.page({ host: party.host, room: 'early' }));
+  await until('the edit to be shown', async () =>
+    (await page.evaluate(() => JSON.stringify(window.app.store.getTables()))).includes('early'),
+  );
+  await isSaved(page);
+  expect(await contentOf('early')).toEqual([{ edits: { 0: { early: 1 } } }, {}]);
+  expect(await errorCodes(page)).toEqual([]);
+  await context.close();
+});
+
 test('IndexedDB keeps the contract of storages', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'contract');

@@ -55,9 +55,11 @@ export class RecordKeys {
   readonly heads: string;
   /** The beginning of all pushes and held edits. */
   readonly edits: string;
+  readonly scope: string;
   readonly #bases: string;
 
   constructor(scope: string) {
+    this.scope = scope;
     this.heads = `${scope}h`;
     this.edits = `${scope}e`;
     this.#bases = `${scope}b`;
@@ -143,6 +145,11 @@ export function decodeHead(text: string): RecordHead {
 
 export function encodePush({ encoded, isDerived }: PendingPush): string {
   return (isDerived ? 'd' : 'u') + encoded;
+}
+
+/** Encodes edits that wait, as a push, which has a letter first. */
+export function encodeHeld(text: string): string {
+  return `u${text}`;
 }
 
 /** The edits of a client, as far as they can be read. */

@@ -1,3 +1,4 @@
+import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
@@ -6,8 +7,8 @@ import type { RestoredSession } from '../session/session-ports.ts';
 import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
 import { claimRecord } from './claim-record.ts';
-import { RecordKeys, scopeOf } from './client-record.ts';
-import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import { encodeHead, encodeHeld, RecordKeys, scopeOf } from './client-record.ts';
+import type { LastWrite, OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
 import { RecordWriter } from './record-writer.ts';
 
@@ -31,6 +32,8 @@ export interface OfflineDevice {
   readonly now: () => number;
   /** Calls back with true when the page is about to end, and with false when it comes back. Returns a function that stops that. */
   readonly onEnd?: ((callback: (isEnding: boolean) => void) => () => void) | undefined;
+  /** As `writeLast` of the storage, while that is not open yet. */
+  readonly writeLast?: OfflineStorage['writeLast'];
 }
 
 /** The record of this page, while it is written. */
@@ -38,7 +41,6 @@ interface OpenRecord {
   readonly writer: RecordWriter;
   readonly adoption: Adoption | undefined;
   readonly release: () => void;
-  readonly cancelEnd: (() => void) | undefined;
   /** True once the session has the name of the record. */
   isContinued: boolean;
 }
@@ -56,6 +58,9 @@ export class DurableOutbox implements Outbox {
   #expected = 0;
   #isReported = false;
   #isEnding = false;
+  #cancelEnd: (() => void) | undefined;
+  /** The record that the edits of this page would have, until it is known which one they get. */
+  #early: { readonly keys: RecordKeys; readonly recordId: string; isKept: boolean } | undefined;
 
   constructor(device: OfflineDevice, owner: OutboxOwner) {
     this.#device = device;
@@ -65,6 +70,16 @@ export class DurableOutbox implements Outbox {
 
   async open(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
     const life = (this.#life += 1);
+    const { user, locks, onEnd } = this.#device;
+    const { socket, prefix } = this.#owner;
+    const keys = new RecordKeys(scopeOf(user, socket.address(), prefix()));
+    // Edits of an earlier session are in a record already.
+    if (locks !== undefined && former === undefined)
+      this.#early = { keys, recordId: this.#owner.client().clientId, isKept: false };
+    this.#cancelEnd ??= onEnd?.((isEnding) => {
+      this.#isEnding = isEnding;
+      if (isEnding) this.#saveLast();
+    });
     let cancel: (() => void) | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       cancel = this.#owner.after(OPEN_MILLISECONDS, () =>
@@ -72,10 +87,11 @@ export class DurableOutbox implements Outbox {
       );
     });
     try {
-      return await Promise.race([this.#open(life, former), late]);
+      return await Promise.race([this.#open(life, keys, former), late]);
     } catch (error) {
       if (life === this.#life) {
         this.#life += 1;
+        this.#endEarly();
         this.#report(OPEN_MESSAGE, error);
       }
       return former && { client: former };
@@ -134,7 +150,45 @@ export class DurableOutbox implements Outbox {
   save(): void {
     const writer = this.#live()?.writer;
     writer?.save();
-    if (this.#isEnding) writer?.saveLast();
+    // Its edits are those of the record now. The page cannot end in between.
+    if (writer !== undefined) this.#endEarly();
+    if (this.#isEnding) this.#saveLast();
+  }
+
+  #saveLast(): void {
+    const writer = this.#live()?.writer;
+    if (writer !== undefined) writer.saveLast();
+    else this.#saveEarly();
+  }
+
+  /** Keeps the edits of a page that ends before it knows its record. Nothing of them was sent. */
+  #saveEarly(): void {
+    const { held, lastNumber, generation } = this.#owner.client();
+    if (this.#early === undefined || held === undefined) return;
+    const { keys, recordId } = this.#early;
+    this.#early.isKept = true;
+    const head = keys.head(recordId);
+    const set = new Map([
+      [head, encodeHead({ generation, lastNumber, savedAt: 0, clientId: undefined })],
+      [keys.held(recordId), encodeHeld(encodeChanges(held))],
+    ]);
+    this.#writeLast({ head, isNew: true, remove: [], set });
+  }
+
+  #endEarly(): void {
+    const early = this.#early;
+    this.#early = undefined;
+    if (early?.isKept !== true) return;
+    // Without a head, it does nothing.
+    this.#writeLast({ head: early.keys.head(early.recordId), remove: [], set: new Map() });
+  }
+
+  #writeLast(write: LastWrite): void {
+    try {
+      this.#device.writeLast?.(write);
+    } catch (cause) {
+      this.#report(LAST_MESSAGE, cause);
+    }
   }
 
   stop(): Promise<boolean> | undefined {
@@ -143,14 +197,17 @@ export class DurableOutbox implements Outbox {
     const record = this.#record;
     this.#record = undefined;
     record?.adoption?.stop();
+    this.#cancelEnd?.();
+    this.#cancelEnd = undefined;
+    this.#endEarly();
     if (record === undefined) return undefined;
-    record.cancelEnd?.();
     return record.writer.stop().finally(record.release);
   }
 
   /** The app has cleared the device: nothing is kept from now on. */
   forget(): void {
     this.#isReported = true;
+    this.#endEarly();
     this.#record?.adoption?.stop();
     this.#record?.writer.discard();
     this.#owner.happened('durable');
@@ -174,13 +231,12 @@ export class DurableOutbox implements Outbox {
 
   async #open(
     life: number,
+    keys: RecordKeys,
     former: FormerClient | undefined,
   ): Promise<RestoredSession | undefined> {
-    const { locks, lastClient, user, now } = this.#device;
-    const { socket, prefix } = this.#owner;
-    const scope = scopeOf(user, socket.address(), prefix());
+    const { locks, lastClient, now } = this.#device;
+    const { scope } = keys;
     const storage = await this.#device.storage();
-    const keys = new RecordKeys(scope);
     const fresh = former?.clientId ?? this.#owner.client().clientId;
     const preferred =
       former === undefined
@@ -222,11 +278,7 @@ export class DurableOutbox implements Outbox {
       onFailed: (cause) => this.#failed(writer, cause),
     });
     const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
-    const cancelEnd = this.#device.onEnd?.((isEnding) => {
-      this.#isEnding = isEnding;
-      if (isEnding) this.#live()?.writer.saveLast();
-    });
-    this.#record = { writer, adoption, release, cancelEnd, isContinued: false };
+    this.#record = { writer, adoption, release, isContinued: false };
     if (locks !== undefined) lastClient.set(scope, recordId);
     void adoption?.search();
     return { client, base };

@@ -45,9 +45,18 @@ const OPTIONS: Readonly<Record<keyof IndexedDbOfflineOptions, true>> = {
 export function createIndexedDbOffline(options: IndexedDbOfflineOptions = {}): Offline {
   assertOptions('createIndexedDbOffline', options, OPTIONS);
   const { user, databaseName = DATABASE } = options;
+  const storage = new IndexedDbStorage(databaseName);
+  const open = async (): Promise<OfflineStorage> => {
+    await storage.open();
+    return storage;
+  };
   return offlineOf(
-    { storage: () => openIndexedDbStorage(databaseName), locks: webLocks(), user },
-    { lastClient: TAB_MEMORY, onEnd: listenForEnd },
+    { storage: open, locks: webLocks(), user },
+    {
+      lastClient: TAB_MEMORY,
+      onEnd: listenForEnd,
+      writeLast: (write) => storage.writeLast(write),
+    },
   );
 }
 
@@ -75,14 +84,19 @@ class IndexedDbStorage implements OfflineStorage {
       this.#database = undefined;
       void closed?.then((database) => database.close());
     };
-    this.#database ??= openDB(this.#name, VERSION, {
-      upgrade: (database) => {
-        database.createObjectStore(ENTRIES);
-      },
-      blocking: close,
-      // A browser may end a connection by itself. The next access makes another one.
-      terminated: close,
-    });
+    if (this.#database === undefined) {
+      this.#database = openDB(this.#name, VERSION, {
+        upgrade: (database) => {
+          database.createObjectStore(ENTRIES);
+        },
+        blocking: close,
+        // A browser may end a connection by itself. The next access makes another one.
+        terminated: close,
+      });
+      this.#database.catch(() => {
+        this.#database = undefined;
+      });
+    }
     return this.#database;
   }
 

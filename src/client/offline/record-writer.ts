@@ -10,6 +10,7 @@ import { headOf, type ClaimedRecord } from './claim-record.ts';
 import {
   decodeBase,
   encodeHead,
+  encodeHeld,
   encodePages,
   encodePush,
   encodeSince,
@@ -522,11 +523,6 @@ export class RecordWriter {
     this.#fail();
     this.#owner.onFailed(cause);
   }
-}
-
-/** An entry as that of a push, which has a letter first. */
-function encodeHeld(text: string): string {
-  return `u${text}`;
 }
 
 function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {

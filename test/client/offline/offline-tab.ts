@@ -10,6 +10,8 @@ export interface Browser {
   readonly storage: OfflineStorage | (() => Promise<OfflineStorage>);
   readonly locks?: MemoryLocks | undefined;
   readonly user?: string;
+  /** Takes last writes while the storage is not open. */
+  readonly writeLast?: NonNullable<OfflineStorage['writeLast']>;
 }
 
 /** The time at which each tab begins, in milliseconds since 1970. */
@@ -20,7 +22,7 @@ let tabs = 0;
 /** A tab of a browser: a session over a room that the test plays. */
 export class OfflineTab extends ScriptedRoom {
   constructor(browser: Browser, lastClient?: { id?: string }, store?: Store) {
-    const { storage, locks, user } = browser;
+    const { storage, locks, user, writeLast } = browser;
     const tab = {};
     super({
       ...(store && { store }),
@@ -36,6 +38,7 @@ export class OfflineTab extends ScriptedRoom {
           },
         },
         renamed: new Map(),
+        ...(writeLast && { writeLast }),
         now: () => NOW + this.time.now,
         onEnd: (listener) => {
           this.end = listener;

@@ -6,6 +6,8 @@ import {
   MemoryLocks,
   MemoryOfflineStorage,
 } from '../../support/offline-doubles.ts';
+import type { LastWrite, OfflineStorage } from '../../../src/client/offline/offline-storage.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { changesOf, SECOND } from '../session/scripted-room.ts';
 import { NOW, OfflineTab, settle, type Browser } from './offline-tab.ts';
 
@@ -236,6 +238,84 @@ describe('what a client persists', () => {
       next.open();
       await storage.writeAll();
       expect(next.hello().clientId).not.toBe(former.clientId);
+    });
+
+    describe('before the storage is open', () => {
+      /** A browser that takes last writes at once, and does them when a page has ended. */
+      function slowBrowser() {
+        const storage = new MemoryOfflineStorage();
+        const last = new Map<string, LastWrite>();
+        const writeLast = (write: LastWrite): void => void last.set(write.head, write);
+        storage.writeLast = writeLast;
+        const opened = new Deferred<MemoryOfflineStorage>();
+        const locks = new MemoryLocks();
+        return {
+          on: { storage: () => opened.promise, locks, writeLast },
+          stored: storage,
+          open: () => opened.resolve(storage),
+          next: (): Browser => {
+            for (const { head, isNew, remove, set } of last.values())
+              if (isNew === true || storage.entries.has(head)) storage.apply({ remove, set });
+            return { storage, locks };
+          },
+        };
+      }
+
+      /** A tab that has ended with an edit. */
+      async function leaveRecord(on: Browser): Promise<void> {
+        const before = new OfflineTab(on);
+        await before.start();
+        before.store.setValue('before', 1);
+        await settle();
+        before.die();
+      }
+
+      test.for(['no', 'another'] as const)(
+        'edits are kept, where there is %s record',
+        async (kind) => {
+          const { on, next, stored } = slowBrowser();
+          if (kind === 'another') await leaveRecord({ ...on, storage: stored });
+          const slow = { ...on, storage: () => new Promise<OfflineStorage>(() => undefined) };
+          const tab = new OfflineTab(slow);
+          await tab.start();
+          tab.store.setValue('a', 1);
+          tab.end(true);
+          tab.store.setValue('b', 1);
+          tab.die();
+          const later = new OfflineTab(next());
+          await later.start();
+          if (kind === 'no') expect(later.store.getValues()).toEqual({ a: 1, b: 1 });
+          const kept = [...stored.entries.values()].filter((text) => text.includes('"b"'));
+          expect(kept).toEqual(['u[{},{"a":1,"b":1}]']);
+          expect(later.errors).toEqual([]);
+        },
+      );
+
+      test.for([
+        ['no', true],
+        ['no', false],
+        ['another', true],
+        ['another', false],
+      ] as const)(
+        'edits are kept once, if it opens after all: %s record, the page ends: %s',
+        async ([kind, isEnding]) => {
+          const { on, next, open, stored } = slowBrowser();
+          if (kind === 'another') await leaveRecord({ ...on, storage: stored });
+          const tab = new OfflineTab(on);
+          await tab.start();
+          tab.store.setValue('a', 1);
+          tab.end(true);
+          tab.end(isEnding);
+          open();
+          await settle();
+          tab.die();
+          const later = new OfflineTab(next());
+          await later.start();
+          expect(later.store.getValues()).toMatchObject({ a: 1 });
+          const kept = [...stored.entries.values()].filter((text) => text.includes('"a"'));
+          expect(kept).toEqual(['u[{},{"a":1}]']);
+        },
+      );
     });
 
     test('that edits cannot be kept is told once, and only if there are any', async () => {
