@@ -52,6 +52,35 @@ async function writingTab(): Promise<{
   return { on, tab, storage };
 }
 
+/** A browser that takes last writes at once, and does them when a page has ended. */
+function slowBrowser() {
+  const storage = new MemoryOfflineStorage();
+  const last = new Map<string, LastWrite>();
+  const writeLast = (write: LastWrite): void => void last.set(write.head, write);
+  storage.writeLast = writeLast;
+  const opened = new Deferred<MemoryOfflineStorage>();
+  const locks = new MemoryLocks();
+  return {
+    on: { storage: () => opened.promise, locks, writeLast },
+    stored: storage,
+    open: () => opened.resolve(storage),
+    next: (): Browser => {
+      for (const { head, isNew, remove, set } of last.values())
+        if (isNew === true || storage.entries.has(head)) storage.apply({ remove, set });
+      return { storage, locks };
+    },
+  };
+}
+
+/** A tab that has ended with an edit. */
+async function leaveRecord(on: Browser): Promise<void> {
+  const before = new OfflineTab(on);
+  await before.start();
+  before.store.setValue('before', 1);
+  await settle();
+  before.die();
+}
+
 describe('what a client persists', () => {
   test('[KEEP-1] is a head, an entry for each push, and a base without what is pending', async () => {
     const on = browser();
@@ -241,35 +270,6 @@ describe('what a client persists', () => {
     });
 
     describe('before the storage is open', () => {
-      /** A browser that takes last writes at once, and does them when a page has ended. */
-      function slowBrowser() {
-        const storage = new MemoryOfflineStorage();
-        const last = new Map<string, LastWrite>();
-        const writeLast = (write: LastWrite): void => void last.set(write.head, write);
-        storage.writeLast = writeLast;
-        const opened = new Deferred<MemoryOfflineStorage>();
-        const locks = new MemoryLocks();
-        return {
-          on: { storage: () => opened.promise, locks, writeLast },
-          stored: storage,
-          open: () => opened.resolve(storage),
-          next: (): Browser => {
-            for (const { head, isNew, remove, set } of last.values())
-              if (isNew === true || storage.entries.has(head)) storage.apply({ remove, set });
-            return { storage, locks };
-          },
-        };
-      }
-
-      /** A tab that has ended with an edit. */
-      async function leaveRecord(on: Browser): Promise<void> {
-        const before = new OfflineTab(on);
-        await before.start();
-        before.store.setValue('before', 1);
-        await settle();
-        before.die();
-      }
-
       test.for(['no', 'another'] as const)(
         'edits are kept, where there is %s record',
         async (kind) => {
