@@ -16,8 +16,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',
     file: STATE,
-    text: 'if (state.reloads < SUSPICIOUS) return load(state);',
-    replacement: 'if (state.reloads > 0) return load(state);',
+    text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",
+    replacement: 'if (state.reloads >= SUSPICIOUS) return load(state);',
   },
   {
     title: '[ONCE-7] the limit of pushes that the room tells is not heeded',
