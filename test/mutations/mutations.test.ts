@@ -3,31 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { MUTATIONS as SIMULATED_MUTATIONS } from '../model/mutations/mutations.ts';
-import { ADMIN_MUTATIONS } from './admin.ts';
-import { CLIENT_MUTATIONS } from './client.ts';
-import { EVENT_MUTATIONS } from './events.ts';
-import { GATE_MUTATIONS } from './gate.ts';
-import { LIFECYCLE_MUTATIONS } from './lifecycle.ts';
 import { PRESENCE_MUTATIONS } from './presence.ts';
-import { PROTOCOL_MUTATIONS } from './protocol.ts';
-import { ROOM_MUTATIONS } from './room.ts';
-import { SEAM_MUTATIONS } from './seam.ts';
-import { SESSION_MUTATIONS } from './session.ts';
-import type { SourceMutation } from './source-mutation.ts';
+import { SOURCE_MUTATIONS } from './source-mutations.ts';
 import { UnitTests } from './unit-tests.ts';
-
-const MUTATIONS: readonly SourceMutation[] = [
-  ...PROTOCOL_MUTATIONS,
-  ...SESSION_MUTATIONS,
-  ...ROOM_MUTATIONS,
-  ...GATE_MUTATIONS,
-  ...ADMIN_MUTATIONS,
-  ...PRESENCE_MUTATIONS,
-  ...EVENT_MUTATIONS,
-  ...SEAM_MUTATIONS,
-  ...CLIENT_MUTATIONS,
-  ...LIFECYCLE_MUTATIONS,
-];
 
 let unitTests: UnitTests;
 /** The tests that have failed, and their files. */
@@ -39,7 +17,7 @@ afterAll(() => unitTests.end());
 
 // The titles of the mutations begin with the ids of their rules.
 describe('a unit test fails without the rule:', () => {
-  test.for(MUTATIONS.map((mutation) => [mutation.title, mutation] as const))(
+  test.for(SOURCE_MUTATIONS.map((mutation) => [mutation.title, mutation] as const))(
     '%s',
     async ([, mutation]) => {
       const { failed, errors, files } = await unitTests.runWith(mutation);
@@ -71,6 +49,6 @@ test('where no mutation breaks the rules, the same tests pass', async () => {
 test('every rule of docs/protocol.md has a mutation, here or in the simulation', async () => {
   const document = await readFile(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
   const rules = Array.from(document.matchAll(/^\| ([A-Z]+-\d+) \|/gm), ([, id = '']) => id);
-  const titles = [...MUTATIONS, ...SIMULATED_MUTATIONS].map(({ title }) => title);
+  const titles = [...SOURCE_MUTATIONS, ...SIMULATED_MUTATIONS].map(({ title }) => title);
   expect(rules.filter((id) => !titles.some((title) => title.includes(`[${id}]`)))).toEqual([]);
 });
