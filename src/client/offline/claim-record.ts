@@ -93,7 +93,7 @@ export async function claimRecord(
   try {
     return await readClaimed(storage, keys, known, {
       recordId: claim?.recordId ?? fresh,
-      isContinued: claim !== undefined,
+      mayContinue: locks !== undefined,
       release: release ?? nothing,
     });
   } catch (error) {
@@ -105,8 +105,8 @@ export async function claimRecord(
 /** A record whose lock this page holds, if there are locks. */
 interface HeldRecord {
   readonly recordId: string;
-  /** True if it is the record of a client that has ended. */
-  readonly isContinued: boolean;
+  /** True if it can be the record of a client that has ended. */
+  readonly mayContinue: boolean;
   readonly release: () => void;
 }
 
@@ -114,9 +114,13 @@ async function readClaimed(
   storage: OfflineStorage,
   keys: RecordKeys,
   known: KnownRecords,
-  { recordId, isContinued, release }: HeldRecord,
+  { recordId, mayContinue, release }: HeldRecord,
 ): Promise<ClaimedRecord> {
   const headText = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
+  // It may also be the record of an earlier session of this page, whose lock was free only now.
+  const isContinued = mayContinue && headText !== undefined;
+  if (isContinued && isOfNewer(headText))
+    throw new Error('A newer version has written the record of this page.');
   let { problem } = known;
   const edits = isContinued ? decodeEdits(await storage.read(keys.editsOf(recordId))) : NO_EDITS;
   if (edits.damaged.length > 0) problem = unreadable(undefined);

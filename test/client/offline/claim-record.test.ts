@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+
+import { claimRecord, lockOf } from '../../../src/client/offline/claim-record.ts';
+import {
+  encodeHead,
+  encodeHeld,
+  RecordKeys,
+  scopeOf,
+} from '../../../src/client/offline/client-record.ts';
+import type { OfflineLocks } from '../../../src/client/offline/offline-storage.ts';
+import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+
+const KEYS = new RecordKeys(scopeOf(undefined, 'ws://host/room', ''));
+const ID = 'c'.repeat(22);
+const HEAD = encodeHead({ generation: 7, lastNumber: 3, savedAt: 0, clientId: undefined });
+
+function recordWith(head: string): MemoryOfflineStorage {
+  const storage = new MemoryOfflineStorage();
+  storage.entries.set(KEYS.head(ID), head);
+  storage.entries.set(KEYS.held(ID), encodeHeld('[{"t":{"r":{"c":1}}},{}]'));
+  return storage;
+}
+
+/** Locks of which one is taken at the first time that it is asked for, and free from then on. */
+function lateLocks(late: string): OfflineLocks {
+  const locks = new MemoryLocks().of({});
+  let isLate = true;
+  return {
+    take: async (name, milliseconds) => {
+      if (name !== late || !isLate) return await locks.take(name, milliseconds);
+      isLate = false;
+      return undefined;
+    },
+  };
+}
+
+test('[OFFLINE-3] a page whose own record was locked until now by its earlier session goes on with all of it', async () => {
+  const storage = recordWith(HEAD);
+  const claimed = await claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID);
+  expect(claimed).toMatchObject({ recordId: ID, headText: HEAD });
+  expect(claimed?.head).toMatchObject({ generation: 7, lastNumber: 3 });
+  expect(claimed?.edits.held?.leaves.get('t', 'r', 'c')).toBe(1);
+});
+
+test('[OFFLINE-7] a page does not go on with its own record if a newer version has written it meanwhile', async () => {
+  const storage = recordWith('[1000,1,1,1]');
+  await expect(claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID)).rejects.toThrow('newer');
+  expect(storage.writes).toEqual([]);
+});
+
+test('without locks, a page goes on with no edits, not even those of its own id', async () => {
+  const claimed = await claimRecord(recordWith(HEAD), undefined, KEYS, ID, undefined);
+  expect(claimed).toMatchObject({ recordId: ID, head: undefined });
+  expect(claimed?.edits).toEqual({ pushes: [], held: undefined, damaged: [] });
+});
