@@ -7,12 +7,26 @@ import { launchBrowser, openPage } from '../support/browser.ts';
 import { blockWith, type DocumentedApp, makeDocumentedApp } from '../support/documented-app.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
+import { HELPERS } from './fixtures/documented-helpers.ts';
 
 declare global {
   interface Window {
+    /** What the functions of the documents do. */
+    helpers: Readonly<Record<HelperName, (text?: string) => Promise<unknown>>>;
+    offlinePage: PartyKitPersister;
     lasting: { readonly persister: PartyKitPersister; readonly store: Store };
   }
 }
+
+type HelperName =
+  | 'card'
+  | 'logOut'
+  | 'progress'
+  | 'refusals'
+  | 'saved'
+  | 'show'
+  | 'title'
+  | 'unload';
 
 const COMMAND_LINE = fileURLToPath(
   new URL('../../node_modules/partykit/dist/bin.mjs', import.meta.url),
@@ -24,6 +38,41 @@ const PAGES = {
   'react-offline.tsx': 'docs/react.md',
   'react-undo.tsx': 'docs/react.md',
   'react-unload.tsx': 'docs/react.md',
+} as const;
+/** Files with functions of the documents, by their document and a part of the block. */
+const FUNCTIONS = {
+  'client-unload.ts': ['docs/client.md', 'askBeforeUnload'],
+  'devtools-in-development.ts': ['docs/devtools.md', '// devtools-in-development.ts'],
+  'migrating-hook.tsx': ['docs/migrating.md', 'usePartySocket'],
+  'offline-log-out.ts': ['docs/offline.md', 'function logOut'],
+  'offline-unload.ts': ['docs/offline.md', 'const protect'],
+  'performance-progress.ts': ['docs/performance.md', 'function showProgress'],
+  'permissions-explain.ts': ['docs/permissions.md', 'function explain'],
+  'provider-page.ts': ['docs/auth.md', '// provider-page.ts'],
+  'readme-undo.ts': ['README.md', 'function undoWithKeys'],
+  'strict-room.ts': ['docs/permissions.md', '// strict-room.ts'],
+  'undo-drag.ts': ['docs/undo.md', '// undo-drag.ts'],
+  'undo-hooks.ts': ['docs/undo.md', '// undo-hooks.ts'],
+  'word-field.ts': ['docs/text.md', '// word-field.ts'],
+} as const;
+/** Short pages of the documents, by their document and a part of the block, with what they tell the test. */
+const SHORT_PAGES = {
+  'client-metadata.ts': [
+    'docs/client.md',
+    "metadata: { team: 'red' }",
+    "document.body.append('Team: ', JSON.stringify(board.store.getTables()));",
+  ],
+  'client-schemas.ts': ['docs/client.md', 'client/room/with-schemas', ''],
+  'client-offline.ts': [
+    'docs/client.md',
+    'persister: { offline: createIndexedDbOffline',
+    "document.body.append('Undone: ', JSON.stringify([store.getValues(), undo.getCheckpointIds()[2].length]));",
+  ],
+  'offline-page.ts': [
+    'docs/offline.md',
+    '// offline-page.ts',
+    'Object.assign(globalThis, { offlinePage: persister });',
+  ],
 } as const;
 /** Shows the components of docs/react.md. */
 const COMPONENTS = `
@@ -54,7 +103,7 @@ function Edited() {
 const root = createRoot(document.body.appendChild(document.createElement('main')));
 root.render(<><Pets room="pets" /><Title room="titled" /><Edited /></>);
 `;
-const SCRIPTS = ['app', 'lasting-page', 'components'];
+const SCRIPTS = ['app.tsx', 'lasting-page.ts', 'components.tsx', 'helpers.tsx', 'short-pages.ts'];
 
 /** Returns a block. The test has a port of its own. */
 const pageOf = (document: string, name: string): string =>
@@ -72,17 +121,26 @@ beforeAll(async () => {
   const inspected = 'Object.assign(globalThis, { lasting: { persister, store } });\n';
   app.write('lasting-page.ts', pageOf('README.md', 'lasting-page.ts') + inspected);
   app.write('tsconfig.json', blockWith('docs/react.md', '"jsx": "react-jsx"'));
-  for (const script of SCRIPTS)
+  for (const [name, [document, text]] of Object.entries(FUNCTIONS))
+    app.write(name, blockWith(document, text));
+  app.write('helpers.tsx', HELPERS);
+  for (const [name, [document, text, told]] of Object.entries(SHORT_PAGES))
+    app.write(name, `${blockWith(document, text)}${told}\n`);
+  app.write(
+    'short-pages.ts',
+    Object.keys(SHORT_PAGES)
+      .map((name) => `import './${name}';\n`)
+      .join(''),
+  );
+  for (const script of SCRIPTS.map((file) => file.replace(/\.tsx?$/, '')))
     app.write(
       `public/${script}.html`,
       `<!doctype html><link rel="icon" href="data:,"><body><script type="module" src="/dist/${script}.js"></script></body>`,
     );
-  const entry = SCRIPTS.map((name) => (name === 'lasting-page' ? `${name}.ts` : `${name}.tsx`));
   const config = JSON.parse(blockWith('README.md', '"my-app"')) as { serve: object };
-  app.write(
-    'partykit.json',
-    JSON.stringify({ ...config, serve: { ...config.serve, build: { entry } } }),
-  );
+  const serve = { ...config.serve, build: { entry: SCRIPTS } };
+  const parties = { strict: 'strict-room.ts' };
+  app.write('partykit.json', JSON.stringify({ ...config, parties, serve }));
   server = await startServerProcess({
     name: 'partykit dev of documented pages',
     command: (port, persistPath) => [
@@ -152,5 +210,98 @@ test('the components of docs/react.md show a Store, work with offline data, and 
   await until('the undo', async () => (await output.textContent()) === 'None');
   await page.getByRole('button', { name: 'Redo' }).click();
   await until('the redo', async () => (await output.textContent()) === 'Edited');
+  expect(problems()).toEqual([]);
+});
+
+const launchersIn = (page: Page): Promise<number> =>
+  page.getByRole('button', { name: /^Devtools of/ }).count();
+
+test('the functions of the documents do in a browser what their documents say', async () => {
+  const origin = server.origin.replace('127.0.0.1', 'localhost');
+  const context = await browser.newContext();
+  const urls: string[] = [];
+  context.on('page', (opened) => opened.on('websocket', (socket) => urls.push(socket.url())));
+  const { page, problems } = await openPage(context, `${origin}/helpers.html`);
+  const ask = (name: HelperName, text?: string): Promise<unknown> =>
+    page.evaluate(async ([helper, said]) => await globalThis.window.helpers[helper](said), [
+      name,
+      text,
+    ] as const);
+  await until('the page', () => page.evaluate(() => 'helpers' in globalThis));
+
+  // docs/auth.md
+  expect(urls[0]).toMatch(/\/parties\/main\/drawn%20board\?.*\btoken=provided\b/);
+  // docs/devtools.md
+  expect(await launchersIn(page)).toBe(1);
+  const elsewhere = await openPage(browser, `${server.origin}/helpers.html`);
+  await until('the other page', () => elsewhere.page.evaluate(() => 'helpers' in globalThis));
+  expect(await launchersIn(elsewhere.page)).toBe(0);
+
+  // docs/undo.md and README.md
+  await page.mouse.move(250, 250);
+  await page.mouse.down();
+  await page.mouse.move(260, 270, { steps: 5 });
+  await page.mouse.up();
+  await page.mouse.move(300, 300);
+  expect(await ask('card')).toEqual({ x: 260, y: 270 });
+  await page.getByRole('button', { name: 'Undo Move' }).click();
+  expect(await ask('card')).toEqual({ x: 0, y: 0 });
+  await page.getByRole('button', { name: 'Redo Move' }).click();
+  expect(await ask('card')).toEqual({ x: 260, y: 270 });
+  await page.keyboard.press('Control+z');
+  expect(await ask('card')).toEqual({ x: 0, y: 0 });
+  await page.keyboard.press('Control+Shift+z');
+  expect(await ask('card')).toEqual({ x: 260, y: 270 });
+
+  // docs/text.md
+  const field = page.locator('input');
+  await field.pressSequentially('Buy bread');
+  expect(await ask('show', 'By another')).toBe('Buy bread');
+  await field.blur();
+  expect(await ask('saved')).toEqual(['Buy ', 'Buy bread']);
+  expect(await ask('show', 'By another')).toBe('By another');
+
+  // docs/migrating.md
+  await ask('title');
+  await untilShown(page, /Hooked/);
+  // docs/offline.md and docs/client.md
+  expect(await ask('unload')).toEqual([
+    [true, false],
+    [true, false],
+  ]);
+  expect(await ask('logOut')).toEqual([]);
+  // docs/performance.md
+  const texts = (await ask('progress')) as readonly string[];
+  expect(texts).toContainEqual(expect.stringMatching(/^Loading: [1-9]\d* KiB$/));
+  expect(texts.at(-1)).toBe('');
+  // docs/permissions.md
+  expect(await ask('refusals')).toEqual([
+    expect.stringMatching(/^things\/chair went back: [a-z-]+\.$/),
+  ]);
+  expect(problems()).toEqual([]);
+});
+
+test('the short pages of docs/client.md and docs/offline.md enter their room', async () => {
+  await fetch(server.room('my-board', '/store'), {
+    method: 'PUT',
+    body: JSON.stringify([{ notes: { first: { text: 'Hello' } } }, {}]),
+  });
+  const context = await browser.newContext();
+  const [urls, logged]: [string[], string[]] = [[], []];
+  context.on('page', (opened) => opened.on('websocket', (socket) => urls.push(socket.url())));
+  context.on('console', (message) => logged.push(message.text()));
+  await context.route('**/api/red/token?room=my-board', (route) =>
+    route.fulfill({ body: 'token-of-red' }),
+  );
+  const { page, problems } = await openPage(context, `${server.origin}/short-pages.html`);
+  await untilShown(page, /Team: \{"notes":\{"first":\{"text":"Hello"\}\}\}/);
+  await untilShown(page, /Undone: \[\{\},1\]/);
+  expect(urls.filter((url) => url.includes('token=token-of-red'))).toHaveLength(1);
+  await until('the schema to be used', () => logged.includes('Hello'));
+  await until('the page of docs/offline.md', () =>
+    page.evaluate(
+      () => globalThis.window.offlinePage?.getStore().getCell('notes', 'first', 'text') === 'Hello',
+    ),
+  );
   expect(problems()).toEqual([]);
 });
