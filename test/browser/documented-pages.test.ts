@@ -59,13 +59,13 @@ const FUNCTIONS = {
 const SHORT_PAGES = {
   'client-metadata.ts': [
     'docs/client.md',
-    "metadata: { team: 'red' }",
+    '// client-metadata.ts',
     "document.body.append('Team: ', JSON.stringify(board.store.getTables()));",
   ],
-  'client-schemas.ts': ['docs/client.md', 'client/room/with-schemas', ''],
+  'client-schemas.ts': ['docs/client.md', '// client-schemas.ts', ''],
   'client-offline.ts': [
     'docs/client.md',
-    'persister: { offline: createIndexedDbOffline',
+    '// client-offline.ts',
     "document.body.append('Undone: ', JSON.stringify([store.getValues(), undo.getCheckpointIds()[2].length]));",
   ],
   'offline-page.ts': [

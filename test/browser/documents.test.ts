@@ -77,6 +77,17 @@ const enter = async (id: string): Promise<Client> =>
     token: await createToken({ secret: SECRET, party: 'notes', room: 'one', user: { id } }),
   });
 
+/** Runs a command of a document at a room of this server. */
+const runShell = (command: string, room: string): Promise<{ readonly stdout: string }> =>
+  promisify(execFile)(
+    'bash',
+    [
+      '-ec',
+      command.replace('http://localhost:1999/parties/main/my-room', `${server.origin}/${room}`),
+    ],
+    { env: { ...process.env, BACKEND_TOKEN: 'a-long-random-text' } },
+  );
+
 test('the pair of README.md shows two windows the same, before and after the server was stopped', async () => {
   const [first, second] = [
     await openPage(browser, server.origin),
@@ -202,13 +213,18 @@ test('docs/server-writes.md: its command adds a pet, and its robot counts them',
   });
 
   const other = await open('backend');
-  const answer = await fetch(`${server.origin}/parties/backend/one/pets`, {
-    method: 'POST',
-    headers: { Authorization: 'Bearer a-long-random-text' },
-    body: '{"id": "rex", "species": "dog"}',
-  });
-  expect(answer.status).toBe(204);
+  const { stdout: status } = await runShell(
+    blockWith('docs/server-writes.md', 'curl -H').replace('curl ', "curl -s -w '%{http_code}' "),
+    'parties/backend/one',
+  );
+  expect(status).toBe('204');
   await until('the pet', () => other.store.getCell('pets', 'rex', 'species') === 'dog');
+
+  const { stdout: content } = await runShell(
+    blockWith('docs/server-writes.md', '/my-room/store'),
+    'parties/main/my-room',
+  );
+  expect(JSON.parse(content)).toEqual(watcher.store.getContent());
 });
 
 test('docs/testing.md: its test passes in the folder of an app', async () => {

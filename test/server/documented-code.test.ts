@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createStore, type Store } from 'tinybase';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { TinyBasePartyKitServer } from '../../src/server/index.ts';
+import { TinyBasePartyKitServer } from '../../src/server/index.ts';
 import { blockWith, type DocumentedApp, makeDocumentedApp } from '../support/documented-app.ts';
 import { SmallParty } from '../support/small-server.ts';
+import { askStock } from '../support/stock-storage.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
 import { SECRET } from '../support/token-secret.ts';
 
 const DOCUMENTS = new URL('../../docs/', import.meta.url);
@@ -146,4 +148,38 @@ test('docs/auth.md: a backend makes a token for a room', async () => {
     sub: 'u1',
     user: { name: 'Ada', role: 'editor' },
   });
+});
+
+test('docs/migrating.md: TinyBase’s own server goes on with a room of this package', async () => {
+  const before = new StrictStorage();
+  const ours = new TinyBasePartyKitServer(new SmallParty('my-room', {}, before) as never);
+  await ours.start();
+  ours.store.setCell('pets', 'fido', 'species', 'dog').setValue('open', true);
+  await ours.whenDurable();
+  // The host starts another object with what the old one has stored.
+  const storage = new StrictStorage();
+  await storage.put(Object.fromEntries(await before.list()));
+  const { default: Room } = await functionsOf<{ default: new (party: unknown) => never }>(
+    'docs/migrating.md',
+    'exportToStockStorage(party.storage',
+  );
+  let work: Promise<unknown> | undefined;
+  // The storage of a host takes one key, or several.
+  const either = {
+    get: async (asked: string | string[]) =>
+      typeof asked === 'string' ? (await storage.get([asked])).get(asked) : storage.get(asked),
+    put: (entries: Record<string, unknown>) => storage.put(entries),
+    delete: (keys: string[]) => storage.delete(keys),
+    list: (options: { prefix: string }) => storage.list(options),
+  };
+  const room = new Room({
+    id: 'my-room',
+    storage: either,
+    blockConcurrencyWhile: (done: () => Promise<unknown>) => (work = done()),
+  });
+  await work;
+  expect(JSON.parse(await askStock(room))).toEqual([
+    { pets: { fido: { species: 'dog' } } },
+    { open: true },
+  ]);
 });

@@ -36,7 +36,35 @@ async function documented<Module>(file: string): Promise<Module> {
   return (await import(`data:text/javascript,${encodeURIComponent(text)}`)) as Module;
 }
 
-afterEach(() => vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+test('the program of docs/handle.md commands its room', async () => {
+  const { default: Board } = await documented<{
+    default: new (party: unknown) => TinyBasePartyKitServer;
+  }>('commanded-room.ts');
+  const party = new SmallParty('my-board', { ADMIN_SECRET: SECRET });
+  const room = new Board(party);
+  const request = new Request('http://localhost:1999/parties/main/my-board');
+  const sockets = ['one', 'two'].map((id) => party.connect(id));
+  for (const socket of sockets) await room.onConnect(socket as never, { request } as never);
+  const asked: string[] = [];
+  // The network between them.
+  vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
+    asked.push(new URL(url).href.split('?')[0] ?? '');
+    return await room.onRequest(new Request(url, init) as never);
+  });
+  vi.stubEnv('ADMIN_SECRET', SECRET);
+  const logged: unknown[] = [];
+  vi.spyOn(console, 'log').mockImplementation((text) => void logged.push(text));
+  await documented('command.mjs');
+  expect(logged).toEqual([2, 2]);
+  expect(sockets.every(({ closeCode }) => closeCode !== undefined)).toBe(true);
+  expect(asked.every((url) => url.startsWith(`${request.url}/`))).toBe(true);
+});
 
 test('the backend of docs/handle.md commands its room', async () => {
   const { default: Board } = await documented<{

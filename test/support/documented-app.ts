@@ -16,7 +16,7 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 /** Returns the one block of a document that has a text, such as its first line. */
 export const blockWith = (document: string, text: string): string => {
   const found = readFileSync(join(REPOSITORY, document), 'utf8')
-    .split(/^```/m)
+    .split(/^ *```/m)
     .filter((_block, position) => position % 2 === 1)
     .map((block) => block.replace(/^\w*\n/, ''))
     .filter((block) => block.includes(text));
