@@ -44,13 +44,15 @@ afterEach(() => {
 
 test('the program of docs/handle.md commands its room', async () => {
   const { default: Board } = await documented<{
-    default: new (party: unknown) => TinyBasePartyKitServer;
+    default: new (
+      party: unknown,
+    ) => TinyBasePartyKitServer & { onConnect: (...all: unknown[]) => unknown };
   }>('commanded-room.ts');
   const party = new SmallParty('my-board', { ADMIN_SECRET: SECRET });
   const room = new Board(party);
   const request = new Request('http://localhost:1999/parties/main/my-board');
   const sockets = ['one', 'two'].map((id) => party.connect(id));
-  for (const socket of sockets) await room.onConnect(socket as never, { request } as never);
+  for (const socket of sockets) await room.onConnect(socket, { request });
   const asked: string[] = [];
   // The network between them.
   vi.stubGlobal('fetch', async (url: string, init: RequestInit) => {
