@@ -43,7 +43,7 @@ const PAGES = {
 const FUNCTIONS = {
   'client-unload.ts': ['docs/client.md', 'askBeforeUnload'],
   'devtools-in-development.ts': ['docs/devtools.md', '// devtools-in-development.ts'],
-  'migrating-hook.tsx': ['docs/migrating.md', 'usePartySocket'],
+  'migrating-hook.tsx': ['docs/migrating.md', 'function useRoomStore'],
   'offline-log-out.ts': ['docs/offline.md', 'function logOut'],
   'offline-unload.ts': ['docs/offline.md', 'const protect'],
   'performance-progress.ts': ['docs/performance.md', 'function showProgress'],
