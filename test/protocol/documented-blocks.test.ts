@@ -9,6 +9,8 @@ const textOf = (path: string): string => readFileSync(join(REPOSITORY, path), 'u
 /** Starts a room with each block that has a class of rooms. */
 const ROOMS = 'server/documented-code.test.ts';
 const FUNCTIONS = ROOMS;
+/** Calls what a room of a guide adds. */
+const HANDLERS = 'server/documented-rooms.test.ts';
 /** Runs what needs no registry, and compares packages, options and paths with those that there are. */
 const SHELL = 'server/documented-shell.test.ts';
 const SCHEMA = 'server/documented-schema.test.ts';
@@ -43,9 +45,9 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'sh echo "AUTH_SECRET=$(openssl rand -base64 32)" > .env': SHELL,
     'ts guarded-page.ts': PAIRS,
     'ts tokenFor': FUNCTIONS,
-    'ts provider-room.ts': ROOMS,
+    'ts provider-room.ts': HANDLERS,
     'ts provider-page.ts': PAGES,
-    'ts owned-room.ts': ROOMS,
+    'ts owned-room.ts': HANDLERS,
   },
   'docs/client.md': {
     'ts client-room.ts': CLIENT,
@@ -67,7 +69,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/events.md': {
     'ts events-room.ts': PAIRS,
     'ts events-page.ts': PAIRS,
-    'ts events-room-code.ts': ROOMS,
+    'ts events-room-code.ts': HANDLERS,
     'ts events-contract.ts': ROOMS,
   },
   'docs/handle.md': {
@@ -89,10 +91,10 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'ts moveBetween': FUNCTIONS,
   },
   'docs/lifecycle.md': {
-    'ts logged-board.ts': ROOMS,
+    'ts logged-board.ts': HANDLERS,
     'ts saved-board.ts': LIFECYCLE,
     'ts database-service.ts': LIFECYCLE,
-    'ts visited-board.ts': ROOMS,
+    'ts visited-board.ts': HANDLERS,
   },
   'docs/limits.md': {
     'ts limited-room.ts': ROOMS,
@@ -120,8 +122,8 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/presence.md': {
     'ts presence-room.ts': PRESENCE,
     'ts presence-page.ts': PRESENCE,
-    'ts presence-bot.ts': ROOMS,
-    'ts presence-users.ts': ROOMS,
+    'ts presence-bot.ts': HANDLERS,
+    'ts presence-users.ts': HANDLERS,
   },
   'docs/react.md': {
     'sh mkdir my-app && cd my-app && npm init -y && npm pkg set type=module': SHELL,
@@ -141,10 +143,10 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'ts watchRelease': FUNCTIONS,
   },
   'docs/security.md': {
-    'ts closed-room.ts': ROOMS,
+    'ts closed-room.ts': HANDLERS,
   },
   'docs/server-writes.md': {
-    'ts reminding-room.ts': ROOMS,
+    'ts reminding-room.ts': HANDLERS,
     'sh curl http://localhost:1999/parties/main/my-room/store # [tables, values]; nothing if the room has no Store yet':
       APPS,
     "ts import type { Request } from 'partykit/server';": APPS,
@@ -157,7 +159,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'sh npx partykit dev --disable-request-cf-fetch': SHELL,
   },
   'docs/storage.md': {
-    "ts import type { Request } from 'partykit/server';": ROOMS,
+    "ts import type { Request } from 'partykit/server';": HANDLERS,
   },
   'docs/testing.md': {
     'js room.test.mjs': APPS,

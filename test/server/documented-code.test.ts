@@ -174,8 +174,7 @@ test('docs/migrating.md: TinyBase’s own server goes on with a room of this pac
   ours.store.setCell('pets', 'fido', 'species', 'dog').setValue('open', true);
   await ours.whenDurable();
   // The host starts another object with what the old one has stored.
-  const storage = new StrictStorage();
-  await storage.put(Object.fromEntries(await before.list()));
+  const storage = before.copy();
   const { default: Room } = await functionsOf<{ default: new (party: unknown) => never }>(
     'docs/migrating.md',
     'exportToStockStorage(party.storage',
