@@ -16,7 +16,7 @@ import { LOCK_CELL } from './sim-hooks.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
-import { cutter, type StoreVariant } from './store-variants.ts';
+import { cutter, writtenAs, type StoreVariant } from './store-variants.ts';
 import { PropertyFailure } from './world.ts';
 
 /** The length of what is sent beside content, at most. */
@@ -224,7 +224,10 @@ function checkOnce({ disk, clients }: Simulation, { changes, author }: LogEntry)
     )?.author;
     if (earlier === undefined) return;
     // The user may have undone what came between.
-    if (clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, leaf))) return;
+    const isRepeated = [leaf, writtenAs(leaf)].some((made) =>
+      clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, made)),
+    );
+    if (isRepeated) return;
     const pushes = [earlier, author].map((by) => `${by?.clientId} ${by?.push}`).join(' and ');
     const message = `${leafName(table, row, cell)} = ${String(leaf)} was applied for ${pushes}`;
     throw new PropertyFailure('exactly once', message);

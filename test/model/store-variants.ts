@@ -136,6 +136,11 @@ const middleware: StoreVariant = {
     table === VALUES ? leaf === null : typeof leaf === 'string' && /^(?:s|no)/.test(leaf),
 };
 
+/** Returns what was written where a middleware has made that leaf of it. */
+export function writtenAs(leaf: Leaf | undefined): Leaf | undefined {
+  return typeof leaf === 'string' ? leaf.replace(/^S/, 's') : leaf;
+}
+
 /** A listener that throws now and then; it changes nothing. */
 export const thrower: StoreVariant = {
   name: 'thrower',
