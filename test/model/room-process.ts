@@ -392,8 +392,10 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
 
   /** False if the room surely has no Store; it may be on its way to the disk. */
   get mayHaveStore(): boolean {
-    const { store } = this.room;
-    return store.hasTables() || store.hasValues() || this.hasStore;
+    const { store, isLoaded } = this.room;
+    // Content that the app has elsewhere, or that could not be removed, is there once the room is loaded: a GET waits for that.
+    const mayLoad = this.#surroundings.database !== undefined && !isLoaded;
+    return mayLoad || store.hasTables() || store.hasValues() || this.hasStore;
   }
 
   /** True if a hello waits, and neither for the gate, the disk nor a transaction of the room's own code. */
