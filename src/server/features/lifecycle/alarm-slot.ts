@@ -26,6 +26,8 @@ export class AlarmSlot {
   #hostTime: number | null | undefined;
   #appTime: number | undefined;
   #isAppKnown = false;
+  /** The number of times that the app has changed its alarm. */
+  #changes = 0;
   /** The time at which the room wants to be woken. */
   #roomTime: number | undefined;
 
@@ -71,6 +73,7 @@ export class AlarmSlot {
     const time = given instanceof Date ? given.getTime() : given;
     // The host refuses it.
     if (typeof time !== 'number' || !Number.isFinite(time)) return await proceed();
+    this.#changes += 1;
     this.#appTime = time;
     this.#isAppKnown = true;
     const stored = this.#ports.storage().put(this.key, time);
@@ -85,6 +88,7 @@ export class AlarmSlot {
    * know whose alarm the host has, the host keeps it: it may be the room's.
    */
   async deleteByApp(proceed: () => Promise<unknown>): Promise<unknown> {
+    this.#changes += 1;
     if (this.#hostTime === undefined) {
       this.#appTime = undefined;
       this.#isAppKnown = true;
@@ -126,16 +130,17 @@ export class AlarmSlot {
     return this.#appTime !== undefined && this.#appTime <= now + TOLERANCE_MILLISECONDS;
   }
 
-  /** Runs the app's handler. If it throws, its alarm stays, so that the host tries again. */
+  /** Runs the app's handler. If it throws, its alarm stays, so that the host tries again, unless the app has deleted it since. */
   async runApp(handler: () => Promise<void>): Promise<void> {
     const time = this.#appTime;
+    const changes = this.#changes;
     // The handler may set its next alarm.
     this.#appTime = undefined;
     try {
       await handler();
       if (this.#appTime === undefined) await this.forgetApp();
     } catch (error) {
-      this.#appTime ??= time;
+      if (changes === this.#changes) this.#appTime = time;
       throw error;
     }
   }
@@ -149,6 +154,7 @@ export class AlarmSlot {
   /** Call this when the app empties the storage. On some hosts its alarm survives that. */
   async emptied(emptied: Promise<unknown>): Promise<void> {
     const before = this.#appTime;
+    this.#changes += 1;
     this.#appTime = undefined;
     await emptied.catch(() => undefined);
     this.#hostTime = (await this.#ports.alarms?.get()) ?? null;

@@ -221,6 +221,25 @@ test('[SAVE-5] a handler of the app that throws is called again, and our work is
   expect(world.take()).toEqual(['saved 1 {"v":0}']);
 });
 
+test('[SAVE-5] an alarm that the app deletes stays deleted, also if its handler fails after that', async () => {
+  const world = LifecycleWorld.logging();
+  await world.app.setAlarm(world.host.time + 1_000);
+  await seeded(world);
+  let calls = 0;
+  world.onAlarm = async () => {
+    calls += 1;
+    await world.app.deleteAlarm();
+    throw new Error('after all');
+  };
+  await world.pass(1_500);
+  expect(world.errors.map(String)).toEqual(['Error: after all']);
+  expect(await world.app.getAlarm()).toBe(null);
+  world.storage.alarm = world.host.time;
+  await world.fireDue();
+  await world.pass(40_000);
+  expect(calls).toBe(1);
+});
+
 test('[SAVE-5] an alarm that is older than the hooks is the app’s', async () => {
   const storage = new AlarmStorage();
   await storage.setAlarm(1_050_000);
