@@ -181,10 +181,18 @@ export class WatchedUndo {
     row: string,
   ): void {
     if (table === VALUES) return;
-    const deletion = entries.findLast(
+    const last = entries.findLastIndex(
       ({ changes }) => changes !== undefined && deletesRow(changes, table, row),
     );
+    const deletion = entries[last];
     if (deletion === undefined || isOwn(deletion)) return;
+    // The row came back since: then an edit of this user that is still under way has deleted it.
+    const isBack = entries
+      .slice(last)
+      .some(({ changes }) =>
+        [...(changes?.leaves.cells(table, row).values() ?? [])].some((leaf) => leaf !== undefined),
+      );
+    if (isBack) return;
     this.#fail(`brought back the row ${table} ${row}, which others had deleted`);
   }
 
