@@ -235,9 +235,15 @@ export class OwnWrites {
         this.#addHidden(table, row, cell);
       return;
     }
+    const { before } = next;
     let beneath: OwnWrite | undefined;
     for (const write of pending) {
-      if (write !== next && (beneath === undefined || write.merged !== beneath)) continue;
+      // What was undone before it was sent leaves nothing: the next write lies on the same.
+      const isOnSame =
+        beneath !== undefined &&
+        (write.merged === beneath ||
+          (beneath.step === undefined && write.push === beneath.push && write.before === before));
+      if (write !== next && !isOnSame) continue;
       this.#change(write, () => (write.before = write.base = leaf));
       beneath = write;
     }

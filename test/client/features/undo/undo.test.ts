@@ -435,6 +435,24 @@ describe('what others do', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(5);
   });
 
+  test('[UNDO-4] beneath a held edit comes back also if that was undone and redone before it was sent', () => {
+    for (const others of [
+      [{ pets: { fido: { legs: 5 } } }, {}],
+      [{ pets: { fido: { legs: DELETED } } }, {}],
+    ]) {
+      const client = clientOf(withPets);
+      const { store, replica, undo } = client;
+      replica.setSaving(false);
+      store.setCell('pets', 'fido', 'legs', 3);
+      for (let time = 0; time < 3; time++) undo.goBackward().goForward();
+      replica.commit(changesOf(others));
+      undo.goBackward();
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(replica.baseLeaf('pets', 'fido', 'legs'));
+      undo.goForward();
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    }
+  });
+
   test('[UNDO-4] beneath a pending push that no step has, restored or derived, changes nothing', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
