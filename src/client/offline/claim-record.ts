@@ -12,6 +12,8 @@ import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 
 /** The wait for the lock of a client that this page continues: the page before it may be about to end. */
 const PATIENCE_MILLISECONDS = 500;
+/** The same for the record of an earlier session of this page, which writes all that it has as it ends. */
+const OWN_PATIENCE_MILLISECONDS = 4000;
 
 const NO_HEAD: RecordHead = {
   generation: 0,
@@ -76,8 +78,8 @@ export async function readRecords(
 }
 
 /**
- * Claims the record of a client that has ended: `preferred` if given, or else any; or a new one with the id `fresh`.
- * Without locks, nobody can tell if a client has ended, so the record is always a new one.
+ * Claims the record of a client that has ended: `preferred` if given, or else any; or a new one with the id `fresh`. If `isOwn`,
+ * an earlier session of this page has written `preferred`, and no other record will do. Without locks, nobody can tell if a client has ended, so the record is always a new one.
  */
 export async function claimRecord(
   storage: OfflineStorage,
@@ -85,9 +87,10 @@ export async function claimRecord(
   keys: RecordKeys,
   fresh: string,
   preferred: string | undefined,
+  isOwn: boolean,
 ): Promise<ClaimedRecord | undefined> {
   const known = await readRecords(storage, keys);
-  const claim = locks && (await claimEnded(storage, locks, keys, known, preferred));
+  const claim = locks && (await claimEnded(storage, locks, keys, known, preferred, isOwn));
   const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
   if (locks !== undefined && release === undefined) return undefined;
   try {
@@ -161,15 +164,17 @@ async function claimEnded(
   keys: RecordKeys,
   { heads, withEdits }: KnownRecords,
   preferred: string | undefined,
+  isOwn: boolean,
 ): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
-  const others = [...heads.keys()].filter((id) => id !== preferred);
+  const others = isOwn ? [] : [...heads.keys()].filter((id) => id !== preferred);
+  const longest = isOwn ? OWN_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;
   const candidates = [
     ...(preferred === undefined ? [] : [preferred]),
     ...others.filter((id) => withEdits.has(id)),
     ...others.filter((id) => !withEdits.has(id)),
   ];
   for (const recordId of candidates) {
-    const patience = recordId === preferred ? PATIENCE_MILLISECONDS : 0;
+    const patience = recordId === preferred ? longest : 0;
     const release = await locks.take(lockOf(recordId), patience);
     if (release === undefined) continue;
     try {

@@ -242,7 +242,7 @@ export class DurableOutbox implements Outbox {
       former === undefined
         ? lastClient.get(scope)
         : (this.#device.renamed.get(former.clientId) ?? former.clientId);
-    const claimed = await claimRecord(storage, locks, keys, fresh, preferred);
+    const claimed = await claimRecord(storage, locks, keys, fresh, preferred, former !== undefined);
     if (life !== this.#life) {
       claimed?.release();
       return undefined;

@@ -36,7 +36,7 @@ function lateLocks(late: string): OfflineLocks {
 
 test('[OFFLINE-3] a page whose own record was locked until now by its earlier session goes on with all of it', async () => {
   const storage = recordWith(HEAD);
-  const claimed = await claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID);
+  const claimed = await claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID, true);
   expect(claimed).toMatchObject({ recordId: ID, headText: HEAD });
   expect(claimed?.head).toMatchObject({ generation: 7, lastNumber: 3 });
   expect(claimed?.edits.held?.leaves.get('t', 'r', 'c')).toBe(1);
@@ -44,12 +44,31 @@ test('[OFFLINE-3] a page whose own record was locked until now by its earlier se
 
 test('[OFFLINE-7] a page does not go on with its own record if a newer version has written it meanwhile', async () => {
   const storage = recordWith('[1000,1,1,1]');
-  await expect(claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID)).rejects.toThrow('newer');
+  await expect(claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID, true)).rejects.toThrow(
+    'newer',
+  );
   expect(storage.writes).toEqual([]);
 });
 
 test('without locks, a page goes on with no edits, not even those of its own id', async () => {
-  const claimed = await claimRecord(recordWith(HEAD), undefined, KEYS, ID, undefined);
+  const claimed = await claimRecord(recordWith(HEAD), undefined, KEYS, ID, undefined, false);
   expect(claimed).toMatchObject({ recordId: ID, head: undefined });
   expect(claimed?.edits).toEqual({ pushes: [], held: undefined, damaged: [] });
+});
+
+test('[OFFLINE-3] a page waits long for the record of its earlier session, and takes no other in its place', async () => {
+  const storage = recordWith(HEAD);
+  storage.entries.set(KEYS.head('o'.repeat(22)), HEAD);
+  const asked: [string, number][] = [];
+  const busy: OfflineLocks = {
+    take: async (name, milliseconds) => {
+      asked.push([name, milliseconds]);
+      return undefined;
+    },
+  };
+  expect(await claimRecord(storage, busy, KEYS, ID, ID, true)).toBeUndefined();
+  expect(asked).toEqual([
+    [lockOf(ID), 4000],
+    [lockOf(ID), 0],
+  ]);
 });
