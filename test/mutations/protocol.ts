@@ -23,7 +23,7 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FRAME-3] a feature lets a closed socket queue its frames',
     file: 'client/platform/channel.ts',
-    text: '      if (!isOpen) return false;\n',
+    text: '      if (!socket.isOpen()) return false;\n',
     replacement: '',
   },
   {

@@ -9,21 +9,21 @@ import { refusedTwice } from '../session/refused-twice.ts';
 import type { SessionSocket, SocketClosing } from '../session/session-ports.ts';
 
 /** Dispatched on a PartySocket when a newer part with the same prefix and letter takes it over. */
-const TAKEN_OVER = 'tinybase-partykit:taken-over:';
+const TAKEN_OVER = 'tinybase-partykit::';
 
 /** Dispatched on a PartySocket before another part than the persister sends: what came earlier goes first. */
-const SENDING = 'tinybase-partykit:sending';
+const SENDING = 'tinybase-partykit:send';
 
 /** Dispatched on a PartySocket when a part stops it, with the `error`. Every part hears it, including that one. */
-const STOPPED = 'tinybase-partykit:stopped';
+const STOPPED = 'tinybase-partykit:stop';
 
 /** Dispatched on a PartySocket when its query was asked for. `error` says why there is none; undefined if there is one. */
-const QUERIED = 'tinybase-partykit:queried';
+const QUERIED = 'tinybase-partykit:query';
 
 /** `WebSocket.OPEN`, which need not exist as a global (RFC 6455; WHATWG WebSockets, section 3.1). */
 const OPEN = 1;
 
-/** So soon after a connection was made anew, it is left to PartySocket to do so again, after a pause (GATE-7). */
+/** So soon after a connection was made anew, it is the room's to close the next one: PartySocket then pauses (GATE-7). */
 const RECENT_MILLISECONDS = 1000;
 
 /** The part of a client that listens to a socket: a persister, or a feature. */
@@ -100,8 +100,7 @@ export function openChannel(
   return {
     isOpen: () => socket.isOpen(),
     send: (json) => {
-      const isOpen = socket.isOpen();
-      if (!isOpen) return false;
+      if (!socket.isOpen()) return false;
       const target: EventTarget = connection;
       target.dispatchEvent(new Event(SENDING));
       socket.send(encodeFrame(prefix, letter, json));
@@ -133,8 +132,8 @@ export function attachToPartySocket(
 } {
   let { roomUrl } = connection;
   let isStopped = false;
-  /** True for a while after it was told to connect again. */
-  let isRecent = false;
+  /** The number of times that it was told to connect again, since the first of them a moment ago. */
+  let requests = 0;
   let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
   const target: EventTarget = connection;
   const listeners: readonly (readonly [string, (event: Event) => void])[] = [
@@ -179,6 +178,17 @@ export function attachToPartySocket(
       },
     ],
   ];
+  const reconnect = (): void => {
+    isStopped = false;
+    // Another part may have asked for a new connection already, and a new one is the room's to close.
+    if (connection.readyState < OPEN || requests++ > 0) return;
+    callAfter(RECENT_MILLISECONDS, () => {
+      const isAskedAgain = requests > 1;
+      requests = 0;
+      if (isAskedAgain && connection.readyState === OPEN) reconnect();
+    });
+    connection.reconnect();
+  };
   target.dispatchEvent(Object.assign(new Event(TAKEN_OVER + key), { owner }));
   for (const [type, listen] of listeners) target.addEventListener(type, listen);
   return {
@@ -187,16 +197,7 @@ export function attachToPartySocket(
       address: () => connection.roomUrl,
       closing: () => ({ isByApp: !connection.shouldReconnect, ...lastClose }),
       send: (frame) => connection.send(frame),
-      reconnect: () => {
-        isStopped = false;
-        // Another part may have asked for a new connection already. A new one that is open is left alone.
-        if (connection.readyState < (isRecent ? OPEN + 1 : OPEN)) return;
-        isRecent = true;
-        callAfter(RECENT_MILLISECONDS, () => {
-          isRecent = false;
-        });
-        connection.reconnect();
-      },
+      reconnect,
       stop: (error) => {
         if (isStopped) return;
         connection.close(ERRORS[error.code].closeCode, error.code);

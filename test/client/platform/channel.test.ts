@@ -188,6 +188,32 @@ describe('an error that ends every attempt', () => {
     },
   );
 
+  test.for([
+    ['is connected anew a second later', 1, 2],
+    ['is left alone if it was closed since', 3, 1],
+  ] as const)(
+    '[GATE-7] a socket that is expired again a moment after it was connected anew, and that the room does not close, %s',
+    ([, readyState, most]) => {
+      vi.useFakeTimers();
+      const { socket } = listening('');
+      let attempts = 0;
+      socket.reconnect = () => {
+        attempts += 1;
+        socket.readyState = 0;
+      };
+      for (let time = 0; time < 2; time += 1) {
+        socket.open();
+        socket.receive('w{"welcome":"to the persister"}');
+        socket.receive(errorFrame('', 'expired'));
+      }
+      socket.readyState = readyState;
+      vi.advanceTimersByTime(999);
+      expect(attempts).toBe(1);
+      vi.advanceTimersByTime(60_000);
+      expect(attempts).toBe(most);
+    },
+  );
+
   test('is told once to each part of the socket, whichever hears it, also with another prefix', async () => {
     const socket = new FakePartySocket();
     const { fetch } = roomOn(socket, 'a/');
