@@ -132,8 +132,10 @@ export function attachToPartySocket(
 } {
   let { roomUrl } = connection;
   let isStopped = false;
-  /** The number of times that it was told to connect again, since the first of them a moment ago. */
-  let requests = 0;
+  /** True for a while after it was told to connect again. */
+  let isRecent = false;
+  /** True if it was told so once more. */
+  let isAsked = false;
   let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
   const target: EventTarget = connection;
   const listeners: readonly (readonly [string, (event: Event) => void])[] = [
@@ -181,11 +183,13 @@ export function attachToPartySocket(
   const reconnect = (): void => {
     isStopped = false;
     // Another part may have asked for a new connection already, and a new one is the room's to close.
-    if (connection.readyState < OPEN || requests++ > 0) return;
+    if (connection.readyState < OPEN) return;
+    isAsked = isRecent && connection.readyState === OPEN;
+    if (isAsked) return;
+    isRecent = true;
     callAfter(RECENT_MILLISECONDS, () => {
-      const isAskedAgain = requests > 1;
-      requests = 0;
-      if (isAskedAgain && connection.readyState === OPEN) reconnect();
+      isRecent = false;
+      if (isAsked && connection.readyState === OPEN) reconnect();
     });
     connection.reconnect();
   };

@@ -203,13 +203,13 @@ export function createClientEvents(
       ),
     onAnotherRoom: () =>
       rejectAll(
-        new TinyBasePartyKitError('network', 'The call was not sent: the socket changed its room.'),
+        new TinyBasePartyKitError('network', 'The call was not sent: the socket has another room.'),
       ),
     onStopped: rejectAll,
     onTakenOver: () => {
       const error = new TinyBasePartyKitError(
         'replaced',
-        'Newer events use this socket: destroy() the older ones.',
+        'Newer events use this socket: destroy() these.',
       );
       stop(error);
       report(error);
