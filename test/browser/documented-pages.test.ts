@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import type { Store } from 'tinybase';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { PartyKitPersister } from '../../src/client/index.ts';
-import { launchBrowser, openPage } from '../support/browser.ts';
+import { launchBrowser, openPage, untilShown } from '../support/browser.ts';
 import { blockWith, type DocumentedApp, makeDocumentedApp } from '../support/documented-app.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { until } from '../support/until.ts';
@@ -11,7 +11,7 @@ import { HELPERS } from './fixtures/documented-helpers.ts';
 
 declare global {
   interface Window {
-    /** What the functions of the documents do. */
+    /** The functions of the documents, for the test to call. */
     helpers: Readonly<Record<HelperName, (text?: string) => Promise<unknown>>>;
     offlinePage: PartyKitPersister;
     lasting: { readonly persister: PartyKitPersister; readonly store: Store };
@@ -156,11 +156,6 @@ afterAll(async () => {
   await server?.stop();
   app?.remove();
 });
-
-const untilShown = (page: Page, text: RegExp): Promise<unknown> =>
-  until(`"${text.source}"`, async () =>
-    text.test((await page.locator('body').textContent()) ?? ''),
-  );
 
 test('the React app of README.md adds tasks, undoes its own, and shows them in another window', async () => {
   const [one, two] = [

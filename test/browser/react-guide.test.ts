@@ -1,11 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser, openPage } from '../support/browser.ts';
+import { launchBrowser, openPage, untilShown } from '../support/browser.ts';
 import { blockWith, type DocumentedApp, makeDocumentedApp } from '../support/documented-app.ts';
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { SECRET } from '../support/token-secret.ts';
-import { until } from '../support/until.ts';
 
 const COMMAND_LINE = fileURLToPath(
   new URL('../../node_modules/partykit/dist/bin.mjs', import.meta.url),
@@ -44,11 +43,6 @@ afterAll(async () => {
   await server?.stop();
   app?.remove();
 });
-
-const untilShown = (page: Page, text: RegExp): Promise<unknown> =>
-  until(`"${text.source}"`, async () =>
-    text.test((await page.locator('body').textContent()) ?? ''),
-  );
 
 test('the app of docs/react.md, made from an empty folder, has users, presence and events', async () => {
   const [ada, bob] = [

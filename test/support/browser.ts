@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, type BrowserContext, type Page, chromium } from 'playwright-core';
 
+import { until } from './until.ts';
+
 /** A page under test, and what went wrong in it. */
 export interface OpenedPage {
   readonly page: Page;
@@ -181,3 +183,9 @@ export const openPage = async (
   await page.goto(url);
   return { page, problems: () => problems };
 };
+
+/** Waits until the page shows a text. */
+export const untilShown = (page: Page, text: RegExp): Promise<unknown> =>
+  until(`"${text.source}"`, async () =>
+    text.test((await page.locator('body').textContent()) ?? ''),
+  );

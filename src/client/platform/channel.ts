@@ -143,6 +143,7 @@ export function attachToPartySocket(
       'open',
       () => {
         isStopped = false;
+        isAsked = false;
         if (connection.roomUrl !== roomUrl) {
           ({ roomUrl } = connection);
           listener.onAnotherRoom?.();
@@ -209,6 +210,7 @@ export function attachToPartySocket(
       },
     },
     detach: () => {
+      isAsked = false;
       for (const [type, listen] of listeners) target.removeEventListener(type, listen);
     },
     isStopped: () => isStopped,

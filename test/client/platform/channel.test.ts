@@ -29,7 +29,9 @@ interface Heard {
   readonly socket: FakePartySocket;
 }
 
-function listening(prefix: string): Heard & { readonly isOpen: () => boolean } {
+function listening(
+  prefix: string,
+): Heard & { readonly isOpen: () => boolean; readonly close: () => void } {
   const socket = new FakePartySocket();
   const frames: string[] = [];
   const stops: TinyBasePartyKitError[] = [];
@@ -38,7 +40,7 @@ function listening(prefix: string): Heard & { readonly isOpen: () => boolean } {
     onStopped: (error) => stops.push(error),
   });
   socket.open();
-  return { socket, frames, stops, isOpen: () => channel.isOpen() };
+  return { socket, frames, stops, isOpen: () => channel.isOpen(), close: () => channel.close() };
 }
 
 describe('a feature on its own channel', () => {
@@ -189,13 +191,15 @@ describe('an error that ends every attempt', () => {
   );
 
   test.for([
-    ['is connected anew a second later', 1, 2],
-    ['is left alone if it was closed since', 3, 1],
+    ['is connected anew a second later', 1, false, 2],
+    ['is left alone if it was closed since', 3, false, 1],
+    ['is left alone if it was opened anew since', 1, true, 1],
+    ['is left alone if no part listens any more', 1, 'closed', 1],
   ] as const)(
     '[GATE-7] a socket that is expired again a moment after it was connected anew, and that the room does not close, %s',
-    ([, readyState, most]) => {
+    ([, readyState, since, most]) => {
       vi.useFakeTimers();
-      const { socket } = listening('');
+      const { socket, close } = listening('');
       let attempts = 0;
       socket.reconnect = () => {
         attempts += 1;
@@ -207,6 +211,8 @@ describe('an error that ends every attempt', () => {
         socket.receive(errorFrame('', 'expired'));
       }
       socket.readyState = readyState;
+      if (since === 'closed') close();
+      else if (since) socket.open();
       vi.advanceTimersByTime(999);
       expect(attempts).toBe(1);
       vi.advanceTimersByTime(60_000);

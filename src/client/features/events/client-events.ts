@@ -138,7 +138,7 @@ export function createClientEvents(
     if (end !== undefined) return reject(end);
     const fail = (code: ErrorCode, reason: string): void =>
       reject(new TinyBasePartyKitError(code, `The call of "${name}" failed: ${reason}`));
-    if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for the end of earlier ones.');
+    if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for earlier calls.');
     const number = (lastNumber += 1);
     let json: string;
     try {
@@ -149,9 +149,7 @@ export function createClientEvents(
     const cancelTimeout = after(timeoutMilliseconds, () =>
       fail(
         'unavailable',
-        take(number)?.isSent
-          ? `no answer in time. ${MAYBE}`
-          : 'it was not sent, without a connection.',
+        take(number)?.isSent ? `no answer in time. ${MAYBE}` : 'it was not sent: no connection.',
       ),
     );
     calls.set(number, { json, resolve, reject, isAwaited, cancelTimeout, isSent: false });
