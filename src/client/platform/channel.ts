@@ -143,7 +143,6 @@ export function attachToPartySocket(
       'open',
       () => {
         isStopped = false;
-        isAsked = false;
         if (connection.roomUrl !== roomUrl) {
           ({ roomUrl } = connection);
           listener.onAnotherRoom?.();
@@ -154,6 +153,8 @@ export function attachToPartySocket(
     [
       'close',
       (event) => {
+        // From here on, PartySocket connects anew by itself.
+        isAsked = false;
         lastClose = closeEventOf(event);
         listener.onClose?.();
       },
@@ -190,7 +191,8 @@ export function attachToPartySocket(
     isRecent = true;
     callAfter(RECENT_MILLISECONDS, () => {
       isRecent = false;
-      if (isAsked && connection.readyState === OPEN) reconnect();
+      // A socket may close for long, and PartySocket does nothing until it is closed.
+      if (isAsked && connection.shouldReconnect) reconnect();
     });
     connection.reconnect();
   };
