@@ -59,7 +59,7 @@ const REMINDER_MILLISECONDS = 10_000;
 const REMINDER_MESSAGE =
   'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave() or save().';
 const AGAIN_MESSAGE =
-  'The room lets this client begin again and again. Caches of GET must heed Cache-Control: no-store.';
+  'The room lets this client begin again and again: caches of GET must heed Cache-Control: no-store.';
 const MOVED_MESSAGE =
   'The socket leads to another room now. Unconfirmed edits of the old room were reported and not sent.';
 const DESTROYED_MESSAGE =
