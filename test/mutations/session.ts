@@ -8,6 +8,12 @@ const OBSERVER = 'client/features/undo/undo-observer.ts';
 /** The mutations of rules of the client that no history can show. */
 export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
+    title: '[JOIN-4] a client never goes above a generation that it has lost',
+    file: STATE,
+    text: ': lost({ ...state, generation });',
+    replacement: ': stay(state);',
+  },
+  {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',
     file: STATE,
     text: 'if (!isStock && facts.mayRoomHavePending)',

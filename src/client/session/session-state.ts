@@ -393,10 +393,10 @@ function endOnce(state: SessionState): SessionState {
 }
 
 const STOCK_MESSAGE =
-  "This room runs TinyBase's own server: edits may be lost or refused silently, and Stores may differ. Change the server's import path to tinybase-partykit, too.";
+  "This room runs TinyBase's own server: edits may be lost or refused silently, Stores may differ. Change the server's import to tinybase-partykit.";
 
 const NEW_ROOM_MESSAGE =
-  'The room began anew: it was wiped or restored. Its content replaced what was shown; unconfirmed edits were kept.';
+  'The room began anew: it was wiped or restored. Its content is shown now; unconfirmed edits stay.';
 
 function opened(state: SessionState, facts: Facts): Step {
   const { stage } = state;
@@ -441,7 +441,11 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, content, limits, isSetBack } = welcome;
-  if (generation !== state.generation || !isTalking(stage)) return stay(state);
+  if (generation !== state.generation || !isTalking(stage))
+    // This device has lost its latest generations: the next hello is above those that the room knows.
+    return changes !== undefined || generation <= state.generation || phase !== 'catching-up'
+      ? stay(state)
+      : lost({ ...state, generation });
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
     return position.type === 'no-store' && cursor.version === 0
@@ -566,7 +570,7 @@ function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]
 function flushIfLive(state: SessionState, ...actions: readonly Action[]): Step {
   const { phase } = state.stage;
   if (phase === 'live') return stay(state, ...actions, 'flush');
-  return stay(state, ...actions, ...(phase === 'reduced' ? (['flush-stock'] as const) : []));
+  return phase === 'reduced' ? stay(state, ...actions, 'flush-stock') : stay(state, ...actions);
 }
 
 function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {

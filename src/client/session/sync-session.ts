@@ -65,7 +65,7 @@ const MOVED_MESSAGE =
 const DESTROYED_MESSAGE =
   'The persister was destroyed: unconfirmed edits were reported, and later ones are not tracked. Create another one.';
 const REPLACED_MESSAGE =
-  'Another persister uses this socket and messagePrefix, so this one has stopped. Use one for each of them.';
+  'Another persister uses this socket and messagePrefix: this one has stopped. Use one for each.';
 
 /** Keeps a Store and a room together, as far as the app wants it. */
 export interface SyncSession {

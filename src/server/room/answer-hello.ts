@@ -26,8 +26,14 @@ export function answerHello<Origin>(
   const { peers, outgoing, host, settings } = parts;
   const { clientId, generation, nextPush, ackedPush } = hello;
   const connections = [...peers.ofClient(clientId)];
-  const known = connections.map(({ state }) => state.generation);
-  if (generation <= Math.max(room.clients.generation(clientId), ...known)) return;
+  const known = Math.max(
+    room.clients.generation(clientId),
+    ...connections.map(({ state }) => state.generation),
+  );
+  if (generation <= known) {
+    outgoing.sendWelcome(room, peer, { generation: known, lastPush: 0 }, undefined);
+    return;
+  }
   const { state } = peer;
   const isOtherClient = state.type === 'client' && state.clientId !== clientId;
   const { limits } = settings;

@@ -83,6 +83,23 @@ describe('joining', () => {
     expect(room.session.sync.phase).toBe('live');
   });
 
+  test('[JOIN-4] says hello above the generation that the room knows of its client', async () => {
+    const room = new ScriptedRoom({ firstGeneration: 41 });
+    void room.session.follow();
+    await room.answerGet(1, [{}, {}]);
+    room.open();
+    expect(room.hello().generation).toBe(42);
+    room.welcome({ generation: 90, changes: undefined });
+    expect(room.session.sync.phase).toBe('connecting');
+    await room.time.pass(10_000);
+    expect(room.hello().generation).toBe(91);
+    room.welcome({ generation: 91 });
+    expect(room.session.sync.phase).toBe('live');
+    // A client that was let in leaves out what comes late.
+    room.welcome({ generation: 95, changes: undefined });
+    expect(room.session.sync.phase).toBe('live');
+  });
+
   test('[JOIN-4] takes a second welcome of the same generation for nothing', async () => {
     const room = new ScriptedRoom();
     await room.live();

@@ -566,17 +566,20 @@ describe('joining', () => {
   });
 
   test.each([1, 0])(
-    '[JOIN-4] ignores a hello of generation %i where it had 1 from that client',
+    '[JOIN-4] answers a hello of generation %i with the 1 that it had from that client, and nothing else',
     async (generation) => {
       const host = await seeded();
       const ada = await host.join('ada');
       const late = host.connect();
       await late.hello({ generation, cursor: await host.cursor() });
       await ada.hello({ generation, cursor: await host.cursor() });
-      expect([late.hear(), ada.hear()]).toEqual([[], []]);
+      const known = { type: 'welcome', generation: 1, lastPush: 0, changes: undefined };
+      expect([late.hear(), ada.hear()]).toMatchObject([[known], [known]]);
       expect(ada.closed).toBeUndefined();
+      void late.push(1, { x: 2 });
       await ada.push(1, { x: 1 });
       expect(ada.hearTypes()).toEqual(['ack']);
+      expect(host.room.store.getValue('x')).toBe(1);
     },
   );
 
@@ -586,12 +589,12 @@ describe('joining', () => {
     host.disconnect(ada);
     const late = host.connect();
     await late.hello({ generation: 5, cursor: await host.cursor() });
-    expect(late.hear()).toEqual([]);
+    expect(late.hear()).toMatchObject([{ generation: 5, changes: undefined }]);
     const bob = await host.join('bob', { generation: 7 });
     host.hibernate(bob);
     const later = host.connect();
-    await later.hello({ clientId: clientId('bob'), generation: 7, cursor: await host.cursor() });
-    expect(later.hear()).toEqual([]);
+    await later.hello({ clientId: clientId('bob'), generation: 6, cursor: await host.cursor() });
+    expect(later.hear()).toMatchObject([{ generation: 7, changes: undefined }]);
   });
 
   test('[JOIN-5] a newer connection fences the older one, whose messages count no more', async () => {
