@@ -3,6 +3,7 @@ import type { SourceMutation } from './source-mutation.ts';
 const STATE = 'client/session/session-state.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
+const WRITER = 'client/offline/record-writer.ts';
 const OBSERVER = 'client/features/undo/undo-observer.ts';
 
 /** The mutations of rules of the client that no history can show. */
@@ -24,6 +25,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: STATE,
     text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",
     replacement: 'if (state.reloads >= SUSPICIOUS) return load(state);',
+  },
+  {
+    title: '[OFFLINE-7] a full device keeps held edits that were sent',
+    file: WRITER,
+    text: 'if (!this.#mayHaveHeld || this.#client().held !== undefined) return;',
+    replacement: 'if (this.#mayHaveHeld || this.#hasFailed) return;',
   },
   {
     title: '[ONCE-7] the limit of pushes that the room tells is not heeded',

@@ -70,6 +70,10 @@ export class RecordWriter {
   #durablePush: number;
   #heldText: string | undefined;
   #isHeldDirty = false;
+  /** True if held edits may be on disk. */
+  #mayHaveHeld: boolean;
+  /** True while held edits are removed that a later page would send once more. */
+  #isRemovingHeld = false;
   /** Numbers of answered pushes whose entries are still there. */
   #answered: number[] = [];
   #confirmed: number;
@@ -113,6 +117,7 @@ export class RecordWriter {
     this.#confirmed = client.pushes[0]?.number ?? last + 1;
     this.#confirmed -= 1;
     this.#heldText = claimed.edits.held && encodeChanges(claimed.edits.held);
+    this.#mayHaveHeld = this.#heldText !== undefined;
     // What is on disk and not pending any more was answered meanwhile, by an earlier session of this page.
     const pending = new Set(client.pushes.map(({ number }) => number));
     for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
@@ -156,7 +161,8 @@ export class RecordWriter {
   }
 
   isPushDurable(number: number): boolean {
-    return this.#hasFailed || (number <= this.#durablePush && !this.#isRenaming);
+    if (this.#hasFailed) return !this.#isRemovingHeld;
+    return number <= this.#durablePush && !this.#isRenaming;
   }
 
   /** The client has another id from now on: the room knows more pushes of the former one (OFFLINE-6). */
@@ -179,7 +185,10 @@ export class RecordWriter {
 
   /** The base has changed. */
   folded(fold: Fold, cursor: Cursor | undefined): void {
-    if (this.#hasFailed) return;
+    if (this.#hasFailed) {
+      this.#removeHeld();
+      return;
+    }
     const answered = this.#lastAnswered;
     this.#lastAnswered = [];
     // Content may have replaced held edits (VIEW-9).
@@ -229,6 +238,10 @@ export class RecordWriter {
   }
 
   save(): void {
+    if (this.#hasFailed) {
+      this.#removeHeld();
+      return;
+    }
     this.#isHeldDirty = true;
     this.#write();
   }
@@ -431,8 +444,15 @@ export class RecordWriter {
       const text = held && encodeChanges(held);
       if (text !== this.#heldText) {
         const key = this.#keys.held(this.#id);
-        if (text === undefined) remove.push(key);
-        else set.set(key, encodeHeld(text));
+        if (text === undefined) {
+          remove.push(key);
+          done.push(() => {
+            this.#mayHaveHeld = false;
+          });
+        } else {
+          set.set(key, encodeHeld(text));
+          this.#mayHaveHeld = true;
+        }
         this.#heldText = text;
       }
     }
@@ -521,7 +541,26 @@ export class RecordWriter {
   #failWith(cause: unknown): void {
     if (this.#hasFailed) return;
     this.#fail();
+    this.#removeHeld();
     this.#owner.onFailed(cause);
+  }
+
+  /**
+   * Removes held edits that are held no more, from a record that cannot be written: they have no number, so a later page would send
+   * them once more. A full device allows that. Where it fails too, nothing else is left than to go on.
+   */
+  #removeHeld(): void {
+    if (!this.#mayHaveHeld || this.#client().held !== undefined) return;
+    this.#mayHaveHeld = false;
+    this.#isRemovingHeld = true;
+    const guard = { key: this.#keys.head(this.#id), value: this.#headText };
+    const remove = [this.#keys.held(this.#id)];
+    const removed = this.#storage.write({ guard, remove, set: new Map(), isStrict: true });
+    const end = (): void => {
+      this.#isRemovingHeld = false;
+      this.#owner.onDurable();
+    };
+    this.#inTime(removed).then(end, end);
   }
 }
 

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 
 import type { OfflineStorage, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
 import { SECOND } from '../session/scripted-room.ts';
-import { OfflineTab, settle, type Browser } from './offline-tab.ts';
+import { NOW, OfflineTab, settle, type Browser } from './offline-tab.ts';
 
 const full = new DOMException('The disk is full.', 'QuotaExceededError');
 
@@ -13,6 +14,10 @@ const noStorage = (): Promise<OfflineStorage> => Promise.reject(new Error('priva
 class BrokenStorage extends MemoryOfflineStorage {
   readFails = false;
   writeFails = false;
+  /** It takes no more, but lets go. */
+  isFull = false;
+  /** If given, what it lets go waits for this. */
+  removing: Promise<void> | undefined;
   isSilent = false;
   /** The record of this id cannot be read on its own. */
   unreadable: string | undefined;
@@ -26,7 +31,8 @@ class BrokenStorage extends MemoryOfflineStorage {
 
   override async write(write: OfflineWrite): Promise<boolean> {
     if (this.isSilent) await new Promise(() => undefined);
-    if (this.writeFails) throw full;
+    if (write.set.size === 0) await this.removing;
+    if (this.writeFails || (this.isFull && write.set.size > 0)) throw full;
     return super.write(write);
   }
 }
@@ -44,6 +50,23 @@ async function works(tab: OfflineTab): Promise<readonly unknown[]> {
   expect(tab.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
   expect(tab.store.getValues()).toEqual({ v: 0, mine: 1 });
   return tab.errors;
+}
+
+/** Shows the room, and saves nothing. */
+async function follow(tab: OfflineTab): Promise<void> {
+  void tab.session.follow();
+  await settle();
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+}
+
+/** An edit is made and held, and the page ends. */
+async function holdEdit(on: Browser): Promise<void> {
+  const tab = new OfflineTab(on);
+  await follow(tab);
+  tab.store.setValue('mine', 1);
+  await tab.time.pass(2 * SECOND);
+  tab.die();
 }
 
 describe('[OFFLINE-7] a client works, and says once that it keeps nothing,', () => {
@@ -99,6 +122,60 @@ describe('[OFFLINE-7] a client works, and says once that it keeps nothing,', () 
     const next = new OfflineTab(on);
     await next.start();
     expect(next.store.getValues()).toMatchObject({ mine: 1 });
+  });
+
+  test('[OFFLINE-7] where it is full, and held edits that were kept before are sent once', async () => {
+    const on = browser();
+    await holdEdit(on);
+    on.storage.isFull = true;
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await tab.join();
+    await settle();
+    expect(tab.pushes()).toEqual([[NOW + 1, [{}, { mine: 1 }]]]);
+    tab.die();
+    on.storage.isFull = false;
+    const next = new OfflineTab(on);
+    await next.time.pass(SECOND);
+    await next.start();
+    await next.join({ lastPush: NOW + 1 });
+    await settle();
+    expect(next.pushes()).toEqual([]);
+  });
+
+  test.each([true, false])(
+    '[OFFLINE-7] where it is full, and sends such edits when they are removed (%s) or cannot be',
+    async (isRemoved) => {
+      const on = browser();
+      await holdEdit(on);
+      on.storage.isFull = true;
+      const removing = new Deferred<void>();
+      on.storage.removing = removing.promise.then(() => {
+        if (!isRemoved) throw full;
+      });
+      const tab = new OfflineTab(on);
+      await tab.start();
+      await tab.join();
+      expect(tab.pushes()).toEqual([]);
+      removing.resolve();
+      await settle();
+      expect(tab.pushes()).toEqual([[NOW + 1, [{}, { mine: 1 }]]]);
+    },
+  );
+
+  test('[OFFLINE-7] where it is full, and edits that are held stay kept', async () => {
+    const on = browser();
+    await holdEdit(on);
+    on.storage.isFull = true;
+    const tab = new OfflineTab(on);
+    await follow(tab);
+    tab.store.setValue('other', 2);
+    await tab.time.pass(2 * SECOND);
+    tab.die();
+    on.storage.isFull = false;
+    const next = new OfflineTab(on);
+    await next.start();
+    expect(next.store.getValues()).toEqual({ v: 0, mine: 1 });
   });
 
   test('[OFFLINE-7] where a write does not settle', async () => {
