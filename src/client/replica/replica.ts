@@ -171,7 +171,7 @@ export class Replica {
     if (!isSaving) return;
     this.releaseHeld();
     const { changes, before } = this.#overlay.derived();
-    if (!isEmptyChanges(changes)) this.#push(changes, before, { isDerived: true });
+    if (!isEmptyChanges(changes)) this.#track(changes, before, { isDerived: true });
   }
 
   /** Sets the limit of a push, in UTF-8 bytes of its changes. A larger one becomes local-only (ONCE-7). */
@@ -403,8 +403,7 @@ export class Replica {
     if (!this.#isTracking) {
       this.#early.add(changes);
       this.#events.onPending();
-    } else if (this.#isSaving) this.#push(changes, before);
-    else this.#hold(changes, before);
+    } else this.#track(changes, before);
     this.observer?.edited(log);
   }
 
@@ -426,19 +425,15 @@ export class Replica {
     return visible;
   }
 
-  /** Returns the changes without the leaves that no message may carry. These become local-only (`CHANGES-4`). */
-  #withoutDeep(
-    changes: Changes,
-    before: LeafMap<Leaf | undefined>,
-    track: (changes: Changes, before: LeafMap<Leaf | undefined>) => void,
-  ): void {
+  /** Makes a push of changes, or holds them. Leaves that no message may carry become local-only (`CHANGES-4`). */
+  #track(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark = {}): void {
     const deep = findDeepLeaves(changes.leaves);
     if (deep === undefined) {
-      track(changes, before);
+      this.#trackShallow(changes, before, mark);
       return;
     }
     const rest = { ...changes, leaves: withoutLeaves(changes.leaves, deep) };
-    if (!isEmptyChanges(rest)) track(rest, withoutLeaves(before, deep));
+    if (!isEmptyChanges(rest)) this.#trackShallow(rest, withoutLeaves(before, deep), mark);
     deep.forEach((leaf, table, row, cell) => {
       const base = before.get(table, row, cell);
       this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, base);
@@ -446,24 +441,14 @@ export class Replica {
     this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed'));
   }
 
-  #hold(changes: Changes, before: LeafMap<Leaf | undefined>): void {
-    this.#withoutDeep(changes, before, (rest, restBefore) => this.#holdShallow(rest, restBefore));
-  }
-
-  #push(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark = {}): void {
-    this.#withoutDeep(changes, before, (rest, restBefore) =>
-      this.#pushShallow(rest, restBefore, mark),
-    );
-  }
-
-  #holdShallow(changes: Changes, before: LeafMap<Leaf | undefined>): void {
-    this.#held ??= new ChangesBuilder();
-    addChanges(this.#held, changes);
-    this.#overlay.write(HELD, changes, before);
-    this.#events.onPending();
-  }
-
-  #pushShallow(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark): void {
+  #trackShallow(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark): void {
+    if (!this.#isSaving) {
+      this.#held ??= new ChangesBuilder();
+      addChanges(this.#held, changes);
+      this.#overlay.write(HELD, changes, before);
+      this.#events.onPending();
+      return;
+    }
     const encoded = encodeChanges(changes);
     if (this.#isTooLarge(encoded)) {
       before.forEach((base, table, row, cell) => {
@@ -543,7 +528,7 @@ export class Replica {
       );
       if (!mayBeSent) refusals.push(refusalOf(aim, table, row, cell, reason));
     });
-    if (!derived.isEmpty) this.#push(derived, before, { isDerived: true });
+    if (!derived.isEmpty) this.#track(derived, before, { isDerived: true });
     if (refusals.length > 0) this.#events.onRefused(refusals);
   }
 }

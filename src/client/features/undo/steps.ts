@@ -11,6 +11,10 @@ export class Steps {
   /** The checkpoint before the oldest step. */
   #first: { readonly id: Id; label: string } = { id: '0', label: '' };
 
+  get #all(): readonly Step[] {
+    return [...this.#backward, ...this.#forward];
+  }
+
   get lastBackward(): Step | undefined {
     return this.#backward.at(-1);
   }
@@ -34,12 +38,11 @@ export class Steps {
   }
 
   checkpoints(): readonly { readonly id: Id; label: string }[] {
-    const steps = [...this.#backward, ...this.#forward];
-    return [this.#first, ...steps.filter(({ hasEffect }) => hasEffect)];
+    return [this.#first, ...this.#all.filter(({ hasEffect }) => hasEffect)];
   }
 
   has(step: Step): boolean {
-    return this.#backward.includes(step) || this.#forward.includes(step);
+    return this.#all.includes(step);
   }
 
   addBackward(step: Step): void {
@@ -59,7 +62,7 @@ export class Steps {
 
   /** Removes the steps without writes. */
   removeEmpty(): void {
-    for (const step of [...this.#backward, ...this.#forward]) if (step.isEmpty) this.remove(step);
+    for (const step of this.#all) if (step.isEmpty) this.remove(step);
   }
 
   /** Removes and returns the steps that can be redone. */
@@ -71,11 +74,8 @@ export class Steps {
   takeOverLimits(most: number, mostCharacters: number): readonly Step[] {
     const taken: Step[] = [];
     let characters = 0;
-    for (const { size } of [...this.#backward, ...this.#forward]) characters += size;
-    while (
-      this.#backward.length + this.#forward.length > 0 &&
-      (this.#backward.length + this.#forward.length > most || characters > mostCharacters)
-    ) {
+    for (const { size } of this.#all) characters += size;
+    while (this.#all.length > most || characters > mostCharacters) {
       const oldest = this.#backward.shift();
       if (oldest !== undefined) this.#first = { id: oldest.id, label: oldest.label };
       const step = oldest ?? this.#forward.pop();

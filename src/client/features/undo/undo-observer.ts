@@ -41,11 +41,12 @@ export function observeForUndo(
   const { store } = replica;
   const writes = new OwnWrites(replica);
   const steps = new Steps();
+  const idListeners = new Map<Id, () => void>();
+  const labelListeners = new Map<Id, (id: Id) => void>();
   const listeners = createListeners<{ ids: []; label: [Id] }>(
-    { ids: new Map(), label: new Map() },
+    { ids: idListeners, label: labelListeners },
     (error) => onIgnoredError?.(error),
   );
-  const listenerKinds = new Map<Id, 'checkpointIds' | 'checkpoint'>();
   let most = limit('size', size);
   const mostCharacters = limit('characters', characters);
   const mergeTime = limit('mergeMilliseconds', mergeMilliseconds);
@@ -134,12 +135,6 @@ export function observeForUndo(
     isOutermost = true;
     label = undefined;
   });
-  const addListener = (kind: 'checkpointIds' | 'checkpoint', id: Id): Id => {
-    listenerKinds.set(id, kind);
-    return id;
-  };
-  const countListeners = (kind: 'checkpointIds' | 'checkpoint'): number =>
-    [...listenerKinds.values()].filter((each) => each === kind).length;
   const setLabel = (id: Id, text: string): void => {
     const checkpoint = steps.checkpoint(id);
     if (checkpoint === undefined || checkpoint.label === text) return;
@@ -189,26 +184,18 @@ export function observeForUndo(
       update();
       return undo;
     },
-    addCheckpointIdsListener: (listener) =>
-      addListener(
-        'checkpointIds',
-        listeners.add('ids', () => listener(undo)),
-      ),
+    addCheckpointIdsListener: (listener) => listeners.add('ids', () => listener(undo)),
     addCheckpointListener: (sought, listener) =>
-      addListener(
-        'checkpoint',
-        listeners.add('label', (id) => {
-          if (sought === null || sought === id) listener(undo, id);
-        }),
-      ),
+      listeners.add('label', (id) => {
+        if (sought === null || sought === id) listener(undo, id);
+      }),
     delListener: (id) => {
       listeners.remove(id);
-      listenerKinds.delete(id);
       return undo;
     },
     getListenerStats: () => ({
-      checkpointIds: countListeners('checkpointIds'),
-      checkpoint: countListeners('checkpoint'),
+      checkpointIds: idListeners.size,
+      checkpoint: labelListeners.size,
     }),
     clear: () => {
       clear();
@@ -221,8 +208,8 @@ export function observeForUndo(
     },
     destroy: () => {
       store.delListener(startListenerId);
-      for (const id of listenerKinds.keys()) listeners.remove(id);
-      listenerKinds.clear();
+      idListeners.clear();
+      labelListeners.clear();
       clear();
       if (replica.observer === observer) replica.observer = undefined;
     },
