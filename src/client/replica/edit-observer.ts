@@ -1,6 +1,7 @@
 import type { Changes } from '../../protocol/changes.ts';
 import type { TransactionLog } from '../../protocol/store-access.ts';
 import type { Aims } from './aims.ts';
+import type { PendingPush } from './replica.ts';
 
 /** An optional part of the client that needs the user's own edits. Its methods must not throw or write to the Store. */
 export interface EditObserver {
@@ -18,8 +19,11 @@ export interface EditObserver {
     isAck: boolean,
     changes: Changes | undefined,
   ): void;
-  /** The room will never take that push: what it changed stays here, local-only, beneath later edits. */
-  withdrawn(push: number): void;
+  /**
+   * The room will never take that push. If `isLocal`, what it changed stays here, local-only, beneath later edits. If not, the room's
+   * version is shown again.
+   */
+  withdrawn(push: PendingPush, isLocal: boolean): void;
   /** The replica has forgotten all edits: it ends, or is used for another room. */
   abandoned(): void;
 }

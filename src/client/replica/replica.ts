@@ -328,7 +328,7 @@ export class Replica {
     const changes = new ChangesBuilder();
     this.#overlay.localise(number, push.changes);
     this.#pending[index] = { number, changes, encoded: encodeChanges(changes) };
-    this.observer?.withdrawn(number);
+    this.observer?.withdrawn(push, reason !== 'access');
     this.#events.onRefused(refusalsOf(push.changes, reason));
   }
 

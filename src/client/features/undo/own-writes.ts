@@ -36,7 +36,7 @@ export class OwnWrites {
       // Nobody else sees what several held edits made of a leaf one after the other.
       const isOnePush = merged?.push === push;
       const formerlyMerged = isOnePush ? merged.merged : merged;
-      if (merged !== undefined && isOnePush) this.#settle(merged);
+      if (isOnePush) this.#settle(merged);
       else if (merged !== undefined) this.#end(merged);
       const write: OwnWrite = {
         table,
@@ -46,7 +46,7 @@ export class OwnWrites {
         firstPush: merged?.firstPush ?? push,
         merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
-        base: merged === undefined ? this.#baseOf(push, before, table, row, cell) : merged.base,
+        base: merged === undefined ? this.#beneath(push, table, row, cell) : merged.base,
         after: changes.leaves.get(table, row, cell),
         step,
       };
@@ -57,24 +57,21 @@ export class OwnWrites {
     });
   }
 
-  /** Puts what the room has beneath the writes that follow those of a withdrawn push (UNDO-6). */
-  withdraw(push: number): void {
+  /**
+   * Corrects what lies beneath the writes that follow those of a withdrawn push. If its leaves do not stay here, its own writes end,
+   * and no undo puts them back (UNDO-6).
+   */
+  withdraw({ number, changes }: PendingPush, isLocal: boolean): void {
     this.#writes.forEach((writes, table, row, cell) => {
-      const later = writes.filter(({ firstPush }) => firstPush > push);
-      const [next] = later;
-      if (next === undefined) return;
-      const withdrawn = writes.findLast((write) => write.push === push);
-      // A push that was restored, or derived, has no write.
-      const base =
-        withdrawn === undefined
-          ? this.#baseOf(next.firstPush, next.base, table, row, cell)
-          : withdrawn.base;
-      let beneath: OwnWrite | undefined;
-      for (const write of later) {
-        if (beneath !== undefined && write.merged !== beneath) return;
-        write.base = base;
-        beneath = write;
+      if (!covers(changes, table, row, cell)) return;
+      const later = writes.filter(({ firstPush }) => firstPush > number);
+      for (const write of isLocal ? [] : writes.filter(({ push }) => push === number)) {
+        // One that was merged with an earlier push leaves what that one left.
+        if (write.firstPush === number) this.#settle(write);
+        else this.#change(write, () => (write.after = this.#beneath(number, table, row, cell)));
       }
+      const [next] = later;
+      if (next !== undefined) this.#lay(next, later, isLocal);
     });
   }
 
@@ -126,23 +123,17 @@ export class OwnWrites {
 
   /** Returns the oldest pending push that covers the leaf. */
   #oldestPush(table: TableKey, row: string, cell: string): PendingPush | undefined {
-    return this.#replica.pending.find(
-      ({ changes }) => changes.leaves.has(table, row, cell) || deletesRow(changes, table, row),
-    );
+    return this.#replica.pending.find(({ changes }) => covers(changes, table, row, cell));
   }
 
-  /** Returns what the room has beneath a new write, once it has answered the pushes before that. */
-  #baseOf(
-    push: number,
-    before: Leaf | undefined,
-    table: TableKey,
-    row: string,
-    cell: string,
-  ): Leaf | undefined {
-    const base = this.#replica.baseLeaf(table, row, cell);
-    if (base === before) return base;
-    const { number } = this.#oldestPush(table, row, cell) ?? { number: push };
-    return number < push ? before : base;
+  /** Returns what the pushes before that number, and the room, make of the leaf. */
+  #beneath(push: number, table: TableKey, row: string, cell: string): Leaf | undefined {
+    const last = this.#replica.pending.findLast(
+      ({ number, changes }) => number < push && covers(changes, table, row, cell),
+    );
+    return last === undefined
+      ? this.#replica.baseLeaf(table, row, cell)
+      : last.changes.leaves.get(table, row, cell);
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {
@@ -181,11 +172,10 @@ export class OwnWrites {
     this.#loose.add(hidden);
     // It lies beneath all writes that are merged with that one.
     for (let write = later; write !== hidden; write = write.merged ??= hidden) {
-      write.step?.remove(write);
-      write.before = before;
-      write.base = before;
-      write.firstPush = push;
-      if (write.step !== undefined) this.#attach(write);
+      this.#change(write, () => {
+        write.before = write.base = before;
+        write.firstPush = push;
+      });
     }
   }
 
@@ -209,7 +199,6 @@ export class OwnWrites {
         ({ push, firstPush }) =>
           push >= oldestUnanswered && (isTheirs || firstPush >= oldestUnanswered),
       ),
-      room,
     );
     // A deletion may hide what others have set where the user's own write has ended.
     const isCovered = writes.some(({ push }) => push >= oldestUnanswered);
@@ -220,8 +209,8 @@ export class OwnWrites {
       this.#endAll(writes);
   }
 
-  /** Puts a leaf beneath the first of the pending writes, and beneath those that are merged with it. */
-  #putBeneath(pending: readonly OwnWrite[], leaf: Leaf | undefined): void {
+  /** Puts what lies beneath the pending writes there (UNDO-4). */
+  #putBeneath(pending: readonly OwnWrite[]): void {
     const [first] = pending;
     if (first === undefined) return;
     const { table, row, cell } = first;
@@ -229,22 +218,28 @@ export class OwnWrites {
     const push = this.#oldestPush(table, row, cell);
     const number = push?.number ?? first.push;
     const next = pending.find((write) => write.firstPush <= number && write.push >= number);
-    if (next === undefined) {
-      // A deletion that comes before all writes of the leaf hides it.
-      if (push !== undefined && deletesRow(push.changes, table, row))
-        this.#addHidden(table, row, cell);
-      return;
-    }
-    const { before } = next;
+    // A deletion that comes before all writes of the leaf hides it.
+    if (next === undefined && push !== undefined && deletesRow(push.changes, table, row))
+      this.#addHidden(table, row, cell);
+    this.#lay(next ?? first, pending);
+  }
+
+  /** Lays what is there beneath one of the writes, and beneath those that follow it on the same. With `isHidden`, no undo shows it. */
+  #lay(first: OwnWrite, writes: readonly OwnWrite[], isHidden = false): void {
+    const leaf = this.#beneath(first.firstPush, first.table, first.row, first.cell);
+    const { before } = first;
     let beneath: OwnWrite | undefined;
-    for (const write of pending) {
+    for (const write of writes) {
       // What was undone before it was sent leaves nothing: the next write lies on the same.
       const isOnSame =
         beneath !== undefined &&
         (write.merged === beneath ||
           (beneath.step === undefined && write.push === beneath.push && write.before === before));
-      if (write !== next && !isOnSame) continue;
-      this.#change(write, () => (write.before = write.base = leaf));
+      if (write !== first && !isOnSame) continue;
+      this.#change(write, () => {
+        write.base = leaf;
+        if (!isHidden) write.before = leaf;
+      });
       beneath = write;
     }
   }
@@ -254,11 +249,10 @@ export class OwnWrites {
     const [oldest] = answered;
     const last = answered.at(-1);
     if (oldest === undefined || last === undefined) return false;
-    let accepted: OwnWrite | undefined;
-    for (const write of answered) if (write.after === room) accepted = write;
+    const index = answered.findLastIndex(({ after }) => after === room);
+    const accepted = answered[index];
     if (accepted !== undefined || oldest.base === room) {
-      const refused = accepted ? answered.slice(answered.indexOf(accepted) + 1) : answered;
-      for (const write of refused) {
+      for (const write of answered.slice(index + 1)) {
         const hasAccepted = accepted !== undefined && write.firstPush <= accepted.push;
         if (hasAccepted) this.#change(write, () => (write.after = room));
         else this.#end(write);
@@ -285,19 +279,16 @@ export class OwnWrites {
         if (writes.length === 0) continue;
         if (this.#replica.baseCells(table, row).length === 0) this.#endAll(writes);
         if (!isDeleted) continue;
-        const [before, now] = [
-          writes.filter(({ push }) => push < oldestUnansweredBefore),
-          writes.filter(({ push }) => push >= oldestUnansweredBefore),
-        ];
+        const isBefore = ({ push }: OwnWrite): boolean => push < oldestUnansweredBefore;
         // The deletion may be that of an own push, whose answer was lost.
-        if (now.every(({ after }) => after !== undefined)) this.#endAll(before);
+        if (writes.every((write) => isBefore(write) || write.after !== undefined))
+          this.#endAll(writes.filter(isBefore));
       }
     }
   }
 
   #inRow(table: TableKey, row: string): readonly OwnWrite[] {
-    const cells = this.#writes.cells(table, row);
-    return cells.size === 0 ? [] : [...cells.values()].flat();
+    return [...this.#writes.cells(table, row).values()].flat();
   }
 
   #change(write: OwnWrite, change: () => void): void {
@@ -349,16 +340,15 @@ export class OwnWrites {
 
   #settle(write: OwnWrite): void {
     write.step?.remove(write);
-    write.step = undefined;
-    this.#forget(write);
-  }
-
-  #forget(write: OwnWrite): void {
+    write.step = write.merged = undefined;
     const { table, row, cell } = write;
-    write.merged = undefined;
     const writes = this.#writes.get(table, row, cell);
     const index = writes?.indexOf(write) ?? -1;
     if (index >= 0) writes?.splice(index, 1);
     if (writes?.length === 0) this.#writes.delete(table, row, cell);
   }
+}
+
+function covers(changes: Changes, table: TableKey, row: string, cell: string): boolean {
+  return changes.leaves.has(table, row, cell) || deletesRow(changes, table, row);
 }

@@ -229,7 +229,7 @@ export function observeForUndo(
       steps.removeEmpty();
       update();
     },
-    withdrawn: (push) => writes.withdraw(push),
+    withdrawn: (push, isLocal) => writes.withdraw(push, isLocal),
     abandoned: clear,
   };
   replica.observer = observer;

@@ -48,6 +48,22 @@ const withPets = (store: Store): void => {
 const acknowledgeAll = ({ replica }: Client): void => {
   while (replica.pending.length > 0) replica.acknowledge();
 };
+/** Restores pushes of the page before, from number 1 on. */
+function restorePushes({ replica }: Client, ...edits: readonly unknown[]): void {
+  const pushes = edits.map((json, index) => {
+    const changes = changesOf(json);
+    return { number: index + 1, changes, encoded: encodeChanges(changes) };
+  });
+  replica.restore(undefined, { pushes, lastNumber: pushes.length });
+}
+
+/** The room refuses a push because its user may only read, and the client shows the room's version. */
+function forbid({ replica }: Client, number: number): void {
+  const changes = replica.pending.find((push) => push.number === number)?.changes;
+  replica.withdraw(number, 'access');
+  replica.discardLocal(changes);
+}
+
 /** The numbers of steps to undo and to redo. */
 const countsOf = ({ undo }: Client): readonly [number, number] => {
   const [backward, , forward] = undo.getCheckpointIds();
@@ -732,15 +748,100 @@ describe('what the room refuses', () => {
   test('[UNDO-6] leaves no step above a refused edit of the page before', () => {
     const client = clientOf(withPets);
     const { store, replica } = client;
-    const changes = changesOf([{ pets: { fido: { legs: 3 } } }, {}]);
-    const pushes = [{ number: 1, changes, encoded: encodeChanges(changes) }];
-    replica.restore(undefined, { pushes, lastNumber: 1 });
+    restorePushes(client, [{ pets: { fido: { legs: 3 } } }, {}]);
     store.setCell('pets', 'fido', 'legs', 2);
     replica.withdraw(1, 'access');
     replica.acknowledge();
     replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
     expect(countsOf(client)).toEqual([0, 0]);
+  });
+
+  test('[UNDO-6] an edit above one that a reader may not make is undone to what the room has', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    restorePushes(client, [{ pets: { fido: { legs: 3, age: 9 } } }, {}]);
+    store.setRow('pets', 'fido', { legs: 2, color: 'black' });
+    forbid(client, 1);
+    acknowledgeAll(client);
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 2, color: 'black' });
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 4, color: 'brown' });
+  });
+
+  test('[UNDO-6] a held edit above one that a reader may not make is undone to what the room has, redone too', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    restorePushes(client, [{ pets: { fido: { legs: 3 } } }, {}]);
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 2);
+    undo.goBackward();
+    undo.goForward();
+    replica.setSaving(true);
+    forbid(client, 1);
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+  });
+
+  test('[UNDO-6] an edit above two of the page before is undone to the one that the room takes', () => {
+    for (const [refused, expected] of [
+      [1, 5],
+      [2, 3],
+    ] as const) {
+      const client = clientOf(withPets);
+      const { store, undo } = client;
+      restorePushes(
+        client,
+        [{ pets: { fido: { legs: 3 } } }, {}],
+        [{ pets: { fido: { legs: 5 } } }, {}],
+      );
+      store.setCell('pets', 'fido', 'legs', 2);
+      forbid(client, refused);
+      acknowledgeAll(client);
+      undo.goBackward();
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(expected);
+    }
+  });
+
+  test('[UNDO-6] an edit above one of the page before that stays here is undone to that one', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    restorePushes(client, [{ pets: { fido: { legs: 3 } } }, {}]);
+    store.setCell('pets', 'fido', 'legs', 2);
+    replica.withdraw(1, 'malformed');
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
+  test('[UNDO-6] an edit that a reader may not make leaves its step, beneath a later one too', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setCell('pets', 'fido', 'legs', 2);
+    forbid(client, 1);
+    expect(countsOf(client)).toEqual([1, 0]);
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    expect(countsOf(client)).toEqual([0, 1]);
+  });
+
+  test('[UNDO-6] an edit that a reader may not make leaves the pending one beneath it in the step', () => {
+    for (const mergeMilliseconds of [0, 10]) {
+      const client = clientOf(withPets, { mergeMilliseconds });
+      const { store, undo } = client;
+      store.setCell('pets', 'fido', 'legs', 3);
+      store.setCell('pets', 'fido', 'legs', 2);
+      forbid(client, 2);
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+      expect(countsOf(client)).toEqual([1, 0]);
+      acknowledgeAll(client);
+      undo.goBackward();
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    }
   });
 
   test('[UNDO-6] an edit above one that the room will never take is undone to that one', () => {
