@@ -7,6 +7,8 @@ import type { PendingPush } from './replica.ts';
 export interface EditObserver {
   /** The user, or the app, made a transaction. If it is a push, it has its number by now. */
   edited(log: TransactionLog): void;
+  /** The held edits have become the last push, or local-only. */
+  released(): void;
   /**
    * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is that of the replica before
    * them. `isAck` is true if they are the room's result of the oldest pending push. `changes` are what the room has told of

@@ -187,12 +187,14 @@ export class Replica {
     const encoded = encodeChanges(changes);
     if (this.#isTooLarge(encoded)) {
       this.#overlay.localise(HELD, changes);
+      this.observer?.released();
       this.#events.onRefused(refusalsOf(changes, 'too-large'));
       return;
     }
     const number = ++this.#lastNumber;
     this.#overlay.renumberHeld(number, changes);
     this.#pending.push({ number, changes, encoded, deletedTables: this.#tablesLeftEmpty(changes) });
+    this.observer?.released();
     this.#events.onPending();
   }
 

@@ -6,8 +6,8 @@ export interface OwnWrite {
   readonly table: TableKey;
   readonly row: string;
   readonly cell: string;
-  /** The number of the push that has it, or will have it; that of the last one if several were merged. */
-  readonly push: number;
+  /** The number of the push that has it, HELD for a held edit; that of the last one if several were merged. */
+  push: number;
   /** The number of the first of several merged pushes. */
   firstPush: number;
   /** The write of an earlier, pending push that was merged into this one. */

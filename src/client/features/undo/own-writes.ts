@@ -3,6 +3,7 @@ import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
+import { HELD } from '../../replica/overlay.ts';
 import type { PendingPush, Replica } from '../../replica/replica.ts';
 import type { OwnWrite } from './own-write.ts';
 import type { Step } from './step.ts';
@@ -25,8 +26,7 @@ export class OwnWrites {
   /** Adds a transaction of the user to a step. */
   add({ before: old, changes }: TransactionLog, step: Step): void {
     const { lastNumber, hasHeld, oldestUnanswered } = this.#replica;
-    // Held edits will be the next push.
-    const push = hasHeld ? lastNumber + 1 : lastNumber;
+    const push = hasHeld ? HELD : lastNumber;
     this.#forgetLoose(oldestUnanswered);
     old.forEach((before, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell) ?? [];
@@ -54,6 +54,17 @@ export class OwnWrites {
       // The leaf was forgotten if nothing but an ended write was left.
       this.#writes.set(table, row, cell, writes);
       this.#attach(write);
+    });
+  }
+
+  /** Gives the writes of held edits the number of the last push. */
+  numberHeld(): void {
+    const { lastNumber } = this.#replica;
+    this.#writes.forEach((writes) => {
+      for (const write of writes) {
+        write.push = Math.min(write.push, lastNumber);
+        write.firstPush = Math.min(write.firstPush, lastNumber);
+      }
     });
   }
 
@@ -148,7 +159,7 @@ export class OwnWrites {
     const first = this.#oldestPush(table, row, cell);
     // A push that was restored, or derived, may hide it before: the deletion hides that.
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
-    const push = first?.number ?? this.#replica.lastNumber + 1;
+    const push = first?.number ?? HELD;
     const step = this.#inRow(table, row).find(
       (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
     )?.step;
@@ -183,11 +194,11 @@ export class OwnWrites {
     const [first] = writes;
     if (first === undefined) return;
     const { table, row, cell } = first;
-    const { oldestUnanswered, lastNumber, hasHeld, store } = this.#replica;
+    const { oldestUnanswered, hasHeld, store } = this.#replica;
     const room = this.#replica.baseLeaf(table, row, cell);
     if (!hasHeld) {
       // The content of a `load` has replaced held edits (VIEW-9).
-      for (const write of writes.filter(({ push }) => push > lastNumber)) this.#settle(write);
+      for (const write of writes.filter(({ push }) => push === HELD)) this.#settle(write);
     }
     const answered = writes.filter(
       ({ push }) => push >= oldestUnansweredBefore && push < oldestUnanswered,

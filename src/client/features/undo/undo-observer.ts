@@ -229,6 +229,7 @@ export function observeForUndo(
       steps.removeEmpty();
       update();
     },
+    released: () => writes.numberHeld(),
     withdrawn: (push, isLocal) => writes.withdraw(push, isLocal),
     abandoned: clear,
   };

@@ -598,6 +598,65 @@ describe('what others do', () => {
     store.setCell('pets', 'fido', 'color', 'red');
     expect(countsOf(client)).toEqual([2, 0]);
   });
+
+  test('[UNDO-3] an edit before the edits of the page before are back takes nothing of theirs', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'color', 'black');
+    restorePushes(client, [{}, {}, { pets: ['fido'] }]);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    replica.setSaving(true);
+    acknowledgeAll(client);
+    expect(store.getTables()).toEqual({ pets: { fido: { color: 'black' } } });
+    undo.goBackward();
+    expect(store.getTables()).toEqual({});
+    undo.goForward();
+    expect(store.getTables()).toEqual({ pets: { fido: { color: 'black' } } });
+  });
+
+  test('[UNDO-4] an edit before the content and edits of the page before are back is undone to these', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setRow('pets', 'fido', { legs: 2, color: 'black' });
+    restorePushes(client, [{ pets: { fido: { legs: 3 } } }, {}]);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5, color: 'brown' } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 3, color: 'brown' });
+    undo.goForward();
+    replica.setSaving(true);
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 3, color: 'brown' });
+  });
+
+  test('[UNDO-4] an edit before the start is undone to what others set beneath it, after a restored edit was confirmed', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 2);
+    restorePushes(client, [{ pets: { fido: { color: 'brown' } } }, {}]);
+    replica.acknowledge();
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    replica.setSaving(true);
+    acknowledgeAll(client);
+    undo.goBackward();
+    expect(store.getRow('pets', 'fido')).toEqual({ legs: 5, color: 'brown' });
+  });
+
+  test('[UNDO-6] an edit before the edits of the page before are back leaves its step if the room refuses it', () => {
+    const client = clientOf();
+    const { store, replica } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 2);
+    restorePushes(client, [{ pets: { fido: { legs: 3 } } }, {}]);
+    replica.setSaving(true);
+    replica.acknowledge();
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
 });
 
 describe('what the room refuses', () => {
