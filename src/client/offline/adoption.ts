@@ -118,6 +118,8 @@ export class Adoption {
     if (question === undefined) return false;
     const { firstGeneration, generation } = question.client;
     if (welcome.generation < firstGeneration || welcome.generation > generation) return false;
+    // Since an earlier hello, the room may have had more pushes of that client: the answer to the last one counts (JOIN-4).
+    if (welcome.generation < generation) return true;
     question.cancelTimeout();
     this.#adopt(question, welcome.lastPush);
     return true;

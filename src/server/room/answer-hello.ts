@@ -31,7 +31,10 @@ export function answerHello<Origin>(
     ...connections.map(({ state }) => state.generation),
   );
   if (generation <= known) {
-    outgoing.sendWelcome(room, peer, { generation: known, lastPush: 0 }, undefined);
+    // Above that of the hello, so that nobody takes it for the answer which lets a client in.
+    const above = Math.max(known, generation + 1);
+    const lastPush = room.lastPush(hello);
+    outgoing.sendWelcome(room, peer, { generation: above, lastPush }, undefined);
     return;
   }
   const { state } = peer;

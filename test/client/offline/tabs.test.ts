@@ -168,6 +168,26 @@ describe('edits of a tab that has ended', () => {
     expect(living.errors).toEqual([]);
   });
 
+  test('[OFFLINE-5] [JOIN-4] are adopted by the answer to the last hello for it, and not by an earlier one', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, { a: 1, b: 2 });
+    await living.time.pass(10 * SECOND);
+    const first = living.hello();
+    living.receive({ type: 'error', code: 'stale', message: 'The place is lost.' });
+    await living.time.pass(SECOND);
+    const second = living.hello();
+    expect(second.clientId).toBe(first.clientId);
+    living.welcome({ generation: first.generation, lastPush: 0, changes: undefined });
+    await settle();
+    // A push that came late has been dealt with in between.
+    living.welcome({ generation: second.generation, lastPush: 1, changes: undefined });
+    await settle();
+    const { generation } = living.hello();
+    living.welcome({ generation });
+    expect(living.pushes()).toEqual([[1, [{}, { b: 2 }]]]);
+  });
+
   test('[OFFLINE-5] are moved in one write, and sent only after it', async () => {
     const on = browser();
     const living = await liveTab(on);

@@ -565,19 +565,25 @@ describe('joining', () => {
     expect(ada.hearOne('welcome').changes?.leaves.count()).toBe(20);
   });
 
-  test.each([1, 0])(
-    '[JOIN-4] answers a hello of generation %i with the 1 that it had from that client, and nothing else',
-    async (generation) => {
+  test.each([
+    [3, 4],
+    [2, 3],
+    [0, 3],
+  ])(
+    '[JOIN-4] answers a hello of generation %i with the %i that is above it, and nothing else',
+    async (generation, above) => {
       const host = await seeded();
-      const ada = await host.join('ada');
+      const ada = await host.join('ada', { generation: 3 });
+      await ada.push(1, { x: 0 });
+      ada.hear();
       const late = host.connect();
       await late.hello({ generation, cursor: await host.cursor() });
       await ada.hello({ generation, cursor: await host.cursor() });
-      const known = { type: 'welcome', generation: 1, lastPush: 0, changes: undefined };
-      expect([late.hear(), ada.hear()]).toMatchObject([[known], [known]]);
+      const answer = { type: 'welcome', generation: above, lastPush: 1, changes: undefined };
+      expect([late.hear(), ada.hear()]).toMatchObject([[answer], [answer]]);
       expect(ada.closed).toBeUndefined();
-      void late.push(1, { x: 2 });
-      await ada.push(1, { x: 1 });
+      void late.push(2, { x: 2 });
+      await ada.push(2, { x: 1 });
       expect(ada.hearTypes()).toEqual(['ack']);
       expect(host.room.store.getValue('x')).toBe(1);
     },
@@ -589,7 +595,7 @@ describe('joining', () => {
     host.disconnect(ada);
     const late = host.connect();
     await late.hello({ generation: 5, cursor: await host.cursor() });
-    expect(late.hear()).toMatchObject([{ generation: 5, changes: undefined }]);
+    expect(late.hear()).toMatchObject([{ generation: 6, changes: undefined }]);
     const bob = await host.join('bob', { generation: 7 });
     host.hibernate(bob);
     const later = host.connect();
