@@ -234,6 +234,12 @@ export function isRefusal({ code }: TinyBasePartyKitError): boolean {
 /** Returns a short text for what the app threw: the message of an error, or the status of a Response. */
 function textOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
-  if (typeof thrown !== 'object' || thrown === null || !('status' in thrown)) return String(thrown);
-  return `the status ${String(thrown.status)}`;
+  try {
+    const isObject = typeof thrown === 'object' && thrown !== null;
+    if (!isObject || !('status' in thrown)) return String(thrown);
+    return `the status ${String(thrown.status)}`;
+  } catch {
+    // An object without a prototype has no text.
+    return 'something that is no error';
+  }
 }

@@ -218,9 +218,16 @@ describe('one token for each attempt', () => {
 
   test('[CLIENT-2] whatever else the app throws, it is asked again after a pause, and the cause is reported', async () => {
     const world = makeWorld();
-    const thrown = [new TypeError('no network'), new Response(null, { status: 500 }), undefined];
+    const withoutText: unknown = Object.create(null);
+    const thrown: readonly unknown[] = [
+      new TypeError('no network'),
+      new Response(null, { status: 500 }),
+      undefined,
+      withoutText,
+      { status: withoutText },
+    ];
     world.answers.push(...thrown.map((error) => ({ thrown: error })));
-    expect(await waitOf(world)).toBe(0 + 1000 + 2000);
+    expect(await waitOf(world)).toBe(0 + 1000 + 2000 + 4000 + 8000);
     expect(world.errors.map((error) => (error as Error).cause)).toEqual(thrown);
     expect(world.errors.map((error) => (error as TinyBasePartyKitError).code)).toEqual(
       thrown.map(() => 'network'),
