@@ -17,6 +17,7 @@ import {
   type ClientRoom,
   type RoomOverrides,
 } from '../client/room/index.ts';
+import { watchRenewals } from '../client/room/renewals.ts';
 import type { DataOf, DeclarationsOf, EventName } from '../protocol/events/event-types.ts';
 import { useLatest } from './use-latest.ts';
 import { useSync } from './use-sync.ts';
@@ -63,6 +64,11 @@ interface EnteringClient<Room, Metadata> extends Pick<
   enter(room: ClientRoom<Room>, options: { readonly metadata?: Metadata }): Promise<unknown>;
 }
 
+/** A room that was entered. There is a new one each time the room gets other parts, so that all who use them render again. */
+interface Stay<Room> {
+  readonly room: ClientRoom<Room>;
+}
+
 /** Creates the hooks for the rooms of one client. */
 export function createRoomHooks<Room, Metadata, Entered>(
   client: Client<Room, Metadata, Entered>,
@@ -70,30 +76,33 @@ export function createRoomHooks<Room, Metadata, Entered>(
 export function createRoomHooks<Room, Metadata>(
   client: EnteringClient<Room, Metadata>,
 ): RoomHooks<Room, Metadata, Metadata | undefined> {
-  const Context = createContext<ClientRoom<Room> | undefined>(undefined);
+  const Context = createContext<Stay<Room> | undefined>(undefined);
   /** The number of mounted providers of each room. */
   const mounted = new Map<ClientRoom<Room>, number>();
 
   const useRoom = (): ClientRoom<Room> => {
-    const room = useContext(Context);
-    if (room !== undefined) return room;
+    const stay = useContext(Context);
+    if (stay !== undefined) return stay.room;
     const message = 'There is no room here: render the component within a RoomProvider.';
     throw new TinyBasePartyKitError('misuse', message);
   };
   return {
     RoomProvider: ({ id, options, metadata, fallback = null, children }) => {
-      const [room, setRoom] = useState<ClientRoom<Room>>();
+      const [stay, setStay] = useState<Stay<Room>>();
       const latest = useLatest({ options, metadata });
       useEffect(() => {
         const { options: overrides, metadata: given } = latest.current;
         const entered = client.getRoom(id) ?? client.createRoom(id, overrides);
-        setRoom(entered);
+        const show = (): void => setStay({ room: entered });
+        show();
+        const unwatch = watchRenewals(entered, show);
         mounted.set(entered, (mounted.get(entered) ?? 0) + 1);
         // Why the room cannot be entered is in its state: see useSync.
         client
           .enter(entered, given === undefined ? {} : { metadata: given })
           .catch(() => undefined);
         return () => {
+          unwatch();
           const others = (mounted.get(entered) ?? 1) - 1;
           if (others > 0) mounted.set(entered, others);
           else {
@@ -103,11 +112,12 @@ export function createRoomHooks<Room, Metadata>(
           }
         };
       }, [id, latest]);
-      if (room?.id !== id) return fallback;
+      if (stay?.room.id !== id) return fallback;
+      const { room } = stay;
       const storesById = { presence: room.presence.getStore() };
       return createElement(
         Context.Provider,
-        { value: room },
+        { value: stay },
         createElement(Provider, { store: room.store, storesById, children }),
       );
     },

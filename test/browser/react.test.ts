@@ -123,6 +123,23 @@ describe.each([
     await end(page, problems);
   });
 
+  test('components follow a room that has stopped for good and is entered again', async () => {
+    const id = `again-${version}`;
+    const { page } = await openPage(browser, url);
+    await show(page, { type: 'room', id, count: 2 });
+    await untilText(page, 'live: null, 1 here');
+    await page.evaluate((room) => window.tested.replacePersister(room), id);
+    await untilText(page, 'stopped');
+    await page.evaluate((room) => window.tested.enterAgain(room), id);
+    await until('both', async () =>
+      (await page.locator('p').allTextContents()).every((text) => text.startsWith('live')),
+    );
+    await show(page, { type: 'nothing' }, 'first');
+    await untilClosed(page, 0);
+    expect(await contentOf(id)).toEqual([{}, { first: 'first' }]);
+    await page.close();
+  });
+
   test('a component that is unmounted while its token is on the way opens no socket', async () => {
     const { page, problems } = await openPage(browser, url);
     await page.evaluate(() => window.tested.holdTokens());

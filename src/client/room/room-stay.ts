@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
+import { tellRenewal } from './renewals.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
 
 /** The stays of a client in one room, one after the other. */
@@ -75,6 +76,7 @@ export function createRoomStay<Room, Metadata>(
         if (!hasLeft) void parts.end();
         hasLeft = false;
         parts = createParts();
+        tellRenewal(room);
       }
       await parts.start();
       return room;

@@ -6,6 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { Provider, useRowIds, useStore, useValue } from 'tinybase/ui-react';
+import { createPartyKitPersister } from '../../../src/client/index.ts';
 import { createClient } from '../../../src/client/room/index.ts';
 import { createRoomHooks, usePartyKitPersister, useSync } from '../../../src/react/index.ts';
 
@@ -33,6 +34,10 @@ export interface TestedPage {
   /** Lets each token wait until this is called. */
   holdTokens(): void;
   releaseTokens(): void;
+  /** Stops the persister of a room for good, as another persister on its socket does. */
+  replacePersister(id: string): void;
+  /** Enters a room that is entered already, as a button does that tries again. */
+  enterAgain(id: string): Promise<void>;
 }
 
 declare global {
@@ -147,4 +152,11 @@ window.tested = {
     });
   },
   releaseTokens: () => release(),
+  replacePersister: (id) => {
+    const room = client.getRoom(id);
+    if (room !== undefined) createPartyKitPersister(createStore(), room.socket);
+  },
+  enterAgain: async (id) => {
+    await client.enter(id);
+  },
 };
