@@ -63,14 +63,16 @@ export class PushIntake<Origin, RequestOrigin> {
     );
   }
 
-  /** Returns false if the room takes no push of that number from the client now. The client is told to say hello. */
+  /** Returns false if the room takes no push of that number from the client now. The client has been told to say hello. */
   #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
     // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
     if (client.generation < this.#state.clients.generation(client.clientId)) return false;
     const isNext = number <= this.#state.lastPush(client) + 1;
     // A push that came before its connection was stopped still counts.
     if (isNext && client.liveness !== 'loading') return true;
-    if (client.liveness !== 'stopped') this.#loseTrack(peer, client);
+    // Its client was told to load, and sends it again after its next hello (`JOIN-3`).
+    if (client.liveness === 'loading') peer.losePush();
+    else if (client.liveness !== 'stopped') this.#loseTrack(peer, client);
     return false;
   }
 

@@ -6,8 +6,8 @@ export interface ClientState {
   /** The number from the hello: the room expects no push with a lower one (`ONCE-2`). */
   readonly nextPush: number;
   /**
-   * `live`: it gets commits, and the room takes its pushes. `loading`: it was told to load the content, and its pushes
-   * are answered with `stale` (`JOIN-3`). `stopped`: its pushes are dropped until the next hello (`ONCE-3`).
+   * `live`: it gets commits, and the room takes its pushes. Otherwise its pushes are dropped until the next hello: `loading`
+   * was told to load the content (`JOIN-3`), `stopped` that it has lost its place (`ONCE-3`).
    */
   readonly liveness: 'live' | 'loading' | 'stopped';
 }
