@@ -123,6 +123,8 @@ export function createPartyKitPersister(
   const status = new PersisterStatus((told) => listeners.call('status', persister, told));
   const schedule = new PersisterSchedule();
   let destroying: Promise<void> | undefined;
+  /** Changes with each stop: a start that runs then goes no further. */
+  let stops = 0;
 
   const { socket, detach } = attachToPartySocket(
     connection,
@@ -137,7 +139,7 @@ export function createPartyKitPersister(
       onStopped: (error) => session.stopped(error),
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
       onTakenOver: (newerStore) => {
-        turn.end();
+        end();
         // Not reported on the same Store: nothing is lost (OFFLINE-1). React, for example, mounts a component twice.
         session.replaced(newerStore !== store);
         stopListening();
@@ -182,13 +184,17 @@ export function createPartyKitPersister(
       'Another persister uses this Store, so this one waits. Destroy the other one first, or give each room a Store of its own.';
     ignore(new TinyBasePartyKitError('misuse', message));
   });
+  const end = (): void => {
+    stops++;
+    turn.end();
+  };
   const unwatchNetwork = watchNetwork(() => session.networkChanged());
   const stopListening = (): void => {
     detach();
     unwatchNetwork();
   };
   const destroy = async (): Promise<void> => {
-    turn.end();
+    end();
     // Now: an app may close the socket next.
     session.sendNow();
     const scheduled = schedule.end();
@@ -196,11 +202,7 @@ export function createPartyKitPersister(
     if (socket.isOpen()) {
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
-        const settle = (): void => {
-          cancel();
-          resolve();
-        };
-        session.whenSentConfirmed().then(settle, settle);
+        void session.whenSentConfirmed().then(resolve, resolve).then(cancel);
       });
     }
     // This also ends a load that runs.
@@ -245,7 +247,10 @@ export function createPartyKitPersister(
     turn.cancel('start-saving');
     session.stopSaving();
   });
-  const stopAutoPersisting = method(() => Promise.all([stopAutoLoad(), stopAutoSave()]));
+  const stopAutoPersisting = method(() => {
+    stops++;
+    return Promise.all([stopAutoLoad(), stopAutoSave()]);
+  });
   const persister: PartyKitPersister = {
     load: method((content?: Content | (() => Content)) =>
       status.whileLoading(() =>
@@ -267,10 +272,10 @@ export function createPartyKitPersister(
         const [first, second] = startSaveFirst
           ? [startAutoSave, startLoad]
           : [startLoad, startAutoSave];
-        const hadEnded = turn.hasEnded;
+        const stopsBefore = stops;
         await first();
-        // If it was destroyed meanwhile, that was on purpose.
-        if (turn.hasEnded !== hadEnded) return;
+        // If it was stopped or destroyed meanwhile, that was on purpose.
+        if (stops !== stopsBefore) return;
         try {
           await second();
         } catch (error) {

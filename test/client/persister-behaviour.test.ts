@@ -138,6 +138,37 @@ describe.each([
     expect(persister.getStats()).toEqual({ loads: 3, saves: 3 });
   });
 
+  test('after auto-load was stopped, changes of others are neither loads nor told', async () => {
+    const persisted = persist();
+    const { store, persister, statuses } = persisted;
+    await persister.startAutoPersisting();
+    await persister.stopAutoLoad();
+    await settled();
+    statuses.length = 0;
+    change(persisted, { other: 1 });
+    await settled();
+    expect(store.getValues()).toEqual({ room: 1 });
+    expect(statuses).toEqual([]);
+    expect(persister.getStats()).toEqual({ loads: 1, saves: 1 });
+  });
+
+  test('a save of what was edited since a load is one save', async () => {
+    const { store, persister } = persist();
+    await persister.load();
+    store.setValue('mine', 1);
+    await persister.save();
+    await settled();
+    expect(persister.getStats()).toEqual({ loads: 1, saves: 1 });
+  });
+
+  test('a stop ends a start that runs', async () => {
+    const { persister } = persist();
+    const started = persister.startAutoPersisting();
+    await Promise.all([persister.stopAutoPersisting(), started]);
+    await settled();
+    expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
+  });
+
   test('a load shows what is stored in place of edits that nothing saves', async () => {
     const { store, persister } = persist();
     await persister.load();
@@ -245,6 +276,27 @@ describe.each([
 });
 
 describe('ours', () => {
+  test('a stop ends a start that saves first, or that still loads', async () => {
+    const socket = new FakePartySocket();
+    const { room, fetch } = roomOn(socket);
+    room.seed(decodeContent('[{},{"room":1}]') ?? new LeafMap());
+    const gate = new Deferred<void>();
+    vi.stubGlobal('fetch', async (...args: Parameters<typeof fetch>) => {
+      await gate.promise;
+      return await fetch(...args);
+    });
+    for (const startsSaveFirst of [false, true]) {
+      const persister = createPartyKitPersister(createStore(), socket as unknown as PartySocket);
+      destroys.push(() => persister.destroy());
+      const started = persister.startAutoPersisting(undefined, startsSaveFirst);
+      await settled();
+      await persister.stopAutoPersisting();
+      gate.resolve();
+      await started;
+      expect([persister.isAutoLoading(), persister.isAutoSaving()]).toEqual([false, false]);
+    }
+  });
+
   test('[VIEW-9] reports the edits that a load replaces, and only those', async () => {
     const store = createStore();
     const socket = new FakePartySocket();

@@ -58,11 +58,6 @@ export class StoreTurn {
     if (this.#waits.size === 0) this.#stopWaiting();
   }
 
-  /** True after {@link end}. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
   /** Ends every wait, now and later. */
   end(): void {
     this.#hasEnded = true;

@@ -268,7 +268,7 @@ export function createSyncSession(
     state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
 
   const fold = (change: Fold): boolean => {
-    if (!bringsRemoteChanges(change)) return doFold(foldParts, change);
+    if (!state.intent.isFollowing || !bringsRemoteChanges(change)) return doFold(foldParts, change);
     activity?.applying(true);
     const isDone = doFold(foldParts, change);
     activity?.applying(false);
@@ -328,7 +328,7 @@ export function createSyncSession(
       seed.tellRefusals();
     },
     'count-load': () => {
-      stats.loads++;
+      if (state.intent.isFollowing) stats.loads++;
     },
     'show-initial': () => {
       if (!state.isRooted) seed.show();
@@ -489,7 +489,8 @@ export function createSyncSession(
   };
   const startSaving = (event: SimpleEvent): Promise<void> => {
     hasSaved = true;
-    stats.saves++;
+    // What is held is counted when it is sent.
+    if (!replica.hasHeld) stats.saves++;
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {

@@ -46,7 +46,7 @@ export interface Sync {
 
 /** Counts of what a persister did, as in TinyBase's own persisters. */
 export interface SyncStats {
-  /** Loads that the app began, and changes of others that were applied. */
+  /** Loads that the app began, and changes of others that were shown. */
   loads: number;
   /** Saves that the app began, and pushes that were sent. */
   saves: number;
