@@ -657,6 +657,16 @@ describe('HTTP', () => {
     await persister.destroy();
   });
 
+  test.each([
+    ['nothing', () => undefined],
+    ['null, later', async () => null],
+    ['an error', () => Promise.reject(new Error('from the app'))],
+  ])('a fetch of the app that gives %s is of the network, too', async (_what, answer) => {
+    const { errors, persister } = await answered(answer as unknown as () => Response);
+    expect(errors).toMatchObject([{ code: 'network', message: /had no answer/ }]);
+    await persister.destroy();
+  });
+
   test('answers content of a room that does not decode is malformed, for good', async () => {
     const { errors, persister } = await answered(
       () => new Response('{"cursor":["e",1],"content":[{"t":1},{}]}'),

@@ -71,8 +71,8 @@ export function createHttpEndpoint(
     const upload = (body?.length ?? 0) / UPLOAD_PACE;
     const limit = createSilenceLimit(after, SILENCE_MILLISECONDS + upload);
     try {
-      const send = async (): Promise<Response> =>
-        await ownFetch(target, {
+      const send = async (): Promise<readonly [Response, boolean]> => {
+        const answer = await ownFetch(target, {
           method,
           ...(body === undefined ? {} : { body }),
           ...(credentials === undefined ? {} : { credentials }),
@@ -80,11 +80,14 @@ export function createHttpEndpoint(
           cache: 'no-store',
           signal: limit.signal,
         });
-      const response = await limit.race(send()).catch((cause: unknown) => {
+        // An app's own fetch may give anything.
+        return [answer, isExpected(answer.status)];
+      };
+      const [response, isGood] = await limit.race(send()).catch((cause: unknown) => {
         const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running, and that this page may reach it (CORS).`;
         throw new TinyBasePartyKitError('network', message, { cause });
       });
-      if (!isExpected(response.status)) throw await errorOf(method, target, response, limit);
+      if (!isGood) throw await errorOf(method, target, response, limit);
       return await read(response, limit);
     } finally {
       limit.end();
