@@ -319,7 +319,7 @@ describe('right before the commit', () => {
     const { answers, ada, host } = await deciding();
     await ada.push(1, { v: 1 });
     await ada.hello({ generation: 1, cursor: await host.cursor() });
-    expect(ada.hearOne('welcome')).toMatchObject({ generation: 1, changes: undefined });
+    expect(ada.hearOne('welcome')).toMatchObject({ generation: 2, changes: undefined });
     await answers.allow('v 1');
     expect(ada.hear()).toMatchObject([{ type: 'ack', number: 1, isCommit: true }]);
   });
