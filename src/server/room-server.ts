@@ -12,7 +12,11 @@ import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { guardParty } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
-import { answerStoreRequest, type StoreRequest } from './http/store-endpoint.ts';
+import {
+  answerStoreRequest,
+  DEFAULT_RESPONSE_HEADERS,
+  type StoreRequest,
+} from './http/store-endpoint.ts';
 import { addGateHeaders, responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
 import { HostHandlers, type HandlerName } from './hosts/host-handlers.ts';
 import { alarmsOf, type HostAlarms } from './features/lifecycle/host-alarms.ts';
@@ -99,8 +103,16 @@ export class RoomServer<
   implements FeatureHost<Connection, Request>, LifecycleHooks<Connection, Request>
 {
   readonly party: Party;
-  /** A subclass may set it in a field or in its constructor. The room reads it with each message, `storagePrefix` once. */
-  config: RoomServerConfig = {};
+  /**
+   * A subclass may set it in a field or in its constructor. The room reads it with each message, `storagePrefix` once. As in
+   * TinyBase's own class, code of the app finds these defaults in it, unless a field has replaced it.
+   */
+  config: RoomServerConfig = {
+    storePath: '/store',
+    messagePrefix: '',
+    storagePrefix: '',
+    responseHeaders: { ...DEFAULT_RESPONSE_HEADERS },
+  };
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
   /** Returns all connections of the party, also those that the gate has not let in. */

@@ -1,6 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 
 import type * as Party from 'partykit/server';
+import { TinyBasePartyKitServer as StockServer } from 'tinybase/persisters/persister-partykit-server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
 import { encodeClientMessage, encodeRoomMessage } from '../../src/protocol/codec.ts';
@@ -181,6 +182,8 @@ afterEach(() => {
 test('is a room with the defaults of TinyBase’s own', async () => {
   const party = new FakeParty();
   const server = new TinyBasePartyKitServer(party.asRoom);
+  const { config } = new StockServer(party.asRoom);
+  expect(server.config).toEqual({ ...config });
   expect((await ask(server, 'PUT', SEED)).status).toBe(201);
   const response = await ask(server);
   expect(await response.text()).toBe(SEED);
