@@ -1,5 +1,6 @@
 import type { Changes, Store } from 'tinybase';
 
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import {
   canonicalLeaf,
   decodeLeaf,
@@ -23,7 +24,8 @@ export interface BroadcastingServer {
  * be loaded.
  *
  * In a room that has no Store yet, it resolves at once, and the changes are applied on top of the initial content when that
- * comes (SEED-7). Until then they are kept in memory. Rejects with `overloaded` if 1,000 broadcasts wait.
+ * comes (SEED-7). Until then they are kept in memory. Rejects with `overloaded` if 1,000 broadcasts wait, and with
+ * `misuse` if the changes are none.
  *
  * `_without` has no effect. It exists for compatibility: the changes do nothing in a client that already has them.
  */
@@ -32,8 +34,27 @@ export async function broadcastChanges(
   changes: Changes,
   _without?: string[],
 ): Promise<void> {
+  if (!areChanges(changes)) {
+    const message =
+      'broadcastChanges got no changes, so nothing was applied: give it [tables, values, 1].';
+    throw new TinyBasePartyKitError('misuse', message);
+  }
   await server.start();
   server.afterInitialContent(() => applyChanges(server.store, changes));
+}
+
+/** Returns true if the changes have tables, rows and values. What is in a leaf is for the Store to take or to refuse. */
+function areChanges(changes: unknown): boolean {
+  return Array.isArray(changes) && areThings(changes[0], 2) && areThings(changes[1], 0);
+}
+
+/** Returns true for an object whose entries are undefined, or such objects themselves down to that depth. */
+function areThings(things: unknown, depth: number): boolean {
+  if (typeof things !== 'object' || things === null || Array.isArray(things)) return false;
+  return (
+    depth === 0 ||
+    Object.values(things).every((thing) => thing === undefined || areThings(thing, depth - 1))
+  );
 }
 
 function applyChanges(store: Store, [tables, values]: Changes): void {

@@ -42,6 +42,29 @@ test('applies changes as one transaction of the server, which reaches everybody'
   });
 });
 
+test.each([
+  undefined,
+  null,
+  's',
+  {},
+  [],
+  [{}],
+  [null, {}, 1],
+  [{}, undefined, 1],
+  [{}, [], 1],
+  [{ t: null }, {}, 1],
+  [{ t: { r: 7 } }, {}, 1],
+])('refuses what is no changes, and applies nothing: %j', async (changes) => {
+  const host = new FakeRoomHost();
+  await host.room.start();
+  const refused = { name: 'TinyBasePartyKitError', code: 'misuse' };
+  const broadcast = (): Promise<void> => broadcastChanges(host.room, changes as never);
+  await expect(broadcast()).rejects.toMatchObject(refused);
+  await host.seed({ open: true });
+  await expect(broadcast()).rejects.toMatchObject(refused);
+  expect((await host.cursor()).version).toBe(1);
+});
+
 test('waits until the room is loaded', async () => {
   const host = new FakeRoomHost();
   await host.seed({ open: true });
