@@ -12,7 +12,8 @@ import type { FeatureFrame } from './room-features.ts';
 import type { RoomParts } from './room-parts.ts';
 
 const APP_HINT =
-  " If it is a message of the app's own, set messagePrefix in the room and in its clients.";
+  ". If it is a message of the app's own, set messagePrefix in the room and in its clients.";
+
 /**
  * Hands each message to the room's state or to a feature: those of one connection in their order, those of all one at a time. A
  * message that waits for a hook holds up its own connection alone.
@@ -87,10 +88,11 @@ export class Dispatcher<Origin, RequestOrigin> {
       // With an empty prefix, a frame that does not decode may be the app's own (`FRAME-2`).
       if (peer.state.type === 'client') {
         const push = decodePushNumber(messagePrefix, data);
-        const hint = messagePrefix === '' && push === undefined ? APP_HINT : '';
+        const mayBeOfApp = messagePrefix === '' && push === undefined;
+        const text = mayBeOfApp ? error.message.replace(/\.?$/, APP_HINT) : error.message;
         return this.#inOrder(peer, () => {
           const { current } = this.#persistence;
-          this.#parts.outgoing.sendError(current, peer, error.code, error.message + hint, push);
+          this.#parts.outgoing.sendError(current, peer, error.code, text, push);
         });
       }
       return undefined;

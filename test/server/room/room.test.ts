@@ -48,7 +48,8 @@ describe('frames', () => {
       const error = ada.hearOne('error');
       expect(error.code).toBe('malformed');
       // It may be a text of the app.
-      if (error.push === undefined) expect(error.message).toContain('messagePrefix');
+      if (error.push === undefined)
+        expect(error.message).toMatch(/[^.]\. If it is .* set messagePrefix/);
       expect((await host.cursor()).version).toBe(1);
       await ada.push(1, { pets: { fido: { legs: 4 } } });
       expect(ada.hearOne('ack')).toMatchObject({ number: 1, version: 2 });
