@@ -10,7 +10,7 @@ import {
   isEmptyChanges,
   type Changes,
 } from '../../../../src/protocol/changes.ts';
-import { encodeContent } from '../../../../src/protocol/codec.ts';
+import { encodeChanges, encodeContent } from '../../../../src/protocol/codec.ts';
 import type { Leaf } from '../../../../src/protocol/leaf.ts';
 import { LeafMap } from '../../../../src/protocol/leaf-map.ts';
 import {
@@ -71,22 +71,29 @@ class Room {
   /** Messages of the room on their way to the client: an ack, or a commit of others. */
   readonly #told: (Changes | 'ack')[] = [];
   readonly #client: Client;
+  /** What there would be without the user's own edits. */
+  readonly ofOthers: LeafMap<Leaf>;
+  /** The number of pushes of the page before: these are no edits of the user here. */
+  readonly #restored: number;
   #lastPush = 0;
   #net: Changes | undefined;
 
-  constructor(content: LeafMap<Leaf>, client: Client) {
+  constructor(content: LeafMap<Leaf>, client: Client, restored = 0) {
     this.store = storeOf(content);
+    this.ofOthers = readContent(this.store);
     this.#client = client;
+    this.#restored = restored;
     this.store.addDidFinishTransactionListener(() => {
       this.#net = readTransactionLog(this.store).changes;
     });
   }
 
-  /** Applies changes of others, and returns what they really changed. */
-  commit(changes: Changes): Changes | undefined {
+  /** Applies changes of others. */
+  commit(changes: Changes): void {
     const net = this.#apply(changes);
-    if (net !== undefined) this.#told.push(net);
-    return net;
+    if (net === undefined) return;
+    this.#told.push(net);
+    applyChangesToLeaves(this.ofOthers, net);
   }
 
   /** Applies the next push of the client. */
@@ -94,6 +101,7 @@ class Room {
     const push = this.#client.replica.pending.find(({ number }) => number > this.#lastPush);
     if (push === undefined) return false;
     this.#lastPush = push.number;
+    if (push.number <= this.#restored) applyChangesToLeaves(this.ofOthers, push.changes);
     this.#apply(push.changes);
     this.#told.push('ack');
     return true;
@@ -139,6 +147,8 @@ const happenings = fc.array(
   ),
   { maxLength: 30 },
 );
+/** The edits that delete nothing. */
+const ADDING: ReadonlySet<string> = new Set(['setCell', 'setPartialRow', 'setValue']);
 const mergeTimes = fc.constantFrom(0, 2, Infinity);
 
 test.each(SEEDS)(
@@ -189,30 +199,40 @@ test.each(SEEDS)(
       fc.property(remoteContents, happenings, mergeTimes, (content, all, mergeMilliseconds) => {
         const client = clientOf(content, { mergeMilliseconds });
         const room = new Room(content, client);
-        const ofOthers = readContent(storeOf(content));
-        for (const happening of all) {
-          if (happening.type === 'edit') edit(client.store, happening.edits);
-          else if (happening.type === 'commit') {
-            const net = room.commit(happening.changes);
-            if (net !== undefined) applyChangesToLeaves(ofOthers, net);
-          } else if (happening.type === 'receive') room.receive();
-          else if (happening.type === 'tell') room.tell();
-          else if (happening.type === 'saving') client.replica.setSaving(happening.isSaving);
-          else client.undo.addCheckpoint();
-        }
-        client.replica.setSaving(true);
-        room.settle();
-        const shown = sorted(client.store);
-        expect(shown).toEqual(sorted(room.store));
-        undoAll(client);
-        expect(sorted(client.store)).toEqual(flat(ofOthers));
-        redoAll(client);
-        expect(sorted(client.store)).toEqual(shown);
-        undoAll(client);
-        room.settle();
-        expect(sorted(room.store)).toEqual(flat(ofOthers));
-        expect(client.replica.isPlain).toBe(true);
+        live(all, client, room);
+        expectUndone(client, room);
       }),
+      { numRuns: RUNS, seed },
+    );
+  },
+);
+
+test.each(SEEDS)(
+  '[UNDO-3] [UNDO-4] undoing all leaves what the page before has made, also if its edits are back after the first own ones (seed %i)',
+  (seed) => {
+    fc.assert(
+      fc.property(
+        remoteContents,
+        // A deletion would hide what the page before has set in the row.
+        transactions.filter((edits) => edits.every(([type]) => ADDING.has(type))),
+        fc.array(remoteChanges, { maxLength: 2 }),
+        happenings,
+        mergeTimes,
+        (content, early, restored, all, mergeMilliseconds) => {
+          const client = clientOf(content, { mergeMilliseconds });
+          const { store, replica } = client;
+          const room = new Room(content, client, restored.length);
+          replica.setSaving(false);
+          edit(store, early);
+          const pushes = restored.map(({ leaves }, index) => {
+            const changes: Changes = { leaves, deletedRows: new Map() };
+            return { number: index + 1, changes, encoded: encodeChanges(changes) };
+          });
+          replica.restore(undefined, { pushes, lastNumber: pushes.length });
+          live(all, client, room);
+          expectUndone(client, room);
+        },
+      ),
       { numRuns: RUNS, seed },
     );
   },
@@ -333,6 +353,34 @@ test.each(SEEDS)(
   },
 );
 
+function live(all: readonly Happening[], { store, replica, undo }: Client, room: Room): void {
+  for (const happening of all) {
+    if (happening.type === 'edit') edit(store, happening.edits);
+    else if (happening.type === 'commit') room.commit(happening.changes);
+    else if (happening.type === 'receive') room.receive();
+    else if (happening.type === 'tell') room.tell();
+    else if (happening.type === 'saving') replica.setSaving(happening.isSaving);
+    else undo.addCheckpoint();
+  }
+  replica.setSaving(true);
+  room.settle();
+}
+
+/** Undoes all, redoes it, and undoes it again: what others have made is left. */
+function expectUndone(client: Client, room: Room): void {
+  const shown = sorted(client.store);
+  expect(shown).toEqual(sorted(room.store));
+  undoAll(client);
+  expect(sorted(client.store)).toEqual(flat(room.ofOthers));
+  redoAll(client);
+  expect(sorted(client.store)).toEqual(shown);
+  undoAll(client);
+  room.settle();
+  expect(sorted(room.store)).toEqual(flat(room.ofOthers));
+  expect(client.replica.isPlain).toBe(true);
+}
+
+type Happening = typeof happenings extends fc.Arbitrary<readonly (infer Each)[]> ? Each : never;
 type Address = Parameters<LeafMap<Leaf>['has']>;
 
 function flat(content: LeafMap<Leaf>): readonly (readonly [string, Leaf])[] {
