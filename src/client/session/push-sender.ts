@@ -41,8 +41,10 @@ export interface PushSender {
   mayRoomHavePending(): boolean;
   /** A conversation begins: every pending push is sent again, within the limits of the room. */
   begin(limits: Limits): void;
-  /** The socket is closed: frames on their way are lost. */
+  /** The conversation has ended: frames on their way may be lost. */
   stop(): void;
+  /** A socket opens: the room counts from the beginning. */
+  opened(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
   /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
@@ -163,8 +165,8 @@ export function createPushSender(
     },
     stop: () => {
       upload = undefined;
-      budget.reset();
     },
+    opened: () => budget.reset(),
     restore: (number) => {
       everSent = number;
     },

@@ -559,6 +559,7 @@ export function createSyncSession(
     discardLocal,
     opened: () => {
       watchdog.opened();
+      sender.opened();
       happened('opened');
     },
     closed: () => {

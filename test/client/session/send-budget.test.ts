@@ -75,6 +75,24 @@ describe('a client that knows what its room takes', () => {
     expect(room.pushes()).toHaveLength(15);
   });
 
+  test('[FLOOD-6] counts on after a hello on the same socket, as the room does, and not on another one', async () => {
+    const room = await live();
+    const sendAgain = (): void => {
+      const { generation } = room.hello();
+      room.welcome({ generation, limits: LIMITS });
+    };
+    for (let index = 0; index < 30; index += 1) room.store.setValue(`v${index}`, 1);
+    expect(room.pushes()).toHaveLength(18);
+    room.receive({ type: 'error', code: 'stale', message: 'The place is lost.' });
+    await room.time.pass(0);
+    sendAgain();
+    expect(room.pushes()).toEqual([]);
+    room.close();
+    room.open();
+    sendAgain();
+    expect(room.pushes()).toHaveLength(30);
+  });
+
   test('has no timer for who sends little, and none when the socket has closed', async () => {
     const room = await live();
     const timers = room.time.waiting;
