@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { isClientId } from '../../protocol/messages/hello.ts';
 import {
   decodeBase,
   decodeEdits,
@@ -64,13 +65,18 @@ export async function readRecords(
   const heads = new Map<string, { readonly text: string; readonly head: RecordHead }>();
   let problem: TinyBasePartyKitError | undefined;
   for (const [key, text] of await storage.read(keys.heads)) {
+    const recordId = keys.recordOf(key);
+    // Its edits may be whole. Of the rest nothing is known.
+    let head = NO_HEAD;
     try {
-      heads.set(keys.recordOf(key), { text, head: decodeHead(text) });
+      head = decodeHead(text);
     } catch (error) {
       problem = unreadable(error);
-      // Its edits may be whole. Of the rest nothing is known.
-      if (!isNewer(error)) heads.set(keys.recordOf(key), { text, head: NO_HEAD });
+      if (isNewer(error)) continue;
     }
+    // No room would answer the hello of such a client.
+    if (isClientId(head.clientId ?? recordId)) heads.set(recordId, { text, head });
+    else problem ??= unreadable(undefined);
   }
   const withEdits = new Set<string>();
   for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.recordOf(key));

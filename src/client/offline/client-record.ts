@@ -9,6 +9,7 @@ import {
 import { cursorToJson, jsonToCursor, type Cursor } from '../../protocol/cursor.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { asArray, asCount, asString, decodeJson } from '../../protocol/json.ts';
+import { asClientId } from '../../protocol/messages/hello.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 
@@ -138,7 +139,7 @@ export function decodeHead(text: string): RecordHead {
       generation: asCount(generation),
       lastNumber: asCount(lastNumber),
       savedAt: asCount(savedAt),
-      clientId: clientId === undefined ? undefined : asString(clientId),
+      clientId: clientId === undefined ? undefined : asClientId(clientId),
     };
   });
 }

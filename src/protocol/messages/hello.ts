@@ -63,7 +63,12 @@ function jsonToHello(json: Json | undefined): Hello | ForeignHello {
   };
 }
 
+/** Returns true for a text that may be the id of a client. */
+export function isClientId(text: string): boolean {
+  return CLIENT_ID.test(text);
+}
+
 /** Checks the id of a client. */
-function asClientId(json: Json | undefined): string {
+export function asClientId(json: Json | undefined): string {
   return asMatch(json, CLIENT_ID);
 }

@@ -275,9 +275,33 @@ describe('a record that is damaged', () => {
     expect(on.storage.entries.has(keyOf(on, '/0000000000000001'))).toBe(false);
   });
 
-  test('[OFFLINE-7] keeps its edits, though its head cannot be read', async () => {
+  test.for(['', 'cut off'])(
+    '[OFFLINE-7] is left alone if its key names no client: %j',
+    async (id) => {
+      const on = await withRecord();
+      const key = keyOf(on, ']h');
+      const edit = keyOf(on, '/0000000000000001');
+      const of = key.slice(-22);
+      for (const [name, text] of [
+        [key, on.storage.entries.get(key)],
+        [edit, on.storage.entries.get(edit)],
+      ] as const)
+        on.storage.entries.set(name.replace(of, id), text ?? '');
+      for (const name of on.storage.entries.keys())
+        if (name.includes(of)) on.storage.entries.delete(name);
+      const tab = new OfflineTab(on);
+      await tab.start();
+      expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
+    },
+  );
+
+  test.for([
+    ['cannot be read', '{'],
+    ['names no client', '[1,1,2,3,"x"]'],
+    ['names no client', '[1,1,2,3,""]'],
+  ] as const)('[OFFLINE-7] keeps its edits, though its head %s: %s', async ([, text]) => {
     const on = await withRecord();
-    on.storage.entries.set(keyOf(on, ']h'), '{');
+    on.storage.entries.set(keyOf(on, ']h'), text);
     const tab = new OfflineTab(on);
     await tab.start();
     expect(tab.store.getValues()).toEqual({ a: 1, b: 1 });
