@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
+import { guardLocks, guardStorage } from './app-storage.ts';
 import { keysOfUser } from './client-record.ts';
 import { DurableOutbox, type OfflineDevice } from './durable-outbox.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
@@ -42,7 +43,15 @@ const OPTIONS: Readonly<Record<keyof OfflineOptions, true>> = {
  */
 export function createOffline(options: OfflineOptions): Offline {
   assertOptions('createOffline', options, OPTIONS);
-  return offlineOf(options, { lastClient: { get: () => undefined, set: () => undefined } });
+  const { storage, locks, user } = options;
+  return offlineOf(
+    {
+      storage: async () => guardStorage(await storage()),
+      locks: locks && guardLocks(locks),
+      user,
+    },
+    { lastClient: { get: () => undefined, set: () => undefined } },
+  );
 }
 
 /** Throws `misuse` for options that do not tell the user of a device, as in code without types. */

@@ -1,11 +1,19 @@
+import type PartySocket from 'partysocket';
+import { createStore } from 'tinybase';
 import { expect, test } from 'vitest';
 
+import { createPartyKitPersister } from '../../../src/client/index.ts';
 import {
   createIndexedDbOffline,
   createOffline,
   type IndexedDbOfflineOptions,
   type OfflineOptions,
 } from '../../../src/client/offline/index.ts';
+import { FakePartySocket, roomOn } from '../fake-party-socket.ts';
+
+const full = (): never => {
+  throw new Error('full');
+};
 
 const storage = (): never => {
   throw new Error('Nothing opens it.');
@@ -40,4 +48,31 @@ test('a device without users, or with one, is fine', () => {
   ])
     expect(createIndexedDbOffline(options)).toBeDefined();
   expect(createOffline({ storage })).toBeDefined();
+});
+
+test('[OFFLINE-7] a storage of the app that throws keeps nothing, and loses nothing', async () => {
+  const offline = createOffline({
+    storage: () => ({ read: async () => new Map(), write: full }),
+    locks: { take: async () => full },
+  });
+  const socket = new FakePartySocket();
+  const { room, fetch } = roomOn(socket);
+  const errors: unknown[] = [];
+  const store = createStore();
+  const persister = createPartyKitPersister(
+    store,
+    socket as unknown as PartySocket,
+    { offline, fetch },
+    (error) => errors.push(error),
+  );
+  socket.open();
+  const started = persister.startAutoPersisting([{}, { v: 1 }]);
+  store.setValue('early', 1);
+  await started;
+  store.setValue('v', 2);
+  await persister.whenConfirmed();
+  expect(room.content?.get(null, '', 'v')).toBe(2);
+  expect(room.content?.get(null, '', 'early')).toBe(1);
+  expect(errors).toMatchObject([{ code: 'offline' }]);
+  await persister.destroy();
 });
