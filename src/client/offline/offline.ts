@@ -44,6 +44,11 @@ const OPTIONS: Readonly<Record<keyof OfflineOptions, true>> = {
 export function createOffline(options: OfflineOptions): Offline {
   assertOptions('createOffline', options, OPTIONS);
   const { storage, locks, user } = options;
+  if (typeof storage !== 'function') {
+    const message =
+      'createOffline got no function as its option storage: give it one that opens the storage.';
+    throw new TinyBasePartyKitError('misuse', message);
+  }
   return offlineOf(
     {
       storage: async () => guardStorage(await storage()),

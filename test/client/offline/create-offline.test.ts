@@ -38,6 +38,14 @@ test.each([
   expect(() => createOffline(given as OfflineOptions)).toThrow(error);
 });
 
+test.each([undefined, null, {}, Promise.resolve()])(
+  'a storage that nothing opens is told: %j',
+  (given) => {
+    const error = expect.objectContaining({ code: 'misuse' }) as Error;
+    expect(() => createOffline({ storage: given as never })).toThrow(error);
+  },
+);
+
 test('a device without users, or with one, is fine', () => {
   for (const options of [
     undefined,
