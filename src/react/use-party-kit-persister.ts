@@ -7,6 +7,7 @@ import {
   type PartyKitPersister,
   type PartyKitPersisterConfig,
 } from '../client/index.ts';
+import { openPersister } from './open-persister.ts';
 import { useLatest } from './use-latest.ts';
 
 /** The options of {@link usePartyKitPersister}. */
@@ -47,10 +48,11 @@ export function usePartyKitPersister(
   const [persister, setPersister] = useState<PartyKitPersister>();
   const latest = useLatest(options);
   useEffect(() => {
-    const socket = createSocket();
     const { config, initialContent } = latest.current;
-    const created = createPartyKitPersister(store, socket, config, (error: unknown) =>
-      latest.current.onIgnoredError?.(error),
+    const { socket, persister: created } = openPersister(createSocket, (connection) =>
+      createPartyKitPersister(store, connection, config, (error: unknown) =>
+        latest.current.onIgnoredError?.(error),
+      ),
     );
     setPersister(created);
     // Both at once: a room that refuses the first request is not asked again.
