@@ -602,9 +602,18 @@ export class RoomServer<
     this.#isConfigChecked = true;
     for (const error of [
       errorOfUnknownOptions(this.config, OPTIONS),
+      errorOfPrefix(this.config.messagePrefix),
       errorOfOldTinyBase(createStore),
     ]) {
       if (error !== undefined) this.#report(error, 'config');
     }
   }
+}
+
+/** Returns an error for a prefix with which messages that are joined could not be told apart (`FRAME-5`). */
+function errorOfPrefix(messagePrefix: string | undefined): TinyBasePartyKitError | undefined {
+  if (messagePrefix?.includes('\n') !== true) return undefined;
+  const message =
+    'The messagePrefix has a line break, so no client gets through: use another one, here and in the clients.';
+  return new TinyBasePartyKitError('misuse', message);
 }

@@ -653,6 +653,16 @@ test('[LIMIT-5] what comes while a room starts is held within the limit, and a s
   expect(server.store.getValueIds().filter((id) => id.startsWith('big'))).toHaveLength(4);
 });
 
+test('[FRAME-5] reports a messagePrefix with a line break, with which no client gets through', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  server.config.messagePrefix = 'app:\n';
+  await ask(server);
+  await ask(server);
+  expect(errors).toHaveLength(1);
+  expect(String(errors[0])).toContain('The messagePrefix has a line break');
+});
+
 test('reports options that do not exist, once', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x', limits: {} };
