@@ -58,7 +58,7 @@ export class Arrivals<Origin, RequestOrigin> {
     const isAsked = peer.unread.isAnswer(text);
     const isFlood = !isAsked && this.#isFlood(peer, length, now);
     const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
-    const weigh = (): number => weightOf(text, this.#isPart(text));
+    const weigh = (): number => this.#weightOf(text);
     const waiting = isFlood
       ? undefined
       : peer.hold(length, weigh, count, now, settings.limits, isAsked);
@@ -151,9 +151,13 @@ export class Arrivals<Origin, RequestOrigin> {
     return { messages: pushes.length === 0 ? [data] : pushes, count: lines.length };
   }
 
-  #isPart(text: string): boolean {
+  #weightOf(text: string): number {
+    const weight = weightOf(text);
     // A part ends with its text.
-    return text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
+    const isPart =
+      text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
+    // Whatever else begins and ends so, with quotes of its own, takes as much time.
+    return isPart ? Math.max(weight, weightOf(text, true)) : weight;
   }
 }
 

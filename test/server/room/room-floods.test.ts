@@ -185,6 +185,38 @@ test('[FLOOD-1] counts a message with many ids and short texts as more, whoever 
   expect(bob.hearTypes()).toEqual(['commit', 'ack', 'ack'].slice(1));
 });
 
+test.each<[how: string, write: (part: string) => string]>([
+  ['a blank after it', (part) => `${part} `],
+  ['a blank in it', (part) => part.replace(',', ', ')],
+  ['needless escapes', (part) => part.replaceAll('\\"', '\\u0022')],
+])(
+  '[PART-1] [FLOOD-1] takes no part with %s, which would hide what its push weighs',
+  async (_how, write) => {
+    const host = await seeded({});
+    const ada = await host.join('ada');
+    const json = manyRows(1).slice(1);
+    const text = encodeClientMessage('', {
+      type: 'part',
+      number: 1,
+      offset: 0,
+      length: json.length,
+      text: json,
+    });
+    await ada.say(write(text));
+    expect(ada.hearOne('error')).toMatchObject({ code: 'malformed', push: 1 });
+    await ada.say(text);
+    expect(ada.hearTypes()).toEqual(['ack']);
+  },
+);
+
+test('[FLOOD-1] counts the quotes of whatever begins as a part does', async () => {
+  const host = await seeded();
+  const ada = await host.join('ada');
+  const texts = `m${JSON.stringify(Array.from({ length: 3_000 }, () => 'a'))}`;
+  for (let count = 0; count < 5; count += 1) await ada.say(texts);
+  expect(ada.hear()).toMatchObject([{ code: 'malformed' }, { code: 'overloaded' }]);
+});
+
 test('[FLOOD-1] has a default that clients which wait for their acks keep to', async () => {
   const host = await seeded({});
   const ada = await host.join('ada');
