@@ -518,6 +518,18 @@ test('[LIMIT-7] of fifty who open a new room together none is turned away, and f
   expect(asked).toBe(8);
 });
 
+test.each(['', ' ', '\n\t\r '])(
+  '[LIMIT-1] refuses a content with too many ids before it is parsed, with %j before each colon',
+  async (blank) => {
+    const site = new Site(new FakeRoomHost({ limits: () => ({ contentBytes: 10_000 }) }));
+    await site.host.seed({ v: 1 });
+    const cells = Array.from({ length: 3_000 }, (_, index) => `"${index}\\": :"${blank}:1`);
+    // It is no JSON at its end, which nobody comes to.
+    const { status } = await site.ask('PUT', { body: `[{"t":{"r":{${cells.join(',')}` });
+    expect(status).toBe(413);
+  },
+);
+
 test('[LIMIT-7] a content that is refused or cannot be read makes place for the next one', async () => {
   const site = new Site(new FakeRoomHost({ hooks: () => ({ canSetValue: () => false }) }));
   const bodies = Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? '[' : '[{},{"a":1}]'));
