@@ -58,6 +58,8 @@ export class DurableOutbox implements Outbox {
   #expected = 0;
   #isReported = false;
   #isEnding = false;
+  /** True if the app has cleared the device. */
+  #isForgotten = false;
   #cancelEnd: (() => void) | undefined;
   /** The record that the edits of this page would have, until it is known which one they get. */
   #early: { readonly keys: RecordKeys; readonly recordId: string; isKept: boolean } | undefined;
@@ -69,6 +71,7 @@ export class DurableOutbox implements Outbox {
   }
 
   async open(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
+    if (this.#isForgotten) return former && { client: former };
     const life = (this.#life += 1);
     const { user, locks, onEnd } = this.#device;
     const { socket, prefix } = this.#owner;
@@ -207,6 +210,7 @@ export class DurableOutbox implements Outbox {
   /** The app has cleared the device: nothing is kept from now on. */
   forget(): void {
     this.#isReported = true;
+    this.#isForgotten = true;
     this.#endEarly();
     this.#record?.adoption?.stop();
     this.#record?.writer.discard();
@@ -243,9 +247,9 @@ export class DurableOutbox implements Outbox {
         ? lastClient.get(scope)
         : (this.#device.renamed.get(former.clientId) ?? former.clientId);
     const claimed = await claimRecord(storage, locks, keys, fresh, preferred, former !== undefined);
-    if (life !== this.#life) {
+    if (life !== this.#life || this.#isForgotten) {
       claimed?.release();
-      return undefined;
+      return former && { client: former };
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
     const { recordId, clientId, head, base, edits, problem, release } = claimed;

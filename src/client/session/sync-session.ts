@@ -63,7 +63,7 @@ const AGAIN_MESSAGE =
 const MOVED_MESSAGE =
   'The socket leads to another room now. Unconfirmed edits of the old room were reported and not sent.';
 const DESTROYED_MESSAGE =
-  'The persister was destroyed: unconfirmed edits were reported, and later ones are not tracked. Create another one.';
+  'The persister was destroyed: unconfirmed edits were reported, later ones are not tracked. Create another one.';
 const REPLACED_MESSAGE =
   'Another persister uses this socket and messagePrefix: this one has stopped. Use one for each.';
 

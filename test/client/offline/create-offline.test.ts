@@ -2,13 +2,16 @@ import type PartySocket from 'partysocket';
 import { createStore } from 'tinybase';
 import { expect, test } from 'vitest';
 
-import { createPartyKitPersister } from '../../../src/client/index.ts';
+import { createPartyKitPersister, type PartyKitPersister } from '../../../src/client/index.ts';
 import {
   createIndexedDbOffline,
   createOffline,
+  type Offline,
   type IndexedDbOfflineOptions,
   type OfflineOptions,
 } from '../../../src/client/offline/index.ts';
+import { Deferred } from '../../support/deferred.ts';
+import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
 import { FakePartySocket, roomOn } from '../fake-party-socket.ts';
 
 const full = (): never => {
@@ -83,4 +86,90 @@ test('[OFFLINE-7] a storage of the app that throws keeps nothing, and loses noth
   expect(room.content?.get(null, '', 'early')).toBe(1);
   expect(errors).toMatchObject([{ code: 'offline' }]);
   await persister.destroy();
+});
+
+/** A device in memory, whose reads wait as long as `reading` does. */
+function slowDevice(): {
+  readonly memory: MemoryOfflineStorage;
+  readonly offline: Offline;
+  reading: Promise<void>;
+  onRead: () => void;
+} {
+  const memory = new MemoryOfflineStorage();
+  const offline = createOffline({
+    storage: () => ({
+      read: async (prefix) => {
+        device.onRead();
+        await device.reading;
+        return memory.read(prefix);
+      },
+      write: (write) => memory.write(write),
+    }),
+    locks: new MemoryLocks().of({}),
+  });
+  const device = { memory, offline, reading: Promise.resolve(), onRead: () => undefined };
+  return device;
+}
+
+test.each(['before', 'while'])(
+  '[OFFLINE-8] a persister keeps nothing if everything was cleared %s it opened its storage',
+  async (when) => {
+    const device = slowDevice();
+    const { memory, offline } = device;
+    const reading = new Deferred<void>();
+    device.reading = reading.promise;
+    const socket = new FakePartySocket();
+    const { room, fetch } = roomOn(socket);
+    const store = createStore();
+    const persister = createPartyKitPersister(store, socket as unknown as PartySocket, {
+      offline,
+      fetch,
+    });
+    socket.open();
+    const read = new Deferred<void>();
+    device.onRead = () => read.resolve();
+    if (when === 'before') await offline.clear();
+    const started = persister.startAutoPersisting([{}, { v: 1 }]);
+    if (when === 'while') {
+      await read.promise;
+      await offline.clear();
+    }
+    reading.resolve();
+    await started;
+    store.setValue('v', 2);
+    await persister.whenConfirmed();
+    await persister.destroy();
+    expect(room.content?.get(null, '', 'v')).toBe(2);
+    expect(memory.entries).toEqual(new Map());
+  },
+);
+
+test('[OFFLINE-8] [OFFLINE-1] edits that were handed on are sent, though everything was cleared meanwhile', async () => {
+  const device = slowDevice();
+  const { offline } = device;
+  const socket = new FakePartySocket();
+  const { room, fetch } = roomOn(socket);
+  const store = createStore();
+  const create = (): PartyKitPersister =>
+    createPartyKitPersister(store, socket as unknown as PartySocket, { offline, fetch });
+  socket.open();
+  const first = create();
+  await first.startAutoPersisting([{}, { v: 1 }]);
+  socket.close();
+  store.setValue('v', 2);
+  await first.destroy();
+  const reading = new Deferred<void>();
+  device.reading = reading.promise;
+  const second = create();
+  const read = new Deferred<void>();
+  device.onRead = () => read.resolve();
+  const started = second.startAutoPersisting();
+  await read.promise;
+  await offline.clear();
+  reading.resolve();
+  socket.open();
+  await started;
+  await second.whenConfirmed();
+  expect(room.content?.get(null, '', 'v')).toBe(2);
+  await second.destroy();
 });
