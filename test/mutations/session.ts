@@ -4,6 +4,7 @@ const STATE = 'client/session/session-state.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
+const OUTBOX = 'client/offline/durable-outbox.ts';
 const OBSERVER = 'client/features/undo/undo-observer.ts';
 
 /** The mutations of rules of the client that no history can show. */
@@ -25,6 +26,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: STATE,
     text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",
     replacement: 'if (state.reloads >= SUSPICIOUS) return load(state);',
+  },
+  {
+    title: '[OFFLINE-6] a restart begins with the generation in its record',
+    file: OUTBOX,
+    text: 'generation: Math.max(head?.generation ?? 0, time),',
+    replacement: 'generation: head?.generation ?? 0,',
   },
   {
     title: '[OFFLINE-7] a full device keeps held edits that were sent',

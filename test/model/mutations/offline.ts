@@ -156,13 +156,6 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     patch: (patches) => patches.replace(RecordWriter.prototype, 'rename', () => () => undefined),
   },
   {
-    title: '[OFFLINE-6] a restart begins with the generation in its record',
-    make: () => ({
-      traits: { ...TABS, adversities: ['full-disks'] },
-      clientDisk: (name) => new ClocklessDisk(name),
-    }),
-  },
-  {
     title: '[OFFLINE-9] a page that continues a record goes on with its numbers',
     make: () => ({
       traits: FAILING_POWER,
