@@ -4,6 +4,7 @@ import { weightOf } from '../../protocol/frame.ts';
 import type { Push, PushPart } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 
+import { assertFewThings } from '../writes/parse-cost.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { ClientState } from '../room/peer-state.ts';
 import type { Peer } from '../room/peer.ts';
@@ -96,6 +97,7 @@ export class PushIntake<Origin, RequestOrigin> {
       const json = peer.assembly.takeWhole();
       if (json === undefined) return this.#sendReceipt(peer, client, part);
       this.#assertSize(utf8Length(json, this.#mostPushBytes));
+      assertFewThings('The push', json, this.#parts.settings.limits.contentBytes);
       return this.#pushWhole(peer, client, number, json);
     } catch (error) {
       if (!(error instanceof TinyBasePartyKitError)) throw error;

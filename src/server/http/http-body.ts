@@ -67,23 +67,3 @@ async function readPart(
     stop?.();
   }
 }
-
-/** Returns how many ids the JSON of content has: of tables, rows, Cells and Values. */
-export function countIds(json: string): number {
-  let count = 0;
-  for (let at = json.indexOf(':'); at >= 0; at = json.indexOf(':', at + 1)) {
-    let end = at - 1;
-    while (isBlank(json[end])) end -= 1;
-    if (json[end] !== '"') continue;
-    let backslashes = 0;
-    while (json[end - 1 - backslashes] === '\\') backslashes += 1;
-    // Within a text, a quote has a backslash before it.
-    if (backslashes % 2 === 0) count += 1;
-  }
-  return count;
-}
-
-/** True for what JSON allows between an id and its colon (RFC 8259, section 2). */
-function isBlank(character: string | undefined): boolean {
-  return character === ' ' || character === '\n' || character === '\r' || character === '\t';
-}

@@ -6,9 +6,9 @@ import {
   encodeSeedAnswer,
 } from '../../protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { LEAF_BYTES } from '../../protocol/leaf.ts';
 
-import { countIds, readBody, type HttpBody } from './http-body.ts';
+import { assertFewThings } from '../writes/parse-cost.ts';
+import { readBody, type HttpBody } from './http-body.ts';
 import type { Room } from '../room/room.ts';
 import type { WaitingBody } from '../room/waiting-bodies.ts';
 
@@ -124,7 +124,7 @@ async function answerPut<Request extends StoreRequest>(
 ): Promise<Response> {
   // The body may have come slowly, and its user may be revoked by now.
   if (room.hasGate) await room.admitRequest(request, 'write');
-  assertFewIds(body, room.limits.contentBytes);
+  assertFewThings('The content', body, room.limits.contentBytes);
   const content = decodeShallowContent(body);
   if (content === undefined)
     throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
@@ -195,15 +195,6 @@ function isKnown(ifNoneMatch: string | null, etag: string): boolean {
     const cursor = decodeETag(candidate.trim());
     return candidate.trim() === '*' || (cursor !== undefined && encodeETag(cursor) === etag);
   });
-}
-
-/** Throws `too-large`, before anything is parsed, for content that has more Cells and Values than the room can hold. */
-function assertFewIds(json: string, contentBytes: number): void {
-  // At least every third id is that of a Cell or Value.
-  const leaves = Math.floor(countIds(json) / 3);
-  if (leaves * LEAF_BYTES <= contentBytes) return;
-  const message = `The content has more than ${leaves} Cells and Values, which is over limits.contentBytes of the room: make it smaller, or raise the limit.`;
-  throw new TinyBasePartyKitError('too-large', message);
 }
 
 async function bodyOf(

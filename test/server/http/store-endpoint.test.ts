@@ -530,6 +530,20 @@ test.each(['', ' ', '\n\t\r '])(
   },
 );
 
+test.each([
+  ['arrays', '[],'] as const,
+  ['objects', '{},'] as const,
+  ['arrays in a text', '[[[],'] as const,
+])('[LIMIT-1] refuses a content with too many %s before it is parsed', async (_what, text) => {
+  const site = new Site(new FakeRoomHost({ limits: () => ({ contentBytes: 100_000 }) }));
+  await site.host.seed({ v: 1 });
+  const { status } = await site.ask('PUT', { body: `[{"t":{"r":{"c":"${text.repeat(3_000)}` });
+  expect(status).toBe(413);
+  // As many as the room may hold are parsed, and found to be no JSON.
+  const few = await site.ask('PUT', { body: `[{"t":{"r":{"c":"${text.repeat(900)}` });
+  expect(few.status).toBe(400);
+});
+
 test('[LIMIT-7] a content that is refused or cannot be read makes place for the next one', async () => {
   const site = new Site(new FakeRoomHost({ hooks: () => ({ canSetValue: () => false }) }));
   const bodies = Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? '[' : '[{},{"a":1}]'));

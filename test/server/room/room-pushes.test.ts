@@ -289,6 +289,16 @@ describe('exactly once', () => {
     expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
   });
 
+  test('[LIMIT-1] a push in parts with too many arrays is refused before it is parsed', async () => {
+    const host = await seeded({}, { limits: () => ({ contentBytes: 20_000 }) });
+    const ada = await host.join('ada');
+    const json = `[1,[{},{"v":"${'[],'.repeat(700)}`;
+    await ada.say(`m[1,0,${json.length},${JSON.stringify(json)}]`);
+    expect(ada.hearOne('error')).toMatchObject({ code: 'too-large', push: 1 });
+    await ada.push(1, {});
+    expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+  });
+
   test('[PART-1] tells the limits in the welcome', async () => {
     const host = await seeded({}, { limits: () => ({ framePushBytes: 10 }) });
     const ada = host.connect();
