@@ -205,7 +205,9 @@ export class Outgoing<Origin> {
   /** Takes the answer to a mark: the connection has read so far. */
   takeMark(peer: Peer<Origin>, text: string): void {
     peer.unread.answer(text);
-    if (!peer.isGone) this.#sendMark(peer);
+    if (peer.isGone) return;
+    // The next commit, or the end of its grant, closes one whose grant has ended (`GATE-7`).
+    if (peer.standing === 'admitted') this.#sendMark(peer);
   }
 
   #stall(peer: Peer<Origin>): void {

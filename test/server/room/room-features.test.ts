@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import { encodeClientMessage } from '../../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import type { ChangeOrigin } from '../../../src/server/room/change-origin.ts';
 import type {
@@ -397,6 +398,25 @@ test('[SEAM-2] a connection that the gate refuses hears why and is closed; nobod
   host.disconnect(ada);
   await ada.hello();
   expect([ada.frames, witness.heard, access.connections()]).toEqual([[], [], []]);
+});
+
+test('[GATE-7] [FLOOD-7] the answer to a mark of a connection whose grant has ended is answered with nothing', async () => {
+  const { host, gate } = gated({ limits: () => ({ unreadLength: 10_000 }) });
+  await host.seed({ t: { r: { text: '' } } });
+  const ada = await enter(host, gate);
+  await ada.hello({ cursor: await host.cursor() });
+  host.room.store.setCell('t', 'r', 'text', 'x'.repeat(3_000));
+  await settle();
+  const mark = ada.hear().find(({ type }) => type === 'mark');
+  if (mark?.type !== 'mark') throw new Error('no mark');
+  host.room.store.setCell('t', 'r', 'text', 'y'.repeat(3_000));
+  await settle();
+  ada.hear();
+  // It waits for its turn, and the grant ends.
+  let asked = 0;
+  gate.standing = () => ((asked += 1) === 1 ? 'admitted' : 'expired');
+  await ada.say(encodeClientMessage('', mark));
+  expect(ada.hear()).toEqual([]);
 });
 
 test('[SEAM-2] a gate that fails lets nobody in, and is reported', async () => {
