@@ -58,6 +58,7 @@ class KnownOutcomes {
     readonly ledger: EditLedger;
     readonly place: number;
     readonly changes: Changes;
+    readonly isHeld: boolean;
   }[] = [];
   readonly refused: Set<string> = new Set();
   readonly withdrawn: Set<string> = new Set();
@@ -86,7 +87,9 @@ export class EditLedger {
   add({ changes, before }: TransactionLog, isHeld: boolean, isRepeated: boolean): void {
     this.transactions += 1;
     if (changes.deletedRows.size > 0)
-      this.#outcomes.deletions.push({ ledger: this, place: this.#outcomes.count, changes });
+      this.#outcomes.deletions.push({
+        ...{ ledger: this, place: this.#outcomes.count, changes, isHeld },
+      });
     before.forEach((_before, table, row, cell) => {
       const leaf = changes.leaves.get(table, row, cell);
       this.#add({ table, row, cell, leaf, isHeld, isRepeated });
@@ -284,20 +287,23 @@ export class EditLedger {
 
   /**
    * True if, while nothing was sent, the same user or their app has made something else of that leaf: in this tab, or in one that
-   * goes on with what this one has kept. That one may have deleted the row without the leaf in it.
+   * goes on with what this one has kept. That one may have deleted the row without the leaf in it. What it has made before it knew
+   * of the kept edits lies above them, also if it was made earlier (OFFLINE-2).
    */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
     if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
     const isDeleted = this.#outcomes.deletions.some(
-      ({ ledger, place, changes }) =>
-        ledger !== this && place >= record.place && deletesRow(changes, record.table, record.row),
+      ({ ledger, place, changes, isHeld }) =>
+        ledger !== this &&
+        (isHeld || place >= record.place) &&
+        deletesRow(changes, record.table, record.row),
     );
     if (isDeleted) return true;
-    return this.#outcomes.ledgers.some(({ records }) =>
-      records.some(
-        ({ place, table, row, cell }) =>
-          place > record.place &&
+    return this.#outcomes.ledgers.some((ledger) =>
+      ledger.records.some(
+        ({ place, table, row, cell, isHeld }) =>
+          (place > record.place || (ledger !== this && isHeld)) &&
           table === record.table &&
           row === record.row &&
           cell === record.cell,
