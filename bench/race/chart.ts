@@ -11,20 +11,33 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 const PEER = '#6b8fb5';
 
-/** The medians of a report as bars, each measure with a scale of its own: the shorter the better. */
+/** A bar is at most so much longer than the next one: otherwise nothing would be seen of all others. */
+const MOST_TIMES = 2;
+
+/** The times of a report as bars, each measure with a scale of its own: the shorter the better. Bytes are in the table alone. */
 export function chartOf({ rows, date, machine }: Report): string {
   const parts: string[] = [];
   let y = 44;
   for (const { measure, unit, results } of rows) {
+    if (unit !== 'ms') continue;
     const right = results.filter(({ failure }) => failure === undefined);
-    const longest = Math.max(...right.map(({ median }) => median));
+    const [longest = 1, next = longest] = right
+      .map(({ median }) => median)
+      .toSorted((one, other) => other - one);
+    const scale = Math.min(longest, next * MOST_TIMES);
     parts.push(text(LABEL - 110, y + BAR - 2, `${measure} (${unit})`, 'end', 'bold'));
     for (const { contender, median } of right) {
-      const length = Math.max(1, (median / longest) * (WIDTH - LABEL - 80));
+      const share = Math.min(1, median / scale);
+      const length = Math.max(1, share * (WIDTH - LABEL - 80));
       parts.push(
         text(LABEL - 6, y + BAR - 2, contender, 'end'),
         `<rect x="${LABEL}" y="${y}" width="${length.toFixed(1)}" height="${BAR - 2}" fill="${COLOURS[contender] ?? PEER}"/>`,
-        text(LABEL + length + 5, y + BAR - 2, round(median), 'start'),
+        text(
+          LABEL + length + 5,
+          y + BAR - 2,
+          `${round(median)}${median > scale ? ' (cut)' : ''}`,
+          'start',
+        ),
       );
       y += BAR;
     }
@@ -34,7 +47,7 @@ export function chartOf({ rows, date, machine }: Report): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH + 120} ${y + 8}" font-family="system-ui, sans-serif" font-size="9.5" fill="#222">`,
     `<rect width="100%" height="100%" fill="#fff"/>`,
     `<g transform="translate(110 0)">`,
-    text(-100, 20, 'Medians of one run, shorter is better', 'start', 'bold'),
+    text(-100, 20, 'Medians of one run: shorter is better', 'start', 'bold'),
     text(-100, 33, `${date}; ${machine}`, 'start'),
     ...parts,
     '</g></svg>',
