@@ -5,7 +5,7 @@ import { liveThrough, type HistoryPlan } from './history.ts';
 
 /** Another seed of all histories, for whoever wants others: `SEED=7 npx vitest run test/model`. */
 const SEED = Number(process.env['SEED'] ?? 20_261_121);
-const HISTORIES = 500;
+const HISTORIES = 300;
 const TRACE_LINES = 80;
 
 /** Whatever failed has to be found again: the message says how, and how it ended. */
