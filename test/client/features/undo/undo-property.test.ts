@@ -71,7 +71,7 @@ class Room {
   /** Messages of the room on their way to the client: an ack, or a commit of others. */
   readonly #told: (Changes | 'ack')[] = [];
   readonly #client: Client;
-  /** What there would be without the user's own edits. */
+  /** The content without the user's own edits. */
   readonly ofOthers: LeafMap<Leaf>;
   /** The number of pushes of the page before: these are no edits of the user here. */
   readonly #restored: number;
