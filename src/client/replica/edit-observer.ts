@@ -11,8 +11,9 @@ export interface EditObserver {
   released(): void;
   /**
    * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is that of the replica before
-   * them. `isAck` is true if they are the room's result of the oldest pending push. `changes` are what the room has told of
-   * others, shown or not; of pushes whose answer was lost, too.
+   * them. `isAck` is true if they are the room's result of the oldest pending push, and the Store shows remote changes: without these
+   * it is not known what lay beneath the push. `changes` are what the room has told of others, shown or not; of pushes whose answer was
+   * lost, too.
    */
   folded(
     aims: Aims,

@@ -254,7 +254,7 @@ export class Replica {
       this.acknowledge();
       this.#folder.fold(correction, aims, true);
     };
-    return this.#integrate(undefined, acknowledge, 'ack');
+    return this.#integrate(undefined, acknowledge, undefined, this.#isFollowing);
   }
 
   /**
@@ -265,7 +265,7 @@ export class Replica {
     return this.#integrate(
       changes,
       (aims) => this.#folder.fold(changes, aims, this.#isFollowing),
-      isDerived ? undefined : 'commit',
+      isDerived ? undefined : changes,
     );
   }
 
@@ -474,12 +474,13 @@ export class Replica {
 
   /**
    * Folds, makes the Store show the result in one transaction, and reads the Store back. Reactions are sent only to a
-   * `commit`. `changes` are what the room has told of others.
+   * `commit`. `changes` are what the room has told of others, `isAck` is that of `EditObserver.folded`.
    */
   #integrate(
     changes: Changes | undefined,
     fold: (aims: Aims) => void,
-    answer?: 'ack' | 'commit',
+    commit?: Changes,
+    isAck = false,
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
@@ -502,10 +503,9 @@ export class Replica {
     // If a start listener of the app throws, the transaction does not begin (VIEW-7).
     if (!hasFolded) fold(aims);
     const { log } = outcome;
-    const commit = answer === 'commit' ? changes : undefined;
     if (!isAsAimed)
       this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
-    this.observer?.folded(aims, log, oldestUnanswered, answer === 'ack', changes);
+    this.observer?.folded(aims, log, oldestUnanswered, isAck, changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }

@@ -535,6 +535,18 @@ describe('what others do', () => {
     expect(store.getRow('pets', 'fido')).toEqual({ legs: 3, color: 'brown' });
   });
 
+  test('[UNDO-6] a refused edit leaves its step also while remote changes are not shown', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    replica.setFollowing(false);
+    replica.commit(changesOf([{}, {}, { pets: ['fido'] }]));
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: DELETED } } }, {}]));
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBeUndefined();
+  });
+
   test('[UNDO-5] a new row is undone as a row, but not the cells that others have set in it', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
