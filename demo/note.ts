@@ -106,7 +106,7 @@ export function createNote({ store, presence, undo, person }: Client, rowId: str
           ? `${name} moves this`
           : by === person.name
             ? 'by you'
-            : `by ${by}`;
+            : `by ${by || 'nobody'}`;
   };
 
   return {

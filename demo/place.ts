@@ -9,6 +9,8 @@ export interface Place {
 }
 
 const DEFAULT_ROOM = 'lobby';
+/** In units of UTF-16, as the `maxlength` of a field counts. */
+export const LONGEST_ROOM_NAME = 80;
 /** A URL cannot have "." and ".." as a name, and a token for "a*" would be one for all rooms that begin with "a". */
 const UNUSABLE_ENDS = /^\.+|\*+$/g;
 /** Of a name with others, the id of the room depends on the host: see docs/hosts.md. */
@@ -16,7 +18,11 @@ const UNUSUAL = /[^\p{L}\p{N} ._~-]/gu;
 
 /** Returns a name that a room may have: the default one in place of an empty one. */
 export function roomName(text: string): string {
-  const name = text.trim().replace(UNUSABLE_ENDS, '').replace(UNUSUAL, '-');
+  const name = text
+    .trim()
+    .slice(0, LONGEST_ROOM_NAME)
+    .replace(UNUSABLE_ENDS, '')
+    .replace(UNUSUAL, '-');
   return name.trim() || DEFAULT_ROOM;
 }
 

@@ -26,6 +26,8 @@ function sentenceOf(refusal: Refusal, store: Store): string {
     case 'access':
       return 'Refused: you may only read this board.';
     case 'hook':
+      if (refusal.type === 'cell' && refusal.cellId === 'by')
+        return 'Refused: a note has the name of its author, and of nobody else.';
       return refusal.type === 'cell' && !store.hasRow('notes', refusal.rowId)
         ? 'Refused: a board has at most 60 notes.'
         : 'Refused: a pinned note stays as it is. Unpin it first.';

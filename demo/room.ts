@@ -20,7 +20,9 @@ import {
 } from '../src/server/features/events/index.ts';
 import { createPresence, type Presence } from '../src/server/features/presence/index.ts';
 import { TinyBasePartyKitServer, type TakenMessage } from '../src/server/index.ts';
+import { textOf } from './cells.ts';
 import { FIRST_NOTES } from './first-notes.ts';
+import { LONGEST_ROOM_NAME } from './place.ts';
 
 interface User {
   id: string;
@@ -50,8 +52,16 @@ const fraction = z.number().min(0).max(1).optional();
 const noteId = z.string().max(40).optional();
 const noteFromBackend = z.object({ text: z.string().min(1).max(280) });
 
+/** The query of a request for a token. */
+const tokenRequest = z.object({
+  id: z.string().regex(/^[\w-]{1,64}$/),
+  name: z.string().trim().min(1).max(40),
+  room: z.string().max(LONGEST_ROOM_NAME).regex(/[^*]$/),
+});
+
 const MOST_NOTES = 60;
 const LONGEST_TEXT = 280;
+const MOST_DELETED_NOTES = 200;
 
 /** The room that `npm run dev` runs: one board for each room id. */
 export default class BoardRoom extends TinyBasePartyKitServer {
@@ -61,13 +71,15 @@ export default class BoardRoom extends TinyBasePartyKitServer {
   static async onFetch(request: PartyRequest, { env }: FetchLobby): Promise<Response> {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname !== '/api/token') return new Response(null, { status: 404 });
-    const id = searchParams.get('id') ?? '';
-    const name = searchParams.get('name') ?? '';
-    const room = searchParams.get('room') ?? '';
     // The page may be on another origin.
     const headers = { 'Access-Control-Allow-Origin': '*' };
-    if (id === '' || name === '' || room === '' || room.endsWith('*'))
-      return new Response(null, { status: 400, headers });
+    const asked = tokenRequest.safeParse(Object.fromEntries(searchParams));
+    if (!asked.success)
+      return new Response(
+        `A token needs an id (1 to 64 letters, digits, - or _), a name (1 to 40 characters) and a room (1 to ${LONGEST_ROOM_NAME} characters, the last one no *).\n`,
+        { status: 400, headers },
+      );
+    const { id, name, room } = asked.data;
     const token = await createToken({
       secret: String(env['AUTH_SECRET']),
       room,
@@ -96,6 +108,9 @@ export default class BoardRoom extends TinyBasePartyKitServer {
     ordered: event<{ version: number; by: User }>(),
   });
 
+  /** The authors of the notes that were deleted last: a note that comes back, as by undo, has its author again. */
+  readonly #deletedAuthors = new Map<string, string>();
+
   /** The content of a new room. */
   override getInitialStorage(): Content {
     return [{ notes: FIRST_NOTES }, {}];
@@ -113,21 +128,44 @@ export default class BoardRoom extends TinyBasePartyKitServer {
         createdAt: { type: 'number', default: 0 },
       },
     });
+    store.addCellListener(
+      'notes',
+      null,
+      'by',
+      (_store, _tableId, rowId, _cellId, by, author) => {
+        if (!store.hasRow('notes', rowId)) this.#rememberAuthor(rowId, textOf(author));
+        // The hooks cannot tell the deletion of this cell from that of its row.
+        else if (by === '') store.setCell('notes', rowId, 'by', textOf(author));
+      },
+      true,
+    );
   }
 
   override canSetRow(_tableId: string, rowId: string): boolean {
     return this.store.hasRow('notes', rowId) || this.store.getRowCount('notes') < MOST_NOTES;
   }
 
-  /** A pinned note keeps everything but its pin. */
-  override canSetCell(_tableId: string, rowId: string, cellId: string, cell: Cell): boolean {
+  /** A pinned note keeps everything but its pin, and every note keeps its author. */
+  override canSetCell(
+    _tableId: string,
+    rowId: string,
+    cellId: string,
+    cell: Cell,
+    _initialSave: boolean,
+    caller: object,
+  ): boolean {
     if (this.#isPinned(rowId) && cellId !== 'isPinned') return false;
+    if (cellId === 'by') return cell === (this.#authorOf(rowId) ?? this.auth.getUser(caller).name);
     if (typeof cell === 'number' && cellId !== 'createdAt') return cell >= 0 && cell <= 1;
     return typeof cell !== 'string' || cell.length <= LONGEST_TEXT;
   }
 
   override canDelRow(_tableId: string, rowId: string): boolean {
     return !this.#isPinned(rowId);
+  }
+
+  override canDelCell(_tableId: string, rowId: string, cellId: string): boolean {
+    return cellId === 'isPinned' || this.canDelRow('notes', rowId);
   }
 
   /** Tells everybody who has made a commit. */
@@ -171,5 +209,18 @@ export default class BoardRoom extends TinyBasePartyKitServer {
 
   #isPinned(rowId: string): boolean {
     return this.store.getCell('notes', rowId, 'isPinned') === true;
+  }
+
+  /** Returns the author of a note that is there or was deleted; undefined if nobody has signed it. */
+  #authorOf(rowId: string): string | undefined {
+    return textOf(this.store.getCell('notes', rowId, 'by')) || this.#deletedAuthors.get(rowId);
+  }
+
+  #rememberAuthor(rowId: string, author: string): void {
+    if (author === '') return;
+    this.#deletedAuthors.set(rowId, author);
+    const [oldest] = this.#deletedAuthors.keys();
+    if (this.#deletedAuthors.size > MOST_DELETED_NOTES && oldest !== undefined)
+      this.#deletedAuthors.delete(oldest);
   }
 }

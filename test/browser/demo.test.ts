@@ -436,6 +436,7 @@ test.each([
   ['spaces', '%20%20', 'lobby'],
   ['dots', '..', 'lobby'],
   ['an end with a star', 'a*', 'a'],
+  ['more than a name may have', 'ab'.repeat(100), 'ab'.repeat(40)],
   ['what a URL has to escape', encodeURIComponent('a b/ä?#%&'), 'a b-ä----'],
 ])('a room name may be anything: %s', async (_what, given, name) => {
   const { page, left, right, close } = await visit(`${party.origin}/?room=${given}`);
