@@ -67,7 +67,7 @@ export interface RoomOptions<Room = unknown, Metadata = unknown> extends SocketO
     | ((context: RoomContext<Metadata>) => Promised<QueryParameters>);
   /** The content for a room that has none. */
   readonly initialStorage?: Content | (() => Content);
-  /** The first cells of the client's own row of presence. Without any, the client only watches. */
+  /** The first cells of the client's own row of presence. Without any, it only watches: others see it only if the room knows its user. */
   readonly initialPresence?: PresenceEdit<PresenceCellsOf<Room>>;
   /**
    * The milliseconds to wait before an attempt to connect, or a function that returns them. `attempts` have failed since the

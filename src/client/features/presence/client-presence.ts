@@ -24,7 +24,7 @@ export type PresenceEdit<Cells> = { readonly [CellId in keyof Cells]?: Cells[Cel
 
 /** The options of `createPresence` in a client. */
 export interface PresenceOptions<Cells> {
-  /** The first cells of the own row. Without any, the client only watches. */
+  /** The first cells of the own row. Without any, the client only watches: others see it only if the room knows its user. */
   readonly initial?: PresenceEdit<Cells>;
   /** The `messagePrefix` of the server; `''` by default. */
   readonly messagePrefix?: string;
