@@ -138,6 +138,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'json "name": "my-app",': REACT,
     'json "compilerOptions": {': REACT,
     'sh npx partykit dev --disable-request-cf-fetch': SHELL,
+    'js vite.config.js': REACT,
     'tsx react-page.tsx': REACT,
     'tsx react-unload.tsx': PAGES,
     'tsx react-store.tsx': PAGES,
