@@ -97,18 +97,18 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'follow':
       // What was restored is shown, and the room knows what came after it.
       return stage.position.type === 'base' && stage.position.isShown
-        ? resume(intend(state, { isFollowing: true }), facts, 'apply-intent', 'settle')
+        ? resume(intend(state, { isFollowing: true }), facts, 'settle')
         : start(state, { isFollowing: true });
     case 'load-once':
       return start(state, { isLoadingOnce: true });
     case 'start-saving':
-      return startSaving(state, { isSaving: true }, facts, 'apply-intent');
+      return startSaving(state, { isSaving: true }, facts);
     case 'save-once':
-      return startSaving(state, { isSavingOnce: true }, facts, 'apply-intent', 'release-held');
+      return startSaving(state, { isSavingOnce: true }, facts, 'release-held');
     case 'stop-following':
-      return resume(intend(state, { isFollowing: false }), facts, 'apply-intent');
+      return resume(intend(state, { isFollowing: false }), facts);
     case 'stop-saving':
-      return resume(intend(state, { isSaving: false }), facts, 'apply-intent');
+      return resume(intend(state, { isSaving: false }), facts);
     case 'resume':
       return resume(state, facts);
     case 'edited':
@@ -202,10 +202,8 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 
 function start(before: SessionState, intent: Partial<SyncIntent>): Step {
   const state = intend(before, intent);
-  if (isRefused(state.stage)) return load(state, 'apply-intent', 'reconnect');
-  return state.stage.phase === 'stopped'
-    ? stay(state, 'apply-intent', 'settle')
-    : load(state, 'apply-intent');
+  if (isRefused(state.stage)) return load(state, 'reconnect');
+  return state.stage.phase === 'stopped' ? stay(state, 'settle') : load(state);
 }
 
 /** Gives a room without a Store its initial content. */

@@ -209,8 +209,6 @@ export type Fold =
 
 /** Actions that carry nothing. */
 export type SimpleAction =
-  /** Tells the replica what is followed and saved, and that edits count from now on. */
-  | 'apply-intent'
   /** Makes one push of the edits that are held. */
   | 'release-held'
   /** Requests the content. Earlier requests, and messages that wait, do not count any more. */

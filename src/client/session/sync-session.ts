@@ -277,7 +277,12 @@ export function createSyncSession(
   const queue = createEventQueue<SessionEvent>(after, (event) => {
     const step = transition(state, event, facts);
     if (step.fold !== undefined && !fold(step.fold)) return false;
+    const { intent: before } = state;
     ({ state } = step);
+    if (state.intent !== before) {
+      replica.setFollowing(state.intent.isFollowing);
+      replica.setSaving(state.intent.isSaving);
+    }
     if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
     if (state.isRooted) replica.claim.noteRoomShown();
     for (const action of step.actions) act(action);
@@ -314,12 +319,6 @@ export function createSyncSession(
       onError(new TinyBasePartyKitError('network', AGAIN_MESSAGE));
   };
   const actions: Readonly<Record<SimpleAction, () => void>> = {
-    'apply-intent': () => {
-      const { intent } = state;
-      if (Object.values(intent).includes(true)) replica.startTracking();
-      replica.setFollowing(intent.isFollowing);
-      replica.setSaving(intent.isSaving);
-    },
     'release-held': () => replica.releaseHeld(),
     load: () => load(),
     'load-past-caches': () => load(randomId()),

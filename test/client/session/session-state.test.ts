@@ -10,6 +10,7 @@ import type {
   SimpleEvent,
   Stage,
   Step,
+  SyncIntent,
 } from '../../../src/client/session/session-types.ts';
 import { TinyBasePartyKitError, type ErrorCode } from '../../../src/protocol/errors.ts';
 import { changesOf, contentOf } from './scripted-room.ts';
@@ -240,10 +241,19 @@ function place({ stage: { phase, position } }: SessionState): string {
   return `${phase}(${'cursor' in position ? `${type} ${position.cursor.version}` : type})`;
 }
 
-/** `phase(position) [fold] action action …`; only what changes. */
+/** The wishes that have changed. */
+function intentChanges(before: SyncIntent, after: SyncIntent): string[] {
+  const wishes = Object.keys(after) as (keyof SyncIntent)[];
+  return wishes
+    .filter((wish) => after[wish] !== before[wish])
+    .map((wish) => `${wish}=${after[wish]}`);
+}
+
+/** `phase(position) wish=… [fold] action action …`; only what changes. */
 function describeStep(before: SessionState, { state, fold, actions }: Step): string {
   const parts = [
     place(state) === place(before) ? '' : place(state),
+    ...intentChanges(before.intent, state.intent),
     fold === undefined
       ? ''
       : `[${fold.type}${fold.type === 'seed' && fold.seed !== undefined ? ` ${fold.seed}` : ''}${'isSeedLost' in fold && fold.isSeedLost ? ' without the seed' : ''}]`,
