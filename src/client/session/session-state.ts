@@ -184,7 +184,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       if (stage.position.type === 'stock' && stage.position.hasStore && phase !== 'connecting')
         // Nothing distinguishes an edit from another Store's reaction to one.
         return {
-          ...stay(state, 'count-load'),
+          ...stay(state),
           fold: { type: 'commit', changes: event.changes, isDerived: true },
         };
       if (phase === 'loading')
@@ -522,7 +522,7 @@ function heard(
       // What the room's hooks write while it decides a push is no sign that it takes the push.
       const actions = hasPending ? [] : (['relax-retry'] as const);
       return {
-        ...live(state, { ...cursor, version, tag }, 'count-load', ...actions),
+        ...live(state, { ...cursor, version, tag }, ...actions),
         fold: { type: 'commit', changes, isDerived },
       };
     }

@@ -217,8 +217,6 @@ export type SimpleAction =
   | 'load-past-caches'
   /** Reports the refused part of a seed, because the room's content is known now. */
   | 'loaded'
-  /** Counts changes of others that came. */
-  | 'count-load'
   /** Shows the app's initial content, if nothing of a room was shown and the Store is free. */
   | 'show-initial'
   /** Settles the promises of what was started. */

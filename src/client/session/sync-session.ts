@@ -271,6 +271,7 @@ export function createSyncSession(
     if (!state.intent.isFollowing || !bringsRemoteChanges(change)) return doFold(foldParts, change);
     activity?.applying(true);
     const isDone = doFold(foldParts, change);
+    if (isDone && change.type === 'commit') stats.loads++;
     activity?.applying(false);
     return isDone;
   };
@@ -325,9 +326,6 @@ export function createSyncSession(
     loaded: () => {
       seed.drop();
       seed.tellRefusals();
-    },
-    'count-load': () => {
-      if (state.intent.isFollowing) stats.loads++;
     },
     'show-initial': () => {
       if (!state.isRooted) seed.show();

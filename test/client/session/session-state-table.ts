@@ -544,7 +544,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
-      'stock changes': '[commit] count-load',
+      'stock changes': '[commit]',
     },
     nothing:
       'edited, connected, retry, resume, seeded, seed-refused, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt',
@@ -574,7 +574,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'stopped(nothing) isFollowing=false isSaving=false hang-up stop',
       reload: 'loading(nothing) hang-up retry-soon',
       'no Store': 'loading(nothing) hang-up retry-soon',
-      commit: 'live(base 6) [commit] count-load',
+      commit: 'live(base 6) [commit]',
       'commit after a gap': 'connecting(base 5) hang-up forget retry-later',
       ack: 'live(base 6) [ack] relax-retry resume',
       'ack of a later push': 'connecting(base 5) hang-up forget retry-later',
@@ -718,7 +718,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error about a push': 'connecting(nothing) forget retry-later',
       'error forbidden': 'connecting(nothing) forget retry-later',
       'error forbidden about a push': 'connecting(nothing) forget retry-later',
-      'stock changes': '[commit] count-load',
+      'stock changes': '[commit]',
     },
     nothing:
       'connected, silent, network-changed, retry, seeded, seed-refused, unanswered, content, no content, stock content, no stock content',
