@@ -18,8 +18,9 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',
     file: STATE,
-    text: 'if (!isStock && facts.mayRoomHavePending)',
-    replacement: 'if (!isStock && facts.mayRoomHavePending && isLoadingOnce)',
+    text: 'if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
+    replacement:
+      'if (!isStock && isLoadingOnce && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
   },
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',

@@ -37,8 +37,6 @@ export interface SenderOwner {
 export interface PushSender {
   /** The highest number that was ever sent. */
   everSent(): number;
-  /** True if the room may hold one of the pending pushes. */
-  mayRoomHavePending(): boolean;
   /** A conversation begins: every pending push is sent again, within the limits of the room. */
   begin(limits: Limits): void;
   /** The conversation has ended: frames on their way may be lost. */
@@ -152,10 +150,6 @@ export function createPushSender(
   };
   return {
     everSent: () => everSent,
-    mayRoomHavePending: () => {
-      const [oldest] = replica.pending;
-      return oldest !== undefined && oldest.number <= everSent;
-    },
     begin: (limits) => {
       ({ framePushBytes } = limits);
       budget.limit(limits.rate);

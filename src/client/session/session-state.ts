@@ -306,7 +306,8 @@ function loaded(
   const { isFollowing, isLoadingOnce } = state.intent;
   const rooted = { ...state, isRooted: true, seedTries: 0 };
   const reports = isStock || answer.cursor !== undefined ? [] : [report(answeredByOthers())];
-  if (!isStock && facts.mayRoomHavePending)
+  // The room may have a pending push already, and then this content includes it.
+  if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)
     return {
       ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...reports),
       fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,

@@ -107,8 +107,6 @@ export interface Facts {
   readonly hasPending: boolean;
   /** The number of the oldest pending push, or the one that the next push gets. */
   readonly oldestUnanswered: number;
-  /** True if the room may hold one of the pending pushes: loaded content may include it. */
-  readonly mayRoomHavePending: boolean;
   /** The highest push number that was ever sent, as far as this device knows. */
   readonly everSent: number;
   /** The last push sent before the ping that waits for its answer; undefined if none waits. Infinity if parts before it have no receipt. */

@@ -247,9 +247,6 @@ export function createSyncSession(
     get everSent() {
       return sender.everSent();
     },
-    get mayRoomHavePending() {
-      return sender.mayRoomHavePending();
-    },
     get pinged() {
       const pinged = heartbeat.pinged();
       return pinged !== undefined && sender.lacksReceipt() ? Infinity : pinged;
