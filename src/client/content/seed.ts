@@ -18,12 +18,12 @@ export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);
 export interface Seed {
   /** Takes the app's initial content, and keeps it until the session ends, because a room may lose its Store. */
   suggest(content: InitialContent | undefined): void;
-  /** Shows the initial content, if it was not shown before. False: the Store is busy. */
+  /** Shows the initial content, if neither it nor a room was shown before. False: the Store is busy. */
   show(): boolean;
   /** Stops showing the initial content, until it is suggested again. */
   drop(): void;
-  /** Returns the content to give. Undefined: the Store is busy. */
-  read(source: 'store' | 'initial'): LeafMap<Leaf> | undefined;
+  /** Returns the content to give: the Store's or, if the Store has shown a room, the initial content. Undefined: the Store is busy. */
+  read(): LeafMap<Leaf> | undefined;
   /** Takes the correction of the room, which refused or altered the given content (SEED-4). Returns true if it refused all. */
   corrected(given: LeafMap<Leaf>, correction: SeedCorrection): boolean;
   /** The given content did not arrive, or the room does not take it. */
@@ -71,12 +71,11 @@ export function createSeed(
     drop: () => {
       toShow = undefined;
     },
-    read: (source) => {
-      // An earlier session may have shown another room (SEED-2).
-      if (source === 'initial' || replica.claim.hasShownRoom)
-        return shallow(contentOf(initial)) ?? new LeafMap();
-      return shallow(replica.readBase());
-    },
+    // An earlier session may have shown another room (SEED-2).
+    read: () =>
+      replica.claim.hasShownRoom
+        ? (shallow(contentOf(initial)) ?? new LeafMap())
+        : shallow(replica.readBase()),
     corrected: (given, { correction, reason }) => {
       const { leaves } = correction;
       replica.seedRefused(leaves);

@@ -328,7 +328,6 @@ function noStore(state: SessionState, cursor: Cursor | undefined): Step {
   const { intent, isRooted } = state;
   const isSeedLost = state.seedTries >= SEED_TRIES;
   const isGiving = !isSeedLost && (intent.isSaving || intent.isSavingOnce);
-  const seed = isRooted ? 'initial' : 'store';
   const ours: Position =
     isSeedLost && cursor !== undefined ? { type: 'base', cursor } : { type: 'no-store' };
   return {
@@ -339,7 +338,7 @@ function noStore(state: SessionState, cursor: Cursor | undefined): Step {
     fold:
       isSeedLost && !(isRooted && cursor === undefined)
         ? contentFold(state, new LeafMap(), undefined)
-        : { type: 'seed', isShown: !isRooted, seed: isGiving ? seed : undefined },
+        : { type: 'seed', isGiven: isGiving },
   };
 }
 

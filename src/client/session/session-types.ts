@@ -184,12 +184,8 @@ export type Fold =
     }
   /** Edits that are held give way to content that is shown later (VIEW-9). */
   | { readonly type: 'replace-held'; readonly content: LeafMap<Leaf> }
-  /** Shows the app's initial content if `isShown`, and gives the room a seed, if any: the Store as it is, or the initial content. */
-  | {
-      readonly type: 'seed';
-      readonly isShown: boolean;
-      readonly seed: 'store' | 'initial' | undefined;
-    }
+  /** Shows the app's initial content if nothing of a room was shown, and gives the room a seed if `isGiven`. */
+  | { readonly type: 'seed'; readonly isGiven: boolean }
   | {
       readonly type: 'catch-up';
       readonly staged: LeafMap<Leaf> | undefined;

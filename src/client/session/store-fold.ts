@@ -60,11 +60,11 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
 
 function giveSeed(
   { seed, loader }: FoldParts,
-  { isShown, seed: source }: Fold & { readonly type: 'seed' },
+  { isGiven }: Fold & { readonly type: 'seed' },
 ): boolean {
-  if (isShown && !seed.show()) return false;
-  if (source === undefined) return true;
-  const content = seed.read(source);
+  if (!seed.show()) return false;
+  if (!isGiven) return true;
+  const content = seed.read();
   if (content === undefined) return false;
   seed.tellRefusals();
   loader.give(content);

@@ -273,6 +273,7 @@ export function createSyncSession(
     return isDone;
   };
   const queue = createEventQueue<SessionEvent>(after, (event) => {
+    if (state.isRooted) replica.claim.noteRoomShown();
     const step = transition(state, event, facts);
     if (step.fold !== undefined && !fold(step.fold)) return false;
     const { intent: before } = state;
@@ -282,7 +283,6 @@ export function createSyncSession(
       replica.setSaving(state.intent.isSaving);
     }
     if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
-    if (state.isRooted) replica.claim.noteRoomShown();
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
     else if (!socket.isOpen()) watchdog.begin();
@@ -325,7 +325,7 @@ export function createSyncSession(
       seed.tellRefusals();
     },
     'show-initial': () => {
-      if (!state.isRooted) seed.show();
+      seed.show();
     },
     settle: () => {
       const settled = starters;

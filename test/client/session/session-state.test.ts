@@ -255,7 +255,7 @@ function describeStep(before: SessionState, { state, fold, actions }: Step): str
     ...intentChanges(before.intent, state.intent),
     fold === undefined
       ? ''
-      : `[${fold.type}${fold.type === 'seed' && fold.seed !== undefined ? ` ${fold.seed}` : ''}${'isSeedLost' in fold && fold.isSeedLost ? ' without the seed' : ''}]`,
+      : `[${fold.type}${fold.type === 'seed' && fold.isGiven ? ' given' : ''}${'isSeedLost' in fold && fold.isSeedLost ? ' without the seed' : ''}]`,
     ...actions.map(nameOf),
   ];
   return parts.filter((part) => part !== '').join(' ');
