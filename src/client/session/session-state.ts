@@ -43,6 +43,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor, ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
 import { refusedTwice } from './refused-twice.ts';
+import type { RestoredSession } from './session-ports.ts';
 import type {
   Action,
   DetailedEvent,
@@ -89,6 +90,19 @@ export const INITIAL_STATE: SessionState = {
   shownEpoch: undefined,
   isStockReported: false,
 };
+
+/** Returns the state of a session that continues where another one has ended (KEEP-1). */
+export function restored(state: SessionState, { client, base }: RestoredSession): SessionState {
+  return {
+    ...state,
+    ...(client && { generation: client.generation }),
+    ...(base && {
+      stage: { phase: 'idle', position: { type: 'base', cursor: base.cursor, isShown: true } },
+      isRooted: true,
+      shownEpoch: base.cursor.epoch,
+    }),
+  };
+}
 
 function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Step {
   const { stage } = state;

@@ -19,7 +19,7 @@ import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
 import type { RestoredSession, SessionPorts } from './session-ports.ts';
-import { INITIAL_STATE, SUSPICIOUS, transition } from './session-state.ts';
+import { INITIAL_STATE, restored, SUSPICIOUS, transition } from './session-state.ts';
 import type {
   Action,
   Facts,
@@ -408,29 +408,22 @@ export function createSyncSession(
   };
 
   /** Continues where another session has ended. Returns false if the Store is busy. */
-  const restore = ({ client: earlier, base }: RestoredSession): boolean => {
-    if (!replica.restore(base?.content, earlier)) return false;
+  const restore = (earlier: RestoredSession): boolean => {
+    const { client: left, base } = earlier;
+    if (!replica.restore(base?.content, left)) return false;
     former = undefined;
-    if (earlier !== undefined) {
-      handshake.renew(earlier.clientId);
-      sender.restore(earlier.lastSent);
-      state = { ...state, generation: earlier.generation };
+    if (left !== undefined) {
+      handshake.renew(left.clientId);
+      sender.restore(left.lastSent);
     }
-    if (base !== undefined) {
-      state = {
-        ...state,
-        stage: { phase: 'idle', position: { type: 'base', cursor: base.cursor, isShown: true } },
-        isRooted: true,
-        shownEpoch: base.cursor.epoch,
-      };
-    }
+    state = restored(state, earlier);
     return true;
   };
-  const restoreFirst = (restored: RestoredSession): void => {
-    if (end() !== undefined || restore(restored)) {
+  const restoreFirst = (earlier: RestoredSession): void => {
+    if (end() !== undefined || restore(earlier)) {
       queue.resume();
       outbox.save();
-    } else after(BUSY_MILLISECONDS, () => restoreFirst(restored));
+    } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
   };
   /** Names the room and the user of the edits here. */
   const key = (): string => JSON.stringify([socket.address(), prefix(), outbox.user]);
@@ -443,7 +436,7 @@ export function createSyncSession(
     if (outbox.open === undefined && former === undefined) return;
     queue.pause();
     if (outbox.open === undefined) restoreFirst({ client: former });
-    else void outbox.open(former).then((restored) => restoreFirst(restored ?? {}));
+    else void outbox.open(former).then((earlier) => restoreFirst(earlier ?? {}));
   };
   /** Reports edits that are given up, unless they are kept on this device. */
   const tellUnless = (isKept: Promise<boolean> | undefined, refusals: readonly Refusal[]): void => {
