@@ -8,6 +8,7 @@ import type { Ack, RoomMessage } from '../../src/protocol/messages.ts';
 import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { contentBytes, measureContent } from '../../src/server/writes/content-size.ts';
+import { localOnlyLeaves } from '../client/replica/local-only-leaves.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
@@ -361,7 +362,7 @@ function checkView({ name, store, session }: SimClient, base: LeafMap<Leaf>): vo
   const expected = copyLeaves(base);
   for (const { changes } of replica.pending) applyChangesToLeaves(expected, changes);
   if (replica.held !== undefined) applyChangesToLeaves(expected, replica.held);
-  const local = replica.localOnlyLeaves();
+  const local = localOnlyLeaves(replica);
   local.forEach(({ leaf }, table, row, cell) => {
     if (leaf === undefined) expected.delete(table, row, cell);
     else expected.set(table, row, cell, leaf);
@@ -462,7 +463,7 @@ function checkConverged(
   content: LeafMap<Leaf>,
 ): void {
   const defaults = disk.branch === undefined ? defaultsOf(roomVariant) : undefined;
-  const local = session.replica.localOnlyLeaves();
+  const local = localOnlyLeaves(session.replica);
   const all = differences(readContent(store), content);
   const found = all.filter(({ table, row, cell, left, right }) => {
     if (left !== undefined && defaults?.get(table, row, cell) === left) return false;

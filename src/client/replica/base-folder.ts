@@ -20,10 +20,8 @@ export class BaseFolder {
   /** Folds changes. Without `isShown`, it updates only leaves that are or were covered; the Store keeps the rest. */
   fold(changes: Changes, aims: Aims, isShown: boolean): void {
     const setBase = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string): void => {
-      const isOurs = this.#overlay.isCovered(table, row, cell) || aims.has(table, row, cell);
-      if (isShown || isOurs) {
+      if (isShown || this.#overlay.get(table, row, cell) || aims.has(table, row, cell))
         this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
-      }
     };
     for (const [table, deleted] of changes.deletedRows) {
       for (const row of deleted === ALL_ROWS ? this.#rowsOf(table, aims) : deleted) {
@@ -66,7 +64,7 @@ export class BaseFolder {
       if (leaf !== undefined && !content.has(table, row, cell)) gone.set(table, row, cell, true);
     };
     readContent(this.#store).forEach(noteIfGone);
-    this.#overlay.forEachBase(noteIfGone);
+    this.#overlay.forEach(({ base }, ...at) => noteIfGone(base, ...at));
     // A leaf that a dropped push had deleted is in neither of the two, and has to show again.
     aims.forEach(noteIfGone);
     gone.forEach((_true, table, row, cell) =>
@@ -86,9 +84,9 @@ export class BaseFolder {
     aims: Aims,
     isShown: boolean,
   ): void {
-    const base = this.#overlay.base(table, row, cell);
-    if (base === undefined && !isShown && !aims.has(table, row, cell)) return;
-    if (base === undefined || base.leaf !== leaf)
+    const cover = this.#overlay.get(table, row, cell);
+    if (cover === undefined && !isShown && !aims.has(table, row, cell)) return;
+    if (cover === undefined || cover.base !== leaf)
       this.#overlay.setBase(table, row, cell, leaf, aimAt(aims));
   }
 }

@@ -13,8 +13,8 @@ interface Write {
   readonly leaf: Leaf | undefined;
 }
 
-/** A leaf whose visible state may differ from the room's. */
-interface Cover {
+/** A leaf whose visible state may differ from the room's. Only the overlay changes it. */
+export interface Cover {
   /** The leaf of the room. */
   base: Leaf | undefined;
   /** The writes of pending pushes, oldest first. */
@@ -52,39 +52,16 @@ export class Overlay {
     return this.#localOnly;
   }
 
-  /** Returns true if the leaf is covered. */
-  isCovered(table: TableKey, row: string, cell: string): boolean {
-    return this.#covers.has(table, row, cell);
+  /** Returns a covered leaf; undefined for any other leaf. */
+  get(table: TableKey, row: string, cell: string): Readonly<Cover> | undefined {
+    return this.#covers.get(table, row, cell);
   }
 
-  /** Returns the view of a covered leaf; undefined for any other leaf. */
-  view(
-    table: TableKey,
-    row: string,
-    cell: string,
-  ): { readonly leaf: Leaf | undefined } | undefined {
-    const cover = this.#covers.get(table, row, cell);
-    return cover && { leaf: shown(cover) };
-  }
-
-  /** Returns the base of a covered leaf; undefined for any other leaf. */
-  base(
-    table: TableKey,
-    row: string,
-    cell: string,
-  ): { readonly leaf: Leaf | undefined } | undefined {
-    const cover = this.#covers.get(table, row, cell);
-    return cover && { leaf: cover.base };
-  }
-
-  /** Visits every covered leaf with its base. */
-  forEachBase(visit: ShowLeaf): void {
-    this.#covers.forEach((cover, table, row, cell) => visit(cover.base, table, row, cell));
-  }
-
-  /** Visits every covered leaf with its view. */
-  forEachView(visit: ShowLeaf): void {
-    this.#covers.forEach((cover, table, row, cell) => visit(shown(cover), table, row, cell));
+  /** Visits every covered leaf. */
+  forEach(
+    visit: (cover: Readonly<Cover>, table: TableKey, row: string, cell: string) => void,
+  ): void {
+    this.#covers.forEach(visit);
   }
 
   /** Returns the local-only leaves that will be pushed, as changes, and the view of each without them. */
@@ -97,13 +74,6 @@ export class Overlay {
       before.set(table, row, cell, base);
     });
     return { changes, before };
-  }
-
-  /** Visits every local-only leaf with its view. */
-  forEachLocal(visit: ShowLeaf): void {
-    this.#covers.forEach((cover, table, row, cell) => {
-      if (cover.local !== undefined) visit(cover.local.leaf, table, row, cell);
-    });
   }
 
   /** Puts a push on top. `before` has the earlier view of each leaf that it changes. */
@@ -148,7 +118,7 @@ export class Overlay {
     });
     discarded.forEach((cover, table, row, cell) => {
       this.#localise(cover, undefined);
-      show(shown(cover), table, row, cell);
+      show(viewOf(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });
   }
@@ -180,7 +150,7 @@ export class Overlay {
   drop(push: number, changes: Changes, show: ShowLeaf): void {
     this.#remove(push, changes, (_leaf, isLast, cover, table, row, cell) => {
       if (isLast && cover.local?.origin === 'reaction') this.#localise(cover, undefined);
-      show(shown(cover), table, row, cell);
+      show(viewOf(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });
   }
@@ -204,7 +174,7 @@ export class Overlay {
     if (cover !== undefined) {
       cover.base = leaf;
       this.#localise(cover, undefined);
-      show(shown(cover), table, row, cell);
+      show(viewOf(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
       return;
     }
@@ -318,7 +288,8 @@ export class Overlay {
   }
 }
 
-function shown(cover: Cover): Leaf | undefined {
+/** Returns the view of a covered leaf: the Store has to show it. */
+export function viewOf(cover: Readonly<Cover>): Leaf | undefined {
   if (cover.local !== undefined) return cover.local.leaf;
   const last = cover.writes.at(-1);
   return last === undefined ? cover.base : last.leaf;

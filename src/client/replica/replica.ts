@@ -25,7 +25,7 @@ import { BaseFolder } from './base-folder.ts';
 import { EarlyEdits } from './early-edits.ts';
 import type { EditObserver } from './edit-observer.ts';
 import type { UnconfirmedEdits } from './former-client.ts';
-import { HELD, Overlay } from './overlay.ts';
+import { HELD, Overlay, viewOf } from './overlay.ts';
 import { Reaction } from './reaction.ts';
 import {
   refusalOf,
@@ -128,21 +128,9 @@ export class Replica {
     return this.#held;
   }
 
-  /** Returns the local-only leaves with their views (LOCAL-2). */
-  localOnlyLeaves(): LeafMap<{ readonly leaf: Leaf | undefined }> {
-    const local = new LeafMap<{ readonly leaf: Leaf | undefined }>();
-    this.#overlay.forEachLocal((leaf, table, row, cell) => local.set(table, row, cell, { leaf }));
-    return local;
-  }
-
-  /** The number of leaves that are local-only (LOCAL-2). */
-  get localOnly(): number {
-    return this.#overlay.localOnly;
-  }
-
-  /** True if the Store equals the room's. Then the replica holds nothing else (VIEW-2). */
-  get isPlain(): boolean {
-    return this.#overlay.isEmpty;
+  /** The leaves that may differ from the room's (VIEW-2). */
+  get overlay(): Pick<Overlay, 'forEach' | 'isEmpty' | 'localOnly'> {
+    return this.#overlay;
   }
 
   /** The number of the oldest pending push; if none is pending, the number of the next push. */
@@ -207,9 +195,9 @@ export class Replica {
     this.#observed.apply(() => visible.push(readContent(this.store)));
     const [content] = visible;
     if (content === undefined) return undefined;
-    this.#overlay.forEachBase((leaf, table, row, cell) => {
-      if (leaf === undefined) content.delete(table, row, cell);
-      else content.set(table, row, cell, leaf);
+    this.#overlay.forEach(({ base }, table, row, cell) => {
+      if (base === undefined) content.delete(table, row, cell);
+      else content.set(table, row, cell, base);
     });
     return content;
   }
@@ -218,7 +206,7 @@ export class Replica {
   localiseBase(): LeafMap<Leaf> | undefined {
     const content = this.readBase();
     content?.forEach((leaf, table, row, cell) => {
-      if (this.#overlay.isCovered(table, row, cell)) return;
+      if (this.#overlay.get(table, row, cell)) return;
       this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, undefined);
     });
     return content;
@@ -226,8 +214,8 @@ export class Replica {
 
   /** Returns the room's leaf as it is known here. */
   baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined {
-    const base = this.#overlay.base(table, row, cell);
-    return base === undefined ? readLeaf(this.store, table, row, cell) : base.leaf;
+    const cover = this.#overlay.get(table, row, cell);
+    return cover ? cover.base : readLeaf(this.store, table, row, cell);
   }
 
   /** Returns the room's cells of a row as they are known here. */
@@ -309,7 +297,7 @@ export class Replica {
     if (this.#hasMetContent) return;
     this.#hasMetContent = true;
     const isEdited = (table: TableKey, row: string, cell: string): boolean =>
-      this.#overlay.isCovered(table, row, cell);
+      this.#overlay.get(table, row, cell) !== undefined;
     if (!isShown) {
       readContent(this.store).forEach((leaf, table, row, cell) => {
         if (isEdited(table, row, cell) || content.get(table, row, cell) === leaf) return;
@@ -381,7 +369,7 @@ export class Replica {
         if (later !== undefined) addChanges(this.#held, later);
       }
       if (this.#held !== undefined) write(HELD, this.#held);
-      this.#overlay.forEachView(aimAt(aims));
+      this.#overlay.forEach((cover, ...at) => aimAt(aims)(viewOf(cover), ...at));
     });
     if (!isDone) return false;
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;

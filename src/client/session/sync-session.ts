@@ -172,7 +172,7 @@ export function createSyncSession(
     return {
       phase: stage.phase,
       unsaved: unsaved(),
-      localOnly: replica.localOnly,
+      localOnly: replica.overlay.localOnly,
       loadedBytes: stage.phase === 'loading' ? loadedBytes : undefined,
       end: stage.phase === 'stopped' ? stage.error : undefined,
     };

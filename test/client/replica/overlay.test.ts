@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { HELD, Overlay } from '../../../src/client/replica/overlay.ts';
+import { HELD, Overlay, viewOf } from '../../../src/client/replica/overlay.ts';
 import { decodeChanges } from '../../../src/protocol/codec.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';
 import type { Leaf, TableKey } from '../../../src/protocol/leaf.ts';
@@ -29,6 +29,20 @@ function shownBy(): {
   };
 }
 
+type Address = readonly [table: TableKey, row: string, cell: string];
+
+/** The base of a covered leaf. */
+function baseAt(overlay: Overlay, ...address: Address): { leaf: Leaf | undefined } | undefined {
+  const cover = overlay.get(...address);
+  return cover && { leaf: cover.base };
+}
+
+/** The view of a covered leaf. */
+function viewAt(overlay: Overlay, ...address: Address): { leaf: Leaf | undefined } | undefined {
+  const cover = overlay.get(...address);
+  return cover && { leaf: viewOf(cover) };
+}
+
 const setA = changesOf([{ t: { r: { a: 2 } } }, {}]);
 const setAAgain = changesOf([{ t: { r: { a: 3 } } }, {}]);
 const deleteRow = changesOf([{}, {}, { t: ['r'] }]);
@@ -38,14 +52,14 @@ describe('an overlay', () => {
     const { overlay, show } = shownBy();
     expect(overlay.isEmpty).toBe(true);
     overlay.write(1, setA, cellsBefore({ a: 1 }));
-    expect(overlay.isCovered('t', 'r', 'a')).toBe(true);
-    expect(overlay.isCovered('t', 'r', 'b')).toBe(false);
-    expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 1 });
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 2 });
+    expect(overlay.get('t', 'r', 'a')).toBeDefined();
+    expect(overlay.get('t', 'r', 'b')).toBeUndefined();
+    expect(baseAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 1 });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 2 });
     overlay.setBase('t', 'r', 'a', 5, show);
     overlay.acknowledge(1, setA);
     expect(overlay.isEmpty).toBe(true);
-    expect(overlay.base('t', 'r', 'a')).toBeUndefined();
+    expect(baseAt(overlay, 't', 'r', 'a')).toBeUndefined();
   });
 
   test('[VIEW-2] keeps nothing of leaves that only the room touches', () => {
@@ -60,8 +74,8 @@ describe('an overlay', () => {
     overlay.write(1, setA, cellsBefore({ a: 1 }));
     overlay.write(2, setAAgain, cellsBefore({ a: 2 }));
     overlay.acknowledge(1, setA);
-    expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 2 });
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 3 });
+    expect(baseAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 2 });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 3 });
   });
 
   test('[ONCE-4] drops a push and shows what is beneath it', () => {
@@ -78,7 +92,7 @@ describe('an overlay', () => {
     overlay.write(2, setAAgain, cellsBefore({ a: 2 }));
     overlay.drop(1, setA, show);
     expect(shown).toEqual(new Map([['a', 3]]));
-    expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 1 });
+    expect(baseAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 1 });
   });
 
   test('[VIEW-5] covers cells that nobody here has seen by a pending deletion of their row', () => {
@@ -86,7 +100,7 @@ describe('an overlay', () => {
     overlay.write(1, deleteRow, cellsBefore({ a: 1 }));
     overlay.setBase('t', 'r', 'new', 7, show);
     expect(shown).toEqual(new Map([['new', undefined]]));
-    expect(overlay.base('t', 'r', 'new')).toEqual({ leaf: 7 });
+    expect(baseAt(overlay, 't', 'r', 'new')).toEqual({ leaf: 7 });
     overlay.acknowledge(1, deleteRow);
     expect(overlay.isEmpty).toBe(true);
   });
@@ -121,7 +135,7 @@ describe('an overlay', () => {
     overlay.write(2, setA, cellsBefore({ a: undefined }));
     overlay.drop(1, deleteRow, show);
     expect(shown).toEqual(new Map([['a', 2]]));
-    expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 1 });
+    expect(baseAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 1 });
     overlay.acknowledge(2, setA);
     expect(overlay.isEmpty).toBe(true);
   });
@@ -133,7 +147,7 @@ describe('an overlay', () => {
     overlay.write(HELD, deleteRow, cellsBefore({ a: 3 }));
     overlay.acknowledge(1, setA);
     overlay.renumberHeld(2, deleteRow);
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: undefined });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: undefined });
     overlay.acknowledge(2, deleteRow);
     expect(overlay.isEmpty).toBe(true);
   });
@@ -142,14 +156,14 @@ describe('an overlay', () => {
     const { overlay, shown, show } = shownBy();
     const local = { leaf: 9, origin: 'edit' } as const;
     overlay.setLocal('t', 'r', 'a', local, 1);
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 9 });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 9 });
     overlay.setBase('t', 'r', 'a', 2, show);
     expect(shown).toEqual(new Map([['a', 2]]));
     expect(overlay.isEmpty).toBe(true);
     overlay.setLocal('t', 'r', 'a', local, 1);
     overlay.write(1, setA, cellsBefore({ a: 9 }));
-    expect(overlay.base('t', 'r', 'a')).toEqual({ leaf: 1 });
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 2 });
+    expect(baseAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 1 });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 2 });
   });
 
   test.each([
@@ -165,7 +179,7 @@ describe('an overlay', () => {
     expect(shown).toEqual(new Map([['a', 9]]));
     overlay.drop(2, setAAgain, show);
     expect(shown).toEqual(new Map([['a', view]]));
-    expect(overlay.view('t', 'r', 'a')?.leaf).toBe(local);
+    expect(viewAt(overlay, 't', 'r', 'a')?.leaf).toBe(local);
     expect(overlay.localOnly).toBe(local === undefined ? 0 : 1);
   });
 
@@ -175,12 +189,11 @@ describe('an overlay', () => {
     overlay.write(1, both, cellsBefore({ a: 1, b: 1 }));
     overlay.write(2, setAAgain, cellsBefore({ a: 2 }));
     overlay.localise(1, both);
-    expect(overlay.view('t', 'r', 'a')).toEqual({ leaf: 3 });
-    expect(overlay.view('t', 'r', 'b')).toEqual({ leaf: 2 });
+    expect(viewAt(overlay, 't', 'r', 'a')).toEqual({ leaf: 3 });
+    expect(viewAt(overlay, 't', 'r', 'b')).toEqual({ leaf: 2 });
     overlay.acknowledge(2, setAAgain);
-    const local: string[] = [];
-    overlay.forEachLocal((_leaf, _table, _row, cell) => local.push(cell));
-    expect(local).toEqual(['b']);
+    expect(overlay.get('t', 'r', 'a')).toBeUndefined();
+    expect(overlay.get('t', 'r', 'b')?.local).toEqual({ leaf: 2, origin: 'edit' });
   });
 
   test('[DERIVE-2] gives what is to be pushed once saving starts, and only that', () => {

@@ -11,6 +11,7 @@ import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { readContent } from '../../../src/protocol/store-access.ts';
 import { described } from '../../protocol/arbitrary-changes.ts';
 import { edit, schemas, transactions } from '../../protocol/arbitrary-edits.ts';
+import { localOnlyLeaves } from './local-only-leaves.ts';
 import { addressOf, apply, flat, NaiveReplica, sorted, type Flat } from './naive-replica.ts';
 import { remoteChanges, remoteContents } from './arbitrary-remote.ts';
 
@@ -176,8 +177,8 @@ function checkBase({ store, replica }: Client, base: Flat): void {
   for (const { changes } of replica.pending) expected = apply(expected, changes);
   if (replica.held !== undefined) expected = apply(expected, replica.held);
   expected = new Map(expected);
-  const local = flat(replica.localOnlyLeaves());
-  expect(replica.localOnly).toBe(local.size);
+  const local = flat(localOnlyLeaves(replica));
+  expect(replica.overlay.localOnly).toBe(local.size);
   for (const [key, { leaf }] of local) {
     if (leaf === undefined) expected.delete(key);
     else expected.set(key, leaf);
@@ -190,7 +191,7 @@ function checkBase({ store, replica }: Client, base: Flat): void {
     expect([key, replica.baseLeaf(...addressOf(key))]).toEqual([key, base.get(key)]);
   }
   if (replica.pending.length === 0 && !replica.hasHeld && local.size === 0) {
-    expect(replica.isPlain).toBe(true);
+    expect(replica.overlay.isEmpty).toBe(true);
   }
 }
 

@@ -6,6 +6,7 @@ import { Replica } from '../../../src/client/replica/replica.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';
 import { decodeChanges, decodeContent, encodeChanges } from '../../../src/protocol/codec.ts';
 import { VALUES } from '../../../src/protocol/leaf.ts';
+import { localOnlyLeaves } from './local-only-leaves.ts';
 
 interface Client {
   readonly store: Store;
@@ -79,7 +80,7 @@ describe('a commit', () => {
     expect(client.store.getRow('t', 'r')).toEqual({ b: 2 });
     client.replica.acknowledge();
     expect(client.store.getRow('t', 'r')).toEqual({ b: 2 });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[VIEW-6] waits for the end of a transaction that the app has open, which may roll back', () => {
@@ -116,7 +117,7 @@ describe('an ack', () => {
     expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(1);
     client.replica.acknowledge();
     expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(3);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[VIEW-4] without a correction touches no Store', () => {
@@ -127,7 +128,7 @@ describe('an ack', () => {
     store.startTransaction();
     replica.acknowledge();
     expect(transactions).toBe(1);
-    expect(replica.isPlain).toBe(true);
+    expect(replica.overlay.isEmpty).toBe(true);
   });
 });
 
@@ -152,7 +153,7 @@ describe('a welcome', () => {
         client.replica.catchUp(decodeContent('[{},{"mine":2,"other":2}]'), 1, undefined);
       else client.replica.catchUp(undefined, 1, changesOf([{}, { mine: 2, other: 2 }]));
       expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
-      expect(client.replica.isPlain).toBe(true);
+      expect(client.replica.overlay.isEmpty).toBe(true);
     }
   });
 
@@ -168,7 +169,7 @@ describe('a welcome', () => {
     client.store.transaction(() => client.store.delRow('t', 'r').delValue('v'));
     client.replica.catchUp(decodeContent('[{},{}]'), 1, undefined);
     expect(client.store.getContent()).toEqual([{}, {}]);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[JOIN-6] shows reloaded content and what is pending in one transaction', () => {
@@ -192,7 +193,7 @@ describe('what is pushed', () => {
     expect(client.store.hasRow('t', 'r')).toBe(false);
     client.replica.acknowledge();
     expect(client.store.hasRow('t', 'r')).toBe(false);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     client.replica.commit(changesOf([{ t: { r: { other: 1 } } }, {}]));
     expect(client.store.getRow('t', 'r')).toEqual({ other: 1 });
   });
@@ -227,7 +228,7 @@ describe('what is pushed', () => {
     expect(pushesOf(client)).toEqual([[{ t: { r: { b: 3 } } }, { v: 1 }, { t: ['r'] }]]);
     expect(client.replica.hasHeld).toBe(false);
     client.replica.acknowledge();
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[VIEW-9] is not what a load replaces, and the load reports what pending pushes undo of it', () => {
@@ -271,7 +272,7 @@ describe('what is pushed', () => {
     replica.setSaving(true);
     store.setValue('v', 1);
     expect(replica.pending).toEqual([]);
-    expect(replica.isPlain).toBe(true);
+    expect(replica.overlay.isEmpty).toBe(true);
   });
 });
 
@@ -366,7 +367,7 @@ describe('what is derived', () => {
     });
     client.replica.commit(changesOf([{}, {}, { t: ['r'] }]));
     expect(client.store.hasRow('t', 'r')).toBe(false);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[DERIVE-1] is what a mutator listener makes of other leaves than those that were set', () => {
@@ -453,7 +454,7 @@ describe('what is derived', () => {
     client.replica.commit(changesOf(changes));
     expect(client.store.getContent()).toEqual(shown);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     expect(client.refusals).toMatchObject([{ reason }]);
     client.replica.setSaving(false);
     client.replica.setSaving(true);
@@ -469,7 +470,7 @@ describe('what is derived', () => {
     client.replica.commit(changesOf([{ t: { q: { a: 1 } } }, {}]), true);
     expect(pushesOf(client)).toEqual([[{}, { rows: 2, m: 1 }]]);
     expect(client.store.getValue('rows')).toBe(3);
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     expect(client.refusals).toMatchObject([{ valueId: 'rows', reason: 'own-listener' }]);
   });
 
@@ -480,7 +481,7 @@ describe('what is derived', () => {
       client.replica.acknowledge();
       client.replica.commit(changesOf([{}, {}, { t: [String(row)] }]));
     }
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[DERIVE-2] is not pushed after a correction, and stays local-only', () => {
@@ -491,7 +492,7 @@ describe('what is derived', () => {
     client.replica.acknowledgeCorrected(changesOf([{}, { n: 2 }]));
     expect(client.store.getValue('seen')).toBe(2);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     client.replica.setSaving(false);
     client.replica.setSaving(true);
     expect(client.replica.pending).toEqual([]);
@@ -504,7 +505,7 @@ describe('what is derived', () => {
     client.replica.catchUp(decodeContent('[{"t":{"r":{"a":1},"s":{"a":1}}},{}]'), 0, undefined);
     expect(client.store.getCell('t', 's', 'done')).toBe(false);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.localOnly).toBe(2);
+    expect(client.replica.overlay.localOnly).toBe(2);
     expect(client.refusals.map(({ reason }) => reason)).toContain('own-schema');
   });
 
@@ -519,7 +520,7 @@ describe('what is derived', () => {
     expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
     expect(client.replica.pending[0]?.isDerived).toBe(true);
     client.replica.acknowledge();
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 });
 
@@ -545,9 +546,9 @@ describe('what a Store takes of the user', () => {
     ]);
     client.replica.acknowledge();
     client.replica.acknowledge();
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     client.replica.commit(changesOf([{ t: { r: { c: leaf } } }, { v: leaf }]));
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     expect(client.refusals).toEqual([]);
     expect(client.replica.readBase()?.get('t', 'r', 'c')).toBe(leaf);
   });
@@ -580,7 +581,7 @@ describe('what a Store takes of the user', () => {
     client.replica.commit(changesOf([{ t: { r: { b: 1, c: 1 } } }, {}]));
     set(client.store);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     expect(client.refusals).toEqual([
       { type: 'cell', tableId: 't', rowId: 'r', cellId: 'c', cell: shown, reason: 'malformed' },
     ]);
@@ -590,19 +591,19 @@ describe('what a Store takes of the user', () => {
     expect(pushesOf(client)).toEqual([[{ t: { r: { b: 2 } } }, {}]]);
     client.replica.acknowledge();
     client.replica.catchUp(decodeContent('[{"t":{"r":{"b":3,"c":1}}},{}]'), 0, undefined);
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     client.replica.commit(changesOf([{ t: { r: { c: 2 } } }, {}]));
     expect(client.store.getRow('t', 'r')).toEqual({ b: 3, c: 2 });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[LOCAL-3] is told where it was the only thing that happened', () => {
     const client = clientOf();
     client.store.setCell('t', 'r', 'c', speaking(undefined));
-    expect(client.replica.localOnly).toBe(1);
+    expect(client.replica.overlay.localOnly).toBe(1);
     expect(client.refusals).toHaveLength(1);
     client.store.delCell('t', 'r', 'c');
-    expect(client.replica.localOnly).toBe(0);
+    expect(client.replica.overlay.localOnly).toBe(0);
   });
 
   test('[LOCAL-3] does not keep the rest of its transaction from being sent', () => {
@@ -613,10 +614,10 @@ describe('what a Store takes of the user', () => {
       client.store.setValues({ v: 1, w: speaking(DELETED) });
     });
     expect(pushesOf(client)).toEqual([[{ t: { r: { a: 1 } } }, { v: 1 }]]);
-    expect(client.replica.localOnly).toBe(3);
+    expect(client.replica.overlay.localOnly).toBe(3);
     expect(client.refusals).toHaveLength(3);
     client.store.delValue('w');
-    expect(client.replica.localOnly).toBe(2);
+    expect(client.replica.overlay.localOnly).toBe(2);
     client.replica.discardLocal();
     expect(client.store.getContent()).toEqual([{ t: { r: { a: 1 } } }, { v: 1 }]);
   });
@@ -661,7 +662,7 @@ describe("what the client's own schema refuses", () => {
     });
     client.replica.commit(changesOf([{ t: { r: { b: 'x' }, s: { a: 1, b: 'x' } } }, {}]));
     expect(client.store.getTable('t')).toEqual({ r: { b: 'x' }, s: { a: 1, b: 'x' } });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     expect(client.refusals).toEqual([]);
   });
 
@@ -670,7 +671,7 @@ describe("what the client's own schema refuses", () => {
     client.replica.commit(changesOf([{ t: { r: { a: 'no' } } }, {}]));
     client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]));
     expect(client.store.getCell('t', 'r', 'a')).toBe(1);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[LOCAL-2] ends when the user sets the leaf', () => {
@@ -678,9 +679,9 @@ describe("what the client's own schema refuses", () => {
     client.replica.commit(changesOf([{ t: { r: { a: 'no' } } }, {}]));
     client.store.setCell('t', 'r', 'a', 2);
     expect(pushesOf(client)).toEqual([[{ t: { r: { a: 2 } } }, {}]]);
-    expect(client.replica.localOnlyLeaves().isEmpty).toBe(true);
+    expect(localOnlyLeaves(client.replica).isEmpty).toBe(true);
     client.replica.acknowledge();
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[LOCAL-2] survives a reload in which the room left the leaf as it was', () => {
@@ -704,10 +705,10 @@ describe("what the client's own schema refuses", () => {
       ),
     );
     client.replica.restore(undefined, { pushes: former.replica.pending, lastNumber: 1 });
-    expect([client.store.getValue('v'), client.replica.localOnly]).toEqual([100, 1]);
+    expect([client.store.getValue('v'), client.replica.overlay.localOnly]).toEqual([100, 1]);
     client.replica.catchUp(undefined, 1, changesOf([{}, { w: 1 }]));
     expect(client.store.getValues()).toEqual({ w: 1 });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test('[LOCAL-2] stays when the room has refused a push, if its user made it since', () => {
@@ -728,7 +729,7 @@ describe("what the client's own schema refuses", () => {
     client.store.finishTransaction();
     expect(client.replica.discardLocal()).toBe(true);
     expect(client.store.getValue('v')).toBe(1);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     expect(client.replica.pending).toEqual([]);
   });
 });
@@ -799,7 +800,7 @@ describe("what the client's own middleware does not let pass", () => {
     isOpen = true;
     client.replica.commit(changesOf([{}, { v: 2 }]));
     expect(client.store.getValues()).toEqual({ v: 2 });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     expect(client.replica.pending).toEqual([]);
   });
 });
@@ -810,7 +811,7 @@ describe('an app that throws', () => {
     client.replica.commit(changesOf([{}, { v: 1, w: 1 }]));
     expect(client.errors).toEqual([new Error('thrown')]);
     expect(client.store.getValues()).toEqual({ v: 1, w: 1 });
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
   test.each<readonly [string, (store: Store) => void]>([
@@ -843,7 +844,7 @@ describe('an app that throws', () => {
     });
     client.replica.commit(changesOf([{}, { v: 1 }]));
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
   });
 });
 
@@ -858,7 +859,7 @@ describe('giving up', () => {
       { type: 'value', valueId: 'v', value: [1], reason: 'destroyed' },
     ]);
     expect(client.store.getContent()).toEqual([{}, { v: [1] }]);
-    expect(client.replica.isPlain).toBe(true);
+    expect(client.replica.overlay.isEmpty).toBe(true);
     expect(client.replica.hasHeld).toBe(false);
   });
 
@@ -886,7 +887,7 @@ describe('restoring', () => {
     expect(second.replica.baseLeaf('t', 'r', 'b')).toBe(1);
     expect(second.replica.oldestUnanswered).toBe(1);
     for (let acks = 0; acks < 3; acks++) second.replica.acknowledge();
-    expect(second.replica.isPlain).toBe(true);
+    expect(second.replica.overlay.isEmpty).toBe(true);
     second.store.setValue('v', 1);
     expect(second.replica.oldestUnanswered).toBe(4);
   });

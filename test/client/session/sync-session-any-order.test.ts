@@ -215,7 +215,7 @@ test('[VIEW-1] whatever is stopped, started, cut and lost in whatever order, all
       const { content = new LeafMap<Leaf>() } = pair.room;
       expect(sorted(flat(readContent(pair.store)))).toEqual(sorted(flat(content)));
       expect(content.get(null, '', 'last')).toBe(1);
-      expect(pair.session.replica.isPlain).toBe(true);
+      expect(pair.session.replica.overlay.isEmpty).toBe(true);
       // Edits made before anything was started (SEED-5), or while nothing was saved (VIEW-9), may have been replaced.
       expect(JSON.stringify(pair.refusals)).not.toMatch(/"reason":"(?!before-start|loaded)/);
     }),

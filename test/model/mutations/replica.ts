@@ -216,12 +216,8 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
         'setBase',
         (setBase) =>
           function stay(this: Overlay, table, row, cell, leaf, show) {
-            let local: { leaf: unknown } | undefined;
-            this.forEachLocal((localLeaf, ...address) => {
-              if (address[0] === table && address[1] === row && address[2] === cell)
-                local = { leaf: localLeaf };
-            });
-            if (local === undefined) setBase.call(this, table, row, cell, leaf, show);
+            if (this.get(table, row, cell)?.local === undefined)
+              setBase.call(this, table, row, cell, leaf, show);
           },
       ),
   },

@@ -184,7 +184,7 @@ test.each(SEEDS)(
           while (canRedo(client)) undo.goForward();
           if (!actions.includes('undo')) expect(sorted(store)).toEqual(after);
           while (replica.pending.length > 0) replica.acknowledge();
-          expect(replica.isPlain).toBe(true);
+          expect(replica.overlay.isEmpty).toBe(true);
         },
       ),
       { numRuns: RUNS, seed },
@@ -377,7 +377,7 @@ function expectUndone(client: Client, room: Room): void {
   undoAll(client);
   room.settle();
   expect(sorted(room.store)).toEqual(flat(room.ofOthers));
-  expect(client.replica.isPlain).toBe(true);
+  expect(client.replica.overlay.isEmpty).toBe(true);
 }
 
 type Happening = typeof happenings extends fc.Arbitrary<readonly (infer Each)[]> ? Each : never;

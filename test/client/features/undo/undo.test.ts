@@ -195,7 +195,7 @@ describe('an undo', () => {
     undo.goForward();
     expect([transactions, replica.pending.length]).toEqual([2, 3]);
     acknowledgeAll(client);
-    expect(replica.isPlain).toBe(true);
+    expect(replica.overlay.isEmpty).toBe(true);
     expect(store.getContent()).toEqual([
       { pets: { fido: { legs: 3, color: 'brown' } } },
       { open: false },
@@ -352,7 +352,7 @@ describe('what others do', () => {
     const listenerId = store.addCellListener('pets', 'fido', 'legs', throwing, true);
     replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
     store.delListener(listenerId);
-    expect([store.getCell('pets', 'fido', 'legs'), replica.localOnly]).toEqual([3, 1]);
+    expect([store.getCell('pets', 'fido', 'legs'), replica.overlay.localOnly]).toEqual([3, 1]);
     expect(countsOf(client)).toEqual([0, 0]);
     undo.goBackward();
     expect(replica.pending).toEqual([]);
@@ -763,11 +763,11 @@ describe('what the room refuses', () => {
     const { store, replica, undo } = client;
     replica.limitPushes(100);
     store.setCell('pets', 'fido', 'color', 'x'.repeat(200));
-    expect([replica.localOnly, replica.pending.length]).toEqual([1, 0]);
+    expect([replica.overlay.localOnly, replica.pending.length]).toEqual([1, 0]);
     undo.goBackward();
     expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
     acknowledgeAll(client);
-    expect(replica.localOnly).toBe(0);
+    expect(replica.overlay.localOnly).toBe(0);
     store.setCell('pets', 'fido', 'color', 'y'.repeat(200));
     replica.discardLocal();
     expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
@@ -1078,7 +1078,7 @@ describe('merging and limits', () => {
     undo.goBackward();
     expect(store.getTables()).toEqual({ pets: { fido: { name: 'theirs, later' } } });
     acknowledgeAll(client);
-    expect(replica.isPlain).toBe(true);
+    expect(replica.overlay.isEmpty).toBe(true);
   });
 
   test('[UNDO-8] [UNDO-4] held edits of two steps, and edits that were merged with the last of them, are told apart', () => {
