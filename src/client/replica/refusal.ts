@@ -10,6 +10,7 @@ import {
 } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { RefusalReason as RoomRefusalReason } from '../../protocol/messages.ts';
+import type { RoomBase } from './room-base.ts';
 
 /** The reason why an edit, or a change of the room, is not in both Stores. */
 export type RefusalReason =
@@ -154,13 +155,6 @@ export function refusalsOfCorrection(
   );
 }
 
-/** The room's content as a client knows it. */
-export interface RoomContent {
-  baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined;
-  /** Returns the cells of a row. */
-  baseCells(table: string, row: string): readonly string[];
-}
-
 /**
  * Returns refusals for pushes that the room processed while their acks were lost: for each part that the room does not hold
  * and the catch-up does not mention. Does not report a part that another client may have overwritten since.
@@ -168,14 +162,13 @@ export interface RoomContent {
 export function refusalsOfDropped(
   pushes: Changes,
   catchUp: Changes,
-  base: RoomContent,
+  base: Pick<RoomBase, 'leaf' | 'cells'>,
 ): readonly Refusal[] {
   return refusalsWhere(
     pushes,
-    (table, row) =>
-      base.baseCells(table, row).filter((cell) => !isTouched(catchUp, table, row, cell)),
+    (table, row) => base.cells(table, row).filter((cell) => !isTouched(catchUp, table, row, cell)),
     (leaf, table, row, cell) =>
-      !isTouched(catchUp, table, row, cell) && base.baseLeaf(table, row, cell) !== leaf,
+      !isTouched(catchUp, table, row, cell) && base.leaf(table, row, cell) !== leaf,
     'unknown',
   );
 }

@@ -21,7 +21,6 @@ import {
 } from '../../protocol/store-access.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { aimAt, leavesNotTaken, writeAims, type Aims } from './aims.ts';
-import { BaseFolder } from './base-folder.ts';
 import { EarlyEdits } from './early-edits.ts';
 import type { EditObserver } from './edit-observer.ts';
 import type { UnconfirmedEdits } from './former-client.ts';
@@ -34,6 +33,7 @@ import {
   type Refusal,
   type RefusalReason,
 } from './refusal.ts';
+import { RoomBase } from './room-base.ts';
 import { StoreClaim } from './store-claim.ts';
 
 /** A transaction that waits for its ack. */
@@ -76,11 +76,12 @@ export interface ReplicaEvents {
 export class Replica {
   /** The claim to the Store. While another persister holds it, this replica ignores edits. */
   readonly claim: StoreClaim;
+  /** The room's content as it is known here. */
+  readonly base: RoomBase;
   /** Told of the user's edits; undefined if no part of the client needs them. */
   observer: EditObserver | undefined;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
-  readonly #folder: BaseFolder;
   readonly #events: ReplicaEvents;
   readonly #early = new EarlyEdits();
   #hasMetContent = false;
@@ -96,7 +97,7 @@ export class Replica {
     this.#events = events;
     this.claim = new StoreClaim(store);
     this.#observed = new ObservedStore(store, (log) => this.#edited(log));
-    this.#folder = new BaseFolder(store, this.#overlay);
+    this.base = new RoomBase(store, this.#overlay);
   }
 
   get store(): Store {
@@ -186,20 +187,11 @@ export class Replica {
     this.#events.onPending();
   }
 
-  /**
-   * Returns the room's content as it is known here: the visible content without edits made here (SEED-2). Undefined if the
-   * app has a transaction open.
-   */
+  /** Returns the base (SEED-2). Undefined if the app has a transaction open. */
   readBase(): LeafMap<Leaf> | undefined {
-    const visible: LeafMap<Leaf>[] = [];
-    this.#observed.apply(() => visible.push(readContent(this.store)));
-    const [content] = visible;
-    if (content === undefined) return undefined;
-    this.#overlay.forEach(({ base }, table, row, cell) => {
-      if (base === undefined) content.delete(table, row, cell);
-      else content.set(table, row, cell, base);
-    });
-    return content;
+    const read: LeafMap<Leaf>[] = [];
+    this.#observed.apply(() => read.push(this.base.read()));
+    return read[0];
   }
 
   /** Makes the base local-only, except what an edit covers: no room has it. Returns all of it; undefined if the Store is busy. */
@@ -210,21 +202,6 @@ export class Replica {
       this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, undefined);
     });
     return content;
-  }
-
-  /** Returns the room's leaf as it is known here. */
-  baseLeaf(table: TableKey, row: string, cell: string): Leaf | undefined {
-    const cover = this.#overlay.get(table, row, cell);
-    return cover ? cover.base : readLeaf(this.store, table, row, cell);
-  }
-
-  /** Returns the room's cells of a row as they are known here. */
-  baseCells(table: string, row: string): readonly string[] {
-    const known = new Set([
-      ...this.store.getCellIds(table, row),
-      ...this.#overlay.coveredCells(table, row),
-    ]);
-    return [...known].filter((cell) => this.baseLeaf(table, row, cell) !== undefined);
   }
 
   // An ack first counts the whole push as accepted. The correction in the same transaction puts the room's value where it
@@ -240,7 +217,7 @@ export class Replica {
   acknowledgeCorrected(correction: Changes): boolean {
     const acknowledge = (aims: Aims): void => {
       this.acknowledge();
-      this.#folder.fold(correction, aims, true);
+      this.base.fold(correction, aims, true);
     };
     return this.#integrate(undefined, acknowledge, undefined, this.#isFollowing);
   }
@@ -252,7 +229,7 @@ export class Replica {
   commit(changes: Changes, isDerived = false): boolean {
     return this.#integrate(
       changes,
-      (aims) => this.#folder.fold(changes, aims, this.#isFollowing),
+      (aims) => this.base.fold(changes, aims, this.#isFollowing),
       isDerived ? undefined : changes,
     );
   }
@@ -278,8 +255,8 @@ export class Replica {
         this.#held = undefined;
         this.#overlay.drop(HELD, held, aimAt(aims));
       }
-      if (content !== undefined) this.#folder.rebase(content, aims, isShown);
-      if (changes !== undefined) this.#folder.fold(changes, aims, isShown);
+      if (content !== undefined) this.base.rebase(content, aims, isShown);
+      if (changes !== undefined) this.base.fold(changes, aims, isShown);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#meet(content, isShown);
@@ -358,7 +335,7 @@ export class Replica {
       const write = (number: number, changes: Changes): void =>
         this.#overlay.write(number, changes, this.#visibleUnder(changes, aims));
       if (later !== undefined) this.#overlay.drop(HELD, later, aimAt(aims));
-      if (content !== undefined) this.#folder.rebase(content, aims, true);
+      if (content !== undefined) this.base.rebase(content, aims, true);
       for (const push of edits?.pushes ?? []) {
         write(push.number, push.changes);
         this.#pending.push(push);

@@ -83,7 +83,7 @@ function catchUp(
   outbox.answered(answered);
   if (staged === undefined && answered.length > 0) {
     const sent = composeChanges(answered.map((push) => push.changes));
-    onRefused(refusalsOfDropped(sent, changes, replica));
+    onRefused(refusalsOfDropped(sent, changes, replica.base));
   }
   return true;
 }

@@ -188,7 +188,7 @@ function checkBase({ store, replica }: Client, base: Flat): void {
   const read = replica.readBase() ?? replica.readBase();
   expect(read && sorted(flat(read))).toEqual(sorted(base));
   for (const key of new Set([...base.keys(), ...visible.keys(), ...local.keys()])) {
-    expect([key, replica.baseLeaf(...addressOf(key))]).toEqual([key, base.get(key)]);
+    expect([key, replica.base.leaf(...addressOf(key))]).toEqual([key, base.get(key)]);
   }
   if (replica.pending.length === 0 && !replica.hasHeld && local.size === 0) {
     expect(replica.overlay.isEmpty).toBe(true);

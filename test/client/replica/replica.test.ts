@@ -70,7 +70,7 @@ describe('a commit', () => {
     expect(calls.sort()).toEqual(['changed', 'new']);
     expect(transactions).toBe(1);
     expect(store.getRow('t', 'r')).toEqual({ same: 1, changed: 2, mine: 'pending', new: 4 });
-    expect(replica.baseLeaf('t', 'r', 'mine')).toBe(3);
+    expect(replica.base.leaf('t', 'r', 'mine')).toBe(3);
   });
 
   test('[VIEW-3] that deletes a row leaves what a pending push has put into it', () => {
@@ -101,7 +101,7 @@ describe('a commit', () => {
     client.store.setValue('mine', 2);
     client.replica.commit(changesOf([{}, { mine: 3, other: 3 }]));
     expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
-    expect(client.replica.baseLeaf(VALUES, '', 'mine')).toBe(3);
+    expect(client.replica.base.leaf(VALUES, '', 'mine')).toBe(3);
     client.replica.acknowledgeCorrected(changesOf([{}, { mine: 3 }]));
     expect(client.store.getValues()).toEqual({ mine: 3, other: 1 });
   });
@@ -114,9 +114,9 @@ describe('an ack', () => {
     client.store.setValue('b', 3);
     client.replica.acknowledgeCorrected(changesOf([{}, { a: 1, b: 1 }]));
     expect(client.store.getValues()).toEqual({ a: 1, b: 3 });
-    expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(1);
+    expect(client.replica.base.leaf(VALUES, '', 'b')).toBe(1);
     client.replica.acknowledge();
-    expect(client.replica.baseLeaf(VALUES, '', 'b')).toBe(3);
+    expect(client.replica.base.leaf(VALUES, '', 'b')).toBe(3);
     expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
@@ -139,7 +139,7 @@ describe('a welcome', () => {
     // The room took the first push, refused the second, and has not seen the third.
     client.replica.catchUp(undefined, 2, changesOf([{}, { a: 2 }]));
     expect(client.store.getValues()).toEqual({ a: 2, b: 1, c: 2 });
-    expect(client.replica.baseLeaf(VALUES, '', 'c')).toBe(1);
+    expect(client.replica.base.leaf(VALUES, '', 'c')).toBe(1);
     expect(client.replica.pending.map(({ number }) => number)).toEqual([3]);
     expect(client.replica.oldestUnanswered).toBe(3);
   });
@@ -290,7 +290,7 @@ describe('a push over the limit', () => {
       { type: 'row', tableId: 't', rowId: 'r', reason: 'too-large' },
       { type: 'value', valueId: 'v', value: large, reason: 'too-large' },
     ]);
-    expect(client.replica.baseLeaf('t', 'r', 'a')).toBe(1);
+    expect(client.replica.base.leaf('t', 'r', 'a')).toBe(1);
     client.store.setValue('w', 1);
     expect(pushesOf(client)).toEqual([[{}, { w: 1 }]]);
   });
@@ -307,7 +307,7 @@ describe('a push over the limit', () => {
       { type: 'value', valueId: 'v', value: large, reason: 'too-large' },
     ]);
     expect(client.store.getValue('v')).toBe(large);
-    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBeUndefined();
+    expect(client.replica.base.leaf(VALUES, '', 'v')).toBeUndefined();
   });
 
   test('[ONCE-7] that has a number already keeps it and does nothing', () => {
@@ -322,7 +322,7 @@ describe('a push over the limit', () => {
     expect(client.refusals).toHaveLength(1);
     client.replica.acknowledge();
     expect(client.store.getValues()).toEqual({ v: large, w: 1 });
-    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBeUndefined();
+    expect(client.replica.base.leaf(VALUES, '', 'v')).toBeUndefined();
   });
 });
 
@@ -335,9 +335,9 @@ describe('what is derived', () => {
     expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
     expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
     expect(client.replica.pending[0]?.isDerived).toBe(true);
-    expect(client.replica.baseLeaf('t', 'r', 'done')).toBeUndefined();
+    expect(client.replica.base.leaf('t', 'r', 'done')).toBeUndefined();
     client.replica.acknowledge();
-    expect(client.replica.baseLeaf('t', 'r', 'done')).toBe(false);
+    expect(client.replica.base.leaf('t', 'r', 'done')).toBe(false);
     client.replica.commit(changesOf([{ t: { r: { a: 2 } } }, {}]));
     expect(client.replica.pending).toEqual([]);
     client.store.setCell('t', 'r', 'a', 3);
@@ -384,7 +384,7 @@ describe('what is derived', () => {
     client.replica.commit(changesOf([{}, { n: 50 }]));
     expect(client.store.getValues()).toEqual({ n: 10, seen: 50 });
     expect(pushesOf(client)).toEqual([[{}, { seen: 50 }]]);
-    expect(client.replica.baseLeaf(VALUES, '', 'n')).toBe(50);
+    expect(client.replica.base.leaf(VALUES, '', 'n')).toBe(50);
     expect(client.refusals).toEqual([
       { type: 'value', valueId: 'n', value: 50, reason: 'own-listener' },
     ]);
@@ -585,7 +585,7 @@ describe('what a Store takes of the user', () => {
     expect(client.refusals).toEqual([
       { type: 'cell', tableId: 't', rowId: 'r', cellId: 'c', cell: shown, reason: 'malformed' },
     ]);
-    expect(client.replica.baseLeaf('t', 'r', 'c')).toBe(1);
+    expect(client.replica.base.leaf('t', 'r', 'c')).toBe(1);
     // The rest of the row is kept true, and the leaf too once somebody sets it.
     client.store.setCell('t', 'r', 'b', 2);
     expect(pushesOf(client)).toEqual([[{ t: { r: { b: 2 } } }, {}]]);
@@ -642,9 +642,9 @@ describe("what the client's own schema refuses", () => {
     );
     expect(client.store.getContent()).toEqual([{}, { v: 0 }]);
     expect(client.replica.pending).toEqual([]);
-    expect(client.replica.baseLeaf('t', 'r', 'a')).toBe('no');
-    expect(client.replica.baseLeaf('u', 'r', 'a')).toBe(1);
-    expect(client.replica.baseLeaf(VALUES, '', 'v')).toBe('no');
+    expect(client.replica.base.leaf('t', 'r', 'a')).toBe('no');
+    expect(client.replica.base.leaf('u', 'r', 'a')).toBe(1);
+    expect(client.replica.base.leaf(VALUES, '', 'v')).toBe('no');
     const reason = 'own-schema';
     expect(client.refusals).toEqual([
       { type: 'cell', tableId: 't', rowId: 'r', cellId: 'a', cell: 'no', reason },
@@ -827,8 +827,8 @@ describe('an app that throws', () => {
       expect(client.errors).toEqual([new Error('thrown')]);
       expect(client.store.getValues()).toEqual({ v: 0, w: 0 });
       expect(client.replica.pending).toEqual([]);
-      expect(client.replica.baseLeaf(VALUES, '', 'v')).toBe(1);
-      expect(client.replica.baseLeaf(VALUES, '', 'w')).toBe(1);
+      expect(client.replica.base.leaf(VALUES, '', 'v')).toBe(1);
+      expect(client.replica.base.leaf(VALUES, '', 'w')).toBe(1);
       expect(client.refusals).toEqual([
         { type: 'value', valueId: 'v', value: 1, reason: 'own-listener' },
         { type: 'value', valueId: 'w', value: 1, reason: 'own-listener' },
@@ -884,7 +884,7 @@ describe('restoring', () => {
       second.replica.restore(undefined, { pushes: first.replica.pending, lastNumber: 3 }),
     ).toBe(true);
     expect(second.store.getRow('t', 'r')).toEqual({ c: 3 });
-    expect(second.replica.baseLeaf('t', 'r', 'b')).toBe(1);
+    expect(second.replica.base.leaf('t', 'r', 'b')).toBe(1);
     expect(second.replica.oldestUnanswered).toBe(1);
     for (let acks = 0; acks < 3; acks++) second.replica.acknowledge();
     expect(second.replica.overlay.isEmpty).toBe(true);

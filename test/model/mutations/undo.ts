@@ -3,6 +3,7 @@ import { Step } from '../../../src/client/features/undo/step.ts';
 import { Steps } from '../../../src/client/features/undo/steps.ts';
 import type { Aims } from '../../../src/client/replica/aims.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
+import { RoomBase } from '../../../src/client/replica/room-base.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import type { Patches } from '../patches.ts';
 import type { Traits } from '../traits.ts';
@@ -62,7 +63,7 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
     title: '[UNDO-5] an undo brings back a part of a row that somebody has deleted',
     make: () => ({ traits: UNDOING }),
     patch: (patches) => {
-      patches.replace(Replica.prototype, 'baseCells', () => () => ['never empty']);
+      patches.replace(RoomBase.prototype, 'cells', () => () => ['never empty']);
       patches.replace(
         OwnWrites.prototype,
         'fold',

@@ -143,18 +143,18 @@ export class OwnWrites {
       ({ number, changes }) => number < push && covers(changes, table, row, cell),
     );
     return last === undefined
-      ? this.#replica.baseLeaf(table, row, cell)
+      ? this.#replica.base.leaf(table, row, cell)
       : last.changes.leaves.get(table, row, cell);
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {
     const { store } = this.#replica;
-    return this.#replica.baseLeaf(table, row, cell) === readLeaf(store, table, row, cell);
+    return this.#replica.base.leaf(table, row, cell) === readLeaf(store, table, row, cell);
   }
 
   /** Adds a leaf that others have set to the pending deletion of its row, which hides it (UNDO-4). */
   #addHidden(table: TableKey, row: string, cell: string): void {
-    const before = this.#replica.baseLeaf(table, row, cell);
+    const before = this.#replica.base.leaf(table, row, cell);
     if (before === undefined) return;
     const first = this.#oldestPush(table, row, cell);
     // A push that was restored, or derived, may hide it before: the deletion hides that.
@@ -195,7 +195,7 @@ export class OwnWrites {
     if (first === undefined) return;
     const { table, row, cell } = first;
     const { oldestUnanswered, hasHeld, store } = this.#replica;
-    const room = this.#replica.baseLeaf(table, row, cell);
+    const room = this.#replica.base.leaf(table, row, cell);
     if (!hasHeld) {
       // The content of a `load` has replaced held edits (VIEW-9).
       for (const write of writes.filter(({ push }) => push === HELD)) this.#settle(write);
@@ -288,7 +288,7 @@ export class OwnWrites {
         if (aims.isEmpty && !isDeleted) continue;
         const writes = this.#inRow(table, row).filter(({ push }) => push < oldestUnanswered);
         if (writes.length === 0) continue;
-        if (this.#replica.baseCells(table, row).length === 0) this.#endAll(writes);
+        if (this.#replica.base.cells(table, row).length === 0) this.#endAll(writes);
         if (!isDeleted) continue;
         const isBefore = ({ push }: OwnWrite): boolean => push < oldestUnansweredBefore;
         // The deletion may be that of an own push, whose answer was lost.

@@ -463,7 +463,7 @@ describe('what others do', () => {
       for (let time = 0; time < 3; time++) undo.goBackward().goForward();
       replica.commit(changesOf(others));
       undo.goBackward();
-      expect(store.getCell('pets', 'fido', 'legs')).toBe(replica.baseLeaf('pets', 'fido', 'legs'));
+      expect(store.getCell('pets', 'fido', 'legs')).toBe(replica.base.leaf('pets', 'fido', 'legs'));
       undo.goForward();
       expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
     }

@@ -3,18 +3,41 @@ import type { Store } from 'tinybase';
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
-import { isEmptyStore, readContent } from '../../protocol/store-access.ts';
+import { isEmptyStore, readContent, readLeaf } from '../../protocol/store-access.ts';
 import { aimAt, type Aims } from './aims.ts';
 import type { Overlay } from './overlay.ts';
 
-/** Folds the room's changes into the base, and sets the aims of the Store (VIEW-3). */
-export class BaseFolder {
+/** The base: the room's content as it is known here. Folds the room's changes, and sets the aims of the Store (VIEW-3). */
+export class RoomBase {
   readonly #store: Store;
   readonly #overlay: Overlay;
 
   constructor(store: Store, overlay: Overlay) {
     this.#store = store;
     this.#overlay = overlay;
+  }
+
+  /** Returns the room's leaf. */
+  leaf(table: TableKey, row: string, cell: string): Leaf | undefined {
+    const cover = this.#overlay.get(table, row, cell);
+    return cover ? cover.base : readLeaf(this.#store, table, row, cell);
+  }
+
+  /** Returns the room's cells of a row. */
+  cells(table: string, row: string): readonly string[] {
+    return [...this.#cellsOf(table, row)].filter(
+      (cell) => this.leaf(table, row, cell) !== undefined,
+    );
+  }
+
+  /** Returns all of it: the visible content without edits made here. */
+  read(): LeafMap<Leaf> {
+    const content = readContent(this.#store);
+    this.#overlay.forEach(({ base }, table, row, cell) => {
+      if (base === undefined) content.delete(table, row, cell);
+      else content.set(table, row, cell, base);
+    });
+    return content;
   }
 
   /** Folds changes. Without `isShown`, it updates only leaves that are or were covered; the Store keeps the rest. */
@@ -39,11 +62,11 @@ export class BaseFolder {
     ]);
   }
 
-  #cellsOf(table: string, row: string, aims: Aims): ReadonlySet<string> {
+  #cellsOf(table: string, row: string, aims?: Aims): ReadonlySet<string> {
     return new Set([
       ...this.#store.getCellIds(table, row),
       ...this.#overlay.coveredCells(table, row),
-      ...aims.cells(table, row).keys(),
+      ...(aims?.cells(table, row).keys() ?? []),
     ]);
   }
 
