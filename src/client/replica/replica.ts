@@ -170,21 +170,25 @@ export class Replica {
 
   /** Makes one push of the edits that are held, if there are any. */
   releaseHeld(): void {
-    const changes = this.#held;
-    if (changes === undefined) return;
+    const held = this.#held;
     this.#held = undefined;
+    if (held !== undefined) this.#release(held);
+  }
+
+  /** Makes one push of the held edits. `mark` is undefined if they were held for a while. */
+  #release(changes: Changes, mark?: PushMark): void {
     const encoded = encodeChanges(changes);
-    if (this.#isTooLarge(encoded)) {
-      this.#overlay.localise(HELD, changes);
-      this.observer?.released();
-      this.#events.onRefused(refusalsOf(changes, 'too-large'));
-      return;
+    const isTooLarge = utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
+    if (isTooLarge) this.#overlay.localise(HELD, changes);
+    else {
+      const number = ++this.#lastNumber;
+      this.#overlay.renumberHeld(number, changes);
+      const deletedTables = this.#tablesLeftEmpty(changes);
+      this.#pending.push({ number, changes, encoded, deletedTables, ...mark });
     }
-    const number = ++this.#lastNumber;
-    this.#overlay.renumberHeld(number, changes);
-    this.#pending.push({ number, changes, encoded, deletedTables: this.#tablesLeftEmpty(changes) });
-    this.observer?.released();
-    this.#events.onPending();
+    if (mark === undefined) this.observer?.released();
+    if (isTooLarge) this.#events.onRefused(refusalsOf(changes, 'too-large'));
+    else this.#events.onPending();
   }
 
   /** Returns the base (SEED-2). Undefined if the app has a transaction open. */
@@ -360,10 +364,6 @@ export class Replica {
     this.claim.release();
   }
 
-  #isTooLarge(encoded: string): boolean {
-    return utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
-  }
-
   #edited(log: TransactionLog): void {
     if (this.claim.isElsewhere) return;
     const { changes, before } = log;
@@ -409,26 +409,13 @@ export class Replica {
   }
 
   #trackShallow(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark): void {
-    if (!this.#isSaving) {
-      this.#held ??= new ChangesBuilder();
-      addChanges(this.#held, changes);
-      this.#overlay.write(HELD, changes, before);
-      this.#events.onPending();
+    this.#overlay.write(HELD, changes, before);
+    if (this.#isSaving) {
+      this.#release(changes, mark);
       return;
     }
-    const encoded = encodeChanges(changes);
-    if (this.#isTooLarge(encoded)) {
-      before.forEach((base, table, row, cell) => {
-        const leaf = readLeaf(this.store, table, row, cell);
-        this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, base);
-      });
-      this.#events.onRefused(refusalsOf(changes, 'too-large'));
-      return;
-    }
-    const number = ++this.#lastNumber;
-    this.#overlay.write(number, changes, before);
-    const deletedTables = this.#tablesLeftEmpty(changes);
-    this.#pending.push({ number, changes, encoded, deletedTables, ...mark });
+    this.#held ??= new ChangesBuilder();
+    addChanges(this.#held, changes);
     this.#events.onPending();
   }
 
