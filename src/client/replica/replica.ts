@@ -355,6 +355,7 @@ export class Replica {
     if (!isDone) return false;
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;
     if (content !== undefined) this.#meet(content, true);
+    if (this.#isSaving) this.releaseHeld();
     return true;
   }
 
