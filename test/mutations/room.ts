@@ -28,9 +28,9 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[SEED-6] a first content of which nothing is there makes a Store',
-    file: 'server/history/room-state.ts',
-    text: 'if (log !== undefined && !this.hasStore && showsAny(observed.store, asked)) {',
-    replacement: 'if (log !== undefined && !this.hasStore) {',
+    file: 'server/history/settlement.ts',
+    text: 'if (log !== undefined && !this.#state.hasStore && showsAny(observed.store, asked)) {',
+    replacement: 'if (log !== undefined && !this.#state.hasStore) {',
   },
   {
     title: '[SEED-7] a broadcast becomes the initial content',

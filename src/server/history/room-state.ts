@@ -1,18 +1,10 @@
-import type { Store } from 'tinybase';
-
-import { composeChanges, isEmptyChanges, type Changes } from '../../protocol/changes.ts';
+import { isEmptyChanges, type Changes } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
-import type { RefusalReason } from '../../protocol/messages/ack.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
-import type { ClientMessage, Cursor, SeedCorrection } from '../../protocol/messages.ts';
-import {
-  holdsJust,
-  readContent,
-  readLeaf,
-  type TransactionLog,
-} from '../../protocol/store-access.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
+import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
+import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
 import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
@@ -25,14 +17,12 @@ import type { RoomStorage } from '../storage/room-storage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
 import {
   assertContentFits,
-  changesSize,
   contentBytes,
   growthBy,
   measureContent,
   type ContentSize,
 } from '../writes/content-size.ts';
-import { correctionOf, correctionToNothing, stockAnswerTo } from '../writes/correction.ts';
-import type { WriteOutcome, WriteTarget } from '../writes/write-target.ts';
+import type { SeedOutcome, WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { birthsOf } from './births.ts';
 import { ClientRecords } from './client-records.ts';
 import { CommitHistory, makeCatchUp, type CatchUp, type KnownTag } from './commit-history.ts';
@@ -42,20 +32,9 @@ import {
   type PendingEntry,
   type Waiter,
 } from './durability-gate.ts';
-import { LOST_PLACE, PushIntake, READER_MESSAGE } from './push-intake.ts';
+import { LOST_PLACE, PushIntake } from './push-intake.ts';
 import type { RoomPersistence } from './room-persistence.ts';
-
-/** The result of offering initial content to a room. */
-export type SeedOutcome =
-  /** The allowed part became the room's initial content. If nothing was allowed, the room still has no Store. */
-  | {
-      readonly type: 'created';
-      readonly refused: SeedCorrection | undefined;
-      /** Undefined unless the room holds just the offered content (`HTTP-9`). */
-      readonly cursor: Cursor | undefined;
-    }
-  /** The room has a Store already. */
-  | { readonly type: 'exists' };
+import { Settlement } from './settlement.ts';
 
 /** The result of a transaction. */
 type Committed =
@@ -65,16 +44,13 @@ type Committed =
   /** It became the room's initial content: everybody was told to load it, also its author. */
   | 'initial content';
 
-const NO_CHANGES = makeCatchUp(composeChanges([]));
-const NO_LEAVES = new LeafMap<Leaf | undefined>();
-
 /**
  * Everything that the room knows in addition to its Store, from one load to the next: the version, the history, the clients, and
  * the entries on their way to the disk. Handles one message at a time, by the rules of docs/protocol.md. After a failed write,
  * a new object replaces this one.
  */
 export class RoomState<Origin, RequestOrigin>
-  implements WriteTarget<Origin, RequestOrigin, SeedOutcome | undefined>, GateOwner
+  implements WriteTarget<Origin, RequestOrigin>, GateOwner
 {
   readonly epoch: string;
   readonly clients: ClientRecords;
@@ -83,6 +59,7 @@ export class RoomState<Origin, RequestOrigin>
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
   readonly #pushes: PushIntake<Origin, RequestOrigin>;
+  readonly #settlement: Settlement<Origin, RequestOrigin>;
   #version: number;
   /** The tag of the version. */
   #tag: string | undefined;
@@ -106,6 +83,7 @@ export class RoomState<Origin, RequestOrigin>
     this.#parts = parts;
     this.#persistence = persistence;
     this.#pushes = new PushIntake(parts, this);
+    this.#settlement = new Settlement(parts, this);
     this.epoch = loaded.cursor.epoch;
     this.#version = loaded.cursor.version;
     this.#tag = loaded.cursor.tag;
@@ -160,10 +138,7 @@ export class RoomState<Origin, RequestOrigin>
    * (`JOIN-2`, `JOIN-3`, `JOIN-9`). With `isWhole`, it has also the deletions of rows that were not there at the cursor.
    */
   since(cursor: Cursor, isWhole: boolean): CatchUp | undefined {
-    if (cursor.epoch !== this.epoch) return undefined;
-    const known = this.#tagOf(cursor.version);
-    if (known.type === 'unknown' || known.tag !== cursor.tag) return undefined;
-    if (cursor.version === this.#version) return NO_CHANGES;
+    if (!this.#has(cursor)) return undefined;
     if (!isWhole) return this.history.catchUpSince(cursor.version, this.#version);
     const changes = this.history.since(cursor.version, this.#version);
     return changes && makeCatchUp(changes);
@@ -171,10 +146,13 @@ export class RoomState<Origin, RequestOrigin>
 
   /** Returns the changes since that cursor; undefined if the history does not have them. */
   changesSince(cursor: Cursor): Changes | undefined {
-    if (cursor.epoch !== this.epoch || cursor.version > this.#version) return undefined;
-    const known = this.#tagOf(cursor.version);
-    if (known.type === 'unknown' || known.tag !== cursor.tag) return undefined;
-    return this.history.since(cursor.version, this.#version);
+    return this.#has(cursor) ? this.history.since(cursor.version, this.#version) : undefined;
+  }
+
+  /** Returns true if the history has that cursor, as far as it reaches back. */
+  #has({ epoch, version, tag }: Cursor): boolean {
+    const known = this.#tagOf(version);
+    return epoch === this.epoch && known.type === 'known' && known.tag === tag;
   }
 
   /** Returns about what {@link since} costs, as the length of what it reads and gives. */
@@ -235,7 +213,7 @@ export class RoomState<Origin, RequestOrigin>
   commit(log: TransactionLog, origin: ChangeOrigin<Origin, RequestOrigin>): Committed {
     if (isEmptyChanges(log.changes)) return 'nothing';
     if (!this.hasStore) {
-      this.#create(origin);
+      this.create(origin);
       return 'initial content';
     }
     const changes = this.#parts.deepLeaves.undoIn(log.changes, log.before);
@@ -298,14 +276,7 @@ export class RoomState<Origin, RequestOrigin>
     // A change that is in the Store counts, also where a listener of the app has closed the connection since.
     const isApplied = outcome.log !== undefined && origin.type !== 'seed' && !this.#isLost;
     if (!isApplied && !this.takes(origin)) return undefined;
-    switch (origin.type) {
-      case 'push':
-        return this.#settlePush(asked, origin, outcome);
-      case 'stock':
-        return this.#settleStock(asked, origin, outcome);
-      case 'seed':
-        return this.#settleSeed(asked, origin, outcome);
-    }
+    return this.#settlement.settle(asked, origin, outcome);
   }
 
   whenWritten(): Promise<boolean> {
@@ -337,103 +308,10 @@ export class RoomState<Origin, RequestOrigin>
     return written instanceof Promise ? written.then(ignore) : undefined;
   }
 
-  #settlePush(
-    asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
-    { log, refusal }: WriteOutcome,
-  ): undefined {
-    const { observed, outgoing } = this.#parts;
-    const { number, peer } = origin;
-    const isNoted = this.#notePush(origin, refusal);
-    const committed = log === undefined ? 'nothing' : this.commit(log, origin);
-    // The announcement of the initial content has the number of this push, and takes the place of its ack.
-    if (committed === 'initial content') return;
-    // Where `prepareStore` or a schema has put the same already, the push changes nothing, and is the initial content still.
-    if (log !== undefined && !this.hasStore && showsAny(observed.store, asked)) {
-      this.#create(origin);
-      return;
-    }
-    if (committed === 'nothing' && isNoted) this.note(origin);
-    const correction = this.hasStore
-      ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
-      : correctionToNothing(asked);
-    this.#charge(peer, asked, correction.changes);
-    // A stopped connection has missed commits: it hears of this in its next welcome.
-    const client = peer.state;
-    if (client.type !== 'client' || client.liveness === 'stopped') return;
-    const isSent = outgoing.sendAck(this, peer, {
-      type: 'ack',
-      number,
-      version: this.#version,
-      isCommit: committed === 'commit',
-      correction: correction.changes,
-      reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
-      tag: committed === 'commit' ? this.newTag : undefined,
-    });
-    if (isSent) return;
-    if (isNoted) outgoing.sendReload(this, peer, client);
-    else {
-      // After a reload, it would be sent again, and again be too much to answer. Now its client sends it without its changes.
-      peer.setState({ ...client, nextPush: number });
-      outgoing.sendError(this, peer, 'forbidden', READER_MESSAGE, number);
-    }
-  }
-
-  /**
-   * Remembers that a push was dealt with. Returns false if its connection alone does: who may only read takes no place among the
-   * clients that write (`FLOOD-5`), and nothing of such a push could be applied twice.
-   */
-  #notePush(
-    { clientId, number, peer }: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
-    refusal: RefusalReason | undefined,
-  ): boolean {
-    if (refusal !== 'access' || this.clients.lastPush(clientId) > 0) {
-      this.clients.notePush(clientId, number, this.#parts.host.now());
-      return true;
-    }
-    if (peer.state.type === 'client') peer.setState({ ...peer.state, nextPush: number + 1 });
-    return false;
-  }
-
-  /** Charges the author of a push where the room has to tell more than it was sent: a few characters may delete everything (`FLOOD-3`). */
-  #charge(peer: Peer<Origin>, asked: Changes, told: Changes | undefined): void {
-    if (told === undefined) return;
-    const { host, settings } = this.#parts;
-    peer.spendOnAnswer(changesSize(told) - changesSize(asked), host.now(), settings.limits);
-  }
-
   #tagOf(version: number): KnownTag {
     return version === this.#version
       ? { type: 'known', tag: this.#tag }
       : this.history.tagOf(version);
-  }
-
-  #settleStock(
-    asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'stock' }>,
-    { log }: WriteOutcome,
-  ): undefined {
-    if (log !== undefined) this.commit(log, origin);
-    const answer = stockAnswerTo(this.#parts.observed.store, asked, log?.changes);
-    this.#charge(origin.peer, asked, answer);
-    this.#parts.outgoing.sendStockAnswer(this, origin.peer, answer);
-  }
-
-  #settleSeed(
-    asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'seed' }>,
-    { log, refusal }: WriteOutcome,
-  ): SeedOutcome {
-    const { changes, isAltered } = correctionOf(this.#parts.observed.store, asked, NO_LEAVES);
-    // A fully refused seed creates no Store; an empty seed does.
-    const isRefused = !asked.leaves.isEmpty && changes?.leaves.count() === asked.leaves.count();
-    if (log !== undefined && !(log.before.isEmpty && isRefused)) this.#create(origin);
-    if (changes !== undefined && isAltered) {
-      const refused = { correction: changes, reason: refusal ?? 'schema' };
-      return { type: 'created', refused, cursor: undefined };
-    }
-    const isJustThat = this.hasStore && holdsJust(this.#parts.observed.store, asked.leaves);
-    return { type: 'created', refused: undefined, cursor: isJustThat ? this.cursor : undefined };
   }
 
   /** Makes the number of a push durable that made no commit (`ONCE-1`). */
@@ -445,7 +323,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
-  #create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
+  create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
     const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.observed.store));
     this.#version = 1;
     this.#setSize(measureContent(content));
@@ -504,12 +382,3 @@ function authorOf(origin: ChangeOrigin<unknown>): LogEntry['author'] {
 }
 
 function ignore(): void {}
-
-/** Returns true if the Store has one of the leaves that were asked for. */
-function showsAny(store: Store, { leaves }: Changes): boolean {
-  let isShown = false;
-  leaves.forEach((leaf, table, row, cell) => {
-    isShown ||= leaf !== undefined && readLeaf(store, table, row, cell) === leaf;
-  });
-  return isShown;
-}

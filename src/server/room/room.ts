@@ -7,7 +7,7 @@ import type { Cursor } from '../../protocol/messages.ts';
 import type { RoomDocument } from '../../protocol/room-handle.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
-import type { RoomState, SeedOutcome } from '../history/room-state.ts';
+import type { RoomState } from '../history/room-state.ts';
 import { DeepLeaves } from '../writes/deep-leaves.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
 import { Admission } from './admission.ts';
@@ -31,6 +31,7 @@ import { RoomSettings } from './room-settings.ts';
 import { RoomStore } from './room-store.ts';
 import { SerialQueue } from './serial-queue.ts';
 import { WaitingBodies } from './waiting-bodies.ts';
+import type { SeedOutcome } from '../writes/write-target.ts';
 
 /** The whole content at a cursor. */
 export interface RoomContent {

@@ -4,7 +4,6 @@ import type { RefusalReason } from '../../protocol/messages.ts';
 
 import type { AskedOrigin } from '../room/change-origin.ts';
 import type { ErrorReporter } from '../room/error-reporter.ts';
-import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
 import type { RoomStore } from '../room/room-store.ts';
@@ -12,8 +11,9 @@ import { HookCheck, type Allowed } from './hook-check.ts';
 import type { RoomHooks } from './hooks.ts';
 import { RowClaims } from './row-claims.ts';
 import { diffOf } from './store-diff.ts';
+import type { StoreWriter } from './store-writer.ts';
 import { areEqual, TouchedRows } from './touched-rows.ts';
-import { DROPPED, type WriteOutcome, type WriteTarget } from './write-target.ts';
+import { DROPPED, type SeedOutcome, type WriteTarget } from './write-target.ts';
 
 /** The number of times that hooks are asked about the same change, because its rows changed while they were asked. */
 const MOST_ROUNDS = 4;
@@ -21,25 +21,9 @@ const MOST_ROUNDS = 4;
 const TIMEOUT = Symbol('timeout');
 const MOVED = Symbol('moved');
 
-/** The writer that applies what is allowed. */
-export interface UncheckedWriter<Origin, RequestOrigin> {
-  apply(
-    target: WriteTarget<Origin, RequestOrigin, unknown>,
-    changes: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
-  ): WriteOutcome | undefined;
-  refuse<Settled>(
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
-    asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
-    refusal: RefusalReason,
-  ): MaybePromise<Settled>;
-  whenFree(): Promise<void>;
-}
-
 /** A change that waits for hooks. */
-interface Decision<Origin, RequestOrigin, Settled> {
-  readonly target: WriteTarget<Origin, RequestOrigin, Settled>;
+interface Decision<Origin, RequestOrigin> {
+  readonly target: WriteTarget<Origin, RequestOrigin>;
   readonly asked: Changes;
   readonly origin: AskedOrigin<Origin, RequestOrigin>;
   readonly rows: TouchedRows;
@@ -52,7 +36,7 @@ interface Decision<Origin, RequestOrigin, Settled> {
  */
 export class CheckedWriter<Origin, RequestOrigin> {
   readonly #observed: Pick<RoomStore, 'store'>;
-  readonly #writer: UncheckedWriter<Origin, RequestOrigin>;
+  readonly #writer: Pick<StoreWriter<Origin, RequestOrigin>, 'apply' | 'refuse' | 'whenFree'>;
   readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>;
   readonly #reporter: ErrorReporter;
   readonly #host: Pick<RoomHost<never>, 'after'>;
@@ -60,7 +44,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
 
   constructor(
     observed: Pick<RoomStore, 'store'>,
-    writer: UncheckedWriter<Origin, RequestOrigin>,
+    writer: Pick<StoreWriter<Origin, RequestOrigin>, 'apply' | 'refuse' | 'whenFree'>,
     settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>,
     reporter: ErrorReporter,
     host: Pick<RoomHost<never>, 'after'>,
@@ -73,14 +57,14 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   /** Asks the hooks, applies what they allow, and has the target settle it. */
-  write<Settled>(
+  write(
     hooks: RoomHooks<Origin | RequestOrigin>,
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
+    target: WriteTarget<Origin, RequestOrigin>,
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
-  ): Promise<Settled> {
+  ): Promise<SeedOutcome | undefined> {
     const rows = new TouchedRows(asked);
-    const decide = async (): Promise<Settled> => {
+    const decide = async (): Promise<SeedOutcome | undefined> => {
       const { hookTimeoutMilliseconds } = this.#settings;
       let cancel: (() => void) | undefined;
       const timeout = new Promise<typeof TIMEOUT>((resolve) => {
@@ -98,10 +82,10 @@ export class CheckedWriter<Origin, RequestOrigin> {
       : this.#claims.run(rows, () => target.takes(origin), decide);
   }
 
-  async #decide<Settled>(
+  async #decide(
     hooks: RoomHooks<Origin | RequestOrigin>,
-    decision: Decision<Origin, RequestOrigin, Settled>,
-  ): Promise<Settled> {
+    decision: Decision<Origin, RequestOrigin>,
+  ): Promise<SeedOutcome | undefined> {
     const { target, asked, origin } = decision;
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const ground = await this.#writtenGround(decision);
@@ -124,7 +108,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
     target,
     rows,
     timeout,
-  }: Decision<Origin, RequestOrigin, unknown>): Promise<
+  }: Decision<Origin, RequestOrigin>): Promise<
     readonly (Leaf | undefined)[] | undefined | typeof TIMEOUT
   > {
     for (;;) {
@@ -139,11 +123,11 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   /** Asks until everything is answered. Resolves to {@link MOVED} if the touched rows changed meanwhile (`HOOK-4`). */
-  async #round<Settled>(
+  async #round(
     check: HookCheck<Origin, RequestOrigin>,
-    decision: Decision<Origin, RequestOrigin, Settled>,
+    decision: Decision<Origin, RequestOrigin>,
     ground: readonly (Leaf | undefined)[],
-  ): Promise<{ readonly settled: Settled } | typeof MOVED> {
+  ): Promise<{ readonly settled: SeedOutcome | undefined } | typeof MOVED> {
     const { target, asked, origin, rows, timeout } = decision;
     let wanted = asked;
     for (;;) {
@@ -175,17 +159,17 @@ export class CheckedWriter<Origin, RequestOrigin> {
     }
   }
 
-  async #timeOut<Settled>(decision: Decision<Origin, RequestOrigin, Settled>): Promise<Settled> {
+  async #timeOut(decision: Decision<Origin, RequestOrigin>): Promise<SeedOutcome | undefined> {
     const { hookTimeoutMilliseconds } = this.#settings;
     const message = `A hook did not settle within ${hookTimeoutMilliseconds} ms, and the push was refused: answer sooner, or raise hookTimeoutMilliseconds.`;
     return await this.#refuse(decision, 'timeout', new Error(message));
   }
 
-  async #refuse<Settled>(
-    { target, asked, origin }: Decision<Origin, RequestOrigin, Settled>,
+  async #refuse(
+    { target, asked, origin }: Decision<Origin, RequestOrigin>,
     reason: RefusalReason,
     error: unknown,
-  ): Promise<Settled> {
+  ): Promise<SeedOutcome | undefined> {
     if (!target.takes(origin)) return target.settle(asked, origin, DROPPED);
     this.#reporter.report(error, 'hook');
     return await this.#writer.refuse(target, asked, origin, reason);

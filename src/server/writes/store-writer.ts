@@ -14,7 +14,7 @@ import type { RoomSettings } from '../room/room-settings.ts';
 import type { RoomStore } from '../room/room-store.ts';
 import { CheckedWriter } from './checked-writer.ts';
 import { growthOf, mostGrowth } from './content-size.ts';
-import { DROPPED, type WriteOutcome, type WriteTarget } from './write-target.ts';
+import { DROPPED, type SeedOutcome, type WriteOutcome, type WriteTarget } from './write-target.ts';
 
 /** The time after which the writer looks again for an open transaction. It hears of the end, but perhaps not of a rollback. */
 const BUSY_RETRY_MILLISECONDS = 20;
@@ -57,11 +57,11 @@ export class StoreWriter<Origin, RequestOrigin> {
    * Applies changes, and has the target settle them. Works within the call if no hook is overridden and no transaction is
    * open.
    */
-  write<Settled>(
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
+  write(
+    target: WriteTarget<Origin, RequestOrigin>,
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
-  ): MaybePromise<Settled> {
+  ): MaybePromise<SeedOutcome | undefined> {
     if (!this.#features.mayWrite(origin)) return this.refuse(target, asked, origin, 'access');
     const { hooks } = this.#settings;
     if (hooks !== undefined) return this.#checked.write(hooks, target, asked, origin);
@@ -112,7 +112,7 @@ export class StoreWriter<Origin, RequestOrigin> {
 
   /** Applies changes at once. Returns undefined, having done nothing, while a transaction is open. */
   apply(
-    target: WriteTarget<Origin, RequestOrigin, unknown>,
+    target: WriteTarget<Origin, RequestOrigin>,
     changes: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
   ): WriteOutcome | undefined {
@@ -137,11 +137,11 @@ export class StoreWriter<Origin, RequestOrigin> {
     );
   }
 
-  async #writeWhenFree<Settled>(
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
+  async #writeWhenFree(
+    target: WriteTarget<Origin, RequestOrigin>,
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
-  ): Promise<Settled> {
+  ): Promise<SeedOutcome | undefined> {
     for (;;) {
       await this.whenFree();
       const outcome = this.apply(target, asked, origin);
@@ -150,12 +150,12 @@ export class StoreWriter<Origin, RequestOrigin> {
   }
 
   /** Refuses changes as a whole. What an open transaction did so far may be rolled back: the answer waits for its end. */
-  refuse<Settled>(
-    target: WriteTarget<Origin, RequestOrigin, Settled>,
+  refuse(
+    target: WriteTarget<Origin, RequestOrigin>,
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
     refusal: RefusalReason,
-  ): MaybePromise<Settled> {
+  ): MaybePromise<SeedOutcome | undefined> {
     return this.isFree()
       ? target.settle(asked, origin, { log: undefined, refusal })
       : this.whenFree().then(() => this.refuse(target, asked, origin, refusal));

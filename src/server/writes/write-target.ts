@@ -1,5 +1,5 @@
 import type { Changes } from '../../protocol/changes.ts';
-import type { RefusalReason } from '../../protocol/messages.ts';
+import type { Cursor, RefusalReason, SeedCorrection } from '../../protocol/messages.ts';
 import type { TransactionLog } from '../../protocol/store-access.ts';
 
 import type { AskedOrigin } from '../room/change-origin.ts';
@@ -15,8 +15,20 @@ export interface WriteOutcome {
 /** The outcome of changes that came too late. */
 export const DROPPED: WriteOutcome = { log: undefined, refusal: undefined };
 
+/** The result of offering initial content to a room. */
+export type SeedOutcome =
+  /** The allowed part became the room's initial content. If nothing was allowed, the room still has no Store. */
+  | {
+      readonly type: 'created';
+      readonly refused: SeedCorrection | undefined;
+      /** Undefined unless the room holds just the offered content (`HTTP-9`). */
+      readonly cursor: Cursor | undefined;
+    }
+  /** The room has a Store already. */
+  | { readonly type: 'exists' };
+
 /** The state of the room that changes are applied to. */
-export interface WriteTarget<Origin, RequestOrigin, Settled> {
+export interface WriteTarget<Origin, RequestOrigin> {
   /** Rises with every change to the Store. */
   readonly version: number;
   /** False until the initial content. */
@@ -27,10 +39,13 @@ export interface WriteTarget<Origin, RequestOrigin, Settled> {
   takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
   /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
   whenWritten(): Promise<boolean>;
-  /** Called right after the changes were applied or refused, before anything else can happen to the Store. */
+  /**
+   * Called right after the changes were applied or refused, before anything else can happen to the Store. Returns the outcome of
+   * initial content, unless it came too late.
+   */
   settle(
     asked: Changes,
     origin: AskedOrigin<Origin, RequestOrigin>,
     outcome: WriteOutcome,
-  ): Settled;
+  ): SeedOutcome | undefined;
 }
