@@ -22,8 +22,8 @@ export const ADMIN_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[ADMIN-2] who is evicted may come back by itself',
     file: ADMINISTRATION,
-    text: "this.#parts.outgoing.refuse(peer, 'forbidden', EVICTED);",
-    replacement: "this.#parts.outgoing.refuse(peer, 'unavailable', EVICTED);",
+    text: "this.#parts.delivery.refuse(peer, 'forbidden', EVICTED);",
+    replacement: "this.#parts.delivery.refuse(peer, 'unavailable', EVICTED);",
   },
   {
     title: '[ADMIN-3] a short secret opens the endpoint',
@@ -53,7 +53,7 @@ export const ADMIN_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[ADMIN-6] who does not answer stays',
     file: ADMINISTRATION,
-    text: "if (!peer.hasLeft && isSilent) outgoing.close(peer, 'stale', SILENT);",
+    text: "if (!peer.hasLeft && isSilent) delivery.close(peer, 'stale', SILENT);",
     replacement: '',
   },
   {

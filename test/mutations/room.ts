@@ -118,7 +118,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[LIMIT-5] who holds most is closed for nothing',
-    file: 'server/room/outgoing.ts',
+    file: 'server/room/delivery.ts',
     text: 'if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;',
     replacement: '',
   },

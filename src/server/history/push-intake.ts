@@ -32,7 +32,7 @@ export class PushIntake<Origin, RequestOrigin> {
 
   /** Takes a push. The next one in order is written; of an earlier one, its author is told again that it was dealt with. */
   take(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
-    const { outgoing, writer, features } = this.#parts;
+    const { delivery, outgoing, writer, features } = this.#parts;
     const { number, isDerived } = push;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     if (number <= this.#state.lastPush(client)) {
@@ -50,7 +50,7 @@ export class PushIntake<Origin, RequestOrigin> {
     // Who may only read needs no place.
     if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
-      return outgoing.overload(peer, text);
+      return delivery.overload(peer, text);
     }
     const written = writer.write(this.#state, push.changes, origin);
     return written instanceof Promise ? written.then(ignore) : undefined;
@@ -112,12 +112,12 @@ export class PushIntake<Origin, RequestOrigin> {
     number: number,
     json: string,
   ): MaybePromise<void> {
-    const { outgoing, settings } = this.#parts;
+    const { delivery, settings } = this.#parts;
     const weight = weightOf(json);
     // One that weighs more than all may gets through if little else is held.
-    if (!outgoing.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
+    if (!delivery.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
       const text = 'The room holds too much for its connections now: try again later.';
-      return outgoing.overload(peer, text);
+      return delivery.overload(peer, text);
     }
     const pushed = this.take(peer, client, decodeWholePush(number, json));
     if (!(pushed instanceof Promise)) return undefined;

@@ -163,7 +163,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     this.#current = undefined;
     this.#emptyings += 1;
     state?.abandon(new Error(EMPTIED));
-    this.#parts.outgoing.dismiss(EMPTIED);
+    this.#parts.delivery.dismiss(EMPTIED);
     // Heard below, perhaps later.
     emptied?.catch(() => undefined);
     const storage = this.#openStorage();
@@ -206,8 +206,8 @@ export class RoomPersistence<Origin, RequestOrigin> {
   ): void {
     if (state !== this.#current) return;
     this.#current = undefined;
-    const { outgoing, reporter } = this.#parts;
-    outgoing.dismiss('The room could not store its latest changes and dropped them: say hello.');
+    const { delivery, reporter } = this.#parts;
+    delivery.dismiss('The room could not store its latest changes and dropped them: say hello.');
     reporter.report(error, 'storage');
     const own = lost.flatMap(({ entry, origin }) =>
       origin.type === 'room' && entry.changes !== undefined ? [entry.changes] : [],

@@ -1,6 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
-import { EXPIRED } from './outgoing.ts';
+import { EXPIRED } from './delivery.ts';
 import type { Peer } from './peer.ts';
 import { Places } from './places.ts';
 import type { RoomGate } from './room-feature.ts';
@@ -43,19 +43,19 @@ export class Admission<Origin, RequestOrigin> {
     peer: Peer<Origin>,
     request: RequestOrigin,
   ): Promise<boolean> {
-    const { outgoing, reporter } = this.#parts;
+    const { delivery, reporter } = this.#parts;
     try {
       await gate.admit(peer.connection.origin, request);
       peer.verification = undefined;
       if (peer.hasLeft) return false;
       if (peer.standing === 'admitted') return true;
-      outgoing.refuse(peer, 'expired', EXPIRED);
+      delivery.refuse(peer, 'expired', EXPIRED);
     } catch (error) {
       peer.verification = undefined;
-      if (error instanceof TinyBasePartyKitError) outgoing.refuse(peer, error.code, error.message);
+      if (error instanceof TinyBasePartyKitError) delivery.refuse(peer, error.code, error.message);
       else {
         reporter.report(error, 'feature');
-        outgoing.refuse(peer, 'failed', 'The room could not verify the connection: try again.');
+        delivery.refuse(peer, 'failed', 'The room could not verify the connection: try again.');
       }
     }
     return false;
@@ -66,17 +66,17 @@ export class Admission<Origin, RequestOrigin> {
     if (peer.verification !== undefined && !(await peer.verification)) return false;
     if (peer.hasLeft) return false;
     if (peer.standing === 'admitted') return true;
-    this.#parts.outgoing.refuse(peer, 'expired', EXPIRED);
+    this.#parts.delivery.refuse(peer, 'expired', EXPIRED);
     return false;
   }
 
   /** Closes a connection for which the room has no place. One that has spoken or was let in has its place. */
   findsPlace(peer: Peer<Origin>): boolean {
-    const { host, outgoing, settings } = this.#parts;
+    const { host, delivery, settings } = this.#parts;
     const { connections } = settings.limits;
     if (this.#places.take(peer, connections, host.now())) return true;
     const text = `The room has ${connections} connections, and takes no more: try again later.`;
-    outgoing.refuse(peer, 'full', text);
+    delivery.refuse(peer, 'full', text);
     return false;
   }
 }

@@ -23,7 +23,7 @@ export function answerHello<Origin>(
   peer: Peer<Origin>,
   hello: Hello,
 ): void {
-  const { peers, outgoing, host, settings } = parts;
+  const { peers, delivery, outgoing, host, settings } = parts;
   const { clientId, generation, nextPush, ackedPush } = hello;
   const connections = [...peers.ofClient(clientId)];
   const known = Math.max(
@@ -46,13 +46,13 @@ export function answerHello<Origin>(
   if (!peer.charge(cost, host.now(), limits)) {
     const text =
       'This connection asks for more than the room gives: say hello again, a little later.';
-    outgoing.overload(peer, text);
+    delivery.overload(peer, text);
     return;
   }
   for (const other of connections) {
     if (other.peer === peer) continue;
     const text = 'A newer connection of this client has replaced this one.';
-    outgoing.refuse(other.peer, 'replaced', text);
+    delivery.refuse(other.peer, 'replaced', text);
   }
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
   // Of pushes that the client believes to be pending, it must be told what became of their rows.

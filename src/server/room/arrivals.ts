@@ -48,7 +48,7 @@ export class Arrivals<Origin, RequestOrigin> {
 
   /** Handles a frame, and ignores those that are not ours. Resolves when that is done; never rejects. */
   async receive(peer: Peer<Origin>, data: unknown): Promise<void> {
-    const { host, settings, features, outgoing } = this.#parts;
+    const { host, settings, features, delivery } = this.#parts;
     if (peer.hasLeft) return;
     peer.restoreAttachment();
     const text = typeof data === 'string' ? data : '';
@@ -62,9 +62,9 @@ export class Arrivals<Origin, RequestOrigin> {
     const waiting = isFlood
       ? undefined
       : peer.hold(length, weigh, count, now, settings.limits, isAsked);
-    if (waiting === undefined || !outgoing.makePlace(peer, 0)) {
+    if (waiting === undefined || !delivery.makePlace(peer, 0)) {
       waiting?.onLost();
-      outgoing.refuseFlood(peer);
+      delivery.refuseFlood(peer);
       return;
     }
     const isRefused = features.gate !== undefined && !(await this.#admission.passes(peer));
@@ -103,11 +103,11 @@ export class Arrivals<Origin, RequestOrigin> {
    * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
    */
   hold(peer: Peer<Origin>, data: unknown): (() => void) | undefined {
-    const { outgoing } = this.#parts;
+    const { delivery } = this.#parts;
     if (peer.hasLeft) return undefined;
     const length = lengthOf(data) + HOLDING_LENGTH;
-    if (!outgoing.makePlace(peer, length)) {
-      outgoing.refuseFlood(peer);
+    if (!delivery.makePlace(peer, length)) {
+      delivery.refuseFlood(peer);
       return undefined;
     }
     // Its host has the message as long as the room does, also if the connection is closed.
@@ -127,9 +127,9 @@ export class Arrivals<Origin, RequestOrigin> {
   /** Returns false for a frame of which nothing is dealt with. */
   #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
     if (peer.isGone) return false;
-    const { outgoing, settings } = this.#parts;
-    if (waiting.begin(settings.limits) && outgoing.makePlace(peer, 0)) return true;
-    outgoing.overload(peer);
+    const { delivery, settings } = this.#parts;
+    if (waiting.begin(settings.limits) && delivery.makePlace(peer, 0)) return true;
+    delivery.overload(peer);
     return false;
   }
 

@@ -5,7 +5,7 @@ import type { ClientMessage } from '../../protocol/messages.ts';
 import type { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { MaybePromise } from './maybe-promise.ts';
-import { UNLOADED } from './outgoing.ts';
+import { UNLOADED } from './delivery.ts';
 import type { PeerState } from './peer-state.ts';
 import type { Peer } from './peer.ts';
 import type { FeatureFrame } from './room-features.ts';
@@ -63,7 +63,7 @@ export class Dispatcher<Origin, RequestOrigin> {
     peer: Peer<Origin>,
     frame: FeatureFrame<Origin, RequestOrigin>,
   ): MaybePromise<Dealt> {
-    const { features, outgoing } = this.#parts;
+    const { features, delivery } = this.#parts;
     const sender = peer.state;
     const deal = (): Dealt =>
       this.#inOrder(peer, () => {
@@ -73,7 +73,7 @@ export class Dispatcher<Origin, RequestOrigin> {
       });
     const state = this.#persistence.load();
     return state instanceof Promise
-      ? state.then(deal, () => outgoing.sendError(undefined, peer, 'unavailable', UNLOADED))
+      ? state.then(deal, () => delivery.sendError(peer, 'unavailable', UNLOADED))
       : deal();
   }
 
@@ -92,13 +92,14 @@ export class Dispatcher<Origin, RequestOrigin> {
         const text = mayBeOfApp ? error.message.replace(/\.?$/, APP_HINT) : error.message;
         return this.#inOrder(peer, () => {
           const { current } = this.#persistence;
-          this.#parts.outgoing.sendError(current, peer, error.code, text, push);
+          if (current === undefined) this.#parts.delivery.sendError(peer, error.code, text, push);
+          else this.#parts.outgoing.sendError(current, peer, error.code, text, push);
         });
       }
       return undefined;
     }
     if (message?.type === 'mark') {
-      this.#parts.outgoing.takeMark(peer, message.text);
+      this.#parts.delivery.takeMark(peer, message.text);
       return undefined;
     }
     if (message?.type !== 'hello')
@@ -124,7 +125,7 @@ export class Dispatcher<Origin, RequestOrigin> {
   ): Dealt {
     const sender = peer.state;
     if (!peer.undecided.isEmpty && message.type === 'ping') {
-      this.#parts.outgoing.sendAlive(peer);
+      this.#parts.delivery.sendAlive(peer);
       return undefined;
     }
     if (
@@ -142,18 +143,18 @@ export class Dispatcher<Origin, RequestOrigin> {
     return this.#inOrder(peer, () => {
       if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
       if (peer.hasOverspent && (isPush || message.type === 'stock'))
-        return this.#parts.outgoing.refuseFlood(peer);
+        return this.#parts.delivery.refuseFlood(peer);
       return state.receive(peer, message);
     });
   }
 
   /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
   #refuseUnloaded(peer: Peer<Origin>, message: ClientMessage): void {
-    const { outgoing } = this.#parts;
+    const { delivery } = this.#parts;
     if (peer.isGone) return;
     if (peer.state.type === 'client' || message.type === 'hello') {
-      outgoing.sendError(undefined, peer, 'unavailable', UNLOADED);
-    } else if (message.type === 'stock') outgoing.close(peer, 'unavailable', UNLOADED);
+      delivery.sendError(peer, 'unavailable', UNLOADED);
+    } else if (message.type === 'stock') delivery.close(peer, 'unavailable', UNLOADED);
   }
 }
 

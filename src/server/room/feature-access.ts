@@ -95,10 +95,10 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   send(connection: Origin, letter: string, json: string): void {
-    const { outgoing, settings } = this.#parts;
+    const { delivery, settings } = this.#parts;
     const peer = this.#peer(connection);
     if (peer !== undefined)
-      outgoing.deliver(peer, encodeFrame(settings.messagePrefix, letter, json));
+      delivery.deliver(peer, encodeFrame(settings.messagePrefix, letter, json));
   }
 
   release(waiter: Waiter): void {
@@ -153,14 +153,14 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   tell(connection: Origin, code: ErrorCode, message: string): void {
-    const { outgoing } = this.#parts;
+    const { delivery } = this.#parts;
     const peer = this.#peer(connection);
-    if (peer !== undefined) outgoing.sendError(undefined, peer, code, message);
+    if (peer !== undefined) delivery.sendError(peer, code, message);
   }
 
   refuse(connection: Origin, code: ErrorCode, message: string): void {
     const peer = this.#peer(connection);
-    if (peer !== undefined) this.#parts.outgoing.refuse(peer, code, message);
+    if (peer !== undefined) this.#parts.delivery.refuse(peer, code, message);
   }
 
   now(): number {

@@ -1,22 +1,15 @@
 import type { Changes } from '../../protocol/changes.ts';
-import {
-  encodeAlive,
-  encodeCommitFrame,
-  encodeRoomMessage,
-  encodeWelcomeFrame,
-} from '../../protocol/codec.ts';
-import { joinFrames } from '../../protocol/frame.ts';
-import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
+import { encodeCommitFrame, encodeRoomMessage, encodeWelcomeFrame } from '../../protocol/codec.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
 import type { Ack, RoomMessage, WelcomeBeginning } from '../../protocol/messages.ts';
 
 import type { Waiter } from '../history/durability-gate.ts';
 import type { RoomState } from '../history/room-state.ts';
 import type { ChangeOrigin } from './change-origin.ts';
+import type { Delivery } from './delivery.ts';
 import type { ClientState } from './peer-state.ts';
-import { TELL_MILLISECONDS, type Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
-import { FREE_LENGTH, type HeldMemory } from './held-memory.ts';
-import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { splitChanges } from './split-changes.ts';
 
@@ -26,277 +19,40 @@ type Told = Pick<
   'durability' | 'cursor' | 'version' | 'lastPush' | 'newTag'
 >;
 
-/** Told to a connection whose grant has ended, or was lost. */
-export const EXPIRED = 'This connection is not authorized any more: connect again.';
-
-/** Told to a connection if the room cannot be loaded. */
-export const UNLOADED = 'The room could not be loaded: try again later.';
-
-const FLOODED = 'This connection sends more than the room takes: say hello again, a little later.';
-
-/** Told to the connection for which the room holds most. */
-const CROWDED =
-  'The room holds as much for its connections as it may, and most for this one: connect again, a little later.';
-
-/** Of a connection that sends much, that many times as much counts as unread where another one needs place. */
-const BUSY_FACTOR = 2;
-
 /** The length of one frame to a stock peer, in characters. */
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
-/** Sends everything that leaves the room over sockets. A message leaves only when the reported change is written (`DURABLE-1`). */
+/** Sends the messages that report a state of the room. A message leaves only when the reported change is written (`DURABLE-1`). */
 export class Outgoing<Origin> {
-  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>;
+  readonly #delivery: Delivery<Origin>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
-  /** The connections to which messages leave when the code that runs now has ended. */
-  #leaving: Peer<Origin>[] = [];
-  /** The last messages that were joined: those to the next connection are often the same. */
-  #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
-    messages: [],
-    frames: [],
-  };
 
   constructor(
-    host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>,
+    delivery: Delivery<Origin>,
     peers: Peers<Origin>,
     settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
   ) {
-    this.#host = host;
+    this.#delivery = delivery;
     this.#peers = peers;
     this.#settings = settings;
   }
 
-  /** Sends a frame now, to a connection that is still admitted. One whose grant has ended is closed. */
-  deliver(peer: Peer<Origin>, frame: string): void {
-    const { standing } = peer;
-    if (standing === 'admitted') this.#sendBounded(peer, frame);
-    else if (standing === 'expired') this.refuse(peer, 'expired', EXPIRED);
-  }
-
-  /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
-  #sendBounded(peer: Peer<Origin>, frame: string): void {
-    if (peer.hasLeft) return;
-    const { unread, unproven } = peer;
-    const { unreadLength } = this.#settings.limits;
-    const isStock = peer.state.type === 'stock';
-    if (unread.length > unreadLength || !this.#makePlaceUnread(peer, frame.length)) {
-      this.#stall(peer);
-      return;
-    }
-    if (isStock && !this.#makePlaceUnproven(peer, frame.length)) {
-      this.close(peer, 'overloaded', CROWDED);
-      return;
-    }
-    this.#leave(peer, frame);
-    if (isStock) unproven.add(frame.length);
-    unread.add(frame.length);
-    this.#sendMark(peer);
-  }
-
-  /**
-   * Makes place for what a connection has just sent, where the room holds as much as it may for all (`LIMIT-5`): those for which
-   * it holds more are closed, the largest first. Returns false if that is not enough.
-   */
-  makePlace(peer: Peer<Origin>, length: number): boolean {
-    const { memory } = this.#peers;
-    return this.#makePlace(memory, length, peer.held.length + length, ({ held }) => held);
-  }
-
-  /** Does the same for what is sent to a connection, among all that have not read: who writes much is not in the way of that. */
-  #makePlaceUnread({ unread }: Peer<Origin>, length: number): boolean {
-    const { memory } = this.#peers;
-    return this.#makePlace(memory, length, unread.length + length, (holder) => {
-      const free = holder.unread.length;
-      // It is who fills the memory of others.
-      const isBusy = holder.isBusy(this.#host.now(), this.#settings.limits);
-      return { length: isBusy ? free * BUSY_FACTOR : free, free };
-    });
-  }
-
-  /** Does the same for what is sent to a stock peer, among all stock peers: its words do not tell what it has read. */
-  #makePlaceUnproven({ unproven }: Peer<Origin>, length: number): boolean {
-    const wanted = unproven.length + length;
-    return this.#makePlace(this.#peers.unproven, length, wanted, (holder) => holder.unproven);
-  }
-
-  #makePlace(
-    memory: HeldMemory<Peer<Origin>>,
-    length: number,
-    wanted: number,
-    heldOf: (holder: Peer<Origin>) => { readonly length: number; readonly free: number },
-  ): boolean {
-    const { heldLength } = this.#settings.limits;
-    if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
-    this.#peers.endClosed();
-    const accounts = [...memory.accounts];
-    const larger = accounts
-      .map(({ holder }) => ({ holder, held: heldOf(holder) }))
-      .filter(({ holder, held }) => !holder.isGone && held.length > wanted && held.free > 0)
-      .toSorted((one, other) => other.held.length - one.held.length);
-    // What is held for those that were closed just now goes as soon as this code has run.
-    const going = accounts.reduce((sum, { holder, free }) => sum + (holder.isGone ? free : 0), 0);
-    let excess = memory.length + length - heldLength - going;
-    if (excess <= 0) return true;
-    // Nobody is closed for nothing.
-    if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;
-    for (const { holder, held } of larger) {
-      if (excess <= 0) break;
-      excess -= held.free;
-      this.refuse(holder, 'overloaded', CROWDED);
-    }
-    return true;
-  }
-
-  /** Sends messages together that one turn of the room's code sends to one client (`FRAME-5`). A stock peer gets each at once. */
-  #leave(peer: Peer<Origin>, frame: string): void {
-    if (peer.state.type === 'stock') {
-      this.#letGo(peer);
-      peer.connection.send(frame);
-      return;
-    }
-    if (peer.leaving.push(frame) > 1) return;
-    if (this.#leaving.push(peer) > 1) return;
-    // Not queueMicrotask: that of workerd costs as much as two sends.
-    void Promise.resolve().then(() => {
-      const peers = this.#leaving;
-      this.#leaving = [];
-      for (const leaving of peers) this.#letGo(leaving);
-    });
-  }
-
-  /** Sends now what waits to leave. */
-  #letGo(peer: Peer<Origin>): void {
-    const messages = peer.leaving;
-    if (messages.length === 0) return;
-    peer.leaving = [];
-    for (const frame of this.#join(messages)) peer.connection.send(frame);
-  }
-
-  #join(messages: readonly string[]): readonly string[] {
-    if (messages.length === 1) return messages;
-    const known = this.#joined.messages;
-    const isKnown =
-      known.length === messages.length && known.every((message, at) => message === messages[at]);
-    if (!isKnown) this.#joined = { messages, frames: [...joinFrames(messages)] };
-    return this.#joined.frames;
-  }
-
-  #sendMark(peer: Peer<Origin>): void {
-    const { unread, state } = peer;
-    const { unreadLength, heldLength } = this.#settings.limits;
-    const isCrowded = this.#peers.memory.length > heldLength / 2;
-    if (state.type !== 'client' || !unread.needsMark(unreadLength, isCrowded)) return;
-    this.#askToRead(peer);
-  }
-
-  #askToRead(peer: Peer<Origin>): void {
-    const text = this.#host.randomId();
-    const frame = this.#encode({ type: 'mark', text });
-    this.#leave(peer, frame);
-    peer.unread.ask(text, frame);
-  }
-
-  /** Asks a client for a sign of life: it answers a mark. */
-  ask({ connection }: Peer<Origin>): void {
-    connection.send(this.#encode({ type: 'mark', text: this.#host.randomId() }));
-  }
-
-  /** Takes the answer to a mark: the connection has read so far. */
-  takeMark(peer: Peer<Origin>, text: string): void {
-    peer.unread.answer(text);
-    if (peer.isGone) return;
-    // The next commit, or the end of its grant, closes one whose grant has ended (`GATE-7`).
-    if (peer.standing === 'admitted') this.#sendMark(peer);
-  }
-
-  #stall(peer: Peer<Origin>): void {
-    const { state } = peer;
-    const message = 'This connection has not read what it was sent: say hello.';
-    if (state.type === 'stock') this.close(peer, 'overloaded', message);
-    if (state.type !== 'client' || peer.unread.isTold) return;
-    if (state.liveness !== 'stopped') peer.setState({ ...state, liveness: 'stopped' });
-    // Whatever else has stopped it may have been told by a message that was not sent.
-    peer.unread.isTold = true;
-    // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
-    this.#askToRead(peer);
-    this.#leave(peer, this.#encode({ type: 'error', code: 'stale', message }));
-  }
-
-  /** Tells a connection at once that the room can be reached (`ORDER-8`). */
-  sendAlive(peer: Peer<Origin>): void {
-    this.deliver(peer, encodeAlive(this.#settings.messagePrefix));
-  }
-
-  /** Sends an error and closes the connection for good. */
-  refuse(peer: Peer<Origin>, code: ErrorCode, message: string): void {
-    // A browser may not see the close code, and without the code a client would connect again for ever.
-    this.#leave(peer, this.#encode({ type: 'error', code, message }));
-    this.close(peer, code, message);
-  }
-
   /** Sends a message when everything that was ordered before it is written. Does not send it if that is lost. */
   send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
-    state.durability.hold(new HeldFrame(this, peer, this.#encode(message)));
+    this.#hold(state, peer, this.#encode(message));
   }
 
-  /** Sends an error. Without a state it leaves at once. */
+  /** Sends an error, as {@link send} does. */
   sendError(
-    state: Told | undefined,
+    state: Told,
     peer: Peer<Origin>,
     code: ErrorCode,
     message: string,
     push?: number,
   ): void {
     const about = push === undefined ? {} : { push };
-    const error: RoomMessage = { type: 'error', code, message, ...about };
-    if (state === undefined) this.deliver(peer, this.#encode(error));
-    else this.send(state, peer, error);
-  }
-
-  /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
-  refuseFlood(peer: Peer<Origin>): void {
-    // What it sent before is still dealt with.
-    peer.line.behind(() => this.overload(peer));
-  }
-
-  /** Closes a connection for good, with the close code of that error. */
-  close(peer: Peer<Origin>, code: ErrorCode, reason: string): void {
-    this.#letGo(peer);
-    peer.leave('room');
-    peer.connection.close(ERRORS[code].closeCode, reason);
-  }
-
-  /** Takes nothing more from a connection until its next hello, and tells it so, at most once a second (`FLOOD-1`). */
-  overload(peer: Peer<Origin>, text: string = FLOODED): void {
-    const { state } = peer;
-    if (state.type !== 'client') {
-      this.close(peer, 'overloaded', text);
-      return;
-    }
-    const isStopped = state.liveness === 'stopped';
-    if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
-    const tell = (): void => this.sendError(undefined, peer, 'overloaded', text);
-    // Told again now and then, because the refused message may have been a hello.
-    if (peer.mayTell(this.#host.now())) tell();
-    else if (!isStopped) {
-      // It was stopped before, has said hello since, and does not know that it is stopped again.
-      const stopped = peer.state;
-      this.#host.after(TELL_MILLISECONDS, () => {
-        if (peer.state === stopped) tell();
-      });
-    }
-  }
-
-  /** Makes everybody start again, because the state that they know may not hold any more. */
-  dismiss(text: string): void {
-    for (const peer of this.#peers.open()) {
-      const { state } = peer;
-      if (state.type === 'client') {
-        this.sendError(undefined, peer, 'stale', text);
-        peer.setState({ ...state, liveness: 'stopped' });
-      } else this.close(peer, 'unavailable', text);
-    }
+    this.send(state, peer, { type: 'error', code, message, ...about });
   }
 
   /**
@@ -312,11 +68,8 @@ export class Outgoing<Origin> {
   ): boolean {
     const frame = this.#welcome(state, hello, missed, content);
     const isSendable = frame.length <= this.#settings.limits.frameLength;
-    if (isSendable || missed === undefined) state.durability.hold(new HeldFrame(this, peer, frame));
-    else {
-      const reload = this.#welcome(state, hello, undefined);
-      state.durability.hold(new HeldFrame(this, peer, reload));
-    }
+    if (missed === undefined || isSendable) this.#hold(state, peer, frame);
+    else this.#hold(state, peer, this.#welcome(state, hello, undefined));
     return isSendable && missed !== undefined;
   }
 
@@ -324,8 +77,7 @@ export class Outgoing<Origin> {
   sendReload(state: Told, peer: Peer<Origin>, client: ClientState): void {
     const { generation } = client;
     const lastPush = state.lastPush(client);
-    const frame = this.#welcome(state, { generation, lastPush }, undefined);
-    state.durability.hold(new HeldFrame(this, peer, frame));
+    this.#hold(state, peer, this.#welcome(state, { generation, lastPush }, undefined));
     peer.setState({ ...client, liveness: 'loading' });
   }
 
@@ -333,7 +85,7 @@ export class Outgoing<Origin> {
   sendAck(state: Told, peer: Peer<Origin>, ack: Ack): boolean {
     const frame = this.#encode(ack);
     if (frame.length > this.#settings.limits.frameLength) return false;
-    state.durability.hold(new HeldAnswer(this, peer, frame));
+    state.durability.hold(new HeldAnswer(this.#delivery, peer, frame));
     return true;
   }
 
@@ -353,13 +105,12 @@ export class Outgoing<Origin> {
       const client = peer.state;
       if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(changes);
-        for (const stockFrame of stockFrames)
-          state.durability.hold(new HeldFrame(this, peer, stockFrame));
+        for (const stockFrame of stockFrames) this.#hold(state, peer, stockFrame);
       } else if (client.type === 'client' && client.liveness === 'live') {
         const { messagePrefix } = this.#settings;
         frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-        else state.durability.hold(new HeldFrame(this, peer, frame));
+        else this.#hold(state, peer, frame);
       }
     }
   }
@@ -372,8 +123,7 @@ export class Outgoing<Origin> {
       if (client.type === 'client') this.sendReload(state, peer, client);
       else if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(content);
-        for (const stockFrame of stockFrames)
-          state.durability.hold(new HeldFrame(this, peer, stockFrame));
+        for (const stockFrame of stockFrames) this.#hold(state, peer, stockFrame);
       }
     }
   }
@@ -381,7 +131,11 @@ export class Outgoing<Origin> {
   /** Tells a stock peer the result of its changes. */
   sendStockAnswer(state: Told, peer: Peer<Origin>, changes: Changes): void {
     for (const frame of this.#stockFrames(changes))
-      state.durability.hold(new HeldAnswer(this, peer, frame));
+      state.durability.hold(new HeldAnswer(this.#delivery, peer, frame));
+  }
+
+  #hold(state: Told, peer: Peer<Origin>, frame: string): void {
+    state.durability.hold(new HeldFrame(this.#delivery, peer, frame));
   }
 
   #stockFrames(changes: Changes): readonly string[] {
@@ -409,18 +163,18 @@ export class Outgoing<Origin> {
 
 /** A frame that waits. It is a class because most of the room's work for a push is to hold frames back. */
 class HeldFrame<Origin> implements Waiter {
-  readonly #outgoing: Outgoing<Origin>;
+  readonly #delivery: Delivery<Origin>;
   readonly #peer: Peer<Origin>;
   readonly #frame: string;
 
-  constructor(outgoing: Outgoing<Origin>, peer: Peer<Origin>, frame: string) {
-    this.#outgoing = outgoing;
+  constructor(delivery: Delivery<Origin>, peer: Peer<Origin>, frame: string) {
+    this.#delivery = delivery;
     this.#peer = peer;
     this.#frame = frame;
   }
 
   onReleased(): void {
-    this.#outgoing.deliver(this.#peer, this.#frame);
+    this.#delivery.deliver(this.#peer, this.#frame);
   }
 
   onLost(): void {

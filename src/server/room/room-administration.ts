@@ -7,7 +7,7 @@ import {
 } from '../../protocol/room-handle.ts';
 
 import type { RoomPersistence } from '../history/room-persistence.ts';
-import { EXPIRED } from './outgoing.ts';
+import { EXPIRED } from './delivery.ts';
 import type { Peer } from './peer.ts';
 import type { RoomParts } from './room-parts.ts';
 
@@ -80,23 +80,23 @@ export class RoomAdministration<Origin, RequestOrigin> {
    * (`ADMIN-6`). Resolves when storage is done. Never rejects.
    */
   async garbageCollect(): Promise<void> {
-    const { peers, outgoing, features, host } = this.#parts;
+    const { peers, delivery, features, host } = this.#parts;
     const now = host.now();
     for (const peer of peers.open())
-      if (peer.standing === 'expired') outgoing.refuse(peer, 'expired', EXPIRED);
+      if (peer.standing === 'expired') delivery.refuse(peer, 'expired', EXPIRED);
     const silent = peers
       .open()
       .filter(({ state }) => state.type === 'client')
       .map((peer) => ({ peer, sign: peer.lastSign(now) }))
       .filter(({ sign }) => sign < now - SILENCE_MILLISECONDS);
-    for (const { peer } of silent) outgoing.ask(peer);
+    for (const { peer } of silent) delivery.ask(peer);
     if (silent.length > 0) {
       host.after(ANSWER_MILLISECONDS, () => {
         for (const { peer, sign } of silent) {
           // Compared with itself: the clock may have been set meanwhile.
           const later = peer.lastSign(host.now());
           const isSilent = later === sign || later === -Infinity;
-          if (!peer.hasLeft && isSilent) outgoing.close(peer, 'stale', SILENT);
+          if (!peer.hasLeft && isSilent) delivery.close(peer, 'stale', SILENT);
         }
       });
     }
@@ -127,7 +127,7 @@ export class RoomAdministration<Origin, RequestOrigin> {
 
   #close(peers: readonly Peer<Origin>[]): number {
     for (const peer of peers)
-      if (!peer.hasLeft) this.#parts.outgoing.refuse(peer, 'forbidden', EVICTED);
+      if (!peer.hasLeft) this.#parts.delivery.refuse(peer, 'forbidden', EVICTED);
     return peers.length;
   }
 

@@ -1,6 +1,7 @@
 import type { DeepLeaves } from '../writes/deep-leaves.ts';
 import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ContentCache } from './content-cache.ts';
+import type { Delivery } from './delivery.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Peers } from './peers.ts';
@@ -19,6 +20,7 @@ export interface RoomParts<Origin, RequestOrigin> {
   readonly reporter: ErrorReporter;
   readonly queue: SerialQueue;
   readonly peers: Peers<Origin>;
+  readonly delivery: Delivery<Origin>;
   readonly outgoing: Outgoing<Origin>;
   readonly features: RoomFeatures<Origin, RequestOrigin>;
   readonly writer: StoreWriter<Origin, RequestOrigin>;

@@ -14,10 +14,11 @@ import { Admission } from './admission.ts';
 import { Arrivals } from './arrivals.ts';
 import { ContentAnswers } from './content-answers.ts';
 import { ContentCache } from './content-cache.ts';
+import { Delivery, UNLOADED } from './delivery.ts';
 import { ErrorReporter } from './error-reporter.ts';
 import { FeatureAccess } from './feature-access.ts';
 import { InitialContentQueue } from './initial-content-queue.ts';
-import { Outgoing, UNLOADED } from './outgoing.ts';
+import { Outgoing } from './outgoing.ts';
 import { Peers } from './peers.ts';
 import { RepresentedCallers } from './represented-callers.ts';
 import { RoomAdministration } from './room-administration.ts';
@@ -68,6 +69,7 @@ export class Room<Origin, RequestOrigin = Origin> {
     const settings = new RoomSettings(options, reporter);
     const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
     const peers = new Peers(host, features);
+    const delivery = new Delivery(host, peers, settings);
     const writer = new StoreWriter(observed, settings, reporter, features, host);
     this.#parts = {
       host,
@@ -76,7 +78,8 @@ export class Room<Origin, RequestOrigin = Origin> {
       reporter,
       queue: new SerialQueue(),
       peers,
-      outgoing: new Outgoing(host, peers, settings),
+      delivery,
+      outgoing: new Outgoing(delivery, peers, settings),
       features,
       writer,
       deepLeaves: new DeepLeaves(observed, writer, reporter),
@@ -269,21 +272,21 @@ export class Room<Origin, RequestOrigin = Origin> {
    */
   async restoreRoom(document: unknown): Promise<void> {
     const { version, content } = readRoomDocument(document);
-    const { queue, peers, outgoing } = this.#parts;
+    const { queue, peers, delivery } = this.#parts;
     await queue.add(async () => {
       const state = await this.#stateOrNone();
       while (state?.durability.isSettled === false)
         await assertStored(state.durability.whenDurable());
       // Before anything is written, so that nobody takes a version of the new epoch for one of the old.
       const text = 'The room was restored to another state: load the content again.';
-      outgoing.dismiss(text);
+      delivery.dismiss(text);
       try {
         if (state === undefined) await this.#persistence.replaceUnloaded(content, version);
         else await this.#persistence.replace(state, content, version);
       } finally {
         // A stock peer may have loaded the old content meanwhile, and would never know.
         for (const peer of peers.open()) {
-          if (peer.state.type === 'stock') outgoing.close(peer, 'unavailable', text);
+          if (peer.state.type === 'stock') delivery.close(peer, 'unavailable', text);
         }
       }
     });
@@ -291,8 +294,8 @@ export class Room<Origin, RequestOrigin = Origin> {
 
   /** Refuses a connection because the room cannot be loaded. */
   refuseUnloaded(connection: RoomConnection<Origin>): void {
-    const { peers, outgoing } = this.#parts;
-    outgoing.refuse(peers.of(connection), 'unavailable', UNLOADED);
+    const { peers, delivery } = this.#parts;
+    delivery.refuse(peers.of(connection), 'unavailable', UNLOADED);
   }
 
   /**

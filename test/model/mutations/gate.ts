@@ -1,6 +1,6 @@
 import { Replica } from '../../../src/client/replica/replica.ts';
 import { FeatureAccess } from '../../../src/server/room/feature-access.ts';
-import { Outgoing } from '../../../src/server/room/outgoing.ts';
+import { Delivery } from '../../../src/server/room/delivery.ts';
 import type { Peer } from '../../../src/server/room/peer.ts';
 import { Peers } from '../../../src/server/room/peers.ts';
 import { RoomFeatures } from '../../../src/server/room/room-features.ts';
@@ -54,13 +54,13 @@ export const GATE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[GATE-5] [GATE-7] whose token has ended is told what others are told',
     make: () => ({ traits: ENDING }),
-    patch: (patches) => patches.replace(Outgoing.prototype, 'deliver', () => tellAll),
+    patch: (patches) => patches.replace(Delivery.prototype, 'deliver', () => tellAll),
   },
   {
     title: '[GATE-5] [SEAM-2] who is being verified is told what others are told',
     make: () => ({ traits: SLOW }),
     patch: (patches) => {
-      patches.replace(Outgoing.prototype, 'deliver', () => tellAll);
+      patches.replace(Delivery.prototype, 'deliver', () => tellAll);
       patches.replace(Peers.prototype, 'open', () => everybody);
     },
   },

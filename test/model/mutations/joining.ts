@@ -2,7 +2,7 @@ import { ChangesBuilder } from '../../../src/protocol/changes.ts';
 import { CommitHistory } from '../../../src/server/history/commit-history.ts';
 import { ClientRecords } from '../../../src/server/history/client-records.ts';
 import { RoomState } from '../../../src/server/history/room-state.ts';
-import { Outgoing } from '../../../src/server/room/outgoing.ts';
+import { Delivery } from '../../../src/server/room/delivery.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
@@ -33,10 +33,10 @@ function forgetDuplicates(patches: Patches): void {
 /** A room that does not close older connections of a client, and goes on listening to them. */
 function forgetFences(patches: Patches): void {
   patches.replace(
-    Outgoing.prototype,
+    Delivery.prototype,
     'close',
     (close) =>
-      function withoutFence(this: Outgoing<unknown>, peer, code, reason) {
+      function withoutFence(this: Delivery<unknown>, peer, code, reason) {
         if (code !== 'replaced') close.call(this, peer, code, reason);
       },
   );
