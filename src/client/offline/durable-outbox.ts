@@ -8,6 +8,7 @@ import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
 import { claimRecord } from './claim-record.ts';
 import { encodeHead, encodeHeld, RecordKeys, scopeOf } from './client-record.ts';
+import { inTime } from './in-time.ts';
 import type { LastWrite, OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -83,14 +84,8 @@ export class DurableOutbox implements Outbox {
       this.#isEnding = isEnding;
       if (isEnding) this.#saveLast();
     });
-    let cancel: (() => void) | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = this.#owner.after(OPEN_MILLISECONDS, () =>
-        reject(new Error('The storage of this device does not answer.')),
-      );
-    });
     try {
-      return await Promise.race([this.#open(life, keys, former), late]);
+      return await inTime(this.#open(life, keys, former), OPEN_MILLISECONDS, this.#owner.after);
     } catch (error) {
       if (life === this.#life) {
         this.#life += 1;
@@ -98,8 +93,6 @@ export class DurableOutbox implements Outbox {
         this.#report(OPEN_MESSAGE, error);
       }
       return former && { client: former };
-    } finally {
-      cancel?.();
     }
   }
 

@@ -1,24 +1,18 @@
-import { addChanges, ChangesBuilder, isEmptyChanges } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
-import type { Leaf } from '../../protocol/leaf.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/replica.ts';
 import type { Fold } from '../session/session-types.ts';
+import { BaseRecord } from './base-record.ts';
 import { headOf, type ClaimedRecord } from './claim-record.ts';
 import {
-  decodeBase,
   encodeHead,
   encodeHeld,
-  encodePages,
   encodePush,
-  encodeSince,
-  PAGE_LENGTH,
   RESERVED_GENERATIONS,
   type RecordKeys,
-  type StoredBase,
 } from './client-record.ts';
+import { inTime } from './in-time.ts';
 import type { OfflineStorage, OfflineWrite } from './offline-storage.ts';
 
 /** The pause between a change of the base and its write. */
@@ -78,14 +72,7 @@ export class RecordWriter {
   #answered: number[] = [];
   #confirmed: number;
   #lastAnswered: readonly PendingPush[] = [];
-  /** Content that has to take the place of all pages. */
-  #snapshot: StoredBase | undefined;
-  /** The changes since the last write of the base, and their cursor. */
-  #since = new ChangesBuilder();
-  #cursor: Cursor | undefined;
-  #savedAt: number;
-  /** The size of the base on disk; undefined if it is not the one that the client goes on from. */
-  #size: ClaimedRecord['since'];
+  readonly #base: BaseRecord;
   #isBaseDue = false;
   #cancelBase: (() => void) | undefined;
   #moved: MovedEdits[] = [];
@@ -109,8 +96,7 @@ export class RecordWriter {
     this.#id = claimed.recordId;
     this.#clientId = claimed.clientId;
     this.#headText = claimed.headText;
-    this.#savedAt = claimed.since === undefined ? 0 : (claimed.head?.savedAt ?? 0);
-    this.#size = claimed.since;
+    this.#base = new BaseRecord(keys, claimed);
     const { pushes, damaged } = claimed.edits;
     const last = pushes.at(-1)?.number ?? claimed.head?.lastNumber ?? 0;
     this.#durablePush = owner.keepsEdits ? last : Infinity;
@@ -122,13 +108,7 @@ export class RecordWriter {
     const pending = new Set(client.pushes.map(({ number }) => number));
     for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
     this.#isHeldDirty = true;
-    if (claimed.base !== undefined && claimed.since === undefined) {
-      // The replica goes on with the content itself, and sets edits in it.
-      const content = new LeafMap<Leaf>();
-      claimed.base.content.forEach((leaf, ...address) => content.set(...address, leaf));
-      this.#snapshot = { cursor: claimed.base.cursor, content };
-      this.#saveBaseLater();
-    }
+    if (claimed.base !== undefined && claimed.since === undefined) this.#saveBaseLater();
     if (damaged.length > 0)
       this.#moved.push({ remove: damaged, first: 1, last: 0, release: () => undefined });
   }
@@ -152,7 +132,7 @@ export class RecordWriter {
 
   /** True if the content of the room is on disk. */
   get hasBase(): boolean {
-    return this.#size !== undefined;
+    return this.#base.isStored;
   }
 
   isGenerationDurable(generation: number): boolean {
@@ -195,23 +175,23 @@ export class RecordWriter {
     this.#isHeldDirty = true;
     switch (fold.type) {
       case 'content':
-        this.#replaceBase(fold.isShown ? fold.content : undefined, cursor);
+        this.#base.replace(fold.isShown ? fold.content : undefined, cursor);
         if (fold.replacesHeld) this.save();
         break;
       case 'catch-up':
         if (fold.staged !== undefined)
-          this.#replaceBase(fold.isShown ? fold.staged : undefined, cursor);
-        addChanges(this.#since, fold.changes);
+          this.#base.replace(fold.isShown ? fold.staged : undefined, cursor);
+        this.#base.add(fold.changes);
         break;
       case 'commit':
-        addChanges(this.#since, fold.changes);
+        this.#base.add(fold.changes);
         break;
       case 'ack': {
         const { correction, reason } = fold.ack;
         // Nothing of it was applied (LIMIT-3).
         if (reason === 'too-large') break;
-        for (const { changes } of answered) addChanges(this.#since, changes);
-        if (correction !== undefined) addChanges(this.#since, correction);
+        for (const { changes } of answered) this.#base.add(changes);
+        if (correction !== undefined) this.#base.add(correction);
         break;
       }
       case 'replace-held':
@@ -220,10 +200,7 @@ export class RecordWriter {
       case 'seed':
         return;
     }
-    this.#cursor = cursor;
-    // Without content, changes are worth nothing.
-    if (this.#size === undefined && this.#snapshot === undefined)
-      this.#since = new ChangesBuilder();
+    this.#base.reached(cursor);
     this.#saveBaseLater();
   }
 
@@ -305,12 +282,6 @@ export class RecordWriter {
       .catch(() => undefined);
   }
 
-  #replaceBase(content: StoredBase['content'] | undefined, cursor: Cursor | undefined): void {
-    this.#since = new ChangesBuilder();
-    this.#size = undefined;
-    this.#snapshot = content && cursor && { content, cursor };
-  }
-
   #saveBaseLater(): void {
     if (this.#hasFailed) return;
     this.#cancelBase ??= this.#owner.after(BASE_MILLISECONDS, () => {
@@ -329,7 +300,7 @@ export class RecordWriter {
   async #writeAll(): Promise<void> {
     try {
       while (!this.#hasFailed) {
-        if (this.#isBaseDue) await this.#compact();
+        if (this.#isBaseDue && this.#base.hasManyChanges) await this.#compact();
         const batch = this.#nextBatch();
         if (batch === undefined) return;
         const written = this.#storage.write(batch.write);
@@ -350,28 +321,12 @@ export class RecordWriter {
     }
   }
 
-  async #inTime<T>(promise: Promise<T>): Promise<T> {
-    let cancel: (() => void) | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = this.#owner.after(WRITE_MILLISECONDS, () =>
-        reject(new Error('The storage of this device does not answer.')),
-      );
-    });
-    try {
-      return await Promise.race([promise, late]);
-    } finally {
-      cancel?.();
-    }
+  #inTime<T>(promise: Promise<T>): Promise<T> {
+    return inTime(promise, WRITE_MILLISECONDS, this.#owner.after);
   }
 
-  /** Reads pages and changes as one, if there are many changes. */
   async #compact(): Promise<void> {
-    if (this.#size === undefined || this.#snapshot !== undefined) return;
-    const { length, pages } = this.#size;
-    if (length < Math.max(PAGE_LENGTH, pages)) return;
-    const entries = await this.#inTime(this.#storage.read(this.#keys.baseOf(this.#id)));
-    // Loaded content may have taken its place meanwhile.
-    if (this.#size !== undefined) this.#snapshot = decodeBase(entries);
+    this.#base.compact(await this.#inTime(this.#storage.read(this.#keys.baseOf(this.#id))));
   }
 
   #nextBatch(): Batch | undefined {
@@ -395,7 +350,7 @@ export class RecordWriter {
     const key = this.#keys.head(this.#id);
     const guard = { key, value: this.#headText };
     if (needsHead) {
-      const text = this.#head(client, this.#savedAt);
+      const text = this.#head(client, this.#base.savedAt);
       set.set(key, text);
       done.push(() => {
         this.#headText = text;
@@ -504,31 +459,7 @@ export class RecordWriter {
     done.push(() => {
       this.#confirmed = Math.max(this.#confirmed, included);
     });
-    // A room without a Store: after a restart, the seed is given again.
-    if (this.#cursor?.version === 0) return answered.length > 0;
-    const since = this.#since;
-    this.#since = new ChangesBuilder();
-    const snapshot = this.#snapshot;
-    const cursor = this.#cursor;
-    this.#snapshot = this.#cursor = undefined;
-    if (snapshot !== undefined) {
-      remove.push(this.#keys.baseOf(this.#id));
-      const pages = encodePages(snapshot);
-      for (const [index, page] of pages.entries()) set.set(this.#keys.page(this.#id, index), page);
-      const length = pages.reduce((total, page) => total + page.length, 0);
-      this.#size = { count: 0, length: 0, pages: length };
-    }
-    if (this.#size === undefined) return answered.length > 0;
-    if (snapshot === undefined && cursor === undefined) return answered.length > 0;
-    this.#savedAt = this.#owner.now();
-    const isNews = !isEmptyChanges(since) || !isSameCursor(cursor, snapshot?.cursor);
-    if (cursor !== undefined && isNews) {
-      const text = encodeSince(cursor, since);
-      set.set(this.#keys.changes(this.#id, this.#size.count), text);
-      const { count, length, pages } = this.#size;
-      this.#size = { count: count + 1, length: length + text.length, pages };
-    }
-    return true;
+    return this.#base.write(set, remove, this.#owner.now()) || answered.length > 0;
   }
 
   #fail(): void {
@@ -562,8 +493,4 @@ export class RecordWriter {
     };
     this.#inTime(removed).then(end, end);
   }
-}
-
-function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {
-  return one?.epoch === other?.epoch && one?.version === other?.version && one?.tag === other?.tag;
 }
