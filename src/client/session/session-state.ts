@@ -128,7 +128,7 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'edited':
       return phase === 'idle' ? resume(state, facts) : flushIfLive(state);
     case 'durable':
-      return phase === 'catching-up' ? stay(state, helloTo(stage.position)) : flushIfLive(state);
+      return phase === 'catching-up' ? stay(state, 'hello') : flushIfLive(state);
     case 'opened':
       return opened({ ...state, welcomed: undefined }, facts);
     case 'closed':
@@ -435,17 +435,12 @@ function connected(
     { ...state, generation: state.generation + 1 },
     { phase: 'catching-up', position },
     ...actions,
-    helloTo(position),
+    'hello',
   );
 }
 
 function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
   return to(state, { phase: 'connecting', position }, ...actions);
-}
-
-/** An app may answer GET for a room of ours, so that it looks like a stock one. Only a room of ours answers hello. */
-function helloTo({ type }: Position): 'hello' | 'hello-stock' {
-  return type === 'stock' ? 'hello-stock' : 'hello';
 }
 
 function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
@@ -501,7 +496,7 @@ function reduced(before: SessionState, position: Stock): Step {
     : [report(new TinyBasePartyKitError('protocol', STOCK_MESSAGE))];
   if (position.isDoubtful === true) return load(state, ...reports);
   return position.hasStore
-    ? to(state, { phase: 'reduced', position }, ...reports, 'flush-stock')
+    ? to(state, { phase: 'reduced', position }, ...reports, 'flush')
     : to(state, { phase: 'empty', position }, ...reports);
 }
 
@@ -581,8 +576,9 @@ function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]
 /** Sends pending pushes if the room takes them now. */
 function flushIfLive(state: SessionState, ...actions: readonly Action[]): Step {
   const { phase } = state.stage;
-  if (phase === 'live') return stay(state, ...actions, 'flush');
-  return phase === 'reduced' ? stay(state, ...actions, 'flush-stock') : stay(state, ...actions);
+  return phase === 'live' || phase === 'reduced'
+    ? stay(state, ...actions, 'flush')
+    : stay(state, ...actions);
 }
 
 function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {

@@ -217,14 +217,13 @@ export type SimpleAction =
   | 'settle'
   /** Answers `connected` if the socket is open. */
   | 'connect'
-  /** Says hello, as soon as its generation is durable. Does nothing if that hello was said. */
+  /**
+   * Says hello, as soon as its generation is durable. Does nothing if that hello was said. If the room looks like a stock one, answers
+   * `unanswered` after a while: an app may answer GET for a room of ours, and only a room of ours answers hello.
+   */
   | 'hello'
-  /** The same, and answers `unanswered` after a while. */
-  | 'hello-stock'
-  /** Sends pending pushes. */
+  /** Sends pending pushes, to a stock room without numbers. */
   | 'flush'
-  /** Sends pending pushes to a stock room. */
-  | 'flush-stock'
   /** Ends the conversation on the socket. */
   | 'hang-up'
   /** Forgets messages that wait. */

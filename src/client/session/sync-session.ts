@@ -236,7 +236,7 @@ export function createSyncSession(
     onError,
   );
 
-  const foldParts = { replica, outbox, seed, loader, stats, onRefused: tellOf };
+  const foldParts = { replica, outbox, seed, loader, onRefused: tellOf };
   const facts: Facts = {
     get oldestUnanswered() {
       return replica.oldestUnanswered;
@@ -256,10 +256,7 @@ export function createSyncSession(
     const { position } = state.stage;
     return position.type === 'base' ? position.cursor : undefined;
   };
-  const isWaitingForSocket = (): boolean => {
-    const { phase } = state.stage;
-    return phase !== 'stopped' && isHindered(phase);
-  };
+  const isWaitingForSocket = (): boolean => isHindered(state.stage.phase);
   /** The error of a session that is over; undefined if something can still be started. */
   const end = (): TinyBasePartyKitError | undefined =>
     state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
@@ -338,13 +335,12 @@ export function createSyncSession(
     hello: () => {
       const { position } = state.stage;
       const cursor = 'cursor' in position ? position.cursor : undefined;
-      if (handshake.say(state.generation, cursor)) heartbeat.start();
+      if (position.type === 'stock')
+        handshake.say(state.generation, cursor, () => happened('unanswered'));
+      else if (handshake.say(state.generation, cursor)) heartbeat.start();
     },
-    'hello-stock': () => {
-      handshake.say(state.generation, undefined, () => happened('unanswered'));
-    },
-    flush: () => sender.flush(),
-    'flush-stock': () => {
+    flush: () => {
+      if (state.stage.phase !== 'reduced') return sender.flush();
       activity?.sending(replica.pending.length > 0);
       stats.saves += sendStockChanges(socket, prefix(), replica, outbox);
     },

@@ -121,9 +121,7 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
     },
     update: () => tell(sync.error),
     failed: (error) => {
-      const { phase } = read();
-      const isHindrance =
-        error instanceof TinyBasePartyKitError && phase !== 'stopped' && isHindered(phase);
+      const isHindrance = error instanceof TinyBasePartyKitError && isHindered(read().phase);
       if (!isHindrance) events.onError(error);
       else if (sync.error?.code !== error.code || sync.error.message !== error.message) {
         events.onError(error);
@@ -133,7 +131,7 @@ export function createSyncStatus(events: SessionEvents, read: () => SyncFacts): 
   };
 }
 
-/** Returns true in the phases before live. */
+/** Returns true in the phases on the way to live. */
 export function isHindered(phase: SyncPhase): boolean {
-  return phase !== 'idle' && phase !== 'live' && phase !== 'reduced' && phase !== 'empty';
+  return phase === 'loading' || phase === 'connecting' || phase === 'catching-up';
 }

@@ -328,8 +328,7 @@ describe('whatever happens', () => {
   test('content is requested where it is waited for, and hello is said with a new generation', () => {
     for (const { title, before, step } of steps) {
       if (step.actions.includes('load')) expect(step.state.stage.phase, title).toBe('loading');
-      if (step.actions.includes('hello') || step.actions.includes('hello-stock'))
-        expect(step.state.stage.phase, title).toBe('catching-up');
+      if (step.actions.includes('hello')) expect(step.state.stage.phase, title).toBe('catching-up');
       const isNewHello = step.state.generation === before.generation + 1;
       expect(
         step.state.generation === before.generation || isNewHello || step.state.generation === 70,
