@@ -43,6 +43,7 @@ export interface OutboxOwner {
   /** Returns the state that has to be made durable. */
   readonly client: () => FormerClient;
   readonly state: () => SessionState;
+  /** `durable`: more is durable on this device. `opened`: the session has to say hello again, as on a new socket. */
   readonly happened: (event: 'durable' | 'opened') => void;
   readonly onError: (error: unknown) => void;
 }

@@ -126,7 +126,7 @@ export type SimpleEvent =
   | 'edited'
   /** More is durable on this device. */
   | 'durable'
-  /** The socket has opened. */
+  /** The socket has opened, or the outbox needs another hello on it. */
   | 'opened'
   /** The socket is not open any more, or has failed to open. */
   | 'closed'

@@ -157,13 +157,13 @@ export function createSyncSession(
   const send = (frame: string): void => {
     if (socket.isOpen()) socket.send(frame);
   };
-  const tell = (): void => {
+  const updateStatus = (): void => {
     confirmations.settle(unsaved() === 0 ? Infinity : replica.oldestUnanswered);
     const { phase } = state.stage;
     activity?.sending(replica.pending.length > 0 && (phase === 'live' || phase === 'reduced'));
     status.update();
   };
-  const tellOf = (refusals: readonly Refusal[]): void => {
+  const reportRefusals = (refusals: readonly Refusal[]): void => {
     if (refusals.length > 0) events.onRefused(refusals);
   };
 
@@ -184,7 +184,7 @@ export function createSyncSession(
       remindToSave();
     },
     onRefused: (refusals) => {
-      tell();
+      updateStatus();
       events.onRefused(refusals);
     },
     onError,
@@ -201,7 +201,7 @@ export function createSyncSession(
   };
   const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
   const confirmations = createConfirmations();
-  const seed = createSeed(replica, tellOf);
+  const seed = createSeed(replica, reportRefusals);
   const loader = createContentLoader(
     endpoint,
     seed,
@@ -236,21 +236,15 @@ export function createSyncSession(
     onError,
   );
 
-  const foldParts = { replica, outbox, seed, loader, onRefused: tellOf };
-  const facts: Facts = {
-    get oldestUnanswered() {
-      return replica.oldestUnanswered;
-    },
-    get hasPending() {
-      return replica.pending.length > 0;
-    },
-    get everSent() {
-      return sender.everSent();
-    },
-    get pinged() {
-      const pinged = heartbeat.pinged();
-      return pinged !== undefined && sender.lacksReceipt() ? Infinity : pinged;
-    },
+  const foldParts = { replica, outbox, seed, loader, onRefused: reportRefusals };
+  const facts = (): Facts => {
+    const pinged = heartbeat.pinged();
+    return {
+      oldestUnanswered: replica.oldestUnanswered,
+      hasPending: replica.pending.length > 0,
+      everSent: sender.everSent(),
+      pinged: pinged !== undefined && sender.lacksReceipt() ? Infinity : pinged,
+    };
   };
   const cursorNow = (): Cursor | undefined => {
     const { position } = state.stage;
@@ -271,7 +265,7 @@ export function createSyncSession(
   };
   const queue = createEventQueue<SessionEvent>(after, (event) => {
     if (state.isRooted) replica.claim.noteRoomShown();
-    const step = transition(state, event, facts);
+    const step = transition(state, event, facts());
     if (step.fold !== undefined && !fold(step.fold)) return false;
     const { intent: before } = state;
     ({ state } = step);
@@ -283,7 +277,7 @@ export function createSyncSession(
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
     else if (!socket.isOpen()) watchdog.begin();
-    tell();
+    updateStatus();
     return true;
   });
 
@@ -371,7 +365,7 @@ export function createSyncSession(
       queue.forget();
       loader.cancel();
       seed.tellRefusals();
-      tellUnless(isKept, replica.abandon('another-room'));
+      reportUnlessKept(isKept, replica.abandon('another-room'));
       if (isOpened) {
         isOpened = false;
         open();
@@ -397,7 +391,7 @@ export function createSyncSession(
         leave(outbox.stop());
         replica.stop();
       } else {
-        tell();
+        updateStatus();
         socket.stop(error);
       }
     },
@@ -435,11 +429,14 @@ export function createSyncSession(
     else void outbox.open(former).then((earlier) => restoreFirst(earlier ?? {}));
   };
   /** Reports edits that are given up, unless they are kept on this device. */
-  const tellUnless = (isKept: Promise<boolean> | undefined, refusals: readonly Refusal[]): void => {
-    if (isKept === undefined) tellOf(refusals);
+  const reportUnlessKept = (
+    isKept: Promise<boolean> | undefined,
+    refusals: readonly Refusal[],
+  ): void => {
+    if (isKept === undefined) reportRefusals(refusals);
     else
       void isKept.then((isDurable) => {
-        if (!isDurable) tellOf(refusals);
+        if (!isDurable) reportRefusals(refusals);
       });
   };
   /** Leaves unconfirmed edits to the next session of this room on the Store. Reports them if there is none (OFFLINE-1). */
@@ -447,12 +444,12 @@ export function createSyncSession(
     const left = client();
     const refusals = replica.abandon('destroyed');
     if (refusals.length === 0) return;
-    const onTaken = after(LEFT_MILLISECONDS, () => tellUnless(isKept, refusals));
+    const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(isKept, refusals));
     replica.claim.leave({ key: key(), client: left, onTaken });
   };
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
-    queue.waiting.reduce((later, event) => transition(later, event, facts).state, state).intent;
+    queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
   const start = (event: SimpleEvent): Promise<void> => {
     const over = end();
     if (over !== undefined) {
@@ -496,7 +493,7 @@ export function createSyncSession(
   };
   const discardLocal = (changes?: Changes): void => {
     if (end() !== undefined) return;
-    if (replica.discardLocal(changes)) tell();
+    if (replica.discardLocal(changes)) updateStatus();
     else after(BUSY_MILLISECONDS, () => discardLocal(changes));
   };
   const withdraw = (push: number, reason: WithdrawalReason): void => {
