@@ -87,8 +87,9 @@ async function getToken(place: Place, { id, name }: Person, network: Network): P
   const query = new URLSearchParams({ room: place.room, id, name });
   if (place.isReader) query.set('reader', '');
   const response = await network.fetch(urlAt(place, `/api/token?${String(query)}`));
-  if (!response.ok) throw new Error(`The server gave no token: ${response.status}.`);
-  return response.text();
+  const text = await response.text();
+  if (!response.ok) throw new Error(`The server gave no token: ${response.status}. ${text}`);
+  return text;
 }
 
 /** Returns the URL under which a backend adds notes. */

@@ -38,7 +38,8 @@ if (!hasOnePane) {
   clients.push(right);
   offerTrials(place, left, right);
 }
-findPart(document, 'trials', HTMLElement).hidden = hasOnePane;
+// Who may only read cannot do what they show.
+findPart(document, 'trials', HTMLElement).hidden = hasOnePane || place.isReader;
 findPart(document, 'panes', HTMLElement).append(...clients.map(createPane));
 drawCables(clients);
 await Promise.all(clients.map((client) => client.start()));

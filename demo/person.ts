@@ -56,7 +56,9 @@ export function initialsOf(name: string): string {
 export function personAt(side: Side, neighbour?: Person): Person {
   const key = `board-person-${side}`;
   const [id = '', ...words] = (sessionStorage.getItem(key) ?? '').split(' ');
-  if (id !== '') return { id, name: words.join(' ') };
+  // What is stored may be anything. A name has a colour.
+  const name = words.join(' ');
+  if (id !== '' && hueOf(name) !== undefined) return { id, name };
   const person = { id: getUniqueId(), name: drawName(neighbour) };
   sessionStorage.setItem(key, `${person.id} ${person.name}`);
   return person;

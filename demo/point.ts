@@ -9,14 +9,24 @@ export function fraction(number: number): number {
   return Math.round(Math.min(Math.max(number, 0), 1) * 1e3) / 1e3;
 }
 
-/** Points that are spread over the board. */
-const PLACES: readonly Point[] = [0.02, 0.5, 0.98].flatMap((x) =>
-  [0.04, 0.5, 0.96].map((y) => ({ x, y })),
-);
+/** Points of which each has room for a whole note. */
+const PLACES: readonly Point[] = gridOf([0.02, 0.5, 0.98], [0.04, 0.5, 0.96]);
+/** The others, for a board that is full. */
+const STEPS: readonly number[] = Array.from({ length: 12 }, (_, step) => 0.04 + step / 12);
+const FURTHER_PLACES: readonly Point[] = gridOf(STEPS, STEPS);
+/** So near to another note, a place is taken. */
+const NEAR = 0.12;
 
 /** Returns a point that is far from all others. */
 export function freePoint(others: readonly Point[]): Point {
   const roomAt = ({ x, y }: Point): number =>
     Math.min(...others.map((other) => Math.hypot(other.x - x, other.y - y)), Number.MAX_VALUE);
-  return PLACES.reduce((best, place) => (roomAt(place) > roomAt(best) ? place : best));
+  const bestOf = (places: readonly Point[]): Point =>
+    places.reduce((best, place) => (roomAt(place) > roomAt(best) ? place : best));
+  const best = bestOf(PLACES);
+  return roomAt(best) > NEAR ? best : bestOf(FURTHER_PLACES);
+}
+
+function gridOf(columns: readonly number[], rows: readonly number[]): readonly Point[] {
+  return columns.flatMap((x) => rows.map((y) => ({ x: fraction(x), y: fraction(y) })));
 }

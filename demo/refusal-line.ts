@@ -2,6 +2,7 @@ import type { Store } from 'tinybase';
 import type { Refusal } from '../src/client/index.ts';
 import type { Client } from './client.ts';
 import { findPart } from './find-element.ts';
+import { LONGEST_TEXT, MOST_NOTES } from './note-limits.ts';
 
 const SHOWN_MILLISECONDS = 8_000;
 
@@ -26,12 +27,20 @@ function sentenceOf(refusal: Refusal, store: Store): string {
     case 'access':
       return 'Refused: you may only read this board.';
     case 'hook':
-      if (refusal.type === 'cell' && refusal.cellId === 'by')
-        return 'Refused: a note has the name of its author, and of nobody else.';
-      return refusal.type === 'cell' && !store.hasRow('notes', refusal.rowId)
-        ? 'Refused: a board has at most 60 notes.'
-        : 'Refused: a pinned note stays as it is. Unpin it first.';
+      return `Refused: ${ruleOf(refusal, store)}`;
     default:
       return `Refused: ${refusal.reason}.`;
   }
+}
+
+/** Returns the rule of the room that an edit breaks: hooks of a room say no more than no. */
+function ruleOf(refusal: Refusal, store: Store): string {
+  if (refusal.type === 'cell') {
+    const { rowId, cellId, cell } = refusal;
+    if (!store.hasRow('notes', rowId)) return `a board has at most ${MOST_NOTES} notes.`;
+    if (cellId === 'by') return 'a note has the name of its author, and of nobody else.';
+    if (typeof cell === 'string' && cell.length > LONGEST_TEXT)
+      return `a note has at most ${LONGEST_TEXT} characters.`;
+  }
+  return 'a pinned note stays as it is. Unpin it first.';
 }

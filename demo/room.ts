@@ -22,6 +22,7 @@ import { createPresence, type Presence } from '../src/server/features/presence/i
 import { TinyBasePartyKitServer, type TakenMessage } from '../src/server/index.ts';
 import { textOf } from './cells.ts';
 import { FIRST_NOTES } from './first-notes.ts';
+import { LONGEST_TEXT, MOST_NOTES } from './note-limits.ts';
 import { LONGEST_ROOM_NAME } from './place.ts';
 
 interface User {
@@ -50,7 +51,7 @@ const auth: Auth<User> = defineAuth({
 });
 const fraction = z.number().min(0).max(1).optional();
 const noteId = z.string().max(40).optional();
-const noteFromBackend = z.object({ text: z.string().min(1).max(280) });
+const noteFromBackend = z.object({ text: z.string().min(1).max(LONGEST_TEXT) });
 
 /** The query of a request for a token. */
 const tokenRequest = z.object({
@@ -59,8 +60,6 @@ const tokenRequest = z.object({
   room: z.string().max(LONGEST_ROOM_NAME).regex(/[^*]$/),
 });
 
-const MOST_NOTES = 60;
-const LONGEST_TEXT = 280;
 const MOST_DELETED_NOTES = 200;
 
 /** The room that `npm run dev` runs: one board for each room id. */

@@ -17,12 +17,17 @@ type Say = (sentence: string) => void;
 
 /** Makes the buttons beside "Try" work. They do what two people would do, and a caption tells what happens. */
 export function offerTrials(place: Place, left: Client, right: Client): void {
-  offer('cut', (say) => cutAndHeal(left, right, say));
-  offer('refused', (say) => moveThePinned(left, say));
-  offer('undo', (say) => undoOnesOwn(left, right, say));
-  offer('both', (say) => writeBoth(left, right, say));
-  offer('reload', (say) => reloadUnsent(left, say));
-  offer('backend', (say) => writeFromBackend(place, say));
+  const offerOnline = (name: string, trial: (say: Say) => Promise<void>): void =>
+    offer(name, async (say) => {
+      if (isReached(left) && isReached(right)) await trial(say);
+      else say('The server does not answer. Start it, and try again when both sides are synced.');
+    });
+  offerOnline('cut', (say) => cutAndHeal(left, right, say));
+  offerOnline('refused', (say) => moveThePinned(left, say));
+  offerOnline('undo', (say) => undoOnesOwn(left, right, say));
+  offerOnline('both', (say) => writeBoth(left, right, say));
+  offerOnline('reload', (say) => reloadUnsent(left, say));
+  offerOnline('backend', (say) => writeFromBackend(place, say));
   if (left.network.isCut)
     caption(`${left.person.name} is still cut, and has kept every edit. Switch the network on.`);
   const command = commandOf(place);
@@ -167,6 +172,11 @@ function freeNote({ store, person }: Client, place: number): string {
     createdAt: Date.now(),
   });
   return id;
+}
+
+/** Returns false if the server did not answer. A side whose network is cut does not ask it. */
+function isReached({ network, persister }: Client): boolean {
+  return network.isCut || persister.getSync().error === undefined;
 }
 
 function isPinned(store: Client['store'], id: string): boolean {

@@ -348,6 +348,62 @@ test('who may only read sees every edit, and is told that the own ones are refus
   await writer.close();
 });
 
+test('who may only read is not offered what readers cannot do', async () => {
+  const { page, close } = await visit(`${inRoom('reader-of-two')}&reader`);
+  expect(await part(page, 'trials').isVisible()).toBe(false);
+  await close();
+});
+
+test('the page says which rule of the board an edit breaks', async () => {
+  const { left, right, close } = await visit(inRoom('rules'));
+  const refusal = part(left, 'refusal');
+  const field = left.getByLabel('Note', { exact: true }).nth(WRITE);
+  const text = await field.inputValue();
+  // The field takes no more, but a page may do anything.
+  await field.evaluate((element) => {
+    if (!(element instanceof HTMLTextAreaElement)) return;
+    element.value = 'ab '.repeat(3_000);
+    element.dispatchEvent(new Event('input'));
+  });
+  await until('the refusal of the text', async () =>
+    (await textOf(refusal)).includes('a note has at most 280 characters'),
+  );
+  await until('the text to be back', async () => (await field.inputValue()) === text);
+
+  const most = 60;
+  await part(left, 'add').evaluate(
+    (button, clicks) => {
+      if (!(button instanceof HTMLElement)) return;
+      for (let click = 0; click < clicks; click += 1) button.click();
+    },
+    most + 1 - FIRST_COUNT,
+  );
+  await until(
+    'the refusal of the last one',
+    async () => (await textOf(refusal)) === 'Refused: a board has at most 60 notes.',
+  );
+  await untilEqual([left, right], most);
+  // No note hides another one.
+  const places = await left
+    .locator('.note')
+    .evaluateAll((notes) =>
+      notes.map((note) => (note instanceof HTMLElement ? note.style.left + note.style.top : '')),
+    );
+  expect(new Set(places).size).toBe(most);
+  await close();
+});
+
+test('a page that has kept a name which is none draws another one', async () => {
+  const nobody = [
+    ['board-person-left', 'a '],
+    ['board-person-right', 'b  \u202E'],
+  ] as const;
+  const { left, right, close } = await visit(inRoom('nobody'), {}, nobody);
+  for (const side of [left, right])
+    expect(await textOf(part(side, 'name'))).toMatch(/^[A-Z][a-z]+ [A-Z][a-z]+$/);
+  await close();
+});
+
 test('undo takes back the own edits alone, by button and by key', async () => {
   const { page, left, right, close } = await visit(inRoom('undo'));
   expect(await part(left, 'undo').getAttribute('aria-disabled')).toBe('true');
@@ -574,8 +630,22 @@ test('who wants less motion gets none', async () => {
   await close();
 });
 
+test('where the system chooses the colours, the switch of the network is still seen', async () => {
+  const { left, close } = await visit(`${inRoom('forced')}&panes=1`, { forcedColors: 'active' });
+  const track = (): Promise<string> =>
+    part(left, 'network').evaluate(
+      (element) => getComputedStyle(element, '::before').backgroundImage,
+    );
+  const on = await track();
+  await part(left, 'network').click();
+  const off = await track();
+  for (const image of [on, off]) expect(image).toMatch(/radial-gradient/);
+  expect(on).not.toBe(off);
+  await close();
+});
+
 test('a server that is killed and comes back has everything, and the open page goes on', async () => {
-  const { left, right, close } = await visit(inRoom('killed'));
+  const { page, left, right, close } = await visit(inRoom('killed'));
   await addNote(left, 'Saved before');
   await untilEqual([left, right], FIRST_COUNT + 1);
   await untilState(left, 'Synced');
@@ -588,6 +658,10 @@ test('a server that is killed and comes back has everything, and the open page g
     deadlineMilliseconds: 20_000,
   });
   expect(await textOf(part(left, 'problem'))).toContain('Is the server running?');
+  await part(page, 'try-refused').click();
+  await until('the caption', async () =>
+    (await textOf(part(page, 'caption'))).startsWith('The server does not answer.'),
+  );
   await party.restart();
   await untilState(left, 'Synced', 30_000);
   await untilState(right, 'Synced', 30_000);

@@ -1,0 +1,4 @@
+/** The most notes on a board. */
+export const MOST_NOTES = 60;
+/** The most characters in a note. */
+export const LONGEST_TEXT = 280;
