@@ -84,7 +84,7 @@ const FAREWELL_MILLISECONDS = 2000;
  *
  * `onIgnoredError` gets the errors from which the persister recovers by itself, as `TinyBasePartyKitError`. A later persister
  * on the same socket, with the same `messagePrefix`, stops this one: `onIgnoredError` gets the error `replaced`, then and
- * whenever the app starts it again.
+ * whenever the app starts it again. `docs/troubleshooting.md` of the package explains each message.
  *
  * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
  */

@@ -8,6 +8,7 @@ import type { Traffic, WatchedFrame } from './traffic.ts';
 
 /** The most refusals that are listed. */
 const MOST_REFUSALS = 30;
+const REASONS = 'Reasons: docs/api.md of the package.';
 
 /** Everything that the panel shows at one moment. */
 export interface PanelFacts {
@@ -80,7 +81,11 @@ export class Panel {
       make('header', {}, [this.#title, this.#closer]),
       this.#factList(),
       this.#problem,
-      make('section', {}, [make('h3', { textContent: 'Refusals' }), this.#refusals]),
+      make('section', {}, [
+        make('h3', { textContent: 'Refusals' }),
+        this.#refusals,
+        make('p', { className: 'none', textContent: REASONS }),
+      ]),
       make('section', {}, [make('h3', { textContent: 'Frames' }), this.#frames]),
     );
     this.#showNone(this.#refusals, 'None so far.');

@@ -16,7 +16,9 @@ export interface PersisterOptions {
   readonly initialContent?: Content | (() => Content);
   /** The configuration of the persister. */
   readonly config?: PartyKitPersisterConfig;
-  /** Gets the errors from which the persister recovers by itself. */
+  /**
+   * Gets the errors from which the persister recovers by itself. `docs/troubleshooting.md` of the package explains each message.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
@@ -219,6 +219,9 @@ test('it lists refusals with their reason, address and value, and nothing of the
     'hook noSetTable / <img src=x onerror=alert(1)> / text = "<b>no</b>"',
   );
   expect(await panel.locator('img').count()).toBe(0);
+  const [, document = ''] =
+    /Reasons: (\S+) of the package/.exec((await panel.textContent()) ?? '') ?? [];
+  expect(readFileSync(join(REPOSITORY, document), 'utf8')).toContain('### Refusals');
   await page.context().close();
 });
 
@@ -347,9 +350,9 @@ const IMAGES = join(REPOSITORY, 'docs/images');
 const pictures: readonly (readonly [string, BrowserContextOptions])[] = [
   [
     'light',
-    { viewport: { width: 420, height: 600 }, colorScheme: 'light', deviceScaleFactor: 1.5 },
+    { viewport: { width: 500, height: 620 }, colorScheme: 'light', deviceScaleFactor: 1.5 },
   ],
-  ['dark', { viewport: { width: 420, height: 600 }, colorScheme: 'dark', deviceScaleFactor: 1.5 }],
+  ['dark', { viewport: { width: 500, height: 620 }, colorScheme: 'dark', deviceScaleFactor: 1.5 }],
 ];
 
 test.runIf(process.env['PICTURES'] === '1').each(pictures)(

@@ -40,7 +40,10 @@ export interface Sync {
   readonly loadedBytes?: number;
   /** The reason, while stopped. */
   readonly code: ErrorCode | undefined;
-  /** The last error while not `live`, `reduced`, `empty` or `idle`, or why it stopped; undefined once live. */
+  /**
+   * The last error while not `live`, `reduced`, `empty` or `idle`, or why it stopped; undefined once live.
+   * `docs/troubleshooting.md` of the package explains each message.
+   */
   readonly error: TinyBasePartyKitError | undefined;
 }
 

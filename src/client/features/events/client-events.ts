@@ -19,7 +19,10 @@ export interface EventsOptions {
   readonly messagePrefix?: string;
   /** The time after which a call without an answer is `unavailable`. 10,000 by default. */
   readonly timeoutMilliseconds?: number;
-  /** Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send. */
+  /**
+   * Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send. `docs/troubleshooting.md` of the
+   * package explains each message.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
 }

@@ -28,7 +28,10 @@ export interface PresenceOptions<Cells> {
   readonly initial?: PresenceEdit<Cells>;
   /** The `messagePrefix` of the server; `''` by default. */
   readonly messagePrefix?: string;
-  /** Gets a `TinyBasePartyKitError` when the room refuses something, and the errors of the Store's listeners. */
+  /**
+   * Gets a `TinyBasePartyKitError` when the room refuses something, and the errors of the Store's listeners.
+   * `docs/troubleshooting.md` of the package explains each message.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
   /** The time for which others are shown after the connection was lost. 5,000 by default. */
