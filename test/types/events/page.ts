@@ -12,6 +12,19 @@ inferred.call.search('text').then((found) => {
   if (found.ok) console.log(found.found[0]);
   else console.log(found.reason);
 });
+inferred.call.take('text').then((taken) => {
+  if (taken.ok) console.log(taken.count + 1);
+  else console.log(taken.reason.length);
+});
+inferred.call.rate(1).then((rated) => {
+  if (rated.ok) console.log(rated.stars + 1);
+  else console.log(rated.reason.length);
+});
+inferred.addListener('taken', ({ text }) => console.log(text.length));
+inferred.addListener('heads', (data) => console.log(data + 1));
+inferred.addListener('tails', (data) => console.log(data.length));
+inferred.addListener('skipped', ({ text }) => console.log(text.length));
+export const skipped: Promise<number | undefined> = inferred.call.skip('text');
 inferred.send.wave();
 inferred.send.clear();
 inferred.send('wave');

@@ -50,6 +50,21 @@ export class Inferred extends TinyBasePartyKitServer {
         if (text === '') return { result: { ok: false, reason: 'empty' } as const };
         return { result: { ok: true, found: [text] } as const };
       }),
+      take: procedure.input(z.string()).handle((text) => {
+        if (text === '') return { result: { ok: false, reason: 'empty' } as const };
+        return { result: { ok: true, count: 1 } as const, broadcast: { taken: { text } } };
+      }),
+      rate: procedure.input(z.number()).handle((stars) => {
+        if (stars < 0) return { result: { ok: false, reason: 'negative' } as const };
+        return { result: { ok: true, stars } as const };
+      }),
+      toss: procedure
+        .input(z.boolean())
+        .handle((isHeads) => (isHeads ? { self: { heads: 1 } } : { broadcast: { tails: 'yes' } })),
+      skip: procedure.input(z.string()).handle(async (text) => {
+        if (text === '') return;
+        return { result: text.length, broadcast: { skipped: { text } } };
+      }),
       clear: procedure.handle(() => {
         this.store.delTables();
       }),
@@ -156,6 +171,19 @@ export class Wrong extends TinyBasePartyKitServer {
   readonly six = createEvents(this, {
     // @ts-expect-error An outcome has no such member.
     ask: procedure.handle(() => ({ result: 1, brodcast: { asked: 1 } })),
+  });
+  readonly eight = createEvents(this, {
+    // @ts-expect-error An outcome has no such member, nor has one of two.
+    ask: procedure.input(z.string()).handle((text) => {
+      if (text === '') return { result: 1 };
+      return { result: 2, brodcast: { asked: 1 } };
+    }),
+    // @ts-expect-error The result of a procedure stands in its object.
+    tell: procedure.handle(() => 1),
+  });
+  readonly nine = createEvents(this, {
+    // @ts-expect-error An outcome has no such member, nor has that of a promise.
+    ask: procedure.handle(async () => ({ result: 1, brodcast: { asked: 1 } })),
   });
   readonly seven = createEvents(this, {
     // @ts-expect-error There is no input.

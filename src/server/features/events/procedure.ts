@@ -11,30 +11,36 @@ import { isThenable, type MaybePromise } from '../../room/maybe-promise.ts';
 type Handler = (input: unknown, caller: unknown) => unknown;
 
 /** Refuses members of an outcome that do not exist, such as `brodcast`. */
-type Exact<Result> = [Unknown<Result>] extends [never]
+type Exact<Returned> = [Unknown<Awaited<Returned>>] extends [never]
   ? unknown
-  : { readonly [Member in Unknown<Result>]?: never };
+  : Returned extends Promise<unknown>
+    ? Promise<Without<Unknown<Awaited<Returned>>>>
+    : Without<Unknown<Returned>>;
 type Unknown<Result> = Result extends object ? Exclude<keyof Result, keyof Outcome> : never;
+type Without<Member extends PropertyKey> = { readonly [Name in Member]?: never };
 
 /** The function of a procedure, as a method: so `caller` may be annotated with the connection of the host. */
 type HandlerOf<Output, Returned> = {
-  handle(input: Output, caller: Caller): MaybePromise<Returned>;
+  handle(input: Output, caller: Caller): Returned;
 }['handle'];
 
 /** Ends a procedure with its function. `Input` is what clients send, `Output` what the schema makes of it. */
 export interface ProcedureBuilder<Input, Output> {
   /** The returned events go to everybody, including the caller. Their data stands by their names. */
   broadcast<Events extends object>(
-    handler: HandlerOf<Output, Events>,
+    handler: HandlerOf<Output, MaybePromise<Events>>,
   ): Procedure<Input, { readonly broadcast: Events }>;
   /** The returned events go to the caller alone. Their data stands by their names. */
   self<Events extends object>(
-    handler: HandlerOf<Output, Events>,
+    handler: HandlerOf<Output, MaybePromise<Events>>,
   ): Procedure<Input, { readonly self: Events }>;
-  /** The returned object says everything that is to happen: `broadcast`, `self` and `result`, each optional. */
-  handle<Result extends Outcome | void>(
-    handler: HandlerOf<Output, Result & Exact<Result>>,
-  ): Procedure<Input, Result>;
+  /**
+   * The returned object says everything that is to happen: `broadcast`, `self` and `result`, each optional. The compiler knows the
+   * whole returned type, so that each `return` may have an object of another type.
+   */
+  handle<Returned extends MaybePromise<Outcome | void>>(
+    handler: HandlerOf<Output, Returned & Exact<Returned>>,
+  ): Procedure<Input, Awaited<Returned>>;
 }
 
 /** Begins a procedure. Without `input`, it takes none. */
