@@ -5,6 +5,8 @@ import { colour, initialsOf, nameIn } from './person.ts';
 import { fraction } from './point.ts';
 
 const WAVE_MILLISECONDS = 1_800;
+/** Who waves without an end does not hide the board. */
+const MOST_WAVES = 12;
 
 /** Shows who else is here, their pointers and their waves. Tells the others about this person's pointer. */
 export function showPeople({ presence, events, person }: Client, pane: HTMLElement): void {
@@ -59,6 +61,8 @@ export function showPeople({ presence, events, person }: Client, pane: HTMLEleme
     hand.style.top = `${(y === undefined ? 0.6 : numberOf(y)) * 100}%`;
     // Not among the pointers, which are made anew all the time.
     board.append(hand);
+    const hands = board.querySelectorAll('.wave');
+    if (hands.length > MOST_WAVES) hands[0]?.remove();
     setTimeout(() => hand.remove(), WAVE_MILLISECONDS);
     news.textContent = id === person.id ? 'You wave.' : `${name} waves.`;
   });

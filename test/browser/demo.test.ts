@@ -260,6 +260,31 @@ test('people see each other, their pointers and their waves', async () => {
   await close();
 });
 
+test('who waves without an end does not hide the board', async () => {
+  const { page, left, close } = await visit(`${inRoom('waves')}&panes=1`);
+  const other = await visit(`${inRoom('waves')}&panes=1`);
+  await page.evaluate(() => {
+    const counts: number[] = [];
+    Object.assign(window, { counts });
+    new MutationObserver(() => counts.push(document.querySelectorAll('.wave').length)).observe(
+      document.body,
+      { childList: true, subtree: true },
+    );
+  });
+  await part(other.left, 'wave').evaluate((button) => {
+    for (let click = 0; click < 100; click += 1) (button as HTMLElement).click();
+  });
+  await until('the waves', () => left.locator('.wave').first().isVisible());
+  await until('the end of the waves', async () => (await left.locator('.wave').count()) === 0);
+  const most = await page.evaluate(() =>
+    Math.max(...(window as unknown as { counts: number[] }).counts),
+  );
+  expect(most).toBeGreaterThan(1);
+  expect(most).toBeLessThanOrEqual(12);
+  await other.close();
+  await close();
+});
+
 test('a side that is cut, while both edit, and heals: both end equal, and the catch-up is small', async () => {
   const { left, right, close } = await visit(inRoom('cut'));
   await part(left, 'network').click();
