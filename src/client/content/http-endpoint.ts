@@ -13,7 +13,7 @@ const WHOLE_BODY_MILLISECONDS = 300_000;
 /** The slowest upload that the client waits for, in characters a millisecond. */
 const UPLOAD_PACE = 4;
 
-const BROKEN_MESSAGE = 'The answer to GET broke off, or was changed: the client requests it again.';
+const BROKEN_MESSAGE = 'The answer to GET broke off: the client requests it again.';
 
 /** The longest part of a room's own message that an error has. */
 const LONGEST_REASON = 500;
@@ -62,7 +62,7 @@ export function createHttpEndpoint(
   ): Promise<T> => {
     const address = await url().catch((cause: unknown) => {
       if (cause instanceof TinyBasePartyKitError) throw cause;
-      const message = `${method} was not sent: could not get the socket's query parameters. Check the option query of the PartySocket.`;
+      const message = `${method} was not sent: could not get the socket's query parameters. Check its query.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });
     const joint = address.includes('?') ? '&' : '?';
@@ -84,7 +84,7 @@ export function createHttpEndpoint(
         return [answer, isExpected(answer.status)];
       };
       const [response, isGood] = await limit.race(send()).catch((cause: unknown) => {
-        const message = `${method} ${withoutQuery(target)} had no answer. Check that the server is running, and that this page may reach it (CORS).`;
+        const message = `${method} ${withoutQuery(target)} had no answer. Is the server running? May this page reach it (CORS)?`;
         throw new TinyBasePartyKitError('network', message, { cause });
       });
       if (!isGood) throw await errorOf(method, target, response, limit);
@@ -110,15 +110,15 @@ export function createHttpEndpoint(
         // Another server may have answered, such as the login page of a network.
         const message = isOfRoom
           ? BROKEN_MESSAGE
-          : `The answer to GET has no content of a room. Check storePath, and what answers in the place of the room. ${ON_REQUEST}`;
+          : `The answer to GET has no content of a room. Check storePath. ${ON_REQUEST}`;
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },
     put: (content) => {
-      return request('PUT', encodeContent(content), undefined, isTaken, async (response) => {
+      return request('PUT', encodeContent(content), undefined, isTaken, async (response, limit) => {
         if (response.status !== CREATED) return undefined;
         try {
-          return decodeSeedAnswer(await response.text());
+          return decodeSeedAnswer(await readText(response, limit));
         } catch {
           // An empty body means that nothing was refused. After that, or an unreadable one, a GET brings the content.
           return undefined;
@@ -151,21 +151,26 @@ async function errorOf(
   const { status } = response;
   // What else answers a PUT may be a proxy, or a handler that was not meant for it (SEED-8).
   const foreign = (method === 'GET' ? CODES[status] : undefined) ?? 'network';
-  const told = await limit.race(errorIn(response)).catch(() => undefined);
+  // Where something else answers as if all were well, its body is of no use.
+  const told = isSuccess(status)
+    ? undefined
+    : await limit.race(errorIn(response)).catch(() => undefined);
   const code = told?.code ?? foreign;
   let hint = told?.message ? `: ${told.message.slice(0, LONGEST_REASON)}` : '.';
-  if (code === 'not-found')
-    hint += ' Check storePath, party and room: they must be those of the server.';
+  if (code === 'not-found') hint += ' Check storePath, party and room.';
   else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
   const message = `${method} ${withoutQuery(target)} was answered with ${status}${hint}`;
   return new TinyBasePartyKitError(code, message, { cause: response });
 }
 
-/** Reads a body as it comes, where the platform can. `onBytes` gets the number of bytes so far. */
+/**
+ * Reads a body as it comes, where the platform can, and only as far as it can be JSON: a stream of events, for example, never
+ * ends. `onBytes` gets the number of bytes so far.
+ */
 async function readText(
   response: Response,
   limit: SilenceLimit,
-  onBytes: ((bytes: number) => void) | undefined,
+  onBytes?: (bytes: number) => void,
 ): Promise<string> {
   const { body } = response;
   if (typeof body?.getReader !== 'function') {
@@ -183,6 +188,10 @@ async function readText(
     text += decoder.decode(value, { stream: true });
     bytes += value.byteLength;
     onBytes?.(bytes);
+    if (/^\s*[^\s[{]/.test(text)) {
+      reader.cancel().catch(() => undefined);
+      return text;
+    }
   }
 }
 

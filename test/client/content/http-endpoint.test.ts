@@ -33,12 +33,16 @@ function answered(
 /** A body that comes as the test says. */
 class SlowBody {
   readonly stream: ReadableStream<Uint8Array>;
+  isCancelled = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor() {
     this.stream = new ReadableStream({
       start: (controller) => {
         this.#controller = controller;
+      },
+      cancel: () => {
+        this.isCancelled = true;
       },
     });
   }
@@ -50,6 +54,11 @@ class SlowBody {
   end(): void {
     this.#controller?.close();
   }
+}
+
+/** An answer with a body, also with a status that allows none: an app's own fetch may give anything. */
+function withBody(status: number, body: ReadableStream<Uint8Array>): Response {
+  return Object.defineProperty(new Response(body), 'status', { value: status });
 }
 
 describe('GET', () => {
@@ -115,6 +124,22 @@ describe('GET', () => {
       await time.pass(SECOND);
       await failed;
       expect(requests[0]?.init.signal?.aborted).toBe(true);
+    },
+  );
+
+  test('[HTTP-8] ends at once if what comes is no content, such as a stream of events', async () => {
+    const body = new SlowBody();
+    const { endpoint } = answered(() => new Response(body.stream));
+    body.send(new TextEncoder().encode(' \n: ping'));
+    await expect(endpoint.get()).rejects.toThrow('has no content of a room');
+    expect(body.isCancelled).toBe(true);
+  });
+
+  test.each([204, 207])(
+    '[HTTP-8] does not wait for the body of an answer with %i, which is of no use',
+    async (status) => {
+      const { endpoint } = answered(() => withBody(status, new SlowBody().stream));
+      await expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
     },
   );
 
@@ -212,6 +237,39 @@ describe('PUT', () => {
   ])('[SEED-8] answered by the room with %i is the error: %s', async (status, code) => {
     const { endpoint } = answered(() => errorAnswer(status, code));
     await expect(endpoint.put(content)).rejects.toMatchObject({ code });
+  });
+
+  test.each([
+    ['that gives the first content', 201, undefined],
+    ['that keeps the content', 205, undefined],
+    ['that no room gives', 200, { code: 'network' }],
+    ['that no room gives, later', 202, { code: 'network' }],
+  ])('[HTTP-8] an answer %s ends, though its body never does', async (_what, status, error) => {
+    const { endpoint, time } = answered(() => withBody(status, new SlowBody().stream));
+    const outcome = endpoint.put(content).catch((thrown: unknown) => thrown);
+    let isSettled = false;
+    void outcome.then(() => {
+      isSettled = true;
+    });
+    // Nobody needs a body that can tell nothing.
+    await time.pass(0);
+    expect(isSettled).toBe(status !== 201);
+    await time.pass(30 * SECOND);
+    if (error === undefined) expect(await outcome).toBeUndefined();
+    else expect(await outcome).toMatchObject(error);
+    expect(time.waiting).toBe(0);
+  });
+
+  test('[HTTP-8] reads a correction as it comes, as long as something comes', async () => {
+    const body = new SlowBody();
+    const { endpoint, time } = answered(() => new Response(body.stream, { status: 201 }));
+    const given = endpoint.put(content);
+    for (const byte of new TextEncoder().encode('{"cursor":["e",1]}')) {
+      await time.pass(29 * SECOND);
+      body.send(Uint8Array.of(byte));
+    }
+    body.end();
+    expect(await given).toEqual({ cursor: { epoch: 'e', version: 1 } });
   });
 
   test('[HTTP-8] may take longer, the larger it is', async () => {
