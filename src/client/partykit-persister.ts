@@ -19,6 +19,7 @@ import type { InitialContent } from './content/seed.ts';
 import type { Offline } from './offline/offline.ts';
 import { REPLICA } from './replica/edit-observer.ts';
 import type { Refusal } from './replica/refusal.ts';
+import { readClosing } from './platform/socket-closing.ts';
 import { storeUrlOf } from './platform/store-url.ts';
 import { StoreTurn } from './replica/store-turn.ts';
 import { createSyncSession } from './session/sync-session.ts';
@@ -126,7 +127,7 @@ export function createPartyKitPersister(
   /** Changes with each stop: a start that runs then goes no further. */
   let stops = 0;
 
-  const { socket, detach } = attachToPartySocket(
+  const { socket, detach, lastClose } = attachToPartySocket(
     connection,
     messagePrefix,
     {
@@ -151,7 +152,7 @@ export function createPartyKitPersister(
     store,
     () => messagePrefix,
     {
-      socket,
+      socket: { ...socket, closing: () => readClosing(lastClose()) },
       endpoint: createHttpEndpoint(
         () => {
           const url = storeUrlOf(connection, storePath, storeProtocol);

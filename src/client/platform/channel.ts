@@ -48,6 +48,11 @@ export interface ChannelListener extends SocketListener {
   readonly onFrame: (json: string) => void;
 }
 
+/** The last close of a PartySocket, as it tells of it. */
+export interface LastClose extends Pick<SocketClosing, 'isByApp' | 'isMeant'> {
+  readonly event: Event | undefined;
+}
+
 /** Frames of one letter, on a PartySocket that other parts use as well. */
 export interface Channel {
   isOpen(): boolean;
@@ -127,6 +132,8 @@ export function attachToPartySocket(
 ): {
   readonly socket: SessionSocket;
   readonly detach: () => void;
+  /** Returns how the socket was closed last. */
+  readonly lastClose: () => LastClose;
   /** Returns true if a part has stopped the socket, and nobody has opened it again. */
   readonly isStopped: () => boolean;
 } {
@@ -136,7 +143,9 @@ export function attachToPartySocket(
   let isRecent = false;
   /** True if it was told so once more. */
   let isAsked = false;
-  let lastClose: Omit<SocketClosing, 'isByApp'> = { code: undefined, reason: '' };
+  let lastClose: Event | undefined;
+  /** True if this side ended the last connection. */
+  let isMeant = false;
   const target: EventTarget = connection;
   const listeners: readonly (readonly [string, (event: Event) => void])[] = [
     [
@@ -155,7 +164,9 @@ export function attachToPartySocket(
       (event) => {
         // From here on, PartySocket connects anew by itself.
         isAsked = false;
-        lastClose = closeEventOf(event);
+        lastClose = event;
+        // PartySocket counts its attempts from 0 after reconnect(), and has begun the next one already.
+        isMeant = connection.retryCount === 0 || !connection.shouldReconnect;
         listener.onClose?.();
       },
     ],
@@ -202,7 +213,6 @@ export function attachToPartySocket(
     socket: {
       isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
       address: () => connection.roomUrl,
-      closing: () => ({ isByApp: !connection.shouldReconnect, ...lastClose }),
       send: (frame) => connection.send(frame),
       reconnect,
       stop: (error) => {
@@ -215,6 +225,7 @@ export function attachToPartySocket(
       isAsked = false;
       for (const [type, listen] of listeners) target.removeEventListener(type, listen);
     },
+    lastClose: () => ({ isByApp: !connection.shouldReconnect, isMeant, event: lastClose }),
     isStopped: () => isStopped,
   };
 }
@@ -222,13 +233,6 @@ export function attachToPartySocket(
 /** Tells all parts of a PartySocket that its query was asked for, and the error if there is none. */
 export function tellQueried(connection: EventTarget, error?: unknown): void {
   connection.dispatchEvent(Object.assign(new Event(QUERIED), { error }));
-}
-
-/** Reads the code and reason of a close; not every environment gives them. */
-function closeEventOf(event: Event): Omit<SocketClosing, 'isByApp'> {
-  const code = 'code' in event && typeof event.code === 'number' ? event.code : undefined;
-  const reason = 'reason' in event && typeof event.reason === 'string' ? event.reason : '';
-  return { code, reason };
 }
 
 /** Returns the error in a frame of the room; undefined if it is another frame. */

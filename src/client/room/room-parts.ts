@@ -18,9 +18,9 @@ const FAREWELL_MILLISECONDS = 2_000;
 
 const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
 const INVALID_TOKEN_MESSAGE =
-  'The function "token" returned something that is not a token: return the token itself, a text, or null if the user may not enter.';
+  'The function "token" returned something that is not a token: return the token itself, or null if the user may not enter.';
 const TEXT_MESSAGE =
-  'The function "token" returned something that is not a token: a text with a space or "<", such as a page. Check what answers its request: the server of a page often answers with the page.';
+  'The function "token" returned something that is not a token: a text with a space or "<", such as a page. Check what answers its request.';
 
 /** The parts of a room, from when it is made until it is left. */
 export interface RoomParts<Room> {
@@ -66,7 +66,11 @@ export function createRoomParts<Room, Metadata>(
     maxReconnectionDelay: 0,
   });
   // First, so that it hears what the room refuses before the other parts act on that.
-  const { socket: attached, detach } = attachToPartySocket(socket, `${messagePrefix}:room`, {
+  const {
+    socket: attached,
+    detach,
+    lastClose,
+  } = attachToPartySocket(socket, `${messagePrefix}:room`, {
     onOpen: () => attempts.opened(),
     onClose: () => attempts.closed(),
     onMessage: (data) => {
@@ -165,7 +169,7 @@ export function createRoomParts<Room, Metadata>(
       if (hasEnded)
         throw new TinyBasePartyKitError('destroyed', 'The room was left: enter it again.');
       const starts: Promise<unknown>[] = [];
-      if (attached.closing?.().isByApp === true) {
+      if (lastClose().isByApp) {
         attempts.reset();
         attached.reconnect();
       } else attempts.hurry();

@@ -12,7 +12,7 @@ export interface ConnectWatchdog {
   begin(): void;
   /** The socket has opened. The outage goes on until the room has answered. */
   opened(): void;
-  /** The socket has closed or, if it was closed, failed to open. The session waits for it. */
+  /** The socket has closed or, if it was closed, failed to open. The session waits for it. What this side means is no failure. */
   closed(): void;
   /** Reports a close at once if the server closed the socket on purpose, and no message of the room has said why. */
   tellRefusal(): void;
@@ -71,7 +71,7 @@ export function createConnectWatchdog(
       wasOpen = isOpen;
       isOpen = false;
       if (!isOutage) begin();
-      else if (++failures !== MOST_FAILURES) wait();
+      else if (socket.closing?.().isMeant === true || ++failures !== MOST_FAILURES) wait();
       else if (!isReported) report();
     },
     queried: (isThere) => {
@@ -91,12 +91,12 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: b
   const subject = `The socket to ${socket.address()}`;
   const { isByApp = false, code = 0, reason = '' } = socket.closing?.() ?? {};
   if (isByApp)
-    return `${subject} is closed: the app called close() on it, or has not opened it. Call reconnect() on it.`;
+    return `${subject} is closed: the app called close() on it, or never opened it. Call reconnect().`;
   if (wasOpen || isOnPurpose(code)) {
     const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
-    return `${subject} was closed by the server, with the code ${code}${because}. Look at onConnect, and at the console of the server.`;
+    return `${subject} was closed by the server, with the code ${code}${because}. Look at onConnect.`;
   }
-  return `${subject} does not open. Is the server running? Does onBeforeConnect let this client in? Check the protocol (wss for 0.0.0.0), and that the URL is below 2 KB.`;
+  return `${subject} does not open. Is the server running? Does onBeforeConnect refuse it? Is it wss (0.0.0.0)? Is the URL below 2 KB?`;
 }
 
 function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {

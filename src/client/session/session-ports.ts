@@ -9,6 +9,8 @@ import type { FormerClient } from '../replica/former-client.ts';
 export interface SocketClosing {
   /** True if the app has closed it, or not opened it: then it opens only when the app says so. */
   readonly isByApp: boolean;
+  /** True if this side ended the last connection or attempt, to stay closed or to connect anew. */
+  readonly isMeant?: boolean | undefined;
   /** The code of the last close (RFC 6455, section 7.4); undefined if there was none. */
   readonly code: number | undefined;
   /** The text with which the other end closed it, often empty. */
