@@ -191,6 +191,6 @@ function asLeafOrDeletion(json: Json): Leaf | undefined {
 
 function asLeaf(json: Json | undefined): Leaf {
   const leaf = canonicalLeaf(json);
-  if (leaf === undefined) throw new ShapeError('a Store cannot hold this leaf');
+  if (leaf === undefined) throw new ShapeError('expected a leaf');
   return leaf;
 }

@@ -15,6 +15,6 @@ export function encodeDerivedMark(isDerived: boolean | undefined): string {
 /** Reads the element after the last one: 1, or none. Throws a `ShapeError` for anything else. */
 export function asDerivedMark(json: Json | undefined): MaybeDerived {
   if (json === undefined) return {};
-  if (json !== 1) throw new ShapeError('a mark is neither 1 nor left out');
+  if (json !== 1) throw new ShapeError('expected 1');
   return { isDerived: true };
 }

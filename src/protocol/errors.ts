@@ -27,42 +27,46 @@ export type ErrorCode =
   | 'destroyed'
   | 'misuse';
 
-/** The table of all error codes. */
+function kind(httpStatus: number, isRetryable = false, closeCode = 4000 + httpStatus): ErrorKind {
+  return { httpStatus, closeCode, isRetryable };
+}
+
+/** The table of all error codes. Most close codes are 4000 and the HTTP status. */
 export const ERRORS: Readonly<Record<ErrorCode, ErrorKind>> = {
   /** A message or body does not decode. Nothing of it was applied. */
-  malformed: { httpStatus: 400, closeCode: 4400, isRetryable: false },
+  malformed: kind(400),
   /** The client speaks a version of the protocol that the room does not. */
-  protocol: { httpStatus: 426, closeCode: 4426, isRetryable: false },
+  protocol: kind(426),
   /** A push, body or frame is over the limit. Nothing of it was applied. */
-  'too-large': { httpStatus: 413, closeCode: 4413, isRetryable: false },
+  'too-large': kind(413),
   /** The client's position is not valid any more. The client says hello again. */
-  stale: { httpStatus: 409, closeCode: 4409, isRetryable: true },
+  stale: kind(409, true),
   /** A newer connection of the client, or a newer persister on the same socket, replaced this one. */
-  replaced: { httpStatus: 409, closeCode: 4410, isRetryable: false },
+  replaced: kind(409, false, 4410),
   /** The room cannot read or write its storage now. */
-  unavailable: { httpStatus: 503, closeCode: 4503, isRetryable: true },
+  unavailable: kind(503, true),
   /** The connection sends too much. Its last messages were not applied. The client says hello again, a little later. */
-  overloaded: { httpStatus: 429, closeCode: 4429, isRetryable: true },
+  overloaded: kind(429, true),
   /** The room or path does not exist. A server answers the same while it is being deployed. */
-  'not-found': { httpStatus: 404, closeCode: 4404, isRetryable: true },
+  'not-found': kind(404, true),
   /** There is no token, or it is not valid here. The client stops until the app starts it again. */
-  unauthorized: { httpStatus: 401, closeCode: 4401, isRetryable: false },
+  unauthorized: kind(401),
   /** The token does not allow this, or its user was evicted or revoked. The client stops as with `unauthorized`. */
-  forbidden: { httpStatus: 403, closeCode: 4403, isRetryable: false },
+  forbidden: kind(403),
   /** The token has expired, or the room has forgotten it. The client connects at once with a new token. */
-  expired: { httpStatus: 401, closeCode: 4419, isRetryable: true },
+  expired: kind(401, true, 4419),
   /** The room has the maximal number of connections. */
-  full: { httpStatus: 503, closeCode: 4420, isRetryable: true },
+  full: kind(503, true, 4420),
   /** The room's own code threw, in a call or while it verified a token. */
-  failed: { httpStatus: 500, closeCode: 4500, isRetryable: true },
+  failed: kind(500, true),
   /** There was no answer, or not the answer of a room. Client only. */
-  network: { httpStatus: 502, closeCode: 4502, isRetryable: true },
+  network: kind(502, true),
   /** This device cannot keep offline data, or cannot read it: the persister works without. Client only. */
-  offline: { httpStatus: 507, closeCode: 4507, isRetryable: false },
+  offline: kind(507),
   /** The persister was destroyed: it sends and shows nothing more. Client only. */
-  destroyed: { httpStatus: 410, closeCode: 4411, isRetryable: false },
+  destroyed: kind(410, false, 4411),
   /** The app uses the persister in a way that cannot work: the message says what to call. Client only. */
-  misuse: { httpStatus: 409, closeCode: 4412, isRetryable: false },
+  misuse: kind(409, false, 4412),
 };
 
 /** Returns true for a string that is an error code. */

@@ -82,12 +82,12 @@ export function asString(json: Json | undefined): string {
 
 export function asMatch(json: Json | undefined, pattern: RegExp): string {
   const text = asString(json);
-  if (!pattern.test(text)) throw new ShapeError('an id has an invalid form');
+  if (!pattern.test(text)) throw new ShapeError('expected an id');
   return text;
 }
 
 export function asCount(json: Json | undefined): number {
   if (typeof json !== 'number' || !Number.isSafeInteger(json) || json < 0)
-    throw new ShapeError('expected a whole number, 0 or more');
+    throw new ShapeError('expected a whole number');
   return json;
 }

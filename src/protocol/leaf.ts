@@ -80,7 +80,7 @@ export function decodeLeaf(leaf: Leaf): StoreLeaf {
   if (typeof leaf === 'string' && leaf.startsWith(ENCODED)) {
     const decoded: unknown = JSON.parse(leaf.slice(1));
     if (isObjectOrArray(decoded)) return decoded;
-    throw new SyntaxError('an encoded leaf holds neither an object nor an array');
+    throw new SyntaxError('an encoded leaf holds no object or array');
   }
   return leaf;
 }

@@ -2,7 +2,7 @@
 export type { Cursor } from './cursor.ts';
 export type { LoadedContent, SeedAnswer, SeedCorrection } from './http-codec.ts';
 export type { Ack, RefusalReason } from './messages/ack.ts';
-export type { ClientMessage } from './messages/client-message.ts';
+export type { ClientMessage, SentMessage } from './messages/client-message.ts';
 export type { Commit } from './messages/commit.ts';
 export type { ErrorMessage } from './messages/error.ts';
 export { PROTOCOL_VERSION, type Hello } from './messages/hello.ts';

@@ -1,5 +1,4 @@
 const BYTES = 16;
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /**
  * Returns 128 random bits as 22 characters of base64url (RFC 4648, section 5), as the id of a client or an epoch. Where the
@@ -15,7 +14,13 @@ export function randomId(): string {
   let length = 0;
   for (const byte of bytes) {
     bits = ((bits & 63) << 8) | byte;
-    for (length += 8; length >= 6; length -= 6) id += DIGITS[(bits >> (length - 6)) & 63] ?? '';
+    for (length += 8; length >= 6; length -= 6) id += digit((bits >> (length - 6)) & 63);
   }
-  return id + (DIGITS[(bits << (6 - length)) & 63] ?? '');
+  return id + digit((bits << (6 - length)) & 63);
+}
+
+/** Returns the digit of a number below 64: `A` to `Z`, `a` to `z`, `0` to `9`, `-` or `_`. */
+function digit(value: number): string {
+  if (value > 61) return value === 62 ? '-' : '_';
+  return String.fromCharCode(value + (value < 26 ? 65 : value < 52 ? 71 : -4));
 }

@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { describeMessage, readMessage, type Direction } from '../../src/devtools/read-message.ts';
 import { composeChanges } from '../../src/protocol/changes.ts';
 import { encodeClientMessage, encodeRoomMessage } from '../../src/protocol/codec.ts';
-import type { ClientMessage, RoomMessage } from '../../src/protocol/messages.ts';
+import type { SentMessage, RoomMessage } from '../../src/protocol/messages.ts';
 
 const changes = composeChanges([]);
 const limits = { framePushBytes: 1, pushBytes: 2 };
 // An epoch is any text.
 const cursor = { epoch: 'a"],"cursor":["b",9', version: 12 };
 
-const fromClient: readonly (readonly [ClientMessage, string])[] = [
+const fromClient: readonly (readonly [SentMessage, string])[] = [
   [{ type: 'push', number: 7, changes }, 'push 7'],
   [{ type: 'part', number: 8, offset: 0, length: 9, text: 'abc' }, 'part 8'],
   [{ type: 'ping' }, 'ping'],

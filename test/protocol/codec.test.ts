@@ -28,6 +28,7 @@ import { VALUES } from '../../src/protocol/leaf.ts';
 import type {
   Ack,
   ClientMessage,
+  SentMessage,
   Commit,
   Cursor,
   RoomMessage,
@@ -63,7 +64,7 @@ const stockChanges: fc.Arbitrary<StockChanges> = changes.map(({ deletedRows, lea
   return { type: 'stock', changes: builder };
 });
 
-const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
+const clientMessages: fc.Arbitrary<SentMessage> = fc.oneof(
   pushes,
   marks,
   stockChanges,
@@ -74,15 +75,11 @@ const clientMessages: fc.Arbitrary<ClientMessage> = fc.oneof(
       rest: fc.nat(),
       text: fc.string({ minLength: 1 }),
     })
-    .map(({ number, offset, rest, text }): ClientMessage => {
+    .map(({ number, offset, rest, text }): SentMessage => {
       return { type: 'part', number, offset, length: offset + text.length + rest, text };
     }),
-  fc.constant<ClientMessage>({ type: 'ping' }),
-  fc.constant<ClientMessage>({ type: 'check' }),
-  fc.record({
-    type: fc.constant('foreign-hello' as const),
-    protocol: counts.filter((protocol) => protocol !== 1),
-  }),
+  fc.constant<SentMessage>({ type: 'ping' }),
+  fc.constant<SentMessage>({ type: 'check' }),
   fc.record({
     type: fc.constant('hello' as const),
     clientId: clientIds,
@@ -156,6 +153,16 @@ describe('frames', () => {
       fc.property(prefixes, clientMessages, (prefix, message) => {
         const frame = encodeClientMessage(prefix, message);
         expect(comparable(decodeClientMessage(prefix, frame))).toEqual(comparable(message));
+      }),
+    );
+  });
+
+  test('[FRAME-4] a hello of another version may have any shape', () => {
+    fc.assert(
+      fc.property(prefixes, counts, fc.jsonValue(), (prefix, version, rest) => {
+        const protocol = version === 1 ? 0 : version;
+        const frame = `${prefix}h${JSON.stringify({ rest, protocol, client: rest })}`;
+        expect(decodeClientMessage(prefix, frame)).toEqual({ type: 'foreign-hello', protocol });
       }),
     );
   });

@@ -76,7 +76,7 @@ function letterOf<Message>({ letter }: MessageDefinition<Message>): string {
 
 /** The messages of the core, in the order of the table in docs/protocol.md. */
 const LETTERS: Readonly<Record<string, string>> = {
-  hello: letterOf(hello),
+  hello: hello.letter,
   push: letterOf(push),
   part: letterOf(part),
   ping: letterOf(ping),

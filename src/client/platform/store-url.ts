@@ -39,6 +39,6 @@ function assertAddress(roomUrl: string, room: string | undefined): void {
   if (!isEmpty && !hasDots && !roomUrl.includes('#')) return;
   const message =
     `The socket has a room, path or party that a URL cannot have: ${JSON.stringify(roomUrl)}. ` +
-    'An empty name, ".", ".." and "#" lead to another room. Use encodeURIComponent, or another name.';
+    'Use encodeURIComponent, or another name.';
   throw new TinyBasePartyKitError('malformed', message);
 }

@@ -12,7 +12,7 @@ const STOCK_MILLISECONDS = 3000;
 const ANSWER_MILLISECONDS = 10_000;
 
 const UNANSWERED_MESSAGE =
-  'The room has not answered hello for 10 seconds. Does messagePrefix match the server, and onMessage call super.onMessage?';
+  'The room has not answered hello for 10 seconds. Does messagePrefix match? Does onMessage call super.onMessage?';
 
 /** The hello of a client. It is said once in each generation (JOIN-4). */
 export interface Handshake {

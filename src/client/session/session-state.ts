@@ -405,10 +405,9 @@ function endOnce(state: SessionState): SessionState {
 }
 
 const STOCK_MESSAGE =
-  "This room runs TinyBase's own server: edits may be lost or refused silently, Stores may differ. Change the server's import to tinybase-partykit.";
+  "This room runs TinyBase's own server: edits may be lost silently. Change the server's import to tinybase-partykit.";
 
-const NEW_ROOM_MESSAGE =
-  'The room began anew: it was wiped or restored. Its content is shown now; unconfirmed edits stay.';
+const NEW_ROOM_MESSAGE = 'The room began anew: it was wiped or restored. Unconfirmed edits stay.';
 
 function opened(state: SessionState, facts: Facts): Step {
   const { stage } = state;

@@ -57,15 +57,14 @@ const PROGRESS_BYTES = 64 * 1024;
 const REMINDER_MILLISECONDS = 10_000;
 
 const REMINDER_MESSAGE =
-  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave() or save().';
-const AGAIN_MESSAGE =
-  'The room lets this client begin again and again: caches of GET must heed Cache-Control: no-store.';
+  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave().';
+const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
 const MOVED_MESSAGE =
-  'The socket leads to another room now. Unconfirmed edits of the old room were reported and not sent.';
+  'The socket leads to another room. Unconfirmed edits were reported, not sent.';
 const DESTROYED_MESSAGE =
-  'The persister was destroyed: unconfirmed edits were reported, later ones are not tracked. Create another one.';
+  'The persister was destroyed: later edits are not tracked. Create another one.';
 const REPLACED_MESSAGE =
-  'Another persister uses this socket and messagePrefix: this one has stopped. Use one for each.';
+  'Another persister uses this socket and messagePrefix: this one has stopped.';
 
 /** Keeps a Store and a room together, as far as the app wants it. */
 export interface SyncSession {

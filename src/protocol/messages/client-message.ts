@@ -18,6 +18,9 @@ export type ClientMessage =
   | mark.Mark
   | stock.StockChanges;
 
+/** Those that this package sends. */
+export type SentMessage = Exclude<ClientMessage, hello.ForeignHello>;
+
 /** The letters of these messages. */
 export const CLIENT_LETTERS: readonly string[] = [
   hello.letter,
@@ -29,10 +32,9 @@ export const CLIENT_LETTERS: readonly string[] = [
 ];
 
 /** Encodes the frame of a message from a client. */
-export function encodeClientMessage(prefix: string, message: ClientMessage): string {
+export function encodeClientMessage(prefix: string, message: SentMessage): string {
   switch (message.type) {
     case 'hello':
-    case 'foreign-hello':
       return encodeFrame(prefix, hello.letter, hello.encode(message));
     case 'push':
       return encodeFrame(prefix, push.letter, push.encode(message));

@@ -27,6 +27,6 @@ export function decode(json: string): ErrorMessage {
 export function jsonToError(json: Json | undefined): ErrorMessage {
   const { code, message, push } = asObject(json);
   if (!isErrorCode(code) || typeof message !== 'string')
-    throw new ShapeError('expected a known code and a message');
+    throw new ShapeError('expected a code and a message');
   return { type: 'error', code, message, ...(push !== undefined && { push: asPushNumber(push) }) };
 }

@@ -31,9 +31,7 @@ const CLIENT_ID = /^[\w-]{22}$/;
 
 export const letter = 'h';
 
-export function encode(message: Hello | ForeignHello): string {
-  if (message.type === 'foreign-hello') return JSON.stringify({ protocol: message.protocol });
-  const { clientId, generation, cursor, nextPush, ackedPush } = message;
+export function encode({ clientId, generation, cursor, nextPush, ackedPush }: Hello): string {
   return JSON.stringify({
     protocol: PROTOCOL_VERSION,
     client: clientId,

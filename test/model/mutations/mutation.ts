@@ -4,7 +4,7 @@ import {
   encodeClientMessage,
   encodeRoomMessage,
 } from '../../../src/protocol/codec.ts';
-import type { ClientMessage, RoomMessage } from '../../../src/protocol/messages.ts';
+import type { RoomMessage, SentMessage } from '../../../src/protocol/messages.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { Traits } from '../traits.ts';
@@ -33,10 +33,10 @@ export const LEAKY: Partial<Traits> = {
 /** Rewrites what a client sends or the room gets. */
 export function rewriteClientFrame(
   frame: string,
-  rewrite: (message: ClientMessage) => ClientMessage | undefined,
+  rewrite: (message: SentMessage) => SentMessage | undefined,
 ): readonly string[] {
   const message = decodeClientMessage('', frame);
-  if (message === undefined) return [frame];
+  if (message === undefined || message.type === 'foreign-hello') return [frame];
   const rewritten = rewrite(message);
   return rewritten === undefined ? [] : [encodeClientMessage('', rewritten)];
 }
