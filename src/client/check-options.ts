@@ -1,14 +1,26 @@
+import { assertOptions, type OptionKind } from '../protocol/option-kinds.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+
+type OnIgnoredError = ((error: unknown) => void) | undefined;
+
+/** Throws `misuse` for an option with a wrong value, and reports those that do not exist. The table has every option that there is. */
+export function checkOptions(
+  caller: string,
+  options: { readonly onIgnoredError?: OnIgnoredError },
+  kinds: Readonly<Record<string, OptionKind>>,
+): void {
+  assertOptions(caller, { options }, { options: 'object' });
+  assertOptions(caller, options, kinds);
+  tellUnknownOptions(options, kinds, options.onIgnoredError);
+}
 
 /** Reports options that are not in the table, which has every option that there is. */
 export function tellUnknownOptions(
   config: object,
-  options: Readonly<Record<string, true>>,
-  onIgnoredError: ((error: unknown) => void) | undefined,
+  kinds: Readonly<Record<string, OptionKind>>,
+  onIgnoredError: OnIgnoredError,
 ): void {
-  const error = errorOfUnknownOptions(config, options);
-  if (error === undefined) return;
+  const error = errorOfUnknownOptions(config, kinds);
   // oxlint-disable-next-line no-console -- A mistake in the code, which has to be seen.
-  if (onIgnoredError === undefined) console.warn(error);
-  else onIgnoredError(error);
+  if (error !== undefined) (onIgnoredError ?? console.warn)(error);
 }

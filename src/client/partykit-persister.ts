@@ -5,7 +5,8 @@ import type { Persister, Status } from 'tinybase/persisters';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { randomId } from '../protocol/random-id.ts';
 import { IgnoredErrors } from './ignored-errors.ts';
-import { tellUnknownOptions } from './tell-unknown-options.ts';
+import { assertOptions, type OptionKind } from '../protocol/option-kinds.ts';
+import { tellUnknownOptions } from './check-options.ts';
 import { PersisterSchedule } from './persister-schedule.ts';
 import { PersisterStatus } from './persister-status.ts';
 import { createHttpEndpoint } from './content/http-endpoint.ts';
@@ -14,7 +15,7 @@ import { createListeners } from './session/listeners.ts';
 import { watchNetwork } from './platform/network-changes.ts';
 import { callAfter } from './platform/call-after.ts';
 import { attachToPartySocket } from './platform/channel.ts';
-import { assertPartySocket, assertStore } from './platform/parameters.ts';
+import { assertOffline, assertPartySocket, assertStore } from './platform/parameters.ts';
 import type { InitialContent } from './content/seed.ts';
 import type { Offline } from './offline/offline.ts';
 import { REPLICA } from './replica/edit-observer.ts';
@@ -67,14 +68,18 @@ export interface PartyKitPersister extends Persister {
 }
 
 /** Every option; the compiler complains if one is missing. */
-const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, true>> = {
-  storeProtocol: true,
-  storePath: true,
-  messagePrefix: true,
-  fetch: true,
-  credentials: true,
-  offline: true,
+const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, OptionKind>> = {
+  storeProtocol: 'http or https',
+  storePath: 'string',
+  messagePrefix: 'string',
+  fetch: 'function',
+  credentials: 'omit or same-origin or include',
+  offline: '',
 };
+
+const CALLER = 'createPartyKitPersister';
+
+const PARAMETERS = { config: 'object', onIgnoredError: 'function' };
 
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
@@ -96,13 +101,16 @@ export function createPartyKitPersister(
   // oxlint-disable-next-line typescript/no-explicit-any -- Apps that were written for TinyBase's own narrow it.
   onIgnoredError?: (error: any) => void,
 ): PartyKitPersister {
-  assertStore('createPartyKitPersister', store);
-  assertPartySocket('createPartyKitPersister', 'second', connection);
+  assertStore(CALLER, store);
+  assertPartySocket(CALLER, 'second', connection);
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
       : (configOrStoreProtocol ?? {});
+  assertOptions(CALLER, { config, onIgnoredError: onIgnoredError ?? undefined }, PARAMETERS);
+  assertOptions(CALLER, config, OPTIONS);
   const { storeProtocol, storePath = '/store', messagePrefix = '', offline } = config;
+  assertOffline(CALLER, offline);
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
   tellUnknownOptions(config, OPTIONS, onIgnoredError && ignore);
@@ -181,8 +189,7 @@ export function createPartyKitPersister(
     status,
   );
   const turn = new StoreTurn(session.replica.claim, callAfter, () => {
-    const message =
-      'Another persister uses this Store, so this one waits. Destroy the other one first, or give each room a Store of its own.';
+    const message = 'Another persister uses this Store, so this one waits. Destroy the other.';
     ignore(new TinyBasePartyKitError('misuse', message));
   });
   const end = (): void => {

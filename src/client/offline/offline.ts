@@ -49,6 +49,11 @@ export function createOffline(options: OfflineOptions): Offline {
       'createOffline got no function as its option storage: give it one that opens the storage.';
     throw new TinyBasePartyKitError('misuse', message);
   }
+  if (locks !== undefined && typeof locks?.take !== 'function') {
+    const message =
+      'createOffline got no locks as its option locks: give it an object with the method take, or leave it out.';
+    throw new TinyBasePartyKitError('misuse', message);
+  }
   return offlineOf(
     {
       storage: async () => guardStorage(await storage()),

@@ -1,9 +1,16 @@
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { notGot } from '../../protocol/option-kinds.ts';
+
+/** Throws `misuse` if the option `offline` is not what this package makes. */
+export function assertOffline(caller: string, offline: unknown): void {
+  if (offline !== undefined && !hasMethods(offline, ['createOutbox']))
+    throw missing(caller, 'Offline as its option offline', 'createIndexedDbOffline()');
+}
 
 /** Throws `misuse` if the first parameter of a function is not a Store, as in code without types. */
 export function assertStore(caller: string, store: unknown): void {
   if (!hasMethods(store, ['addDidFinishTransactionListener']))
-    throw missing(caller, 'Store as its first', 'createStore()');
+    throw missing(caller, 'Store as its first parameter', 'createStore()');
 }
 
 /** Throws `misuse` if a parameter of a function is not a PartySocket: another WebSocket cannot reconnect. */
@@ -12,13 +19,16 @@ export function assertPartySocket(
   position: 'first' | 'second',
   connection: unknown,
 ): void {
-  if (!hasMethods(connection, ['dispatchEvent', 'send', 'reconnect']))
-    throw missing(caller, `PartySocket as its ${position}`, 'new PartySocket({host, room})');
+  if (!hasMethods(connection, ['reconnect']))
+    throw missing(
+      caller,
+      `PartySocket as its ${position} parameter`,
+      'new PartySocket({host, room})',
+    );
 }
 
 function missing(caller: string, what: string, creation: string): TinyBasePartyKitError {
-  const message = `${caller} got no ${what} parameter. Create one first: ${creation}.`;
-  return new TinyBasePartyKitError('misuse', message);
+  return notGot(caller, `${what}. Create one first: ${creation}`);
 }
 
 function hasMethods(object: unknown, names: readonly string[]): boolean {

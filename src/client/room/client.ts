@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { tellUnknownOptions } from '../tell-unknown-options.ts';
+import { assertOptions, type OptionKind } from '../../protocol/option-kinds.ts';
+import { tellUnknownOptions } from '../check-options.ts';
 import type { ClientRoom, RoomOptions, RoomOverrides } from './client-options.ts';
 import { createRoomStay, type RoomStay } from './room-stay.ts';
 
@@ -38,39 +39,39 @@ export interface Client<Room = unknown, Metadata = undefined, Entered = Metadata
 }
 
 /** Every option; the compiler complains if one is missing. */
-const OPTIONS: Readonly<Record<keyof RoomOptions, true>> = {
-  host: true,
-  party: true,
-  prefix: true,
-  path: true,
-  basePath: true,
-  protocol: true,
-  protocols: true,
-  id: true,
-  WebSocket: true,
-  connectionTimeout: true,
-  debug: true,
-  debugLogger: true,
-  disableNameValidation: true,
-  maxEnqueuedMessages: true,
-  maxRetries: true,
-  minUptime: true,
-  shouldReconnectOnClose: true,
-  createStore: true,
-  store: true,
-  prepareStore: true,
-  token: true,
-  tokenParameter: true,
-  query: true,
-  initialStorage: true,
-  initialPresence: true,
-  reconnectTimeoutMs: true,
-  onAuthorizationFail: true,
-  onIgnoredError: true,
-  messagePrefix: true,
-  callTimeoutMilliseconds: true,
-  persister: true,
-  metadata: true,
+const OPTIONS: Readonly<Record<keyof RoomOptions, OptionKind>> = {
+  host: 'string',
+  party: 'string',
+  prefix: 'string',
+  path: 'string',
+  basePath: 'string',
+  protocol: 'ws or wss',
+  protocols: '',
+  id: 'string',
+  WebSocket: '',
+  connectionTimeout: 'number from 0 on',
+  debug: '',
+  debugLogger: '',
+  disableNameValidation: '',
+  maxEnqueuedMessages: '',
+  maxRetries: '',
+  minUptime: '',
+  shouldReconnectOnClose: 'function',
+  createStore: 'function',
+  store: 'object',
+  prepareStore: 'function',
+  token: 'function',
+  tokenParameter: 'string',
+  query: 'object or function',
+  initialStorage: '',
+  initialPresence: 'object',
+  reconnectTimeoutMs: 'number from 0 on or function',
+  onAuthorizationFail: 'function',
+  onIgnoredError: 'function',
+  messagePrefix: 'string',
+  callTimeoutMilliseconds: 'number from 0 on',
+  persister: 'object',
+  metadata: '',
 };
 
 /** Creates the rooms of a client, of which there are none yet. */
@@ -82,6 +83,8 @@ export function createRooms<Room, Metadata>(
   /** Reports options that do not exist, after the present call. */
   const check = (given: object, { onIgnoredError } = options): void =>
     queueMicrotask(() => tellUnknownOptions(given, OPTIONS, onIgnoredError));
+  assertOptions('createClient', { options: options ?? null }, { options: 'object' });
+  assertOptions('createClient', options, OPTIONS);
   check({ ...options });
 
   const create = (
@@ -89,7 +92,8 @@ export function createRooms<Room, Metadata>(
     overrides: RoomOverrides<Room, Metadata | undefined>,
   ): RoomStay<Room, Metadata> => {
     const all = { ...options, ...overrides };
-    assertOptions(id, all);
+    assertOptions('createRoom', overrides, OPTIONS);
+    assertNeeded(id, all);
     check(overrides, all);
     const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
       if (stays.get(id) === stay) stays.delete(id);
@@ -132,9 +136,17 @@ export function createRooms<Room, Metadata>(
 }
 
 /** Throws `misuse` for options that are missing, as in code without types. */
-function assertOptions(
+function assertNeeded(
   id: unknown,
-  { createStore, host }: { readonly createStore?: unknown; readonly host?: unknown },
+  {
+    createStore,
+    host,
+    tokenParameter,
+  }: {
+    readonly createStore?: unknown;
+    readonly host?: unknown;
+    readonly tokenParameter?: unknown;
+  },
 ): void {
   if (typeof id !== 'string' || id === '')
     throw misuse('createRoom and enter need the id of a room: pass a text that is not empty.');
@@ -142,6 +154,8 @@ function assertOptions(
     throw misuse(
       'createClient got no function as its option createStore: pass the function createStore of TinyBase itself.',
     );
+  if (tokenParameter === '')
+    throw misuse('createClient got an empty tokenParameter: give it a name, or leave it out.');
   if (typeof host !== 'string' || host === '')
     throw misuse(
       "createClient got no host: give the option host a text such as 'localhost:1999', or location.host.",

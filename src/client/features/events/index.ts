@@ -5,16 +5,25 @@
  */
 import type PartySocket from 'partysocket';
 
+import type { OptionKind } from '../../../protocol/option-kinds.ts';
 import { letter } from '../../../protocol/events/event-from-client.ts';
 import type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
+import { checkOptions } from '../../check-options.ts';
 import { assertPartySocket } from '../../platform/parameters.ts';
 import { createClientEvents, type Events, type EventsOptions } from './client-events.ts';
 
 export type { Events, EventsOptions, ProcedureCalls, ProcedureSends } from './client-events.ts';
 export type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof EventsOptions, OptionKind>> = {
+  messagePrefix: 'string',
+  timeoutMilliseconds: 'number from 0 on',
+  onIgnoredError: 'function',
+};
 
 /**
  * Calls procedures of a room and hears its events. `Room` is the type of the room's class: its field with events has the types
@@ -38,6 +47,7 @@ export function createEvents<Room = unknown>(
   options: EventsOptions = {},
 ): Events<DeclarationsOf<Room>> {
   assertPartySocket('createEvents', 'first', socket);
+  checkOptions('createEvents', options, OPTIONS);
   return createClientEvents<DeclarationsOf<Room>>(
     {
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),

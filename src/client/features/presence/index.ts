@@ -6,24 +6,25 @@
 import type PartySocket from 'partysocket';
 import type { Store } from 'tinybase';
 
+import type { OptionKind } from '../../../protocol/option-kinds.ts';
 import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
-import { tellUnknownOptions } from '../../tell-unknown-options.ts';
+import { checkOptions } from '../../check-options.ts';
 import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
 
 export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 
 /** Every option; the compiler complains if one is missing. */
-const OPTIONS: Readonly<Record<keyof PresenceOptions<unknown>, true>> = {
-  initial: true,
-  messagePrefix: true,
-  onIgnoredError: true,
-  lingerMilliseconds: true,
-  checkMilliseconds: true,
+const OPTIONS: Readonly<Record<keyof PresenceOptions<unknown>, OptionKind>> = {
+  initial: 'object',
+  messagePrefix: 'string',
+  onIgnoredError: 'function',
+  lingerMilliseconds: 'number from 0 on',
+  checkMilliseconds: 'number from 0 on',
 };
 
 /**
@@ -51,7 +52,7 @@ export function createPresence<Room = unknown>(
 ): Presence<PresenceCellsOf<Room>> {
   assertStore('createPresence', store);
   assertPartySocket('createPresence', 'second', socket);
-  tellUnknownOptions(options, OPTIONS, options.onIgnoredError);
+  checkOptions('createPresence', options, OPTIONS);
   return createClientPresence(
     store,
     {

@@ -1,6 +1,7 @@
 import type { CheckpointIds, Id } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { notGot } from '../../../protocol/option-kinds.ts';
 import type { TransactionLog } from '../../../protocol/store-access.ts';
 import { writeAims } from '../../replica/aims.ts';
 import type { EditObserver } from '../../replica/edit-observer.ts';
@@ -14,7 +15,7 @@ import type { Undo, UndoOptions } from './undo.ts';
 const DEFAULT_SIZE = 100;
 const DEFAULT_CHARACTERS = 10_000_000;
 const BUSY_MESSAGE =
-  'Nothing can be undone or redone while a transaction of the Store is open or its listeners run. Call goBackward, goForward or goTo after it.';
+  'Nothing can be undone or redone while a transaction of the Store is open or its listeners run. Call this after it.';
 
 /** The observer of a replica that has an {@link Undo}. */
 export interface UndoObserver extends EditObserver {
@@ -31,13 +32,19 @@ interface Move {
 export function observeForUndo(
   replica: Replica,
   now: () => number,
-  {
+  options: UndoOptions = {},
+): UndoObserver {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null)
+    throw notGot('createUndo', 'object as its options');
+  const {
     size = DEFAULT_SIZE,
     characters = DEFAULT_CHARACTERS,
     mergeMilliseconds = 0,
-    onIgnoredError,
-  }: UndoOptions = {},
-): UndoObserver {
+    onIgnoredError = () => undefined,
+  } = options;
+  if (typeof onIgnoredError !== 'function')
+    throw notGot('createUndo', 'function as its option onIgnoredError');
   const { store } = replica;
   const writes = new OwnWrites(replica);
   const steps = new Steps();
@@ -45,8 +52,9 @@ export function observeForUndo(
   const labelListeners = new Map<Id, (id: Id) => void>();
   const listeners = createListeners<{ ids: []; label: [Id] }>(
     { ids: idListeners, label: labelListeners },
-    (error) => onIgnoredError?.(error),
+    onIgnoredError,
   );
+
   let most = limit('size', size);
   const mostCharacters = limit('characters', characters);
   const mergeTime = limit('mergeMilliseconds', mergeMilliseconds);
@@ -240,6 +248,5 @@ export function observeForUndo(
 /** Returns a limit. Throws `misuse` for anything but a number from 0 on. */
 function limit(name: keyof UndoOptions, value: unknown): number {
   if (typeof value === 'number' && value >= 0) return value;
-  const message = `${name} must be a number from 0 on: ${String(value)} is not. Pass another one to createUndo.`;
-  throw new TinyBasePartyKitError('misuse', message);
+  throw notGot('createUndo', `number from 0 on as its option ${name}`);
 }

@@ -1,0 +1,28 @@
+import { TinyBasePartyKitError } from './errors.ts';
+
+/**
+ * Lists, with "or", what an option may be: types, as JavaScript calls them, and texts. `null` is of no type. A number is one that a
+ * timer can wait for. The empty text allows everything.
+ */
+export type OptionKind = string;
+
+/** Throws `misuse` if an option is of another kind, as in code without types. */
+export function assertOptions(
+  caller: string,
+  options: object,
+  kinds: Readonly<Record<string, OptionKind>>,
+): void {
+  for (const [name, kind] of Object.entries(kinds)) {
+    const value: unknown = Reflect.get(options, name);
+    const isRight = typeof value === 'number' ? value >= 0 && value < 2 ** 31 : value !== null;
+    const isOf = (each: string): boolean =>
+      each === value || (isRight && each.startsWith(typeof value));
+    if (value !== undefined && kind && !kind.split(' or ').some(isOf))
+      throw notGot(caller, `${kind} as its option ${name}`);
+  }
+}
+
+/** Returns the error `misuse` for a parameter or option of another kind. */
+export function notGot(caller: string, what: string): TinyBasePartyKitError {
+  return new TinyBasePartyKitError('misuse', `${caller} got no ${what}.`);
+}

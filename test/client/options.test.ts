@@ -1,0 +1,169 @@
+import type PartySocket from 'partysocket';
+import { createStore } from 'tinybase';
+import { describe, expect, test } from 'vitest';
+
+import { createEvents } from '../../src/client/features/events/index.ts';
+import { createPresence } from '../../src/client/features/presence/index.ts';
+import { createUndo } from '../../src/client/features/undo/index.ts';
+import { createPartyKitPersister } from '../../src/client/index.ts';
+import { createOffline } from '../../src/client/offline/index.ts';
+import { createClient } from '../../src/client/room/index.ts';
+import { FakePartySocket } from './fake-party-socket.ts';
+
+const socket = (): PartySocket => new FakePartySocket() as unknown as PartySocket;
+const untyped = (value: unknown): never => value as never;
+
+const persister = (options: unknown): unknown =>
+  createPartyKitPersister(createStore(), socket(), untyped(options));
+const presence = (options: unknown): unknown =>
+  createPresence(createStore(), socket(), untyped(options));
+const events = (options: unknown): unknown => createEvents(socket(), untyped(options));
+const undo = (options: unknown): unknown =>
+  createUndo(createPartyKitPersister(createStore(), socket()), untyped(options));
+const client = (options: object): unknown =>
+  createClient(untyped({ createStore, host: 'host.test', ...options }));
+const room = (options: object): unknown =>
+  createClient({ createStore, host: 'host.test' }).createRoom('room', untyped(options));
+const offline = (options: object): unknown =>
+  createOffline(untyped({ storage: () => undefined, ...options }));
+
+const notText = [5, null, true, {}, () => ''];
+const notFunction = [5, null, true, {}, 'text'];
+const notTime = [NaN, -1, Infinity, 2 ** 31, '5000', null, {}, 10n];
+const notObject = [5, null, true, 'text', () => ({})];
+
+/** Options of each function, with values that code without types may give. */
+const CASES: readonly (readonly [(options: object) => unknown, string, readonly unknown[]])[] = [
+  [persister, 'offline', [true, false, 5, null, 'text', {}, { createOutbox: 5 }, () => ({})]],
+  [persister, 'storeProtocol', [...notText, '', 'ws', 'HTTPS']],
+  [persister, 'storePath', notText],
+  [persister, 'messagePrefix', notText],
+  [persister, 'fetch', notFunction],
+  [persister, 'credentials', [...notText, '', 'yes']],
+  [presence, 'initial', notObject],
+  [presence, 'messagePrefix', notText],
+  [presence, 'onIgnoredError', notFunction],
+  [presence, 'lingerMilliseconds', notTime],
+  [presence, 'checkMilliseconds', notTime],
+  [events, 'messagePrefix', notText],
+  [events, 'timeoutMilliseconds', notTime],
+  [events, 'onIgnoredError', notFunction],
+  [undo, 'size', [NaN, -1, '5', null, {}]],
+  [undo, 'characters', [NaN, -1, '5', null, {}]],
+  [undo, 'mergeMilliseconds', [NaN, -1, '5', null, {}]],
+  [undo, 'onIgnoredError', notFunction],
+  [offline, 'locks', [5, null, true, {}, { take: 5 }]],
+];
+
+/** Those of a room, which a client may have, too. */
+const ROOM_CASES: readonly (readonly [string, readonly unknown[]])[] = [
+  ['host', [5, null, {}]],
+  ['party', notText],
+  ['createStore', notFunction],
+  ['store', notObject],
+  ['prepareStore', notFunction],
+  ['token', notFunction],
+  ['tokenParameter', notText],
+  ['query', [5, null, true, 'a=b']],
+  ['initialPresence', notObject],
+  ['reconnectTimeoutMs', notTime],
+  ['onAuthorizationFail', notFunction],
+  ['onIgnoredError', notFunction],
+  ['messagePrefix', notText],
+  ['callTimeoutMilliseconds', notTime],
+  ['persister', notObject],
+];
+
+const nothing = (names: readonly string[]): object =>
+  Object.fromEntries(names.map((name) => [name, undefined]));
+
+describe('a wrong option is an error at once, which names it', () => {
+  test.each(CASES)('%o: %s', (create, name, values) => {
+    for (const value of values) {
+      let thrown: unknown;
+      try {
+        create({ [name]: value });
+      } catch (error) {
+        thrown = error;
+      }
+      expect(thrown, `${name}: ${typeof value}`).toMatchObject({
+        name: 'TinyBasePartyKitError',
+        code: 'misuse',
+      });
+      expect(String(thrown)).toContain(name);
+    }
+  });
+
+  test.each(ROOM_CASES)('createClient and createRoom: %s', (name, values) => {
+    for (const value of values) {
+      for (const create of [client, room]) {
+        let thrown: unknown;
+        try {
+          create({ [name]: value });
+        } catch (error) {
+          thrown = error;
+        }
+        expect(thrown, `${name}: ${typeof value}`).toMatchObject({
+          name: 'TinyBasePartyKitError',
+          code: 'misuse',
+        });
+        expect(String(thrown)).toContain(name);
+      }
+    }
+  });
+
+  test('also where the room’s persister gets it', () => {
+    expect(() => room({ persister: { offline: true } })).toThrow('Offline as its option offline');
+    expect(() => room({ tokenParameter: '' })).toThrow('tokenParameter');
+  });
+});
+
+describe('options that are no object are an error at once', () => {
+  test.each([
+    ['createPartyKitPersister', persister, [5, true, () => ({}), 'ws', '']],
+    ['createPresence', presence, [null, 5, true, 'text']],
+    ['createEvents', events, [null, 5, true, 'text']],
+    ['createUndo', undo, [null, 5, true, 'text']],
+    ['createClient', (options: unknown) => createClient(untyped(options)), [undefined, null, 5]],
+  ] as const)('%s', (_name, create, values) => {
+    for (const value of values)
+      expect(() => create(value), typeof value).toThrow(
+        expect.objectContaining({ name: 'TinyBasePartyKitError', code: 'misuse' }),
+      );
+  });
+
+  test.each([5, true, 'text', {}])('onIgnoredError of a persister: %o', (onIgnoredError) => {
+    expect(() =>
+      createPartyKitPersister(createStore(), socket(), {}, untyped(onIgnoredError)),
+    ).toThrow('onIgnoredError');
+  });
+});
+
+test('an option that is undefined is one that is left out', () => {
+  for (const [create, name] of CASES) expect(() => create(nothing([name])), name).not.toThrow();
+  const given = ROOM_CASES.map(([name]) => name).filter(
+    (name) => name !== 'createStore' && name !== 'host',
+  );
+  expect(() => client(nothing(given))).not.toThrow();
+  expect(() => room(nothing(given))).not.toThrow();
+});
+
+test('null in place of a configuration counts as none, as with TinyBase’s own persister', () => {
+  expect(() =>
+    createPartyKitPersister(createStore(), socket(), untyped(null), untyped(null)),
+  ).not.toThrow();
+});
+
+test('options that are right are taken', () => {
+  const noLocks = createOffline({ storage: untyped(() => undefined) });
+  for (const storeProtocol of ['http', 'https'])
+    expect(() => persister({ storeProtocol })).not.toThrow();
+  for (const credentials of ['omit', 'same-origin', 'include'])
+    expect(() => persister({ credentials })).not.toThrow();
+  expect(() =>
+    persister({ offline: noLocks, fetch, storePath: '', messagePrefix: '' }),
+  ).not.toThrow();
+  expect(() => presence({ lingerMilliseconds: 0, checkMilliseconds: 0.5 })).not.toThrow();
+  expect(() => undo({ mergeMilliseconds: Infinity, size: Infinity })).not.toThrow();
+  expect(() => room({ reconnectTimeoutMs: () => 5, query: {} })).not.toThrow();
+});
