@@ -8,6 +8,7 @@ import {
   sha256Of,
 } from '../protocol/admin/admin-token.ts';
 import { isErrorCode, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { assertKnownOptions } from '../protocol/known-options.ts';
 import { randomId } from '../protocol/random-id.ts';
 import {
   isEvictionTarget,
@@ -46,6 +47,17 @@ export interface RoomHandleOptions {
   /** Replaces the global `fetch`, for example by the `fetch` of a binding. */
   readonly fetch?: SendRequest;
 }
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof RoomHandleOptions, true>> = {
+  origin: true,
+  room: true,
+  secret: true,
+  party: true,
+  prefix: true,
+  timeoutMilliseconds: true,
+  fetch: true,
+};
 
 /**
  * A room, for a backend. Every method rejects with a `TinyBasePartyKitError`: its `code` and `isRetryable` say if trying
@@ -92,6 +104,7 @@ export interface RoomHandle {
  * ```
  */
 export function createRoomHandle(options: RoomHandleOptions): RoomHandle {
+  assertKnownOptions('createRoomHandle', options, OPTIONS);
   const { room } = options;
   const call = createCaller(options);
   const callFor = async <Result>(
@@ -142,11 +155,14 @@ function createCaller(options: RoomHandleOptions): Caller {
   }
   if (typeof party !== 'string' || party === '')
     throw new TypeError('createRoomHandle got an empty party: give the option party a name.');
-  if (!(timeoutMilliseconds > 0 && timeoutMilliseconds < 2 ** 31)) {
+  const timeout: unknown = timeoutMilliseconds;
+  if (!(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) {
     throw new TypeError(
       'createRoomHandle cannot use the option timeoutMilliseconds: give it a number above 0.',
     );
   }
+  if (options.fetch !== undefined && typeof options.fetch !== 'function')
+    throw new TypeError('createRoomHandle cannot use the option fetch: give it a function.');
   const url = urlOf(options, party);
   const key = new TextEncoder().encode(secret);
   return async (command) => {
@@ -163,22 +179,37 @@ function createCaller(options: RoomHandleOptions): Caller {
     const send = options.fetch ?? fetch;
     let response: Response;
     let text: string;
+    const signal = AbortSignal.timeout(timeoutMilliseconds);
+    // A fetch of the app's own may not heed the signal.
+    const silence = whenAborted(signal);
     try {
-      response = await send(url, {
-        method: 'POST',
-        headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
-        body,
-        // A signature is for one place alone.
-        redirect: 'manual',
-        signal: AbortSignal.timeout(timeoutMilliseconds),
-      });
-      text = await response.text();
+      response = await Promise.race([
+        send(url, {
+          method: 'POST',
+          headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' },
+          body,
+          // A signature is for one place alone.
+          redirect: 'manual',
+          signal,
+        }),
+        silence,
+      ]);
+      text = await Promise.race([response.text(), silence]);
     } catch (cause) {
       const message = `${what} had no answer from ${url}: check that the server is running, and the option origin.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     }
     return resultOf(text, response.status, what, url);
   };
+}
+
+/** Rejects when the signal is aborted. */
+function whenAborted(signal: AbortSignal): Promise<never> {
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => undefined);
+  return aborted;
 }
 
 /** Reads an answer. Throws the room's error, or `network` for the answer of something else. */

@@ -1,6 +1,6 @@
 import { SignJWT } from 'jose';
 
-import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { assertKnownOptions } from '../protocol/known-options.ts';
 import {
   ANY_ENDING,
   DEFAULT_PARTY,
@@ -73,8 +73,7 @@ export async function createToken<Room = unknown>(
   options: TokenOptions<[UserInputOf<Room>] extends [never] ? TokenUser : UserInputOf<Room>>,
 ): Promise<string> {
   // An access or a lifetime with a wrong name would be the default, which may allow more.
-  const unknown = errorOfUnknownOptions(options, OPTIONS, 'The object for createToken');
-  if (unknown !== undefined) throw new TypeError(unknown.message);
+  assertKnownOptions('createToken', options, OPTIONS);
   const { secret, party = DEFAULT_PARTY, access = 'write' } = options;
   const { expiresInSeconds = DEFAULT_SECONDS } = options;
   if (!isSecret(secret)) {

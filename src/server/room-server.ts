@@ -1,5 +1,6 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
+import { errorsOfConfig, limitsIn } from './config-errors.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 import { createStore } from 'tinybase/store';
@@ -136,22 +137,22 @@ export class RoomServer<
     });
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,
-      messagePrefix: () => this.config.messagePrefix ?? '',
-      storagePrefix: () => this.config.storagePrefix ?? '',
+      messagePrefix: () => textOr('', this.#given.messagePrefix),
+      storagePrefix: () => this.#storagePrefix,
       hooks: () => this.#overriddenHooks(),
-      hookTimeoutMilliseconds: () => this.config.hookTimeoutMilliseconds ?? 10_000,
+      hookTimeoutMilliseconds: () => this.#given.hookTimeoutMilliseconds ?? 10_000,
       prepareStore: (store) => this.prepareStore(store),
       onRoomError: (error, where) => this.onRoomError(error, where),
-      limits: () => this.config.limits,
+      limits: () => limitsIn(this.#given),
     });
     this.#id = new RoomId(
       party,
       () => party.storage,
-      () => this.config.storagePrefix ?? '',
+      () => this.#storagePrefix,
     );
     const stockKeys = new StockKeyWatch(
       this.#room,
-      () => this.config.storagePrefix ?? '',
+      () => this.#storagePrefix,
       (error) => this.#report(error, 'storage'),
     );
     this.#alarms = alarmsOf(party.storage);
@@ -165,7 +166,7 @@ export class RoomServer<
         return await emptied;
       },
       aroundDelete: async (proceed, keys, options) => {
-        const manifest = manifestKey(this.config.storagePrefix ?? '');
+        const manifest = manifestKey(this.#storagePrefix);
         const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
         if (isOwnDelete(options) || !deleted.includes(manifest)) return await proceed();
         const emptied = proceed();
@@ -401,7 +402,7 @@ export class RoomServer<
 
   /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
-    const { storePath = '/store' } = this.config;
+    const storePath = textOr('/store', this.#given.storePath);
     return await answerStoreRequest(this.#room, request, {
       storePath,
       responseHeaders: this.#headersTo(request),
@@ -494,9 +495,9 @@ export class RoomServer<
   /** Returns the configured headers of an answer, and those of the gate. */
   #headersTo(request: Request): Headers {
     const onError = (error: unknown): void => this.#report(error, 'handler');
-    const headers = responseHeadersTo(request, { ...this.config, onError });
+    const headers = responseHeadersTo(request, { ...this.#given, onError });
     if (this.#room.hasGate)
-      addGateHeaders(headers, this.#room.headersFor(request), { ...this.config });
+      addGateHeaders(headers, this.#room.headersFor(request), { ...this.#given });
     return headers;
   }
 
@@ -543,6 +544,18 @@ export class RoomServer<
     Object.defineProperty(this, name, { value, configurable: true, writable: true });
   }
 
+  /** The app's config; an empty one if it is no object. */
+  get #given(): RoomServerConfig {
+    const given: unknown = this.config;
+    return typeof given === 'object' && given !== null ? this.config : {};
+  }
+
+  /** Another prefix would be another room, so one that is no text is taken as its text. */
+  get #storagePrefix(): string {
+    const prefix: unknown = this.#given.storagePrefix ?? '';
+    return String(prefix);
+  }
+
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */
   get #saving(): RoomLifecycle<Connection, Request> | undefined {
     return this.#lifecycle?.isSaving === true ? this.#lifecycle : undefined;
@@ -550,10 +563,10 @@ export class RoomServer<
 
   /** Adds the hooks of the room's life, if the app has any of their methods. A subclass may set them in fields. */
   #useLifecycle(): void {
-    if (this.#lifecycle !== undefined || !usesLifecycle(this, this.config)) return;
+    if (this.#lifecycle !== undefined || !usesLifecycle(this, this.#given)) return;
     this.#lifecycle = new RoomLifecycle<Connection, Request>(this, {
       hooks: this,
-      options: () => this.config,
+      options: () => this.#given,
       roomId: this.#id,
       alarms: this.#alarms,
       onHookError: (error) => this.#report(error, 'lifecycle'),
@@ -600,9 +613,11 @@ export class RoomServer<
   #checkConfig(): void {
     if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
+    const config = this.#given;
     for (const error of [
-      errorOfUnknownOptions(this.config, OPTIONS),
-      errorOfPrefix(this.config.messagePrefix),
+      ...errorsOfConfig(this.config),
+      errorOfUnknownOptions(config, OPTIONS),
+      errorOfPrefix(textOr('', config.messagePrefix)),
       errorOfOldTinyBase(createStore),
     ]) {
       if (error !== undefined) this.#report(error, 'config');
@@ -610,9 +625,14 @@ export class RoomServer<
   }
 }
 
+/** Returns a text, or the default where the app gives something else. */
+function textOr(otherwise: string, given: unknown): string {
+  return typeof given === 'string' ? given : otherwise;
+}
+
 /** Returns an error for a prefix with which messages that are joined could not be told apart (`FRAME-5`). */
-function errorOfPrefix(messagePrefix: string | undefined): TinyBasePartyKitError | undefined {
-  if (messagePrefix?.includes('\n') !== true) return undefined;
+function errorOfPrefix(messagePrefix: string): TinyBasePartyKitError | undefined {
+  if (!messagePrefix.includes('\n')) return undefined;
   const message =
     'The messagePrefix has a line break, so no client gets through: use another one, here and in the clients.';
   return new TinyBasePartyKitError('misuse', message);

@@ -157,11 +157,32 @@ test.each<readonly [string, object]>([
   ['room', { party: '.' }],
   ['prefix', { prefix: 5 }],
   ['timeoutMilliseconds', { timeoutMilliseconds: 0 }],
+  ['timeoutMilliseconds', { timeoutMilliseconds: '5000' }],
+  ['timeoutMilliseconds', { timeoutMilliseconds: NaN }],
+  ['timeoutMilliseconds', { timeoutMilliseconds: null }],
+  ['fetch', { fetch: 5 }],
+  ['fetch', { fetch: null }],
+  ['party', { party: null }],
+  ['"Secret" (did you mean "secret"?)', { Secret: 'x' }],
 ])('createRoomHandle names the option %s, and tells no secret', (name, options) => {
   const make = (): unknown => createRoomHandle({ ...OPTIONS, ...options });
   expect(make).toThrow(TypeError);
   expect(make).toThrow(name);
   expect(make).not.toThrow('word');
+});
+
+test.each([undefined, null, 5, 'board'])('options that are no object: %j', (options) => {
+  expect(() => createRoomHandle(options as never)).toThrow(
+    new TypeError('createRoomHandle got no object with options: give it one.'),
+  );
+});
+
+test.each<readonly [string, () => Promise<Response>]>([
+  ['no answer', () => new Promise(() => undefined)],
+  ['a body that never ends', async () => new Response(new ReadableStream())],
+])('a fetch that heeds no signal ends in time, with %s', async (_what, send) => {
+  const handle = createRoomHandle({ ...OPTIONS, fetch: send, timeoutMilliseconds: 20 });
+  expect((await failureOf(handle.getSize())).code).toBe('network');
 });
 
 test('a target that is none sends nothing', async () => {

@@ -680,6 +680,46 @@ test('reports options that do not exist, once', async () => {
   ]);
 });
 
+test.each([
+  ['storePath', 5, { storePath: 5 }],
+  ['messagePrefix', null, { messagePrefix: null }],
+  ['storagePrefix', 5, { storagePrefix: 5 }],
+  ['responseHeaders', 'x', { responseHeaders: 'X-Mine: 1' }],
+  ['responseHeaders', null, { responseHeaders: null }],
+  ['responseHeaders', 'a bad name', { responseHeaders: { 'a name': 'x' } }],
+  ['allowedOrigins', 'a text', { allowedOrigins: 'https://app.example' }],
+  ['allowedOrigins', null, { allowedOrigins: null }],
+  ['allowedOrigins', 'a list', { allowedOrigins: [/app/u] }],
+  ['limits', 5, { limits: 5 }],
+  ['limits', null, { limits: null }],
+  ['"contentbytes" (did you mean "contentBytes"?)', 'limits', { limits: { contentbytes: 5 } }],
+  ['isEphemeral', 'yes', { isEphemeral: 'yes' }],
+  ['config', null, null],
+  ['config', 5, 5],
+] as const)(
+  'a wrong %s of the config (%s) is reported once, and the room works',
+  async (name, _what, config) => {
+    const reports: string[] = [];
+    class Mistaken extends TinyBasePartyKitServer {
+      override config = config as never;
+      override onRoomError(error: unknown, where: string): void {
+        reports.push(`${where} ${String(error)}`);
+      }
+    }
+    const server = new Mistaken(new FakeParty().asRoom);
+    expect((await ask(server, 'PUT', '[{},{"v":1}]')).status).toBe(201);
+    const origin = { headers: { Origin: 'https://evil.example' } };
+    const response = await server.onRequest(
+      new Request('http://example.com/parties/main/room/store', origin) as never,
+    );
+    expect(await response.text()).toBe('[{},{"v":1}]');
+    if (name === 'allowedOrigins' || (name === 'responseHeaders' && config !== null))
+      expect(response.headers.get('Access-Control-Allow-Origin')).toBeNull();
+    expect(reports).toEqual([expect.stringContaining('config TinyBasePartyKitError')]);
+    expect(reports[0]).toContain(name);
+  },
+);
+
 test('writes to the console by default, and names the entry that explains an error of this package', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x' };

@@ -29,8 +29,11 @@ export function responseHeadersTo(
   request: { readonly headers: { get(name: string): string | null } },
   { responseHeaders, allowedOrigins, onError }: CorsOptions,
 ): Headers {
-  if (allowedOrigins === undefined) return new Headers(responseHeaders ?? DEFAULT_RESPONSE_HEADERS);
-  const headers = new Headers(responseHeaders);
+  const given = headersOf(
+    responseHeaders === undefined ? DEFAULT_RESPONSE_HEADERS : responseHeaders,
+  );
+  if (allowedOrigins === undefined) return given;
+  const headers = responseHeaders === undefined ? new Headers() : given;
   for (const name of [ORIGIN, CREDENTIALS, METHODS, HEADERS]) headers.delete(name);
   headers.append('Vary', 'Origin');
   const origin = request.headers.get('Origin');
@@ -64,13 +67,25 @@ export function addGateHeaders(
   }
 }
 
+/** Returns no headers for what cannot be headers, as in code without types. */
+function headersOf(given: HeadersInit): Headers {
+  try {
+    return new Headers(given);
+  } catch {
+    return new Headers();
+  }
+}
+
 function isAllowed(
   origin: string,
   allowed: AllowedOrigins,
   onError: CorsOptions['onError'],
 ): boolean {
-  if (typeof allowed !== 'function')
-    return allowed.some((candidate) => candidate.replace(/\/$/, '') === origin);
+  if (typeof allowed !== 'function') {
+    // What is no list, as in code without types, allows nothing.
+    const list: readonly unknown[] = Array.isArray(allowed) ? allowed : [];
+    return list.includes(origin) || list.includes(`${origin}/`);
+  }
   try {
     // An app without types may return a promise: that allows nothing.
     const answer: unknown = allowed(origin);

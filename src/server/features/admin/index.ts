@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import { assertRoom } from '../assert-room.ts';
 import { AdminEndpoint } from './admin-endpoint.ts';
 import type { AdminHost, AdminOptions, AdminRequest, RoomEnvironment } from './admin-options.ts';
@@ -14,6 +15,14 @@ export type {
   AdminRequest,
   RoomEnvironment,
 } from './admin-options.ts';
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof AdminOptions, true>> = {
+  secret: true,
+  events: true,
+  party: true,
+  bodyBytes: true,
+};
 
 /** The endpoint of a room for its backend. */
 export interface RoomAdmin<Request = AdminRequest> {
@@ -47,6 +56,7 @@ export function createAdmin<Connection, Request extends AdminRequest>(
   options: AdminOptions<unknown>,
 ): RoomAdmin<Request> {
   assertRoom('createAdmin', room);
+  assertKnownOptions('createAdmin', options, OPTIONS);
   const { secret, events, party, bodyBytes = 1 } = options;
   if (typeof secret !== 'function')
     throw new TypeError('createAdmin cannot use the option secret: give it a function of env.');

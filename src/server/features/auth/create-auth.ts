@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import type { Access, TypesOfUsers } from '../../../protocol/user-token.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
 import { assertRoom } from '../assert-room.ts';
@@ -16,6 +17,9 @@ export interface RoomAuthOptions {
   /** The party that tokens must name. Needed if the URL does not have the form `/parties/<party>/<room>`. */
   readonly party?: string;
 }
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof RoomAuthOptions, true>> = { party: true };
 
 /** The users of a room. Pass its methods the connection or request that a hook or handler received. */
 export interface RoomAuth<User, UserInput = User> extends TypesOfUsers<User, UserInput> {
@@ -73,5 +77,9 @@ export function createAuth<User, UserInput, Connection extends object, Request e
     throw new TypeError(
       'createAuth got no rules as its second parameter: give it what defineAuth returned.',
     );
+  assertKnownOptions('createAuth', options, OPTIONS);
+  const { party } = options;
+  if (party !== undefined && (typeof party !== 'string' || party === ''))
+    throw new TypeError('createAuth got an unusable party: give the option party a name.');
   return new AuthGate(room, auth, options);
 }

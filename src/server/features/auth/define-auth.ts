@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import type { StandardSchema } from '../../../protocol/standard-schema.ts';
 import { coversRoom, type Access, type TypesOfUsers } from '../../../protocol/user-token.ts';
 import { validate } from '../validation.ts';
@@ -70,6 +71,7 @@ export function defineAuth<User, Env = RoomEnvironment>(
 export function defineAuth<UserInput, User>(
   options: AuthOptions<UserInput, User, unknown>,
 ): Auth<User, UserInput> {
+  assertKnownOptions('defineAuth', options, options?.jwks === undefined ? OWN : OF_PROVIDER);
   const { user: schema, access, parameter = 'token' } = options;
   if (typeof schema?.['~standard']?.validate !== 'function') {
     throw new TypeError(
@@ -111,6 +113,23 @@ export function defineAuth<UserInput, User>(
     },
   };
 }
+
+/** Every option with a secret; the compiler complains if one is missing. */
+const OWN: Readonly<Record<keyof SecretAuthOptions<unknown, unknown, unknown>, true>> = {
+  user: true,
+  secret: true,
+  access: true,
+  jwks: true,
+  origins: true,
+  parameter: true,
+};
+
+/** Those with a key set. With a secret, an issuer or audience would not be checked. */
+const OF_PROVIDER: Readonly<Record<keyof KeySetAuthOptions<unknown, unknown>, true>> = {
+  ...OWN,
+  issuer: true,
+  audience: true,
+};
 
 function createVerifier<User>(options: AuthOptions<unknown, User, unknown>): TokenVerifier {
   const { secret, jwks, access } = options;

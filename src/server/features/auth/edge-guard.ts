@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { closedSocket } from '../../hosts/closed-socket.ts';
 import { isUpgrade } from '../../hosts/hosted-server.ts';
@@ -31,6 +32,13 @@ export interface EdgeGuardOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof EdgeGuardOptions, true>> = {
+  messagePrefix: true,
+  party: true,
+  onError: true,
+};
+
 /**
  * Makes a static `onBeforeConnect` that refuses sockets before they wake a room. Use it on PartyKit: there a refused
  * client sees the close code at once. A token may also be longer than 1.9 KB, because the guard moves it from the URL to
@@ -53,7 +61,19 @@ export function createEdgeGuard(
   auth: Auth<unknown, unknown>,
   options: EdgeGuardOptions = {},
 ): EdgeGuard {
+  const rules: unknown = auth;
+  if (typeof rules !== 'object' || rules === null || !('verify' in rules))
+    throw new TypeError(
+      'createEdgeGuard got no rules as its first parameter: give it what defineAuth returned.',
+    );
+  assertKnownOptions('createEdgeGuard', options, OPTIONS);
   const { messagePrefix = '', party, onError = logError } = options;
+  if (typeof messagePrefix !== 'string' || typeof onError !== 'function')
+    throw new TypeError(
+      'createEdgeGuard cannot use the options messagePrefix and onError: give them a text and a function.',
+    );
+  if (party !== undefined && (typeof party !== 'string' || party === ''))
+    throw new TypeError('createEdgeGuard got an unusable party: give the option party a name.');
   return async <Asked extends AuthRequest>(
     request: Asked,
     { id, isIdDecoded, env }: EdgeLobby,

@@ -77,8 +77,15 @@ function timesAt(now: number): JWTVerifyOptions {
 
 function keyFunctionOf(jwks: KeySetAuthOptions<unknown, unknown>['jwks']): JWTVerifyGetKey {
   if (typeof jwks === 'function') return jwks;
-  if (typeof jwks === 'string') return createRemoteJWKSet(new URL(jwks));
-  return jwks instanceof URL ? createRemoteJWKSet(jwks) : createLocalJWKSet(jwks);
+  try {
+    if (typeof jwks === 'string') return createRemoteJWKSet(new URL(jwks));
+    return jwks instanceof URL ? createRemoteJWKSet(jwks) : createLocalJWKSet(jwks);
+  } catch (cause) {
+    throw new TypeError(
+      'defineAuth cannot use the option jwks: give it the URL of a key set, the set, or a key function of jose.',
+      { cause },
+    );
+  }
 }
 
 /** Throws `unavailable` if the keys cannot be fetched: the token may be valid (`GATE-11`). */

@@ -23,6 +23,9 @@ const DEFAULT_OPTIONS: Required<EventsOptions> = {
 
 /** Returns the options with the defaults. Throws a `TypeError` for one that does not exist or is no number above 0. */
 export function readOptions(options: EventsOptions): Required<EventsOptions> {
+  const given: unknown = options;
+  if (typeof given !== 'object' || given === null)
+    throw new TypeError('createEvents got no object as its options: give it one, or none.');
   for (const [name, value] of Object.entries<unknown>({ ...options })) {
     if (!Object.hasOwn(DEFAULT_OPTIONS, name)) {
       const names = Object.keys(DEFAULT_OPTIONS).join(', ');
@@ -31,6 +34,6 @@ export function readOptions(options: EventsOptions): Required<EventsOptions> {
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`createEvents cannot use the option ${name}: give it a number above 0.`);
   }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...DEFAULT_OPTIONS, ...Object.fromEntries(given) };
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...DEFAULT_OPTIONS, ...Object.fromEntries(set) };
 }

@@ -111,7 +111,11 @@ export function createEvents<Connection extends Caller>(
 }
 
 /** Returns the procedures by name. Throws a `TypeError` for a wrong name or declaration (`EVENT-4`). */
-function proceduresIn(declarations: object): ReadonlyMap<string, DefinedProcedure> {
+function proceduresIn(declarations: unknown): ReadonlyMap<string, DefinedProcedure> {
+  if (typeof declarations !== 'object' || declarations === null)
+    throw new TypeError(
+      'createEvents got no procedures and events as its second parameter: give it an object of them.',
+    );
   const procedures = new Map<string, DefinedProcedure>();
   for (const [name, declaration] of Object.entries<unknown>({ ...declarations })) {
     if (!isEventName(name)) {

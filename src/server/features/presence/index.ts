@@ -9,6 +9,7 @@ import type {
   AnyPresenceCells,
   TypesOfPresence,
 } from '../../../protocol/presence/presence-types.ts';
+import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import * as fromRoom from '../../../protocol/presence/presence-from-room.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
 import { assertRoom } from '../assert-room.ts';
@@ -51,6 +52,7 @@ export function createPresence<
 ): Presence<Input> {
   const hint = ' A page imports createPresence from tinybase-partykit/client/presence.';
   assertRoom('createPresence', room, hint);
+  assertKnownOptions('createPresence', options, OPTIONS);
   checkOptions(options);
   const attached = room.addFeature({
     letter: fromRoom.letter,
@@ -62,6 +64,15 @@ export function createPresence<
   const presence = new RoomPresence(attached, options);
   return { '~presence': undefined, getStore: () => presence.store };
 }
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof PresenceOptions<unknown, unknown, unknown>, true>> = {
+  schema: true,
+  user: true,
+  rowBytes: true,
+  silenceMilliseconds: true,
+  answerMilliseconds: true,
+};
 
 function checkOptions<Connection, Input, Output>({
   schema,
@@ -81,7 +92,8 @@ function checkOptions<Connection, Input, Output>({
     throw new TypeError(
       'createPresence cannot use the option rowBytes: give it a whole number above 0.',
     );
-  if (!(silenceMilliseconds > 0) || !(answerMilliseconds > 0)) {
+  const times: readonly unknown[] = [silenceMilliseconds, answerMilliseconds];
+  if (!times.every((time) => typeof time === 'number' && time > 0)) {
     throw new TypeError(
       'createPresence cannot use the options silenceMilliseconds and answerMilliseconds: give them numbers above 0.',
     );

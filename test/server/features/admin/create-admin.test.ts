@@ -539,6 +539,10 @@ test('createAdmin names the option that is wrong', () => {
     [{ events: {} }, 'events'],
     [{ party: '' }, 'party'],
     [{ bodyBytes: 0 }, 'bodyBytes'],
+    [{ bodyBytes: '5' }, 'bodyBytes'],
+    [{ events: null }, 'events'],
+    [{ party: null }, 'party'],
+    [{ Party: 'main' }, 'did you mean "party"'],
   ] as const) {
     expect(() => makeRoom({ options: options as never })).toThrow(TypeError);
     expect(() => makeRoom({ options: options as never })).toThrow(name);

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { TinyBasePartyKitError, type ErrorCode } from '../../../../src/protocol/errors.ts';
 import type { StandardSchema } from '../../../../src/protocol/standard-schema.ts';
 import {
+  createEdgeGuard,
   defineAuth,
   type AccessDecision,
   type Auth,
@@ -462,9 +463,52 @@ describe('options that are wrong are named at once', () => {
     ['origins', { user: ZOD, secret: () => SECRET, origins: ['https://app.example/'] }],
     ['origins', { user: ZOD, secret: () => SECRET, origins: ['app.example'] }],
     ['origins', { user: ZOD, secret: () => SECRET, origins: ['*'] }],
+    ['origins', { user: ZOD, secret: () => SECRET, origins: null }],
+    ['jwks', { ...keySet, jwks: 'no URL' }],
+    ['jwks', { ...keySet, jwks: 5 }],
+    ['jwks', { ...keySet, jwks: {} }],
+    ['access', { user: ZOD, secret: () => SECRET, access: null }],
+    ['options', null as never],
+    ['options', undefined as never],
+    ['options', 5 as never],
   ])('%s', (name, options) => {
     const define = defineAuth as (given: unknown) => unknown;
     expect(() => define(options)).toThrow(new RegExp(`^defineAuth .*\\b${name}\\b`));
     expect(() => define(options)).toThrow(TypeError);
+  });
+
+  // With a wrong name, a rule would silently not hold, and more people would get in.
+  test.each<readonly [string, Record<string, unknown>]>([
+    ['"orgins"', { user: ZOD, secret: () => SECRET, orgins: ['https://app.example'] }],
+    [
+      '"Access" (did you mean "access"?)',
+      { user: ZOD, secret: () => SECRET, Access: () => 'read' },
+    ],
+    ['"issuer"', { user: ZOD, secret: () => SECRET, issuer: 'https://issuer.example' }],
+    ['"audience"', { user: ZOD, secret: () => SECRET, audience: 'app' }],
+    ['"expiresIn"', { ...keySet, expiresIn: 5 }],
+  ])('an option that does not exist, or not for these tokens: %s', (name, options) => {
+    const define = defineAuth as (given: unknown) => unknown;
+    expect(() => define(options)).toThrow(TypeError);
+    expect(() => define(options)).toThrow(name);
+  });
+
+  test('an option that is undefined is left out', () => {
+    const left = { issuer: undefined, audience: undefined, access: undefined, origins: undefined };
+    const define = defineAuth as (given: unknown) => unknown;
+    expect(() => define({ user: ZOD, secret: () => SECRET, ...left })).not.toThrow();
+  });
+
+  test.each([
+    ['no rules', [undefined]],
+    ['no object', [auth, null]],
+    ['party', [auth, { party: '' }]],
+    ['messagePrefix', [auth, { messagePrefix: 5 }]],
+    ['onError', [auth, { onError: 'log' }]],
+    ['"prefix"', [auth, { prefix: 'x' }]],
+  ])('of createEdgeGuard: %s', (name, parameters) => {
+    const create = createEdgeGuard as (...given: readonly unknown[]) => unknown;
+    expect(() => create(...parameters)).toThrow(TypeError);
+    expect(() => create(...parameters)).toThrow(name);
   });
 });

@@ -492,6 +492,10 @@ test.each([
   expect(() => procedure.handle(undefined as never)).toThrow(/handle/);
   expect(() => createEvents(room as never, {}, { calls: 0 })).toThrow(/calls/);
   expect(() => createEvents(room as never, {}, { call: 1 } as never)).toThrow(/no option call/);
+  for (const options of [null, 5, 'text'])
+    expect(() => createEvents(room as never, {}, options as never)).toThrow(/its options/);
+  for (const declarations of [null, undefined, 5, 'text'])
+    expect(() => createEvents(room as never, declarations as never)).toThrow(/second parameter/);
 });
 
 test('[EVENT-6] a call that is too large is refused unread, and what it would send as well', async () => {

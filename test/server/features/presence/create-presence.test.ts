@@ -68,6 +68,12 @@ test.each([
   ['rowBytes', { rowBytes: 1.5 }],
   ['silenceMilliseconds', { silenceMilliseconds: 0 }],
   ['answerMilliseconds', { answerMilliseconds: Number.NaN }],
+  ['answerMilliseconds', { answerMilliseconds: '5' }],
+  ['user', { user: null }],
+  ['schema', { schema: null }],
+  ['"rowbytes"', { rowbytes: 5 }],
+  ['no object', null],
+  ['no object', 5],
 ])('an option %s that is wrong is named at once', (name, options) => {
   const { room } = new FakeRoomHost();
   expect(() => createPresence(room as never, options as never)).toThrow(new RegExp(name));

@@ -1,0 +1,73 @@
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { DEFAULT_LIMITS, type RoomLimits } from './room/room-options.ts';
+import type { RoomServerConfig } from './room-server.ts';
+
+/** An option of a room that is no number: what it has to be, and what the room does if it is something else. */
+interface Expectation {
+  readonly isRight: (value: unknown) => boolean;
+  readonly expected: string;
+  readonly otherwise: string;
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const DEFAULT = 'the room uses the default';
+
+/** The numbers have errors of their own, where they are read. */
+const EXPECTATIONS: Readonly<Partial<Record<keyof RoomServerConfig, Expectation>>> = {
+  storePath: { isRight: isText, expected: 'a text', otherwise: DEFAULT },
+  messagePrefix: { isRight: isText, expected: 'a text', otherwise: DEFAULT },
+  storagePrefix: { isRight: isText, expected: 'a text', otherwise: 'the room uses it as a text' },
+  responseHeaders: {
+    isRight: areHeaders,
+    expected: 'headers, such as an object of texts',
+    otherwise: 'answers have none of them, so other origins cannot read them',
+  },
+  allowedOrigins: {
+    isRight: (value) =>
+      typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
+    expected: 'a list of texts, or a function',
+    otherwise: 'no origin is allowed',
+  },
+  limits: { isRight: isObject, expected: 'an object of numbers', otherwise: DEFAULT },
+  isEphemeral: {
+    isRight: (value) => typeof value === 'boolean',
+    expected: 'true or false',
+    otherwise: 'the room keeps its content',
+  },
+};
+
+/** Returns an error for each option of a room that has a wrong value, other than a number, and for limits that do not exist. */
+export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[] {
+  if (!isObject(config)) {
+    const message = 'The config of the room is no object, so the room uses the defaults: set one.';
+    return [new TinyBasePartyKitError('misuse', message)];
+  }
+  const errors: TinyBasePartyKitError[] = [];
+  for (const [name, { isRight, expected, otherwise }] of Object.entries(EXPECTATIONS)) {
+    const value: unknown = Reflect.get(config, name);
+    if (value === undefined || isRight(value)) continue;
+    const message = `The option ${name} of the config has a wrong value, so ${otherwise}: set it to ${expected}.`;
+    errors.push(new TinyBasePartyKitError('misuse', message));
+  }
+  const limits: unknown = Reflect.get(config, 'limits');
+  const unknown =
+    isObject(limits) && errorOfUnknownOptions(limits, { ...DEFAULT_LIMITS }, 'The object limits');
+  if (unknown) errors.push(unknown);
+  return errors;
+}
+
+/** Returns the limits of the app; undefined if there are none. */
+export function limitsIn({ limits }: RoomServerConfig): Partial<RoomLimits> | undefined {
+  return isObject(limits) ? limits : undefined;
+}
+
+function areHeaders(value: unknown): boolean {
+  try {
+    Reflect.construct(Headers, [value]);
+    return isObject(value);
+  } catch {
+    return false;
+  }
+}
