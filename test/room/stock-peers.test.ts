@@ -24,8 +24,13 @@ afterEach(async () => {
 });
 afterAll(() => party?.stop());
 
-/** A client of TinyBase's own, that has loaded and is connected. */
-const openStock = async (roomId: string, seed: Content, partyName = 'main'): Promise<Store> => {
+/** A client of TinyBase's own, that has loaded and is connected. `onSocket` gets its socket, and a function that loads again. */
+const openStock = async (
+  roomId: string,
+  seed: Content,
+  partyName = 'main',
+  onSocket?: (socket: PartySocket, load: () => void) => void,
+): Promise<Store> => {
   const store = createStore();
   const socket = new PartySocket({ host: party.host, party: partyName, room: roomId, WebSocket });
   const opened = new Promise((resolve) => {
@@ -35,6 +40,7 @@ const openStock = async (roomId: string, seed: Content, partyName = 'main'): Pro
   await persister.startAutoLoad(seed);
   await persister.startAutoSave();
   await opened;
+  onSocket?.(socket, () => void persister.load());
   stockEnds.push(async () => {
     await persister.destroy();
     socket.close();
@@ -68,6 +74,27 @@ ours('[STOCK-1] stock clients and ours edit one room together', async () => {
   second.delValue('ours');
   await untilEqual([storeOf([{}, { stock: 19, second: 19 }]), stock, client.store, second], url);
 });
+
+ours(
+  '[FLOOD-7] a stock client that only reads is closed now and then; if it loads when its socket opens, it lacks nothing',
+  async () => {
+    const room = 'mixed-large';
+    const closes: number[] = [];
+    const stock = await openStock(room, [{ t: { gone: { c: 1 } } }, {}], 'main', (socket, load) => {
+      socket.addEventListener('close', ({ code }) => closes.push(code));
+      socket.addEventListener('open', load);
+    });
+    const client = await clients.open({ host: party.host, room });
+    for (let round = 0; round < 30; round++) {
+      client.store.setCell('t', `r${round}`, 'c', `${round}`.padEnd(200_000, 'x'));
+      if (round === 25) client.store.delRow('t', 'gone');
+      await client.confirmed();
+    }
+    client.store.setCell('t', 'last', 'c', 1);
+    await untilEqual([stock, client.store], party.room(room, '/store'));
+    expect(closes.length).toBeGreaterThan(0);
+  },
+);
 
 ours('[STOCK-2] a stock client that is refused something gets what the room holds', async () => {
   const room = 'mixed-refused';
