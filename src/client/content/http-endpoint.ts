@@ -7,9 +7,6 @@ import { createSilenceLimit, type SilenceLimit } from './silence-limit.ts';
 /** The longest silence of the room, in an answer or before it. */
 const SILENCE_MILLISECONDS = 30_000;
 
-/** The longest time for the parameters of the URL: longer than the pause before an attempt to connect, with which they may come. */
-const QUERY_MILLISECONDS = 60_000;
-
 /** The longest time for a body that comes as a whole, so that its progress is unknown. */
 const WHOLE_BODY_MILLISECONDS = 300_000;
 
@@ -63,17 +60,17 @@ export function createHttpEndpoint(
     isExpected: (status: number) => boolean,
     read: (response: Response, limit: SilenceLimit) => Promise<T>,
   ): Promise<T> => {
-    const limit = createSilenceLimit(after, QUERY_MILLISECONDS);
+    const address = await url().catch((cause: unknown) => {
+      if (cause instanceof TinyBasePartyKitError) throw cause;
+      const message = `${method} was not sent: could not get the socket's query parameters. Check its query.`;
+      throw new TinyBasePartyKitError('network', message, { cause });
+    });
+    const joint = address.includes('?') ? '&' : '?';
+    const target = `${address}${joint}cursor${unique === undefined ? '' : `&unique=${unique}`}`;
+    const { fetch: ownFetch = fetch, credentials } = options;
+    const upload = (body?.length ?? 0) / UPLOAD_PACE;
+    const limit = createSilenceLimit(after, SILENCE_MILLISECONDS + upload);
     try {
-      const address = await limit.race(url()).catch((cause: unknown) => {
-        if (cause instanceof TinyBasePartyKitError) throw cause;
-        const message = `${method} was not sent: could not get the socket's query parameters. Check its query.`;
-        throw new TinyBasePartyKitError('network', message, { cause });
-      });
-      const joint = address.includes('?') ? '&' : '?';
-      const target = `${address}${joint}cursor${unique === undefined ? '' : `&unique=${unique}`}`;
-      const { fetch: ownFetch = fetch, credentials } = options;
-      limit.wait(SILENCE_MILLISECONDS + (body?.length ?? 0) / UPLOAD_PACE);
       const send = async (): Promise<readonly [Response, boolean]> => {
         const answer = await ownFetch(target, {
           method,

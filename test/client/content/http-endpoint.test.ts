@@ -284,30 +284,6 @@ describe('PUT', () => {
   });
 });
 
-test.each(['get', 'put'] as const)(
-  '[HTTP-8] %s ends if nobody gives the parameters of its URL, and is told as such',
-  async (method) => {
-    const time = new ManualTime();
-    const requests: unknown[] = [];
-    const ownFetch = (url: unknown): Promise<Response> => {
-      requests.push(url);
-      return Promise.resolve(new Response(''));
-    };
-    const never = (): Promise<string> => new Promise(() => undefined);
-    const endpoint = createHttpEndpoint(never, time.after, { fetch: ownFetch });
-    const failed = expect(
-      method === 'get' ? endpoint.get() : endpoint.put(contentOf([{}, {}])),
-    ).rejects.toThrow('could not get the socket');
-    // An attempt to connect may have a pause of 37 seconds, and its parameters come after that.
-    await time.pass(40 * SECOND);
-    expect(time.waiting).toBe(1);
-    await time.pass(20 * SECOND);
-    await failed;
-    expect(requests).toEqual([]);
-    expect(time.waiting).toBe(0);
-  },
-);
-
 test('requests carry the credentials of the config, and none unless it says so', async () => {
   for (const options of [{}, { credentials: 'include' }] as const) {
     const { endpoint, requests } = answered(() => new Response(CONTENT), options);
