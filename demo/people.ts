@@ -5,7 +5,7 @@ import { colour, initialsOf, nameIn } from './person.ts';
 import { fraction } from './point.ts';
 
 const WAVE_MILLISECONDS = 1_800;
-/** Who waves without an end does not hide the board. */
+/** More than these are not shown, so that a person who waves without an end does not hide the board. */
 const MOST_WAVES = 12;
 
 /** Shows who else is here, their pointers and their waves. Tells the others about this person's pointer. */
