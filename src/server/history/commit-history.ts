@@ -27,6 +27,8 @@ export function makeCatchUp(changes: Changes): CatchUp {
   return { encoded: encodeChanges(changes), size: changesSize(changes) };
 }
 
+const NO_CHANGES = makeCatchUp(composeChanges([]));
+
 /** The tag of a version. */
 export type KnownTag =
   | { readonly type: 'known'; readonly tag: string | undefined }
@@ -85,6 +87,8 @@ export class CommitHistory {
    * with one cursor: what each gets is made once.
    */
   catchUpSince(version: number, current: number): CatchUp | undefined {
+    // Not kept: initial content makes another version, and is no commit.
+    if (version === current) return NO_CHANGES;
     const kept = this.#catchUps.get(version);
     if (kept !== undefined) return kept;
     const missed = this.#decodedSince(version, current);

@@ -660,6 +660,20 @@ describe('joining', () => {
     expect((await host.cursor()).version).toBe(1);
   });
 
+  test('[JOIN-3] asks whoever has known the room without a Store to load, whatever others were told before', async () => {
+    const host = new FakeRoomHost();
+    const cursor = await host.cursor();
+    expect(cursor.version).toBe(0);
+    const early = host.connect();
+    await early.hello({ clientId: clientId('early'), cursor });
+    expect(early.hearOne('welcome').changes).toBeDefined();
+    await host.seed({ open: true });
+    await settle();
+    const late = host.connect();
+    await late.hello({ clientId: clientId('late'), cursor });
+    expect(late.hearOne('welcome')).toMatchObject({ changes: undefined, cursor: { version: 1 } });
+  });
+
   test('[JOIN-7] takes the first push for the first content, and tells its author with its number', async () => {
     const host = new FakeRoomHost();
     const ada = await host.join('ada');
