@@ -9,7 +9,7 @@ import {
   type RefusalReason,
 } from '../replica/refusal.ts';
 import type { Replica } from '../replica/replica.ts';
-import { withdrawalOf } from '../session/session-state.ts';
+import { withdrawalOf } from '../session/session-steps.ts';
 
 /** The app's initial content for a room that has none. A function is called when the content is needed. */
 export type InitialContent = LeafMap<Leaf> | (() => LeafMap<Leaf> | undefined);

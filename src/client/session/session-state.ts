@@ -32,24 +32,44 @@
  *   room starts it again. So does the app, if the room has refused its token: it starts something, or opens the socket.
  *
  * The states, events and actions are in `session-types.ts`. The functions below are in groups: one case for each event; then start,
- * load, connect and welcome, live, stop; then the steps that all of them end with.
+ * load, connect and welcome, live. All of them end with a step of `session-steps.ts`.
  *
  * A step that changes the Store has a `fold`. If the Store is busy with a transaction of the app, nothing of the step
  * happens, and the same event comes again later.
  */
 import { composeChanges, type Changes } from '../../protocol/changes.ts';
-import { TinyBasePartyKitError, type ErrorCode } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor, ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
 import { refusedTwice } from './refused-twice.ts';
 import type { RestoredSession } from './session-ports.ts';
+import {
+  codeOf,
+  connect,
+  endOnce,
+  flushIfLive,
+  intend,
+  isOver,
+  isRefused,
+  isTalking,
+  isWanted,
+  kept,
+  live,
+  lost,
+  NOTHING,
+  report,
+  rest,
+  stay,
+  stop,
+  to,
+  withdrawalOf,
+} from './session-steps.ts';
 import type {
   Action,
   DetailedEvent,
   Facts,
   Fold,
-  Nothing,
   Position,
   SessionEvent,
   SessionState,
@@ -58,7 +78,6 @@ import type {
   Step,
   Stock,
   SyncIntent,
-  WithdrawalReason,
 } from './session-types.ts';
 
 /** Returns the answer to an event. Has no side effects. */
@@ -67,8 +86,6 @@ export function transition(state: SessionState, event: SessionEvent, facts: Fact
     ? afterSimple(state, event, facts)
     : afterDetailed(state, event, facts);
 }
-
-const NOTHING: Nothing = { type: 'nothing' };
 
 const NO_INTENT: SyncIntent = {
   isFollowing: false,
@@ -251,18 +268,6 @@ function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]
     : connect(state, position, ...actions, 'connect');
 }
 
-function rest(state: SessionState, ...actions: readonly Action[]): Step {
-  return to(state, { phase: 'idle', position: kept(state.stage) }, ...actions);
-}
-
-function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState {
-  return { ...state, intent: { ...state.intent, ...intent } };
-}
-
-function isWanted({ intent }: SessionState, { hasPending }: Facts): boolean {
-  return hasPending || Object.values(intent).includes(true);
-}
-
 const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
 
 /** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
@@ -399,11 +404,6 @@ function answeredByOthers(): TinyBasePartyKitError {
   return new TinyBasePartyKitError('network', ANSWERED_MESSAGE);
 }
 
-/** Ends the intents for one time: they were done, or tried. */
-function endOnce(state: SessionState): SessionState {
-  return intend(state, { isLoadingOnce: false, isSavingOnce: false });
-}
-
 const STOCK_MESSAGE =
   "This room runs TinyBase's own server: edits may be lost silently. Change the server's import to tinybase-partykit.";
 
@@ -436,10 +436,6 @@ function connected(
     ...actions,
     'hello',
   );
-}
-
-function connect(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
-  return to(state, { phase: 'connecting', position }, ...actions);
 }
 
 function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
@@ -499,19 +495,6 @@ function reduced(before: SessionState, position: Stock): Step {
     : to(state, { phase: 'empty', position }, ...reports);
 }
 
-/** Handles a lost position: the next attempt finds it again. */
-function lost(state: SessionState, ...actions: readonly Action[]): Step {
-  // While it loads, the content is on its way, and the next hello will be about that.
-  return state.stage.phase === 'loading'
-    ? stay(state, ...actions)
-    : connect(state, kept(state.stage), 'forget', 'retry-later', ...actions);
-}
-
-/** Returns the position that stays valid without a socket. A stock room does not send missed changes later. */
-function kept({ position }: Stage): Position {
-  return position.type === 'stock' ? NOTHING : position;
-}
-
 function heard(
   state: SessionState,
   message: Exclude<RoomMessage, { readonly type: 'stock' | 'mark' }>,
@@ -568,18 +551,6 @@ function heard(
   }
 }
 
-function live(state: SessionState, cursor: Cursor, ...actions: readonly Action[]): Step {
-  return to(state, { phase: 'live', position: { type: 'base', cursor } }, ...actions);
-}
-
-/** Sends pending pushes if the room takes them now. */
-function flushIfLive(state: SessionState, ...actions: readonly Action[]): Step {
-  const { phase } = state.stage;
-  return phase === 'live' || phase === 'reduced'
-    ? stay(state, ...actions, 'flush')
-    : stay(state, ...actions);
-}
-
 function failed(state: SessionState, { code, message, push }: ErrorMessage): Step {
   const error = new TinyBasePartyKitError(code, message);
   // The next attempt to connect asks for the query, and so for a new token.
@@ -599,60 +570,4 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
   return code === 'malformed' || code === 'too-large'
     ? stay(state, report(error))
     : stop(state, error, false, report(error));
-}
-
-/** Returns undefined for an error that is not about one push or seed alone. */
-export function withdrawalOf(error: unknown): WithdrawalReason | undefined {
-  const code = codeOf(error);
-  if (code === 'forbidden') return 'access';
-  return code === 'malformed' || code === 'too-large' ? code : undefined;
-}
-
-function codeOf(error: unknown): ErrorCode | undefined {
-  return error instanceof TinyBasePartyKitError ? error.code : undefined;
-}
-
-function stop(
-  state: SessionState,
-  error: TinyBasePartyKitError,
-  isForGood: boolean,
-  ...actions: readonly Action[]
-): Step {
-  return to(
-    state,
-    { phase: 'stopped', position: NOTHING, error, isOver: isForGood },
-    ...actions,
-    'stop',
-  );
-}
-
-function isOver(stage: Stage): boolean {
-  return stage.phase === 'stopped' && stage.isOver;
-}
-
-/** True if the room refused the token, and nothing else: with another one, it may let the client in. */
-function isRefused(stage: Stage): boolean {
-  if (stage.phase !== 'stopped' || stage.isOver) return false;
-  const { code } = stage.error;
-  return code === 'unauthorized' || code === 'forbidden';
-}
-
-function to(state: SessionState, stage: Stage, ...actions: readonly Action[]): Step {
-  const hangsUp = isTalking(state.stage) && !isTalking(stage);
-  return { state: { ...state, stage }, actions: hangsUp ? ['hang-up', ...actions] : actions };
-}
-
-function stay(state: SessionState, ...actions: readonly Action[]): Step {
-  return { state, actions };
-}
-
-function report(error: unknown): Action {
-  return { type: 'report', error };
-}
-
-/** True from hello on, until the conversation ends. */
-function isTalking({ phase, position }: Stage): boolean {
-  return (
-    phase === 'catching-up' || phase === 'live' || (phase === 'empty' && position.type !== 'stock')
-  );
 }
