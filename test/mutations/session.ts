@@ -55,13 +55,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[SEED-5] an edit from before the start is forgotten without a word',
     file: REPLICA,
-    text: 'const refusals = this.#early.answer(content, isEdited);',
-    replacement: 'const refusals = this.#early.answer(content, () => true);',
+    text: 'this.#early.answer(content, isEdited)',
+    replacement: 'this.#early.answer(content, () => true)',
   },
   {
     title: '[VIEW-9] held edits that content has replaced are not reported',
     file: REPLICA,
-    text: "const refusals = refusalsOfReplaced(held, withChanges(heldReplacedBy, later), 'loaded');\n      if (refusals.length > 0) this.#events.onRefused(refusals);",
+    text: "this.#events.onRefused(refusalsOfReplaced(held, replacement, 'loaded'));",
     replacement: '',
   },
   {

@@ -52,6 +52,7 @@ export interface PendingPush {
 export interface ReplicaEvents {
   /** There is a new pending push, or another held edit. */
   readonly onPending: () => void;
+  /** There may be none. */
   readonly onRefused: (refusals: readonly Refusal[]) => void;
   /** A listener or middleware of the app threw while something was applied; the bookkeeping is complete. */
   readonly onError: (error: unknown) => void;
@@ -267,8 +268,8 @@ export class Replica {
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
       const later = this.#pending.map((push) => push.changes);
       if (changes !== undefined) later.unshift(changes);
-      const refusals = refusalsOfReplaced(held, withChanges(heldReplacedBy, later), 'loaded');
-      if (refusals.length > 0) this.#events.onRefused(refusals);
+      const replacement = withChanges(heldReplacedBy, later);
+      this.#events.onRefused(refusalsOfReplaced(held, replacement, 'loaded'));
     }
     return isDone;
   }
@@ -287,8 +288,7 @@ export class Replica {
         this.#early.add(changes);
       });
     }
-    const refusals = this.#early.answer(content, isEdited);
-    if (refusals.length > 0) this.#events.onRefused(refusals);
+    this.#events.onRefused(this.#early.answer(content, isEdited));
   }
 
   /** Withdraws a pending push: it keeps its number and becomes empty. Its leaves stay here, local-only. */
@@ -484,7 +484,7 @@ export class Replica {
       if (!mayBeSent) refusals.push(refusalOf(aim, table, row, cell, reason));
     });
     if (!derived.isEmpty) this.#track(derived, before, { isDerived: true });
-    if (refusals.length > 0) this.#events.onRefused(refusals);
+    this.#events.onRefused(refusals);
   }
 }
 

@@ -183,8 +183,8 @@ export function createSyncSession(
       remindToSave();
     },
     onRefused: (refusals) => {
-      updateStatus();
-      events.onRefused(refusals);
+      if (refusals.length > 0) updateStatus();
+      reportRefusals(refusals);
     },
     onError,
   });
