@@ -158,7 +158,7 @@ export function createPartyKitPersister(
   );
   const session = createSyncSession(
     store,
-    () => messagePrefix,
+    messagePrefix,
     {
       socket: { ...socket, closing: () => readClosing(lastClose()) },
       endpoint: createHttpEndpoint(

@@ -369,7 +369,7 @@ export class SimClient implements ClientEnd {
     const device = disk?.deviceOf(this, lastClient, () => world.clock.now(), user);
     const session = createSyncSession(
       this.store,
-      () => prefix,
+      prefix,
       {
         socket: {
           address: () => 'ws://host.test/room',

@@ -108,7 +108,7 @@ export class Adoption {
       nextPush,
       ackedPush: nextPush - 1,
     };
-    this.#owner.socket.send(encodeClientMessage(this.#owner.prefix(), hello));
+    this.#owner.socket.send(encodeClientMessage(this.#owner.prefix, hello));
     return true;
   }
 

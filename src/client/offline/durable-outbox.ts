@@ -76,7 +76,7 @@ export class DurableOutbox implements Outbox {
     const life = (this.#life += 1);
     const { user, locks, onEnd } = this.#device;
     const { socket, prefix } = this.#owner;
-    const keys = new RecordKeys(scopeOf(user, socket.address(), prefix()));
+    const keys = new RecordKeys(scopeOf(user, socket.address(), prefix));
     // Edits of an earlier session are in a record already.
     if (locks !== undefined && former === undefined)
       this.#early = { keys, recordId: this.#owner.client().clientId, isKept: false };

@@ -37,8 +37,8 @@ export interface Outbox {
 export interface OutboxOwner {
   readonly after: (milliseconds: number, callback: () => void) => () => void;
   readonly socket: SessionSocket;
-  /** Returns the prefix of all frames. */
-  readonly prefix: () => string;
+  /** The prefix of all frames. */
+  readonly prefix: string;
   readonly replica: Replica;
   /** Returns the state that has to be made durable. */
   readonly client: () => FormerClient;

@@ -32,7 +32,7 @@ export interface Handshake {
 /** Creates a handshake. It calls `send` with the frame. */
 export function createHandshake(
   { randomId, after }: SessionPorts,
-  prefix: () => string,
+  prefix: string,
   replica: Replica,
   outbox: Outbox,
   send: (frame: string) => void,
@@ -59,7 +59,7 @@ export function createHandshake(
             )
           : after(STOCK_MILLISECONDS, onUnanswered);
       send(
-        encodeClientMessage(prefix(), {
+        encodeClientMessage(prefix, {
           type: 'hello',
           clientId,
           generation,

@@ -74,7 +74,7 @@ interface Upload {
 export function createPushSender(
   replica: Replica,
   outbox: Outbox,
-  prefix: () => string,
+  prefix: string,
   heartbeat: Heartbeat,
   { after, soon }: Pick<SessionPorts, 'after' | 'soon'>,
   owner: SenderOwner,
@@ -113,7 +113,7 @@ export function createPushSender(
       const { sent: offset, received } = current;
       if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;
       const text = json.slice(offset, offset + partLength);
-      const frame = encodeClientMessage(prefix(), { type: 'part', number, offset, length, text });
+      const frame = encodeClientMessage(prefix, { type: 'part', number, offset, length, text });
       leave();
       if (!budget.take(weightOf(frame, true))) return false;
       owner.send(frame);
@@ -132,7 +132,7 @@ export function createPushSender(
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
       const isSent = fitsFrame
-        ? send(encodePushFrame(prefix(), number, encoded, isDerived))
+        ? send(encodePushFrame(prefix, number, encoded, isDerived))
         : sendParts(push);
       if (!isSent) return;
       sent = number;

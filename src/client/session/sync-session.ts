@@ -124,7 +124,7 @@ export interface SyncSession {
  */
 export function createSyncSession(
   store: Store,
-  prefix: () => string,
+  prefix: string,
   ports: SessionPorts,
   events: SessionEvents,
   activity?: SessionActivity,
@@ -217,7 +217,7 @@ export function createSyncSession(
   const heartbeat = createHeartbeat(ports, {
     ping: (isCheck) => {
       sender.ask();
-      send(encodeClientMessage(prefix(), { type: isCheck ? 'check' : 'ping' }));
+      send(encodeClientMessage(prefix, { type: isCheck ? 'check' : 'ping' }));
     },
     dead: () => happened('silent'),
   });
@@ -335,7 +335,7 @@ export function createSyncSession(
     flush: () => {
       if (state.stage.phase !== 'reduced') return sender.flush();
       activity?.sending(replica.pending.length > 0);
-      stats.saves += sendStockChanges(socket, prefix(), replica, outbox);
+      stats.saves += sendStockChanges(socket, prefix, replica, outbox);
     },
     'hang-up': () => {
       sender.stop();
@@ -415,7 +415,7 @@ export function createSyncSession(
     } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
   };
   /** Names the room and the user of the edits here. */
-  const key = (): string => JSON.stringify([socket.address(), prefix(), outbox.user]);
+  const key = (): string => JSON.stringify([socket.address(), prefix, outbox.user]);
   /** Reads what is left of this client, when the app starts something. Edits count from now on. */
   const open = (): void => {
     if (isOpened) return;
@@ -551,7 +551,7 @@ export function createSyncSession(
     received: (data) => {
       let message;
       try {
-        message = decodeRoomMessage(prefix(), data);
+        message = decodeRoomMessage(prefix, data);
       } catch {
         // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
       }
@@ -559,7 +559,7 @@ export function createSyncSession(
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
       // At once: the room sends no more to a connection that does not read (FLOOD-7).
-      if (message.type === 'mark') send(encodeClientMessage(prefix(), message));
+      if (message.type === 'mark') send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);
     },
     moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),

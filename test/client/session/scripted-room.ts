@@ -164,7 +164,7 @@ export class ScriptedRoom {
     this.store = store;
     this.session = createSyncSession(
       store,
-      () => PREFIX,
+      PREFIX,
       {
         ...ports,
         ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),

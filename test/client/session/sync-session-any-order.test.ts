@@ -44,7 +44,7 @@ class Pair {
     };
     this.session = createSyncSession(
       this.store,
-      () => '',
+      '',
       {
         socket: {
           isOpen: () => this.isOpen,
