@@ -54,9 +54,9 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[SEED-5] an edit from before the start is forgotten without a word',
-    file: REPLICA,
-    text: 'this.#early.answer(content, isEdited)',
-    replacement: 'this.#early.answer(content, () => true)',
+    file: 'client/replica/early-edits.ts',
+    text: ": refusalsOfReplaced(changes, content, 'before-start', isEdited);",
+    replacement: ': [];',
   },
   {
     title: '[VIEW-9] held edits that content has replaced are not reported',

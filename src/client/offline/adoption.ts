@@ -2,7 +2,7 @@ import type { Changes } from '../../protocol/changes.ts';
 import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
 import { headOf, lockOf, readRecords, unreadable } from './claim-record.ts';
 import { decodeEdits, encodeHead, RESERVED_GENERATIONS, type RecordKeys } from './client-record.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';

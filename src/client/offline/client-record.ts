@@ -10,7 +10,7 @@ import { cursorToJson, jsonToCursor, type Cursor } from '../../protocol/cursor.t
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { asArray, asCount, asString, decodeJson } from '../../protocol/json.ts';
 import { asClientId } from '../../protocol/messages/hello.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 
 /** The version of all that is in this file. */

@@ -2,7 +2,7 @@ import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';

@@ -1,6 +1,7 @@
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
-import type { PendingPush, Replica } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
+import type { Replica } from '../replica/replica.ts';
 import type { RestoredSession, SessionSocket } from '../session/session-ports.ts';
 import type { Fold, SessionState } from '../session/session-types.ts';
 

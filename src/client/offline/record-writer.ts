@@ -1,7 +1,7 @@
 import { encodeChanges } from '../../protocol/codec.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
-import type { PendingPush } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
 import type { Fold } from '../session/session-types.ts';
 import { BaseRecord } from './base-record.ts';
 import { headOf, type ClaimedRecord } from './claim-record.ts';

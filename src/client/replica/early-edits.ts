@@ -1,6 +1,10 @@
+import type { Store } from 'tinybase';
+
 import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { readContent } from '../../protocol/store-access.ts';
+import type { Overlay } from './overlay.ts';
 import { refusalsOfReplaced, type Refusal } from './refusal.ts';
 
 /**
@@ -8,7 +12,15 @@ import { refusalsOfReplaced, type Refusal } from './refusal.ts';
  * replace them, and then they are reported (SEED-5).
  */
 export class EarlyEdits {
+  readonly #store: Store;
+  readonly #overlay: Overlay;
   #changes: ChangesBuilder | undefined;
+  #hasMetContent = false;
+
+  constructor(store: Store, overlay: Overlay) {
+    this.#store = store;
+    this.#overlay = overlay;
+  }
 
   /** True while there are edits that no content of the room has answered. */
   get isAny(): boolean {
@@ -33,14 +45,26 @@ export class EarlyEdits {
     return changes;
   }
 
-  /** Forgets the edits. Returns refusals for those that this content does not have, except leaves that were edited since. */
-  answer(
-    content: LeafMap<Leaf>,
-    isEditedSince: (table: TableKey, row: string, cell: string) => boolean,
-  ): readonly Refusal[] {
+  /**
+   * Takes content of the room. The first one ends all early edits: returns refusals for those that it does not have, except leaves
+   * that were edited since. Unless it `isShown`, all that the Store shows counts as an early edit.
+   */
+  meet(content: LeafMap<Leaf>, isShown: boolean): readonly Refusal[] {
+    if (this.#hasMetContent) return [];
+    this.#hasMetContent = true;
+    const isEdited = (table: TableKey, row: string, cell: string): boolean =>
+      this.#overlay.get(table, row, cell) !== undefined;
+    if (!isShown) {
+      readContent(this.#store).forEach((leaf, table, row, cell) => {
+        if (isEdited(table, row, cell) || content.get(table, row, cell) === leaf) return;
+        const changes = new ChangesBuilder();
+        changes.setLeaf(table, row, cell, leaf);
+        this.add(changes);
+      });
+    }
     const changes = this.take();
     return changes === undefined
       ? []
-      : refusalsOfReplaced(changes, content, 'before-start', isEditedSince);
+      : refusalsOfReplaced(changes, content, 'before-start', isEdited);
   }
 }

@@ -1,7 +1,7 @@
 import type { Changes } from '../../protocol/changes.ts';
 import type { TransactionLog } from '../../protocol/store-access.ts';
 import type { Aims } from './aims.ts';
-import type { PendingPush } from './replica.ts';
+import type { PendingPush } from './pending-push.ts';
 
 /** An optional part of the client that needs the user's own edits. Its methods must not throw or write to the Store. */
 export interface EditObserver {

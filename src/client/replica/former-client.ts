@@ -1,5 +1,5 @@
 import type { Changes } from '../../protocol/changes.ts';
-import type { PendingPush } from './replica.ts';
+import type { PendingPush } from './pending-push.ts';
 
 /** The edits of a client that the room has not confirmed. */
 export interface UnconfirmedEdits {

@@ -15,7 +15,6 @@ import { ObservedStore } from '../../protocol/observed-store.ts';
 import {
   holdsJust,
   isEmptyStore,
-  readContent,
   readLeaf,
   type TransactionLog,
 } from '../../protocol/store-access.ts';
@@ -25,6 +24,7 @@ import { EarlyEdits } from './early-edits.ts';
 import type { EditObserver } from './edit-observer.ts';
 import type { UnconfirmedEdits } from './former-client.ts';
 import { HELD, Overlay, viewOf } from './overlay.ts';
+import type { PendingPush } from './pending-push.ts';
 import { Reaction } from './reaction.ts';
 import {
   refusalOf,
@@ -35,18 +35,6 @@ import {
 } from './refusal.ts';
 import { RoomBase } from './room-base.ts';
 import { StoreClaim } from './store-claim.ts';
-
-/** A transaction that waits for its ack. */
-export interface PendingPush {
-  readonly number: number;
-  readonly changes: Changes;
-  /** The changes, encoded once. */
-  readonly encoded: string;
-  /** Set if the Store made it in reaction to a commit, without its user (DERIVE-1). */
-  readonly isDerived?: true | undefined;
-  /** The tables that it left empty: a room of TinyBase's own server is told so, and asks `canDelTable` (STOCK-5). */
-  readonly deletedTables?: ReadonlySet<string>;
-}
 
 /** The calls of a replica to its owner. They must not throw or write to the Store. */
 export interface ReplicaEvents {
@@ -84,8 +72,7 @@ export class Replica {
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
   readonly #events: ReplicaEvents;
-  readonly #early = new EarlyEdits();
-  #hasMetContent = false;
+  readonly #early: EarlyEdits;
   #pending: PendingPush[] = [];
   #held: ChangesBuilder | undefined;
   #lastNumber = 0;
@@ -99,6 +86,7 @@ export class Replica {
     this.claim = new StoreClaim(store);
     this.#observed = new ObservedStore(store, (log) => this.#edited(log));
     this.base = new RoomBase(store, this.#overlay);
+    this.#early = new EarlyEdits(store, this.#overlay);
   }
 
   get store(): Store {
@@ -177,7 +165,7 @@ export class Replica {
   }
 
   /** Makes one push of the held edits. `mark` is undefined if they were held for a while. */
-  #release(changes: Changes, mark?: PushMark): void {
+  #release(changes: Changes, mark?: Pick<PendingPush, 'isDerived'>): void {
     const encoded = encodeChanges(changes);
     const isTooLarge = utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
     if (isTooLarge) this.#overlay.localise(HELD, changes);
@@ -264,7 +252,7 @@ export class Replica {
       if (changes !== undefined) this.base.fold(changes, aims, isShown);
     });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
-    if (isDone && content !== undefined) this.#meet(content, isShown);
+    if (isDone && content !== undefined) this.#events.onRefused(this.#early.meet(content, isShown));
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
       const later = this.#pending.map((push) => push.changes);
       if (changes !== undefined) later.unshift(changes);
@@ -272,23 +260,6 @@ export class Replica {
       this.#events.onRefused(refusalsOfReplaced(held, replacement, 'loaded'));
     }
     return isDone;
-  }
-
-  /** Reports early edits that the first content of the room does not have (SEED-5). */
-  #meet(content: LeafMap<Leaf>, isShown: boolean): void {
-    if (this.#hasMetContent) return;
-    this.#hasMetContent = true;
-    const isEdited = (table: TableKey, row: string, cell: string): boolean =>
-      this.#overlay.get(table, row, cell) !== undefined;
-    if (!isShown) {
-      readContent(this.store).forEach((leaf, table, row, cell) => {
-        if (isEdited(table, row, cell) || content.get(table, row, cell) === leaf) return;
-        const changes = new ChangesBuilder();
-        changes.setLeaf(table, row, cell, leaf);
-        this.#early.add(changes);
-      });
-    }
-    this.#events.onRefused(this.#early.answer(content, isEdited));
   }
 
   /** Withdraws a pending push: it keeps its number and becomes empty. Its leaves stay here, local-only. */
@@ -354,7 +325,7 @@ export class Replica {
     });
     if (!isDone) return false;
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;
-    if (content !== undefined) this.#meet(content, true);
+    if (content !== undefined) this.#events.onRefused(this.#early.meet(content, true));
     if (this.#isSaving) this.releaseHeld();
     return true;
   }
@@ -394,7 +365,11 @@ export class Replica {
   }
 
   /** Makes a push of changes, or holds them. Leaves that no message may carry become local-only (`CHANGES-4`). */
-  #track(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark = {}): void {
+  #track(
+    changes: Changes,
+    before: LeafMap<Leaf | undefined>,
+    mark: Pick<PendingPush, 'isDerived'> = {},
+  ): void {
     const deep = findDeepLeaves(changes.leaves);
     if (deep === undefined) {
       this.#trackShallow(changes, before, mark);
@@ -409,7 +384,11 @@ export class Replica {
     this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed'));
   }
 
-  #trackShallow(changes: Changes, before: LeafMap<Leaf | undefined>, mark: PushMark): void {
+  #trackShallow(
+    changes: Changes,
+    before: LeafMap<Leaf | undefined>,
+    mark: Pick<PendingPush, 'isDerived'>,
+  ): void {
     this.#overlay.write(HELD, changes, before);
     if (this.#isSaving) {
       this.#release(changes, mark);
@@ -495,9 +474,4 @@ function withChanges(content: LeafMap<Leaf>, changes: readonly Changes[]): LeafM
   content.forEach((leaf, table, row, cell) => changed.set(table, row, cell, leaf));
   for (const each of changes) applyChangesToLeaves(changed, each);
   return changed;
-}
-
-/** The mark of a derived push. A push without it is the user's. */
-interface PushMark {
-  readonly isDerived?: true;
 }

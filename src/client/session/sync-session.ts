@@ -268,11 +268,11 @@ export function createSyncSession(
     if (step.fold !== undefined && !fold(step.fold)) return false;
     const { intent: before } = state;
     ({ state } = step);
+    if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
     if (state.intent !== before) {
       replica.setFollowing(state.intent.isFollowing);
       replica.setSaving(state.intent.isSaving);
     }
-    if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
     for (const action of step.actions) act(action);
     if (!isWaitingForSocket()) watchdog.end();
     else if (!socket.isOpen()) watchdog.begin();

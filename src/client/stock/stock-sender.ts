@@ -3,7 +3,8 @@ import { encodeClientMessage } from '../../protocol/codec.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import type { Outbox } from '../offline/outbox.ts';
-import type { PendingPush, Replica } from '../replica/replica.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
+import type { Replica } from '../replica/replica.ts';
 import type { SessionSocket } from '../session/session-ports.ts';
 
 /** PartyKit closes a socket on a larger frame. */

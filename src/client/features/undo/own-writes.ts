@@ -4,7 +4,8 @@ import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
 import { HELD } from '../../replica/overlay.ts';
-import type { PendingPush, Replica } from '../../replica/replica.ts';
+import type { PendingPush } from '../../replica/pending-push.ts';
+import type { Replica } from '../../replica/replica.ts';
 import type { OwnWrite } from './own-write.ts';
 import type { Step } from './step.ts';
 
