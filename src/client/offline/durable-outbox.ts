@@ -1,5 +1,6 @@
 import { encodeChanges } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
@@ -8,8 +9,12 @@ import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
 import { claimRecord } from './claim-record.ts';
 import { encodeHead, encodeHeld, RecordKeys, scopeOf } from './client-record.ts';
-import { inTime } from './in-time.ts';
-import type { LastWrite, OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import {
+  noAnswer,
+  type LastWrite,
+  type OfflineLocks,
+  type OfflineStorage,
+} from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
 import { RecordWriter } from './record-writer.ts';
 
@@ -85,7 +90,8 @@ export class DurableOutbox implements Outbox {
       if (isEnding) this.#saveLast();
     });
     try {
-      return await inTime(this.#open(life, keys, former), OPEN_MILLISECONDS, this.#owner.after);
+      const { after } = this.#owner;
+      return await inTime(this.#open(life, keys, former), OPEN_MILLISECONDS, after, noAnswer);
     } catch (error) {
       if (life === this.#life) {
         this.#life += 1;

@@ -50,3 +50,8 @@ export interface OfflineLocks {
    */
   take(name: string, milliseconds: number): Promise<(() => void) | undefined>;
 }
+
+/** Returns the error of a storage that takes too long. */
+export function noAnswer(): Error {
+  return new Error('The storage of this device does not answer.');
+}

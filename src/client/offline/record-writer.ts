@@ -1,4 +1,5 @@
 import { encodeChanges } from '../../protocol/codec.ts';
+import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
@@ -12,8 +13,7 @@ import {
   RESERVED_GENERATIONS,
   type RecordKeys,
 } from './client-record.ts';
-import { inTime } from './in-time.ts';
-import type { OfflineStorage, OfflineWrite } from './offline-storage.ts';
+import { noAnswer, type OfflineStorage, type OfflineWrite } from './offline-storage.ts';
 
 /** The pause between a change of the base and its write. */
 const BASE_MILLISECONDS = 1000;
@@ -322,7 +322,7 @@ export class RecordWriter {
   }
 
   #inTime<T>(promise: Promise<T>): Promise<T> {
-    return inTime(promise, WRITE_MILLISECONDS, this.#owner.after);
+    return inTime(promise, WRITE_MILLISECONDS, this.#owner.after, noAnswer);
   }
 
   async #compact(): Promise<void> {

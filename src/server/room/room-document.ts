@@ -1,4 +1,4 @@
-import { decodeShallowContent, encodeContent } from '../../protocol/codec.ts';
+import { encodeContent } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
@@ -6,6 +6,7 @@ import type { Cursor } from '../../protocol/messages.ts';
 import type { RoomDocument } from '../../protocol/room-handle.ts';
 import { isCount, isRecord } from '../storage/json-shape.ts';
 import type { SalvagedRoom } from '../storage/salvage.ts';
+import { readGivenContent } from './given-content.ts';
 
 const FORMAT = 'tinybase-partykit room';
 const FORMAT_VERSION = 1;
@@ -46,23 +47,15 @@ export function readRoomDocument(document: unknown): { version: number; content:
     throw malformed(`its formatVersion is ${formatVersion}, which needs a newer release`);
   if (!isCount(version) || version === 0 || version > HIGHEST_VERSION)
     throw malformed(`its version has to be a whole number from 1 to ${HIGHEST_VERSION}`);
-  const leaves = readDocumentContent(content);
-  if (leaves === undefined) throw malformed('it has no content');
-  return { version, content: leaves };
-}
-
-function readDocumentContent(content: unknown): LeafMap<Leaf> | undefined {
+  let leaves: LeafMap<Leaf> | undefined;
   try {
-    return decodeShallowContent(JSON.stringify(content, asItIs) ?? '');
+    leaves = readGivenContent(content);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw malformed(`its content is invalid (${why})`, error);
   }
-}
-
-function asItIs(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number' || Number.isFinite(value)) return value;
-  throw new RangeError(`${value} is in it`);
+  if (leaves === undefined) throw malformed('it has no content');
+  return { version, content: leaves };
 }
 
 function malformed(what: string, cause?: unknown): TinyBasePartyKitError {

@@ -1,8 +1,9 @@
-import { decodeShallowContent } from '../../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { inTime } from '../../../protocol/in-time.ts';
 import type { Leaf } from '../../../protocol/leaf.ts';
 import type { LeafMap } from '../../../protocol/leaf-map.ts';
 import { isPausing } from '../../room/clock.ts';
+import { readGivenContent } from '../../room/given-content.ts';
 import type { FeatureRoom } from '../../room/room-feature.ts';
 import type { InitialStorage, LifecycleHooks } from './lifecycle-hooks.ts';
 import type { LifecycleSettings } from './lifecycle-settings.ts';
@@ -45,20 +46,13 @@ export class InitialStorageQuestion {
     }
   }
 
-  async #askInTime(): Promise<InitialStorage> {
+  #askInTime(): Promise<InitialStorage> {
     const milliseconds = this.#settings.initialStorageMilliseconds;
-    let cancel: (() => void) | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = this.#room.after(milliseconds, () => {
-        const message = `getInitialStorage did not answer within ${milliseconds} ms: look at the database, or raise initialStorageMilliseconds.`;
-        reject(new TinyBasePartyKitError('unavailable', message));
-      });
+    const after = this.#room.after.bind(this.#room);
+    return inTime(this.#hooks.getInitialStorage?.(), milliseconds, after, () => {
+      const message = `getInitialStorage did not answer within ${milliseconds} ms: look at the database, or raise initialStorageMilliseconds.`;
+      return new TinyBasePartyKitError('unavailable', message);
     });
-    try {
-      return await Promise.race([this.#hooks.getInitialStorage?.(), late]);
-    } finally {
-      cancel?.();
-    }
   }
 }
 
@@ -67,15 +61,12 @@ function readContent(given: InitialStorage): LeafMap<Leaf> | undefined {
   if (given === undefined || given === null) return undefined;
   if (typeof given === 'string') throw malformed('it is a text: parse it first');
   try {
-    return decodeShallowContent(JSON.stringify(given, asItIs));
+    const content = readGivenContent(given);
+    if (content === undefined) throw new Error(`it is a ${typeof given}`);
+    return content;
   } catch (error) {
     throw malformed(error instanceof Error ? error.message : String(error), error);
   }
-}
-
-function asItIs(_key: string, value: unknown): unknown {
-  if (typeof value !== 'number' || Number.isFinite(value)) return value;
-  throw new RangeError(`${value} is in it`);
 }
 
 function malformed(what: string, cause?: unknown): TinyBasePartyKitError {

@@ -123,6 +123,7 @@ circular.push(circular);
 test.each([
   ['a text', '[{},{}]'],
   ['a number', 7],
+  ['a function', () => [{}, {}]],
   ['an object', { tables: {} }],
   ['a list of one', [{}]],
   ['tables that are none', [7, {}]],
