@@ -7,10 +7,15 @@ import type { Seed } from './seed.ts';
 /** A request without an answer for so long may be lost. */
 const SLOW_MILLISECONDS = 5000;
 
+/** So many bytes of content are worth telling of. */
+const PROGRESS_BYTES = 64 * 1024;
+
 /** Gets the room's content and gives it a seed, over HTTP. Only the latest request counts (JOIN-1, SEED-1). */
 export interface ContentLoader {
   /** With `unique`, a text that was never used, the URL is one that no cache has seen. */
   load(unique?: string): void;
+  /** Returns how many bytes have come since {@link load}, about; undefined before the first 64 KiB. */
+  loadedBytes(): number | undefined;
   /** Requests the content again, if it is being requested and nothing has come for a while. */
   hurry(): void;
   give(content: LeafMap<Leaf>): void;
@@ -25,9 +30,10 @@ export function createContentLoader(
   happened: (event: SessionEvent) => void,
   arrived: (event: DetailedEvent & { readonly type: 'content' }) => void,
   after: (milliseconds: number, callback: () => void) => () => void,
-  onBytes: (bytes: number) => void,
+  onProgress: () => void,
 ): ContentLoader {
   let latest = 0;
+  let loadedBytes: number | undefined;
   /** Undefined while nothing is loaded. */
   let loading: { readonly number: number; readonly unique: string | undefined } | undefined;
   let isSlow = false;
@@ -65,7 +71,9 @@ export function createContentLoader(
     const answer = endpoint.get(unique, (bytes) => {
       if (number !== latest) return;
       heard();
-      onBytes(bytes);
+      if (bytes - (loadedBytes ?? 0) < PROGRESS_BYTES) return;
+      loadedBytes = bytes;
+      onProgress();
     });
     void request(
       answer.finally(() => {
@@ -78,7 +86,11 @@ export function createContentLoader(
     );
   };
   return {
-    load,
+    load: (unique) => {
+      loadedBytes = undefined;
+      load(unique);
+    },
+    loadedBytes: () => loadedBytes,
     hurry: () => {
       if (loading !== undefined && isSlow) load(loading.unique);
     },

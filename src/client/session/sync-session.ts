@@ -50,9 +50,6 @@ const LEFT_MILLISECONDS = 2000;
 /** So many retries, in about ten seconds, are told if nothing else was (JOIN-10). */
 const MOST_RETRIES = 8;
 
-/** So many bytes of content are worth telling of. */
-const PROGRESS_BYTES = 64 * 1024;
-
 /** The time that edits wait for saving to start before the app is told. */
 const REMINDER_MILLISECONDS = 10_000;
 
@@ -135,7 +132,6 @@ export function createSyncSession(
   /** True once the app has begun to save, in whatever way. */
   let hasSaved = false;
   let isReminding = false;
-  let loadedBytes: number | undefined;
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
@@ -172,7 +168,7 @@ export function createSyncSession(
       phase: stage.phase,
       unsaved: unsaved(),
       localOnly: replica.overlay.localOnly,
-      loadedBytes: stage.phase === 'loading' ? loadedBytes : undefined,
+      loadedBytes: stage.phase === 'loading' ? loader.loadedBytes() : undefined,
       end: stage.phase === 'stopped' ? stage.error : undefined,
     };
   });
@@ -207,11 +203,7 @@ export function createSyncSession(
     happened,
     (loaded) => queue.addMessage(loaded),
     after,
-    (bytes) => {
-      if (bytes - (loadedBytes ?? 0) < PROGRESS_BYTES) return;
-      loadedBytes = bytes;
-      status.update();
-    },
+    () => status.update(),
   );
   const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
   const heartbeat = createHeartbeat(ports, {
@@ -297,7 +289,6 @@ export function createSyncSession(
   const load = (unique?: string): void => {
     queue.forget();
     backoff.stop();
-    loadedBytes = undefined;
     loader.load(unique);
   };
   const retry = (isSoon?: boolean): void => {
