@@ -45,10 +45,20 @@ export interface MovedEdits {
   readonly release: () => void;
 }
 
-/** A write, and what is true when it is durable. */
+/** A write in the making, and what is durable with it. */
 interface Batch {
-  readonly write: OfflineWrite;
-  readonly onDone: () => void;
+  readonly set: Map<string, string>;
+  readonly remove: string[];
+  readonly clientId: string;
+  readonly isRenaming: boolean;
+  readonly generation: number;
+  /** The head; undefined if it is not written. */
+  headText: string | undefined;
+  /** The number of the last push; 0 if there is none. */
+  lastPush: number;
+  /** The number of the last push that the base includes; 0 if there is none. */
+  included: number;
+  removesHeld: boolean;
 }
 
 /** Keeps the record of one client in step with what it may send and confirm (KEEP-2, KEEP-3): one write after another. */
@@ -75,7 +85,10 @@ export class RecordWriter {
   readonly #base: BaseRecord;
   #isBaseDue = false;
   #cancelBase: (() => void) | undefined;
+  /** The moves that wait for a write. */
   #moved: MovedEdits[] = [];
+  /** The moves that are being written. */
+  #moving: readonly MovedEdits[] = [];
   #writing: Promise<void> | undefined;
   #isWriting = false;
   #hasFailed = false;
@@ -133,6 +146,11 @@ export class RecordWriter {
   /** True if the content of the room is on disk. */
   get hasBase(): boolean {
     return this.#base.isStored;
+  }
+
+  /** The moves that are not durable. */
+  get undone(): readonly MovedEdits[] {
+    return [...this.#moving, ...this.#moved];
   }
 
   isGenerationDurable(generation: number): boolean {
@@ -303,14 +321,14 @@ export class RecordWriter {
         if (this.#isBaseDue && this.#base.hasManyChanges) await this.#compact();
         const batch = this.#nextBatch();
         if (batch === undefined) return;
-        const written = this.#storage.write(batch.write);
+        const written = this.#storage.write(this.#writeOf(batch));
         this.#freeAfter(written);
         if (!(await this.#inTime(written))) {
           this.#failWith(undefined);
           return;
         }
         if (this.#hasFailed) return;
-        batch.onDone();
+        this.#noteDurable(batch);
         this.#owner.onDurable();
       }
     } catch (error) {
@@ -329,42 +347,52 @@ export class RecordWriter {
     this.#base.compact(await this.#inTime(this.#storage.read(this.#keys.baseOf(this.#id))));
   }
 
+  /** Returns undefined if there is nothing to write. */
   #nextBatch(): Batch | undefined {
     const client = this.#client();
-    const set = new Map<string, string>();
-    const remove: string[] = [];
-    const done: (() => void)[] = [];
+    const batch: Batch = {
+      set: new Map(),
+      remove: [],
+      clientId: this.#clientId,
+      isRenaming: this.#isRenaming,
+      generation: this.#generationOf(client),
+      headText: undefined,
+      lastPush: 0,
+      included: 0,
+      removesHeld: false,
+    };
     let needsHead = this.#headText === undefined || this.#isRenaming;
-    const generation = this.#generationOf(client);
-    const clientId = this.#clientId;
-    const isRenaming = this.#isRenaming;
     if (this.#owner.keepsEdits) {
-      if (generation > this.#durableGeneration) needsHead = true;
-      this.#addEdits(client, set, remove, done);
+      if (batch.generation > this.#durableGeneration) needsHead = true;
+      this.#addEdits(client, batch);
     }
     if (this.#isBaseDue) {
-      needsHead = this.#addBase(set, remove, done) || needsHead;
+      needsHead = this.#addBase(batch) || needsHead;
       this.#isBaseDue = false;
     }
-    if (set.size + remove.length === 0 && !needsHead) return undefined;
-    const key = this.#keys.head(this.#id);
-    const guard = { key, value: this.#headText };
     if (needsHead) {
-      const text = this.#head(client, this.#base.savedAt);
-      set.set(key, text);
-      done.push(() => {
-        this.#headText = text;
-        this.#durableGeneration = generation;
-        if (clientId === this.#clientId) this.#isRenaming = false;
-      });
+      batch.headText = this.#head(client, this.#base.savedAt);
+      batch.set.set(this.#keys.head(this.#id), batch.headText);
     }
-    const onDone = (): void => {
-      for (const each of done) each();
-    };
+    return batch.set.size + batch.remove.length === 0 ? undefined : batch;
+  }
+
+  #writeOf({ set, remove, isRenaming }: Batch): OfflineWrite {
+    const guard = { key: this.#keys.head(this.#id), value: this.#headText };
     // The room is about to be told so: no edit that is removed may come back.
     const base = this.#keys.baseOf(this.#id);
-    const isStrict = isRenaming || remove.some((prefix) => prefix !== base);
-    return { write: { guard, remove, set, isStrict }, onDone };
+    return { guard, remove, set, isStrict: isRenaming || remove.some((key) => key !== base) };
+  }
+
+  #noteDurable({ headText, generation, clientId, lastPush, included, removesHeld }: Batch): void {
+    this.#durablePush = Math.max(this.#durablePush, lastPush);
+    this.#confirmed = Math.max(this.#confirmed, included);
+    this.#moving = [];
+    if (removesHeld) this.#mayHaveHeld = false;
+    if (headText === undefined) return;
+    this.#headText = headText;
+    this.#durableGeneration = generation;
+    if (clientId === this.#clientId) this.#isRenaming = false;
   }
 
   /** Returns a generation that lasts for some hellos. */
@@ -383,42 +411,27 @@ export class RecordWriter {
     });
   }
 
-  #addEdits(
-    { pushes, held }: FormerClient,
-    set: Map<string, string>,
-    remove: string[],
-    done: (() => void)[],
-  ): void {
+  #addEdits({ pushes, held }: FormerClient, batch: Batch): void {
+    const { set, remove } = batch;
     for (const [key, text] of this.#entries(pushes, this.#durablePush)) set.set(key, text);
-    const last = pushes.at(-1)?.number ?? 0;
-    done.push(() => {
-      this.#durablePush = Math.max(this.#durablePush, last);
-    });
+    batch.lastPush = pushes.at(-1)?.number ?? 0;
     if (this.#isHeldDirty) {
       this.#isHeldDirty = false;
       const text = held && encodeChanges(held);
       if (text !== this.#heldText) {
         const key = this.#keys.held(this.#id);
-        if (text === undefined) {
-          remove.push(key);
-          done.push(() => {
-            this.#mayHaveHeld = false;
-          });
-        } else {
+        batch.removesHeld = text === undefined;
+        if (text === undefined) remove.push(key);
+        else {
           set.set(key, encodeHeld(text));
           this.#mayHaveHeld = true;
         }
         this.#heldText = text;
       }
     }
-    const moved = this.#moved;
+    this.#moving = this.#moved;
     this.#moved = [];
-    if (moved.length === 0) return;
-    for (const each of moved) remove.push(...each.remove);
-    this.#moving = moved;
-    done.push(() => {
-      this.#moving = [];
-    });
+    for (const each of this.#moving) remove.push(...each.remove);
   }
 
   /** Returns the entries of the pushes above that number. */
@@ -441,24 +454,14 @@ export class RecordWriter {
     written.then(free, free);
   }
 
-  /** The moves that are being written. */
-  #moving: readonly MovedEdits[] = [];
-
-  /** The moves that are not durable. */
-  get undone(): readonly MovedEdits[] {
-    return [...this.#moving, ...this.#moved];
-  }
-
   /** Adds the base, and removes the pushes that it includes. Returns true if the base has changed. */
-  #addBase(set: Map<string, string>, remove: string[], done: (() => void)[]): boolean {
+  #addBase(batch: Batch): boolean {
+    const { set, remove } = batch;
     const answered = this.#answered;
     this.#answered = [];
     if (this.#owner.keepsEdits)
       for (const number of answered) remove.push(this.#keys.push(this.#id, number));
-    const included = answered.at(-1) ?? 0;
-    done.push(() => {
-      this.#confirmed = Math.max(this.#confirmed, included);
-    });
+    batch.included = answered.at(-1) ?? 0;
     return this.#base.write(set, remove, this.#owner.now()) || answered.length > 0;
   }
 
