@@ -1,6 +1,7 @@
 import type { SourceMutation } from './source-mutation.ts';
 
 const STATE = 'client/session/session-state.ts';
+const LOADING = 'client/session/session-loading.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
@@ -17,14 +18,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',
-    file: STATE,
+    file: LOADING,
     text: 'if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
     replacement:
       'if (!isStock && isLoadingOnce && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
   },
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',
-    file: STATE,
+    file: LOADING,
     text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",
     replacement: 'if (state.reloads >= SUSPICIOUS) return load(state);',
   },

@@ -32,20 +32,26 @@
  *   room starts it again. So does the app, if the room has refused its token: it starts something, or opens the socket.
  *
  * The states, events and actions are in `session-types.ts`. The functions below are in groups: one case for each event; then start,
- * load, connect and welcome, live. All of them end with a step of `session-steps.ts`.
+ * connect and welcome, live. The phase loading is in `session-loading.ts`. All of them end with a step of `session-steps.ts`.
  *
  * A step that changes the Store has a `fold`. If the Store is busy with a transaction of the app, nothing of the step
  * happens, and the same event comes again later.
  */
-import { composeChanges, type Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import type { Leaf } from '../../protocol/leaf.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
-import type { Cursor, ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
+import type { ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
 import { refusedTwice } from './refused-twice.ts';
+import {
+  load,
+  loaded,
+  offerSeed,
+  reload,
+  requestFailed,
+  seeded,
+  seedFailed,
+  seedRefused,
+} from './session-loading.ts';
 import type { RestoredSession } from './session-ports.ts';
 import {
-  codeOf,
   connect,
   endOnce,
   flushIfLive,
@@ -69,12 +75,10 @@ import type {
   Action,
   DetailedEvent,
   Facts,
-  Fold,
   Position,
   SessionEvent,
   SessionState,
   SimpleEvent,
-  Stage,
   Step,
   Stock,
   SyncIntent,
@@ -171,7 +175,7 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'seeded':
       return phase === 'loading' ? seeded(state) : stay(state);
     case 'seed-refused':
-      return phase === 'loading' ? load({ ...state, seedTries: SEED_TRIES }) : stay(state);
+      return phase === 'loading' ? seedRefused(state) : stay(state);
     case 'unanswered':
       return phase === 'catching-up' && stage.position.type === 'stock'
         ? reduced(state, stage.position)
@@ -252,9 +256,7 @@ function startSaving(
   const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
   if (hasStore) return resume(intend(state, { isSavingOnce: false }), facts, ...actions, 'settle');
   // If the room was seen to have no Store, the answer to the seed tells if it has one by now.
-  return position.type === 'no-store'
-    ? { ...noStore(state, undefined), ...to(state, LOADING, ...actions) }
-    : load(state, ...actions);
+  return position.type === 'no-store' ? offerSeed(state, ...actions) : load(state, ...actions);
 }
 
 /** Moves to the phase that the intent needs. */
@@ -266,142 +268,6 @@ function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]
   return position.type === 'nothing'
     ? load(state, ...actions)
     : connect(state, position, ...actions, 'connect');
-}
-
-const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
-
-/** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
-const SEED_TRIES = 8;
-
-/** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
-export const SUSPICIOUS = 2;
-
-const ANSWERED_MESSAGE =
-  'Something answers GET or PUT in the place of the room. If your room overrides onRequest, return super.onRequest(request) for all other requests.';
-
-function load(state: SessionState, ...actions: readonly Action[]): Step {
-  const { reloads, seedTries } = state;
-  const isCached = reloads >= SUSPICIOUS || (seedTries >= SUSPICIOUS && seedTries < SEED_TRIES);
-  return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
-}
-
-/** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
-function reload(before: SessionState): Step {
-  const state = { ...before, reloads: before.reloads + 1 };
-  if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');
-  // A client that was live did not ask.
-  return before.stage.phase === 'catching-up' ? load(state) : to(state, LOADING, 'retry-soon');
-}
-
-function requestFailed(
-  state: SessionState,
-  error: unknown,
-  facts: Facts,
-  ...actions: readonly Action[]
-): Step {
-  if (state.stage.phase !== 'loading') return stay(state, report(error));
-  const all = [report(error), ...actions, 'settle'] as const;
-  if (error instanceof TinyBasePartyKitError && !error.isRetryable)
-    return stop(state, error, false, ...all);
-  return isWanted(state, facts) ? stay(state, ...all, 'retry-later') : rest(state, ...all);
-}
-
-function loaded(
-  state: SessionState,
-  { early, isOutdated }: Stage & { readonly phase: 'loading' },
-  answer: DetailedEvent & { readonly type: 'content' },
-  facts: Facts,
-): Step {
-  const cursor = answer.cursor ?? state.welcomed;
-  const content = cursor?.version === 0 ? undefined : answer.content;
-  const isStock = cursor === undefined;
-  if (content === undefined)
-    return cursor === undefined || cursor.version === 0
-      ? noStore(state, cursor)
-      : requestFailed(endOnce(state), answeredByOthers(), facts, 'show-initial');
-  if (isStock && isOutdated) return load(state);
-  if (isStock && content.isEmpty && early.length === 0 && !state.isStockReported)
-    return found(state, { type: 'stock', hasStore: false, isDoubtful: true });
-  const { isFollowing, isLoadingOnce } = state.intent;
-  const rooted = { ...state, isRooted: true, seedTries: 0 };
-  const reports = isStock || answer.cursor !== undefined ? [] : [report(answeredByOthers())];
-  // The room may have a pending push already, and then this content includes it.
-  if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)
-    return {
-      ...found(rooted, { type: 'staged', cursor, content, isShown: isLoadingOnce }, ...reports),
-      fold: isLoadingOnce ? { type: 'replace-held', content } : undefined,
-    };
-  const { shownEpoch = isFollowing || isLoadingOnce ? cursor?.epoch : undefined } = state;
-  return {
-    ...found(
-      { ...rooted, shownEpoch },
-      isStock ? { type: 'stock', hasStore: true } : { type: 'base', cursor },
-      ...reports,
-    ),
-    fold: contentFold(rooted, content, isStock ? composeChanges(early) : undefined),
-  };
-}
-
-/** Handles a room without a Store. If it did not take the seed, its content is empty, and the next push may be the first content (SEED-2). */
-function noStore(state: SessionState, cursor: Cursor | undefined): Step {
-  const { intent, isRooted } = state;
-  const isSeedLost = state.seedTries >= SEED_TRIES;
-  const isGiving = !isSeedLost && (intent.isSaving || intent.isSavingOnce);
-  const ours: Position =
-    isSeedLost && cursor !== undefined ? { type: 'base', cursor } : { type: 'no-store' };
-  return {
-    ...(isGiving
-      ? stay(state)
-      : found(state, cursor === undefined ? { type: 'stock', hasStore: false } : ours)),
-    // Without a cursor, something else may have answered: then content of the room stays.
-    fold:
-      isSeedLost && !(isRooted && cursor === undefined)
-        ? contentFold(state, new LeafMap(), undefined)
-        : { type: 'seed', isGiven: isGiving },
-  };
-}
-
-function contentFold(
-  { intent: { isFollowing, isLoadingOnce }, isRooted }: SessionState,
-  content: LeafMap<Leaf>,
-  changes: Changes | undefined,
-): Fold {
-  return {
-    type: 'content',
-    content,
-    changes,
-    isShown: isFollowing || isLoadingOnce,
-    replacesHeld: isLoadingOnce,
-    isSeedLost: !isRooted,
-  };
-}
-
-/** Handles content of the room that is known now. */
-function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
-  return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
-}
-
-/** Looks if the room has a Store now. If it has none, something else may have answered. */
-function seeded(state: SessionState): Step {
-  return state.seedTries === 0
-    ? load(tried(state))
-    : stay(tried(state), report(answeredByOthers()), 'retry-later');
-}
-
-/** Only the documented answer counts (SEED-8). If the room will never take the seed, it is not given again. */
-function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
-  if (state.stage.phase === 'loading' && withdrawalOf(error) !== undefined)
-    return load({ ...state, seedTries: SEED_TRIES }, report(error));
-  // A save that was asked for once is still wanted.
-  return requestFailed(codeOf(error) === 'network' ? tried(state) : state, error, facts);
-}
-
-function tried(state: SessionState): SessionState {
-  return { ...state, seedTries: state.seedTries + 1 };
-}
-
-function answeredByOthers(): TinyBasePartyKitError {
-  return new TinyBasePartyKitError('network', ANSWERED_MESSAGE);
 }
 
 const STOCK_MESSAGE =

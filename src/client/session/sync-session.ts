@@ -19,7 +19,8 @@ import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
 import type { RestoredSession, SessionPorts } from './session-ports.ts';
-import { INITIAL_STATE, restored, SUSPICIOUS, transition } from './session-state.ts';
+import { SUSPICIOUS } from './session-loading.ts';
+import { INITIAL_STATE, restored, transition } from './session-state.ts';
 import type {
   Action,
   Facts,
