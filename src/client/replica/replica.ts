@@ -98,11 +98,6 @@ export class Replica {
     return this.#pending;
   }
 
-  /** True if there are edits that wait for saving to start (VIEW-8). */
-  get hasHeld(): boolean {
-    return this.#held !== undefined;
-  }
-
   /** True if there are edits from before the start that no content of the room has answered (SEED-5). */
   get hasEarly(): boolean {
     return this.#early.isAny;
@@ -113,7 +108,7 @@ export class Replica {
     this.#early.forget(leaves);
   }
 
-  /** The edits that wait for saving to start, as the single push that they will become (VIEW-8). */
+  /** The edits that wait for saving to start, as the single push that they will become (VIEW-8); undefined if there are none. */
   get held(): Changes | undefined {
     return this.#held;
   }

@@ -149,7 +149,7 @@ export function createSyncSession(
     held: replica.held,
   });
   const unsaved = (): number =>
-    replica.pending.length + (replica.hasHeld ? 1 : 0) + (replica.hasEarly ? 1 : 0);
+    replica.pending.length + (replica.held ? 1 : 0) + (replica.hasEarly ? 1 : 0);
   const send = (frame: string): void => {
     if (socket.isOpen()) socket.send(frame);
   };
@@ -461,7 +461,7 @@ export function createSyncSession(
   const startSaving = (event: SimpleEvent): Promise<void> => {
     hasSaved = true;
     // What is held is counted when it is sent.
-    if (!replica.hasHeld) stats.saves++;
+    if (!replica.held) stats.saves++;
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {
@@ -472,7 +472,7 @@ export function createSyncSession(
   };
   /** Reports once that edits wait because the app has never started to save. */
   const remindToSave = (): void => {
-    if (isReminding || hasSaved || !replica.hasHeld) return;
+    if (isReminding || hasSaved || !replica.held) return;
     isReminding = true;
     const remind = (): void => {
       if (hasSaved || end() !== undefined) return;
@@ -519,8 +519,8 @@ export function createSyncSession(
     whenConfirmed: () => {
       if (state.stage.phase === 'stopped') return Promise.reject(state.stage.error);
       if (unsaved() === 0) return Promise.resolve();
-      // The held edits will be one push, the next.
-      const isNextUnsaved = replica.hasHeld || replica.hasEarly;
+      // Edits that are not pending will be one push, the next.
+      const isNextUnsaved = unsaved() > replica.pending.length;
       return confirmations.wait(replica.lastNumber + (isNextUnsaved ? 1 : 0));
     },
     whenSentConfirmed: () =>

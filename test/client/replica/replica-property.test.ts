@@ -190,7 +190,7 @@ function checkBase({ store, replica }: Client, base: Flat): void {
   for (const key of new Set([...base.keys(), ...visible.keys(), ...local.keys()])) {
     expect([key, replica.base.leaf(...addressOf(key))]).toEqual([key, base.get(key)]);
   }
-  if (replica.pending.length === 0 && !replica.hasHeld && local.size === 0) {
+  if (replica.pending.length === 0 && replica.held === undefined && local.size === 0) {
     expect(replica.overlay.isEmpty).toBe(true);
   }
 }

@@ -26,8 +26,8 @@ export class OwnWrites {
 
   /** Adds a transaction of the user to a step. */
   add({ before: old, changes }: TransactionLog, step: Step): void {
-    const { lastNumber, hasHeld, oldestUnanswered } = this.#replica;
-    const push = hasHeld ? HELD : lastNumber;
+    const { lastNumber, held, oldestUnanswered } = this.#replica;
+    const push = held ? HELD : lastNumber;
     this.#forgetLoose(oldestUnanswered);
     old.forEach((before, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell) ?? [];
@@ -195,9 +195,9 @@ export class OwnWrites {
     const [first] = writes;
     if (first === undefined) return;
     const { table, row, cell } = first;
-    const { oldestUnanswered, hasHeld, store } = this.#replica;
+    const { oldestUnanswered, held, store } = this.#replica;
     const room = this.#replica.base.leaf(table, row, cell);
-    if (!hasHeld) {
+    if (!held) {
       // The content of a `load` has replaced held edits (VIEW-9).
       for (const write of writes.filter(({ push }) => push === HELD)) this.#settle(write);
     }
