@@ -79,6 +79,8 @@ const OPTIONS: Readonly<Record<keyof PartyKitPersisterConfig, OptionKind>> = {
 
 const CALLER = 'createPartyKitPersister';
 
+const CONTENT_MESSAGE = 'The initial content is not [tables, values].';
+
 const PARAMETERS = { config: 'object', onIgnoredError: 'function' };
 
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
@@ -118,7 +120,10 @@ export function createPartyKitPersister(
     content &&
     (() => {
       try {
-        return readInitialContent(typeof content === 'function' ? content() : content);
+        const given: unknown = typeof content === 'function' ? content() : content;
+        // An async function gives a promise, for example.
+        if (!Array.isArray(given ?? [])) throw new TinyBasePartyKitError('misuse', CONTENT_MESSAGE);
+        return readInitialContent(given);
       } catch (error) {
         ignore(error);
         return undefined;

@@ -371,8 +371,28 @@ describe('the initial content', () => {
         .setContent(content as unknown as Content)
         .getContent(),
     );
-    await persister.load({ wrong: true } as unknown as Content);
     expect(errors).toEqual([]);
+  });
+
+  test.each<readonly [string, unknown]>([
+    ['a promise of an async function', async () => [{}, { v: 1 }]],
+    ['an object of tables', { pets: { fido: {} } }],
+    ['JSON', '[{},{"v":1}]'],
+    ['a function that gives a text', () => 'nothing'],
+    ['a Store', createStore()],
+  ])('that is none is reported, because the room would be empty: %s', async (_what, content) => {
+    const { persister, errors } = persist();
+    await persister.startAutoPersisting(content as Content);
+    expect(errors).toMatchObject([{ code: 'misuse' }]);
+    expect(String(errors[0])).toContain('[tables, values]');
+  });
+
+  test('may be missing, also where a function gives it', async () => {
+    for (const content of [undefined, null, () => undefined, () => null]) {
+      const { persister, errors } = persist();
+      await persister.startAutoPersisting(content as unknown as Content);
+      expect(errors).toEqual([]);
+    }
   });
 
   test('that throws is reported', async () => {

@@ -1,6 +1,9 @@
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
+/** The time for which a message waits for the Store until the app is told. */
+const STUCK_MILLISECONDS = 10_000;
+
 /** Events and messages that wait for their turn. Each is handled as a whole before the next one begins. */
 export interface EventQueue<Event> {
   /** Events that wait, oldest first. */
@@ -18,19 +21,28 @@ export interface EventQueue<Event> {
   forget(isKept?: (message: Event) => boolean): void;
 }
 
-/** Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same message again. */
+/**
+ * Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same message again. If that goes on
+ * for long, `onStuck` is called, once.
+ */
 export function createEventQueue<Event>(
   after: (milliseconds: number, callback: () => void) => () => void,
   handle: (event: Event) => boolean,
+  onStuck: () => void,
 ): EventQueue<Event> {
   const waiting: Event[] = [];
   let messages: Event[] = [];
   let isRunning = false;
   let isPaused = false;
   let cancelRetry: (() => void) | undefined;
+  let cancelStuck: (() => void) | undefined;
   const stopWaiting = (): void => {
     cancelRetry?.();
     cancelRetry = undefined;
+  };
+  const endStuck = (): void => {
+    cancelStuck?.();
+    cancelStuck = undefined;
   };
   const run = (): void => {
     if (isRunning) return;
@@ -49,8 +61,10 @@ export function createEventQueue<Event>(
           messages.unshift(message);
           stopWaiting();
           cancelRetry = after(BUSY_MILLISECONDS, run);
+          cancelStuck ??= after(STUCK_MILLISECONDS, onStuck);
           return;
         }
+        endStuck();
       }
     } finally {
       isRunning = false;
@@ -79,7 +93,9 @@ export function createEventQueue<Event>(
     },
     forget: (isKept = () => false) => {
       messages = messages.filter(isKept);
-      if (messages.length === 0) stopWaiting();
+      if (messages.length > 0) return;
+      stopWaiting();
+      endStuck();
     },
   };
 }

@@ -56,6 +56,8 @@ const REMINDER_MILLISECONDS = 10_000;
 
 const REMINDER_MESSAGE =
   'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave().';
+const STUCK_MESSAGE =
+  'A transaction of this Store has been open for 10 seconds: call finishTransaction().';
 const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
 const MOVED_MESSAGE =
   'The socket leads to another room. Unconfirmed edits were reported, not sent.';
@@ -255,23 +257,27 @@ export function createSyncSession(
     activity?.applying(false);
     return isDone;
   };
-  const queue = createEventQueue<SessionEvent>(after, (event) => {
-    if (state.isRooted) replica.claim.noteRoomShown();
-    const step = transition(state, event, facts());
-    if (step.fold !== undefined && !fold(step.fold)) return false;
-    const { intent: before } = state;
-    ({ state } = step);
-    if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
-    if (state.intent !== before) {
-      replica.setFollowing(state.intent.isFollowing);
-      replica.setSaving(state.intent.isSaving);
-    }
-    for (const action of step.actions) act(action);
-    if (!isWaitingForSocket()) watchdog.end();
-    else if (!socket.isOpen()) watchdog.begin();
-    updateStatus();
-    return true;
-  });
+  const queue = createEventQueue<SessionEvent>(
+    after,
+    (event) => {
+      if (state.isRooted) replica.claim.noteRoomShown();
+      const step = transition(state, event, facts());
+      if (step.fold !== undefined && !fold(step.fold)) return false;
+      const { intent: before } = state;
+      ({ state } = step);
+      if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
+      if (state.intent !== before) {
+        replica.setFollowing(state.intent.isFollowing);
+        replica.setSaving(state.intent.isSaving);
+      }
+      for (const action of step.actions) act(action);
+      if (!isWaitingForSocket()) watchdog.end();
+      else if (!socket.isOpen()) watchdog.begin();
+      updateStatus();
+      return true;
+    },
+    () => onError(new TinyBasePartyKitError('misuse', STUCK_MESSAGE)),
+  );
 
   const act = (action: Action): void => {
     if (typeof action === 'string') return actions[action]();

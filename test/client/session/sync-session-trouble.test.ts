@@ -368,3 +368,54 @@ describe('trouble', () => {
     expect(room.session.cursor?.version).toBe(2);
   });
 });
+
+describe('an app that leaves a transaction of its Store open', () => {
+  test('is told once, after 10 seconds in which something waited for it', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.startTransaction();
+    await room.time.pass(60 * SECOND);
+    expect(room.errors).toEqual([]);
+    room.commit(2, [{}, { v: 1 }]);
+    await room.time.pass(9 * SECOND);
+    expect(room.errors).toEqual([]);
+    await room.time.pass(60 * SECOND);
+    expect(room.errors).toMatchObject([{ code: 'misuse' }]);
+    expect(String(room.errors[0])).toContain('finishTransaction()');
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect(room.store.getValues()).toEqual({ v: 1 });
+  });
+
+  test('is told again the next time, and not of many short ones', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let version = 2; version < 22; version++) {
+      room.store.startTransaction();
+      room.commit(version, [{}, { v: version }]);
+      await room.time.pass(SECOND);
+      room.store.finishTransaction();
+      await room.time.pass(SECOND);
+    }
+    expect(room.errors).toEqual([]);
+    for (let version = 22; version < 24; version++) {
+      room.store.startTransaction();
+      room.commit(version, [{}, { v: version }]);
+      await room.time.pass(11 * SECOND);
+      room.store.finishTransaction();
+      await room.time.pass(SECOND);
+    }
+    expect(room.errors).toHaveLength(2);
+    expect(room.store.getValues()).toEqual({ v: 23 });
+  });
+
+  test('is told where the first content waits for it', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    room.store.startTransaction();
+    void room.session.follow();
+    await room.answerGet(1, [{}, { v: 1 }]);
+    await room.time.pass(11 * SECOND);
+    expect(room.errors.map(String).join()).toContain('finishTransaction()');
+  });
+});
