@@ -28,6 +28,7 @@ export function createDevtools(
   persister: WatchedPersister,
   options: DevtoolsOptions = {},
 ): Devtools {
+  assertParameters(persister, options);
   const { name, messagePrefix = '', corner = 'bottom-left', parent, isOpen = false } = options;
   const socket = persister.getConnection();
   let loadedBytes: number | undefined;
@@ -106,6 +107,15 @@ export function createDevtools(
       element.remove();
     },
   };
+}
+
+/** Throws a `TypeError` for what is no persister, and for options that are no object, as in code without types. */
+function assertParameters(...parameters: readonly unknown[]): void {
+  const [persister, options] = parameters.map((given) =>
+    typeof given === 'object' ? given : null,
+  );
+  if (!persister || !('addRefusalListener' in persister) || !options)
+    throw new TypeError('createDevtools got no persister, or wrong options.');
 }
 
 /** Returns the size of the content as JSON; undefined if the Store cannot read it. */

@@ -19,6 +19,7 @@ import {
 } from '../client/room/index.ts';
 import { watchRenewals } from '../client/room/renewals.ts';
 import type { DataOf, DeclarationsOf, EventName } from '../protocol/events/event-types.ts';
+import { notGot } from '../protocol/option-kinds.ts';
 import { useLatest } from './use-latest.ts';
 import { useSync } from './use-sync.ts';
 
@@ -76,6 +77,9 @@ export function createRoomHooks<Room, Metadata, Entered>(
 export function createRoomHooks<Room, Metadata>(
   client: EnteringClient<Room, Metadata>,
 ): RoomHooks<Room, Metadata, Metadata | undefined> {
+  const entering: unknown = client;
+  if (typeof entering !== 'object' || entering === null || !('createRoom' in entering))
+    throw notGot('createRoomHooks', 'client of createClient as its parameter');
   const Context = createContext<Stay<Room> | undefined>(undefined);
   /** The number of mounted providers of each room. */
   const mounted = new Map<ClientRoom<Room>, number>();

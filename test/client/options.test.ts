@@ -1,13 +1,17 @@
 import type PartySocket from 'partysocket';
+import { WebSocket as ReconnectingWebSocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { createEvents } from '../../src/client/features/events/index.ts';
 import { createPresence } from '../../src/client/features/presence/index.ts';
 import { createUndo } from '../../src/client/features/undo/index.ts';
-import { createPartyKitPersister } from '../../src/client/index.ts';
+import { createPartyKitPersister, warnBeforeUnload } from '../../src/client/index.ts';
 import { createOffline } from '../../src/client/offline/index.ts';
 import { createClient } from '../../src/client/room/index.ts';
+import { createDevtools } from '../../src/devtools/index.ts';
+import { createRoomHooks } from '../../src/react/index.ts';
+import { openPersister } from '../../src/react/open-persister.ts';
 import { FakePartySocket } from './fake-party-socket.ts';
 
 const socket = (): PartySocket => new FakePartySocket() as unknown as PartySocket;
@@ -136,6 +140,38 @@ describe('options that are no object are an error at once', () => {
     expect(() =>
       createPartyKitPersister(createStore(), socket(), {}, untyped(onIgnoredError)),
     ).toThrow('onIgnoredError');
+  });
+});
+
+describe('what is no parameter of a function is an error at once, which says so', () => {
+  test.each<readonly [string, (given: unknown) => unknown]>([
+    ['warnBeforeUnload got no persister', (given) => warnBeforeUnload(untyped(given))],
+    ['createUndo got no persister', (given) => createUndo(untyped(given))],
+    ['createRoomHooks got no client', (given) => createRoomHooks(untyped(given))],
+    ['createDevtools got no persister', (given) => createDevtools(untyped(given))],
+    ['createEvents got no PartySocket', (given) => createEvents(untyped(given))],
+    ['createPresence got no Store', (given) => createPresence(untyped(given), socket())],
+  ])('%s', (message, create) => {
+    const others = [undefined, null, 5, 'text', {}, Promise.resolve({}), () => ({})];
+    for (const given of others) expect(() => create(given)).toThrow(message);
+  });
+
+  test('a socket that reconnects and has no room is no PartySocket', () => {
+    const reconnecting = new ReconnectingWebSocket('ws://localhost:1', undefined, {
+      WebSocket: EventTarget,
+      startClosed: true,
+    });
+    for (const create of [
+      () => createPartyKitPersister(createStore(), untyped(reconnecting)),
+      () => createEvents(untyped(reconnecting)),
+      () => createPresence(createStore(), untyped(reconnecting)),
+    ])
+      expect(create).toThrow('got no PartySocket');
+  });
+
+  test('createSocket of usePartyKitPersister is a function', () => {
+    for (const given of [undefined, null, socket()])
+      expect(() => openPersister(untyped(given), untyped(undefined))).toThrow('createSocket');
   });
 });
 

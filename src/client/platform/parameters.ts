@@ -19,12 +19,26 @@ export function assertPartySocket(
   position: 'first' | 'second',
   connection: unknown,
 ): void {
-  if (!hasMethods(connection, ['reconnect']))
+  // A socket that only reconnects does not know its room.
+  if (
+    !hasMethods(connection, ['reconnect']) ||
+    Reflect.get(Object(connection), 'roomUrl') === undefined
+  )
     throw missing(
       caller,
       `PartySocket as its ${position} parameter`,
       'new PartySocket({host, room})',
     );
+}
+
+/** Throws `misuse` if a parameter of a function does not have these methods, as in code without types. */
+export function assertMethods(
+  caller: string,
+  what: string,
+  candidate: unknown,
+  names: readonly string[],
+): void {
+  if (!hasMethods(candidate, names)) throw notGot(caller, what);
 }
 
 function missing(caller: string, what: string, creation: string): TinyBasePartyKitError {

@@ -1,3 +1,4 @@
+import { assertMethods } from './parameters.ts';
 import type { Sync } from '../session/sync-status.ts';
 
 /**
@@ -20,6 +21,8 @@ export function warnBeforeUnload(persister: {
   addSyncListener(listener: () => void): string;
   delListener(id: string): unknown;
 }): () => void {
+  const methods = ['getSync', 'addSyncListener', 'delListener'];
+  assertMethods('warnBeforeUnload', 'persister as its parameter', persister, methods);
   const page: Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>> = globalThis;
   let isListening = false;
   // Only while there is something to lose: a page that listens may not be kept for the back button.

