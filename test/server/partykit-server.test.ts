@@ -680,6 +680,57 @@ test('reports options that do not exist, once', async () => {
   ]);
 });
 
+test.each<readonly [string, unknown]>([
+  ['nothing', undefined],
+  ['null', null],
+  ['a text', 'ok'],
+  ['an object', { ok: true }],
+  ['a promise of nothing', Promise.resolve()],
+])(
+  'an onRequest that returns %s is answered with 503, and told what it has to return',
+  async (_what, returned) => {
+    const reports: string[] = [];
+    class Forgetful extends TinyBasePartyKitServer {
+      override async onRequest(request: Party.Request): Promise<Response> {
+        await super.onRequest(request);
+        return (await returned) as Response;
+      }
+      override onRoomError(error: unknown, where: string): void {
+        reports.push(`${where} ${String(error)}`);
+      }
+    }
+    const response = await ask(new Forgetful(new FakeParty().asRoom));
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'unavailable' });
+    expect(reports).toEqual([
+      expect.stringMatching(/^handler .*return super\.onRequest\(request\)/),
+    ]);
+  },
+);
+
+test.each<readonly [string, () => Promise<void>]>([
+  ['ends well', () => Promise.resolve()],
+  ['fails', () => Promise.reject(new Error('no schema'))],
+])(
+  'an async prepareStore that %s is reported: the room does not wait for it',
+  async (what, end) => {
+    const reports: string[] = [];
+    class Async extends TinyBasePartyKitServer {
+      override prepareStore(): void {
+        return end() as unknown as undefined;
+      }
+      override onRoomError(error: unknown, where: string): void {
+        reports.push(`${where} ${String(error)}`);
+      }
+    }
+    const server = new Async(new FakeParty().asRoom);
+    expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+    await settle();
+    expect(reports[0]).toMatch(/^prepare .*prepareStore returned a promise/);
+    expect(reports.slice(1)).toEqual(what === 'fails' ? ['prepare Error: no schema'] : []);
+  },
+);
+
 test.each([
   ['storePath', 5, { storePath: 5 }],
   ['messagePrefix', null, { messagePrefix: null }],

@@ -40,6 +40,9 @@ export interface HandlerParts<Connection extends HostedSocket, Request> {
   readonly report: (error: unknown, where: RoomErrorSource) => void;
 }
 
+const NO_RESPONSE_MESSAGE =
+  'The onRequest of the room returned no Response: return one, and return super.onRequest(request) for all other requests.';
+
 /**
  * The methods that hosts call, in front of those of the app. Hosts may call them before `onStart` is done, or after it failed: here
  * each waits until the room is loaded and `onStart` has run. The app hears only of connections that the gate has let in.
@@ -119,7 +122,9 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) return await answerUnavailable(request);
         try {
-          return await app?.(received);
+          const answer: unknown = await app?.(received);
+          if (isResponse(answer)) return answer;
+          throw new TinyBasePartyKitError('misuse', NO_RESPONSE_MESSAGE);
         } catch (error) {
           report(error, 'handler');
           return failure(request);
@@ -265,6 +270,11 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
     fixed.stack = message;
     return fixed;
   }
+}
+
+/** An app without types may return anything. Another copy of the platform's class is a Response, too. */
+function isResponse(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'status' in answer && 'headers' in answer;
 }
 
 /** Returns the URL of the request or connection that a handler received, in whichever place it is. */

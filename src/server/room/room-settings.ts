@@ -1,8 +1,11 @@
 import type { Store } from 'tinybase';
 
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+
 import type { StorageSizes } from '../storage/storage-sizes.ts';
 import type { RoomHooks } from '../writes/hooks.ts';
 import { CheckedNumbers } from './checked-numbers.ts';
+import { isThenable } from './maybe-promise.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import {
   DEFAULT_HOOK_TIMEOUT_MILLISECONDS,
@@ -13,9 +16,13 @@ import {
 
 const LIMIT_NAMES: readonly (keyof RoomLimits)[] = Object.keys(DEFAULT_LIMITS).filter(isLimit);
 
+const ASYNC_MESSAGE =
+  'prepareStore returned a promise, and the room does not wait for it: do everything before the first await, or in onStart.';
+
 /** The app's options with the defaults. Each is read when it is needed, because a subclass may set it late. */
 export class RoomSettings<Origin, RequestOrigin> {
   readonly #options: RoomOptions<Origin, RequestOrigin>;
+  readonly #reporter: ErrorReporter;
   readonly #numbers: CheckedNumbers;
   #limits = DEFAULT_LIMITS;
   /** The app's limits that `#limits` was made of. */
@@ -23,6 +30,7 @@ export class RoomSettings<Origin, RequestOrigin> {
 
   constructor(options: RoomOptions<Origin, RequestOrigin>, reporter: ErrorReporter) {
     this.#options = options;
+    this.#reporter = reporter;
     this.#numbers = new CheckedNumbers((error) => reporter.report(error, 'config'));
   }
 
@@ -64,7 +72,10 @@ export class RoomSettings<Origin, RequestOrigin> {
   }
 
   prepareStore(store: Store): void {
-    this.#options.prepareStore?.(store);
+    const returned: unknown = this.#options.prepareStore?.(store);
+    if (!isThenable(returned)) return;
+    this.#reporter.report(new TinyBasePartyKitError('misuse', ASYNC_MESSAGE), 'prepare');
+    Promise.resolve(returned).catch((error: unknown) => this.#reporter.report(error, 'prepare'));
   }
 
   #checked(own: Partial<RoomLimits>): RoomLimits {
