@@ -37,7 +37,7 @@ const ENDS: Readonly<
 > = {
   destroy: (persister) => persister.destroy(),
   'another persister on the socket': (persister, socket) =>
-    createPartyKitPersister(persister.getStore() as never, socket as unknown as PartySocket),
+    createPartyKitPersister(persister.getStore(), socket as unknown as PartySocket),
 };
 
 describe.each(Object.keys(CALLS))('%s settles', (name) => {
