@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
@@ -24,6 +24,11 @@ const { values: options } = parseArgs({
     minimise: { type: 'boolean', default: false },
     /** Writes what matters of the first history that fails to a recording of that name. */
     record: { type: 'string' },
+    /**
+     * Prints a digest of all that happens in each history. Two versions of the code with the same digests behave alike, but
+     * for the messages of errors.
+     */
+    digest: { type: 'boolean', default: false },
     /** Lives through the recording of that name instead. */
     replay: { type: 'string' },
   },
@@ -69,7 +74,18 @@ async function live(seed: number): Promise<string | undefined> {
   return lines.join('\n');
 }
 
-if (options.replay !== undefined) {
+async function digest(seed: number): Promise<string> {
+  const { trace, failure } = await liveThrough(planOf(seed));
+  const behaviour = trace.filter((line) => !line.includes(' TinyBasePartyKitError: '));
+  const text = [...behaviour, failure?.message ?? ''].join('\n');
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+if (options.digest) {
+  const first = Number(options.seed);
+  for (let seed = first; seed < first + Number(options.histories); seed += 1)
+    print(`${seed} ${await digest(seed)}`);
+} else if (options.replay !== undefined) {
   const { failure, trace } = await liveAgain(readRecording(options.replay));
   print(trace.join('\n'));
   if (failure !== undefined) {
