@@ -3,7 +3,7 @@ import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
-import { headOf, lockOf, readRecords, unreadable } from './claim-record.ts';
+import { lockOf, readHead, readRecords, unreadable } from './claim-record.ts';
 import { decodeEdits, encodeHead, RESERVED_GENERATIONS, type RecordKeys } from './client-record.ts';
 import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 import type { OutboxOwner } from './outbox.ts';
@@ -247,7 +247,7 @@ export class Adoption {
     const entries = await this.#storage.read(this.#keys.editsOf(recordId));
     const { pushes, held, damaged } = decodeEdits(entries);
     if (damaged.length > 0) this.#tell(unreadable(undefined));
-    const head = headOf(text);
+    const { head } = readHead(text);
     if (pushes.length === 0 && held === undefined) {
       if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;
       const remove = this.#keys.all(recordId);

@@ -47,7 +47,7 @@ export interface ClaimedRecord {
 
 /** The heads of all records of a scope, as far as they can be read. */
 export interface KnownRecords {
-  readonly heads: ReadonlyMap<string, { readonly text: string; readonly head: RecordHead }>;
+  readonly heads: ReadonlyMap<string, RecordHead>;
   /** The ids of records that have edits. */
   readonly withEdits: ReadonlySet<string>;
   readonly problem: TinyBasePartyKitError | undefined;
@@ -62,20 +62,15 @@ export async function readRecords(
   storage: OfflineStorage,
   keys: RecordKeys,
 ): Promise<KnownRecords> {
-  const heads = new Map<string, { readonly text: string; readonly head: RecordHead }>();
+  const heads = new Map<string, RecordHead>();
   let problem: TinyBasePartyKitError | undefined;
   for (const [key, text] of await storage.read(keys.heads)) {
     const recordId = keys.recordOf(key);
-    // Its edits may be whole. Of the rest nothing is known.
-    let head = NO_HEAD;
-    try {
-      head = decodeHead(text);
-    } catch (error) {
-      problem = unreadable(error);
-      if (isNewer(error)) continue;
-    }
+    const { head, error } = readHead(text);
+    if (error !== undefined) problem = unreadable(error);
+    if (isNewer(error)) continue;
     // No room would answer the hello of such a client.
-    if (isClientId(head.clientId ?? recordId)) heads.set(recordId, { text, head });
+    if (isClientId(head.clientId ?? recordId)) heads.set(recordId, head);
     else problem ??= unreadable(undefined);
   }
   const withEdits = new Set<string>();
@@ -128,14 +123,14 @@ async function readClaimed(
   const headText = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
   // It may also be the record of an earlier session of this page, whose lock was free only now.
   const isContinued = mayContinue && headText !== undefined;
-  if (isContinued && isOfNewer(headText))
-    throw new Error('A newer version has written the record of this page.');
+  const { head, error } = isContinued ? readHead(headText) : {};
+  if (isNewer(error)) throw new Error('A newer version has written the record of this page.');
   let { problem } = known;
   const edits = isContinued ? decodeEdits(await storage.read(keys.editsOf(recordId))) : NO_EDITS;
   if (edits.damaged.length > 0) problem = unreadable(undefined);
   const newest = [...known.heads]
-    .filter(([, { head }]) => head.savedAt > 0)
-    .toSorted(([, one], [, other]) => other.head.savedAt - one.head.savedAt)
+    .filter(([, { savedAt }]) => savedAt > 0)
+    .toSorted(([, one], [, other]) => other.savedAt - one.savedAt)
     .map(([id]) => id);
   let base: StoredBase | undefined;
   let since: ClaimedRecord['since'];
@@ -143,14 +138,13 @@ async function readClaimed(
     const entries = await storage.read(keys.baseOf(id));
     try {
       base = decodeBase(entries);
-    } catch (error) {
-      problem = unreadable(error);
+    } catch (cause) {
+      problem = unreadable(cause);
       continue;
     }
     if (id === recordId) since = measure(entries);
     break;
   }
-  const head = isContinued ? headOf(headText) : undefined;
   return {
     recordId,
     clientId: head?.clientId ?? recordId,
@@ -186,7 +180,7 @@ async function claimEnded(
     try {
       // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
       const head = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
-      if (head !== undefined && !isOfNewer(head)) return { recordId, release };
+      if (head !== undefined && !isNewer(readHead(head).error)) return { recordId, release };
     } catch (error) {
       release();
       throw error;
@@ -210,25 +204,16 @@ function measure(entries: ReadonlyMap<string, string>): ClaimedRecord['since'] {
   return { count, length, pages };
 }
 
-/** Returns the head that the text says, as far as it can be read. */
-export function headOf(text: string | undefined): RecordHead {
+/** Reads a head as far as that can be done. If it cannot, the edits of the record may be whole; of the rest nothing is known. */
+export function readHead(text: string): { readonly head: RecordHead; readonly error?: unknown } {
   try {
-    return decodeHead(text ?? '');
-  } catch {
-    return NO_HEAD;
-  }
-}
-
-/** True for the head of a record that a newer version of this package wrote: it is not touched (OFFLINE-7). */
-function isOfNewer(text: string): boolean {
-  try {
-    decodeHead(text);
-    return false;
+    return { head: decodeHead(text) };
   } catch (error) {
-    return isNewer(error);
+    return { head: NO_HEAD, error };
   }
 }
 
+/** True for a record that a newer version of this package wrote: it is not touched (OFFLINE-7). */
 function isNewer(error: unknown): boolean {
   return error instanceof TinyBasePartyKitError && error.code === 'protocol';
 }

@@ -5,7 +5,7 @@ import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Fold } from '../session/session-types.ts';
 import { BaseRecord } from './base-record.ts';
-import { headOf, type ClaimedRecord } from './claim-record.ts';
+import { readHead, type ClaimedRecord } from './claim-record.ts';
 import {
   encodeHead,
   encodeHeld,
@@ -258,7 +258,7 @@ export class RecordWriter {
       // Under another id, nothing may stay of the former one.
       remove.push(this.#keys.editsOf(this.#id));
       // The base that is being written may not come.
-      const savedAt = isNew ? 0 : headOf(this.#headText).savedAt;
+      const savedAt = readHead(this.#headText ?? '').head.savedAt;
       set.set(head, this.#head(client, savedAt));
     }
     // Moved edits are still in the record that they come from.
