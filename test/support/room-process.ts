@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { expect } from 'vitest';
 
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
-import { RoomStorage, type LoadedRoom } from '../../src/server/storage/room-storage.ts';
+import { RoomStorage } from '../../src/server/storage/room-storage.ts';
+import type { LoadedRoom } from '../../src/server/storage/stored-room.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import { DyingStorage, type Death } from './dying-storage.ts';
 import {

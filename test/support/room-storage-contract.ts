@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 
 import { ChangesBuilder } from '../../src/protocol/changes.ts';
 import type { KeyValueStorage } from '../../src/server/storage/key-value-storage.ts';
-import type { ClientRecord } from '../../src/server/storage/room-storage.ts';
+import type { ClientRecord } from '../../src/server/storage/client-record.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import { DyingStorage } from './dying-storage.ts';
 import { anyStep, open, reopen, runToDeath, type Step } from './room-process.ts';

@@ -9,12 +9,10 @@ import {
 import { canonicalLeaf, encodeLeaf, VALUES, type Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
-import type {
-  CheckpointSource,
-  ClientRecord,
-  LoadedRoom,
-  LogEntry,
-} from '../../src/server/storage/room-storage.ts';
+import type { ClientRecord } from '../../src/server/storage/client-record.ts';
+import type { LogEntry } from '../../src/server/storage/log-row.ts';
+import type { CheckpointSource } from '../../src/server/storage/snapshot-writer.ts';
+import type { LoadedRoom } from '../../src/server/storage/stored-room.ts';
 
 /** Any UTF-16, lone surrogates and control characters too. */
 const anyText = fc.string({ unit: fc.nat(0xff_ff).map((unit) => String.fromCharCode(unit)) });

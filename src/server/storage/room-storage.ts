@@ -13,11 +13,6 @@ import { DEFAULT_STORAGE_SIZES, type StorageSizes } from './storage-sizes.ts';
 import { salvage, type SalvagedRoom } from './salvage.ts';
 import { readStorage, type LoadedRoom } from './stored-room.ts';
 
-export type { ClientRecord } from './client-record.ts';
-export type { LogEntry } from './log-row.ts';
-export type { CheckpointSource } from './snapshot-writer.ts';
-export type { LoadedRoom } from './stored-room.ts';
-
 /** The known state of the disk. */
 interface Disk {
   cursor: Cursor;
