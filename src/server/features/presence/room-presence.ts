@@ -274,7 +274,8 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     if (member === undefined) return;
     const { id, userId } = member;
     this.#transact(undefined, (store) => {
-      store.delRow(CONNECTIONS, id);
+      // It may have come again, if the Store was busy.
+      if (this.#members.withId(id) === undefined) store.delRow(CONNECTIONS, id);
       if (userId !== undefined && !this.#members.hasUser(userId)) store.delRow(USERS, userId);
     });
   }
@@ -291,13 +292,21 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
     });
   }
 
-  /** Runs a transaction. Reports the error of a listener of the app: the Store may then be unchanged. */
+  /**
+   * Runs a transaction: later, while listeners of another one run, because the Store takes none then. Reports the error of a
+   * listener of the app: the Store may then be unchanged.
+   */
   #transact(author: PresenceMember<Connection> | undefined, actions: (store: Store) => void): void {
+    let hasRun = false;
     try {
-      this.#presence.write(author, actions);
+      this.#presence.write(author, (store) => {
+        hasRun = true;
+        actions(store);
+      });
     } catch (error) {
       this.#room.report(error);
     }
+    if (!hasRun) this.#room.after(0, () => this.#transact(author, actions));
   }
 
   /** Hears of every change to the Store, whoever made it. */

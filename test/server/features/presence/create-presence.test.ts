@@ -84,3 +84,39 @@ test('a second presence in one room is refused', () => {
   createPresence(room as never);
   expect(() => createPresence(room as never)).toThrow(/letter "r"/);
 });
+
+test('[PRES-4] [CLOSE-1] who was closed by the app is gone, also if its side never answers the close', async () => {
+  const { host, connect } = presentRoom();
+  const [ada, eve] = [connect('ada'), connect('eve')];
+  await ada.say('r{"x":1}');
+  await eve.say('r{"x":2}');
+  await host.pass(1_000);
+  eve.close(4003, 'out');
+  await host.pass(1_000);
+  await ada.say('r{"x":3}');
+  await eve.say('r{"x":4}');
+  await host.pass(1_000);
+  const late = connect('late');
+  await late.say('r{}');
+  await host.pass(50);
+  expect(late.frames[0]).toContain('"ada"');
+  expect(late.frames[0]).not.toContain('"eve"');
+  expect(ada.frames.join()).toContain('"connections":["eve"]');
+});
+
+test('[PRES-4] who was closed by the app and has come again with the same id is there', async () => {
+  const { host, connect } = presentRoom();
+  const [ada, eve] = [connect('ada'), connect('eve')];
+  await ada.say('r{"x":1}');
+  await eve.say('r{"x":2}');
+  await host.pass(1_000);
+  eve.close(4003, 'out');
+  // The room notices while it tells this, and before any time has passed, eve is there again.
+  void host.room.receive(ada, 'r{"x":3}');
+  const again = connect('eve');
+  await again.say('r{"x":5}');
+  await host.pass(1_000);
+  const late = connect('late');
+  await late.say('r{}');
+  expect(late.frames[0]).toContain('"eve":{"x":5}');
+});
