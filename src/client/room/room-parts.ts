@@ -16,6 +16,10 @@ import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connec
 /** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
 const FAREWELL_MILLISECONDS = 2_000;
 
+/** A token that takes longer is reported, before the socket that waits for it. */
+const SLOW_MILLISECONDS = 9000;
+
+const SLOW_MESSAGE = 'The function "token" or "query" has not answered for 9 seconds.';
 const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
 const INVALID_TOKEN_MESSAGE =
   'The function "token" returned something that is not a token: return the token itself, or null if the user may not enter.';
@@ -86,9 +90,16 @@ export function createRoomParts<Room, Metadata>(
       now: Date.now,
       random: Math.random,
       ask: async () => {
-        const asked = await askApp(options, context());
-        tellQueried(socket);
-        return asked;
+        const cancel = callAfter(SLOW_MILLISECONDS, () =>
+          tellQueried(socket, new TinyBasePartyKitError('network', SLOW_MESSAGE)),
+        );
+        try {
+          const asked = await askApp(options, context());
+          tellQueried(socket);
+          return asked;
+        } finally {
+          cancel();
+        }
       },
       socket: attached,
       // The persister reports why there is no token, and shows it in `getSync()`.

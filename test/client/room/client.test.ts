@@ -133,3 +133,44 @@ test.each([
     message: expect.stringContaining(reason) as unknown,
   });
 });
+
+describe('a function of the app that does not end', () => {
+  test.each([['token'], ['query']])(
+    'is told in place of a socket that does not open: %s',
+    async (name) => {
+      vi.useFakeTimers();
+      const errors: unknown[] = [];
+      const client = clientOf({
+        ...OPTIONS,
+        [name]: () => new Promise(() => undefined),
+        onIgnoredError: (error: unknown) => errors.push(error),
+      });
+      void client.enter('board').catch(() => undefined);
+      await vi.advanceTimersByTimeAsync(120_000);
+      expect(errors).toMatchObject([{ code: 'network' }]);
+      expect(String(errors[0])).toContain('"token" or "query" has not answered');
+      expect(client.getRoom('board')?.persister.getSync()).toMatchObject({
+        error: { code: 'network' },
+      });
+      void client.leave('board');
+      await vi.advanceTimersByTimeAsync(5_000);
+      vi.useRealTimers();
+    },
+  );
+
+  test('is no error if it takes some seconds', async () => {
+    vi.useFakeTimers();
+    const errors: unknown[] = [];
+    const client = clientOf({
+      ...OPTIONS,
+      token: () => new Promise((resolve) => setTimeout(() => resolve('t'), 8_000)),
+      onIgnoredError: (error: unknown) => errors.push(error),
+    });
+    void client.enter('board').catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(9_500);
+    expect(errors).toEqual([]);
+    void client.leave('board');
+    await vi.advanceTimersByTimeAsync(5_000);
+    vi.useRealTimers();
+  });
+});
