@@ -118,11 +118,21 @@ export function createClientPresence<Cells>(
   /** Reports an error to the app after the present work is complete. */
   const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
 
+  /** Runs a transaction: later, while listeners of another one run, because the Store takes none then. */
+  const run = (actions: () => void): void => {
+    let hasRun = false;
+    store.transaction(() => {
+      hasRun = true;
+      actions();
+    });
+    if (!hasRun) queueMicrotask(() => transact(actions));
+  };
+
   /** Changes the Store, and reports errors of the app's listeners. */
   const transact = (actions: () => void): void => {
     isApplying = true;
     try {
-      store.transaction(actions);
+      run(actions);
     } catch (error) {
       report(error);
     }
@@ -266,7 +276,7 @@ export function createClientPresence<Cells>(
     if (USER in cells) {
       throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
     }
-    store.transaction(() => {
+    run(() => {
       for (const [cell, value] of Object.entries<StoreLeaf | undefined>({ ...cells })) {
         if (value === undefined) write(value, cell);
         else store.setCell(CONNECTIONS, ownId, cell, value);

@@ -202,3 +202,31 @@ test('what onIgnoredError throws keeps presence from nothing', async () => {
   expect(presence.getStore().getCell('connections', 'ada', 'x')).toBe(5);
   presence.destroy();
 });
+
+test('cells that a listener of the Store sets are set when the listeners are done', async () => {
+  const socket = new FakeSocket();
+  socket.open();
+  const store = createStore();
+  const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+  let seen = 0;
+  store.addRowListener('connections', 'bob', () => presence.set({ seen: ++seen }));
+  socket.receive(PICTURE);
+  socket.receive('r[{"connections":{"bob":{"x":3}}},{}]');
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(store.getRow('connections', 'ada')).toEqual({ x: 1, seen: 2 });
+  await vi.waitFor(() => expect(socket.sent.at(-1)).toBe('r{"x":1,"seen":2}'));
+  presence.destroy();
+});
+
+test('what a listener destroys is gone when the listeners are done', async () => {
+  const socket = new FakeSocket();
+  socket.open();
+  const store = createStore();
+  const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+  store.addRowListener('connections', 'bob', () => presence.destroy());
+  socket.receive(PICTURE);
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(store.getTables()).toEqual({});
+});
