@@ -18,6 +18,7 @@ import { freePort } from '../support/free-port.ts';
 import { PAIR, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { makeToken } from '../support/tokens.ts';
+import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
 
 type AnyClient = Client<unknown, string | undefined>;
@@ -142,6 +143,27 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     expect([room.presence.getStore(), client.getRoom('again')]).toEqual([presence, room]);
     expect(seen).toEqual([1, 2]);
     await until('both rows', () => presence.getRowCount('connections') === 2);
+  });
+
+  test('[PRES-4] [CLOSE-1] who is kicked is gone for everybody, also if its side never answers the close', async () => {
+    const client = make({ initialPresence: { x: 1 }, party: 'present' });
+    const room = await client.enter('kicked');
+    const rows = (): readonly string[] => room.presence.getStore().getRowIds('connections');
+    const eve = await RawPeer.open(
+      Number(party.host.split(':')[1]),
+      '/parties/present/kicked?_pk=eve&user=eve',
+    );
+    eve.send('r{"x":2}');
+    await until('both rows', () => rows().includes('eve'));
+    await fetch(`http://${party.host}/parties/present/kicked/kick?id=eve`);
+    await until('the close', () => eve.closeCode === 4003);
+    eve.send('r{"x":3}');
+    // The room notices it while it tells this.
+    room.presence.set({ x: 4 });
+    await until('one row', () => !rows().includes('eve'));
+    const late = await make({ initialPresence: { x: 5 }, party: 'present' }).enter('kicked');
+    await until('the picture', () => late.presence.getStore().getRowCount('connections') === 2);
+    eve.destroy();
   });
 
   test('[CLIENT-1] a room that is left before its content is there rejects, and one of another client, too', async () => {
