@@ -188,7 +188,12 @@ export function createPartyKitPersister(
     },
     {
       onSync: (sync) => listeners.call('sync', persister, sync),
-      onRefused: (refusals) => listeners.call('refusal', persister, refusals),
+      onRefused: (refusals) => {
+        const tell = (): void => listeners.call('refusal', persister, refusals);
+        // A listener may write to the Store, which takes nothing while it tells of an edit.
+        if (session.replica.isReading) queueMicrotask(tell);
+        else tell();
+      },
       onError: ignore,
     },
     status,

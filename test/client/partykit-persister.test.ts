@@ -259,6 +259,23 @@ describe('ours', () => {
     expect(store.getValues()).toEqual({});
   });
 
+  test.each<readonly [string, unknown]>([
+    ['too large', 'x'.repeat(5_000_000)],
+    ['too deep', JSON.parse('['.repeat(300) + ']'.repeat(300))],
+  ])('takes what a refusal listener writes of an edit that is %s', async (_what, cell) => {
+    const { store, persister } = persist([{ t: { r: { c: 0 } } }, {}]);
+    await persister.startAutoPersisting();
+    await settled();
+    persister.addRefusalListener((_persister, refusals) => {
+      for (const { tableId = '', rowId = '' } of refusals.filter((one) => 'tableId' in one))
+        store.setCell(tableId, rowId, 'rejected', true);
+    });
+    store.setCell('t', 'r', 'c', cell as never);
+    await settled();
+    expect(store.getCell('t', 'r', 'rejected')).toBe(true);
+    await persister.whenConfirmed();
+  });
+
   test('keeps a listener that throws from harming others, and reports it', async () => {
     const { persister, errors } = persist([{}, {}]);
     const calls: string[] = [];

@@ -69,6 +69,8 @@ export class Replica {
   readonly base: RoomBase;
   /** Told of the user's edits; undefined if no part of the client needs them. */
   observer: EditObserver | undefined;
+  /** True while an edit of the app is taken: until then, the Store ignores all writes. */
+  isReading = false;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
   readonly #events: ReplicaEvents;
@@ -334,11 +336,13 @@ export class Replica {
   #edited(log: TransactionLog): void {
     if (this.claim.isElsewhere) return;
     const { changes, before } = log;
+    this.isReading = true;
     if (!this.#isTracking) {
       this.#early.add(changes);
       this.#events.onPending();
     } else this.#track(changes, before);
     this.observer?.edited(log);
+    this.isReading = false;
   }
 
   /** Returns the views of the leaves that changes would touch, as they will be when the Store shows the aims. */

@@ -135,3 +135,33 @@ test('[SAVE-7] a room with hooks that save nothing has no rows, alarms or reads 
   expect(world.storage.counts).toEqual(plain.storage.counts);
   expect([world.storage.alarm, world.storage.size]).toEqual([null, plain.storage.size]);
 });
+
+test.each([
+  [
+    'a push of somebody',
+    async (_world: LifecycleWorld, ada: FakeConnection) => ada.push(1, { w: 1 }),
+  ],
+  [
+    'a write of the room',
+    async (world: LifecycleWorld) => void world.host.room.store.setValue('w', 1),
+  ],
+])(
+  '[SAVE-8] what onUserDisconnected writes is in the Store, also where the room notices it while it tells %s',
+  async (_what, tell) => {
+    const world: LifecycleWorld = new LifecycleWorld({
+      onUserDisconnected: () => void world.host.room.store.delRow('cursors', 'eve'),
+    });
+    await world.start();
+    await world.host.seed({ cursors: { eve: { x: 1 } }, w: 0 });
+    const [ada, eve] = [await world.connect(), await world.connect()];
+    await ada.hello({ cursor: await world.host.cursor() });
+    ada.hear();
+    // Its side never answers.
+    eve.close(4003, 'out');
+    await tell(world, ada);
+    await settle();
+    await world.host.pass(100);
+    expect(world.host.room.store.getContent()).toEqual([{}, { w: 1 }]);
+    expect(ada.hear().map(({ type }) => type)).toContain('commit');
+  },
+);
