@@ -3,7 +3,7 @@ import { createStore } from 'tinybase';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../src/client/index.ts';
-import { FakePartySocket } from './fake-party-socket.ts';
+import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 
 const HOUR = 3_600_000;
 
@@ -161,4 +161,73 @@ test('destroy settles whatever the app does meanwhile', async () => {
   socket.close();
   await vi.advanceTimersByTimeAsync(5_000);
   expect(settled.toSorted()).toEqual(['again', 'destroy', 'load', 'stop']);
+});
+
+describe('a persister that its own listener ends', () => {
+  test.each([1, 2, 3, 4, 5, 6])(
+    'at change %i of its state is over, and settles',
+    async (change) => {
+      const socket = new FakePartySocket();
+      const { fetch } = roomOn(socket);
+      const store = createStore();
+      const errors: unknown[] = [];
+      const persister = createPartyKitPersister(
+        store,
+        socket as unknown as PartySocket,
+        { fetch },
+        (error: unknown) => errors.push(error),
+      );
+      let changes = 0;
+      let isDestroyed = false;
+      persister.addSyncListener(() => {
+        if (++changes !== change) return;
+        void persister.destroy().then(() => {
+          isDestroyed = true;
+        });
+      });
+      void persister.startAutoPersisting([{}, { v: 1 }]);
+      await vi.advanceTimersByTimeAsync(10);
+      socket.open();
+      await vi.advanceTimersByTimeAsync(10);
+      for (let edit = 0; edit < 3; edit++) store.setValue('v', edit);
+      await vi.advanceTimersByTimeAsync(10);
+      socket.closeByServer(1006);
+      await vi.advanceTimersByTimeAsync(10_000);
+      expect(changes).toBeGreaterThanOrEqual(change);
+      expect([isDestroyed, persister.getSync().phase]).toEqual([true, 'stopped']);
+      expect(errors).toEqual([]);
+      const sent = socket.sent.length;
+      socket.open();
+      store.setValue('v', 9);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(socket.sent.length).toBe(sent);
+    },
+  );
+
+  test.each(['load', 'startAutoLoad', 'discardLocal', 'stopAutoPersisting'] as const)(
+    'or that it calls %s in, goes on',
+    async (method) => {
+      const socket = new FakePartySocket();
+      const store = createStore();
+      const persister = createPartyKitPersister(store, socket as unknown as PartySocket, {
+        fetch: roomOn(socket).fetch,
+      });
+      let calls = 0;
+      persister.addSyncListener(() => {
+        if (++calls < 20) void persister[method]();
+      });
+      void persister.startAutoPersisting([{}, { v: 1 }]);
+      socket.open();
+      await vi.advanceTimersByTimeAsync(100);
+      store.setValue('v', 2);
+      await vi.advanceTimersByTimeAsync(1_000);
+      calls = 20;
+      void persister.startAutoPersisting();
+      await vi.advanceTimersByTimeAsync(30_000);
+      expect(persister.getSync()).toMatchObject({ phase: 'live', unsaved: 0, localOnly: 0 });
+      expect(store.getValues()).toEqual({ v: 2 });
+      void persister.destroy();
+      await vi.advanceTimersByTimeAsync(5_000);
+    },
+  );
 });
