@@ -219,3 +219,51 @@ test('[SEAM-5] a room without gate and features has no handler that its app lack
   const rooms = [new Plain(new Party()), new Featured(new Party())];
   expect(rooms.map((room) => Object.hasOwn(room, 'onConnect'))).toEqual([false, true]);
 });
+
+const PATHS = [
+  '/store',
+  '//store',
+  '/x/store',
+  '/store/',
+  '/store;x',
+  '/store%00',
+  '/%73tore',
+  '/store%2F',
+  '/STORE',
+  '/store/../store',
+  '/admin/store',
+  '/hello/store',
+];
+
+test.each(PATHS)(
+  '[GATE-2] no method gives or takes content without a token, by whatever path: %s',
+  async (path) => {
+    const room = new GatedRoom(new Party());
+    const secret = '[{"t":{"r":{"secret":"shh"}}},{}]';
+    const seeded = await room.onRequest(
+      new Request(urlOf('good'), { method: 'PUT', body: secret }),
+    );
+    expect(seeded.status).toBe(201);
+    for (const method of ['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS']) {
+      for (const query of [
+        '',
+        '?cursor',
+        '?token=',
+        '?token',
+        '?TOKEN=good',
+        '?x=%26token%3Dgood',
+      ]) {
+        const body =
+          method === 'GET' || method === 'HEAD' || method === 'OPTIONS' ? null : '[{},{}]';
+        const url = `https://example.com/parties/main/board%201${path}${query}`;
+        const headers = { 'X-HTTP-Method-Override': 'GET', 'If-None-Match': '"x"' };
+        const response = await room.onRequest(new Request(url, { method, body, headers }));
+        const text = await response.text();
+        expect(text, `${method} ${url}`).not.toContain('shh');
+        expect(response.headers.get('ETag')).toBeNull();
+        expect(method === 'OPTIONS' ? 400 : response.status).toBeGreaterThanOrEqual(400);
+      }
+    }
+    expect(room.store.getTables()).toEqual({ t: { r: { secret: 'shh' } } });
+  },
+);

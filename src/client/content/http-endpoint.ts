@@ -175,7 +175,9 @@ async function readText(
   const { body } = response;
   if (typeof body?.getReader !== 'function') {
     limit.wait(WHOLE_BODY_MILLISECONDS);
-    return await limit.race(response.text());
+    // An app's own fetch may give anything.
+    const text: unknown = await limit.race(response.text());
+    return String(text);
   }
   const reader = body.getReader();
   const decoder = new TextDecoder();

@@ -110,9 +110,7 @@ export function createRooms<Room, Metadata>(
       const stay = stays.get(id);
       if (stay === undefined) return create(id, overrides ?? {}).room;
       if (overrides === undefined) return stay.room;
-      throw misuse(
-        `The room "${id}" exists, so it cannot get options: leave it first, or call getRoom.`,
-      );
+      throw misuse(`The room "${id}" exists, so it cannot get options: leave it first.`);
     },
     getRoom: (id) => stays.get(id)?.room,
     getRooms: () => [...stays.values()].map(({ room }) => room),
