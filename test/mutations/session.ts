@@ -30,6 +30,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (state.reloads >= SUSPICIOUS) return load(state);',
   },
   {
+    title: '[LOCAL-2] what a listener made of a push stays when the room has refused the push',
+    file: REPLICA,
+    text: "origin: mayBeSent ? 'derived' : 'reaction' }",
+    replacement: "origin: mayBeSent ? 'derived' : 'edit' }",
+  },
+  {
     title: '[OFFLINE-6] a restart begins with the generation in its record',
     file: OUTBOX,
     text: 'generation: Math.max(head?.generation ?? 0, time),',

@@ -5,27 +5,13 @@ import { ALL_ROWS, ChangesBuilder, type Changes } from '../../../src/protocol/ch
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { ObservedStore } from '../../../src/protocol/observed-store.ts';
 import type { Patches } from '../patches.ts';
-import { plain, stubborn, thrower, type StoreVariant } from '../store-variants.ts';
+import { plain, thrower, type StoreVariant } from '../store-variants.ts';
 import type { Traits } from '../traits.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
 
 function clientWith(variant: StoreVariant): Traits['clients'][number] {
   return { variant, isPersistent: false, seed: undefined, isSeedInStore: false };
 }
-
-/** Two browsers insist on a Value, and their pages are closed often. */
-const INSISTENT: Partial<Traits> = {
-  ...PLAIN,
-  roomVariant: plain,
-  hookStyle: 'prompt',
-  faultWeight: 3,
-  cutWeight: 3,
-  clients: [
-    { ...clientWith(stubborn), isPersistent: true },
-    { ...clientWith(stubborn), isPersistent: true },
-  ],
-  adversities: ['two-persisters'],
-};
 
 /** What a listener throws while a commit is shown is thrown at whoever has it shown. */
 function throwOn(patches: Patches): void {
@@ -218,20 +204,6 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
           function stay(this: Overlay, table, row, cell, leaf, show) {
             if (this.get(table, row, cell)?.local === undefined)
               setBase.call(this, table, row, cell, leaf, show);
-          },
-      ),
-  },
-  {
-    title: '[LOCAL-2] what a listener made of a push stays when the room has refused the push',
-    make: () => ({ traits: INSISTENT }),
-    patch: (patches) =>
-      patches.replace(
-        Overlay.prototype,
-        'setLocal',
-        (setLocal) =>
-          function asEdit(this: Overlay, table, row, cell, local, base) {
-            const origin = local.origin === 'reaction' ? 'edit' : local.origin;
-            setLocal.call(this, table, row, cell, { ...local, origin }, base);
           },
       ),
   },
