@@ -318,7 +318,8 @@ export class RecordWriter {
   async #writeAll(): Promise<void> {
     try {
       while (!this.#hasFailed) {
-        if (this.#isBaseDue && this.#base.hasManyChanges) await this.#compact();
+        // What this turn still does is in the same write.
+        if (this.#isBaseDue) await this.#compact();
         const batch = this.#nextBatch();
         if (batch === undefined) return;
         const written = this.#storage.write(this.#writeOf(batch));
@@ -344,6 +345,7 @@ export class RecordWriter {
   }
 
   async #compact(): Promise<void> {
+    if (!this.#base.hasManyChanges) return;
     this.#base.compact(await this.#inTime(this.#storage.read(this.#keys.baseOf(this.#id))));
   }
 
