@@ -7,8 +7,8 @@ import { SerialQueue } from './serial-queue.ts';
  */
 export class Undecided {
   #queue = new SerialQueue();
-  /** For each message that waits, a function that drops it. */
-  readonly #waiting = new Set<() => void>();
+  /** The messages that wait, each with the function that settles it. */
+  readonly #waiting = new Map<WaitingMessage, () => void>();
 
   /** True if nothing waits. */
   get isEmpty(): boolean {
@@ -17,20 +17,7 @@ export class Undecided {
 
   /** Handles a message after all earlier ones; within the call if there are none. Settles when it was handled or dropped. */
   add(deal: () => MaybePromise<void>): MaybePromise<void> {
-    if (this.isEmpty) return this.#queue.add(deal);
-    return new Promise((resolve, reject) => {
-      let wanted: typeof deal | undefined = deal;
-      const drop = (): void => {
-        wanted = undefined;
-        resolve();
-      };
-      this.#waiting.add(drop);
-      const dealt = this.#queue.add(() => {
-        this.#waiting.delete(drop);
-        return wanted?.();
-      });
-      if (dealt instanceof Promise) dealt.then(resolve, reject);
-    });
+    return this.isEmpty ? this.#queue.add(deal) : this.#wait({ deal });
   }
 
   /** Lets later messages go ahead of those that wait now. */
@@ -40,7 +27,27 @@ export class Undecided {
 
   /** Drops all that waits, so that nothing of it is held any more. What is being decided goes on. */
   drop(): void {
-    for (const drop of this.#waiting) drop();
+    for (const [message, settle] of this.#waiting) {
+      message.deal = undefined;
+      settle();
+    }
     this.#waiting.clear();
   }
+
+  /** No function here may know what deals with the message: the queue would hold that, also after the message was dropped. */
+  #wait(message: WaitingMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(message, resolve);
+      const dealt = this.#queue.add(() => {
+        this.#waiting.delete(message);
+        return message.deal?.();
+      });
+      if (dealt instanceof Promise) dealt.then(resolve, reject);
+    });
+  }
+}
+
+interface WaitingMessage {
+  /** Deals with the message; undefined if it was dropped. */
+  deal: (() => MaybePromise<void>) | undefined;
 }
