@@ -156,7 +156,7 @@ function createCaller(options: RoomHandleOptions): Caller {
   if (typeof party !== 'string' || party === '')
     throw new TypeError('createRoomHandle got an empty party: give the option party a name.');
   const timeout: unknown = timeoutMilliseconds;
-  if (!(typeof timeout === 'number' && timeout > 0 && timeout < 2 ** 31)) {
+  if (!(typeof timeout === 'number' && timeout > 0 && timeout <= 2 ** 31 - 1)) {
     throw new TypeError(
       'createRoomHandle cannot use the option timeoutMilliseconds: give it a number above 0.',
     );
@@ -179,7 +179,7 @@ function createCaller(options: RoomHandleOptions): Caller {
     const send = options.fetch ?? fetch;
     let response: Response;
     let text: string;
-    const signal = AbortSignal.timeout(timeoutMilliseconds);
+    const signal = AbortSignal.timeout(Math.ceil(timeoutMilliseconds));
     // A fetch of the app's own may not heed the signal.
     const silence = whenAborted(signal);
     try {

@@ -185,6 +185,14 @@ test.each<readonly [string, () => Promise<Response>]>([
   expect((await failureOf(handle.getSize())).code).toBe('network');
 });
 
+test.each([9_000.5, 2 ** 31 - 1.5])(
+  'a timeout of %d ms, which is no whole number',
+  async (time) => {
+    const handle = answered('{"result":1}', 200, [], { timeoutMilliseconds: time });
+    expect(await handle.getSize()).toBe(1);
+  },
+);
+
 test('a target that is none sends nothing', async () => {
   const sent: [string, RequestInit][] = [];
   const handle = answered('{"result":1}', 200, sent);
