@@ -58,6 +58,12 @@ export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[
   return errors;
 }
 
+/** Returns the prefix of the app's messages; an empty one if it has none, or one that is no text. */
+export function messagePrefixIn(config: unknown): string {
+  const prefix: unknown = isObject(config) ? Reflect.get(config, 'messagePrefix') : undefined;
+  return typeof prefix === 'string' ? prefix : '';
+}
+
 /** Returns the limits of the app; undefined if there are none. */
 export function limitsIn({ limits }: RoomServerConfig): Partial<RoomLimits> | undefined {
   return isObject(limits) ? limits : undefined;

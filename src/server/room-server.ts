@@ -1,6 +1,6 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
-import { errorsOfConfig, limitsIn } from './config-errors.ts';
+import { errorsOfConfig, limitsIn, messagePrefixIn } from './config-errors.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 import { createStore } from 'tinybase/store';
@@ -137,7 +137,7 @@ export class RoomServer<
     });
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,
-      messagePrefix: () => textOr('', this.#given.messagePrefix),
+      messagePrefix: () => messagePrefixIn(this.config),
       storagePrefix: () => this.#storagePrefix,
       hooks: () => this.#overriddenHooks(),
       hookTimeoutMilliseconds: () => this.#given.hookTimeoutMilliseconds ?? 10_000,
@@ -617,7 +617,7 @@ export class RoomServer<
     for (const error of [
       ...errorsOfConfig(this.config),
       errorOfUnknownOptions(config, OPTIONS),
-      errorOfPrefix(textOr('', config.messagePrefix)),
+      errorOfPrefix(messagePrefixIn(config)),
       errorOfOldTinyBase(createStore),
     ]) {
       if (error !== undefined) this.#report(error, 'config');

@@ -1,6 +1,7 @@
 import { encodeAlive, encodePing } from '../../protocol/codec.ts';
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
+import { messagePrefixIn } from '../config-errors.ts';
 import { closedSocket } from './closed-socket.ts';
 import type { ObjectContext } from './object-context.ts';
 import { responseHeadersTo } from '../http/cors.ts';
@@ -129,12 +130,12 @@ export async function refuse(
 ): Promise<Response | undefined> {
   if (!isUpgrade(request)) return undefined;
   const refusal = await server.refuseSocket?.(request);
-  return refusal && closedSocket(request, refusal, server.config.messagePrefix ?? '');
+  return refusal && closedSocket(request, refusal, messagePrefixIn(server.config));
 }
 
 /** Lets the runtime answer pings, so that they do not wake a sleeping room (`ORDER-7`). */
 export function answerPings(context: ObjectContext, { config }: HostedServer): void {
-  const { messagePrefix = '' } = config;
+  const messagePrefix = messagePrefixIn(config);
   context.setWebSocketAutoResponse(
     new WebSocketRequestResponsePair(encodePing(messagePrefix), encodeAlive(messagePrefix)),
   );
