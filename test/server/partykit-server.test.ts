@@ -771,6 +771,47 @@ test.each([
   },
 );
 
+test.each<readonly [string, TinyBasePartyKitServer['config']]>([
+  [
+    'those of TinyBase',
+    { storePath: '/s', messagePrefix: 'm', storagePrefix: 's', responseHeaders: {} },
+  ],
+  ['Headers', { responseHeaders: new Headers({ 'X-Mine': '1' }) }],
+  ['pairs', { responseHeaders: [['X-Mine', '1']] }],
+  ['no limits', { limits: {} }],
+  ['a limit', { limits: { contentBytes: 1_000_000, frameLength: undefined } as never }],
+  ['origins', { allowedOrigins: ['https://app.example/'] }],
+  ['no origins', { allowedOrigins: [] }],
+  ['a rule for origins', { allowedOrigins: () => true }],
+  ['false', { isEphemeral: false }],
+  [
+    'all undefined',
+    {
+      storePath: undefined,
+      messagePrefix: undefined,
+      storagePrefix: undefined,
+      responseHeaders: undefined,
+      allowedOrigins: undefined,
+      limits: undefined,
+      isEphemeral: undefined,
+      hookTimeoutMilliseconds: undefined,
+      initialStorageMilliseconds: undefined,
+    } as never,
+  ],
+])('a right config is not reported: %s', async (_what, config) => {
+  const reports: string[] = [];
+  class Right extends TinyBasePartyKitServer {
+    override config = config;
+    override onRoomError(error: unknown, where: string): void {
+      reports.push(`${where} ${String(error)}`);
+    }
+  }
+  const server = new Right(new FakeParty().asRoom);
+  const response = await ask(server, 'PUT', SEED, config.storePath ?? '/store');
+  expect(response.status).toBe(201);
+  expect(reports).toEqual([]);
+});
+
 test('writes to the console by default, and names the entry that explains an error of this package', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x' };
