@@ -28,7 +28,7 @@ const EXPECTATIONS: Readonly<Partial<Record<keyof RoomServerConfig, Expectation>
     isRight: (value) =>
       typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
     expected: 'a list of texts, or a function',
-    otherwise: 'no origin is allowed',
+    otherwise: 'only the texts in a list are allowed',
   },
   limits: { isRight: isObject, expected: 'an object of numbers', otherwise: DEFAULT },
   isEphemeral: {

@@ -768,6 +768,7 @@ test.each([
       expect(response.headers.get('Access-Control-Allow-Origin')).toBeNull();
     expect(reports).toEqual([expect.stringContaining('config TinyBasePartyKitError')]);
     expect(reports[0]).toContain(name);
+    if (name === 'allowedOrigins') expect(reports[0]).toContain('only the texts in a list');
   },
 );
 

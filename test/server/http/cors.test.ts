@@ -71,6 +71,14 @@ test('[HTTP-5] a function decides, and one that throws allows nothing', () => {
   expect(errors).toEqual([failure]);
 });
 
+test('[HTTP-5] of a list, its texts are allowed, and nothing else of it', () => {
+  const allowedOrigins = [/evil/u, 'https://a.example', null] as never;
+  const named = (origin: string): string | null =>
+    responseHeadersTo(from(origin), { allowedOrigins }).get('Access-Control-Allow-Origin');
+  expect(named('https://a.example')).toBe('https://a.example');
+  for (const origin of ['https://evil.example', 'null']) expect(named(origin)).toBeNull();
+});
+
 const GATE = (origin: string): Readonly<Record<string, string>> => ({
   'Access-Control-Allow-Origin': origin,
   Vary: 'Origin',
