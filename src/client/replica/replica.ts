@@ -323,7 +323,6 @@ export class Replica {
     if (!isDone) return false;
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;
     if (content !== undefined) this.#events.onRefused(this.#early.meet(content, true));
-    if (this.#isSaving) this.releaseHeld();
     return true;
   }
 

@@ -404,6 +404,7 @@ export function createSyncSession(
       sender.restore(left.lastSent);
     }
     state = restored(state, earlier);
+    replica.setSaving(state.intent.isSaving);
     return true;
   };
   const restoreFirst = (earlier: RestoredSession): void => {
@@ -422,6 +423,8 @@ export function createSyncSession(
     former = replica.claim.takeLeft(key());
     if (outbox.open === undefined && former === undefined) return;
     queue.pause();
+    // A push gets its number when it is known which numbers this client has given out.
+    replica.setSaving(false);
     if (outbox.open === undefined) restoreFirst({ client: former });
     else void outbox.open(former).then((earlier) => restoreFirst(earlier ?? {}));
   };

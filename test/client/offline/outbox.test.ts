@@ -37,6 +37,9 @@ const texts = ({ entries }: MemoryOfflineStorage): Readonly<Record<string, strin
     ]),
   );
 
+const pendingOf = (tab: OfflineTab): readonly (readonly [number, string])[] =>
+  tab.session.replica.pending.map(({ number, encoded }) => [number, encoded]);
+
 /** A tab that is loaded, whose next writes wait. */
 async function writingTab(): Promise<{
   on: Browser;
@@ -535,5 +538,68 @@ describe('a start', () => {
     tab.welcome({ generation, changes: undefined, cursor: { epoch: 'f', version: 0 } });
     await tab.answerGet(0, undefined, 'f');
     expect(tab.putContents).toEqual([[{}, {}]]);
+  });
+});
+
+describe('a socket that leads to another room', () => {
+  const OTHER = 'ws://host.test/other';
+  /** A tab that dies in the other room, with edits that were not sent. */
+  const leave = async (on: Browser, edit: (tab: OfflineTab) => void): Promise<void> => {
+    const tab = new OfflineTab(on);
+    tab.address = OTHER;
+    edit(tab);
+    await settle();
+    tab.die();
+  };
+  /** Points the socket of a tab that saves at the other room. What is kept for it is not read yet. */
+  const move = async (on: Browser): Promise<OfflineTab> => {
+    const tab = await liveTab(on);
+    tab.close();
+    tab.address = OTHER;
+    tab.isOpen = true;
+    tab.session.moveToAnotherRoom();
+    tab.session.opened();
+    return tab;
+  };
+
+  test('[ONCE-1] gives each push a number of its own, also one that is made while the storage is read', async () => {
+    const tab = await move(browser());
+    tab.store.setValue('early', 1);
+    await settle();
+    tab.store.setValue('late', 1);
+    expect(pendingOf(tab)).toEqual([
+      [1, '[{},{"early":1}]'],
+      [2, '[{},{"late":1}]'],
+    ]);
+  });
+
+  test('[KEEP-1] sends what is kept for it first, and then what is made while that is read', async () => {
+    const on = browser();
+    await leave(on, (tab) => {
+      void tab.session.startSaving();
+      tab.store.setValue('kept', 1);
+    });
+    const tab = await move(on);
+    tab.store.setValue('early', 1);
+    await settle();
+    expect(tab.store.getValues()).toEqual({ v: 0, kept: 1, early: 1 });
+    expect(pendingOf(tab).map(([, encoded]) => encoded)).toEqual([
+      '[{},{"kept":1}]',
+      '[{},{"early":1}]',
+    ]);
+    const [kept, early] = pendingOf(tab);
+    expect(early?.[0]).toBeGreaterThan(kept?.[0] ?? Infinity);
+  });
+
+  test('[VIEW-8] makes a push of the held edits that are kept for it, because the client saves', async () => {
+    const on = browser();
+    await leave(on, (tab) => {
+      void tab.session.follow();
+      tab.store.setValue('held', 1);
+    });
+    const tab = await move(on);
+    await settle();
+    expect(tab.session.replica.held).toBeUndefined();
+    expect(pendingOf(tab).map(([, encoded]) => encoded)).toEqual(['[{},{"held":1}]']);
   });
 });

@@ -893,19 +893,6 @@ describe('restoring', () => {
   });
 });
 
-test('[VIEW-8] held edits that are restored while the client saves become a push', () => {
-  const client = clientOf();
-  const held = changesOf([{}, { v: 1 }]);
-  expect(client.replica.restore(undefined, { pushes: [], lastNumber: 4, held })).toBe(true);
-  expect(client.replica.held).toBeUndefined();
-  expect(client.replica.pending.map(({ number }) => number)).toEqual([5]);
-  client.store.setValue('v', 2);
-  expect(pushesOf(client)).toEqual([
-    [{}, { v: 1 }],
-    [{}, { v: 2 }],
-  ]);
-});
-
 describe('the base', () => {
   test('cannot be read while the app has a transaction open', () => {
     const { store, replica } = clientOf();
