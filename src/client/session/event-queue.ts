@@ -59,8 +59,10 @@ export function createEventQueue<Event>(
         if (message === undefined) return;
         if (!handle(message)) {
           messages.unshift(message);
-          stopWaiting();
-          cancelRetry = after(BUSY_MILLISECONDS, run);
+          cancelRetry ??= after(BUSY_MILLISECONDS, () => {
+            cancelRetry = undefined;
+            run();
+          });
           cancelStuck ??= after(STUCK_MILLISECONDS, onStuck);
           return;
         }

@@ -409,6 +409,19 @@ describe('an app that leaves a transaction of its Store open', () => {
     expect(room.store.getValues()).toEqual({ v: 23 });
   });
 
+  test('sees what waited for it soon after its end, however fast it edits then', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.startTransaction();
+    room.commit(2, [{}, { v: 1 }]);
+    room.store.finishTransaction();
+    for (let edits = 0; edits < 5; edits++) {
+      room.store.setValue('edits', edits);
+      await room.time.pass(4);
+    }
+    expect(room.store.getValue('v')).toBe(1);
+  });
+
   test('is told where the first content waits for it', async () => {
     const room = new ScriptedRoom();
     room.open();
