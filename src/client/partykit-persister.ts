@@ -108,7 +108,7 @@ export function createPartyKitPersister(
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
-      : (configOrStoreProtocol ?? {});
+      : configOrStoreProtocol || {};
   assertOptions(CALLER, { config, onIgnoredError: onIgnoredError ?? undefined }, PARAMETERS);
   assertOptions(CALLER, config, OPTIONS);
   const { storeProtocol, storePath = '/store', messagePrefix = '', offline } = config;

@@ -184,10 +184,11 @@ test('an option that is undefined is one that is left out', () => {
   expect(() => room(nothing(given))).not.toThrow();
 });
 
-test('null in place of a configuration counts as none, as with TinyBase’s own persister', () => {
-  expect(() =>
-    createPartyKitPersister(createStore(), socket(), untyped(null), untyped(null)),
-  ).not.toThrow();
+test('null or false in place of a configuration counts as none, as with TinyBase’s own persister', () => {
+  for (const none of [null, false])
+    expect(() =>
+      createPartyKitPersister(createStore(), socket(), untyped(none), untyped(null)),
+    ).not.toThrow();
 });
 
 test('options that are right are taken', () => {
