@@ -9,7 +9,6 @@ export function checkOptions(
   options: { readonly onIgnoredError?: OnIgnoredError },
   kinds: Readonly<Record<string, OptionKind>>,
 ): void {
-  assertOptions(caller, { options }, { options: 'object' });
   assertOptions(caller, options, kinds);
   tellUnknownOptions(options, kinds, options.onIgnoredError);
 }

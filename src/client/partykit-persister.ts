@@ -81,7 +81,7 @@ const CALLER = 'createPartyKitPersister';
 
 const CONTENT_MESSAGE = 'The initial content is not [tables, values].';
 
-const PARAMETERS = { config: 'object', onIgnoredError: 'function' };
+const PARAMETERS = { onIgnoredError: 'function' };
 
 /** The time for which `destroy` waits until the room has confirmed what was sent. */
 const FAREWELL_MILLISECONDS = 2000;
@@ -109,7 +109,7 @@ export function createPartyKitPersister(
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }
       : configOrStoreProtocol || {};
-  assertOptions(CALLER, { config, onIgnoredError: onIgnoredError ?? undefined }, PARAMETERS);
+  assertOptions(CALLER, { onIgnoredError: onIgnoredError ?? undefined }, PARAMETERS);
   assertOptions(CALLER, config, OPTIONS);
   const { storeProtocol, storePath = '/store', messagePrefix = '', offline } = config;
   assertOffline(CALLER, offline);

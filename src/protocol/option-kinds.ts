@@ -6,12 +6,13 @@ import { TinyBasePartyKitError } from './errors.ts';
  */
 export type OptionKind = string;
 
-/** Throws `misuse` if an option is of another kind, as in code without types. */
+/** Throws `misuse` if options are no object, or one is of another kind, as in code without types. */
 export function assertOptions(
   caller: string,
-  options: object,
+  options: unknown,
   kinds: Readonly<Record<string, OptionKind>>,
 ): void {
+  if (typeof options !== 'object' || !options) throw notGot(caller, 'object as its options');
   for (const [name, kind] of Object.entries(kinds)) {
     const value: unknown = Reflect.get(options, name);
     const isRight = typeof value === 'number' ? value >= 0 && value < 2 ** 31 : value !== null;

@@ -129,6 +129,7 @@ describe('options that are no object are an error at once', () => {
     ['createEvents', events, [null, 5, true, 'text']],
     ['createUndo', undo, [null, 5, true, 'text']],
     ['createClient', (options: unknown) => createClient(untyped(options)), [undefined, null, 5]],
+    ['createRoom', (options: unknown) => room(untyped(options)), [5, true, 'text', () => ({})]],
   ] as const)('%s', (_name, create, values) => {
     for (const value of values)
       expect(() => create(value), typeof value).toThrow(

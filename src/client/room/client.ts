@@ -83,7 +83,6 @@ export function createRooms<Room, Metadata>(
   /** Reports options that do not exist, after the present call. */
   const check = (given: object, { onIgnoredError } = options): void =>
     queueMicrotask(() => tellUnknownOptions(given, OPTIONS, onIgnoredError));
-  assertOptions('createClient', { options: options ?? null }, { options: 'object' });
   assertOptions('createClient', options, OPTIONS);
   check({ ...options });
 
