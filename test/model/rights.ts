@@ -127,7 +127,7 @@ function uniqueLeaves({ leaves }: Changes): readonly string[] {
 }
 
 function leafKey(leaf: Leaf | undefined, table: TableKey, row: string, cell: string): string {
-  // Some rooms clamp large numbers: others may send what came of one.
+  // Some rooms clamp large numbers, and some make texts upper case: others may send what came of one.
   const clamped = typeof leaf === 'number' && leaf >= LARGE ? leaf - LARGE : leaf;
-  return `${leafName(table, row, cell)} = ${String(clamped)}`;
+  return `${leafName(table, row, cell)} = ${String(clamped).toLowerCase()}`;
 }
