@@ -557,7 +557,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     alarms.delete().catch(() => undefined);
     try {
       await roomId.learn(() => undefined);
-      if (readId(roomId) !== ROOM_ID && !this.#mayLackId)
+      if (readId(roomId) !== ROOM_ID && !this.#mayLackId && !sim.hasFailed)
         world.fail(new PropertyFailure('alarms', 'an alarm comes to a room that has stored no id'));
       if (this.#starting === undefined) this.#start(room);
       if (await this.#starting) await lifecycle?.alarmed(() => sim.handle(this.#now(), throws));

@@ -25,6 +25,8 @@ const FIRST_ROWS = 3;
 
 /** The alarms of the app, and the rows and alarms that the room writes beside those. */
 export class SimAlarms {
+  /** True if a write has failed. To a host, the id and an alarm of one turn are one write; this disk may fail the id alone. */
+  hasFailed = false;
   /** True: the app's handler may throw. */
   isUnreliable = true;
   readonly #world: World;
@@ -53,6 +55,7 @@ export class SimAlarms {
 
   /** A write failed: the room may load again, and write again what it has written. */
   failed(): void {
+    this.hasFailed = true;
     this.forget();
     this.began();
   }
