@@ -18,7 +18,11 @@ const DEFAULT = 'the room uses the default';
 const EXPECTATIONS: Readonly<Partial<Record<keyof RoomServerConfig, Expectation>>> = {
   storePath: { isRight: isText, expected: 'a text', otherwise: DEFAULT },
   messagePrefix: { isRight: isText, expected: 'a text', otherwise: DEFAULT },
-  storagePrefix: { isRight: isText, expected: 'a text', otherwise: 'the room uses it as a text' },
+  storagePrefix: {
+    isRight: isText,
+    expected: 'a text',
+    otherwise: 'the room uses what String() makes of it, and none for null',
+  },
   responseHeaders: {
     isRight: areHeaders,
     expected: 'headers, such as an object of texts',

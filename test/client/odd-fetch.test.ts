@@ -30,7 +30,7 @@ const broken = (): Response =>
     }),
   );
 
-/** What an app's own fetch may give. */
+/** Answers that an app's own fetch may give. */
 const ODD: Readonly<Record<string, () => unknown>> = {
   undefined: () => undefined,
   null: () => null,

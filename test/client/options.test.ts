@@ -81,37 +81,31 @@ const ROOM_CASES: readonly (readonly [string, readonly unknown[]])[] = [
 const nothing = (names: readonly string[]): object =>
   Object.fromEntries(names.map((name) => [name, undefined]));
 
+function expectMisuse(create: (options: object) => unknown, name: string, value: unknown): void {
+  let thrown: unknown;
+  try {
+    create({ [name]: value });
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown, `${name}: ${typeof value}`).toMatchObject({
+    name: 'TinyBasePartyKitError',
+    code: 'misuse',
+  });
+  expect(String(thrown)).toContain(name);
+}
+
 describe('a wrong option is an error at once, which names it', () => {
   test.each(CASES)('%o: %s', (create, name, values) => {
     for (const value of values) {
-      let thrown: unknown;
-      try {
-        create({ [name]: value });
-      } catch (error) {
-        thrown = error;
-      }
-      expect(thrown, `${name}: ${typeof value}`).toMatchObject({
-        name: 'TinyBasePartyKitError',
-        code: 'misuse',
-      });
-      expect(String(thrown)).toContain(name);
+      expectMisuse(create, name, value);
     }
   });
 
   test.each(ROOM_CASES)('createClient and createRoom: %s', (name, values) => {
     for (const value of values) {
       for (const create of [client, room]) {
-        let thrown: unknown;
-        try {
-          create({ [name]: value });
-        } catch (error) {
-          thrown = error;
-        }
-        expect(thrown, `${name}: ${typeof value}`).toMatchObject({
-          name: 'TinyBasePartyKitError',
-          code: 'misuse',
-        });
-        expect(String(thrown)).toContain(name);
+        expectMisuse(create, name, value);
       }
     }
   });

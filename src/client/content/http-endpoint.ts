@@ -187,10 +187,13 @@ async function readText(
     limit.wait(SILENCE_MILLISECONDS);
     const { done, value } = await limit.race(reader.read());
     if (done) return text + decoder.decode();
-    text += decoder.decode(value, { stream: true });
+    const part = decoder.decode(value, { stream: true });
+    // Looked at once: a test of the text so far would copy it with each part.
+    const isBeginning = text === '';
+    text += isBeginning ? part.trimStart() : part;
     bytes += value.byteLength;
     onBytes?.(bytes);
-    if (/^\s*[^\s[{]/.test(text)) {
+    if (isBeginning && /^[^[{]/.test(text)) {
       reader.cancel().catch(() => undefined);
       return text;
     }

@@ -130,9 +130,25 @@ describe('GET', () => {
   test('[HTTP-8] ends at once if what comes is no content, such as a stream of events', async () => {
     const body = new SlowBody();
     const { endpoint } = answered(() => new Response(body.stream));
-    body.send(new TextEncoder().encode(' \n: ping'));
+    body.send(new TextEncoder().encode(' \n'));
+    body.send(new TextEncoder().encode('\n: ping'));
     await expect(endpoint.get()).rejects.toThrow('has no content of a room');
     expect(body.isCancelled).toBe(true);
+  });
+
+  test('reads content behind blanks, in however many parts it comes', async () => {
+    const parts = ['\n ', ' ', CONTENT.slice(0, 1), CONTENT.slice(1)].map((part) =>
+      new TextEncoder().encode(part),
+    );
+    const stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => {
+        const part = parts.shift();
+        if (part === undefined) controller.close();
+        else controller.enqueue(part);
+      },
+    });
+    const { endpoint } = answered(() => new Response(stream));
+    expect((await endpoint.get()).cursor?.version).toBe(1);
   });
 
   test.each([204, 207])(
