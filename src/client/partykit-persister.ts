@@ -148,7 +148,6 @@ export function createPartyKitPersister(
       onClose: () => session.closed(),
       onMessage: (frame) => session.received(frame),
       onOthersSend: () => session.sendNow(),
-      onAnotherRoom: () => session.moveToAnotherRoom(),
       onQueried: (error) => session.queried(error === undefined, error),
       onStopped: (error) => session.stopped(error),
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.

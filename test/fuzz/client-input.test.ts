@@ -35,7 +35,7 @@ test(
         room.close();
         room.gets.waiting.length = 0;
         await room.time.pass(60 * SECOND);
-        room.session.moveToAnotherRoom();
+        room.moveToAnotherRoom();
         room.open();
         await room.answerGet(1, [{}, { other: 'room' }], 'f');
         expect(room.store.getContent()).toEqual([{}, { other: 'room' }]);

@@ -124,6 +124,19 @@ export class Actions implements Source {
       };
       yield { label: `${name} reconnects`, weight: 0.1, happen: () => client.reconnect() };
     }
+    if (client.canMove) {
+      yield {
+        label: `${name} moves`,
+        weight: 0.15,
+        happen: (choices) => client.moveToOther(choices.percent(70)),
+      };
+      if (client.traits.disk === undefined && !client.isEditing)
+        yield {
+          label: `${name} mounts in the other room`,
+          weight: 0.06,
+          happen: () => client.remountElsewhere(),
+        };
+    }
     if (client.traits.disk === undefined && !client.isEditing && client.partner === undefined) {
       yield { label: `${name} mounts again`, weight: 0.06, happen: () => client.remount() };
     }

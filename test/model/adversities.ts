@@ -28,7 +28,8 @@ export type Adversity =
   | 'stolen-ids'
   | 'alarms'
   | 'no-locks'
-  | 'clocks-behind';
+  | 'clocks-behind'
+  | 'other-rooms';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -76,6 +77,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'no-locks': { isOn: true },
   /** The clock of a device is behind after a power failure. */
   'clocks-behind': { isOn: true },
+  /** Sockets are pointed at another room, and back. */
+  'other-rooms': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -1,7 +1,7 @@
 import type { Changes } from '../../src/protocol/changes.ts';
 import { decodeChanges } from '../../src/protocol/codec.ts';
 import type { OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
-import { keysOfUser } from '../../src/client/offline/client-record.ts';
+import { keysOfUser, RecordKeys } from '../../src/client/offline/client-record.ts';
 import type {
   LastWrite,
   OfflineLocks,
@@ -28,6 +28,9 @@ interface Write {
   /** Resolves when it is done or will never be. */
   readonly over: Deferred<void>;
 }
+
+/** The memory of a tab: the last client id of each scope. */
+export type TabMemory = Record<string, string>;
 
 /** The storage of one browser, for all of its tabs: each write as a whole, durable when the scheduler says so. */
 export class ClientDisk implements Source {
@@ -62,12 +65,7 @@ export class ClientDisk implements Source {
   }
 
   /** The device as one tab sees it. `lastClient` is the memory of the tab, which a copy of it has too. */
-  deviceOf(
-    tab: object,
-    lastClient: { id?: string },
-    now: () => number,
-    user?: string,
-  ): OfflineDevice {
+  deviceOf(tab: object, lastClient: TabMemory, now: () => number, user?: string): OfflineDevice {
     const storage: OfflineStorage = {
       read: (prefix) => this.#unlessDead(tab, this.read(prefix)),
       write: (write) => this.write(tab, write),
@@ -80,9 +78,9 @@ export class ClientDisk implements Source {
       storage: async () => storage,
       locks: this.hasLocks ? this.#locksUnlessDead(tab) : undefined,
       lastClient: {
-        get: () => lastClient.id,
-        set: (_scope, id) => {
-          lastClient.id = id;
+        get: (scope) => lastClient[scope],
+        set: (scope, id) => {
+          lastClient[scope] = id;
         },
       },
       renamed: new Map(),
@@ -95,11 +93,11 @@ export class ClientDisk implements Source {
     };
   }
 
-  /** The unconfirmed edits of a user on disk. */
-  editsOf(user: string | undefined): readonly Changes[] {
-    const keys = keysOfUser(user);
+  /** The unconfirmed edits of one scope on disk: a user, a room, and a prefix. */
+  editsOf(scope: string): readonly Changes[] {
+    const { edits } = new RecordKeys(scope);
     return [...this.entries]
-      .filter(([key]) => key.startsWith(keys) && /\]e[\w-]{22}\//.test(key))
+      .filter(([key]) => key.startsWith(edits))
       .map(([, text]) => decodeChanges(text.slice(1)));
   }
 

@@ -37,6 +37,8 @@ export interface DiskTraits {
   /** How eagerly it works. */
   readonly diskWeight: number;
   readonly writeStyle: WriteStyle;
+  /** Before its label; undefined if it is the only one. */
+  readonly name?: string;
   /** True if days may pass by the room's clock: it then removes records of clients (ONCE-5). */
   readonly hasDays?: boolean;
 }
@@ -66,6 +68,7 @@ export class Disk implements Source {
   readonly #prefix: string;
   readonly #writeStyle: WriteStyle;
   readonly #hasDays: boolean;
+  readonly #label: string;
   /** Of the process that there is. */
   gate: OutputGate = new OutputGate();
   /** Called when a write failed that had settled early: the host ends the process. */
@@ -88,10 +91,11 @@ export class Disk implements Source {
   constructor(
     world: World,
     journal: Journal,
-    { prefix, diskWeight, writeStyle, hasDays }: DiskTraits,
+    { prefix, diskWeight, writeStyle, name, hasDays }: DiskTraits,
   ) {
     this.#world = world;
     this.#hasDays = hasDays === true;
+    this.#label = name === undefined ? 'disk' : `${name} disk`;
     this.#writeStyle = writeStyle;
     this.journal = journal;
     this.#prefix = prefix;
@@ -113,7 +117,7 @@ export class Disk implements Source {
   *occurrences(): Iterable<Occurrence> {
     if (this.#calls.length === 0) return;
     const weight = this.#calls[0]?.isRead === true ? READ_WEIGHT : this.#weight;
-    yield { label: 'disk', weight, happen: () => this.#calls.shift()?.run() };
+    yield { label: this.#label, weight, happen: () => this.#calls.shift()?.run() };
   }
 
   /** The disk as one process has it, to be of no use to it once it has died. */

@@ -7,6 +7,7 @@ import type { Refusal, RefusalReason } from '../../src/client/replica/refusal.ts
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
 import { isUnique } from './edits.ts';
 import { leafName } from './leaves.ts';
+import { isListeners } from './store-variants.ts';
 
 /** What a user made of one leaf in one transaction. */
 export interface EditRecord {
@@ -68,9 +69,11 @@ class KnownOutcomes {
   readonly sent: Map<string, Map<number, Changes>> = new Map();
 }
 
-/** Everything that one user has done in one tab, and what became known of it. */
+/** Everything that one user has done in one tab for one room, and what became known of it. */
 export class EditLedger {
   readonly records: EditRecord[] = [];
+  /** The address of the room that the edits belong to. */
+  readonly address: string;
   readonly #outcomes: KnownOutcomes;
   /** The reported refusals of seeds, by leaf and reason. */
   readonly #refusedSeeds = new Map<string, RefusedSeedLeaf>();
@@ -79,7 +82,8 @@ export class EditLedger {
   transactions = 0;
 
   /** `sibling` is the ledger of another tab of the same browser. */
-  constructor(sibling?: EditLedger) {
+  constructor(address: string, sibling?: EditLedger) {
+    this.address = address;
     this.#outcomes = sibling === undefined ? new KnownOutcomes() : sibling.#outcomes;
     this.#outcomes.ledgers.push(this);
   }
@@ -177,9 +181,11 @@ export class EditLedger {
     );
   }
 
-  /** Returns an edit of this ledger that changes carry, if it cannot be anybody else's. */
-  madeIn(changes: Changes): EditRecord | undefined {
-    return this.records.find((record) => isUnique(record.leaf) && carries(changes, record));
+  /** Returns the edits of this ledger that changes carry, and that cannot be anybody else's. */
+  madeIn(changes: Changes): readonly EditRecord[] {
+    return this.records.filter(
+      (record) => isUnique(record.leaf) && !isListeners(record.cell) && carries(changes, record),
+    );
   }
 
   /** True if the user has made that of the leaf, in any tab. */
@@ -198,6 +204,12 @@ export class EditLedger {
   /** The session ends: what it reports of edits that are not confirmed, it reports as one. */
   sessionEnded(): void {
     for (const record of this.records) record.isHeld = true;
+  }
+
+  /** The session moves to another room: the same, and a listener of the app may have written again since. */
+  left(): void {
+    this.sessionEnded();
+    for (const record of this.records) if (isListeners(record.cell)) record.isLost = true;
   }
 
   /** Loaded content takes the place of held edits: the client goes on with `shown`. */

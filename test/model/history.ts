@@ -1,7 +1,7 @@
 import { Actions } from './actions.ts';
 import { Choices } from './choices.ts';
 import type { Mutant } from './mutant.ts';
-import { checkLonely, checkQuiet } from './properties.ts';
+import { checkLonely, checkOther, checkQuiet } from './properties.ts';
 import { recordTraits, type Recording } from './recording.ts';
 import { Simulation, type Beginning } from './simulation.ts';
 import { PropertyFailure, type Occurrence } from './world.ts';
@@ -82,6 +82,7 @@ class History {
       await this.#drawSteps();
     }
     await this.#comeToQuiet();
+    await this.#visitOther();
     await checkQuiet(this.simulation);
     for (const client of this.simulation.clients) {
       if (!client.isAlive || client.undo === undefined) continue;
@@ -97,6 +98,22 @@ class History {
       await checkQuiet(this.simulation);
     }
     if (this.simulation.alarms !== undefined) await this.#leave();
+  }
+
+  /** Everybody moves to the other room, and back: what was kept for it gets there. */
+  async #visitOther(): Promise<void> {
+    const { simulation } = this;
+    const { other, clients } = simulation;
+    if (other === undefined) return;
+    for (const place of [other, simulation]) {
+      const label = `everybody goes to ${place === other ? 'the other room' : 'the room'}`;
+      const goThere = (): void => {
+        for (const client of clients) if (client.isAlive && client.canMove) client.goTo(place);
+      };
+      await this.#step({ label, weight: 1, happen: goThere }, this.#quiet);
+      await this.#comeToQuiet();
+      if (place === other) checkOther(simulation, other);
+    }
   }
 
   /** Everybody leaves. From now on, nothing but the alarm wakes the room, and no timer is certain. */
@@ -167,7 +184,7 @@ class History {
     // Whatever is drawn in the end is drawn as it was, after one lot for each step, and one that found nothing to do.
     for (let lot = 0; lot < (warmSteps === 0 ? 0 : warmSteps + 1); lot += 1) this.#quiet.below(1);
     for (const [step, [label, ...lots]] of steps.entries()) {
-      this.simulation.http.isLossy = step >= warmSteps;
+      this.#loseMessages(step >= warmSteps);
       const occurrence = this.simulation.world
         .occurrences()
         .find((candidate) => candidate.label === label);
@@ -184,9 +201,9 @@ class History {
 
   /** Everybody joins, and nothing gets in their way. */
   async #warmUp(): Promise<void> {
-    const { world, http } = this.simulation;
+    const { world } = this.simulation;
     this.#actions.isActive = false;
-    http.isLossy = false;
+    this.#loseMessages(false);
     for (let step = 0; step < MOST_QUIET_STEPS; step += 1) {
       const occurrence = this.#quiet.pickStable(world.occurrences());
       if (occurrence === undefined) break;
@@ -195,9 +212,15 @@ class History {
       await this.#step(occurrence, choices);
     }
     this.#actions.isActive = true;
-    http.isLossy = true;
+    this.#loseMessages(true);
     this.#warmSteps = this.#recorded.length;
     world.note('#warm');
+  }
+
+  #loseMessages(isLossy: boolean): void {
+    const { http, other } = this.simulation;
+    http.isLossy = isLossy;
+    if (other !== undefined) other.http.isLossy = isLossy;
   }
 
   async #step(occurrence: Occurrence, choices: Choices): Promise<void> {
@@ -206,11 +229,12 @@ class History {
   }
 
   async #comeToQuiet(): Promise<void> {
-    const { world, disk, http, network, database, alarms } = this.simulation;
+    const { world, disk, network, other, database, alarms } = this.simulation;
     world.note('#quiet');
     this.#actions.isActive = false;
     network.endDeafness();
-    http.isLossy = false;
+    other?.network.endDeafness();
+    this.#loseMessages(false);
     disk.failWrites(0, false);
     for (const client of this.simulation.clients)
       if (client.traits.disk !== undefined) client.traits.disk.isFull = false;
@@ -265,6 +289,7 @@ class History {
     for (const client of clients) {
       if (!client.isAlive) continue;
       if (client.isEditing) client.finishTransaction(false);
+      client.arrive();
       if (client.isIdle) continue;
       if (!client.session.isFollowing) void client.session.follow();
       if (!client.session.isSaving) void client.session.startSaving();
@@ -310,7 +335,7 @@ class History {
         unsettled.push(`the database at version ${version}, the room at ${disk.branch.version}`);
     }
     for (const client of clients) {
-      const { isAlive, isIdle, hasEnded, current, name, sync, session } = client;
+      const { isAlive, isIdle, hasEnded, current, name, sync, session, place } = client;
       if (hasEnded && current.isIdle) unsettled.push(`${name} has ended, and its twin waits`);
       if (!isAlive || isIdle) continue;
       // It takes over those of closed tabs, unless a tab that has no storage any more holds their lock.
@@ -322,7 +347,7 @@ class History {
       const version = session.cursor?.version;
       if (sync.phase !== 'live' || sync.unsaved > 0)
         unsettled.push(`${name} ${sync.phase} ${sync.unsaved}`);
-      else if (version !== (disk.branch?.version ?? 0))
+      else if (version !== (place.disk.branch?.version ?? 0))
         unsettled.push(`${name} at version ${version}`);
     }
     return unsettled;

@@ -33,7 +33,7 @@ interface Exchange {
 
 /** So many times a client loads at most to get going. */
 const MOST_AT_ONCE = 12;
-const HOST = 'http://room.test/';
+const HOST = '.test/';
 /** With these, a Response must not have a body. */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -45,13 +45,19 @@ export class Http implements Source {
   readonly #weight: number;
   readonly #server: HttpServer;
   readonly #middlebox: Middlebox;
+  /** The origin of its URLs, with a slash. */
+  readonly #origin: string;
+  readonly #name: string;
   readonly #exchanges = new Set<Exchange>();
   #count = 0;
   /** The number of loads of each client since time last passed. */
   readonly #burst = new Map<string, number>();
   #burstTime = 0;
 
-  constructor(world: World, weight: number, server: HttpServer, middlebox: Middlebox) {
+  /** @param name before the numbers of its requests, if it is not the only one */
+  constructor(world: World, weight: number, server: HttpServer, middlebox: Middlebox, name = '') {
+    this.#origin = `http://${name === '' ? 'room' : name}${HOST}`;
+    this.#name = name;
     this.#world = world;
     this.#weight = weight;
     this.#server = server;
@@ -60,7 +66,12 @@ export class Http implements Source {
 
   /** The URL of the room's content. */
   urlOf(client: string): string {
-    return `${HOST}${encodeURIComponent(client)}/store`;
+    return `${this.#origin}${encodeURIComponent(client)}/store`;
+  }
+
+  /** True if that URL is one of its own. */
+  isIts(url: unknown): boolean {
+    return typeof url === 'string' && url.startsWith(this.#origin);
   }
 
   /** The `fetch` of the clients. It rejects if anything gets lost. */
@@ -71,7 +82,7 @@ export class Http implements Source {
     const request = { client, method, url, body };
     if (!this.isLossy && method === 'GET') this.#checkBurst(client);
     const answer = await new Promise<HttpAnswer>((resolve, reject) => {
-      const label = `${client} ${request.method} #${(this.#count += 1)}`;
+      const label = `${client} ${request.method} #${this.#name}${(this.#count += 1)}`;
       this.#exchanges.add({ label, request, resolve, reject, state: 'leaving' });
     });
     const { status, headers } = answer;

@@ -7,7 +7,7 @@ import { copyLeaves } from './leaves.ts';
  * Loads (VIEW-9): tells the ledger of held edits that gave way to loaded content. To be called with each replica before
  * anything happens to it.
  */
-export function watchLoads(replica: Replica, ledger: EditLedger): void {
+export function watchLoads(replica: Replica, ledger: () => EditLedger): void {
   const catchUp = replica.catchUp.bind(replica);
   Object.assign(replica, {
     catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
@@ -18,7 +18,7 @@ export function watchLoads(replica: Replica, ledger: EditLedger): void {
       const shown = copyLeaves(heldReplacedBy);
       if (changes !== undefined) applyChangesToLeaves(shown, changes);
       for (const push of replica.pending) applyChangesToLeaves(shown, push.changes);
-      ledger.loaded(held, shown);
+      ledger().loaded(held, shown);
       return isDone;
     },
   });

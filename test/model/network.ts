@@ -84,9 +84,12 @@ export class Network implements Source {
   readonly #room: RoomEnd;
   /** How eagerly frames are delivered, compared with everything else that can happen. */
   readonly #deliveryWeight: number;
+  readonly #name: string;
   #count = 0;
 
-  constructor(world: World, room: RoomEnd, deliveryWeight: number) {
+  /** @param name before the numbers of its sockets, if it is not the only one */
+  constructor(world: World, room: RoomEnd, deliveryWeight: number, name = '') {
+    this.#name = name;
     this.#world = world;
     this.#room = room;
     this.#deliveryWeight = deliveryWeight;
@@ -94,7 +97,7 @@ export class Network implements Source {
 
   /** Begins to connect. */
   connect(client: ClientEnd): Wire {
-    const wire = new Wire(`${client.name}~${(this.#count += 1)}`, client);
+    const wire = new Wire(`${client.name}~${this.#name}${(this.#count += 1)}`, client);
     this.wires.push(wire);
     return wire;
   }

@@ -1,6 +1,6 @@
 import { createStore } from 'tinybase';
 
-import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
+import { applyChangesToLeaves, type Changes } from '../../src/protocol/changes.ts';
 import { decodeRoomMessage } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -9,15 +9,18 @@ import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { contentBytes, measureContent } from '../../src/server/writes/content-size.ts';
 import { localOnlyLeaves } from '../client/replica/local-only-leaves.ts';
+import type { Disk } from './disk.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
+import type { Place } from './place.ts';
 import { LOCK_CELL } from './sim-hooks.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Branch } from './journal.ts';
 import { cutter, writtenAs, type StoreVariant } from './store-variants.ts';
+import type { Traits } from './traits.ts';
 import { PropertyFailure } from './world.ts';
 
 /** The length of what is sent beside content, at most. */
@@ -172,8 +175,9 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
   const { changes, author } = entry;
   if (changes === undefined) return;
   simulation.rights.check(changes);
+  checkRoom(simulation, simulation, changes);
   if (author !== undefined) checkSize(simulation, entry, before);
-  if (author !== undefined) checkOnce(simulation, entry);
+  if (author !== undefined) checkOnce(simulation, simulation.disk, entry);
   if (simulation.has('competing-listeners')) checkReaction(simulation, entry);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
@@ -211,8 +215,58 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
   }
 }
 
+/** As {@link checkEntry}, for the room to which clients move. */
+export function checkOtherEntry(simulation: Simulation, entry: LogEntry): void {
+  const { other } = simulation;
+  if (other === undefined || entry.changes === undefined) return;
+  checkRoom(simulation, other, entry.changes);
+  checkOnce(simulation, other.disk, entry);
+}
+
+/** Rooms: an edit that was made in one room gets to no other one. */
+function checkRoom(
+  { clients, other, traits }: Simulation,
+  { address }: Place,
+  changes: Changes,
+): void {
+  if (other === undefined) return;
+  const ledgers = new Set(clients.flatMap(({ ledgers: { home, other: away } }) => [home, away]));
+  for (const ledger of ledgers) {
+    if (ledger.address === address) continue;
+    const record = ledger.madeIn(changes).find(
+      (made) =>
+        // An undo puts back what the Store showed, also before the content of the next room was there.
+        !made.isRepeated &&
+        !clients.some((client) => isOf(client, address, made)) &&
+        !traits.clients.some((client) => isGiven(client, made)),
+    );
+    if (record === undefined) continue;
+    const { table, row, cell, leaf } = record;
+    const what = `${leafName(table, row, cell)} = ${String(leaf)}`;
+    throw new PropertyFailure(
+      'rooms',
+      `${what} was made in ${ledger.address}, and got to ${address}`,
+    );
+  }
+}
+
+/** True if an app gives that to each room that is new. A user may have made the same. */
+function isGiven(
+  { seed, isSeedInStore }: Traits['clients'][number],
+  { table, row, cell, leaf }: EditRecord,
+): boolean {
+  return !isSeedInStore && seed?.get(table, row, cell) === leaf;
+}
+
+/** True if a user has made that in the room of that address, too. */
+function isOf({ ledgers }: SimClient, address: string, record: EditRecord): boolean {
+  return [ledgers.home, ledgers.other].some(
+    (ledger) => ledger.address === address && ledger.hasMade(record),
+  );
+}
+
 /** Exactly once: an edit is applied for one push, also if another client has taken it over. */
-function checkOnce({ disk, clients }: Simulation, { changes, author }: LogEntry): void {
+function checkOnce({ clients }: Simulation, disk: Disk, { changes, author }: LogEntry): void {
   changes?.leaves.forEach((leaf, table, row, cell) => {
     // Listeners of the app make the same again.
     if (!isUnique(leaf) || clients.some(({ traits }) => traits.variant.alters(table, cell, leaf)))
@@ -305,7 +359,7 @@ export function checkStep(simulation: Simulation): void {
       continue;
     const base = client.session.replica.readBase();
     if (base === undefined) continue;
-    if (client.isLive && client.session.isFollowing) checkBase(simulation, client, base);
+    if (client.isLive && client.session.isFollowing) checkBase(client, base);
     checkView(client, base);
     client.seen = base;
     // Reading the base is a transaction, though an empty one.
@@ -331,12 +385,9 @@ function isByDefault(base: LeafMap<Leaf>, variant: StoreVariant): boolean {
 }
 
 /** One order: a client's base is exactly the room's content at that client's version. */
-function checkBase(
-  { disk, traits }: Simulation,
-  { name, session }: SimClient,
-  base: LeafMap<Leaf>,
-): void {
+function checkBase({ name, session, place }: SimClient, base: LeafMap<Leaf>): void {
   const { cursor } = session;
+  const { disk, room } = place;
   if (cursor === undefined) return;
   const contents = disk.journal.contentsAt(cursor);
   const [content] = contents;
@@ -348,7 +399,7 @@ function checkBase(
   }
   // Who shows a history that there is no more learns of it in time.
   if (contents.some((known) => differences(base, known).length === 0)) return;
-  if (cursor.version === 0 && isByDefault(base, traits.roomVariant)) return;
+  if (cursor.version === 0 && isByDefault(base, room.traits.variant)) return;
   const found = differences(base, content);
   throw new PropertyFailure(
     'one order',
@@ -406,8 +457,7 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
     checkConverged(simulation, client, written);
     checkSeeds(client);
   }
-  for (const client of clients)
-    for (const record of client.ledger.records) checkEdit(simulation, client, record);
+  checkEdits(simulation, simulation);
   for (const peer of simulation.stockPeers) peer.checkTold(content);
   for (const { name, isAlive, calls } of clients) {
     if (isAlive && calls !== undefined && calls.underWay > 0)
@@ -415,6 +465,31 @@ export async function checkQuiet(simulation: Simulation): Promise<void> {
   }
   if (simulation.has('competing-listeners') || simulation.has('two-persisters'))
     checkReactions(simulation);
+}
+
+/** As {@link checkQuiet}, for the room to which clients move, when all that can is there. */
+export function checkOther(simulation: Simulation, other: Place): void {
+  const { disk, room } = other;
+  for (const client of simulation.clients) client.isTouched = true;
+  checkStep(simulation);
+  const written = disk.branch?.latest ?? new LeafMap<Leaf>();
+  const content = readContent(room.room.store);
+  throwIfDifferent('convergence', 'the other room and its disk differ', content, written);
+  for (const client of simulation.clients)
+    if (client.isAlive && !client.isIdle && client.place === other)
+      checkConverged(other, client, written);
+  checkEdits(simulation, other);
+}
+
+/** No edit is dropped, and none of another room is what a room began with. */
+function checkEdits(simulation: Simulation, place: Place): void {
+  for (const { contents } of place.disk.journal.branches()) {
+    const [, first] = contents;
+    if (first !== undefined)
+      checkRoom(simulation, place, { leaves: first, deletedRows: new Map() });
+  }
+  for (const client of simulation.clients)
+    for (const record of client.ledgerOf(place).records) checkEdit(place, client, record);
 }
 
 /** Checks a room that nobody uses any more, when its last alarm has come. */
@@ -457,12 +532,11 @@ function throwIfDifferent(
 }
 
 /** Convergence, and correction: a client shows what the room has, but for what its own app made of it. */
-function checkConverged(
-  { disk, traits: { roomVariant } }: Simulation,
-  { name, store, session, traits, ledger }: SimClient,
-  content: LeafMap<Leaf>,
-): void {
-  const defaults = disk.branch === undefined ? defaultsOf(roomVariant) : undefined;
+function checkConverged(place: Place, client: SimClient, content: LeafMap<Leaf>): void {
+  const { disk, room } = place;
+  const { name, store, session, traits } = client;
+  const ledger = client.ledgerOf(place);
+  const defaults = disk.branch === undefined ? defaultsOf(room.traits.variant) : undefined;
   const local = localOnlyLeaves(session.replica);
   const all = differences(readContent(store), content);
   const found = all.filter(({ table, row, cell, left, right }) => {
@@ -491,16 +565,19 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
-function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: EditRecord): void {
+function checkEdit(place: Place, client: SimClient, record: EditRecord): void {
+  const { name } = client;
+  const { disk, gate, readersPushes } = place;
+  const ledger = client.ledgerOf(place);
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
   const isOwn = isUnique(record.leaf) && !record.isRepeated;
   // A room without a Store has nothing to delete, and keeps no record of who asked for it.
-  if (record.leaf === undefined && simulation.disk.branch === undefined) return;
+  if (record.leaf === undefined && disk.branch === undefined) return;
   let wasDealtWith = false;
   for (const push of ledger.pushesOf(record)) {
-    const isReaders = simulation.readersPushes.has(readersPush(push.clientId, push.number));
-    for (const branch of simulation.disk.journal.branches()) {
+    const isReaders = readersPushes.has(readersPush(push.clientId, push.number));
+    for (const branch of disk.journal.branches()) {
       if (!isReaders && (branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
       wasDealtWith = true;
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
@@ -510,8 +587,8 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
       const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;
       // The answer may have been lost.
-      if (simulation.gate?.isReader(name) === true) return;
-      if (isExplained(simulation, record, push)) return;
+      if (gate?.isReader(name) === true) return;
+      if (isExplained(place, record, push)) return;
     }
   }
   const what = `${leafName(record.table, record.row, record.cell)} = ${String(record.leaf)}`;
@@ -521,7 +598,7 @@ function checkEdit(simulation: Simulation, { name, ledger }: SimClient, record: 
 
 /** True if the room had a reason to make something else of an edit. */
 function isExplained(
-  { room, hooks }: Simulation,
+  { room, hooks }: Place,
   { table, cell, leaf }: EditRecord,
   push: SentPush,
 ): boolean {

@@ -1,6 +1,7 @@
 import { createStore, type Store } from 'tinybase';
 
 import { createHttpEndpoint } from '../../src/client/content/http-endpoint.ts';
+import { scopeOf } from '../../src/client/offline/client-record.ts';
 import { DurableOutbox } from '../../src/client/offline/durable-outbox.ts';
 import type { Sync } from '../../src/client/session/sync-status.ts';
 import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
@@ -15,9 +16,9 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import type { Choices } from './choices.ts';
-import type { ClientDisk } from './client-disk.ts';
+import type { ClientDisk, TabMemory } from './client-disk.ts';
 import { watchDerivations } from './derivations.ts';
-import { EditLedger } from './edit-ledger.ts';
+import type { EditLedger } from './edit-ledger.ts';
 import {
   edit,
   mayRollBack,
@@ -27,12 +28,12 @@ import {
   type UniqueLeaves,
 } from './edits.ts';
 import { leafName } from './leaves.ts';
-import type { Http } from './http.ts';
-import type { ClientEnd, Network, Wire } from './network.ts';
+import type { ClientEnd, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
 import { watchLoads } from './loads.ts';
+import { watchMoves } from './moves.ts';
+import type { Place } from './place.ts';
 import { ClientCalls, type SimCalls } from './sim-calls.ts';
-import type { RoomProcess } from './room-process.ts';
 import { plain, type StoreVariant } from './store-variants.ts';
 import { WatchedUndo } from './watched-undo.ts';
 import { PropertyFailure, type World } from './world.ts';
@@ -40,9 +41,9 @@ import { PropertyFailure, type World } from './world.ts';
 /** What a client lives in. */
 export interface ClientSurroundings {
   readonly world: World;
-  readonly network: Network;
-  readonly http: Http;
-  readonly room: RoomProcess;
+  readonly home: Place;
+  /** Undefined if there is no other room. */
+  readonly other: Place | undefined;
   readonly unique: UniqueLeaves;
   /** The procedures of the room; undefined if it has none. */
   readonly calls: SimCalls | undefined;
@@ -50,6 +51,12 @@ export interface ClientSurroundings {
   readonly mutant: Mutant;
   readonly randomId: () => string;
   readonly randomNumber: () => number;
+}
+
+/** What one tab has done, for each of the rooms. */
+export interface Ledgers {
+  readonly home: EditLedger;
+  readonly other: EditLedger;
 }
 
 /** What a client is. */
@@ -61,7 +68,7 @@ export interface ClientTraits {
   /** The user of that browser; undefined if there is one alone. */
   readonly user?: string | undefined;
   /** The memory of the tab, which stays when it is loaded again. */
-  readonly lastClient: { id?: string };
+  readonly lastClient: TabMemory;
   /** What the room is to begin with, if nobody was faster. */
   readonly seed: LeafMap<Leaf> | undefined;
   /** True if the Store held that before its session began; otherwise the session is given it. */
@@ -70,6 +77,8 @@ export interface ClientTraits {
   readonly canUndo: boolean;
   /** If given, the Store is that one's, and the session waits until the other one has ended (STORE-1). */
   readonly partner?: SimClient | undefined;
+  /** The room where it begins; that of the simulation if it is not given. */
+  readonly begins?: Place | undefined;
 }
 
 /** One tab: a real session over a real Store, on a socket and HTTP of the simulation. */
@@ -82,7 +91,9 @@ export class SimClient implements ClientEnd {
   session: SyncSession;
   /** True once the app has destroyed its session, while another one of the same Store goes on. */
   hasEnded = false;
-  readonly ledger: EditLedger;
+  readonly ledgers: Ledgers;
+  /** The room that the session keeps its Store equal to. The socket may lead elsewhere already. */
+  place: Place;
   /** The calls of this tab; undefined if the room has no procedures. */
   readonly calls: ClientCalls | undefined;
   /** False from when the tab is closed on. */
@@ -92,6 +103,10 @@ export class SimClient implements ClientEnd {
   /** True while the user has a transaction open. */
   isEditing = false;
   wire: Wire | undefined;
+  /** The room that the socket is pointed at. */
+  #target: Place;
+  /** The room that it was connected to last. */
+  #connected: Place;
   /** What the room held as of the last check. */
   seen: LeafMap<Leaf> = new LeafMap();
   /** True if anything has happened to it since it was checked last. */
@@ -109,22 +124,20 @@ export class SimClient implements ClientEnd {
   /** False once the tab has said that it works without storage. */
   hasStorage = true;
   #isStopped = false;
-  /** True once the room has welcomed this page. */
-  #hasMetRoom = false;
+  /** The rooms that have welcomed this page. */
+  readonly #met = new Set<Place>();
   readonly #timers = new Set<() => void>();
 
-  constructor(
-    traits: ClientTraits,
-    surroundings: ClientSurroundings,
-    ledger: EditLedger = new EditLedger(),
-  ) {
+  constructor(traits: ClientTraits, surroundings: ClientSurroundings, ledgers: Ledgers) {
     this.name = traits.name;
     this.traits = traits;
     this.#surroundings = surroundings;
-    this.ledger = ledger;
+    this.ledgers = ledgers;
+    this.place = traits.begins ?? surroundings.home;
+    this.#target = this.#connected = this.place;
     this.partner = traits.partner;
-    const ledgers = traits.disk?.ledgers.get(traits.user) ?? new Set();
-    traits.disk?.ledgers.set(traits.user, ledgers.add(ledger));
+    const known = traits.disk?.ledgers.get(traits.user) ?? new Set();
+    traits.disk?.ledgers.set(traits.user, known.add(ledgers.home).add(ledgers.other));
     this.store = traits.partner?.store ?? createStore();
     if (traits.partner === undefined) this.#prepareStore();
     else traits.partner.partner = this;
@@ -140,8 +153,18 @@ export class SimClient implements ClientEnd {
     variant.prepare(this.store, this.name.replaceAll("'", ''));
   }
 
-  get room(): RoomProcess {
-    return this.#surroundings.room;
+  /** What was done here for the room of the simulation. */
+  get ledger(): EditLedger {
+    return this.ledgers.home;
+  }
+
+  /** What was done here for the room that the client is in. */
+  get ledgerHere(): EditLedger {
+    return this.ledgerOf(this.place);
+  }
+
+  ledgerOf(place: Place): EditLedger {
+    return place === this.#surroundings.home ? this.ledgers.home : this.ledgers.other;
   }
 
   get sync(): Sync {
@@ -168,10 +191,18 @@ export class SimClient implements ClientEnd {
     return this.isAlive && !this.hasStorage && this.hasEditsOnDisk;
   }
 
-  /** True if there are edits of its user in its storage, whichever tab has made them. */
+  /** True if there are edits of its user for this room in its storage, whichever tab has made them. */
   get hasEditsOnDisk(): boolean {
-    const { disk, user } = this.traits;
-    return (disk?.editsOf(user).length ?? 0) > 0;
+    return (this.traits.disk?.editsOf(this.#scopeOf(this.place)).length ?? 0) > 0;
+  }
+
+  #scopeOf({ address }: Place): string {
+    return scopeOf(this.traits.user, address, this.#surroundings.prefix);
+  }
+
+  /** The name of its record on the disk, if it has one. */
+  get recordId(): string | undefined {
+    return this.traits.lastClient[this.#scopeOf(this.place)];
   }
 
   start(): void {
@@ -186,15 +217,16 @@ export class SimClient implements ClientEnd {
   end(): void {
     this.isTouched = true;
     this.hasEnded = true;
-    this.ledger.sessionEnded();
+    this.ledgerHere.sessionEnded();
     this.session.destroy();
   }
 
   /** One transaction of the user. */
   edit(choices: Choices): void {
-    const { transactions } = this.ledger;
+    const { ledgerHere } = this;
+    const { transactions } = ledgerHere;
     this.#asUser(() => edit(this.store, choices, this.#surroundings.unique));
-    if (this.ledger.transactions > transactions) this.undo?.checkEdited();
+    if (ledgerHere.transactions > transactions) this.undo?.checkEdited();
   }
 
   /** The user undoes or redoes something. */
@@ -235,9 +267,10 @@ export class SimClient implements ClientEnd {
   /** The app makes another session of the same Store on the same socket, as a component does that mounts twice. */
   remount(): void {
     this.isTouched = true;
-    this.ledger.sessionEnded();
+    this.ledgerHere.sessionEnded();
     this.session.destroy();
     this.undo?.checkEnded();
+    this.place = this.#target;
     this.session = this.#createSession();
     if (this.#isStopped) this.reconnect();
     void this.session.follow();
@@ -246,7 +279,7 @@ export class SimClient implements ClientEnd {
 
   /** The tab is closed, and with it everything that is not on the client's disk. */
   die(choices: Choices): void {
-    const { disk, user } = this.traits;
+    const { disk } = this.traits;
     const effects = disk === undefined ? 0 : choices.below(disk.writesInFlight(this) + 1);
     // A tab that is killed does not hear of its end. No choice of its own, for histories that were recorded.
     const isTold = effects % 2 === 0;
@@ -254,20 +287,31 @@ export class SimClient implements ClientEnd {
     const last = isTold && this.#keepsLast ? this.unconfirmed : [];
     this.isAlive = false;
     for (const cancel of this.#timers) cancel();
-    if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire);
+    if (this.wire !== undefined) this.#connected.network.closeByClient(this.wire);
     disk?.crash(this, effects);
-    const kept = disk?.editsOf(user) ?? [];
-    this.#checkLast(last, kept);
-    // The clock was behind, so another page may have used the same numbers (OFFLINE-9): which, only the room could have told.
-    const isDoubtful = disk?.isClockLost === true && !this.#hasMetRoom;
-    this.ledger.tabClosed(isDoubtful ? [] : kept);
+    this.#checkLast(last, this.#keptOf(this.place));
+    for (const place of this.#places) {
+      // The clock was behind, so another page may have used the same numbers (OFFLINE-9): which, only the room could have told.
+      const isDoubtful = disk?.isClockLost === true && !this.#met.has(place);
+      this.ledgerOf(place).tabClosed(isDoubtful ? [] : this.#keptOf(place));
+    }
+  }
+
+  get #places(): readonly Place[] {
+    const { home, other } = this.#surroundings;
+    return other === undefined ? [home] : [home, other];
+  }
+
+  /** The edits of its user for a room that are on disk. */
+  #keptOf(place: Place): readonly Changes[] {
+    return this.traits.disk?.editsOf(this.#scopeOf(place)) ?? [];
   }
 
   /** True if the end of its page loses no edit: its record is there. */
   get #keepsLast(): boolean {
-    const { disk, lastClient } = this.traits;
+    const { disk } = this.traits;
     if (disk === undefined || disk.isHasty || !this.hasStorage) return false;
-    return this.session.sync.phase !== 'idle' && disk.hasRecord(lastClient.id);
+    return this.session.sync.phase !== 'idle' && disk.hasRecord(this.recordId);
   }
 
   /** Last words: what a tab has not confirmed when it is told of its end is on its disk after it (OFFLINE-13). */
@@ -306,8 +350,48 @@ export class SimClient implements ClientEnd {
       this.#connect();
       return;
     }
-    this.#surroundings.network.closeByClient(wire);
+    this.#connected.network.closeByClient(wire);
     this.closed();
+  }
+
+  /** The app lets the socket connect to the room that it is pointed at. */
+  arrive(): void {
+    const isClosed = this.wire === undefined && this.sync.phase !== 'stopped';
+    if (isClosed || this.#connected !== this.#target) this.reconnect();
+  }
+
+  /** True if the app can point its socket at another room. */
+  get canMove(): boolean {
+    return this.#surroundings.other !== undefined && this.partner === undefined;
+  }
+
+  /** The app points the socket at that room. */
+  goTo(place: Place): void {
+    if (place === this.#target) return;
+    this.isTouched = true;
+    this.#target = place;
+    this.reconnect();
+  }
+
+  /** The app points the socket at the room where it is not, and perhaps lets it connect there at once. */
+  moveToOther(isAtOnce: boolean): void {
+    const { home, other } = this.#surroundings;
+    if (other === undefined) return;
+    this.isTouched = true;
+    this.#target = this.#target === home ? other : home;
+    if (isAtOnce) this.reconnect();
+  }
+
+  /** The app makes another session of the same Store, on a socket to the other room. */
+  remountElsewhere(): void {
+    const { home, other } = this.#surroundings;
+    if (other === undefined) return;
+    this.ledgerHere.sessionEnded();
+    this.session.destroy();
+    this.undo?.checkEnded();
+    this.#target = this.#target === home ? other : home;
+    this.reconnect();
+    this.remount();
   }
 
   /** True if the room has thrown its user out, or has found the token ended twice in a row. */
@@ -341,6 +425,7 @@ export class SimClient implements ClientEnd {
 
   received(frame: string): void {
     this.isTouched = true;
+    if (this.#connected !== this.#target) return;
     for (const message of splitFrame(frame)) {
       if (this.isAlive) this.#receivedMessage(message);
     }
@@ -359,11 +444,12 @@ export class SimClient implements ClientEnd {
   }
 
   #connect(): void {
-    this.wire = this.#surroundings.network.connect(this);
+    this.#connected = this.#target;
+    this.wire = this.#connected.network.connect(this);
   }
 
   #createSession(): SyncSession {
-    const { world, network, prefix, randomId, mutant } = this.#surroundings;
+    const { world, prefix, randomId, mutant } = this.#surroundings;
     const endpoint = this.#endpoint();
     const { disk, lastClient, user } = this.traits;
     const device = disk?.deviceOf(this, lastClient, () => world.clock.now(), user);
@@ -372,8 +458,9 @@ export class SimClient implements ClientEnd {
       prefix,
       {
         socket: {
-          address: () => 'ws://host.test/room',
-          isOpen: () => this.isAlive && this.wire?.clientState === 'open',
+          address: () => this.#target.address,
+          isOpen: () =>
+            this.isAlive && this.wire?.clientState === 'open' && this.#connected === this.#target,
           send: (frame) => {
             const { isAlive, wire } = this;
             if (!isAlive || wire === undefined) return;
@@ -381,7 +468,7 @@ export class SimClient implements ClientEnd {
               this.#note(wire, message);
               return mutant.fromClient?.(message, wire, this) ?? [message];
             });
-            for (const sent of joinFrames(messages)) network.sendToRoom(wire, sent);
+            for (const sent of joinFrames(messages)) this.#connected.network.sendToRoom(wire, sent);
           },
           reconnect: () => this.reconnect(),
           stop: ({ code }) => this.#stop(ERRORS[code].closeCode, code),
@@ -399,12 +486,14 @@ export class SimClient implements ClientEnd {
       },
       {
         onSync: (sync) => {
-          this.#hasMetRoom ||= sync.phase === 'live';
+          if (sync.phase === 'live') this.#met.add(this.place);
           world.note(`    ${this.name} ${sync.phase} ${sync.unsaved} ${sync.code ?? ''}`);
         },
         onRefused: (refusals) => {
           world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
-          this.ledger.refused(refusals);
+          // It may tell of the room that it has left.
+          this.ledgers.home.refused(refusals);
+          this.ledgers.other.refused(refusals);
         },
         onError: (error) => {
           world.note(`    ${this.name} error ${String(error)}`);
@@ -422,7 +511,12 @@ export class SimClient implements ClientEnd {
       () => world.note(`    ${this.name} waits for its Store`),
     );
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
-    watchLoads(session.replica, this.ledger);
+    watchLoads(session.replica, () => this.ledgerHere);
+    watchMoves(session.replica, () => {
+      this.ledgerHere.left();
+      this.place = this.#target;
+      this.undo?.checkEnded();
+    });
     if (this.traits.canUndo) this.undo = this.#createUndo(session);
     return session;
   }
@@ -439,7 +533,7 @@ export class SimClient implements ClientEnd {
   }
 
   #createCalls(): ClientCalls {
-    const { world, network, prefix, mutant } = this.#surroundings;
+    const { world, prefix, mutant } = this.#surroundings;
     return new ClientCalls(
       {
         name: this.name,
@@ -449,7 +543,7 @@ export class SimClient implements ClientEnd {
           if (wire === undefined) return;
           this.session.sendNow();
           for (const sent of mutant.fromClient?.(frame, wire, this) ?? [frame])
-            network.sendToRoom(wire, sent);
+            this.#connected.network.sendToRoom(wire, sent);
         },
         after: (milliseconds, callback) => this.#after(milliseconds, callback),
       },
@@ -463,9 +557,10 @@ export class SimClient implements ClientEnd {
     const isUsersTurn = (): boolean => this.#isUsersTurn;
     const owner = {
       name: this.name,
-      isPlain: this.traits.variant === plain && this.room.traits.variant.name === 'plain',
+      isPlain: this.traits.variant === plain && this.place.room.traits.variant.name === 'plain',
       now: () => world.clock.now(),
-      wasWithdrawn: this.ledger.wasWithdrawn.bind(this.ledger),
+      wasWithdrawn: (...at: Parameters<EditLedger['wasWithdrawn']>) =>
+        this.ledgerHere.wasWithdrawn(...at),
       fail: (failure: PropertyFailure) => world.fail(failure),
       get isUsersTurn() {
         return isUsersTurn();
@@ -475,9 +570,8 @@ export class SimClient implements ClientEnd {
   }
 
   #endpoint(): SessionEndpoint {
-    const { http } = this.#surroundings;
     const endpoint = createHttpEndpoint(
-      () => Promise.resolve(http.urlOf(this.name)),
+      () => Promise.resolve(this.#target.http.urlOf(this.name)),
       (milliseconds, callback) => this.#after(milliseconds, callback),
     );
     const touch = <T>(request: Promise<T>): Promise<T> =>
@@ -498,12 +592,13 @@ export class SimClient implements ClientEnd {
           const message = `${this.name} gives an empty first content because its own was refused`;
           this.#surroundings.world.fail(new PropertyFailure('first content', message));
         }
+        const ledger = this.ledgerOf(this.#target);
         const told = await touch(endpoint.put(content));
         const refused = told?.correction === undefined ? undefined : told;
         isRefused = refused?.correction.leaves.count() === content.count();
         // A tab that is closed hears nothing.
         if (!this.isAlive) return undefined;
-        if (refused !== undefined) this.ledger.toldOfSeed(content, refused);
+        if (refused !== undefined) ledger.toldOfSeed(content, refused);
         return told;
       },
     };
@@ -523,7 +618,7 @@ export class SimClient implements ClientEnd {
     } else {
       const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
       if (push?.type !== 'push') return;
-      this.ledger.sent(this.#clientId, push.number, push.changes);
+      this.ledgerHere.sent(this.#clientId, push.number, push.changes);
       this.#checkAuthor(push.changes);
       wire.sentPush = push.number;
     }
@@ -534,8 +629,8 @@ export class SimClient implements ClientEnd {
     const { disk, user } = this.traits;
     for (const [other, ledgers] of disk?.ledgers ?? [])
       for (const ledger of other === user ? [] : ledgers) {
-        const record = ledger.madeIn(changes);
-        if (record === undefined || this.ledger.hasMade(record)) continue;
+        const record = ledger.madeIn(changes).find((made) => !this.ledgerHere.hasMade(made));
+        if (record === undefined) continue;
         const message = `${this.name} sends ${leafName(record.table, record.row, record.cell)} = ${String(record.leaf)} of another user`;
         this.#surroundings.world.fail(new PropertyFailure('users', message));
       }
@@ -566,7 +661,7 @@ export class SimClient implements ClientEnd {
 
   #stop(code: number, reason: string): void {
     this.#isStopped = true;
-    if (this.wire !== undefined) this.#surroundings.network.closeByClient(this.wire, code, reason);
+    if (this.wire !== undefined) this.#connected.network.closeByClient(this.wire, code, reason);
     this.wire = undefined;
   }
 
@@ -593,7 +688,7 @@ export class SimClient implements ClientEnd {
         const { session } = this.current;
         // While it reads what it kept, it holds all edits.
         const isOpening = session.sync.phase === 'idle';
-        this.ledger.add(log, !session.isSaving || isOpening, this.#isMove);
+        this.ledgerHere.add(log, !session.isSaving || isOpening, this.#isMove);
       }
     });
   }

@@ -1,5 +1,6 @@
 import type { Changes } from '../../src/protocol/changes.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
+import { scopeOf } from '../../src/client/offline/client-record.ts';
 import { decodeContent, encodeAlive, encodePing } from '../../src/protocol/codec.ts';
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { Room } from '../../src/server/room/room.ts';
@@ -14,13 +15,15 @@ import { Journal } from './journal.ts';
 import { Middlebox } from './middlebox.ts';
 import type { Mutant } from './mutant.ts';
 import { Network } from './network.ts';
-import { checkEntry, checkSent, checkStep, checkUnread } from './properties.ts';
+import { OtherRoom } from './other-room.ts';
+import { HOME_ADDRESS, OTHER_ADDRESS, type Place } from './place.ts';
+import { checkEntry, checkOtherEntry, checkSent, checkStep, checkUnread } from './properties.ts';
 import { traitsOf, type Recording } from './recording.ts';
 import { Rights } from './rights.ts';
 import { RoomProcess } from './room-process.ts';
 import { SimAlarms } from './sim-alarms.ts';
 import { SimCalls } from './sim-calls.ts';
-import { SimClient, type ClientTraits } from './sim-client.ts';
+import { SimClient, type ClientTraits, type Ledgers } from './sim-client.ts';
 import { SimDatabase } from './sim-database.ts';
 import { SimGate } from './sim-gate.ts';
 import { SimHooks } from './sim-hooks.ts';
@@ -34,6 +37,7 @@ import { PropertyFailure, World } from './world.ts';
 const TRAITS_STREAM = 1_000_000;
 const IDS_STREAM = 1_000_001;
 const MIDDLEBOX_STREAM = 1_000_002;
+const OTHER_STREAM = 1_000_003;
 const ID_LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
 /** Everything that decides a simulation, except the steps. */
@@ -52,7 +56,10 @@ const READER = 'client2';
 const PAGE_MILLISECONDS = 100;
 
 /** A room, its clients, and everything between them, made of a seed. */
-export class Simulation {
+export class Simulation implements Place {
+  readonly address: string = HOME_ADDRESS;
+  /** Undefined if clients do not move. */
+  readonly other: OtherRoom | undefined;
   readonly world: World = new World();
   readonly unique: UniqueLeaves = new UniqueLeaves();
   /** The number of unique leaves before the first step. */
@@ -184,7 +191,8 @@ export class Simulation {
     );
     this.http = new Http(world, httpWeight, this.room, middlebox);
     // One history is lived through at a time.
-    globalThis.fetch = (url, init) => this.http.fetch(url, init);
+    globalThis.fetch = (url, init) =>
+      (this.other?.http.isIts(url) === true ? this.other.http : this.http).fetch(url, init);
     this.hooks.onAnswer = () => {
       if (this.room.isHelloWaiting)
         world.fail(new PropertyFailure('hooks', 'a hello waits for the hooks of somebody else'));
@@ -208,6 +216,17 @@ export class Simulation {
     }
     if (this.gate !== undefined) world.addSource(this.gate);
     if (this.calls !== undefined) world.addSource(this.calls);
+    // What is called with an order, a second room would have to know.
+    if (this.has('other-rooms') && this.calls === undefined) {
+      this.other = new OtherRoom({
+        ...{ world, unique },
+        traits: this.traits,
+        randomId: () => this.randomId(),
+        choices: new Choices(seed, OTHER_STREAM),
+        onEntry: (entry) => this.#check(() => checkOtherEntry(this, entry)),
+      });
+      for (const source of this.other.sources) world.addSource(source);
+    }
     world.addCheck(() => checkStep(this));
     world.note(
       `room ${this.traits.roomVariant.name}, hooks ${this.traits.hookStyle}, limits ${JSON.stringify(this.traits.limits)}`,
@@ -236,55 +255,64 @@ export class Simulation {
     if (partner?.isAlive === true) this.closeTab(partner, choices);
     // The numbers of the next page begin with the time (OFFLINE-9).
     this.world.clock.passTo(this.world.clock.now() + PAGE_MILLISECONDS);
-    this.#addTab({ ...client.traits, name: `${client.name}'`, partner: undefined }, client.ledger);
+    this.#addTab(
+      { ...client.traits, name: `${client.name}'`, partner: undefined, begins: client.place },
+      client.ledgers,
+    );
   }
 
   /** The tab is copied, with its memory; what it has on disk, both have. */
   copyTab(client: SimClient): void {
-    const { traits, ledger } = client;
+    const { traits, ledgers, place } = client;
     const name = `tab${(this.#copies += 1)} of ${traits.name}`;
     const lastClient = { ...traits.lastClient };
-    this.#addTab({ ...traits, name, lastClient }, new EditLedger(ledger));
+    this.#addTab({ ...traits, name, lastClient, begins: place }, createLedgers(ledgers));
   }
 
   /** Another user of the browser opens a tab, which has the memory of that tab. */
   visit(client: SimClient): void {
-    const { traits } = client;
+    const { traits, place } = client;
     const name = `guest${(this.#copies += 1)} of ${traits.name}`;
     const lastClient = { ...traits.lastClient };
-    this.#addTab({ ...traits, name, lastClient, user: 'guest' }, new EditLedger());
+    this.#addTab({ ...traits, name, lastClient, user: 'guest', begins: place }, createLedgers());
   }
 
   /** A tab is closed. What it had adopted and could not store goes with it, and so does what was cleared since it has read it. */
   closeTab(client: SimClient, choices: Choices): void {
-    const { traits, unconfirmed } = client;
-    const { disk, user, lastClient } = traits;
+    const { traits, unconfirmed, place, recordId } = client;
+    const { disk, user } = traits;
     client.die(choices);
     if (!client.hasStorage) this.#noteLost(traits);
-    else if (disk?.hasCleared(lastClient.id) === true)
+    else if (disk?.hasCleared(recordId) === true)
       for (const ledger of disk.ledgers.get(user) ?? [])
-        ledger.gone(unconfirmed, this.#keptOf(traits));
+        if (ledger.address === place.address)
+          ledger.gone(unconfirmed, this.#keptOf(traits, place.address));
   }
 
   /** Edits that are neither on disk nor in the memory of a tab are lost, whoever made them. */
   #noteLost(traits: Pick<ClientTraits, 'disk' | 'user'>): void {
     const { disk, user } = traits;
-    const kept = this.#keptOf(traits);
     for (const ledger of disk?.ledgers.get(user) ?? []) {
-      const own = this.clients.filter((tab) => tab.isAlive && tab.ledger === ledger);
+      const own = this.clients.filter((tab) => tab.isAlive && tab.ledgerHere === ledger);
       ledger.tabClosed(
-        kept,
+        this.#keptOf(traits, ledger.address),
         own.flatMap(({ unconfirmed }) => unconfirmed),
       );
     }
   }
 
-  /** The edits of a user that are on disk, or in the memory of a tab. */
-  #keptOf({ disk, user }: Pick<ClientTraits, 'disk' | 'user'>): readonly Changes[] {
+  /** The edits of a user for a room that are on disk, or in the memory of a tab. */
+  #keptOf(
+    { disk, user }: Pick<ClientTraits, 'disk' | 'user'>,
+    address: string,
+  ): readonly Changes[] {
     const inMemory = this.clients
-      .filter(({ isAlive, traits }) => isAlive && traits.disk === disk && traits.user === user)
+      .filter(
+        ({ isAlive, traits, place }) =>
+          isAlive && traits.disk === disk && traits.user === user && place.address === address,
+      )
       .flatMap(({ unconfirmed }) => unconfirmed);
-    return [...inMemory, ...(disk?.editsOf(user) ?? [])];
+    return [...inMemory, ...(disk?.editsOf(scopeOf(user, address, this.traits.prefix)) ?? [])];
   }
 
   /** What a room loads that starts on what is on the disk now. */
@@ -333,11 +361,11 @@ export class Simulation {
     if (!this.has('two-persisters')) return;
     const { lastClient } = client.traits;
     const twin = { name: `${name}+`, variant, disk, lastClient, seed: undefined, isSeedInStore };
-    this.#addTab({ ...twin, canUndo: false, partner: client }, client.ledger);
+    this.#addTab({ ...twin, canUndo: false, partner: client }, client.ledgers);
   }
 
-  #addTab(traits: ClientTraits, ledger?: EditLedger): SimClient {
-    const { world, network, http, room, unique } = this;
+  #addTab(traits: ClientTraits, ledgers: Ledgers = createLedgers()): SimClient {
+    const { world, unique } = this;
     world.note(
       `${traits.name} ${traits.variant.name}${traits.disk === undefined ? '' : ', persistent'}`,
     );
@@ -345,9 +373,8 @@ export class Simulation {
       traits,
       {
         world,
-        network,
-        http,
-        room,
+        home: this,
+        other: this.other,
         unique,
         calls: this.calls,
         prefix: this.traits.prefix,
@@ -355,7 +382,7 @@ export class Simulation {
         randomId: () => this.randomId(),
         randomNumber: () => this.#ids.below(2 ** 32),
       },
-      ledger,
+      ledgers,
     );
     this.clients.push(client);
     client.start();
@@ -369,4 +396,11 @@ export class Simulation {
       this.world.fail(error);
     }
   }
+}
+
+function createLedgers(sibling?: Ledgers): Ledgers {
+  return {
+    home: new EditLedger(HOME_ADDRESS, sibling?.home),
+    other: new EditLedger(OTHER_ADDRESS, sibling?.other),
+  };
 }

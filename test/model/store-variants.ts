@@ -26,6 +26,14 @@ const TABLES_SCHEMA: TablesSchema = {
 
 const VALUES_SCHEMA: ValuesSchema = { v: { type: 'number', default: -7 } };
 
+/** Before the name of a client, the cell in which its listener counts. */
+const COUNTER = 'seen by ';
+
+/** True if listeners write there: the same may come again. */
+export function isListeners(cell: string): boolean {
+  return cell.startsWith(COUNTER) || cell === NOTE_CELL;
+}
+
 export const plain: StoreVariant = {
   name: 'plain',
   prepare: () => undefined,
@@ -106,7 +114,7 @@ export const stubborn: StoreVariant = {
 export const noting: StoreVariant = {
   name: 'noting',
   prepare: (store, owner) => {
-    const cell = `seen by ${owner}`;
+    const cell = COUNTER + owner;
     store.addRowListener(
       't',
       null,
@@ -118,7 +126,7 @@ export const noting: StoreVariant = {
       true,
     );
   },
-  alters: (table, cell) => table === 't' && cell.startsWith('seen by '),
+  alters: (table, cell) => table === 't' && cell.startsWith(COUNTER),
 };
 
 /** Rewrites and refuses single writes before they happen. */

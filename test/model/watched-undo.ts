@@ -8,6 +8,7 @@ import { readContent, type TransactionLog } from '../../src/protocol/store-acces
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { isUnique } from './edits.ts';
 import { describeDifferences, differences, leafName } from './leaves.ts';
+import { isListeners } from './store-variants.ts';
 import { PropertyFailure } from './world.ts';
 
 /** Few, so that the oldest are forgotten. */
@@ -139,7 +140,7 @@ export class WatchedUndo {
         if (this.#owner.wasWithdrawn(table, row, cell)) continue;
         if (this.#unanswered.has(table, row, ROW)) continue;
         // What a listener counts, it counts again.
-        if (cell.startsWith('seen by ')) continue;
+        if (isListeners(cell)) continue;
         const touching = entries.filter(
           ({ changes }) =>
             changes !== undefined &&

@@ -175,7 +175,9 @@ export function attachToPartySocket(
       (event) => {
         if (!('data' in event)) return;
         const { data } = event;
-        if (typeof data === 'string') splitFrame(data).forEach(listener.onMessage);
+        // The app may have pointed the socket at another room: then it is about to close.
+        if (typeof data === 'string' && connection.roomUrl === roomUrl)
+          splitFrame(data).forEach(listener.onMessage);
       },
     ],
     [SENDING, () => listener.onOthersSend?.()],

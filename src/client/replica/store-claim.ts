@@ -17,14 +17,16 @@ interface StoreUse {
   holder: object | undefined;
   /** Called in turn when the Store becomes free. */
   readonly waiting: (() => void)[];
-  /** True once the Store has shown the content of a room. */
+  /** True once the Store has shown the content of a room, or was used for two rooms. */
   hasShownRoom: boolean;
+  /** The room and the user that it was used for last; undefined before the first. */
+  key: string | undefined;
   /** The unconfirmed edits of the last persister, for the next one of the same room (OFFLINE-1). */
   left: LeftEdits | undefined;
 }
 
 /** The key of the registry that all copies of this package share. Change it whenever {@link StoreUse} changes its shape. */
-const REGISTRY = Symbol.for('tinybase-partykit:stores:2');
+const REGISTRY = Symbol.for('tinybase-partykit:stores:3');
 
 /**
  * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first one
@@ -42,7 +44,7 @@ export class StoreClaim {
     return this.#use.holder !== undefined && this.#use.holder !== this;
   }
 
-  /** True if the Store has shown a room. Its content cannot be a seed any more (SEED-2). */
+  /** True if the Store has shown a room, or was used for another one. Its content cannot be a seed any more (SEED-2). */
   get hasShownRoom(): boolean {
     return this.#use.hasShownRoom;
   }
@@ -50,6 +52,13 @@ export class StoreClaim {
   /** Records that the Store has shown the content of a room. */
   noteRoomShown(): void {
     this.#use.hasShownRoom = true;
+  }
+
+  /** Records the room and the user that the Store is used for. Whatever it held for others is no seed there. */
+  begin(key: string): void {
+    const use = this.#use;
+    use.hasShownRoom ||= use.key !== undefined && use.key !== key;
+    use.key = key;
   }
 
   /** Leaves edits to the next persister. */
@@ -99,7 +108,7 @@ function useOf(store: Store): StoreUse {
   else Reflect.set(globalThis, REGISTRY, (registry = new WeakMap()));
   let use = registry.get(store);
   if (use === undefined) {
-    use = { holder: undefined, waiting: [], hasShownRoom: false, left: undefined };
+    use = { holder: undefined, waiting: [], hasShownRoom: false, key: undefined, left: undefined };
     registry.set(store, use);
   }
   return use;

@@ -158,7 +158,7 @@ export type DetailedEvent =
       readonly content: LeafMap<Leaf> | undefined;
     }
   | { readonly type: 'load-failed' | 'seed-failed'; readonly error: unknown }
-  /** The socket leads to another room, where generations follow that one. */
+  /** The socket is pointed at another room, where generations follow that one. */
   | { readonly type: 'moved'; readonly generation: number }
   /** Another part of the client has stopped the socket. */
   | { readonly type: 'stopped'; readonly error: TinyBasePartyKitError }

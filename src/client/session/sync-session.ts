@@ -96,7 +96,7 @@ export interface SyncSession {
   whenSentConfirmed(): Promise<void>;
   /** Shows the room's leaves in place of local-only ones (LOCAL-2). */
   discardLocal(): void;
-  /** The socket is open. */
+  /** The socket is open. If it leads to another room now, edits of the old one are not sent there. */
   opened(): void;
   /** The socket is not open any more, or has failed to open. */
   closed(): void;
@@ -106,8 +106,6 @@ export interface SyncSession {
   received(data: unknown): void;
   /** Sends what waits for the end of this turn. */
   sendNow(): void;
-  /** The socket leads to another room now. Edits of the old room are not sent there. */
-  moveToAnotherRoom(): void;
   /** The query of the socket was asked for. Reports the error, if there is one. */
   queried(isThere: boolean, error?: unknown): void;
   /** Another part of the client has stopped the socket. */
@@ -138,7 +136,10 @@ export function createSyncSession(
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
-  const happened = (event: SessionEvent): void => queue.add(event);
+  const happened = (event: SessionEvent): void => {
+    noticeMove(false);
+    queue.add(event);
+  };
   /** The edits of an earlier session on this Store that are not restored yet. */
   let former: FormerClient | undefined;
   let isOpened = false;
@@ -178,7 +179,7 @@ export function createSyncSession(
   const replica = new Replica(store, {
     onPending: () => {
       outbox.save();
-      happened('edited');
+      queue.add('edited');
       remindToSave();
     },
     onRefused: (refusals) => {
@@ -203,8 +204,13 @@ export function createSyncSession(
   const loader = createContentLoader(
     endpoint,
     seed,
-    happened,
-    (loaded) => queue.addMessage(loaded),
+    // What was requested for a room that the session leaves now does not count.
+    (event) => {
+      if (!noticeMove(false)) queue.add(event);
+    },
+    (loaded) => {
+      if (!noticeMove(false)) queue.addMessage(loaded);
+    },
     after,
     () => status.update(),
   );
@@ -413,14 +419,30 @@ export function createSyncSession(
       outbox.save();
     } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
   };
-  /** Names the room and the user of the edits here. */
-  const key = (): string => JSON.stringify([socket.address(), prefix, outbox.user]);
+  /** Names the room and the user of the edits here. The socket may lead elsewhere already. */
+  let key = '';
+  /** The address of the room that the session is in, or is about to move to. */
+  let address = socket.address();
+  /**
+   * Moves if the app has pointed the socket at another room, so that nothing is requested there for the old one (JOIN-12). A
+   * session that is stopped, or was not started, moves when the socket has reached that room.
+   */
+  const noticeMove = (hasReached: boolean): boolean => {
+    const isAtRest = !isOpened || state.stage.phase === 'stopped';
+    if (address === socket.address() || (isAtRest && !hasReached)) return false;
+    address = socket.address();
+    queue.add({ type: 'moved', generation: firstGeneration });
+    return true;
+  };
   /** Reads what is left of this client, when the app starts something. Edits count from now on. */
   const open = (): void => {
     if (isOpened) return;
     isOpened = true;
+    address = socket.address();
+    key = JSON.stringify([address, prefix, outbox.user]);
+    replica.claim.begin(key);
     replica.startTracking();
-    former = replica.claim.takeLeft(key());
+    former = replica.claim.takeLeft(key);
     if (outbox.open === undefined && former === undefined) return;
     queue.pause();
     // A push gets its number when it is known which numbers this client has given out.
@@ -445,7 +467,7 @@ export function createSyncSession(
     const refusals = replica.abandon('destroyed');
     if (refusals.length === 0) return;
     const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(isKept, refusals));
-    replica.claim.leave({ key: key(), client: left, onTaken });
+    replica.claim.leave({ key, client: left, onTaken });
   };
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
@@ -538,6 +560,7 @@ export function createSyncSession(
         : confirmations.wait(replica.lastNumber),
     discardLocal,
     opened: () => {
+      noticeMove(true);
       watchdog.opened();
       sender.opened();
       happened('opened');
@@ -563,7 +586,6 @@ export function createSyncSession(
       if (message.type === 'mark') send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);
     },
-    moveToAnotherRoom: () => happened({ type: 'moved', generation: firstGeneration }),
     queried: (isThere, error) => {
       watchdog.queried(isThere);
       if (error !== undefined) onError(error);

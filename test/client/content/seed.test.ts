@@ -380,7 +380,7 @@ describe('the first content', () => {
     void room.session.follow(contentOf([{}, { initial: 1 }]));
     void room.session.startSaving();
     await room.answerGet(1, [{}, { old: 1 }]);
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     await room.answerGet(0, undefined, 'f');
     expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
   });
@@ -390,7 +390,7 @@ describe('the first content', () => {
     void room.session.follow(contentOf([{}, { initial: 1 }]));
     void room.session.startSaving();
     await room.answerGet(1, [{}, { old: 1 }]);
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     await room.answerGet(0, undefined, 'f');
     room.puts.take().answer(refusal('initial'));
     await nextTurn();
@@ -398,7 +398,6 @@ describe('the first content', () => {
     expect(room.putContents).toEqual([[{}, { initial: 1 }]]);
     expect(room.refusals).toMatchObject([{ valueId: 'initial', reason: 'hook' }]);
     expect(room.store.getValues()).toEqual({});
-    room.open();
     expect(room.hello().cursor).toEqual({ epoch: 'f', version: 0 });
   });
 

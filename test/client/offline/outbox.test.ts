@@ -8,7 +8,7 @@ import {
 } from '../../support/offline-doubles.ts';
 import type { LastWrite, OfflineStorage } from '../../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../../support/deferred.ts';
-import { changesOf, SECOND } from '../session/scripted-room.ts';
+import { changesOf, OTHER_ADDRESS, SECOND } from '../session/scripted-room.ts';
 import { NOW, OfflineTab, settle, type Browser } from './offline-tab.ts';
 
 const browser = (
@@ -541,25 +541,21 @@ describe('a start', () => {
   });
 });
 
+/** Points the socket of a tab that saves at another room. What is kept for it is not read yet. */
+async function move(on: Browser): Promise<OfflineTab> {
+  const tab = await liveTab(on);
+  tab.moveToAnotherRoom();
+  return tab;
+}
+
 describe('a socket that leads to another room', () => {
-  const OTHER = 'ws://host.test/other';
   /** A tab that dies in the other room, with edits that were not sent. */
   const leave = async (on: Browser, edit: (tab: OfflineTab) => void): Promise<void> => {
     const tab = new OfflineTab(on);
-    tab.address = OTHER;
+    tab.address = OTHER_ADDRESS;
     edit(tab);
     await settle();
     tab.die();
-  };
-  /** Points the socket of a tab that saves at the other room. What is kept for it is not read yet. */
-  const move = async (on: Browser): Promise<OfflineTab> => {
-    const tab = await liveTab(on);
-    tab.close();
-    tab.address = OTHER;
-    tab.isOpen = true;
-    tab.session.moveToAnotherRoom();
-    tab.session.opened();
-    return tab;
   };
 
   test('[ONCE-1] gives each push a number of its own, also one that is made while the storage is read', async () => {

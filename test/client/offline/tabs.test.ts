@@ -295,8 +295,7 @@ describe('edits of a session that has ended', () => {
     const on = browser();
     const tab = await liveTab(on);
     tab.store.setValue('mine', 1);
-    tab.address = 'ws://host.test/other';
-    tab.session.moveToAnotherRoom();
+    tab.moveToAnotherRoom();
     await settle();
     await tab.answerGet(1, [{}, { other: 1 }], 'f');
     expect(tab.store.getValues()).toEqual({ other: 1 });

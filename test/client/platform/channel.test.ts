@@ -77,6 +77,14 @@ describe('a feature on its own channel', () => {
     expect(isOpen()).toBe(true);
   });
 
+  test('[JOIN-12] hears nothing of the old room once the socket is to lead to another one', () => {
+    const { socket, frames } = listening('');
+    socket.receive('x"1"');
+    socket.roomUrl = 'wss://host.test/parties/main/other';
+    socket.receive('x"2"');
+    expect(frames).toEqual(['"1"']);
+  });
+
   test('is told when the socket closes', async () => {
     const socket = new FakePartySocket();
     const echo = createEcho(asPartySocket(socket));

@@ -51,7 +51,7 @@ describe('whenConfirmed', () => {
     await room.live();
     room.store.setValue('a', 1);
     const confirmed = room.session.whenConfirmed();
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     await expect(confirmed).rejects.toBeInstanceOf(TinyBasePartyKitError);
     expect(await stateOf(room.session.whenConfirmed())).toBe('settled');
   });

@@ -121,6 +121,9 @@ export const contentOf = (json: unknown): LeafMap<Leaf> => {
   return content;
 };
 
+/** The address of another room. */
+export const OTHER_ADDRESS = 'ws://host.test/other';
+
 /** A session and the room that the test plays. */
 export class ScriptedRoom {
   readonly store: Store;
@@ -244,6 +247,13 @@ export class ScriptedRoom {
   open(): void {
     this.isOpen = true;
     this.session.opened();
+  }
+
+  /** The app points the socket at another room, and it connects there. */
+  moveToAnotherRoom(): void {
+    this.close();
+    this.address = OTHER_ADDRESS;
+    this.open();
   }
 
   close(closing: Partial<SocketClosing> = {}): void {

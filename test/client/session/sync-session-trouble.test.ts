@@ -205,7 +205,7 @@ describe('trouble', () => {
   test('[JOIN-8] tells nothing of the kind of another room, nor where nothing is shown', async () => {
     const moved = new ScriptedRoom();
     await moved.live([{}, { old: 1 }]);
-    moved.session.moveToAnotherRoom();
+    moved.moveToAnotherRoom();
     await moved.answerGet(1, [{}, {}], 'f');
     moved.welcome({ generation: moved.hello().generation, cursor: { epoch: 'f', version: 1 } });
     expect(moved.session.sync.phase).toBe('live');

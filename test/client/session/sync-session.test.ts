@@ -3,7 +3,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createStore } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
-import { changesOf, contentOf, failure, ScriptedRoom, SECOND } from './scripted-room.ts';
+import { observeForUndo } from '../../../src/client/features/undo/undo-observer.ts';
+import {
+  changesOf,
+  contentOf,
+  failure,
+  OTHER_ADDRESS,
+  ScriptedRoom,
+  SECOND,
+} from './scripted-room.ts';
 
 describe('starting and stopping', () => {
   test('loads once, and follows nothing', async () => {
@@ -164,12 +172,12 @@ async function startAndLoad(room: ScriptedRoom): Promise<void> {
 }
 
 describe('another room', () => {
-  test('gets nothing of the old one: cursor, client id and pending edits stay behind', async () => {
+  test('[JOIN-12] gets nothing of the old one: cursor, client id and pending edits stay behind', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { old: 1 }]);
     room.store.setValue('mine', 1);
     const before = room.session.sync.unsaved;
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     expect(before).toBe(1);
     expect(room.refusals).toEqual([
       { type: 'value', valueId: 'mine', value: 1, reason: 'another-room' },
@@ -191,38 +199,141 @@ describe('another room', () => {
   test('that has no Store is given an empty one, not what the old one held', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { old: 1 }]);
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     await room.answerGet(0, undefined, 'f');
     expect(room.putContents).toEqual([[{}, {}]]);
   });
 
-  test('is given a seed of its own, also if the old one refused all of it', async () => {
+  test('is given the initial content of the app, also if the old one refused all of it', async () => {
     const room = new ScriptedRoom();
-    room.store.setValue('v', 1);
+    void room.session.follow(contentOf([{}, { v: 1 }]));
     void room.session.startSaving();
     await room.answerGet(0);
     room.puts.take().answer({ correction: changesOf([{}, { v: '\uFFFC' }]), reason: 'hook' });
     await nextTurn();
     await room.answerGet(0);
     expect(room.putContents).toHaveLength(1);
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     await room.answerGet(0, undefined, 'f');
     expect(room.putContents.at(-1)).toEqual([{}, { v: 1 }]);
   });
+
+  test('[SEED-2] [JOIN-12] is not given what the Store held for the old one, which may have taken it', async () => {
+    const store = createStore().setValue('v', 1);
+    const room = new ScriptedRoom({ store });
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.store.setValue('mine', 1);
+    expect(room.putContents).toEqual([[{}, { v: 1 }]]);
+    room.moveToAnotherRoom();
+    expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'another-room' }]);
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents.slice(1)).toEqual([[{}, {}]]);
+  });
+
+  test('[SEED-2] is not given it by a later persister either', async () => {
+    const store = createStore().setValue('v', 1);
+    const before = new ScriptedRoom({ store });
+    void before.session.startSaving();
+    await before.answerGet(0);
+    before.session.destroy();
+    const same = new ScriptedRoom({ store });
+    void same.session.startSaving();
+    await same.answerGet(0);
+    expect(same.putContents).toEqual([[{}, { v: 1 }]]);
+    same.session.destroy();
+    const later = new ScriptedRoom({ store });
+    later.address = OTHER_ADDRESS;
+    void later.session.startSaving();
+    await later.answerGet(0, undefined, 'f');
+    expect(later.putContents).toEqual([[{}, {}]]);
+  });
+
+  test.for([
+    ['reported at once', undefined, 'another-room'],
+    ['left to the old room if it was stopped', 'forbidden', 'destroyed'],
+  ] as const)(
+    '[JOIN-12] [OFFLINE-1] gets no edits of a persister that ends on the way: they are %s',
+    async ([, code, reason]) => {
+      const room = new ScriptedRoom();
+      await room.live([{}, { old: 1 }]);
+      room.store.setValue('mine', 1);
+      if (code !== undefined) room.receive({ type: 'error', code, message: 'm' });
+      room.close();
+      room.address = OTHER_ADDRESS;
+      room.session.destroy();
+      const { store } = room;
+      const next = new ScriptedRoom({ store });
+      next.address = OTHER_ADDRESS;
+      next.isOpen = true;
+      void next.session.follow();
+      void next.session.startSaving();
+      await next.answerGet(1, [{}, {}], 'f');
+      next.welcome({ generation: next.hello().generation, cursor: { epoch: 'f', version: 1 } });
+      expect(next.pushes()).toEqual([]);
+      await room.time.pass(2000);
+      expect(room.refusals).toMatchObject([{ valueId: 'mine', reason }]);
+    },
+  );
 
   test('is gone to also by a session that was stopped', async () => {
     const room = new ScriptedRoom();
     await room.live();
     room.receive({ type: 'error', code: 'replaced', message: 'm' });
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     expect(room.session.sync).toMatchObject({ phase: 'loading', code: undefined });
+  });
+
+  test('[JOIN-12] is given nothing that was meant for the old one, from when the socket is pointed at it', async () => {
+    const room = new ScriptedRoom({ store: createStore().setValue('v', 1) });
+    void room.session.startSaving();
+    room.address = OTHER_ADDRESS;
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([]);
+    expect(room.session.sync.phase).toBe('loading');
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, {}]]);
+    room.moveToAnotherRoom();
+    expect(room.putContents).toHaveLength(1);
+  });
+
+  test('[JOIN-12] does not refuse a client for what something has answered in the old one', async () => {
+    const room = new ScriptedRoom();
+    void room.session.follow();
+    room.address = OTHER_ADDRESS;
+    await room.failGet(failure('forbidden'));
+    expect(room.session.sync).toMatchObject({ phase: 'loading', code: undefined });
+  });
+
+  test('[JOIN-12] is gone to by a session that is stopped only when the socket is there', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.receive({ type: 'error', code: 'forbidden', message: 'm' });
+    room.close();
+    room.address = OTHER_ADDRESS;
+    room.session.networkChanged();
+    expect(room.session.sync.phase).toBe('stopped');
+    room.isOpen = true;
+    room.moveToAnotherRoom();
+    expect(room.session.sync.phase).toBe('loading');
+  });
+
+  test('[JOIN-12] [UNDO-9] an edit that is made on the way is of the old one, and no step in the new one', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    const { undo } = observeForUndo(room.session.replica, () => 0);
+    room.address = OTHER_ADDRESS;
+    room.store.setValue('old', 2);
+    room.session.networkChanged();
+    expect(room.refusals).toMatchObject([{ valueId: 'old', value: 2, reason: 'another-room' }]);
+    expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
   });
 
   test('does not get the answer to a load of the old one', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
     const old = room.gets.take();
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     old.answer({ cursor: { epoch: 'e', version: 1 }, content: contentOf([{}, { old: 1 }]) });
     await nextTurn();
     expect(room.store.getValues()).toEqual({});
@@ -291,7 +402,7 @@ describe('the end', () => {
     await room.session.save();
     const code = 'destroyed';
     expect(room.errors).toMatchObject([{ code }, { code }, { code }, { code }]);
-    room.session.moveToAnotherRoom();
+    room.moveToAnotherRoom();
     room.session.replaced();
     expect(room.errors).toHaveLength(4);
     expect([room.session.isFollowing, room.session.isSaving]).toEqual([false, false]);

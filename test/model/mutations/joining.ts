@@ -1,3 +1,5 @@
+import { Replica } from '../../../src/client/replica/replica.ts';
+import { StoreClaim } from '../../../src/client/replica/store-claim.ts';
 import { ChangesBuilder } from '../../../src/protocol/changes.ts';
 import { CommitHistory } from '../../../src/server/history/commit-history.ts';
 import { ClientRecords } from '../../../src/server/history/client-records.ts';
@@ -6,8 +8,12 @@ import { Delivery } from '../../../src/server/room/delivery.ts';
 import type { Mutant } from '../mutant.ts';
 import type { Patches } from '../patches.ts';
 import type { RoomProcess } from '../room-process.ts';
+import type { Traits } from '../traits.ts';
 import { ignorePong } from './order.ts';
 import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mutation.ts';
+
+/** Clients move from room to room. */
+const MOVING: Partial<Traits> = { ...PLAIN, cutWeight: 3, adversities: ['other-rooms'] };
 
 /** A room that deals with a push again if it comes again. */
 function forgetDuplicates(patches: Patches): void {
@@ -79,7 +85,7 @@ function epochOf(room: RoomProcess): string | undefined {
   return room.branch?.epoch;
 }
 
-/** The mutations of JOIN-1 to JOIN-11. */
+/** The mutations of JOIN-1 to JOIN-12. */
 export const JOIN_MUTATIONS: readonly Mutation[] = [
   {
     title: '[JOIN-1] a client says hello with a cursor that its content is not of',
@@ -88,7 +94,7 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
         ...endpoint,
         get: async (unique) => {
           const { cursor, content } = await endpoint.get(unique);
-          const newest = client.room.branch;
+          const newest = client.place.room.branch;
           return cursor?.epoch === newest?.epoch && newest !== undefined && content !== undefined
             ? { cursor: { epoch: newest.epoch, version: newest.version }, content }
             : { cursor, content };
@@ -189,5 +195,23 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
           return { ...message, changes, content: undefined };
         }),
     }),
+  },
+  {
+    title: '[JOIN-12] a client sends what it has not confirmed to another room',
+    make: () => ({ traits: MOVING }),
+    patch: (patches) =>
+      patches.replace(
+        Replica.prototype,
+        'abandon',
+        (abandon) =>
+          function keep(this: Replica, reason) {
+            return reason === 'another-room' ? [] : abandon.call(this, reason);
+          },
+      ),
+  },
+  {
+    title: '[JOIN-12] [SEED-2] what a Store held for one room is given to another',
+    make: () => ({ traits: MOVING }),
+    patch: (patches) => patches.replace(StoreClaim.prototype, 'begin', () => () => undefined),
   },
 ];
