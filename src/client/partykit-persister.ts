@@ -164,7 +164,7 @@ export function createPartyKitPersister(
     store,
     messagePrefix,
     {
-      socket: { ...socket, closing: () => readClosing(lastClose()) },
+      socket: { ...socket, closing: () => readClosing(connection, lastClose()) },
       endpoint: createHttpEndpoint(
         () => {
           const url = storeUrlOf(connection, storePath, storeProtocol);

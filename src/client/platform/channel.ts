@@ -49,8 +49,8 @@ export interface ChannelListener extends SocketListener {
 }
 
 /** The last close of a PartySocket, as it tells of it. */
-export interface LastClose extends Pick<SocketClosing, 'isByApp' | 'isMeant'> {
-  readonly event: Event | undefined;
+export interface LastClose extends Pick<SocketClosing, 'isMeant'> {
+  readonly event: (Event & { readonly code?: unknown; readonly reason?: unknown }) | undefined;
 }
 
 /** Frames of one letter, on a PartySocket that other parts use as well. */
@@ -227,7 +227,7 @@ export function attachToPartySocket(
       isAsked = false;
       for (const [type, listen] of listeners) target.removeEventListener(type, listen);
     },
-    lastClose: () => ({ isByApp: !connection.shouldReconnect, isMeant, event: lastClose }),
+    lastClose: () => ({ isMeant, event: lastClose }),
     isStopped: () => isStopped,
   };
 }

@@ -10,6 +10,7 @@ import { createPartyKitPersister, type PartyKitPersister } from '../partykit-per
 import { callAfter } from '../platform/call-after.ts';
 import { attachToPartySocket, readError, tellQueried } from '../platform/channel.ts';
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
+import { hasGivenUp } from '../platform/socket-closing.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
 import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connection-attempts.ts';
 
@@ -70,11 +71,7 @@ export function createRoomParts<Room, Metadata>(
     maxReconnectionDelay: 0,
   });
   // First, so that it hears what the room refuses before the other parts act on that.
-  const {
-    socket: attached,
-    detach,
-    lastClose,
-  } = attachToPartySocket(socket, `${messagePrefix}:room`, {
+  const { socket: attached, detach } = attachToPartySocket(socket, `${messagePrefix}:room`, {
     onOpen: () => attempts.opened(),
     onClose: () => attempts.closed(),
     onMessage: (data) => {
@@ -180,7 +177,7 @@ export function createRoomParts<Room, Metadata>(
       if (hasEnded)
         throw new TinyBasePartyKitError('destroyed', 'The room was left: enter it again.');
       const starts: Promise<unknown>[] = [];
-      if (lastClose().isByApp) {
+      if (!socket.shouldReconnect || hasGivenUp(socket)) {
         attempts.reset();
         attached.reconnect();
       } else attempts.hurry();

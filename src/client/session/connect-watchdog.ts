@@ -14,8 +14,11 @@ export interface ConnectWatchdog {
   opened(): void;
   /** The socket has closed or, if it was closed, failed to open. The session waits for it. What this side means is no failure. */
   closed(): void;
-  /** Reports a close at once if the server closed the socket on purpose, and no message of the room has said why. */
-  tellRefusal(): void;
+  /**
+   * Reports a close at once if the socket tries no more by itself, or if the server closed it on purpose and no message of the room
+   * has said why.
+   */
+  tellEnd(): void;
   /** The query of the socket was asked for. While there is none, no connection is tried, and that error is told elsewhere. */
   queried(isThere: boolean): void;
   /** The room has answered, or the session does not wait for it any more. */
@@ -77,8 +80,8 @@ export function createConnectWatchdog(
     queried: (isThere) => {
       hasQuery = isThere;
     },
-    tellRefusal: () => {
-      if (isRefusal(socket)) tell();
+    tellEnd: () => {
+      if (isEnd(socket)) tell();
     },
     end: () => {
       stopWaiting();
@@ -89,19 +92,19 @@ export function createConnectWatchdog(
 
 function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: boolean): string {
   const subject = `The socket to ${socket.address()}`;
-  const { isByApp = false, code = 0, reason = '' } = socket.closing?.() ?? {};
+  const { isByApp = false, isFinal = false, code = 0, reason = '' } = socket.closing?.() ?? {};
+  const how = `${code}${reason && ` and the reason ${JSON.stringify(reason)}`}`;
+  if (isFinal) return `${subject} is closed for good, with the code ${how}. Call reconnect().`;
   if (isByApp)
     return `${subject} is closed: the app called close() on it, or never opened it. Call reconnect().`;
-  if (wasOpen || isOnPurpose(code)) {
-    const because = reason === '' ? '' : ` and the reason ${JSON.stringify(reason)}`;
-    return `${subject} was closed by the server, with the code ${code}${because}. Look at onConnect.`;
-  }
+  if (wasOpen || isOnPurpose(code))
+    return `${subject} was closed by the server, with the code ${how}. Look at onConnect.`;
   return `${subject} does not open. Is the server running? Does onBeforeConnect refuse it? Is it wss (0.0.0.0)? Is the URL below 2 KB?`;
 }
 
-function isRefusal(socket: Pick<SessionSocket, 'closing'>): boolean {
-  const { isByApp = false, code = 0 } = socket.closing?.() ?? {};
-  return !isByApp && isOnPurpose(code) && !isOurs(code);
+function isEnd(socket: Pick<SessionSocket, 'closing'>): boolean {
+  const { isByApp = false, isFinal = false, code = 0 } = socket.closing?.() ?? {};
+  return isFinal || (!isByApp && isOnPurpose(code) && !isOurs(code));
 }
 
 /** True for the codes of this package, with which a room closes a connection after it has said why. */

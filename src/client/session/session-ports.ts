@@ -11,6 +11,8 @@ export interface SocketClosing {
   readonly isByApp: boolean;
   /** True if this side ended the last connection or attempt, to stay closed or to connect anew. */
   readonly isMeant?: boolean | undefined;
+  /** True if the socket tries no more by itself: then it opens only when the app says so. */
+  readonly isFinal?: boolean | undefined;
   /** The code of the last close (RFC 6455, section 7.4); undefined if there was none. */
   readonly code: number | undefined;
   /** The text with which the other end closed it, often empty. */

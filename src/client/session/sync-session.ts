@@ -568,7 +568,7 @@ export function createSyncSession(
     closed: () => {
       if (isWaitingForSocket()) watchdog.closed();
       happened('closed');
-      if (isWaitingForSocket()) watchdog.tellRefusal();
+      if (isWaitingForSocket()) watchdog.tellEnd();
     },
     networkChanged: () => happened('network-changed'),
     sendNow: () => sender.sendNow(),

@@ -1,4 +1,4 @@
-import { PartySocket } from 'partysocket';
+import { PartySocket, type PartySocketOptions } from 'partysocket';
 import { createStore } from 'tinybase';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
@@ -39,6 +39,13 @@ class ManualWebSocket extends EventTarget {
     this.closeWith(1006);
   }
 
+  /** As `ws` tells of it in Node: the socket is still closing. */
+  failInNode(): void {
+    this.readyState = 2;
+    this.dispatchEvent(new Event('error'));
+    this.closeWith(1006);
+  }
+
   closeWith(code: number): void {
     this.readyState = 3;
     this.dispatchEvent(Object.assign(new Event('close'), { code, reason: '' }));
@@ -51,12 +58,13 @@ interface Connected {
   readonly errors: unknown[];
 }
 
-function connect(): Connected {
+function connect(options: Partial<PartySocketOptions> = {}): Connected {
   const socket = new PartySocket({
     host: 'host.test',
     room: 'room',
     WebSocket: ManualWebSocket,
     minReconnectionDelay: 10,
+    ...options,
   });
   const errors: unknown[] = [];
   const persister = createPartyKitPersister(
@@ -153,5 +161,94 @@ describe('an app that closes or reconnects its PartySocket', () => {
     ManualWebSocket.last?.open();
     ManualWebSocket.last?.closeWith(4001);
     expect(String(errors[0])).toContain('4001');
+  });
+});
+
+describe('a PartySocket that tries no more by itself', () => {
+  let connected: Connected;
+  const begin = async (options: Partial<PartySocketOptions>): Promise<Connected> => {
+    connected = connect(options);
+    void connected.persister.startAutoPersisting();
+    await nextAttempt();
+    return connected;
+  };
+
+  beforeEach(() => void vi.useFakeTimers());
+
+  afterEach(async () => {
+    connected.socket.close();
+    void connected.persister.destroy();
+    await vi.runAllTimersAsync();
+    vi.useRealTimers();
+    ManualWebSocket.made.length = 0;
+  });
+
+  test.each([1000, 1001, 1006, 4001, 4503])(
+    'since maxRetries is 0 is told at once, once, with the code %i',
+    async (code) => {
+      const { errors, persister } = await begin({ maxRetries: 0 });
+      ManualWebSocket.last?.open();
+      ManualWebSocket.last?.closeWith(code);
+      expect(errors).toHaveLength(1);
+      expect(String(errors[0])).toContain(`is closed for good, with the code ${code}`);
+      expect(persister.getSync()).toMatchObject({ phase: 'connecting', error: errors[0] });
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(errors).toHaveLength(1);
+      expect(ManualWebSocket.made).toHaveLength(1);
+    },
+  );
+
+  test('since shouldReconnectOnClose said no is told so, and not that the app has closed it', async () => {
+    const { errors } = await begin({ shouldReconnectOnClose: ({ code }) => code !== 4001 });
+    ManualWebSocket.last?.open();
+    ManualWebSocket.last?.closeWith(1001);
+    await nextAttempt();
+    expect(errors).toEqual([]);
+    ManualWebSocket.last?.open();
+    ManualWebSocket.last?.closeWith(4001);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(errors).toHaveLength(1);
+    expect(String(errors[0])).toContain('closed for good, with the code 4001');
+  });
+
+  test('since the last of its maxRetries has failed is told so then, and begins anew with reconnect()', async () => {
+    const { errors, socket } = await begin({ maxRetries: 4 });
+    for (let time = 0; time < 5; time++) {
+      expect(errors.filter((error) => String(error).includes('for good'))).toEqual([]);
+      ManualWebSocket.last?.fail();
+      await nextAttempt();
+    }
+    expect(errors.map(String)).toEqual([
+      expect.stringContaining('does not open'),
+      expect.stringContaining('closed for good'),
+    ]);
+    expect(ManualWebSocket.made).toHaveLength(5);
+    socket.reconnect();
+    await nextAttempt();
+    expect(ManualWebSocket.made).toHaveLength(6);
+    ManualWebSocket.last?.fail();
+    await vi.advanceTimersByTimeAsync(9000);
+    expect(errors).toHaveLength(2);
+  });
+
+  test.each(['fail', 'failInNode'] as const)(
+    'is told so if it has not opened at all (%s)',
+    async (fail) => {
+      const { errors } = await begin({ maxRetries: 0 });
+      ManualWebSocket.last?.[fail]();
+      expect(String(errors[0])).toContain('closed for good');
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(errors).toHaveLength(1);
+    },
+  );
+
+  test('is not what a socket is that the app has opened anew', async () => {
+    const { errors, socket } = await begin({ maxRetries: 0 });
+    for (let time = 0; time < 3; time++) {
+      ManualWebSocket.last?.open();
+      socket.reconnect();
+      await nextAttempt();
+    }
+    expect(errors).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { createStore } from 'tinybase';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createClient } from '../../../src/client/room/index.ts';
 
 const HOST = { host: 'localhost:1999' };
@@ -42,4 +42,35 @@ test('a room that was created and not entered opens nothing, and is left at once
   expect(room.persister.getSync().phase).toBe('idle');
   await client.leave(room);
   expect(client.getRooms()).toEqual([]);
+});
+
+test('a room whose socket has used up its maxRetries opens it again when it is entered again', async () => {
+  const made: EventTarget[] = [];
+  class ClosedWebSocket extends EventTarget {
+    readyState = 0;
+    constructor() {
+      super();
+      made.push(this);
+    }
+    end(): void {
+      this.readyState = 3;
+      this.dispatchEvent(Object.assign(new Event('close'), { code: 1006 }));
+    }
+    close(): void {}
+  }
+  const client = createClient({
+    ...HOST,
+    createStore,
+    WebSocket: ClosedWebSocket,
+    maxRetries: 0,
+    persister: { fetch: () => new Promise(() => undefined) },
+  });
+  const { persister } = client.createRoom('given-up');
+  void client.enter('given-up').catch(() => undefined);
+  await vi.waitFor(() => expect(made).toHaveLength(1));
+  for (const socket of made) if (socket instanceof ClosedWebSocket) socket.end();
+  expect(String(persister.getSync().error)).toContain('closed for good');
+  void client.enter('given-up').catch(() => undefined);
+  await vi.waitFor(() => expect(made).toHaveLength(2));
+  await client.leave('given-up');
 });
