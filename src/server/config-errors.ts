@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { isThenable } from './room/maybe-promise.ts';
 import { DEFAULT_LIMITS, type RoomLimits } from './room/room-options.ts';
 import type { RoomServerConfig } from './room-server.ts';
 
@@ -60,6 +61,47 @@ export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[
     isObject(limits) && errorOfUnknownOptions(limits, { ...DEFAULT_LIMITS }, 'The object limits');
   if (unknown) errors.push(unknown);
   return errors;
+}
+
+/**
+ * Parts of the names of options with which an author means to keep somebody out, here or elsewhere. If such an option has a wrong
+ * name, the room would be more open than its author believes.
+ */
+const PROTECTIVE =
+  /allow|origin|cors|header|auth|access|secret|jwk|token|permi|private|role|user|read.?only|can(?:set|del)/i;
+
+/**
+ * Returns the error of a config with which the room must let nobody in (`LIFE-10`): an option that may be meant to keep somebody
+ * out does not exist, or the options cannot be read. Undefined for any other.
+ */
+export function refusalOfConfig(
+  config: unknown,
+  options: Readonly<Record<string, true>>,
+): TinyBasePartyKitError | undefined {
+  if (mayHaveHidden(config)) {
+    const message =
+      'The config of the room is no object of options, so the room lets nobody in: set one, not a function, a promise or a text.';
+    return new TinyBasePartyKitError('misuse', message);
+  }
+  if (!isObject(config)) return undefined;
+  const meant = Object.entries(config).filter(
+    ([name, value]) =>
+      value !== undefined && !Object.hasOwn(options, name) && PROTECTIVE.test(name),
+  );
+  const error = errorOfUnknownOptions(Object.fromEntries(meant), options);
+  if (error === undefined) return undefined;
+  const message = `${error.message} They may be meant to keep somebody out, so the room lets nobody in: correct or remove them.`;
+  return new TinyBasePartyKitError('misuse', message);
+}
+
+/** True for what may have options that the room cannot see. */
+function mayHaveHidden(config: unknown): boolean {
+  return (
+    typeof config === 'function' ||
+    typeof config === 'string' ||
+    Array.isArray(config) ||
+    isThenable(config)
+  );
 }
 
 /** Returns the prefix of the app's messages; an empty one if it has none, or one that is no text. */

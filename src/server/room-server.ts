@@ -1,6 +1,6 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
-import { errorsOfConfig, limitsIn, messagePrefixIn } from './config-errors.ts';
+import { errorsOfConfig, limitsIn, messagePrefixIn, refusalOfConfig } from './config-errors.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 import { createStore } from 'tinybase/store';
@@ -144,6 +144,10 @@ export class RoomServer<
       prepareStore: (store) => this.prepareStore(store),
       onRoomError: (error, where) => this.onRoomError(error, where),
       limits: () => limitsIn(this.#given),
+      refusal: () => {
+        this.#checkConfig();
+        return refusalOfConfig(this.config, OPTIONS);
+      },
     });
     this.#id = new RoomId(
       party,
@@ -614,9 +618,10 @@ export class RoomServer<
     if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
     const config = this.#given;
+    const refusal = refusalOfConfig(this.config, OPTIONS);
     for (const error of [
-      ...errorsOfConfig(this.config),
-      errorOfUnknownOptions(config, OPTIONS),
+      ...(refusal === undefined ? errorsOfConfig(this.config) : [refusal]),
+      refusal === undefined ? errorOfUnknownOptions(config, OPTIONS) : undefined,
       errorOfPrefix(messagePrefixIn(config)),
       errorOfOldTinyBase(createStore),
     ]) {

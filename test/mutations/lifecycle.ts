@@ -20,4 +20,10 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     text: 'return this.#heldStart === undefined || (await this.#startLate());',
     replacement: 'void this.#startLate();\n    return true;',
   },
+  {
+    title: '[LIFE-10] a room starts though its config may be meant to keep somebody out',
+    file: 'server/history/room-persistence.ts',
+    text: 'if (refusal !== undefined)',
+    replacement: 'if (false)',
+  },
 ];

@@ -813,6 +813,61 @@ test.each<readonly [string, TinyBasePartyKitServer['config']]>([
   expect(reports).toEqual([]);
 });
 
+test.each<readonly [string, unknown]>([
+  ['"allowedOrigin"', { allowedOrigin: ['https://app.example'] }],
+  ['"AllowedOrigins" (did you mean "allowedOrigins"?)', { AllowedOrigins: [] }],
+  ['"responseHeader"', { limits: {}, responseHeader: {} }],
+  ['"origins"', { origins: ['https://app.example'] }],
+  ['"auth"', { auth: {}, storeParth: '/s' }],
+  ['"canSetCell"', { canSetCell: () => false }],
+  ['"readOnly"', { readOnly: true }],
+  ['The config of the room', Promise.resolve({ allowedOrigins: [] })],
+  ['The config of the room', () => ({ allowedOrigins: [] })],
+  ['The config of the room', [{ allowedOrigins: [] }]],
+  ['The config of the room', '{"allowedOrigins":[]}'],
+])(
+  '[LIFE-10] a config that may be meant to keep somebody out, and does not, lets nobody in: %s',
+  async (name, config) => {
+    const reports: string[] = [];
+    class Mistaken extends TinyBasePartyKitServer {
+      override config = config as never;
+      override onRoomError(error: unknown, where: string): void {
+        reports.push(`${where} ${String(error)}`);
+      }
+    }
+    const party = new FakeParty();
+    const server = new Mistaken(party.asRoom);
+    expect((await ask(server, 'PUT', SEED)).status).toBe(503);
+    expect((await ask(server)).status).toBe(503);
+    const eve = party.connect('1');
+    await say(server, eve, 's[{},{"v":1},1]');
+    expect(eve.readyState).not.toBe(OPEN);
+    expect(server.store.getContent()).toEqual([{}, {}]);
+    expect(reports).toEqual([expect.stringMatching(/^config .*lets nobody in/)]);
+    expect(reports[0]).toContain(name);
+    server.config = { allowedOrigins: [] } as never;
+    expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+    expect(reports).toHaveLength(1);
+  },
+);
+
+test.each<readonly [string, unknown]>([
+  ['a limit', { maxbytes: 5 }],
+  ['limits', { Limits: {} }],
+  ['nothing', { allowedOrigin: undefined }],
+])('an option that does not exist and keeps nobody out is reported: %s', async (_what, config) => {
+  const reports: string[] = [];
+  class Mistaken extends TinyBasePartyKitServer {
+    override config = config as never;
+    override onRoomError(error: unknown): void {
+      reports.push(String(error));
+    }
+  }
+  expect((await ask(new Mistaken(new FakeParty().asRoom), 'PUT', SEED)).status).toBe(201);
+  expect(reports).toEqual([expect.stringContaining('has options that do not exist')]);
+  expect(reports[0]).not.toContain('lets nobody in');
+});
+
 test('writes to the console by default, and names the entry that explains an error of this package', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x' };

@@ -4,6 +4,7 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
 import { isPausing } from '../room/clock.ts';
+import { UNLOADED } from '../room/delivery.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 import { assertContentFits, contentBytes, measureContent } from '../writes/content-size.ts';
@@ -263,6 +264,9 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   async #load(): Promise<RoomState<Origin, RequestOrigin>> {
+    const refusal = this.#parts.settings.refusal;
+    if (refusal !== undefined)
+      throw new TinyBasePartyKitError('unavailable', UNLOADED, { cause: refusal });
     for (;;) {
       const emptyings = this.#emptyings;
       let source: RoomErrorSource | undefined = 'storage';
@@ -291,8 +295,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
       } catch (cause) {
         if (emptyings !== this.#emptyings) continue;
         if (source !== undefined) this.#parts.reporter.report(cause, source);
-        const message = 'The room could not be loaded: try again later.';
-        throw new TinyBasePartyKitError('unavailable', message, { cause });
+        throw new TinyBasePartyKitError('unavailable', UNLOADED, { cause });
       }
     }
   }

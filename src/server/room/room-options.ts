@@ -118,6 +118,8 @@ export interface RoomOptions<Origin, RequestOrigin> {
   readonly onRoomError?: (error: unknown, where: RoomErrorSource) => void;
   /** Limits that differ from the defaults. Read again when it returns another object than before. */
   readonly limits?: () => Partial<RoomLimits> | undefined;
+  /** Returns an error with which the room must let nobody in, and which was reported (`LIFE-10`). Asked before each load. */
+  readonly refusal?: () => unknown;
   /** The sizes of what is stored. For tests: any sizes are right, and the default ones are fast. */
   readonly storageSizes?: () => Partial<StorageSizes>;
 }

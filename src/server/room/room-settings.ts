@@ -46,6 +46,11 @@ export class RoomSettings<Origin, RequestOrigin> {
     return this.#options.storagePrefix?.() ?? '';
   }
 
+  /** The error with which the room must let nobody in; undefined if there is none. */
+  get refusal(): unknown {
+    return this.#options.refusal?.();
+  }
+
   get storageSizes(): Partial<StorageSizes> | undefined {
     return this.#options.storageSizes?.();
   }
