@@ -13,8 +13,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-4] a client never goes above a generation that it has lost',
     file: STATE,
-    text: ': lost({ ...state, generation });',
-    replacement: ': stay(state);',
+    text: '? lost({ ...state, generation })',
+    replacement: '? stay(state)',
   },
   {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',

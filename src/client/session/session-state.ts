@@ -273,6 +273,10 @@ function resume(state: SessionState, facts: Facts, ...actions: readonly Action[]
 const STOCK_MESSAGE =
   "This room runs TinyBase's own server: edits may be lost silently. Change the server's import to tinybase-partykit.";
 
+/** A room that says a higher generation is not believed: hellos above it would soon be none that a room can read. */
+const HIGHEST_GENERATION = 2 ** 52;
+const GENERATION_MESSAGE = 'The generation of the welcome is too high.';
+
 const NEW_ROOM_MESSAGE = 'The room began anew: it was wiped or restored. Unconfirmed edits stay.';
 
 function opened(state: SessionState, facts: Facts): Step {
@@ -309,11 +313,14 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const { stage, shownEpoch } = state;
   const { phase, position } = stage;
   const { generation, cursor, lastPush, changes, content, limits, isSetBack } = welcome;
-  if (generation !== state.generation || !isTalking(stage))
+  if (generation !== state.generation || !isTalking(stage)) {
+    if (changes !== undefined || generation <= state.generation || phase !== 'catching-up')
+      return stay(state);
     // This device has lost its latest generations: the next hello is above those that the room knows.
-    return changes !== undefined || generation <= state.generation || phase !== 'catching-up'
-      ? stay(state)
-      : lost({ ...state, generation });
+    return generation <= HIGHEST_GENERATION
+      ? lost({ ...state, generation })
+      : lost(state, report(new TinyBasePartyKitError('malformed', GENERATION_MESSAGE)));
+  }
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
     return position.type === 'no-store' && cursor.version === 0

@@ -100,6 +100,42 @@ describe('joining', () => {
     expect(room.session.sync.phase).toBe('live');
   });
 
+  test.each([2 ** 52 + 1, Number.MAX_SAFE_INTEGER])(
+    '[JOIN-4] does not believe a room that says the generation %i, after which there are few or none',
+    async (generation) => {
+      const room = new ScriptedRoom({ firstGeneration: 41 });
+      void room.session.follow();
+      await room.answerGet(1, [{}, {}]);
+      room.open();
+      room.sent();
+      room.welcome({ generation, changes: undefined });
+      expect(room.errors).toMatchObject([{ code: 'malformed' }]);
+      expect(room.session.sync).toMatchObject({ phase: 'connecting', error: room.errors[0] });
+      await room.time.pass(5000);
+      expect(room.hello().generation).toBe(43);
+      room.welcome({ generation, changes: undefined });
+      expect(room.errors).toHaveLength(1);
+      await room.time.pass(5000);
+      expect(room.hello().generation).toBe(44);
+      room.welcome({ generation: 44 });
+      expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+    },
+  );
+
+  test('[JOIN-4] goes above the highest generation that it believes, in very many hellos', async () => {
+    const room = new ScriptedRoom({ firstGeneration: 41 });
+    void room.session.follow();
+    await room.answerGet(1, [{}, {}]);
+    room.open();
+    room.sent();
+    room.welcome({ generation: 2 ** 52, changes: undefined });
+    expect(room.errors).toEqual([]);
+    await room.time.pass(5000);
+    expect(room.hello().generation).toBe(2 ** 52 + 1);
+    room.welcome({ generation: 2 ** 52 + 1 });
+    expect(room.session.sync.phase).toBe('live');
+  });
+
   test('[JOIN-4] takes a second welcome of the same generation for nothing', async () => {
     const room = new ScriptedRoom();
     await room.live();
