@@ -177,6 +177,10 @@ export class RoomServer<
         await this.#room.storageEmptied(emptied);
         return await emptied;
       },
+      afterTransaction: async (deleted) => {
+        if (!deleted.includes(manifestKey(this.#storagePrefix))) return;
+        await this.#room.storageEmptied(Promise.resolve());
+      },
       aroundSetAlarm: async (proceed, time) => {
         const set = this.#saving?.setAlarm(time, proceed) ?? proceed();
         const [, answer] = await Promise.all([this.#id.store(), set]);

@@ -205,6 +205,15 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(log).toEqual(emptied);
   });
 
+  test('[LIFE-7] a room sees that the app deletes its keys by the object of a transaction', async () => {
+    const url = base('watching', 'transaction');
+    await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
+    expect(await jsonOf(`${url}/delete-in-transaction?rollback`)).toEqual([{}, { v: 1 }]);
+    expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
+    expect(await jsonOf(`${url}/delete-in-transaction`)).toEqual([{}, {}]);
+    expect(await textOf(`${url}/store`)).toBe('');
+  });
+
   test('[LIFE-6] a room knows its id in an alarm that wakes it, and after that', async () => {
     const url = base('watching', 'the%20sleeper');
     expect(await jsonOf(`${url}/keys`)).not.toContain('@tinybase-partykit/room-id');

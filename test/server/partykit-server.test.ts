@@ -963,6 +963,41 @@ test('[LIFE-7] a room whose app deletes its keys is an empty room at once, aloud
   expect(errors).toHaveLength(1);
 });
 
+test('[LIFE-7] a room whose app deletes its keys in a transaction is an empty room when that has ended, aloud', async () => {
+  const party = new FakeParty();
+  const { storage } = party;
+  /** The same with the object of a transaction, as hosts have it. */
+  const transactional = Object.assign(storage, {
+    transaction: async (
+      closure: (transaction: { delete(keys: string[]): Promise<number> }) => Promise<void>,
+    ): Promise<void> => {
+      const keys: string[] = [];
+      await closure({ delete: async (deleted) => keys.push(...deleted) });
+      await StrictStorage.prototype.delete.call(storage, keys);
+    },
+  });
+  const room = new TinyBasePartyKitServer(party.asRoom);
+  await ask(room, 'PUT', SEED);
+  await storage.put('app', 1);
+  errors.length = 0;
+  await transactional.transaction(async (transaction) => {
+    await transaction.delete(['app']);
+  });
+  expect(errors).toEqual([]);
+  await transactional.transaction(async (transaction) => {
+    for (const key of (await storage.list({ prefix: '@tinybase-partykit/' })).keys())
+      await transaction.delete([key]);
+    expect(errors).toEqual([]);
+  });
+  expect(String(errors[0]?.[1])).toContain('delete of its keys');
+  expect(room.store.getContent()).toEqual([{}, {}]);
+  room.store.setValue('since', 1);
+  await room.whenDurable();
+  const woken = await ask(new TinyBasePartyKitServer(party.asRoom));
+  expect(await woken.json()).toEqual([{}, { since: 1 }]);
+  expect(errors).toHaveLength(1);
+});
+
 test('hibernates', () => {
   expect(new TinyBasePartyKitServer(new FakeParty().asRoom).options).toEqual({ hibernate: true });
 });

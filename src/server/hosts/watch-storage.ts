@@ -10,6 +10,8 @@ export interface StorageWatcher {
   aroundDeleteAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
+  /** A transaction of the app that has deleted these keys has ended well. The app goes on after this. May not reject. */
+  afterTransaction?(keys: readonly unknown[]): Promise<void>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
@@ -19,8 +21,9 @@ export interface StorageWatcher {
  * object itself, so it works for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a
  * transaction.
  *
- * It does not see the methods of a transaction's own object (`transaction.delete`, `transaction.setAlarm`;
- * `transaction.deleteAll` throws on every host), point-in-time recovery, or an app that calls the prototype's method.
+ * It sees `transaction.delete` of a transaction's own object, and tells of it when the transaction has ended. It does not see
+ * `transaction.setAlarm` (`transaction.deleteAll` throws on every host), the storage of SQLite (`sql`, `kv`, `transactionSync`),
+ * point-in-time recovery, or an app that calls the prototype's method.
  *
  * @returns false if the host does not allow methods to be set on the object.
  */
@@ -45,19 +48,52 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
       'delete',
       (proceed, keys, options) => watcher.aroundDelete?.(proceed, keys, options) ?? proceed(),
     );
-  if (watcher.onGet !== undefined) observeGet(storage, (keys) => watcher.onGet?.(keys));
+  if (watcher.afterTransaction !== undefined)
+    surroundTransaction(storage, async (keys) => watcher.afterTransaction?.(keys));
+  if (watcher.onGet !== undefined) observe(storage, 'get', (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
 }
 
-/** Tells of each call of `get`, which is otherwise as it was. */
-function observeGet(storage: object, onGet: (keys: unknown) => void): void {
-  const method: unknown = Reflect.get(storage, 'get');
+/** Tells of the first parameter of each call of a method, which is otherwise as it was. */
+function observe(target: object, name: string, onCall: (first: unknown) => void): void {
+  const method: unknown = Reflect.get(target, name);
   if (typeof method !== 'function') return;
   const value = (...received: unknown[]): unknown => {
-    onGet(received[0]);
-    return Reflect.apply(method, storage, received);
+    onCall(received[0]);
+    return Reflect.apply(method, target, received);
   };
-  define(storage, 'get', value);
+  define(target, name, value);
+}
+
+/** Tells of the keys that a transaction has deleted by its own object, after it has ended well. */
+function surroundTransaction(
+  storage: object,
+  afterTransaction: (keys: readonly unknown[]) => Promise<void>,
+): void {
+  const method: unknown = Reflect.get(storage, 'transaction');
+  if (typeof method !== 'function') return;
+  const value = async (closure: unknown, ...others: unknown[]): Promise<unknown> => {
+    if (typeof closure !== 'function')
+      return await Reflect.apply(method, storage, [closure, ...others]);
+    let deleted: unknown[] = [];
+    const observed = (...received: unknown[]): unknown => {
+      // A host may run it again, after a conflict.
+      deleted = [];
+      const [transaction] = received;
+      if (typeof transaction === 'object' && transaction !== null) {
+        observe(transaction, 'delete', (keys) => {
+          const several: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
+          deleted.push(...several);
+        });
+        observe(transaction, 'rollback', () => (deleted = []));
+      }
+      return Reflect.apply(closure, undefined, received);
+    };
+    const result: unknown = await Reflect.apply(method, storage, [observed, ...others]);
+    if (deleted.length > 0) await afterTransaction(deleted);
+    return result;
+  };
+  define(storage, 'transaction', value);
 }
 
 function surround(

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { watchStorage } from '../../../src/server/hosts/watch-storage.ts';
 
@@ -82,4 +82,91 @@ test('a storage that cannot be watched is left as it is', async () => {
   expect(isWatched).toBe(false);
   await storage.deleteAll();
   expect(storage.calls).toEqual([['deleteAll']]);
+});
+
+/** As hosts have it: with an object for each transaction, that needs itself as `this`. */
+class FakeTransaction {
+  readonly #storage: TransactionalStorage;
+  isRolledBack = false;
+
+  constructor(storage: TransactionalStorage) {
+    this.#storage = storage;
+  }
+
+  async delete(keys: unknown): Promise<boolean> {
+    this.#storage.deleted.push(keys);
+    return true;
+  }
+
+  rollback(): void {
+    this.isRolledBack = true;
+    this.#storage.deleted.length = 0;
+  }
+}
+
+class TransactionalStorage extends FakeStorage {
+  readonly deleted: unknown[] = [];
+  attempts = 1;
+
+  async transaction<T>(closure: (transaction: FakeTransaction) => Promise<T>): Promise<T> {
+    for (; this.attempts > 1; this.attempts--) await closure(new FakeTransaction(this));
+    return await closure(new FakeTransaction(this));
+  }
+}
+
+const watchedTransactions = (): { storage: TransactionalStorage; told: unknown[] } => {
+  const storage = new TransactionalStorage();
+  const told: unknown[] = [];
+  watchStorage(storage, {
+    aroundDeleteAll: (proceed) => proceed(),
+    aroundSetAlarm: (proceed) => proceed(),
+    afterTransaction: async (keys) => void told.push([...keys]),
+  });
+  return { storage, told };
+};
+
+describe('a transaction', () => {
+  test('is told with the keys that it has deleted, when it has ended, before the app goes on', async () => {
+    const { storage, told } = watchedTransactions();
+    const result = storage.transaction(async (transaction) => {
+      expect(await transaction.delete('a')).toBe(true);
+      await transaction.delete(['b', 'c']);
+      expect(told).toEqual([]);
+      return 'result';
+    });
+    expect(await result).toBe('result');
+    expect(told).toEqual([['a', 'b', 'c']]);
+    expect(storage.deleted).toEqual(['a', ['b', 'c']]);
+  });
+
+  test.each<readonly [string, (transaction: FakeTransaction) => Promise<unknown>]>([
+    ['deletes nothing', () => Promise.resolve()],
+    [
+      'is rolled back',
+      async (transaction) => {
+        await transaction.delete('a');
+        transaction.rollback();
+      },
+    ],
+    [
+      'fails',
+      async (transaction) => {
+        await transaction.delete('a');
+        throw new Error('of the app');
+      },
+    ],
+  ])('is not told if it %s', async (what, closure) => {
+    const { storage, told } = watchedTransactions();
+    const ended = storage.transaction(closure);
+    if (what === 'fails') await expect(ended).rejects.toThrow('of the app');
+    else await ended;
+    expect(told).toEqual([]);
+  });
+
+  test('is told once, though the host has run it again', async () => {
+    const { storage, told } = watchedTransactions();
+    storage.attempts = 2;
+    await storage.transaction((transaction) => transaction.delete('a'));
+    expect(told).toEqual([['a']]);
+  });
 });
