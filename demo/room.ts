@@ -22,7 +22,7 @@ import { createPresence, type Presence } from '../src/server/features/presence/i
 import { TinyBasePartyKitServer, type TakenMessage } from '../src/server/index.ts';
 import { textOf } from './cells.ts';
 import { FIRST_NOTES } from './first-notes.ts';
-import { LONGEST_TEXT, MOST_NOTES } from './note-limits.ts';
+import { LONGEST_NOTE_ID, LONGEST_TEXT, MOST_NOTES } from './note-limits.ts';
 import { LONGEST_ROOM_NAME } from './place.ts';
 
 interface User {
@@ -50,7 +50,7 @@ const auth: Auth<User> = defineAuth({
   user: z.object({ id: z.string(), name: z.string().max(40) }),
 });
 const fraction = z.number().min(0).max(1).optional();
-const noteId = z.string().max(40).optional();
+const noteId = z.string().max(LONGEST_NOTE_ID).optional();
 const noteFromBackend = z.object({ text: z.string().min(1).max(LONGEST_TEXT) });
 
 /** The query of a request for a token. */
@@ -61,6 +61,8 @@ const tokenRequest = z.object({
 });
 
 const MOST_DELETED_NOTES = 200;
+/** The key in storage of the authors of deleted notes. */
+const DELETED_AUTHORS = 'deleted-authors';
 
 /** The room that `npm run dev` runs: one board for each room id. */
 export default class BoardRoom extends TinyBasePartyKitServer {
@@ -110,6 +112,12 @@ export default class BoardRoom extends TinyBasePartyKitServer {
   /** The authors of the notes that were deleted last: a note that comes back, as by undo, has its author again. */
   readonly #deletedAuthors = new Map<string, string>();
 
+  /** A room ends some seconds after everybody has left, and loses what it has only in memory. */
+  async onStart(): Promise<void> {
+    const stored = await this.party.storage.get<[string, string][]>(DELETED_AUTHORS);
+    for (const [rowId, author] of stored ?? []) this.#deletedAuthors.set(rowId, author);
+  }
+
   /** The content of a new room. */
   override getInitialStorage(): Content {
     return [{ notes: FIRST_NOTES }, {}];
@@ -141,7 +149,8 @@ export default class BoardRoom extends TinyBasePartyKitServer {
   }
 
   override canSetRow(_tableId: string, rowId: string): boolean {
-    return this.store.hasRow('notes', rowId) || this.store.getRowCount('notes') < MOST_NOTES;
+    if (this.store.hasRow('notes', rowId)) return true;
+    return rowId.length <= LONGEST_NOTE_ID && this.store.getRowCount('notes') < MOST_NOTES;
   }
 
   /** A pinned note keeps everything but its pin, and every note keeps its author. */
@@ -221,5 +230,8 @@ export default class BoardRoom extends TinyBasePartyKitServer {
     const [oldest] = this.#deletedAuthors.keys();
     if (this.#deletedAuthors.size > MOST_DELETED_NOTES && oldest !== undefined)
       this.#deletedAuthors.delete(oldest);
+    this.party.storage
+      .put(DELETED_AUTHORS, [...this.#deletedAuthors])
+      .catch((error: unknown) => this.onRoomError(error, 'storage'));
   }
 }

@@ -67,6 +67,23 @@ test('a note of the demo that comes back, as by undo, has its author again, whoe
   expect(ada.store.getRow('notes', 'bobs')).toEqual(row);
 });
 
+test('a deleted note of the demo has its author also after the server was started again', async () => {
+  const bob = await enter('forgotten', 'Bob');
+  bob.store.setRow('notes', 'bobs', note('Bob'));
+  await bob.confirmed();
+  const row = bob.store.getRow('notes', 'bobs');
+  bob.store.delRow('notes', 'bobs');
+  await bob.confirmed();
+  await clients.closeAll();
+  await party.restart();
+  const ada = await enter('forgotten', 'Ada');
+  ada.store.setRow('notes', 'bobs', { ...row, by: 'Ada' });
+  ada.store.setRow('notes', 'bobs', row);
+  await ada.confirmed();
+  expect(ada.refusals).toMatchObject([{ cellId: 'by', cell: 'Ada' }]);
+  expect(ada.store.getRow('notes', 'bobs')).toEqual(row);
+});
+
 test('a pinned note of the demo keeps everything but its pin, also if cells are deleted', async () => {
   const ada = await enter('pinned', 'Ada');
   const row = ada.store.getRow('notes', 'pinned');
