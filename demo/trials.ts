@@ -19,7 +19,7 @@ type Say = (sentence: string) => void;
 export function offerTrials(place: Place, left: Client, right: Client): void {
   const offerOnline = (name: string, trial: (say: Say) => Promise<void>): void =>
     offer(name, async (say) => {
-      if (isReached(left) && isReached(right)) await trial(say);
+      if (isReached(left) && isReached(right)) await whileTold(left, right, say, () => trial(say));
       else say('The server does not answer. Start it, and try again when both sides are synced.');
     });
   offerOnline('cut', (say) => cutAndHeal(left, right, say));
@@ -61,6 +61,30 @@ function offer(name: string, trial: (say: Say) => Promise<void>): void {
     isRunning = false;
   };
   button.addEventListener('click', () => void run());
+}
+
+/** Says so if a trial waits for a server that has gone. */
+async function whileTold(
+  left: Client,
+  right: Client,
+  say: Say,
+  trial: () => Promise<void>,
+): Promise<void> {
+  const tell = (): void => {
+    // A side that was cut for long has an error until it has caught up.
+    const isCatchingUp = [left, right].some(
+      ({ persister }) => persister.getSync().phase === 'catching-up',
+    );
+    if (!isCatchingUp && !(isReached(left) && isReached(right)))
+      say('The server does not answer any more. This goes on when it is back.');
+  };
+  const listenerIds = [left, right].map(({ persister }) => persister.addSyncListener(tell));
+  try {
+    await trial();
+  } finally {
+    for (const [index, { persister }] of [left, right].entries())
+      persister.delListener(listenerIds[index] ?? '');
+  }
 }
 
 async function cutAndHeal(left: Client, right: Client, say: Say): Promise<void> {

@@ -669,6 +669,25 @@ test('where the system chooses the colours, the switch of the network is still s
   await close();
 });
 
+test('a trial that is under way when the server dies says so, and ends when the server is back', async () => {
+  const { page, left, right, close } = await visit(inRoom('died'));
+  const caption = (): Promise<string> => textOf(part(page, 'caption'));
+  await part(page, 'try-cut').click();
+  await until('the trial', async () => (await caption()).includes('has no network'));
+  await party.kill9();
+  await until(
+    'the caption',
+    async () => (await caption()).startsWith('The server does not answer any more.'),
+    { deadlineMilliseconds: 30_000 },
+  );
+  await party.restart();
+  await until('the end', async () => (await caption()).startsWith('Both boards are equal.'), {
+    deadlineMilliseconds: 30_000,
+  });
+  await untilEqual([left, right], FIRST_COUNT);
+  await close();
+});
+
 test('a server that is killed and comes back has everything, and the open page goes on', async () => {
   const { page, left, right, close } = await visit(inRoom('killed'));
   await addNote(left, 'Saved before');
