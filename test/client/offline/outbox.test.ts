@@ -548,16 +548,16 @@ async function move(on: Browser): Promise<OfflineTab> {
   return tab;
 }
 
-describe('a socket that leads to another room', () => {
-  /** A tab that dies in the other room, with edits that were not sent. */
-  const leave = async (on: Browser, edit: (tab: OfflineTab) => void): Promise<void> => {
-    const tab = new OfflineTab(on);
-    tab.address = OTHER_ADDRESS;
-    edit(tab);
-    await settle();
-    tab.die();
-  };
+/** A tab that dies in the other room, with edits that were not sent. */
+async function leave(on: Browser, edit: (tab: OfflineTab) => void): Promise<void> {
+  const tab = new OfflineTab(on);
+  tab.address = OTHER_ADDRESS;
+  edit(tab);
+  await settle();
+  tab.die();
+}
 
+describe('a socket that leads to another room', () => {
   test('[ONCE-1] gives each push a number of its own, also one that is made while the storage is read', async () => {
     const tab = await move(browser());
     tab.store.setValue('early', 1);
