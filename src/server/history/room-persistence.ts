@@ -44,6 +44,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   #failedCheckpoint = -Infinity;
   /** The number of times that the storage was emptied. */
   #emptyings = 0;
+  #losses = 0;
 
   constructor(parts: RoomParts<Origin, RequestOrigin>) {
     this.#parts = parts;
@@ -53,6 +54,11 @@ export class RoomPersistence<Origin, RequestOrigin> {
   /** The current state; undefined until loaded, and after a failed write. */
   get current(): RoomState<Origin, RequestOrigin> | undefined {
     return this.#current;
+  }
+
+  /** The number of times that changes of the room's own code may have been lost. A wipe or a restore by itself loses none. */
+  get losses(): number {
+    return this.#losses;
   }
 
   /** True once the room was loaded: from then on, a transaction is lost if there is no state. */
@@ -86,6 +92,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     if (this.#current !== undefined)
       this.#current.commit(log, { type: 'room', callers: represented.now });
     else if (this.#hasLoaded) {
+      this.#losses += 1;
       const cause = new Error('The room was being loaded or restored.');
       reporter.reportLost(cause, [log.changes]);
     }
@@ -169,6 +176,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     emptied?.catch(() => undefined);
     const storage = this.#openStorage();
     const wiped = storage.wipe(emptied);
+    wiped.catch(() => (this.#losses += 1));
     if (this.#parts.features.hasInitialContent) {
       if (state !== undefined) this.#emptyStore();
       await wiped;
@@ -207,6 +215,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   ): void {
     if (state !== this.#current) return;
     this.#current = undefined;
+    this.#losses += 1;
     const { delivery, reporter } = this.#parts;
     delivery.dismiss('The room could not store its latest changes and dropped them: say hello.');
     reporter.report(error, 'storage');
@@ -250,6 +259,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
       });
       if (state !== this.#current) return;
       if (oldest === 'emptied') {
+        this.#losses += 1;
         reporter.report(new Error(MANIFEST_GONE), 'storage');
         await this.empty();
       } else if (oldest !== undefined) state.history.trimBefore(oldest);

@@ -51,8 +51,8 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     return this.#persistence.current !== undefined;
   }
 
-  get loadedState(): object | undefined {
-    return this.#persistence.current;
+  get losses(): number {
+    return this.#persistence.losses;
   }
 
   get cursor(): Cursor | undefined {

@@ -116,10 +116,10 @@ export interface FeatureRoom<Connection> {
   /** True if the Store has the stored content. */
   readonly isLoaded: boolean;
   /**
-   * Stands for what the room has in memory, from one load to the next; undefined while nothing is loaded. If it has changed,
-   * changes of the time before may be lost.
+   * The number of times that changes of the room's own code may have been lost: by a failed write, or because they were made while
+   * the room was being restored. A wipe or a restore by itself loses none.
    */
-  readonly loadedState: object | undefined;
+  readonly losses: number;
   /** The version of the Store, which may not be durable yet; 0 without a Store. Undefined if the room is not loaded. */
   readonly cursor: Cursor | undefined;
   /**

@@ -23,7 +23,7 @@ export type EventsRoom<Connection> = Pick<
   | 'charge'
   | 'hold'
   | 'isRefused'
-  | 'loadedState'
+  | 'losses'
   | 'taken'
   | 'userIdOf'
   | 'readSlot'
@@ -55,8 +55,8 @@ interface Call<Connection> {
   input: unknown;
   readonly id: number | undefined;
   readonly length: number;
-  /** The state of the room when the call began. */
-  readonly state: object | undefined;
+  /** The losses of the room when the call began. */
+  readonly losses: number;
   isOver: boolean;
 }
 
@@ -106,8 +106,8 @@ export class RoomEvents<Connection extends Caller> {
       this.#refuse(connection, id, 'overloaded', message);
     } else {
       this.#room.hold(connection, json.length);
-      const { loadedState: state } = this.#room;
-      const begun = { connection, name, id, length: json.length, state };
+      const { losses } = this.#room;
+      const begun = { connection, name, id, length: json.length, losses };
       this.#start({ ...begun, input: undefined, isOver: false }, procedure, input);
     }
   }
@@ -228,8 +228,8 @@ export class RoomEvents<Connection extends Caller> {
       this.#fail(call, error);
       return;
     }
-    // Changes of the call may have been lost with that state.
-    if (this.#room.loadedState !== call.state) {
+    // Changes of the call may be among those that were lost.
+    if (this.#room.losses !== call.losses) {
       this.#fail(call, new TinyBasePartyKitError('unavailable', LOST));
       return;
     }

@@ -217,6 +217,51 @@ test('[EVENT-2] a slow procedure whose change was lost meanwhile ends with unava
   expect(failureOf(frames[0]).code).toBe('unavailable');
 });
 
+test.each(['wipe', 'restoreRoom'] as const)(
+  '[EVENT-2] a procedure that calls %s() ends as it says, and so does one that runs meanwhile',
+  async (method) => {
+    const gate = new Deferred<void>();
+    const room = new EventfulRoom(({ host }) => ({
+      begin: procedure.handle(async () => {
+        host.room.store.setValue('v', 1);
+        await host.room[method](await host.room.exportRoom());
+        return { broadcast: { begun: 1 }, result: 'begun' };
+      }),
+      wait: procedure.handle(async () => {
+        host.room.store.setValue('w', 1);
+        await gate.promise;
+        return { result: 'waited' };
+      }),
+    }));
+    const [ada, bob] = [await room.join('ada'), await room.join('bob')];
+    await bob.say('v["wait",null,1,1]');
+    await ada.say('v["begin",null,1,1]');
+    await settle();
+    gate.resolve();
+    await settle();
+    expect(heard(ada)).toEqual(expect.arrayContaining(['v["begun",1,"ada"]', 'v[1,"begun"]']));
+    expect(heard(bob)).toEqual(expect.arrayContaining(['v["begun",1,"ada"]', 'v[1,"waited"]']));
+  },
+);
+
+test('[EVENT-2] a change that a procedure makes while the room is being restored is lost, and its call says so', async () => {
+  const room = new EventfulRoom(({ host }) => ({
+    set: procedure.handle(async () => {
+      const restored = host.room.restoreRoom(await host.room.exportRoom());
+      // Until the store of the restored room is there, the room takes nothing.
+      while (host.room.isLoaded) await Promise.resolve();
+      host.room.store.setValue('v', 7);
+      await restored;
+      return { result: 7 };
+    }),
+  }));
+  const ada = await room.join('ada');
+  heard(ada);
+  await ada.say('v["set",null,1,1]');
+  await settle();
+  expect(failureOf(heard(ada).at(-1)).code).toBe('unavailable');
+});
+
 test('[EVENT-2] an event that a listener of the Store sends comes after the commit that it is about', async () => {
   const room = new EventfulRoom(() => ({ changed: event() }));
   const ada = await room.join('ada');
