@@ -132,6 +132,7 @@ export function createRoomParts<Room, Metadata>(
   /** True if this device keeps content and edits. */
   const isKept = options.persister?.offline !== undefined;
   let hasEnded = false;
+  let hasStarted = false;
   /** Settles when the content is there, or never will be. */
   const whenThere = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -172,6 +173,7 @@ export function createRoomParts<Room, Metadata>(
       return phase === 'stopped' && (error === undefined || !isRefusal(error));
     },
     start: async () => {
+      hasStarted = true;
       // If this is called within a listener, the persister has to finish first.
       await Promise.resolve();
       if (hasEnded)
@@ -191,7 +193,7 @@ export function createRoomParts<Room, Metadata>(
       });
     },
     flush: async () => {
-      if (persister.getSync().phase === 'idle') return;
+      if (!hasStarted && persister.getSync().phase === 'idle') return;
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {

@@ -1,8 +1,9 @@
 import { createStore, type Content } from 'tinybase';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
-import { createOffline } from '../../../src/client/offline/index.ts';
+import { createOffline, type OfflineStorage } from '../../../src/client/offline/index.ts';
 import { createClient, type Client } from '../../../src/client/room/index.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
 import { OfflineTab, settle } from '../offline/offline-tab.ts';
 import { PREFIX, SECOND } from '../session/scripted-room.ts';
@@ -28,13 +29,21 @@ async function leave(on: ReturnType<typeof browser>, content: Content): Promise<
   tab.die();
 }
 
-function clientOf({ storage, locks }: ReturnType<typeof browser>, errors: unknown[]): Client {
+function clientOf(
+  { storage, locks }: ReturnType<typeof browser>,
+  errors: unknown[],
+  whenOpen: () => Promise<void> = async () => undefined,
+): Client {
+  const open = async (): Promise<OfflineStorage> => {
+    await whenOpen();
+    return storage;
+  };
   return createClient({
     createStore,
     host: 'localhost:1999',
     messagePrefix: PREFIX,
     WebSocket: NeverOpens,
-    persister: { offline: createOffline({ storage: () => storage, locks: locks.of({}) }) },
+    persister: { offline: createOffline({ storage: open, locks: locks.of({}) }) },
     onIgnoredError: (error) => errors.push(error),
   });
 }
@@ -67,6 +76,32 @@ test('[OFFLINE-10] a room that is left keeps its edits, and says nothing of them
   await vi.advanceTimersByTimeAsync(10 * SECOND);
   await left;
   await settle();
+  expect([errors, refusals]).toEqual([[], []]);
+  const again = await clientOf(on, errors).enter('board');
+  expect(again.store.getValues()).toEqual({ mine: 1, later: 1 });
+  await again.persister.destroy();
+});
+
+test('[CLIENT-1] [OFFLINE-10] a room that is left while the device opens what it keeps, keeps its edits', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const on = browser();
+  await leave(on, [{}, {}]);
+  const opened = new Deferred<void>();
+  const errors: unknown[] = [];
+  const refusals: unknown[] = [];
+  const client = clientOf(on, errors, () => opened.promise);
+  const { store, persister } = client.createRoom('board');
+  persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
+  const entered = client.enter('board');
+  await settle();
+  store.setValue('later', 1);
+  const left = client.leave('board');
+  await settle();
+  opened.resolve();
+  await settle();
+  await vi.advanceTimersByTimeAsync(10 * SECOND);
+  await Promise.all([entered, left]);
   expect([errors, refusals]).toEqual([[], []]);
   const again = await clientOf(on, errors).enter('board');
   expect(again.store.getValues()).toEqual({ mine: 1, later: 1 });
