@@ -236,7 +236,8 @@ async function askApp<Metadata>(
 ): ReturnType<AttemptsPort['ask']> {
   const [parameters, asked] = await Promise.all([
     typeof query === 'function' ? query(context) : query,
-    token?.(context),
+    // What it throws at once is a rejection, too: otherwise nobody would hear of that of the query.
+    (async () => await token?.(context))(),
   ]);
   if (token === undefined) return { parameters: { ...parameters } };
   if (typeof asked !== 'string' || asked === '')

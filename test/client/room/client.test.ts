@@ -1,5 +1,5 @@
 import { createStore } from 'tinybase';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
 
@@ -81,6 +81,28 @@ test('the state of the persister has the error of the function "token", and a hi
   await vi.advanceTimersByTimeAsync(5_000);
   await left;
   vi.useRealTimers();
+});
+
+test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown): unknown => unhandled.push(error);
+  process.on('unhandledRejection', note);
+  const told = new Promise((resolve) => {
+    const client = clientOf({
+      ...OPTIONS,
+      token: () => {
+        throw new Error('of token');
+      },
+      query: () => Promise.reject(new Error('of query')),
+      onIgnoredError: resolve,
+    });
+    client.enter('board').catch(() => undefined);
+    onTestFinished(() => client.leave('board'));
+  });
+  expect(await told).toMatchObject({ code: 'network' });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  process.off('unhandledRejection', note);
+  expect(unhandled).toEqual([]);
 });
 
 test('[CLIENT-1] entering twice opens one socket, and who enters while leaving stays', async () => {
