@@ -107,20 +107,22 @@ test('docs/auth.md: an owner removes a user, and nobody else does', async () => 
     party,
   );
   const ada = await tokenOf({ id: 'ada', isOwner: true } as never);
-  const bob = await tokenOf({ id: 'bob', isOwner: false } as never);
+  const bob = await tokenOf({ id: 'auth0|bob', isOwner: false } as never);
   await room.start();
   room.store.setValue('count', 1);
   const remove = async (user: string, token: string): Promise<number> =>
     (
       await room.removeUser(
-        new Request(`${ROOM}/users/${user}?token=${token}`, { method: 'DELETE' }),
+        new Request(`${ROOM}/users/${encodeURIComponent(user)}?token=${token}`, {
+          method: 'DELETE',
+        }),
       )
     ).status;
   const read = async (token: string): Promise<number> =>
     (await ask(room, `/store?token=${token}`)).status;
   expect(await remove('ada', bob)).toBe(403);
   expect([await read(ada), await read(bob)]).toEqual([200, 200]);
-  expect(await remove('bob', ada)).toBe(204);
+  expect(await remove('auth0|bob', ada)).toBe(204);
   expect([await read(ada), await read(bob)]).toEqual([200, 403]);
 });
 
