@@ -237,7 +237,7 @@ async function askApp<Metadata>(
   const [parameters, asked] = await Promise.all([
     typeof query === 'function' ? query(context) : query,
     // What it throws at once is a rejection, too: otherwise nobody would hear of that of the query.
-    (async () => await token?.(context))(),
+    Promise.resolve(context).then(token),
   ]);
   if (token === undefined) return { parameters: { ...parameters } };
   if (typeof asked !== 'string' || asked === '')

@@ -54,7 +54,7 @@ export interface Presence<Cells> {
   getId(): Id;
   /** Sets cells of the own row, and leaves the others unchanged; undefined deletes one. */
   set(cells: PresenceEdit<Cells>): void;
-  /** Leaves, and removes everybody from the Store. The socket stays open. */
+  /** Leaves, and removes everybody from the Store. From then on, `set` does nothing. The socket stays open. */
   destroy(): void;
 }
 
@@ -89,7 +89,9 @@ type State =
   | 'open'
   /** The row was sent. The client sends nothing else until the picture arrives. */
   | 'joining'
-  | 'joined';
+  | 'joined'
+  /** It was destroyed, or replaced. */
+  | 'ended';
 
 /** Keeps a presence Store equal to a room's, and sends the own row to the room: `PRES-1` to `PRES-10`. */
 export function createClientPresence<Cells>(
@@ -255,6 +257,7 @@ export function createClientPresence<Cells>(
 
   const stop = (): void => {
     pause();
+    state = 'ended';
     endLinger?.();
     channel.close();
     for (const listenerId of listenerIds) store.delListener(listenerId);
@@ -273,6 +276,8 @@ export function createClientPresence<Cells>(
   };
 
   const set = (cells: object): void => {
+    // A row of a Store that shows another presence by now would stay for ever.
+    if (state === 'ended') return;
     if (USER in cells) {
       throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
     }

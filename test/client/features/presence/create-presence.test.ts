@@ -75,6 +75,8 @@ test('shows the others, and hears nothing of other frames or after destroy', () 
   expect(store.getTables()).toEqual({});
   socket.receive(PICTURE);
   socket.reconnect();
+  // As a listener of the page does that was added before.
+  presence.set({ x: 4 });
   expect(store.getTables()).toEqual({});
   expect(socket.sent.filter((frame) => frame === 'r[]')).toHaveLength(1);
 });
