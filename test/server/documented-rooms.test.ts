@@ -121,6 +121,7 @@ test('docs/auth.md: an owner removes a user, and nobody else does', async () => 
   const read = async (token: string): Promise<number> =>
     (await ask(room, `/store?token=${token}`)).status;
   expect(await remove('ada', bob)).toBe(403);
+  expect(await remove('ada', '')).toBe(401);
   expect([await read(ada), await read(bob)]).toEqual([200, 200]);
   expect(await remove('auth0|bob', ada)).toBe(204);
   expect([await read(ada), await read(bob)]).toEqual([200, 403]);

@@ -21,4 +21,5 @@ export {
 } from './edge-guard.ts';
 export type { AuthRequest } from './auth-request.ts';
 export type { Grant } from './grant.ts';
+export { ERRORS, type ErrorCode, type ErrorKind } from '../../../protocol/errors.ts';
 export type { Access, UserInputOf, UserOf } from '../../../protocol/user-token.ts';
