@@ -64,8 +64,6 @@ const RENEWAL_MILLISECONDS = 60_000;
 /** The least time between two renewals, or half of a shorter life. Where the clock of this device is ahead, a new token may seem to end at once. */
 const LEAST_RENEWAL_MILLISECONDS = 30_000;
 
-const LEFT_MESSAGE = 'The room was left: enter it again.';
-
 /** Creates attempts without any. */
 export function createConnectionAttempts(
   { after, now, random, ask, socket, onError }: AttemptsPort,
@@ -105,7 +103,7 @@ export function createConnectionAttempts(
     if (isLost) await pause();
     isLost = false;
     for (;;) {
-      if (isOver) throw new TinyBasePartyKitError('destroyed', LEFT_MESSAGE);
+      if (isOver) throw left();
       try {
         const asked = await ask();
         attempt.isPending = false;
@@ -224,6 +222,11 @@ function refusalOf(cause: unknown): TinyBasePartyKitError | undefined {
   const code = status === 401 ? 'unauthorized' : 'forbidden';
   const message = `The function "token" or "query" failed with ${status}: the user may not enter.`;
   return new TinyBasePartyKitError(code, message, { cause });
+}
+
+/** Makes the error of an app that waits for a room that it has left. */
+export function left(): TinyBasePartyKitError {
+  return new TinyBasePartyKitError('destroyed', 'The room was left: enter it again.');
 }
 
 /** Returns true if the room, or the app, does not let the user in. */

@@ -12,7 +12,12 @@ import { attachToPartySocket, readError, tellQueried } from '../platform/channel
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
 import { hasGivenUp } from '../platform/socket-closing.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
-import { createConnectionAttempts, isRefusal, type AttemptsPort } from './connection-attempts.ts';
+import {
+  createConnectionAttempts,
+  isRefusal,
+  left,
+  type AttemptsPort,
+} from './connection-attempts.ts';
 
 /** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
 const FAREWELL_MILLISECONDS = 2_000;
@@ -145,7 +150,7 @@ export function createRoomParts<Room, Metadata>(
             resolve();
             break;
           case 'stopped':
-            reject(error ?? new TinyBasePartyKitError('destroyed', 'The persister has stopped.'));
+            reject(hasEnded || error === undefined ? left() : error);
             break;
           case 'idle':
           case 'loading':
@@ -176,8 +181,7 @@ export function createRoomParts<Room, Metadata>(
       hasStarted = true;
       // If this is called within a listener, the persister has to finish first.
       await Promise.resolve();
-      if (hasEnded)
-        throw new TinyBasePartyKitError('destroyed', 'The room was left: enter it again.');
+      if (hasEnded) throw left();
       const starts: Promise<unknown>[] = [];
       if (!socket.shouldReconnect || hasGivenUp(socket)) {
         attempts.reset();

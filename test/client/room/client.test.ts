@@ -83,6 +83,16 @@ test('the state of the persister has the error of the function "token", and a hi
   vi.useRealTimers();
 });
 
+test('[CLIENT-1] who leaves before the room is reached hears from enter that the room was left', async () => {
+  const client = clientOf({ ...OPTIONS, onIgnoredError: () => undefined });
+  const entered = client.enter('board');
+  await client.leave('board');
+  await expect(entered).rejects.toMatchObject({
+    code: 'destroyed',
+    message: 'The room was left: enter it again.',
+  });
+});
+
 test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): unknown => unhandled.push(error);
