@@ -197,6 +197,8 @@ export function createRoomParts<Room, Metadata>(
       });
     },
     flush: async () => {
+      // If this is called within a listener, the persister does not know of the edit yet.
+      await Promise.resolve();
       if (!hasStarted && persister.getSync().phase === 'idle') return;
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);

@@ -1,4 +1,4 @@
-import { createStore } from 'tinybase';
+import { createStore, type Store } from 'tinybase';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
@@ -91,6 +91,30 @@ test('[CLIENT-1] who leaves before the room is reached hears from enter that the
     code: 'destroyed',
     message: 'The room was left: enter it again.',
   });
+});
+
+test('[CLIENT-1] leave waits also for the edit whose listener, or whose transaction, calls it', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const client = clientOf({ ...OPTIONS, onIgnoredError: () => undefined });
+  const open = async (id: string): Promise<Store> => {
+    client.enter(id).catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(100);
+    return client.getRoom(id)?.store ?? createStore();
+  };
+  const [heard, changed] = [await open('heard'), await open('changed')];
+  const leaving: Promise<void>[] = [];
+  heard.addValueListener('v', () => void leaving.push(client.leave('heard')));
+  heard.setValue('v', 1);
+  changed.transaction(() => {
+    changed.setValue('v', 1);
+    leaving.push(client.leave('changed'));
+  });
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(client.getRooms().map(({ id }) => id)).toEqual(['heard', 'changed']);
+  await vi.advanceTimersByTimeAsync(200);
+  await Promise.all(leaving);
+  expect(client.getRooms()).toEqual([]);
 });
 
 test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
