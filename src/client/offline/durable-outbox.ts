@@ -56,6 +56,7 @@ export class DurableOutbox implements Outbox {
   readonly user: string;
   readonly #device: OfflineDevice;
   readonly #owner: OutboxOwner;
+  readonly #onEnded: () => void;
   #record: OpenRecord | undefined;
   /** Counts `open` and `stop`: what began before is outdated. */
   #life = 0;
@@ -70,9 +71,11 @@ export class DurableOutbox implements Outbox {
   /** The record that the edits of this page would have, until it is known which one they get. */
   #early: { readonly keys: RecordKeys; readonly recordId: string; isKept: boolean } | undefined;
 
-  constructor(device: OfflineDevice, owner: OutboxOwner) {
+  /** `onEnded` is called when the session is over: there is nothing to forget then. */
+  constructor(device: OfflineDevice, owner: OutboxOwner, onEnded: () => void = () => undefined) {
     this.#device = device;
     this.#owner = owner;
+    this.#onEnded = onEnded;
     this.user = JSON.stringify([device.user ?? null]);
   }
 
@@ -196,6 +199,8 @@ export class DurableOutbox implements Outbox {
   stop(): Promise<boolean> | undefined {
     this.#life += 1;
     this.#confirmed = 0;
+    // A session whose socket leads to another room opens its record there.
+    if (this.#owner.state().stage.phase === 'stopped') this.#onEnded();
     const record = this.#record;
     this.#record = undefined;
     record?.adoption?.stop();

@@ -112,7 +112,7 @@ export function offlineOf(
       await (await storage()).write({ remove: [keysOfUser(user)], set: new Map(), isStrict: true });
     },
     createOutbox: (owner) => {
-      const outbox = new DurableOutbox(device, owner);
+      const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));
       outboxes.add(outbox);
       return outbox;
     },

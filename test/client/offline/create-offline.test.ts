@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import type PartySocket from 'partysocket';
 import { createStore } from 'tinybase';
 import { expect, test } from 'vitest';
@@ -12,6 +15,7 @@ import {
 } from '../../../src/client/offline/index.ts';
 import { Deferred } from '../../support/deferred.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+import { until } from '../../support/until.ts';
 import { FakePartySocket, roomOn } from '../fake-party-socket.ts';
 
 const full = (): never => {
@@ -172,4 +176,22 @@ test('[OFFLINE-8] [OFFLINE-1] edits that were handed on are sent, though everyth
   await second.whenConfirmed();
   expect(room.content?.get(null, '', 'v')).toBe(2);
   await second.destroy();
+});
+
+test('a persister that was destroyed is not held, with all that its Store has, as long as the page lives', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const { offline } = slowDevice();
+  const createAndDestroy = async (): Promise<WeakRef<object>> => {
+    const store = createStore();
+    const socket = new FakePartySocket() as unknown as PartySocket;
+    await createPartyKitPersister(store, socket, { offline }).destroy();
+    return new WeakRef(store);
+  };
+  const store = await createAndDestroy();
+  await until('the Store to be forgotten', () => {
+    collectGarbage();
+    return store.deref() === undefined;
+  });
+  expect(offline).toBeDefined();
 });
