@@ -15,7 +15,7 @@ export type MutableJsonObject = Record<string, Json>;
 export class ShapeError extends Error {}
 
 /** A valid text has fewer levels: a leaf and everything around it. Parsing a text with very many takes too much memory. */
-const DEEPEST_LEVEL = 256;
+export const DEEPEST_LEVEL = 256;
 
 /**
  * Parses a text and decodes it with `fromJson`. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. After

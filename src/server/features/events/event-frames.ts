@@ -1,4 +1,6 @@
 import { isEventName } from '../../../protocol/events/event-names.ts';
+import { DEEPEST_LEVEL } from '../../../protocol/json.ts';
+import { isDeeperThan } from '../../../protocol/json-depth.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
@@ -68,13 +70,20 @@ function encodeEvent(name: string, data: unknown, from: string | undefined): str
       `An event cannot have the name "${name}": use an identifier that functions, objects and promises do not have.`,
     );
   }
+  return encodeSendable({ type: 'event', name, data, from }, `The data of the event "${name}"`);
+}
+
+/** Encodes an event or a result. Throws a `TypeError` that begins with `what`, unless a client can decode it. */
+export function encodeSendable(message: fromRoom.EventFromRoom, what: string): string {
+  let json: string;
   try {
-    return fromRoom.encode({ type: 'event', name, data, from });
+    json = fromRoom.encode(message);
   } catch (cause) {
-    throw new TypeError(`The data of the event "${name}" cannot be sent: it is not JSON.`, {
-      cause,
-    });
+    throw new TypeError(`${what} cannot be sent: it is not JSON.`, { cause });
   }
+  if (isDeeperThan(json, DEEPEST_LEVEL))
+    throw new TypeError(`${what} cannot be sent: it is nested too deeply.`);
+  return json;
 }
 
 function entriesOf(value: unknown, otherwise: string): readonly [string, unknown][] {

@@ -1,4 +1,4 @@
-import { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+import { isErrorCode, TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 import * as fromClient from '../../../protocol/events/event-from-client.ts';
 import type { EventFromClient } from '../../../protocol/events/event-from-client.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
@@ -9,7 +9,7 @@ import { isThenable } from '../../room/maybe-promise.ts';
 import type { FeatureRoom } from '../../room/room-feature.ts';
 import { validate, type Validation } from '../validation.ts';
 import { CallsUnderWay } from './calls-under-way.ts';
-import { assertSize, frameOf, framesOf } from './event-frames.ts';
+import { assertSize, encodeSendable, frameOf, framesOf } from './event-frames.ts';
 import type { EventsOptions } from './events-options.ts';
 import type { DefinedProcedure } from './procedure.ts';
 
@@ -221,7 +221,13 @@ export class RoomEvents<Connection extends Caller> {
     try {
       const frames = framesOf(outcome, { from: connection.id, outputBytes });
       ({ broadcast, self } = frames);
-      answer = id === undefined ? undefined : encodeResult(id, frames.result);
+      answer =
+        id === undefined
+          ? undefined
+          : encodeSendable(
+              { type: 'result', id, result: frames.result },
+              'The result of a procedure',
+            );
       assertSize([...broadcast, ...self, answer ?? ''], outputBytes);
     } catch (error) {
       if (error instanceof TinyBasePartyKitError) this.#room.report(error);
@@ -246,7 +252,8 @@ export class RoomEvents<Connection extends Caller> {
   #fail(call: Call<Connection>, error: unknown): void {
     if (call.isOver) return;
     call.isOver = true;
-    const isTold = error instanceof TinyBasePartyKitError;
+    // Code without types may give any code, and no client reads one that does not exist.
+    const isTold = error instanceof TinyBasePartyKitError && isErrorCode(error.code);
     if (!isTold) this.#room.report(error);
     const { id } = call;
     const told = isTold ? error : new TinyBasePartyKitError('failed', FAILED);
@@ -293,14 +300,6 @@ export class RoomEvents<Connection extends Caller> {
   #deliver(recipients: readonly Connection[], frames: readonly string[]): void {
     for (const connection of recipients)
       for (const frame of frames) this.#room.send(connection, fromRoom.letter, frame);
-  }
-}
-
-function encodeResult(id: number, result: unknown): string {
-  try {
-    return fromRoom.encode({ type: 'result', id, result });
-  } catch (cause) {
-    throw new TypeError('The result of a procedure cannot be sent: it is not JSON.', { cause });
   }
 }
 

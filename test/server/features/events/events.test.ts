@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
+import { decode } from '../../../../src/protocol/events/event-from-room.ts';
 import { createEvents, event, procedure } from '../../../../src/server/features/events/index.ts';
 import { Deferred } from '../../../support/deferred.ts';
 import { EventfulRoom, failureOf, heard, type Caller } from '../../../support/eventful-room.ts';
@@ -17,6 +18,10 @@ const setting = ({ host }: EventfulRoom): object => ({
     return { broadcast: { wasSet: value }, result: value };
   }),
 });
+
+/** Arrays within arrays. */
+const nested = (levels: number): unknown =>
+  JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
 
 /** Answers with what the call saw when it began, and then waits for the test. */
 const slow =
@@ -448,6 +453,40 @@ test('[EVENT-3] errors are typed, and tell nothing of the room’s own code', as
     ['feature', secret],
     ['feature', `Error: ${secret}`],
   ]);
+});
+
+test('[EVENT-3] an error with a code that does not exist ends the call as failed', async () => {
+  const room = new EventfulRoom(() => ({
+    lock: procedure.handle(() => {
+      throw new TinyBasePartyKitError('locked' as never, 'The board is locked.');
+    }),
+  }));
+  const ada = room.connect('ada');
+  await ada.say('v["lock",null,1,1]');
+  const [frame = ''] = heard(ada);
+  expect(decode(frame.slice(1))).toMatchObject({ type: 'failure', error: { code: 'failed' } });
+  expect(String(room.host.errors.pop()?.error)).toContain('The board is locked.');
+});
+
+test('[EVENT-3] what is nested so deeply that nobody reads it is not sent, and its sender is told', async () => {
+  const room = new EventfulRoom(() => ({
+    tell: procedure.input(z.number()).handle((levels) => ({ result: nested(levels) })),
+    wave: procedure
+      .input(z.number())
+      .handle((levels) => ({ broadcast: { waved: nested(levels) }, result: 'waved' })),
+  }));
+  const ada = room.connect('ada');
+  for (const name of ['tell', 'wave']) {
+    await ada.say(`v["${name}",255,1]`);
+    for (const frame of heard(ada)) expect(() => decode(frame.slice(1))).not.toThrow();
+    await ada.say(`v["${name}",256,2]`);
+    expect(heard(ada).map((frame) => failureOf(frame).code)).toEqual(['failed']);
+    expect(String(room.host.errors.pop()?.error)).toContain('nested too deeply');
+  }
+  expect(() => room.events.broadcast('said', nested(256))).toThrow(/nested too deeply/);
+  room.events.broadcast('said', nested(255));
+  await settle();
+  expect(heard(ada)).toHaveLength(1);
 });
 
 test.each([
