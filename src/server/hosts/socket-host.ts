@@ -1,6 +1,7 @@
 import { randomId } from '../../protocol/random-id.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { AttachmentSlots } from './attachment-slots.ts';
+import { LONGEST_TIMER_MILLISECONDS } from '../room/checked-numbers.ts';
 import type { RoomConnection, RoomHost } from '../room/room-host.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
@@ -90,7 +91,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   }
 
   after(milliseconds: number, callback: () => void): () => void {
-    const timer = setTimeout(callback, milliseconds);
+    const timer = setTimeout(callback, Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS));
     return () => clearTimeout(timer);
   }
 

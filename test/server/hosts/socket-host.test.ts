@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { SocketHost } from '../../../src/server/hosts/socket-host.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
@@ -33,3 +33,24 @@ test.each([
   host.connectionOf(socket).close(4403, reason);
   expect(socket.reason).toBe(expected);
 });
+
+test.each([Infinity, 2 ** 31, 2 ** 40])(
+  'a timer of %s ms waits, though no timer of the platform is that long',
+  (milliseconds) => {
+    vi.useFakeTimers();
+    try {
+      const host = new SocketHost<Socket>({
+        storage: () => new StrictStorage(),
+        sockets: () => [],
+        onError: () => undefined,
+      });
+      let isCalled = false;
+      const cancel = host.after(milliseconds, () => (isCalled = true));
+      vi.advanceTimersByTime(60_000);
+      expect(isCalled).toBe(false);
+      cancel();
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);

@@ -79,6 +79,8 @@ const PACE_MILLISECONDS = 33;
 const ANSWER_MILLISECONDS = 15_000;
 /** The time before a row is sent again that the room had no time for, or under another id. */
 const RETRY_MILLISECONDS = 1_000;
+/** Nearly the longest time that `setTimeout` accepts (HTML, section 8.7). It takes a longer one for none. */
+const LONGEST_TIMER_MILLISECONDS = 2e9;
 
 type State =
   /** There is no connection. */
@@ -236,7 +238,8 @@ export function createClientPresence<Cells>(
     if (state === 'waiting') return;
     endCheck?.();
     if (isAlone()) return;
-    endCheck = after(checkMilliseconds * (1 + random() / 2), () => {
+    const wait = Math.min(checkMilliseconds * (1 + random() / 2), LONGEST_TIMER_MILLISECONDS);
+    endCheck = after(wait, () => {
       channel.send(CHECK);
       endCheck = after(ANSWER_MILLISECONDS, reconnect);
     });

@@ -59,6 +59,24 @@ test.each([
   expect(create).toThrow(`createPresence got no ${what} as its`);
 });
 
+test('[PRES-10] a client that should never ask does not ask at once: a timer that is too long for the platform would', () => {
+  vi.useFakeTimers();
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
+  try {
+    const socket = new FakeSocket();
+    const options = { initial: { x: 1 }, checkMilliseconds: 2 ** 31 - 1 };
+    const presence = createPresence(createStore(), asPartySocket(socket), options);
+    socket.open();
+    socket.receive(PICTURE);
+    vi.advanceTimersByTime(60_000);
+    expect(socket.sent).toEqual(['r{"x":1}']);
+    presence.destroy();
+  } finally {
+    random.mockRestore();
+    vi.useRealTimers();
+  }
+});
+
 test('shows the others, and hears nothing of other frames or after destroy', () => {
   const socket = new FakeSocket();
   const store = createStore();
