@@ -86,7 +86,9 @@ export class RoomSettings<Origin, RequestOrigin> {
   #checked(own: Partial<RoomLimits>): RoomLimits {
     const limits: { -readonly [Name in keyof RoomLimits]: number } = { ...DEFAULT_LIMITS };
     for (const name of LIMIT_NAMES) {
-      const number = this.#numbers.read(`limits.${name}`, own[name], DEFAULT_LIMITS[name], 0);
+      // No client can cut a push into parts of nothing.
+      const least = name === 'framePushBytes' ? 1 : 0;
+      const number = this.#numbers.read(`limits.${name}`, own[name], DEFAULT_LIMITS[name], least);
       limits[name] = name === 'messagesPerSecond' ? number : Math.floor(number);
     }
     return limits;

@@ -675,6 +675,15 @@ describe('numbers of the configuration', () => {
     expect(host.errors.map(({ where }) => where)).toEqual(['config', 'config', 'config']);
   });
 
+  test.each([0, 0.5])(
+    'a frame takes a byte of a push at least, and not %s',
+    async (framePushBytes) => {
+      const host = new FakeRoomHost({ limits: () => ({ framePushBytes }) });
+      expect(host.room.limits).toEqual(DEFAULT_LIMITS);
+      expect(host.errors.map(({ where }) => where)).toEqual(['config']);
+    },
+  );
+
   test('a limit of Infinity does not limit, and clients can read it', async () => {
     const host = new FakeRoomHost({
       limits: () => ({ pushBytes: Infinity, messageBurst: Infinity }),
