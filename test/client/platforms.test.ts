@@ -5,20 +5,45 @@ import { createContext, runInContext } from 'node:vm';
 import { build } from 'esbuild';
 import { beforeAll, expect, test } from 'vitest';
 
+import type { createUndo } from '../../src/client/features/undo/index.ts';
 import type * as Client from '../../src/client/index.ts';
+import type { createOffline, OfflineOptions } from '../../src/client/offline/index.ts';
 import type { Store } from 'tinybase';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 
-/** The client and TinyBase, as an app bundles them. */
+/** The storage of an app, as in React Native. It has the platform's own Map. */
+const STORAGE = `
+  const entries = new Map();
+  export const device = {
+    storage: () => ({
+      read: async (prefix) => new Map([...entries].filter(([key]) => key.startsWith(prefix))),
+      write: async ({ guard, remove, set }) => {
+        if (guard && entries.get(guard.key) !== guard.value) return false;
+        for (const prefix of remove)
+          for (const key of [...entries.keys()]) if (key.startsWith(prefix)) entries.delete(key);
+        for (const [key, value] of set) entries.set(key, value);
+        return true;
+      },
+    }),
+    locks: { take: async () => () => undefined },
+    user: undefined,
+  };`;
+
+/** The client, its undo and offline parts and TinyBase, as an app bundles them. */
 let script = '';
 
 beforeAll(async () => {
   const { outputFiles } = await build({
     stdin: {
-      contents: `export * from './src/client/index.ts'; export { createStore } from 'tinybase/store';`,
+      contents: `
+        export * from './src/client/index.ts';
+        export { createUndo } from './src/client/features/undo/index.ts';
+        export { createOffline } from './src/client/offline/index.ts';
+        export { createStore } from 'tinybase/store';
+        ${STORAGE}`,
       resolveDir: ROOT,
       loader: 'ts',
     },
@@ -97,7 +122,25 @@ const NEWER = `
     delete globalThis[name];
 `;
 
-type Bundle = typeof Client & { readonly createStore: () => Store };
+type Bundle = typeof Client & {
+  readonly createStore: () => Store;
+  readonly createUndo: typeof createUndo;
+  readonly createOffline: typeof createOffline;
+  readonly device: OfflineOptions;
+};
+
+/** Runs the bundle where there is nothing but the language and these globals. */
+function load(globals: Readonly<Record<string, unknown>>): Bundle {
+  const module: { exports: unknown } = { exports: {} };
+  const context = createContext({ ...globals, module });
+  runInContext(NEWER, context);
+  runInContext(`(() => {const {exports} = module; ${script}})()`, context);
+  return module.exports as Bundle;
+}
+
+const turns = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+};
 
 /** Runs the client where there is nothing but the language and these globals. Resolves to what kept it from being live. */
 async function trouble(globals: Readonly<Record<string, unknown>>): Promise<string | undefined> {
@@ -107,24 +150,20 @@ async function trouble(globals: Readonly<Record<string, unknown>>): Promise<stri
   const { room, fetch, requests } = roomOn(socket);
   const leaves = decodeContent('[{"pets":{"fido":{"legs":4}}},{}]');
   if (leaves !== undefined) room.seed(leaves);
-  const module: { exports: unknown } = { exports: {} };
   const given = Object.hasOwn(globals, 'fetch') ? { fetch: withoutStreams(fetch) } : {};
-  const context = createContext({ ...globals, ...given, module });
   const errors: unknown[] = [];
   try {
-    runInContext(NEWER, context);
-    runInContext(`(() => {const {exports} = module; ${script}})()`, context);
-    const { createPartyKitPersister, createStore } = module.exports as Bundle;
+    const { createPartyKitPersister, createStore } = load({ ...globals, ...given });
     const store = createStore();
     const persister = createPartyKitPersister(store, socket as never, {}, (error) =>
       errors.push(error),
     );
     await persister.startAutoPersisting();
-    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    await turns();
     // Near the limit of a push, so that its length in bytes counts.
     store.setValue('text', 'é'.repeat(2_000_000));
     store.setCell('pets', 'fido', 'legs', 3);
-    for (let turn = 0; turn < 20; turn += 1) await nextTurn();
+    await turns();
     const { phase, unsaved } = persister.getSync();
     const made = JSON.stringify([phase, unsaved, store.getTable('pets')]);
     await persister.destroy();
@@ -138,6 +177,48 @@ async function trouble(globals: Readonly<Record<string, unknown>>): Promise<stri
 
 test('the client works where there are only the globals that docs/hosts.md requires', async () => {
   expect(await trouble(REQUIRED)).toBeUndefined();
+});
+
+test('undo and offline work there, too', async () => {
+  const socket = new FakePartySocket();
+  socket.readyState = 1;
+  const { room, fetch } = roomOn(socket);
+  const leaves = decodeContent('[{"pets":{"fido":{"legs":4}}},{}]');
+  if (leaves !== undefined) room.seed(leaves);
+  const { createPartyKitPersister, createStore, createUndo, createOffline, device } = load({
+    ...REQUIRED,
+    fetch: withoutStreams(fetch),
+  });
+  const errors: unknown[] = [];
+  const open = (on: FakePartySocket): { store: Store; persister: Client.PartyKitPersister } => {
+    const store = createStore();
+    const offline = createOffline(device);
+    const persister = createPartyKitPersister(store, on as never, { offline }, (error) =>
+      errors.push(String(error)),
+    );
+    return { store, persister };
+  };
+  const { store, persister } = open(socket);
+  const undo = createUndo(persister);
+  await persister.startAutoPersisting();
+  await turns();
+  // One edit is answered, and the next ones wait, so that an undo finds them.
+  store.setCell('pets', 'fido', 'legs', 3);
+  await turns();
+  socket.readyState = 0;
+  store.setCell('pets', 'fido', 'legs', 2);
+  store.setCell('pets', 'fido', 'legs', 1);
+  undo.goBackward();
+  expect(store.getCell('pets', 'fido', 'legs')).toBe(2);
+  await turns();
+  await persister.destroy();
+  // The page comes back, without a network.
+  const next = open(new FakePartySocket());
+  void next.persister.startAutoPersisting();
+  await turns();
+  expect(errors).toEqual([]);
+  expect(next.store.getTables()).toEqual({ pets: { fido: { legs: 2 } } });
+  await next.persister.destroy();
 });
 
 test.each(['fetch', 'URL', 'URLSearchParams', 'AbortController', 'TextEncoder', 'Event'])(

@@ -130,7 +130,7 @@ async function readClaimed(
   if (edits.damaged.length > 0) problem = unreadable(undefined);
   const newest = [...known.heads]
     .filter(([, { savedAt }]) => savedAt > 0)
-    .toSorted(([, one], [, other]) => other.savedAt - one.savedAt)
+    .sort(([, one], [, other]) => other.savedAt - one.savedAt)
     .map(([id]) => id);
   let base: StoredBase | undefined;
   let since: ClaimedRecord['since'];

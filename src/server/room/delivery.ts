@@ -113,7 +113,7 @@ export class Delivery<Origin> {
     const larger = accounts
       .map(({ holder }) => ({ holder, held: heldOf(holder) }))
       .filter(({ holder, held }) => !holder.isGone && held.length > wanted && held.free > 0)
-      .toSorted((one, other) => other.held.length - one.held.length);
+      .sort((one, other) => other.held.length - one.held.length);
     // What is held for those that were closed just now goes as soon as this code has run.
     const going = accounts.reduce((sum, { holder, free }) => sum + (holder.isGone ? free : 0), 0);
     let excess = memory.length + length - heldLength - going;

@@ -103,7 +103,7 @@ export function firstVersionOf(entries: readonly LogEntry[]): number {
 export function newestRows(rows: readonly StoredRow[], size: number): readonly StoredRow[] {
   let left = size;
   let first = rows.length;
-  for (const row of rows.toReversed()) {
+  for (let row = rows[first - 1]; row !== undefined; row = rows[first - 1]) {
     left -= row.size;
     if (left < 0) break;
     first -= 1;

@@ -140,9 +140,9 @@ export class OwnWrites {
 
   /** Returns what the pushes before that number, and the room, make of the leaf. */
   #beneath(push: number, table: TableKey, row: string, cell: string): Leaf | undefined {
-    const last = this.#replica.pending.findLast(
-      ({ number, changes }) => number < push && covers(changes, table, row, cell),
-    );
+    let last: PendingPush | undefined;
+    for (const each of this.#replica.pending)
+      if (each.number < push && covers(each.changes, table, row, cell)) last = each;
     return last === undefined
       ? this.#replica.base.leaf(table, row, cell)
       : last.changes.leaves.get(table, row, cell);
@@ -261,7 +261,7 @@ export class OwnWrites {
     const [oldest] = answered;
     const last = answered.at(-1);
     if (oldest === undefined || last === undefined) return false;
-    const index = answered.findLastIndex(({ after }) => after === room);
+    const index = answered.map(({ after }) => after).lastIndexOf(room);
     const accepted = answered[index];
     if (accepted !== undefined || oldest.base === room) {
       for (const write of answered.slice(index + 1)) {
