@@ -116,7 +116,7 @@ export class Replica {
   }
 
   /** The leaves that may differ from the room's (VIEW-2). */
-  get overlay(): Pick<Overlay, 'forEach' | 'isEmpty' | 'localOnly'> {
+  get overlay(): Pick<Overlay, 'forEach' | 'get' | 'isEmpty' | 'localOnly'> {
     return this.#overlay;
   }
 

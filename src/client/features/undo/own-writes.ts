@@ -140,12 +140,10 @@ export class OwnWrites {
 
   /** Returns what the pushes before that number, and the room, make of the leaf. */
   #beneath(push: number, table: TableKey, row: string, cell: string): Leaf | undefined {
-    let last: PendingPush | undefined;
-    for (const each of this.#replica.pending)
-      if (each.number < push && covers(each.changes, table, row, cell)) last = each;
-    return last === undefined
-      ? this.#replica.base.leaf(table, row, cell)
-      : last.changes.leaves.get(table, row, cell);
+    let leaf = this.#replica.base.leaf(table, row, cell);
+    for (const write of this.#replica.overlay.get(table, row, cell)?.writes ?? [])
+      if (write.push < push) ({ leaf } = write);
+    return leaf;
   }
 
   #isShown(table: TableKey, row: string, cell: string): boolean {

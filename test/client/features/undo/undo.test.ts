@@ -1246,3 +1246,21 @@ describe('checkpoints', () => {
     expect(['1', '2', '3'].map((id) => undo.getCheckpoint(id))).toEqual(['first', 'inner', '']);
   });
 });
+
+test('an edit looks at none of the pushes that wait: 10,000 edits offline took 11 s', () => {
+  const { store, replica } = clientOf(withPets);
+  for (let row = 0; row < 100; row += 1) store.setCell('pets', `${row}`, 'legs', row);
+  const { pending } = replica;
+  let looks = 0;
+  const watched = new Proxy(pending, {
+    get: (list, key): unknown => {
+      looks += 1;
+      return Reflect.get(list, key);
+    },
+  });
+  Object.defineProperty(replica, 'pending', { value: watched });
+  store.setCell('pets', 'felix', 'legs', 4);
+  store.setCell('pets', 'felix', 'legs', 3);
+  expect(pending).toHaveLength(102);
+  expect(looks).toBe(0);
+});
