@@ -52,7 +52,14 @@ export function observeForUndo(
   const labelListeners = new Map<Id, (id: Id) => void>();
   const listeners = createListeners<{ ids: []; label: [Id] }>(
     { ids: idListeners, label: labelListeners },
-    onIgnoredError,
+    (error) => {
+      try {
+        onIgnoredError(error);
+      } catch (thrown) {
+        // oxlint-disable-next-line no-console -- Nobody else can be told, and an observer of edits may not throw.
+        console.error(thrown);
+      }
+    },
   );
 
   let most = limit('size', size);

@@ -1,5 +1,5 @@
 import { createCheckpoints, createStore, type Store } from 'tinybase';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { observeForUndo } from '../../../../src/client/features/undo/undo-observer.ts';
 import type { Undo, UndoOptions } from '../../../../src/client/features/undo/index.ts';
@@ -1245,6 +1245,23 @@ describe('checkpoints', () => {
     expect(result).toBe(7);
     expect(['1', '2', '3'].map((id) => undo.getCheckpoint(id))).toEqual(['first', 'inner', '']);
   });
+});
+
+test('an onIgnoredError that throws harms neither the edit nor what the room answers, and is written to the console', () => {
+  const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  const client = clientOf(withPets, { onIgnoredError: throwing });
+  const { store, replica, undo } = client;
+  undo.addCheckpointIdsListener(throwing);
+  store.setValue('open', false);
+  expect(written.mock.calls).toEqual([[new Error('thrown')]]);
+  expect(() => undo.goBackward()).not.toThrow();
+  expect(store.getValue('open')).toBe(true);
+  store.setValue('open', 7);
+  replica.acknowledge();
+  replica.acknowledge();
+  expect(replica.acknowledgeCorrected(changesOf([{}, { open: true }]))).toBe(true);
+  expect([store.getValue('open'), replica.pending]).toEqual([true, []]);
+  written.mockRestore();
 });
 
 test('an edit looks at none of the pushes that wait: 10,000 edits offline took 11 s', () => {
