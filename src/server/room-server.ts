@@ -133,7 +133,7 @@ export class RoomServer<
       storage: () => party.storage,
       sockets: () => this.#sockets(),
       pingedAt: (connection) => party.pingedAt?.(connection),
-      onError: (error) => this.onRoomError(error, 'host'),
+      onError: (error) => this.#report(error, 'host'),
     });
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,
@@ -269,7 +269,7 @@ export class RoomServer<
       return undefined;
     } catch (cause) {
       if (cause instanceof TinyBasePartyKitError) return cause;
-      this.onRoomError(cause, 'feature');
+      this.#report(cause, 'feature');
       const message = 'The room could not verify the request: try again.';
       return new TinyBasePartyKitError('failed', message, { cause });
     }
@@ -414,7 +414,7 @@ export class RoomServer<
     return await answerStoreRequest(this.#room, request, {
       storePath,
       responseHeaders: this.#headersTo(request),
-      onError: (error) => this.onRoomError(error, 'room'),
+      onError: (error) => this.#report(error, 'room'),
     });
   }
 

@@ -423,6 +423,22 @@ test('[CONNECTION-2] works, and says so once, where the app leaves no room for a
   expect(ada.take()).toEqual(['o[2,1]']);
 });
 
+test('[CONNECTION-2] works also where onRoomError throws', async () => {
+  const party = new FakeParty();
+  class Throwing extends TinyBasePartyKitServer {
+    override onRoomError(): void {
+      throw new Error('the reporter is down');
+    }
+  }
+  const server = new Throwing(party.asRoom);
+  await ask(server, 'PUT', SEED);
+  const ada = party.connect('1');
+  ada.setState({ name: 'x'.repeat(1_900) });
+  await join(server, ada, 'ada');
+  await say(server, ada, push(1, 'x'));
+  expect(ada.take()).toEqual(['a[1,2,1]']);
+});
+
 test('completes the closing of a socket, and forgets it', async () => {
   const party = new FakeParty();
   const server = new TinyBasePartyKitServer(party.asRoom);

@@ -193,6 +193,11 @@ test('a host may ask the gate before there is a socket', async () => {
   ]);
   expect(await refusal('broken')).toBe('failed');
   expect(room.heard).toEqual(['feature: keys']);
+  // A client that gets no answer would come again for ever.
+  room.onRoomError = () => {
+    throw new Error('the reporter is down');
+  };
+  expect(await refusal('broken')).toBe('failed');
 });
 
 test('a feature hears of connections also where the app defines no handlers', async () => {
