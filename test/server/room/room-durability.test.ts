@@ -486,6 +486,24 @@ describe('the first content', () => {
     expect(await host.content()).toEqual([{}, { server: 1 }]);
   });
 
+  test('[SEED-1] a hook that writes by afterInitialContent overtakes no seed', async () => {
+    const host: FakeRoomHost = new FakeRoomHost({
+      hooks: () => ({
+        canSetTable: (table, isInitial) => {
+          const write = (): void => void host.room.store.setCell('log', table, 'first', isInitial);
+          host.room.afterInitialContent(write);
+          return true;
+        },
+      }),
+    });
+    expect(await host.seed(content)).toBe('created');
+    await settle();
+    expect(await host.content()).toEqual([
+      { pets: { fido: { species: 'dog' } }, log: { pets: { first: true } } },
+      { open: true },
+    ]);
+  });
+
   test('[SEED-1] a transaction of the server is a first content too', async () => {
     const host = new FakeRoomHost();
     await host.room.start();
