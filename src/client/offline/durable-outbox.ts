@@ -200,15 +200,27 @@ export class DurableOutbox implements Outbox {
     this.#life += 1;
     this.#confirmed = 0;
     // A session whose socket leads to another room opens its record there.
-    if (this.#owner.state().stage.phase === 'stopped') this.#onEnded();
+    const isOver = this.#owner.state().stage.phase === 'stopped';
     const record = this.#record;
     this.#record = undefined;
     record?.adoption?.stop();
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
     this.#endEarly();
-    if (record === undefined) return undefined;
-    return record.writer.stop().finally(record.release);
+    if (record === undefined) {
+      if (isOver) this.#onEnded();
+      return undefined;
+    }
+    const { writer, release } = record;
+    // The end of the page may cut off what is written now.
+    const cancelEnd = this.#device.onEnd?.((isEnding) => {
+      if (isEnding && !this.#isForgotten) writer.saveLast();
+    });
+    return writer.stop().finally(() => {
+      cancelEnd?.();
+      release();
+      if (isOver) this.#onEnded();
+    });
   }
 
   /** The app has cleared the device: nothing is kept from now on. */

@@ -202,6 +202,30 @@ describe('what a client persists', () => {
       });
     });
 
+    test('a write under way is kept also if its session was destroyed just before', async () => {
+      const { on, tab } = await writingTab();
+      tab.store.setValue('a', 1);
+      await settle();
+      tab.store.setValue('b', 1);
+      tab.session.destroy();
+      tab.end(true);
+      tab.die();
+      const next = new OfflineTab(on);
+      await next.start();
+      expect(next.store.getValues()).toEqual({ a: 1, b: 1 });
+      expect(next.errors).toEqual([]);
+    });
+
+    test('nothing is written once all of a destroyed session is durable', async () => {
+      const { tab, storage } = await writingTab();
+      tab.store.setValue('a', 1);
+      tab.session.destroy();
+      await storage.writeAll();
+      const { length } = storage.writes;
+      tab.end(true);
+      expect(storage.writes).toHaveLength(length);
+    });
+
     test('nothing is written if all is durable, or after the page has come back', async () => {
       const { tab, storage } = await writingTab();
       const { size } = storage.entries;
