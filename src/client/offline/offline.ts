@@ -109,7 +109,15 @@ export function offlineOf(
   return {
     clear: async () => {
       for (const outbox of outboxes) outbox.forget();
-      await (await storage()).write({ remove: [keysOfUser(user)], set: new Map(), isStrict: true });
+      const head = keysOfUser(user);
+      const write = { remove: [head], set: new Map<string, string>() };
+      try {
+        // The page may end before the storage has done it, as when an app loads its login page.
+        tab.writeLast?.({ head, isNew: true, ...write });
+      } catch {
+        // The storage does it.
+      }
+      await (await storage()).write({ ...write, isStrict: true });
     },
     createOutbox: (owner) => {
       const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));

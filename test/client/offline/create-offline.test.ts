@@ -13,6 +13,8 @@ import {
   type IndexedDbOfflineOptions,
   type OfflineOptions,
 } from '../../../src/client/offline/index.ts';
+import { offlineOf } from '../../../src/client/offline/offline.ts';
+import type { LastWrite, OfflineStorage } from '../../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../../support/deferred.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
 import { until } from '../../support/until.ts';
@@ -194,4 +196,18 @@ test('a persister that was destroyed is not held, with all that its Store has, a
     return store.deref() === undefined;
   });
   expect(offline).toBeDefined();
+});
+
+test('[OFFLINE-8] everything is cleared also if the page ends before the storage has done it', async () => {
+  const memory = new MemoryOfflineStorage();
+  const opening = new Deferred<OfflineStorage>();
+  for (const user of ['ann', 'bob']) memory.entries.set(`["${user}",…`, 'kept');
+  const writeLast = (write: LastWrite): void => memory.writeLast(write);
+  const lastClient = { get: () => undefined, set: () => undefined };
+  const device = { storage: () => opening.promise, user: 'ann' };
+  void offlineOf(device, { lastClient, writeLast }).clear();
+  expect([...memory.entries.keys()]).toEqual(['["bob",…']);
+  opening.resolve(memory);
+  await offlineOf({ ...device, user: 'bob' }, { lastClient, writeLast: full }).clear();
+  expect([...memory.entries.keys()]).toEqual([]);
 });
