@@ -9,7 +9,6 @@ import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { contentBytes, measureContent } from '../../src/server/writes/content-size.ts';
 import { localOnlyLeaves } from '../client/replica/local-only-leaves.ts';
-import type { Disk } from './disk.ts';
 import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
@@ -177,7 +176,7 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
   simulation.rights.check(changes);
   checkRoom(simulation, simulation, changes);
   if (author !== undefined) checkSize(simulation, entry, before);
-  if (author !== undefined) checkOnce(simulation, simulation.disk, entry);
+  if (author !== undefined) checkOnce(simulation, simulation, entry);
   if (simulation.has('competing-listeners')) checkReaction(simulation, entry);
   const after = copyLeaves(before);
   applyChangesToLeaves(after, changes);
@@ -220,7 +219,7 @@ export function checkOtherEntry(simulation: Simulation, entry: LogEntry): void {
   const { other } = simulation;
   if (other === undefined || entry.changes === undefined) return;
   checkRoom(simulation, other, entry.changes);
-  checkOnce(simulation, other.disk, entry);
+  checkOnce(simulation, other, entry);
 }
 
 /** Rooms: an edit that was made in one room gets to no other one. */
@@ -266,7 +265,8 @@ function isOf({ ledgers }: SimClient, address: string, record: EditRecord): bool
 }
 
 /** Exactly once: an edit is applied for one push, also if another client has taken it over. */
-function checkOnce({ clients }: Simulation, disk: Disk, { changes, author }: LogEntry): void {
+function checkOnce({ clients }: Simulation, place: Place, { changes, author }: LogEntry): void {
+  const { disk } = place;
   changes?.leaves.forEach((leaf, table, row, cell) => {
     // Listeners of the app make the same again.
     if (!isUnique(leaf) || clients.some(({ traits }) => traits.variant.alters(table, cell, leaf)))
@@ -280,7 +280,7 @@ function checkOnce({ clients }: Simulation, disk: Disk, { changes, author }: Log
     if (earlier === undefined) return;
     // The user may have undone what came between.
     const isRepeated = [leaf, writtenAs(leaf)].some((made) =>
-      clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, made)),
+      clients.some((client) => client.ledgerOf(place).hasRepeated(table, row, cell, made)),
     );
     if (isRepeated) return;
     const pushes = [earlier, author].map((by) => `${by?.clientId} ${by?.push}`).join(' and ');
