@@ -19,6 +19,8 @@ export class OwnWrites {
   readonly #writes = new LeafMap<OwnWrite[]>();
   /** Writes that are pending, and have no step or change nothing. */
   readonly #loose = new Set<OwnWrite>();
+  /** The oldest unanswered push when loose writes were forgotten last. */
+  #forgotten = 0;
 
   constructor(replica: Replica) {
     this.#replica = replica;
@@ -341,6 +343,8 @@ export class OwnWrites {
   }
 
   #forgetLoose(oldestUnanswered: number): void {
+    if (oldestUnanswered === this.#forgotten) return;
+    this.#forgotten = oldestUnanswered;
     for (const write of this.#loose) {
       if (write.push >= oldestUnanswered) continue;
       this.#loose.delete(write);

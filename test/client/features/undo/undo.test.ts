@@ -1281,3 +1281,22 @@ test('an edit looks at none of the pushes that wait: 10,000 edits offline took 1
   expect(pending).toHaveLength(102);
   expect(looks).toBe(0);
 });
+
+test('an edit walks over none of the writes that wait without a step: 20,000 edits offline took 7 s', () => {
+  const { store } = clientOf(withPets, { size: 1 });
+  const edit = (round: number): void => {
+    if (round % 2 === 0) store.setRow('pets', 'rex', { legs: round });
+    else store.delRow('pets', 'rex');
+  };
+  for (let round = 0; round < 200; round += 1) edit(round);
+  const walks: number[] = [];
+  const walk = Set.prototype[Symbol.iterator];
+  vi.spyOn(Set.prototype, Symbol.iterator).mockImplementation(function counted(this: Set<unknown>) {
+    walks.push(this.size);
+    return walk.call(this);
+  });
+  edit(200);
+  vi.restoreAllMocks();
+  expect(walks).not.toEqual([]);
+  expect(Math.max(...walks)).toBeLessThan(100);
+});
