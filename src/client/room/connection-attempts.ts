@@ -57,6 +57,8 @@ interface Attempt {
 /** A connection of this duration was a good one: the next attempts count from 0 again. */
 const GOOD_MILLISECONDS = 5_000;
 const LONGEST_PAUSE_MILLISECONDS = 30_000;
+/** The shortest pause before the second attempt and later ones, whatever the app asks for. */
+const LEAST_PAUSE_MILLISECONDS = 100;
 /** The longest time that `setTimeout` accepts (HTML, section 8.7). */
 const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
@@ -85,7 +87,9 @@ export function createConnectionAttempts(
 
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
-      const wanted = callTimeout(timeout, attempts++, onError) * (1 + random() / 4);
+      const least = attempts && LEAST_PAUSE_MILLISECONDS;
+      const wanted =
+        Math.max(least, callTimeout(timeout, attempts++, onError)) * (1 + random() / 4);
       const cancel = after(Math.min(wanted, LONGEST_TIMER_MILLISECONDS), () => endPause?.());
       endPause = () => {
         endPause = undefined;

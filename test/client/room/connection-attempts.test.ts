@@ -266,6 +266,19 @@ describe('pauses', () => {
     ]);
   });
 
+  test('[CLIENT-3] from the second on, an attempt waits 100 ms at least', async () => {
+    const world = makeWorld({ timeout: 0 });
+    await waitsOf(world, 2);
+    const third = world.attempt();
+    await turn();
+    world.time.pass(99);
+    await turn();
+    expect(third.query).toBeUndefined();
+    world.time.pass(1);
+    await turn();
+    expect(third.query).toBeDefined();
+  });
+
   test.each([
     ['a function that throws', () => new Error('mine')],
     ['not a number', () => NaN],
