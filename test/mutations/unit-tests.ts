@@ -8,7 +8,7 @@ import { mutate, ruleOf, type SourceMutation } from './source-mutation.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** The folders of the project "unit". */
 const FOLDERS = ['backend', 'client', 'protocol', 'server'];
-const TEST_TIMEOUT_MILLISECONDS = 30_000;
+const TEST_TIMEOUT_MILLISECONDS = 15_000;
 
 /** The tests that failed, the errors that kept tests from running, and the files that have run. */
 export interface Outcome {

@@ -286,7 +286,14 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
   {
     title: '[FLOOD-7] a room does not count what a connection has not read',
     make: () => ({
-      traits: { ...PLAIN, roomEditWeight: 6, faultWeight: 0, adversities: ['slow-readers'] },
+      traits: {
+        ...PLAIN,
+        roomEditWeight: 40,
+        faultWeight: 0,
+        cutWeight: 0,
+        stockPeers: 0,
+        adversities: ['slow-readers'],
+      },
     }),
     patch: (patches) => patches.replace(Unread.prototype, 'add', () => () => undefined),
   },

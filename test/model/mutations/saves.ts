@@ -73,7 +73,7 @@ export const SAVE_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[SAVE-3] a save that failed is not made again',
-    make: () => ({ traits: SAVED }),
+    make: () => ({ traits: { ...SAVED, faultWeight: 0 } }),
     patch: (patches) =>
       patches.replace(LifecycleSettings.prototype, 'retryPause', () => () => Infinity),
   },

@@ -61,7 +61,7 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
   },
   {
     title: '[UNDO-5] an undo brings back a part of a row that somebody has deleted',
-    make: () => ({ traits: UNDOING }),
+    make: () => ({ traits: { ...UNDOING, roomEditWeight: 2 } }),
     patch: (patches) => {
       patches.replace(RoomBase.prototype, 'cells', () => () => ['never empty']);
       patches.replace(
