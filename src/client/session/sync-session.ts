@@ -425,11 +425,13 @@ export function createSyncSession(
   let address = socket.address();
   /**
    * Moves if the app has pointed the socket at another room, so that nothing is requested there for the old one (JOIN-12). A
-   * session that is stopped, or was not started, moves when the socket has reached that room.
+   * session that is stopped, or was not started, moves when the socket has reached that room. An open transaction may have edits
+   * of the old room, so the session moves after it.
    */
   const noticeMove = (hasReached: boolean): boolean => {
+    if (address === socket.address()) return false;
     const isAtRest = !isOpened || state.stage.phase === 'stopped';
-    if (address === socket.address() || (isAtRest && !hasReached)) return false;
+    if (!hasReached && (isAtRest || replica.readBase() === undefined)) return false;
     address = socket.address();
     queue.add({ type: 'moved', generation: firstGeneration });
     return true;

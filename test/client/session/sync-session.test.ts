@@ -329,6 +329,35 @@ describe('another room', () => {
     expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
   });
 
+  test.each(['its listener', 'it', 'what comes next'])(
+    '[JOIN-12] gets no edit of a transaction that is open while %s points the socket at it',
+    async (what) => {
+      const room = new ScriptedRoom();
+      await room.live([{}, { old: 1 }]);
+      const move = (): void => {
+        room.address = OTHER_ADDRESS;
+        // PartySocket tells of the close within reconnect().
+        room.close();
+      };
+      const listenerId = room.store.addValueListener('mine', () => {
+        if (what === 'its listener') move();
+      });
+      room.store.transaction(() => {
+        room.store.setValue('mine', 1);
+        // It waits for the Store.
+        if (what === 'what comes next') room.commit(2, [{}, { old: 2 }]);
+        if (what !== 'its listener') move();
+      });
+      room.store.delListener(listenerId);
+      room.open();
+      expect(room.refusals).toMatchObject([{ valueId: 'mine', reason: 'another-room' }]);
+      room.sent();
+      await room.answerGet(3, [{}, { other: 1 }], 'f');
+      room.welcome({ generation: room.hello().generation, cursor: { epoch: 'f', version: 3 } });
+      expect(room.pushes()).toEqual([]);
+    },
+  );
+
   test('does not get the answer to a load of the old one', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
