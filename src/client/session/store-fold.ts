@@ -12,7 +12,7 @@ export interface FoldParts {
   readonly replica: Replica;
   readonly outbox: Outbox;
   readonly seed: Seed;
-  readonly loader: ContentLoader;
+  readonly give: ContentLoader['give'];
   readonly onRefused: (refusals: readonly Refusal[]) => void;
 }
 
@@ -59,7 +59,7 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
 }
 
 function giveSeed(
-  { seed, loader }: FoldParts,
+  { seed, give }: FoldParts,
   { isGiven }: Fold & { readonly type: 'seed' },
 ): boolean {
   if (!seed.show()) return false;
@@ -67,7 +67,7 @@ function giveSeed(
   const content = seed.read();
   if (content === undefined) return false;
   seed.tellRefusals();
-  loader.give(content);
+  give(content);
   return true;
 }
 

@@ -3,6 +3,8 @@ import type { Store } from 'tinybase';
 import type { Changes } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { Leaf } from '../../protocol/leaf.ts';
+import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { createContentLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
@@ -236,7 +238,17 @@ export function createSyncSession(
     onError,
   );
 
-  const foldParts = { replica, outbox, seed, loader, onRefused: reportRefusals };
+  const foldParts = {
+    replica,
+    outbox,
+    seed,
+    // A listener of the app may have pointed the socket at another room just now, which gets no seed of this one.
+    give: (content: LeafMap<Leaf>) => {
+      if (room === socket.address()) loader.give(content);
+      else noticeMove(false);
+    },
+    onRefused: reportRefusals,
+  };
   const facts = (): Facts => {
     const pinged = heartbeat.pinged();
     return {
@@ -421,7 +433,9 @@ export function createSyncSession(
   };
   /** Names the room and the user of the edits here. The socket may lead elsewhere already. */
   let key = '';
-  /** The address of the room that the session is in, or is about to move to. */
+  /** The address of the room that the session is in. */
+  let room = '';
+  /** The address of that, or of the one that the session is about to move to. */
   let address = socket.address();
   /**
    * Moves if the app has pointed the socket at another room, so that nothing is requested there for the old one (JOIN-12). A
@@ -440,7 +454,7 @@ export function createSyncSession(
   const open = (): void => {
     if (isOpened) return;
     isOpened = true;
-    address = socket.address();
+    address = room = socket.address();
     key = JSON.stringify([address, prefix, outbox.user]);
     replica.claim.begin(key);
     replica.startTracking();

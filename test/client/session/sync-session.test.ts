@@ -297,6 +297,24 @@ describe('another room', () => {
     expect(room.putContents).toHaveLength(1);
   });
 
+  test.each([true, false])(
+    '[JOIN-12] is not given the seed of the old one if a listener of the initial content points the socket at it (closed: %s)',
+    async (isClosed) => {
+      const room = new ScriptedRoom({ store: createStore().setValue('of', 'the Store') });
+      const listenerId = room.store.addValueListener('v', () => {
+        room.address = OTHER_ADDRESS;
+        if (isClosed) room.close();
+      });
+      void room.session.follow(contentOf([{}, { v: 1 }]));
+      void room.session.startSaving();
+      await room.answerGet(0);
+      room.store.delListener(listenerId);
+      expect(room.putContents).toEqual([]);
+      await room.answerGet(0, undefined, 'f');
+      expect(room.putContents).toEqual([[{}, { v: 1 }]]);
+    },
+  );
+
   test('[JOIN-12] does not refuse a client for what something has answered in the old one', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
