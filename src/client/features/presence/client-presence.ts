@@ -173,6 +173,8 @@ export function createClientPresence<Cells>(
   });
 
   const join = (): void => {
+    // A listener of the Store may have ended it just now.
+    if (state === 'ended') return;
     state = 'open';
     sendSoon();
   };
@@ -225,7 +227,7 @@ export function createClientPresence<Cells>(
     if (error) {
       report(new TinyBasePartyKitError(error.code, error.message));
       const isTaken = error.code === 'forbidden';
-      if (isTaken || error.code === 'overloaded') {
+      if (state !== 'ended' && (isTaken || error.code === 'overloaded')) {
         state = 'waiting';
         endCheck?.();
         endCheck = after(RETRY_MILLISECONDS, isTaken ? takeAnotherId : join);
@@ -235,7 +237,7 @@ export function createClientPresence<Cells>(
 
   /** Asks the room after a long time without news from it (`PRES-10`). */
   const waitToCheck = (): void => {
-    if (state === 'waiting') return;
+    if (state === 'waiting' || state === 'ended') return;
     endCheck?.();
     if (isAlone()) return;
     const wait = Math.min(checkMilliseconds * (1 + random() / 2), LONGEST_TIMER_MILLISECONDS);

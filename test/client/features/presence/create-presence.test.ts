@@ -250,3 +250,35 @@ test('what a listener destroys is gone when the listeners are done', async () =>
   await Promise.resolve();
   expect(store.getTables()).toEqual({});
 });
+
+test.each([
+  ['a change', 'r[{"connections":{"bob":{"x":3}}},{}]'],
+  ['a picture without the own row', 'r[{"connections":{"bob":{"x":3}}},{},{"connections":0}]'],
+  [
+    'a correction',
+    'r{"own":[{"connections":{"ada":{"x":3}}},{}],"error":{"code":"overloaded","message":"m"}}',
+  ],
+])(
+  'a presence that is destroyed by a listener of %s sends nothing more, and leaves the socket open',
+  async (_what, frame) => {
+    vi.useFakeTimers();
+    try {
+      const socket = new FakeSocket();
+      socket.open();
+      const reconnect = vi.spyOn(socket, 'reconnect');
+      const store = createStore();
+      const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+      socket.receive(PICTURE);
+      const listenerId = store.addCellListener('connections', null, 'x', () => {
+        store.delListener(listenerId);
+        presence.destroy();
+      });
+      socket.receive(frame);
+      await vi.advanceTimersByTimeAsync(300_000);
+      expect(socket.sent).toEqual(['r{"x":1}', 'r[]']);
+      expect(reconnect).not.toHaveBeenCalled();
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);
