@@ -10,7 +10,7 @@ export interface StorageWatcher {
   aroundDeleteAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
-  /** A transaction of the app that has deleted these keys has ended well. The app goes on after this. May not reject. */
+  /** A transaction of the app that has deleted these keys, and not put them back, has ended well. The app goes on after this. May not reject. */
   afterTransaction?(keys: readonly unknown[]): Promise<void>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
@@ -65,7 +65,7 @@ function observe(target: object, name: string, onCall: (first: unknown) => void)
   define(target, name, value);
 }
 
-/** Tells of the keys that a transaction has deleted by its own object, after it has ended well. */
+/** Tells of the keys that a transaction has deleted by its own object, and not put back, after it has ended well. */
 function surroundTransaction(
   storage: object,
   afterTransaction: (keys: readonly unknown[]) => Promise<void>,
@@ -75,22 +75,27 @@ function surroundTransaction(
   const value = async (closure: unknown, ...others: unknown[]): Promise<unknown> => {
     if (typeof closure !== 'function')
       return await Reflect.apply(method, storage, [closure, ...others]);
-    let deleted: unknown[] = [];
+    const deleted = new Set<unknown>();
     const observed = (...received: unknown[]): unknown => {
       // A host may run it again, after a conflict.
-      deleted = [];
+      deleted.clear();
       const [transaction] = received;
       if (typeof transaction === 'object' && transaction !== null) {
         observe(transaction, 'delete', (keys) => {
           const several: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
-          deleted.push(...several);
+          for (const key of several) deleted.add(key);
         });
-        observe(transaction, 'rollback', () => (deleted = []));
+        // An app may put a copy of its storage in the place of what it has.
+        observe(transaction, 'put', (entries) => {
+          const isOne = typeof entries !== 'object' || entries === null;
+          for (const key of isOne ? [entries] : Object.keys(entries)) deleted.delete(key);
+        });
+        observe(transaction, 'rollback', () => deleted.clear());
       }
       return Reflect.apply(closure, undefined, received);
     };
     const result: unknown = await Reflect.apply(method, storage, [observed, ...others]);
-    if (deleted.length > 0) await afterTransaction(deleted);
+    if (deleted.size > 0) await afterTransaction([...deleted]);
     return result;
   };
   define(storage, 'transaction', value);

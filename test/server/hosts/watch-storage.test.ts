@@ -98,6 +98,11 @@ class FakeTransaction {
     return true;
   }
 
+  async put(keys: string | Record<string, unknown>, _value?: unknown): Promise<void> {
+    const put: unknown[] = typeof keys === 'string' ? [keys] : Object.keys(keys);
+    this.#storage.put.push(...put);
+  }
+
   rollback(): void {
     this.isRolledBack = true;
     this.#storage.deleted.length = 0;
@@ -106,6 +111,7 @@ class FakeTransaction {
 
 class TransactionalStorage extends FakeStorage {
   readonly deleted: unknown[] = [];
+  readonly put: unknown[] = [];
   attempts = 1;
 
   async transaction<T>(closure: (transaction: FakeTransaction) => Promise<T>): Promise<T> {
@@ -161,6 +167,18 @@ describe('a transaction', () => {
     if (what === 'fails') await expect(ended).rejects.toThrow('of the app');
     else await ended;
     expect(told).toEqual([]);
+  });
+
+  test('is not told of keys that it puts back, as one that restores a copy of the storage', async () => {
+    const { storage, told } = watchedTransactions();
+    await storage.transaction(async (transaction) => {
+      await transaction.put('d', 1);
+      await transaction.delete(['a', 'b', 'c', 'd']);
+      await transaction.put('a', 1);
+      await transaction.put({ b: 2, e: 3 });
+    });
+    expect(told).toEqual([['c', 'd']]);
+    expect(storage.put).toEqual(['d', 'a', 'b', 'e']);
   });
 
   test('is told once, though the host has run it again', async () => {
