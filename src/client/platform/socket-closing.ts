@@ -29,6 +29,6 @@ export function hasGivenUp(connection: PartySocket): boolean {
   return (
     // A socket that has failed to open may still be closing.
     connection.readyState > OPEN &&
-    (Reflect.get(connection, '_connectLock') || Reflect.get(connection, '_closeCalled')) === false
+    ['_connectLock', '_closeCalled'].every((name) => Reflect.get(connection, name) === false)
   );
 }

@@ -3,6 +3,7 @@ import { createStore } from 'tinybase';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../../src/client/index.ts';
+import { hasGivenUp } from '../../../src/client/platform/socket-closing.ts';
 
 /** A WebSocket of which the test says if it opens. */
 class ManualWebSocket extends EventTarget {
@@ -239,6 +240,18 @@ describe('a PartySocket that tries no more by itself', () => {
       expect(String(errors[0])).toContain('closed for good');
       await vi.advanceTimersByTimeAsync(60_000);
       expect(errors).toHaveLength(1);
+    },
+  );
+
+  test.each(['_connectLock', '_closeCalled'])(
+    'is not what is told of a PartySocket that has another name for %s',
+    async (name) => {
+      const { socket } = await begin({ maxRetries: 0 });
+      const another = new Proxy(socket, {
+        get: (target, key): unknown => (key === name ? undefined : Reflect.get(target, key)),
+      });
+      ManualWebSocket.last?.fail();
+      expect([hasGivenUp(socket), hasGivenUp(another)]).toEqual([true, false]);
     },
   );
 
