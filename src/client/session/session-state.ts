@@ -201,9 +201,12 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
             {
               ...state,
               generation: event.generation,
-              seedTries: 0,
+              welcomed: undefined,
               reloads: 0,
+              hasExpired: false,
+              seedTries: 0,
               shownEpoch: undefined,
+              isStockReported: false,
             },
             { phase: 'idle', position: NOTHING },
             'move',

@@ -323,6 +323,30 @@ describe('another room', () => {
     expect(room.session.sync).toMatchObject({ phase: 'loading', code: undefined });
   });
 
+  test('[JOIN-12] may say that the token has expired, though the old one has said so', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.receive({ type: 'error', code: 'expired', message: 'm' });
+    room.moveToAnotherRoom();
+    await room.answerGet(1, [{}, {}], 'f');
+    const { reconnects } = room;
+    room.receive({ type: 'error', code: 'expired', message: 'm' });
+    expect(room.session.sync.phase).toBe('catching-up');
+    expect(room.reconnects).toBe(reconnects + 1);
+  });
+
+  test('[JOIN-12] is not at the cursor that the old one has told, if its content has none', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.welcome({ generation: 1, changes: undefined, cursor: { epoch: 'e', version: 9 } });
+    expect(room.session.sync.phase).toBe('loading');
+    room.address = OTHER_ADDRESS;
+    room.close();
+    room.gets.take();
+    await room.answerGet(undefined, [{}, { v: 1 }]);
+    expect([room.session.cursor, room.errors]).toEqual([undefined, []]);
+  });
+
   test('[JOIN-12] is gone to by a session that is stopped only when the socket is there', async () => {
     const room = new ScriptedRoom();
     await room.live();
