@@ -62,7 +62,7 @@ const STUCK_MESSAGE =
   'A transaction of this Store has been open for 10 seconds: call finishTransaction().';
 const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
 const MOVED_MESSAGE =
-  'The socket leads to another room. Unconfirmed edits were reported, not sent.';
+  'The socket leads to another room, which does not get the unconfirmed edits.';
 const DESTROYED_MESSAGE =
   'The persister was destroyed: later edits are not tracked. Create another one.';
 const REPLACED_MESSAGE =
