@@ -164,7 +164,11 @@ export function createPartyKitPersister(
     store,
     messagePrefix,
     {
-      socket: { ...socket, closing: () => readClosing(connection, lastClose()) },
+      socket: {
+        ...socket,
+        address: () => (connection.basePath || connection.room ? connection.roomUrl : ''),
+        closing: () => readClosing(connection, lastClose()),
+      },
       endpoint: createHttpEndpoint(
         () => {
           const url = storeUrlOf(connection, storePath, storeProtocol);

@@ -12,7 +12,7 @@ import {
   type PartyKitPersisterConfig,
   type Refusal,
 } from '../../src/client/index.ts';
-import { decodeContent, encodeRoomMessage } from '../../src/protocol/codec.ts';
+import { decodeContent, encodeContent, encodeRoomMessage } from '../../src/protocol/codec.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 import type { SmallRoom } from './session/small-room.ts';
 
@@ -952,6 +952,28 @@ describe('updateProperties', () => {
     expect(other.requests).toEqual(['GET https://host.test/parties/main/other/store?cursor']);
     expect(persister.getSync().phase).toBe('live');
     expect(socket.sent.filter((frame) => frame.startsWith('p'))).toEqual([]);
+  });
+
+  test('[SEED-2] of a socket that had no room yet gives the room what the Store has, and no room of the name undefined', async () => {
+    const { store, socket, persister } = persist();
+    socket.close();
+    store.setValue('v', 1);
+    const requests = vi.fn<typeof fetch>();
+    vi.stubGlobal('fetch', requests);
+    socket.partySocketOptions.room = undefined as unknown as string;
+    socket.roomUrl = 'wss://host.test/parties/main/undefined';
+    void persister.startAutoPersisting();
+    await settled();
+    expect(persister.getSync()).toMatchObject({ phase: 'stopped', code: 'malformed' });
+    expect(requests).not.toHaveBeenCalled();
+    const { room, fetch: toRoom } = roomOn(socket);
+    vi.stubGlobal('fetch', toRoom);
+    socket.partySocketOptions.room = 'room';
+    socket.roomUrl = 'wss://host.test/parties/main/room';
+    socket.open();
+    await settled();
+    expect(persister.getSync().phase).toBe('live');
+    expect(room.content && encodeContent(room.content)).toBe('[{},{"v":1}]');
   });
 
   test('sends nothing on the old connection from then on', async () => {

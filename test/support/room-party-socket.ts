@@ -5,6 +5,7 @@ type OpenRoom = (hear: (frame: string) => void) => (frame: string) => void;
 export class PartySocket extends EventTarget {
   readonly id = 'ada';
   readonly name = 'main';
+  readonly room = 'my-board';
   readonly roomUrl = 'ws://room.test/parties/main/my-board';
   readonly partySocketOptions = { host: 'room.test', room: 'my-board' };
   readonly shouldReconnect = true;

@@ -13,7 +13,7 @@ export async function storeUrlOf(
   storeProtocol: 'http' | 'https' | undefined,
 ): Promise<string> {
   const { roomUrl, room, basePath } = connection;
-  assertAddress(roomUrl, basePath === undefined ? room : undefined);
+  assertAddress(roomUrl, basePath, room);
   const { query } = connection.partySocketOptions;
   const given = typeof query === 'function' ? await query() : query;
   const parameters = new URLSearchParams();
@@ -32,8 +32,13 @@ export async function storeUrlOf(
 }
 
 /** Throws if the URL parser removes the room, or what follows it, from the URL (URL standard, section 4.4). */
-function assertAddress(roomUrl: string, room: string | undefined): void {
-  const isEmpty = room !== undefined && /^(?:$|[/\\])/.test(room);
+function assertAddress(
+  roomUrl: string,
+  basePath: string | undefined,
+  // A socket may get its room later.
+  room: string | undefined = '',
+): void {
+  const isEmpty = basePath === undefined && /^(?:$|[/\\])/.test(room);
   const segments = roomUrl.replace(/[\t\n\r]/g, '').split(/[/\\]/);
   const hasDots = segments.some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
   if (!isEmpty && !hasDots && !roomUrl.includes('#')) return;

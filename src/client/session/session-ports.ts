@@ -22,7 +22,7 @@ export interface SocketClosing {
 /** The socket of a session. Its owner calls `opened`, `closed` and `received` on the session. */
 export interface SessionSocket {
   isOpen(): boolean;
-  /** Returns its URL for messages, without the query, which may hold a token. */
+  /** Returns its URL for messages, without the query, which may hold a token; empty if it has no room yet. */
   address(): string;
   /** Returns how it was closed last, as far as that is known. */
   closing?(): SocketClosing;

@@ -61,8 +61,7 @@ const REMINDER_MESSAGE =
 const STUCK_MESSAGE =
   'A transaction of this Store has been open for 10 seconds: call finishTransaction().';
 const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
-const MOVED_MESSAGE =
-  'The socket leads to another room, which does not get the unconfirmed edits.';
+const MOVED_MESSAGE = 'The socket leads to another room, which does not get the unconfirmed edits.';
 const DESTROYED_MESSAGE =
   'The persister was destroyed: later edits are not tracked. Create another one.';
 const REPLACED_MESSAGE =
@@ -456,7 +455,8 @@ export function createSyncSession(
     isOpened = true;
     address = room = socket.address();
     key = JSON.stringify([address, prefix, outbox.user]);
-    replica.claim.begin(key);
+    // A socket without a room leads to none that could have what the Store holds.
+    if (room !== '') replica.claim.begin(key);
     replica.startTracking();
     former = replica.claim.takeLeft(key);
     if (outbox.open === undefined && former === undefined) return;
