@@ -111,11 +111,15 @@ export class SimCalls implements Source {
     return `note${(this.#count += 1)}`;
   }
 
-  /** Checks a frame as the room sends it: nobody hears of a note that is not on disk, or that he cannot have. */
+  /**
+   * Checks a frame as the room sends it: nobody hears of a note that was never on disk, or that he cannot have. `stored` has the last
+   * content before each restore or wipe, which loses nothing by itself (EVENT-2), and `present` is that of now.
+   */
   checkSent(
     wire: Wire,
     frame: string,
-    stored: LeafMap<Leaf> | undefined,
+    stored: readonly LeafMap<Leaf>[],
+    present: LeafMap<Leaf> | undefined,
     contentOf: (version: number) => LeafMap<Leaf> | undefined,
   ): void {
     const read = readFrame(this.#prefix, frame);
@@ -132,13 +136,14 @@ export class SimCalls implements Source {
     }
     this.#checkHeard(wire, message.type, note);
     if (!isThere) return;
-    if (stored?.has(NOTES, note, CELL) !== true)
+    if (!stored.some((content) => content.has(NOTES, note, CELL)))
       throw new PropertyFailure(
         'durable',
         `${wire.label} is told of ${note}, which is not on disk`,
       );
-    // One that sends too much is not told each time that it has lost its place (FLOOD-1).
-    if (this.#isFlooded) return;
+    // One that sends too much, as who uses several client ids, is not told each time that it has lost its place (FLOOD-1).
+    if (this.#isFlooded || wire.heardHellos.size > 1) return;
+    if (present?.has(NOTES, note, CELL) !== true) return;
     if (wire.told === undefined || contentOf(wire.told)?.has(NOTES, note, CELL) === true) return;
     throw new PropertyFailure(
       'one order',

@@ -50,6 +50,9 @@ const BUSY_MILLISECONDS = 5;
 /** The time for which edits of a session that has ended wait for another one on its Store and room. */
 const LEFT_MILLISECONDS = 2000;
 
+/** The pause between two looks at a socket that was pointed at another room, and has not opened there. */
+const LOOK_MILLISECONDS = 1000;
+
 /** So many retries, in about ten seconds, are told if nothing else was (JOIN-10). */
 const MOST_RETRIES = 8;
 
@@ -447,7 +450,15 @@ export function createSyncSession(
     if (!hasReached && (isAtRest || replica.readBase() === undefined)) return false;
     address = socket.address();
     queue.add({ type: 'moved', generation: firstGeneration });
+    if (!hasReached) lookAgain(address);
     return true;
+  };
+  /** The app may point the socket back at a room to which it is still connected: nothing tells of that. */
+  const lookAgain = (of: string): void => {
+    after(LOOK_MILLISECONDS, () => {
+      if (of !== address || end() !== undefined) return;
+      if (!noticeMove(false) && !socket.isOpen()) lookAgain(of);
+    });
   };
   /** Reads what is left of this client, when the app starts something. Edits count from now on. */
   const open = (): void => {
@@ -595,7 +606,7 @@ export function createSyncSession(
       } catch {
         // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
       }
-      if (message === undefined) return;
+      if (message === undefined || noticeMove(false)) return;
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
       // At once: the room sends no more to a connection that does not read (FLOOD-7).

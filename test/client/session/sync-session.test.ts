@@ -315,6 +315,39 @@ describe('another room', () => {
     },
   );
 
+  test('[JOIN-12] is left again where the app points the socket back, which never closed', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    const { address } = room;
+    room.address = OTHER_ADDRESS;
+    room.isOpen = false;
+    room.session.networkChanged();
+    await room.answerGet(1, [{}, { other: 1 }], 'f');
+    expect(room.session.sync.phase).toBe('connecting');
+    await room.time.pass(3000);
+    room.address = address;
+    room.isOpen = true;
+    await room.time.pass(1000);
+    await room.answerGet(1, [{}, { old: 1 }]);
+    room.sent();
+    expect(room.session.sync.phase).toBe('catching-up');
+    expect(room.store.getValues()).toEqual({ old: 1 });
+  });
+
+  test('[JOIN-12] gets no message of the room where the socket is pointed back at', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    const { address } = room;
+    room.address = OTHER_ADDRESS;
+    room.isOpen = false;
+    room.session.networkChanged();
+    await room.answerGet(1, [{}, { other: 1 }], 'f');
+    expect(room.session.sync.phase).toBe('connecting');
+    room.address = address;
+    room.receive({ type: 'alive' });
+    expect(room.session.sync.phase).toBe('loading');
+  });
+
   test('[JOIN-12] does not refuse a client for what something has answered in the old one', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
