@@ -34,7 +34,6 @@ export function checkSent(simulation: Simulation, wire: Wire, frame: string): vo
   simulation.calls?.checkSent(
     wire,
     frame,
-    Array.from(disk.journal.branches(), ({ latest }) => latest),
     disk.branch?.latest,
     (known) => disk.branch?.contents[known],
   );

@@ -302,6 +302,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   restoreExported(): void {
     const { exported } = this;
     this.#surroundings.alarms?.began();
+    this.#surroundings.calls?.beganAnew();
     if (exported !== undefined) this.#surroundings.disk.documents.push(exported);
     this.#work((room) => room.restoreRoom(exported));
   }
@@ -312,6 +313,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       // A host that dies in an alarm lets it come again, and the id is gone.
       this.#mayLackId ||= this.#isAlarmRunning;
       this.#surroundings.alarms?.emptied();
+      this.#surroundings.calls?.beganAnew();
       this.#roomId?.forgetStored();
       const emptied = this.#surroundings.disk.empty();
       this.#lifecycle?.storageEmptied(emptied);

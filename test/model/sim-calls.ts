@@ -49,6 +49,8 @@ export class SimCalls implements Source {
   readonly #runs = new Map<string, number>();
   /** The notes that each socket was told of by an event. */
   readonly #heard = new WeakMap<Wire, Set<string>>();
+  /** The notes that were made before the room was wiped or restored. */
+  readonly #before = new Set<string>();
   /** The slow procedures that go on when the world says so. */
   #slow: (() => void)[] = [];
   #count = 0;
@@ -106,20 +108,21 @@ export class SimCalls implements Source {
     this.#slow = [];
   }
 
+  /** Somebody wipes or restores the room. */
+  beganAnew(): void {
+    for (const note of this.#runs.keys()) this.#before.add(note);
+  }
+
   /** The next note. */
   nextNote(): string {
     return `note${(this.#count += 1)}`;
   }
 
-  /**
-   * Checks a frame as the room sends it: nobody hears of a note that was never on disk, or that he cannot have. `stored` has the last
-   * content before each restore or wipe, which loses nothing by itself (EVENT-2), and `present` is that of now.
-   */
+  /** Checks a frame as the room sends it: nobody hears of a note that is not on disk, or that he cannot have. */
   checkSent(
     wire: Wire,
     frame: string,
-    stored: readonly LeafMap<Leaf>[],
-    present: LeafMap<Leaf> | undefined,
+    stored: LeafMap<Leaf> | undefined,
     contentOf: (version: number) => LeafMap<Leaf> | undefined,
   ): void {
     const read = readFrame(this.#prefix, frame);
@@ -136,14 +139,14 @@ export class SimCalls implements Source {
     }
     this.#checkHeard(wire, message.type, note);
     if (!isThere) return;
-    if (!stored.some((content) => content.has(NOTES, note, CELL)))
-      throw new PropertyFailure(
-        'durable',
-        `${wire.label} is told of ${note}, which is not on disk`,
-      );
+    if (stored?.has(NOTES, note, CELL) !== true) {
+      // What a call had done before somebody wiped or restored the room is gone (EVENT-2).
+      if (this.#before.has(note)) return;
+      const what = `${wire.label} is told of ${note}, which is not on disk`;
+      throw new PropertyFailure('durable', what);
+    }
     // One that sends too much, as who uses several client ids, is not told each time that it has lost its place (FLOOD-1).
     if (this.#isFlooded || wire.heardHellos.size > 1) return;
-    if (present?.has(NOTES, note, CELL) !== true) return;
     if (wire.told === undefined || contentOf(wire.told)?.has(NOTES, note, CELL) === true) return;
     throw new PropertyFailure(
       'one order',
