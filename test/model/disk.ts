@@ -241,10 +241,13 @@ export class Disk implements Source {
    * what its Store shows by itself: defaults of its schema.
    */
   checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined, shown: LeafMap<Leaf>): void {
-    const first = this.branch?.contents[1] ?? shown;
+    const firsts = [this.branch?.contents[1] ?? shown];
+    // Somebody may have restored the room since.
+    for (const { contents } of this.journal.branches())
+      if (contents[1] !== undefined) firsts.push(contents[1]);
     seed.forEach((leaf, table, row, cell) => {
       const isTold = told?.correction.leaves.has(table, row, cell) ?? false;
-      if (isTold || first.get(table, row, cell) === leaf) return;
+      if (isTold || firsts.some((first) => first.get(table, row, cell) === leaf)) return;
       const what = `${leafName(table, row, cell)} = ${String(leaf)} of a seed was refused without a word`;
       this.#world.fail(new PropertyFailure('correction', what));
     });
