@@ -526,7 +526,8 @@ export function createSyncSession(
     // What was started and has not begun does not begin any more.
     queue.restart();
     sender.sendNow();
-    happened({ type: 'ended', error });
+    // Its edits are left to the room that it is in, also if the socket leads elsewhere by now.
+    queue.add({ type: 'ended', error });
   };
   /** Reports once that edits wait because the app has never started to save. */
   const remindToSave = (): void => {
