@@ -207,9 +207,10 @@ export class EditLedger {
   }
 
   /** The session moves to another room: the same, and a listener of the app may have written again since. */
-  left(): void {
+  left(mayAlter: (record: EditRecord) => boolean): void {
     this.sessionEnded();
-    for (const record of this.records) if (isListeners(record.cell)) record.isLost = true;
+    for (const record of this.records)
+      if (isListeners(record.cell) || mayAlter(record)) record.isLost = true;
   }
 
   /** Loaded content takes the place of held edits: the client goes on with `shown`. */

@@ -513,7 +513,8 @@ export class SimClient implements ClientEnd {
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
     watchLoads(session.replica, () => this.ledgerHere);
     watchMoves(session.replica, () => {
-      this.ledgerHere.left();
+      const { variant } = this.traits;
+      this.ledgerHere.left(({ table, cell, leaf }) => variant.alters(table, cell, leaf));
       this.place = this.#target;
       this.undo?.checkEnded();
     });

@@ -247,7 +247,12 @@ export function createSyncSession(
     // A listener of the app may have pointed the socket at another room just now, which gets no seed of this one.
     give: (content: LeafMap<Leaf>) => {
       if (room === socket.address()) loader.give(content);
-      else noticeMove(false);
+      // While a transaction is open, the session does not move: it tries again later.
+      else if (!noticeMove(false))
+        queue.add({
+          type: 'seed-failed',
+          error: new TinyBasePartyKitError('network', MOVED_MESSAGE),
+        });
     },
     onRefused: reportRefusals,
   };

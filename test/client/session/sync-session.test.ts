@@ -348,6 +348,21 @@ describe('another room', () => {
     expect(room.session.sync.phase).toBe('loading');
   });
 
+  test('[JOIN-12] is given a seed later, if the socket leads elsewhere while a transaction is open', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.moveToAnotherRoom();
+    room.store.startTransaction();
+    room.address = 'ws://host.test/third';
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([]);
+    room.address = OTHER_ADDRESS;
+    room.store.finishTransaction();
+    await room.time.pass(5000);
+    await room.answerGet(0, undefined, 'f');
+    expect(room.putContents).toEqual([[{}, {}]]);
+  });
+
   test('[JOIN-12] does not refuse a client for what something has answered in the old one', async () => {
     const room = new ScriptedRoom();
     void room.session.follow();
