@@ -19,7 +19,7 @@ import type { Source, World } from './world.ts';
 /** Told in labels and traces. */
 const NAME = 'other';
 
-/** What the other room lives in. */
+/** The surroundings of the other room. */
 export interface OtherSurroundings {
   readonly world: World;
   readonly unique: UniqueLeaves;

@@ -53,7 +53,7 @@ export interface ClientSurroundings {
   readonly randomNumber: () => number;
 }
 
-/** What one tab has done, for each of the rooms. */
+/** The edits of one tab, for each of the rooms. */
 export interface Ledgers {
   readonly home: EditLedger;
   readonly other: EditLedger;
@@ -153,12 +153,12 @@ export class SimClient implements ClientEnd {
     variant.prepare(this.store, this.name.replaceAll("'", ''));
   }
 
-  /** What was done here for the room of the simulation. */
+  /** The edits that were made here for the room of the simulation. */
   get ledger(): EditLedger {
     return this.ledgers.home;
   }
 
-  /** What was done here for the room that the client is in. */
+  /** The edits that were made here for the room that the client is in. */
   get ledgerHere(): EditLedger {
     return this.ledgerOf(this.place);
   }
