@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { isProtectiveName } from './protective-names.ts';
 import { isThenable } from './room/maybe-promise.ts';
 import { DEFAULT_LIMITS, type RoomLimits } from './room/room-options.ts';
 import type { RoomServerConfig } from './room-server.ts';
@@ -64,13 +65,6 @@ export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[
 }
 
 /**
- * Parts of the names of options with which an author means to keep somebody out, here or elsewhere. If such an option has a wrong
- * name, the room would be more open than its author believes.
- */
-const PROTECTIVE =
-  /allow|origin|cors|header|auth|access|secret|jwk|token|permi|private|role|user|read.?only|can(?:set|del)/i;
-
-/**
  * Returns the error of a config with which the room must let nobody in (`LIFE-10`): an option that may be meant to keep somebody
  * out does not exist, or the options cannot be read. Undefined for any other.
  */
@@ -86,7 +80,7 @@ export function refusalOfConfig(
   if (!isObject(config)) return undefined;
   const meant = Object.entries(config).filter(
     ([name, value]) =>
-      value !== undefined && !Object.hasOwn(options, name) && PROTECTIVE.test(name),
+      value !== undefined && !Object.hasOwn(options, name) && isProtectiveName(name),
   );
   const error = errorOfUnknownOptions(Object.fromEntries(meant), options);
   if (error === undefined) return undefined;
