@@ -33,6 +33,7 @@ import {
 import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
+import { uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
 import { isOwnDelete } from './storage/ordered-writes.ts';
 import { manifestKey } from './storage/storage-keys.ts';
 import { StockKeyWatch } from './stock/stock-key-watch.ts';
@@ -121,6 +122,8 @@ export class RoomServer<
   readonly #id: RoomId;
   readonly #handlers: HostHandlers<Connection, Request>;
   #isConfigChecked = false;
+  /** Our methods in front of those of the app. */
+  readonly #standIns = new Set<unknown>();
   /** The host's own alarm. */
   readonly #alarms: HostAlarms | undefined;
   /** Undefined if the app has no method of it. */
@@ -146,7 +149,7 @@ export class RoomServer<
       limits: () => limitsIn(this.#given),
       refusal: () => {
         this.#checkConfig();
-        return refusalOfConfig(this.config, OPTIONS);
+        return this.#refusal();
       },
     });
     this.#id = new RoomId(
@@ -549,7 +552,17 @@ export class RoomServer<
         ? (received: readonly unknown[]): unknown => Reflect.apply(handler, this, received)
         : undefined;
     const value = this.#handlers.inFrontOf[name](app);
+    this.#standIns.add(value);
     Object.defineProperty(this, name, { value, configurable: true, writable: true });
+  }
+
+  #uncalled(): UncalledMethods {
+    return uncalledMethods(this, RoomServer.prototype, (method) => this.#standIns.has(method));
+  }
+
+  /** Returns the error with which the room must let nobody in, if there is one (`LIFE-10`, `LIFE-11`). */
+  #refusal(): TinyBasePartyKitError | undefined {
+    return refusalOfConfig(this.config, OPTIONS) ?? this.#uncalled().refusal;
   }
 
   /** The app's config; an empty one if it is no object. */
@@ -617,15 +630,18 @@ export class RoomServer<
     }
   }
 
-  /** Reports options that do not exist and a TinyBase that is too old, once. A subclass may set its config up to here. */
+  /** Reports options that do not exist, methods that nobody calls, and a TinyBase that is too old, once. A subclass may set its config up to here. */
   #checkConfig(): void {
     if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
     const config = this.#given;
     const refusal = refusalOfConfig(this.config, OPTIONS);
+    const uncalled = this.#uncalled();
     for (const error of [
       ...(refusal === undefined ? errorsOfConfig(this.config) : [refusal]),
       refusal === undefined ? errorOfUnknownOptions(config, OPTIONS) : undefined,
+      uncalled.refusal,
+      uncalled.warning,
       errorOfPrefix(messagePrefixIn(config)),
       errorOfOldTinyBase(createStore),
     ]) {

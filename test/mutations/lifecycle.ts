@@ -26,4 +26,11 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     text: 'if (refusal !== undefined)',
     replacement: 'if (false)',
   },
+  {
+    title:
+      '[LIFE-11] a room starts though a method that may be meant to keep somebody out is not called',
+    file: 'server/room-server.ts',
+    text: 'refusalOfConfig(this.config, OPTIONS) ?? this.#uncalled().refusal;',
+    replacement: 'refusalOfConfig(this.config, OPTIONS);',
+  },
 ];

@@ -908,6 +908,201 @@ test.each<readonly [string, unknown]>([
   expect(reports[0]).not.toContain('lets nobody in');
 });
 
+const keep = (): boolean => false;
+class Meant extends TinyBasePartyKitServer {
+  override onRoomError(error: unknown, where: string): void {
+    told.push(`${where} ${String(error)}`);
+  }
+}
+let told: string[] = [];
+
+test.each<readonly [string, () => typeof Meant]>([
+  [
+    '"canDeleteRow" (did you mean "canDelRow"?)',
+    () =>
+      class extends Meant {
+        canDeleteRow = keep;
+      },
+  ],
+  [
+    '"canSetcell" (did you mean "canSetCell"?)',
+    () =>
+      class extends Meant {
+        canSetcell(): boolean {
+          return false;
+        }
+      },
+  ],
+  [
+    '"canSetTables"',
+    () =>
+      class extends Meant {
+        async canSetTables(): Promise<boolean> {
+          return false;
+        }
+      },
+  ],
+  [
+    '"canRemoveValue" (did you mean "canDelValue"?)',
+    () =>
+      class extends Meant {
+        canRemoveValue(): boolean {
+          return false;
+        }
+      },
+  ],
+  [
+    '"canSteCell"',
+    () =>
+      class extends class extends Meant {
+        canSteCell(): boolean {
+          return false;
+        }
+      } {},
+  ],
+  [
+    '"onconnect" (did you mean "onConnect"?)',
+    () =>
+      class extends Meant {
+        onconnect(): void {}
+      },
+  ],
+  [
+    '"onRequests" (did you mean "onRequest"?)',
+    () =>
+      class extends Meant {
+        onRequests(): void {}
+      },
+  ],
+  [
+    '"preparestore" (did you mean "prepareStore"?)',
+    () =>
+      class extends Meant {
+        preparestore(): void {}
+      },
+  ],
+  [
+    '"onBeforeConnect" (did you mean "static onBeforeConnect"?)',
+    () =>
+      class extends Meant {
+        onBeforeConnect(): void {}
+      },
+  ],
+  [
+    '"static onBeforeRequests" (did you mean "static onBeforeRequest"?)',
+    () =>
+      class extends Meant {
+        static onBeforeRequests(): void {}
+      },
+  ],
+  [
+    '"static canDelTable" (did you mean "canDelTable"?)',
+    () =>
+      class extends Meant {
+        static canDelTable(): boolean {
+          return false;
+        }
+      },
+  ],
+])(
+  '[LIFE-11] a method that may be meant to keep somebody out, and is not called, lets nobody in: %s',
+  async (name, classOf) => {
+    told = [];
+    const party = new FakeParty();
+    const server = new (classOf())(party.asRoom);
+    expect((await ask(server, 'PUT', SEED)).status).toBe(503);
+    expect((await ask(server)).status).toBe(503);
+    const eve = party.connect('1');
+    await say(server, eve, 's[{},{"v":1},1]');
+    expect(eve.readyState).not.toBe(OPEN);
+    expect(told).toEqual([expect.stringMatching(/^config .*lets nobody in/)]);
+    expect(told[0]).toContain(name);
+  },
+);
+
+test.each<readonly [string, () => typeof Meant]>([
+  [
+    '"onUserConnect" (did you mean "onUserConnected"?)',
+    () =>
+      class extends Meant {
+        onUserConnect(): void {}
+      },
+  ],
+  [
+    '"onStorageUpdate"',
+    () =>
+      class extends Meant {
+        onStorageUpdate(): void {}
+      },
+  ],
+  [
+    '"onAlarms"',
+    () =>
+      class extends Meant {
+        onAlarms = keep;
+      },
+  ],
+  [
+    '"canEditRow" (did you mean "canSetRow"?)',
+    () =>
+      class extends Meant {
+        canEditRow(): boolean {
+          return false;
+        }
+      },
+  ],
+])(
+  '[LIFE-11] a method that keeps nobody out, and is not called, is reported: %s',
+  async (name, classOf) => {
+    told = [];
+    const server = new (classOf())(new FakeParty().asRoom);
+    expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+    expect(told).toEqual([expect.stringMatching(/^config .*does not call/)]);
+    expect(told[0]).toContain(name);
+    expect(told[0]).not.toContain('lets nobody in');
+  },
+);
+
+test('[LIFE-11] the methods of an app that are not meant otherwise are not reported', async () => {
+  told = [];
+  class Right extends Meant {
+    static async onBeforeConnect(): Promise<void> {}
+    static async onBeforeRequest(): Promise<void> {}
+    static onFetch(): void {}
+    static create(): void {}
+    readonly onConnect = (): void => {};
+    canEdit(): boolean {
+      return true;
+    }
+    canSetCells(): boolean {
+      return true;
+    }
+    override canSetCell(): boolean {
+      return this.canSetCells();
+    }
+    canEditRow(): boolean {
+      return true;
+    }
+    override canDelRow = (): boolean => true;
+    canDeleteRow(): boolean {
+      return true;
+    }
+    onConnected(): void {}
+    onReset(): void {}
+    get canSetTabel(): never {
+      throw new Error('A getter is not called.');
+    }
+    async onStart(): Promise<void> {}
+    async onAlarm(): Promise<void> {}
+    getSizes(): number {
+      return 1;
+    }
+  }
+  const server = new Right(new FakeParty().asRoom);
+  expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+  expect(told).toEqual([]);
+});
+
 test('writes to the console by default, and names the entry that explains an error of this package', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x' };
