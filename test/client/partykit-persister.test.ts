@@ -567,6 +567,21 @@ describe('the URL', () => {
     expect(url).toBe('https://example.com/parties/chat/other/store');
   });
 
+  test('follows a query that updateProperties has changed', async () => {
+    const first = { ...room, query: { token: 'old' } };
+    const changed = (query: unknown): Promise<string> =>
+      urlOf(first, {}, (socket) => socket.updateProperties({ query: query as never }));
+    const url = 'https://example.com/parties/main/r/store';
+    expect(await changed({ token: 'new', _pk: 'x y', none: null })).toBe(
+      `${url}?token=new&_pk=x+y`,
+    );
+    expect(await changed(async () => ({ token: 'later?' }))).toBe(`${url}?token=later%3F`);
+    expect(await changed({})).toBe(url);
+    // A PartySocket of a later version may keep it elsewhere.
+    const later = await urlOf(first, {}, (socket) => Reflect.deleteProperty(socket, '_url'));
+    expect(later).toBe(`${url}?token=old`);
+  });
+
   test('asks for the query anew each time: a token may have expired', async () => {
     let tokens = 0;
     const urls: string[] = [];

@@ -14,14 +14,8 @@ export async function storeUrlOf(
 ): Promise<string> {
   const { roomUrl, room, basePath } = connection;
   assertAddress(roomUrl, basePath, room);
-  const { query } = connection.partySocketOptions;
-  const given = typeof query === 'function' ? await query() : query;
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(given ?? {})) {
-    if (value !== null && value !== undefined) parameters.append(name, value);
-  }
   // The parser needs the query: it trims spaces at the end of a URL, but not those before a query.
-  const { href } = new URL(`${roomUrl}?${parameters.toString()}`);
+  const { href } = new URL(await socketUrlOf(connection, roomUrl));
   const start = href.indexOf('?');
   const address = start < 0 ? href : href.slice(0, start);
   const search = start < 0 ? '' : href.slice(start);
@@ -29,6 +23,21 @@ export async function storeUrlOf(
   const path = storePath.startsWith('/') ? storePath : `/${storePath}`;
   const url = address.replace(/^wss?:/, scheme).replace(/\/$/, '') + path;
   return search === '?' ? url : url + search;
+}
+
+/**
+ * Resolves to the URL of the socket, without the socket's own id. `updateProperties` changes the query only in the URL that a
+ * PartySocket keeps to itself; if that has another name one day, the query is the first one.
+ */
+async function socketUrlOf(connection: PartySocket, roomUrl: string): Promise<string> {
+  const source: unknown = Reflect.get(connection, '_url') ?? connection.partySocketOptions.query;
+  const given: unknown =
+    typeof source === 'function' ? await Reflect.apply(source, connection, []) : source;
+  if (typeof given === 'string') return given.replace(/\?_pk=[^&]*&?/, '?');
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(given ?? {}))
+    if (typeof value === 'string') parameters.append(name, value);
+  return `${roomUrl}?${parameters.toString()}`;
 }
 
 /** Throws if the URL parser removes the room, or what follows it, from the URL (URL standard, section 4.4). */
