@@ -180,7 +180,7 @@ export class RoomServer<
         await this.#room.storageEmptied(emptied);
         return await emptied;
       },
-      afterTransaction: async (deleted) => {
+      afterDeletion: async (deleted) => {
         if (!deleted.includes(manifestKey(this.#storagePrefix))) return;
         await this.#room.storageEmptied(Promise.resolve());
       },

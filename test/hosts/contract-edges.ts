@@ -214,6 +214,23 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(await textOf(`${url}/store`)).toBe('');
   });
 
+  if (name !== 'partykit')
+    test('[LIFE-7] a room sees that the app deletes its keys by the storage of SQLite', async () => {
+      const url = base('watching', 'kv');
+      const give = (): Promise<unknown> =>
+        fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
+      await give();
+      const rolledBack = await jsonOf(`${url}/delete-by-kv?transaction&rollback`);
+      expect(rolledBack).toEqual([{}, { v: 1 }]);
+      expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
+      for (const how of ['', '?transaction']) {
+        expect(await jsonOf(`${url}/delete-by-kv${how}`)).toEqual([{}, {}]);
+        expect(await textOf(`${url}/store`)).toBe('');
+        await give();
+        expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
+      }
+    });
+
   test('[LIFE-6] a room knows its id in an alarm that wakes it, and after that', async () => {
     const url = base('watching', 'the%20sleeper');
     expect(await jsonOf(`${url}/keys`)).not.toContain('@tinybase-partykit/room-id');

@@ -10,8 +10,11 @@ export interface StorageWatcher {
   aroundDeleteAlarm?(proceed: () => Promise<unknown>): Promise<unknown>;
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
-  /** A transaction of the app that has deleted these keys, and not put them back, has ended well. The app goes on after this. May not reject. */
-  afterTransaction?(keys: readonly unknown[]): Promise<void>;
+  /**
+   * A transaction of the app that has deleted these keys, and not put them back, has ended well; or the app has deleted them by
+   * the storage of SQLite, and does not wait for this. May not reject.
+   */
+  afterDeletion?(keys: readonly unknown[]): Promise<void>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
@@ -21,9 +24,9 @@ export interface StorageWatcher {
  * object itself, so it works for every reference to the same object: `party.storage`, `ctx.storage`, a copy, and calls within a
  * transaction.
  *
- * It sees `transaction.delete` of a transaction's own object, and tells of it when the transaction has ended. It does not see
- * `transaction.setAlarm` (`transaction.deleteAll` throws on every host), the storage of SQLite (`sql`, `kv`, `transactionSync`),
- * point-in-time recovery, or an app that calls the prototype's method.
+ * It sees `transaction.delete` of a transaction's own object, and `kv.delete`, also within `transactionSync`, and tells of it when
+ * the transaction has ended. It does not see `transaction.setAlarm` (`transaction.deleteAll` throws on every host), `kv.delete`
+ * while a `transaction` is open, point-in-time recovery, or an app that calls the prototype's method. `sql` does not reach the keys.
  *
  * @returns false if the host does not allow methods to be set on the object.
  */
@@ -48,27 +51,77 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
       'delete',
       (proceed, keys, options) => watcher.aroundDelete?.(proceed, keys, options) ?? proceed(),
     );
-  if (watcher.afterTransaction !== undefined)
-    surroundTransaction(storage, async (keys) => watcher.afterTransaction?.(keys));
+  if (watcher.afterDeletion !== undefined)
+    watchDeletions(storage, async (keys) => watcher.afterDeletion?.(keys));
   if (watcher.onGet !== undefined) observe(storage, 'get', (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
 }
 
-/** Tells of the first parameter of each call of a method, which is otherwise as it was. */
-function observe(target: object, name: string, onCall: (first: unknown) => void): void {
+/** Tells of the first parameter of each call of a method, which is otherwise as it was: before it, and after it has returned. */
+function observe(
+  target: object,
+  name: string,
+  onCall: (first: unknown) => void,
+  onReturned?: (first: unknown) => void,
+): void {
   const method: unknown = Reflect.get(target, name);
   if (typeof method !== 'function') return;
   const value = (...received: unknown[]): unknown => {
     onCall(received[0]);
-    return Reflect.apply(method, target, received);
+    const result: unknown = Reflect.apply(method, target, received);
+    onReturned?.(received[0]);
+    return result;
   };
   define(target, name, value);
+}
+
+/** Tells of the keys that an app deletes in a transaction, or by the storage of SQLite. */
+function watchDeletions(
+  storage: object,
+  afterDeletion: (keys: readonly unknown[]) => Promise<void>,
+): void {
+  let transactions = 0;
+  surroundTransaction(storage, afterDeletion, (change) => (transactions += change));
+  const kv: unknown = Reflect.get(storage, 'kv');
+  if (typeof kv !== 'object' || kv === null) return;
+  /** The keys that were deleted in the synchronous transaction that runs. */
+  let deleted: Set<unknown> | undefined;
+  const tell = (keys: ReadonlySet<unknown>): void => {
+    // An open transaction may still be rolled back.
+    if (keys.size > 0 && transactions === 0) void afterDeletion([...keys]);
+  };
+  observe(
+    kv,
+    'delete',
+    () => undefined,
+    (key) => (deleted === undefined ? tell(new Set([key])) : deleted.add(key)),
+  );
+  observe(kv, 'put', (key) => deleted?.delete(key));
+  const method: unknown = Reflect.get(storage, 'transactionSync');
+  if (typeof method !== 'function') return;
+  const value = (...received: unknown[]): unknown => {
+    const outer = deleted;
+    deleted = new Set(outer);
+    let isDone = false;
+    try {
+      const result: unknown = Reflect.apply(method, storage, received);
+      isDone = true;
+      return result;
+    } finally {
+      const own = deleted;
+      // What a transaction within another one has deleted is deleted when the outer one ends.
+      deleted = isDone && outer !== undefined ? own : outer;
+      if (isDone && outer === undefined) tell(own);
+    }
+  };
+  define(storage, 'transactionSync', value);
 }
 
 /** Tells of the keys that a transaction has deleted by its own object, and not put back, after it has ended well. */
 function surroundTransaction(
   storage: object,
-  afterTransaction: (keys: readonly unknown[]) => Promise<void>,
+  afterDeletion: (keys: readonly unknown[]) => Promise<void>,
+  count: (change: 1 | -1) => void,
 ): void {
   const method: unknown = Reflect.get(storage, 'transaction');
   if (typeof method !== 'function') return;
@@ -94,8 +147,14 @@ function surroundTransaction(
       }
       return Reflect.apply(closure, undefined, received);
     };
-    const result: unknown = await Reflect.apply(method, storage, [observed, ...others]);
-    if (deleted.size > 0) await afterTransaction([...deleted]);
+    count(1);
+    let result: unknown;
+    try {
+      result = await Reflect.apply(method, storage, [observed, ...others]);
+    } finally {
+      count(-1);
+    }
+    if (deleted.size > 0) await afterDeletion([...deleted]);
     return result;
   };
   define(storage, 'transaction', value);

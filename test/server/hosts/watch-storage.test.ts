@@ -126,7 +126,7 @@ const watchedTransactions = (): { storage: TransactionalStorage; told: unknown[]
   watchStorage(storage, {
     aroundDeleteAll: (proceed) => proceed(),
     aroundSetAlarm: (proceed) => proceed(),
-    afterTransaction: async (keys) => void told.push([...keys]),
+    afterDeletion: async (keys) => void told.push([...keys]),
   });
   return { storage, told };
 };
@@ -186,5 +186,73 @@ describe('a transaction', () => {
     storage.attempts = 2;
     await storage.transaction((transaction) => transaction.delete('a'));
     expect(told).toEqual([['a']]);
+  });
+});
+
+/** The storage of SQLite as hosts have it. */
+class SqliteStorage extends TransactionalStorage {
+  readonly kv: { delete(key: string): boolean; put(key: string, value: unknown): void } = {
+    delete: (key) => this.deleted.push(key) > 0,
+    put: (key) => void this.put.push(key),
+  };
+
+  transactionSync<T>(closure: () => T): T {
+    return closure();
+  }
+}
+
+const watchedSqlite = (): { storage: SqliteStorage; told: unknown[] } => {
+  const storage = new SqliteStorage();
+  const told: unknown[] = [];
+  watchStorage(storage, {
+    aroundDeleteAll: (proceed) => proceed(),
+    aroundSetAlarm: (proceed) => proceed(),
+    afterDeletion: async (keys) => void told.push([...keys]),
+  });
+  return { storage, told };
+};
+
+describe('the storage of SQLite', () => {
+  test('is told of at once, outside of a transaction', () => {
+    const { storage, told } = watchedSqlite();
+    expect(storage.kv.delete('a')).toBe(true);
+    storage.kv.put('a', 1);
+    expect(told).toEqual([['a']]);
+    expect([storage.deleted, storage.put]).toEqual([['a'], ['a']]);
+  });
+
+  test('is told of when the outermost transaction has ended, without what is put back or rolled back', () => {
+    const { storage, told } = watchedSqlite();
+    const result = storage.transactionSync(() => {
+      storage.kv.delete('a');
+      storage.kv.delete('b');
+      storage.kv.put('b', 1);
+      storage.transactionSync(() => storage.kv.delete('c'));
+      const rolledBack = (): void =>
+        storage.transactionSync(() => {
+          storage.kv.delete('d');
+          throw new Error('of the app');
+        });
+      expect(rolledBack).toThrow('of the app');
+      expect(told).toEqual([]);
+      return 'result';
+    });
+    expect(result).toBe('result');
+    expect(told).toEqual([['a', 'c']]);
+    storage.kv.delete('e');
+    expect(told).toEqual([['a', 'c'], ['e']]);
+  });
+
+  test('is not told of within a transaction that may still be rolled back', async () => {
+    const { storage, told } = watchedSqlite();
+    await storage.transaction(async () => storage.kv.delete('a'));
+    const failed = storage.transaction(async () => {
+      storage.transactionSync(() => storage.kv.delete('b'));
+      throw new Error('of the app');
+    });
+    await expect(failed).rejects.toThrow('of the app');
+    expect(told).toEqual([]);
+    storage.kv.delete('c');
+    expect(told).toEqual([['c']]);
   });
 });
