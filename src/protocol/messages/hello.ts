@@ -29,6 +29,9 @@ export interface ForeignHello {
 /** Base64url of 128 bits. */
 const CLIENT_ID = /^[\w-]{22}$/;
 
+/** The length of that. */
+export const CLIENT_ID_LENGTH = 22;
+
 export const letter = 'h';
 
 export function encode({ clientId, generation, cursor, nextPush, ackedPush }: Hello): string {

@@ -3,6 +3,7 @@ import {
   isClientRecordOld,
   type ClientRecord,
 } from '../storage/client-record.ts';
+import { CLIENT_ID_LENGTH } from '../../protocol/messages/hello.ts';
 import { isAhead } from '../room/clock.ts';
 
 /** The number of clients that never pushed and are remembered, by their generation alone. */
@@ -13,16 +14,26 @@ const MOST_OLD_RECORDS = 10_000;
 
 const SEARCH_MILLISECONDS = 10_000;
 
+/** The part of the records from which on they are scarce. */
+const SCARCE = 3 / 4;
+
+/** The part of the records that a user may have while they are scarce. */
+const SHARE = 1 / 10;
+
 /** The room's memory of each client id: its last processed push, and its generation. */
 export class ClientRecords {
   readonly #records: Map<string, ClientRecord>;
   /** The highest generation of clients that have no record, because they never pushed. */
   readonly #idleGenerations = new Map<string, number>();
 
+  /** The number of records of each user, in a room that knows users. */
+  readonly #ofUsers = new Map<string, number>();
+
   #searched = -Infinity;
 
   constructor(records: ReadonlyMap<string, ClientRecord>) {
     this.#records = new Map(records);
+    for (const clientId of records.keys()) this.#count(clientId, 1);
   }
 
   /** Returns the number of the client's last processed push; 0 if unknown. */
@@ -62,8 +73,9 @@ export class ClientRecords {
   }
 
   /**
-   * Returns true if there is place for the record of that client, with at most `most` in all. If there is none, it first
-   * drops the confirmed records of clients that are away (`ONCE-5`).
+   * Returns true if there is place for the record of that client, with at most `most` in all, and no more than its share for a
+   * user while they are scarce (`FLOOD-5`). If there is none, it first drops the confirmed records of clients that are away
+   * (`ONCE-5`).
    */
   hasPlace(
     clientId: string,
@@ -71,15 +83,15 @@ export class ClientRecords {
     now: number,
     connected: () => ReadonlySet<string>,
   ): boolean {
-    if (this.#records.size < most || this.#records.has(clientId)) return true;
+    if (this.#records.has(clientId) || this.#isPlaceFor(clientId, most)) return true;
     // A search of all records costs time, and the result of a moment ago is still good.
     if (Math.abs(now - this.#searched) < SEARCH_MILLISECONDS) return false;
     this.#searched = now;
     const present = connected();
     this.sweep(now, present);
     for (const [id, { lastPush, ackedPush }] of this.#records)
-      if (ackedPush >= lastPush && !present.has(id)) this.#records.delete(id);
-    return this.#records.size < most;
+      if (ackedPush >= lastPush && !present.has(id)) this.#forget(id);
+    return this.#isPlaceFor(clientId, most);
   }
 
   /** Remembers that a push was processed. */
@@ -87,6 +99,7 @@ export class ClientRecords {
     const record = this.#records.get(clientId);
     const generation = record?.generation ?? this.#takeIdleGeneration(clientId);
     const ackedPush = record?.ackedPush ?? 0;
+    if (record === undefined) this.#count(clientId, 1);
     this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
   }
 
@@ -98,11 +111,11 @@ export class ClientRecords {
       // The clock was set back since: it is as old as it can be without that.
       if (isAhead(record.touched, now)) this.#records.set(clientId, { ...record, touched: now });
       if (connected.has(clientId)) continue;
-      if (isClientRecordExpired(record, now)) this.#records.delete(clientId);
+      if (isClientRecordExpired(record, now)) this.#forget(clientId);
       else if (isClientRecordOld(record, now)) old.push(entry);
     }
     old.sort(([, a], [, b]) => b.touched - a.touched);
-    for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#records.delete(clientId);
+    for (const [clientId] of old.slice(MOST_OLD_RECORDS)) this.#forget(clientId);
   }
 
   /** Returns a copy of all records. */
@@ -110,9 +123,33 @@ export class ClientRecords {
     return new Map(this.#records);
   }
 
+  #isPlaceFor(clientId: string, most: number): boolean {
+    const { size } = this.#records;
+    if (size < most * SCARCE) return true;
+    return size < most && (this.#ofUsers.get(userOf(clientId)) ?? 0) < most * SHARE;
+  }
+
+  #forget(clientId: string): void {
+    if (this.#records.delete(clientId)) this.#count(clientId, -1);
+  }
+
+  #count(clientId: string, change: 1 | -1): void {
+    const user = userOf(clientId);
+    // In a room that knows no users, all would be one.
+    if (user === '') return;
+    const records = (this.#ofUsers.get(user) ?? 0) + change;
+    if (records > 0) this.#ofUsers.set(user, records);
+    else this.#ofUsers.delete(user);
+  }
+
   #takeIdleGeneration(clientId: string): number {
     const generation = this.#idleGenerations.get(clientId) ?? 0;
     this.#idleGenerations.delete(clientId);
     return generation;
   }
+}
+
+/** Returns the user of a client, whose id in the records ends with it (`GATE-12`); an empty text if it has none. */
+function userOf(clientId: string): string {
+  return clientId.slice(CLIENT_ID_LENGTH);
 }

@@ -115,9 +115,9 @@ class TestGate implements RoomGate<FakeConnection, unknown> {
 }
 
 const gated = (
-  options: ConstructorParameters<typeof FakeRoomHost>[0] = {},
+  ...parameters: ConstructorParameters<typeof FakeRoomHost>
 ): { host: FakeRoomHost; gate: TestGate } => {
-  const host = new FakeRoomHost(options);
+  const host = new FakeRoomHost(...parameters);
   const gate = new TestGate();
   gate.room = host.room.setGate(gate);
   return { host, gate };
@@ -603,6 +603,40 @@ test('[GATE-12] a client id that another user got hold of is another one', async
   await eve.push(1, { eve: 1 });
   await ada.push(2, { ada: 2 });
   expect(await host.content()).toEqual([{}, { v: 1, eve: 1, ada: 2 }]);
+});
+
+test('[FLOOD-5] a user with many clients leaves place for those of others', async () => {
+  const options = { limits: () => ({ clients: 40 }) };
+  const first = gated(options);
+  await first.host.seed({ v: 1 });
+  const write = async (
+    { host, gate }: ReturnType<typeof gated>,
+    user: string,
+    name: string,
+  ): Promise<unknown> => {
+    const connection = await enter(host, gate);
+    gate.users.set(connection, user);
+    await connection.hello({ cursor: await host.cursor(), clientId: clientId(name) });
+    connection.hear();
+    await connection.push(1, { [name]: 1 });
+    const [answer] = connection.hear();
+    host.disconnect(connection);
+    return answer?.type === 'error' ? answer.code : answer?.type;
+  };
+  // Eve makes one client after the other, and confirms none.
+  const answers: unknown[] = [];
+  for (let index = 0; index < 40; index += 1)
+    answers.push(await write(first, 'eve', `eve${index}`));
+  expect(answers.lastIndexOf('ack')).toBe(29);
+  expect(answers.slice(30)).toEqual(Array.from({ length: 10 }, () => 'overloaded'));
+  for (const index of [1, 2, 3, 4]) expect(await write(first, 'e', `e${index}`)).toBe('ack');
+  expect(await write(first, 'e', 'e5')).toBe('overloaded');
+  // The room counts on after a restart.
+  const second = gated(options, first.host.storage);
+  expect(await write(second, 'e', 'e6')).toBe('overloaded');
+  expect(await write(second, 'eve', 'eve99')).toBe('overloaded');
+  expect(await write(second, 'eve', 'eve5')).toBe('ack');
+  for (const user of ['ada', 'bob', 've']) expect(await write(second, user, user)).toBe('ack');
 });
 
 test('a room has one gate', () => {
