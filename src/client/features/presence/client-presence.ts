@@ -110,6 +110,8 @@ export function createClientPresence<Cells>(
   let state: State = 'closed';
   /** The cells of the own row as the app set them. The Store shows the room's version of them. */
   const input = new Map<string, Leaf | undefined>();
+  /** The cells that `set` has set in the transaction that runs. */
+  const touched = new Set<string>();
   /** The row that the room got last, and its JSON. */
   let sent: CellMap<Leaf | undefined> = input;
   let sentJson: string;
@@ -291,7 +293,7 @@ export function createClientPresence<Cells>(
         if (value === undefined) write(value, cell);
         else store.setCell(CONNECTIONS, ownId, cell, value);
         // The Store may refuse it. The listener is called only if the Store's view changes.
-        edit(cell);
+        touched.add(cell);
       }
     });
   };
@@ -331,7 +333,12 @@ export function createClientPresence<Cells>(
     store.addCellListener(CONNECTIONS, null, null, (_store, table, row, cell) => {
       if (!isApplying && isOwn(table, row)) edit(cell);
     }),
-    store.addDidFinishTransactionListener(sendSoon),
+    store.addDidFinishTransactionListener(() => {
+      // Only now: the transaction may have been rolled back.
+      touched.forEach(edit);
+      touched.clear();
+      sendSoon();
+    }),
   ];
   set(initial);
   if (channel.isOpen()) opened();

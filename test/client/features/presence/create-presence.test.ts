@@ -282,3 +282,37 @@ test.each([
     }
   },
 );
+
+test('[PRES-7] what was set in a transaction that is rolled back is not sent', () => {
+  vi.useFakeTimers();
+  try {
+    const socket = new FakeSocket();
+    const store = createStore();
+    const options: object = { initial: { x: 1, y: 1 } };
+    const presence = createPresence(store, asPartySocket(socket), options);
+    const set = (cells: object): void => presence.set(cells);
+    const joined = (): string | undefined => {
+      socket.close();
+      vi.advanceTimersByTime(1_000);
+      socket.open();
+      return socket.sent.at(-1);
+    };
+    const setAndRollBack = (cells: object): unknown =>
+      store.transaction(
+        () => set(cells),
+        () => true,
+      );
+    setAndRollBack({ x: 5 });
+    setAndRollBack({ x: undefined, z: 5 });
+    expect(store.getRow('connections', 'ada')).toEqual({ x: 1, y: 1 });
+    expect(joined()).toBe('r{"x":1,"y":1}');
+    store.transaction(() => {
+      set({ x: 6, y: 7 });
+      set({ y: 8 });
+    });
+    expect(joined()).toBe('r{"x":6,"y":8}');
+    presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
