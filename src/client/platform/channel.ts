@@ -46,6 +46,8 @@ export interface SocketListener {
 export interface ChannelListener extends SocketListener {
   /** A frame with the letter of the channel came; `json` is the rest of it, not parsed. */
   readonly onFrame: (json: string) => void;
+  /** The room has refused the connection, or something on it, and PartySocket tries again. The same error comes once. */
+  readonly onRefused?: (error: TinyBasePartyKitError) => void;
 }
 
 /** The last close of a PartySocket, as it tells of it. */
@@ -74,19 +76,26 @@ export function openChannel(
 ): Channel {
   /** True if the last token had expired, and nothing but errors came since. */
   let hasExpired = false;
+  /** The message of the last refusal, if nothing but errors came since. */
+  let refused: string | undefined;
   const { socket, detach, isStopped } = attachToPartySocket(connection, prefix + letter, {
     ...listener,
     onMessage: (data) => {
       const frame = readFrame(prefix, data);
       const error = errorOf(frame);
       // Whatever else comes, also for another part: the last token was good.
-      if (error === undefined) hasExpired = false;
+      if (error === undefined) {
+        hasExpired = false;
+        refused = undefined;
+      }
       if (frame?.letter === letter) listener.onFrame(frame.json);
       // Another part has dealt with that.
       if (error === undefined || isStopped()) return;
       // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
       if (error.code !== 'expired') {
         if (isTerminal(error)) socket.stop(error);
+        else if (error.message !== refused) listener.onRefused?.(error);
+        refused = error.message;
       } else if (hasExpired) socket.stop(refusedTwice(error));
       else {
         hasExpired = true;

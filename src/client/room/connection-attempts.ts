@@ -239,7 +239,7 @@ export function isRefusal({ code }: TinyBasePartyKitError): boolean {
 }
 
 /** Returns a short text for what the app threw: the message of an error, or the status of a Response. */
-function textOf(thrown: unknown): string {
+export function textOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
   try {
     const isObject = typeof thrown === 'object' && thrown !== null;

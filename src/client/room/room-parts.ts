@@ -16,6 +16,7 @@ import {
   createConnectionAttempts,
   isRefusal,
   left,
+  textOf,
   type AttemptsPort,
 } from './connection-attempts.ts';
 
@@ -63,8 +64,11 @@ export function createRoomParts<Room, Metadata>(
     messagePrefix = '',
     onIgnoredError,
   } = options;
-  /** Reports an error after the present work is complete: what the app does then cannot harm it. */
+  /** Reports an error to the app after the present work is complete: what the app does then cannot harm it. */
   const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+
+  /** The message of the last error that the room sent to the whole connection: the persister reports it. */
+  let refused: string | undefined;
 
   const socket = new PartySocket({
     ...options,
@@ -80,7 +84,9 @@ export function createRoomParts<Room, Metadata>(
     onOpen: () => attempts.opened(),
     onClose: () => attempts.closed(),
     onMessage: (data) => {
-      if (readError(messagePrefix, data)?.code === 'expired') attempts.expired();
+      const error = readError(messagePrefix, data);
+      if (error?.code === 'expired') attempts.expired();
+      refused = error?.message ?? refused;
     },
     onStopped: (error) => {
       if (isRefusal(error)) onRefused(error);
@@ -121,7 +127,10 @@ export function createRoomParts<Room, Metadata>(
     { ...options.persister, messagePrefix },
     onIgnoredError,
   );
-  const shared = { messagePrefix, ...(onIgnoredError !== undefined && { onIgnoredError }) };
+  const shared = {
+    messagePrefix,
+    onIgnoredError: (error: unknown) => textOf(error) === refused || report(error),
+  };
   const presence = createPresence<Room>(presenceStore, socket, {
     ...shared,
     ...(initialPresence !== undefined && { initial: initialPresence }),

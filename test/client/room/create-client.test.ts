@@ -74,3 +74,36 @@ test('a room whose socket has used up its maxRetries opens it again when it is e
   await vi.waitFor(() => expect(made).toHaveLength(2));
   await client.leave('given-up');
 });
+
+test.each(['full', 'forbidden'])(
+  '[GATE-4] what the room refuses to the whole connection is told once, and not by each part: %s',
+  async (code) => {
+    const made: EventTarget[] = [];
+    class OpenWebSocket extends EventTarget {
+      readyState = 1;
+      constructor() {
+        super();
+        made.push(this);
+        queueMicrotask(() => this.dispatchEvent(new Event('open')));
+      }
+      send(): void {}
+      close(): void {}
+    }
+    const errors: unknown[] = [];
+    const client = createClient({
+      ...HOST,
+      createStore,
+      WebSocket: OpenWebSocket,
+      persister: { fetch: () => new Promise(() => undefined) },
+      onIgnoredError: (error) => errors.push(error),
+    });
+    const room = client.createRoom('refused');
+    client.enter(room).catch(() => undefined);
+    await vi.waitFor(() => expect(room.socket.readyState).toBe(1));
+    const data = `e${JSON.stringify({ code, message: 'No.' })}`;
+    made[0]?.dispatchEvent(new MessageEvent('message', { data }));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(errors).toMatchObject([{ code, message: 'No.' }]);
+    await client.leave('refused');
+  },
+);

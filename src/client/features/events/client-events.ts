@@ -20,7 +20,7 @@ export interface EventsOptions {
   /** The time after which a call without an answer is `unavailable`. 10,000 by default. */
   readonly timeoutMilliseconds?: number;
   /**
-   * Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send. `docs/troubleshooting.md` of the
+   * Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send, or if the room refuses the connection. `docs/troubleshooting.md` of the
    * package explains each message.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
@@ -206,7 +206,11 @@ export function createClientEvents(
       rejectAll(
         new TinyBasePartyKitError('network', 'The call was not sent: the socket has another room.'),
       ),
-    onStopped: rejectAll,
+    onRefused: report,
+    onStopped: (error) => {
+      rejectAll(error);
+      report(error);
+    },
     onTakenOver: () => {
       const error = new TinyBasePartyKitError(
         'replaced',

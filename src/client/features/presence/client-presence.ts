@@ -305,6 +305,7 @@ export function createClientPresence<Cells>(
       pause();
     },
     onAnotherRoom: dropOthers,
+    onRefused: report,
     onStopped: report,
     onTakenOver: () => {
       stop();

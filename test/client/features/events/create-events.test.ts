@@ -189,6 +189,27 @@ test('[EVENT-5] an error that ends every attempt ends the calls that wait', asyn
   expect(await later).toBe('unauthorized');
 });
 
+test('[GATE-4] why the room refuses the connection is told, once until something else comes, also without a call', async () => {
+  const errors: unknown[] = [];
+  const { socket } = open({ onIgnoredError: (error) => errors.push(error) });
+  const full = 'e{"code":"full","message":"The room is full."}';
+  socket.receive(full);
+  socket.closeByServer(4420);
+  socket.open();
+  socket.receive(full);
+  await Promise.resolve();
+  expect(errors).toMatchObject([{ code: 'full', message: 'The room is full.' }]);
+  socket.open();
+  socket.receive('v["waved"]');
+  socket.receive(full);
+  await Promise.resolve();
+  expect(errors).toMatchObject([{ code: 'full' }, { code: 'full' }]);
+  expect(socket.closes).toEqual([]);
+  socket.receive('e{"code":"forbidden","message":"You were evicted."}');
+  await Promise.resolve();
+  expect(errors.slice(2)).toMatchObject([{ code: 'forbidden' }]);
+});
+
 test('[EVENT-5] so many calls wait and no more', async () => {
   const { socket, events } = open();
   const calls = Array.from({ length: 1_000 }, () => codeOf(events.call('one')));

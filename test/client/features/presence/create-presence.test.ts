@@ -188,6 +188,24 @@ test('an error that ends every attempt is told, and others go 5 s later', async 
   presence.destroy();
 });
 
+test.each(['too-large', 'malformed', 'full', 'unavailable', 'failed'])(
+  '[GATE-4] why the room refuses the connection is told, once until something else comes: %s',
+  async (code) => {
+    const socket = new FakeSocket();
+    const onIgnoredError = vi.fn();
+    const presence = createPresence(createStore(), asPartySocket(socket), { onIgnoredError });
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      socket.open();
+      socket.receive(`e{"code":"${code}","message":"No."}`);
+      socket.closeByServer(4000);
+    }
+    await Promise.resolve();
+    expect(onIgnoredError.mock.calls).toMatchObject([[{ code, message: 'No.' }]]);
+    expect(socket.closes).toEqual([]);
+    presence.destroy();
+  },
+);
+
 test('[PRES-2] the cell user cannot be set', () => {
   const presence = createPresence(createStore(), asPartySocket(new FakeSocket()));
   expect(() => presence.set({ user: 'eve' })).toThrow(
