@@ -11,6 +11,7 @@ import { callAfter } from '../platform/call-after.ts';
 import { attachToPartySocket, readError, tellQueried } from '../platform/channel.ts';
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
 import { hasGivenUp } from '../platform/socket-closing.ts';
+import { reportLater } from '../platform/report-later.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
 import {
   createConnectionAttempts,
@@ -64,8 +65,7 @@ export function createRoomParts<Room, Metadata>(
     messagePrefix = '',
     onIgnoredError,
   } = options;
-  /** Reports an error to the app after the present work is complete: what the app does then cannot harm it. */
-  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+  const report = reportLater(onIgnoredError);
 
   /** The message of the last error that the room sent to the whole connection: the persister reports it. */
   let refused: string | undefined;

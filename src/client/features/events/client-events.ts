@@ -12,6 +12,7 @@ import type {
 } from '../../../protocol/events/event-types.ts';
 import { namedCalls } from '../../../protocol/events/named-calls.ts';
 import type { Channel, ChannelListener } from '../../platform/channel.ts';
+import { reportLater } from '../../platform/report-later.ts';
 
 /** The options of `createEvents` in a client. */
 export interface EventsOptions {
@@ -106,8 +107,7 @@ export function createClientEvents(
   /** Set once no call can be made any more. */
   let end: TinyBasePartyKitError | undefined;
 
-  /** Reports an error to the app after the present work is complete. */
-  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+  const report = reportLater(onIgnoredError);
 
   const take = (number: number): Call | undefined => {
     const call = calls.get(number);

@@ -18,6 +18,7 @@ import {
 import { CONNECTIONS, USER, USERS } from '../../../protocol/presence/presence-tables.ts';
 import { readLeaf, writeLeaf } from '../../../protocol/store-access.ts';
 import type { Channel, ChannelListener } from '../../platform/channel.ts';
+import { reportLater } from '../../platform/report-later.ts';
 
 /** Some of the cells; undefined deletes one. */
 export type PresenceEdit<Cells> = { readonly [CellId in keyof Cells]?: Cells[CellId] | undefined };
@@ -121,8 +122,7 @@ export function createClientPresence<Cells>(
   let endLinger: (() => void) | undefined;
   let endCheck: (() => void) | undefined;
 
-  /** Reports an error to the app after the present work is complete. */
-  const report = (error: unknown): void => queueMicrotask(() => onIgnoredError?.(error));
+  const report = reportLater(onIgnoredError);
 
   /** Runs a transaction: later, while listeners of another one run, because the Store takes none then. */
   const run = (actions: () => void): void => {

@@ -268,6 +268,22 @@ test('a listener that throws keeps nobody from anything, and one that removes an
   expect(errors).toMatchObject([{ message: 'the app' }]);
 });
 
+test('what onIgnoredError throws is written to the console', async () => {
+  const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const { socket, events } = open({
+    onIgnoredError: () => {
+      throw new Error('the app');
+    },
+  });
+  events.addListener('waved', () => {
+    throw new Error('a listener');
+  });
+  socket.receive('v["waved"]');
+  await vi.advanceTimersByTimeAsync(0);
+  expect(written.mock.calls).toMatchObject([[{ message: 'the app' }]]);
+  written.mockRestore();
+});
+
 test('[EVENT-2] who hears an event has the commits before it, also if they share a frame and the persister is younger', async () => {
   const socket = new FakePartySocket();
   const events = createEvents(asPartySocket(socket)) as unknown as AnyEvents;
