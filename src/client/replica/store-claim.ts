@@ -13,7 +13,7 @@ interface LeftEdits {
 
 /** The use of one Store. All its persisters share it, also those of another copy of this package on the page. */
 interface StoreUse {
-  /** The claim that holds the Store; undefined if it is free. */
+  /** The claim that holds the Store; undefined if it is free, and the global object if it is a presence Store. */
   holder: object | undefined;
   /** Called in turn when the Store becomes free. */
   readonly waiting: (() => void)[];
@@ -101,14 +101,23 @@ export class StoreClaim {
   }
 }
 
-function useOf(store: Store): StoreUse {
+/**
+ * Takes a Store for presence: no persister takes it from then on. Returns false if a persister was made for it. Presence deletes
+ * its tables, and a persister would do that for everybody.
+ */
+export function takeForPresence(store: Store): boolean {
+  return useOf(store, globalThis).holder === globalThis;
+}
+
+/** Returns the use of a Store. If there is none, it is made with that holder. */
+function useOf(store: Store, holder?: object): StoreUse {
   const found: unknown = Reflect.get(globalThis, REGISTRY);
   let registry: WeakMap<Store, StoreUse>;
   if (isRegistry(found)) registry = found;
   else Reflect.set(globalThis, REGISTRY, (registry = new WeakMap()));
   let use = registry.get(store);
   if (use === undefined) {
-    use = { holder: undefined, waiting: [], hasShownRoom: false, key: undefined, left: undefined };
+    use = { holder, waiting: [], hasShownRoom: false, key: undefined, left: undefined };
     registry.set(store, use);
   }
   return use;

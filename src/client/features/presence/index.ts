@@ -6,12 +6,13 @@
 import type PartySocket from 'partysocket';
 import type { Store } from 'tinybase';
 
-import type { OptionKind } from '../../../protocol/option-kinds.ts';
+import { notGot, type OptionKind } from '../../../protocol/option-kinds.ts';
 import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
+import { takeForPresence } from '../../replica/store-claim.ts';
 import { checkOptions } from '../../check-options.ts';
 import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
 
@@ -53,6 +54,8 @@ export function createPresence<Room = unknown>(
   assertStore('createPresence', store);
   assertPartySocket('createPresence', 'second', socket);
   checkOptions('createPresence', options, OPTIONS);
+  if (!takeForPresence(store))
+    throw notGot('createPresence', 'Store of its own, but that of a persister');
   return createClientPresence(
     store,
     {

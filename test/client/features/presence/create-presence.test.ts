@@ -3,6 +3,7 @@ import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 
 import { createPresence } from '../../../../src/client/features/presence/index.ts';
+import { createPartyKitPersister } from '../../../../src/client/index.ts';
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
 import { FakePartySocket } from '../../fake-party-socket.ts';
 
@@ -324,6 +325,41 @@ test('[PRES-7] what was set in a transaction that is rolled back is not sent', (
     });
     expect(joined()).toBe('r{"x":6,"y":8}');
     presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('[STORE-1] presence does not take the Store of a persister: it would delete the table users for everybody', () => {
+  const store = createStore();
+  const socket = asPartySocket(new FakeSocket());
+  createPartyKitPersister(store, socket);
+  expect(() => createPresence(store, socket)).toThrow(
+    expect.objectContaining({
+      code: 'misuse',
+      message: expect.stringContaining('that of a persister') as unknown,
+    }),
+  );
+});
+
+test('[STORE-1] a persister does not start with the Store of presence, and says so', async () => {
+  vi.useFakeTimers();
+  try {
+    const store = createStore();
+    const socket = new FakeSocket();
+    const errors: unknown[] = [];
+    createPresence(store, asPartySocket(socket)).destroy();
+    // Presences may share the Store.
+    createPresence(store, asPartySocket(socket)).destroy();
+    const persister = createPartyKitPersister(store, asPartySocket(socket), {}, (error) =>
+      errors.push(error),
+    );
+    void persister.startAutoPersisting([{ users: { ada: { name: 'Ada' } } }, {}]);
+    await vi.advanceTimersByTimeAsync(5_000);
+    socket.open();
+    expect(errors).toMatchObject([{ code: 'misuse' }]);
+    expect([socket.sent, persister.getSync().phase]).toEqual([[], 'idle']);
+    await persister.destroy();
   } finally {
     vi.useRealTimers();
   }
