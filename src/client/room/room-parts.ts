@@ -67,7 +67,7 @@ export function createRoomParts<Room, Metadata>(
   } = options;
   const report = reportLater(onIgnoredError);
 
-  /** The message of the last error that the room sent to the whole connection: the persister reports it. */
+  /** The message of the last error that concerns the whole connection: the persister reports it. */
   let refused: string | undefined;
 
   const socket = new PartySocket({
@@ -89,6 +89,7 @@ export function createRoomParts<Room, Metadata>(
       refused = error?.message ?? refused;
     },
     onStopped: (error) => {
+      refused = error.message;
       if (isRefusal(error)) onRefused(error);
     },
   });

@@ -107,3 +107,17 @@ test.each(['full', 'forbidden'])(
     await client.leave('refused');
   },
 );
+
+test('what ends all parts, such as a token that the app does not have, is told once', async () => {
+  const errors: unknown[] = [];
+  const client = createClient({
+    ...HOST,
+    createStore,
+    token: () => null,
+    onIgnoredError: (error) => errors.push(error),
+  });
+  await expect(client.enter('refused')).rejects.toMatchObject({ code: 'unauthorized' });
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(errors).toMatchObject([{ code: 'unauthorized' }]);
+  await client.leave('refused');
+});
