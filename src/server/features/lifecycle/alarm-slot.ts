@@ -155,13 +155,16 @@ export class AlarmSlot {
   async emptied(emptied: Promise<unknown>): Promise<void> {
     const before = this.#appTime;
     this.#changes += 1;
-    this.#appTime = undefined;
+    // The room wants another one when it has content again.
+    this.#appTime = this.#roomTime = undefined;
     await emptied.catch(() => undefined);
     this.#hostTime = (await this.#ports.alarms?.get()) ?? null;
     if (this.#hostTime !== null && this.#hostTime === before) {
       this.#appTime ??= before;
       await this.#ports.storage().put(this.key, before);
     }
+    // The next process would take it for one of the app.
+    if (this.#roomTime === undefined) await this.disarm();
     this.#arm();
   }
 

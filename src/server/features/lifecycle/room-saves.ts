@@ -99,11 +99,13 @@ export class RoomSaves<Connection, Request> {
     this.#update();
   }
 
-  /** Call this when the storage was emptied. */
+  /** Call this when the storage was emptied. Nothing is due before there is content again. */
   forget(): void {
     this.#parts.place.forget();
     this.#authors.clear();
-    this.#update();
+    this.#saveTime = this.#emptyingTime = undefined;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
   }
 
   get #hasSaveHook(): boolean {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { AlarmStorage } from '../../../support/alarm-storage.ts';
+import { Deferred } from '../../../support/deferred.ts';
 import { settle } from '../../../support/fake-connection.ts';
 import { LifecycleWorld } from '../../../support/lifecycle-world.ts';
 
@@ -267,6 +268,38 @@ test('[SAVE-5] an app that empties the storage has no alarm, or the one that its
     await world.pass(30_000);
     expect(world.appAlarms).toEqual(isKept ? [time] : []);
   }
+});
+
+test('[SAVE-5] an alarm of the room that outlives an emptied storage is not the app’s', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const { alarm } = world.storage;
+  expect(alarm).not.toBeNull();
+  const emptied = world.storage.deleteAll();
+  world.storage.alarm = alarm;
+  world.lifecycle.storageEmptied(emptied);
+  await world.host.room.storageEmptied(emptied);
+  await settle();
+  await world.restart();
+  await world.start();
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([]);
+});
+
+test('[SAVE-7] a room whose app empties the storage writes nothing for its hooks before it has content again', async () => {
+  const answer = new Deferred<null>();
+  let loads = 0;
+  const getInitialStorage = (): Promise<null> | null => ((loads += 1) > 1 ? answer.promise : null);
+  const world = await seeded(LifecycleWorld.logging({}, { getInitialStorage }));
+  const emptied = world.storage.deleteAll();
+  world.lifecycle.storageEmptied(emptied);
+  await world.host.room.storageEmptied(emptied);
+  await settle();
+  expect(world.storage.alarm).toBeNull();
+  expect(await world.storage.list()).toEqual(new Map());
+  answer.resolve(null);
+  await world.host.seed({ v: 1 });
+  await world.pass(2_500);
+  expect(world.take()).toEqual(['saved 1 {"v":1}']);
 });
 
 test('[SAVE-5] an app that deletes its alarm and sets another one, and waits for neither, has the other one', async () => {
