@@ -2,6 +2,7 @@ import type { SourceMutation } from './source-mutation.ts';
 
 const STATE = 'client/session/session-state.ts';
 const LOADING = 'client/session/session-loading.ts';
+const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
@@ -142,5 +143,11 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: 'client/stock/stock-sender.ts',
     text: 'if (deletedTables === undefined || deletedTables.size === 0) return changes;',
     replacement: 'if (deletedTables === undefined || deletedTables.size >= 0) return changes;',
+  },
+  {
+    title: '[VIEW-6] saving that starts within a transaction never begins',
+    file: QUEUE,
+    text: 'queue.unshift(event);',
+    replacement: 'if (queue === messages) queue.unshift(event);',
   },
 ];

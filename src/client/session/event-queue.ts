@@ -11,19 +11,19 @@ export interface EventQueue<Event> {
   /** Handles nothing from now on, until {@link resume}. Everything keeps its order. */
   pause(): void;
   resume(): void;
-  /** Forgets what waits because of {@link pause}, and resumes. */
+  /** Forgets the events that wait, and resumes. */
   restart(): void;
   /** Adds an event of this device. It goes before all messages. */
   add(event: Event): void;
-  /** Adds a message from outside. Messages keep their order, and wait while the Store is busy (VIEW-6). */
+  /** Adds a message from outside. */
   addMessage(message: Event): void;
   /** Forgets the messages that wait, except those for which `isKept` returns true. */
   forget(isKept?: (message: Event) => boolean): void;
 }
 
 /**
- * Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same message again. If that goes on
- * for long, `onStuck` is called, once.
+ * Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same event again, and all others
+ * wait (VIEW-6). If that goes on for long, `onStuck` is called, once.
  */
 export function createEventQueue<Event>(
   after: (milliseconds: number, callback: () => void) => () => void,
@@ -34,6 +34,8 @@ export function createEventQueue<Event>(
   let messages: Event[] = [];
   let isRunning = false;
   let isPaused = false;
+  /** True if the last one that had to wait was an event of this device. */
+  let isEventBlocked = false;
   let cancelRetry: (() => void) | undefined;
   let cancelStuck: (() => void) | undefined;
   const stopWaiting = (): void => {
@@ -49,16 +51,12 @@ export function createEventQueue<Event>(
     isRunning = true;
     try {
       while (true) {
-        if (isPaused) return;
-        const event = waiting.shift();
-        if (event !== undefined) {
-          handle(event);
-          continue;
-        }
-        const message = messages.shift();
-        if (message === undefined) return;
-        if (!handle(message)) {
-          messages.unshift(message);
+        const queue = waiting.length > 0 ? waiting : messages;
+        const event = isPaused ? undefined : queue.shift();
+        if (event === undefined) return;
+        if (!handle(event)) {
+          queue.unshift(event);
+          isEventBlocked = queue === waiting;
           cancelRetry ??= after(BUSY_MILLISECONDS, () => {
             cancelRetry = undefined;
             run();
@@ -66,7 +64,7 @@ export function createEventQueue<Event>(
           cancelStuck ??= after(STUCK_MILLISECONDS, onStuck);
           return;
         }
-        endStuck();
+        if (queue === messages || isEventBlocked) endStuck();
       }
     } finally {
       isRunning = false;
@@ -82,7 +80,7 @@ export function createEventQueue<Event>(
       run();
     },
     restart: () => {
-      if (isPaused) waiting.length = 0;
+      waiting.length = 0;
       isPaused = false;
     },
     add: (event) => {

@@ -163,6 +163,43 @@ describe('starting and stopping', () => {
     expect(room.session.cursor?.version).toBe(3);
     expect(room.sent()).toEqual([]);
   });
+
+  test('[VIEW-6] [SEED-2] saving that starts within a transaction gives a room its first content after it', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    await room.answerGet(0);
+    const { generation } = room.hello();
+    room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
+    room.store.startTransaction();
+    room.store.setValue('v', 1);
+    const saving = room.session.startSaving();
+    await room.time.pass(11 * SECOND);
+    expect(room.errors).toMatchObject([{ code: 'misuse' }]);
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect(room.putContents).toEqual([[{}, {}]]);
+    room.puts.take().answer({ cursor: { epoch: 'e', version: 1 } });
+    await saving;
+    room.welcome({ generation: room.hello().generation });
+    expect(room.pushes()).toEqual([[1, [{}, { v: 1 }]]]);
+    await room.time.pass(4 * SECOND);
+    expect(room.errors).toHaveLength(1);
+  });
+
+  test('saving that starts within a transaction does not begin any more if the session ends', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    await room.answerGet(0);
+    room.store.startTransaction();
+    const saving = room.session.startSaving();
+    room.session.destroy();
+    await saving;
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect([room.putContents, room.time.waiting]).toEqual([[], 0]);
+  });
 });
 
 async function startAndLoad(room: ScriptedRoom): Promise<void> {
