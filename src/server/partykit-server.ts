@@ -1,7 +1,8 @@
 /** The one file that knows PartyKit. */
 import type * as Party from 'partykit/server';
 
-import { RoomServer, type RoomServerConfig } from './room-server.ts';
+import type { RoomServerConfig } from './config/room-server-config.ts';
+import { RoomServer } from './room-server.ts';
 
 /** The configuration of a room: `config` of {@link TinyBasePartyKitServer}. */
 export type TinyBasePartyKitServerConfig = RoomServerConfig;

@@ -1,14 +1,13 @@
 import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
-import { errorsOfConfig, limitsIn, messagePrefixIn, refusalOfConfig } from './config-errors.ts';
-import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
-import { createStore } from 'tinybase/store';
 
-import type { RoomHooks } from './writes/hooks.ts';
+import { AppConfig } from './config/app-config.ts';
+import type { RoomServerConfig } from './config/room-server-config.ts';
+import { uncalledMethods, type UncalledMethods } from './config/uncalled-methods.ts';
+import { overriddenHooks } from './writes/overridden-hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
-import { errorOfOldTinyBase } from './room/old-tinybase.ts';
-import type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
+import type { RoomErrorSource } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { guardParty } from './hosts/party-guard.ts';
 import { Room } from './room/room.ts';
@@ -18,62 +17,22 @@ import {
   DEFAULT_RESPONSE_HEADERS,
   type StoreRequest,
 } from './http/store-endpoint.ts';
-import { addGateHeaders, responseHeadersTo, type AllowedOrigins } from './http/cors.ts';
+import { addGateHeaders, responseHeadersTo } from './http/cors.ts';
 import { HostHandlers, type HandlerName } from './hosts/host-handlers.ts';
 import { alarmsOf, type HostAlarms } from './features/lifecycle/host-alarms.ts';
 import {
-  LIFECYCLE_OPTIONS,
   usesLifecycle,
   type InitialStorage,
   type LifecycleHooks,
-  type LifecycleOptions,
   type Save,
   type TakenMessage,
 } from './features/lifecycle/lifecycle-hooks.ts';
 import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
-import { uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
 import { isOwnDelete } from './storage/ordered-writes.ts';
 import { manifestKey } from './storage/storage-keys.ts';
 import { StockKeyWatch } from './stock/stock-key-watch.ts';
-
-/** The configuration of a room: `config` of {@link RoomServer}. An option that is left out has its default. */
-export interface RoomServerConfig extends LifecycleOptions {
-  /** The end of the path of the content. `'/store'` by default; give clients the same. */
-  storePath?: string;
-  /** The beginning of every frame. `''` by default; give clients the same. */
-  messagePrefix?: string;
-  /** The beginning of every key in storage. `''` by default. */
-  storagePrefix?: string;
-  /**
-   * The headers of every answer over HTTP. By default other origins may do everything: `Access-Control-Allow-Origin`,
-   * `-Methods` and `-Headers` are `*`. The room always adds the header that exposes `ETag`.
-   */
-  responseHeaders?: HeadersInit;
-  /**
-   * The origins whose pages may use cookies or other credentials over HTTP: a list such as `['https://app.example']`, or
-   * a function that decides. It replaces the headers of `responseHeaders` that allow origins, methods and headers. If
-   * left out, credentials are not allowed. It decides who may read answers, not who may connect.
-   */
-  allowedOrigins?: AllowedOrigins;
-  /** The time that the hooks of one push may take before it is refused. 10,000 by default. */
-  hookTimeoutMilliseconds?: number;
-  /** The limits of what the room takes. To change them later, set another object. */
-  limits?: Partial<RoomLimits>;
-}
-
-/** Every option; the compiler complains if one is missing. */
-const OPTIONS: Readonly<Record<keyof RoomServerConfig, true>> = {
-  storePath: true,
-  messagePrefix: true,
-  storagePrefix: true,
-  responseHeaders: true,
-  allowedOrigins: true,
-  hookTimeoutMilliseconds: true,
-  limits: true,
-  ...LIFECYCLE_OPTIONS,
-};
 
 /** The part of a host's party that a room needs. */
 export interface RoomParty<Connection> {
@@ -115,6 +74,7 @@ export class RoomServer<
     storagePrefix: '',
     responseHeaders: { ...DEFAULT_RESPONSE_HEADERS },
   };
+  readonly #config = new AppConfig(() => this.config);
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
   /** Returns all connections of the party, also those that the gate has not let in. */
@@ -140,26 +100,26 @@ export class RoomServer<
     });
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,
-      messagePrefix: () => messagePrefixIn(this.config),
-      storagePrefix: () => this.#storagePrefix,
-      hooks: () => this.#overriddenHooks(),
-      hookTimeoutMilliseconds: () => this.#given.hookTimeoutMilliseconds ?? 10_000,
+      messagePrefix: () => this.#config.messagePrefix,
+      storagePrefix: () => this.#config.storagePrefix,
+      hooks: () => overriddenHooks<Request | Connection>(this, RoomServer.prototype),
+      hookTimeoutMilliseconds: () => this.#config.hookTimeoutMilliseconds,
       prepareStore: (store) => this.prepareStore(store),
       onRoomError: (error, where) => this.onRoomError(error, where),
-      limits: () => limitsIn(this.#given),
+      limits: () => this.#config.limits,
       refusal: () => {
         this.#checkConfig();
-        return this.#refusal();
+        return this.#config.refusal ?? this.#uncalled().refusal;
       },
     });
     this.#id = new RoomId(
       party,
       () => party.storage,
-      () => this.#storagePrefix,
+      () => this.#config.storagePrefix,
     );
     const stockKeys = new StockKeyWatch(
       this.#room,
-      () => this.#storagePrefix,
+      () => this.#config.storagePrefix,
       (error) => this.#report(error, 'storage'),
     );
     this.#alarms = alarmsOf(party.storage);
@@ -173,7 +133,7 @@ export class RoomServer<
         return await emptied;
       },
       aroundDelete: async (proceed, keys, options) => {
-        const manifest = manifestKey(this.#storagePrefix);
+        const manifest = manifestKey(this.#config.storagePrefix);
         const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
         if (isOwnDelete(options) || !deleted.includes(manifest)) return await proceed();
         const emptied = proceed();
@@ -181,7 +141,7 @@ export class RoomServer<
         return await emptied;
       },
       afterDeletion: async (deleted) => {
-        if (!deleted.includes(manifestKey(this.#storagePrefix))) return;
+        if (!deleted.includes(manifestKey(this.#config.storagePrefix))) return;
         await this.#room.storageEmptied(Promise.resolve());
       },
       aroundSetAlarm: async (proceed, time) => {
@@ -413,9 +373,8 @@ export class RoomServer<
 
   /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
-    const storePath = textOr('/store', this.#given.storePath);
     return await answerStoreRequest(this.#room, request, {
-      storePath,
+      storePath: this.#config.storePath,
       responseHeaders: this.#headersTo(request),
       onError: (error) => this.#report(error, 'room'),
     });
@@ -506,38 +465,10 @@ export class RoomServer<
   /** Returns the configured headers of an answer, and those of the gate. */
   #headersTo(request: Request): Headers {
     const onError = (error: unknown): void => this.#report(error, 'handler');
-    const headers = responseHeadersTo(request, { ...this.#given, onError });
+    const headers = responseHeadersTo(request, { ...this.#config.options, onError });
     if (this.#room.hasGate)
-      addGateHeaders(headers, this.#room.headersFor(request), { ...this.#given });
+      addGateHeaders(headers, this.#room.headersFor(request), { ...this.#config.options });
     return headers;
-  }
-
-  /** Returns the hooks that a subclass overrides, because the room calls no others (`HOOK-5`). */
-  #overriddenHooks(): RoomHooks<Request | Connection> {
-    const base = RoomServer.prototype;
-    const hooks: RoomHooks<Request | Connection> = {};
-    if (this.canSetTable !== base.canSetTable)
-      hooks.canSetTable = (...asked) => this.canSetTable(...asked);
-    if (this.canSetRow !== base.canSetRow) hooks.canSetRow = (...asked) => this.canSetRow(...asked);
-    if (this.canSetCell !== base.canSetCell)
-      hooks.canSetCell = (...asked) => this.canSetCell(...asked);
-    if (this.canSetValue !== base.canSetValue)
-      hooks.canSetValue = (...asked) => this.canSetValue(...asked);
-    if (this.canDelTable !== base.canDelTable) {
-      hooks.canDelTable = (table, connection: Connection) => this.canDelTable(table, connection);
-    }
-    if (this.canDelRow !== base.canDelRow) {
-      hooks.canDelRow = (table, row, connection: Connection) =>
-        this.canDelRow(table, row, connection);
-    }
-    if (this.canDelCell !== base.canDelCell) {
-      hooks.canDelCell = (table, row, cell, connection: Connection) =>
-        this.canDelCell(table, row, cell, connection);
-    }
-    if (this.canDelValue !== base.canDelValue) {
-      hooks.canDelValue = (id, connection: Connection) => this.canDelValue(id, connection);
-    }
-    return hooks;
   }
 
   /**
@@ -560,23 +491,6 @@ export class RoomServer<
     return uncalledMethods(this, RoomServer.prototype, (method) => this.#standIns.has(method));
   }
 
-  /** Returns the error with which the room must let nobody in, if there is one (`LIFE-10`, `LIFE-11`). */
-  #refusal(): TinyBasePartyKitError | undefined {
-    return refusalOfConfig(this.config, OPTIONS) ?? this.#uncalled().refusal;
-  }
-
-  /** The app's config; an empty one if it is no object. */
-  get #given(): RoomServerConfig {
-    const given: unknown = this.config;
-    return typeof given === 'object' && given !== null ? this.config : {};
-  }
-
-  /** Another prefix would be another room, so one that is no text is taken as its text. */
-  get #storagePrefix(): string {
-    const prefix: unknown = this.#given.storagePrefix ?? '';
-    return String(prefix);
-  }
-
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */
   get #saving(): RoomLifecycle<Connection, Request> | undefined {
     return this.#lifecycle?.isSaving === true ? this.#lifecycle : undefined;
@@ -584,10 +498,10 @@ export class RoomServer<
 
   /** Adds the hooks of the room's life, if the app has any of their methods. A subclass may set them in fields. */
   #useLifecycle(): void {
-    if (this.#lifecycle !== undefined || !usesLifecycle(this, this.#given)) return;
+    if (this.#lifecycle !== undefined || !usesLifecycle(this, this.#config.options)) return;
     this.#lifecycle = new RoomLifecycle<Connection, Request>(this, {
       hooks: this,
-      options: () => this.#given,
+      options: () => this.#config.options,
       roomId: this.#id,
       alarms: this.#alarms,
       onHookError: (error) => this.#report(error, 'lifecycle'),
@@ -630,35 +544,12 @@ export class RoomServer<
     }
   }
 
-  /** Reports options that do not exist, methods that nobody calls, and a TinyBase that is too old, once. A subclass may set its config up to here. */
+  /** Reports what is wrong with the config, methods that nobody calls, and a TinyBase that is too old, once. A subclass may set its config up to here. */
   #checkConfig(): void {
     if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
-    const config = this.#given;
-    const refusal = refusalOfConfig(this.config, OPTIONS);
-    const uncalled = this.#uncalled();
-    for (const error of [
-      ...(refusal === undefined ? errorsOfConfig(this.config) : [refusal]),
-      refusal === undefined ? errorOfUnknownOptions(config, OPTIONS) : undefined,
-      uncalled.refusal,
-      uncalled.warning,
-      errorOfPrefix(messagePrefixIn(config)),
-      errorOfOldTinyBase(createStore),
-    ]) {
+    const { refusal, warning } = this.#uncalled();
+    for (const error of [...this.#config.errors(), refusal, warning])
       if (error !== undefined) this.#report(error, 'config');
-    }
   }
-}
-
-/** Returns a text, or the default where the app gives something else. */
-function textOr(otherwise: string, given: unknown): string {
-  return typeof given === 'string' ? given : otherwise;
-}
-
-/** Returns an error for a prefix with which messages that are joined could not be told apart (`FRAME-5`). */
-function errorOfPrefix(messagePrefix: string): TinyBasePartyKitError | undefined {
-  if (!messagePrefix.includes('\n')) return undefined;
-  const message =
-    'The messagePrefix has a line break, so no client gets through: use another one, here and in the clients.';
-  return new TinyBasePartyKitError('misuse', message);
 }

@@ -1,12 +1,12 @@
 import { encodeAlive, encodePing } from '../../protocol/codec.ts';
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
-import { messagePrefixIn } from '../config-errors.ts';
+import { AppConfig } from '../config/app-config.ts';
+import type { RoomServerConfig } from '../config/room-server-config.ts';
 import { closedSocket } from './closed-socket.ts';
 import type { ObjectContext } from './object-context.ts';
 import { responseHeadersTo } from '../http/cors.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
-import type { RoomServerConfig } from '../room-server.ts';
 
 /** The `party` of a room's class on hosts other than PartyKit. */
 export interface HostedParty<Connection> {
@@ -130,13 +130,17 @@ export async function refuse(
 ): Promise<Response | undefined> {
   if (!isUpgrade(request)) return undefined;
   const refusal = await server.refuseSocket?.(request);
-  return refusal && closedSocket(request, refusal, messagePrefixIn(server.config));
+  return refusal && closedSocket(request, refusal, messagePrefixOf(server));
 }
 
 /** Lets the runtime answer pings, so that they do not wake a sleeping room (`ORDER-7`). */
-export function answerPings(context: ObjectContext, { config }: HostedServer): void {
-  const messagePrefix = messagePrefixIn(config);
+export function answerPings(context: ObjectContext, server: HostedServer): void {
+  const messagePrefix = messagePrefixOf(server);
   context.setWebSocketAutoResponse(
     new WebSocketRequestResponsePair(encodePing(messagePrefix), encodeAlive(messagePrefix)),
   );
+}
+
+function messagePrefixOf(server: HostedServer): string {
+  return new AppConfig(() => server.config).messagePrefix;
 }

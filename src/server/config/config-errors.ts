@@ -1,9 +1,9 @@
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
-import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
 import { isProtectiveName } from './protective-names.ts';
-import { isThenable } from './room/maybe-promise.ts';
-import { DEFAULT_LIMITS, type RoomLimits } from './room/room-options.ts';
-import type { RoomServerConfig } from './room-server.ts';
+import { isThenable } from '../room/maybe-promise.ts';
+import { DEFAULT_LIMITS } from '../room/room-options.ts';
+import { OPTIONS, type RoomServerConfig } from './room-server-config.ts';
 
 /** An option of a room that is no number: what it has to be, and what the room does if it is something else. */
 interface Expectation {
@@ -13,7 +13,8 @@ interface Expectation {
 }
 
 const isText = (value: unknown): boolean => typeof value === 'string';
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+export const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null;
 const DEFAULT = 'the room uses the default';
 
 /** The numbers have errors of their own, where they are read. */
@@ -68,10 +69,7 @@ export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[
  * Returns the error of a config with which the room must let nobody in (`LIFE-10`): an option that may be meant to keep somebody
  * out does not exist, or the options cannot be read. Undefined for any other.
  */
-export function refusalOfConfig(
-  config: unknown,
-  options: Readonly<Record<string, true>>,
-): TinyBasePartyKitError | undefined {
+export function refusalOfConfig(config: unknown): TinyBasePartyKitError | undefined {
   if (mayHaveHidden(config)) {
     const message =
       'The config of the room is no object of options, so the room lets nobody in: set one, not a function, a promise or a text.';
@@ -80,9 +78,9 @@ export function refusalOfConfig(
   if (!isObject(config)) return undefined;
   const meant = Object.entries(config).filter(
     ([name, value]) =>
-      value !== undefined && !Object.hasOwn(options, name) && isProtectiveName(name),
+      value !== undefined && !Object.hasOwn(OPTIONS, name) && isProtectiveName(name),
   );
-  const error = errorOfUnknownOptions(Object.fromEntries(meant), options);
+  const error = errorOfUnknownOptions(Object.fromEntries(meant), OPTIONS);
   if (error === undefined) return undefined;
   const message = `${error.message} They may be meant to keep somebody out, so the room lets nobody in: correct or remove them.`;
   return new TinyBasePartyKitError('misuse', message);
@@ -98,17 +96,6 @@ function mayHaveHidden(config: unknown): boolean {
   );
 }
 
-/** Returns the prefix of the app's messages; an empty one if it has none, or one that is no text. */
-export function messagePrefixIn(config: unknown): string {
-  const prefix: unknown = isObject(config) ? Reflect.get(config, 'messagePrefix') : undefined;
-  return typeof prefix === 'string' ? prefix : '';
-}
-
-/** Returns the limits of the app; undefined if there are none. */
-export function limitsIn({ limits }: RoomServerConfig): Partial<RoomLimits> | undefined {
-  return isObject(limits) ? limits : undefined;
-}
-
 function areHeaders(value: unknown): boolean {
   try {
     Reflect.construct(Headers, [value]);
@@ -116,4 +103,12 @@ function areHeaders(value: unknown): boolean {
   } catch {
     return false;
   }
+}
+
+/** Returns an error for a prefix with which messages that are joined could not be told apart (`FRAME-5`). */
+export function errorOfPrefix(messagePrefix: string): TinyBasePartyKitError | undefined {
+  if (!messagePrefix.includes('\n')) return undefined;
+  const message =
+    'The messagePrefix has a line break, so no client gets through: use another one, here and in the clients.';
+  return new TinyBasePartyKitError('misuse', message);
 }

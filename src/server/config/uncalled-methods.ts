@@ -1,4 +1,4 @@
-import { TinyBasePartyKitError } from '../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { isAlmost } from './protective-names.ts';
 
 /** The hooks that may refuse a change, which nothing but the room calls. */

@@ -1,0 +1,73 @@
+import { createStore } from 'tinybase/store';
+
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
+import { errorOfOldTinyBase } from '../room/old-tinybase.ts';
+import { DEFAULT_HOOK_TIMEOUT_MILLISECONDS, type RoomLimits } from '../room/room-options.ts';
+import { errorOfPrefix, errorsOfConfig, isObject, refusalOfConfig } from './config-errors.ts';
+import { OPTIONS, type RoomServerConfig } from './room-server-config.ts';
+
+/**
+ * The config that an app gives to its room. An app without types may set it to anything, and a subclass may set it late, so it is read
+ * each time.
+ */
+export class AppConfig {
+  readonly #read: () => RoomServerConfig;
+
+  /** @param read returns what the app has set. */
+  constructor(read: () => RoomServerConfig) {
+    this.#read = read;
+  }
+
+  /** The options; none if the config is no object. */
+  get options(): RoomServerConfig {
+    const given: unknown = this.#read();
+    return isObject(given) ? this.#read() : {};
+  }
+
+  get storePath(): string {
+    return textOr('/store', this.options.storePath);
+  }
+
+  get messagePrefix(): string {
+    return textOr('', this.options.messagePrefix);
+  }
+
+  /** Another prefix would be another room, so one that is no text is taken as its text. */
+  get storagePrefix(): string {
+    const prefix: unknown = this.options.storagePrefix ?? '';
+    return String(prefix);
+  }
+
+  get hookTimeoutMilliseconds(): number {
+    return this.options.hookTimeoutMilliseconds ?? DEFAULT_HOOK_TIMEOUT_MILLISECONDS;
+  }
+
+  /** Undefined if the app has none. */
+  get limits(): Partial<RoomLimits> | undefined {
+    const { limits } = this.options;
+    return isObject(limits) ? limits : undefined;
+  }
+
+  /** The error with which the room must let nobody in, if there is one (`LIFE-10`). */
+  get refusal(): TinyBasePartyKitError | undefined {
+    return refusalOfConfig(this.#read());
+  }
+
+  /** Returns what is wrong with the config, and with the installed TinyBase. */
+  errors(): readonly TinyBasePartyKitError[] {
+    const { refusal } = this;
+    const errors =
+      refusal === undefined
+        ? [...errorsOfConfig(this.#read()), errorOfUnknownOptions(this.options, OPTIONS)]
+        : [refusal];
+    return [...errors, errorOfPrefix(this.messagePrefix), errorOfOldTinyBase(createStore)].filter(
+      (error) => error !== undefined,
+    );
+  }
+}
+
+/** Returns a text, or the default where the app gives something else. */
+function textOr(otherwise: string, given: unknown): string {
+  return typeof given === 'string' ? given : otherwise;
+}
