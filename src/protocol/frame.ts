@@ -52,12 +52,15 @@ export function readFrame(prefix: string, data: unknown): Frame | undefined {
   return letter === undefined ? undefined : { letter, json: data.slice(prefix.length + 1) };
 }
 
-/** Joins messages that are sent together, in order, to as few frames as their length allows. */
-export function* joinFrames(messages: readonly string[]): Iterable<string> {
+/** Joins messages that are sent together, in order, to as few frames as their length, and at most `most`, allows. */
+export function* joinFrames(
+  messages: readonly string[],
+  most: number = Infinity,
+): Iterable<string> {
   let first = 0;
   let length = 0;
   for (const [index, message] of messages.entries()) {
-    if (index > first && length + message.length > JOINED_LENGTH) {
+    if (index > first && length + message.length > Math.min(JOINED_LENGTH, most)) {
       yield joinAll(messages.slice(first, index));
       first = index;
       length = 0;

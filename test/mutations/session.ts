@@ -61,6 +61,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[PART-4] a client goes on with frames that are too large for something between',
+    file: 'client/session/sync-session.ts',
+    text: 'if (socket.closing?.().code === 1009) sender.halve();',
+    replacement: '',
+  },
+  {
     title: '[SEED-5] an edit from before the start is forgotten without a word',
     file: 'client/replica/early-edits.ts',
     text: ": refusalsOfReplaced(changes, content, 'before-start', isEdited);",

@@ -112,7 +112,12 @@ function isOurs(code: number | undefined): boolean {
   return Object.values(ERRORS).some(({ closeCode }) => closeCode === code);
 }
 
-/** False for codes of a normal end, of a lost connection and of a server that restarts (RFC 6455, section 7.4). */
+/**
+ * False for codes of a normal end, of a lost connection, of a frame that was too large (PART-4) and of a server that restarts (RFC
+ * 6455, section 7.4).
+ */
 function isOnPurpose(code: number): boolean {
-  return code >= 3000 || code === 1002 || code === 1003 || (code > 1006 && code < 1012);
+  return (
+    code >= 3000 || code === 1002 || code === 1003 || (code > 1006 && code < 1012 && code !== 1009)
+  );
 }

@@ -24,6 +24,9 @@ const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: a slow line brings one well before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
+/** A client divides its frames down to this size, in bytes. */
+const LEAST_FRAME = 8 * 1024;
+
 /** The session that a sender works for. */
 export interface SenderOwner {
   /** Sends a frame over the socket, if it is open. */
@@ -42,6 +45,8 @@ export interface PushSender {
   begin(limits: Limits): void;
   /** The conversation has ended: frames on their way may be lost. */
   stop(): void;
+  /** Something closed the socket because a frame was too large: from now on, they have half the size (PART-4). */
+  halve(): void;
   /** A socket opens: the room counts from the beginning. */
   opened(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
@@ -81,6 +86,8 @@ export function createPushSender(
   owner: SenderOwner,
 ): PushSender {
   let { framePushBytes } = DEFAULT_LIMITS;
+  /** The largest frame that passes, as far as is known. */
+  let most = Infinity;
   /** The highest number sent in this conversation. */
   let sent = 0;
   /** The highest number sent in any: the room may hold it. */
@@ -94,7 +101,7 @@ export function createPushSender(
   const leave = (): void => {
     const messages = leaving;
     leaving = [];
-    for (const frame of joinFrames(messages)) owner.send(frame);
+    for (const frame of joinFrames(messages, most)) owner.send(frame);
   };
   /** Adds a push to those that leave. Returns false and sends nothing if it has to wait: then the session tries again. */
   const send = (message: string): boolean => {
@@ -152,7 +159,7 @@ export function createPushSender(
   return {
     everSent: () => everSent,
     begin: (limits) => {
-      ({ framePushBytes } = limits);
+      framePushBytes = Math.min(limits.framePushBytes, most);
       budget.limit(limits.rate);
       replica.limitPushes(limits.pushBytes);
       upload = undefined;
@@ -160,6 +167,9 @@ export function createPushSender(
     },
     stop: () => {
       upload = undefined;
+    },
+    halve: () => {
+      most = Math.max(LEAST_FRAME, framePushBytes / 2);
     },
     opened: () => budget.reset(),
     restore: (number) => {

@@ -599,6 +599,8 @@ export function createSyncSession(
       happened('opened');
     },
     closed: () => {
+      // "Message too big" (RFC 6455, section 7.4.1).
+      if (socket.closing?.().code === 1009) sender.halve();
       if (isWaitingForSocket()) watchdog.closed();
       happened('closed');
       if (isWaitingForSocket()) watchdog.tellEnd();

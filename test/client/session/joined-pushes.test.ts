@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { ScriptedRoom } from './scripted-room.ts';
+import { PREFIX, ScriptedRoom } from './scripted-room.ts';
 
 test('[FRAME-5] transactions of one turn leave in one frame, in order, each as a push of its own', async () => {
   const room = new ScriptedRoom({ isTurnHeld: true });
@@ -52,4 +52,39 @@ test('[FRAME-5] a frame ends before it gets long', async () => {
   const lengths = room.frames().map(({ length }) => length);
   expect(lengths).toHaveLength(3);
   expect(lengths[0]).toBe(lengths[1]);
+});
+
+test('[PART-4] frames have half the size after each close because one was too large, but not less than 8 KiB', async () => {
+  const room = new ScriptedRoom({ isTurnHeld: true });
+  await room.live();
+  const limits = { framePushBytes: 40_000, pushBytes: 1_000_000 };
+  for (let number = 1; number <= 30; number += 1)
+    room.store.setValue(`v${number}`, 'x'.repeat(900));
+  room.store.setValue('large', 'x'.repeat(9000));
+  room.endTurn();
+  room.frames();
+  const errors = room.errors.length;
+  const longest: number[] = [];
+  const types: unknown[] = [];
+  for (const code of [1006, 1009, 1009, 1009, 1009]) {
+    room.close({ code });
+    room.open();
+    room.endTurn();
+    room.welcome({ generation: room.hello().generation, limits });
+    room.endTurn();
+    const frames = room.frames();
+    longest.push(Math.max(...frames.map((messages) => messages.join('\n').length)));
+    types.push(frames.flat().at(-1)?.at(PREFIX.length));
+  }
+  // The last push is whole, or in parts of a quarter.
+  expect(types).toEqual(['p', 'p', 'p', 'm', 'm']);
+  const [before = 0, first = 0, second = 0, third = 0, fourth = 0] = longest;
+  expect(before).toBeGreaterThan(30_000);
+  expect(first).toBeGreaterThan(15_000);
+  expect(first).toBeLessThanOrEqual(20_000);
+  expect(second).toBeLessThanOrEqual(10_000);
+  expect(third).toBeLessThanOrEqual(8192);
+  expect(fourth).toBe(third);
+  // It is no error as long as the next connection works.
+  expect(room.errors).toHaveLength(errors);
 });
