@@ -373,6 +373,11 @@ export class RoomServer<
 
   /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
+    if (Reflect.get(request, 'bodyUsed') === true) {
+      const message =
+        'The onRequest of the room has read the body of a request, so super.onRequest cannot: read that of request.clone().';
+      throw new TinyBasePartyKitError('misuse', message);
+    }
     return await answerStoreRequest(this.#room, request, {
       storePath: this.#config.storePath,
       responseHeaders: this.#headersTo(request),

@@ -1103,6 +1103,24 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
   expect(told).toEqual([]);
 });
 
+test('an onRequest that has read the body is told so, and one that has read a copy works', async () => {
+  told = [];
+  class Reading extends Meant {
+    copy = (request: Party.Request): Party.Request => request;
+    override async onRequest(request: Party.Request): Promise<Response> {
+      await this.copy(request).text();
+      return super.onRequest(request);
+    }
+  }
+  const server = new Reading(new FakeParty().asRoom);
+  expect((await ask(server, 'PUT', SEED)).status).toBe(503);
+  expect(told).toEqual([expect.stringMatching(/^handler .*has read the body/)]);
+  const right = new Reading(new FakeParty().asRoom);
+  right.copy = (request) => request.clone();
+  expect((await ask(right, 'PUT', SEED)).status).toBe(201);
+  expect(told).toHaveLength(1);
+});
+
 test('writes to the console by default, and names the entry that explains an error of this package', async () => {
   class Mistaken extends TinyBasePartyKitServer {
     override readonly config = { storePath: '/store', storageprefix: 'x' };
