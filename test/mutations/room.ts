@@ -23,7 +23,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[HOOK-6] a hook that answers nothing allows',
     file: 'server/writes/hook-check.ts',
-    text: 'isSettled ? Boolean(answer) : undefined',
+    text: 'isSettled ? allows(question[0], answer) : undefined',
     replacement: 'isSettled ? answer !== false : undefined',
   },
   {

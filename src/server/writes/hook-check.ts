@@ -3,6 +3,7 @@ import { decodeLeaf, VALUES, type Leaf, type StoreLeaf } from '../../protocol/le
 
 import type { LeafEffect, RowEffect, StoreDiff, TableEffect } from './store-diff.ts';
 import { callerOf, type AskedOrigin } from '../room/change-origin.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { HookAnswer, RoomHooks } from './hooks.ts';
 import { isThenable } from '../room/maybe-promise.ts';
 
@@ -173,9 +174,9 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     if (this.#answers.has(key)) return this.#answers.get(key);
     const answer: unknown = call();
     const isSettled = !isThenable(answer);
-    this.#answers.set(key, isSettled ? Boolean(answer) : undefined);
+    this.#answers.set(key, isSettled ? allows(question[0], answer) : undefined);
     if (!isSettled) {
-      const settled = this.#settle(key, answer);
+      const settled = this.#settle(key, question[0], answer);
       // It may fail when nobody waits for it any more.
       settled.catch(ignore);
       this.#waiting.set(key, settled);
@@ -183,11 +184,28 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
     return this.#answers.get(key);
   }
 
-  async #settle(key: string, answer: unknown): Promise<void> {
+  async #settle(key: string, hook: string, answer: unknown): Promise<void> {
     const settled = await Promise.resolve(answer);
-    this.#answers.set(key, Boolean(settled));
+    this.#answers.set(key, allows(hook, settled));
     this.#waiting.delete(key);
   }
+}
+
+/** Returns what an answer says. Throws for one that nobody gives to allow something, though it is truthy (`HOOK-6`). */
+function allows(hook: string, answer: unknown): boolean {
+  const isGenerator =
+    typeof answer === 'object' &&
+    answer !== null &&
+    'next' in answer &&
+    typeof answer.next === 'function';
+  const isNoAnswer =
+    isGenerator ||
+    typeof answer === 'function' ||
+    answer instanceof Error ||
+    answer instanceof Response;
+  if (!isNoAnswer) return Boolean(answer);
+  const message = `The hook ${hook} gave a function, a generator, an error or a Response, so it refuses: give true or false.`;
+  throw new TinyBasePartyKitError('misuse', message);
 }
 
 function decode(leaf: Leaf | undefined): StoreLeaf | undefined {

@@ -73,6 +73,22 @@ describe('[HOOK-6] a hook does not allow if its answer is', () => {
           },
         }),
     ],
+    ['a function', () => () => true],
+    ['a promise of a function', async () => () => true],
+    ['an error', () => new Error('no')],
+    ['a Response', () => new Response('no', { status: 403 })],
+    [
+      'a generator',
+      function* () {
+        yield false;
+      },
+    ],
+    [
+      'an async generator',
+      async function* () {
+        yield false;
+      },
+    ],
     ['no number', () => NaN],
     ['an empty text', () => ''],
     [
