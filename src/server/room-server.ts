@@ -4,6 +4,7 @@ import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tiny
 
 import { AppConfig } from './config/app-config.ts';
 import type { RoomServerConfig } from './config/room-server-config.ts';
+import { refusalWithoutGate } from './config/missing-gate.ts';
 import { uncalledMethods, type UncalledMethods } from './config/uncalled-methods.ts';
 import { overriddenHooks } from './writes/overridden-hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
@@ -109,7 +110,7 @@ export class RoomServer<
       limits: () => this.#config.limits,
       refusal: () => {
         this.#checkConfig();
-        return this.#config.refusal ?? this.#uncalled().refusal;
+        return this.#refusals()[0];
       },
     });
     this.#id = new RoomId(
@@ -549,12 +550,19 @@ export class RoomServer<
     }
   }
 
-  /** Reports what is wrong with the config, methods that nobody calls, and a TinyBase that is too old, once. A subclass may set its config up to here. */
+  /** Returns the errors of the app's config and class with which the room must let nobody in (`LIFE-10`, `LIFE-11`). */
+  #refusals(): readonly TinyBasePartyKitError[] {
+    const withoutGate = this.#room.hasGate ? undefined : refusalWithoutGate(this);
+    return [this.#config.refusal, this.#uncalled().refusal, withoutGate].filter(
+      (refusal) => refusal !== undefined,
+    );
+  }
+
+  /** Reports what is wrong with the app's config and class, and a TinyBase that is too old, once. A subclass may set its config up to here. */
   #checkConfig(): void {
     if (this.#isConfigChecked) return;
     this.#isConfigChecked = true;
-    const { refusal, warning } = this.#uncalled();
-    for (const error of [...this.#config.errors(), refusal, warning])
-      if (error !== undefined) this.#report(error, 'config');
+    const errors = [...this.#refusals(), ...this.#config.errors(), this.#uncalled().warning];
+    for (const error of errors) if (error !== undefined) this.#report(error, 'config');
   }
 }

@@ -30,7 +30,7 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[LIFE-11] a room starts though a method that may be meant to keep somebody out is not called',
     file: 'server/room-server.ts',
-    text: 'refusalOfConfig(this.config, OPTIONS) ?? this.#uncalled().refusal;',
-    replacement: 'refusalOfConfig(this.config, OPTIONS);',
+    text: '[this.#config.refusal, this.#uncalled().refusal, withoutGate]',
+    replacement: '[this.#config.refusal, withoutGate]',
   },
 ];

@@ -16,9 +16,9 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[HOOK-5] a hook is called that no subclass overrides',
-    file: 'server/room-server.ts',
-    text: 'if (this.canSetTable !== base.canSetTable)',
-    replacement: 'if (this.canSetTable !== undefined)',
+    file: 'server/writes/overridden-hooks.ts',
+    text: 'if (server.canSetTable !== base.canSetTable)',
+    replacement: 'if (server.canSetTable !== undefined)',
   },
   {
     title: '[HOOK-6] a hook that answers nothing allows',

@@ -3,8 +3,15 @@ import { deserialize, serialize } from 'node:v8';
 import type * as Party from 'partykit/server';
 import { TinyBasePartyKitServer as StockServer } from 'tinybase/persisters/persister-partykit-server';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { z } from 'zod';
 
 import { encodeClientMessage, encodeRoomMessage } from '../../src/protocol/codec.ts';
+import {
+  createAuth,
+  createEdgeGuard,
+  defineAuth,
+  type EdgeGuard,
+} from '../../src/server/features/auth/index.ts';
 import {
   TinyBasePartyKitServer,
   type TinyBasePartyKitServerConfig,
@@ -877,6 +884,47 @@ test.each<readonly [string, unknown]>([
     server.config = { allowedOrigins: [] } as never;
     expect((await ask(server, 'PUT', SEED)).status).toBe(201);
     expect(reports).toHaveLength(1);
+  },
+);
+
+const RULES = defineAuth({
+  secret: () => 'a secret of more than thirty-two bytes',
+  user: z.object({ id: z.string() }),
+});
+class Edge extends TinyBasePartyKitServer {
+  static onBeforeConnect: EdgeGuard = createEdgeGuard(RULES);
+}
+
+test.each<readonly [string, typeof TinyBasePartyKitServer]>([
+  ['a guard at the edge', Edge],
+  ['a guard of its base class', class extends Edge {}],
+  [
+    'rules in a field',
+    class extends TinyBasePartyKitServer {
+      auth = RULES;
+    },
+  ],
+  [
+    'rules in a static field',
+    class extends TinyBasePartyKitServer {
+      static auth = RULES;
+    },
+  ],
+])(
+  '[LIFE-10] a class with rules for users and without createAuth lets nobody in, also over HTTP: %s',
+  async (_what, Mistaken) => {
+    const server = new Mistaken(new FakeParty().asRoom);
+    const reports: string[] = [];
+    server.onRoomError = (error: unknown, where: string): void => {
+      reports.push(`${where} ${String(error)}`);
+    };
+    expect((await ask(server, 'PUT', SEED)).status).toBe(503);
+    expect((await ask(server)).status).toBe(503);
+    expect(reports).toEqual([expect.stringMatching(/^config .*createAuth.*lets nobody in/)]);
+    class Guarded extends Mistaken {
+      readonly auth: unknown = createAuth(this, RULES);
+    }
+    expect((await ask(new Guarded(new FakeParty().asRoom))).status).toBe(401);
   },
 );
 

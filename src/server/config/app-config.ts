@@ -54,14 +54,13 @@ export class AppConfig {
     return refusalOfConfig(this.#read());
   }
 
-  /** Returns what is wrong with the config, and with the installed TinyBase. */
+  /** Returns what else is wrong with the config, and with the installed TinyBase. */
   errors(): readonly TinyBasePartyKitError[] {
-    const { refusal } = this;
-    const errors =
-      refusal === undefined
+    const wrong =
+      this.refusal === undefined
         ? [...errorsOfConfig(this.#read()), errorOfUnknownOptions(this.options, OPTIONS)]
-        : [refusal];
-    return [...errors, errorOfPrefix(this.messagePrefix), errorOfOldTinyBase(createStore)].filter(
+        : [];
+    return [...wrong, errorOfPrefix(this.messagePrefix), errorOfOldTinyBase(createStore)].filter(
       (error) => error !== undefined,
     );
   }

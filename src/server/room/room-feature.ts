@@ -187,3 +187,9 @@ export interface FeatureHost<Connection, Request> {
   addFeature(feature: RoomFeature<Connection, Request>): FeatureRoom<Connection>;
   setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection>;
 }
+
+/**
+ * A property of rules for users, and of what is made of them. A room whose class has such an object, and no gate, lets nobody in
+ * (`LIFE-10`).
+ */
+export const NEEDS_GATE: unique symbol = Symbol.for('tinybase-partykit:needs-gate');

@@ -4,6 +4,7 @@ import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import type { StandardSchema } from '../../../protocol/standard-schema.ts';
 import { coversRoom, type Access, type TypesOfUsers } from '../../../protocol/user-token.ts';
+import { NEEDS_GATE } from '../../room/room-feature.ts';
 import { validate } from '../validation.ts';
 import type {
   AccessDecision,
@@ -95,23 +96,26 @@ export function defineAuth<UserInput, User>(
     return { ...claims, user, access: narrowest(widest, decided) };
   };
 
-  return {
-    '~users': undefined,
-    parameter,
-    origins,
-    verify: async (request, place) => {
-      try {
-        return await grant(request, place);
-      } catch (cause) {
-        if (cause instanceof TinyBasePartyKitError) throw cause;
-        throw new TinyBasePartyKitError(
-          'failed',
-          'The room failed to verify the token: its log says why.',
-          { cause },
-        );
-      }
+  return Object.assign<Auth<User, UserInput>, object>(
+    {
+      '~users': undefined,
+      parameter,
+      origins,
+      verify: async (request, place) => {
+        try {
+          return await grant(request, place);
+        } catch (cause) {
+          if (cause instanceof TinyBasePartyKitError) throw cause;
+          throw new TinyBasePartyKitError(
+            'failed',
+            'The room failed to verify the token: its log says why.',
+            { cause },
+          );
+        }
+      },
     },
-  };
+    { [NEEDS_GATE]: true },
+  );
 }
 
 /** Every option with a secret; the compiler complains if one is missing. */

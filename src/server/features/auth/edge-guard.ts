@@ -1,5 +1,6 @@
 import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { NEEDS_GATE } from '../../room/room-feature.ts';
 import { closedSocket } from '../../hosts/closed-socket.ts';
 import { isUpgrade } from '../../hosts/hosted-server.ts';
 import { roomIdOf } from '../../hosts/room-address.ts';
@@ -42,18 +43,20 @@ const OPTIONS: Readonly<Record<keyof EdgeGuardOptions, true>> = {
 /**
  * Makes a static `onBeforeConnect` that refuses sockets before they wake a room. Use it on PartyKit: there a refused
  * client sees the close code at once. A token may also be longer than 1.9 KB, because the guard moves it from the URL to
- * a header. The room verifies the token again.
+ * a header. It asks nobody who sends a request over HTTP: that is what `createAuth` of the room does, which verifies all.
  *
  * @example
  * ```ts
  * import { TinyBasePartyKitServer } from 'tinybase-partykit/server';
- * import { createEdgeGuard, defineAuth, type EdgeGuard } from 'tinybase-partykit/server/auth';
+ * import { createAuth, createEdgeGuard, defineAuth, type EdgeGuard } from 'tinybase-partykit/server/auth';
  * import { z } from 'zod';
  *
  * const auth = defineAuth({ secret: (env) => env['AUTH_SECRET'], user: z.object({ id: z.string() }) });
  *
  * export default class Board extends TinyBasePartyKitServer {
  *   static onBeforeConnect: EdgeGuard = createEdgeGuard(auth);
+ *
+ *   auth = createAuth(this, auth);
  * }
  * ```
  */
@@ -74,7 +77,7 @@ export function createEdgeGuard(
     );
   if (party !== undefined && (typeof party !== 'string' || party === ''))
     throw new TypeError('createEdgeGuard got an unusable party: give the option party a name.');
-  return async <Asked extends AuthRequest>(
+  const guard: EdgeGuard = async <Asked extends AuthRequest>(
     request: Asked,
     { id, isIdDecoded, env }: EdgeLobby,
   ): Promise<Asked | Response> => {
@@ -95,6 +98,7 @@ export function createEdgeGuard(
       return closedSocket(request, refusal, messagePrefix);
     }
   };
+  return Object.assign(guard, { [NEEDS_GATE]: true });
 }
 
 /** Returns the request with its token in a header: PartyKit keeps the URL of a socket and allows it few bytes. */

@@ -1,0 +1,19 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { NEEDS_GATE } from '../room/room-feature.ts';
+import { isObject } from './config-errors.ts';
+
+/**
+ * Returns the error with which a room without a gate must let nobody in (`LIFE-10`): its class has rules for users, in a field, a
+ * static one or a guard, which nobody applies to requests over HTTP. Undefined for any other room.
+ */
+export function refusalWithoutGate(room: object): TinyBasePartyKitError | undefined {
+  const { constructor: roomClass } = room;
+  const guard: unknown = Reflect.get(roomClass, 'onBeforeConnect');
+  const isMeant = [guard]
+    .concat(Object.values(roomClass), Object.values(room))
+    .some((member) => (typeof member === 'function' || isObject(member)) && NEEDS_GATE in member);
+  if (!isMeant) return undefined;
+  const message =
+    'The class of the room has rules of defineAuth, and no createAuth that applies them, so the room lets nobody in: add a field "auth = createAuth(this, rules)" to it.';
+  return new TinyBasePartyKitError('misuse', message);
+}
