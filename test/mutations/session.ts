@@ -45,8 +45,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-7] a full device keeps held edits that were sent',
     file: WRITER,
-    text: 'if (!this.#mayHaveHeld || this.#client().held !== undefined) return;',
-    replacement: 'if (this.#mayHaveHeld || this.#hasFailed) return;',
+    text: 'if (!this.#held.mayBeStored || this.#client().held !== undefined) return;',
+    replacement: 'if (this.#held.mayBeStored || this.#hasFailed) return;',
   },
   {
     title: '[ONCE-7] the limit of pushes that the room tells is not heeded',

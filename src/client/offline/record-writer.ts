@@ -13,6 +13,8 @@ import {
   RESERVED_GENERATIONS,
   type RecordKeys,
 } from './client-record.ts';
+import { EditMoves, type MovedEdits } from './edit-moves.ts';
+import { HeldEntry } from './held-entry.ts';
 import { noAnswer, type OfflineStorage, type OfflineWrite } from './offline-storage.ts';
 
 /** The pause between a change of the base and its write. */
@@ -33,16 +35,6 @@ export interface RecordOwner {
   readonly onLastFailed: (cause: unknown) => void;
   /** Nothing is written any more. `cause` is undefined if somebody has removed the record. */
   readonly onFailed: (cause: unknown) => void;
-}
-
-/** Edits that were another client's, and whose entries go when they are written as this client's (OFFLINE-5). */
-export interface MovedEdits {
-  readonly remove: readonly string[];
-  /** The numbers that they have here. */
-  readonly first: number;
-  readonly last: number;
-  /** Frees the lock of that client. */
-  readonly release: () => void;
 }
 
 /** A write in the making, and what is durable with it. */
@@ -72,10 +64,7 @@ export class RecordWriter {
   #headText: string | undefined;
   #durableGeneration = 0;
   #durablePush: number;
-  #heldText: string | undefined;
-  #isHeldDirty = false;
-  /** True if held edits may be on disk. */
-  #mayHaveHeld: boolean;
+  readonly #held: HeldEntry;
   /** True while held edits are removed that a later page would send once more. */
   #isRemovingHeld = false;
   /** Numbers of answered pushes whose entries are still there. */
@@ -85,10 +74,7 @@ export class RecordWriter {
   readonly #base: BaseRecord;
   #isBaseDue = false;
   #cancelBase: (() => void) | undefined;
-  /** The moves that wait for a write. */
-  #moved: MovedEdits[] = [];
-  /** The moves that are being written. */
-  #moving: readonly MovedEdits[] = [];
+  readonly #moves = new EditMoves();
   #writing: Promise<void> | undefined;
   #isWriting = false;
   #hasFailed = false;
@@ -115,15 +101,13 @@ export class RecordWriter {
     this.#durablePush = owner.keepsEdits ? last : Infinity;
     this.#confirmed = client.pushes[0]?.number ?? last + 1;
     this.#confirmed -= 1;
-    this.#heldText = claimed.edits.held && encodeChanges(claimed.edits.held);
-    this.#mayHaveHeld = this.#heldText !== undefined;
+    this.#held = new HeldEntry(keys.held(this.#id), claimed.edits.held);
     // What is on disk and not pending any more was answered meanwhile, by an earlier session of this page.
     const pending = new Set(client.pushes.map(({ number }) => number));
     for (const { number } of pushes) if (!pending.has(number)) this.#answered.push(number);
-    this.#isHeldDirty = true;
     if (claimed.base !== undefined && claimed.since === undefined) this.#saveBaseLater();
     if (damaged.length > 0)
-      this.#moved.push({ remove: damaged, first: 1, last: 0, release: () => undefined });
+      this.#moves.add({ remove: damaged, first: 1, last: 0, release: () => undefined });
   }
 
   get recordId(): string {
@@ -150,7 +134,7 @@ export class RecordWriter {
 
   /** The moves that are not durable. */
   get undone(): readonly MovedEdits[] {
-    return [...this.#moving, ...this.#moved];
+    return this.#moves.undone;
   }
 
   isGenerationDurable(generation: number): boolean {
@@ -190,7 +174,7 @@ export class RecordWriter {
     const answered = this.#lastAnswered;
     this.#lastAnswered = [];
     // Content may have replaced held edits (VIEW-9).
-    this.#isHeldDirty = true;
+    this.#held.changed();
     switch (fold.type) {
       case 'content':
         this.#base.replace(fold.isShown ? fold.content : undefined, cursor);
@@ -225,10 +209,10 @@ export class RecordWriter {
   /** Moves another client's edits here, in one write. `adopt` makes them pending here; it returns false if it cannot. */
   move(moved: MovedEdits, adopt: () => boolean): boolean {
     // First, because listeners of the app may edit at once: no write may have the edits at both clients, or at none.
-    this.#moved.push(moved);
+    this.#moves.add(moved);
     const isDone = adopt();
     if (isDone) this.save();
-    else this.#moved.pop();
+    else this.#moves.drop();
     return isDone;
   }
 
@@ -237,7 +221,7 @@ export class RecordWriter {
       this.#removeHeld();
       return;
     }
-    this.#isHeldDirty = true;
+    this.#held.changed();
     this.#write();
   }
 
@@ -265,7 +249,7 @@ export class RecordWriter {
     for (const { first, last } of this.undone)
       for (let number = first; number <= last; number += 1)
         set.delete(this.#keys.push(this.#id, number));
-    const key = this.#keys.held(this.#id);
+    const { key } = this.#held;
     if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
     else if (set.size > 0) remove.push(key);
     try {
@@ -281,7 +265,7 @@ export class RecordWriter {
     this.#client = () => client;
     this.#cancelBase?.();
     this.#isBaseDue = true;
-    this.#isHeldDirty = true;
+    this.#held.changed();
     this.#write();
     await this.#writing;
     return !this.#hasFailed && this.#owner.keepsEdits;
@@ -323,7 +307,7 @@ export class RecordWriter {
         const batch = this.#nextBatch();
         if (batch === undefined) return;
         const written = this.#storage.write(this.#writeOf(batch));
-        this.#freeAfter(written);
+        this.#moves.freeAfter(written);
         if (!(await this.#inTime(written))) {
           this.#failWith(undefined);
           return;
@@ -389,8 +373,8 @@ export class RecordWriter {
   #noteDurable({ headText, generation, clientId, lastPush, included, removesHeld }: Batch): void {
     this.#durablePush = Math.max(this.#durablePush, lastPush);
     this.#confirmed = Math.max(this.#confirmed, included);
-    this.#moving = [];
-    if (removesHeld) this.#mayHaveHeld = false;
+    this.#moves.written();
+    if (removesHeld) this.#held.removed();
     if (headText === undefined) return;
     this.#headText = headText;
     this.#durableGeneration = generation;
@@ -417,23 +401,8 @@ export class RecordWriter {
     const { set, remove } = batch;
     for (const [key, text] of this.#entries(pushes, this.#durablePush)) set.set(key, text);
     batch.lastPush = pushes.at(-1)?.number ?? 0;
-    if (this.#isHeldDirty) {
-      this.#isHeldDirty = false;
-      const text = held && encodeChanges(held);
-      if (text !== this.#heldText) {
-        const key = this.#keys.held(this.#id);
-        batch.removesHeld = text === undefined;
-        if (text === undefined) remove.push(key);
-        else {
-          set.set(key, encodeHeld(text));
-          this.#mayHaveHeld = true;
-        }
-        this.#heldText = text;
-      }
-    }
-    this.#moving = this.#moved;
-    this.#moved = [];
-    for (const each of this.#moving) remove.push(...each.remove);
+    batch.removesHeld = this.#held.write(held, batch);
+    this.#moves.write(remove);
   }
 
   /** Returns the entries of the pushes above that number. */
@@ -445,15 +414,6 @@ export class RecordWriter {
       set.set(this.#keys.push(this.#id, push.number), encodePush(push));
     }
     return set;
-  }
-
-  /** Frees the clients whose edits a write moves, when it is durable or will never be. */
-  #freeAfter(written: Promise<unknown>): void {
-    const moving = this.#moving;
-    const free = (): void => {
-      for (const { release } of moving) release();
-    };
-    written.then(free, free);
   }
 
   /** Adds the base, and removes the pushes that it includes. Returns true if the base has changed. */
@@ -471,7 +431,7 @@ export class RecordWriter {
     this.#hasFailed = true;
     this.#cancelBase?.();
     // They will not be written.
-    for (const { release } of this.#moved) release();
+    this.#moves.freeWaiting();
   }
 
   #failWith(cause: unknown): void {
@@ -486,11 +446,11 @@ export class RecordWriter {
    * them once more. A full device allows that. Where it fails too, nothing else is left than to go on.
    */
   #removeHeld(): void {
-    if (!this.#mayHaveHeld || this.#client().held !== undefined) return;
-    this.#mayHaveHeld = false;
+    if (!this.#held.mayBeStored || this.#client().held !== undefined) return;
+    this.#held.removed();
     this.#isRemovingHeld = true;
     const guard = { key: this.#keys.head(this.#id), value: this.#headText };
-    const remove = [this.#keys.held(this.#id)];
+    const remove = [this.#held.key];
     const removed = this.#storage.write({ guard, remove, set: new Map(), isStrict: true });
     const end = (): void => {
       this.#isRemovingHeld = false;
