@@ -71,22 +71,25 @@ export class ManualOfflineStorage extends MemoryOfflineStorage {
 
 /** Locks in memory. A tab that dies frees its locks: see {@link MemoryLocks.end}. */
 export class MemoryLocks {
-  readonly #held = new Map<string, object>();
+  /** The tabs that hold them, each hold in an object of its own. */
+  readonly #held = new Map<string, { readonly tab: object }>();
 
   /** The locks as one tab has them. */
   of(tab: object): OfflineLocks {
     return {
       take: async (name) => {
         if (this.#held.has(name)) return undefined;
-        this.#held.set(name, tab);
-        return () => this.#held.delete(name);
+        const hold = { tab };
+        this.#held.set(name, hold);
+        // What a dead tab still does frees no lock that another one has taken since.
+        return () => this.#held.get(name) === hold && this.#held.delete(name);
       },
     };
   }
 
   /** Frees the locks of a tab. */
   end(tab: object): void {
-    for (const [name, holder] of this.#held) if (holder === tab) this.#held.delete(name);
+    for (const [name, hold] of this.#held) if (hold.tab === tab) this.#held.delete(name);
   }
 
   /** The number of locks that are held. */
