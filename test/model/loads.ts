@@ -23,3 +23,19 @@ export function watchLoads(replica: Replica, ledger: () => EditLedger): void {
     },
   });
 }
+
+/**
+ * Returns a function that tells if edits become pushes at once: a start of saving may wait for the Store (VIEW-6). To be called with
+ * each replica before anything happens to it.
+ */
+export function watchSaving(replica: Replica): () => boolean {
+  let isSaving = false;
+  const setSaving = replica.setSaving.bind(replica);
+  Object.assign(replica, {
+    setSaving: (isSavingNow: boolean): void => {
+      isSaving = isSavingNow;
+      setSaving(isSavingNow);
+    },
+  });
+  return () => isSaving;
+}

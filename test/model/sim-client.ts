@@ -30,7 +30,7 @@ import {
 import { leafName } from './leaves.ts';
 import type { ClientEnd, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
-import { watchLoads } from './loads.ts';
+import { watchLoads, watchSaving } from './loads.ts';
 import { watchMoves } from './moves.ts';
 import type { Place } from './place.ts';
 import { ClientCalls, type SimCalls } from './sim-calls.ts';
@@ -107,6 +107,8 @@ export class SimClient implements ClientEnd {
   #target: Place;
   /** The room that it was connected to last. */
   #connected: Place;
+  /** Returns true while edits become pushes at once. */
+  #isSaving: () => boolean = () => false;
   /** What the room held as of the last check. */
   seen: LeafMap<Leaf> = new LeafMap();
   /** True if anything has happened to it since it was checked last. */
@@ -511,6 +513,7 @@ export class SimClient implements ClientEnd {
       () => world.note(`    ${this.name} waits for its Store`),
     );
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
+    this.#isSaving = watchSaving(session.replica);
     watchLoads(session.replica, () => this.ledgerHere);
     watchMoves(session.replica, () => {
       const { variant } = this.traits;
@@ -689,7 +692,7 @@ export class SimClient implements ClientEnd {
         const { session } = this.current;
         // While it reads what it kept, it holds all edits.
         const isOpening = session.sync.phase === 'idle';
-        this.ledgerHere.add(log, !session.isSaving || isOpening, this.#isMove);
+        this.ledgerHere.add(log, !this.#isSaving() || isOpening, this.#isMove);
       }
     });
   }
