@@ -1151,6 +1151,30 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
   expect(told).toEqual([]);
 });
 
+test.each([
+  ['/städte', '/st%C3%A4dte'],
+  ['/my store', '/my%20store'],
+  ['/my%20store', '/my%20store'],
+  ['/{store}', '/%7Bstore%7D'],
+  ['/store?v=1', '/store'],
+  ['store', '/store'],
+  ['//store', '//store'],
+])(
+  'a storePath %j is the path %s of a URL, as clients with the same storePath request it',
+  async (storePath, path) => {
+    class Elsewhere extends TinyBasePartyKitServer {
+      override config = { storePath };
+    }
+    const server = new Elsewhere(new FakeParty().asRoom);
+    const { pathname, search } = new URL(
+      `http://example.com${storePath.startsWith('/') ? '' : '/'}${storePath}`,
+    );
+    expect(pathname).toBe(path);
+    expect((await ask(server, 'PUT', SEED, pathname + search)).status).toBe(201);
+    expect((await ask(server, 'GET', null, '/other')).status).toBe(404);
+  },
+);
+
 test('an onRequest that has read the body is told so, and one that has read a copy works', async () => {
   told = [];
   class Reading extends Meant {

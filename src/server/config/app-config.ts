@@ -26,7 +26,7 @@ export class AppConfig {
   }
 
   get storePath(): string {
-    return textOr('/store', this.options.storePath);
+    return pathInUrls(textOr('/store', this.options.storePath));
   }
 
   get messagePrefix(): string {
@@ -69,4 +69,11 @@ export class AppConfig {
 /** Returns a text, or the default where the app gives something else. */
 function textOr(otherwise: string, given: unknown): string {
   return typeof given === 'string' ? given : otherwise;
+}
+
+/** Returns a path as URLs have it, without a query: `/a b` is `/a%20b`. */
+function pathInUrls(path: string): string {
+  return path === ''
+    ? ''
+    : new URL(`http://room${path.startsWith('/') ? '' : '/'}${path}`).pathname;
 }
