@@ -11,6 +11,8 @@ import { storeChangesOf } from './store-changes.ts';
 
 /** A hook that takes longer is reported, once a call. */
 const SLOW_MILLISECONDS = 30_000;
+/** So many saves in a row are reported if each was due only to what the room's own code did during the one before. */
+const MOST_OWN_SAVES = 10;
 /** The alarm of an emptying comes so long after its timer, which does the work if the room is awake. */
 const EMPTYING_ALARM_MILLISECONDS = 1_000;
 
@@ -39,6 +41,9 @@ export class RoomSaves<Connection, Request> {
   #emptyingTime: number | undefined;
   #lastSave = -Infinity;
   #failures = 0;
+  /** The number of saves in a row during which the room's own code changed the room, while nothing else did. */
+  #ownSaves = 0;
+  #isSaving = false;
   /** A hook that failed is not called before this time. */
   #retryTime = -Infinity;
   readonly #authors = new SaveAuthors<Connection | Request>();
@@ -63,7 +68,9 @@ export class RoomSaves<Connection, Request> {
   }
 
   committed({ cursor, origin }: RoomCommit<Connection, Request>): void {
-    this.#authors.add(cursor, callersOf(origin));
+    const callers = callersOf(origin);
+    this.#authors.add(cursor, callers);
+    if (!this.#isSaving || callers.length > 0) this.#ownSaves = 0;
     const isPlanned = this.#saveTime !== undefined || !this.#hasSaveHook;
     if (!isPlanned || !this.#isAnybodyThere) this.#update();
   }
@@ -196,9 +203,11 @@ export class RoomSaves<Connection, Request> {
       this.#saveTime = this.#retryTime > room.now() ? this.#retryTime : undefined;
       return;
     }
+    this.#isSaving = true;
     const isSaved = await this.#call(snapshot, 'onStorageUpdated', (save) =>
       hooks.onStorageUpdated?.(save),
     );
+    this.#isSaving = false;
     if (!isSaved) {
       this.#saveTime = this.#retryTime;
       return;
@@ -206,6 +215,13 @@ export class RoomSaves<Connection, Request> {
     place.saved = snapshot.cursor;
     await this.#write();
     if (!this.#isUnsaved) this.#saveTime = undefined;
+    else if (++this.#ownSaves === MOST_OWN_SAVES) this.#reportOwnSaves();
+  }
+
+  /** A hook that changes the room is called for ever, because that change is saved, too. */
+  #reportOwnSaves(): void {
+    const message = `onStorageUpdated was called ${MOST_OWN_SAVES} times in a row only because the room's own code changed the room while it ran. If it does that itself, it is called for ever: let it change nothing.`;
+    this.#parts.report(new Error(message));
   }
 
   async #empty(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Store } from 'tinybase';
 import { expect, test } from 'vitest';
 
 import type { Save } from '../../../../src/server/index.ts';
@@ -100,6 +101,38 @@ test('[SAVE-2] saves never overlap: what happens during one is in the next', asy
   ends[1]?.resolve();
   await world.pass(10_000);
   expect(world.take()).toEqual(['ends']);
+});
+
+test('a save hook that changes the room each time is told so, once, and others are not', async () => {
+  const store = (): Store => world.host.room.store;
+  let isChanging = true;
+  const world: LifecycleWorld = LifecycleWorld.logging(
+    {},
+    {
+      onStorageUpdated: async (save) => {
+        world.note('saved', save);
+        await Promise.resolve();
+        if (isChanging) store().setValue('saved', save.version);
+      },
+    },
+  );
+  await world.start();
+  store().setValue('v', 1);
+  await world.pass(19_000);
+  expect(world.take()).toHaveLength(9);
+  expect(world.errors).toEqual([]);
+  // A user edits between two saves.
+  store().setValue('v', 2);
+  await world.pass(18_000);
+  expect(world.take()).toHaveLength(9);
+  expect(world.errors).toEqual([]);
+  await world.pass(60_000);
+  expect(world.errors.map(String)).toEqual([expect.stringContaining('is called for ever')]);
+  isChanging = false;
+  await world.pass(10_000);
+  world.take();
+  await world.pass(10_000);
+  expect(world.take()).toEqual([]);
 });
 
 test('[SAVE-2] content that is saved is durable: what was lost meanwhile is not', async () => {
