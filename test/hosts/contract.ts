@@ -209,7 +209,7 @@ export const describeHost = (name: HostName): void => {
       tagged.close();
     });
 
-    test('static methods of the room let in, refuse, and say who it is', async () => {
+    test('[HTTP-6] static methods of the room let in, refuse, and say who it is', async () => {
       const base = `${host.origin}/parties/guarded/safe`;
       const ask = async (path: string): Promise<[number, string]> => {
         const answer = await fetch(`${base}${path}`);
@@ -221,6 +221,11 @@ export const describeHost = (name: HostName): void => {
       expect(await ask('/store?token=bad')).toEqual([401, text]);
       expect(await ask('/store?token=good')).toEqual([200, '']);
       expect(await ask('/who?token=good')).toEqual([200, 'ada in safe']);
+      for (const token of ['nothing', 'false']) {
+        const [status, answer] = await ask(`/store?token=${token}`);
+        expect(status).toBe(name === 'partykit' ? 500 : 401);
+        expect(answer).not.toContain('[{');
+      }
 
       const connect = async (query: string): Promise<string> => {
         const socket = new WebSocket(`${base.replace('http', 'ws')}${query}`);
@@ -232,6 +237,9 @@ export const describeHost = (name: HostName): void => {
       };
       expect(await connect('?token=good')).toBe('ada in safe');
       expect(await connect('?token=bad')).toBe('refused');
+      expect(await connect('?token=nothing')).toBe('nobody');
+      // PartyKit takes any answer but a Response for a yes.
+      expect(await connect('?token=false')).toBe(name === 'partykit' ? 'nobody' : 'refused');
 
       const here = { host: host.host, party: 'guarded', room: 'safe', query: { token: 'good' } };
       const one = await clients.open({ ...here, seed: [{}, { v: 1 }] });

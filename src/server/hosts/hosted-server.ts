@@ -1,5 +1,5 @@
 import { encodeAlive, encodePing } from '../../protocol/codec.ts';
-import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { AppConfig } from '../config/app-config.ts';
 import type { RoomServerConfig } from '../config/room-server-config.ts';
@@ -88,8 +88,8 @@ export function isUpgrade({
 
 /**
  * Calls the static `onBeforeConnect` or `onBeforeRequest` of a room's class, if it has one, as PartyKit does. A returned
- * Response is the answer; a returned Request replaces the original. After an error the client gets 401 and a fixed text,
- * and the room's `onRoomError` gets the error.
+ * Response is the answer; a returned Request replaces the original. As on PartyKit, an `onBeforeConnect` that returns nothing lets
+ * in. After any other answer, or an error, the client gets 401 and a fixed text, and the room's `onRoomError` gets the error.
  */
 export async function admit(
   ServerClass: object,
@@ -97,15 +97,17 @@ export async function admit(
   request: Request,
   lobby: HostedLobby,
 ): Promise<Request | Response> {
-  const gate: unknown = Reflect.get(
-    ServerClass,
-    isUpgrade(request) ? 'onBeforeConnect' : 'onBeforeRequest',
-  );
+  const isSocket = isUpgrade(request);
+  const name = isSocket ? 'onBeforeConnect' : 'onBeforeRequest';
+  const gate: unknown = Reflect.get(ServerClass, name);
   if (typeof gate !== 'function') return request;
   try {
     const asked = new Request(request);
     const answer: unknown = await Reflect.apply(gate, ServerClass, [asked, lobby, {}]);
-    return answer instanceof Request || answer instanceof Response ? answer : asked;
+    if (answer instanceof Request || answer instanceof Response) return answer;
+    if (isSocket && (answer ?? undefined) === undefined) return asked;
+    const message = `The static ${name} of the room returned no Request and no Response, so it refuses: return the request to let it in.`;
+    throw new TinyBasePartyKitError('misuse', message);
   } catch (error) {
     const onError = (reported: unknown): void => {
       try {
