@@ -13,6 +13,7 @@ import type {
   TypesOfEvents,
 } from '../../../protocol/events/event-types.ts';
 import { namedCalls } from '../../../protocol/events/named-calls.ts';
+import { isThenable } from '../../room/maybe-promise.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
 import { assertRoom } from '../assert-room.ts';
 import { readOptions, type EventsOptions } from './events-options.ts';
@@ -102,12 +103,21 @@ export function createEvents<Connection extends Caller>(
     broadcast: namedCalls((name, data) => feature.send(attached.connections(), name, data)),
     to: (isMeant: (connection: Connection) => boolean) =>
       namedCalls((name, data) => {
-        feature.send(attached.connections().filter(isMeant), name, data);
+        const meant = attached.connections().filter((connection) => isNow(isMeant(connection)));
+        feature.send(meant, name, data);
       }),
     send: (connection: Connection, name: string, data?: unknown) => {
       feature.send([connection], name, data);
     },
   };
+}
+
+/** Returns an answer. Throws for a promise, which would mean everybody. */
+function isNow(answer: unknown): boolean {
+  if (!isThenable(answer)) return Boolean(answer);
+  throw new TypeError(
+    'The function given to events.to returned a promise, so nobody gets the event: let it answer at once.',
+  );
 }
 
 /** Returns the procedures by name. Throws a `TypeError` for a wrong name or declaration (`EVENT-4`). */

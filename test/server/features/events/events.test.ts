@@ -740,6 +740,16 @@ test('[EVENT-7] the room’s own code sends in both forms, to all, to some and t
   expect(await (room.events.broadcast as unknown)).toBe(room.events.broadcast);
 });
 
+test('[EVENT-7] an async function that chooses connections chooses nobody, and throws', async () => {
+  const room = new EventfulRoom(() => ({ said: event() }));
+  await room.host.room.start();
+  const [ada, bob] = [room.connect('ada'), room.connect('bob')];
+  const isBob = async ({ id }: { id: string }): Promise<boolean> => id === 'bob';
+  expect(() => room.events.to(isBob as never)('said', 'secret')).toThrow(/promise/);
+  await room.host.pass(100);
+  expect([...heard(ada), ...heard(bob)]).toEqual([]);
+});
+
 test('[EVENT-7] a connection that only listens is heard as one that reads', async () => {
   const room = new EventfulRoom(() => ({ said: event() }), undefined, {
     limits: () => ({ unreadLength: 1_000 }),
