@@ -1,3 +1,5 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { isThenable } from '../room/maybe-promise.ts';
 import { DEFAULT_RESPONSE_HEADERS, STORE_METHODS } from './store-endpoint.ts';
 
 /** The origins whose pages may use a room with credentials: a list, or a function that decides. */
@@ -87,9 +89,11 @@ function isAllowed(
     return list.includes(origin) || list.includes(`${origin}/`);
   }
   try {
-    // An app without types may return a promise: that allows nothing.
     const answer: unknown = allowed(origin);
-    return answer === true;
+    if (!isThenable(answer)) return answer === true;
+    const message =
+      'The function allowedOrigins returned a promise, so it allows no origin: let it answer at once.';
+    throw new TinyBasePartyKitError('misuse', message);
   } catch (error) {
     onError?.(error);
     return false;

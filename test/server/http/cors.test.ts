@@ -61,7 +61,9 @@ test('[HTTP-5] a function decides, and one that throws allows nothing', () => {
     }).get('Access-Control-Allow-Origin');
   expect(named((origin) => origin.endsWith('.example'))).toBe('https://a.example');
   expect(named(() => undefined as never)).toBeNull();
+  expect(errors).toEqual([]);
   expect(named((async () => true) as never)).toBeNull();
+  expect(errors.splice(0)).toMatchObject([{ code: 'misuse' }]);
   const failure = new Error('no list');
   expect(
     named(() => {
