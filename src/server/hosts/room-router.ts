@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
+import { assertKnownOptions } from '../../protocol/known-options.ts';
 
 import { roomAddressOf } from './room-address.ts';
 import { responseHeadersTo, type AllowedOrigins } from '../http/cors.ts';
@@ -19,10 +20,18 @@ export interface RoomRouterOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof RoomRouterOptions, true>> = {
+  prefix: true,
+  allowedOrigins: true,
+  onError: true,
+};
+
 /**
  * Hands a request for `/parties/<party>/<room>/…` to the object of that room. The name of the object is the room's id,
  * decoded once. Resolves to undefined if the path has another shape. The answer for an unknown party is 404, and for an
- * object that fails it is 503. Other origins can read both, so a client in a browser tries again.
+ * object that fails it is 503. Other origins can read both, so a client in a browser tries again. Rejects with a `TypeError` for an
+ * option that does not exist, such as `onBeforeConnect` of partyserver's router: it would keep nobody out.
  *
  * @example
  * ```ts
@@ -41,6 +50,7 @@ export async function routeRoomRequest(
   parties: Readonly<Record<string, RoomNamespace>>,
   options: RoomRouterOptions = {},
 ): Promise<Response | undefined> {
+  assertKnownOptions('routeRoomRequest', options, OPTIONS);
   const address = roomAddressOf(request.url, options.prefix);
   if (address === undefined) return undefined;
   const namespace = Object.hasOwn(parties, address.party) ? parties[address.party] : undefined;

@@ -92,3 +92,17 @@ test('an object that fails is reported, and answered so that clients try again',
   expect(answer?.headers.get('Access-Control-Allow-Origin')).toBe('*');
   expect(onError).toHaveBeenCalledExactlyOnceWith(failure);
 });
+
+test('an option that does not exist, and may be meant to keep somebody out, is refused aloud', async () => {
+  const asked: unknown[] = [];
+  const main = {
+    idFromName: (name: string) => asked.push(name),
+    get: () => main,
+    fetch: async () => new Response(),
+  };
+  const request = new Request('https://example.com/parties/main/a');
+  const options = { onBeforeConnect: () => new Response(null, { status: 401 }) };
+  const answer = routeRoomRequest(request, { main }, options as never);
+  await expect(answer).rejects.toThrow('"onBeforeConnect"');
+  expect(asked).toEqual([]);
+});
