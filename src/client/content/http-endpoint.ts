@@ -160,7 +160,10 @@ async function errorOf(
   if (code === 'not-found') hint += ' Check storePath, party and room.';
   else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
   const message = `${method} ${withoutQuery(target)} was answered with ${status}${hint}`;
-  return new TinyBasePartyKitError(code, message, { cause: response });
+  // A getter: consoles show the value of any other cause, and the Response has the URL with its query.
+  return Object.defineProperty(new TinyBasePartyKitError(code, message), 'cause', {
+    get: () => response,
+  });
 }
 
 /**
