@@ -33,4 +33,10 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     text: '[this.#config.refusal, this.#uncalled().refusal, withoutGate]',
     replacement: '[this.#config.refusal, withoutGate]',
   },
+  {
+    title: '[LIFE-10] a room lets everybody in though its class has rules for users',
+    file: 'server/room-server.ts',
+    text: 'this.#room.hasGate ? undefined : refusalWithoutGate(this)',
+    replacement: 'undefined',
+  },
 ];
