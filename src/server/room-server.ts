@@ -494,7 +494,12 @@ export class RoomServer<
   }
 
   #uncalled(): UncalledMethods {
-    return uncalledMethods(this, RoomServer.prototype, (method) => this.#standIns.has(method));
+    return uncalledMethods(
+      this,
+      RoomServer.prototype,
+      (method) => this.#standIns.has(method),
+      this.#room.hasGate,
+    );
   }
 
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */

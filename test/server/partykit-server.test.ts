@@ -1044,6 +1044,15 @@ test.each<readonly [string, () => typeof Meant]>([
       },
   ],
   [
+    '"onAuthenticate" (did you mean "createAuth"?)',
+    () =>
+      class extends Meant {
+        async onAuthenticate(): Promise<never> {
+          throw new Error('no');
+        }
+      },
+  ],
+  [
     '"static canDelTable" (did you mean "canDelTable"?)',
     () =>
       class extends Meant {
@@ -1136,6 +1145,7 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
       return true;
     }
     onConnected(): void {}
+    onAuthorChanged(): void {}
     onReset(): void {}
     get canSetTabel(): never {
       throw new Error('A getter is not called.');
@@ -1148,6 +1158,19 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
   }
   const server = new Right(new FakeParty().asRoom);
   expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+  expect(told).toEqual([]);
+});
+
+test('[LIFE-11] a room with a gate may have a method onAuth of its own', async () => {
+  told = [];
+  class Gated extends Meant {
+    readonly auth: unknown = createAuth(
+      this,
+      defineAuth({ secret: () => 'x'.repeat(32), user: z.object({ id: z.string() }) }),
+    );
+    onAuth(): void {}
+  }
+  expect((await ask(new Gated(new FakeParty().asRoom))).status).toBe(401);
   expect(told).toEqual([]);
 });
 

@@ -36,6 +36,9 @@ const OTHERS = [
   'onUnavailableRequest',
 ] as const;
 
+/** Handlers that let somebody in on other servers. */
+const FOREIGN_GUARD = /^onAuth(?:enticate|orize)?$/;
+
 const METHODS = [...HOOKS, ...GUARDS, ...OTHERS];
 
 /** A method of an app that nobody calls, and the one that its author may have meant. */
@@ -62,11 +65,13 @@ export interface UncalledMethods {
  * @param server the room
  * @param base the prototype of our own class
  * @param isOurs returns true for a method that the room itself has set in a field
+ * @param hasGate true if the room has a gate: then it decides who comes in, and a handler such as `onAuth` is the app's own
  */
 export function uncalledMethods(
   server: object,
   base: object,
   isOurs: (method: unknown) => boolean,
+  hasGate: boolean,
 ): UncalledMethods {
   const classes = [...classesOf(server, base)];
   const own = new Set([server, ...classes].flatMap((object) => namesIn(object, isOurs)));
@@ -77,6 +82,9 @@ export function uncalledMethods(
     ...search(statics, 'static ', STATIC_GUARDS, statics, 'static '),
     ...search(statics, 'static ', [...HOOKS, ...GUARDS], own, ''),
   ];
+  for (const name of own)
+    if (!hasGate && FOREIGN_GUARD.test(name))
+      uncalled.push({ name, meant: 'createAuth', isProtective: true });
   if (!HOOKS.some((hook) => own.has(hook)))
     for (const name of own) {
       const [, what] = /^can[A-Z].*(Table|Row|Cell|Value)s?$/.exec(name) ?? [];
