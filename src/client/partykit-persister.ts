@@ -171,7 +171,7 @@ export function createPartyKitPersister(
       },
       endpoint: createHttpEndpoint(
         () => {
-          const url = storeUrlOf(connection, storePath, storeProtocol);
+          const url = storeUrlOf(connection, session.room, storePath, storeProtocol);
           url.then(
             () => session.queried(true),
             () => session.queried(false),

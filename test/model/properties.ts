@@ -359,7 +359,7 @@ export function checkStep(simulation: Simulation): void {
       continue;
     const base = client.session.replica.readBase();
     if (base === undefined) continue;
-    if (client.isLive && client.session.isFollowing) checkBase(client, base);
+    if (client.isLive && client.session.isFollowing && !client.isLeaving) checkBase(client, base);
     checkView(client, base);
     client.seen = base;
     // Reading the base is a transaction, though an empty one.

@@ -107,6 +107,8 @@ export class SimClient implements ClientEnd {
   #target: Place;
   /** The room that it was connected to last. */
   #connected: Place;
+  /** The room to which it is connected, as its session knows it. */
+  #opened: Place | undefined;
   /** Returns true while edits become pushes at once. */
   #isSaving: () => boolean = () => false;
   /** What the room held as of the last check. */
@@ -178,6 +180,11 @@ export class SimClient implements ClientEnd {
     return this.isAlive && this.sync.phase === 'live';
   }
 
+  /** True if its socket leads elsewhere, and its session does nothing before it has left its room. */
+  get isLeaving(): boolean {
+    return this.session.room !== (this.#opened ?? this.#target).address;
+  }
+
   /** The one of both sessions of the Store that the app uses. */
   get current(): SimClient {
     return this.hasEnded ? (this.partner ?? this) : this;
@@ -196,6 +203,11 @@ export class SimClient implements ClientEnd {
   /** True if there are edits of its user for this room in its storage, whichever tab has made them. */
   get hasEditsOnDisk(): boolean {
     return (this.traits.disk?.editsOf(this.#scopeOf(this.place)).length ?? 0) > 0;
+  }
+
+  #placeAt(address: string): Place {
+    const { home, other } = this.#surroundings;
+    return other?.address === address ? other : home;
   }
 
   #scopeOf({ address }: Place): string {
@@ -273,7 +285,9 @@ export class SimClient implements ClientEnd {
     this.session.destroy();
     this.undo?.checkEnded();
     this.place = this.#target;
+    this.#opened = undefined;
     this.session = this.#createSession();
+    this.#tellOpened();
     if (this.#isStopped) this.reconnect();
     void this.session.follow();
     void this.session.startSaving();
@@ -412,14 +426,25 @@ export class SimClient implements ClientEnd {
   opened(): void {
     this.isTouched = true;
     if (!this.isAlive) return;
-    this.session.opened();
+    this.#tellOpened();
     this.calls?.opened();
+  }
+
+  #tellOpened(): void {
+    if (this.wire?.clientState !== 'open') return;
+    // The app has pointed the socket elsewhere on the way.
+    if (this.#connected !== this.#target) {
+      this.reconnect();
+      return;
+    }
+    this.#opened = this.#connected;
+    this.session.opened();
   }
 
   closed(): void {
     if (!this.isAlive) return;
     this.isTouched = true;
-    this.wire = undefined;
+    this.wire = this.#opened = undefined;
     this.session.closed();
     this.calls?.closed();
     if (!this.#isStopped && this.wire === undefined) this.#connect();
@@ -452,7 +477,7 @@ export class SimClient implements ClientEnd {
 
   #createSession(): SyncSession {
     const { world, prefix, randomId, mutant } = this.#surroundings;
-    const endpoint = this.#endpoint();
+    const endpoint = this.#endpoint(() => session.room);
     const { disk, lastClient, user } = this.traits;
     const device = disk?.deviceOf(this, lastClient, () => world.clock.now(), user);
     const session = createSyncSession(
@@ -518,7 +543,7 @@ export class SimClient implements ClientEnd {
     watchMoves(session.replica, () => {
       const { variant } = this.traits;
       this.ledgerHere.left(({ table, cell, leaf }) => variant.alters(table, cell, leaf));
-      this.place = this.#target;
+      this.place = this.#opened ?? this.#target;
       this.undo?.checkEnded();
     });
     if (this.traits.canUndo) this.undo = this.#createUndo(session);
@@ -573,33 +598,35 @@ export class SimClient implements ClientEnd {
     return new WatchedUndo(replica, owner, this.#own);
   }
 
-  #endpoint(): SessionEndpoint {
+  /** `room` returns the address of the room that the session is in. */
+  #endpoint(room: () => string): SessionEndpoint {
     const endpoint = createHttpEndpoint(
-      () => Promise.resolve(this.#target.http.urlOf(this.name)),
+      () => Promise.resolve(this.#placeAt(room()).http.urlOf(this.name)),
       (milliseconds, callback) => this.#after(milliseconds, callback),
     );
     const touch = <T>(request: Promise<T>): Promise<T> =>
       request.finally(() => {
         this.isTouched = true;
       });
-    /** True if the room has refused all of what this client gave, and had no Store since. */
-    let isRefused = false;
+    /** The room that has refused all of what this client gave, and had no Store since. */
+    let refusing: string | undefined;
     return {
       get: async (unique, onBytes) => {
         const loaded = await touch(endpoint.get(unique, onBytes));
-        isRefused &&= loaded.content === undefined;
+        if (loaded.content !== undefined) refusing = undefined;
         return loaded;
       },
       put: async (content) => {
         // Whoever comes next would find a Store, and give none (SEED-2).
-        if (isRefused && content.isEmpty) {
+        if (refusing === room() && content.isEmpty) {
           const message = `${this.name} gives an empty first content because its own was refused`;
           this.#surroundings.world.fail(new PropertyFailure('first content', message));
         }
-        const ledger = this.ledgerOf(this.#target);
+        const address = room();
+        const ledger = this.ledgerOf(this.#placeAt(address));
         const told = await touch(endpoint.put(content));
         const refused = told?.correction === undefined ? undefined : told;
-        isRefused = refused?.correction.leaves.count() === content.count();
+        refusing = refused?.correction.leaves.count() === content.count() ? address : undefined;
         // A tab that is closed hears nothing.
         if (!this.isAlive) return undefined;
         if (refused !== undefined) ledger.toldOfSeed(content, refused);

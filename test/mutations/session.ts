@@ -2,6 +2,8 @@ import type { SourceMutation } from './source-mutation.ts';
 
 const STATE = 'client/session/session-state.ts';
 const LOADING = 'client/session/session-loading.ts';
+const SESSION = 'client/session/sync-session.ts';
+const FOLD = 'client/session/store-fold.ts';
 const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
@@ -23,6 +25,19 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     text: 'if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
     replacement:
       'if (!isStock && isLoadingOnce && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',
+  },
+  {
+    title: '[JOIN-12] a client leaves its room within a transaction',
+    file: FOLD,
+    text: 'return replica.readBase() !== undefined;',
+    replacement: 'return true;',
+  },
+  {
+    title:
+      '[JOIN-12] a client that has not left its room yet takes the socket to another one for its own',
+    file: SESSION,
+    text: 'ports.socket.isOpen() && !isAway()',
+    replacement: 'ports.socket.isOpen()',
   },
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',

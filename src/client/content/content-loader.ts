@@ -1,7 +1,7 @@
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { SessionEndpoint } from '../session/session-ports.ts';
-import type { DetailedEvent, SessionEvent } from '../session/session-types.ts';
+import type { SessionEvent } from '../session/session-types.ts';
 import type { Seed } from './seed.ts';
 
 /** A request without an answer for so long may be lost. */
@@ -23,12 +23,25 @@ export interface ContentLoader {
   cancel(): void;
 }
 
-/** Creates a loader. It reports events to `happened`; content takes its turn among the messages of the room. */
+/** The answers of the room over HTTP, which no socket brings. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  'content',
+  'load-failed',
+  'seed-failed',
+  'seeded',
+  'seed-refused',
+]);
+
+/** Returns true for an event of a loader. */
+export function isOfLoader(event: SessionEvent): boolean {
+  return ANSWERS.has(typeof event === 'string' ? event : event.type);
+}
+
+/** Creates a loader. It reports events to `arrived`. They take their turn among the messages of the room. */
 export function createContentLoader(
   endpoint: SessionEndpoint,
   seed: Seed,
-  happened: (event: SessionEvent) => void,
-  arrived: (event: DetailedEvent & { readonly type: 'content' }) => void,
+  arrived: (event: SessionEvent) => void,
   after: (milliseconds: number, callback: () => void) => () => void,
   onProgress: () => void,
 ): ContentLoader {
@@ -60,7 +73,7 @@ export function createContentLoader(
       const answered = await answer;
       onAnswer(answered, number === latest);
     } catch (error) {
-      if (number === latest) happened({ type: failed, error });
+      if (number === latest) arrived({ type: failed, error });
     }
   };
   const load = (unique: string | undefined): void => {
@@ -105,7 +118,7 @@ export function createContentLoader(
           // A later request replaced this one, so this one only reports its refusals.
           if (!isLatest) seed.tellRefusals();
           else if (told?.cursor) arrived({ type: 'content', cursor: told.cursor, content });
-          else happened(isRefused ? 'seed-refused' : 'seeded');
+          else arrived(isRefused ? 'seed-refused' : 'seeded');
         },
         'seed-failed',
       ),

@@ -200,6 +200,7 @@ export class RecordWriter {
         this.save();
         return;
       case 'seed':
+      case 'leave':
         return;
     }
     this.#base.reached(cursor);

@@ -3,17 +3,17 @@ import type PartySocket from 'partysocket';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /**
- * Resolves to the URL of the room's content. It is the URL of the socket, as the URL parser reads it, with another scheme
- * and with `storePath` before the query. Rejects with `malformed` if the room cannot be a part of a URL: the content
- * would be that of another room.
+ * Resolves to the URL of the content of a room. It is the URL of its socket, as the URL parser reads it, with another scheme
+ * and with `storePath` before the query. `roomUrl` is the socket's, or was; empty if it has no room. Rejects with `malformed`
+ * if the room cannot be a part of a URL: the content would be that of another room.
  */
 export async function storeUrlOf(
   connection: PartySocket,
+  roomUrl: string,
   storePath: string,
   storeProtocol: 'http' | 'https' | undefined,
 ): Promise<string> {
-  const { roomUrl, room, basePath } = connection;
-  assertAddress(roomUrl, basePath, room);
+  assertAddress(roomUrl, connection);
   // The parser needs the query: it trims spaces at the end of a URL, but not those before a query.
   const { href } = new URL(await socketUrlOf(connection, roomUrl));
   const start = href.indexOf('?');
@@ -26,14 +26,14 @@ export async function storeUrlOf(
 }
 
 /**
- * Resolves to the URL of the socket, without the socket's own id. `updateProperties` changes the query only in the URL that a
+ * Resolves to the room's URL with the query of the socket, without the socket's own id. `updateProperties` changes the query only in the URL that a
  * PartySocket keeps to itself; if that has another name one day, the query is the first one.
  */
 async function socketUrlOf(connection: PartySocket, roomUrl: string): Promise<string> {
   const source: unknown = Reflect.get(connection, '_url') ?? connection.partySocketOptions.query;
   const given: unknown =
     typeof source === 'function' ? await Reflect.apply(source, connection, []) : source;
-  if (typeof given === 'string') return given.replace(/\?_pk=[^&]*&?/, '?');
+  if (typeof given === 'string') return roomUrl + given.replace(/^[^?]*(?:\?_pk=[^&]*&?)?/, '?');
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(given ?? {}))
     if (typeof value === 'string') parameters.append(name, value);
@@ -41,13 +41,8 @@ async function socketUrlOf(connection: PartySocket, roomUrl: string): Promise<st
 }
 
 /** Throws if the URL parser removes the room, or what follows it, from the URL (URL standard, section 4.4). */
-function assertAddress(
-  roomUrl: string,
-  basePath: string | undefined,
-  // A socket may get its room later.
-  room: string | undefined = '',
-): void {
-  const isEmpty = basePath === undefined && /^(?:$|[/\\])/.test(room);
+function assertAddress(roomUrl: string, { basePath, room }: PartySocket): void {
+  const isEmpty = roomUrl === '' || (basePath === undefined && /^[/\\]/.test(room ?? ''));
   const segments = roomUrl.replace(/[\t\n\r]/g, '').split(/[/\\]/);
   const hasDots = segments.some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
   if (!isEmpty && !hasDots && !roomUrl.includes('#')) return;

@@ -22,11 +22,13 @@ export interface EventQueue<Event> {
 }
 
 /**
- * Creates a queue. If `handle` returns false, the Store was busy and nothing changed: it gets the same event again, and all others
- * wait (VIEW-6). If that goes on for long, `onStuck` is called, once.
+ * Creates a queue. `first` is asked before each event, and may return one that goes before it. If `handle` returns false, the Store
+ * was busy and nothing changed: it gets the same event again, and all others wait (VIEW-6). If that goes on for long, `onStuck` is
+ * called, once.
  */
 export function createEventQueue<Event>(
   after: (milliseconds: number, callback: () => void) => () => void,
+  first: () => Event | undefined,
   handle: (event: Event) => boolean,
   onStuck: () => void,
 ): EventQueue<Event> {
@@ -51,11 +53,13 @@ export function createEventQueue<Event>(
     isRunning = true;
     try {
       while (true) {
+        if (isPaused) return;
         const queue = waiting.length > 0 ? waiting : messages;
-        const event = isPaused ? undefined : queue.shift();
+        const urgent = first();
+        const event = urgent ?? queue.shift();
         if (event === undefined) return;
         if (!handle(event)) {
-          queue.unshift(event);
+          if (urgent === undefined) queue.unshift(event);
           isEventBlocked = queue === waiting;
           cancelRetry ??= after(BUSY_MILLISECONDS, () => {
             cancelRetry = undefined;

@@ -197,21 +197,19 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       // Edits of the old room are not sent to another one.
       return isOver(stage)
         ? stay(state)
-        : to(
-            {
-              ...state,
-              generation: event.generation,
-              welcomed: undefined,
-              reloads: 0,
-              hasExpired: false,
-              seedTries: 0,
-              shownEpoch: undefined,
-              isStockReported: false,
-            },
-            { phase: 'idle', position: NOTHING },
-            'move',
-            'resume',
-          );
+        : {
+            ...to(
+              {
+                ...INITIAL_STATE,
+                ...{ stage, intent: state.intent, isRooted: state.isRooted },
+                generation: event.generation,
+              },
+              { phase: 'idle', position: NOTHING },
+              'move',
+              'resume',
+            ),
+            fold: { type: 'leave' },
+          };
     case 'stopped':
       return phase === 'stopped'
         ? stay(state)

@@ -158,7 +158,7 @@ export type DetailedEvent =
       readonly content: LeafMap<Leaf> | undefined;
     }
   | { readonly type: 'load-failed' | 'seed-failed'; readonly error: unknown }
-  /** The socket is pointed at another room, where generations follow that one. */
+  /** The socket leads to another room, where generations follow that one. */
   | { readonly type: 'moved'; readonly generation: number }
   /** Another part of the client has stopped the socket. */
   | { readonly type: 'stopped'; readonly error: TinyBasePartyKitError }
@@ -199,7 +199,9 @@ export type Fold =
       /** True if reactions to it may not be sent (DERIVE-1). */
       readonly isDerived: boolean;
     }
-  | { readonly type: 'ack'; readonly ack: Ack };
+  | { readonly type: 'ack'; readonly ack: Ack }
+  /** Waits for the end of an open transaction: what it edits is of the old room. */
+  | { readonly type: 'leave' };
 
 /** Actions that carry nothing. */
 export type SimpleAction =

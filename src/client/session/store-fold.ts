@@ -12,7 +12,7 @@ export interface FoldParts {
   readonly replica: Replica;
   readonly outbox: Outbox;
   readonly seed: Seed;
-  readonly give: ContentLoader['give'];
+  readonly loader: Pick<ContentLoader, 'give'>;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
 }
 
@@ -28,6 +28,7 @@ export function bringsRemoteChanges(fold: Fold): boolean {
     case 'ack':
       return fold.ack.correction !== undefined;
     case 'seed':
+    case 'leave':
       return false;
   }
 }
@@ -55,11 +56,13 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
       return replica.commit(fold.changes, fold.isDerived);
     case 'ack':
       return acknowledge(parts, fold.ack);
+    case 'leave':
+      return replica.readBase() !== undefined;
   }
 }
 
 function giveSeed(
-  { seed, give }: FoldParts,
+  { seed, loader }: FoldParts,
   { isGiven }: Fold & { readonly type: 'seed' },
 ): boolean {
   if (!seed.show()) return false;
@@ -67,7 +70,7 @@ function giveSeed(
   const content = seed.read();
   if (content === undefined) return false;
   seed.tellRefusals();
-  give(content);
+  loader.give(content);
   return true;
 }
 

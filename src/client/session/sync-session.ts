@@ -3,10 +3,8 @@ import type { Store } from 'tinybase';
 import type { Changes } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import type { Leaf } from '../../protocol/leaf.ts';
-import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
-import { createContentLoader } from '../content/content-loader.ts';
+import { createContentLoader, isOfLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
 import { createVolatileOutbox, type Outbox, type OutboxOwner } from '../offline/outbox.ts';
 import type { FormerClient } from '../replica/former-client.ts';
@@ -20,7 +18,7 @@ import { createEventQueue } from './event-queue.ts';
 import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
-import type { RestoredSession, SessionPorts } from './session-ports.ts';
+import type { RestoredSession, SessionPorts, SessionSocket } from './session-ports.ts';
 import { SUSPICIOUS } from './session-loading.ts';
 import { INITIAL_STATE, restored, transition } from './session-state.ts';
 import type {
@@ -50,9 +48,6 @@ const BUSY_MILLISECONDS = 5;
 /** The time for which edits of a session that has ended wait for another one on its Store and room. */
 const LEFT_MILLISECONDS = 2000;
 
-/** The pause between two looks at a socket that was pointed at another room, and has not opened there. */
-const LOOK_MILLISECONDS = 1000;
-
 /** So many retries, in about ten seconds, are told if nothing else was (JOIN-10). */
 const MOST_RETRIES = 8;
 
@@ -80,6 +75,8 @@ export interface SyncSession {
   readonly stats: SyncStats;
   /** The cursor of the base; undefined while the client holds nothing of the room. */
   readonly cursor: Cursor | undefined;
+  /** The address of the room that the session is in. The socket may lead elsewhere already. */
+  readonly room: string;
   readonly isFollowing: boolean;
   readonly isSaving: boolean;
   /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
@@ -131,7 +128,7 @@ export function createSyncSession(
   events: SessionEvents,
   activity?: SessionActivity,
 ): SyncSession {
-  const { after, endpoint, randomId, socket, firstGeneration = 0 } = ports;
+  const { after, endpoint, randomId, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
   /** True once the app has begun to save, in whatever way. */
@@ -140,13 +137,25 @@ export function createSyncSession(
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
-  const happened = (event: SessionEvent): void => {
-    noticeMove(false);
-    queue.add(event);
-  };
+  const happened = (event: SessionEvent): void => queue.add(event);
   /** The edits of an earlier session on this Store that are not restored yet. */
   let former: FormerClient | undefined;
-  let isOpened = false;
+  /** The error of a session that is over; undefined if something can still be started. */
+  let end: TinyBasePartyKitError | undefined;
+  /** The address of the room that the session is in; undefined before it is started. */
+  let room: string | undefined;
+  /** The address of the room to which the socket is connected, also if the app has pointed it elsewhere since. */
+  let connected: string | undefined;
+  const send = (frame: string): void => {
+    if (socket.isOpen()) ports.socket.send(frame);
+  };
+  const isAway = (): boolean => room !== undefined && room !== socket.address();
+  const socket: SessionSocket = {
+    ...ports.socket,
+    address: () => connected ?? ports.socket.address(),
+    isOpen: () => ports.socket.isOpen() && !isAway(),
+    send,
+  };
   const client = (): FormerClient => ({
     clientId: handshake.clientId(),
     generation: state.generation,
@@ -157,9 +166,6 @@ export function createSyncSession(
   });
   const unsaved = (): number =>
     replica.pending.length + (replica.held ? 1 : 0) + (replica.hasEarly ? 1 : 0);
-  const send = (frame: string): void => {
-    if (socket.isOpen()) socket.send(frame);
-  };
   const updateStatus = (): void => {
     confirmations.settle(unsaved() === 0 ? Infinity : replica.oldestUnanswered);
     const { phase } = state.stage;
@@ -208,13 +214,7 @@ export function createSyncSession(
   const loader = createContentLoader(
     endpoint,
     seed,
-    // What was requested for a room that the session leaves now does not count.
-    (event) => {
-      if (!noticeMove(false)) queue.add(event);
-    },
-    (loaded) => {
-      if (!noticeMove(false)) queue.addMessage(loaded);
-    },
+    (event) => queue.addMessage(event),
     after,
     () => status.update(),
   );
@@ -244,16 +244,7 @@ export function createSyncSession(
     replica,
     outbox,
     seed,
-    // A listener of the app may have pointed the socket at another room just now, which gets no seed of this one.
-    give: (content: LeafMap<Leaf>) => {
-      if (room === socket.address()) loader.give(content);
-      // While a transaction is open, the session does not move: it tries again later.
-      else if (!noticeMove(false))
-        queue.add({
-          type: 'seed-failed',
-          error: new TinyBasePartyKitError('network', MOVED_MESSAGE),
-        });
-    },
+    loader,
     onRefused: reportRefusals,
   };
   const facts = (): Facts => {
@@ -270,9 +261,6 @@ export function createSyncSession(
     return position.type === 'base' ? position.cursor : undefined;
   };
   const isWaitingForSocket = (): boolean => isHindered(state.stage.phase);
-  /** The error of a session that is over; undefined if something can still be started. */
-  const end = (): TinyBasePartyKitError | undefined =>
-    state.stage.phase === 'stopped' && state.stage.isOver ? state.stage.error : undefined;
 
   const fold = (change: Fold): boolean => {
     if (!state.intent.isFollowing || !bringsRemoteChanges(change)) return doFold(foldParts, change);
@@ -284,10 +272,18 @@ export function createSyncSession(
   };
   const queue = createEventQueue<SessionEvent>(
     after,
+    // A session that ends leaves its edits to the room that it is in. One that is stopped goes when the socket is there.
+    () =>
+      isAway() && end === undefined && (state.stage.phase !== 'stopped' || connected !== undefined)
+        ? { type: 'moved', generation: firstGeneration }
+        : undefined,
     (event) => {
       if (state.isRooted) replica.claim.noteRoomShown();
       const step = transition(state, event, facts());
-      if (step.fold !== undefined && !fold(step.fold)) return false;
+      if (step.fold !== undefined && !fold(step.fold)) {
+        updateStatus();
+        return false;
+      }
       const { intent: before } = state;
       ({ state } = step);
       if (step.fold !== undefined) outbox.folded?.(step.fold, cursorNow());
@@ -365,8 +361,7 @@ export function createSyncSession(
       heartbeat.stop();
       handshake.end();
     },
-    forget: () =>
-      queue.forget((message) => typeof message === 'object' && message.type === 'content'),
+    forget: () => queue.forget(isOfLoader),
     'retry-later': () => retry(),
     'retry-soon': () => retry(true),
     'retry-now': () => {
@@ -388,10 +383,7 @@ export function createSyncSession(
       loader.cancel();
       seed.tellRefusals();
       reportUnlessKept(isKept, replica.abandon('another-room'));
-      if (isOpened) {
-        isOpened = false;
-        open();
-      }
+      open();
     },
     renew: () => {
       handshake.renew();
@@ -433,48 +425,20 @@ export function createSyncSession(
     return true;
   };
   const restoreFirst = (earlier: RestoredSession): void => {
-    if (end() !== undefined || restore(earlier)) {
+    if (end !== undefined || restore(earlier)) {
       queue.resume();
       outbox.save();
     } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
   };
-  /** Names the room and the user of the edits here. The socket may lead elsewhere already. */
-  let key = '';
-  /** The address of the room that the session is in. */
-  let room = '';
-  /** The address of that, or of the one that the session is about to move to. */
-  let address = socket.address();
-  /**
-   * Moves if the app has pointed the socket at another room, so that nothing is requested there for the old one (JOIN-12). A
-   * session that is stopped, or was not started, moves when the socket has reached that room. An open transaction may have edits
-   * of the old room, so the session moves after it.
-   */
-  const noticeMove = (hasReached: boolean): boolean => {
-    if (address === socket.address()) return false;
-    const isAtRest = !isOpened || state.stage.phase === 'stopped';
-    if (!hasReached && (isAtRest || replica.readBase() === undefined)) return false;
-    address = socket.address();
-    queue.add({ type: 'moved', generation: firstGeneration });
-    if (!hasReached) lookAgain(address);
-    return true;
-  };
-  /** The app may point the socket back at a room to which it is still connected: nothing tells of that. */
-  const lookAgain = (of: string): void => {
-    after(LOOK_MILLISECONDS, () => {
-      if (of !== address || end() !== undefined) return;
-      if (!noticeMove(false) && !socket.isOpen()) lookAgain(of);
-    });
-  };
-  /** Reads what is left of this client, when the app starts something. Edits count from now on. */
+  /** Names the room and the user of the edits here. */
+  const key = (): string => JSON.stringify([room, prefix, outbox.user]);
+  /** Enters the room of the socket, and reads what is left of this client there. Edits count from now on. */
   const open = (): void => {
-    if (isOpened) return;
-    isOpened = true;
-    address = room = socket.address();
-    key = JSON.stringify([address, prefix, outbox.user]);
+    room = socket.address();
     // A socket without a room leads to none that could have what the Store holds.
-    if (room !== '') replica.claim.begin(key);
+    if (room !== '') replica.claim.begin(key());
     replica.startTracking();
-    former = replica.claim.takeLeft(key);
+    former = replica.claim.takeLeft(key());
     if (outbox.open === undefined && former === undefined) return;
     queue.pause();
     // A push gets its number when it is known which numbers this client has given out.
@@ -499,18 +463,17 @@ export function createSyncSession(
     const refusals = replica.abandon('destroyed');
     if (refusals.length === 0) return;
     const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(isKept, refusals));
-    replica.claim.leave({ key, client: left, onTaken });
+    replica.claim.leave({ key: key(), client: left, onTaken });
   };
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
     queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
   const start = (event: SimpleEvent): Promise<void> => {
-    const over = end();
-    if (over !== undefined) {
-      onError(over);
+    if (end !== undefined) {
+      onError(end);
       return Promise.resolve();
     }
-    open();
+    if (room === undefined) open();
     return new Promise((resolve) => {
       starters.push(resolve);
       happened(event);
@@ -528,10 +491,10 @@ export function createSyncSession(
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {
+    end ??= error;
     // What was started and has not begun does not begin any more.
     queue.restart();
     sender.sendNow();
-    // Its edits are left to the room that it is in, also if the socket leads elsewhere by now.
     queue.add({ type: 'ended', error });
   };
   /** Reports once that edits wait because the app has never started to save. */
@@ -539,7 +502,7 @@ export function createSyncSession(
     if (isReminding || hasSaved || !replica.held) return;
     isReminding = true;
     const remind = (): void => {
-      if (hasSaved || end() !== undefined) return;
+      if (hasSaved || end !== undefined) return;
       // What the app has started is not done: it may save next.
       if (starters.length > 0) after(REMINDER_MILLISECONDS, remind);
       else events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
@@ -547,7 +510,7 @@ export function createSyncSession(
     after(REMINDER_MILLISECONDS, remind);
   };
   const discardLocal = (changes?: Changes): void => {
-    if (end() !== undefined) return;
+    if (end !== undefined) return;
     if (replica.discardLocal(changes)) updateStatus();
     else after(BUSY_MILLISECONDS, () => discardLocal(changes));
   };
@@ -567,6 +530,9 @@ export function createSyncSession(
     },
     get cursor() {
       return cursorNow();
+    },
+    get room() {
+      return room ?? '';
     },
     get isFollowing() {
       return intent().isFollowing;
@@ -588,17 +554,18 @@ export function createSyncSession(
       return confirmations.wait(replica.lastNumber + (isNextUnsaved ? 1 : 0));
     },
     whenSentConfirmed: () =>
-      replica.pending.length === 0 || end() !== undefined
+      replica.pending.length === 0 || end !== undefined
         ? Promise.resolve()
         : confirmations.wait(replica.lastNumber),
     discardLocal,
     opened: () => {
-      noticeMove(true);
+      connected = ports.socket.address();
       watchdog.opened();
       sender.opened();
       happened('opened');
     },
     closed: () => {
+      connected = undefined;
       // "Message too big" (RFC 6455, section 7.4.1).
       if (socket.closing?.().code === 1009) sender.halve();
       if (isWaitingForSocket()) watchdog.closed();
@@ -614,7 +581,7 @@ export function createSyncSession(
       } catch {
         // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
       }
-      if (message === undefined || noticeMove(false)) return;
+      if (message === undefined) return;
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
       // At once: the room sends no more to a connection that does not read (FLOOD-7).
@@ -628,7 +595,7 @@ export function createSyncSession(
     stopped: (error) => happened({ type: 'stopped', error }),
     destroy: () => endWith(new TinyBasePartyKitError('destroyed', DESTROYED_MESSAGE)),
     replaced: (isReported = true) => {
-      if (end() !== undefined) return;
+      if (end !== undefined) return;
       const error = new TinyBasePartyKitError('replaced', REPLACED_MESSAGE);
       endWith(error);
       if (isReported) onError(error);

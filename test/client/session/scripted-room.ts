@@ -121,6 +121,9 @@ export const contentOf = (json: unknown): LeafMap<Leaf> => {
   return content;
 };
 
+/** The address of the room. */
+export const ADDRESS = 'ws://host.test/room';
+
 /** The address of another room. */
 export const OTHER_ADDRESS = 'ws://host.test/other';
 
@@ -136,6 +139,8 @@ export class ScriptedRoom {
   /** Tells of bytes of the latest GET. */
   heardBytes: (bytes: number) => void = () => undefined;
   readonly putContents: unknown[] = [];
+  /** The room of each request. */
+  readonly requested: string[] = [];
   readonly syncs: Sync[] = [];
   readonly refusals: Refusal[] = [];
   readonly errors: unknown[] = [];
@@ -146,9 +151,10 @@ export class ScriptedRoom {
   /** The close of the socket: its code and reason, or by the app. */
   closing: SocketClosing = { isByApp: false, code: 1006, reason: '' };
   reconnects = 0;
-  /** The URL of the room. */
-  address = 'ws://host.test/room';
+  /** The URL of the room that the socket is pointed at. While it is open, it stays connected to the one before. */
+  address: string = ADDRESS;
   isOpen = false;
+  #connected: string | undefined;
   #frames: string[] = [];
   #soon: (() => void)[] = [];
   #ids = 0;
@@ -172,7 +178,7 @@ export class ScriptedRoom {
         ...ports,
         ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
         socket: {
-          isOpen: () => this.isOpen,
+          isOpen: () => this.isOpen && (this.#connected ?? this.address) === this.address,
           address: () => this.address,
           closing: () => this.closing,
           send: (frame) => (this.isOpen ? this.#frames : this.queued).push(frame),
@@ -183,10 +189,12 @@ export class ScriptedRoom {
           get: (unique, onBytes) => {
             this.heardBytes = onBytes ?? this.heardBytes;
             this.uniques.push(unique);
+            this.requested.push(this.session.room);
             return this.gets.make();
           },
           put: (content) => {
             this.putContents.push(JSON.parse(encodeContent(content)));
+            this.requested.push(this.session.room);
             return this.puts.make();
           },
         },
@@ -246,6 +254,7 @@ export class ScriptedRoom {
 
   open(): void {
     this.isOpen = true;
+    this.#connected = this.address;
     this.session.opened();
   }
 
@@ -258,6 +267,7 @@ export class ScriptedRoom {
 
   close(closing: Partial<SocketClosing> = {}): void {
     this.isOpen = false;
+    this.#connected = undefined;
     this.closing = { isByApp: false, code: 1006, reason: '', ...closing };
     this.session.closed();
   }

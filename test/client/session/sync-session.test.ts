@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 
 import { observeForUndo } from '../../../src/client/features/undo/undo-observer.ts';
 import {
+  ADDRESS,
   changesOf,
   contentOf,
   failure,
@@ -332,6 +333,7 @@ describe('another room', () => {
     expect(room.putContents).toEqual([[{}, {}]]);
     room.moveToAnotherRoom();
     expect(room.putContents).toHaveLength(1);
+    expect(room.requested).toEqual([ADDRESS, OTHER_ADDRESS, OTHER_ADDRESS]);
   });
 
   test.each([true, false])(
@@ -346,49 +348,43 @@ describe('another room', () => {
       void room.session.startSaving();
       await room.answerGet(0);
       room.store.delListener(listenerId);
-      expect(room.putContents).toEqual([]);
       await room.answerGet(0, undefined, 'f');
-      expect(room.putContents).toEqual([[{}, { v: 1 }]]);
+      expect(room.requested).toEqual([ADDRESS, ADDRESS, OTHER_ADDRESS, OTHER_ADDRESS]);
+      expect(room.putContents).toEqual([
+        [{}, { v: 1 }],
+        [{}, { v: 1 }],
+      ]);
     },
   );
 
-  test('[JOIN-12] is left again where the app points the socket back, which never closed', async () => {
+  test('[JOIN-12] is not gone to before the connection to the old one is closed', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { old: 1 }]);
-    const { address } = room;
     room.address = OTHER_ADDRESS;
-    room.isOpen = false;
     room.session.networkChanged();
-    await room.answerGet(1, [{}, { other: 1 }], 'f');
-    expect(room.session.sync.phase).toBe('connecting');
-    await room.time.pass(3000);
-    room.address = address;
-    room.isOpen = true;
-    await room.time.pass(1000);
-    await room.answerGet(1, [{}, { old: 1 }]);
-    room.sent();
-    expect(room.session.sync.phase).toBe('catching-up');
-    expect(room.store.getValues()).toEqual({ old: 1 });
-  });
-
-  test('[JOIN-12] gets no message of the room where the socket is pointed back at', async () => {
-    const room = new ScriptedRoom();
-    await room.live([{}, { old: 1 }]);
-    const { address } = room;
+    room.store.setValue('mine', 1);
+    await room.time.pass(2000);
+    expect(room.sent()).toEqual([]);
+    room.address = ADDRESS;
+    room.store.setValue('mine', 2);
+    expect(room.pushes()).toEqual([
+      [1, [{}, { mine: 1 }]],
+      [2, [{}, { mine: 2 }]],
+    ]);
     room.address = OTHER_ADDRESS;
-    room.isOpen = false;
-    room.session.networkChanged();
-    await room.answerGet(1, [{}, { other: 1 }], 'f');
-    expect(room.session.sync.phase).toBe('connecting');
-    room.address = address;
-    room.receive({ type: 'alive' });
+    room.close();
     expect(room.session.sync.phase).toBe('loading');
+    room.address = ADDRESS;
+    room.open();
+    expect(room.requested).toEqual([ADDRESS, OTHER_ADDRESS, ADDRESS]);
   });
 
-  test('[JOIN-12] is given a seed later, if the socket leads elsewhere while a transaction is open', async () => {
+  test('[JOIN-12] is given a seed also if the socket is pointed elsewhere and back while a transaction is open', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { old: 1 }]);
-    room.moveToAnotherRoom();
+    room.close();
+    room.address = OTHER_ADDRESS;
+    room.session.networkChanged();
     room.store.startTransaction();
     room.address = 'ws://host.test/third';
     await room.answerGet(0, undefined, 'f');
@@ -396,8 +392,8 @@ describe('another room', () => {
     room.address = OTHER_ADDRESS;
     room.store.finishTransaction();
     await room.time.pass(5000);
-    await room.answerGet(0, undefined, 'f');
     expect(room.putContents).toEqual([[{}, {}]]);
+    expect(room.requested).toEqual([ADDRESS, OTHER_ADDRESS, OTHER_ADDRESS]);
   });
 
   test('[JOIN-12] does not refuse a client for what something has answered in the old one', async () => {
@@ -451,7 +447,7 @@ describe('another room', () => {
     const { undo } = observeForUndo(room.session.replica, () => 0);
     room.address = OTHER_ADDRESS;
     room.store.setValue('old', 2);
-    room.session.networkChanged();
+    room.close();
     expect(room.refusals).toMatchObject([{ valueId: 'old', value: 2, reason: 'another-room' }]);
     expect(undo.getCheckpointIds()).toEqual([[], '0', []]);
   });
@@ -484,6 +480,28 @@ describe('another room', () => {
       expect(room.pushes()).toEqual([]);
     },
   );
+
+  test('[JOIN-12] gets nothing of a transaction that is open while the socket opens there', async () => {
+    const room = new ScriptedRoom();
+    await room.live([{}, { old: 1 }]);
+    room.store.startTransaction();
+    room.store.setValue('mine', 1);
+    room.address = OTHER_ADDRESS;
+    room.close();
+    room.open();
+    // A ping would be for the old one.
+    await room.time.pass(60 * SECOND);
+    room.store.setValue('mine', 2);
+    room.store.finishTransaction();
+    expect(room.sent()).toEqual([]);
+    await room.time.pass(SECOND);
+    expect(room.refusals).toMatchObject([{ valueId: 'mine', value: 2, reason: 'another-room' }]);
+    await room.answerGet(3, [{}, { other: 1 }], 'f');
+    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'f', version: 3 } });
+    expect(room.pushes()).toEqual([]);
+    expect(room.store.getValues()).toEqual({ other: 1 });
+    expect(room.requested).toEqual([ADDRESS, OTHER_ADDRESS]);
+  });
 
   test('does not get the answer to a load of the old one', async () => {
     const room = new ScriptedRoom();
