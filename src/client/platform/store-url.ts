@@ -26,14 +26,15 @@ export async function storeUrlOf(
 }
 
 /**
- * Resolves to the room's URL with the query of the socket, without the socket's own id. `updateProperties` changes the query only in the URL that a
- * PartySocket keeps to itself; if that has another name one day, the query is the first one.
+ * Resolves to the room's URL with the query of the socket, without the socket's own id. `updateProperties` changes the query only in
+ * the URL that a PartySocket keeps to itself; if that has another name one day, the query is the first one.
  */
 async function socketUrlOf(connection: PartySocket, roomUrl: string): Promise<string> {
   const source: unknown = Reflect.get(connection, '_url') ?? connection.partySocketOptions.query;
   const given: unknown =
     typeof source === 'function' ? await Reflect.apply(source, connection, []) : source;
-  if (typeof given === 'string') return roomUrl + given.replace(/^[^?]*(?:\?_pk=[^&]*&?)?/, '?');
+  // The room's own part may have a question mark, too.
+  if (typeof given === 'string') return roomUrl + given.replace(/^.*?(?:\?_pk=[^&]*&?|$)/, '?');
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(given ?? {}))
     if (typeof value === 'string') parameters.append(name, value);
