@@ -23,6 +23,7 @@ interface Write {
   readonly tab: object;
   /** Somebody waits for it. */
   isStrict: boolean;
+  readonly change: Pick<OfflineWrite, 'remove' | 'set'>;
   readonly effect: () => boolean;
   readonly settle: (isDone: boolean) => void;
   /** Resolves when it is done or will never be. */
@@ -175,6 +176,16 @@ export class ClientDisk implements Source {
     return this.#dead.has(tab) ? forever() : answer;
   }
 
+  /** Returns what an entry has when all writes that were called before have taken effect. */
+  #valueToCome(key: string): string | undefined {
+    let value = this.entries.get(key);
+    for (const { change } of this.#writes) {
+      if (change.remove.some((prefix) => key.startsWith(prefix))) value = undefined;
+      value = change.set.get(key) ?? value;
+    }
+    return value;
+  }
+
   #put({ remove, set }: Pick<OfflineWrite, 'remove' | 'set'>): void {
     for (const prefix of remove)
       for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
@@ -213,8 +224,14 @@ export class ClientDisk implements Source {
       return true;
     };
     return new Promise((settle) => {
-      this.#writes.push({ tab, isStrict: isStrict === true, effect, settle, over: new Deferred() });
-      if (this.isHasty && isStrict !== true) settle(true);
+      const isMet = guard === undefined || this.#valueToCome(guard.key) === guard.value;
+      this.#writes.push({
+        ...{ tab, effect, settle },
+        isStrict: isStrict === true,
+        change: { remove, set },
+        over: new Deferred(),
+      });
+      if (this.isHasty && isStrict !== true) settle(isMet);
     });
   }
 }

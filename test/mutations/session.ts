@@ -58,6 +58,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'generation: head?.generation ?? 0,',
   },
   {
+    title: '[OFFLINE-8] edits that were cleared count as kept when their client ends',
+    file: WRITER,
+    text: 'this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-7] a full device keeps held edits that were sent',
     file: WRITER,
     text: 'if (!this.#held.mayBeStored || this.#client().held !== undefined) return;',

@@ -80,6 +80,8 @@ export class RecordWriter {
   #hasFailed = false;
   /** True until the present client id is on disk. */
   #isRenaming = false;
+  /** True if the next write has to find the record as it was. */
+  #isHeadDue = false;
 
   constructor(
     storage: OfflineStorage,
@@ -267,6 +269,8 @@ export class RecordWriter {
     this.#cancelBase?.();
     this.#isBaseDue = true;
     this.#held.changed();
+    // Somebody may have removed the record, with edits that this page would otherwise report.
+    this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
     return !this.#hasFailed && this.#owner.keepsEdits;
@@ -348,7 +352,8 @@ export class RecordWriter {
       included: 0,
       removesHeld: false,
     };
-    let needsHead = this.#headText === undefined || this.#isRenaming;
+    let needsHead = this.#headText === undefined || this.#isRenaming || this.#isHeadDue;
+    this.#isHeadDue = false;
     if (this.#owner.keepsEdits) {
       if (batch.generation > this.#durableGeneration) needsHead = true;
       this.#addEdits(client, batch);
