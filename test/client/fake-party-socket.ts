@@ -19,6 +19,8 @@ export class FakePartySocket extends EventTarget {
   readyState = 0;
   shouldReconnect = true;
   roomUrl: string;
+  /** The URL of the last connection. */
+  url = '';
   readonly sent: string[] = [];
   readonly closes: (readonly [number | undefined, string | undefined])[] = [];
   /** Called with each frame that is sent. */
@@ -44,6 +46,7 @@ export class FakePartySocket extends EventTarget {
 
   open(): void {
     this.readyState = 1;
+    this.url = `${this.roomUrl}?`;
     this.shouldReconnect = true;
     this.dispatchEvent(new Event('open'));
   }

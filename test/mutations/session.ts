@@ -4,6 +4,7 @@ const STATE = 'client/session/session-state.ts';
 const LOADING = 'client/session/session-loading.ts';
 const SESSION = 'client/session/sync-session.ts';
 const FOLD = 'client/session/store-fold.ts';
+const CHANNEL = 'client/platform/channel.ts';
 const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
@@ -38,6 +39,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: SESSION,
     text: 'ports.socket.isOpen() && !isAway()',
     replacement: 'ports.socket.isOpen()',
+  },
+  {
+    title:
+      '[JOIN-12] a client says hello in a room from which the socket was pointed away on its way there',
+    file: CHANNEL,
+    text: "typeof url === 'string' && ",
+    replacement: "typeof url !== 'string' && ",
   },
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',

@@ -164,6 +164,12 @@ export function attachToPartySocket(
         if (connection.roomUrl !== roomUrl) {
           ({ roomUrl } = connection);
           listener.onAnotherRoom?.();
+          // Perhaps the app has pointed it there while it connected. Where the URL is written in another way, that is not known.
+          const url: unknown = connection.url;
+          if (typeof url === 'string' && !url.startsWith(`${roomUrl}?`)) {
+            reconnect();
+            return;
+          }
         }
         listener.onOpen?.();
       },

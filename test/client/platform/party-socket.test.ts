@@ -12,9 +12,12 @@ class ManualWebSocket extends EventTarget {
   readonly OPEN = 1;
   readyState = 0;
   binaryType = 'blob';
+  readonly url: string;
+  readonly sent: string[] = [];
 
-  constructor() {
+  constructor(url: string) {
     super();
+    this.url = new URL(url).href;
     ManualWebSocket.made.push(this);
   }
 
@@ -22,7 +25,9 @@ class ManualWebSocket extends EventTarget {
     return ManualWebSocket.made.at(-1);
   }
 
-  send(): void {}
+  send(frame: string): void {
+    this.sent.push(frame);
+  }
 
   close(): void {
     this.readyState = 3;
@@ -117,6 +122,26 @@ describe('an app that closes or reconnects its PartySocket', () => {
     }
     expect(errors).toEqual([]);
   });
+
+  test.each(['other', 'room 2', 'roo'])(
+    '[JOIN-12] that points it at the room %j while it connects says nothing in the room that it then reaches',
+    async (room) => {
+      const { socket } = connected;
+      const first = ManualWebSocket.last;
+      socket.updateProperties({ room });
+      first?.open();
+      await nextAttempt();
+      expect(first?.sent).toEqual([]);
+      for (let time = 0; time < 10; time++) {
+        const { last } = ManualWebSocket;
+        if (last?.readyState === 0) last.open();
+        await nextAttempt();
+      }
+      expect(ManualWebSocket.made.length).toBeLessThanOrEqual(3);
+      expect(ManualWebSocket.last?.url).toContain(`/${encodeURIComponent(room)}?`);
+      expect(ManualWebSocket.last?.sent[0]).toMatch(/^h/);
+    },
+  );
 
   test('is told nothing where it calls close() and reconnect() in turn', async () => {
     const { socket, errors } = connected;
