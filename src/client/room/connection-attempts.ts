@@ -59,6 +59,8 @@ const GOOD_MILLISECONDS = 5_000;
 const LONGEST_PAUSE_MILLISECONDS = 30_000;
 /** The shortest pause before the second attempt and later ones, whatever the app asks for. */
 const LEAST_PAUSE_MILLISECONDS = 100;
+/** An app that begins anew so soon after it was asked may do so at each refusal. */
+const QUICK_MILLISECONDS = 1_000;
 /** The longest time that `setTimeout` accepts (HTML, section 8.7). */
 const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
@@ -72,6 +74,9 @@ export function createConnectionAttempts(
   timeout: ReconnectTimeout = defaultTimeout,
 ): ConnectionAttempts {
   let attempts = 0;
+  /** The number of times in a row that the app began anew right after it was asked. */
+  let entries = 0;
+  let askedAt = -Infinity;
   let openedAt: number | undefined;
   let current: Attempt | undefined;
   let token: string | undefined;
@@ -109,6 +114,7 @@ export function createConnectionAttempts(
     for (;;) {
       if (isOver) throw left();
       try {
+        askedAt = now();
         const asked = await ask();
         attempt.isPending = false;
         ({ token } = asked);
@@ -183,8 +189,9 @@ export function createConnectionAttempts(
     },
     hurry: () => endPause?.(),
     reset: () => {
-      attempts = 0;
-      isLost = false;
+      entries = now() - askedAt < QUICK_MILLISECONDS ? entries + 1 : 0;
+      isLost = entries > 1;
+      attempts = isLost ? entries : 0;
       endPause?.();
     },
     end: () => {

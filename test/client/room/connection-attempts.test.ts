@@ -216,6 +216,33 @@ describe('one token for each attempt', () => {
     expect(await again).toEqual({ token: 'token 2' });
   });
 
+  test('[CLIENT-3] an app that begins anew at each refusal is asked ever more slowly, after the first time', async () => {
+    const world = makeWorld();
+    const refuse = async (): Promise<number> => {
+      world.answers.push({ thrown: { status: 401 } });
+      const asked = world.asked();
+      const made = world.attempts.query();
+      made.catch(() => undefined);
+      let waited = 0;
+      for (await turn(); world.asked() === asked; await turn()) {
+        world.time.pass(100);
+        waited += 100;
+      }
+      await expect(made).rejects.toThrow('401');
+      world.attempts.reset();
+      return waited;
+    };
+    const waits: number[] = [];
+    for (let entry = 0; entry < 7; entry++) waits.push(await refuse());
+    expect(waits).toEqual([0, 0, 2_000, 4_000, 8_000, 16_000, 30_000]);
+    // The user has signed in meanwhile.
+    world.time.pass(1_000);
+    world.attempts.reset();
+    const next = world.attempt();
+    await turn();
+    expect(next.query).toBeDefined();
+  });
+
   test('[CLIENT-2] whatever else the app throws, it is asked again after a pause, and the cause is reported', async () => {
     const world = makeWorld();
     const withoutText: unknown = Object.create(null);
