@@ -909,6 +909,21 @@ describe('mistakes of the app', () => {
     expect(persister.getSync().phase).toBe('live');
   });
 
+  test('a listener that starts a refused persister again at once starts it once, and the page does not freeze', async () => {
+    const { socket, persister } = persist([{}, {}]);
+    await persister.startAutoLoad();
+    await settled();
+    // The token is on its way, so nothing else comes.
+    socket.partySocketOptions.query = () => new Promise(() => undefined);
+    let starts = 0;
+    persister.addSyncListener((_persister, { phase }) => {
+      if (phase === 'stopped' && (starts += 1) < 100) void persister.startAutoLoad();
+    });
+    socket.receive('e{"code":"unauthorized","message":"No."}');
+    await settled();
+    expect([starts, persister.getSync().phase]).toEqual([1, 'loading']);
+  });
+
   test('a socket that the server or the app has closed is told as such', async () => {
     const { socket, persister, errors } = persist([{}, {}]);
     await persister.startAutoPersisting();

@@ -405,8 +405,9 @@ export function createSyncSession(
         leave(outbox.stop());
         replica.stop();
       } else {
-        updateStatus();
+        // First: the app may begin anew when it is told.
         socket.stop(error);
+        updateStatus();
       }
     },
   };
