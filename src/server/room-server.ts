@@ -83,6 +83,8 @@ export class RoomServer<
   readonly #id: RoomId;
   readonly #handlers: HostHandlers<Connection, Request>;
   #isConfigChecked = false;
+  /** Searched for once: a class does not change. */
+  #uncalledMethods: UncalledMethods | undefined;
   /** Our methods in front of those of the app. */
   readonly #standIns = new Set<unknown>();
   /** The host's own alarm. */
@@ -494,12 +496,12 @@ export class RoomServer<
   }
 
   #uncalled(): UncalledMethods {
-    return uncalledMethods(
+    return (this.#uncalledMethods ??= uncalledMethods(
       this,
       RoomServer.prototype,
       (method) => this.#standIns.has(method),
       this.#room.hasGate,
-    );
+    ));
   }
 
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */

@@ -1,4 +1,4 @@
-import { editDistance } from './edit-distance.ts';
+import { isAlmost } from './is-almost.ts';
 
 /** The words of options with which an author means to keep somebody out, here or elsewhere. */
 const PROTECTIVE = [
@@ -32,9 +32,6 @@ const NAMES = [
   'authentication',
 ];
 
-/** Names of this length may have two wrong letters. */
-const LONG_NAME = 12;
-
 /**
  * Returns true for the name of an option with which an author means to keep somebody out: all of its words say so, or it is
  * almost such a name. If such an option does not exist, the room would be more open than its author believes.
@@ -42,9 +39,4 @@ const LONG_NAME = 12;
 export function isProtectiveName(name: string): boolean {
   const letters = name.toLowerCase().replaceAll(/[^a-z]/g, '');
   return WORDS_ALONE.test(letters) || NAMES.some((known) => isAlmost(letters, known));
-}
-
-/** Returns true for a name that is another one with a wrong letter, or with two if that is long. */
-export function isAlmost(name: string, known: string): boolean {
-  return editDistance(name, known) <= (known.length < LONG_NAME ? 1 : 2);
 }

@@ -1,5 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { isAlmost } from './protective-names.ts';
+import { isAlmost } from './is-almost.ts';
 
 /** The hooks that may refuse a change, which nothing but the room calls. */
 const HOOKS = [
@@ -115,18 +115,15 @@ function search(
   for (const name of names) {
     // One of the methods that are called.
     if (kind === knownKind && known.includes(name)) continue;
-    const meant = known.find((candidate) => !present.has(candidate) && isMeant(name, candidate));
+    const letters = name.toLowerCase().replace(/^can(?:delete|remove)/, 'candel');
+    const meant = known.find(
+      (candidate) => isAlmost(letters, candidate.toLowerCase()) && !present.has(candidate),
+    );
     if (meant === undefined) continue;
     const isProtective = !OTHERS.some((other) => other === meant);
     found.push({ name: kind + name, meant: knownKind + meant, isProtective });
   }
   return found;
-}
-
-/** Returns true if the author of a method may have meant the known one. */
-function isMeant(name: string, known: string): boolean {
-  const letters = name.toLowerCase().replace(/^can(?:delete|remove)/, 'candel');
-  return isAlmost(letters, known.toLowerCase());
 }
 
 function errorOf(
