@@ -26,7 +26,13 @@ export function createRoomStay<Room, Metadata>(
       'createStore returned a Store with a schema, which presence cannot have: set it in prepareStore.',
     );
   const { prepareStore, store = options.createStore() } = options;
-  prepareStore?.(store);
+  const prepared: unknown = prepareStore?.(store);
+  // A schema that comes later deletes for everybody what it does not name.
+  if (prepared instanceof Promise)
+    throw new TinyBasePartyKitError(
+      'misuse',
+      'prepareStore returned a promise: let it do everything at once.',
+    );
   let { metadata } = options;
   /** The number of calls of `enter`. */
   let entries = 0;

@@ -33,6 +33,16 @@ describe('an option that is missing is told in a sentence, by createRoom and by 
   });
 });
 
+test('an async prepareStore is told: its schema would come when the Store is filled, and delete content for everybody', async () => {
+  const entered = clientOf({ ...OPTIONS, prepareStore: async () => undefined }).enter('board');
+  await expect(entered).rejects.toMatchObject({
+    code: 'misuse',
+    message: expect.stringContaining('prepareStore returned a promise') as unknown,
+  });
+  const right = clientOf({ ...OPTIONS, prepareStore: (store: Store) => store.setTablesSchema({}) });
+  expect(right.createRoom('board').id).toBe('board');
+});
+
 /** The error for an option of that name. */
 const errorOf = (name: string): object => ({
   code: 'misuse',
