@@ -5,6 +5,7 @@
  */
 import { DurableObject } from 'cloudflare:workers';
 
+import { assertNoRoomMethods } from './config/object-methods.ts';
 import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
@@ -53,6 +54,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     this.#context = context;
     this.#ServerClass = ServerClass;
     this.#party = this.#createParty(env);
+    assertNoRoomMethods(this, RoomObject.prototype);
     this.server = createHostedServer(ServerClass, this.#party);
     this.#lobby = lobbyOf(this.server, this.#party);
     answerPings(context, this.server);

@@ -5,6 +5,7 @@
  */
 import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
 
+import { assertNoRoomMethods } from './config/object-methods.ts';
 import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
@@ -39,6 +40,7 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
     this.#RoomClass = RoomClass;
     this.#context = context;
     this.#party = this.#createParty(context, env);
+    assertNoRoomMethods(this, RoomParty.prototype);
     this.server = createHostedServer(RoomClass, this.#party);
     answerPings(context, this.server);
   }

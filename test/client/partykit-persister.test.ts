@@ -680,18 +680,21 @@ describe('HTTP', () => {
     [502, 'network'],
     [500, 'network'],
     [426, 'protocol'],
-  ])('answers %i as the error %s, with the Response unread as its cause, which consoles do not show', async (status, code) => {
-    const { errors, persister } = await answered(() => new Response('why', { status }));
-    const [error] = errors;
-    if (!(error instanceof TinyBasePartyKitError)) throw new Error('not ours');
-    expect(error.code).toBe(code);
-    expect(error.cause).toBeInstanceOf(Response);
-    expect(error.cause instanceof Response && error.cause.bodyUsed).toBe(false);
-    // A console would show the URL of the Response, which may have a token.
-    expect(inspect(error, { depth: 9 })).not.toContain('Response {');
-    expect(persister.getSync().phase).toBe(error.isRetryable ? 'loading' : 'stopped');
-    await persister.destroy();
-  });
+  ])(
+    'answers %i as the error %s, with the Response unread as its cause, which consoles do not show',
+    async (status, code) => {
+      const { errors, persister } = await answered(() => new Response('why', { status }));
+      const [error] = errors;
+      if (!(error instanceof TinyBasePartyKitError)) throw new Error('not ours');
+      expect(error.code).toBe(code);
+      expect(error.cause).toBeInstanceOf(Response);
+      expect(error.cause instanceof Response && error.cause.bodyUsed).toBe(false);
+      // A console would show the URL of the Response, which may have a token.
+      expect(inspect(error, { depth: 9 })).not.toContain('Response {');
+      expect(persister.getSync().phase).toBe(error.isRetryable ? 'loading' : 'stopped');
+      await persister.destroy();
+    },
+  );
 
   test.each([
     ['a page of somebody else', () => new Response('<!doctype html><p>Sign in to the Wi-Fi')],

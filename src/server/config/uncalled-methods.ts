@@ -2,7 +2,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { isAlmost } from './is-almost.ts';
 
 /** The hooks that may refuse a change, which nothing but the room calls. */
-const HOOKS = [
+export const HOOKS = [
   'canSetTable',
   'canDelTable',
   'canSetRow',
@@ -17,7 +17,7 @@ const HOOKS = [
 const GUARDS = ['onConnect', 'onRequest', 'onMessage', 'prepareStore'] as const;
 
 /** The static methods of a room's class with which an author may keep somebody out. */
-const STATIC_GUARDS = ['onBeforeConnect', 'onBeforeRequest'] as const;
+export const STATIC_GUARDS = ['onBeforeConnect', 'onBeforeRequest'] as const;
 
 /** The methods that keep nobody out. */
 const OTHERS = [
@@ -137,7 +137,7 @@ function errorOf(
 }
 
 /** Yields the prototypes of an app's classes. */
-function* classesOf(server: object, base: object): Iterable<object> {
+export function* classesOf(server: object, base: object): Iterable<object> {
   for (let at = prototypeOf(server); at !== undefined && at !== base; at = prototypeOf(at))
     if (Object.hasOwn(at, 'constructor')) yield at;
 }
