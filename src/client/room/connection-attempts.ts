@@ -77,6 +77,8 @@ export function createConnectionAttempts(
   /** The number of times in a row that the app began anew right after it was asked. */
   let entries = 0;
   let askedAt = -Infinity;
+  /** The pause before the next attempt if the app began anew. It is not the app's own: the user may have signed in. */
+  let entryPause = 0;
   let openedAt: number | undefined;
   let current: Attempt | undefined;
   let token: string | undefined;
@@ -90,18 +92,21 @@ export function createConnectionAttempts(
   let endPause: (() => void) | undefined;
   let cancelRenewal: (() => void) | undefined;
 
-  const pause = (): Promise<void> =>
+  const pauseFor = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
-      const least = attempts && LEAST_PAUSE_MILLISECONDS;
-      const wanted =
-        Math.max(least, callTimeout(timeout, attempts++, onError)) * (1 + random() / 4);
-      const cancel = after(Math.min(wanted, LONGEST_TIMER_MILLISECONDS), () => endPause?.());
+      const cancel = after(Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS), () => endPause?.());
       endPause = () => {
         endPause = undefined;
         cancel();
         resolve();
       };
     });
+  const pause = (): Promise<void> => {
+    const least = attempts && LEAST_PAUSE_MILLISECONDS;
+    return pauseFor(
+      Math.max(least, callTimeout(timeout, attempts++, onError)) * (1 + random() / 4),
+    );
+  };
   const hasLasted = (): boolean => openedAt !== undefined && now() - openedAt >= GOOD_MILLISECONDS;
   /** Forgets the token of the present attempt. One that is still asked for is a new one. */
   const forget = (): void => {
@@ -109,7 +114,9 @@ export function createConnectionAttempts(
   };
 
   const begin = async (attempt: Attempt): Promise<QueryParameters> => {
-    if (isLost) await pause();
+    if (entryPause > 0) await pauseFor(entryPause);
+    else if (isLost) await pause();
+    entryPause = 0;
     isLost = false;
     for (;;) {
       if (isOver) throw left();
@@ -190,8 +197,12 @@ export function createConnectionAttempts(
     hurry: () => endPause?.(),
     reset: () => {
       entries = now() - askedAt < QUICK_MILLISECONDS ? entries + 1 : 0;
-      isLost = entries > 1;
-      attempts = isLost ? entries : 0;
+      entryPause =
+        entries > 1
+          ? Math.min(LEAST_PAUSE_MILLISECONDS * 2 ** (entries - 2), LONGEST_PAUSE_MILLISECONDS)
+          : 0;
+      attempts = 0;
+      isLost = false;
       endPause?.();
     },
     end: () => {

@@ -233,8 +233,8 @@ describe('one token for each attempt', () => {
       return waited;
     };
     const waits: number[] = [];
-    for (let entry = 0; entry < 7; entry++) waits.push(await refuse());
-    expect(waits).toEqual([0, 0, 2_000, 4_000, 8_000, 16_000, 30_000]);
+    for (let entry = 0; entry < 12; entry++) waits.push(await refuse());
+    expect(waits).toEqual([0, 0, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
     // The user has signed in meanwhile.
     world.time.pass(1_000);
     world.attempts.reset();
