@@ -105,7 +105,7 @@ export async function admit(
     const asked = new Request(request);
     const answer: unknown = await Reflect.apply(gate, ServerClass, [asked, lobby, {}]);
     if (answer instanceof Request || answer instanceof Response) return answer;
-    if (isSocket && (answer ?? undefined) === undefined) return asked;
+    if (isSocket && (answer === undefined || answer === null)) return asked;
     const message = `The static ${name} of the room returned no Request and no Response, so it refuses: return the request to let it in.`;
     throw new TinyBasePartyKitError('misuse', message);
   } catch (error) {

@@ -120,8 +120,10 @@ class TransactionalStorage extends FakeStorage {
   }
 }
 
-const watchedTransactions = (): { storage: TransactionalStorage; told: unknown[] } => {
-  const storage = new TransactionalStorage();
+/** Watches a storage. `told` has the keys of each deletion that was told. */
+const deletionsOf = <Watched extends object>(
+  storage: Watched,
+): { storage: Watched; told: unknown[] } => {
   const told: unknown[] = [];
   watchStorage(storage, {
     aroundDeleteAll: (proceed) => proceed(),
@@ -130,6 +132,9 @@ const watchedTransactions = (): { storage: TransactionalStorage; told: unknown[]
   });
   return { storage, told };
 };
+
+const watchedTransactions = (): { storage: TransactionalStorage; told: unknown[] } =>
+  deletionsOf(new TransactionalStorage());
 
 describe('a transaction', () => {
   test('is told with the keys that it has deleted, when it has ended, before the app goes on', async () => {
@@ -201,16 +206,8 @@ class SqliteStorage extends TransactionalStorage {
   }
 }
 
-const watchedSqlite = (): { storage: SqliteStorage; told: unknown[] } => {
-  const storage = new SqliteStorage();
-  const told: unknown[] = [];
-  watchStorage(storage, {
-    aroundDeleteAll: (proceed) => proceed(),
-    aroundSetAlarm: (proceed) => proceed(),
-    afterDeletion: async (keys) => void told.push([...keys]),
-  });
-  return { storage, told };
-};
+const watchedSqlite = (): { storage: SqliteStorage; told: unknown[] } =>
+  deletionsOf(new SqliteStorage());
 
 describe('the storage of SQLite', () => {
   test('is told of at once, outside of a transaction', () => {
