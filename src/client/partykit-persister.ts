@@ -21,7 +21,7 @@ import type { Offline } from './offline/offline.ts';
 import { REPLICA } from './replica/edit-observer.ts';
 import type { Refusal } from './replica/refusal.ts';
 import { readClosing } from './platform/socket-closing.ts';
-import { storeUrlOf } from './platform/store-url.ts';
+import { queryOf, storeUrlOf } from './platform/store-url.ts';
 import { StoreTurn } from './replica/store-turn.ts';
 import { createSyncSession } from './session/sync-session.ts';
 import type { Sync } from './session/sync-status.ts';
@@ -139,12 +139,17 @@ export function createPartyKitPersister(
   let destroying: Promise<void> | undefined;
   /** Changes with each stop: a start that runs then goes no further. */
   let stops = 0;
+  /** The query of the room that the session is in. */
+  let query = queryOf(connection);
 
   const { socket, detach, lastClose } = attachToPartySocket(
     connection,
     messagePrefix,
     {
-      onOpen: () => session.opened(),
+      onOpen: () => {
+        query = queryOf(connection);
+        session.opened();
+      },
       onClose: () => session.closed(),
       onMessage: (frame) => session.received(frame),
       onOthersSend: () => session.sendNow(),
@@ -171,7 +176,10 @@ export function createPartyKitPersister(
       },
       endpoint: createHttpEndpoint(
         () => {
-          const url = storeUrlOf(connection, session.room, storePath, storeProtocol);
+          const { room } = session;
+          // A new token of the same room counts at once. One of another room is not for this one.
+          if (room === connection.roomUrl) query = queryOf(connection);
+          const url = storeUrlOf(connection, room, query, storePath, storeProtocol);
           url.then(
             () => session.queried(true),
             () => session.queried(false),

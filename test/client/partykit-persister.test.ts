@@ -1028,6 +1028,18 @@ describe('updateProperties', () => {
     socket.close();
   });
 
+  test('[JOIN-12] takes no token of the other room to the old one', async () => {
+    const { store, socket, persister, requests } = persist([{}, { v: 1 }]);
+    await persister.startAutoPersisting();
+    await settled();
+    requests.length = 0;
+    socket.roomUrl = 'wss://host.test/parties/main/other';
+    socket.partySocketOptions.query = { token: 'of the other' };
+    await persister.load();
+    expect(requests).toEqual(['GET https://host.test/parties/main/room/store?cursor']);
+    expect(store.getValues()).toEqual({ v: 1 });
+  });
+
   test('to a new query of the same room is a reconnect like any other', async () => {
     const { store, socket, persister } = persist([{}, {}]);
     await persister.startAutoPersisting();

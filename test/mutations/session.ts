@@ -5,6 +5,7 @@ const LOADING = 'client/session/session-loading.ts';
 const SESSION = 'client/session/sync-session.ts';
 const FOLD = 'client/session/store-fold.ts';
 const CHANNEL = 'client/platform/channel.ts';
+const PERSISTER = 'client/partykit-persister.ts';
 const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
@@ -46,6 +47,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: CHANNEL,
     text: "typeof url === 'string' && ",
     replacement: "typeof url !== 'string' && ",
+  },
+  {
+    title: '[JOIN-12] a token of the other room goes to the old one',
+    file: PERSISTER,
+    text: 'if (room === connection.roomUrl) query',
+    replacement: 'query',
   },
   {
     title: '[JOIN-10] content that was too old is loaded again without a pause',

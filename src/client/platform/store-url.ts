@@ -4,18 +4,19 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /**
  * Resolves to the URL of the content of a room. It is the URL of its socket, as the URL parser reads it, with another scheme
- * and with `storePath` before the query. `roomUrl` is the socket's, or was; empty if it has no room. Rejects with `malformed`
- * if the room cannot be a part of a URL: the content would be that of another room.
+ * and with `storePath` before the query. `roomUrl` is the socket's, or was; empty if it has no room. `query` is of that room, see
+ * {@link queryOf}. Rejects with `malformed` if the room cannot be a part of a URL: the content would be that of another room.
  */
 export async function storeUrlOf(
   connection: PartySocket,
   roomUrl: string,
+  query: unknown,
   storePath: string,
   storeProtocol: 'http' | 'https' | undefined,
 ): Promise<string> {
   assertAddress(roomUrl, connection);
   // The parser needs the query: it trims spaces at the end of a URL, but not those before a query.
-  const { href } = new URL(await socketUrlOf(connection, roomUrl));
+  const { href } = new URL(await socketUrlOf(connection, roomUrl, query));
   const start = href.indexOf('?');
   const address = start < 0 ? href : href.slice(0, start);
   const search = start < 0 ? '' : href.slice(start);
@@ -26,13 +27,21 @@ export async function storeUrlOf(
 }
 
 /**
- * Resolves to the room's URL with the query of the socket, without the socket's own id. `updateProperties` changes the query only in
- * the URL that a PartySocket keeps to itself; if that has another name one day, the query is the first one.
+ * Returns the query of a socket, or a function that gives it. `updateProperties` changes the query only in the URL that a PartySocket
+ * keeps to itself; if that has another name one day, the query is the first one.
  */
-async function socketUrlOf(connection: PartySocket, roomUrl: string): Promise<string> {
-  const source: unknown = Reflect.get(connection, '_url') ?? connection.partySocketOptions.query;
+export function queryOf(connection: PartySocket): unknown {
+  return Reflect.get(connection, '_url') ?? connection.partySocketOptions.query;
+}
+
+/** Resolves to the room's URL with the query, without the socket's own id. */
+async function socketUrlOf(
+  connection: PartySocket,
+  roomUrl: string,
+  query: unknown,
+): Promise<string> {
   const given: unknown =
-    typeof source === 'function' ? await Reflect.apply(source, connection, []) : source;
+    typeof query === 'function' ? await Reflect.apply(query, connection, []) : query;
   // The room's own part may have a question mark, too.
   if (typeof given === 'string') return roomUrl + given.replace(/^.*?(?:\?_pk=[^&]*&?|$)/, '?');
   const parameters = new URLSearchParams();
