@@ -45,8 +45,15 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[JOIN-12] a client says hello in a room from which the socket was pointed away on its way there',
     file: CHANNEL,
-    text: "typeof url === 'string' && ",
-    replacement: "typeof url !== 'string' && ",
+    text: 'if (isElsewhere(connection)) {',
+    replacement: 'if (isElsewhere(connection) && isStopped) {',
+  },
+  {
+    title:
+      '[JOIN-12] a persister says hello in the room from which its socket was pointed away before it was created',
+    file: CHANNEL,
+    text: 'connection.readyState === OPEN && isElsewhere(connection)',
+    replacement: 'connection.readyState !== OPEN && isElsewhere(connection)',
   },
   {
     title: '[JOIN-12] a token of the other room goes to the old one',

@@ -146,7 +146,8 @@ export function attachToPartySocket(
   /** Returns true if a part has stopped the socket, and nobody has opened it again. */
   readonly isStopped: () => boolean;
 } {
-  let { roomUrl } = connection;
+  /** The room to which it is connected, or was; empty if that is not known. */
+  let roomUrl = connection.readyState === OPEN && isElsewhere(connection) ? '' : connection.roomUrl;
   let isStopped = false;
   /** True for a while after it was told to connect again. */
   let isRecent = false;
@@ -164,9 +165,8 @@ export function attachToPartySocket(
         if (connection.roomUrl !== roomUrl) {
           ({ roomUrl } = connection);
           listener.onAnotherRoom?.();
-          // Perhaps the app has pointed it there while it connected. Where the URL is written in another way, that is not known.
-          const url: unknown = connection.url;
-          if (typeof url === 'string' && !url.startsWith(`${roomUrl}?`)) {
+          // Perhaps the app has pointed it there while it connected.
+          if (isElsewhere(connection)) {
             reconnect();
             return;
           }
@@ -245,6 +245,19 @@ export function attachToPartySocket(
     lastClose: () => ({ isMeant, event: lastClose }),
     isStopped: () => isStopped,
   };
+}
+
+/** Returns true if the connection is to another room: the app has pointed the socket elsewhere since. */
+function isElsewhere({
+  roomUrl,
+  url,
+}: {
+  readonly roomUrl: string;
+  readonly url?: string;
+}): boolean {
+  // Not every platform tells it, and some tell it as the parser writes it.
+  const start = `${roomUrl}?`;
+  return !!url && !url.startsWith(start) && !url.startsWith(new URL(start).href);
 }
 
 /** Tells all parts of a PartySocket that its query was asked for, and the error if there is none. */

@@ -143,6 +143,37 @@ describe('an app that closes or reconnects its PartySocket', () => {
     },
   );
 
+  test.each(['HOST.test', 'host.test'])(
+    '[JOIN-12] that creates a persister between updateProperties and reconnect(), on %s, has it begin in the new room alone',
+    async (host) => {
+      const socket = new PartySocket({ host, room: 'old room ', WebSocket: ManualWebSocket });
+      await nextAttempt();
+      const old = ManualWebSocket.last;
+      old?.open();
+      const config = { fetch: async () => new Response('{"cursor":["e",1],"content":[{},{}]}') };
+      const first = createPartyKitPersister(createStore(), socket, config);
+      void first.startAutoPersisting();
+      await nextAttempt();
+      expect(old?.sent[0]).toMatch(/^h/);
+      void first.destroy();
+      await nextAttempt();
+      const sent = old?.sent.length;
+      socket.updateProperties({ room: 'new' });
+      const persister = createPartyKitPersister(createStore(), socket, config);
+      void persister.startAutoPersisting();
+      await nextAttempt();
+      expect(old?.sent).toHaveLength(sent ?? NaN);
+      socket.reconnect();
+      await nextAttempt();
+      ManualWebSocket.last?.open();
+      await nextAttempt();
+      expect(ManualWebSocket.last?.url).toContain('/new?');
+      expect(ManualWebSocket.last?.sent[0]).toMatch(/^h/);
+      void persister.destroy();
+      socket.close();
+    },
+  );
+
   test('is told nothing where it calls close() and reconnect() in turn', async () => {
     const { socket, errors } = connected;
     for (let time = 0; time < 10; time++) {
