@@ -927,6 +927,40 @@ describe('mistakes of the app', () => {
     expect([starts, persister.getSync().phase]).toEqual([1, 'loading']);
   });
 
+  test.each(['GET', 'hello'])(
+    '[GATE-13] an app that starts again each time that %s is refused does not storm its server',
+    async (refused) => {
+      vi.useFakeTimers();
+      const { socket, persister } = persist([{}, { v: 1 }]);
+      const { fetch: toRoom } = globalThis;
+      let attempts = 0;
+      vi.stubGlobal('fetch', async (url: string) => {
+        attempts += 1;
+        return refused === 'GET' ? new Response('', { status: 401 }) : await toRoom(url);
+      });
+      socket.onSend = () => socket.receive('e{"code":"forbidden","message":"No."}');
+      persister.addSyncListener((_persister, { phase }) => {
+        if (phase === 'stopped' && attempts < 200) void persister.startAutoPersisting();
+      });
+      void persister.startAutoPersisting();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(attempts).toBeGreaterThanOrEqual(2);
+      expect(attempts).toBeLessThan(5);
+      const atOnce = attempts;
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(attempts).toBeGreaterThan(atOnce + 2);
+      expect(attempts).toBeLessThan(30);
+      // A user who signs in later waits for nothing.
+      const before = attempts;
+      socket.reconnect();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(attempts).toBeGreaterThan(before);
+      void persister.destroy();
+      await vi.advanceTimersByTimeAsync(10_000);
+      vi.useRealTimers();
+    },
+  );
+
   test('a socket that the server or the app has closed is told as such', async () => {
     const { socket, persister, errors } = persist([{}, {}]);
     await persister.startAutoPersisting();

@@ -62,6 +62,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'query',
   },
   {
+    title: '[GATE-13] a refused client begins again without a pause',
+    file: STATE,
+    text: "return stay(state, 'begin-anew');",
+    replacement: "return load(state, 'reconnect');",
+  },
+  {
     title: '[JOIN-10] content that was too old is loaded again without a pause',
     file: LOADING,
     text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",

@@ -171,6 +171,7 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
       return isTalking(stage) ? stay(state, 'check') : stay(state);
     case 'retry':
       if (phase === 'connecting') return stay(state, 'connect');
+      if (isRefused(stage) && isWanted(state, facts)) return load(state, 'reconnect');
       return phase === 'loading' ? load(state) : stay(state);
     case 'seeded':
       return phase === 'loading' ? seeded(state) : stay(state);
@@ -238,7 +239,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 
 function start(before: SessionState, intent: Partial<SyncIntent>): Step {
   const state = intend(before, intent);
-  if (isRefused(state.stage)) return load(state, 'reconnect');
+  if (isRefused(state.stage)) return stay(state, 'begin-anew');
   return state.stage.phase === 'stopped' ? stay(state, 'settle') : load(state);
 }
 
@@ -251,7 +252,7 @@ function startSaving(
 ): Step {
   const state = intend(before, intent);
   const { phase, position } = state.stage;
-  if (isRefused(state.stage)) return load(state, ...actions, 'reconnect');
+  if (isRefused(state.stage)) return stay(state, ...actions, 'begin-anew');
   if (phase === 'stopped') return stay(state, ...actions, 'settle');
   if (phase === 'loading') return stay(state, ...actions);
   const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;

@@ -136,7 +136,7 @@ export type SimpleEvent =
   | 'silent'
   /** The browser has lost its network, or has one again. */
   | 'network-changed'
-  /** The time that the action `retry-later` waits for. */
+  /** The time that `retry-later`, `retry-soon` or `begin-anew` waits for. */
   | 'retry'
   /** The answer to the action `resume`. */
   | 'resume'
@@ -234,6 +234,8 @@ export type SimpleAction =
   | 'retry-later'
   /** Answers `retry`: now, or later if that happens again and again. */
   | 'retry-soon'
+  /** Answers `retry` of a client that the room has refused: now, or later if the app asks for that again and again (GATE-13). */
+  | 'begin-anew'
   /** Answers `retry` now, if it was to come later. */
   | 'retry-now'
   /** There is a new socket: the next retry comes at once. */

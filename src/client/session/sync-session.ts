@@ -233,6 +233,8 @@ export function createSyncSession(
     stats,
   });
   const backoff = createBackoff(ports, () => happened('retry'));
+  /** What goes well on the way to a refusal does not make it faster. */
+  const beginnings = createBackoff(ports, () => happened('retry'));
   const watchdog = createConnectWatchdog(
     after,
     socket,
@@ -317,6 +319,7 @@ export function createSyncSession(
   const load = (unique?: string): void => {
     queue.forget();
     backoff.stop();
+    beginnings.stop();
     loader.load(unique);
   };
   const retry = (isSoon?: boolean): void => {
@@ -364,6 +367,9 @@ export function createSyncSession(
     forget: () => queue.forget(isOfLoader),
     'retry-later': () => retry(),
     'retry-soon': () => retry(true),
+    'begin-anew': () => {
+      beginnings.retry(true);
+    },
     'retry-now': () => {
       backoff.hurry();
       loader.hurry();

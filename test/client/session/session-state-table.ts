@@ -745,12 +745,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   },
   'stopped by a refused token': {
     steps: {
-      follow: 'loading(nothing) reconnect load',
+      follow: 'begin-anew',
       'stop-following': 'isFollowing=false',
-      'start-saving': 'loading(nothing) reconnect load',
+      'start-saving': 'begin-anew',
       'stop-saving': 'isSaving=false',
-      'load-once': 'loading(nothing) isLoadingOnce=true reconnect load',
-      'save-once': 'loading(nothing) isSavingOnce=true release-held reconnect load',
+      'load-once': 'isLoadingOnce=true begin-anew',
+      'save-once': 'isSavingOnce=true release-held begin-anew',
+      retry: 'loading(nothing) reconnect load',
       opened: 'loading(nothing) forget reset-retry load',
       closed: 'forget',
       'load failed': 'report(network)',
@@ -762,7 +763,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'isFollowing=false isSaving=false stop',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, connected, silent, network-changed, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped for good': {
     steps: {
