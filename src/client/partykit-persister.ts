@@ -263,11 +263,9 @@ export function createPartyKitPersister(
       startNow(() => turn.begin('follow', () => session.follow(seedOf(content)))),
     ),
   );
-  const startAutoSave = method(() =>
-    status.whileSaving(() =>
-      startNow(() => turn.begin('start-saving', () => session.startSaving())),
-    ),
-  );
+  const startSaving = (): Promise<void> =>
+    startNow(() => turn.begin('start-saving', () => session.startSaving()));
+  const startAutoSave = method(() => status.whileSaving(startSaving));
   const stopAutoLoad = method(() => {
     turn.cancel('follow');
     session.stopFollowing();
@@ -297,16 +295,22 @@ export function createPartyKitPersister(
     isAutoSaving: () => session.isSaving || turn.isWaiting('start-saving'),
     startAutoPersisting: method(
       async (content?: Content | (() => Content), startSaveFirst = false) => {
-        const startLoad = (): Promise<unknown> => startAutoLoad(content);
-        const [first, second] = startSaveFirst
-          ? [startAutoSave, startLoad]
-          : [startLoad, startAutoSave];
         const stopsBefore = stops;
-        await first();
         // If it was stopped or destroyed meanwhile, that was on purpose.
-        if (stops !== stopsBefore) return;
+        const isWanted = (): boolean => stops === stopsBefore;
         try {
-          await second();
+          if (startSaveFirst) {
+            await startAutoSave();
+            if (isWanted()) await startAutoLoad(content);
+          } else {
+            const loading = startAutoLoad(content);
+            // At once: a room that refuses the first request is not asked again.
+            const saving = isWanted() ? startSaving() : undefined;
+            await Promise.all([
+              saving,
+              loading.then(() => saving && status.whileSaving(() => saving)),
+            ]);
+          }
         } catch (error) {
           await stopAutoPersisting();
           throw error;

@@ -961,6 +961,27 @@ describe('mistakes of the app', () => {
     },
   );
 
+  test.each([401, 403])(
+    'startAutoPersisting asks a room that answers %i once, and saves when the app begins again',
+    async (status) => {
+      const { store, socket, persister, errors } = persist([{}, { old: 1 }]);
+      const { fetch: answer } = globalThis;
+      const requests = vi.fn<typeof fetch>(async () => new Response('No.', { status }));
+      vi.stubGlobal('fetch', requests);
+      await persister.startAutoPersisting();
+      await settled();
+      expect(requests).toHaveBeenCalledTimes(1);
+      expect(errors).toHaveLength(1);
+      expect([persister.getSync().phase, persister.isAutoSaving()]).toEqual(['stopped', true]);
+      vi.stubGlobal('fetch', answer);
+      await persister.startAutoLoad();
+      socket.open();
+      store.setValue('v', 1);
+      await persister.whenConfirmed();
+      expect(store.getValues()).toEqual({ old: 1, v: 1 });
+    },
+  );
+
   test('a socket that the server or the app has closed is told as such', async () => {
     const { socket, persister, errors } = persist([{}, {}]);
     await persister.startAutoPersisting();
