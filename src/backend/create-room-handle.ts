@@ -7,7 +7,7 @@ import {
   ADMIN_TOKEN_TYPE,
   sha256Of,
 } from '../protocol/admin/admin-token.ts';
-import { isErrorCode, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { isErrorCode, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import { assertKnownOptions } from '../protocol/known-options.ts';
 import { randomId } from '../protocol/random-id.ts';
 import {
@@ -220,14 +220,19 @@ function resultOf(text: string, status: number, what: string, url: string): unkn
   const code: unknown = answer && Reflect.get(answer, 'code');
   const told: unknown = answer && Reflect.get(answer, 'message');
   if (status !== 200 && isErrorCode(code) && typeof told === 'string') {
-    const hint =
-      code === 'not-found'
-        ? ' If these are right, the room has no createAdmin, or its secret is missing or too short.'
-        : '';
-    throw new TinyBasePartyKitError(code, `${what} failed: ${told}${hint}`);
+    throw new TinyBasePartyKitError(code, `${what} failed: ${told}${hintOf(code, url)}`);
   }
   const message = `${what} was answered with ${status} by something that is not a room: check the options origin, party and prefix, which lead to ${url}.`;
   throw new TinyBasePartyKitError('network', message);
+}
+
+/** Returns a sentence on what else may be wrong if the room answers with that code. */
+function hintOf(code: ErrorCode, url: string): string {
+  if (code === 'not-found')
+    return ' If these are right, the room has no createAdmin, or its secret is missing or too short.';
+  return code === 'forbidden' && url.includes('%25')
+    ? ' If these are right, the % in the name is the reason: on PartyKit, no handle reaches such a room. Use a name without it.'
+    : '';
 }
 
 function parse(text: string): object | undefined {

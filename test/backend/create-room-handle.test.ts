@@ -13,6 +13,7 @@ import {
   type RoomHandleOptions,
 } from '../../src/backend/index.ts';
 import { sha256Of } from '../../src/protocol/admin/admin-token.ts';
+import { roomIdOf } from '../../src/server/hosts/room-address.ts';
 import { SECRET } from '../support/tokens.ts';
 
 const OPTIONS = { origin: 'https://rooms.example', room: 'board', secret: SECRET };
@@ -93,6 +94,16 @@ test('the error of a room keeps its code, and says what failed', async () => {
     answered('{"code":"not-found","message":"There is nothing."}', 404).wipe(),
   );
   expect(missing.message).toContain('createAdmin');
+});
+
+test('a room that says another room was meant may be one of PartyKit with a % in its name', async () => {
+  // PartyKit has another id for it than the one that the handle signs.
+  expect(roomIdOf(encodeURIComponent('100%'))).not.toBe('100%');
+  const answer = '{"code":"forbidden","message":"It is signed for another room."}';
+  const percent = await failureOf(answered(answer, 403, [], { room: '100%' }).wipe());
+  expect(percent.message).toContain('the % in the name is the reason');
+  const other = await failureOf(answered(answer, 403, [], { room: 'a b' }).wipe());
+  expect(other.message).toBe('wipe of the room "a b" failed: It is signed for another room.');
 });
 
 test.each([
