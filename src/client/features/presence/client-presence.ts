@@ -4,6 +4,7 @@ import { ALL_ROWS, type Changes } from '../../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import type { Leaf, StoreLeaf } from '../../../protocol/leaf.ts';
 import type { Cells as CellMap } from '../../../protocol/leaf-map.ts';
+import { notGot } from '../../../protocol/option-kinds.ts';
 import { paced } from '../../../protocol/pace.ts';
 import {
   CHECK,
@@ -285,6 +286,8 @@ export function createClientPresence<Cells>(
   const set = (cells: object): void => {
     // A row of a Store that shows another presence by now would stay for ever.
     if (state === 'ended') return;
+    const given: unknown = cells;
+    if (typeof given !== 'object' || !given) throw notGot('presence.set', 'object with cells');
     if (USER in cells) {
       throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
     }

@@ -60,6 +60,14 @@ test.each([
   expect(create).toThrow(`createPresence got no ${what} as its`);
 });
 
+test.each([undefined, null, 'x', 7])('set(%j) is told in a sentence', (cells) => {
+  const presence = createPresence(createStore(), asPartySocket(new FakeSocket()));
+  const set = (): void => presence.set(cells as unknown as object);
+  expect(set).toThrow(TinyBasePartyKitError);
+  expect(set).toThrow('presence.set got no object with cells.');
+  presence.destroy();
+});
+
 test('[PRES-10] a client that should never ask does not ask at once: a timer that is too long for the platform would', () => {
   vi.useFakeTimers();
   const random = vi.spyOn(Math, 'random').mockReturnValue(0.5);
