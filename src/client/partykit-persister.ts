@@ -105,6 +105,12 @@ export function createPartyKitPersister(
 ): PartyKitPersister {
   assertStore(CALLER, store);
   assertPartySocket(CALLER, 'second', connection);
+  // Often from a variable. PartySocket would try to connect for ever.
+  if (/\s/.test(connection.host))
+    throw new TinyBasePartyKitError(
+      'misuse',
+      `The host of the PartySocket has a space: ${JSON.stringify(connection.host)}.`,
+    );
   const config: PartyKitPersisterConfig =
     typeof configOrStoreProtocol === 'string'
       ? { storeProtocol: configOrStoreProtocol }

@@ -43,6 +43,14 @@ test('an async prepareStore is told: its schema would come when the Store is fil
   expect(right.createRoom('board').id).toBe('board');
 });
 
+test('a host with a space is told in a sentence, and not taken for a server that is away', async () => {
+  const entered = clientOf({ ...OPTIONS, host: ' localhost:1999' }).enter('board');
+  await expect(entered).rejects.toMatchObject({
+    code: 'misuse',
+    message: 'The host of the PartySocket has a space: " localhost:1999".',
+  });
+});
+
 /** The error for an option of that name. */
 const errorOf = (name: string): object => ({
   code: 'misuse',
