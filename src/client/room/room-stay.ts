@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { assertMethods } from '../platform/parameters.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
 import { tellRenewal } from './renewals.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
@@ -20,6 +21,8 @@ export function createRoomStay<Room, Metadata>(
   onLeft: () => void,
 ): RoomStay<Room, Metadata> {
   const presenceStore = options.createStore();
+  const whence = 'Store from its function createStore: it may not be async';
+  assertMethods('createClient', whence, presenceStore, ['hasTablesSchema']);
   if (presenceStore.hasTablesSchema())
     throw new TinyBasePartyKitError(
       'misuse',

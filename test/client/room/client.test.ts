@@ -43,6 +43,16 @@ test('an async prepareStore is told: its schema would come when the Store is fil
   expect(right.createRoom('board').id).toBe('board');
 });
 
+test.each([
+  ['async', async () => createStore()],
+  ['without an answer', () => undefined],
+])('a createStore that is %s is told in a sentence', async (_what, create) => {
+  await expect(clientOf({ ...OPTIONS, createStore: create }).enter('board')).rejects.toMatchObject({
+    code: 'misuse',
+    message: 'createClient got no Store from its function createStore: it may not be async.',
+  });
+});
+
 test('a host with a space is told in a sentence, and not taken for a server that is away', async () => {
   const entered = clientOf({ ...OPTIONS, host: ' localhost:1999' }).enter('board');
   await expect(entered).rejects.toMatchObject({
