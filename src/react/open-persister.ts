@@ -3,15 +3,41 @@ import type PartySocket from 'partysocket';
 import { assertOptions } from '../protocol/option-kinds.ts';
 import type { PartyKitPersister } from '../client/index.ts';
 
+/** The persister that uses a socket; undefined if the last one is closed. An app may give one socket again and again. */
+const users = new WeakMap<PartySocket, PartyKitPersister | undefined>();
+
+/** A persister on a socket. */
+export interface OpenPersister {
+  readonly persister: PartyKitPersister;
+  /** Destroys the persister, and then closes the socket, unless another persister uses that by then. */
+  readonly close: () => Promise<void>;
+}
+
 /** Creates a socket, and a persister on it. If there can be no persister, it closes the socket and throws that error. */
 export function openPersister(
   createSocket: () => PartySocket,
   createPersister: (socket: PartySocket) => PartyKitPersister,
-): { readonly socket: PartySocket; readonly persister: PartyKitPersister } {
+): OpenPersister {
   assertOptions('usePartyKitPersister', { createSocket }, { createSocket: 'function' });
   const socket = createSocket();
   try {
-    return { socket, persister: createPersister(socket) };
+    const persister = createPersister(socket);
+    const isClosed = users.has(socket) && users.get(socket) === undefined;
+    users.set(socket, persister);
+    if (isClosed) socket.reconnect();
+    return {
+      persister,
+      close: async () => {
+        try {
+          await persister.destroy();
+        } finally {
+          if (users.get(socket) === persister) {
+            users.set(socket, undefined);
+            socket.close();
+          }
+        }
+      },
+    };
   } catch (error) {
     try {
       socket.close();

@@ -51,7 +51,7 @@ export function usePartyKitPersister(
   const latest = useLatest(options);
   useEffect(() => {
     const { config, initialContent } = latest.current;
-    const { socket, persister: created } = openPersister(createSocket, (connection) =>
+    const { persister: created, close } = openPersister(createSocket, (connection) =>
       createPartyKitPersister(store, connection, config, (error: unknown) =>
         latest.current.onIgnoredError?.(error),
       ),
@@ -62,7 +62,7 @@ export function usePartyKitPersister(
     void created.startAutoSave();
     return () => {
       setPersister(undefined);
-      void created.destroy().finally(() => socket.close());
+      void close();
     };
   }, [store, latest, ...dependencies]);
   return persister;

@@ -94,6 +94,19 @@ describe.each([
     },
   );
 
+  test('one socket for all mounts of a Store is closed and opened with them', async () => {
+    const id = `shared-socket-${version}`;
+    const { page, problems } = await openPage(browser, url);
+    for (const value of ['first', 'second']) {
+      await show(page, { type: 'store', id, isShared: true });
+      await untilText(page, 'live');
+      await show(page, { type: 'nothing' }, value);
+      await untilClosed(page, 0);
+    }
+    expect(await contentOf(id)).toEqual([{}, { first: 'first', second: 'second' }]);
+    await end(page, problems);
+  });
+
   test('a provider for another room leaves the one and enters the other', async () => {
     const [one, other] = [`one-${version}`, `other-${version}`];
     const { page, problems } = await openPage(browser, url);

@@ -3,7 +3,7 @@ import { createStore, type Store } from 'tinybase';
 import { expect, test } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../src/client/index.ts';
-import { openPersister } from '../../src/react/open-persister.ts';
+import { openPersister, type OpenPersister } from '../../src/react/open-persister.ts';
 import { FakePartySocket } from '../client/fake-party-socket.ts';
 
 const on =
@@ -16,9 +16,10 @@ test('a socket on which no persister can be made is closed again', async () => {
   socket.open();
   const create = (): PartySocket => socket as unknown as PartySocket;
   const opened = openPersister(create, on(createStore()));
-  expect(opened.socket).toBe(socket);
+  expect(opened.persister.getConnection()).toBe(socket);
   expect(socket.readyState).toBe(1);
-  await opened.persister.destroy();
+  await opened.close();
+  expect(socket.readyState).toBe(3);
   expect(() => openPersister(create, on(undefined))).toThrow('got no Store');
   expect(socket.readyState).toBe(3);
 });
@@ -28,4 +29,30 @@ test('what is no socket is told as such', () => {
     expect(() => openPersister(() => given as never, on(createStore()))).toThrow(
       'got no PartySocket',
     );
+});
+
+test('a socket that is given again, as in strict mode one of a module, stays open, and opens again', async () => {
+  const socket = new FakePartySocket();
+  socket.open();
+  const open = (): OpenPersister =>
+    openPersister(() => socket as unknown as PartySocket, on(createStore()));
+  const first = open();
+  const closing = first.close();
+  const second = open();
+  await closing;
+  expect(socket.readyState).toBe(1);
+  await second.close();
+  expect(socket.readyState).toBe(3);
+  const third = open();
+  expect(socket.readyState).toBe(1);
+  await third.close();
+  expect(socket.readyState).toBe(3);
+});
+
+test('a socket that the app opens itself stays closed until then', async () => {
+  const socket = new FakePartySocket();
+  socket.close();
+  const { close } = openPersister(() => socket as unknown as PartySocket, on(createStore()));
+  expect(socket.readyState).toBe(3);
+  await close();
 });

@@ -20,8 +20,8 @@ export type Shown =
       readonly count?: number;
       readonly isHidden?: boolean;
     }
-  /** A Store with `usePartyKitPersister`. */
-  | { readonly type: 'store'; readonly id: string };
+  /** A Store with `usePartyKitPersister`. With `isShared`, all mounts have the same socket, as one of a module. */
+  | { readonly type: 'store'; readonly id: string; readonly isShared?: boolean };
 
 /** The things that a test can do on the page. */
 export interface TestedPage {
@@ -101,11 +101,21 @@ function RoomContent(): ReactNode {
   );
 }
 
-function StoreContent({ id }: { readonly id: string }): ReactNode {
+let shared: PartySocket | undefined;
+
+function StoreContent({
+  id,
+  isShared = false,
+}: {
+  readonly id: string;
+  readonly isShared?: boolean | undefined;
+}): ReactNode {
   const [store] = useState(createStore);
+  const create = (): PartySocket =>
+    new PartySocket({ host, party: 'present', room: id, WebSocket: CountedSocket });
   const persister = usePartyKitPersister(
     store,
-    () => new PartySocket({ host, party: 'present', room: id, WebSocket: CountedSocket }),
+    () => (isShared ? (shared ??= create()) : create()),
     [id],
     { onIgnoredError },
   );
@@ -118,7 +128,8 @@ function StoreContent({ id }: { readonly id: string }): ReactNode {
 
 function Tree({ shown }: { readonly shown: Shown }): ReactNode {
   if (shown.type === 'nothing') return null;
-  if (shown.type === 'store') return <StoreContent key={shown.id} id={shown.id} />;
+  if (shown.type === 'store')
+    return <StoreContent key={shown.id} id={shown.id} isShared={shown.isShared} />;
   const { id, count = 1, isHidden = false } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
     <hooks.RoomProvider key={index} id={id} fallback="fallback">
