@@ -355,6 +355,29 @@ test('[OFFLINE-7] a full disk is told once, edits reach the room, and a page wit
   await context.close();
 });
 
+test('[OFFLINE-3] a page without Web Locks says once that it keeps no edits, and keeps the content', async () => {
+  const context = await browser.newContext();
+  // As on a page that came by plain HTTP.
+  await context.addInitScript(() =>
+    Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined }),
+  );
+  const page = await open(context, 'no-locks');
+  await isSaved(page);
+  await setValue(page, 'sent', 'yes');
+  await isSaved(page);
+  await isKept(page, 'sent');
+  expect(await page.evaluate(() => window.app.errors)).toEqual([
+    expect.stringContaining('offline: This page keeps content, but no edits'),
+  ]);
+  await party.kill9();
+  await page.reload();
+  expect(JSON.parse(await firstShown(page))).toEqual([{}, { sent: 'yes' }]);
+  expect(await errorCodes(page)).toEqual(['offline']);
+  await party.restart();
+  await isSaved(page);
+  await context.close();
+});
+
 test('[OFFLINE-13] a page ends as ever if localStorage is full or forbidden', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'no-last');

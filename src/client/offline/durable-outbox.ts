@@ -38,6 +38,8 @@ export interface OfflineDevice {
   readonly now: () => number;
   /** Calls back with true when the page is about to end, and with false when it comes back. Returns a function that stops that. */
   readonly onEnd?: ((callback: (isEnding: boolean) => void) => () => void) | undefined;
+  /** Told once to each app whose persister uses the device: it keeps less than the app may expect. */
+  readonly lack?: string | undefined;
   /** As `writeLast` of the storage, while that is not open yet. */
   readonly writeLast?: OfflineStorage['writeLast'];
 }
@@ -254,7 +256,7 @@ export class DurableOutbox implements Outbox {
     keys: RecordKeys,
     former: FormerClient | undefined,
   ): Promise<RestoredSession | undefined> {
-    const { locks, lastClient, now } = this.#device;
+    const { locks, lack, lastClient, now } = this.#device;
     const { scope } = keys;
     const storage = await this.#device.storage();
     const fresh = former?.clientId ?? this.#owner.client().clientId;
@@ -270,6 +272,7 @@ export class DurableOutbox implements Outbox {
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
     const { recordId, clientId, head, base, edits, problem, release } = claimed;
     if (problem !== undefined) this.#tell(problem);
+    if (lack !== undefined) this.#report(lack, undefined);
     // An earlier session of this page knows more than the disk, if it is that one.
     const own = former !== undefined && former.clientId !== clientId ? undefined : former;
     if (own === undefined && former !== undefined) {

@@ -11,6 +11,9 @@ const ENTRIES = 'entries';
 /** The version of the database. That of its entries is in `client-record.ts`. */
 const VERSION = 1;
 
+const LOCKS_MESSAGE =
+  'This page keeps content, but no edits: it has no Web Locks. Open it by HTTPS, or from localhost.';
+
 /** The options of {@link createIndexedDbOffline}. */
 export interface IndexedDbOfflineOptions {
   /** The id of the user whose edits these are. Another user of the same browser neither shows nor sends them. */
@@ -50,9 +53,11 @@ export function createIndexedDbOffline(options: IndexedDbOfflineOptions = {}): O
     await storage.open();
     return storage;
   };
+  const locks = webLocks();
   return offlineOf(
-    { storage: open, locks: webLocks(), user },
+    { storage: open, locks, user },
     {
+      lack: locks === undefined ? LOCKS_MESSAGE : undefined,
       lastClient: TAB_MEMORY,
       onEnd: listenForEnd,
       writeLast: (write) => storage.writeLast(write),

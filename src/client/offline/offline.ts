@@ -85,7 +85,7 @@ function noUser(caller: string): TinyBasePartyKitError {
 /** As {@link createOffline}, with the memory of a tab, which hears of the end of its page. */
 export function offlineOf(
   { storage: open, locks, user }: OfflineOptions,
-  tab: Pick<OfflineDevice, 'lastClient' | 'onEnd' | 'writeLast'>,
+  tab: Pick<OfflineDevice, 'lastClient' | 'onEnd' | 'writeLast' | 'lack'>,
 ): Offline {
   let opened: Promise<OfflineStorage> | undefined;
   const storage = async (): Promise<OfflineStorage> => {
