@@ -29,6 +29,7 @@ import {
   type TakenMessage,
 } from './features/lifecycle/lifecycle-hooks.ts';
 import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
+import { OwnStorage } from './hosts/own-storage.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
 import { isOwnDelete } from './storage/ordered-writes.ts';
@@ -94,9 +95,10 @@ export class RoomServer<
 
   constructor(party: Party) {
     this.party = party;
+    const ownStorage = new OwnStorage(party.storage, (error) => this.#report(error, 'storage'));
     this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({
-      storage: () => party.storage,
+      storage: () => ownStorage,
       sockets: () => this.#sockets(),
       pingedAt: (connection) => party.pingedAt?.(connection),
       onError: (error) => this.#report(error, 'host'),
@@ -117,7 +119,7 @@ export class RoomServer<
     });
     this.#id = new RoomId(
       party,
-      () => party.storage,
+      () => ownStorage,
       () => this.#config.storagePrefix,
     );
     const stockKeys = new StockKeyWatch(
@@ -128,6 +130,10 @@ export class RoomServer<
     this.#alarms = alarmsOf(party.storage);
     watchStorage(party.storage, {
       onGet: (keys) => stockKeys.onGet(keys),
+      onTransaction: () => {
+        ownStorage.beginTransaction();
+        return (isKept) => ownStorage.endTransaction(isKept);
+      },
       aroundDeleteAll: async (proceed) => {
         this.#id.forgetStored();
         const emptied = proceed();

@@ -214,6 +214,18 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(await textOf(`${url}/store`)).toBe('');
   });
 
+  test('[DURABLE-6] what the room stores while a transaction of the app is open stays if that is rolled back', async () => {
+    const url = base('watching', 'rollback');
+    await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
+    const expected: Record<string, unknown> = { v: 1 };
+    for (const how of ['rolledBack', 'kept', 'fails', 'afterwards']) {
+      await textOf(`${url}/write-in-transaction?${how}`);
+      expected[how] = true;
+    }
+    await getHost().restart();
+    expect(await jsonOf(`${url}/store`)).toEqual([{}, expected]);
+  });
+
   if (name !== 'partykit')
     test('[LIFE-7] a room sees that the app deletes its keys by the storage of SQLite', async () => {
       const url = base('watching', 'kv');

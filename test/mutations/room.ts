@@ -39,6 +39,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'applyChanges(server.store, changes);',
   },
   {
+    title: '[DURABLE-6] what the room wrote is undone with a transaction of the app',
+    file: 'server/hosts/own-storage.ts',
+    text: 'if (isKept) return;',
+    replacement: 'if (isKept || !isKept) return;',
+  },
+  {
     title: '[DURABLE-2] each commit has a row of its own',
     file: 'server/history/durability-gate.ts',
     text: 'if (last?.isSealed === false) last.entries.push(entry);',

@@ -15,6 +15,11 @@ export interface StorageWatcher {
    * the storage of SQLite, and does not wait for this. May not reject.
    */
   afterDeletion?(keys: readonly unknown[]): Promise<void>;
+  /**
+   * A transaction of the app begins. Returns the function that is called when it has ended, before the app goes on: with false if
+   * what was written meanwhile was undone. May not throw or reject.
+   */
+  onTransaction?(): (isKept: boolean) => Promise<void>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
@@ -51,8 +56,7 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
       'delete',
       (proceed, keys, options) => watcher.aroundDelete?.(proceed, keys, options) ?? proceed(),
     );
-  if (watcher.afterDeletion !== undefined)
-    watchDeletions(storage, async (keys) => watcher.afterDeletion?.(keys));
+  watchDeletions(storage, watcher);
   if (watcher.onGet !== undefined) observe(storage, 'get', (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
 }
@@ -75,20 +79,27 @@ function observe(
   define(target, name, value);
 }
 
-/** Tells of the keys that an app deletes in a transaction, or by the storage of SQLite. */
-function watchDeletions(
-  storage: object,
-  afterDeletion: (keys: readonly unknown[]) => Promise<void>,
-): void {
+/** Tells of transactions, and of the keys that an app deletes in one, or by the storage of SQLite. */
+function watchDeletions(storage: object, watcher: StorageWatcher): void {
   let transactions = 0;
-  surroundTransaction(storage, afterDeletion, (change) => (transactions += change));
+  surroundTransaction(storage, {
+    onTransaction: () => {
+      const onEnd = watcher.onTransaction?.();
+      transactions += 1;
+      return async (isKept) => {
+        transactions -= 1;
+        await onEnd?.(isKept);
+      };
+    },
+    afterDeletion: async (keys) => watcher.afterDeletion?.(keys),
+  });
   const kv: unknown = Reflect.get(storage, 'kv');
   if (typeof kv !== 'object' || kv === null) return;
   /** The keys that were deleted in the synchronous transaction that runs. */
   let deleted: Set<unknown> | undefined;
   const tell = (keys: ReadonlySet<unknown>): void => {
     // An open transaction may still be rolled back.
-    if (keys.size > 0 && transactions === 0) void afterDeletion([...keys]);
+    if (keys.size > 0 && transactions === 0) void watcher.afterDeletion?.([...keys]);
   };
   observe(
     kv,
@@ -117,11 +128,13 @@ function watchDeletions(
   define(storage, 'transactionSync', value);
 }
 
-/** Tells of the keys that a transaction has deleted by its own object, and not put back, after it has ended well. */
+/** Tells of a transaction, and of the keys that it has deleted by its own object, and not put back, after it has ended well. */
 function surroundTransaction(
   storage: object,
-  afterDeletion: (keys: readonly unknown[]) => Promise<void>,
-  count: (change: 1 | -1) => void,
+  {
+    onTransaction,
+    afterDeletion,
+  }: Required<Pick<StorageWatcher, 'onTransaction' | 'afterDeletion'>>,
 ): void {
   const method: unknown = Reflect.get(storage, 'transaction');
   if (typeof method !== 'function') return;
@@ -129,9 +142,12 @@ function surroundTransaction(
     if (typeof closure !== 'function')
       return await Reflect.apply(method, storage, [closure, ...others]);
     const deleted = new Set<unknown>();
+    let attempts = 0;
+    let isRolledBack = false;
     const observed = (...received: unknown[]): unknown => {
       // A host may run it again, after a conflict.
       deleted.clear();
+      attempts += 1;
       const [transaction] = received;
       if (typeof transaction === 'object' && transaction !== null) {
         observe(transaction, 'delete', (keys) => {
@@ -143,16 +159,21 @@ function surroundTransaction(
           const isOne = typeof entries !== 'object' || entries === null;
           for (const key of isOne ? [entries] : Object.keys(entries)) deleted.delete(key);
         });
-        observe(transaction, 'rollback', () => deleted.clear());
+        observe(transaction, 'rollback', () => {
+          deleted.clear();
+          isRolledBack = true;
+        });
       }
       return Reflect.apply(closure, undefined, received);
     };
-    count(1);
+    const onEnd = onTransaction();
     let result: unknown;
+    let isDone = false;
     try {
       result = await Reflect.apply(method, storage, [observed, ...others]);
+      isDone = true;
     } finally {
-      count(-1);
+      await onEnd(isDone && attempts === 1 && !isRolledBack);
     }
     if (deleted.size > 0) await afterDeletion([...deleted]);
     return result;

@@ -1,0 +1,117 @@
+import { expect, test } from 'vitest';
+
+import { OwnStorage } from '../../../src/server/hosts/own-storage.ts';
+import { watchStorage } from '../../../src/server/hosts/watch-storage.ts';
+import { entriesOf, type Written } from '../../support/written.ts';
+
+/** A storage with transactions to which everything belongs that is written while they are open, as on every host. */
+class Storage {
+  rows = new Map<string, unknown>();
+  puts = 0;
+  error: Error | undefined;
+
+  async get(keys: string[]): Promise<Map<string, unknown>> {
+    return new Map([...this.rows].filter(([key]) => keys.includes(key)));
+  }
+
+  async list(): Promise<Map<string, unknown>> {
+    return new Map(this.rows);
+  }
+
+  async put(written: Written, value?: unknown): Promise<void> {
+    if (this.error !== undefined) throw this.error;
+    this.puts += 1;
+    for (const [key, each] of Object.entries(entriesOf(written, value))) this.rows.set(key, each);
+  }
+
+  async delete(keys: string[]): Promise<number> {
+    return keys.filter((key) => this.rows.delete(key)).length;
+  }
+
+  async deleteAll(): Promise<void> {}
+
+  async setAlarm(): Promise<void> {}
+
+  async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
+    const before = new Map(this.rows);
+    const rollback = (): void => void (this.rows = new Map(before));
+    try {
+      await closure({ rollback });
+    } catch (error) {
+      rollback();
+      throw error;
+    }
+  }
+}
+
+const watched = () => {
+  const storage = new Storage();
+  const errors: unknown[] = [];
+  const own = new OwnStorage(storage, (error) => errors.push(error));
+  watchStorage(storage, {
+    aroundDeleteAll: (proceed) => proceed(),
+    aroundSetAlarm: (proceed) => proceed(),
+    onTransaction: () => {
+      own.beginTransaction();
+      return (isKept) => own.endTransaction(isKept);
+    },
+  });
+  return { storage, own, errors };
+};
+
+test('[DURABLE-6] what the room writes during a transaction that is rolled back is written again, and nothing of the app', async () => {
+  const { storage, own } = watched();
+  await own.put({ before: 1, removed: 1 });
+  await storage.transaction(async (transaction) => {
+    await storage.put('of the app', 1);
+    await own.put('before', 2);
+    await own.put({ one: 1, two: 2, taken: 1 });
+    await own.put('one', 3);
+    await own.delete(['removed', 'taken']);
+    transaction.rollback();
+  });
+  expect(Object.fromEntries(storage.rows)).toEqual({ before: 2, one: 3, two: 2 });
+});
+
+test('[DURABLE-6] it is there before the app hears that its transaction has failed', async () => {
+  const { storage, own } = watched();
+  const failed = storage.transaction(async () => {
+    await own.put(Object.fromEntries(Array.from({ length: 300 }, (_, index) => [index, index])));
+    throw new Error('of the app');
+  });
+  await expect(failed).rejects.toThrow('of the app');
+  expect(storage.rows.size).toBe(300);
+});
+
+test('[DURABLE-6] what was written in a transaction within another one stays if either of them is rolled back', async () => {
+  const { storage, own } = watched();
+  await storage.transaction(async (outer) => {
+    await own.put('early', 1);
+    await storage.transaction(async (inner) => {
+      await own.put('inner', 1);
+      inner.rollback();
+    });
+    expect(storage.rows.get('inner')).toBe(1);
+    outer.rollback();
+  });
+  expect([...storage.rows.keys()].toSorted()).toEqual(['early', 'inner']);
+});
+
+test('nothing is written twice if no transaction is rolled back', async () => {
+  const { storage, own } = watched();
+  await own.put('a', 1);
+  await storage.transaction(() => own.put('b', 1));
+  expect(storage.puts).toBe(2);
+  await storage.transaction((transaction) => transaction.rollback());
+  expect(storage.puts).toBe(2);
+});
+
+test('a failure to write it again is reported, and the transaction ends as it would', async () => {
+  const { storage, own, errors } = watched();
+  await storage.transaction(async (transaction) => {
+    await own.put('a', 1);
+    transaction.rollback();
+    storage.error = new Error('The disk is full.');
+  });
+  expect(errors).toEqual([storage.error]);
+});
