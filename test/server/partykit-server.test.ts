@@ -325,6 +325,31 @@ test('[HOOK-6] a hook that says nothing refuses, and the one of the base class a
   expect(server.store.getContent()).toEqual([{ pets: { fido: { species: 'wolf' } } }, {}]);
 });
 
+test.each([false, true, undefined, null, {}])(
+  '[HOOK-6] a hook that is %s refuses what asks it, and says so',
+  async (given) => {
+    const reports: string[] = [];
+    class Locked extends TinyBasePartyKitServer {
+      override canSetCell = given as never;
+      override onRoomError(error: unknown, where: string): void {
+        reports.push(`${where} ${String(error)}`);
+      }
+    }
+    const party = new FakeParty();
+    const server = new Locked(party.asRoom);
+    expect((await ask(server, 'PUT', '[{},{"open":true}]')).status).toBe(201);
+    const ada = party.connect('1');
+    await join(server, ada, 'ada');
+    await say(server, ada, 'p[1,[{"pets":{"fido":{"species":"wolf"}}},{}]]');
+    await say(server, ada, 'p[2,[{},{"open":false}]]');
+    expect(ada.take()).toEqual([
+      'a[1,1,0,[{"pets":{"fido":{"species":"\uFFFC"}}},{}],"failed"]',
+      'a[2,2,1]',
+    ]);
+    expect(reports).toEqual([expect.stringMatching(/^hook .*canSetCell.* is no function/)]);
+  },
+);
+
 test('prepares the Store, and tells everybody what server code does to it', async () => {
   class Prepared extends TinyBasePartyKitServer {
     override prepareStore(store: TinyBasePartyKitServer['store']): void {

@@ -1,21 +1,35 @@
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { HOOKS } from '../config/uncalled-methods.ts';
 import type { RoomHooks } from './hooks.ts';
 
 /** The hooks of a room's class, all of which it has. */
 export type HookMethods<Origin> = Required<RoomHooks<Origin>>;
 
-/** Returns the hooks that a subclass overrides, because the room calls no others (`HOOK-5`). `base` is the prototype of our own class. */
+/**
+ * Returns the hooks that a subclass overrides, because the room calls no others (`HOOK-5`). One that is no function, such as
+ * `canSetCell = false`, refuses. `base` is the prototype of our own class.
+ */
 export function overriddenHooks<Origin>(
   server: HookMethods<Origin>,
   base: HookMethods<Origin>,
 ): RoomHooks<Origin> {
   const hooks: RoomHooks<Origin> = {};
-  if (server.canSetTable !== base.canSetTable) hooks.canSetTable = server.canSetTable.bind(server);
-  if (server.canSetRow !== base.canSetRow) hooks.canSetRow = server.canSetRow.bind(server);
-  if (server.canSetCell !== base.canSetCell) hooks.canSetCell = server.canSetCell.bind(server);
-  if (server.canSetValue !== base.canSetValue) hooks.canSetValue = server.canSetValue.bind(server);
-  if (server.canDelTable !== base.canDelTable) hooks.canDelTable = server.canDelTable.bind(server);
-  if (server.canDelRow !== base.canDelRow) hooks.canDelRow = server.canDelRow.bind(server);
-  if (server.canDelCell !== base.canDelCell) hooks.canDelCell = server.canDelCell.bind(server);
-  if (server.canDelValue !== base.canDelValue) hooks.canDelValue = server.canDelValue.bind(server);
+  const isMethod = (name: keyof RoomHooks<Origin>): boolean =>
+    server[name] !== base[name] && typeof server[name] === 'function';
+  if (isMethod('canSetTable')) hooks.canSetTable = server.canSetTable.bind(server);
+  if (isMethod('canSetRow')) hooks.canSetRow = server.canSetRow.bind(server);
+  if (isMethod('canSetCell')) hooks.canSetCell = server.canSetCell.bind(server);
+  if (isMethod('canSetValue')) hooks.canSetValue = server.canSetValue.bind(server);
+  if (isMethod('canDelTable')) hooks.canDelTable = server.canDelTable.bind(server);
+  if (isMethod('canDelRow')) hooks.canDelRow = server.canDelRow.bind(server);
+  if (isMethod('canDelCell')) hooks.canDelCell = server.canDelCell.bind(server);
+  if (isMethod('canDelValue')) hooks.canDelValue = server.canDelValue.bind(server);
+  for (const name of HOOKS)
+    if (typeof server[name] !== 'function') hooks[name] = () => refuse(name);
   return hooks;
+}
+
+function refuse(name: string): never {
+  const message = `The hook ${name} of the room is no function, so it refuses: make it a method that returns true or false.`;
+  throw new TinyBasePartyKitError('misuse', message);
 }
