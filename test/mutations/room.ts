@@ -17,7 +17,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[HOOK-5] a hook is called that no subclass overrides',
     file: 'server/writes/overridden-hooks.ts',
-    text: 'if (server.canSetTable !== base.canSetTable)',
+    text: "if (isMethod('canSetTable'))",
     replacement: 'if (server.canSetTable !== undefined)',
   },
   {
