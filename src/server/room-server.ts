@@ -565,7 +565,9 @@ export class RoomServer<
 
   /** Returns the errors of the app's config and class with which the room must let nobody in (`LIFE-10`, `LIFE-11`). */
   #refusals(): readonly TinyBasePartyKitError[] {
-    const withoutGate = this.#room.hasGate ? undefined : refusalWithoutGate(this);
+    const withoutGate = this.#room.hasGate
+      ? undefined
+      : refusalWithoutGate(this, RoomServer.prototype);
     return [this.#config.refusal, this.#uncalled().refusal, withoutGate].filter(
       (refusal) => refusal !== undefined,
     );

@@ -36,7 +36,7 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[LIFE-10] a room lets everybody in though its class has rules for users',
     file: 'server/room-server.ts',
-    text: 'this.#room.hasGate ? undefined : refusalWithoutGate(this)',
+    text: 'refusalWithoutGate(this, RoomServer.prototype)',
     replacement: 'undefined',
   },
 ];

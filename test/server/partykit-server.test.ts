@@ -935,6 +935,12 @@ test.each<readonly [string, typeof TinyBasePartyKitServer]>([
       static auth = RULES;
     },
   ],
+  [
+    'rules in a static field of its base class',
+    class extends class extends TinyBasePartyKitServer {
+      static auth = RULES;
+    } {},
+  ],
 ])(
   '[LIFE-10] a class with rules for users and without createAuth lets nobody in, also over HTTP: %s',
   async (_what, Mistaken) => {

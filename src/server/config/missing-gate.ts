@@ -1,16 +1,21 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { NEEDS_GATE } from '../room/room-feature.ts';
 import { isObject } from './config-errors.ts';
+import { classesOf } from './uncalled-methods.ts';
 
 /**
  * Returns the error with which a room without a gate must let nobody in (`LIFE-10`): its class has rules for users, in a field, a
  * static one or a guard, which nobody applies to requests over HTTP. Undefined for any other room.
+ *
+ * @param room the room
+ * @param base the prototype of our own class
  */
-export function refusalWithoutGate(room: object): TinyBasePartyKitError | undefined {
+export function refusalWithoutGate(room: object, base: object): TinyBasePartyKitError | undefined {
   const { constructor: roomClass } = room;
-  const guard: unknown = Reflect.get(roomClass, 'onBeforeConnect');
-  const isMeant = [guard]
-    .concat(Object.values(roomClass), Object.values(room))
+  const statics = [...classesOf(room, base)].flatMap(({ constructor }) => Object.keys(constructor));
+  const isMeant = ['onBeforeConnect', ...statics]
+    .map((name): unknown => Reflect.get(roomClass, name))
+    .concat(Object.values(room))
     .some((member) => (typeof member === 'function' || isObject(member)) && NEEDS_GATE in member);
   if (!isMeant) return undefined;
   const message =
