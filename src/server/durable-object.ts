@@ -54,13 +54,13 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     this.#context = context;
     this.#ServerClass = ServerClass;
     this.#party = this.#createParty(env);
-    assertNoRoomMethods(this, RoomObject.prototype);
     this.server = createHostedServer(ServerClass, this.#party);
     this.#lobby = lobbyOf(this.server, this.#party);
     answerPings(context, this.server);
   }
 
   async fetch(asked: Request): Promise<Response> {
+    assertNoRoomMethods(this, RoomObject.prototype);
     // Before anybody is asked about the request: the runtime does not tell it after an alarm.
     await this.server.learnRoomId?.(asked);
     const request = await admit(this.#ServerClass, this.server, asked, this.#lobby);

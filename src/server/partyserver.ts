@@ -40,12 +40,12 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
     this.#RoomClass = RoomClass;
     this.#context = context;
     this.#party = this.#createParty(context, env);
-    assertNoRoomMethods(this, RoomParty.prototype);
     this.server = createHostedServer(RoomClass, this.#party);
     answerPings(context, this.server);
   }
 
   override async fetch(asked: Request): Promise<Response> {
+    assertNoRoomMethods(this, RoomParty.prototype);
     const request = await admit(this.#RoomClass, this.server, asked, this.#party);
     if (request instanceof Response) return request;
     // An object that is not addressed by name learns its name later: then the gate is asked about the connection.

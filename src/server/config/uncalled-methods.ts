@@ -14,7 +14,7 @@ export const HOOKS = [
 ] as const;
 
 /** The other methods of a room's class with which an author may keep somebody out. */
-const GUARDS = ['onConnect', 'onRequest', 'onMessage', 'prepareStore'] as const;
+export const GUARDS = ['onConnect', 'onRequest', 'onMessage', 'prepareStore'] as const;
 
 /** The static methods of a room's class with which an author may keep somebody out. */
 export const STATIC_GUARDS = ['onBeforeConnect', 'onBeforeRequest'] as const;

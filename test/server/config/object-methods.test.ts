@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 
 import { assertNoRoomMethods } from '../../../src/server/config/object-methods.ts';
 
+/** The class of a host that calls `onRequest`. */
 class RoomObject {
   fetch(): void {}
+  onRequest(): void {}
 }
 
 test.each<readonly [string, new () => RoomObject]>([
@@ -29,6 +31,18 @@ test.each<readonly [string, new () => RoomObject]>([
   ],
   [
     'canSetCell',
+    class extends RoomObject {
+      canSetCell = (): boolean => false;
+    },
+  ],
+  [
+    'onConnect',
+    class extends RoomObject {
+      onConnect(): void {}
+    },
+  ],
+  [
+    'canSetCell',
     class extends class extends RoomObject {
       canSetCell(): boolean {
         return false;
@@ -36,19 +50,20 @@ test.each<readonly [string, new () => RoomObject]>([
     } {},
   ],
 ])(
-  '[LIFE-11] an object whose class has a method of the room is not made: %s',
+  '[LIFE-11] an object whose class has a method of the room lets nobody in: %s',
   (name, ObjectClass) => {
     expect(() => assertNoRoomMethods(new ObjectClass(), RoomObject.prototype)).toThrow(name);
   },
 );
 
-test('[LIFE-11] an object whose class has methods of its own is made', () => {
+test('[LIFE-11] an object whose class has methods of its own, or of its host, works', () => {
   class Mine extends RoomObject {
     static create(): void {}
     canEdit(): boolean {
       return true;
     }
     override fetch(): void {}
+    override onRequest(): void {}
     async alarm(): Promise<void> {}
   }
   expect(() => assertNoRoomMethods(new Mine(), RoomObject.prototype)).not.toThrow();
