@@ -1075,6 +1075,13 @@ test.each<readonly [string, () => typeof Meant]>([
       },
   ],
   [
+    '"static beforeConnect" (did you mean "static onBeforeConnect"?)',
+    () =>
+      class extends Meant {
+        static beforeConnect(): void {}
+      },
+  ],
+  [
     '"onAuthenticate" (did you mean "createAuth"?)',
     () =>
       class extends Meant {
@@ -1128,6 +1135,20 @@ test.each<readonly [string, () => typeof Meant]>([
     () =>
       class extends Meant {
         onAlarms = keep;
+      },
+  ],
+  [
+    '"prepareStorage" (did you mean "prepareStore"?)',
+    () =>
+      class extends Meant {
+        prepareStorage(): void {}
+      },
+  ],
+  [
+    '"beforeRequest" (did you mean "static onBeforeRequest"?)',
+    () =>
+      class extends Meant {
+        beforeRequest(): void {}
       },
   ],
   [

@@ -1,16 +1,16 @@
 /** Names of this length may have two wrong letters. */
 const LONG_NAME = 12;
 
-/**
- * Returns true for a name that is another one with a wrong letter, or with two if that is long. A letter is wrong if it is missing, one
- * too many, another one, or exchanged with the next.
- */
+/** Returns true for a name that is another one with a wrong letter, or with two if that is long. */
 export function isAlmost(name: string, known: string): boolean {
   return isWithin(name, known, known.length < LONG_NAME ? 1 : 2);
 }
 
-/** Returns true if at most so many letters are wrong. It is fast, because a room asks about all of its methods when it loads. */
-function isWithin(a: string, b: string, most: number): boolean {
+/**
+ * Returns true if at most so many letters are wrong. A letter is wrong if it is missing, one too many, another one, or exchanged with
+ * the next. It is fast, because a room asks about all of its methods when it loads.
+ */
+export function isWithin(a: string, b: string, most: number): boolean {
   if (Math.abs(a.length - b.length) > most) return false;
   let at = 0;
   while (at < a.length && a[at] === b[at]) at += 1;

@@ -1,5 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { isAlmost } from './is-almost.ts';
+import { isAlmost, isWithin } from './is-almost.ts';
 
 /** The hooks that may refuse a change, which nothing but the room calls. */
 export const HOOKS = [
@@ -120,7 +120,9 @@ function search(
       (candidate) => isAlmost(letters, candidate.toLowerCase()) && !present.has(candidate),
     );
     if (meant === undefined) continue;
-    const isProtective = !OTHERS.some((other) => other === meant);
+    // With two wrong letters, a method may well be the app's own: `beforeRequest`, `prepareStorage`. A static one is so seldom.
+    const isClose = kind !== '' || isWithin(letters, meant.toLowerCase(), 1);
+    const isProtective = isClose && !OTHERS.some((other) => other === meant);
     found.push({ name: kind + name, meant: knownKind + meant, isProtective });
   }
   return found;
