@@ -279,7 +279,7 @@ function checkOnce({ clients }: Simulation, place: Place, { changes, author }: L
     )?.author;
     if (earlier === undefined) return;
     // The user may have undone what came between.
-    const isRepeated = [leaf, writtenAs(leaf)].some((made) =>
+    const isRepeated = writtenAs(leaf).some((made) =>
       clients.some((client) => client.ledgerOf(place).hasRepeated(table, row, cell, made)),
     );
     if (isRepeated) return;

@@ -144,9 +144,10 @@ const middleware: StoreVariant = {
     table === VALUES ? leaf === null : typeof leaf === 'string' && /^(?:s|no)/.test(leaf),
 };
 
-/** Returns what was written where a middleware has made that leaf of it. */
-export function writtenAs(leaf: Leaf | undefined): Leaf | undefined {
-  return typeof leaf === 'string' ? leaf.replace(/^S/, 's') : leaf;
+/** Returns the leaves that may have been written where a Store has that one: middleware or a listener may have altered it. */
+export function writtenAs(leaf: Leaf | undefined): readonly (Leaf | undefined)[] {
+  if (typeof leaf === 'number') return [leaf, leaf + LARGE];
+  return typeof leaf === 'string' ? [leaf, leaf.replace(/^S/, 's')] : [leaf];
 }
 
 /** A listener that throws now and then; it changes nothing. */
