@@ -12,6 +12,8 @@ import { attachToPartySocket, readError, tellQueried } from '../platform/channel
 import { isOnline, watchNetwork } from '../platform/network-changes.ts';
 import { hasGivenUp } from '../platform/socket-closing.ts';
 import { reportLater } from '../platform/report-later.ts';
+import { REPLICA } from '../replica/edit-observer.ts';
+import { Replica } from '../replica/replica.ts';
 import type { RoomContext, RoomOptions } from './client-options.ts';
 import {
   createConnectionAttempts,
@@ -210,6 +212,8 @@ export function createRoomParts<Room, Metadata>(
       // If this is called within a listener, the persister does not know of the edit yet.
       await Promise.resolve();
       if (!hasStarted && persister.getSync().phase === 'idle') return;
+      // Edits that wait for the app to save again are not sent.
+      if (!persister.isAutoSaving() && !hasPending(persister)) return;
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {
@@ -239,6 +243,12 @@ export function createRoomParts<Room, Metadata>(
       detach();
     },
   };
+}
+
+/** Returns true if edits are on their way to the room. */
+function hasPending(persister: PartyKitPersister): boolean {
+  const replica: unknown = Reflect.get(persister, REPLICA);
+  return replica instanceof Replica && replica.pending.length > 0;
 }
 
 /** Asks the app for the parameters of the next attempt. */

@@ -145,6 +145,22 @@ test('[CLIENT-1] leave waits also for the edit whose listener, or whose transact
   expect(client.getRooms()).toEqual([]);
 });
 
+test('[CLIENT-1] leave does not wait for edits that are held because the app has stopped saving', async () => {
+  const errors: unknown[] = [];
+  const client = clientOf({ ...OPTIONS, onIgnoredError: (error: unknown) => errors.push(error) });
+  client.enter('board').catch(() => undefined);
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  const { store, persister } = client.getRoom('board') ?? never();
+  await persister.stopAutoSave();
+  store.setValue('v', 1);
+  const begun = performance.now();
+  await client.leave('board');
+  expect(performance.now() - begun).toBeLessThan(500);
+  expect(errors).toMatchObject([
+    { code: 'destroyed', message: expect.stringContaining('1 unconfirmed edits') as unknown },
+  ]);
+});
+
 test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): unknown => unhandled.push(error);
@@ -258,3 +274,7 @@ describe('a function of the app that does not end', () => {
     vi.useRealTimers();
   });
 });
+
+function never(): never {
+  throw new Error('The room is not there.');
+}
