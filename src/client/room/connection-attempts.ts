@@ -19,6 +19,8 @@ export interface AttemptsPort {
   readonly ask: () => Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
   readonly socket: {
     isOpen(): boolean;
+    /** Returns false if the socket was closed for good. */
+    isWanted(): boolean;
     reconnect(): void;
     /** Closes the socket for good, and tells every part of the client. */
     stop(error: TinyBasePartyKitError): void;
@@ -82,6 +84,8 @@ export function createConnectionAttempts(
   let openedAt: number | undefined;
   let current: Attempt | undefined;
   let token: string | undefined;
+  /** The answer of the app that closed the socket for good. */
+  let refused: TinyBasePartyKitError | undefined;
   /** True if the next attempt has to wait. */
   let isLost = false;
   /** True if the client itself is about to close the socket, in order to open it with another token. */
@@ -114,6 +118,12 @@ export function createConnectionAttempts(
   };
 
   const begin = async (attempt: Attempt): Promise<QueryParameters> => {
+    // A PartySocket that was about to ask does so also when it is closed.
+    if (refused !== undefined && !socket.isWanted()) {
+      if (current === attempt) current = undefined;
+      throw refused;
+    }
+    refused = undefined;
     if (entryPause > 0) await pauseFor(entryPause);
     else if (isLost) await pause();
     entryPause = 0;
@@ -131,6 +141,7 @@ export function createConnectionAttempts(
         if (refusal !== undefined) {
           // First, because the app may begin anew within the next call.
           if (current === attempt) current = undefined;
+          refused = refusal;
           socket.stop(refusal);
           throw refusal;
         }

@@ -112,7 +112,7 @@ export function createRoomParts<Room, Metadata>(
           cancel();
         }
       },
-      socket: attached,
+      socket: { ...attached, isWanted: () => socket.shouldReconnect },
       // The persister reports why there is no token, and shows it in `getSync()`.
       onError: (error) =>
         error instanceof TinyBasePartyKitError && error.code === 'network'

@@ -161,6 +161,25 @@ test('[CLIENT-1] leave does not wait for edits that are held because the app has
   ]);
 });
 
+test('[CLIENT-2] an app that has no token is asked once for each time that it enters', async () => {
+  let asked = 0;
+  const token = (): string | null => {
+    asked++;
+    return null;
+  };
+  const client = clientOf({ ...OPTIONS, token, onIgnoredError: () => undefined });
+  const room = client.createRoom('board');
+  for (const times of [1, 2, 3]) {
+    await expect(client.enter(room)).rejects.toMatchObject({ code: 'unauthorized' });
+    // PartySocket waits for the next turn before it asks.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(asked).toBe(times);
+  }
+  await room.persister.startAutoLoad();
+  expect(asked).toBe(4);
+  await client.leave(room);
+});
+
 test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): unknown => unhandled.push(error);

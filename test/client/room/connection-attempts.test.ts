@@ -59,6 +59,7 @@ function makeWorld({
       },
       socket: {
         isOpen: () => isOpen,
+        isWanted: () => true,
         reconnect: () => {
           reconnects++;
           lose();
