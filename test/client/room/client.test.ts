@@ -9,7 +9,8 @@ class NeverOpens extends EventTarget {
   close(): void {}
 }
 
-const OPTIONS = { createStore, host: 'localhost:1999', WebSocket: NeverOpens };
+// Nothing listens there, also while `npm run dev` runs.
+const OPTIONS = { createStore, host: 'localhost:1987', WebSocket: NeverOpens };
 const clientOf = (options: object): Client<unknown, unknown> =>
   createClient(options as unknown as RoomOptions);
 
