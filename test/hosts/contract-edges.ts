@@ -176,6 +176,26 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     await once(socket, 'close');
   });
 
+  test('a connection id that is too long is refused, and says so', async () => {
+    const url = getHost().room('ids').replace('http', 'ws');
+    const told = async (id: string): Promise<unknown[]> => {
+      const socket = new WebSocket(`${url}?_pk=${id}`);
+      const frames: string[] = [];
+      socket.on('message', (data: Buffer) => frames.push(data.toString()));
+      await once(socket, 'open');
+      setTimeout(() => socket.close(), 300);
+      const [code, reason] = (await once(socket, 'close')) as [number, Buffer];
+      return [code, reason.toString(), ...frames];
+    };
+    expect(await told('a'.repeat(256))).toEqual([1005, '']);
+    // PartyKit itself closes the socket, before it asks the room.
+    const refused =
+      name === 'partykit'
+        ? [1011, expect.stringContaining('256 characters')]
+        : [4400, 'malformed', expect.stringMatching(/^e.*more than 256 bytes/)];
+    expect(await told('a'.repeat(257))).toEqual(refused);
+  });
+
   test('an empty room is no room', async () => {
     const url = `${getHost().origin}/parties/main//store`;
     await fetch(url, { method: 'PUT', body: '[{},{"v":1}]' });

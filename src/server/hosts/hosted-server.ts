@@ -1,5 +1,6 @@
 import { encodeAlive, encodePing } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { utf8Length } from '../../protocol/utf8.ts';
 
 import { AppConfig } from '../config/app-config.ts';
 import type { RoomServerConfig } from '../config/room-server-config.ts';
@@ -86,10 +87,14 @@ export function isUpgrade({
   return headers.get('Upgrade')?.toLowerCase() === 'websocket';
 }
 
+/** The longest id that a client may choose for its connection: hosts make it a tag of the socket, or attach it to that. */
+export const LONGEST_CONNECTION_ID_BYTES = 256;
+
 /**
  * Calls the static `onBeforeConnect` or `onBeforeRequest` of a room's class, if it has one, as PartyKit does. A returned
  * Response is the answer; a returned Request replaces the original. As on PartyKit, an `onBeforeConnect` that returns nothing lets
- * in. After any other answer, or an error, the client gets 401 and a fixed text, and the room's `onRoomError` gets the error.
+ * in. After any other answer, or an error, the client gets 401 and a fixed text, and the room's `onRoomError` gets the error. A socket
+ * whose id is too long is closed before.
  */
 export async function admit(
   ServerClass: object,
@@ -98,6 +103,11 @@ export async function admit(
   lobby: HostedLobby,
 ): Promise<Request | Response> {
   const isSocket = isUpgrade(request);
+  if (isSocket && hasLongId(request)) {
+    const message = `The id of this connection has more than ${LONGEST_CONNECTION_ID_BYTES} bytes: give PartySocket a shorter id, or none.`;
+    const error = new TinyBasePartyKitError('malformed', message);
+    return closedSocket(request, error, messagePrefixOf(server));
+  }
   const name = isSocket ? 'onBeforeConnect' : 'onBeforeRequest';
   const gate: unknown = Reflect.get(ServerClass, name);
   if (typeof gate !== 'function') return request;
@@ -120,6 +130,11 @@ export async function admit(
     const headers = responseHeadersTo(request, { ...server.config, onError });
     return new Response('Unauthorized', { status: 401, headers });
   }
+}
+
+function hasLongId({ url }: Request): boolean {
+  const id = new URL(url).searchParams.get('_pk') ?? '';
+  return utf8Length(id, LONGEST_CONNECTION_ID_BYTES) > LONGEST_CONNECTION_ID_BYTES;
 }
 
 /**

@@ -2,8 +2,7 @@ import type { HibernatingSocket } from './object-context.ts';
 import type { HostedSocket } from './socket-host.ts';
 import { isRecord } from '../storage/json-shape.ts';
 
-/** The longest id, in characters. Clients choose ids, and attached states need the space. */
-const LONGEST_ID = 256;
+/** In characters. Attached states need the space. */
 const LONGEST_URI = 4096;
 
 /** The attachment of a socket, which survives hibernation. */
@@ -15,7 +14,7 @@ interface Attachment {
 
 /** One client of a room in a Durable Object, as hooks and handlers get it. */
 export class ObjectConnection implements HostedSocket {
-  /** The client's `_pk` if it has at most 256 characters; otherwise random. Two sockets may have the same id. */
+  /** The client's `_pk`, or a random text if it has none. Two sockets may have the same id. */
   readonly id: string;
   /** The URL that the client connected to, without its query, because the query may hold a token. */
   readonly uri: string;
@@ -72,7 +71,7 @@ export class ObjectConnections {
   connect(socket: HibernatingSocket, url: URL): ObjectConnection {
     const id = url.searchParams.get('_pk') ?? '';
     const attachment = {
-      id: id === '' || id.length > LONGEST_ID ? crypto.randomUUID() : id,
+      id: id === '' ? crypto.randomUUID() : id,
       uri: (url.origin + url.pathname).slice(0, LONGEST_URI),
       state: null,
     };

