@@ -38,6 +38,8 @@ const FRAME_LENGTH = 512;
 const NAMESAKE_SLOT = 'namesake';
 /** The longest name that a message quotes. */
 const LONGEST_NAME = 60;
+/** The longest text of an error that a call ends with. */
+const LONGEST_TEXT = 1_000;
 
 const LOST = 'The room could not store a change that this call waited for: call again.';
 const FAILED = 'The procedure failed: the log of the room says why.';
@@ -252,8 +254,9 @@ export class RoomEvents<Connection extends Caller> {
   #fail(call: Call<Connection>, error: unknown): void {
     if (call.isOver) return;
     call.isOver = true;
-    // Code without types may give any code, and no client reads one that does not exist.
-    const isTold = error instanceof TinyBasePartyKitError && isErrorCode(error.code);
+    // Code without types may give any code and text, and no client reads others.
+    const isTold =
+      error instanceof TinyBasePartyKitError && isErrorCode(error.code) && hasText(error);
     if (!isTold) this.#room.report(error);
     const { id } = call;
     const told = isTold ? error : new TinyBasePartyKitError('failed', FAILED);
@@ -304,7 +307,12 @@ export class RoomEvents<Connection extends Caller> {
 }
 
 function encodeFailure(id: number, { code, message }: CallError): string {
-  return fromRoom.encode({ type: 'failure', id, error: { code, message } });
+  const text = message.length > LONGEST_TEXT ? `${message.slice(0, LONGEST_TEXT)}…` : message;
+  return fromRoom.encode({ type: 'failure', id, error: { code, message: text } });
+}
+
+function hasText({ message }: { readonly message: unknown }): boolean {
+  return typeof message === 'string';
 }
 
 function lengthOf(frames: readonly string[]): number {

@@ -468,6 +468,36 @@ test('[EVENT-3] an error with a code that does not exist ends the call as failed
   expect(String(room.host.errors.pop()?.error)).toContain('The board is locked.');
 });
 
+test.each([undefined, null, 10n, { text: 'The board is locked.' }])(
+  '[EVENT-3] an error whose message is no text ends the call as failed: %s',
+  async (message) => {
+    const error = new TinyBasePartyKitError('forbidden', 'The board is locked.');
+    Object.assign(error, { message });
+    const room = new EventfulRoom(() => ({
+      lock: procedure.handle(() => {
+        throw error;
+      }),
+    }));
+    const ada = room.connect('ada');
+    await ada.say('v["lock",null,1,1]');
+    const [frame = ''] = heard(ada);
+    expect(decode(frame.slice(1))).toMatchObject({ type: 'failure', error: { code: 'failed' } });
+    expect(room.host.errors.pop()?.error).toBe(error);
+  },
+);
+
+test('[EVENT-3] the message of an error is cut after 1,000 characters', async () => {
+  const room = new EventfulRoom(() => ({
+    lock: procedure.handle(() => {
+      throw new TinyBasePartyKitError('forbidden', 'x'.repeat(3_000_000));
+    }),
+  }));
+  const ada = room.connect('ada');
+  await ada.say('v["lock",null,1,1]');
+  const message = `${'x'.repeat(1_000)}…`;
+  expect(heard(ada)).toEqual([`v[1,null,{"code":"forbidden","message":"${message}"}]`]);
+});
+
 test('[EVENT-3] what is nested so deeply that nobody reads it is not sent, and its sender is told', async () => {
   const room = new EventfulRoom(() => ({
     tell: procedure.input(z.number()).handle((levels) => ({ result: nested(levels) })),
