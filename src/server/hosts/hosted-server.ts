@@ -88,7 +88,7 @@ export function isUpgrade({
 }
 
 /** The longest id that a client may choose for its connection: hosts make it a tag of the socket, or attach it to that. */
-export const LONGEST_CONNECTION_ID_BYTES = 256;
+const LONGEST_CONNECTION_ID_BYTES = 256;
 
 /**
  * Calls the static `onBeforeConnect` or `onBeforeRequest` of a room's class, if it has one, as PartyKit does. A returned
