@@ -64,7 +64,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[GATE-13] a refused client begins again without a pause',
     file: STATE,
-    text: "return stay(state, 'begin-anew');",
+    text: 'return beginAnew(state);',
     replacement: "return load(state, 'reconnect');",
   },
   {

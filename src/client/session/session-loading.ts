@@ -46,6 +46,11 @@ export function load(state: SessionState, ...actions: readonly Action[]): Step {
   return to(state, LOADING, ...actions, isCached ? 'load-past-caches' : 'load');
 }
 
+/** Begins again after the room has refused the client. */
+export function beginAnew(state: SessionState, ...actions: readonly Action[]): Step {
+  return to(state, { ...LOADING, isToBegin: true }, ...actions, 'begin-anew');
+}
+
 /** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
 export function reload(before: SessionState): Step {
   const state = { ...before, reloads: before.reloads + 1 };

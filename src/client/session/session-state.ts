@@ -41,6 +41,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { ErrorMessage, RoomMessage, Welcome } from '../../protocol/messages.ts';
 import { refusedTwice } from './refused-twice.ts';
 import {
+  beginAnew,
   load,
   loaded,
   offerSeed,
@@ -59,6 +60,7 @@ import {
   isOver,
   isRefused,
   isTalking,
+  isToBegin,
   isWanted,
   kept,
   live,
@@ -171,7 +173,7 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
       return isTalking(stage) ? stay(state, 'check') : stay(state);
     case 'retry':
       if (phase === 'connecting') return stay(state, 'connect');
-      if (isRefused(stage) && isWanted(state, facts)) return load(state, 'reconnect');
+      if (isToBegin(stage)) return load(state, 'reconnect');
       return phase === 'loading' ? load(state) : stay(state);
     case 'seeded':
       return phase === 'loading' ? seeded(state) : stay(state);
@@ -239,7 +241,8 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 
 function start(before: SessionState, intent: Partial<SyncIntent>): Step {
   const state = intend(before, intent);
-  if (isRefused(state.stage)) return stay(state, 'begin-anew');
+  if (isRefused(state.stage)) return beginAnew(state);
+  if (isToBegin(state.stage)) return stay(state);
   return state.stage.phase === 'stopped' ? stay(state, 'settle') : load(state);
 }
 
@@ -252,7 +255,7 @@ function startSaving(
 ): Step {
   const state = intend(before, intent);
   const { phase, position } = state.stage;
-  if (isRefused(state.stage)) return stay(state, ...actions, 'begin-anew');
+  if (isRefused(state.stage)) return beginAnew(state, ...actions);
   if (phase === 'stopped') return stay(state, ...actions, 'settle');
   if (phase === 'loading') return stay(state, ...actions);
   const hasStore = position.type === 'stock' ? position.hasStore : 'cursor' in position;
@@ -288,6 +291,7 @@ function opened(state: SessionState, facts: Facts): Step {
   if (isRefused(stage))
     return isWanted(state, facts) ? load(state, ...actions) : rest(state, ...actions);
   if (stage.phase === 'stopped') return stay(state);
+  if (isToBegin(stage)) return load(state, ...actions);
   if (stage.phase === 'loading')
     return stay({ ...state, stage: { ...stage, isOutdated: true } }, ...actions, 'retry-now');
   return connected(state, kept(stage), facts, ...actions);

@@ -115,6 +115,11 @@ export function isRefused(stage: Stage): boolean {
   return code === 'unauthorized' || code === 'forbidden';
 }
 
+/** True if the room had refused the token, and the client is about to ask again (GATE-13). */
+export function isToBegin(stage: Stage): boolean {
+  return stage.phase === 'loading' && stage.isToBegin === true;
+}
+
 /** Returns the position that stays valid without a socket. A stock room does not send missed changes later. */
 export function kept({ position }: Stage): Position {
   return position.type === 'stock' ? NOTHING : position;

@@ -68,6 +68,8 @@ export type Stage =
       readonly early: readonly Changes[];
       /** True if the socket has opened since the request. A stock room does not send the changes in between. */
       readonly isOutdated: boolean;
+      /** True if the room had refused the token: nothing is requested yet, and the socket is closed for good. */
+      readonly isToBegin?: boolean;
     }
   | {
       readonly phase: 'stopped';

@@ -233,7 +233,7 @@ export function createSyncSession(
     stats,
   });
   const backoff = createBackoff(ports, () => happened('retry'));
-  /** What goes well on the way to a refusal does not make it faster. */
+  /** Attempts after a refusal: nothing that goes well on the way to the next one makes them faster. */
   const beginnings = createBackoff(ports, () => happened('retry'));
   const watchdog = createConnectWatchdog(
     after,
@@ -372,6 +372,7 @@ export function createSyncSession(
     },
     'retry-now': () => {
       backoff.hurry();
+      beginnings.hurry();
       loader.hurry();
     },
     'reset-retry': () => backoff.reset(true),

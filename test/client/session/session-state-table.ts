@@ -216,6 +216,45 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
     nothing:
       'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
   },
+  'loading later, after a refused token': {
+    steps: {
+      'stop-following': 'isFollowing=false',
+      'stop-saving': 'isSaving=false',
+      'load-once': 'isLoadingOnce=true',
+      'save-once': 'isSavingOnce=true release-held',
+      opened: 'forget reset-retry load',
+      closed: 'forget',
+      'network-changed': 'retry-now',
+      retry: 'reconnect load',
+      seeded: 'load',
+      'seed-refused': 'load',
+      content: 'connecting(staged 5) loaded settle resume',
+      'no content': '[seed given]',
+      'stock content': 'connecting(stock) [content] loaded settle resume',
+      'no stock content': '[seed given]',
+      'load failed': 'report(network) show-initial settle retry-later',
+      'load failed for good': 'stopped(nothing) report(protocol) show-initial settle stop',
+      'seed failed': 'report(unavailable) settle retry-later',
+      'seed failed for good': 'report(too-large) load',
+      'seed failed for lack of a token': 'stopped(nothing) report(unauthorized) settle stop',
+      stopped: 'stopped(nothing) report(protocol) stop',
+      moved: 'idle(nothing) [leave] move resume',
+      ended: 'stopped(nothing) isFollowing=false isSaving=false stop',
+      pong: 'ponged',
+      'pong that differs': 'ponged',
+      'pong without a push': 'ponged',
+      alive: 'alive',
+      'error stale': 'report(stale)',
+      'error expired': 'report(expired) reconnect',
+      'error replaced': 'stopped(nothing) report(replaced) stop',
+      'error malformed': 'report(malformed)',
+      'error about a push': 'report(malformed)',
+      'error forbidden': 'stopped(nothing) report(forbidden) stop',
+      'error forbidden about a push': 'report(forbidden)',
+    },
+    nothing:
+      'follow, start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+  },
   'connecting with nothing': {
     steps: {
       follow: 'loading(nothing) load',
@@ -745,13 +784,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   },
   'stopped by a refused token': {
     steps: {
-      follow: 'begin-anew',
+      follow: 'loading(nothing) begin-anew',
       'stop-following': 'isFollowing=false',
-      'start-saving': 'begin-anew',
+      'start-saving': 'loading(nothing) begin-anew',
       'stop-saving': 'isSaving=false',
-      'load-once': 'isLoadingOnce=true begin-anew',
-      'save-once': 'isSavingOnce=true release-held begin-anew',
-      retry: 'loading(nothing) reconnect load',
+      'load-once': 'loading(nothing) isLoadingOnce=true begin-anew',
+      'save-once': 'loading(nothing) isSavingOnce=true release-held begin-anew',
       opened: 'loading(nothing) forget reset-retry load',
       closed: 'forget',
       'load failed': 'report(network)',
@@ -763,7 +801,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       ended: 'isFollowing=false isSaving=false stop',
     },
     nothing:
-      'edited, durable, connected, silent, network-changed, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
+      'edited, durable, connected, silent, network-changed, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, stopped, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, pong, pong that differs, pong without a push, alive, error stale, error expired, error replaced, error malformed, error about a push, error forbidden, error forbidden about a push, stock changes',
   },
   'stopped for good': {
     steps: {

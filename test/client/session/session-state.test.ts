@@ -66,6 +66,7 @@ const STATES: Readonly<Record<Stage['phase'], Readonly<Record<string, SessionSta
       { ...LOADING, isOutdated: true },
       { seedTries: 8, isRooted: true },
     ),
+    'later, after a refused token': following({ ...LOADING, isToBegin: true }),
   },
   connecting: {
     'with nothing': following({ phase: 'connecting', position: NOTHING }),
