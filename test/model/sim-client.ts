@@ -111,6 +111,7 @@ export class SimClient implements ClientEnd {
   #opened: Place | undefined;
   /** Returns true while edits become pushes at once. */
   #isSaving: () => boolean = () => false;
+  #moves = 0;
   /** What the room held as of the last check. */
   seen: LeafMap<Leaf> = new LeafMap();
   /** True if anything has happened to it since it was checked last. */
@@ -541,6 +542,7 @@ export class SimClient implements ClientEnd {
     this.#isSaving = watchSaving(session.replica);
     watchLoads(session.replica, () => this.ledgerHere);
     watchMoves(session.replica, () => {
+      this.#moves += 1;
       const { variant } = this.traits;
       this.ledgerHere.left(({ table, cell, leaf }) => variant.alters(table, cell, leaf));
       this.place = this.#opened ?? this.#target;
@@ -608,7 +610,9 @@ export class SimClient implements ClientEnd {
       request.finally(() => {
         this.isTouched = true;
       });
-    /** The room that has refused all of what this client gave, and had no Store since. */
+    // Who moves and comes back has nothing to give: the Store was used for another room.
+    const stay = (): string => `${room()} after ${this.#moves} moves`;
+    /** The stay in a room that has refused all of what this client gave there, and had no Store since. */
     let refusing: string | undefined;
     return {
       get: async (unique, onBytes) => {
@@ -618,15 +622,15 @@ export class SimClient implements ClientEnd {
       },
       put: async (content) => {
         // Whoever comes next would find a Store, and give none (SEED-2).
-        if (refusing === room() && content.isEmpty) {
+        if (refusing === stay() && content.isEmpty) {
           const message = `${this.name} gives an empty first content because its own was refused`;
           this.#surroundings.world.fail(new PropertyFailure('first content', message));
         }
-        const address = room();
-        const ledger = this.ledgerOf(this.#placeAt(address));
+        const given = stay();
+        const ledger = this.ledgerOf(this.#placeAt(room()));
         const told = await touch(endpoint.put(content));
         const refused = told?.correction === undefined ? undefined : told;
-        refusing = refused?.correction.leaves.count() === content.count() ? address : undefined;
+        refusing = refused?.correction.leaves.count() === content.count() ? given : undefined;
         // A tab that is closed hears nothing.
         if (!this.isAlive) return undefined;
         if (refused !== undefined) ledger.toldOfSeed(content, refused);
