@@ -1,3 +1,3 @@
 import { describeHost } from './contract.ts';
 
-describeHost('durable-object');
+describeHost('durable-object', 'room');

@@ -1,3 +1,3 @@
 import { describeHost } from './contract.ts';
 
-describeHost('partykit');
+describeHost('partykit', 'room');

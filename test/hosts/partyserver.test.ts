@@ -1,3 +1,3 @@
 import { describeHost } from './contract.ts';
 
-describeHost('partyserver');
+describeHost('partyserver', 'room');
