@@ -14,16 +14,19 @@ import { testFeatures } from './contract-features.ts';
 import { testRoom } from './contract-room.ts';
 import { type HostName, startHost } from './hosts.ts';
 
+type Part = 'room' | 'features' | 'saving';
+
 /** The contract, in parts that take about as long as each other: they run side by side. */
-const PARTS: Readonly<Record<'room' | 'features', readonly ((tested: TestedHost) => void)[]>> = {
+const PARTS: Readonly<Record<Part, readonly ((tested: TestedHost) => void)[]>> = {
   room: [testRoom, testEdges, testDurability, testAuth],
-  features: [testFeatures, testAdmin, testPresence, testEvents, testSaving],
+  features: [testFeatures, testAdmin, testPresence, testEvents],
+  saving: [testLifecycle],
 };
 
 /**
  * A part of what a room promises, whatever it runs on. Rules of docs/protocol.md are named where a host could break them.
  */
-export const describeHost = (name: HostName, part: 'room' | 'features'): void => {
+export const describeHost = (name: HostName, part: Part): void => {
   describe(name, () => {
     let host: ServerProcess;
     const clients = new Clients();
@@ -47,7 +50,3 @@ export const describeHost = (name: HostName, part: 'room' | 'features'): void =>
     for (const testPart of PARTS[part]) testPart(tested);
   });
 };
-
-function testSaving(tested: TestedHost): void {
-  describe('saved in a database', () => testLifecycle(tested));
-}

@@ -1,0 +1,3 @@
+import { describeHost } from './contract.ts';
+
+describeHost('durable-object', 'saving');
