@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { assertMethods } from '../platform/parameters.ts';
+import { reportLater } from '../platform/report-later.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
 import { tellRenewal } from './renewals.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
@@ -42,8 +43,10 @@ export function createRoomStay<Room, Metadata>(
   let hasLeft = false;
   let leaving: Promise<void> | undefined;
 
-  const onRefused = (error: TinyBasePartyKitError): void =>
-    queueMicrotask(() => options.onAuthorizationFail?.(error, room));
+  const onRefused = (refusal: TinyBasePartyKitError): void =>
+    void Promise.resolve()
+      .then(() => options.onAuthorizationFail?.(refusal, room))
+      .catch(reportLater(options.onIgnoredError));
   const createParts = (): RoomParts<Room> =>
     createRoomParts(store, presenceStore, options, () => ({ room: id, metadata }), onRefused);
 

@@ -181,6 +181,32 @@ test('[CLIENT-2] an app that has no token is asked once for each time that it en
   await client.leave(room);
 });
 
+test.each([
+  [
+    'sync',
+    () => {
+      throw new Error('of the app');
+    },
+  ],
+  ['async', () => Promise.reject(new Error('of the app'))],
+])(
+  'onIgnoredError gets what an onAuthorizationFail throws that is %s',
+  async (_kind, onAuthorizationFail) => {
+    const errors: unknown[] = [];
+    const client = clientOf({
+      ...OPTIONS,
+      token: () => null,
+      onAuthorizationFail,
+      onIgnoredError: (error: unknown) => errors.push(error),
+    });
+    await expect(client.enter('board')).rejects.toMatchObject({ code: 'unauthorized' });
+    await vi.waitFor(() =>
+      expect(errors).toMatchObject([{ code: 'unauthorized' }, { message: 'of the app' }]),
+    );
+    await client.leave('board');
+  },
+);
+
 test('[CLIENT-2] if token and query fail at once, neither failure is left unhandled', async () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): unknown => unhandled.push(error);
