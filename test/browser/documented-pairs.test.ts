@@ -69,23 +69,23 @@ test('the pair in docs/auth.md lets in who has a token, and nobody without one',
         ? 'Object.assign(globalThis, { documented: { persister, store } });\n'
         : ''),
   });
-  const { page, problems } = await open();
-  await until('the page to be ready', () =>
-    page.evaluate(() =>
-      ['live', 'empty'].includes(globalThis.window.documented.persister.getSync().phase),
-    ),
-  );
-  await page.evaluate(async () => {
-    const { store, persister } = globalThis.window.documented;
-    store.setCell('pets', 'fido', 'species', 'dog');
-    await persister.whenConfirmed();
-  });
-  expect(problems()).toEqual([]);
+  const [ada, eve, nobody] = [await open('?name=Ada'), await open('?name=Eve'), await open()];
+  await untilText(nobody, 'You may not enter: unauthorized');
+  for (const window of [ada, eve]) await untilText(window, 'live');
+  await eve.page.getByRole('button').click();
+  await ada.page.getByRole('button').click();
+  await ada.page.evaluate(() => globalThis.window.documented.persister.whenConfirmed());
+  for (const { page } of [ada, eve])
+    await until('one pet', () =>
+      page.evaluate(() => globalThis.window.documented.store.getRowCount('pets') === 1),
+    );
+  expect([...ada.problems(), ...eve.problems()]).toEqual([]);
   const store = `${origin}/parties/main/my-board/store`;
   expect((await fetch(store)).status).toBe(401);
   const token = await (await fetch(`${origin}/api/token?room=my-board&name=Eve`)).text();
   const content = await fetch(`${store}?token=${encodeURIComponent(token)}`);
-  expect(await content.json()).toEqual([{ pets: { fido: { species: 'dog' } } }, {}]);
+  const [{ pets }] = (await content.json()) as [{ pets: object }];
+  expect(Object.values(pets)).toEqual([{ species: 'dog' }]);
 });
 
 test('the pair in docs/events.md calls, and both windows hear', async () => {
