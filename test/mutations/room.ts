@@ -107,8 +107,14 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-5] a room has as many connections as come',
     file: 'server/room/places.ts',
-    text: 'if (this.#left === 0) return false;',
+    text: "if (this.#left === 0) return 'full';",
     replacement: '',
+  },
+  {
+    title: '[FLOOD-5] one user may have all connections of a room',
+    file: 'server/room/places.ts',
+    text: "? 'placed' : 'share'",
+    replacement: "? 'placed' : 'placed'",
   },
   {
     title: '[FLOOD-8] who connects again begins anew',

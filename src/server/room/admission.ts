@@ -13,7 +13,7 @@ export class Admission<Origin, RequestOrigin> {
 
   constructor(parts: RoomParts<Origin, RequestOrigin>) {
     this.#parts = parts;
-    this.#places = new Places(parts.peers);
+    this.#places = new Places<Origin>(parts.peers, parts.features);
   }
 
   /** Resolves to false if a new connection is refused: then it is closed, or closing. Never rejects. */
@@ -74,8 +74,12 @@ export class Admission<Origin, RequestOrigin> {
   findsPlace(peer: Peer<Origin>): boolean {
     const { host, delivery, settings } = this.#parts;
     const { connections } = settings.limits;
-    if (this.#places.take(peer, connections, host.now())) return true;
-    const text = `The room has ${connections} connections, and takes no more: try again later.`;
+    const placing = this.#places.take(peer, connections, host.now());
+    if (placing === 'placed') return true;
+    const text =
+      placing === 'full'
+        ? `The room has ${connections} connections, and takes no more: try again later.`
+        : `This user has a tenth of the ${connections} connections that the room takes, and most are in use: close others, or try again later.`;
     delivery.refuse(peer, 'full', text);
     return false;
   }

@@ -639,6 +639,33 @@ test('[FLOOD-5] a user with many clients leaves place for those of others', asyn
   for (const user of ['ada', 'bob', 've']) expect(await write(second, user, user)).toBe('ack');
 });
 
+const isIn = ({ closed }: FakeConnection): boolean => closed === undefined;
+
+test('[FLOOD-5] a user with many connections leaves place for those of others', async () => {
+  const { host, gate } = gated({ limits: () => ({ connections: 40 }) });
+  await host.seed({ v: 1 });
+  gate.decision.resolve();
+  const come = async (user: string): Promise<FakeConnection> => {
+    const connection = host.connect();
+    gate.users.set(connection, user);
+    await host.room.connected(connection, 'ok');
+    return connection;
+  };
+  const eves: FakeConnection[] = [];
+  for (let index = 0; index < 40; index += 1) eves.push(await come('eve'));
+  expect(eves.filter(isIn)).toEqual(eves.slice(0, 30));
+  expect(eves[35]?.closed?.code).toBe(4420);
+  await host.pass(1_000);
+  for (let index = 0; index < 4; index += 1) expect(isIn(await come('ada'))).toBe(true);
+  const last = await come('ada');
+  expect(last.hear()).toMatchObject([{ type: 'error', code: 'full' }]);
+  for (const user of ['bob', 'cy', 'dan']) expect(isIn(await come(user))).toBe(true);
+  // When others have left, she comes again.
+  for (const eve of eves.slice(0, 10)) host.disconnect(eve);
+  await host.pass(1_000);
+  expect(isIn(await come('ada'))).toBe(true);
+});
+
 test('a room has one gate', () => {
   const { host, gate } = gated();
   expect(() => host.room.setGate(gate)).toThrow(/setGate/u);
