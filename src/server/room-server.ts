@@ -142,16 +142,14 @@ export class RoomServer<
         return await emptied;
       },
       aroundDelete: async (proceed, keys, options) => {
-        const manifest = manifestKey(this.#config.storagePrefix);
         const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
-        if (isOwnDelete(options) || !deleted.includes(manifest)) return await proceed();
+        if (isOwnDelete(options) || !this.#isEmptiedBy(deleted)) return await proceed();
         const emptied = proceed();
         await this.#room.storageEmptied(emptied);
         return await emptied;
       },
       afterDeletion: async (deleted) => {
-        if (!deleted.includes(manifestKey(this.#config.storagePrefix))) return;
-        await this.#room.storageEmptied(Promise.resolve());
+        if (this.#isEmptiedBy(deleted)) await this.#room.storageEmptied(Promise.resolve());
       },
       aroundSetAlarm: async (proceed, time) => {
         const set = this.#saving?.setAlarm(time, proceed) ?? proceed();
@@ -474,6 +472,12 @@ export class RoomServer<
 
   canDelValue(_valueId: string, _connection: Connection): boolean | Promise<boolean> {
     return true;
+  }
+
+  /** Takes keys that the app has deleted. Returns true if the room is emptied thereby (`LIFE-7`). */
+  #isEmptiedBy(deleted: readonly unknown[]): boolean {
+    if (deleted.includes(this.#id.key)) this.#id.forgetStored();
+    return deleted.includes(manifestKey(this.#config.storagePrefix));
   }
 
   /** Returns the configured headers of an answer, and those of the gate. */

@@ -172,6 +172,19 @@ test('[SAVE-4] [SAVE-6] an alarm that wakes a room saves, and the room knows its
   expect(log.slice(1)).toEqual([['emptied', [{}, { v: 1 }]]]);
 });
 
+test('[LIFE-6] a room stores its id again for an alarm after its app has deleted all keys', async () => {
+  const party = new FakeParty();
+  const server = new TinyBasePartyKitServer(party.asRoom);
+  await ask(server, 'PUT', '[{},{"v":1}]');
+  const { storage } = party;
+  await storage.setAlarm(1);
+  const keys = [...(await storage.list()).keys()];
+  expect(keys).toContain('@tinybase-partykit/room-id');
+  await storage.delete(keys);
+  await storage.setAlarm(2);
+  expect([...(await storage.list()).keys()]).toEqual(['@tinybase-partykit/room-id']);
+});
+
 test('[SAVE-5] the app sees its own alarm alone, whatever the host has', async () => {
   const party = new FakeParty();
   const server = new Saving(party.asRoom);
