@@ -29,11 +29,10 @@ import {
   type TakenMessage,
 } from './features/lifecycle/lifecycle-hooks.ts';
 import { RoomLifecycle } from './features/lifecycle/room-lifecycle.ts';
+import { AppStorage } from './hosts/app-storage.ts';
 import { OwnStorage } from './hosts/own-storage.ts';
 import { RoomId } from './hosts/room-id.ts';
 import { watchStorage } from './hosts/watch-storage.ts';
-import { isOwnDelete } from './storage/ordered-writes.ts';
-import { manifestKey } from './storage/storage-keys.ts';
 import { StockKeyWatch } from './stock/stock-key-watch.ts';
 
 /** The part of a host's party that a room needs. */
@@ -95,7 +94,9 @@ export class RoomServer<
 
   constructor(party: Party) {
     this.party = party;
-    const ownStorage = new OwnStorage(party.storage, (error) => this.#report(error, 'storage'));
+    const storagePrefix = (): string => this.#config.storagePrefix;
+    const onStorageError = (error: unknown): void => this.#report(error, 'storage');
+    const ownStorage = new OwnStorage(party.storage, onStorageError);
     this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({
       storage: () => ownStorage,
@@ -106,7 +107,7 @@ export class RoomServer<
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,
       messagePrefix: () => this.#config.messagePrefix,
-      storagePrefix: () => this.#config.storagePrefix,
+      storagePrefix,
       hooks: () => overriddenHooks<Request | Connection>(this, RoomServer.prototype),
       hookTimeoutMilliseconds: () => this.#config.hookTimeoutMilliseconds,
       prepareStore: (store) => this.prepareStore(store),
@@ -117,48 +118,19 @@ export class RoomServer<
         return this.#refusals()[0];
       },
     });
-    this.#id = new RoomId(
-      party,
-      () => ownStorage,
-      () => this.#config.storagePrefix,
-    );
-    const stockKeys = new StockKeyWatch(
-      this.#room,
-      () => this.#config.storagePrefix,
-      (error) => this.#report(error, 'storage'),
-    );
+    this.#id = new RoomId(party, () => ownStorage, storagePrefix);
     this.#alarms = alarmsOf(party.storage);
-    watchStorage(party.storage, {
-      onGet: (keys) => stockKeys.onGet(keys),
-      onTransaction: () => {
-        ownStorage.beginTransaction();
-        return (isKept) => ownStorage.endTransaction(isKept);
-      },
-      aroundDeleteAll: async (proceed) => {
-        this.#id.forgetStored();
-        const emptied = proceed();
-        this.#lifecycle?.storageEmptied(emptied);
-        await this.#room.storageEmptied(emptied);
-        return await emptied;
-      },
-      aroundDelete: async (proceed, keys, options) => {
-        const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
-        if (isOwnDelete(options) || !this.#isEmptiedBy(deleted)) return await proceed();
-        const emptied = proceed();
-        await this.#room.storageEmptied(emptied);
-        return await emptied;
-      },
-      afterDeletion: async (deleted) => {
-        if (this.#isEmptiedBy(deleted)) await this.#room.storageEmptied(Promise.resolve());
-      },
-      aroundSetAlarm: async (proceed, time) => {
-        const set = this.#saving?.setAlarm(time, proceed) ?? proceed();
-        const [, answer] = await Promise.all([this.#id.store(), set]);
-        return answer;
-      },
-      aroundGetAlarm: (proceed) => this.#saving?.getAlarm() ?? proceed(),
-      aroundDeleteAlarm: (proceed) => this.#saving?.deleteAlarm(proceed) ?? proceed(),
-    });
+    watchStorage(
+      party.storage,
+      new AppStorage<Connection, Request>({
+        room: this.#room,
+        roomId: this.#id,
+        ownStorage,
+        stockKeys: new StockKeyWatch(this.#room, storagePrefix, onStorageError),
+        storagePrefix,
+        lifecycle: () => this.#lifecycle,
+      }),
+    );
     this.#handlers = new HostHandlers({
       room: this.#room,
       host: this.#host,
@@ -472,12 +444,6 @@ export class RoomServer<
 
   canDelValue(_valueId: string, _connection: Connection): boolean | Promise<boolean> {
     return true;
-  }
-
-  /** Takes keys that the app has deleted. Returns true if the room is emptied thereby (`LIFE-7`). */
-  #isEmptiedBy(deleted: readonly unknown[]): boolean {
-    if (deleted.includes(this.#id.key)) this.#id.forgetStored();
-    return deleted.includes(manifestKey(this.#config.storagePrefix));
   }
 
   /** Returns the configured headers of an answer, and those of the gate. */

@@ -1,0 +1,90 @@
+import type { RoomLifecycle } from '../features/lifecycle/room-lifecycle.ts';
+import type { Room } from '../room/room.ts';
+import type { StockKeyWatch } from '../stock/stock-key-watch.ts';
+import { isOwnDelete } from '../storage/ordered-writes.ts';
+import { manifestKey } from '../storage/storage-keys.ts';
+import type { OwnStorage } from './own-storage.ts';
+import type { RoomId } from './room-id.ts';
+import type { StorageWatcher } from './watch-storage.ts';
+
+/** The parts of a room that what an app does to the storage concerns. */
+export interface AppStorageParts<Connection extends object, Request> {
+  readonly room: Pick<Room<Connection, Request>, 'storageEmptied'>;
+  readonly roomId: RoomId;
+  readonly ownStorage: OwnStorage;
+  readonly stockKeys: StockKeyWatch;
+  readonly storagePrefix: () => string;
+  /** Undefined if the app has no method of it. */
+  readonly lifecycle: () => RoomLifecycle<Connection, Request> | undefined;
+}
+
+/** The app's calls on the storage that it shares with the room: which of them empty the room, and whose the alarm is. */
+export class AppStorage<Connection extends object, Request> implements StorageWatcher {
+  readonly #parts: AppStorageParts<Connection, Request>;
+
+  constructor(parts: AppStorageParts<Connection, Request>) {
+    this.#parts = parts;
+  }
+
+  onGet(keys: unknown): void {
+    this.#parts.stockKeys.onGet(keys);
+  }
+
+  onTransaction(): (isKept: boolean) => Promise<void> {
+    const { ownStorage } = this.#parts;
+    ownStorage.beginTransaction();
+    return (isKept) => ownStorage.endTransaction(isKept);
+  }
+
+  async aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown> {
+    const { room, roomId, lifecycle } = this.#parts;
+    roomId.forgetStored();
+    const emptied = proceed();
+    lifecycle()?.storageEmptied(emptied);
+    await room.storageEmptied(emptied);
+    return await emptied;
+  }
+
+  async aroundDelete(
+    proceed: () => Promise<unknown>,
+    keys: unknown,
+    options: unknown,
+  ): Promise<unknown> {
+    const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
+    if (isOwnDelete(options) || !this.#isEmptiedBy(deleted)) return await proceed();
+    const emptied = proceed();
+    await this.#parts.room.storageEmptied(emptied);
+    return await emptied;
+  }
+
+  async afterDeletion(deleted: readonly unknown[]): Promise<void> {
+    if (this.#isEmptiedBy(deleted)) await this.#parts.room.storageEmptied(Promise.resolve());
+  }
+
+  async aroundSetAlarm(proceed: () => Promise<unknown>, time: unknown): Promise<unknown> {
+    const set = this.#saving?.setAlarm(time, proceed) ?? proceed();
+    const [, answer] = await Promise.all([this.#parts.roomId.store(), set]);
+    return answer;
+  }
+
+  aroundGetAlarm(proceed: () => Promise<unknown>): Promise<unknown> {
+    return this.#saving?.getAlarm() ?? proceed();
+  }
+
+  aroundDeleteAlarm(proceed: () => Promise<unknown>): Promise<unknown> {
+    return this.#saving?.deleteAlarm(proceed) ?? proceed();
+  }
+
+  /** The lifecycle of a room that saves, and so shares its alarm with the app. */
+  get #saving(): RoomLifecycle<Connection, Request> | undefined {
+    const lifecycle = this.#parts.lifecycle();
+    return lifecycle?.isSaving === true ? lifecycle : undefined;
+  }
+
+  /** Takes keys that the app has deleted. Returns true if the room is emptied thereby (`LIFE-7`). */
+  #isEmptiedBy(deleted: readonly unknown[]): boolean {
+    const { roomId, storagePrefix } = this.#parts;
+    if (deleted.includes(roomId.key)) roomId.forgetStored();
+    return deleted.includes(manifestKey(storagePrefix()));
+  }
+}
