@@ -2,10 +2,9 @@ import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
+import { AppCheck } from './config/app-check.ts';
 import { AppConfig } from './config/app-config.ts';
 import type { RoomServerConfig } from './config/room-server-config.ts';
-import { refusalWithoutGate } from './config/missing-gate.ts';
-import { uncalledMethods, type UncalledMethods } from './config/uncalled-methods.ts';
 import { overriddenHooks } from './writes/overridden-hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
 import type { RoomErrorSource } from './room/room-options.ts';
@@ -82,9 +81,7 @@ export class RoomServer<
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
   readonly #handlers: HostHandlers<Connection, Request>;
-  #isConfigChecked = false;
-  /** Searched for once: a class does not change. */
-  #uncalledMethods: UncalledMethods | undefined;
+  readonly #check: AppCheck;
   /** Our methods in front of those of the app. */
   readonly #standIns = new Set<unknown>();
   /** The host's own alarm. */
@@ -114,9 +111,17 @@ export class RoomServer<
       onRoomError: (error, where) => this.onRoomError(error, where),
       limits: () => this.#config.limits,
       refusal: () => {
-        this.#checkConfig();
-        return this.#refusals()[0];
+        this.#check.reportOnce();
+        return this.#check.refusal;
       },
+    });
+    this.#check = new AppCheck({
+      server: this,
+      base: RoomServer.prototype,
+      config: this.#config,
+      isOurs: (method) => this.#standIns.has(method),
+      hasGate: () => this.#room.hasGate,
+      report: (error) => this.#report(error, 'config'),
     });
     this.#id = new RoomId(party, () => ownStorage, storagePrefix);
     this.#alarms = alarmsOf(party.storage);
@@ -138,7 +143,7 @@ export class RoomServer<
       saving: () => this.#saving,
       onStarting: () => {
         this.#useLifecycle();
-        this.#checkConfig();
+        this.#check.reportOnce();
       },
       admits: async (request) => (await this.refuseSocket(request)) === undefined,
       failure: (request) => this.#answerFailed(request),
@@ -471,15 +476,6 @@ export class RoomServer<
     Object.defineProperty(this, name, { value, configurable: true, writable: true });
   }
 
-  #uncalled(): UncalledMethods {
-    return (this.#uncalledMethods ??= uncalledMethods(
-      this,
-      RoomServer.prototype,
-      (method) => this.#standIns.has(method),
-      this.#room.hasGate,
-    ));
-  }
-
   /** The lifecycle of a room that saves, and so shares its alarm with the app. */
   get #saving(): RoomLifecycle<Connection, Request> | undefined {
     return this.#lifecycle?.isSaving === true ? this.#lifecycle : undefined;
@@ -531,23 +527,5 @@ export class RoomServer<
       this.#report(error, 'handler');
       return this.#answerFailed(request);
     }
-  }
-
-  /** Returns the errors of the app's config and class with which the room must let nobody in (`LIFE-10`, `LIFE-11`). */
-  #refusals(): readonly TinyBasePartyKitError[] {
-    const withoutGate = this.#room.hasGate
-      ? undefined
-      : refusalWithoutGate(this, RoomServer.prototype);
-    return [this.#config.refusal, this.#uncalled().refusal, withoutGate].filter(
-      (refusal) => refusal !== undefined,
-    );
-  }
-
-  /** Reports what is wrong with the app's config and class, and a TinyBase that is too old, once. A subclass may set its config up to here. */
-  #checkConfig(): void {
-    if (this.#isConfigChecked) return;
-    this.#isConfigChecked = true;
-    const errors = [...this.#refusals(), ...this.#config.errors(), this.#uncalled().warning];
-    for (const error of errors) if (error !== undefined) this.#report(error, 'config');
   }
 }

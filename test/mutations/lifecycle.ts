@@ -29,14 +29,14 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
   {
     title:
       '[LIFE-11] a room starts though a method that may be meant to keep somebody out is not called',
-    file: 'server/room-server.ts',
-    text: '[this.#config.refusal, this.#uncalled().refusal, withoutGate]',
-    replacement: '[this.#config.refusal, withoutGate]',
+    file: 'server/config/app-check.ts',
+    text: '[config.refusal, this.#uncalled().refusal, withoutGate]',
+    replacement: '[config.refusal, withoutGate]',
   },
   {
     title: '[LIFE-10] a room lets everybody in though its class has rules for users',
-    file: 'server/room-server.ts',
-    text: 'refusalWithoutGate(this, RoomServer.prototype)',
+    file: 'server/config/app-check.ts',
+    text: 'refusalWithoutGate(server, base)',
     replacement: 'undefined',
   },
 ];

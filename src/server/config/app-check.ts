@@ -1,0 +1,56 @@
+import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import type { AppConfig } from './app-config.ts';
+import { refusalWithoutGate } from './missing-gate.ts';
+import { uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
+
+/** The parts of a room that are checked. */
+export interface AppCheckParts {
+  /** The room, as an object of the app's class. */
+  readonly server: object;
+  /** The prototype of our own class. */
+  readonly base: object;
+  readonly config: AppConfig;
+  /** Returns true for a method that the room itself has set in a field. */
+  readonly isOurs: (method: unknown) => boolean;
+  readonly hasGate: () => boolean;
+  readonly report: (error: TinyBasePartyKitError) => void;
+}
+
+/** Looks for mistakes in an app's config and class: those with which its room must let nobody in, and others. */
+export class AppCheck {
+  readonly #parts: AppCheckParts;
+  /** Searched for once: a class does not change. */
+  #uncalledMethods: UncalledMethods | undefined;
+  #isReported = false;
+
+  constructor(parts: AppCheckParts) {
+    this.#parts = parts;
+  }
+
+  /** The error with which the room must let nobody in, if there is one (`LIFE-10`, `LIFE-11`). */
+  get refusal(): TinyBasePartyKitError | undefined {
+    return this.#refusals()[0];
+  }
+
+  /** Reports what is wrong, and a TinyBase that is too old, once. A subclass may set its config up to here. */
+  reportOnce(): void {
+    if (this.#isReported) return;
+    this.#isReported = true;
+    const { config, report } = this.#parts;
+    const errors = [...this.#refusals(), ...config.errors(), this.#uncalled().warning];
+    for (const error of errors) if (error !== undefined) report(error);
+  }
+
+  #refusals(): readonly TinyBasePartyKitError[] {
+    const { server, base, config, hasGate } = this.#parts;
+    const withoutGate = hasGate() ? undefined : refusalWithoutGate(server, base);
+    return [config.refusal, this.#uncalled().refusal, withoutGate].filter(
+      (refusal) => refusal !== undefined,
+    );
+  }
+
+  #uncalled(): UncalledMethods {
+    const { server, base, isOurs, hasGate } = this.#parts;
+    return (this.#uncalledMethods ??= uncalledMethods(server, base, isOurs, hasGate()));
+  }
+}
