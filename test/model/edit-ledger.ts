@@ -206,9 +206,14 @@ export class EditLedger {
     for (const record of this.records) record.isHeld = true;
   }
 
-  /** The session moves to another room: the same, and a listener of the app may have written again since. */
-  left(mayAlter: (record: EditRecord) => boolean): void {
+  /**
+   * The session moves to another room: the same, also of `pushes` that it has taken over from another tab, and a listener of the app
+   * may have written again since.
+   */
+  left(pushes: readonly Changes[], mayAlter: (record: EditRecord) => boolean): void {
     this.sessionEnded();
+    for (const { records } of this.#outcomes.ledgers)
+      for (const record of records) if (carriesAny(pushes, record)) record.isHeld = true;
     for (const record of this.records)
       if (isListeners(record.cell) || mayAlter(record)) record.isLost = true;
   }

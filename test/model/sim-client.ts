@@ -541,10 +541,10 @@ export class SimClient implements ClientEnd {
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
     this.#isSaving = watchSaving(session.replica);
     watchLoads(session.replica, () => this.ledgerHere);
-    watchMoves(session.replica, () => {
+    watchMoves(session.replica, (pushes) => {
       this.#moves += 1;
       const { variant } = this.traits;
-      this.ledgerHere.left(({ table, cell, leaf }) => variant.alters(table, cell, leaf));
+      this.ledgerHere.left(pushes, ({ table, cell, leaf }) => variant.alters(table, cell, leaf));
       this.place = this.#opened ?? this.#target;
       this.undo?.checkEnded();
     });

@@ -62,6 +62,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'query',
   },
   {
+    title: '[FRAME-3] a socket that closes while the Store is busy is still pinged',
+    file: SESSION,
+    text: '      heartbeat.stop();\n      // "Message too big"',
+    replacement: '      // "Message too big"',
+  },
+  {
     title: '[GATE-13] a refused client begins again without a pause',
     file: STATE,
     text: 'return beginAnew(state);',

@@ -574,6 +574,8 @@ export function createSyncSession(
     },
     closed: () => {
       connected = undefined;
+      // The event may have to wait, and the next connection begins with hello.
+      heartbeat.stop();
       // "Message too big" (RFC 6455, section 7.4.1).
       if (socket.closing?.().code === 1009) sender.halve();
       if (isWaitingForSocket()) watchdog.closed();

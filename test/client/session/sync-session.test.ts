@@ -165,6 +165,27 @@ describe('starting and stopping', () => {
     expect(room.sent()).toEqual([]);
   });
 
+  test('[FRAME-3] a socket that closes and opens within a transaction gets no ping before hello', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    await room.answerGet(0);
+    const { generation } = room.hello();
+    room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
+    expect(room.session.sync.phase).toBe('empty');
+    room.store.startTransaction();
+    room.store.setValue('v', 1);
+    // Giving the room its first content waits for the end, and so does all that comes after.
+    void room.session.startSaving();
+    room.close();
+    room.open();
+    await room.time.pass(60 * SECOND);
+    expect(room.sent()).toEqual([]);
+    room.store.finishTransaction();
+    await room.time.pass(SECOND);
+    expect(room.session.sync.phase).toBe('loading');
+  });
+
   test('[VIEW-6] [SEED-2] saving that starts within a transaction gives a room its first content after it', async () => {
     const room = new ScriptedRoom();
     room.open();
