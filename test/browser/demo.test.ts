@@ -611,6 +611,22 @@ test('every control has a name, and is large enough for a finger at 360 pixels',
   await close();
 });
 
+test('at 360 pixels, many people hide neither the own name nor the switch of the network', async () => {
+  const { page, left, close } = await visit(inRoom('crowd'), {
+    viewport: { width: 360, height: 760 },
+  });
+  const others = await Promise.all([1, 2].map(() => visit(inRoom('crowd'))));
+  await until('five others', async () => (await left.locator('.people li').count()) === 5);
+  // A text that is wider than its element is written over the next one.
+  const parts = await left
+    .locator(':scope > header > *')
+    .evaluateAll((all) => all.map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth));
+  expect(parts).toEqual([0, 0, 0, 0]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+  for (const visitor of others) await visitor.close();
+  await close();
+});
+
 test('a screen reader tells which note a button is for, and who wrote a text', async () => {
   const { page, close } = await visit(`${inRoom('reader-of-screens')}&panes=1`);
   const session = await page.context().newCDPSession(page);
