@@ -206,6 +206,46 @@ test('[SAVE-5] the app sees its own alarm alone, whatever the host has', async (
   expect(await storage.getAlarm()).toBe(null);
 });
 
+/** Alarms belong to transactions, as in the storage of SQLite. */
+class TransactionalStorage extends AlarmStorage {
+  async transaction(closure: () => Promise<void>): Promise<void> {
+    const before = this.alarm;
+    try {
+      await closure();
+    } catch (error) {
+      this.alarm = before;
+      throw error;
+    }
+  }
+}
+
+test('[SAVE-4] [SAVE-5] alarms that were undone with a transaction of the app are set again, if they are the room’s', async () => {
+  const storage = new TransactionalStorage();
+  const server = new Saving(new FakeParty(storage).asRoom);
+  const late = Date.now() + 60_000;
+  await call(server, 'onStart');
+  await storage.setAlarm(late);
+  const failed = storage.transaction(async () => {
+    server.store.setValue('v', 1);
+    await server.whenDurable();
+    await storage.setAlarm(Date.now() + 50);
+    throw new Error('of the app');
+  });
+  await expect(failed).rejects.toThrow('of the app');
+  await settle();
+  expect(storage.alarm).toBe(Date.now() + 1_200);
+  expect(await storage.getAlarm()).toBe(late);
+  expect((await storage.get(['@tinybase-partykit/app-alarm'])).size).toBe(1);
+  await storage.deleteAlarm();
+  const first = storage.transaction(async () => {
+    await storage.setAlarm(late);
+    throw new Error('of the app');
+  });
+  await expect(first).rejects.toThrow('of the app');
+  expect(await storage.getAlarm()).toBe(null);
+  expect((await storage.get(['@tinybase-partykit/app-alarm'])).size).toBe(0);
+});
+
 test('hooks and a config in fields count as methods do, and rooms without onAlarm have alarms', async () => {
   class Fields extends TinyBasePartyKitServer {
     override config: TinyBasePartyKitServerConfig = config;

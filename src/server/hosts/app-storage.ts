@@ -33,7 +33,11 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   onTransaction(): (isKept: boolean) => Promise<void> {
     const { ownStorage } = this.#parts;
     ownStorage.beginTransaction();
-    return (isKept) => ownStorage.endTransaction(isKept);
+    const undo = this.#saving?.beginTransaction();
+    return async (isKept) => {
+      await ownStorage.endTransaction(isKept);
+      if (!isKept) await undo?.();
+    };
   }
 
   async aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown> {

@@ -145,6 +145,28 @@ export class AlarmSlot {
     }
   }
 
+  /**
+   * Call this when a transaction of the app begins. Returns what to call when it has been undone: on some hosts, alarms that were
+   * set meanwhile are undone with it.
+   */
+  beginTransaction(): () => Promise<void> {
+    const before = this.#appTime;
+    return async () => {
+      const changes = this.#changes;
+      const time = (await this.#ports.alarms?.get()) ?? null;
+      // The app has set another one since the transaction.
+      if (changes !== this.#changes) return;
+      this.#hostTime = time;
+      if (this.#appTime !== before && this.#appTime !== time) {
+        this.#changes += 1;
+        this.#appTime = before;
+        if (before === undefined) await this.forgetApp();
+        else await this.#ports.storage().put(this.key, before);
+      }
+      this.#arm();
+    };
+  }
+
   async forgetApp(): Promise<void> {
     this.#appTime = undefined;
     this.#isAppKnown = true;

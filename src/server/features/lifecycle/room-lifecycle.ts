@@ -177,6 +177,12 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
     return await this.#alarm.deleteByApp(proceed);
   }
 
+  /** A transaction of the app begins. Returns what to call when it has been undone, which never rejects. */
+  beginTransaction(): () => Promise<void> {
+    const undo = this.#alarm.beginTransaction();
+    return () => undo().catch((error: unknown) => this.#ports.onStorageError(error));
+  }
+
   /** The app empties the whole storage. */
   storageEmptied(emptied: Promise<unknown>): void {
     this.#emptyings += 1;
