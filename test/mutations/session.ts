@@ -18,7 +18,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-4] a client never goes above a generation that it has lost',
     file: STATE,
-    text: '? lost({ ...state, generation })',
+    text: '? resync({ ...state, generation })',
     replacement: '? stay(state)',
   },
   {

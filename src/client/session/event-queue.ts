@@ -1,5 +1,5 @@
 /** The pause before the next attempt while the app has a transaction open. */
-const BUSY_MILLISECONDS = 5;
+export const BUSY_MILLISECONDS = 5;
 
 /** The time for which a message waits for the Store until the app is told. */
 const STUCK_MILLISECONDS = 10_000;

@@ -4,32 +4,30 @@
  *
  * ```
  *          something is wanted            the content came, or the room has none
- *   idle ──────────────────────▶ loading ───────────────────────────────────────▶ connecting
- *    ▲                           ▲ ▲  │                                             ▲ │ │ the socket is open:
- *    │ nothing is wanted         │ │  └─ again: after a seed was given,             │ │ │
- *    │ any more (from each       │ │     or a request failed                        │ │ ├──▶ reduced  (a stock room)
- *    │ phase but loading)        │ │                                                │ │ ├──▶ empty    (a stock room)
- *                                │ └── nothing is held ─────────────────────────────┼─┤ │
- *                                │                                                  │ │ ▼ says hello
- *                                ├── welcome: reload ───────────────────────────────┼─┼─ catching-up
- *                                │                                                  │ │ │ welcome  │ welcome: no Store
- *                                └── welcome: reload ──────── live, empty           │ │ ▼          ▼
- *                                                              │                    │ │ live      empty
- *   stopped                                                    └─ closed, or lost ──┘ ▼
- *                                                                 its position       idle
+ *   idle ──────────────────────▶ loading ───────────────────────────────────▶ connecting ◀── closed, or resync
+ *    ▲                            ▲ ▲ ▲                                         │ │          (from each phase below)
+ *    │ nothing is wanted          │ │ └── nothing is held ──────────────────────┘ │ the socket is open: says hello
+ *    │ any more (from each        │ │                                             ▼
+ *    │ phase but loading)         │ └── welcome: reload ──────────────────── catching-up
+ *                                 │                                             │ welcome   │ no answer:
+ *                                 │                                             ▼           ▼ a stock room
+ *   stopped                       └── welcome: reload ───────────────────── live, empty   reduced, empty
  * ```
  *
  * - **idle**: the app wants nothing, and no push is pending.
  * - **loading**: requests the content over HTTP. If the room has none and the app saves, gives it a seed and requests
- *   again. Repeats a failed request later. Its earlier position does not count any more. If the room does not take the seed,
- *   the client is then live at version 0.
- * - **connecting**: waits for the socket to open; or for a while, after it has lost its position.
+ *   again. Repeats a failed request later. The earlier position is gone. If the room does not take the seed, the client
+ *   is then live at version 0.
+ * - **connecting**: waits for the socket to open. After a resync, the socket may be open: then it waits for a pause.
  * - **catching-up**: has said hello, and waits for the welcome.
- * - **live**: holds every commit of the room. Commits and acks come in order, pushes go out.
+ * - **live**: holds every commit of the room. Commits and acks come in order, and pushes leave.
  * - **empty**: the room has no Store. When it gets one, it says reload.
- * - **reduced**: the room runs TinyBase's own server. Changes come and go without numbers.
+ * - **reduced**: the room runs TinyBase's own server (a *stock room*). Changes come and leave without numbers.
  * - **stopped**: every further attempt would fail the same way, or the app ended it (`isOver`). Reached from each phase. Another
  *   room starts it again. So does the app, if the room has refused its token: it starts something, or opens the socket.
+ *
+ * A *resync* follows when the client and the room do not agree, for example after a gap in the versions: the client says hello
+ * again, and the welcome tells what happened since its cursor.
  *
  * The states, events and actions are in `session-types.ts`. The functions below are in groups: one case for each event; then start,
  * connect and welcome, live. The phase loading is in `session-loading.ts`. All of them end with a step of `session-steps.ts`.
@@ -64,10 +62,10 @@ import {
   isWanted,
   kept,
   live,
-  lost,
   NOTHING,
   report,
   rest,
+  resync,
   stay,
   stop,
   to,
@@ -204,7 +202,9 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
             ...to(
               {
                 ...INITIAL_STATE,
-                ...{ stage, intent: state.intent, isRooted: state.isRooted },
+                stage,
+                intent: state.intent,
+                isRooted: state.isRooted,
                 generation: event.generation,
               },
               { phase: 'idle', position: NOTHING },
@@ -229,12 +229,14 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       if (phase === 'loading')
         return stay({ ...state, stage: { ...stage, early: [...stage.early, event.changes] } });
       // Somebody gave the stock room its Store. From other rooms, such changes are not for this client.
-      return stage.position.type === 'stock' && phase !== 'connecting' ? lost(state) : stay(state);
+      return stage.position.type === 'stock' && phase !== 'connecting'
+        ? resync(state)
+        : stay(state);
     default:
       if (phase === 'idle' || phase === 'stopped') return stay(state);
       // A stock room does not send such messages: it has become one of ours, and its content will show that.
       if (stage.position.type === 'stock' && phase !== 'catching-up')
-        return phase === 'connecting' ? stay(state) : lost(state);
+        return phase === 'connecting' ? stay(state) : resync(state);
       return heard(state, event, facts);
   }
 }
@@ -324,8 +326,8 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
       return stay(state);
     // This device has lost its latest generations: the next hello is above those that the room knows.
     return generation <= HIGHEST_GENERATION
-      ? lost({ ...state, generation })
-      : lost(state, report(new TinyBasePartyKitError('malformed', GENERATION_MESSAGE)));
+      ? resync({ ...state, generation })
+      : resync(state, report(new TinyBasePartyKitError('malformed', GENERATION_MESSAGE)));
   }
   const action = { type: 'welcomed', limits } as const;
   if (changes === undefined || position.type === 'stock') {
@@ -350,7 +352,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
   const isForgetful = lastPush > Math.max(facts.everSent, facts.oldestUnanswered - 1);
   return {
     ...(isForgetful
-      ? lost(live(next, cursor).state, action, ...news, 'renew')
+      ? resync(live(next, cursor).state, action, ...news, 'renew')
       : live(next, cursor, action, 'flush', ...news)),
     fold: {
       type: 'catch-up',
@@ -388,7 +390,7 @@ function heard(
     case 'commit': {
       const { version, changes, isDerived = false, tag = cursor?.tag } = message;
       if (cursor === undefined) return stay(state);
-      if (version !== cursor.version + 1) return lost(state);
+      if (version !== cursor.version + 1) return resync(state);
       // What the room's hooks write while it decides a push is no sign that it takes the push.
       const actions = hasPending ? [] : (['relax-retry'] as const);
       return {
@@ -404,7 +406,7 @@ function heard(
         number !== oldestUnanswered ||
         version !== cursor.version + (isCommit ? 1 : 0)
       )
-        return lost(state);
+        return resync(state);
       return {
         ...live(state, { ...cursor, version, tag }, 'relax-retry', 'resume'),
         fold: { type: 'ack', ack: message },
@@ -421,7 +423,7 @@ function heard(
         pinged === undefined ||
         stage.phase === 'empty' ||
         (version === cursor?.version && lastPush < oldestUnanswered && lastPush >= pinged);
-      return isComplete ? stay(state, 'ponged') : lost(state, 'ponged');
+      return isComplete ? stay(state, 'ponged') : resync(state, 'ponged');
     }
     case 'alive':
       return stay(state, 'alive');
@@ -438,7 +440,7 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
     const refused = refusedTwice(error);
     return stop({ ...state, hasExpired: false }, refused, false, report(refused));
   }
-  if (error.isRetryable) return lost(state, report(error));
+  if (error.isRetryable) return resync(state, report(error));
   const reason = withdrawalOf(error);
   if (push !== undefined && reason !== undefined) {
     return state.stage.phase === 'live'

@@ -60,9 +60,9 @@ export function stop(
   );
 }
 
-/** Handles a lost position: the next attempt finds it again. */
-export function lost(state: SessionState, ...actions: readonly Action[]): Step {
-  // While it loads, the content is on its way, and the next hello will be about that.
+/** Says hello again, after a pause: the client and the room do not agree any more. */
+export function resync(state: SessionState, ...actions: readonly Action[]): Step {
+  // The content is on its way, and the next hello will name its cursor.
   return state.stage.phase === 'loading'
     ? stay(state, ...actions)
     : connect(state, kept(state.stage), 'forget', 'retry-later', ...actions);
@@ -81,7 +81,7 @@ export function report(error: unknown): Action {
   return { type: 'report', error };
 }
 
-/** Changes the wishes of the app. */
+/** Changes the intent. */
 export function intend(state: SessionState, intent: Partial<SyncIntent>): SessionState {
   return { ...state, intent: { ...state.intent, ...intent } };
 }

@@ -5,7 +5,7 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Ack, Cursor, Limits, PartReceipt, RoomMessage } from '../../protocol/messages.ts';
 
-/** The wishes of the app. */
+/** The intent of the app. */
 export interface SyncIntent {
   /** Show what others do. */
   readonly isFollowing: boolean;

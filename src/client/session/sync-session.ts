@@ -14,7 +14,7 @@ import { sendStockChanges } from '../stock/stock-sender.ts';
 import { createBackoff } from './backoff.ts';
 import { createConfirmations } from './confirmations.ts';
 import { createConnectWatchdog } from './connect-watchdog.ts';
-import { createEventQueue } from './event-queue.ts';
+import { BUSY_MILLISECONDS, createEventQueue } from './event-queue.ts';
 import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
@@ -41,9 +41,6 @@ import {
   type Sync,
   type SyncStats,
 } from './sync-status.ts';
-
-/** The pause before the next attempt while the app has a transaction open. */
-const BUSY_MILLISECONDS = 5;
 
 /** The time for which edits of a session that has ended wait for another one on its Store and room. */
 const LEFT_MILLISECONDS = 2000;
