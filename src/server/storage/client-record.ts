@@ -13,10 +13,20 @@ export interface ClientRecord {
   readonly generation: number;
 }
 
+/** Records that a push of a client was processed at that time. */
+export function notePush(
+  records: Map<string, ClientRecord>,
+  clientId: string,
+  lastPush: number,
+  touched: number,
+): void {
+  const { ackedPush = 0, generation = 0 } = records.get(clientId) ?? {};
+  records.set(clientId, { lastPush, ackedPush, touched, generation });
+}
+
 /**
- * Returns true if a record may be removed (`ONCE-5`): a day after it was touched if its last push is confirmed, else after
- * 30 days.
- * `now` in milliseconds since 1970.
+ * Returns true if a record may be removed (`ONCE-5`): a day after it was touched if its last push is confirmed, and after 30 days
+ * if it is not. `now` is in milliseconds since 1970.
  */
 export function isClientRecordExpired(record: ClientRecord, now: number): boolean {
   const isConfirmed = record.ackedPush >= record.lastPush;
@@ -25,7 +35,7 @@ export function isClientRecordExpired(record: ClientRecord, now: number): boolea
     : now - record.touched > UNCONFIRMED_MILLISECONDS;
 }
 
-/** Returns true if a record may be removed when there are too many. */
+/** Returns true if a record was not touched for a day: it may be removed when there are too many. */
 export function isClientRecordOld({ touched }: ClientRecord, now: number): boolean {
   return now - touched > DAY_MILLISECONDS;
 }

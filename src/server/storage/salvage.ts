@@ -3,11 +3,12 @@ import { decodeRows } from '../../protocol/codec.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { decodeHead, joinBlob, type BlobReference } from './blob.ts';
-import type { ClientRecord } from './client-record.ts';
+import { notePush, type ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
+import { listRange } from './list-range.ts';
 import { decodeLogRow, type LogRow } from './log-row.ts';
 import { decodeManifest, ForeignFormat, type Manifest } from './manifest.ts';
-import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
+import type { StorageKeys } from './storage-keys.ts';
 
 const ENTRIES_A_CALL = 128;
 
@@ -47,14 +48,14 @@ export async function salvage(storage: KeyValueStorage, keys: StorageKeys): Prom
   let highestBlob = 0;
   let highestRow = 0;
   const found: string[] = [];
-  for await (const [key, value] of list(storage, keys.rows)) {
+  for await (const [key, value] of listRange(storage, keys.rows, ENTRIES_A_CALL)) {
     const number = keys.rowNumber(key);
     if (number === undefined) continue;
     found.push(key);
     rows.set(number, value);
     highestRow = number;
   }
-  for await (const [key, value] of list(storage, keys.parts)) {
+  for await (const [key, value] of listRange(storage, keys.parts, ENTRIES_A_CALL)) {
     const blob = keys.blobNumber(key);
     if (blob === undefined) continue;
     found.push(key);
@@ -187,10 +188,7 @@ class Salvager {
     for (const { version, changes, author } of entries) {
       this.#version = Math.max(this.#version, version);
       if (changes !== undefined) applyChangesToLeaves(this.#content, changes);
-      if (author === undefined) continue;
-      const { ackedPush = 0, generation = 0 } = this.#clients.get(author.clientId) ?? {};
-      const record = { lastPush: author.push, ackedPush, touched: now, generation };
-      this.#clients.set(author.clientId, record);
+      if (author !== undefined) notePush(this.#clients, author.clientId, author.push, now);
     }
   }
 
@@ -214,20 +212,5 @@ class Salvager {
       this.#damage.push(`${JSON.stringify(key)}: ${why}`);
       return undefined;
     }
-  }
-}
-
-async function* list(
-  storage: KeyValueStorage,
-  { start, end }: KeyRange,
-): AsyncGenerator<[string, unknown]> {
-  let next = start;
-  for (;;) {
-    const entries = await storage.list({ start: next, end, limit: ENTRIES_A_CALL });
-    for (const entry of entries) {
-      next = afterKey(entry[0]);
-      yield entry;
-    }
-    if (entries.size < ENTRIES_A_CALL) return;
   }
 }

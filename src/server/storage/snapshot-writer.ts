@@ -6,7 +6,7 @@ import { encodeBlob, encodeHead, partKeys, type BlobReference, type StorageEntry
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
 import { encodeLogRow, firstVersionOf, type LogRow, type StoredRow } from './log-row.ts';
-import { encodeManifest } from './manifest.ts';
+import { encodeManifest, type Manifest } from './manifest.ts';
 import { putInOrder } from './ordered-writes.ts';
 import type { LiveContent, Page, PageIndex } from './page-index.ts';
 import type { StorageGarbage } from './storage-garbage.ts';
@@ -119,7 +119,7 @@ export class SnapshotWriter {
 
   /** Writes a manifest. Resolves to the reference to its own parts, if it is large. */
   async putManifest(
-    manifest: Parameters<typeof encodeManifest>[0],
+    manifest: Manifest,
     { pages = [], written = [], row, replaced, assertCurrent }: ManifestWrite,
   ): Promise<BlobReference | undefined> {
     const head = encodeHead(this.#keys, this.nextBlob, encodeManifest(manifest));

@@ -5,12 +5,13 @@ import { VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { decodeHead, joinBlob, partKeys, type BlobReference } from './blob.ts';
-import type { ClientRecord } from './client-record.ts';
+import { notePush, type ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
+import { listRange } from './list-range.ts';
 import { decodeLogRow, firstVersionOf, type LogEntry, type StoredRow } from './log-row.ts';
 import { decodeManifest, type Manifest } from './manifest.ts';
 import { PageIndex } from './page-index.ts';
-import { afterKey, type KeyRange, type StorageKeys } from './storage-keys.ts';
+import type { StorageKeys } from './storage-keys.ts';
 
 /** The number of parts in one call of `get`. Each may have the largest size of a value. */
 const PARTS_A_CALL = 128;
@@ -123,7 +124,7 @@ class StorageReader {
   /** Reads the heads of all valid rows, in order. */
   async #readRows(manifest: Manifest | undefined): Promise<[number, unknown][]> {
     const heads: [number, unknown][] = [];
-    for await (const [key, value] of this.#list(this.#keys.rows, ROWS_A_CALL)) {
+    for await (const [key, value] of listRange(this.#storage, this.#keys.rows, ROWS_A_CALL)) {
       const number = this.#keys.rowNumber(key);
       if (number === undefined) continue;
       this.#highestRow = Math.max(this.#highestRow, number);
@@ -137,7 +138,7 @@ class StorageReader {
   }
 
   async #readParts(): Promise<void> {
-    for await (const [key, part] of this.#list(this.#keys.parts, PARTS_A_CALL)) {
+    for await (const [key, part] of listRange(this.#storage, this.#keys.parts, PARTS_A_CALL)) {
       const blob = this.#keys.blobNumber(key);
       if (blob === undefined) continue;
       this.#highestBlob = Math.max(this.#highestBlob, blob);
@@ -187,18 +188,7 @@ class StorageReader {
           applyChangesToLeaves(content, changes);
           index.note(changes);
         }
-        if (author !== undefined) {
-          const { ackedPush, generation } = clients.get(author.clientId) ?? {
-            ackedPush: 0,
-            generation: 0,
-          };
-          clients.set(author.clientId, {
-            lastPush: author.push,
-            ackedPush,
-            touched: now,
-            generation,
-          });
-        }
+        if (author !== undefined) notePush(clients, author.clientId, author.push, now);
       }
       if (number === manifest.lastRow && version !== manifest.cursor.version) {
         throw unreadable(
@@ -250,18 +240,6 @@ class StorageReader {
     this.#garbage.push(key);
     if (ArrayBuffer.isView(value)) this.#garbageSize += value.byteLength;
     else if (typeof value === 'string') this.#garbageSize += value.length;
-  }
-
-  async *#list({ start, end }: KeyRange, limit: number): AsyncGenerator<[string, unknown]> {
-    let next = start;
-    for (;;) {
-      const entries = await this.#storage.list({ start: next, end, limit });
-      for (const entry of entries) {
-        next = afterKey(entry[0]);
-        yield entry;
-      }
-      if (entries.size < limit) return;
-    }
   }
 }
 
