@@ -4,10 +4,10 @@ import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import type { Cells, LeafMap } from '../../protocol/leaf-map.ts';
 
-/** The rows that a commit made, by table; `'all'` if it made each row in which it set anything. */
+/** The new rows of a commit, by table; `'all'` if each row in which it set anything is new. */
 export type Births = 'all' | ReadonlyMap<string, ReadonlySet<string>>;
 
-/** Returns the rows that a transaction made, right after it; undefined if it made none. */
+/** Returns the new rows of a transaction; undefined if there are none. Call it right after the transaction. */
 export function birthsOf(
   store: Store,
   changes: Changes,
@@ -37,16 +37,16 @@ function isBorn(
   return store.getCellIds(table, row).every((cell) => before.has(cell));
 }
 
-/** A commit with the rows that it made, as far as they are known. */
-interface KnownCommit {
+/** A commit with its new rows, as far as they are known. */
+export interface KnownCommit {
   readonly changes: Changes;
   readonly births: Births | undefined;
 }
 
-/** Returns the composition of commits without the deletions of rows that were not there before all of them. */
+/** Removes from the composition of commits the deletions of rows that were not there before the first of them. */
 export function withoutBornRows(composed: Changes, commits: readonly KnownCommit[]): Changes {
   if (composed.deletedRows.size === 0) return composed;
-  /** The rows by table, and true for those of which the first commit about them made them. */
+  /** The rows by table; true if the first commit about a row made it. */
   const met = new Map<string, Map<string, boolean>>();
   const meet = (table: string, row: string, isMade: boolean): void => {
     let rows = met.get(table);
@@ -55,7 +55,7 @@ export function withoutBornRows(composed: Changes, commits: readonly KnownCommit
   };
   for (const { changes, births } of commits) {
     for (const [table, rows] of changes.deletedRows) {
-      // Nobody knows which rows there were.
+      // Nothing tells which rows the table had.
       if (rows === ALL_ROWS) return composed;
       for (const row of rows) meet(table, row, false);
     }

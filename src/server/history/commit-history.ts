@@ -2,16 +2,16 @@ import { composeChanges, type Changes } from '../../protocol/changes.ts';
 import { decodeChanges, encodeChanges } from '../../protocol/codec.ts';
 
 import { changesSize } from '../writes/content-size.ts';
-import { withoutBornRows, type Births } from './births.ts';
+import { withoutBornRows, type Births, type KnownCommit } from './births.ts';
 
 interface KeptCommit {
   readonly version: number;
-  /** Encoded, which takes a fourth of the memory. It is decoded only when a client comes back. */
+  /** Encoded: that takes a fourth of the memory. They are decoded only when a client comes back. */
   readonly changes: string;
   readonly tag: string | undefined;
-  /** Undefined also for a commit that was loaded: nobody knows any more. */
+  /** Undefined if the commit made no row, and for a commit that was loaded: storage does not keep them. */
   readonly births: Births | undefined;
-  /** The length of all commits up to this one. */
+  /** The length of all commits that were added, up to this one. */
   readonly end: number;
 }
 
@@ -34,7 +34,7 @@ export type KnownTag =
   | { readonly type: 'known'; readonly tag: string | undefined }
   | { readonly type: 'unknown' };
 
-/** The history may always have this size, in characters. */
+/** The history may have this size, however small the content is. In characters. */
 const SMALLEST_LIMIT = 1_048_576;
 
 /** The latest commits, in memory: a client that comes back gets those that it has missed. */
@@ -71,10 +71,7 @@ export class CommitHistory {
     return missed && composeChanges(missed.map(({ changes }) => changes));
   }
 
-  #decodedSince(
-    version: number,
-    current: number,
-  ): readonly { readonly changes: Changes; readonly births: Births | undefined }[] | undefined {
+  #decodedSince(version: number, current: number): readonly KnownCommit[] | undefined {
     const missed = current - version;
     if (missed < 0 || missed > this.#commits.length - this.#first) return undefined;
     return this.#commits
@@ -83,11 +80,11 @@ export class CommitHistory {
   }
 
   /**
-   * As {@link since}, encoded, and without the deletions of rows that were not there at that version. Many come back at once
-   * with one cursor: what each gets is made once.
+   * As {@link since}, encoded, and without the deletions of rows that were not there at that version. Many clients come back at
+   * once with the same cursor, so the catch-up of each version is made once.
    */
   catchUpSince(version: number, current: number): CatchUp | undefined {
-    // Not kept: initial content makes another version, and is no commit.
+    // Not kept: initial content makes a new version without a call of `add`.
     if (version === current) return NO_CHANGES;
     const kept = this.#catchUps.get(version);
     if (kept !== undefined) return kept;
@@ -102,7 +99,7 @@ export class CommitHistory {
     return catchUp;
   }
 
-  /** Returns about what {@link catchUpSince} costs, as the length of what it reads and gives. */
+  /** Returns the approximate cost of {@link catchUpSince}: the length of what it reads, or of the catch-up if that is made already. */
   costSince(version: number, current: number): number {
     return this.#catchUps.get(version)?.encoded.length ?? this.#lengthSince(version, current);
   }
@@ -111,11 +108,8 @@ export class CommitHistory {
   #lengthSince(version: number, current: number): number {
     const missed = current - version;
     if (missed <= 0 || missed > this.#commits.length - this.#first) return 0;
-    const before = this.#commits[this.#commits.length - missed - 1];
     const first = this.#commits[this.#commits.length - missed];
-    return (
-      this.#end - (before?.end ?? (first === undefined ? 0 : first.end - first.changes.length))
-    );
+    return first === undefined ? 0 : this.#end - first.end + first.changes.length;
   }
 
   /** Returns the tag of a version in the history, or of the one right before it (`JOIN-9`). */

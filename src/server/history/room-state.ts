@@ -7,7 +7,7 @@ import type { ClientMessage, Cursor } from '../../protocol/messages.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
-import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
+import type { AskedOrigin, ChangeOrigin, PushOrigin } from '../room/change-origin.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { Peer } from '../room/peer.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
@@ -251,12 +251,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Returns true if the client still expects an answer to that push, and it is the next one (`ONCE-9`). */
-  #isNext({
-    peer,
-    clientId,
-    generation,
-    number,
-  }: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>): boolean {
+  #isNext({ peer, clientId, generation, number }: PushOrigin<Origin>): boolean {
     const client = peer.state;
     return (
       client.type === 'client' &&

@@ -6,7 +6,7 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
 import { holdsJust, readLeaf } from '../../protocol/store-access.ts';
 
-import type { AskedOrigin, ChangeOrigin } from '../room/change-origin.ts';
+import type { AskedOrigin, PushOrigin, SeedOrigin, StockOrigin } from '../room/change-origin.ts';
 import type { Peer } from '../room/peer.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { changesSize } from '../writes/content-size.ts';
@@ -45,7 +45,7 @@ export class Settlement<Origin, RequestOrigin> {
 
   #settlePush(
     asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
+    origin: PushOrigin<Origin>,
     { log, refusal }: WriteOutcome,
   ): undefined {
     const { observed, outgoing } = this.#parts;
@@ -90,7 +90,7 @@ export class Settlement<Origin, RequestOrigin> {
    * clients that write (`FLOOD-5`), and nothing of such a push could be applied twice.
    */
   #notePush(
-    { clientId, number, peer }: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'push' }>,
+    { clientId, number, peer }: PushOrigin<Origin>,
     refusal: RefusalReason | undefined,
   ): boolean {
     if (refusal !== 'access' || this.#state.clients.lastPush(clientId) > 0) {
@@ -108,11 +108,7 @@ export class Settlement<Origin, RequestOrigin> {
     peer.spendOnAnswer(changesSize(told) - changesSize(asked), host.now(), settings.limits);
   }
 
-  #settleStock(
-    asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'stock' }>,
-    { log }: WriteOutcome,
-  ): undefined {
+  #settleStock(asked: Changes, origin: StockOrigin<Origin>, { log }: WriteOutcome): undefined {
     if (log !== undefined) this.#state.commit(log, origin);
     const answer = stockAnswerTo(this.#parts.observed.store, asked, log?.changes);
     this.#charge(origin.peer, asked, answer);
@@ -121,7 +117,7 @@ export class Settlement<Origin, RequestOrigin> {
 
   #settleSeed(
     asked: Changes,
-    origin: Extract<ChangeOrigin<Origin, RequestOrigin>, { type: 'seed' }>,
+    origin: SeedOrigin<RequestOrigin>,
     { log, refusal }: WriteOutcome,
   ): SeedOutcome {
     const { changes, isAltered } = correctionOf(this.#parts.observed.store, asked, NO_LEAVES);
