@@ -1,13 +1,14 @@
 /**
- * The two moments of a row, and everything that waits for one of them. `sync` is that of the host's storage: without it, a write
- * settles when it is on disk, and both moments are one. With it, the host holds back what leaves the room in between.
+ * A row of the log has two moments, and everything that leaves the room waits for one of them.
  *
  * | moment | the storage says | who waits for it |
  * |---|---|---|
  * | written | the write has settled | commits for others, what features send with them, hooks, the content for GET |
- * | synced | the host's `sync` has settled, too | acks and answers of calls, and all that comes after them (`ORDER-9`); initial content by PUT, `whenDurable` |
+ * | synced | the `sync` of the host's storage has settled, too | acks and answers of calls, and all that comes after them (`ORDER-9`); initial content by PUT, `whenDurable` |
  *
- * A thing is *durable* when it is on disk: at the latest when it is synced.
+ * A storage without `sync` settles a write when it is on disk: then both moments are one. A storage with `sync` settles it
+ * earlier, and its host holds back what leaves the room until it is on disk. So a thing is *durable*, which means on disk, at
+ * the latest when it is synced.
  */
 import type { ChangeOrigin } from '../room/change-origin.ts';
 import { isPausing } from '../room/clock.ts';
@@ -19,7 +20,7 @@ import type { LoadedRoom } from '../storage/stored-room.ts';
 /** One entry on its way to the disk. */
 export interface PendingEntry {
   readonly entry: LogEntry;
-  /** The cause. No client sends a lost change of the room's own code again. */
+  /** The cause. If the entry is lost, clients send their changes again. The room's own code does not: it is told. */
   readonly origin: ChangeOrigin<unknown>;
 }
 
@@ -95,7 +96,7 @@ export class DurabilityGate {
     this.#push({ ...newBatch(entry), first: room, isSealed: true });
   }
 
-  /** Adds a write that was begun before: what comes after it waits for it. */
+  /** Adds a write that other code has begun. Everything that is added later waits for it. */
   waitFor(foreign: Promise<void>): void {
     // The rejection is handled when its turn comes.
     foreign.catch(() => undefined);
@@ -110,8 +111,8 @@ export class DurabilityGate {
   }
 
   /**
-   * Holds a waiter until everything that was added before is written, or synced if one of the waiters asks for that: releases it
-   * at once if it is. Waiters keep their order.
+   * Holds a waiter until everything that was added before is written; until it is synced, if this waiter or an earlier one asks
+   * for that. Releases it at once if nothing is on its way. Waiters keep their order.
    */
   hold(waiter: Waiter): void {
     const last = this.#batches.at(-1);
@@ -149,7 +150,7 @@ export class DurabilityGate {
   }
 
   async #run(): Promise<void> {
-    // Later, not within this call: an entry that is added next without a pause shares the row.
+    // Not within this call: entries that are added in the same turn share the row.
     await Promise.resolve();
     for (;;) {
       if (this.#hasFailed) return;
@@ -176,7 +177,7 @@ export class DurabilityGate {
     this.#isRunning = false;
   }
 
-  /** Lets what is arriving into the next row: a row costs the same however many entries share it. */
+  /** Waits while more entries arrive for the next row: a row costs the same however many entries share it. */
   async #gather(): Promise<void> {
     if (this.#host.takeTurn === undefined) return;
     const begin = this.#host.now();

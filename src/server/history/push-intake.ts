@@ -5,13 +5,13 @@ import type { Push, PushPart } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 
 import { assertFewThings } from '../writes/parse-cost.ts';
-import type { MaybePromise } from '../room/maybe-promise.ts';
+import { waitFor, type MaybePromise } from '../room/maybe-promise.ts';
 import type { ClientState } from '../room/peer-state.ts';
 import type { Peer } from '../room/peer.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import type { RoomState } from './room-state.ts';
 
-/** Told to a client that the room cannot follow: it says hello, and is told how far it has come. */
+/** Told to a client after a gap in its pushes, or in the room's memory of it. Its next hello mends that. */
 export const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
 
 /** Told to the author of a push who has no right to write. */
@@ -30,7 +30,7 @@ export class PushIntake<Origin, RequestOrigin> {
     this.#state = state;
   }
 
-  /** Takes a push. The next one in order is written; of an earlier one, its author is told again that it was dealt with. */
+  /** Takes a push. Writes the next one in order. Acknowledges an earlier one again, and does nothing else with it. */
   take(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
     const { delivery, outgoing, writer, features } = this.#parts;
     const { number, isDerived } = push;
@@ -47,16 +47,15 @@ export class PushIntake<Origin, RequestOrigin> {
     }
     const { clientId, generation } = client;
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
-    // Who may only read needs no place.
+    // A user who may only read needs no record.
     if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
       return delivery.overload(peer, text);
     }
-    const written = writer.write(this.#state, push.changes, origin);
-    return written instanceof Promise ? written.then(ignore) : undefined;
+    return waitFor(writer.write(this.#state, push.changes, origin));
   }
 
-  /** Without its record, a push could be applied twice: a room that cannot keep one more takes no push of a new client (`FLOOD-5`). */
+  /** Returns false if the room cannot keep a record of the client: without one, a push could be applied twice (`FLOOD-5`). */
   #hasPlaceFor(clientId: string): boolean {
     const { host, settings, peers } = this.#parts;
     return this.#state.clients.hasPlace(clientId, settings.limits.clients, host.now(), () =>
@@ -66,18 +65,18 @@ export class PushIntake<Origin, RequestOrigin> {
 
   /** Returns false if the room takes no push of that number from the client now. The client has been told to say hello. */
   #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
-    // A newer connection of the client was told how far its pushes have come (`JOIN-5`).
+    // The client has a newer connection, and sends its pushes there (`JOIN-5`).
     if (client.generation < this.#state.clients.generation(client.clientId)) return false;
     const isNext = number <= this.#state.lastPush(client) + 1;
     // A push that came before its connection was stopped still counts.
     if (isNext && client.liveness !== 'loading') return true;
-    // Its client was told to load, and sends it again after its next hello (`JOIN-3`).
+    // The client was told to load, and sends the push again after its next hello (`JOIN-3`).
     if (client.liveness === 'loading') peer.losePush();
     else if (client.liveness !== 'stopped') this.#loseTrack(peer, client);
     return false;
   }
 
-  /** Tells a client that it has lost its place, and takes nothing more until its next hello (`ONCE-3`). */
+  /** Tells a client to say hello, and takes nothing more until then (`ONCE-3`). */
   #loseTrack(peer: Peer<Origin>, client: ClientState): void {
     this.#parts.outgoing.sendError(this.#state, peer, 'stale', LOST_PLACE);
     peer.losePush();
@@ -105,7 +104,7 @@ export class PushIntake<Origin, RequestOrigin> {
     }
   }
 
-  /** Takes a push whose parts have all come. It is held until it is decided. */
+  /** Takes a push whose parts have all come, and counts it as held until it is decided. */
   #pushWhole(
     peer: Peer<Origin>,
     client: ClientState,
@@ -114,7 +113,7 @@ export class PushIntake<Origin, RequestOrigin> {
   ): MaybePromise<void> {
     const { delivery, settings } = this.#parts;
     const weight = weightOf(json);
-    // One that weighs more than all may gets through if little else is held.
+    // Even a push that weighs more than the limit gets through if little else is held.
     if (!delivery.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
       const text = 'The room holds too much for its connections now: try again later.';
       return delivery.overload(peer, text);
@@ -130,7 +129,7 @@ export class PushIntake<Origin, RequestOrigin> {
     const { outgoing, host, settings } = this.#parts;
     const { held: offset } = peer.assembly;
     const send = (): void => {
-      // After a hello, or when the connection has lost its place, the parts are forgotten.
+      // After another hello, or while the client is stopped, the parts are forgotten.
       if (peer.state !== client) return;
       const come = Math.ceil((peer.assembly.held - offset) / Math.max(1, text.length));
       const pause = peer.pauseOfParts(come, host.now(), settings.limits);
@@ -159,5 +158,3 @@ export class PushIntake<Origin, RequestOrigin> {
     throw new TinyBasePartyKitError('too-large', text);
   }
 }
-
-function ignore(): void {}

@@ -8,7 +8,7 @@ import { readContent, type TransactionLog } from '../../protocol/store-access.ts
 
 import { answerForeignHello, answerHello } from '../room/answer-hello.ts';
 import type { AskedOrigin, ChangeOrigin, PushOrigin } from '../room/change-origin.ts';
-import type { MaybePromise } from '../room/maybe-promise.ts';
+import { waitFor, type MaybePromise } from '../room/maybe-promise.ts';
 import type { Peer } from '../room/peer.ts';
 import type { RoomFeatures } from '../room/room-features.ts';
 import type { RoomParts } from '../room/room-parts.ts';
@@ -61,9 +61,12 @@ export class RoomState<Origin, RequestOrigin>
   readonly #pushes: PushIntake<Origin, RequestOrigin>;
   readonly #settlement: Settlement<Origin, RequestOrigin>;
   #version: number;
-  /** The tag of the version. */
+  /** The tag of the current version (`JOIN-9`). */
   #tag: string | undefined;
-  /** The tag of the versions that are made from now on; undefined if this is the life that began the epoch. */
+  /**
+   * The tag of the versions that this object makes; undefined if the epoch began with it. A *life* is the time from one load to
+   * the next.
+   */
   readonly life: string | undefined;
   #contentSize: ContentSize;
   #hasToldSize = false;
@@ -134,8 +137,8 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /**
-   * Returns what happened since that cursor, encoded; undefined if the history does not reach back so far, or does not have it
-   * (`JOIN-2`, `JOIN-3`, `JOIN-9`). With `isWhole`, it has also the deletions of rows that were not there at the cursor.
+   * Returns the changes since that cursor, encoded; undefined if the history does not have the cursor (`JOIN-2`, `JOIN-3`,
+   * `JOIN-9`). Only with `isWhole` does it have the deletions of rows that were not there at the cursor.
    */
   since(cursor: Cursor, isWhole: boolean): CatchUp | undefined {
     if (!this.#has(cursor)) return undefined;
@@ -155,12 +158,12 @@ export class RoomState<Origin, RequestOrigin>
     return epoch === this.epoch && known.type === 'known' && known.tag === tag;
   }
 
-  /** Returns about what {@link since} costs, as the length of what it reads and gives. */
+  /** Returns the approximate cost of {@link since}, as a length in characters. */
   costSince(cursor: Cursor): number {
     return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;
   }
 
-  /** Returns true if the cursor is of this epoch and surely not in the history: the storage was set back (`JOIN-9`). */
+  /** Returns true if the cursor is of this epoch, and certainly of no version that the room had: the storage was set back (`JOIN-9`). */
   isSetBackFrom({ epoch, version, tag }: Cursor): boolean {
     if (epoch !== this.epoch) return false;
     const known = this.#tagOf(version);
@@ -177,7 +180,7 @@ export class RoomState<Origin, RequestOrigin>
       return answerForeignHello(this, this.#parts, peer, message.protocol);
     if (state.type === 'stock') {
       if (message.type === 'stock') return this.#pushStock(peer, message.changes);
-      // It once said hello, and the app or the host lost that state: a stock peer does not send such frames.
+      // A stock peer does not send such frames. So this client said hello, and the app or the host has lost its state.
       return outgoing.sendError(this, peer, 'stale', LOST_PLACE);
     }
     switch (message.type) {
@@ -209,7 +212,10 @@ export class RoomState<Origin, RequestOrigin>
     return outcome ?? { type: 'exists' };
   }
 
-  /** Gives a transaction its version, sends it on its way to the disk, and tells everybody. Call it right after the transaction. */
+  /**
+   * Gives a transaction its version, hands it to the durability gate, and makes the messages about it. Call it right after the
+   * transaction.
+   */
   commit(log: TransactionLog, origin: ChangeOrigin<Origin, RequestOrigin>): Committed {
     if (isEmptyChanges(log.changes)) return 'nothing';
     if (!this.hasStore) {
@@ -299,8 +305,7 @@ export class RoomState<Origin, RequestOrigin>
 
   #pushStock(peer: Peer<Origin>, changes: Changes): MaybePromise<void> {
     if (!this.hasStore) return undefined;
-    const written = this.#parts.writer.write(this, changes, { type: 'stock', peer });
-    return written instanceof Promise ? written.then(ignore) : undefined;
+    return waitFor(this.#parts.writer.write(this, changes, { type: 'stock', peer }));
   }
 
   #tagOf(version: number): KnownTag {
@@ -309,7 +314,7 @@ export class RoomState<Origin, RequestOrigin>
       : this.history.tagOf(version);
   }
 
-  /** Makes the number of a push durable that made no commit (`ONCE-1`). */
+  /** Makes the number of a push durable, if the push made no commit (`ONCE-1`). */
   note(origin: ChangeOrigin<Origin, RequestOrigin>): void {
     // Before the initial content there is no log, and nothing could be applied twice.
     if (!this.hasStore) return;
@@ -348,12 +353,12 @@ export class RoomState<Origin, RequestOrigin>
     const { features } = this.#parts;
     if (features.isEmpty) return;
     features.committed({ cursor: this.cursor, changes, origin });
-    this.durability.hold(new OrderedVersion(features, this.#version));
+    this.durability.hold(new WrittenVersion(features, this.#version));
   }
 }
 
-/** Tells the features when a version is written. */
-class OrderedVersion implements Waiter {
+/** A version that waits until it is written: then the features hear of it. */
+class WrittenVersion implements Waiter {
   readonly #features: Pick<RoomFeatures<never, never>, 'durable'>;
   readonly #version: number;
 
@@ -375,5 +380,3 @@ class OrderedVersion implements Waiter {
 function authorOf(origin: ChangeOrigin<unknown>): LogEntry['author'] {
   return origin.type === 'push' ? { clientId: origin.clientId, push: origin.number } : undefined;
 }
-
-function ignore(): void {}

@@ -52,9 +52,9 @@ export class Settlement<Origin, RequestOrigin> {
     const { number, peer } = origin;
     const isNoted = this.#notePush(origin, refusal);
     const committed = log === undefined ? 'nothing' : this.#state.commit(log, origin);
-    // The announcement of the initial content has the number of this push, and takes the place of its ack.
+    // Its author is told to load, and that message has the number of this push. So there is no ack.
     if (committed === 'initial content') return;
-    // Where `prepareStore` or a schema has put the same already, the push changes nothing, and is the initial content still.
+    // `prepareStore` or a schema may have put the same there before. Then the push changes nothing, but is the initial content.
     if (log !== undefined && !this.#state.hasStore && showsAny(observed.store, asked)) {
       this.#state.create(origin);
       return;
@@ -79,15 +79,15 @@ export class Settlement<Origin, RequestOrigin> {
     if (isSent) return;
     if (isNoted) outgoing.sendReload(this.#state, peer, client);
     else {
-      // After a reload, it would be sent again, and again be too much to answer. Now its client sends it without its changes.
+      // After a reload, the client would send it again, and the answer would be too large again. Now it sends an empty push.
       peer.setState({ ...client, nextPush: number });
       outgoing.sendError(this.#state, peer, 'forbidden', READER_MESSAGE, number);
     }
   }
 
   /**
-   * Remembers that a push was dealt with. Returns false if its connection alone does: who may only read takes no place among the
-   * clients that write (`FLOOD-5`), and nothing of such a push could be applied twice.
+   * Remembers that a push was processed. Returns false if only its connection remembers that: a user who may only read gets no
+   * record among the clients that write (`FLOOD-5`), and nothing of such a push can be applied twice.
    */
   #notePush(
     { clientId, number, peer }: PushOrigin<Origin>,
@@ -101,7 +101,7 @@ export class Settlement<Origin, RequestOrigin> {
     return false;
   }
 
-  /** Charges the author of a push where the room has to tell more than it was sent: a few characters may delete everything (`FLOOD-3`). */
+  /** Charges the author of a push if the answer is longer than the push: a few characters may delete everything (`FLOOD-3`). */
   #charge(peer: Peer<Origin>, asked: Changes, told: Changes | undefined): void {
     if (told === undefined) return;
     const { host, settings } = this.#parts;

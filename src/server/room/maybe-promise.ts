@@ -4,6 +4,13 @@
  */
 export type MaybePromise<T> = T | Promise<T>;
 
+/** Waits for a value whose content nobody needs. */
+export function waitFor(value: MaybePromise<unknown>): MaybePromise<void> {
+  return value instanceof Promise ? value.then(ignore) : undefined;
+}
+
+function ignore(): void {}
+
 /** Returns true for a promise, and for what a library or a database of the app may return in place of one. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
