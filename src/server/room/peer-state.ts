@@ -6,8 +6,8 @@ export interface ClientState {
   /** The number from the hello: the room expects no push with a lower one (`ONCE-2`). */
   readonly nextPush: number;
   /**
-   * `live`: it gets commits, and the room takes its pushes. Otherwise its pushes are dropped until the next hello: `loading`
-   * was told to load the content (`JOIN-3`), `stopped` that it has lost its place (`ONCE-3`).
+   * `live`: it gets commits, and the room takes its pushes. Otherwise the room drops its pushes until its next hello: if it was
+   * told to load the content (`loading`, `JOIN-3`), or to say hello (`stopped`, `ONCE-3`).
    */
   readonly liveness: 'live' | 'loading' | 'stopped';
 }
@@ -20,15 +20,17 @@ export type PeerState =
   /** The room has closed it: nothing is sent to it, and nothing that it sends counts. */
   | { readonly type: 'gone' };
 
+/** Returns the generation of a client; undefined for any other connection. */
 export function generationOf(state: PeerState): number | undefined {
   return state.type === 'client' ? state.generation : undefined;
 }
 
+/** Returns true for a client that gets every commit. */
 export function isLive(state: PeerState): boolean {
   return state.type === 'client' && state.liveness === 'live';
 }
 
-/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. `standing` is the liveness. */
+/** Encodes a state as an attachment. The keys are short, because hosts keep few bytes. */
 export function stateToAttachment(state: PeerState): unknown {
   switch (state.type) {
     case 'stock':
@@ -40,12 +42,12 @@ export function stateToAttachment(state: PeerState): unknown {
         client: state.clientId,
         generation: state.generation,
         next: state.nextPush,
-        standing: state.liveness,
+        liveness: state.liveness,
       };
   }
 }
 
-/** An unknown attachment counts as absent: the client says hello again. */
+/** Decodes {@link stateToAttachment}. An unknown attachment counts as absent: the client says hello again. */
 export function attachmentToState(attachment: unknown): PeerState {
   if (typeof attachment !== 'object' || attachment === null) return { type: 'stock' };
   if ('gone' in attachment) return { type: 'gone' };
@@ -56,12 +58,12 @@ export function attachmentToState(attachment: unknown): PeerState {
     typeof attachment.generation === 'number' &&
     'next' in attachment &&
     typeof attachment.next === 'number' &&
-    'standing' in attachment &&
-    (attachment.standing === 'live' ||
-      attachment.standing === 'loading' ||
-      attachment.standing === 'stopped')
+    'liveness' in attachment &&
+    (attachment.liveness === 'live' ||
+      attachment.liveness === 'loading' ||
+      attachment.liveness === 'stopped')
   ) {
-    const { client: clientId, generation, next: nextPush, standing: liveness } = attachment;
+    const { client: clientId, generation, next: nextPush, liveness } = attachment;
     return { type: 'client', clientId, generation, nextPush, liveness };
   }
   return { type: 'stock' };

@@ -66,7 +66,7 @@ test('[SEAM-5] a room without features sends, attaches, stores, reads and waits 
   expect(await traceOf(() => undefined)).toMatchInlineSnapshot(`
     {
       "attached": [
-        "{"peer":{"client":"ada___________________","generation":1,"next":1,"standing":"live"}}",
+        "{"peer":{"client":"ada___________________","generation":1,"next":1,"liveness":"live"}}",
         undefined,
       ],
       "bytes": 299,
