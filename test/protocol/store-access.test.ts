@@ -12,7 +12,7 @@ import {
   writeLeaf,
   type TransactionLog,
 } from '../../src/protocol/store-access.ts';
-import { growthBy, measureContent } from '../../src/server/writes/content-size.ts';
+import { measureGrowth, measureContent } from '../../src/server/writes/content-size.ts';
 import { contents, listed } from './arbitrary-changes.ts';
 import { edit, schemas, transactions, type Edit } from './arbitrary-edits.ts';
 
@@ -55,7 +55,7 @@ function editAndCompare(store: Store, transaction: readonly Edit[]): void {
   after.forEach(compare);
   expect(listed(log.before)).toEqual(listed(changed));
   const [from, to] = [measureContent(before), measureContent(after)];
-  expect(growthBy(log)).toEqual({
+  expect(measureGrowth(log)).toEqual({
     length: to.length - from.length,
     leaves: to.leaves - from.leaves,
   });

@@ -15,7 +15,7 @@ import type { StoreWriter } from './store-writer.ts';
 import { areEqual, TouchedRows } from './touched-rows.ts';
 import { DROPPED, type SeedOutcome, type WriteTarget } from './write-target.ts';
 
-/** The number of times that hooks are asked about the same change, because its rows changed while they were asked. */
+/** The number of times that hooks are asked about the same change, if its rows change while they are asked. */
 const MOST_ROUNDS = 4;
 
 const TIMEOUT = Symbol('timeout');
@@ -31,8 +31,9 @@ interface Decision<Origin, RequestOrigin> {
 }
 
 /**
- * Applies what the hooks allow of changes. Hooks are asked outside of the room's order, so the room keeps running meanwhile.
- * Nothing else can change the Store between the last answer and the commit.
+ * Applies the part of changes that the hooks allow. Hooks are asked outside of the room's queue, so the room keeps running meanwhile.
+ * If the rows of a change were changed before the last answer came, the hooks are asked again (`HOOK-4`). Nothing can change the Store
+ * between the last answer and the commit.
  */
 export class CheckedWriter<Origin, RequestOrigin> {
   readonly #observed: Pick<RoomStore, 'store'>;
@@ -76,7 +77,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
         cancel?.();
       }
     };
-    // Initial contents do not wait for each other: the first to be decided wins (`SEED-1`).
+    // Initial contents do not wait for each other: the first one that is decided wins (`SEED-1`).
     return origin.type === 'seed'
       ? decide()
       : this.#claims.run(rows, () => target.takes(origin), decide);
@@ -101,7 +102,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   /**
-   * Resolves to the content of the touched rows when it is written: hooks see nothing before (`DURABLE-1`). Resolves to
+   * Resolves to the content of the touched rows, as soon as that is written: hooks see nothing earlier (`DURABLE-1`). Resolves to
    * undefined if it was lost.
    */
   async #writtenGround({
@@ -143,7 +144,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
       if (answer === undefined) await this.#writer.whenFree();
       if (!target.takes(origin)) return { settled: target.settle(asked, origin, DROPPED) };
       if (!areEqual(ground, rows.read(this.#observed.store))) return MOVED;
-      // Effects beyond the touched rows may have changed, such as a table that becomes empty.
+      // The effect on other parts may have changed: for example, the table would now become empty.
       if (answer === undefined || version !== target.version) continue;
       // The allowed part may empty a row that the whole would not have emptied: the hooks are asked about it, too.
       wanted = answer.changes;

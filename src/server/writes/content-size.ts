@@ -1,4 +1,4 @@
-/** Estimates the size of content and changes. Cheap, and good for comparisons. */
+/** Estimates of the size of content and changes: cheap, and good for comparisons. */
 import type { Store } from 'tinybase';
 
 import { ALL_ROWS, deletesRow, type Changes } from '../../protocol/changes.ts';
@@ -21,8 +21,8 @@ export function measureContent(content: LeafMap<Leaf>): ContentSize {
   return { length: leavesSize(content), leaves: countLeaves(content) };
 }
 
-/** Returns the growth of content by a transaction; below 0 where it shrank. */
-export function growthBy({ changes, before, ids }: TransactionLog): ContentSize {
+/** Returns the growth of content by a transaction that was made; below 0 if it shrank. */
+export function measureGrowth({ changes, before, ids }: TransactionLog): ContentSize {
   let length = 0;
   let leaves = 0;
   for (const [id, change] of ids) length += change * idSize(id);
@@ -58,16 +58,16 @@ export function changesSize(changes: Changes): number {
   return size;
 }
 
-/** Returns the largest possible growth of any content by changes, in the units of `limits.contentBytes`. */
-export function mostGrowth({ leaves }: Changes): number {
+/** Returns the highest growth of any content that changes could make, in the units of `limits.contentBytes`. */
+export function highestGrowth({ leaves }: Changes): number {
   return leavesSize(leaves) + countLeaves(leaves) * LEAF_BYTES;
 }
 
 /**
- * Returns the growth of the present content of a Store by changes, in the units of `limits.contentBytes`; below 0 if it
- * would shrink. Costs much more than {@link mostGrowth}.
+ * Returns the growth of a Store's present content if these changes were made, in the units of `limits.contentBytes`; below 0 if it
+ * would shrink. Costs much more than {@link highestGrowth}.
  */
-export function growthOf(store: Store, changes: Changes): number {
+export function predictGrowth(store: Store, changes: Changes): number {
   const { tables, values } = diffOf(store, changes);
   let growth = cellsGrowth(values);
   for (const [table, { rows, isEmptied }] of tables) {

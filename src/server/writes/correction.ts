@@ -9,13 +9,13 @@ import { readLeaf } from '../../protocol/store-access.ts';
 export interface Correction {
   /** Undefined if folding the push into the version before gives the room's content. */
   readonly changes: Changes | undefined;
-  /** True if anything asked for has another result. */
+  /** True if a part of the push has another result than it asked for. */
   readonly isAltered: boolean;
 }
 
 /**
- * Compares the Store with the result of folding `asked` into the version before (`CORRECT-1`): each leaf asked for,
- * under an asked deletion, or changed. `before` has each changed leaf as it was. Call it right after the push was applied.
+ * Compares the Store with the result of folding `asked` into the version before (`CORRECT-1`): each leaf that was asked for, that a
+ * deletion should have removed, or that changed. `before` has each changed leaf as it was. Call it right after the push was applied.
  */
 export function correctionOf(
   store: Store,
@@ -62,8 +62,8 @@ export function correctionToNothing(asked: Changes): Correction {
 }
 
 /**
- * Returns the answer to a stock peer that asked for `asked`: the room's value of everything that it asked for or that
- * changed, so that the last frame that it gets for a leaf is right (`STOCK-2`).
+ * Returns the answer to a stock peer that asked for these changes: the room's value of everything that it asked for or that changed.
+ * So the last frame that it gets for a leaf is right (`STOCK-2`).
  */
 export function stockAnswerTo(
   store: Store,

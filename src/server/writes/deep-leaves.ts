@@ -12,8 +12,8 @@ import type { StoreWriter } from './store-writer.ts';
 const NOTHING = new LeafMap<never>();
 
 /**
- * Keeps leaves that no message may carry out of the room (`CHANGES-4`): those with too many levels, and some of a `toJSON`.
- * They cannot come from a message, but from the room's own code, its listeners and its storage.
+ * Keeps *deep leaves* out of the room: those that no message may carry (`CHANGES-4`), because they have too many levels, or come from
+ * some kinds of `toJSON`. No message brings one, but the room's own code, its listeners and its storage may.
  */
 export class DeepLeaves {
   readonly #observed: Pick<RoomStore, 'store'>;
@@ -31,15 +31,15 @@ export class DeepLeaves {
   }
 
   /**
-   * Returns changes of the Store without deep leaves, and soon puts back what these have overwritten: that is in `before`.
-   * Call it right after the transaction.
+   * Returns changes of the Store without deep leaves. Soon afterwards, puts back the leaves that these have overwritten, which are in
+   * `before`. Call it right after the transaction.
    */
   undoIn(changes: Changes, before: LeafMap<Leaf | undefined>): Changes {
     const leaves = this.#undo(changes.leaves, before);
     return leaves === changes.leaves ? changes : { deletedRows: changes.deletedRows, leaves };
   }
 
-  /** Returns the Store's content without deep leaves, and soon deletes these. */
+  /** Returns the Store's content without deep leaves. Deletes these soon afterwards. */
   deleteIn(content: LeafMap<Leaf>): LeafMap<Leaf> {
     return this.#undo(content, NOTHING);
   }

@@ -38,9 +38,9 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
   }
 
   /**
-   * Returns the allowed part of `asked`, which would make this difference. Returns a promise while hooks have not answered:
-   * call it again when that resolves, with what the difference is then. Throws what a hook throws; the promise rejects with
-   * it.
+   * Returns the allowed part of `asked`; `diff` is the difference that it would make now. Returns a promise while hooks have not
+   * answered: when it resolves, call this again with the difference as of then. If a hook throws, this throws the same, or the promise
+   * rejects with it.
    */
   allowed(diff: StoreDiff, asked: Changes): Allowed | Promise<void> {
     const builder = new ChangesBuilder();
@@ -191,7 +191,7 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
   }
 }
 
-/** Returns what an answer says. Throws for one that nobody gives to allow something, though it is truthy (`HOOK-6`). */
+/** Returns true if an answer allows. Throws for an answer that is truthy by mistake, such as a function (`HOOK-6`). */
 function allows(hook: string, answer: unknown): boolean {
   const isGenerator =
     typeof answer === 'object' &&

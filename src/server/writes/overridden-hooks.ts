@@ -6,7 +6,7 @@ import type { RoomHooks } from './hooks.ts';
 export type HookMethods<Origin> = Required<RoomHooks<Origin>>;
 
 /**
- * Returns the hooks that a subclass overrides, because the room calls no others (`HOOK-5`). One that is no function, such as
+ * Returns the hooks that a subclass overrides: the room calls no others (`HOOK-5`). A hook that is not a function, such as
  * `canSetCell = false`, refuses. `base` is the prototype of our own class.
  */
 export function overriddenHooks<Origin>(

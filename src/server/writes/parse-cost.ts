@@ -2,8 +2,8 @@ import { LEAF_BYTES } from '../../protocol/leaf.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /**
- * Throws `too-large`, before a text is parsed, if what it has would take as much memory as more Cells and Values than the room can
- * hold (`LIMIT-1`). Arrays and objects count like ids: a few megabytes of empty ones take twenty times that. `name` begins the message.
+ * Throws `too-large`, before a text is parsed, if its ids would take more memory than the content of the room may (`LIMIT-1`). Arrays
+ * and objects count like ids: parsed, a few megabytes of empty ones take twenty times that. `name` begins the message.
  */
 export function assertFewThings(name: string, json: string, contentBytes: number): void {
   // At least every third id is that of a Cell or Value.
@@ -13,7 +13,7 @@ export function assertFewThings(name: string, json: string, contentBytes: number
   throw new TinyBasePartyKitError('too-large', message);
 }
 
-/** Returns how many ids the JSON of content has: of tables, rows, Cells and Values. */
+/** Returns the number of ids in the JSON of content: of tables, rows, Cells and Values. */
 function countIds(json: string): number {
   let count = 0;
   for (let at = json.indexOf(':'); at >= 0; at = json.indexOf(':', at + 1)) {
@@ -28,12 +28,12 @@ function countIds(json: string): number {
   return count;
 }
 
-/** True for what JSON allows between an id and its colon (RFC 8259, section 2). */
+/** True for a character that JSON allows between an id and its colon (RFC 8259, section 2). */
 function isBlank(character: string | undefined): boolean {
   return character === ' ' || character === '\n' || character === '\r' || character === '\t';
 }
 
-/** Returns how many arrays and objects a text may have, those in its texts too: a Cell may be one. */
+/** Returns the highest possible number of arrays and objects in a JSON. Brackets in its texts count, too: a Cell may be an object. */
 function countBrackets(json: string): number {
   let count = 0;
   for (const bracket of ['[', '{'])

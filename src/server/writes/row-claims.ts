@@ -10,8 +10,8 @@ interface RowClaim {
 }
 
 /**
- * The rows of the changes that hooks are asked about. Changes of different connections are decided at the same time. If
- * they touch the same row, they take turns: otherwise one could invalidate the decision of another for ever (`HOOK-7`).
+ * The rows of the changes that hooks are asked about. Changes of different connections are decided at the same time, but those that
+ * touch the same row are decided one after the other. Otherwise one could undo the decision of another for ever (`HOOK-7`).
  */
 export class RowClaims {
   readonly #claims = new Set<RowClaim>();

@@ -4,7 +4,7 @@ import { ALL_ROWS, deletesRow, type Changes } from '../../protocol/changes.ts';
 import { VALUES, type Leaf } from '../../protocol/leaf.ts';
 import { readLeaf } from '../../protocol/store-access.ts';
 
-/** A leaf (a Cell or a Value) before and after. The two differ; undefined: not there. */
+/** A leaf (a Cell or a Value) before and after, which differ; undefined where it is not there. */
 export interface LeafEffect {
   readonly before: Leaf | undefined;
   readonly after: Leaf | undefined;
@@ -30,7 +30,7 @@ export interface StoreDiff {
   readonly values: ReadonlyMap<string, LeafEffect>;
 }
 
-/** Returns what changes would do to that Store as it is now, whatever shape the changes have (`HOOK-1`). */
+/** Returns the difference that changes would make to that Store as it is now, however they are expressed (`HOOK-1`). */
 export function diffOf(store: Store, changes: Changes): StoreDiff {
   const tables = new Map<string, TableEffect>();
   for (const table of tablesOf(changes)) {

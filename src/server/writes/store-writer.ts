@@ -13,17 +13,17 @@ import type { RoomHost } from '../room/room-host.ts';
 import type { RoomSettings } from '../room/room-settings.ts';
 import type { RoomStore } from '../room/room-store.ts';
 import { CheckedWriter } from './checked-writer.ts';
-import { growthOf, mostGrowth } from './content-size.ts';
+import { predictGrowth, highestGrowth } from './content-size.ts';
 import { DROPPED, type SeedOutcome, type WriteOutcome, type WriteTarget } from './write-target.ts';
 
-/** The time after which the writer looks again for an open transaction. It hears of the end, but perhaps not of a rollback. */
+/** The pause before the writer looks again if a transaction is open: it may not hear of a rollback. */
 const BUSY_RETRY_MILLISECONDS = 20;
 /** The time that a transaction may be open before it is reported. */
 const BUSY_REPORT_MILLISECONDS = 5_000;
 
 /**
- * Applies changes of peers to the room's Store: as one transaction, as far as the hooks allow, and never while the room's
- * own code has a transaction open.
+ * Applies changes of peers to the room's Store: each as one transaction, as far as the hooks allow, and never while the room's own
+ * code has a transaction open.
  */
 export class StoreWriter<Origin, RequestOrigin> {
   readonly #observed: RoomStore;
@@ -72,9 +72,8 @@ export class StoreWriter<Origin, RequestOrigin> {
   }
 
   /**
-   * Runs actions that may touch everything as a transaction of the room, without a log, which would cost as much as the
-   * actions. Returns what was thrown, if anything was: then they may have been rolled back. Returns `busy`, having done
-   * nothing, while a transaction is open.
+   * Runs actions as a transaction without a log: for actions that may touch everything, a log costs as much as they do. Returns the
+   * error, if one was thrown: then the actions may have been rolled back. Returns `busy`, and does nothing, while a transaction is open.
    */
   applyUnlogged(actions: () => void): { readonly error: unknown } | 'busy' {
     const outcome = this.#observed.apply(actions, () => false);
@@ -90,7 +89,7 @@ export class StoreWriter<Origin, RequestOrigin> {
     await this.#whenFree;
   }
 
-  /** Waits once for everybody who waits. */
+  /** Waits for the end of a transaction: one wait for all callers. */
   async #waitUntilFree(): Promise<void> {
     let waited = 0;
     while (!this.isFree()) {
@@ -110,7 +109,7 @@ export class StoreWriter<Origin, RequestOrigin> {
     return this.#observed.apply(() => undefined).type !== 'busy';
   }
 
-  /** Applies changes at once. Returns undefined, having done nothing, while a transaction is open. */
+  /** Applies changes at once. Returns undefined, and does nothing, while a transaction is open. */
   apply(
     target: WriteTarget<Origin, RequestOrigin>,
     changes: Changes,
@@ -133,7 +132,8 @@ export class StoreWriter<Origin, RequestOrigin> {
   #isTooLarge(target: { readonly contentBytes: number }, changes: Changes): boolean {
     const left = this.#settings.limits.contentBytes - target.contentBytes;
     return (
-      mostGrowth(changes) > left && growthOf(this.#observed.store, changes) > Math.max(left, 0)
+      highestGrowth(changes) > left &&
+      predictGrowth(this.#observed.store, changes) > Math.max(left, 0)
     );
   }
 
@@ -149,7 +149,7 @@ export class StoreWriter<Origin, RequestOrigin> {
     }
   }
 
-  /** Refuses changes as a whole. What an open transaction did so far may be rolled back: the answer waits for its end. */
+  /** Refuses changes as a whole. Waits for the end of an open transaction: the answer has values that it may still roll back. */
   refuse(
     target: WriteTarget<Origin, RequestOrigin>,
     asked: Changes,

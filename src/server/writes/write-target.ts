@@ -8,7 +8,7 @@ import type { AskedOrigin } from '../room/change-origin.ts';
 export interface WriteOutcome {
   /** The log of the transaction; undefined if there was none. */
   readonly log: TransactionLog | undefined;
-  /** Set if hooks refused part of the changes, or all of them were refused. */
+  /** The reason, if hooks refused a part of the changes, or all of them were refused. */
   readonly refusal: RefusalReason | undefined;
 }
 
@@ -33,11 +33,11 @@ export interface WriteTarget<Origin, RequestOrigin> {
   readonly version: number;
   /** False until the initial content. */
   readonly hasStore: boolean;
-  /** About how much memory the content takes, in the units of `limits.contentBytes`. */
+  /** The approximate memory of the content, in the units of `limits.contentBytes`. */
   readonly contentBytes: number;
   /** Returns false if a change came too late. Asked right before it is applied. */
   takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
-  /** Resolves to true when storage has taken everything that the Store has, to false if that was lost. */
+  /** Resolves to true when everything that the Store has is written, to false if that was lost. */
   whenWritten(): Promise<boolean>;
   /**
    * Called right after the changes were applied or refused, before anything else can happen to the Store. Returns the outcome of
