@@ -18,7 +18,7 @@ import type { LoadedRoom } from '../storage/stored-room.ts';
 import {
   assertContentFits,
   contentBytes,
-  growthBy,
+  measureGrowth,
   measureContent,
   type ContentSize,
 } from '../writes/content-size.ts';
@@ -231,7 +231,7 @@ export class RoomState<Origin, RequestOrigin>
       this.#firstOfLife = this.#version;
     }
     const { length, leaves } = this.#contentSize;
-    const growth = growthBy(log);
+    const growth = measureGrowth(log);
     this.#setSize({ length: length + growth.length, leaves: leaves + growth.leaves });
     const births = birthsOf(this.#parts.observed.store, changes, log.before);
     this.history.add(this.#version, encoded, this.#tag, births);
