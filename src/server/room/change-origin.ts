@@ -25,7 +25,7 @@ export interface SeedOrigin<RequestOrigin> {
 }
 
 /** The room's own code, and the connections on whose behalf it ran (`EVENT-8`). */
-export interface RoomOrigin<Origin> {
+interface RoomOrigin<Origin> {
   readonly type: 'room';
   readonly callers: readonly Origin[];
 }
