@@ -23,7 +23,7 @@ const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
 /** The pause of a checkpoint that finds a transaction open. */
 const BUSY_RETRY_MILLISECONDS = 20;
 
-/** So many keys of texts that were left out are named. */
+/** The number of keys that the report of left out texts names. */
 const MOST_KEYS_TOLD = 20;
 /** 48 bits: no two lives of a room have the same tag. */
 const TAG_LENGTH = 8;
@@ -56,7 +56,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     return this.#current;
   }
 
-  /** The number of times that changes of the room's own code may have been lost. A wipe or a restore by itself loses none. */
+  /** The number of times that changes of the room's own code may have been lost. A wipe or a restore alone loses none. */
   get losses(): number {
     return this.#losses;
   }
@@ -172,18 +172,22 @@ export class RoomPersistence<Origin, RequestOrigin> {
     this.#emptyings += 1;
     state?.abandon(new Error(EMPTIED));
     this.#parts.delivery.dismiss(EMPTIED);
-    // Heard below, perhaps later.
+    // The rejection is handled by the wipe, perhaps later.
     emptied?.catch(() => undefined);
     const storage = this.#openStorage();
     const wiped = storage.wipe(emptied);
     wiped.catch(() => (this.#losses += 1));
+    const hydrated = state && this.#emptyStore();
+    // A feature may have other content.
     if (this.#parts.features.hasInitialContent) {
-      if (state !== undefined) this.#emptyStore();
       await wiped;
       void this.#reload();
       return;
     }
-    if (state !== undefined) this.#openEmpty(storage, wiped);
+    // At once, so that what the app does next counts.
+    if (hydrated !== undefined)
+      this.#open(storage, undefined, hydrated, true).durability.waitFor(wiped);
+    else if (state !== undefined) void this.#reload();
     await wiped;
   }
 
@@ -196,7 +200,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     else await Promise.resolve(this.load()).catch(() => undefined);
   }
 
-  /** Removes the same, and leaves the room unloaded: the next need loads it. Everything of it must be durable. */
+  /** Removes the same, and leaves the room unloaded until something needs it. Everything of it must be durable. */
   async dispose(): Promise<void> {
     const { host, settings } = this.#parts;
     const state = this.#current;
@@ -320,26 +324,13 @@ export class RoomPersistence<Origin, RequestOrigin> {
     return this.#storage;
   }
 
-  /** Empties the Store of a loaded room at once, so that what the app does next counts; later, if the Store is busy. */
-  #openEmpty(storage: RoomStorage, wiped: Promise<void>): void {
+  /** Empties the Store. Returns undefined if it is busy, or if that fails: then the load that follows empties it, or reports the error. */
+  #emptyStore(): Hydrated | undefined {
     try {
       const hydrated = this.#hydration.hydrate(undefined);
-      if (hydrated !== 'busy') {
-        this.#open(storage, undefined, hydrated, true).durability.waitFor(wiped);
-        return;
-      }
+      return hydrated === 'busy' ? undefined : hydrated;
     } catch {
-      // The load that follows meets the same error, and reports it.
-    }
-    void this.#reload();
-  }
-
-  /** Empties the Store of a room that is about to ask for its content. */
-  #emptyStore(): void {
-    try {
-      this.#hydration.hydrate(undefined);
-    } catch {
-      // The load that follows meets the same error, and reports it.
+      return undefined;
     }
   }
 
