@@ -17,7 +17,7 @@ export interface Page {
   stored: BlobReference | undefined;
   /** True if the stored page may differ from the content. */
   isDirty: boolean;
-  /** The approximate size in bytes at the last write, plus the characters that were set since. */
+  /** The approximate size: the bytes at the last write, and the characters that were set since. */
   size: number;
 }
 

@@ -60,7 +60,7 @@ export class RoomStorage {
   #nextRow = 1;
   #append: Promise<void> | undefined;
   #isClosed = false;
-  /** True if what is on disk is not known, not even in part: only a load may follow. */
+  /** True from the beginning of a wipe until it has succeeded: the state of the disk is unknown, and only a load may follow. */
   #isUnknown = false;
   #wasEmptied = false;
   /** The number of calls of {@link RoomStorage.wipe}. */
@@ -137,8 +137,8 @@ export class RoomStorage {
   }
 
   /**
-   * Makes a room's initial content durable, whatever its size, with the log if it has one. The last write makes it valid.
-   * Replaces a room that already exists; one that is damaged only if `isDamageAllowed`.
+   * Makes a room's initial content durable, whatever its size, and its log if it has one. The last write makes it valid. Replaces a
+   * room that already exists; a damaged one only if `isDamageAllowed`.
    */
   async create(
     { cursor, content, log, clients }: LoadedRoom,
@@ -192,9 +192,8 @@ export class RoomStorage {
   }
 
   /**
-   * Removes everything that the room has stored, and forgets it within this call: nothing is added to it any more. If the
-   * app empties the storage, `emptied` settles when that is done: what was being written meanwhile is removed after it. If
-   * this rejects, the room has to be loaded.
+   * Removes everything that the room has stored. Forgets it within this call: nothing can be added to it any more. `emptied` settles
+   * when other code has emptied the storage; what is written meanwhile is removed after it. If this rejects, load the room.
    */
   async wipe(emptied: Promise<unknown> = Promise.resolve()): Promise<void> {
     this.#disk = undefined;
@@ -247,11 +246,11 @@ export class RoomStorage {
    * (`DURABLE-4`) to about the size of the content, and removes garbage from crashes. It leaves out client records that
    * had expired at the time of the last append (`ONCE-5`).
    *
-   * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot still
-   * counts as one of the version at the beginning: the log since then is kept, and a load applies it to every page.
+   * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot still counts as
+   * that of the version at the beginning: the later log is kept, and a load applies it to every page.
    *
-   * Returns the version of the oldest log entry that is kept; if there is none, one more than the snapshot's. Returns `emptied`, having
-   * written nothing, if somebody else has removed the manifest.
+   * Returns the version of the oldest log entry that is kept; if none is, one more than the snapshot's. Returns `emptied`, and writes
+   * nothing, if other code has removed the manifest.
    */
   async checkpoint(source: CheckpointSource): Promise<number | 'emptied'> {
     const disk = this.#open();
@@ -328,11 +327,11 @@ export class RoomStorage {
     if (this.#disk !== disk) throw unavailable('the room was loaded again');
   }
 
-  /** Returns the state of the disk, and lets nothing be added to it: it is about to be replaced. */
+  /** Returns the state of the disk, and forgets it: it is about to be replaced, and nothing may be added to it. */
   async #close(isDamageAllowed: boolean): Promise<Disk | undefined> {
     this.#isClosed = true;
     try {
-      // It began after this call, so its row would belong to the next room.
+      // An append that began after this call: its row would belong to the new room.
       const hasFailed = await this.#append?.then(
         () => false,
         () => true,

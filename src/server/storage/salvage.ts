@@ -16,7 +16,7 @@ const ENTRIES_A_CALL = 128;
 export interface SalvagedRoom {
   /** Undefined if the manifest cannot be read. */
   readonly epoch: string | undefined;
-  /** The highest version that anything tells of; at least 1. */
+  /** The highest version that was found; at least 1. */
   readonly version: number;
   readonly content: LeafMap<Leaf>;
   readonly clients: ReadonlyMap<string, ClientRecord>;
@@ -124,7 +124,7 @@ class Salvager {
     for (const row of since) this.#apply(row);
   }
 
-  /** Takes from rows that the snapshot includes what its pages do not have. */
+  /** Adds the content of these rows beneath that of the pages: the snapshot includes them, but some of its pages are damaged. */
   #underlay(rows: readonly LogRow[]): void {
     const pages = this.#content;
     this.#content = new LeafMap<Leaf>();

@@ -49,7 +49,7 @@ export interface ManifestWrite {
   readonly row?: EncodedRow | undefined;
   /** Keys that are garbage once the manifest is there. */
   readonly replaced: readonly string[];
-  /** Called between two calls; throws if what was written so far is not there any more. */
+  /** Called between two writes; throws if the earlier ones are not in storage any more. */
   readonly assertCurrent: () => void;
 }
 

@@ -21,7 +21,7 @@ const ROWS_A_CALL = 512;
 export interface LoadedRoom {
   readonly cursor: Cursor;
   readonly content: LeafMap<Leaf>;
-  /** Entries with changes, oldest first, ending at the cursor's version; older ones may have been trimmed. */
+  /** The latest entries with changes, oldest first. The last one has the cursor's version. */
   readonly log: readonly LogEntry[];
   /** The version before the log, if its tag is known (`JOIN-9`). */
   readonly before?: Cursor | undefined;
