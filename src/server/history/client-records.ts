@@ -6,18 +6,19 @@ import {
 import { CLIENT_ID_LENGTH } from '../../protocol/messages/hello.ts';
 import { isAhead } from '../room/clock.ts';
 
-/** The number of clients that never pushed and are remembered, by their generation alone. */
+/** The number of clients without a record, which never pushed, whose generation is remembered. */
 const MOST_IDLE_CLIENTS = 10_000;
 
-/** The number of records that are kept though nobody touched them for a day: about 1 MB. */
+/** The number of records that are kept after a day without a sign of their client: about 1 MB. */
 const MOST_OLD_RECORDS = 10_000;
 
+/** The pause between two searches for records that can be dropped. */
 const SEARCH_MILLISECONDS = 10_000;
 
-/** The part of the records from which on they are scarce. */
+/** Records are scarce when this part of the limit is used. */
 const SCARCE = 3 / 4;
 
-/** The part of the records that a user may have while they are scarce. */
+/** The part of the limit that one user may have while records are scarce. */
 const SHARE = 1 / 10;
 
 /** The room's memory of each client id: its last processed push, and its generation. */
@@ -29,6 +30,7 @@ export class ClientRecords {
   /** The number of records of each user, in a room that knows users. */
   readonly #ofUsers = new Map<string, number>();
 
+  /** The time of the last search. */
   #searched = -Infinity;
 
   constructor(records: ReadonlyMap<string, ClientRecord>) {
@@ -63,7 +65,7 @@ export class ClientRecords {
     }
   }
 
-  /** Remembers that the client will never need the acks up to that number again. */
+  /** Remembers that the client has the acks up to that number. */
   noteAcked(clientId: string, ackedPush: number, now: number): void {
     const record = this.#records.get(clientId);
     if (record === undefined) return;
@@ -73,9 +75,8 @@ export class ClientRecords {
   }
 
   /**
-   * Returns true if there is place for the record of that client, with at most `most` in all, and no more than its share for a
-   * user while they are scarce (`FLOOD-5`). If there is none, it first drops the confirmed records of clients that are away
-   * (`ONCE-5`).
+   * Returns true if the client has a record or may get one: there are at most `most` in all, and a user has no more than its share
+   * while they are scarce (`FLOOD-5`). Before it returns false, it drops the confirmed records of clients that are away (`ONCE-5`).
    */
   hasPlace(
     clientId: string,
@@ -103,12 +104,12 @@ export class ClientRecords {
     this.#records.set(clientId, { lastPush: number, ackedPush, touched: now, generation });
   }
 
-  /** Drops records that were kept long enough (`ONCE-5`), but none of a connected client. */
+  /** Drops records that were kept long enough (`ONCE-5`), except those of connected clients. */
   sweep(now: number, connected: ReadonlySet<string>): void {
     const old: (readonly [string, ClientRecord])[] = [];
     for (const entry of this.#records) {
       const [clientId, record] = entry;
-      // The clock was set back since: it is as old as it can be without that.
+      // The clock was set back since: the record counts as touched now.
       if (isAhead(record.touched, now)) this.#records.set(clientId, { ...record, touched: now });
       if (connected.has(clientId)) continue;
       if (isClientRecordExpired(record, now)) this.#forget(clientId);
@@ -149,7 +150,7 @@ export class ClientRecords {
   }
 }
 
-/** Returns the user of a client, whose id in the records ends with it (`GATE-12`); an empty text if it has none. */
+/** Returns the user of a client: the end of its id in the records (`GATE-12`). Returns an empty text if it has none. */
 function userOf(clientId: string): string {
   return clientId.slice(CLIENT_ID_LENGTH);
 }

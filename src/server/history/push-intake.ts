@@ -114,7 +114,7 @@ export class PushIntake<Origin, RequestOrigin> {
     const { delivery, settings } = this.#parts;
     const weight = weightOf(json);
     // Even a push that weighs more than the limit gets through if little else is held.
-    if (!delivery.makePlace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
+    if (!delivery.makeSpace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
       const text = 'The room holds too much for its connections now: try again later.';
       return delivery.overload(peer, text);
     }

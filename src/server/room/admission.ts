@@ -6,7 +6,7 @@ import { Places } from './places.ts';
 import type { RoomGate } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
-/** Lets connections and requests in: asks the gate, and counts places. Nothing of whom it refuses is dealt with. */
+/** Lets connections and requests in: asks the gate, and counts connections. The room handles nothing of those that it refuses. */
 export class Admission<Origin, RequestOrigin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #places: Places<Origin>;
@@ -61,7 +61,10 @@ export class Admission<Origin, RequestOrigin> {
     return false;
   }
 
-  /** Closes a connection that the gate does not admit. After a sleep, the room may have lost its grant. */
+  /**
+   * Resolves to true if the gate admits a connection. Otherwise the connection is closed: its grant has ended, or the room lost it
+   * while it slept.
+   */
   async passes(peer: Peer<Origin>): Promise<boolean> {
     if (peer.verification !== undefined && !(await peer.verification)) return false;
     if (peer.hasLeft) return false;
@@ -70,7 +73,7 @@ export class Admission<Origin, RequestOrigin> {
     return false;
   }
 
-  /** Closes a connection for which the room has no place. One that has spoken or was let in has its place. */
+  /** Closes a connection if the room is full. Returns false then. A connection that was counted once keeps its place. */
   findsPlace(peer: Peer<Origin>): boolean {
     const { host, delivery, settings } = this.#parts;
     const { connections } = settings.limits;

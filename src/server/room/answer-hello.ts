@@ -1,22 +1,23 @@
 import { PROTOCOL_VERSION, type Hello } from '../../protocol/messages.ts';
 
 import type { RoomState } from '../history/room-state.ts';
-import type { Peer } from './peer.ts';
+import { ANSWER_OF_ONE, type Peer } from './peer.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A catch-up up to this size is never too large, in characters. */
 const SMALL_CATCH_UP = 4096;
-/** A catch-up costs as much as a message for each part of this length, in characters (`FLOOD-3`). */
-const LENGTH_OF_ONE = 4096;
 /** Content up to this size comes with the welcome that would otherwise be a reload, in characters (`JOIN-11`). */
 const SMALL_CONTENT = 64 * 1024;
-/** A further client id of a connection takes such a part of what it may send at once: four are welcome, and no five (`FLOOD-4`). */
+/** The part of `messageBurst` that a further client id of one connection costs: the fifth is too much (`FLOOD-4`). */
 const FURTHER_CLIENT = 1 / 5;
 
 const NO_CHANGES = '[{},{}]';
 const SET_BACK = { isSetBack: true } as const;
 
-/** Makes a connection the one of its client, and sends the changes that the client missed (`JOIN-2` to `JOIN-5`). */
+/**
+ * Answers a hello: makes the connection that of its client, and sends what the client missed (`JOIN-2` to `JOIN-5`). The connection
+ * pays for the catch-up, each time that it asks (`FLOOD-3`).
+ */
 export function answerHello<Origin>(
   room: RoomState<Origin, unknown>,
   parts: RoomParts<Origin, unknown>,
@@ -31,7 +32,7 @@ export function answerHello<Origin>(
     ...connections.map(({ state }) => state.generation),
   );
   if (generation <= known) {
-    // Above that of the hello, so that nobody takes it for the answer which lets a client in.
+    // A higher generation than that of the hello: so the client does not take this for the welcome that makes it live.
     const above = Math.max(known, generation + 1);
     const lastPush = room.lastPush(hello);
     outgoing.sendWelcome(room, peer, { generation: above, lastPush }, undefined);
@@ -41,7 +42,7 @@ export function answerHello<Origin>(
   const isOtherClient = state.type === 'client' && state.clientId !== clientId;
   const { limits } = settings;
   const cost =
-    (hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / LENGTH_OF_ONE) +
+    (hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / ANSWER_OF_ONE) +
     (isOtherClient ? limits.messageBurst * FURTHER_CLIENT : 0);
   if (!peer.charge(cost, host.now(), limits)) {
     const text =
@@ -55,10 +56,10 @@ export function answerHello<Origin>(
     delivery.refuse(other.peer, 'replaced', text);
   }
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
-  // Of pushes that the client believes to be pending, it must be told what became of their rows.
+  // The client has pushes pending that the room has processed: it must also hear of the rows that they made and others deleted.
   const isWhole = room.lastPush(hello) >= nextPush;
   const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor, isWhole);
-  // A room whose rows are born and die fast has catch-ups larger than its content for whoever has just loaded it (`JOIN-10`).
+  // A client that has just loaded is not sent to load again, even if rows come and go so fast that its catch-up is the larger (`JOIN-10`).
   const hasLoaded = peer.state.type === 'client' && peer.state.liveness === 'loading';
   const isWorthIt =
     missed !== undefined &&
@@ -85,7 +86,7 @@ function smallContent<Origin>(
 ): string | undefined {
   if (cursor === undefined || cursor.version === 0 || !room.hasStore) return undefined;
   if (room.contentSize > SMALL_CONTENT || !writer.isFree()) return undefined;
-  if (!peer.charge(room.contentSize / LENGTH_OF_ONE, host.now(), settings.limits)) return undefined;
+  if (!peer.charge(room.contentSize / ANSWER_OF_ONE, host.now(), settings.limits)) return undefined;
   return contentCache.read(room, () => observed.store.getJson());
 }
 

@@ -12,13 +12,13 @@ import { costOfEach } from './rate-limiter.ts';
 import type { RoomParts } from './room-parts.ts';
 import { Turns } from './turns.ts';
 
-/** Holding a message takes so many characters in addition to its length. */
+/** The memory of a held message in addition to its length, in characters. */
 const HOLDING_LENGTH = 512;
 
-/** The part of `heldLength` that may wait for turns: others need some of it, too. */
+/** The part of `heldLength` that may wait for turns. The rest is for other things that the room holds. */
 const PART_OF_TURNS = 1 / 4;
 
-/** The messages of a frame, and the number of messages that it counts as. */
+/** The messages of a frame that are handled, and the number that the frame counts as. */
 interface SplitFrame {
   readonly messages: readonly unknown[];
   readonly count: number;
@@ -26,7 +26,7 @@ interface SplitFrame {
 
 const NO_MESSAGES: SplitFrame = { messages: [], count: 0 };
 
-/** Takes the frames of connections as they arrive: bounds them, charges them to whoever sends them, and lets each connection have its turn. */
+/** Takes the frames of connections as they arrive: limits them, charges their senders, and gives each connection its turn. */
 export class Arrivals<Origin, RequestOrigin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
   readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
@@ -46,7 +46,7 @@ export class Arrivals<Origin, RequestOrigin> {
     this.#turns = new Turns(parts.host);
   }
 
-  /** Handles a frame, and ignores those that are not ours. Resolves when that is done; never rejects. */
+  /** Handles a frame, and ignores frames that are not ours. Resolves when that is done; never rejects. */
   async receive(peer: Peer<Origin>, data: unknown): Promise<void> {
     const { host, settings, features, delivery } = this.#parts;
     if (peer.hasLeft) return;
@@ -61,8 +61,8 @@ export class Arrivals<Origin, RequestOrigin> {
     const weigh = (): number => this.#weightOf(text);
     const waiting = isFlood
       ? undefined
-      : peer.hold(length, weigh, count, now, settings.limits, isAsked);
-    if (waiting === undefined || !delivery.makePlace(peer, 0)) {
+      : peer.accept(length, weigh, count, now, settings.limits, isAsked);
+    if (waiting === undefined || !delivery.makeSpace(peer, 0)) {
       waiting?.onLost();
       delivery.refuseFlood(peer);
       return;
@@ -84,7 +84,7 @@ export class Arrivals<Origin, RequestOrigin> {
     const begin = (): boolean => this.#begins(peer, waiting);
     const cost = costOfEach(waiting.weight, count);
     const isBusy = peer.isBusy(now, settings.limits);
-    // What the room has asked for waits for nothing.
+    // An answer that the room has asked for does not wait for a turn.
     const dealt = isAsked
       ? deal(data)
       : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, deal });
@@ -99,23 +99,23 @@ export class Arrivals<Origin, RequestOrigin> {
   }
 
   /**
-   * Holds a message that comes while the room is not ready, so that whoever sends much then does not fill its memory (`LIMIT-5`).
-   * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
+   * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
+   * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
   hold(peer: Peer<Origin>, data: unknown): (() => void) | undefined {
     const { delivery } = this.#parts;
     if (peer.hasLeft) return undefined;
     const length = lengthOf(data) + HOLDING_LENGTH;
-    if (!delivery.makePlace(peer, length)) {
+    if (!delivery.makeSpace(peer, length)) {
       delivery.refuseFlood(peer);
       return undefined;
     }
-    // Its host has the message as long as the room does, also if the connection is closed.
+    // Fixed: closing the connection would not free this memory, because the handler of the host keeps the message.
     peer.held.addFixed(length);
     return () => peer.held.addFixed(-length);
   }
 
-  /** Returns true for a frame that nobody looks at. */
+  /** Returns true for a frame that is refused unread. */
   #isFlood(peer: Peer<Origin>, length: number, now: number): boolean {
     const { limits } = this.#parts.settings;
     return (
@@ -124,18 +124,18 @@ export class Arrivals<Origin, RequestOrigin> {
     );
   }
 
-  /** Returns false for a frame of which nothing is dealt with. */
+  /** Begins to handle a frame. Returns false for a frame that is dropped. */
   #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
     if (peer.isGone) return false;
     const { delivery, settings } = this.#parts;
-    if (waiting.begin(settings.limits) && delivery.makePlace(peer, 0)) return true;
+    if (waiting.begin(settings.limits) && delivery.makeSpace(peer, 0)) return true;
     delivery.overload(peer);
     return false;
   }
 
   /**
-   * Returns the messages of a frame: several, if it begins with a push. Then it has pushes alone (`FRAME-5`), but all its lines
-   * count.
+   * Returns the messages of a frame. A frame that begins with a push may have several: only its pushes are handled (`FRAME-5`), but
+   * all its lines count.
    */
   #split(data: unknown): SplitFrame {
     const one = { messages: [data], count: 1 };
@@ -153,10 +153,10 @@ export class Arrivals<Origin, RequestOrigin> {
 
   #weightOf(text: string): number {
     const weight = weightOf(text);
-    // A part ends with its text.
+    // In a part, the JSON of the push is a text, whose quotes are counted in another way. Another message may end like a part: so the
+    // higher weight counts.
     const isPart =
       text.endsWith('"]') && text.startsWith(this.#parts.settings.messagePrefix + partLetter);
-    // Whatever else begins and ends so, with quotes of its own, takes as much time.
     return isPart ? Math.max(weight, weightOf(text, true)) : weight;
   }
 }

@@ -1,6 +1,6 @@
 import type { Peer } from './peer.ts';
 
-/** The connections by client id, so that a hello walks none of the others. */
+/** The connections by client id, so that a hello need not look at all connections. */
 export class ClientIndex<Origin> {
   readonly #peers = new Map<string, Set<Peer<Origin>>>();
 
@@ -20,7 +20,7 @@ export class ClientIndex<Origin> {
     if (peers?.size === 0) this.#peers.delete(clientId);
   }
 
-  /** Forgets all but those: some host may never say that one has left. */
+  /** Forgets all connections but these: a host may never tell that one has left. */
   keep(open: ReadonlySet<Peer<Origin>>): void {
     for (const [clientId, peers] of this.#peers)
       for (const peer of peers) if (!open.has(peer)) this.remove(clientId, peer);

@@ -2,14 +2,14 @@ import type { RoomHost } from './room-host.ts';
 
 /** A shorter content is sent whole. In characters. */
 const LONGEST_WHOLE = 64 * 1024;
-/** So many bytes are sent at once, when the other side has read those before. */
+/** The number of bytes that are sent at once, when the other side has read those before. */
 const SLICE_BYTES = 64 * 1024;
 /** The longest time in which the other side reads nothing. */
 const SILENCE_MILLISECONDS = 30_000;
 
 /**
- * The answers with content that are being sent (`LIMIT-6`). All answers with one content encode and hold it once: who does not
- * read holds nothing more.
+ * The answers with content that are being sent (`LIMIT-6`). All answers with the same content share its bytes, so a reader that does
+ * not read costs no more memory.
  */
 export class ContentAnswers {
   readonly #host: Pick<RoomHost<never>, 'after'>;
@@ -21,8 +21,8 @@ export class ContentAnswers {
   }
 
   /**
-   * Returns the body of an answer with that content, between a head and a tail. Ends those with the oldest contents, if all
-   * contents are longer than the limit.
+   * Returns the body of an answer with that content, between a head and a tail. If all contents together are longer than the limit,
+   * ends the answers with the oldest ones.
    */
   bodyOf(
     content: string,

@@ -9,7 +9,7 @@ import type { Peers } from './peers.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 
-/** Told to a connection whose grant has ended, or was lost. */
+/** Told to a connection whose grant has ended, or was lost while the room slept. */
 export const EXPIRED = 'This connection is not authorized any more: connect again.';
 
 /** Told to a connection if the room cannot be loaded. */
@@ -17,21 +17,21 @@ export const UNLOADED = 'The room could not be loaded: try again later.';
 
 const FLOODED = 'This connection sends more than the room takes: say hello again, a little later.';
 
-/** Told to the connection for which the room holds most. */
+/** Told to the connections for which the room holds most. */
 const CROWDED =
   'The room holds as much for its connections as it may, and most for this one: connect again, a little later.';
 
-/** Of a connection that sends much, that many times as much counts as unread where another one needs place. */
+/** The unread data of a connection that sends much counts so many times: then it is closed before others. */
 const BUSY_FACTOR = 2;
 
-/** Puts frames on sockets: no more than a connection reads, and than the room may hold for all of them. Closes connections. */
+/** Puts frames on sockets: no more than a connection reads, and no more than the room may hold for all. Closes connections. */
 export class Delivery<Origin> {
   readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
   #leaving: Peer<Origin>[] = [];
-  /** The last messages that were joined: those to the next connection are often the same. */
+  /** The last messages that were joined. The next connection often gets the same ones. */
   #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
     messages: [],
     frames: [],
@@ -60,11 +60,11 @@ export class Delivery<Origin> {
     const { unread, unproven } = peer;
     const { unreadLength } = this.#settings.limits;
     const isStock = peer.state.type === 'stock';
-    if (unread.length > unreadLength || !this.#makePlaceUnread(peer, frame.length)) {
+    if (unread.length > unreadLength || !this.#makeSpaceUnread(peer, frame.length)) {
       this.#stall(peer);
       return;
     }
-    if (isStock && !this.#makePlaceUnproven(peer, frame.length)) {
+    if (isStock && !this.#makeSpaceUnproven(peer, frame.length)) {
       this.close(peer, 'overloaded', CROWDED);
       return;
     }
@@ -75,32 +75,32 @@ export class Delivery<Origin> {
   }
 
   /**
-   * Makes place for what a connection has just sent, where the room holds as much as it may for all (`LIMIT-5`): those for which
-   * it holds more are closed, the largest first. Returns false if that is not enough.
+   * Makes space for what a connection has just sent, if the room holds as much as it may for all (`LIMIT-5`). Closes connections for
+   * which it holds more than for this one, the largest first. Returns false, and closes nobody, if that would not be enough.
    */
-  makePlace(peer: Peer<Origin>, length: number): boolean {
+  makeSpace(peer: Peer<Origin>, length: number): boolean {
     const { memory } = this.#peers;
-    return this.#makePlace(memory, length, peer.held.length + length, ({ held }) => held);
+    return this.#makeSpace(memory, length, peer.held.length + length, ({ held }) => held);
   }
 
-  /** Does the same for what is sent to a connection, among all that have not read: who writes much is not in the way of that. */
-  #makePlaceUnread({ unread }: Peer<Origin>, length: number): boolean {
+  /** Does the same for what is sent to a connection: compares what the connections have not read, and not what they have sent. */
+  #makeSpaceUnread({ unread }: Peer<Origin>, length: number): boolean {
     const { memory } = this.#peers;
-    return this.#makePlace(memory, length, unread.length + length, (holder) => {
+    return this.#makeSpace(memory, length, unread.length + length, (holder) => {
       const free = holder.unread.length;
-      // It is who fills the memory of others.
+      // Its messages are what the others have not read.
       const isBusy = holder.isBusy(this.#host.now(), this.#settings.limits);
       return { length: isBusy ? free * BUSY_FACTOR : free, free };
     });
   }
 
-  /** Does the same for what is sent to a stock peer, among all stock peers: its words do not tell what it has read. */
-  #makePlaceUnproven({ unproven }: Peer<Origin>, length: number): boolean {
+  /** Does the same for what is sent to a stock peer, among all stock peers: they cannot tell what they have read. */
+  #makeSpaceUnproven({ unproven }: Peer<Origin>, length: number): boolean {
     const wanted = unproven.length + length;
-    return this.#makePlace(this.#peers.unproven, length, wanted, (holder) => holder.unproven);
+    return this.#makeSpace(this.#peers.unproven, length, wanted, (holder) => holder.unproven);
   }
 
-  #makePlace(
+  #makeSpace(
     memory: HeldMemory<Peer<Origin>>,
     length: number,
     wanted: number,
@@ -114,11 +114,11 @@ export class Delivery<Origin> {
       .map(({ holder }) => ({ holder, held: heldOf(holder) }))
       .filter(({ holder, held }) => !holder.isGone && held.length > wanted && held.free > 0)
       .sort((one, other) => other.held.length - one.held.length);
-    // What is held for those that were closed just now goes as soon as this code has run.
+    // The memory of connections that were closed just now is free as soon as this code has run.
     const going = accounts.reduce((sum, { holder, free }) => sum + (holder.isGone ? free : 0), 0);
     let excess = memory.length + length - heldLength - going;
     if (excess <= 0) return true;
-    // Nobody is closed for nothing.
+    // No connection is closed if that would not be enough.
     if (larger.reduce((sum, { held }) => sum + held.free, 0) < excess) return false;
     for (const { holder, held } of larger) {
       if (excess <= 0) break;
@@ -182,11 +182,11 @@ export class Delivery<Origin> {
     connection.send(this.#encode({ type: 'mark', text: this.#host.randomId() }));
   }
 
-  /** Takes the answer to a mark: the connection has read so far. */
+  /** Takes the answer to a mark: the connection has read everything before the mark. */
   takeMark(peer: Peer<Origin>, text: string): void {
     peer.unread.answer(text);
     if (peer.isGone) return;
-    // The next commit, or the end of its grant, closes one whose grant has ended (`GATE-7`).
+    // A connection whose grant has ended gets no mark. The next frame for it closes it (`GATE-7`).
     if (peer.standing === 'admitted') this.#sendMark(peer);
   }
 
@@ -196,7 +196,7 @@ export class Delivery<Origin> {
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
     if (state.type !== 'client' || peer.unread.isTold) return;
     if (state.liveness !== 'stopped') peer.setState({ ...state, liveness: 'stopped' });
-    // Whatever else has stopped it may have been told by a message that was not sent.
+    // If something else has stopped it, the message about that may not have been sent.
     peer.unread.isTold = true;
     // The last mark, or its answer, may be lost. After each hello, the client is asked again, once.
     this.#askToRead(peer);
@@ -221,9 +221,9 @@ export class Delivery<Origin> {
     this.deliver(peer, this.#encode({ type: 'error', code, message, ...about }));
   }
 
-  /** Refuses a message unread, so that a flood costs others as little as possible (`FLOOD-1`). */
+  /** Refuses a message unread, so that a flood costs the others as little as possible (`FLOOD-1`). */
   refuseFlood(peer: Peer<Origin>): void {
-    // What it sent before is still dealt with.
+    // The room still handles what it sent before.
     peer.line.behind(() => this.overload(peer));
   }
 
@@ -234,7 +234,7 @@ export class Delivery<Origin> {
     peer.connection.close(ERRORS[code].closeCode, reason);
   }
 
-  /** Takes nothing more from a connection until its next hello, and tells it so, at most once a second (`FLOOD-1`). */
+  /** Takes nothing more from a connection until its next hello. Tells it so, at most once a second (`FLOOD-1`). */
   overload(peer: Peer<Origin>, text: string = FLOODED): void {
     const { state } = peer;
     if (state.type !== 'client') {
@@ -244,7 +244,7 @@ export class Delivery<Origin> {
     const isStopped = state.liveness === 'stopped';
     if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(peer, 'overloaded', text);
-    // Told again now and then, because the refused message may have been a hello.
+    // It is told again now and then: the refused message may have been a hello.
     if (peer.mayTell(this.#host.now())) tell();
     else if (!isStopped) {
       // It was stopped before, has said hello since, and does not know that it is stopped again.
@@ -255,7 +255,7 @@ export class Delivery<Origin> {
     }
   }
 
-  /** Makes everybody start again, because the state that they know may not hold any more. */
+  /** Makes everybody start again, because the room's state may differ from the one that they know. */
   dismiss(text: string): void {
     for (const peer of this.#peers.open()) {
       const { state } = peer;

@@ -5,8 +5,8 @@ const MOST_PATHS = 20;
 const LONGEST_ID = 64;
 
 /**
- * Describes transactions that were lost: how many leaves and rows they changed, and the ids of the first 20. It leaves
- * the content out: that may be private, and of any size.
+ * Describes transactions that were lost: how many leaves and rows they changed, and the first 20 ids. Leaves out the content, which
+ * may be private, and of any size.
  */
 export function describeLost(transactions: Iterable<Changes>): string {
   const paths: string[] = [];

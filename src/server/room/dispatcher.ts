@@ -15,8 +15,8 @@ const APP_HINT =
   ". If it is a message of the app's own, set messagePrefix in the room and in its clients.";
 
 /**
- * Hands each message to the room's state or to a feature: those of one connection in their order, those of all one at a time. A
- * message that waits for a hook holds up its own connection alone.
+ * Hands each message to the room's state or to a feature, one at a time. Messages of one connection keep their order. A message that
+ * waits for a hook holds up only its own connection.
  */
 export class Dispatcher<Origin, RequestOrigin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
@@ -134,7 +134,7 @@ export class Dispatcher<Origin, RequestOrigin> {
       sender.clientId === message.clientId
     ) {
       void state.receive(peer, message);
-      // The client sends undecided pushes again (`ONCE-9`).
+      // The hello goes ahead of pushes that wait for hooks: the client sends those again (`ONCE-9`).
       if (peer.state !== sender) peer.undecided.overtake();
       return undefined;
     }
@@ -161,7 +161,7 @@ export class Dispatcher<Origin, RequestOrigin> {
 /** A message that is not decided yet; undefined if it is complete. */
 type Dealt = { readonly decided: Promise<void> } | undefined | void;
 
-/** Returns true if a sender has said hello again since it was in that state: what it sent then is dropped. */
+/** Returns true if the sender has said hello since it was in that state: messages from before are dropped. */
 function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
   if (sender.type !== 'client') return false;
   return state.type !== 'client' || state.generation !== sender.generation;

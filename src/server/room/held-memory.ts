@@ -1,4 +1,4 @@
-/** A connection for which so much is held, in characters, is never in the way of others. */
+/** A connection for which no more than this is held, in characters, always gets space. */
 export const FREE_LENGTH: number = 32 * 1024;
 
 /**
@@ -14,7 +14,7 @@ export class HeldMemory<Holder> {
     return this.#length;
   }
 
-  /** The holders of which something is held. */
+  /** The accounts of those for whom something is held. */
   get accounts(): Iterable<HeldLength<Holder>> {
     return this.#accounts;
   }
@@ -48,18 +48,18 @@ export class HeldLength<Holder> {
     return this.#length;
   }
 
-  /** The part of it that goes if the connection is closed. */
+  /** The part of it that is free once the connection is closed. */
   get free(): number {
     return this.#length - this.#fixed;
   }
 
-  /** Adds the length of what is being worked on, and stays until that ends; or removes it if it is negative. */
+  /** Adds a length that stays until some work ends, even if the connection is closed; removes it if negative. */
   addFixed(length: number): void {
     this.#fixed += length;
     this.add(length);
   }
 
-  /** Adds a length, or removes it if it is negative. */
+  /** Adds a length; removes it if negative. */
   add(length: number): void {
     if (length === 0) return;
     this.#length += length;

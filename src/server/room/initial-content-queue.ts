@@ -11,14 +11,14 @@ interface AwaitedRoom {
   addFeature(feature: { committed(): void }): unknown;
 }
 
-/** Keeps actions until a room has its initial content (SEED-7). They are in memory, and gone with the room's object. */
+/** Keeps actions until a room has its initial content (SEED-7), in memory only. */
 export class InitialContentQueue {
   readonly #room: AwaitedRoom;
   readonly #onError: (error: unknown) => void;
   #waiting: (() => void)[] = [];
   #isListening = false;
 
-  /** `onError` gets what an action throws that had to wait. */
+  /** `onError` gets the errors of actions that had to wait. */
   constructor(room: AwaitedRoom, onError: (error: unknown) => void) {
     this.#room = room;
     this.#onError = onError;

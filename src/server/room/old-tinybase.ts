@@ -3,8 +3,8 @@ import type { Store } from 'tinybase';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 /**
- * Returns an error if Stores are of a TinyBase before 9.4. A Store does not tell its version, but such a Store keeps one half of a
- * transaction that throws, and then the Stores of clients and room differ.
+ * Returns an error if the Stores are of a TinyBase before 9.4. A Store does not tell its version, but such a Store keeps half of a
+ * transaction that throws. Then the Stores of clients and room differ.
  */
 export function errorOfOldTinyBase(createStore: () => Store): TinyBasePartyKitError | undefined {
   const store = createStore();

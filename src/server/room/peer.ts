@@ -21,21 +21,22 @@ import { TurnLine } from './turns.ts';
 import { Undecided } from './undecided.ts';
 import { Unread } from './unread.ts';
 
-/** The longest pause: shorter than the silence after which a client treats its connection as dead. */
+/** The longest pause before a receipt: a client treats its connection as dead after a longer silence. */
 const LONGEST_PAUSE_MILLISECONDS = 10_000;
 
-/** A part of this length, in characters, of an answer to a push counts as a message, as one of a catch-up does. */
-const ANSWER_OF_ONE = 4096;
+/** So many characters of a catch-up, or of an answer to a push, cost as much as one message of the connection (`FLOOD-3`). */
+export const ANSWER_OF_ONE = 4096;
 
 /** The slot of a connection's state. */
 const SLOT = 'peer';
 /** A connection that sends too much is told so at most once in this time. */
 export const TELL_MILLISECONDS = 1_000;
-/** The slot of the time at which a connection was heard, and how exact it is. */
+/** The slot of the time at which a connection was heard. */
 const HEARD_SLOT = 'heard';
+/** The attached time may be so old. */
 const HEARD_MILLISECONDS = 20_000;
 
-/** The part of a room's features that hears of peers. */
+/** The part of the features that a peer uses. */
 export type PeerFeatures<Origin> = Pick<
   RoomFeatures<Origin, never>,
   'isEmpty' | 'standing' | 'admitted' | 'live' | 'left'
@@ -48,9 +49,9 @@ export class Peer<Origin> {
   readonly held: HeldLength<Peer<Origin>>;
   /** All that it was sent as a stock peer. */
   readonly unproven: HeldLength<Peer<Origin>>;
-  /** The push that comes in parts. */
+  /** The parts of a push that have come. */
   readonly assembly: PushAssembly;
-  /** The frames from it that wait for its turn. */
+  /** Its frames that wait for its turn. */
   readonly line: TurnLine = new TurnLine();
   readonly undecided: Undecided = new Undecided();
   readonly unread: Unread;
@@ -61,11 +62,11 @@ export class Peer<Origin> {
   readonly #roomRate: RoomRate;
   #toldTime = -Infinity;
   #receivedTime = -Infinity;
-  /** The weight of the heaviest message since the last hello. */
+  /** The weight of the heaviest message since the last change of its state. */
   #heaviest = 0;
   /** The length of all messages whose effects are not written yet. */
   #waitingLength = 0;
-  /** The number and weight of those that the room has begun to deal with. */
+  /** The number and weight of those that the room has begun to handle. */
   #waitingMessages = 0;
   #waitingWeight = 0;
   #state: PeerState;
@@ -73,7 +74,7 @@ export class Peer<Origin> {
   readonly #index: ClientIndex<Origin>;
   #isIn: boolean;
   #hasLeft = false;
-  /** True if a push was dropped since the last hello. */
+  /** True if the room has dropped a push since the last hello. */
   #isBehind = false;
   #hasOverspent = false;
   #heardTime: number | undefined;
@@ -122,7 +123,7 @@ export class Peer<Origin> {
     return this.#isIn;
   }
 
-  /** True once it is gone, or its own side has closed the socket: then everything that it sent before counts. */
+  /** True once it is gone, or once its own side has closed the socket. In the latter case, what it sent before still counts. */
   get hasLeft(): boolean {
     return this.#hasLeft || this.isGone;
   }
@@ -135,7 +136,7 @@ export class Peer<Origin> {
       this.#isBehind = false;
       this.#hasOverspent = false;
     }
-    // Its pushes are dropped, and so are those that wait, even if it is told to load before its next hello.
+    // The room drops its pushes, also those that wait: even if it is told to load before its next hello.
     else if (state.liveness === 'stopped') this.#isBehind = true;
     if (state.type !== 'client' || state.liveness !== 'stopped') this.unread.isTold = false;
     this.#heaviest = 0;
@@ -148,7 +149,7 @@ export class Peer<Origin> {
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
 
-  /** Returns true if a frame of that length is too much, whatever it has: then nobody looks at it. */
+  /** Returns true if a frame of that length is too much, whatever is in it: then it is refused unread. */
   isFlooding(length: number, now: number, rate: MessageRate): boolean {
     return (
       this.#limiter.isTooMuch(length, now, rate, 1) ||
@@ -162,11 +163,11 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a frame of that length and so many messages, received at that time in milliseconds, as waiting until the returned waiter is
-   * called. `weigh` returns the length that counts for floods, and is called only where that decides. What the room has asked for
-   * (`isAsked`) counts for no flood. Returns undefined if this connection has sent too much, or too much of it waits.
+   * Accepts a frame of that length, with so many messages, and counts it as waiting until the returned waiter is called. Returns
+   * undefined if the connection has sent too much, or too much of it waits. `weigh` returns the length that counts for the rate; it is
+   * called only if that decides. A frame that the room has asked for (`isAsked`) does not count for the rate. `now` is in milliseconds.
    */
-  hold(
+  accept(
     length: number,
     weigh: () => number,
     messages: number,
@@ -176,9 +177,9 @@ export class Peer<Origin> {
   ): ReceivedFrame | undefined {
     this.#receivedTime = now;
     if (this.#waitingLength + length > limits.waitingLength) return undefined;
-    // Not weighed if it is too long in any case. If its weight alone is too much, the weighing counts.
+    // Weighing costs time: a frame that is too long in any case is not weighed. One that only its weight refuses pays for it.
     if (!isAsked && this.#limiter.isTooMuch(length, now, limits, messages)) {
-      // It was divided to be counted, and the next one shall not be.
+      // The frame was divided to count its messages. Counted, it makes the next one be refused unread.
       if (messages > 1) this.#limiter.add(length, now, limits, messages);
       return undefined;
     }
@@ -198,8 +199,8 @@ export class Peer<Origin> {
   }
 
   /**
-   * Counts a frame as one that waits for storage or hooks. Returns false, and counts nothing, if too much of this connection does
-   * (`FLOOD-2`).
+   * Counts a frame as one that waits for storage or hooks. Returns false, and counts nothing, if too many messages of this connection
+   * wait for them (`FLOOD-2`).
    */
   begin(
     { messages, length, weight }: ReceivedFrame,
@@ -211,7 +212,7 @@ export class Peer<Origin> {
     if (waiting > 0 && this.#waitingWeight + weight > limits.waitingLength) return false;
     this.#waitingMessages += messages;
     this.#waitingWeight += weight;
-    // What has many ids takes about its weight when it is decoded.
+    // Decoded, a frame with many ids takes about its weight.
     this.held.add(weight - length);
     return true;
   }
@@ -224,7 +225,7 @@ export class Peer<Origin> {
     return this.#limiter.charge(messages, now, rate);
   }
 
-  /** Returns the time of its last message or ping, as far as the room knows since it is awake; -Infinity if it knows none. */
+  /** Returns the time of its last message or ping; -Infinity if the room knows none. */
   lastSign(now: number): number {
     return Math.max(notAhead(this.#receivedTime, now), this.heardAt(now) ?? -Infinity);
   }
@@ -235,8 +236,8 @@ export class Peer<Origin> {
   }
 
   /**
-   * Charges this connection for what the room tells it about a push, as one message for each 4 KiB. If that is too much, so is
-   * everything that it has sent since, until its next hello (`FLOOD-3`).
+   * Charges this connection for the answer to a push, as one message for each 4 KiB. If that is too much, the room refuses everything
+   * that the connection has sent since, until its next hello (`FLOOD-3`).
    */
   spendOnAnswer(length: number, now: number, rate: MessageRate): void {
     if (length < ANSWER_OF_ONE) return;
@@ -247,7 +248,7 @@ export class Peer<Origin> {
     this.#hasOverspent ||= this.#limiter.spent(now, rate) > rate.messageBurst;
   }
 
-  /** True if what the room told it about its pushes was too much since its last hello. */
+  /** True if the answers to its pushes were too much since its last hello. */
   get hasOverspent(): boolean {
     return this.#hasOverspent;
   }
@@ -263,7 +264,7 @@ export class Peer<Origin> {
     this.#isBehind = true;
   }
 
-  /** Returns the time at which it was heard last; undefined if nobody asked to keep it, or a clock that was set back says so. */
+  /** Returns the time at which it was heard last; undefined if no feature asked to keep that, or the clock was set back since. */
   heardAt(now: number): number | undefined {
     const { pingedAt = -Infinity } = this.connection;
     const attached = this.connection.readSlot(HEARD_SLOT);
@@ -281,8 +282,8 @@ export class Peer<Origin> {
   }
 
   /**
-   * Returns the milliseconds after which it may send as many parts as it sends at once, of which some have come already
-   * (`PART-1`).
+   * Returns the pause, in milliseconds, after which it may send the rest of the parts that may be on their way at once. `come` of
+   * them have come already (`PART-1`).
    */
   pauseOfParts(come: number, now: number, rate: MessageRate): number {
     // In JSON, a part may be longer than its text.
@@ -313,7 +314,7 @@ export class Peer<Origin> {
     return true;
   }
 
-  /** Lets it in: the features hear of it. */
+  /** Lets it in, and tells the features. */
   enter(): void {
     this.#isIn = true;
     this.#features.admitted(this.connection.origin);
@@ -336,7 +337,7 @@ export class Peer<Origin> {
     if (this.#isIn) this.#features.left(this.connection.origin);
   }
 
-  /** From its hello on, it tells what it has read. */
+  /** Counts what it was sent as a stock peer as unread: a client tells what it has read. */
   #prove(): void {
     const { length } = this.unproven;
     this.unproven.add(-length);
@@ -369,12 +370,12 @@ export class ReceivedFrame implements Waiter {
     this.weight = weight;
   }
 
-  /** True once the room has begun to deal with it. */
+  /** True once the room has begun to handle it. */
   get isBegun(): boolean {
     return this.#isBegun;
   }
 
-  /** Begins to deal with it. Returns false if too much of its connection waits already. */
+  /** Begins to handle it. Returns false if too much of its connection waits already. */
   begin(limits: { waitingMessages: number; waitingLength: number }): boolean {
     this.#isBegun = this.#peer.begin(this, limits);
     return this.#isBegun;
@@ -389,7 +390,7 @@ export class ReceivedFrame implements Waiter {
   }
 }
 
-/** Returns a time; -Infinity if it lies in the future. */
+/** Returns a time, or -Infinity if it lies in the future. */
 function notAhead(time: number, now: number): number {
   return isAhead(time, now) ? -Infinity : time;
 }

@@ -5,11 +5,11 @@ import { Peer, type PeerFeatures } from './peer.ts';
 import { RoomRate } from './rate-limiter.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 
-/** The connections of a room. It asks the host for the open ones each time, because the host misses fewer of them. */
+/** The connections of a room. It asks the host for the open ones each time: no event tells for sure that one has left. */
 export class Peers<Origin> {
   /** All that the room holds for connections. */
   readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
-  /** All that was sent to stock peers: none of them can tell what it has read. */
+  /** All that was sent to stock peers: they cannot tell what they have read. */
   readonly unproven: HeldMemory<Peer<Origin>> = new HeldMemory();
   readonly #rate = new RoomRate();
   readonly #host: RoomHost<Origin>;
@@ -18,7 +18,7 @@ export class Peers<Origin> {
   readonly #index = new ClientIndex<Origin>();
   /** False until the connections that survived a hibernation are in the index. */
   #isIndexed = false;
-  /** The connections that a feature may have heard of. Some hosts never report that they have left. */
+  /** The connections that a feature may have heard of. Some hosts never report that one has left. */
   readonly #present = new Set<Peer<Origin>>();
 
   constructor(host: RoomHost<Origin>, features: PeerFeatures<Origin>) {
@@ -53,18 +53,18 @@ export class Peers<Origin> {
     return open;
   }
 
-  /** Returns all that have not left, also those whom the gate has not let in. */
+  /** Returns all that have not left, also those that the gate has not let in. */
   all(): readonly Peer<Origin>[] {
     const peers = Array.from(this.#host.connections(), (connection) => this.of(connection));
     return peers.filter(({ hasLeft }) => !hasLeft);
   }
 
-  /** Returns all that features and commits may know of: those whom the gate admits now (`SEAM-2`). */
+  /** Returns all that the gate admits now: features hear of no others (`SEAM-2`). */
   admitted(): readonly Peer<Origin>[] {
     return this.open().filter(({ standing }) => standing === 'admitted');
   }
 
-  /** Ends those that are closed. Some hosts never report that, and what they have not read would count for ever. */
+  /** Ends those that are closed: some hosts never report that, and what they have not read would count for ever. */
   endClosed(): void {
     const open = new Set(this.#host.connections());
     for (const { accounts } of [this.memory, this.unproven])

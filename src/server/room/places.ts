@@ -2,7 +2,7 @@ import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
 import type { RoomFeatures } from './room-features.ts';
 
-/** After the room was full, it counts its connections again after this time. */
+/** The pause before a full room counts its connections again. */
 const RECOUNT_MILLISECONDS = 1_000;
 
 /** The part of the places that are left while they are scarce. */
@@ -15,15 +15,15 @@ const SHARE = 1 / 10;
 export type Placing = 'placed' | 'full' | 'share';
 
 /**
- * Gives places to connections while a room has some left (`FLOOD-5`). It counts the open ones now and then, and not at each
- * that comes: many come at once after a deployment.
+ * Gives places to connections until `limits.connections` have one (`FLOOD-5`). It does not count the open connections each time
+ * that one comes: after a deployment, many come at once.
  */
 export class Places<Origin> {
   readonly #peers: Pick<Peers<Origin>, 'admitted'>;
   readonly #features: Pick<RoomFeatures<Origin, never>, 'userIdOf'>;
   readonly #taken = new WeakSet<Peer<Origin>>();
   #limit = 0;
-  /** As many may come before the next count. */
+  /** The number of connections that may come before the next count. */
   #left = 0;
   /** The connections of each user, with those that have left since the last count. */
   readonly #ofUsers = new Map<string, number>();

@@ -16,7 +16,7 @@ export class RateLimiter {
     return true;
   }
 
-  /** Returns what is counted now, in messages. */
+  /** Returns the present count, in messages. */
   spent(now: number, rate: MessageRate): number {
     this.#fill(now, rate);
     return this.#spent;
@@ -36,7 +36,7 @@ export class RateLimiter {
     return this.#spent > 0 && this.#spent + cost > rate.messageBurst;
   }
 
-  /** Counts work of that length which is done already: the next messages are too much until the time for it has passed. */
+  /** Counts work of that length that is done already, also if it is too much: then later messages are refused for a while. */
   spend(length: number, now: number, rate: MessageRate): void {
     this.#fill(now, rate);
     this.#spent += length / LENGTH_OF_ONE;
@@ -54,7 +54,7 @@ export class RateLimiter {
     return true;
   }
 
-  /** Returns the milliseconds after which so many messages of that length are not too much. */
+  /** Returns the milliseconds after which so many messages of that length fit. */
   pause(count: number, length: number, now: number, rate: MessageRate): number {
     this.#fill(now, rate);
     const cost = count * Math.max(1, length / LENGTH_OF_ONE);
@@ -74,39 +74,40 @@ function costOf(length: number, messages: number): number {
   return Math.max(1 + (messages - 1) / JOINED_OF_ONE, length / LENGTH_OF_ONE);
 }
 
-/** Returns what each of so many messages of one frame costs the room, in ordinary messages. */
+/** Returns the cost of each of so many messages of one frame, in ordinary messages. */
 export function costOfEach(weight: number, messages: number): number {
   return Math.max(1, weight / messages / LENGTH_OF_ONE);
 }
 
 /**
- * A connection that sends no more than so many messages at once, and such a part of its rate on average, is not refused for what
- * others send, and waits for no turn: by default 40 a second, which presence and edits of one user keep to.
+ * A connection that sends no more than this is not refused because of what others send, and waits for no turn: so many messages at
+ * once, and `FREE_PART` of its rate on average. By default these are 40 a second: presence and edits of one user take less.
  */
 const FREE_MESSAGES = 64;
-/** The part of `messageBurst` that is free where it is small. */
+/** The part of `messageBurst` that is free if it is small. */
 const FREE_OF_BURST = 1 / 2;
 const FREE_PART = 1 / 50;
-/** The time after which a message counts no more. */
+/** The time for which a message counts. */
 const LATE_SECONDS = 10;
 
-/** The messages of a connection of late, as the room-wide rate counts it (`FLOOD-8`, `FLOOD-9`). */
+/** The part of a connection in the rate of all: its recent messages (`FLOOD-8`, `FLOOD-9`). */
 export class Share {
   readonly #limiter = new RateLimiter();
 
+  /** Counts a frame. Counts no more than what takes ten seconds to be forgotten. */
   add(length: number, now: number, rate: MessageRate, messages: number): void {
     const free = freeOf(rate);
     if (this.#limiter.spent(now, free) < free.messageBurst)
       this.#limiter.add(length, now, free, messages);
   }
 
-  /** True if that is more than a connection may send whatever others do. */
+  /** Returns true if the connection sends more than is free. */
   isOver(now: number, rate: MessageRate): boolean {
     return this.#limiter.spent(now, freeOf(rate)) > freeAtOnce(rate);
   }
 }
 
-/** Returns the rate of what a connection may send whatever others do. */
+/** Returns the free rate: what a connection may send whatever the others send. */
 function freeOf(rate: MessageRate): MessageRate {
   const free = rate.messagesPerSecond * FREE_PART;
   return { messagesPerSecond: free, messageBurst: freeAtOnce(rate) + free * LATE_SECONDS };
@@ -116,22 +117,23 @@ function freeAtOnce({ messageBurst }: MessageRate): number {
   return Math.min(FREE_MESSAGES, messageBurst * FREE_OF_BURST);
 }
 
-/** The rate of all connections together, those that have left included (`FLOOD-8`). */
+/** The rate of all connections together, also of those that have left (`FLOOD-8`). */
 export class RoomRate {
   readonly #limiter = new RateLimiter();
 
+  /** Counts a frame. */
   add(length: number, now: number, rate: MessageRate, messages: number): void {
     this.#limiter.add(length, now, allOf(rate), messages);
   }
 
-  /** Returns true if all send too much, and a connection has its part in that. */
+  /** Returns true if all together send too much, and this connection sends more than is free. */
   refuses(own: Share, now: number, rate: MessageRate): boolean {
     const all = allOf(rate);
     return own.isOver(now, rate) && this.#limiter.spent(now, all) > all.messageBurst;
   }
 }
 
-/** Returns the rate of all connections together: of two at once, and of four on average. */
+/** Returns the limit of all connections together: twice the burst of one, and four times its rate. */
 function allOf({ messagesPerSecond, messageBurst }: MessageRate): MessageRate {
   return { messagesPerSecond: 4 * messagesPerSecond, messageBurst: 2 * messageBurst };
 }

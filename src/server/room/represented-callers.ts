@@ -1,6 +1,6 @@
 /**
- * The connections on whose behalf the room's own code runs: a change that it makes names them (`EVENT-8`). Code that is async
- * may change the Store at any moment until it ends, and nobody can tell which of several did it: so a change names them all.
+ * The connections on whose behalf the room's own code runs: its changes name them (`EVENT-8`). Async code may change the Store at any
+ * moment until it ends. If several run, nothing tells which of them made a change, so the change names all their callers.
  */
 export class RepresentedCallers<Origin> {
   /** The caller of the code that runs within the current call. */
@@ -13,7 +13,7 @@ export class RepresentedCallers<Origin> {
     return [...new Set(Array.from(this.#underWay, ([caller]) => caller))];
   }
 
-  /** Runs code on behalf of a connection. Returns what it returns, and a function that ends it. If it throws, it has ended. */
+  /** Runs code on behalf of a connection. Returns its result, and the function that ends it. Code that throws has ended. */
   run<T>(caller: Origin, code: () => T): readonly [outcome: T, end: () => void] {
     const outer = this.#current;
     const entry = [caller] as const;

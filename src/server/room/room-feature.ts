@@ -43,7 +43,7 @@ export interface RoomCommit<Connection, Request> {
   readonly origin: ChangeOrigin<Connection, Request>;
 }
 
-/** A message that a feature took from a connection. A push is none: it is a commit. */
+/** A message that a feature took from a connection. A push is not one: it is a commit. */
 export interface TakenCall {
   readonly type: 'call';
   readonly name: string;
@@ -89,7 +89,7 @@ export interface RoomFeature<Connection, Request> {
   durable?(version: number): void;
   /** True: `answer` is also called while the room cannot be loaded. */
   readonly answersUnloaded?: boolean;
-  /** Looks for connections that have left without a word: somebody called `garbageCollect()`. */
+  /** Looks for connections that have left without a sign: the app or a backend called `garbageCollect()`. */
   garbageCollect?(): void;
   /**
    * Resolves to the content of a room that has no Store, or to undefined. The room asks while it loads, and serves nobody
@@ -128,8 +128,8 @@ export interface FeatureRoom<Connection> {
    */
   snapshot(since: Cursor | undefined): Promise<RoomSnapshot | undefined>;
   /**
-   * Removes all that the room has stored, in the order of the queue, if `isWanted` then says so and nothing is on its way to
-   * the disk. The next need loads the room. Resolves to false if nothing was removed. Rejects if storage fails.
+   * Removes all that the room has stored, in the order of the queue, if `isWanted` returns true then and nothing is on its way to
+   * the disk. The room loads again when something needs it. Resolves to false if nothing was removed. Rejects if storage fails.
    */
   dispose(isWanted: () => boolean): Promise<boolean>;
   /** Tells the other features that this one took a call. */

@@ -3,7 +3,7 @@ import type { Store } from 'tinybase';
 import type { RoomHooks } from '../writes/hooks.ts';
 import type { StorageSizes } from '../storage/storage-sizes.ts';
 
-/** The source of an error that no client can be told of. */
+/** The source of an error that `onRoomError` gets. */
 export type RoomErrorSource =
   /** A `can…` hook threw or did not settle in time; the push was refused. */
   | 'hook'
@@ -45,29 +45,29 @@ export interface RoomLimits {
   readonly pushBytes: number;
   /** The largest body of a PUT, in bytes. 8 MiB by default. */
   readonly bodyBytes: number;
-  /** Bodies that may wait, for their end, storage or hooks. Of more, 429 is the answer. 100 by default. */
+  /** Bodies that may wait for their end, for storage or for hooks. Another one gets the answer 429. 100 by default. */
   readonly waitingBodies: number;
   /** The bytes of those bodies. 16 MiB by default. */
   readonly waitingBodyBytes: number;
-  /** A larger commit or catch-up is not sent: its peers load the content instead. 2 Mi by default. */
+  /** A longer commit or catch-up is not sent: clients load the content instead. 2 Mi by default. */
   readonly frameLength: number;
-  /** The length of what was sent to one connection and not read. One that has more is told to say hello. 4 Mi by default. */
+  /** The length of data that one connection was sent and has not read. Beyond it, the client is told to say hello. 4 Mi by default. */
   readonly unreadLength: number;
   /** Messages that one connection may send a second, on average. One over 16 KiB counts as several. 2,000 by default. */
   readonly messagesPerSecond: number;
   /** Messages that one connection may send at once. 10,000 by default. */
   readonly messageBurst: number;
-  /** Clients whose pushes the room remembers. Where it cannot remember one more, a new one's pushes wait. 20,000 by default. */
+  /** Clients that the room remembers, so that no push is applied twice. Beyond it, pushes of new clients wait. 20,000 by default. */
   readonly clients: number;
-  /** Open connections. One that comes beyond it is closed with `full`. 32,000 by default. */
+  /** Open connections. Further ones are closed with `full`. 32,000 by default. */
   readonly connections: number;
   /** Messages of one connection that may wait for storage or hooks. 10,000 by default. */
   readonly waitingMessages: number;
   /** The length of those messages. 16 Mi by default. */
   readonly waitingLength: number;
   /**
-   * The length of all that the room holds for connections: messages that wait, parts of pushes, inputs of calls, and what
-   * they have not read. Beyond it, those for which most is held lose their place. 32 Mi by default.
+   * The length of all that the room holds for connections: messages that wait, parts of pushes, inputs of calls, and data that they
+   * have not read. Beyond it, those for which the room holds most are closed. 32 Mi by default.
    */
   readonly heldLength: number;
 }

@@ -50,9 +50,9 @@ export interface RoomContent {
 export class Room<Origin, RequestOrigin = Origin> {
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
-  /** The bodies of requests that the gate refused. They keep out no others. */
+  /** The bodies of requests that the gate refused. They take no places from the others. */
   readonly refusedBodies: WaitingBodies;
-  /** The answers with content that are being sent. */
+  /** The answers to GET that are being sent. */
   readonly answers: ContentAnswers;
   /** The connections and sizes of the room. */
   readonly administration: RoomAdministration<Origin, RequestOrigin>;
@@ -151,8 +151,8 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /**
-   * Holds a message that comes while the room is not ready, so that whoever sends much then does not fill its memory (`LIMIT-5`).
-   * Returns what ends that; undefined if nothing of the message counts: its connection has left, or the room holds too much.
+   * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
+   * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
   hold(connection: RoomConnection<Origin>, data: unknown): (() => void) | undefined {
     return this.#arrivals.hold(this.#parts.peers.of(connection), data);

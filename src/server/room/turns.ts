@@ -1,7 +1,7 @@
 import type { MaybePromise } from './maybe-promise.ts';
 import type { RoomHost } from './room-host.ts';
 
-/** The cost of what is dealt with in one turn, in ordinary messages. */
+/** The cost of the messages that are handled in one turn, in ordinary messages. */
 const COST_OF_TURN = 32;
 
 /** The messages of one frame. */
@@ -11,21 +11,21 @@ export interface FrameWork {
   readonly length: number;
   /** The cost of each, in ordinary messages. */
   readonly cost: number;
-  /** Called before the first is dealt with. Returns false if none shall be. */
+  /** Called before the first message. Returns false to drop them all. */
   readonly begin: () => boolean;
-  /** Deals with one message. Neither throws nor rejects. */
+  /** Handles one message. Neither throws nor rejects. */
   readonly deal: (message: unknown) => MaybePromise<void>;
 }
 
 /**
- * Lets connections that send much take turns (`FLOOD-9`). A host delivers messages in the order in which they came. If a burst
- * were dealt with as it comes, everybody else would wait for its end.
+ * Lets connections that send much take turns (`FLOOD-9`). A host delivers messages in the order in which they came. Without turns,
+ * everybody would wait for the end of each burst.
  */
 export class Turns {
   readonly #host: Pick<RoomHost<never>, 'takeTurn'>;
-  /** The lines in which something waits, the one whose turn is next first. */
+  /** The lines in which something waits. The first one is next. */
   readonly #lines = new Set<TurnLine>();
-  /** The cost that the present turn has place for. */
+  /** The cost that is left in the present turn. */
   #left = COST_OF_TURN;
   #isRunning = false;
 
@@ -34,15 +34,15 @@ export class Turns {
   }
 
   /**
-   * Deals with a frame of the connection with that line: within the call, unless the connection sends much and the turn has no
-   * place for it, or more of it waits. Settles when the frame was dealt with or dropped.
+   * Handles a frame of the connection with that line. Does so within the call, unless frames of the connection wait already, or it
+   * sends much (`isBusy`) and the frame does not fit into the turn. Settles when the frame was handled or dropped.
    */
   take(line: TurnLine, isBusy: boolean, work: FrameWork): MaybePromise<void> {
     const isFree = !isBusy || this.#host.takeTurn === undefined;
     if (line.isEmpty && (isFree || this.#spend(work))) {
       if (!work.begin()) return undefined;
       let dealt: MaybePromise<void> = undefined;
-      // Each message is dealt with after those before it.
+      // Each message is handled after those before it, so the last promise is enough.
       for (const message of work.messages) dealt = work.deal(message) ?? dealt;
       return dealt;
     }
@@ -53,7 +53,7 @@ export class Turns {
     return frame.dealt;
   }
 
-  /** Returns true if more waits than that, in characters, and of the connection with that line its part of that or more. */
+  /** Returns true if more than `limit` characters wait, and the connection with that line has its equal part of that or more. */
   isFull(line: TurnLine, limit: number): boolean {
     if (line.isEmpty) return false;
     let length = 0;
@@ -61,7 +61,7 @@ export class Turns {
     return length > limit && line.length * this.#lines.size >= limit;
   }
 
-  /** Returns true if the turn has place for a frame, and nothing waits: one connection alone does not wait for turns that it leaves empty. */
+  /** Takes the cost of a frame from the turn. Returns false if it does not fit, or if other frames wait. */
   #spend({ cost, messages }: FrameWork): boolean {
     const whole = cost * messages.length;
     if (this.#lines.size > 0 || whole > this.#left) return false;
@@ -70,7 +70,7 @@ export class Turns {
     return true;
   }
 
-  /** Deals with a part of what waits, then lets the host deliver what others have sent, and so on. */
+  /** Handles a part of what waits, then lets the host deliver what others have sent, until nothing waits. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     do {
@@ -87,7 +87,7 @@ export class Turns {
       this.#left = line.deal(this.#left);
       this.#lines.delete(line);
       if (this.#left > 0) continue;
-      // It goes behind all others.
+      // Its rest goes behind all others.
       if (!line.isEmpty) this.#lines.add(line);
     }
   }
@@ -113,19 +113,19 @@ export class TurnLine {
     this.#frames.push(frame);
   }
 
-  /** Acts behind all that waits, once if nothing comes in between; at once if nothing waits. */
+  /** Acts after all that waits; at once if nothing waits. Of several actions behind the same frame, only the first happens. */
   behind(act: () => void): void {
     const last = this.#frames.at(-1);
     if (last === undefined) act();
     else last.afterwards ??= act;
   }
 
-  /** Deals with what waits, until that is spent. Returns what is left. */
+  /** Handles what waits, until the budget is spent. Returns the rest of the budget. */
   deal(budget: number): number {
     let left = budget;
     for (let [frame] = this.#frames; frame !== undefined && left > 0; [frame] = this.#frames) {
       left = frame.deal(left);
-      // Dealing with it may have dropped all that waits.
+      // Handling it may have dropped all that waits.
       if (!frame.isDone || frame !== this.#frames[0]) continue;
       this.#length -= frame.length;
       this.#frames.shift();
@@ -133,7 +133,7 @@ export class TurnLine {
     return left;
   }
 
-  /** Drops all that waits, so that nothing of it is held any more. */
+  /** Drops all that waits, and frees its memory. */
   drop(): void {
     this.#length = 0;
     for (const frame of this.#frames.splice(0)) frame.drop();
@@ -142,10 +142,10 @@ export class TurnLine {
 
 /** A frame that waits for its turn, or has some messages left. */
 class WaitingFrame {
-  /** Settles when all of it was dealt with, or it was dropped. */
+  /** Settles when all of it was handled, or it was dropped. */
   readonly dealt: Promise<void>;
   readonly length: number;
-  /** Called when all of it was dealt with. */
+  /** Called when all of it was handled. */
   afterwards: (() => void) | undefined;
   #work: FrameWork | undefined;
   #next = 0;
@@ -164,7 +164,7 @@ class WaitingFrame {
     return this.#work === undefined;
   }
 
-  /** Deals with messages until that is spent. Returns what is left. */
+  /** Handles messages until the budget is spent. Returns the rest of the budget. */
   deal(budget: number): number {
     let left = budget;
     while (this.#work !== undefined && left > 0) {
@@ -183,7 +183,7 @@ class WaitingFrame {
     return left;
   }
 
-  /** Ends it. */
+  /** Ends it, and frees its memory. */
   drop(): void {
     this.#work = undefined;
     this.#settle?.(this.#last);

@@ -25,7 +25,7 @@ export class Undecided {
     if (!this.isEmpty) this.#queue = new SerialQueue();
   }
 
-  /** Drops all that waits, so that nothing of it is held any more. What is being decided goes on. */
+  /** Drops the messages that wait, and frees their memory. The one that is being decided continues. */
   drop(): void {
     for (const [message, settle] of this.#waiting) {
       message.deal = undefined;
@@ -34,7 +34,7 @@ export class Undecided {
     this.#waiting.clear();
   }
 
-  /** No function here may know what deals with the message: the queue would hold that, also after the message was dropped. */
+  /** Queues the message alone. A function in the queue that knew its `deal` would keep that in memory after the message is dropped. */
   #wait(message: WaitingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(message, resolve);
@@ -48,6 +48,6 @@ export class Undecided {
 }
 
 interface WaitingMessage {
-  /** Deals with the message; undefined if it was dropped. */
+  /** Handles the message; undefined if it was dropped. */
   deal: (() => MaybePromise<void>) | undefined;
 }

@@ -1,12 +1,13 @@
 import { FREE_LENGTH, type HeldLength } from './held-memory.ts';
 
-/** After so many characters, the client is asked to say that it has read them; after a part of the limit if that is less. */
+/** After so many characters, the room asks the client to say that it has read them, by a mark. */
 const MARK_LENGTH = 256 * 1024;
+/** The part of the limit after which it asks, if that is less. */
 const MARK_PART = 1 / 4;
 
 /** The length of data sent to a connection that it may not have read: the host holds it in memory (`FLOOD-7`). */
 export class Unread {
-  /** True if the connection was told that it has not read, and has said no hello since. */
+  /** True if the connection was told that it does not read, and has not said hello since. */
   isTold = false;
   #sent = 0;
   #read = 0;
@@ -22,7 +23,7 @@ export class Unread {
     return this.#sent - this.#read;
   }
 
-  /** Returns true if it is time for a mark. One at a time is on its way. `isCrowded`: the room holds much for all together. */
+  /** Returns true if it is time for a mark. Only one is on its way at a time. `isCrowded`: the room holds much for all together. */
   needsMark(limit: number, isCrowded = false): boolean {
     const length = isCrowded ? FREE_LENGTH : MARK_LENGTH;
     return this.#mark === undefined && this.length >= Math.min(length, limit * MARK_PART);
@@ -33,24 +34,24 @@ export class Unread {
     this.#account?.add(length);
   }
 
-  /** Remembers what is asked. The client answers with the same frame. */
+  /** Remembers a mark that is sent. The client answers with the same frame. */
   ask(text: string, frame: string): void {
     this.#mark = { text, frame, position: this.#sent };
   }
 
-  /** Returns true if the frame is the answer to what was asked. */
+  /** Returns true if the frame is the answer to the mark. */
   isAnswer(frame: string): boolean {
     return this.#mark?.frame === frame;
   }
 
-  /** Takes the answer. One to another question counts for nothing. */
+  /** Takes the answer to a mark. The answer to another mark has no effect. */
   answer(text: string): void {
     if (this.#mark?.text !== text) return;
     this.#noteRead(this.#mark.position);
     this.#mark = undefined;
   }
 
-  /** Everything counts as read: of a peer that no mark can be sent to. */
+  /** Counts everything as read: no mark can be sent to a stock peer. */
   clear(): void {
     this.#noteRead(this.#sent);
   }

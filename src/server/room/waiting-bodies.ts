@@ -6,12 +6,12 @@ import type { RoomLimits } from './room-options.ts';
 
 /** The longest silence of a body that is being sent. */
 const SILENCE_MILLISECONDS = 30_000;
-/** A body has this time before it may lose its place to a newer one. */
+/** The time for which a new body cannot lose its place. */
 const GRACE_MILLISECONDS = 1_000;
-/** The time in which what has come of a body counts half, so that the recent pace decides. */
+/** After this time, the bytes that have come count half: so the recent pace decides. */
 const HALF_LIFE_MILLISECONDS = 1_000;
 
-/** The contents that are decoded at once: decoded, one takes several times the memory of its text. */
+/** The number of contents that are decoded at once. A decoded content takes several times the memory of its text. */
 const MOST_DECODED = 8;
 
 type BodyLimits = Pick<RoomLimits, 'waitingBodies' | 'waitingBodyBytes'>;
@@ -20,14 +20,14 @@ type BodyLimits = Pick<RoomLimits, 'waitingBodies' | 'waitingBodyBytes'>;
 type BodyHost = Pick<RoomHost<never>, 'after' | 'now'>;
 
 /**
- * The bodies of requests that the room holds, from their first byte to the answer (`LIMIT-4`). Where it holds as many as it
- * may, the one that comes slowest loses its place: who sends nothing, or drop by drop, keeps out nobody.
+ * The bodies of requests that the room holds, from their first byte to the answer (`LIMIT-4`). If it holds as many as it may, the
+ * slowest one loses its place: a client that sends nothing, or very little at a time, keeps out nobody.
  */
 export class WaitingBodies {
   readonly #host: BodyHost;
   readonly #bodies = new Set<WaitingBody>();
   #decoded = 0;
-  /** Wakes those that wait until fewer are decoded, the oldest first. */
+  /** Each wakes a step that waits until fewer are decoded; the oldest first. */
   readonly #wake: (() => void)[] = [];
 
   constructor(host: BodyHost) {
@@ -45,7 +45,7 @@ export class WaitingBodies {
     return body;
   }
 
-  /** Runs a step that decodes a body, and holds that until the step is done. A few run at once, and the others wait (`LIMIT-7`). */
+  /** Runs a step that decodes a body. A few run at once, and the others wait (`LIMIT-7`). */
   async decode<T>(step: () => Promise<T>): Promise<T> {
     while (this.#decoded >= MOST_DECODED)
       await new Promise<void>((resolve) => {
@@ -66,7 +66,7 @@ export class WaitingBodies {
     while (held() > waitingBodyBytes) if (!this.#cutSlowest(body)) throw overloaded();
   }
 
-  /** Cuts the slowest body of those that still come and had their time. Returns false if there is none. */
+  /** Cuts the slowest body that may lose its place. Returns false if there is none. */
   #cutSlowest(except?: WaitingBody): boolean {
     let slowest: WaitingBody | undefined;
     for (const body of this.#bodies) {
@@ -78,7 +78,7 @@ export class WaitingBodies {
   }
 }
 
-/** The bodies that a body is one of. */
+/** The calls of a body to its {@link WaitingBodies}. */
 interface BodyOwner {
   readonly hold: (bytes: number) => void;
   readonly left: () => void;
@@ -90,10 +90,10 @@ export class WaitingBody {
   readonly #owner: BodyOwner;
   readonly #begin: number;
   #length = 0;
-  /** The bytes that have come, of which older ones count less, and the time of that. */
+  /** The bytes that have come, of which older ones count less, at `#recentTime`. */
   #recent = 0;
   #recentTime: number;
-  /** Ends the reading of the body with an error. Undefined while nobody waits for more of it. */
+  /** Ends the reading of the body with an error; undefined while nobody reads. */
   #stop: ((error: TinyBasePartyKitError) => void) | undefined;
 
   constructor(host: BodyHost, owner: BodyOwner) {
@@ -108,13 +108,13 @@ export class WaitingBody {
     return this.#length;
   }
 
-  /** The bytes that have come of late. */
+  /** The recent bytes: older ones count less. */
   get pace(): number {
     const passed = Math.max(0, this.#host.now() - this.#recentTime);
     return this.#recent * 2 ** (-passed / HALF_LIFE_MILLISECONDS);
   }
 
-  /** True if it still comes, and began some time ago. */
+  /** True if it is still coming, and is not new. */
   get mayLosePlace(): boolean {
     const isNew = isPausing(this.#begin, GRACE_MILLISECONDS, this.#host.now());
     return this.#stop !== undefined && !isNew;
@@ -132,7 +132,7 @@ export class WaitingBody {
     this.#recentTime = this.#host.now();
   }
 
-  /** Calls back with an error when the body was silent for too long or lost its place, unless the returned function is called before. */
+  /** Calls back with an error if the body is silent for too long or loses its place; not after the returned function was called. */
   whileReading(onStopped: (error: TinyBasePartyKitError) => void): () => void {
     const silent = new TinyBasePartyKitError(
       'unavailable',
@@ -153,7 +153,7 @@ export class WaitingBody {
     this.#stop?.(new TinyBasePartyKitError('overloaded', message));
   }
 
-  /** Ends the holding. It may be called again. */
+  /** Holds the body no more. May be called again. */
   leave(): void {
     this.#length = 0;
     this.#owner.left();

@@ -278,7 +278,7 @@ test('[FLOOD-1] a frame that is refused for its weight counts by its length, and
   const length = 4 * 16 * 1024;
   let weighed = 0;
   const send = (weight: number): boolean =>
-    peer.hold(length, () => ((weighed += 1), weight), 1, 0, rate) !== undefined;
+    peer.accept(length, () => ((weighed += 1), weight), 1, 0, rate) !== undefined;
   expect(send(length)).toBe(true);
   expect(send(32 * length)).toBe(false);
   expect(weighed).toBe(2);
