@@ -46,8 +46,8 @@ export class EarlyEdits {
   }
 
   /**
-   * Takes content of the room. The first one ends all early edits: returns refusals for those that it does not have, except leaves
-   * that were edited since. Unless it `isShown`, all that the Store shows counts as an early edit.
+   * Takes content of the room. The first content ends all early edits: returns refusals for those that the content does not have, except
+   * for leaves that were edited since. If the content is not shown, everything that the Store shows counts as an early edit.
    */
   meet(content: LeafMap<Leaf>, isShown: boolean): readonly Refusal[] {
     if (this.#hasMetContent) return [];

@@ -10,10 +10,9 @@ export interface EditObserver {
   /** The held edits have become the last push, or local-only. */
   released(): void;
   /**
-   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is that of the replica before
-   * them. `isAck` is true if they are the room's result of the oldest pending push, and the Store shows remote changes: without these
-   * it is not known what lay beneath the push. `changes` are what the room has told of others, shown or not; of pushes whose answer was
-   * lost, too.
+   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is the number that the replica
+   * had before them. `isAck` is true if they correct the oldest pending push, and the Store shows remote changes. If it does not, the
+   * client does not know what lay beneath the push. `changes` are the changes of others, shown or not; also those of pushes whose answer was lost.
    */
   folded(
     aims: Aims,
@@ -23,8 +22,8 @@ export interface EditObserver {
     changes: Changes | undefined,
   ): void;
   /**
-   * The room will never take that push. If `isLocal`, what it changed stays here, local-only, beneath later edits. If not, the room's
-   * version is shown again.
+   * The room will never take that push. If `isLocal`, its changes stay here, local-only, beneath later edits. If not, the Store shows the
+   * room's version again.
    */
   withdrawn(push: PendingPush, isLocal: boolean): void;
   /** The replica has forgotten all edits: it ends, or is used for another room. */

@@ -5,7 +5,7 @@ import { LeafMap } from '../../protocol/leaf-map.ts';
 /** The number of the push for edits that wait for saving to start. It comes after every other. */
 export const HELD: number = Infinity;
 
-/** Gets every leaf whose view may have changed, with its new view. */
+/** Called with every leaf whose view may have changed, and its new view. */
 export type ShowLeaf = (leaf: Leaf | undefined, table: TableKey, row: string, cell: string) => void;
 
 interface Write {
@@ -26,8 +26,8 @@ export interface Cover {
 export interface LocalOnly {
   readonly leaf: Leaf | undefined;
   /**
-   * An edit, or what the Store's own code made of what it had to show. What is derived will be pushed as soon as saving
-   * starts (DERIVE-1).
+   * `edit`: the user's. The Store's own code made the others in reaction to a change that it had to show; a `derived` one becomes a push
+   * as soon as saving starts (DERIVE-1).
    */
   readonly origin: 'edit' | 'reaction' | 'derived';
 }
@@ -39,7 +39,7 @@ export interface LocalOnly {
 export class Overlay {
   readonly #covers: LeafMap<Cover> = new LeafMap();
   #localOnly = 0;
-  /** Pushes that delete a whole row, oldest first: they also cover cells that this client has not seen yet. */
+  /** The pushes that delete a whole row, oldest first, by table and row: they also cover cells that this client has not seen yet. */
   readonly #rowDeletions = new Map<TableKey, Map<string, number[]>>();
 
   /** True if no leaf is covered. */
@@ -64,7 +64,7 @@ export class Overlay {
     this.#covers.forEach(visit);
   }
 
-  /** Returns the local-only leaves that will be pushed, as changes, and the view of each without them. */
+  /** Returns the derived local-only leaves, as changes, and the view of each without them. */
   derived(): { readonly changes: Changes; readonly before: LeafMap<Leaf | undefined> } {
     const changes = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
@@ -146,7 +146,7 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Removes a push without folding it (ONCE-4, VIEW-9), and what the Store's own code made of it (LOCAL-2). */
+  /** Removes a push without folding it (ONCE-4, VIEW-9), and the Store's own reactions to it (LOCAL-2). */
   drop(push: number, changes: Changes, show: ShowLeaf): void {
     this.#remove(push, changes, (_leaf, isLast, cover, table, row, cell) => {
       if (isLast && cover.local?.origin === 'reaction') this.#localise(cover, undefined);

@@ -91,7 +91,7 @@ export class Reaction {
     return 'own-listener';
   }
 
-  /** Returns the reason why a leaf changed that had to stay. */
+  /** Returns the reason why a leaf changed that had no aim. */
   #ownReason(shown: Leaf | undefined, table: TableKey, cell: string): RefusalReason {
     if (isUnsayable(shown)) return 'malformed';
     return this.#isDefault(shown, table, cell) ? 'own-schema' : 'own-listener';

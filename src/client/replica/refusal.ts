@@ -87,8 +87,8 @@ export function refusalOf(
 }
 
 /**
- * Returns the leaf as a Store shows it; undefined if a Store cannot read it. Returns a leaf that does not decode unchanged:
- * one with too many levels was never parsed before.
+ * Returns the leaf as a Store shows it; undefined if no Store can show it. A leaf that does not decode comes back unchanged: one
+ * with too many levels was never parsed before.
  */
 function decodeShown(leaf: Leaf): StoreLeaf | undefined {
   if (!isUnsayable(leaf)) return decodeLeaf(leaf);
@@ -114,8 +114,8 @@ export function refusalsOf(changes: Changes, reason: RefusalReason): readonly Re
 }
 
 /**
- * Returns refusals for the leaves of changes for which `isRefused` returns true, and for the deletions of rows of which
- * something is there again: `cellsOf` returns what is there, and the changes may set a part of it themselves.
+ * Returns refusals for the leaves of changes for which `isRefused` returns true, and for the deletions of rows that are not empty:
+ * `cellsOf` returns the cells of a row. Cells that the changes set themselves do not count.
  */
 function refusalsWhere(
   changes: Changes,
@@ -173,7 +173,7 @@ export function refusalsOfDropped(
   );
 }
 
-/** Refusals of the changes that this content does not have; leaves out leaves that were edited since. */
+/** Returns refusals for the parts of changes that this content does not have, except for leaves that were edited since. */
 export function refusalsOfReplaced(
   changes: Changes,
   content: LeafMap<Leaf>,

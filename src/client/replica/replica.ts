@@ -69,7 +69,7 @@ export class Replica {
   readonly base: RoomBase;
   /** Told of the user's edits; undefined if no part of the client needs them. */
   observer: EditObserver | undefined;
-  /** True while an edit of the app is taken: until then, the Store ignores all writes. */
+  /** True while the replica handles an edit of the app: then the Store ignores all writes. */
   isReading = false;
   readonly #observed: ObservedStore;
   readonly #overlay = new Overlay();
@@ -100,12 +100,12 @@ export class Replica {
     return this.#pending;
   }
 
-  /** True if there are edits from before the start that no content of the room has answered (SEED-5). */
+  /** True if there are edits from before the start, and no content of the room has come since (SEED-5). */
   get hasEarly(): boolean {
     return this.#early.isAny;
   }
 
-  /** Forgets early edits of these leaves of the seed: they are reported as refused. */
+  /** Forgets the early edits of these leaves: the room has refused them in the seed, and that is reported. */
   seedRefused(leaves: LeafMap<Leaf | undefined>): void {
     this.#early.forget(leaves);
   }
@@ -161,7 +161,7 @@ export class Replica {
     if (held !== undefined) this.#release(held);
   }
 
-  /** Makes one push of the held edits. `mark` is undefined if they were held for a while. */
+  /** Makes one push of edits that the overlay has as held. `mark` is undefined if they really were held for a while. */
   #release(changes: Changes, mark?: Pick<PendingPush, 'isDerived'>): void {
     const encoded = encodeChanges(changes);
     const isTooLarge = utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
@@ -184,7 +184,7 @@ export class Replica {
     return read[0];
   }
 
-  /** Makes the base local-only, except what an edit covers: no room has it. Returns all of it; undefined if the Store is busy. */
+  /** Makes the leaves of the base local-only, unless an edit covers them: no room has them. Returns the base; undefined if the Store is busy. */
   localiseBase(): LeafMap<Leaf> | undefined {
     const content = this.readBase();
     content?.forEach((leaf, table, row, cell) => {
@@ -194,8 +194,8 @@ export class Replica {
     return content;
   }
 
-  // An ack first counts the whole push as accepted. The correction in the same transaction puts the room's value where it
-  // was not. So a refused leaf goes back.
+  // An ack first counts the whole push as accepted. In the same transaction, the correction gives each leaf that was not accepted the
+  // room's value. So a refused leaf goes back.
 
   /** Ends the oldest pending push, which the room accepted unchanged (VIEW-4). Does not change the Store. */
   acknowledge(): void {
@@ -298,8 +298,8 @@ export class Replica {
   }
 
   /**
-   * Shows what a client had, in one Store transaction: `content` as the base, if given, with pushes and held edits on top
-   * (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again.
+   * Shows the state of an earlier client, in one Store transaction: `content` as the base, if given, with its pushes and held edits on
+   * top (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again.
    */
   restore(content: LeafMap<Leaf> | undefined, edits: UnconfirmedEdits | undefined): boolean {
     const later = this.#held;
@@ -397,14 +397,14 @@ export class Replica {
     this.#events.onPending();
   }
 
-  /** Returns the tables of which changes that were just made have deleted the last row. */
+  /** Returns the tables whose last row these changes have deleted. Call it right after the transaction. */
   #tablesLeftEmpty({ deletedRows }: Changes): ReadonlySet<string> {
     return new Set([...deletedRows.keys()].filter((table) => !this.store.hasTable(table)));
   }
 
   /**
-   * Folds, makes the Store show the result in one transaction, and reads the Store back. Reactions are sent only to a
-   * `commit`. `changes` are what the room has told of others, `isAck` is that of `EditObserver.folded`.
+   * Folds, makes the Store show the result in one transaction, and reads the Store back. With `commit`, the Store's reactions to these
+   * changes may be sent. `changes` and `isAck` are for `EditObserver.folded`.
    */
   #integrate(
     changes: Changes | undefined,

@@ -7,7 +7,10 @@ import { isEmptyStore, readContent, readLeaf } from '../../protocol/store-access
 import { aimAt, type Aims } from './aims.ts';
 import type { Overlay } from './overlay.ts';
 
-/** The base: the room's content as it is known here. Folds the room's changes, and sets the aims of the Store (VIEW-3). */
+/**
+ * The base: the room's content as it is known here. A leaf without a cover is read from the Store. Folds the room's changes, and sets the
+ * aims of the Store (VIEW-3).
+ */
 export class RoomBase {
   readonly #store: Store;
   readonly #overlay: Overlay;
@@ -88,7 +91,7 @@ export class RoomBase {
     };
     readContent(this.#store).forEach(noteIfGone);
     this.#overlay.forEach(({ base }, ...at) => noteIfGone(base, ...at));
-    // A leaf that a dropped push had deleted is in neither of the two, and has to show again.
+    // A leaf that a dropped push had deleted is neither in the Store nor covered, and may have to show again.
     aims.forEach(noteIfGone);
     gone.forEach((_true, table, row, cell) =>
       this.#rebaseLeaf(table, row, cell, undefined, aims, isShown),

@@ -7,7 +7,7 @@ interface LeftEdits {
   /** The room and the user that they belong to. */
   readonly key: string;
   readonly client: FormerClient;
-  /** Called when another persister goes on with them. */
+  /** Called when another persister takes them. */
   readonly onTaken: () => void;
 }
 
@@ -54,7 +54,7 @@ export class StoreClaim {
     this.#use.hasShownRoom = true;
   }
 
-  /** Records the room and the user that the Store is used for. Whatever it held for others is no seed there. */
+  /** Records the room and the user that the Store is used for. If they are others than before, its content cannot be a seed there. */
   begin(key: string): void {
     const use = this.#use;
     use.hasShownRoom ||= use.key !== undefined && use.key !== key;

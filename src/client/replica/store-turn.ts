@@ -3,7 +3,7 @@ import type { StoreClaim } from './store-claim.ts';
 /** Something that a persister may do with its Store. */
 export type StoreUseKind = 'follow' | 'load' | 'start-saving' | 'save';
 
-/** The wait before it is reported. A persister that is being destroyed ends its last edits in less. */
+/** The time after which a wait is reported. A persister that is being destroyed sends its last edits in less. */
 const BLOCKED_MILLISECONDS = 3000;
 
 interface Wait {

@@ -3,19 +3,19 @@ import type { SessionPorts } from './session-ports.ts';
 /** Half of the longest pause before the second retry. */
 const FIRST_MILLISECONDS = 100;
 const LONGEST_MILLISECONDS = 30_000;
-/** So long after an attempt, what goes well shows that it has succeeded. */
+/** An attempt counts as a success if something goes well so long after it. */
 const STEADY_MILLISECONDS = 5000;
 
 /** Spaces attempts: the first retry is immediate, later ones wait twice as long each, with jitter, up to 30 s. */
 export interface Backoff {
   /**
-   * Attempts again, later; replaces an attempt that waits. If `isSoon`, all went well until now, and the first retry is made
-   * before this returns. Returns the number of retries in a row.
+   * Attempts again, later; replaces an attempt that waits. With `isSoon`, everything went well until now, and the first retry is made
+   * within this call. Returns the number of retries in a row.
    */
   retry(isSoon?: boolean): number;
   /** Makes the attempt that waits, if there is one, at once. */
   hurry(): void;
-  /** Makes the next retry immediate again: something went well. If the last attempt was a moment ago, only if `isSure`. */
+  /** Makes the next retry immediate again, because something went well. If the last attempt was a moment ago, does so only if `isSure`. */
   reset(isSure?: boolean): void;
   /** Prevents an attempt that waits. */
   stop(): void;

@@ -10,7 +10,7 @@ export interface Confirmations {
   wait(lastPush: number): Promise<void>;
   /** Resolves promises: the pushes below that number are confirmed. */
   settle(oldestUnanswered: number): void;
-  /** Rejects all promises: the other pushes will never be confirmed. */
+  /** Rejects all promises that wait: their pushes will never be confirmed. */
   end(error: Error): void;
 }
 

@@ -6,20 +6,20 @@ const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
 
-/** Reports a socket that does not open, does not stay open, or is closed by the server on purpose. Does so once in each outage. */
+/** Reports a socket that does not open, does not stay open, or is closed by the server on purpose: once in each outage. */
 export interface ConnectWatchdog {
   /** The socket is closed, and the session waits for it. */
   begin(): void;
-  /** The socket has opened. The outage goes on until the room has answered. */
+  /** The socket has opened. The outage lasts until the room has answered. */
   opened(): void;
-  /** The socket has closed or, if it was closed, failed to open. The session waits for it. What this side means is no failure. */
+  /** The socket has closed, or has failed to open. The session waits for it. A close by this side is no failure. */
   closed(): void;
   /**
-   * Reports a close at once if the socket tries no more by itself, or if the server closed it on purpose and no message of the room
-   * has said why.
+   * Reports a close at once if the socket does not try again by itself, or if the server closed it on purpose without a message of
+   * the room that says why.
    */
   tellEnd(): void;
-  /** The query of the socket was asked for. While there is none, no connection is tried, and that error is told elsewhere. */
+  /** The query of the socket was asked for. Without a query, no connection is tried, and other code reports that. */
   queried(isThere: boolean): void;
   /** The room has answered, or the session does not wait for it any more. */
   end(): void;

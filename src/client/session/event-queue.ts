@@ -8,7 +8,7 @@ const STUCK_MILLISECONDS = 10_000;
 export interface EventQueue<Event> {
   /** Events that wait, oldest first. */
   readonly waiting: readonly Event[];
-  /** Handles nothing from now on, until {@link resume}. Everything keeps its order. */
+  /** Handles nothing until {@link resume}. Everything keeps its order. */
   pause(): void;
   resume(): void;
   /** Forgets the events that wait, and resumes. */
@@ -22,8 +22,8 @@ export interface EventQueue<Event> {
 }
 
 /**
- * Creates a queue. `first` is asked before each event, and may return one that goes before it. If `handle` returns false, the Store
- * was busy and nothing changed: it gets the same event again, and all others wait (VIEW-6). If that goes on for long, `onStuck` is
+ * Creates a queue. `first` is asked before each event, and may return an event that goes before it. If `handle` returns false, the
+ * Store was busy and nothing changed: it gets the same event again later, and all others wait (VIEW-6). After a long wait, `onStuck` is
  * called, once.
  */
 export function createEventQueue<Event>(
@@ -36,7 +36,7 @@ export function createEventQueue<Event>(
   let messages: Event[] = [];
   let isRunning = false;
   let isPaused = false;
-  /** True if the last one that had to wait was an event of this device. */
+  /** True if an event of this device was the last that had to wait for the Store. */
   let isEventBlocked = false;
   let cancelRetry: (() => void) | undefined;
   let cancelStuck: (() => void) | undefined;

@@ -5,7 +5,7 @@ import type { Outbox } from '../offline/outbox.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { SessionPorts } from './session-ports.ts';
 
-/** The time without an answer to hello after which a room that looks like a stock one is one. */
+/** If a room looks like a stock one and has not answered hello in this time, it is one. */
 const STOCK_MILLISECONDS = 3000;
 
 /** The time after which a missing answer to hello is reported. A busy room or a slow network may still answer. */
@@ -16,17 +16,17 @@ const UNANSWERED_MESSAGE =
 
 /** The hello of a client. It is said once in each generation (JOIN-4). */
 export interface Handshake {
-  /** The name under which the room knows this client. */
+  /** Returns the client id: the room knows this client by it. */
   clientId(): string;
   /**
-   * Says hello if that was not done yet and the generation is durable (KEEP-2). True if it was said now. `onUnanswered` is
-   * called where a room that looks like a stock one has not answered; of any other, that is reported.
+   * Says hello if that was not done yet and the generation is durable (KEEP-2). Returns true if it was said now. `onUnanswered` is
+   * for a room that looks like a stock one, and is called if that does not answer. Without it, a missing answer is reported.
    */
   say(generation: number, cursor: Cursor | undefined, onUnanswered?: () => void): boolean;
   /** The answer has come, or the session does not wait for it any more. */
   end(): void;
-  /** Takes another name: a new one, or that of a client that has ended. */
-  renew(name?: string): void;
+  /** Takes another client id: a new one, or that of a client that has ended. */
+  renew(id?: string): void;
 }
 
 /** Creates a handshake. It calls `send` with the frame. */
@@ -71,8 +71,8 @@ export function createHandshake(
       return true;
     },
     end,
-    renew: (name = randomId()) => {
-      clientId = name;
+    renew: (id = randomId()) => {
+      clientId = id;
       said = undefined;
     },
   };

@@ -1,16 +1,16 @@
 import type { SessionPorts } from './session-ports.ts';
 
-/** The silence before a ping. Long enough not to keep a room from hibernating. */
+/** The silence before a ping. A shorter one would keep rooms awake. */
 const PING_MILLISECONDS = 25_000;
 /** The silence after a ping that makes a connection count as dead. */
 const SILENCE_MILLISECONDS = 15_000;
 /** The same, after a sign that the connection may be dead. */
 const HASTY_MILLISECONDS = 5000;
-/** The time after which a push without any sign of life is a reason to ask. */
+/** If nothing is heard for this time after a push, the heartbeat pings. */
 const UNANSWERED_MILLISECONDS = 5000;
-/** A ping may come so much too early: then not every message starts the timer again. */
+/** A ping may come so much too early, so that not every message has to restart the timer. */
 const EARLY_MILLISECONDS = 1000;
-/** A slow line may take longer for more than this length, in characters. */
+/** The length that also a slow line takes in time, in characters. */
 const QUICK_LENGTH = 16 * 1024;
 
 /** Calls of a heartbeat to its owner. */
@@ -46,10 +46,10 @@ export function createHeartbeat(
   { ping, dead }: HeartbeatActions,
 ): Heartbeat {
   let cancel: (() => void) | undefined;
-  /** The time at which the wait for a ping began. */
+  /** The time at which the wait before a ping began. */
   let waiting = -Infinity;
   let lastSent = 0;
-  /** True if the room has confirmed that nothing is missing, and nothing was sent or heard since: then it may sleep. */
+  /** True if the room has confirmed that nothing is missing, and nothing was sent or heard since. Then pings need not wake the room. */
   let isSettled = false;
   let pinged: number | undefined;
   /** The length sent since something was heard. */

@@ -21,10 +21,10 @@ import type { SyncStats } from './sync-status.ts';
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 4 * 1024 * 1024 };
 /** The highest number of pushes that wait for their ack; more are sent later. */
 const MOST_IN_FLIGHT = 1000;
-/** The length of a part, in characters: a slow line brings one well before the room counts as silent. */
+/** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
-/** A client divides its frames down to this size, in bytes. */
+/** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
 const LEAST_FRAME = 8 * 1024;
 
 /** The session that a sender works for. */

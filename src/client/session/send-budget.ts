@@ -2,7 +2,7 @@ import { JOINED_OF_ONE, LENGTH_OF_ONE } from '../../protocol/message-cost.ts';
 import type { MessageRate } from '../../protocol/messages.ts';
 
 const REFILL_MILLISECONDS = 250;
-/** The part of the room's limit that is used: other parts of the app may use the same socket. */
+/** The part of the room's limit that is used. The rest is for other parts of the app on the same socket. */
 const SHARE = 0.9;
 
 /** Decides when the next frame may be sent, so that a client never exceeds the rate of its room (FLOOD-6). */
@@ -10,15 +10,15 @@ export interface SendBudget {
   /** Sets the rate of the room; undefined if the room does not tell it. */
   limit(rate: MessageRate | undefined): void;
   /**
-   * Counts a message of that length, or one that is not the first of its frame. Returns false, and counts nothing, if it has
-   * to wait: `onRefilled` follows.
+   * Counts a message of that length. With `isJoined`, it is not the first of its frame, and costs less. Returns false, and counts
+   * nothing, if the message has to wait: `onRefilled` follows.
    */
   take(length: number, isJoined?: boolean): boolean;
   /** Starts again. The socket is closed, and the room also starts to count again on the next one. */
   reset(): void;
 }
 
-/** Creates a budget without a limit. It has no clock: timers refill it, which is never too much. */
+/** Creates a budget without a limit. Timers refill it, not a clock: late timers refill less than the rate, never more. */
 export function createSendBudget(
   after: (milliseconds: number, callback: () => void) => () => void,
   onRefilled: () => void,
@@ -49,7 +49,7 @@ export function createSendBudget(
       const cost = Math.max(isJoined ? 1 / JOINED_OF_ONE : 1, length / LENGTH_OF_ONE);
       isWaiting = spent > 0 && spent + cost > mostSpent();
       if (!isWaiting) spent += cost;
-      // Who sends little needs no timer: what is not given back is counted for longer than it has to be.
+      // A client that sends little needs no timer: its messages only count for longer than they have to.
       if (isWaiting || spent > mostSpent() / 4) arm();
       return !isWaiting;
     },

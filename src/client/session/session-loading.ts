@@ -30,10 +30,10 @@ import type {
 
 const LOADING = { phase: 'loading', position: NOTHING, early: [], isOutdated: false } as const;
 
-/** So many times a client gives its seed, in about ten seconds: a server may be restarting. */
+/** The number of times that a client gives its seed, in about ten seconds: a server may be restarting. */
 const SEED_TRIES = 8;
 
-/** So many reloads in a row, or seeds after which the room has no Store, are no accident. */
+/** The number of reloads in a row, or of seeds that made no Store, that are no accident: a cache or another program may answer. */
 export const SUSPICIOUS = 2;
 
 const ANSWERED_MESSAGE =
@@ -51,7 +51,7 @@ export function beginAnew(state: SessionState, ...actions: readonly Action[]): S
   return to(state, { ...LOADING, isToBegin: true }, ...actions, 'begin-anew');
 }
 
-/** The room says reload. Where that follows a reload, what was loaded is too old, and the next attempt has a pause (JOIN-10). */
+/** Handles a welcome that says reload. After another reload, the loaded content was too old, so the next attempt has a pause (JOIN-10). */
 export function reload(before: SessionState): Step {
   const state = { ...before, reloads: before.reloads + 1 };
   if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');
@@ -110,7 +110,7 @@ export function loaded(
   };
 }
 
-/** Handles a room without a Store. If it did not take the seed, its content is empty, and the next push may be the first content (SEED-2). */
+/** Handles a room without a Store. If it did not take the seed, its content counts as empty, and the next push may be the initial content (SEED-2). */
 function noStore(state: SessionState, cursor: Cursor | undefined): Step {
   const { intent, isRooted } = state;
   const isSeedLost = state.seedTries >= SEED_TRIES;
@@ -149,12 +149,12 @@ function contentFold(
   };
 }
 
-/** Handles content of the room that is known now. */
+/** Handles an answer: the content of the room is known now. */
 function found(state: SessionState, position: Position, ...actions: readonly Action[]): Step {
   return connect(endOnce(state), position, ...actions, 'loaded', 'settle', 'resume');
 }
 
-/** Looks if the room has a Store now. If it has none, something else may have answered. */
+/** Handles an accepted seed: loads again. If that was tried before and the room still has no Store, something else may have answered. */
 export function seeded(state: SessionState): Step {
   return state.seedTries === 0
     ? load(tried(state))

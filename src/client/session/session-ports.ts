@@ -68,7 +68,7 @@ export interface SessionPorts {
   readonly createOutbox?: (owner: OutboxOwner) => Outbox;
 }
 
-/** A session that goes on where another one has ended (KEEP-1). */
+/** The end of another session, where this one continues (KEEP-1). */
 export interface RestoredSession {
   readonly client?: FormerClient | undefined;
   readonly base?: { readonly cursor: Cursor; readonly content: LeafMap<Leaf> } | undefined;

@@ -62,7 +62,7 @@ export function stop(
 
 /** Says hello again, after a pause: the client and the room do not agree any more. */
 export function resync(state: SessionState, ...actions: readonly Action[]): Step {
-  // The content is on its way, and the next hello will name its cursor.
+  // While it loads, the content is on its way, and the next hello will name its cursor.
   return state.stage.phase === 'loading'
     ? stay(state, ...actions)
     : connect(state, kept(state.stage), 'forget', 'retry-later', ...actions);
@@ -86,7 +86,7 @@ export function intend(state: SessionState, intent: Partial<SyncIntent>): Sessio
   return { ...state, intent: { ...state.intent, ...intent } };
 }
 
-/** Ends the intents for one time: they were done, or tried. */
+/** Ends the intents that are for once: they were done, or tried. */
 export function endOnce(state: SessionState): SessionState {
   return intend(state, { isLoadingOnce: false, isSavingOnce: false });
 }

@@ -13,11 +13,11 @@ export interface SyncIntent {
   readonly isSaving: boolean;
   /** Show the content once. */
   readonly isLoadingOnce: boolean;
-  /** Give the room its first content once, if it has none. */
+  /** Give the room its initial content once, if it has none. */
   readonly isSavingOnce: boolean;
 }
 
-/** The client holds nothing of the room, or nothing that counts. */
+/** The client has nothing of the room that is valid. */
 export interface Nothing {
   readonly type: 'nothing';
 }
@@ -48,7 +48,7 @@ interface Staged {
 export interface Stock {
   readonly type: 'stock';
   readonly hasStore: boolean;
-  /** True if its content is empty: an app may say so of a room of ours that has no Store. It was not shown yet. */
+  /** True if its content is empty: it may be a room of ours without a Store, for which an app answers. The content was not shown yet. */
   readonly isDoubtful?: boolean;
 }
 
@@ -86,17 +86,17 @@ export interface SessionState {
   /** The generation of the last hello (JOIN-4). */
   readonly generation: number;
   /**
-   * The cursor of a welcome on the socket as it is now, if the room did not say what came after. Content that is loaded
-   * later and has no cursor of its own, because an app answers for its room, counts as of that one.
+   * The cursor of a welcome on the present socket that said reload. If the content that is loaded next has no cursor, because an app
+   * answers GET for its room, it counts as content at this one.
    */
   readonly welcomed: Cursor | undefined;
-  /** The number of times in a row that the room said reload: something may give old content in the place of the room. */
+  /** The number of times in a row that the room said reload. After several, a cache may answer in the place of the room. */
   readonly reloads: number;
   /** True if the last token had expired, and the room has answered no hello since. */
   readonly hasExpired: boolean;
-  /** The number of times that a seed did not give the room a Store. After several, it is not given again (SEED-2, SEED-8). */
+  /** The number of seeds that did not give the room a Store. After several, the seed is not given again (SEED-2, SEED-8). */
   readonly seedTries: number;
-  /** True once the Store has shown content of a room: it is no seed any more (SEED-2). */
+  /** True once the Store has shown content of a room: its content cannot be a seed any more (SEED-2). */
   readonly isRooted: boolean;
   /** The epoch of the shown content; undefined if the Store shows nothing of the room; empty if the storage was set back (JOIN-8, JOIN-9). */
   readonly shownEpoch: string | undefined;
@@ -104,7 +104,7 @@ export interface SessionState {
   readonly isStockReported: boolean;
 }
 
-/** The knowledge of replica, sender and heartbeat at the time of an event. */
+/** Facts that the replica, the sender and the heartbeat know at the time of an event. */
 export interface Facts {
   readonly hasPending: boolean;
   /** The number of the oldest pending push, or the one that the next push gets. */
@@ -275,7 +275,7 @@ export type Action =
   /** The room holds that much of a push that is sent in parts. */
   | { readonly type: 'received'; readonly receipt: PartReceipt };
 
-/** The answer to an event: the state after it, a change of the Store that comes first, and what to do, in order. */
+/** The answer to an event: the next state, a change of the Store that comes first, and the actions, in order. */
 export interface Step {
   readonly state: SessionState;
   readonly fold?: Fold | undefined;

@@ -45,7 +45,7 @@ import {
 /** The time for which edits of a session that has ended wait for another one on its Store and room. */
 const LEFT_MILLISECONDS = 2000;
 
-/** So many retries, in about ten seconds, are told if nothing else was (JOIN-10). */
+/** After so many retries, in about ten seconds, the app is told, unless it knows an error (JOIN-10). */
 const MOST_RETRIES = 8;
 
 /** The time that edits wait for saving to start before the app is told. */
@@ -135,7 +135,7 @@ export function createSyncSession(
 
   const onError = (error: unknown): void => status.failed(error);
   const happened = (event: SessionEvent): void => queue.add(event);
-  /** The edits of an earlier session on this Store that are not restored yet. */
+  /** The edits of an earlier session on this Store, until they are restored. */
   let former: FormerClient | undefined;
   /** The error of a session that is over; undefined if something can still be started. */
   let end: TinyBasePartyKitError | undefined;
@@ -271,7 +271,7 @@ export function createSyncSession(
   };
   const queue = createEventQueue<SessionEvent>(
     after,
-    // A session that ends leaves its edits to the room that it is in. One that is stopped goes when the socket is there.
+    // A session that ends leaves its edits to its room. A stopped one moves as soon as the socket has opened at the other room.
     () =>
       isAway() && end === undefined && (state.stage.phase !== 'stopped' || connected !== undefined)
         ? { type: 'moved', generation: firstGeneration }
@@ -416,7 +416,7 @@ export function createSyncSession(
     },
   };
 
-  /** Continues where another session has ended. Returns false if the Store is busy. */
+  /** Continues where an earlier session has ended. Returns false if the Store is busy. */
   const restore = (earlier: RestoredSession): boolean => {
     const { client: left, base } = earlier;
     if (!replica.restore(base?.content, left)) return false;
@@ -435,7 +435,7 @@ export function createSyncSession(
       outbox.save();
     } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
   };
-  /** Names the room and the user of the edits here. */
+  /** Returns the key of the edits: the room and the user that they belong to. */
   const key = (): string => JSON.stringify([room, prefix, outbox.user]);
   /** Enters the room of the socket, and reads what is left of this client there. Edits count from now on. */
   const open = (): void => {
@@ -491,13 +491,13 @@ export function createSyncSession(
   };
   const startSaving = (event: SimpleEvent): Promise<void> => {
     hasSaved = true;
-    // What is held is counted when it is sent.
+    // Held edits are counted when they are sent.
     if (!replica.held) stats.saves++;
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {
     end ??= error;
-    // What was started and has not begun does not begin any more.
+    // Starts that wait do not begin any more.
     queue.restart();
     sender.sendNow();
     queue.add({ type: 'ended', error });
@@ -508,7 +508,7 @@ export function createSyncSession(
     isReminding = true;
     const remind = (): void => {
       if (hasSaved || end !== undefined) return;
-      // What the app has started is not done: it may save next.
+      // Something that the app has started is not done yet: it may start to save next.
       if (starters.length > 0) after(REMINDER_MILLISECONDS, remind);
       else events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
     };
@@ -521,7 +521,7 @@ export function createSyncSession(
   };
   const withdraw = (push: number, reason: WithdrawalReason): void => {
     const changes = sender.refused(push, reason);
-    // Who may only read sees the room's version again, as after any other refusal (PART-3).
+    // A user who may only read sees the room's version again, as after any other refusal (PART-3).
     if (changes !== undefined && reason === 'access') discardLocal(changes);
   };
 
@@ -591,7 +591,7 @@ export function createSyncSession(
       if (message === undefined) return;
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
-      // At once: the room sends no more to a connection that does not read (FLOOD-7).
+      // Answered at once: the room sends nothing more to a connection that does not read (FLOOD-7).
       if (message.type === 'mark') send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);
     },

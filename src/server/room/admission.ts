@@ -73,7 +73,7 @@ export class Admission<Origin, RequestOrigin> {
     return false;
   }
 
-  /** Closes a connection if the room is full. Returns false then. A connection that was counted once keeps its place. */
+  /** Closes a connection, and returns false, if the room is full or its user has enough. A connection keeps the place that it got. */
   findsPlace(peer: Peer<Origin>): boolean {
     const { host, delivery, settings } = this.#parts;
     const { connections } = settings.limits;
