@@ -56,6 +56,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'connection.readyState !== OPEN && isElsewhere(connection)',
   },
   {
+    title: '[JOIN-12] a socket that is pointed back without a new connection is forgotten',
+    file: SESSION,
+    text: 'else if (connected !== undefined) backoff.retry();',
+    replacement: '',
+  },
+  {
     title: '[JOIN-12] a token of the other room goes to the old one',
     file: PERSISTER,
     text: 'if (room === connection.roomUrl) query',

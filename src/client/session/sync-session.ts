@@ -343,8 +343,14 @@ export function createSyncSession(
     },
     connect: () => {
       if (socket.isOpen()) happened('connected');
+      // The app has pointed it at another room, and may point it back.
+      else if (connected !== undefined) backoff.retry();
     },
     hello: () => {
+      if (!socket.isOpen()) {
+        happened('closed');
+        return actions.connect();
+      }
       const { position } = state.stage;
       const cursor = 'cursor' in position ? position.cursor : undefined;
       if (position.type === 'stock')

@@ -165,6 +165,21 @@ describe('starting and stopping', () => {
     expect(room.sent()).toEqual([]);
   });
 
+  test('[JOIN-12] a socket that is pointed at another room and back, without a new connection, goes on where it was', async () => {
+    const room = new ScriptedRoom();
+    room.open();
+    void room.session.follow();
+    room.address = OTHER_ADDRESS;
+    await room.answerGet(1, [{}, { v: 1 }]);
+    await room.time.pass(60 * SECOND);
+    expect(room.sent()).toEqual([]);
+    room.address = ADDRESS;
+    await room.time.pass(30 * SECOND);
+    const { generation } = room.hello();
+    room.welcome({ generation });
+    expect(room.session.sync.phase).toBe('live');
+  });
+
   test('[FRAME-3] a socket that closes and opens within a transaction gets no ping before hello', async () => {
     const room = new ScriptedRoom();
     room.open();
