@@ -1,4 +1,5 @@
 import type { KeyValueStorage, WriteOptions } from '../storage/key-value-storage.ts';
+import { deleteKeys } from '../storage/ordered-writes.ts';
 
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
@@ -80,15 +81,13 @@ export class OwnStorage implements KeyValueStorage {
     this.#written.set(key, value);
   }
 
-  /** Writes in one turn, so that a host makes it durable together. */
+  /** Puts everything in one turn, so that a host makes it durable together. */
   *#writeAgain(written: readonly (readonly [string, unknown])[]): Iterable<Promise<unknown>> {
-    for (let start = 0; start < written.length; start += KEYS_A_CALL) {
-      const part = written.slice(start, start + KEYS_A_CALL);
-      const put = part.filter(([, value]) => value !== DELETED);
-      const deleted = part.flatMap(([key, value]) => (value === DELETED ? [key] : []));
-      if (put.length > 0) yield this.#storage.put(Object.fromEntries(put));
-      if (deleted.length > 0) yield this.#storage.delete(deleted);
-    }
+    const put = written.filter(([, value]) => value !== DELETED);
+    for (let start = 0; start < put.length; start += KEYS_A_CALL)
+      yield this.#storage.put(Object.fromEntries(put.slice(start, start + KEYS_A_CALL)));
+    const deleted = written.flatMap(([key, value]) => (value === DELETED ? [key] : []));
+    yield deleteKeys(this.#storage, deleted);
   }
 }
 

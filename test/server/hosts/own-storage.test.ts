@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { OwnStorage } from '../../../src/server/hosts/own-storage.ts';
 import { watchStorage } from '../../../src/server/hosts/watch-storage.ts';
+import { deleteKeys, isOwnDelete } from '../../../src/server/storage/ordered-writes.ts';
 import { entriesOf, type Written } from '../../support/written.ts';
 
 /** A storage with transactions to which everything belongs that is written while they are open, as on every host. */
@@ -9,6 +10,8 @@ class Storage {
   rows = new Map<string, unknown>();
   puts = 0;
   error: Error | undefined;
+  /** The keys that somebody else than the room has deleted. */
+  readonly deletedByApp: string[] = [];
 
   async get(keys: string[]): Promise<Map<string, unknown>> {
     return new Map([...this.rows].filter(([key]) => keys.includes(key)));
@@ -24,7 +27,8 @@ class Storage {
     for (const [key, each] of Object.entries(entriesOf(written, value))) this.rows.set(key, each);
   }
 
-  async delete(keys: string[]): Promise<number> {
+  async delete(keys: string[], options?: unknown): Promise<number> {
+    if (!isOwnDelete(options)) this.deletedByApp.push(...keys);
     return keys.filter((key) => this.rows.delete(key)).length;
   }
 
@@ -67,9 +71,10 @@ test('[DURABLE-6] what the room writes during a transaction that is rolled back 
     await own.put('before', 2);
     await own.put({ one: 1, two: 2, taken: 1 });
     await own.put('one', 3);
-    await own.delete(['removed', 'taken']);
+    await deleteKeys(own, ['removed', 'taken']);
     transaction.rollback();
   });
+  expect(storage.deletedByApp).toEqual([]);
   expect(Object.fromEntries(storage.rows)).toEqual({ before: 2, one: 3, two: 2 });
 });
 
