@@ -188,6 +188,24 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (unsaved > 0)',
   },
   {
+    title: '[CLIENT-1] a client waits for edits that the app holds when it leaves',
+    file: 'client/room/room-parts.ts',
+    text: 'if (!persister.isAutoSaving() && !hasPending(persister)) return;',
+    replacement: '',
+  },
+  {
+    title: '[CLIENT-1] a client that has stopped saving leaves edits that are on their way',
+    file: 'client/room/room-parts.ts',
+    text: 'if (!persister.isAutoSaving() && !hasPending(persister)) return;',
+    replacement: 'if (!persister.isAutoSaving()) return;',
+  },
+  {
+    title: '[CLIENT-2] a socket that is closed asks the app once more',
+    file: 'client/room/connection-attempts.ts',
+    text: 'if (refused !== undefined && !socket.isWanted()) {',
+    replacement: 'if (refused !== undefined && false) {',
+  },
+  {
     title: '[HTTP-7] any answer with success has the whole content',
     file: 'client/content/http-endpoint.ts',
     text: 'return status >= 200 && status < 204;',

@@ -181,6 +181,23 @@ test('[CLIENT-2] an app that has no token is asked once for each time that it en
   await client.leave(room);
 });
 
+test('[CLIENT-1] leave waits for edits that were on their way when the app has stopped saving', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const client = clientOf({ ...OPTIONS, onIgnoredError: () => undefined });
+  client.enter('board').catch(() => undefined);
+  await vi.advanceTimersByTimeAsync(100);
+  const { store, persister } = client.getRoom('board') ?? never();
+  store.setValue('v', 1);
+  await persister.stopAutoSave();
+  const leaving = client.leave('board');
+  await vi.advanceTimersByTimeAsync(1_900);
+  expect(client.getRooms()).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(200);
+  await leaving;
+  expect(client.getRooms()).toEqual([]);
+});
+
 test.each([
   [
     'sync',
