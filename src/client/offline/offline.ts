@@ -1,16 +1,25 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { inTime } from '../../protocol/in-time.ts';
 import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
+import { callAfter } from '../platform/call-after.ts';
 import { guardLocks, guardStorage } from './app-storage.ts';
 import { keysOfUser } from './client-record.ts';
 import { DurableOutbox, type OfflineDevice } from './durable-outbox.ts';
-import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import { noAnswer, type OfflineLocks, type OfflineStorage } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
+
+/** The wait for a storage that removes everything of a user. It may be much. */
+const CLEAR_MILLISECONDS = 10_000;
+
+const CLEAR_MESSAGE =
+  'The offline data of this user could not be removed: the storage of this device cannot be opened or written, or does not answer.';
 
 /** Keeps what persisters of this device hold: give it to them as the option `offline`. */
 export interface Offline {
   /**
    * Removes everything that is kept for this user, edits that were not sent among it. Persisters that run keep nothing from then
-   * on. Call it when the user logs out of a device that others use.
+   * on. Call it when the user logs out of a device that others use. Rejects with `offline` if the storage cannot be opened or written,
+   * or does not answer for 10 s.
    */
   clear(): Promise<void>;
   /** Used by the persister. */
@@ -117,7 +126,13 @@ export function offlineOf(
       } catch {
         // The storage does it.
       }
-      await (await storage()).write({ ...write, isStrict: true });
+      const remove = async (): Promise<unknown> =>
+        (await storage()).write({ ...write, isStrict: true });
+      try {
+        await inTime(remove(), CLEAR_MILLISECONDS, callAfter, noAnswer);
+      } catch (cause) {
+        throw new TinyBasePartyKitError('offline', CLEAR_MESSAGE, { cause });
+      }
     },
     createOutbox: (owner) => {
       const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));

@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 
 import type PartySocket from 'partysocket';
 import { createStore } from 'tinybase';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../../src/client/index.ts';
 import {
@@ -210,4 +210,24 @@ test('[OFFLINE-8] everything is cleared also if the page ends before the storage
   opening.resolve(memory);
   await offlineOf({ ...device, user: 'bob' }, { lastClient, writeLast: full }).clear();
   expect([...memory.entries.keys()]).toEqual([]);
+});
+
+test('[OFFLINE-8] clear says in a sentence that it could not remove everything, also if the storage does not answer', async () => {
+  const sentence = {
+    code: 'offline',
+    message: expect.stringContaining('could not be removed') as unknown,
+  };
+  // Node has no IndexedDB, as some private windows.
+  await expect(createIndexedDbOffline().clear()).rejects.toMatchObject(sentence);
+  const failing = createOffline({ storage: () => ({ read: async () => new Map(), write: full }) });
+  await expect(failing.clear()).rejects.toMatchObject(sentence);
+  vi.useFakeTimers();
+  try {
+    const silent = createOffline({ storage: () => new Promise<never>(() => undefined) });
+    const clearing = expect(silent.clear()).rejects.toMatchObject(sentence);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await clearing;
+  } finally {
+    vi.useRealTimers();
+  }
 });
