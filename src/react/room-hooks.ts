@@ -116,7 +116,7 @@ export function createRoomHooks<Room, Metadata>(
           }
         };
       }, [id, latest]);
-      if (stay?.room.id !== id) return fallback;
+      if (stay === undefined || stay.room.id !== id) return fallback;
       const { room } = stay;
       const storesById = { presence: room.presence.getStore() };
       return createElement(

@@ -7,6 +7,7 @@ import {
   type PartyKitPersister,
   type PartyKitPersisterConfig,
 } from '../client/index.ts';
+import { notGot } from '../protocol/option-kinds.ts';
 import { openPersister } from './open-persister.ts';
 import { useLatest } from './use-latest.ts';
 
@@ -47,6 +48,8 @@ export function usePartyKitPersister(
   dependencies: DependencyList,
   options: PersisterOptions = {},
 ): PartyKitPersister | undefined {
+  const given: unknown = dependencies;
+  if (!Array.isArray(given)) throw notGot('usePartyKitPersister', 'list of dependencies');
   const [persister, setPersister] = useState<PartyKitPersister>();
   const latest = useLatest(options);
   useEffect(() => {

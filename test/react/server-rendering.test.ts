@@ -32,6 +32,11 @@ function Stored(): ReactNode {
   return `${typeof persister}, ${useSync(persister).phase}, ${canUndo}, ${canRedo}`;
 }
 
+function Careless(): ReactNode {
+  usePartyKitPersister(store, never, undefined as never);
+  return null;
+}
+
 test('a server renders the fallback of a provider, and makes no room', () => {
   const provider = createElement(
     RoomProvider,
@@ -52,4 +57,15 @@ test('a server renders a component with a persister as one that has not started'
 
 test('a component outside of a provider is told what to do', () => {
   expect(() => renderToString(createElement(InRoom))).toThrow('within a RoomProvider');
+});
+
+test('a provider without an id renders its fallback on a server', () => {
+  const provider = createElement(RoomProvider, { id: undefined as never, fallback: 'Which?' });
+  expect(renderToString(provider)).toBe('Which?');
+});
+
+test('a persister without dependencies, which would be made at each render, is told in a sentence', () => {
+  expect(() => renderToString(createElement(Careless))).toThrow(
+    'usePartyKitPersister got no list of dependencies.',
+  );
 });
