@@ -171,10 +171,10 @@ describe('starting and stopping', () => {
     void room.session.follow();
     room.address = OTHER_ADDRESS;
     await room.answerGet(1, [{}, { v: 1 }]);
-    await room.time.pass(60 * SECOND);
+    await room.time.pass(5 * SECOND);
     expect(room.sent()).toEqual([]);
     room.address = ADDRESS;
-    await room.time.pass(30 * SECOND);
+    await room.time.pass(10 * SECOND);
     const { generation } = room.hello();
     room.welcome({ generation });
     expect(room.session.sync.phase).toBe('live');
