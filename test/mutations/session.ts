@@ -68,6 +68,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'query',
   },
   {
+    title: '[SEED-2] what a schema makes of initial content stays here',
+    file: REPLICA,
+    text: 'isSeed && log !== undefined,',
+    replacement: 'isSeed && log === undefined,',
+  },
+  {
     title: '[FRAME-3] a socket that closes while the Store is busy is still pinged',
     file: SESSION,
     text: '      heartbeat.stop();\n      // "Message too big"',

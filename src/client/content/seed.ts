@@ -58,7 +58,7 @@ export function createSeed(
   const show = (): boolean => {
     if (replica.claim.hasShownRoom) return true;
     const content = (toShow = shallow(contentOf(toShow)));
-    const isDone = content === undefined || replica.catchUp(content, 0, undefined, true);
+    const isDone = content === undefined || replica.showSeed(content);
     if (isDone) toShow = undefined;
     return isDone;
   };

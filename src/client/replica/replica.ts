@@ -259,6 +259,20 @@ export class Replica {
     return isDone;
   }
 
+  /** Shows initial content that no room has. The base is what the Store makes of it (SEED-2). False: busy, try again. */
+  showSeed(content: LeafMap<Leaf>): boolean {
+    const isDone = this.#integrate(
+      undefined,
+      (aims) => this.base.rebase(content, aims, true),
+      undefined,
+      false,
+      true,
+    );
+    // The Store may have made such an edit again: a default of its schema, for example.
+    if (isDone) this.#events.onRefused(this.#early.meet(this.base.read(), true));
+    return isDone;
+  }
+
   /** Withdraws a pending push: it keeps its number and becomes empty. Its leaves stay here, local-only. */
   withdraw(number: number, reason: RefusalReason): void {
     const index = this.#pending.findIndex((push) => push.number === number);
@@ -411,6 +425,7 @@ export class Replica {
     fold: (aims: Aims) => void,
     commit?: Changes,
     isAck = false,
+    isSeed = false,
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
@@ -434,14 +449,21 @@ export class Replica {
     if (!hasFolded) fold(aims);
     const { log } = outcome;
     if (!isAsAimed)
-      this.#readBack(new Reaction({ store: this.store, aims, notTaken, log, commit }));
+      this.#readBack(
+        new Reaction({ store: this.store, aims, notTaken, log, commit }),
+        // If a listener threw, the Store may show nothing of it.
+        isSeed && log !== undefined,
+      );
     this.observer?.folded(aims, log, oldestUnanswered, isAck, changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }
 
-  /** Handles a reaction of the Store: sends it as derived (DERIVE-1, DERIVE-2), or reports it as local-only (LOCAL-1). */
-  #readBack(reaction: Reaction): void {
+  /**
+   * Handles a reaction of the Store: sends it as derived (DERIVE-1, DERIVE-2), or reports it as local-only (LOCAL-1). The reaction to
+   * a seed is a part of that, and only what is missing is reported.
+   */
+  #readBack(reaction: Reaction, isSeed: boolean): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     const refusals: Refusal[] = [];
@@ -451,14 +473,17 @@ export class Replica {
         derived.setLeaf(table, row, cell, shown);
         return;
       }
-      this.#overlay.setLocal(
-        table,
-        row,
-        cell,
-        { leaf: shown, origin: mayBeSent ? 'derived' : 'reaction' },
-        aim,
-      );
-      if (!mayBeSent) refusals.push(refusalOf(aim, table, row, cell, reason));
+      const isPartOfSeed = isSeed && this.#overlay.get(table, row, cell) === undefined;
+      if (!isPartOfSeed)
+        this.#overlay.setLocal(
+          table,
+          row,
+          cell,
+          { leaf: shown, origin: mayBeSent ? 'derived' : 'reaction' },
+          aim,
+        );
+      if (!mayBeSent && !(isPartOfSeed && aim === undefined))
+        refusals.push(refusalOf(aim, table, row, cell, reason));
     });
     if (!derived.isEmpty) this.#track(derived, before, { isDerived: true });
     this.#events.onRefused(refusals);

@@ -1,3 +1,4 @@
+import { createMiddleware } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import type { ErrorCode } from '../../../src/protocol/errors.ts';
@@ -104,12 +105,51 @@ describe('the number of local-only leaves', () => {
     expect(room.syncs.at(-1)).toMatchObject({ unsaved: 1, localOnly: 0 });
   });
 
-  test('[DERIVE-2] counts what a listener made of content that is shown while the room cannot be reached', async () => {
+  test.each(['schema', 'listener', 'middleware'])(
+    '[SEED-2] what a %s makes of initial content is a part of it',
+    async (what) => {
+      const room = new ScriptedRoom();
+      const { store } = room;
+      if (what === 'schema')
+        store.setValuesSchema({ n: { type: 'number' }, m: { type: 'number', default: 9 } });
+      if (what === 'listener') store.addValueListener('n', () => store.setValue('m', 9), true);
+      if (what === 'middleware')
+        createMiddleware(store).addWillSetValueCallback((_id, value) =>
+          value === 'nine' ? 9 : value,
+        );
+      const seed = what === 'middleware' ? { n: 1, m: 'nine' } : { n: 1 };
+      void room.session.follow(contentOf([{}, seed]));
+      void room.session.startSaving();
+      await room.failGet(failure('network'));
+      expect(room.syncs.at(-1)).toMatchObject({ phase: 'loading', localOnly: 0 });
+      await room.time.pass(SECOND);
+      await room.answerGet(0);
+      expect(room.putContents).toEqual([[{}, { n: 1, m: 9 }]]);
+      // What the app gave and the Store does not show is reported.
+      expect(room.refusals).toHaveLength(what === 'middleware' ? 1 : 0);
+    },
+  );
+
+  test('[SEED-2] what the Store refuses of initial content is reported, and not given', async () => {
     const room = new ScriptedRoom();
-    room.store.addValueListener('n', () => room.store.setValue('n', 9), true);
+    room.store.setValuesSchema({ n: { type: 'number' } });
+    void room.session.follow(contentOf([{}, { n: 'one' }]));
+    void room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([[{}, {}]]);
+    expect(room.refusals).toMatchObject([{ valueId: 'n', value: 'one', reason: 'own-schema' }]);
+    expect(room.session.sync.localOnly).toBe(0);
+  });
+
+  test('[SEED-2] initial content is not lost if a listener throws while it is shown', async () => {
+    const room = new ScriptedRoom();
+    room.store.addWillFinishTransactionListener(() => {
+      throw new Error('of the app');
+    });
     void room.session.follow(contentOf([{}, { n: 1 }]));
-    await room.failGet(failure('network'));
-    expect(room.syncs.at(-1)).toMatchObject({ phase: 'loading', localOnly: 1 });
+    void room.session.startSaving();
+    await room.answerGet(0);
+    expect(room.putContents).toEqual([[{}, { n: 1 }]]);
   });
 
   test('is none once the session has ended', async () => {
