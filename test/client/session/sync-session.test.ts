@@ -350,6 +350,21 @@ describe('another room', () => {
     },
   );
 
+  test('[JOIN-12] gets no edit that was about to leave, if the session cannot leave the old one yet', async () => {
+    const room = new ScriptedRoom({ isTurnHeld: true });
+    await room.live();
+    room.store.setValue('v', 1);
+    room.store.startTransaction();
+    room.address = OTHER_ADDRESS;
+    room.close();
+    room.open();
+    // Another part of the client sends on that socket.
+    room.session.sendNow();
+    room.endTurn();
+    expect(room.sent()).toEqual([]);
+    room.store.finishTransaction();
+  });
+
   test('is gone to also by a session that was stopped', async () => {
     const room = new ScriptedRoom();
     await room.live();
