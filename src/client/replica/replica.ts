@@ -269,7 +269,8 @@ export class Replica {
       true,
     );
     // The Store may have made such an edit again: a default of its schema, for example.
-    if (isDone) this.#events.onRefused(this.#early.meet(this.base.read(), true));
+    const shown = this.hasEarly ? this.base.read() : content;
+    if (isDone) this.#events.onRefused(this.#early.meet(shown, true));
     return isDone;
   }
 
