@@ -310,7 +310,7 @@ export function createPartyKitPersister(
             if (isWanted()) await startAutoLoad(content);
           } else {
             const loading = startAutoLoad(content);
-            // At once: a room that refuses the first request is not asked again.
+            // At once: a room that refuses the first request is not asked again. The status tells of it after the load, as TinyBase's does.
             const saving = isWanted() ? startSaving() : undefined;
             await Promise.all([
               saving,

@@ -268,10 +268,11 @@ export class Replica {
       false,
       true,
     );
-    // The Store may have made such an edit again: a default of its schema, for example.
+    if (!isDone) return false;
+    // The Store may have made an early edit again: a default of its schema, for example.
     const shown = this.hasEarly ? this.base.read() : content;
-    if (isDone) this.#events.onRefused(this.#early.meet(shown, true));
-    return isDone;
+    this.#events.onRefused(this.#early.meet(shown, true));
+    return true;
   }
 
   /** Withdraws a pending push: it keeps its number and becomes empty. Its leaves stay here, local-only. */

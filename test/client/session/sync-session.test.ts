@@ -14,6 +14,18 @@ import {
   SECOND,
 } from './scripted-room.ts';
 
+/** Resolves to a session that is live in a room without a Store. */
+async function emptyRoom(): Promise<ScriptedRoom> {
+  const room = new ScriptedRoom();
+  room.open();
+  void room.session.follow();
+  await room.answerGet(0);
+  const { generation } = room.hello();
+  room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
+  expect(room.session.sync.phase).toBe('empty');
+  return room;
+}
+
 describe('starting and stopping', () => {
   test('loads once, and follows nothing', async () => {
     const room = new ScriptedRoom();
@@ -181,13 +193,7 @@ describe('starting and stopping', () => {
   });
 
   test('[FRAME-3] a socket that closes and opens within a transaction gets no ping before hello', async () => {
-    const room = new ScriptedRoom();
-    room.open();
-    void room.session.follow();
-    await room.answerGet(0);
-    const { generation } = room.hello();
-    room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
-    expect(room.session.sync.phase).toBe('empty');
+    const room = await emptyRoom();
     room.store.startTransaction();
     room.store.setValue('v', 1);
     // Giving the room its first content waits for the end, and so does all that comes after.
@@ -202,12 +208,7 @@ describe('starting and stopping', () => {
   });
 
   test('[VIEW-6] [SEED-2] saving that starts within a transaction gives a room its first content after it', async () => {
-    const room = new ScriptedRoom();
-    room.open();
-    void room.session.follow();
-    await room.answerGet(0);
-    const { generation } = room.hello();
-    room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
+    const room = await emptyRoom();
     room.store.startTransaction();
     room.store.setValue('v', 1);
     const saving = room.session.startSaving();
