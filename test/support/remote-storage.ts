@@ -32,6 +32,8 @@ export class RemoteStorage implements KeyValueStorage {
   async #call(method: keyof KeyValueStorage, parameters: readonly unknown[]): Promise<unknown> {
     const response = await fetch(this.#url, {
       method: 'POST',
+      // A host closes a connection that was idle for some seconds, and may do so just as the next call leaves.
+      headers: { connection: 'close' },
       body: encode({ method, parameters }),
     });
     const answer = decode(await response.text()) as { result?: unknown; error?: string };
