@@ -3,6 +3,7 @@ import type { SourceMutation } from './source-mutation.ts';
 const STATE = 'client/session/session-state.ts';
 const LOADING = 'client/session/session-loading.ts';
 const SESSION = 'client/session/sync-session.ts';
+const SOCKET = 'client/session/room-socket.ts';
 const FOLD = 'client/session/store-fold.ts';
 const CHANNEL = 'client/platform/channel.ts';
 const PERSISTER = 'client/partykit-persister.ts';
@@ -37,9 +38,9 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title:
       '[JOIN-12] a client that has not left its room yet takes the socket to another one for its own',
-    file: SESSION,
-    text: 'ports.socket.isOpen() && !isAway()',
-    replacement: 'ports.socket.isOpen()',
+    file: SOCKET,
+    text: 'socket.isOpen() && !isAway()',
+    replacement: 'socket.isOpen()',
   },
   {
     title:
@@ -58,7 +59,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-12] a socket that is pointed back without a new connection is forgotten',
     file: SESSION,
-    text: 'else if (connected !== undefined) backoff.retry();',
+    text: 'else if (socket.isConnected()) backoff.retry();',
     replacement: '',
   },
   {

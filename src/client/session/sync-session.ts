@@ -6,7 +6,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { createContentLoader, isOfLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
-import { createVolatileOutbox, type Outbox, type OutboxOwner } from '../offline/outbox.ts';
+import { createVolatileOutbox, type Outbox } from '../offline/outbox.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { Refusal } from '../replica/refusal.ts';
 import { Replica } from '../replica/replica.ts';
@@ -15,10 +15,13 @@ import { createBackoff } from './backoff.ts';
 import { createConfirmations } from './confirmations.ts';
 import { createConnectWatchdog } from './connect-watchdog.ts';
 import { BUSY_MILLISECONDS, createEventQueue } from './event-queue.ts';
+import { createHandover, type HandoverOwner } from './handover.ts';
 import { createHandshake } from './handshake.ts';
 import { createHeartbeat } from './heartbeat.ts';
 import { createPushSender } from './push-sender.ts';
-import type { RestoredSession, SessionPorts, SessionSocket } from './session-ports.ts';
+import { createRoomSocket } from './room-socket.ts';
+import { createSaveReminder } from './save-reminder.ts';
+import type { SessionPorts } from './session-ports.ts';
 import { SUSPICIOUS } from './session-loading.ts';
 import { INITIAL_STATE, restored, transition } from './session-state.ts';
 import type {
@@ -42,17 +45,9 @@ import {
   type SyncStats,
 } from './sync-status.ts';
 
-/** The time for which edits of a session that has ended wait for another one on its Store and room. */
-const LEFT_MILLISECONDS = 2000;
-
 /** After so many retries, in about ten seconds, the app is told, unless it knows an error (JOIN-10). */
 const MOST_RETRIES = 8;
 
-/** The time that edits wait for saving to start before the app is told. */
-const REMINDER_MILLISECONDS = 10_000;
-
-const REMINDER_MESSAGE =
-  'Nothing has saved the edits of this Store for 10 seconds: call startAutoSave().';
 const STUCK_MESSAGE =
   'A transaction of this Store has been open for 10 seconds: call finishTransaction().';
 const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
@@ -128,31 +123,13 @@ export function createSyncSession(
   const { after, endpoint, randomId, firstGeneration = 0 } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
-  /** True once the app has begun to save, in whatever way. */
-  let hasSaved = false;
-  let isReminding = false;
   const stats: SyncStats = { loads: 0, saves: 0 };
 
   const onError = (error: unknown): void => status.failed(error);
   const happened = (event: SessionEvent): void => queue.add(event);
-  /** The edits of an earlier session on this Store, until they are restored. */
-  let former: FormerClient | undefined;
   /** The error of a session that is over; undefined if something can still be started. */
   let end: TinyBasePartyKitError | undefined;
-  /** The address of the room that the session is in; undefined before it is started. */
-  let room: string | undefined;
-  /** The address of the room to which the socket is connected, also if the app has pointed it elsewhere since. */
-  let connected: string | undefined;
-  const send = (frame: string): void => {
-    if (socket.isOpen()) ports.socket.send(frame);
-  };
-  const isAway = (): boolean => room !== undefined && room !== socket.address();
-  const socket: SessionSocket = {
-    ...ports.socket,
-    address: () => connected ?? ports.socket.address(),
-    isOpen: () => ports.socket.isOpen() && !isAway(),
-    send,
-  };
+  const socket = createRoomSocket(ports.socket);
   const client = (): FormerClient => ({
     clientId: handshake.clientId(),
     generation: state.generation,
@@ -187,7 +164,7 @@ export function createSyncSession(
     onPending: () => {
       outbox.save();
       queue.add('edited');
-      remindToSave();
+      if (replica.held) reminder.held();
     },
     onRefused: (refusals) => {
       if (refusals.length > 0) updateStatus();
@@ -195,15 +172,28 @@ export function createSyncSession(
     },
     onError,
   });
-  const owner: OutboxOwner = {
+  const owner: HandoverOwner = {
     after,
     socket,
     prefix,
     replica,
     client,
     state: () => state,
+    /** Continues where an earlier session has ended. */
+    restore: (earlier) => {
+      const { client: left, base } = earlier;
+      if (!replica.restore(base?.content, left)) return false;
+      if (left !== undefined) {
+        handshake.renew(left.clientId);
+        sender.restore(left.lastSent);
+      }
+      state = restored(state, earlier);
+      replica.setSaving(state.intent.isSaving);
+      return true;
+    },
     happened,
     onError: events.onError,
+    onRefused: reportRefusals,
   };
   const outbox: Outbox = ports.createOutbox?.(owner) ?? createVolatileOutbox();
   const confirmations = createConfirmations();
@@ -215,16 +205,16 @@ export function createSyncSession(
     after,
     () => status.update(),
   );
-  const handshake = createHandshake(ports, prefix, replica, outbox, send, onError);
+  const handshake = createHandshake(ports, prefix, replica, outbox, socket.send, onError);
   const heartbeat = createHeartbeat(ports, {
     ping: (isCheck) => {
       sender.ask();
-      send(encodeClientMessage(prefix, { type: isCheck ? 'check' : 'ping' }));
+      socket.send(encodeClientMessage(prefix, { type: isCheck ? 'check' : 'ping' }));
     },
     dead: () => happened('silent'),
   });
   const sender = createPushSender(replica, outbox, prefix, heartbeat, ports, {
-    send,
+    send: socket.send,
     isLive: () => state.stage.phase === 'live' && socket.isOpen(),
     happened,
     stats,
@@ -273,7 +263,9 @@ export function createSyncSession(
     after,
     // A session that ends leaves its edits to its room. A stopped one moves as soon as the socket has opened at the other room.
     () =>
-      isAway() && end === undefined && (state.stage.phase !== 'stopped' || connected !== undefined)
+      socket.isAway() &&
+      end === undefined &&
+      (state.stage.phase !== 'stopped' || socket.isConnected())
         ? { type: 'moved', generation: firstGeneration }
         : undefined,
     (event) => {
@@ -344,7 +336,7 @@ export function createSyncSession(
     connect: () => {
       if (socket.isOpen()) happened('connected');
       // The app has pointed it at another room, and may point it back.
-      else if (connected !== undefined) backoff.retry();
+      else if (socket.isConnected()) backoff.retry();
     },
     hello: () => {
       if (!socket.isOpen()) {
@@ -387,13 +379,12 @@ export function createSyncSession(
     resume: () => happened('resume'),
     move: () => {
       confirmations.end(new TinyBasePartyKitError('replaced', MOVED_MESSAGE));
-      const isKept = outbox.stop();
-      actions.renew();
       queue.forget();
       loader.cancel();
       seed.tellRefusals();
-      reportUnlessKept(isKept, replica.abandon('another-room'));
-      open();
+      handover.giveUp();
+      actions.renew();
+      handover.enter();
     },
     renew: () => {
       handshake.renew();
@@ -410,9 +401,7 @@ export function createSyncSession(
       actions.settle();
       confirmations.end(error);
       if (isOver) {
-        // The Store shows these edits already.
-        if (former !== undefined) restore({ client: former });
-        leave(outbox.stop());
+        handover.leave();
         replica.stop();
       } else {
         // First: the app may begin anew when it is told.
@@ -422,60 +411,8 @@ export function createSyncSession(
     },
   };
 
-  /** Continues where an earlier session has ended. Returns false if the Store is busy. */
-  const restore = (earlier: RestoredSession): boolean => {
-    const { client: left, base } = earlier;
-    if (!replica.restore(base?.content, left)) return false;
-    former = undefined;
-    if (left !== undefined) {
-      handshake.renew(left.clientId);
-      sender.restore(left.lastSent);
-    }
-    state = restored(state, earlier);
-    replica.setSaving(state.intent.isSaving);
-    return true;
-  };
-  const restoreFirst = (earlier: RestoredSession): void => {
-    if (end !== undefined || restore(earlier)) {
-      queue.resume();
-      outbox.save();
-    } else after(BUSY_MILLISECONDS, () => restoreFirst(earlier));
-  };
-  /** Returns the key of the edits: the room and the user that they belong to. */
-  const key = (): string => JSON.stringify([room, prefix, outbox.user]);
-  /** Enters the room of the socket, and reads what is left of this client there. Edits count from now on. */
-  const open = (): void => {
-    room = socket.address();
-    // A socket without a room leads to none that could have what the Store holds.
-    if (room !== '') replica.claim.begin(key());
-    replica.startTracking();
-    former = replica.claim.takeLeft(key());
-    if (outbox.open === undefined && former === undefined) return;
-    queue.pause();
-    // A push gets its number when it is known which numbers this client has given out.
-    replica.setSaving(false);
-    if (outbox.open === undefined) restoreFirst({ client: former });
-    else void outbox.open(former).then((earlier) => restoreFirst(earlier ?? {}));
-  };
-  /** Reports edits that are given up, unless they are kept on this device. */
-  const reportUnlessKept = (
-    isKept: Promise<boolean> | undefined,
-    refusals: readonly Refusal[],
-  ): void => {
-    if (isKept === undefined) reportRefusals(refusals);
-    else
-      void isKept.then((isDurable) => {
-        if (!isDurable) reportRefusals(refusals);
-      });
-  };
-  /** Leaves unconfirmed edits to the next session of this room on the Store. Reports them if there is none (OFFLINE-1). */
-  const leave = (isKept: Promise<boolean> | undefined): void => {
-    const left = client();
-    const refusals = replica.abandon('destroyed');
-    if (refusals.length === 0) return;
-    const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(isKept, refusals));
-    replica.claim.leave({ key: key(), client: left, onTaken });
-  };
+  const handover = createHandover(owner, outbox, queue);
+  const reminder = createSaveReminder(after, () => starters.length > 0, events.onError);
   /** The intent as it will be after the events that wait. */
   const intent = (): SyncIntent =>
     queue.waiting.reduce((later, event) => transition(later, event, facts()).state, state).intent;
@@ -484,7 +421,7 @@ export function createSyncSession(
       onError(end);
       return Promise.resolve();
     }
-    if (room === undefined) open();
+    if (socket.room() === undefined) handover.enter();
     return new Promise((resolve) => {
       starters.push(resolve);
       happened(event);
@@ -496,29 +433,18 @@ export function createSyncSession(
     return start(event);
   };
   const startSaving = (event: SimpleEvent): Promise<void> => {
-    hasSaved = true;
+    reminder.end();
     // Held edits are counted when they are sent.
     if (!replica.held) stats.saves++;
     return start(event);
   };
   const endWith = (error: TinyBasePartyKitError): void => {
     end ??= error;
+    reminder.end();
     // Starts that wait do not begin any more.
     queue.restart();
     sender.sendNow();
     queue.add({ type: 'ended', error });
-  };
-  /** Reports once that edits wait because the app has never started to save. */
-  const remindToSave = (): void => {
-    if (isReminding || hasSaved || !replica.held) return;
-    isReminding = true;
-    const remind = (): void => {
-      if (hasSaved || end !== undefined) return;
-      // Something that the app has started is not done yet: it may start to save next.
-      if (starters.length > 0) after(REMINDER_MILLISECONDS, remind);
-      else events.onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
-    };
-    after(REMINDER_MILLISECONDS, remind);
   };
   const discardLocal = (changes?: Changes): void => {
     if (end !== undefined) return;
@@ -543,7 +469,7 @@ export function createSyncSession(
       return cursorNow();
     },
     get room() {
-      return room ?? '';
+      return socket.room() ?? '';
     },
     get isFollowing() {
       return intent().isFollowing;
@@ -570,13 +496,13 @@ export function createSyncSession(
         : confirmations.wait(replica.lastNumber),
     discardLocal,
     opened: () => {
-      connected = ports.socket.address();
+      socket.opened();
       watchdog.opened();
       sender.opened();
       happened('opened');
     },
     closed: () => {
-      connected = undefined;
+      socket.closed();
       // The event may have to wait, and the next connection begins with hello.
       heartbeat.stop();
       // "Message too big" (RFC 6455, section 7.4.1).
@@ -598,7 +524,7 @@ export function createSyncSession(
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
       heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
       // Answered at once: the room sends nothing more to a connection that does not read (FLOOD-7).
-      if (message.type === 'mark') send(encodeClientMessage(prefix, message));
+      if (message.type === 'mark') socket.send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);
     },
     queried: (isThere, error) => {
