@@ -305,16 +305,15 @@ export class EditLedger {
 
   /**
    * True if, while nothing was sent, the same user or their app has made something else of that leaf: in this tab, or in one that
-   * goes on with what this one has kept. That one may have deleted the row without the leaf in it. What it has made before it knew
-   * of the kept edits lies above them, also if it was made earlier (OFFLINE-2).
+   * goes on with what this one has kept. That one, or this one after a reload, may have deleted the row before it showed the leaf.
+   * What it has made before it knew of the kept edits lies above them, also if it was made earlier (OFFLINE-2).
    */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;
     if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
     const isDeleted = this.#outcomes.deletions.some(
       ({ ledger, place, changes, isHeld }) =>
-        ledger !== this &&
-        (isHeld || place >= record.place) &&
+        ((ledger !== this && isHeld) || place >= record.place) &&
         deletesRow(changes, record.table, record.row),
     );
     if (isDeleted) return true;
