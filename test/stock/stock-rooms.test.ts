@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 
 import { Clients, type Client, type ClientOptions } from '../support/clients.ts';
@@ -88,15 +90,16 @@ describe.each(STOCK_VERSIONS)('on a room of TinyBase %s', (version) => {
 
   test('newcomers miss nothing of what others write meanwhile', async () => {
     const writer = await openReduced({ ...where('busy'), seed: [{}, { v: 0 }] });
-    const newcomers: Client[] = [];
+    // All of them wait for an answer to hello while the last ones request the content.
+    const opening: Promise<Client>[] = [];
     for (let count = 0; count < 10; count++) {
-      const opening = openReduced(where('busy'));
+      opening.push(openReduced(where('busy')));
       for (let row = 0; row < 20; row++) {
         writer.store.setCell('t', `${count} ${row}`, 'c', row);
-        if (row % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
+        await delay(row % 5);
       }
-      newcomers.push(await opening);
     }
+    const newcomers = await Promise.all(opening);
     const stores = [writer, ...newcomers].map(({ store }) => store);
     const leaves = await untilEqual(stores, urlOf('busy'));
     expect(leaves.size).toBe(201);
