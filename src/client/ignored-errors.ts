@@ -16,9 +16,10 @@ export class IgnoredErrors {
   }
 
   /** Tells the app. */
-  tell(error: unknown): void {
+  tell(reported: unknown): void {
     try {
-      this.#onIgnoredError?.(error);
+      // oxlint-disable-next-line no-console -- Nobody else can be told.
+      Promise.resolve(this.#onIgnoredError?.(reported)).catch(console.error);
     } catch (thrown) {
       for (const call of this.#calls) call.thrown.push(thrown);
       if (this.#calls.size > 0) return;

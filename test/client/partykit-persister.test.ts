@@ -71,6 +71,13 @@ function createPersister(
   return persister;
 }
 
+function throwing(): never {
+  throw new Error('listener');
+}
+
+/** As an async function that throws. */
+const rejecting = (async () => throwing()) as unknown as () => void;
+
 /** Lets all that follows from what happened, happen. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await nextTurn();
@@ -277,12 +284,13 @@ describe('ours', () => {
     await persister.whenConfirmed();
   });
 
-  test('keeps a listener that throws from harming others, and reports it', async () => {
+  test.each([
+    ['throws', throwing],
+    ['rejects', rejecting],
+  ])('keeps a listener that %s from harming others, and reports it', async (_what, listener) => {
     const { persister, errors } = persist([{}, {}]);
     const calls: string[] = [];
-    persister.addSyncListener(() => {
-      throw new Error('listener');
-    });
+    persister.addSyncListener(listener);
     persister.addSyncListener((_persister, { phase }) => calls.push(phase));
     await persister.startAutoLoad();
     await settled();
@@ -305,6 +313,16 @@ describe('ours', () => {
     });
     await expect(persister.startAutoLoad()).rejects.toThrow('from the app');
     await vi.waitFor(() => expect(store.getValues()).toEqual({ v: 1 }));
+  });
+
+  test('writes an error with which onIgnoredError rejects to the console', async () => {
+    const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    const persister = createPersister(createStore(), new FakePartySocket(), {}, rejecting);
+    persister.addStatusListener(throwing);
+    void persister.startAutoLoad();
+    await settled();
+    expect(written.mock.calls[0]).toContainEqual(new Error('listener'));
+    written.mockRestore();
   });
 
   test('writes an error of onIgnoredError to the console when no call can reject with it', async () => {

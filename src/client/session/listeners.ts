@@ -5,7 +5,7 @@ export interface Listeners<Kinds extends Record<string, readonly unknown[]>> {
   /** Adds a listener, and returns the id that removes it. */
   add<Kind extends keyof Kinds>(kind: Kind, listener: (...details: Kinds[Kind]) => void): Id;
   remove(id: Id): void;
-  /** Calls all of a kind. A listener that throws is reported, and the others are called. */
+  /** Calls all of a kind. A listener that throws, or whose promise rejects, is reported, and the others are called. */
   call<Kind extends keyof Kinds>(kind: Kind, ...details: Kinds[Kind]): void;
 }
 
@@ -27,7 +27,7 @@ export function createListeners<Kinds extends Record<string, readonly unknown[]>
     call: (kind, ...details) => {
       for (const listener of [...listeners[kind].values()]) {
         try {
-          listener(...details);
+          Promise.resolve(listener(...details)).catch(onError);
         } catch (error) {
           onError(error);
         }

@@ -162,11 +162,8 @@ export function createClientEvents(
   const emit = (name: string, data: unknown, from: Id | undefined): void => {
     for (const [id, known] of [...listeners]) {
       if (known.name !== name || !listeners.has(id)) continue;
-      try {
-        known.listener(data, from);
-      } catch (error) {
-        report(error);
-      }
+      // Within this call, but what the listener throws at once is a rejection, too.
+      (async () => known.listener(data, from))().catch(report);
     }
   };
 

@@ -3,6 +3,7 @@ import type { CheckpointIds, Id } from 'tinybase';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { notGot } from '../../../protocol/option-kinds.ts';
 import type { TransactionLog } from '../../../protocol/store-access.ts';
+import { reportLater } from '../../platform/report-later.ts';
 import { writeAims } from '../../replica/aims.ts';
 import type { EditObserver } from '../../replica/edit-observer.ts';
 import type { Replica } from '../../replica/replica.ts';
@@ -52,14 +53,8 @@ export function observeForUndo(
   const labelListeners = new Map<Id, (id: Id) => void>();
   const listeners = createListeners<{ ids: []; label: [Id] }>(
     { ids: idListeners, label: labelListeners },
-    (error) => {
-      try {
-        onIgnoredError(error);
-      } catch (thrown) {
-        // oxlint-disable-next-line no-console -- Nobody else can be told, and an observer of edits may not throw.
-        console.error(thrown);
-      }
-    },
+    // An observer of edits may not throw.
+    reportLater(onIgnoredError),
   );
 
   let most = limit('size', size);

@@ -251,7 +251,7 @@ test('[EVENT-7] a client that only listens tells now and then that it reads', ()
   expect(socket.sent).toEqual(['v[]', 'v[]']);
 });
 
-test('a listener that throws keeps nobody from anything, and one that removes another is obeyed', async () => {
+test('a listener that throws or rejects keeps nobody from anything, and one that removes another is obeyed', async () => {
   const errors: unknown[] = [];
   const { socket, events } = open({ onIgnoredError: (error) => errors.push(error) });
   const heard: unknown[] = [];
@@ -260,12 +260,16 @@ test('a listener that throws keeps nobody from anything, and one that removes an
     throw new Error('the app');
   });
   const second = events.addListener('waved', () => heard.push('two'));
+  const rejecting = (async () => {
+    await Promise.resolve();
+    throw new Error('the app, later');
+  }) as unknown as () => void;
+  events.addListener('waved', rejecting);
   events.addListener('waved', () => heard.push('three'));
   socket.receive('v["waved"]');
-  await Promise.resolve();
-  await Promise.resolve();
+  await vi.advanceTimersByTimeAsync(0);
   expect(heard).toEqual(['three']);
-  expect(errors).toMatchObject([{ message: 'the app' }]);
+  expect(errors).toMatchObject([{ message: 'the app' }, { message: 'the app, later' }]);
 });
 
 test('what onIgnoredError throws is written to the console', async () => {

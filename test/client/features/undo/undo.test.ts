@@ -1202,16 +1202,21 @@ describe('checkpoints', () => {
     expect(undo.getStore()).toBe(store);
   });
 
-  test('a listener that throws is reported, and the others are called', () => {
+  test('a listener that throws or rejects is reported, and the others are called', async () => {
     const errors: unknown[] = [];
     const client = clientOf(withPets, { onIgnoredError: (error) => errors.push(error) });
     let calls = 0;
     client.undo.addCheckpointIdsListener(() => {
       throw new Error('thrown');
     });
+    const rejecting = (async () => {
+      throw new Error('rejected');
+    }) as unknown as () => void;
+    client.undo.addCheckpointIdsListener(rejecting);
     client.undo.addCheckpointIdsListener(() => (calls += 1));
     client.store.setValue('open', false);
-    expect([calls, errors]).toEqual([1, [new Error('thrown')]]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([calls, errors]).toEqual([1, [new Error('thrown'), new Error('rejected')]]);
     expect(client.replica.pending).toHaveLength(1);
   });
 
@@ -1247,12 +1252,13 @@ describe('checkpoints', () => {
   });
 });
 
-test('an onIgnoredError that throws harms neither the edit nor what the room answers, and is written to the console', () => {
+test('an onIgnoredError that throws harms neither the edit nor what the room answers, and is written to the console', async () => {
   const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
   const client = clientOf(withPets, { onIgnoredError: throwing });
   const { store, replica, undo } = client;
   undo.addCheckpointIdsListener(throwing);
   store.setValue('open', false);
+  await new Promise((resolve) => setImmediate(resolve));
   expect(written.mock.calls).toEqual([[new Error('thrown')]]);
   expect(() => undo.goBackward()).not.toThrow();
   expect(store.getValue('open')).toBe(true);
