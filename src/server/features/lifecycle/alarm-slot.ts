@@ -73,14 +73,20 @@ export class AlarmSlot {
     const time = given instanceof Date ? given.getTime() : given;
     // The host refuses it.
     if (typeof time !== 'number' || !Number.isFinite(time)) return await proceed();
-    this.#changes += 1;
+    const before = this.#appTime;
+    const changes = (this.#changes += 1);
     this.#appTime = time;
     this.#isAppKnown = true;
     const stored = this.#ports.storage().put(this.key, time);
     const next = Math.min(time, this.#roomTime ?? Infinity);
     this.#hostTime = next;
-    const set = next === time ? proceed() : this.#setForRoom(next);
-    return await this.#changed(next, stored, set);
+    // Asked for a later time, too, because the host may refuse it.
+    const set = proceed().catch(async (error: unknown) => {
+      if (changes === this.#changes) await this.#putBack(before);
+      throw error;
+    });
+    const setForRoom = next === time ? undefined : this.#setForRoom(next);
+    return await this.#changed(next, Promise.all([stored, setForRoom]), set);
   }
 
   /**
@@ -157,14 +163,17 @@ export class AlarmSlot {
       // The app has set another one since the transaction.
       if (changes !== this.#changes) return;
       this.#hostTime = time;
-      if (this.#appTime !== before && this.#appTime !== time) {
-        this.#changes += 1;
-        this.#appTime = before;
-        if (before === undefined) await this.forgetApp();
-        else await this.#ports.storage().put(this.key, before);
-      }
+      if (this.#appTime !== before && this.#appTime !== time) await this.#putBack(before);
       this.#arm();
     };
+  }
+
+  /** Gives the app the alarm that it had before a change that failed, or was undone. */
+  async #putBack(before: number | undefined): Promise<void> {
+    this.#changes += 1;
+    this.#appTime = before;
+    if (before === undefined) await this.forgetApp();
+    else await this.#ports.storage().put(this.key, before);
   }
 
   async forgetApp(): Promise<void> {

@@ -24,6 +24,14 @@ class FailingAlarm extends AlarmStorage {
   }
 }
 
+/** It refuses the times that hosts refuse. */
+class HostAlarm extends AlarmStorage {
+  override async setAlarm(time: number | Date): Promise<void> {
+    if (!(Number(time) > 0 && Number(time) < Date.UTC(2190))) throw new TypeError('refused');
+    await super.setAlarm(time);
+  }
+}
+
 test('[SAVE-4] killed before a save, and nobody comes back: the alarm saves and empties', async () => {
   const world = await seeded(LifecycleWorld.logging());
   await world.pass(2_500);
@@ -394,6 +402,23 @@ test.each(['setAlarm', 'deleteAlarm'] as const)(
     await settle();
     expect(storage.alarm).toBeLessThanOrEqual(world.host.time + 32_000);
     expect(storage.alarm).not.toBe(null);
+  },
+);
+
+test.each([-5, 0, Number.NaN, Date.UTC(2200), Number.MAX_SAFE_INTEGER])(
+  '[SAVE-5] %d, which no host takes, is refused, and the alarms stay as they are',
+  async (time) => {
+    const hooks = { onStorageUpdated: () => undefined };
+    const world = await seeded(new LifecycleWorld(hooks, {}, new HostAlarm()));
+    for (const before of [null, world.host.time + 90_000]) {
+      if (before !== null) await world.app.setAlarm(before);
+      await expect(world.app.setAlarm(time)).rejects.toThrow('refused');
+      expect(await world.app.getAlarm()).toBe(before);
+      expect(world.storage.alarm).toBeLessThanOrEqual(world.host.time + 32_000);
+      expect(world.storage.alarm).toBeGreaterThan(world.host.time);
+    }
+    await world.pass(100_000);
+    expect([world.appAlarms.length, world.errors]).toEqual([1, []]);
   },
 );
 
