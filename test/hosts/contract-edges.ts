@@ -225,14 +225,18 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(log).toEqual(emptied);
   });
 
-  test('[LIFE-7] a room sees that the app deletes its keys by the object of a transaction', async () => {
-    const url = base('watching', 'transaction');
-    await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
-    expect(await jsonOf(`${url}/delete-in-transaction?rollback`)).toEqual([{}, { v: 1 }]);
-    expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
-    expect(await jsonOf(`${url}/delete-in-transaction`)).toEqual([{}, {}]);
-    expect(await textOf(`${url}/store`)).toBe('');
-  });
+  test.each(['object', 'storage', ...(name === 'partykit' ? [] : ['kv'])])(
+    '[LIFE-7] a room sees that the app deletes its keys in a transaction, by the %s, and is not emptied if that is rolled back',
+    async (by) => {
+      const url = base('watching', `transaction-${by}`);
+      const deleting = `${url}/delete-in-transaction?by=${by}`;
+      await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
+      expect(await jsonOf(`${deleting}&rollback`)).toEqual([{}, { v: 1 }]);
+      expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
+      expect(await jsonOf(deleting)).toEqual([{}, {}]);
+      expect(await textOf(`${url}/store`)).toBe('');
+    },
+  );
 
   test('[DURABLE-6] what the room stores while a transaction of the app is open stays if that is rolled back', async () => {
     const url = base('watching', 'rollback');

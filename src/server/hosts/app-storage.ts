@@ -21,6 +21,8 @@ export interface AppStorageParts<Connection extends object, Request> {
 /** The app's calls on the storage that it shares with the room: which of them empty the room, and whose the alarm is. */
 export class AppStorage<Connection extends object, Request> implements StorageWatcher {
   readonly #parts: AppStorageParts<Connection, Request>;
+  /** The keys that the app has deleted in each open transaction: they are back if that is rolled back. */
+  readonly #open: unknown[][] = [];
 
   constructor(parts: AppStorageParts<Connection, Request>) {
     this.#parts = parts;
@@ -32,11 +34,15 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
 
   onTransaction(): (isKept: boolean) => Promise<void> {
     const { ownStorage } = this.#parts;
+    const deleted: unknown[] = [];
+    this.#open.push(deleted);
     ownStorage.beginTransaction();
     const undo = this.#saving?.beginTransaction();
     return async (isKept) => {
+      this.#open.splice(this.#open.indexOf(deleted), 1);
       await ownStorage.endTransaction(isKept);
       if (!isKept) await undo?.();
+      if (isKept || (await this.#isManifestGone(deleted))) await this.afterDeletion(deleted);
     };
   }
 
@@ -55,14 +61,16 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     options: unknown,
   ): Promise<unknown> {
     const deleted: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
-    if (isOwnDelete(options) || !this.#isEmptiedBy(deleted)) return await proceed();
+    if (isOwnDelete(options) || this.#isUndecided(deleted) || !this.#isEmptiedBy(deleted))
+      return await proceed();
     const emptied = proceed();
     await this.#parts.room.storageEmptied(emptied);
     return await emptied;
   }
 
   async afterDeletion(deleted: readonly unknown[]): Promise<void> {
-    if (this.#isEmptiedBy(deleted)) await this.#parts.room.storageEmptied(Promise.resolve());
+    if (!this.#isUndecided(deleted) && this.#isEmptiedBy(deleted))
+      await this.#parts.room.storageEmptied(Promise.resolve());
   }
 
   async aroundSetAlarm(proceed: () => Promise<unknown>, time: unknown): Promise<unknown> {
@@ -83,6 +91,24 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   get #saving(): RoomLifecycle<Connection, Request> | undefined {
     const lifecycle = this.#parts.lifecycle();
     return lifecycle?.isSaving === true ? lifecycle : undefined;
+  }
+
+  /** Resolves to true if a rollback did not bring back the manifest: on some hosts, `delete` of the storage is no part of a transaction. */
+  async #isManifestGone(deleted: readonly unknown[]): Promise<boolean> {
+    const { ownStorage, storagePrefix } = this.#parts;
+    const key = manifestKey(storagePrefix());
+    if (!deleted.includes(key)) return false;
+    return await ownStorage.get([key]).then(
+      (rows) => !rows.has(key),
+      () => false,
+    );
+  }
+
+  /** Returns true if a transaction is open, whose end decides if these keys are deleted. */
+  #isUndecided(deleted: readonly unknown[]): boolean {
+    const open = this.#open.at(-1);
+    open?.push(...deleted);
+    return open !== undefined;
   }
 
   /** Takes keys that the app has deleted. Returns true if the room is emptied thereby (`LIFE-7`). */

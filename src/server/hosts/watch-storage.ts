@@ -11,8 +11,8 @@ export interface StorageWatcher {
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
   /**
-   * A transaction of the app that has deleted these keys, and not put them back, has ended well; or the app has deleted them by
-   * the storage of SQLite, and does not wait for this. May not reject.
+   * A transaction of the app that has deleted these keys by its own object, and not put them back, has ended well; or the app has
+   * deleted them by the storage of SQLite, and does not wait for this. In both cases, another transaction may be open. May not reject.
    */
   afterDeletion?(keys: readonly unknown[]): Promise<void>;
   /**
@@ -30,8 +30,7 @@ export interface StorageWatcher {
  * transaction.
  *
  * It sees `transaction.delete` of a transaction's own object, and `kv.delete`, also within `transactionSync`, and tells of it when
- * the transaction has ended. It does not see `transaction.setAlarm` (`transaction.deleteAll` throws on every host), `kv.delete`
- * while a `transaction` is open, point-in-time recovery, or an app that calls the prototype's method. `sql` does not reach the keys.
+ * the transaction has ended. It does not see `transaction.setAlarm` (`transaction.deleteAll` throws on every host), point-in-time recovery, or an app that calls the prototype's method. `sql` does not reach the keys.
  *
  * @returns false if the host does not allow methods to be set on the object.
  */
@@ -81,16 +80,8 @@ function observe(
 
 /** Tells of transactions, and of the keys that an app deletes in one, or by the storage of SQLite. */
 function watchDeletions(storage: object, watcher: StorageWatcher): void {
-  let transactions = 0;
   surroundTransaction(storage, {
-    onTransaction: () => {
-      const onEnd = watcher.onTransaction?.();
-      transactions += 1;
-      return async (isKept) => {
-        transactions -= 1;
-        await onEnd?.(isKept);
-      };
-    },
+    onTransaction: () => watcher.onTransaction?.() ?? (() => Promise.resolve()),
     afterDeletion: async (keys) => watcher.afterDeletion?.(keys),
   });
   const kv: unknown = Reflect.get(storage, 'kv');
@@ -98,8 +89,7 @@ function watchDeletions(storage: object, watcher: StorageWatcher): void {
   /** The keys that were deleted in the synchronous transaction that runs. */
   let deleted: Set<unknown> | undefined;
   const tell = (keys: ReadonlySet<unknown>): void => {
-    // An open transaction may still be rolled back.
-    if (keys.size > 0 && transactions === 0) void watcher.afterDeletion?.([...keys]);
+    if (keys.size > 0) void watcher.afterDeletion?.([...keys]);
   };
   observe(
     kv,

@@ -239,17 +239,4 @@ describe('the storage of SQLite', () => {
     storage.kv.delete('e');
     expect(told).toEqual([['a', 'c'], ['e']]);
   });
-
-  test('is not told of within a transaction that may still be rolled back', async () => {
-    const { storage, told } = watchedSqlite();
-    await storage.transaction(async () => storage.kv.delete('a'));
-    const failed = storage.transaction(async () => {
-      storage.transactionSync(() => storage.kv.delete('b'));
-      throw new Error('of the app');
-    });
-    await expect(failed).rejects.toThrow('of the app');
-    expect(told).toEqual([]);
-    storage.kv.delete('c');
-    expect(told).toEqual([['c']]);
-  });
 });

@@ -1,0 +1,111 @@
+import { createStore } from 'tinybase';
+import { expect, test } from 'vitest';
+
+import { AppStorage } from '../../../src/server/hosts/app-storage.ts';
+import { OwnStorage } from '../../../src/server/hosts/own-storage.ts';
+import { RoomId } from '../../../src/server/hosts/room-id.ts';
+import { watchStorage } from '../../../src/server/hosts/watch-storage.ts';
+import { StockKeyWatch } from '../../../src/server/stock/stock-key-watch.ts';
+import { deleteKeys } from '../../../src/server/storage/ordered-writes.ts';
+import { manifestKey } from '../../../src/server/storage/storage-keys.ts';
+import { StrictStorage } from '../../support/strict-storage.ts';
+
+const MANIFEST = manifestKey('');
+
+/** A storage with transactions: all that is done while one is open belongs to it, unless `isApart`. */
+class TransactionalStorage extends StrictStorage {
+  isApart = false;
+  readonly kv: { delete(key: string): void } = { delete: (key) => void super.delete([key]) };
+
+  async setAlarm(): Promise<void> {}
+
+  async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
+    const before = await this.list();
+    let isRolledBack = false;
+    await closure({ rollback: () => void (isRolledBack = true) });
+    if (isRolledBack && !this.isApart) await this.put(Object.fromEntries(before));
+  }
+}
+
+/** A storage with a manifest, and the number of times that its room was emptied. */
+const watched = async () => {
+  const storage = new TransactionalStorage();
+  await storage.put({ [MANIFEST]: 1, ofApp: 1 });
+  const told = { emptied: 0 };
+  const own = new OwnStorage(storage, () => undefined);
+  const room = { storageEmptied: async () => void (told.emptied += 1) };
+  watchStorage(
+    storage,
+    new AppStorage({
+      room,
+      roomId: new RoomId(
+        { id: 'room' },
+        () => own,
+        () => '',
+      ),
+      ownStorage: own,
+      stockKeys: new StockKeyWatch(
+        { store: createStore(), isLoaded: false },
+        () => '',
+        () => undefined,
+      ),
+      storagePrefix: () => '',
+      lifecycle: () => undefined,
+    }),
+  );
+  return { storage, own, told };
+};
+
+const DELETIONS: readonly (readonly [string, (storage: TransactionalStorage) => unknown])[] = [
+  ['storage', (storage) => storage.delete([MANIFEST, 'ofApp'])],
+  ['storage of SQLite', (storage) => storage.kv.delete(MANIFEST)],
+];
+
+test.each(DELETIONS)(
+  '[LIFE-7] what the app deletes by the %s empties the room at once',
+  async (_by, remove) => {
+    const { storage, told } = await watched();
+    await remove(storage);
+    expect(told.emptied).toBe(1);
+  },
+);
+
+test.each(DELETIONS)(
+  '[LIFE-7] what the app deletes by the %s in a transaction empties the room when that has ended',
+  async (_by, remove) => {
+    const { storage, told } = await watched();
+    await storage.transaction(async () => {
+      await storage.transaction(() => remove(storage));
+      expect(told.emptied).toBe(0);
+    });
+    expect(told.emptied).toBe(1);
+  },
+);
+
+test.each(DELETIONS)(
+  '[LIFE-7] what the app deletes by the %s in a transaction that is rolled back does not empty the room',
+  async (_by, remove) => {
+    const { storage, told } = await watched();
+    await storage.transaction(async (transaction) => {
+      await storage.transaction(() => remove(storage));
+      transaction.rollback();
+    });
+    expect([told.emptied, (await storage.list()).size]).toEqual([0, 2]);
+  },
+);
+
+test('[LIFE-7] where a rollback does not bring back the manifest, the room is emptied', async () => {
+  const { storage, told } = await watched();
+  storage.isApart = true;
+  await storage.transaction(async (transaction) => {
+    await storage.delete([MANIFEST]);
+    transaction.rollback();
+  });
+  expect(told.emptied).toBe(1);
+});
+
+test('[LIFE-8] what the room itself deletes in a transaction does not empty it again', async () => {
+  const { storage, own, told } = await watched();
+  await storage.transaction(() => deleteKeys(own, [MANIFEST]));
+  expect(told.emptied).toBe(0);
+});
