@@ -1,7 +1,6 @@
 import type { SourceMutation } from './source-mutation.ts';
 
 const ENDPOINT = 'server/http/store-endpoint.ts';
-const PEER = 'server/room/peer.ts';
 const HELLO = 'server/room/answer-hello.ts';
 const BODIES = 'server/room/waiting-bodies.ts';
 const SLOTS = 'server/hosts/attachment-slots.ts';
@@ -10,7 +9,7 @@ const SLOTS = 'server/hosts/attachment-slots.ts';
 export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[CLOSE-2] what waits of a connection that has left does not count',
-    file: PEER,
+    file: 'server/room/peer.ts',
     text: "if (closedBy === 'room') {",
     replacement: "if (closedBy === 'room' || !this.#hasLeft) {",
   },
@@ -88,7 +87,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[FLOOD-2] any number of messages of a connection may wait',
-    file: PEER,
+    file: 'server/room/waiting-frames.ts',
     text: 'if (waiting > 0 && waiting + messages > limits.waitingMessages) return false;',
     replacement: '',
   },
@@ -118,8 +117,8 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[FLOOD-8] who connects again begins anew',
-    file: PEER,
-    text: 'this.#roomRate.refuses(this.#share, now, rate)',
+    file: 'server/room/allowance.ts',
+    text: '(this.isBusy && this.#all.isOver(now, limits))',
     replacement: 'false',
   },
   {

@@ -33,7 +33,7 @@ export const SEAM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[SEAM-5] a room notes when connections were heard, though nobody asks',
     file: ARRIVALS,
-    text: 'if (features.needsHeardTimes) peer.hear(host.now());',
-    replacement: 'peer.hear(host.now());',
+    text: 'if (features.needsHeardTimes) peer.heard.keep();',
+    replacement: 'peer.heard.keep();',
   },
 ];

@@ -126,13 +126,13 @@ export class PushIntake<Origin, RequestOrigin> {
 
   /** Tells that a part was taken, as soon as the client may send more of them. */
   #sendReceipt(peer: Peer<Origin>, client: ClientState, { number, text }: PushPart): void {
-    const { outgoing, host, settings } = this.#parts;
+    const { outgoing, host } = this.#parts;
     const { held: offset } = peer.assembly;
     const send = (): void => {
       // After another hello, or while the client is stopped, the parts are forgotten.
       if (peer.state !== client) return;
       const come = Math.ceil((peer.assembly.held - offset) / Math.max(1, text.length));
-      const pause = peer.pauseOfParts(come, host.now(), settings.limits);
+      const pause = peer.allowance.pauseOfParts(come);
       if (pause > 0) host.after(Math.ceil(pause), send);
       else outgoing.send(this.#state, peer, { type: 'receipt', number, offset });
     };

@@ -104,8 +104,7 @@ export class Settlement<Origin, RequestOrigin> {
   /** Charges the author of a push if the answer is longer than the push: a few characters may delete everything (`FLOOD-3`). */
   #charge(peer: Peer<Origin>, asked: Changes, told: Changes | undefined): void {
     if (told === undefined) return;
-    const { host, settings } = this.#parts;
-    peer.spendOnAnswer(changesSize(told) - changesSize(asked), host.now(), settings.limits);
+    peer.allowance.spendOnAnswer(changesSize(told) - changesSize(asked));
   }
 
   #settleStock(asked: Changes, origin: StockOrigin<Origin>, { log }: WriteOutcome): undefined {

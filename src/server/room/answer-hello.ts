@@ -1,7 +1,8 @@
 import { PROTOCOL_VERSION, type Hello } from '../../protocol/messages.ts';
 
 import type { RoomState } from '../history/room-state.ts';
-import { ANSWER_OF_ONE, type Peer } from './peer.ts';
+import { ANSWER_OF_ONE } from './allowance.ts';
+import type { Peer } from './peer.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** A catch-up up to this size is never too large, in characters. */
@@ -44,7 +45,7 @@ export function answerHello<Origin>(
   const cost =
     (hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / ANSWER_OF_ONE) +
     (isOtherClient ? limits.messageBurst * FURTHER_CLIENT : 0);
-  if (!peer.charge(cost, host.now(), limits)) {
+  if (!peer.allowance.charge(cost)) {
     const text =
       'This connection asks for more than the room gives: say hello again, a little later.';
     delivery.overload(peer, text);
@@ -80,13 +81,13 @@ export function answerHello<Origin>(
  */
 function smallContent<Origin>(
   room: RoomState<Origin, unknown>,
-  { contentCache, observed, writer, host, settings }: RoomParts<Origin, unknown>,
+  { contentCache, observed, writer }: RoomParts<Origin, unknown>,
   peer: Peer<Origin>,
   { cursor }: Hello,
 ): string | undefined {
   if (cursor === undefined || cursor.version === 0 || !room.hasStore) return undefined;
   if (room.contentSize > SMALL_CONTENT || !writer.isFree()) return undefined;
-  if (!peer.charge(room.contentSize / ANSWER_OF_ONE, host.now(), settings.limits)) return undefined;
+  if (!peer.allowance.charge(room.contentSize / ANSWER_OF_ONE)) return undefined;
   return contentCache.read(room, () => observed.store.getJson());
 }
 

@@ -7,10 +7,11 @@ import type { RoomPersistence } from '../history/room-persistence.ts';
 import type { Admission } from './admission.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { MaybePromise } from './maybe-promise.ts';
-import type { Peer, ReceivedFrame } from './peer.ts';
+import type { Peer } from './peer.ts';
 import { costOfEach } from './rate-limiter.ts';
 import type { RoomParts } from './room-parts.ts';
 import { Turns } from './turns.ts';
+import type { ReceivedFrame } from './waiting-frames.ts';
 
 /** The memory of a held message in addition to its length, in characters. */
 const HOLDING_LENGTH = 512;
@@ -48,20 +49,17 @@ export class Arrivals<Origin, RequestOrigin> {
 
   /** Handles a frame, and ignores frames that are not ours. Resolves when that is done; never rejects. */
   async receive(peer: Peer<Origin>, data: unknown): Promise<void> {
-    const { host, settings, features, delivery } = this.#parts;
+    const { features, delivery } = this.#parts;
     if (peer.hasLeft) return;
     peer.restoreAttachment();
     const text = typeof data === 'string' ? data : '';
     const length = lengthOf(data);
     if (peer.state.type === 'stock') peer.unread.clear();
-    const now = host.now();
     const isAsked = peer.unread.isAnswer(text);
-    const isFlood = !isAsked && this.#isFlood(peer, length, now);
+    const isFlood = !isAsked && this.#isFlood(peer, length);
     const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
     const weigh = (): number => this.#weightOf(text);
-    const waiting = isFlood
-      ? undefined
-      : peer.accept(length, weigh, count, now, settings.limits, isAsked);
+    const waiting = isFlood ? undefined : peer.accept(length, count, weigh, isAsked);
     if (waiting === undefined || !delivery.makeSpace(peer, 0)) {
       waiting?.onLost();
       delivery.refuseFlood(peer);
@@ -73,7 +71,7 @@ export class Arrivals<Origin, RequestOrigin> {
       return;
     }
     const frame = features.frameOf(data);
-    if (features.needsHeardTimes) peer.hear(host.now());
+    if (features.needsHeardTimes) peer.heard.keep();
     const isOrdered = frame === undefined || frame.feature.isOrdered === true;
     const deal = (message: unknown): MaybePromise<void> => {
       if (frame === undefined) return this.#dispatcher.take(peer, message);
@@ -83,7 +81,7 @@ export class Arrivals<Origin, RequestOrigin> {
     };
     const begin = (): boolean => this.#begins(peer, waiting);
     const cost = costOfEach(waiting.weight, count);
-    const isBusy = peer.isBusy(now, settings.limits);
+    const { isBusy } = peer.allowance;
     // An answer that the room has asked for does not wait for a turn.
     const dealt = isAsked
       ? deal(data)
@@ -116,10 +114,10 @@ export class Arrivals<Origin, RequestOrigin> {
   }
 
   /** Returns true for a frame that is refused unread. */
-  #isFlood(peer: Peer<Origin>, length: number, now: number): boolean {
+  #isFlood(peer: Peer<Origin>, length: number): boolean {
     const { limits } = this.#parts.settings;
     return (
-      peer.isFlooding(length, now, limits) ||
+      peer.allowance.isFlooding(length) ||
       this.#turns.isFull(peer.line, limits.heldLength * PART_OF_TURNS)
     );
   }
@@ -127,8 +125,8 @@ export class Arrivals<Origin, RequestOrigin> {
   /** Begins to handle a frame. Returns false for a frame that is dropped. */
   #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
     if (peer.isGone) return false;
-    const { delivery, settings } = this.#parts;
-    if (waiting.begin(settings.limits) && delivery.makeSpace(peer, 0)) return true;
+    const { delivery } = this.#parts;
+    if (waiting.begin() && delivery.makeSpace(peer, 0)) return true;
     delivery.overload(peer);
     return false;
   }

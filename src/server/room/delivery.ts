@@ -4,8 +4,9 @@ import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import type { RoomMessage } from '../../protocol/messages.ts';
 
 import { FREE_LENGTH, type HeldMemory } from './held-memory.ts';
-import { TELL_MILLISECONDS, type Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
 import type { Peers } from './peers.ts';
+import { TELL_MILLISECONDS } from './rate-limiter.ts';
 import type { RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 
@@ -26,7 +27,7 @@ const BUSY_FACTOR = 2;
 
 /** Puts frames on sockets: no more than a connection reads, and no more than the room may hold for all. Closes connections. */
 export class Delivery<Origin> {
-  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>;
+  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'after'>;
   readonly #peers: Peers<Origin>;
   readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
@@ -38,7 +39,7 @@ export class Delivery<Origin> {
   };
 
   constructor(
-    host: Pick<RoomHost<Origin>, 'randomId' | 'now' | 'after'>,
+    host: Pick<RoomHost<Origin>, 'randomId' | 'after'>,
     peers: Peers<Origin>,
     settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
   ) {
@@ -89,8 +90,7 @@ export class Delivery<Origin> {
     return this.#makeSpace(memory, length, unread.length + length, (holder) => {
       const free = holder.unread.length;
       // Its messages are what the others have not read.
-      const isBusy = holder.isBusy(this.#host.now(), this.#settings.limits);
-      return { length: isBusy ? free * BUSY_FACTOR : free, free };
+      return { length: holder.allowance.isBusy ? free * BUSY_FACTOR : free, free };
     });
   }
 
@@ -245,7 +245,7 @@ export class Delivery<Origin> {
     if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(peer, 'overloaded', text);
     // It is told again now and then: the refused message may have been a hello.
-    if (peer.mayTell(this.#host.now())) tell();
+    if (peer.allowance.mayTell()) tell();
     else if (!isStopped) {
       // It was stopped before, has said hello since, and does not know that it is stopped again.
       const stopped = peer.state;

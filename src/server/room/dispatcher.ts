@@ -142,7 +142,7 @@ export class Dispatcher<Origin, RequestOrigin> {
     if (isPush && sender.type === 'client' && sender.liveness === 'stopped') return undefined;
     return this.#inOrder(peer, () => {
       if (hasBegunAgain(peer, sender) || state !== this.#persistence.current) return undefined;
-      if (peer.hasOverspent && (isPush || message.type === 'stock'))
+      if (peer.allowance.hasOverspent && (isPush || message.type === 'stock'))
         return this.#parts.delivery.refuseFlood(peer);
       return state.receive(peer, message);
     });

@@ -127,8 +127,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   charge(connection: Origin, length: number): void {
-    const { host, settings } = this.#parts;
-    this.#peer(connection)?.spend(length, host.now(), settings.limits);
+    this.#peer(connection)?.allowance.spend(length);
   }
 
   hold(connection: Origin, length: number): void {
@@ -149,7 +148,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
   }
 
   heardAt(connection: Origin): number | undefined {
-    return this.#peer(connection)?.heardAt(this.now());
+    return this.#peer(connection)?.heard.kept;
   }
 
   tell(connection: Origin, code: ErrorCode, message: string): void {

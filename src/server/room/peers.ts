@@ -1,9 +1,10 @@
+import { RoomRate } from './allowance.ts';
 import { ClientIndex } from './client-index.ts';
 import { HeldMemory } from './held-memory.ts';
 import type { ClientState } from './peer-state.ts';
-import { Peer, type PeerFeatures } from './peer.ts';
-import { RoomRate } from './rate-limiter.ts';
+import { Peer, type PeerContext, type PeerFeatures } from './peer.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
+import type { RoomSettings } from './room-settings.ts';
 
 /** The connections of a room. It asks the host for the open ones each time: no event tells for sure that one has left. */
 export class Peers<Origin> {
@@ -11,28 +12,32 @@ export class Peers<Origin> {
   readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
   /** All that was sent to stock peers: they cannot tell what they have read. */
   readonly unproven: HeldMemory<Peer<Origin>> = new HeldMemory();
-  readonly #rate = new RoomRate();
   readonly #host: RoomHost<Origin>;
   readonly #features: PeerFeatures<Origin>;
   readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
   readonly #index = new ClientIndex<Origin>();
+  readonly #context: PeerContext<Origin>;
   /** False until the connections that survived a hibernation are in the index. */
   #isIndexed = false;
   /** The connections that a feature may have heard of. Some hosts never report that one has left. */
   readonly #present = new Set<Peer<Origin>>();
 
-  constructor(host: RoomHost<Origin>, features: PeerFeatures<Origin>) {
+  constructor(
+    host: RoomHost<Origin>,
+    features: PeerFeatures<Origin>,
+    settings: Pick<RoomSettings<Origin, never>, 'limits'>,
+  ) {
     this.#host = host;
     this.#features = features;
+    const { memory, unproven } = this;
+    const rate = new RoomRate();
+    this.#context = { host, settings, features, index: this.#index, rate, memory, unproven };
   }
 
   of(connection: RoomConnection<Origin>): Peer<Origin> {
     let peer = this.#peers.get(connection);
     if (peer === undefined) {
-      this.#peers.set(
-        connection,
-        (peer = new Peer(connection, this.#features, this.#index, this, this.#rate)),
-      );
+      this.#peers.set(connection, (peer = new Peer(connection, this.#context)));
       if (!this.#features.isEmpty) this.#present.add(peer);
     }
     return peer;

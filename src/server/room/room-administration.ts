@@ -87,14 +87,14 @@ export class RoomAdministration<Origin, RequestOrigin> {
     const silent = peers
       .open()
       .filter(({ state }) => state.type === 'client')
-      .map((peer) => ({ peer, sign: peer.lastSign(now) }))
+      .map((peer) => ({ peer, sign: peer.heard.last }))
       .filter(({ sign }) => sign < now - SILENCE_MILLISECONDS);
     for (const { peer } of silent) delivery.ask(peer);
     if (silent.length > 0) {
       host.after(ANSWER_MILLISECONDS, () => {
         for (const { peer, sign } of silent) {
           // Compared with itself: the clock may have been set meanwhile.
-          const later = peer.lastSign(host.now());
+          const later = peer.heard.last;
           const isSilent = later === sign || later === -Infinity;
           if (!peer.hasLeft && isSilent) delivery.close(peer, 'stale', SILENT);
         }

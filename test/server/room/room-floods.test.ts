@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { encodeClientMessage, MOST_PARTS_AHEAD } from '../../../src/protocol/codec.ts';
 import { Peers } from '../../../src/server/room/peers.ts';
 import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
+import { DEFAULT_LIMITS } from '../../../src/server/room/room-options.ts';
 import {
   changesOf,
   clientId,
@@ -273,12 +274,12 @@ const NO_FEATURES = {
 test('[FLOOD-1] a frame that is refused for its weight counts by its length, and soon others are not weighed', () => {
   const rate = { messageBurst: 10, messagesPerSecond: 1, waitingMessages: 10, waitingLength: 1e6 };
   const host = new FakeRoomHost();
-  const peers = new Peers(host, NO_FEATURES);
+  const peers = new Peers(host, NO_FEATURES, { limits: { ...DEFAULT_LIMITS, ...rate } });
   const peer = peers.of(host.connect());
   const length = 4 * 16 * 1024;
   let weighed = 0;
   const send = (weight: number): boolean =>
-    peer.accept(length, () => ((weighed += 1), weight), 1, 0, rate) !== undefined;
+    peer.accept(length, 1, () => ((weighed += 1), weight)) !== undefined;
   expect(send(length)).toBe(true);
   expect(send(32 * length)).toBe(false);
   expect(weighed).toBe(2);

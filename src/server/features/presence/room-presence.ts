@@ -30,8 +30,6 @@ const SILENCE_MILLISECONDS = 90_000;
 const ANSWER_MILLISECONDS = 10_000;
 /** Twice the rate of a client. A network that was interrupted may deliver many frames at once. */
 const RATE: MessageRate = { messagesPerSecond: 60, messageBurst: 600 };
-/** A connection that sends too much is told so at most once in this time. */
-const TELL_MILLISECONDS = 1_000;
 /** The cost of a row in the picture that answers a join, in characters. */
 const PICTURE_ROW_LENGTH = 200;
 const NO_CELLS: PresenceCells = new Map();
@@ -50,7 +48,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
   readonly #presence: PresenceStore<PresenceMember<Connection>>;
   readonly #broadcast: PresenceBroadcast<Connection>;
   readonly #attachments: PresenceAttachments<Connection>;
-  readonly #senders = new WeakMap<Connection, PresenceSender>();
+  readonly #senders = new WeakMap<Connection, RateLimiter>();
   #isAwake = false;
   #isAsking = false;
 
@@ -133,9 +131,9 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
   /** Charges a connection for the characters that it sends, or makes the room send. Returns false if it is too much. */
   #mayTake(connection: Connection, length: number): boolean {
     let sender = this.#senders.get(connection);
-    if (sender === undefined) this.#senders.set(connection, (sender = new PresenceSender()));
+    if (sender === undefined) this.#senders.set(connection, (sender = new RateLimiter()));
     const now = this.#room.now();
-    if (sender.limiter.take(length, now, RATE)) return true;
+    if (sender.take(length, now, RATE)) return true;
     if (sender.mayTell(now)) {
       const message =
         'This connection sends more presence than the room takes: send the row again a little later.';
@@ -337,19 +335,6 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
 
   #send(connection: Connection, message: PresenceFromRoom): void {
     this.#room.send(connection, fromRoom.letter, fromRoom.encode(message));
-  }
-}
-
-/** The count of messages that one connection sends. */
-class PresenceSender {
-  readonly limiter = new RateLimiter();
-  #toldTime = -Infinity;
-
-  /** Returns true at most once a second. */
-  mayTell(now: number): boolean {
-    if (Math.abs(now - this.#toldTime) < TELL_MILLISECONDS) return false;
-    this.#toldTime = now;
-    return true;
   }
 }
 
