@@ -229,6 +229,33 @@ export const testEvents = ({ clients, getHost }: TestedHost): void => {
     expect(stranger.heard[0]).toContain('e{"code":"unauthorized"');
   });
 
+  test('[EVENT-7] whose id somebody else took meanwhile calls with another one', async () => {
+    const room = 'taken-talk';
+    const enter = (
+      name: string,
+    ): { socket: PartySocket; heard: unknown[]; call(): Promise<unknown> } => {
+      const claims = { aud: 'talking', room, sub: name, user: { id: name, name } };
+      const socket = openSocket('talking', room, 'one', makeToken({ claims }));
+      const events = createEvents<GuardedEventfulRoom>(socket);
+      closings.push(() => events.destroy());
+      const heard: unknown[] = [];
+      events.addListener('asked', (...event) => heard.push(event));
+      return { socket, heard, call: () => events.call.whoAmI() };
+    };
+    const squatter = enter('eve');
+    expect(await squatter.call()).toBe('eve');
+    const victim = enter('ada');
+    expect(await failureOf(victim.call())).toMatchObject({ code: 'forbidden' });
+    await until('another id', () => victim.socket.id !== 'one');
+    expect(await victim.call()).toBe('ada');
+    await until('the event', () => squatter.heard.length === 2);
+    expect(squatter.heard).toEqual([
+      ['eve', 'one'],
+      ['ada', victim.socket.id],
+    ]);
+    expect(squatter.socket.id).toBe('one');
+  });
+
   test('a room without events says nothing to their frames, and goes on', async () => {
     const here = { host: getHost().host, room: 'without-events' };
     const client = await clients.open({ ...here, seed: [{}, { v: 1 }] });

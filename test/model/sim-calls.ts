@@ -206,6 +206,7 @@ export class ClientCalls {
             close: () => undefined,
           };
         },
+        takeAnotherId: () => undefined,
         after: (milliseconds, callback) => socket.after(milliseconds, callback),
       },
       {},

@@ -11,6 +11,7 @@ import type {
   ResultOf,
 } from '../../../protocol/events/event-types.ts';
 import { namedCalls } from '../../../protocol/events/named-calls.ts';
+import { ANOTHER_ID_MILLISECONDS } from '../../platform/another-id.ts';
 import type { Channel, ChannelListener } from '../../platform/channel.ts';
 import { reportLater } from '../../platform/report-later.ts';
 
@@ -69,6 +70,8 @@ export interface Events<Declared> {
 /** Everything that events take from outside. */
 export interface EventsPort {
   readonly open: (listener: ChannelListener) => Channel;
+  /** Gives the socket another id, closes it, and opens it again. */
+  readonly takeAnotherId: () => void;
   /** Calls back once, later; returns a function that prevents it. */
   readonly after: (milliseconds: number, callback: () => void) => () => void;
 }
@@ -95,7 +98,7 @@ export function createClientEvents<Declared>(
   options: EventsOptions,
 ): Events<Declared>;
 export function createClientEvents(
-  { open, after }: EventsPort,
+  { open, takeAnotherId, after }: EventsPort,
   { onIgnoredError, timeoutMilliseconds = 10_000 }: EventsOptions,
 ): unknown {
   /** The calls by number, in the order in which they were made. */
@@ -104,6 +107,7 @@ export function createClientEvents(
   let lastNumber = 0;
   let lastListener = 0;
   let readLength = 0;
+  let cancelAnotherId: (() => void) | undefined;
   /** Set once no call can be made any more. */
   let end: TinyBasePartyKitError | undefined;
 
@@ -116,9 +120,9 @@ export function createClientEvents(
     return call;
   };
 
-  const rejectAll = (error: TinyBasePartyKitError, isUnsentMeant = true): void => {
+  const rejectAll = (error: TinyBasePartyKitError, isOnlySent?: boolean): void => {
     for (const [number, { isSent }] of calls)
-      if (isSent || isUnsentMeant) take(number)?.reject(error);
+      if (isSent || !isOnlySent) take(number)?.reject(error);
   };
 
   /** Sends what was not sent, in order. */
@@ -161,29 +165,27 @@ export function createClientEvents(
 
   const emit = (name: string, data: unknown, from: Id | undefined): void => {
     for (const [id, known] of [...listeners]) {
-      if (known.name !== name || !listeners.has(id)) continue;
       // Within this call, but what the listener throws at once is a rejection, too.
-      (async () => known.listener(data, from))().catch(report);
+      if (known.name === name && listeners.has(id))
+        (async () => known.listener(data, from))().catch(report);
     }
   };
 
   const receive = (message: EventFromRoom): void => {
-    switch (message.type) {
-      case 'event':
-        emit(message.name, message.data, message.from);
-        return;
-      case 'result':
-        take(message.id)?.resolve(message.result);
-        return;
-      case 'failure': {
-        const { code, message: text } = message.error;
-        take(message.id)?.reject(new TinyBasePartyKitError(code, text));
-      }
-    }
+    if (message.type === 'event') return emit(message.name, message.data, message.from);
+    const call = take(message.id);
+    if (message.type === 'result') return call?.resolve(message.result);
+    const { code, message: text } = message.error;
+    const error = new TinyBasePartyKitError(code, text);
+    call?.reject(error);
+    if (message.id || cancelAnotherId) return;
+    report(error);
+    cancelAnotherId = after(ANOTHER_ID_MILLISECONDS, takeAnotherId);
   };
 
   const stop = (error: TinyBasePartyKitError): void => {
     end = error;
+    cancelAnotherId?.();
     channel.close();
     listeners.clear();
     rejectAll(error);
@@ -191,14 +193,18 @@ export function createClientEvents(
 
   const channel = open({
     onOpen: flush,
-    onClose: () =>
+    onClose: () => {
+      // Another part of the client may have taken another id.
+      cancelAnotherId?.();
+      cancelAnotherId = undefined;
       rejectAll(
         new TinyBasePartyKitError(
           'network',
           `The connection closed before the call ended. ${MAYBE}`,
         ),
-        false,
-      ),
+        true,
+      );
+    },
     onAnotherRoom: () =>
       rejectAll(
         new TinyBasePartyKitError('network', 'The call was not sent: the socket has another room.'),

@@ -8,6 +8,7 @@ import type PartySocket from 'partysocket';
 import type { OptionKind } from '../../../protocol/option-kinds.ts';
 import { letter } from '../../../protocol/events/event-from-client.ts';
 import type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
+import { takeAnotherId } from '../../platform/another-id.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { checkOptions } from '../../check-options.ts';
@@ -51,6 +52,7 @@ export function createEvents<Room = unknown>(
   return createClientEvents<DeclarationsOf<Room>>(
     {
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
+      takeAnotherId: () => takeAnotherId(socket),
       after: callAfter,
     },
     options,

@@ -18,6 +18,7 @@ import {
 } from '../../../protocol/presence/presence-from-room.ts';
 import { CONNECTIONS, USER, USERS } from '../../../protocol/presence/presence-tables.ts';
 import { readLeaf, writeLeaf } from '../../../protocol/store-access.ts';
+import { ANOTHER_ID_MILLISECONDS } from '../../platform/another-id.ts';
 import type { Channel, ChannelListener } from '../../platform/channel.ts';
 import { reportLater } from '../../platform/report-later.ts';
 
@@ -79,8 +80,8 @@ export interface PresencePort {
 const PACE_MILLISECONDS = 33;
 /** The time that the room has to answer a check. */
 const ANSWER_MILLISECONDS = 15_000;
-/** The time before a row is sent again that the room had no time for, or under another id. */
-const RETRY_MILLISECONDS = 1_000;
+/** The time before a row is sent again that the room had no time for. */
+const RETRY_MILLISECONDS = ANOTHER_ID_MILLISECONDS;
 /** Nearly the longest time that `setTimeout` accepts (HTML, section 8.7). It takes a longer one for none. */
 const LONGEST_TIMER_MILLISECONDS = 2e9;
 

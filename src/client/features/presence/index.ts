@@ -9,6 +9,7 @@ import type { Store } from 'tinybase';
 import { notGot, type OptionKind } from '../../../protocol/option-kinds.ts';
 import { letter } from '../../../protocol/presence/presence-from-client.ts';
 import type { PresenceCellsOf } from '../../../protocol/presence/presence-types.ts';
+import { takeAnotherId } from '../../platform/another-id.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
@@ -62,11 +63,7 @@ export function createPresence<Room = unknown>(
       id: () => socket.id,
       open: (listener) => openChannel(socket, options.messagePrefix ?? '', letter, listener),
       reconnect: () => socket.reconnect(),
-      takeAnotherId: () => {
-        // Without an id, PartySocket makes one. It would go back to the first party and path.
-        socket.updateProperties({ id: '', party: socket.name, path: socket.path.slice(1) });
-        socket.reconnect();
-      },
+      takeAnotherId: () => takeAnotherId(socket),
       after: callAfter,
       random: Math.random,
     },

@@ -34,6 +34,8 @@ export type EventsRoom<Connection> = Pick<
 
 /** The cost of a frame in addition to its length, in characters: sending takes time, however short a frame is. */
 const FRAME_LENGTH = 512;
+/** The number of no call: with it, a client hears that it needs another connection id, also if nobody waits for the call. */
+const NO_CALL = 0;
 /** The slot of a connection that was let in under the connection id of another user. */
 const NAMESAKE_SLOT = 'namesake';
 /** The longest name that a message quotes. */
@@ -102,8 +104,10 @@ export class RoomEvents<Connection extends Caller> {
       const quoted = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
       this.#refuse(connection, id, 'not-found', `The room has no procedure "${quoted}".`);
     } else if (!isIntact) this.#refuse(connection, id, 'stale', TOO_LATE);
-    else if (this.#isIdOfAnother(connection)) this.#refuse(connection, id, 'forbidden', NOT_YOURS);
-    else if (!this.#underWay.begin(connection, json.length, this.#options)) {
+    else if (this.#isIdOfAnother(connection)) {
+      this.#refuse(connection, NO_CALL, 'forbidden', NOT_YOURS);
+      this.#refuse(connection, id, 'forbidden', NOT_YOURS);
+    } else if (!this.#underWay.begin(connection, json.length, this.#options)) {
       const message = 'Too many calls of this connection are under way: wait for their ends.';
       this.#refuse(connection, id, 'overloaded', message);
     } else {

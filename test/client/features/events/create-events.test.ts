@@ -1,4 +1,4 @@
-import type PartySocket from 'partysocket';
+import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
@@ -242,6 +242,59 @@ test('[EVENT-7] tells listeners the data and whose call it was, in the order of 
     ['three', undefined, undefined],
     ['one', 1, undefined],
   ]);
+});
+
+test('[EVENT-7] a socket whose id somebody else uses gets another one, in the same room', async () => {
+  class Socket extends EventTarget {
+    static readonly OPEN = 1;
+    readonly readyState = 0;
+    close(): void {}
+    send(): void {}
+  }
+  const socket = new PartySocket({
+    host: 'host.test',
+    room: 'room',
+    path: 'inner',
+    id: 'ada',
+    WebSocket: Socket,
+  });
+  socket.updateProperties({ room: 'another', party: 'chat', path: 'inner' });
+  const { roomUrl } = socket;
+  const onIgnoredError = vi.fn();
+  const events = createEvents(socket, { onIgnoredError });
+  const reopen = (): boolean => socket.dispatchEvent(new Event('open'));
+  const refuse = (): void => {
+    const data = 'v[0,null,{"code":"forbidden","message":"Somebody else uses it."}]';
+    socket.dispatchEvent(new MessageEvent('message', { data }));
+  };
+  reopen();
+  refuse();
+  await vi.advanceTimersByTimeAsync(900);
+  // Presence, for example, was told the same, and was faster.
+  socket.dispatchEvent(new Event('close'));
+  reopen();
+  await vi.advanceTimersByTimeAsync(900);
+  expect(socket.id).toBe('ada');
+  refuse();
+  await vi.advanceTimersByTimeAsync(999);
+  refuse();
+  expect(socket.id).toBe('ada');
+  await vi.advanceTimersByTimeAsync(1);
+  expect(socket.id).toMatch(/^[\w-]{20,}$/);
+  expect(socket.roomUrl).toBe(roomUrl);
+  expect(roomUrl).toBe('wss://host.test/parties/chat/another/inner');
+  expect(onIgnoredError.mock.calls).toMatchObject([
+    [{ code: 'forbidden' }],
+    [{ code: 'forbidden' }],
+  ]);
+  reopen();
+  refuse();
+  socket.close();
+  await vi.advanceTimersByTimeAsync(0);
+  const timers = vi.getTimerCount();
+  events.destroy();
+  expect(vi.getTimerCount()).toBe(timers - 1);
+  vi.clearAllTimers();
 });
 
 test('[EVENT-7] a client that only listens tells now and then that it reads', () => {
