@@ -36,7 +36,7 @@ function replicaOf(store: Store): Replica {
 function join(text: string, store: Store = createStore()): Replica {
   const { content } = decodeLoadedContent(text);
   const replica = replicaOf(store);
-  assert(content !== undefined && replica.catchUp(content, 0, undefined), 'it is not shown');
+  assert(content !== undefined && replica.catchUp({ content }), 'it is not shown');
   return replica;
 }
 

@@ -1,4 +1,4 @@
-import type { Replica } from '../../src/client/replica/replica.ts';
+import type { CatchUp, Replica } from '../../src/client/replica/replica.ts';
 import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
 import { leafName } from './leaves.ts';
@@ -36,10 +36,10 @@ export function watchDerivations(
         }
         return isDone;
       }),
-    catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
+    catchUp: (missed: CatchUp): boolean => {
       // Pushes that a reload says were dealt with raise the number, too.
-      const last = Math.max(replica.lastNumber, parts[1]);
-      const isDone = catchUp(...parts);
+      const last = Math.max(replica.lastNumber, missed.lastPush ?? 0);
+      const isDone = catchUp(missed);
       if (replica.lastNumber > last)
         fail(new PropertyFailure('derivation', `${name} pushed of what a welcome brought`));
       return isDone;

@@ -1,4 +1,4 @@
-import type { Replica } from '../../src/client/replica/replica.ts';
+import type { CatchUp, Replica } from '../../src/client/replica/replica.ts';
 import { applyChangesToLeaves } from '../../src/protocol/changes.ts';
 import type { EditLedger } from './edit-ledger.ts';
 import { copyLeaves } from './leaves.ts';
@@ -10,10 +10,10 @@ import { copyLeaves } from './leaves.ts';
 export function watchLoads(replica: Replica, ledger: () => EditLedger): void {
   const catchUp = replica.catchUp.bind(replica);
   Object.assign(replica, {
-    catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
-      const [, , changes, , heldReplacedBy] = parts;
+    catchUp: (missed: CatchUp): boolean => {
+      const { changes, heldReplacedBy } = missed;
       const { held } = replica;
-      const isDone = catchUp(...parts);
+      const isDone = catchUp(missed);
       if (!isDone || held === undefined || heldReplacedBy === undefined) return isDone;
       const shown = copyLeaves(heldReplacedBy);
       if (changes !== undefined) applyChangesToLeaves(shown, changes);

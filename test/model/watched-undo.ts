@@ -1,6 +1,6 @@
 import { observeForUndo } from '../../src/client/features/undo/undo-observer.ts';
 import type { Undo } from '../../src/client/features/undo/index.ts';
-import type { Replica } from '../../src/client/replica/replica.ts';
+import type { CatchUp, Replica } from '../../src/client/replica/replica.ts';
 import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
@@ -58,8 +58,8 @@ export class WatchedUndo {
     const note = (table: TableKey, row: string): void =>
       this.#unanswered.set(table, row, ROW, true);
     Object.assign(replica, {
-      catchUp: (...parts: Parameters<Replica['catchUp']>): boolean => {
-        const [, lastPush, toldOfOthers] = parts;
+      catchUp: (missed: CatchUp): boolean => {
+        const { lastPush = 0, changes: toldOfOthers } = missed;
         /** Rows with edits that are not confirmed. */
         const edited = new LeafMap<true>();
         const held = replica.held && { number: Infinity, changes: replica.held };
@@ -77,7 +77,7 @@ export class WatchedUndo {
           if (cell === ROW && table !== VALUES && !replica.store.hasRow(table, row))
             note(table, row);
         });
-        const isDone = catchUp(...parts);
+        const isDone = catchUp(missed);
         if (isDone && toldOfOthers !== undefined) this.#theirs(toldOfOthers, edited);
         return isDone;
       },

@@ -180,11 +180,11 @@ export class RecordWriter {
     switch (fold.type) {
       case 'content':
         this.#base.replace(fold.isShown ? fold.content : undefined, cursor);
-        if (fold.replacesHeld) this.save();
+        if (fold.heldReplacedBy !== undefined) this.save();
         break;
       case 'catch-up':
-        if (fold.staged !== undefined)
-          this.#base.replace(fold.isShown ? fold.staged : undefined, cursor);
+        if (fold.content !== undefined)
+          this.#base.replace(fold.isShown ? fold.content : undefined, cursor);
         this.#base.add(fold.changes);
         break;
       case 'commit':

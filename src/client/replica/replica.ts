@@ -46,6 +46,32 @@ export interface ReplicaEvents {
   readonly onError: (error: unknown) => void;
 }
 
+/** The part of a room's history that a client has missed. */
+export interface CatchUp {
+  /** The new base. If it is left out, the base stays. */
+  readonly content?: LeafMap<Leaf> | undefined;
+  /** The room has processed the pushes up to this number: they are removed, and not folded (ONCE-4). 0 by default. */
+  readonly lastPush?: number;
+  /** The changes since that base. */
+  readonly changes?: Changes | undefined;
+  /** True if the result is shown also while remote changes are not shown. By default it is shown if they are. */
+  readonly isShown?: boolean;
+  /** With the pending pushes on top, this content replaces the held edits (VIEW-9). If it is left out, they stay. */
+  readonly heldReplacedBy?: LeafMap<Leaf> | undefined;
+}
+
+/** The cause of a fold. */
+interface FoldSource {
+  /** The changes of other clients, for `EditObserver.folded`. */
+  readonly changes?: Changes | undefined;
+  /** The Store's reactions to these changes may be sent (DERIVE-1). */
+  readonly commit?: Changes | undefined;
+  /** True for a correction that is shown, for `EditObserver.folded`. */
+  readonly isAck?: boolean;
+  /** True if it is the seed: then the Store's reaction is a part of that (SEED-2). */
+  readonly isSeed?: boolean;
+}
+
 /**
  * A Store that shows the room's content with the edits made here on top (VIEW-1 to VIEW-8). It is synchronous, and knows
  * neither versions nor sockets. Its owner calls the folding methods in the room's order.
@@ -209,7 +235,7 @@ export class Replica {
       this.acknowledge();
       this.base.fold(correction, aims, true);
     };
-    return this.#integrate(undefined, acknowledge, undefined, this.#isFollowing);
+    return this.#integrate(acknowledge, { isAck: this.#isFollowing });
   }
 
   /**
@@ -217,28 +243,23 @@ export class Replica {
    * nothing changed, try again.
    */
   commit(changes: Changes, isDerived = false): boolean {
-    return this.#integrate(
+    return this.#integrate((aims) => this.base.fold(changes, aims, this.#isFollowing), {
       changes,
-      (aims) => this.base.fold(changes, aims, this.#isFollowing),
-      isDerived ? undefined : changes,
-    );
+      commit: isDerived ? undefined : changes,
+    });
   }
 
-  /**
-   * Catches up in one Store transaction: makes `content` the base if given, removes pending pushes up to `lastPush` without
-   * folding them (ONCE-4), then folds `changes`. With `isShown`, it shows the result also while remote changes are not
-   * shown. `heldReplacedBy`, with pending pushes on top, replaces held edits (VIEW-9). False: busy, try again.
-   */
-  catchUp(
-    content: LeafMap<Leaf> | undefined,
-    lastPush: number,
-    changes: Changes | undefined,
-    isShown: boolean = this.#isFollowing,
-    heldReplacedBy?: LeafMap<Leaf>,
-  ): boolean {
+  /** Catches up with the room in one Store transaction. False: busy, try again. */
+  catchUp({
+    content,
+    lastPush = 0,
+    changes,
+    isShown = this.#isFollowing,
+    heldReplacedBy,
+  }: CatchUp): boolean {
     const held = heldReplacedBy && this.#held;
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
-    const isDone = this.#integrate(changes, (aims) => {
+    const fold = (aims: Aims): void => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
       for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
       if (held !== undefined) {
@@ -247,7 +268,8 @@ export class Replica {
       }
       if (content !== undefined) this.base.rebase(content, aims, isShown);
       if (changes !== undefined) this.base.fold(changes, aims, isShown);
-    });
+    };
+    const isDone = this.#integrate(fold, { changes });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#events.onRefused(this.#early.meet(content, isShown));
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
@@ -261,13 +283,9 @@ export class Replica {
 
   /** Shows initial content that no room has. The base is what the Store makes of it (SEED-2). False: busy, try again. */
   showSeed(content: LeafMap<Leaf>): boolean {
-    const isDone = this.#integrate(
-      undefined,
-      (aims) => this.base.rebase(content, aims, true),
-      undefined,
-      false,
-      true,
-    );
+    const isDone = this.#integrate((aims) => this.base.rebase(content, aims, true), {
+      isSeed: true,
+    });
     if (!isDone) return false;
     // The Store may have made an early edit again: a default of its schema, for example.
     const shown = this.hasEarly ? this.base.read() : content;
@@ -292,7 +310,7 @@ export class Replica {
    * push. False: busy.
    */
   discardLocal(changes?: Changes): boolean {
-    return this.#integrate(undefined, (aims) => this.#overlay.discardLocal(aimAt(aims), changes));
+    return this.#integrate((aims) => this.#overlay.discardLocal(aimAt(aims), changes));
   }
 
   /**
@@ -319,7 +337,7 @@ export class Replica {
    */
   restore(content: LeafMap<Leaf> | undefined, edits: UnconfirmedEdits | undefined): boolean {
     const later = this.#held;
-    const isDone = this.#integrate(undefined, (aims) => {
+    const isDone = this.#integrate((aims) => {
       const write = (number: number, changes: Changes): void =>
         this.#overlay.write(number, changes, this.#visibleUnder(changes, aims));
       if (later !== undefined) this.#overlay.drop(HELD, later, aimAt(aims));
@@ -418,16 +436,10 @@ export class Replica {
     return new Set([...deletedRows.keys()].filter((table) => !this.store.hasTable(table)));
   }
 
-  /**
-   * Folds, makes the Store show the result in one transaction, and reads the Store back. With `commit`, the Store's reactions to these
-   * changes may be sent. `changes` and `isAck` are for `EditObserver.folded`.
-   */
+  /** Folds, makes the Store show the result in one transaction, and reads the Store back. False: busy, nothing changed. */
   #integrate(
-    changes: Changes | undefined,
     fold: (aims: Aims) => void,
-    commit?: Changes,
-    isAck = false,
-    isSeed = false,
+    { changes, commit, isAck = false, isSeed = false }: FoldSource = {},
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();

@@ -144,7 +144,7 @@ function contentFold(
     content,
     changes,
     isShown: isFollowing || isLoadingOnce,
-    replacesHeld: isLoadingOnce,
+    heldReplacedBy: isLoadingOnce ? content : undefined,
     isSeedLost: !isRooted,
   };
 }

@@ -356,7 +356,7 @@ function welcomed(before: SessionState, welcome: Welcome, facts: Facts): Step {
       : live(next, cursor, action, 'flush', ...news)),
     fold: {
       type: 'catch-up',
-      staged: content ?? staged?.content,
+      content: content ?? staged?.content,
       lastPush: isForgetful ? facts.everSent : lastPush,
       changes,
       isShown,

@@ -179,8 +179,8 @@ export type Fold =
       readonly content: LeafMap<Leaf>;
       readonly changes: Changes | undefined;
       readonly isShown: boolean;
-      /** True if it replaces edits that are held (VIEW-9). */
-      readonly replacesHeld: boolean;
+      /** The content again if it replaces edits that are held (VIEW-9). */
+      readonly heldReplacedBy: LeafMap<Leaf> | undefined;
       /** True if the Store shows a seed that the room did not take: it becomes local-only first (SEED-2, SEED-8). */
       readonly isSeedLost: boolean;
     }
@@ -190,7 +190,8 @@ export type Fold =
   | { readonly type: 'seed'; readonly isGiven: boolean }
   | {
       readonly type: 'catch-up';
-      readonly staged: LeafMap<Leaf> | undefined;
+      /** The staged content, or that of the welcome. */
+      readonly content: LeafMap<Leaf> | undefined;
       readonly lastPush: number;
       readonly changes: Changes;
       readonly isShown: boolean;

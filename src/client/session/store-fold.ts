@@ -24,7 +24,7 @@ export function bringsRemoteChanges(fold: Fold): boolean {
     case 'commit':
       return true;
     case 'catch-up':
-      return fold.staged !== undefined || !isEmptyChanges(fold.changes);
+      return fold.content !== undefined || !isEmptyChanges(fold.changes);
     case 'ack':
       return fold.ack.correction !== undefined;
     case 'seed':
@@ -39,15 +39,9 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
   switch (fold.type) {
     case 'content':
       if (fold.isSeedLost && !parts.seed.giveUp()) return false;
-      return replica.catchUp(
-        fold.content,
-        0,
-        fold.changes,
-        fold.isShown,
-        fold.replacesHeld ? fold.content : undefined,
-      );
+      return replica.catchUp(fold);
     case 'replace-held':
-      return replica.catchUp(undefined, 0, undefined, true, fold.content);
+      return replica.catchUp({ isShown: true, heldReplacedBy: fold.content });
     case 'seed':
       return giveSeed(parts, fold);
     case 'catch-up':
@@ -76,15 +70,16 @@ function giveSeed(
 
 function catchUp(
   { replica, outbox, onRefused }: FoldParts,
-  { staged, lastPush, changes, isShown }: Fold & { readonly type: 'catch-up' },
+  fold: Fold & { readonly type: 'catch-up' },
 ): boolean {
+  const { content, lastPush, changes } = fold;
   const answered = replica.pending.filter((push) => push.number <= lastPush);
   // Nothing to show, so the app's listeners should not hear of an empty transaction.
   const isUpToDate =
-    staged === undefined && isEmptyChanges(changes) && lastPush < replica.oldestUnanswered;
-  if (!isUpToDate && !replica.catchUp(staged, lastPush, changes, isShown)) return false;
+    content === undefined && isEmptyChanges(changes) && lastPush < replica.oldestUnanswered;
+  if (!isUpToDate && !replica.catchUp(fold)) return false;
   outbox.answered(answered);
-  if (staged === undefined && answered.length > 0) {
+  if (content === undefined && answered.length > 0) {
     const sent = composeChanges(answered.map((push) => push.changes));
     onRefused(refusalsOfDropped(sent, changes, replica.base));
   }

@@ -132,7 +132,7 @@ function take(step: Step, { store, replica, naive }: Client): void {
       const lastPush = replica.oldestUnanswered - 1 + Math.min(step.dropped, naive.pending.length);
       const dropped = naive.pending.filter(({ number }) => number <= lastPush);
       const changes = composeChanges([...accepted(dropped, step.refused), step.changes]);
-      whenFree(store, step.isBusy, () => replica.catchUp(undefined, lastPush, changes));
+      whenFree(store, step.isBusy, () => replica.catchUp({ lastPush, changes }));
       naive.catchUp(undefined, lastPush, changes);
       return;
     }
@@ -140,7 +140,7 @@ function take(step: Step, { store, replica, naive }: Client): void {
       const lastPush = replica.oldestUnanswered - 1 + Math.min(step.dropped, naive.pending.length);
       const content = flat(step.content);
       whenFree(store, step.isBusy, () =>
-        replica.catchUp(leafMapOf(content), lastPush, step.changes),
+        replica.catchUp({ content: leafMapOf(content), lastPush, changes: step.changes }),
       );
       naive.catchUp(content, lastPush, step.changes);
       return;
@@ -330,7 +330,9 @@ function takeRoughly(step: Step, client: Client): void {
         changes = composeChanges([...accepted(dropped, step.refused), step.changes]);
       }
       naive.base = apply(content ?? naive.base, changes ?? composeChanges([]));
-      expect(replica.catchUp(content && leafMapOf(content), lastPush, changes)).toBe(true);
+      expect(replica.catchUp({ content: content && leafMapOf(content), lastPush, changes })).toBe(
+        true,
+      );
       return;
     }
     case 'saving':

@@ -137,7 +137,7 @@ describe('a welcome', () => {
     const client = clientOf((store) => store.setValues({ a: 1, b: 1, c: 1 }));
     for (const id of ['a', 'b', 'c']) client.store.setValue(id, 2);
     // The room took the first push, refused the second, and has not seen the third.
-    client.replica.catchUp(undefined, 2, changesOf([{}, { a: 2 }]));
+    client.replica.catchUp({ lastPush: 2, changes: changesOf([{}, { a: 2 }]) });
     expect(client.store.getValues()).toEqual({ a: 2, b: 1, c: 2 });
     expect(client.replica.base.leaf(VALUES, '', 'c')).toBe(1);
     expect(client.replica.pending.map(({ number }) => number)).toEqual([3]);
@@ -150,8 +150,11 @@ describe('a welcome', () => {
       client.replica.setFollowing(false);
       client.store.setValue('mine', 2);
       if (isReload)
-        client.replica.catchUp(decodeContent('[{},{"mine":2,"other":2}]'), 1, undefined);
-      else client.replica.catchUp(undefined, 1, changesOf([{}, { mine: 2, other: 2 }]));
+        client.replica.catchUp({
+          content: decodeContent('[{},{"mine":2,"other":2}]'),
+          lastPush: 1,
+        });
+      else client.replica.catchUp({ lastPush: 1, changes: changesOf([{}, { mine: 2, other: 2 }]) });
       expect(client.store.getValues()).toEqual({ mine: 2, other: 1 });
       expect(client.replica.overlay.isEmpty).toBe(true);
     }
@@ -159,7 +162,7 @@ describe('a welcome', () => {
 
   test('[ONCE-4] of a room that knows more pushes than are held begins after them', () => {
     const client = clientOf();
-    client.replica.catchUp(undefined, 7, changesOf([{}, {}]));
+    client.replica.catchUp({ lastPush: 7, changes: changesOf([{}, {}]) });
     client.store.setValue('v', 1);
     expect(client.replica.pending.map(({ number }) => number)).toEqual([8]);
   });
@@ -167,7 +170,7 @@ describe('a welcome', () => {
   test('[JOIN-6] does not bring back what a dropped push had deleted, if the content has it not', () => {
     const client = clientOf((store) => store.setRow('t', 'r', { a: 1 }).setValue('v', 1));
     client.store.transaction(() => client.store.delRow('t', 'r').delValue('v'));
-    client.replica.catchUp(decodeContent('[{},{}]'), 1, undefined);
+    client.replica.catchUp({ content: decodeContent('[{},{}]'), lastPush: 1 });
     expect(client.store.getContent()).toEqual([{}, {}]);
     expect(client.replica.overlay.isEmpty).toBe(true);
   });
@@ -179,7 +182,7 @@ describe('a welcome', () => {
     const seen: unknown[] = [];
     client.store.addValuesListener((store) => seen.push(store.getValues()));
     const content = decodeContent('[{},{"a":2,"b":1,"c":1}]');
-    client.replica.catchUp(content, 1, changesOf([{}, { c: 2 }]));
+    client.replica.catchUp({ content, lastPush: 1, changes: changesOf([{}, { c: 2 }]) });
     expect(seen).toEqual([{ a: 2, b: 2, c: 2 }]);
   });
 });
@@ -240,7 +243,7 @@ describe('what is pushed', () => {
     store.delRow('t', 'r').delCell('t', 's', 'c', true);
     store.delValue('w').setValue('v', 2).setValue('u', 2).setValue('u', 1).delValue('never');
     const content = decodeContent('[{},{"v":2,"u":3}]');
-    expect(replica.catchUp(content, 0, undefined, true, content)).toBe(true);
+    expect(replica.catchUp({ content, isShown: true, heldReplacedBy: content })).toBe(true);
     expect(store.getContent()).toEqual([{ t: { r: { c: 1 }, s: { c: 1 } } }, { w: 1, v: 1, u: 1 }]);
     expect(refusals).toEqual([
       { type: 'row', tableId: 't', rowId: 'r', reason: 'loaded' },
@@ -356,7 +359,7 @@ describe('what is derived', () => {
     expect(pushesOf(client)).toEqual([]);
     expect(refusals.at(-1)).toMatchObject({ cellId: 'done', reason: 'own-schema' });
     replica.setFollowing(true);
-    replica.catchUp(decodeContent('[{"t":{"r":{"a":1,"done":true}}},{}]'), 0, undefined);
+    replica.catchUp({ content: decodeContent('[{"t":{"r":{"a":1,"done":true}}},{}]') });
     expect(store.getTables()).toEqual({ t: { r: { a: 1, done: true } } });
   });
 
@@ -501,8 +504,8 @@ describe('what is derived', () => {
 
   test('[DERIVE-2] is nothing of what a welcome or a reload brings', () => {
     const client = clientOf(withDefault);
-    client.replica.catchUp(undefined, 0, changesOf([{ t: { r: { a: 1 } } }, {}]));
-    client.replica.catchUp(decodeContent('[{"t":{"r":{"a":1},"s":{"a":1}}},{}]'), 0, undefined);
+    client.replica.catchUp({ changes: changesOf([{ t: { r: { a: 1 } } }, {}]) });
+    client.replica.catchUp({ content: decodeContent('[{"t":{"r":{"a":1},"s":{"a":1}}},{}]') });
     expect(client.store.getCell('t', 's', 'done')).toBe(false);
     expect(client.replica.pending).toEqual([]);
     expect(client.replica.overlay.localOnly).toBe(2);
@@ -590,7 +593,7 @@ describe('what a Store takes of the user', () => {
     client.store.setCell('t', 'r', 'b', 2);
     expect(pushesOf(client)).toEqual([[{ t: { r: { b: 2 } } }, {}]]);
     client.replica.acknowledge();
-    client.replica.catchUp(decodeContent('[{"t":{"r":{"b":3,"c":1}}},{}]'), 0, undefined);
+    client.replica.catchUp({ content: decodeContent('[{"t":{"r":{"b":3,"c":1}}},{}]') });
     expect(client.replica.overlay.localOnly).toBe(1);
     client.replica.commit(changesOf([{ t: { r: { c: 2 } } }, {}]));
     expect(client.store.getRow('t', 'r')).toEqual({ b: 3, c: 2 });
@@ -688,9 +691,9 @@ describe("what the client's own schema refuses", () => {
     const client = clientOf();
     client.replica.limitPushes(50);
     client.store.setValue('v', 'x'.repeat(100));
-    client.replica.catchUp(decodeContent('[{},{"w":1}]'), 0, undefined);
+    client.replica.catchUp({ content: decodeContent('[{},{"w":1}]') });
     expect(client.store.getValues()).toEqual({ v: 'x'.repeat(100), w: 1 });
-    client.replica.catchUp(decodeContent('[{},{"v":1}]'), 0, undefined);
+    client.replica.catchUp({ content: decodeContent('[{},{"v":1}]') });
     expect(client.store.getValues()).toEqual({ v: 1 });
   });
 
@@ -706,7 +709,7 @@ describe("what the client's own schema refuses", () => {
     );
     client.replica.restore(undefined, { pushes: former.replica.pending, lastNumber: 1 });
     expect([client.store.getValue('v'), client.replica.overlay.localOnly]).toEqual([100, 1]);
-    client.replica.catchUp(undefined, 1, changesOf([{}, { w: 1 }]));
+    client.replica.catchUp({ lastPush: 1, changes: changesOf([{}, { w: 1 }]) });
     expect(client.store.getValues()).toEqual({ w: 1 });
     expect(client.replica.overlay.isEmpty).toBe(true);
   });
@@ -716,7 +719,7 @@ describe("what the client's own schema refuses", () => {
     client.store.setValue('v', 1);
     client.replica.limitPushes(50);
     client.store.setValue('v', 'x'.repeat(100));
-    client.replica.catchUp(undefined, 1, changesOf([{}, { w: 1 }]));
+    client.replica.catchUp({ lastPush: 1, changes: changesOf([{}, { w: 1 }]) });
     expect(client.store.getValues()).toEqual({ v: 'x'.repeat(100), w: 1 });
   });
 

@@ -309,18 +309,23 @@ test.each(SEEDS)(
               }
               break;
             case 'load':
-              asOther(() => replica.catchUp(step.content, 0, undefined, true, step.content));
+              asOther(() =>
+                replica.catchUp({
+                  content: step.content,
+                  isShown: true,
+                  heldReplacedBy: step.content,
+                }),
+              );
               break;
             case 'welcome':
               asOther(() =>
-                replica.catchUp(
-                  undefined,
-                  Math.min(
+                replica.catchUp({
+                  lastPush: Math.min(
                     replica.oldestUnanswered - 1 + step.dropped,
                     replica.pending.at(-1)?.number ?? 0,
                   ),
-                  step.changes,
-                ),
+                  changes: step.changes,
+                }),
               );
               break;
             case 'saving':

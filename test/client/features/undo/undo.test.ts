@@ -320,7 +320,7 @@ describe('what others do', () => {
       const { store, replica, undo } = client;
       store.setCell('pets', 'fido', 'legs', 3);
       acknowledgeAll(client);
-      replica.catchUp(undefined, 0, changesOf(all));
+      replica.catchUp({ changes: changesOf(all) });
       expect(countsOf(client)).toEqual([0, 0]);
       undo.goBackward();
       expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
@@ -380,7 +380,7 @@ describe('what others do', () => {
     store.setValue('open', false);
     acknowledgeAll(client);
     const content = '[{"pets":{"fido":{"legs":5,"color":"red"}}},{"open":false}]';
-    replica.catchUp(decodeContent(content), 0, undefined);
+    replica.catchUp({ content: decodeContent(content) });
     expect(countsOf(client)).toEqual([2, 0]);
     undo.goBackward();
     undo.goBackward();
@@ -578,7 +578,7 @@ describe('what others do', () => {
     store.delCell('pets', 'fido', 'legs');
     acknowledgeAll(client);
     const anew = changesOf([{ pets: { fido: { color: 'brown' } } }, {}, { pets: ['fido'] }]);
-    replica.catchUp(undefined, 0, anew);
+    replica.catchUp({ changes: anew });
     undo.goBackward();
     expect(store.getRow('pets', 'fido')).toEqual({ color: 'brown' });
   });
@@ -590,7 +590,7 @@ describe('what others do', () => {
     acknowledgeAll(client);
     store.delRow('pets', 'fido');
     const mixed = changesOf([{ pets: { fido: { name: 'Fido' } } }, {}, { pets: ['fido'] }]);
-    replica.catchUp(undefined, replica.lastNumber, mixed);
+    replica.catchUp({ lastPush: replica.lastNumber, changes: mixed });
     undo.goBackward();
     undo.goBackward();
     expect(store.getRow('pets', 'fido')).toEqual({ name: 'Fido', color: 'brown', legs: 4 });
@@ -603,7 +603,7 @@ describe('what others do', () => {
     store.setCell('pets', 'fido', 'legs', 3);
     undo.goBackward().goBackward();
     replica.commit(changesOf([{ pets: { rex: { legs: 1 } } }, {}]));
-    replica.catchUp(undefined, 0, changesOf([{ pets: { rex: { legs: 2 } } }, {}]));
+    replica.catchUp({ changes: changesOf([{ pets: { rex: { legs: 2 } } }, {}]) });
     expect(countsOf(client)).toEqual([0, 2]);
     undo.goForward();
     expect(countsOf(client)).toEqual([1, 1]);
@@ -729,11 +729,10 @@ describe('what the room refuses', () => {
       const { store, replica, undo } = client;
       store.setCell('pets', 'fido', 'legs', 3);
       store.setCell('pets', 'fido', 'legs', 2);
-      replica.catchUp(
-        undefined,
-        2,
-        changesOf(shown === 4 ? [{}, {}] : [{ pets: { fido: { legs: shown } } }, {}]),
-      );
+      replica.catchUp({
+        lastPush: 2,
+        changes: changesOf(shown === 4 ? [{}, {}] : [{ pets: { fido: { legs: shown } } }, {}]),
+      });
       expect(store.getCell('pets', 'fido', 'legs')).toBe(shown);
       expect(countsOf(client)).toEqual([count, 0]);
       for (const legs of before.toReversed()) {
@@ -749,7 +748,7 @@ describe('what the room refuses', () => {
     store.setCell('pets', 'fido', 'legs', 3);
     store.setCell('pets', 'fido', 'legs', 2);
     store.setCell('pets', 'fido', 'legs', 1);
-    replica.catchUp(undefined, 2, changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+    replica.catchUp({ lastPush: 2, changes: changesOf([{ pets: { fido: { legs: 3 } } }, {}]) });
     replica.acknowledge();
     expect(store.getCell('pets', 'fido', 'legs')).toBe(1);
     undo.goBackward();
