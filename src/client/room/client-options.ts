@@ -55,8 +55,8 @@ export interface RoomOptions<Room = unknown, Metadata = unknown> extends SocketO
   readonly prepareStore?: (store: Store) => void;
   /**
    * Returns a token for each attempt to connect; requests over HTTP have the same. If it returns null, or throws a Response (or an
-   * error) with the `status` 401 or 403, the user may not enter: see `onAuthorizationFail`. Whatever else it throws, it is called
-   * again, after a pause.
+   * error) with the `status` 401 or 403, the user may not enter: see `onAuthorizationFail`. Whatever else it throws, and
+   * if it has not answered for 30 s, it is called again, after a pause.
    */
   readonly token?: (context: RoomContext<Metadata>) => Promised<string | null>;
   /** The query parameter of the token, as in `defineAuth`; `'token'` by default. */

@@ -7,6 +7,9 @@ export type QueryParameters = Readonly<Record<string, string | null | undefined>
 /** The time to wait before an attempt to connect, in milliseconds. `attempts` failed since the connection was lost. */
 export type ReconnectTimeout = number | ((lost: { readonly attempts: number }) => number);
 
+/** The parameters of one attempt. `token` is the one among them, if there is one. */
+export type Answer = Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
+
 /** Everything that the attempts take from outside. */
 export interface AttemptsPort {
   /** Calls back once, later; returns a function that prevents it. */
@@ -15,8 +18,8 @@ export interface AttemptsPort {
   readonly now: () => number;
   /** Returns a number from 0 up to 1. */
   readonly random: () => number;
-  /** Asks the app for the parameters of one attempt. `token` is the one among them, if there is one. */
-  readonly ask: () => Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
+  /** Asks the app. */
+  readonly ask: () => Answer;
   readonly socket: {
     isOpen(): boolean;
     /** Returns false if the socket was closed for good. */
@@ -63,6 +66,11 @@ const LONGEST_PAUSE_MILLISECONDS = 30_000;
 const LEAST_PAUSE_MILLISECONDS = 100;
 /** An app that begins anew so soon after it was asked may do so at each refusal. */
 const QUICK_MILLISECONDS = 1_000;
+/** An app that takes longer to answer is reported, before the socket that waits for it. */
+const SLOW_MILLISECONDS = 9_000;
+/** The further time after which it is asked again: its own request may be lost. */
+const LOST_MILLISECONDS = 21_000;
+const SLOW_MESSAGE = 'The function "token" or "query" has not answered for 9 seconds.';
 /** The longest time that `setTimeout` accepts (HTML, section 8.7). */
 const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
@@ -95,6 +103,7 @@ export function createConnectionAttempts(
   let isOver = false;
   let endPause: (() => void) | undefined;
   let cancelRenewal: (() => void) | undefined;
+  let cancelAnswer: (() => void) | undefined;
 
   const pauseFor = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
@@ -117,6 +126,18 @@ export function createConnectionAttempts(
     if (current?.isPending === false) current = undefined;
   };
 
+  /** Settles as the app's answer does, or rejects after a long time without one. */
+  const inTime = (answer: Answer): Answer =>
+    new Promise((resolve, reject) => {
+      cancelAnswer = after(SLOW_MILLISECONDS, () => {
+        onError(new TinyBasePartyKitError('network', SLOW_MESSAGE));
+        cancelAnswer = after(LOST_MILLISECONDS, () =>
+          reject(new Error('no answer for 30 s')),
+        );
+      });
+      void answer.then(resolve, reject).then(() => cancelAnswer?.());
+    });
+
   const begin = async (attempt: Attempt): Promise<QueryParameters> => {
     // A PartySocket that was about to ask does so also when it is closed.
     if (refused !== undefined && !socket.isWanted()) {
@@ -128,11 +149,15 @@ export function createConnectionAttempts(
     else if (isLost) await pause();
     entryPause = 0;
     isLost = false;
+    /** The answers that the app still owes: a late one counts, too, as of a user who signs in. */
+    let answer: Answer | undefined;
     for (;;) {
       if (isOver) throw left();
       try {
         askedAt = now();
-        const asked = await ask();
+        answer = answer === undefined ? ask() : Promise.race([answer, ask()]);
+        answer.catch(() => (answer = undefined));
+        const asked = await inTime(answer);
         attempt.isPending = false;
         ({ token } = asked);
         return asked.parameters;
@@ -219,6 +244,7 @@ export function createConnectionAttempts(
     end: () => {
       isOver = true;
       cancelRenewal?.();
+      cancelAnswer?.();
       endPause?.();
     },
   };
@@ -249,8 +275,7 @@ function callTimeout(
 /** Returns the error that ends the attempts; undefined if trying again can help (`CLIENT-2`). */
 function refusalOf(cause: unknown): TinyBasePartyKitError | undefined {
   if (cause instanceof TinyBasePartyKitError) return isRefusal(cause) ? cause : undefined;
-  const status: unknown =
-    typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'status') : undefined;
+  const status = statusOf(cause);
   if (status !== 401 && status !== 403) return undefined;
   const code = status === 401 ? 'unauthorized' : 'forbidden';
   const message = `The function "token" or "query" failed with ${status}: the user may not enter.`;
@@ -270,12 +295,22 @@ export function isRefusal({ code }: TinyBasePartyKitError): boolean {
 /** Returns a short text for what the app threw: the message of an error, or the status of a Response. */
 export function textOf(thrown: unknown): string {
   if (thrown instanceof Error) return thrown.message;
+  const status = statusOf(thrown);
   try {
-    const isObject = typeof thrown === 'object' && thrown !== null;
-    if (!isObject || !('status' in thrown)) return String(thrown);
-    return `the status ${String(thrown.status)}`;
+    return status === undefined ? String(thrown) : `the status ${status}`;
   } catch {
     // An object without a prototype has no text.
     return 'something that is no error';
+  }
+}
+
+/** Returns the status of a Response, or of an error that has one. */
+function statusOf(thrown: unknown): number | undefined {
+  try {
+    const status: unknown = Reflect.get(Object(thrown), 'status');
+    return typeof status === 'number' ? status : undefined;
+  } catch {
+    // A getter of the app's own may throw.
+    return undefined;
   }
 }

@@ -1,6 +1,8 @@
 import { createStore, type Store } from 'tinybase';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
+import { until } from '../../support/until.ts';
+
 import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
 
 /** A WebSocket that never opens. */
@@ -281,20 +283,42 @@ test.each([
   ['an object with a token, as PartySocket takes it', { token: 'x' }, 'return the token itself'],
   ['nothing', undefined, 'return the token itself'],
   ['an empty text', '', 'return the token itself'],
-  [
-    'the page of a server that answers every path',
-    '<!doctype html><p>',
-    'what answers its request',
-  ],
-  ['a page without a space', '<html/>', 'what answers its request'],
-  ['a message', 'Not found', 'what answers its request'],
-  ['a token and the end of a line', 'aaa.bbb.ccc\n', 'what answers its request'],
 ])('enter rejects after %s, and says why', async (_title, token, reason) => {
   const client = clientOf({ ...OPTIONS, token: () => token });
   await expect(client.enter('board')).rejects.toMatchObject({
     code: 'unauthorized',
     message: expect.stringContaining(reason) as unknown,
   });
+});
+
+test.each([
+  ['the page of a server that answers every path', '<!doctype html><p>'],
+  ['a page without a space', '<html/>'],
+  ['a message', 'Bad Gateway'],
+  ['a token and the end of a line', 'aaa.bbb.ccc\n'],
+])('[CLIENT-2] %s is no token: that is told, and the app is asked again', async (_title, text) => {
+  const errors: unknown[] = [];
+  let asked = 0;
+  const client = clientOf({
+    ...OPTIONS,
+    token: () => {
+      asked++;
+      return text;
+    },
+    onAuthorizationFail: never,
+    onIgnoredError: (error: unknown) => errors.push(error),
+  });
+  const entering = client.enter('board').catch(() => undefined);
+  await until('another attempt', () => asked === 2);
+  expect(errors).toMatchObject([
+    { code: 'network', message: expect.stringContaining('is it a page?') as unknown },
+  ]);
+  expect(client.getRoom('board')?.persister.getSync()).toMatchObject({
+    phase: 'loading',
+    error: { code: 'network' },
+  });
+  await client.leave('board');
+  await entering;
 });
 
 describe('a function of the app that does not end', () => {
@@ -310,8 +334,10 @@ describe('a function of the app that does not end', () => {
       });
       void client.enter('board').catch(() => undefined);
       await vi.advanceTimersByTimeAsync(120_000);
-      expect(errors).toMatchObject([{ code: 'network' }]);
       expect(String(errors[0])).toContain('"token" or "query" has not answered');
+      expect(String(errors[1])).toContain('"token" or "query" failed (no answer for 30 s)');
+      // No other: the socket that waits for it is not to blame.
+      expect(new Set(errors.map(String))).toHaveProperty('size', 2);
       expect(client.getRoom('board')?.persister.getSync()).toMatchObject({
         error: { code: 'network' },
       });

@@ -9,11 +9,12 @@ import {
   type ReconnectTimeout,
 } from '../../../src/client/room/connection-attempts.ts';
 import { lifeOf } from '../../../src/client/room/token-lifetime.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { ManualTime } from '../../support/manual-time.ts';
 import { makeToken } from '../../support/tokens.ts';
 
-/** Answers of the app's function: a token, or something to throw. */
-type Answer = string | { readonly thrown: unknown };
+/** Answers of the app's function: a token, a promise of one, or something to throw. */
+type Answer = string | Promise<string> | { readonly thrown: unknown };
 
 interface World {
   readonly time: ManualTime;
@@ -53,9 +54,10 @@ function makeWorld({
       random: () => random,
       ask: async () => {
         asked++;
-        const answer = answers.shift() ?? `token ${asked}`;
-        if (typeof answer !== 'string') throw answer.thrown;
-        return Promise.resolve({ parameters: { token: answer }, token: answer });
+        const given = answers.shift() ?? `token ${asked}`;
+        if (typeof given !== 'string' && 'thrown' in given) throw given.thrown;
+        const answer = await given;
+        return { parameters: { token: answer }, token: answer };
       },
       socket: {
         isOpen: () => isOpen,
@@ -181,6 +183,65 @@ describe('one token for each attempt', () => {
     expect(await waitOf(world)).toBe(0);
   });
 
+  test('[CLIENT-2] an app that does not answer is reported, and asked again after 30 s and a pause', async () => {
+    const world = makeWorld();
+    const never = new Promise<string>(() => undefined);
+    world.answers.push(never, never);
+    // The pause of 0 ends with the next step of the clock.
+    expect(await waitOf(world)).toBe(30_000 + 250 + 30_000 + 1000);
+    expect(world.asked()).toBe(3);
+    const slow = /^network: The function "token" or "query" has not answered for 9 seconds/;
+    const again = /^network: The function "token" or "query" failed \(no answer for 30 s\)/;
+    expect(
+      world.errors.map((error) => {
+        const { code, message } = error as TinyBasePartyKitError;
+        return `${code}: ${message}`;
+      }),
+    ).toEqual([slow, again, slow, again].map((text) => expect.stringMatching(text) as unknown));
+    expect(world.time.pending).toBe(0);
+  });
+
+  test('[CLIENT-2] a late answer counts, for example of somebody who signs in, and a late error ends nothing', async () => {
+    const world = makeWorld();
+    const signIn = new Deferred<string>();
+    const broken = new Deferred<void>();
+    const never = new Promise<string>(() => undefined);
+    const breaks = broken.promise.then(() => Promise.reject(new Error('too late')));
+    world.answers.push(signIn.promise, never, breaks, never);
+    const made = world.attempt();
+    await turn();
+    for (let second = 0; second < 40; second++) {
+      world.time.pass(1000);
+      await turn();
+    }
+    expect(world.asked()).toBe(2);
+    signIn.resolve('signed in');
+    await turn();
+    expect([made.query, world.asked()]).toEqual([{ token: 'signed in' }, 2]);
+    expect(world.time.pending).toBe(0);
+    world.lose();
+    const next = world.attempt();
+    for (let second = 0; second < 40; second++) {
+      world.time.pass(1000);
+      await turn();
+    }
+    expect(world.asked()).toBe(4);
+    broken.resolve();
+    await turn();
+    world.time.pass(10_000);
+    await turn();
+    expect([next.query, world.asked()]).toEqual([{ token: 'token 5' }, 5]);
+  });
+
+  test('[CLIENT-2] nobody waits for an app that does not answer once the room is left', async () => {
+    const world = makeWorld();
+    world.answers.push(new Promise<string>(() => undefined));
+    world.attempt();
+    await turn();
+    world.attempts.end();
+    expect(world.time.pending).toBe(0);
+  });
+
   test.each([
     ['a Response with 401', new Response(null, { status: 401 }), 'unauthorized'],
     ['a Response with 403', new Response(null, { status: 403 }), 'forbidden'],
@@ -253,9 +314,14 @@ describe('one token for each attempt', () => {
       undefined,
       withoutText,
       { status: withoutText },
+      Object.defineProperty({}, 'status', {
+        get: () => {
+          throw new Error('a getter');
+        },
+      }),
     ];
     world.answers.push(...thrown.map((error) => ({ thrown: error })));
-    expect(await waitOf(world)).toBe(0 + 1000 + 2000 + 4000 + 8000);
+    expect(await waitOf(world)).toBe(0 + 1000 + 2000 + 4000 + 8000 + 16_000);
     expect(world.errors.map((error) => (error as Error).cause)).toEqual(thrown);
     expect(world.errors.map((error) => (error as TinyBasePartyKitError).code)).toEqual(
       thrown.map(() => 'network'),
@@ -437,7 +503,7 @@ describe('the end of a token', () => {
     const world = makeWorld();
     const makeNext = (second: number): void => {
       const iat = world.time.now / 1000 - 3_598.5;
-      world.answers.splice(0, 1, makeToken({ claims: { iat, exp: iat + 3_600, second } }));
+      world.answers[0] = makeToken({ claims: { iat, exp: iat + 3_600, second } });
     };
     makeNext(0);
     await waitOf(world);
