@@ -118,7 +118,7 @@ export function openChannel(
       const target: EventTarget = connection;
       target.dispatchEvent(new Event(SENDING));
       socket.send(encodeFrame(prefix, letter, json));
-      return true;
+      return socket.isOpen();
     },
     close: detach,
   };
@@ -230,7 +230,16 @@ export function attachToPartySocket(
     socket: {
       isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
       address: () => connection.roomUrl,
-      send: (frame) => connection.send(frame),
+      send: (frame) => {
+        try {
+          connection.send(frame);
+        } catch (error) {
+          // An app's own WebSocket may throw. The room lacks this frame, so nothing may follow it.
+          // oxlint-disable-next-line no-console -- The parts go on, and it may happen again and again.
+          console.error(error);
+          reconnect();
+        }
+      },
       reconnect,
       stop: (error) => {
         if (isStopped) return;

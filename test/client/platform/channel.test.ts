@@ -2,6 +2,8 @@ import type PartySocket from 'partysocket';
 import { createStore } from 'tinybase';
 import { describe, expect, test, vi } from 'vitest';
 
+import { createEvents } from '../../../src/client/features/events/index.ts';
+import { createPresence } from '../../../src/client/features/presence/index.ts';
 import { createPartyKitPersister } from '../../../src/client/index.ts';
 import { openChannel } from '../../../src/client/platform/channel.ts';
 import { encodeRoomMessage } from '../../../src/protocol/codec.ts';
@@ -75,6 +77,41 @@ describe('a feature on its own channel', () => {
     socket.close();
     socket.open();
     expect(isOpen()).toBe(true);
+  });
+
+  test('[FRAME-3] connects again where the send of a custom WebSocket throws: nothing is lost, and every part can end', async () => {
+    const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
+    let failures = 0;
+    class FailingSocket extends FakePartySocket {
+      override send(frame: string): void {
+        if (failures-- > 0) throw new Error('The buffer is full.');
+        super.send(frame);
+      }
+    }
+    const socket = new FailingSocket();
+    const { room, fetch } = roomOn(socket);
+    const store = createStore();
+    const persister = createPartyKitPersister(store, asPartySocket(socket), { fetch });
+    const presence = createPresence(createStore(), asPartySocket(socket), { initial: { x: 1 } });
+    const events = createEvents(asPartySocket(socket));
+    socket.open();
+    await persister.startAutoPersisting([{}, { v: 1 }]);
+    await vi.waitFor(() => expect(persister.getSync().phase).toBe('live'));
+    failures = 1;
+    store.setValue('v', 2);
+    await persister.whenConfirmed();
+    expect(room.content?.get(null, '', 'v')).toBe(2);
+    failures = 1;
+    events.send('wave' as never);
+    await vi.waitFor(() => expect(socket.sent).toContain('v["wave"]'), 3_000);
+    await vi.waitFor(() => expect(persister.getSync().phase).toBe('live'));
+    failures = Infinity;
+    store.setValue('v', 3);
+    presence.destroy();
+    events.destroy();
+    await persister.destroy();
+    expect(written.mock.calls.flat().map(String)).toContain('Error: The buffer is full.');
+    written.mockRestore();
   });
 
   test('[JOIN-12] hears nothing of the old room once the socket is to lead to another one', () => {
