@@ -19,7 +19,7 @@ export class IgnoredErrors {
   tell(reported: unknown): void {
     try {
       // oxlint-disable-next-line no-console -- Nobody else can be told.
-      Promise.resolve(this.#onIgnoredError?.(reported)).catch(console.error);
+      Promise.resolve(this.#onIgnoredError?.(reported)).catch((thrown) => console.error(thrown));
     } catch (thrown) {
       for (const call of this.#calls) call.thrown.push(thrown);
       if (this.#calls.size > 0) return;

@@ -9,5 +9,5 @@ export function reportLater(
     void Promise.resolve(reported)
       .then(onIgnoredError)
       // oxlint-disable-next-line no-console -- Nobody else can be told.
-      .catch(console.error);
+      .catch((thrown) => console.error(thrown));
 }

@@ -131,9 +131,7 @@ export function createConnectionAttempts(
     new Promise((resolve, reject) => {
       cancelAnswer = after(SLOW_MILLISECONDS, () => {
         onError(new TinyBasePartyKitError('network', SLOW_MESSAGE));
-        cancelAnswer = after(LOST_MILLISECONDS, () =>
-          reject(new Error('no answer for 30 s')),
-        );
+        cancelAnswer = after(LOST_MILLISECONDS, () => reject(new Error('no answer for 30 s')));
       });
       void answer.then(resolve, reject).then(() => cancelAnswer?.());
     });
