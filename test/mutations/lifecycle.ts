@@ -34,6 +34,13 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     replacement: '[config.refusal, withoutGate]',
   },
   {
+    title:
+      '[LIFE-10] a room starts though an option outside of its config may be meant to keep somebody out',
+    file: 'server/config/app-check.ts',
+    text: '.concat(this.#misplaced().refusal)',
+    replacement: '',
+  },
+  {
     title: '[LIFE-10] a room lets everybody in though its class has rules for users',
     file: 'server/config/app-check.ts',
     text: 'refusalWithoutGate(server, base)',

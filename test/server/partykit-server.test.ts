@@ -1213,6 +1213,101 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
   expect(told).toEqual([]);
 });
 
+test.each<readonly [string, () => typeof Meant]>([
+  [
+    'limits, storePath',
+    () =>
+      class extends Meant {
+        readonly limits: unknown = { clients: 1 };
+        readonly storePath: string = '/content';
+      },
+  ],
+  [
+    'static limits, static config.messagePrefix',
+    () =>
+      class extends Meant {
+        static readonly limits: unknown = { clients: 1 };
+        static readonly config: unknown = { messagePrefix: 'x' };
+      },
+  ],
+  [
+    'isEphemeral',
+    () =>
+      class extends Meant {
+        override config: TinyBasePartyKitServerConfig = { storePath: '/store' };
+        isEphemeral(): boolean {
+          return true;
+        }
+      },
+  ],
+])('[LIFE-10] options outside of the config are reported: %s', async (names, classOf) => {
+  told = [];
+  const server = new (classOf())(new FakeParty().asRoom);
+  expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+  expect(told).toEqual([expect.stringMatching(/^config .*outside of its config/)]);
+  expect(told[0]).toContain(`read them: ${names}.`);
+  expect(told[0]).not.toContain('lets nobody in');
+});
+
+test.each<readonly [string, () => typeof Meant]>([
+  [
+    'allowedOrigins',
+    () =>
+      class extends Meant {
+        readonly allowedOrigins: unknown = ['https://app.example'];
+      },
+  ],
+  [
+    'allowedOrigins',
+    () =>
+      class extends Meant {
+        allowedOrigins(): boolean {
+          return false;
+        }
+      },
+  ],
+  [
+    'static config.responseHeaders',
+    () =>
+      class extends class extends Meant {
+        static readonly config: unknown = { responseHeaders: {} };
+      } {},
+  ],
+])(
+  '[LIFE-10] an option outside of the config that may be meant to keep somebody out lets nobody in: %s',
+  async (name, classOf) => {
+    told = [];
+    const server = new (classOf())(new FakeParty().asRoom);
+    expect((await ask(server, 'PUT', SEED)).status).toBe(503);
+    expect(told).toEqual([expect.stringMatching(/^config .*lets nobody in/)]);
+    expect(told[0]).toContain(`read them: ${name}.`);
+  },
+);
+
+test('[LIFE-10] options that the config has, too, are not reported', async () => {
+  told = [];
+  class Right extends Meant {
+    static readonly config: TinyBasePartyKitServerConfig = { storePath: '/store', limits: {} };
+    static readonly options: unknown = { hibernate: true };
+    readonly allowedOrigins: readonly string[] = ['https://app.example'];
+    readonly messagePrefix: string = 'x';
+    override config: TinyBasePartyKitServerConfig = {
+      ...Right.config,
+      allowedOrigins: [...this.allowedOrigins],
+      messagePrefix: this.messagePrefix,
+    };
+  }
+  class Late extends Right {
+    readonly hookTimeoutMilliseconds: number = 5;
+    constructor(party: Party.Room) {
+      super(party);
+      this.config.hookTimeoutMilliseconds = this.hookTimeoutMilliseconds;
+    }
+  }
+  expect((await ask(new Late(new FakeParty().asRoom), 'PUT', SEED)).status).toBe(201);
+  expect(told).toEqual([]);
+});
+
 test('[LIFE-11] a room with a gate may have a method onAuth of its own', async () => {
   told = [];
   class Gated extends Meant {

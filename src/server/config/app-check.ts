@@ -1,5 +1,6 @@
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { AppConfig } from './app-config.ts';
+import { misplacedOptions } from './misplaced-options.ts';
 import { refusalWithoutGate } from './missing-gate.ts';
 import { uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
 
@@ -21,6 +22,7 @@ export class AppCheck {
   readonly #parts: AppCheckParts;
   /** Searched for once: a class does not change. */
   #uncalledMethods: UncalledMethods | undefined;
+  #misplacedOptions: UncalledMethods | undefined;
   #isReported = false;
 
   constructor(parts: AppCheckParts) {
@@ -37,20 +39,27 @@ export class AppCheck {
     if (this.#isReported) return;
     this.#isReported = true;
     const { config, report } = this.#parts;
-    const errors = [...this.#refusals(), ...config.errors(), this.#uncalled().warning];
+    const warnings = [this.#uncalled().warning, this.#misplaced().warning];
+    const errors = [...this.#refusals(), ...config.errors(), ...warnings];
     for (const error of errors) if (error !== undefined) report(error);
   }
 
   #refusals(): readonly TinyBasePartyKitError[] {
     const { server, base, config, hasGate } = this.#parts;
     const withoutGate = hasGate() ? undefined : refusalWithoutGate(server, base);
-    return [config.refusal, this.#uncalled().refusal, withoutGate].filter(
-      (refusal) => refusal !== undefined,
-    );
+    return [config.refusal, this.#uncalled().refusal, withoutGate]
+      .concat(this.#misplaced().refusal)
+      .filter((refusal) => refusal !== undefined);
   }
 
   #uncalled(): UncalledMethods {
     const { server, base, isOurs, hasGate } = this.#parts;
     return (this.#uncalledMethods ??= uncalledMethods(server, base, isOurs, hasGate()));
+  }
+
+  #misplaced(): UncalledMethods {
+    const { server, base, config } = this.#parts;
+    const isGiven = (name: string): boolean => config.isGiven(name);
+    return (this.#misplacedOptions ??= misplacedOptions(server, base, isGiven));
   }
 }

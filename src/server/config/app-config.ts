@@ -13,16 +13,29 @@ import { OPTIONS, type RoomServerConfig } from './room-server-config.ts';
  */
 export class AppConfig {
   readonly #read: () => RoomServerConfig;
+  /** The config before the app has set one, and a copy of it: the app may set single options of it, too. */
+  readonly #first: unknown;
+  readonly #defaults: RoomServerConfig;
 
-  /** @param read returns what the app has set. */
+  /** @param read returns what the app has set; now, before it has set anything, the defaults. */
   constructor(read: () => RoomServerConfig) {
     this.#read = read;
+    this.#first = read();
+    this.#defaults = { ...read() };
   }
 
   /** The options; none if the config is no object. */
   get options(): RoomServerConfig {
     const given: unknown = this.#read();
     return isObject(given) ? this.#read() : {};
+  }
+
+  /** Returns true for an option that the app has set in the config. */
+  isGiven(name: string): boolean {
+    const value: unknown = Reflect.get(this.options, name);
+    const byDefault: unknown =
+      this.#read() === this.#first ? Reflect.get(this.#defaults, name) : undefined;
+    return value !== byDefault;
   }
 
   get storePath(): string {
