@@ -19,6 +19,7 @@ export type {
   RoomFeature,
   RoomGate,
   RoomSnapshot,
+  Standing,
   TakenCall,
 } from './room/room-feature.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';

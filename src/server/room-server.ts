@@ -189,10 +189,7 @@ export class RoomServer<
   setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection> {
     this.#useSeam();
     const room = this.#room.setGate(gate);
-    this.#sockets = guardParty(
-      this.party,
-      (connection) => gate.standing(connection) === 'admitted',
-    );
+    this.#sockets = guardParty(this.party, (connection) => gate.check(connection) === 'admitted');
     return room;
   }
 

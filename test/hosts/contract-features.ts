@@ -19,7 +19,7 @@ export const testFeatures = ({ clients, getHost }: TestedHost): void => {
     await until('the echo', () => ear.heard.includes('x[1,"one"]'));
     client.store.setValue('v', 2);
     await client.confirmed();
-    expect(await heardBy()).toEqual({ admitted: 2, live: 1, left: 0, durable: 2, by: 'push' });
+    expect(await heardBy()).toEqual({ admitted: 2, live: 1, left: 0, written: 2, by: 'push' });
     await client.close();
     await until('the client to have left', async () => {
       const { left } = (await heardBy()) as { left: number };
@@ -28,7 +28,7 @@ export const testFeatures = ({ clients, getHost }: TestedHost): void => {
     await wait(IDLE_MILLISECONDS);
     ear.socket.send('x"two"');
     await until('the second echo', () => ear.heard.includes('x[2,"two"]'));
-    expect(await heardBy()).toEqual({ admitted: 0, live: 0, left: 0, durable: 0, by: '' });
+    expect(await heardBy()).toEqual({ admitted: 0, live: 0, left: 0, written: 0, by: '' });
     ear.socket.close();
     await until('the socket to have left', async () => {
       const { left } = (await heardBy()) as { left: number };

@@ -76,7 +76,7 @@ export class SimGate implements RoomGate<Wire, StoreRequest>, Source {
 
   async admitRequest(): Promise<void> {}
 
-  standing(wire: Wire): 'admitted' | 'unknown' | 'expired' {
+  check(wire: Wire): 'admitted' | 'unknown' | 'expired' {
     switch (this.#grants.get(wire)) {
       case 'good':
       case 'thrown out':

@@ -47,7 +47,7 @@ class TokenGate implements RoomGate<Socket, Request> {
     this.#standing.set(request, token);
   }
 
-  standing(socket: Socket): 'admitted' | 'unknown' {
+  check(socket: Socket): 'admitted' | 'unknown' {
     return this.#standing.has(socket) ? 'admitted' : 'unknown';
   }
 

@@ -301,7 +301,7 @@ test('[SAVE-8] with a gate, only those come whom it lets in', async () => {
           this.#in.add(connection);
         },
         admitRequest: async () => undefined,
-        standing: (connection) => (this.#in.has(connection) ? 'admitted' : 'unknown'),
+        check: (connection) => (this.#in.has(connection) ? 'admitted' : 'unknown'),
         mayWrite: () => true,
       };
       this.setGate(gate);

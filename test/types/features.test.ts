@@ -40,7 +40,7 @@ export function createAuth<User>(
   const gate: RoomGate<object, { readonly url: string }> = {
     admit: async (connection, { url }) => void users.set(connection, options.user(url)),
     admitRequest: () => Promise.reject(new TinyBasePartyKitError('unauthorized', 'no')),
-    standing: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+    check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
     mayWrite: () => true,
   };
   host.setGate(gate);

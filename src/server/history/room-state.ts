@@ -359,16 +359,16 @@ export class RoomState<Origin, RequestOrigin>
 
 /** A version that waits until it is written: then the features hear of it. */
 class WrittenVersion implements Waiter {
-  readonly #features: Pick<RoomFeatures<never, never>, 'durable'>;
+  readonly #features: Pick<RoomFeatures<never, never>, 'written'>;
   readonly #version: number;
 
-  constructor(features: Pick<RoomFeatures<never, never>, 'durable'>, version: number) {
+  constructor(features: Pick<RoomFeatures<never, never>, 'written'>, version: number) {
     this.#features = features;
     this.#version = version;
   }
 
   onReleased(): void {
-    this.#features.durable(this.#version);
+    this.#features.written(this.#version);
   }
 
   onLost(): void {

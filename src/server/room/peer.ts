@@ -10,6 +10,7 @@ import {
   type PeerState,
 } from './peer-state.ts';
 import { PushAssembly } from './push-assembly.ts';
+import type { Standing } from './room-feature.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
@@ -24,7 +25,7 @@ const SLOT = 'peer';
 /** The part of the features that a peer uses. */
 export type PeerFeatures<Origin> = Pick<
   RoomFeatures<Origin, never>,
-  'isEmpty' | 'standing' | 'admitted' | 'live' | 'left'
+  'isEmpty' | 'check' | 'admitted' | 'live' | 'left'
 >;
 
 /** Everything that the connections of a room share. */
@@ -79,7 +80,7 @@ export class Peer<Origin> {
     this.assembly = new PushAssembly(this.held);
     this.unread = new Unread(this.held);
     // After a hibernation, the gate knows which connections it had let in.
-    this.#isIn = features.standing(connection.origin) !== 'unknown';
+    this.#isIn = features.check(connection.origin) !== 'unknown';
     this.#state = attachmentToState(connection.readSlot(SLOT));
     if (this.#state.type === 'client') index.add(this.#state.clientId, this);
   }
@@ -93,10 +94,10 @@ export class Peer<Origin> {
     return this.#state.type === 'gone' || this.connection.isClosedByRoom;
   }
 
-  /** The gate's answer about it: unknown while the gate decides. */
-  get standing(): 'admitted' | 'unknown' | 'expired' {
+  /** The gate's decision about it: unknown while the gate verifies it. */
+  get standing(): Standing {
     return this.verification === undefined
-      ? this.#features.standing(this.connection.origin)
+      ? this.#features.check(this.connection.origin)
       : 'unknown';
   }
 

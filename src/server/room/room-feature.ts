@@ -10,6 +10,9 @@ import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import type { ChangeOrigin } from './change-origin.ts';
 import type { MaybePromise } from './maybe-promise.ts';
 
+/** The gate's decision about a connection. `expired`: it was admitted, and is closed as soon as anything is sent to it. */
+export type Standing = 'admitted' | 'unknown' | 'expired';
+
 /**
  * Decides who may enter. A room has at most one gate. It keeps its decision in a slot of the connection, so that it survives
  * hibernation.
@@ -22,8 +25,11 @@ export interface RoomGate<Connection, Request> {
    * `TinyBasePartyKitError` that refuses it. A PUT is verified again when its body is complete.
    */
   admitRequest(request: Request): Promise<void>;
-  /** Returns the state of a connection. `expired`: it was admitted, and is closed as soon as anything is sent to it. */
-  standing(connection: Connection): 'admitted' | 'unknown' | 'expired';
+  /**
+   * Checks a connection, each time before the room sends it anything or takes anything from it. A gate may set a timer for its end
+   * here.
+   */
+  check(connection: Connection): Standing;
   /** Returns true if the caller may change the Store. */
   mayWrite(caller: Connection | Request): boolean;
   /** Returns the id of the caller's user. */
@@ -86,7 +92,7 @@ export interface RoomFeature<Connection, Request> {
   /** Hears of a commit at once. */
   committed?(commit: RoomCommit<Connection, Request>): void;
   /** Hears that everything up to this version is written: what is sent now reaches nobody before that is on disk. */
-  durable?(version: number): void;
+  written?(version: number): void;
   /** True: `answer` is also called while the room cannot be loaded. */
   readonly answersUnloaded?: boolean;
   /** Looks for connections that have left without a sign: the app or a backend called `garbageCollect()`. */

@@ -7,7 +7,7 @@ import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
 import { callerOf, type AskedOrigin } from './change-origin.ts';
 import type { ErrorReporter } from './error-reporter.ts';
 import type { RoomSettings } from './room-settings.ts';
-import type { RoomCommit, RoomFeature, RoomGate, TakenCall } from './room-feature.ts';
+import type { RoomCommit, RoomFeature, RoomGate, Standing, TakenCall } from './room-feature.ts';
 
 /** A feature's frame. */
 export interface FeatureFrame<Connection, Request> {
@@ -55,11 +55,11 @@ export class RoomFeatures<Connection, Request> {
     return this.#features.some((feature) => feature.needsHeardTimes === true);
   }
 
-  /** Returns the gate's state of a connection. Without a gate, every connection is admitted. */
-  standing(connection: Connection): ReturnType<RoomGate<Connection, Request>['standing']> {
+  /** Asks the gate to check a connection. Without a gate, every connection is admitted. */
+  check(connection: Connection): Standing {
     if (this.#gate === undefined) return 'admitted';
     try {
-      return this.#gate.standing(connection);
+      return this.#gate.check(connection);
     } catch (error) {
       this.#reporter.report(error, 'feature');
       return 'unknown';
@@ -144,8 +144,8 @@ export class RoomFeatures<Connection, Request> {
     for (const feature of this.#features) this.#tell(() => feature.committed?.(commit));
   }
 
-  durable(version: number): void {
-    for (const feature of this.#features) this.#tell(() => feature.durable?.(version));
+  written(version: number): void {
+    for (const feature of this.#features) this.#tell(() => feature.written?.(version));
   }
 
   garbageCollect(): void {

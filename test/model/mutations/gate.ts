@@ -4,12 +4,10 @@ import { Delivery } from '../../../src/server/room/delivery.ts';
 import type { Peer } from '../../../src/server/room/peer.ts';
 import { Peers } from '../../../src/server/room/peers.ts';
 import { RoomFeatures } from '../../../src/server/room/room-features.ts';
-import type { RoomGate } from '../../../src/server/room/room-feature.ts';
+import type { Standing } from '../../../src/server/room/room-feature.ts';
 import type { Patches } from '../patches.ts';
 import type { Traits } from '../traits.ts';
 import { PLAIN, type Mutation } from './mutation.ts';
-
-type Standing = ReturnType<RoomGate<unknown, unknown>['standing']>;
 
 const ENDING: Partial<Traits> = { ...PLAIN, adversities: ['tokens-end'] };
 const SLOW: Partial<Traits> = { ...PLAIN, adversities: ['slow-gate'] };
@@ -37,10 +35,10 @@ function tellOnly(
 function letIn(patches: Patches, such: Standing): void {
   patches.replace(
     RoomFeatures.prototype,
-    'standing',
-    (standing) =>
+    'check',
+    (check) =>
       function lenient(this: RoomFeatures<unknown, unknown>, connection) {
-        const answer = standing.call(this, connection);
+        const answer = check.call(this, connection);
         return answer === such ? 'admitted' : answer;
       },
   );

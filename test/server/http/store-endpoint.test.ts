@@ -561,7 +561,7 @@ const gate = (site: Site, tokens: Set<string>): void => {
       if (tokens.has((request as Request).headers.get('Authorization') ?? '')) return;
       throw new TinyBasePartyKitError('forbidden', 'Not here.');
     },
-    standing: () => 'unknown',
+    check: () => 'unknown',
     mayWrite: () => true,
   });
 };

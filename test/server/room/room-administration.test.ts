@@ -28,7 +28,7 @@ class UserGate implements RoomGate<FakeConnection, unknown> {
   mayWrite(): boolean {
     return true;
   }
-  standing(connection: FakeConnection): 'admitted' | 'unknown' | 'expired' {
+  check(connection: FakeConnection): 'admitted' | 'unknown' | 'expired' {
     if (this.ended.has(connection)) return 'expired';
     return this.userIdOf(connection) === undefined ? 'unknown' : 'admitted';
   }

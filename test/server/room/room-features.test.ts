@@ -74,8 +74,8 @@ class Witness implements RoomFeature<FakeConnection, unknown> {
     this.heard.push(`committed ${cursor.version} by ${cause(origin)}`);
   }
 
-  durable(version: number): void {
-    this.heard.push(`durable ${version}`);
+  written(version: number): void {
+    this.heard.push(`written ${version}`);
   }
 
   take(): string[] {
@@ -100,7 +100,7 @@ class TestGate implements RoomGate<FakeConnection, unknown> {
     if (request !== 'ok') throw new TinyBasePartyKitError('unauthorized', 'There is no token.');
   }
 
-  standing(connection: FakeConnection): 'admitted' | 'unknown' | 'expired' {
+  check(connection: FakeConnection): 'admitted' | 'unknown' | 'expired' {
     const slot = this.room?.readSlot(connection, 'auth');
     return slot === 'in' ? 'admitted' : slot === 'out' ? 'expired' : 'unknown';
   }
@@ -145,7 +145,7 @@ test('[SEAM-1] hands frames to the feature with their letter, and leaves all oth
   await ada.say('y[]');
   await ada.say(new ArrayBuffer(1));
   await ada.push(1, { v: 2 });
-  expect(witness.take()).toEqual(['ada says {"any":"text', 'committed 2 by push', 'durable 2']);
+  expect(witness.take()).toEqual(['ada says {"any":"text', 'committed 2 by push', 'written 2']);
   expect(ada.hearTypes()).toEqual(['ack']);
 });
 
@@ -190,7 +190,7 @@ test('[SEAM-1] begins with an ordered frame when everything before it was dealt 
   expect([prompt.take(), ordered.take()]).toEqual([['ada says 1'], []]);
   answer.resolve(true);
   await settle();
-  expect(ordered.take()).toEqual(['committed 2 by push', 'ada says 1', 'durable 2']);
+  expect(ordered.take()).toEqual(['committed 2 by push', 'ada says 1', 'written 2']);
 });
 
 test('tells a feature once of each connection that comes, is live and leaves, however it ends', async () => {
@@ -290,7 +290,7 @@ test('reports what a feature throws, and goes on', async () => {
     live: fail,
     left: fail,
     committed: fail,
-    durable: fail,
+    written: fail,
   });
   await host.seed({ v: 1 });
   const ada = await host.join('ada');
@@ -373,7 +373,7 @@ test('[SEAM-2] nothing reaches a connection, and nobody hears of it, while the g
   await settle();
   expect(access.connections()).toEqual([]);
   expect(ada.frames).toEqual([]);
-  expect(witness.take()).toEqual(['committed 2 by room', 'durable 2']);
+  expect(witness.take()).toEqual(['committed 2 by room', 'written 2']);
   gate.decision.resolve();
   expect(await entering).toBe(true);
   await settle();
@@ -414,7 +414,7 @@ test('[GATE-7] [FLOOD-7] the answer to a mark of a connection whose grant has en
   ada.hear();
   // It waits for its turn, and the grant ends.
   let asked = 0;
-  gate.standing = () => ((asked += 1) === 1 ? 'admitted' : 'expired');
+  gate.check = () => ((asked += 1) === 1 ? 'admitted' : 'expired');
   await ada.say(encodeClientMessage('', mark));
   expect(ada.hear()).toEqual([]);
 });
@@ -425,8 +425,8 @@ test('[SEAM-2] a gate that fails lets nobody in, and is reported', async () => {
   gate.admit = () => Promise.reject(new Error('keys'));
   expect(await host.room.connected(ada, 'ok')).toBe(false);
   expect([ada.closed?.code, reportsOf(host)]).toEqual([4500, ['feature: keys']]);
-  gate.standing = () => {
-    throw new Error('standing');
+  gate.check = () => {
+    throw new Error('check');
   };
   const ben = host.connect();
   await ben.hello();
@@ -449,7 +449,7 @@ test('[SEAM-2] a connection that comes without a grant after a hibernation, or w
   await settle();
   expect(ada.hearOne('error').code).toBe('expired');
   expect(ada.closed?.code).toBe(4419);
-  expect(witness.take()).toEqual(['committed 2 by room', 'ada left', 'durable 2']);
+  expect(witness.take()).toEqual(['committed 2 by room', 'ada left', 'written 2']);
   const ben = host.connect();
   await ben.hello();
   expect([ben.hearOne('error').code, ben.closed?.code]).toEqual(['expired', 4419]);

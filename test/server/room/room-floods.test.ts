@@ -265,7 +265,7 @@ test('[FLOOD-1] tells so too when the clock was set back since it told so last',
 
 const NO_FEATURES = {
   isEmpty: true,
-  standing: (): 'admitted' => 'admitted',
+  check: (): 'admitted' => 'admitted',
   admitted: () => undefined,
   live: () => undefined,
   left: () => undefined,

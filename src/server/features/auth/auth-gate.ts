@@ -1,6 +1,6 @@
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { isUserId, type Access } from '../../../protocol/user-token.ts';
-import type { FeatureRoom, RoomGate } from '../../room/room-feature.ts';
+import type { FeatureRoom, RoomGate, Standing } from '../../room/room-feature.ts';
 import type { AuthRequest } from './auth-request.ts';
 import type { AuthHost, RoomAuth, RoomAuthOptions } from './create-auth.ts';
 import type { Auth } from './define-auth.ts';
@@ -53,7 +53,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     await this.#verify(request);
   }
 
-  standing(connection: Connection): 'admitted' | 'unknown' | 'expired' {
+  check(connection: Connection): Standing {
     const grant = this.#grantOf(connection);
     if (grant === undefined || this.#isRevoked(connection, grant)) return 'unknown';
     const left = grant.expiresAt - this.#room.now();
@@ -192,7 +192,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     this.#ending.add(connection);
     this.#room.after(milliseconds, () => {
       this.#ending.delete(connection);
-      if (this.standing(connection) === 'expired')
+      if (this.check(connection) === 'expired')
         this.#room.refuse(connection, 'expired', expired().message);
     });
   }

@@ -50,7 +50,7 @@ class SmallRoom implements AuthHost<Connection, AuthRequest> {
       roomId: 'board',
       storage: this.storage,
       storagePrefix: 'x:',
-      connections: () => [...this.open].filter((one) => gate.standing(one) === 'admitted'),
+      connections: () => [...this.open].filter((one) => gate.check(one) === 'admitted'),
       readSlot: ({ slots }, slot) => slots[slot],
       writeSlot: ({ slots }, slot, value) => {
         if (value === null) delete slots[slot];
@@ -125,7 +125,7 @@ describe('who was let in', () => {
       [room.gate, auth],
       [wake.room.gate, wake.auth],
     ] as const) {
-      expect(gate.standing(connection)).toBe('admitted');
+      expect(gate.check(connection)).toBe('admitted');
       expect(gate.userIdOf?.(connection)).toBe('u1');
       expect(gate.mayWrite(connection)).toBe(false);
       expect(known.getUser(connection)).toEqual(USER);
@@ -149,7 +149,7 @@ describe('who was let in', () => {
     for (const slot of [...others, { ...good, i: 5 }, { ...good, u: undefined }]) {
       connection.slots['auth'] = slot;
       const { room: awake, auth } = room.wake();
-      expect(awake.gate.standing(connection)).toBe('unknown');
+      expect(awake.gate.check(connection)).toBe('unknown');
       expect(awake.gate.mayWrite(connection)).toBe(false);
       expect(() => auth.getUser(connection)).toThrow('knows no user');
     }
@@ -158,11 +158,11 @@ describe('who was let in', () => {
   test('[GATE-1] whoever was not verified is unknown, and so is who was refused', async () => {
     const { room, auth } = make();
     const connection: Connection = { slots: {} };
-    expect(room.gate.standing(connection)).toBe('unknown');
+    expect(room.gate.check(connection)).toBe('unknown');
     await expect(room.gate.admit(connection, requestWith('x'))).rejects.toMatchObject({
       code: 'unauthorized',
     });
-    expect(room.gate.standing(connection)).toBe('unknown');
+    expect(room.gate.check(connection)).toBe('unknown');
     expect(() => auth.getAccess(connection)).toThrow('knows no user');
     expect(room.reported).toEqual([]);
   });
@@ -226,17 +226,17 @@ describe('the end of a token', () => {
     const { room, auth } = make();
     const connection = await room.enter(tokenAt());
     room.wait(HOUR - 10_001);
-    expect(room.gate.standing(connection)).toBe('admitted');
+    expect(room.gate.check(connection)).toBe('admitted');
     expect(room.timers).toEqual([]);
     room.wait(5_001);
-    expect(room.gate.standing(connection)).toBe('admitted');
-    expect(room.gate.standing(connection)).toBe('admitted');
+    expect(room.gate.check(connection)).toBe('admitted');
+    expect(room.gate.check(connection)).toBe('admitted');
     expect(room.timers).toHaveLength(1);
     room.wait(4_999);
     expect(connection.refusal).toBeUndefined();
     room.wait(1);
     expect(connection.refusal).toBe('expired');
-    expect(room.gate.standing(connection)).toBe('expired');
+    expect(room.gate.check(connection)).toBe('expired');
     expect(auth.getUser(connection)).toEqual(USER);
   });
 
@@ -244,7 +244,7 @@ describe('the end of a token', () => {
     const { room } = make();
     const connection = await room.enter(tokenAt());
     room.time += HOUR;
-    expect(room.wake().room.gate.standing(connection)).toBe('expired');
+    expect(room.wake().room.gate.check(connection)).toBe('expired');
     expect(room.wake().room.timers).toEqual([]);
   });
 
@@ -274,7 +274,7 @@ describe('a user who is revoked', () => {
       'forbidden',
       undefined,
     ]);
-    expect(room.gate.standing(first)).toBe('unknown');
+    expect(room.gate.check(first)).toBe('unknown');
     await expect(room.enter(tokenAt())).rejects.toMatchObject({ code: 'forbidden' });
     await expect(room.enter(tokenAt({ iat: LATER / 1000 }))).rejects.toMatchObject({
       code: 'forbidden',
@@ -283,7 +283,7 @@ describe('a user who is revoked', () => {
       code: 'forbidden',
     });
     room.time = LATER + 1;
-    expect(room.gate.standing(await room.enter(newer()))).toBe('admitted');
+    expect(room.gate.check(await room.enter(newer()))).toBe('admitted');
     // Who hears that a connection has left can still ask whose it was.
     expect(auth.getUser(first)).toEqual(USER);
   });
@@ -294,10 +294,10 @@ describe('a user who is revoked', () => {
     room.time = LATER;
     await auth.revoke('u1');
     const awake = room.wake().room;
-    expect(awake.gate.standing(connection)).toBe('unknown');
+    expect(awake.gate.check(connection)).toBe('unknown');
     await expect(awake.enter(tokenAt())).rejects.toMatchObject({ code: 'forbidden' });
     awake.time += 1;
-    expect(awake.gate.standing(await awake.enter(newer()))).toBe('admitted');
+    expect(awake.gate.check(await awake.enter(newer()))).toBe('admitted');
   });
 
   test('[GATE-9] does not slip in while a token of theirs is being verified', async () => {
@@ -334,8 +334,7 @@ describe('a user who is revoked', () => {
           ? Reflect.get(Object(entered.value), 'refusal')
           : Reflect.get(Object(entered?.reason), 'code');
       expect([order, refusal]).toEqual([order, 'forbidden']);
-      for (const connection of room.open)
-        expect(room.gate.standing(connection)).not.toBe('admitted');
+      for (const connection of room.open) expect(room.gate.check(connection)).not.toBe('admitted');
     }
   });
 
@@ -346,13 +345,13 @@ describe('a user who is revoked', () => {
       await room.gate.admitRequest(request);
       const connection = { slots: {} };
       const entering = room.gate.admit(connection, request).then(
-        () => room.gate.standing(connection),
+        () => room.gate.check(connection),
         ({ code }: { code: string }) => code,
       );
       for (let step = 0; step < steps; step += 1) await Promise.resolve();
       await auth.revoke('u1');
       await entering;
-      expect([steps, room.gate.standing(connection)]).toEqual([steps, 'unknown']);
+      expect([steps, room.gate.check(connection)]).toEqual([steps, 'unknown']);
     }
   });
 
@@ -419,7 +418,7 @@ describe('storage that fails', () => {
     await expect(room.enter(tokenAt())).rejects.toMatchObject({ code: 'unavailable' });
     expect(room.reported).toMatchObject([{ code: 'unavailable', cause: { message: 'down' } }]);
     Reflect.deleteProperty(room.storage, 'get');
-    expect(room.gate.standing(await room.enter(tokenAt()))).toBe('admitted');
+    expect(room.gate.check(await room.enter(tokenAt()))).toBe('admitted');
   });
 
   test.each([['damaged'], ['[["u1"]]'], [[1]], ['{}']])(

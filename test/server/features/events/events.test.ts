@@ -832,7 +832,7 @@ test('[EVENT-7] who may only read may call, and nobody calls or hears before the
   room.host.room.setGate({
     admit: async (connection) => void standings.set(connection, 'admitted'),
     admitRequest: async () => undefined,
-    standing: (connection) => standings.get(connection) ?? 'unknown',
+    check: (connection) => standings.get(connection) ?? 'unknown',
     mayWrite: () => false,
   });
   await room.host.room.start();
@@ -856,7 +856,7 @@ test('[EVENT-7] nobody calls under the connection id of another user, and a reco
   room.host.room.setGate({
     admit: async (connection, user) => void users.set(connection, String(user)),
     admitRequest: async () => undefined,
-    standing: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+    check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
     mayWrite: () => true,
     userIdOf: (connection) => users.get(connection),
   });
@@ -888,7 +888,7 @@ test('[EVENT-7] nobody calls under the connection id of another user after a hib
     room.host.room.setGate({
       admit: async (connection, user) => void users.set(connection, String(user)),
       admitRequest: async () => undefined,
-      standing: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+      check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
       mayWrite: () => true,
       userIdOf: (connection) => users.get(connection),
     });
