@@ -10,7 +10,7 @@ import {
   catchUp,
   coldLatency,
   fanOut,
-  firstContent,
+  initialContent,
   firstGet,
   firstJoin,
 } from './race/measures.ts';
@@ -24,7 +24,7 @@ const measures = [
   burst(200, 5),
   fanOut(10),
   firstJoin(1_000, 1),
-  firstContent(1_000),
+  initialContent(1_000),
   catchUp(1_000, 10, 'ms'),
   bytesOfChange('down', 'burst'),
   firstGet(10_000),

@@ -15,7 +15,7 @@ import {
   catchUp,
   coldLatency,
   fanOut,
-  firstContent,
+  initialContent,
   firstGet,
   firstJoin,
   latency,
@@ -42,7 +42,7 @@ const measures: Readonly<Record<string, readonly Measure[]>> = {
   burst: [burst(2_000, 1), burst(2_000, 10), burst(10_000, 1)],
   fan: [fanOut(50)],
   join: [firstJoin(1_000, 10), firstJoin(large, 2)],
-  content: [firstContent(1_000), firstContent(large)],
+  content: [initialContent(1_000), initialContent(large)],
   catch: [0, 10, 1_000].flatMap((missed) => [
     catchUp(large, missed, 'ms'),
     catchUp(large, missed, 'bytes'),

@@ -217,10 +217,10 @@ export function firstJoin(cells: number, joins: number): Measure {
   };
 }
 
-/** The first content of a new room, until the room has it and its client is connected. */
-export function firstContent(cells: number): Measure {
+/** The initial content of a new room, until the room has it and its client is connected. */
+export function initialContent(cells: number): Measure {
   return {
-    name: `first content of a new room, ${cells.toLocaleString('en')} Cells`,
+    name: `initial content of a new room, ${cells.toLocaleString('en')} Cells`,
     unit: 'ms',
     sample: async (contender) => {
       const samples: number[] = [];

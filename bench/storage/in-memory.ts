@@ -157,7 +157,7 @@ async function measureCheckpoint(): Promise<void> {
 
 let keysBefore = 0;
 
-/** True once a page is written that is not of the room's first content. */
+/** True once a page is written that is not of the room's initial content. */
 function isCheckpointing(storage: MemoryStorage): boolean {
   const blobs = [...storage.values.keys()].filter((key) => key.startsWith(BLOBS.start)).length;
   if (keysBefore === 0) keysBefore = blobs;

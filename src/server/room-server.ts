@@ -242,7 +242,7 @@ export class RoomServer<
   }
 
   /**
-   * Resolves to the room as one JSON document: its content, and its place in the history. Undefined if the room has no
+   * Resolves to the room as one JSON document: its content, and its version. Undefined if the room has no
    * Store yet. If the room cannot be loaded, the document has everything that can be read, and `incomplete` tells what cannot.
    * Rejects with `unavailable` if storage fails.
    */

@@ -367,7 +367,7 @@ function never(): never {
 }
 
 describe('the initial content', () => {
-  test('is shown and becomes the first content of a room that has none', async () => {
+  test('is shown and becomes the initial content of a room that has none', async () => {
     const { store, room, persister } = persist();
     await persister.startAutoPersisting([{ t: { r: { c: [1] } } }, { v: 1 }]);
     expect(store.getContent()).toEqual([{ t: { r: { c: [1] } } }, { v: 1 }]);

@@ -35,7 +35,7 @@ export const testRoom = ({ name, clients, getHost, textOf }: TestedHost): void =
     await untilEqual([storeOf([{}, { v: 2, offline: true }]), one.store, two.store], url);
   });
 
-  test('the first content, and every later answer over HTTP', async () => {
+  test('the initial content, and every later answer over HTTP', async () => {
     const url = getHost().room('http', '/store');
     const empty = await fetch(url);
     expect([empty.status, await empty.text()]).toEqual([200, '']);

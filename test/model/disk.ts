@@ -237,7 +237,7 @@ export class Disk implements Source {
   }
 
   /**
-   * What of a seed is not the room's first content, whoever gave it is told of (SEED-4). If nothing became of it, that is
+   * What of a seed is not the room's initial content, whoever gave it is told of (SEED-4). If nothing became of it, that is
    * what its Store shows by itself: defaults of its schema.
    */
   checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined, shown: LeafMap<Leaf>): void {

@@ -38,7 +38,7 @@ export class Branch {
     return this.contents.at(-1) ?? new LeafMap();
   }
 
-  /** The room's first content, which is no entry of the log: nobody can have seen what was before it. */
+  /** The room's initial content, which is no entry of the log: nobody can have seen what was before it. */
   begin(content: LeafMap<Leaf>, version: number): void {
     while (this.contents.length <= version) this.contents.push(content);
   }

@@ -187,8 +187,8 @@ export function checkEntry(simulation: Simulation, entry: LogEntry, before: Leaf
       if (simulation.clients.some(({ ledger }) => ledger.hasRepeated(table, row, cell, right)))
         continue;
       throw new PropertyFailure(
-        'first content',
-        `${name} = ${String(right)} of a seed came after the first content`,
+        'initial content',
+        `${name} = ${String(right)} of a seed came after the initial content`,
       );
     }
     if (author === undefined || simulation.traits.roomVariant.name !== 'plain') continue;
@@ -554,7 +554,7 @@ function checkConverged(place: Place, client: SimClient, content: LeafMap<Leaf>)
   );
 }
 
-/** No first content is dropped either: what the room said of it was reported, as often as it said so. */
+/** No initial content is dropped either: what the room said of it was reported, as often as it said so. */
 function checkSeeds({ name, sync, ledger }: SimClient): void {
   const misreported = sync.phase === 'stopped' ? [] : ledger.misreportedSeeds;
   if (misreported.length === 0) return;
@@ -583,7 +583,7 @@ function checkEdit(place: Place, client: SimClient, record: EditRecord): void {
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.
       if (!isOwn || (changes !== undefined && carries(changes, record))) return;
-      // A push that became the first content is no entry.
+      // A push that became the initial content is no entry.
       const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;
       // The answer may have been lost.

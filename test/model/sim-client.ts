@@ -623,8 +623,8 @@ export class SimClient implements ClientEnd {
       put: async (content) => {
         // Whoever comes next would find a Store, and give none (SEED-2).
         if (refusing === stay() && content.isEmpty) {
-          const message = `${this.name} gives an empty first content because its own was refused`;
-          this.#surroundings.world.fail(new PropertyFailure('first content', message));
+          const message = `${this.name} gives an empty initial content because its own was refused`;
+          this.#surroundings.world.fail(new PropertyFailure('initial content', message));
         }
         const given = stay();
         const ledger = this.ledgerOf(this.#placeAt(room()));

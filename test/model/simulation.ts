@@ -121,12 +121,12 @@ export class Simulation implements Place {
       this.#check(() => checkEntry(this, entry, before)),
     );
     this.hooks.onAsked = (table, row, cell, old, isInitialSave) => {
-      // Where writes settle early, the disk may not have the first content yet.
+      // Where writes settle early, the disk may not have the initial content yet.
       if (isInitialSave ? this.room.hasStore : writeStyle !== 'early' && !this.room.hasStore) {
-        const message = `a hook is told that ${leafName(table, row, cell)} is ${isInitialSave ? '' : 'not '}of the first content`;
+        const message = `a hook is told that ${leafName(table, row, cell)} is ${isInitialSave ? '' : 'not '}of the initial content`;
         world.fail(new PropertyFailure('hooks', message));
       }
-      // Before its first content, a room's Store has what its preparation put there.
+      // Before its initial content, a room's Store has what its preparation put there.
       const { branch } = this.disk;
       if (branch === undefined) return;
       const known = branch.latest.get(table, row, cell);

@@ -163,7 +163,7 @@ function drawLimits(choices: Choices, isHeavy: boolean): Partial<RoomLimits> {
   };
 }
 
-/** First content, with everybody's name on it. */
+/** Initial content, with everybody's name on it. */
 function drawSeed(choices: Choices, unique: UniqueLeaves): LeafMap<Leaf> {
   const seed = new LeafMap<Leaf>();
   const number = unique.number();

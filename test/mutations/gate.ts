@@ -35,7 +35,7 @@ export const GATE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[GATE-3] a token for one room is good in all',
     file: DEFINITION,
-    text: " || typeof room !== 'string' || !coversRoom(room, place.room)) {",
+    text: " || typeof room !== 'string' || !coversRoom(room, context.room)) {",
     replacement: " || typeof room !== 'string') {",
   },
   {

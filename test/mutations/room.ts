@@ -26,7 +26,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'isSettled ? answer !== false : undefined',
   },
   {
-    title: '[SEED-6] a first content of which nothing is there makes a Store',
+    title: '[SEED-6] initial content of which nothing is there makes a Store',
     file: 'server/history/settlement.ts',
     text: 'if (log !== undefined && !this.#state.hasStore && showsAny(observed.store, asked)) {',
     replacement: 'if (log !== undefined && !this.#state.hasStore) {',
@@ -105,15 +105,15 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[FLOOD-5] a room has as many connections as come',
-    file: 'server/room/places.ts',
+    file: 'server/room/connection-limit.ts',
     text: "if (this.#left === 0) return 'full';",
     replacement: '',
   },
   {
     title: '[FLOOD-5] one user may have all connections of a room',
-    file: 'server/room/places.ts',
-    text: "? 'placed' : 'share'",
-    replacement: "? 'placed' : 'placed'",
+    file: 'server/room/connection-limit.ts',
+    text: "? 'counted' : 'share'",
+    replacement: "? 'counted' : 'counted'",
   },
   {
     title: '[FLOOD-8] who connects again begins anew',
@@ -158,7 +158,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'this.#json === undefined ? rest : { [SLOTS_KEY]: this.#json }',
   },
   {
-    title: '[CONNECTION-2] a host without place is reported with each message',
+    title: '[CONNECTION-2] a host without space is reported with each message',
     file: SLOTS,
     text: 'if (this.#isKept) this.#onError(this.#errorOf(cause));',
     replacement: 'this.#onError(this.#errorOf(cause));',

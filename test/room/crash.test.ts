@@ -169,7 +169,7 @@ promise(
 );
 
 promise(
-  '[DURABLE-1] a room that is killed before its first content is answered takes it once',
+  '[DURABLE-1] a room that is killed before its initial content is answered takes it once',
   undefined,
   async () => {
     const room = 'killed-young';

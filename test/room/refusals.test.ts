@@ -111,7 +111,7 @@ for (const [hook, edit, refusal] of HOOKS) {
 }
 
 promise(
-  '[SEED-4] what a hook refuses of the first content is reported to whoever gave it',
+  '[SEED-4] what a hook refuses of the initial content is reported to whoever gave it',
   /Stores differ|toEqual/,
   async () => {
     const here = { host: party.host, party: 'refusing', room: 'seed' };
@@ -132,7 +132,7 @@ promise(
 );
 
 promise(
-  '[SEED-2] [SEED-6] a first content that is refused whole stays at its client; whoever comes next gives the room its own',
+  '[SEED-2] [SEED-6] initial content that is refused whole stays at its client; whoever comes next gives the room its own',
   /toEqual|Stores differ|live/,
   async () => {
     const here = { host: party.host, party: 'refusing', room: 'refused-whole' };
@@ -161,7 +161,7 @@ promise(
 );
 
 promise(
-  '[SEED-2] [HOOK-8] the next edit of a client whose first content was refused whole is first content',
+  '[SEED-2] [HOOK-8] the next edit of a client whose initial content was refused whole is initial content',
   /toEqual|Stores differ|live/,
   async () => {
     const here = { host: party.host, party: 'refusing', room: 'refused-then-edited' };

@@ -91,7 +91,7 @@ test.skipIf(PAIR === 'stock' || HOST !== 'partykit')(
 );
 
 test.skipIf(PAIR === 'stock')(
-  'another room takes the document as its first content; what is no document changes nothing',
+  'another room takes the document as its initial content; what is no document changes nothing',
   async () => {
     const of = (room: string): string => `${party.origin}/parties/restoring/${room}`;
     expect(await (await fetch(`${of('source')}/document`)).json()).toBeNull();

@@ -56,7 +56,7 @@ promise(
 );
 
 promise(
-  '[ORDER-3] what the server writes before there is a first content is not lost, nor is the content',
+  '[ORDER-3] what the server writes before there is initial content is not lost, nor is the content',
   /expected undefined to be/,
   async () => {
     const here = { host: party.host, room: 'server-first' };
@@ -206,7 +206,7 @@ test.skipIf(PAIR === 'stock')(
     );
     await Promise.all(stamping.map((client) => client.confirmed()));
     const { headers } = await fetch(party.room(here.room, '/store'));
-    // The first content, the two edits, and one for each that stamps.
+    // The initial content, the two edits, and one for each that stamps.
     expect(headers.get('etag')).toMatch(/\.8"$/);
   },
 );

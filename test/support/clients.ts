@@ -31,7 +31,7 @@ export interface Client {
 export interface ClientOptions extends Partial<PartySocketOptions> {
   readonly host: string;
   readonly room: string;
-  /** The first content, should the room have none. */
+  /** The initial content, should the room have none. */
   readonly seed?: Content;
   readonly config?: PartyKitPersisterConfig;
   /** Done to the Store before there is a persister. */

@@ -260,7 +260,7 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
     return woken;
   }
 
-  /** Gives the room its first content. */
+  /** Gives the room its initial content. */
   async seed(content: ChangesInShort): Promise<'created' | 'exists'> {
     const leaves = changesOf(content).leaves as never;
     const { type } = await this.room.seed(leaves, 'request');

@@ -78,13 +78,13 @@ export class ClientRecords {
    * Returns true if the client has a record or may get one: there are at most `most` in all, and a user has no more than its share
    * while they are scarce (`FLOOD-5`). Before it returns false, it drops the confirmed records of clients that are away (`ONCE-5`).
    */
-  hasPlace(
+  hasSpace(
     clientId: string,
     most: number,
     now: number,
     connected: () => ReadonlySet<string>,
   ): boolean {
-    if (this.#records.has(clientId) || this.#isPlaceFor(clientId, most)) return true;
+    if (this.#records.has(clientId) || this.#isSpaceFor(clientId, most)) return true;
     // A search of all records costs time, and the result of a moment ago is still good.
     if (Math.abs(now - this.#searched) < SEARCH_MILLISECONDS) return false;
     this.#searched = now;
@@ -92,7 +92,7 @@ export class ClientRecords {
     this.sweep(now, present);
     for (const [id, { lastPush, ackedPush }] of this.#records)
       if (ackedPush >= lastPush && !present.has(id)) this.#forget(id);
-    return this.#isPlaceFor(clientId, most);
+    return this.#isSpaceFor(clientId, most);
   }
 
   /** Remembers that a push was processed. */
@@ -124,7 +124,7 @@ export class ClientRecords {
     return new Map(this.#records);
   }
 
-  #isPlaceFor(clientId: string, most: number): boolean {
+  #isSpaceFor(clientId: string, most: number): boolean {
     const { size } = this.#records;
     if (size < most * SCARCE) return true;
     return size < most && (this.#ofUsers.get(userOf(clientId)) ?? 0) < most * SHARE;

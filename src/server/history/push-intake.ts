@@ -48,7 +48,7 @@ export class PushIntake<Origin, RequestOrigin> {
     const { clientId, generation } = client;
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     // A user who may only read needs no record.
-    if (features.mayWrite(origin) && !this.#hasPlaceFor(clientId)) {
+    if (features.mayWrite(origin) && !this.#hasSpaceFor(clientId)) {
       const text = 'The room remembers as many clients as it can: try again later.';
       return delivery.overload(peer, text);
     }
@@ -56,9 +56,9 @@ export class PushIntake<Origin, RequestOrigin> {
   }
 
   /** Returns false if the room cannot keep a record of the client: without one, a push could be applied twice (`FLOOD-5`). */
-  #hasPlaceFor(clientId: string): boolean {
+  #hasSpaceFor(clientId: string): boolean {
     const { host, settings, peers } = this.#parts;
-    return this.#state.clients.hasPlace(clientId, settings.limits.clients, host.now(), () =>
+    return this.#state.clients.hasSpace(clientId, settings.limits.clients, host.now(), () =>
       peers.clients(),
     );
   }

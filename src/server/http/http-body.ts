@@ -13,7 +13,7 @@ const MOST_DROPPED = 16;
 
 /**
  * Reads a body as UTF-8. Returns undefined if it has more than `limit` bytes; never holds more than these. Rejects with
- * `overloaded` if the room holds too much, or if the body came so slowly that it lost its place, and with `unavailable` if it is
+ * `overloaded` if the room holds too much, or if the body came so slowly that it was cut off, and with `unavailable` if it is
  * silent for too long.
  */
 export async function readBody(

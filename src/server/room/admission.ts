@@ -1,19 +1,19 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 
+import { ConnectionLimit } from './connection-limit.ts';
 import { EXPIRED } from './delivery.ts';
 import type { Peer } from './peer.ts';
-import { Places } from './places.ts';
 import type { RoomGate } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Lets connections and requests in: asks the gate, and counts connections. The room handles nothing of those that it refuses. */
 export class Admission<Origin, RequestOrigin> {
   readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #places: Places<Origin>;
+  readonly #limit: ConnectionLimit<Origin>;
 
   constructor(parts: RoomParts<Origin, RequestOrigin>) {
     this.#parts = parts;
-    this.#places = new Places<Origin>(parts.peers, parts.features);
+    this.#limit = new ConnectionLimit<Origin>(parts);
   }
 
   /** Resolves to false if a new connection is refused: then it is closed, or closing. Never rejects. */
@@ -23,7 +23,7 @@ export class Admission<Origin, RequestOrigin> {
       peer.verification = this.#verify(gate, peer, request);
       if (!(await peer.verification)) return false;
     }
-    if (!this.findsPlace(peer)) return false;
+    if (!this.hasSpaceFor(peer)) return false;
     peer.enter();
     return true;
   }
@@ -73,14 +73,14 @@ export class Admission<Origin, RequestOrigin> {
     return false;
   }
 
-  /** Closes a connection, and returns false, if the room is full or its user has enough. A connection keeps the place that it got. */
-  findsPlace(peer: Peer<Origin>): boolean {
-    const { host, delivery, settings } = this.#parts;
+  /** Closes a connection, and returns false, if the room is full or its user has enough. Returns true for one that was counted before. */
+  hasSpaceFor(peer: Peer<Origin>): boolean {
+    const { delivery, settings } = this.#parts;
     const { connections } = settings.limits;
-    const placing = this.#places.take(peer, connections, host.now());
-    if (placing === 'placed') return true;
+    const counted = this.#limit.count(peer);
+    if (counted === 'counted') return true;
     const text =
-      placing === 'full'
+      counted === 'full'
         ? `The room has ${connections} connections, and takes no more: try again later.`
         : `This user has a tenth of the ${connections} connections that the room takes, and most are in use: close others, or try again later.`;
     delivery.refuse(peer, 'full', text);

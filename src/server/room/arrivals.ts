@@ -66,7 +66,7 @@ export class Arrivals<Origin, RequestOrigin> {
       return;
     }
     const isRefused = features.gate !== undefined && !(await this.#admission.passes(peer));
-    if (isRefused || !this.#admission.findsPlace(peer)) {
+    if (isRefused || !this.#admission.hasSpaceFor(peer)) {
       waiting.onLost();
       return;
     }

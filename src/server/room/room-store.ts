@@ -34,7 +34,7 @@ export class RoomStore {
     return this.#observed.apply(actions, needsLog);
   }
 
-  /** Replaces the Store by a new one, which `fill` gives its first content. Whatever was attached to the old one has no effect any more. */
+  /** Replaces the Store by a new one, which `fill` gives its content. Whatever was attached to the old one has no effect any more. */
   renew(fill: (store: Store) => void): void {
     const store = createStore();
     fill(store);

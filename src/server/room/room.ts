@@ -50,7 +50,7 @@ export interface RoomContent {
 export class Room<Origin, RequestOrigin = Origin> {
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
-  /** The bodies of requests that the gate refused. They take no places from the others. */
+  /** The bodies of requests that the gate refused. They take no space from the others. */
   readonly refusedBodies: WaitingBodies;
   /** The answers to GET that are being sent. */
   readonly answers: ContentAnswers;

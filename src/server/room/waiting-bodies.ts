@@ -6,7 +6,7 @@ import type { RoomLimits } from './room-options.ts';
 
 /** The longest silence of a body that is being sent. */
 const SILENCE_MILLISECONDS = 30_000;
-/** The time for which a new body cannot lose its place. */
+/** The time for which a new body cannot be cut off. */
 const GRACE_MILLISECONDS = 1_000;
 /** After this time, the bytes that have come count half: so the recent pace decides. */
 const HALF_LIFE_MILLISECONDS = 1_000;
@@ -21,7 +21,7 @@ type BodyHost = Pick<RoomHost<never>, 'after' | 'now'>;
 
 /**
  * The bodies of requests that the room holds, from their first byte to the answer (`LIMIT-4`). If it holds as many as it may, the
- * slowest one loses its place: a client that sends nothing, or very little at a time, keeps out nobody.
+ * slowest one is cut off: a client that sends nothing, or very little at a time, keeps out nobody.
  */
 export class WaitingBodies {
   readonly #host: BodyHost;
@@ -66,7 +66,7 @@ export class WaitingBodies {
     while (held() > waitingBodyBytes) if (!this.#cutSlowest(body)) throw overloaded();
   }
 
-  /** Cuts the slowest body that may lose its place. Returns false if there is none. */
+  /** Cuts off the slowest body that is old enough. Returns false if there is none. */
   #cutSlowest(except?: WaitingBody): boolean {
     let slowest: WaitingBody | undefined;
     for (const body of this.#bodies) {
@@ -132,7 +132,7 @@ export class WaitingBody {
     this.#recentTime = this.#host.now();
   }
 
-  /** Calls back with an error if the body is silent for too long or loses its place; not after the returned function was called. */
+  /** Calls back with an error if the body is silent for too long or is cut off; not after the returned function was called. */
   whileReading(onStopped: (error: TinyBasePartyKitError) => void): () => void {
     const silent = new TinyBasePartyKitError(
       'unavailable',
@@ -146,10 +146,10 @@ export class WaitingBody {
     };
   }
 
-  /** Gives its place to another one. */
+  /** Cuts it off: another one needs the space. */
   cut(): void {
     this.leave();
-    const message = 'The body came too slowly, and others needed its place: send it again.';
+    const message = 'The body came too slowly, and others needed its space: send it again.';
     this.#stop?.(new TinyBasePartyKitError('overloaded', message));
   }
 

@@ -28,7 +28,7 @@ export interface LoadedRoom {
   readonly clients: ReadonlyMap<string, ClientRecord>;
 }
 
-/** A room with its places in storage. */
+/** A room, and where its parts are in storage. */
 interface StoredRoom {
   readonly room: LoadedRoom;
   readonly manifest: Manifest;

@@ -256,7 +256,7 @@ describe('PUT', () => {
   });
 
   test.each([
-    ['that gives the first content', 201, undefined],
+    ['that gives the initial content', 201, undefined],
     ['that keeps the content', 205, undefined],
     ['that no room gives', 200, { code: 'network' }],
     ['that no room gives, later', 202, { code: 'network' }],

@@ -13,13 +13,13 @@ import {
   stateOf,
 } from '../session/scripted-room.ts';
 
-/** The room's word that it refused these Values of a first content. */
+/** The room's word that it refused these Values of initial content. */
 const refusal = (...ids: string[]): SeedCorrection => ({
   correction: changesOf([{}, Object.fromEntries(ids.map((id) => [id, '\uFFFC']))]),
   reason: 'hook',
 });
 
-describe('the first content', () => {
+describe('the initial content', () => {
   const seed = [{ t: { r: { c: 1 } } }, { v: 1 }];
 
   test('[SEED-2] is PUT without edits made since, then loaded', async () => {
@@ -96,7 +96,7 @@ describe('the first content', () => {
     expect(room.store.getValues()).toEqual({ v: 3 });
   });
 
-  test('[SEED-2] that was refused as a whole stays here, and the next edit is pushed as first content', async () => {
+  test('[SEED-2] that was refused as a whole stays here, and the next edit is pushed as initial content', async () => {
     const room = new ScriptedRoom();
     room.store.setContent([{}, { v: 1, w: 1 }]);
     void room.session.follow();
@@ -506,7 +506,7 @@ describe('the first content', () => {
       ]);
     });
 
-    test('[SEED-5] are confirmed where they become the first content', async () => {
+    test('[SEED-5] are confirmed where they become the initial content', async () => {
       const room = new ScriptedRoom();
       room.store.setValue('v', 1);
       void room.session.startSaving();

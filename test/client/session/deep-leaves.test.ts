@@ -74,7 +74,7 @@ describe.each([201, 3_907])('[CHANGES-4] an edit of %i levels', (depth) => {
     expect(refusalsOf(room)).toEqual([refusal]);
   });
 
-  test('that is part of a first content is left out of it and reported', async () => {
+  test('that is part of initial content is left out of it and reported', async () => {
     for (const given of ['by the app', 'by the Store']) {
       const room = new ScriptedRoom();
       const seed = [{}, { v: deep, w: 1 }];

@@ -223,7 +223,7 @@ describe('pushes', () => {
     expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
   });
 
-  test('[LIMIT-3] that the room has no place for become local-only, and no correction undoes them', async () => {
+  test('[LIMIT-3] that the room has no space for become local-only, and no correction undoes them', async () => {
     const room = new ScriptedRoom();
     await room.live([{ t: { r: { a: 1, b: 1 } } }, {}]);
     room.store.setRow('t', 'r', { a: 2, c: 2 });

@@ -422,7 +422,7 @@ describe('an app that leaves a transaction of its Store open', () => {
     expect(room.store.getValue('v')).toBe(1);
   });
 
-  test('is told where the first content waits for it', async () => {
+  test('is told where the initial content waits for it', async () => {
     const room = new ScriptedRoom();
     room.open();
     room.store.startTransaction();

@@ -66,7 +66,7 @@ describe('starting and stopping', () => {
     expect(room.session.sync).toMatchObject({ phase: 'idle', unsaved: 1 });
   });
 
-  test('saving once makes the Store the first content of a room that has none', async () => {
+  test('saving once makes the Store the initial content of a room that has none', async () => {
     const room = new ScriptedRoom();
     room.store.setValue('v', 1);
     const saving = room.session.save();
@@ -196,7 +196,7 @@ describe('starting and stopping', () => {
     const room = await emptyRoom();
     room.store.startTransaction();
     room.store.setValue('v', 1);
-    // Giving the room its first content waits for the end, and so does all that comes after.
+    // Giving the room its initial content waits for the end, and so does all that comes after.
     void room.session.startSaving();
     room.close();
     room.open();
@@ -207,7 +207,7 @@ describe('starting and stopping', () => {
     expect(room.session.sync.phase).toBe('loading');
   });
 
-  test('[VIEW-6] [SEED-2] saving that starts within a transaction gives a room its first content after it', async () => {
+  test('[VIEW-6] [SEED-2] saving that starts within a transaction gives a room its initial content after it', async () => {
     const room = await emptyRoom();
     room.store.startTransaction();
     room.store.setValue('v', 1);

@@ -1,6 +1,6 @@
 import { CALL_MUTATIONS } from './calls.ts';
 import { DERIVATION_MUTATIONS } from './derivation.ts';
-import { FIRST_CONTENT_MUTATIONS } from './first-content.ts';
+import { INITIAL_CONTENT_MUTATIONS } from './initial-content.ts';
 import { GATE_MUTATIONS } from './gate.ts';
 import { JOIN_MUTATIONS } from './joining.ts';
 import { OFFLINE_MUTATIONS } from './offline.ts';
@@ -28,7 +28,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ...ORDER_MUTATIONS,
   ...JOIN_MUTATIONS,
   ...ONCE_MUTATIONS,
-  ...FIRST_CONTENT_MUTATIONS,
+  ...INITIAL_CONTENT_MUTATIONS,
   ...REPLICA_MUTATIONS,
   ...DERIVATION_MUTATIONS,
   ...ROOM_MUTATIONS,

@@ -2,7 +2,7 @@ import { AlarmSlot } from '../../../src/server/features/lifecycle/alarm-slot.ts'
 import { InitialStorageQuestion } from '../../../src/server/features/lifecycle/initial-storage.ts';
 import { RoomLifecycle } from '../../../src/server/features/lifecycle/room-lifecycle.ts';
 import { RoomSaves } from '../../../src/server/features/lifecycle/room-saves.ts';
-import { SavedPlace } from '../../../src/server/features/lifecycle/saved-place.ts';
+import { SavedCursors } from '../../../src/server/features/lifecycle/saved-cursors.ts';
 import { RoomId } from '../../../src/server/hosts/room-id.ts';
 import { LifecycleSettings } from '../../../src/server/features/lifecycle/lifecycle-settings.ts';
 import { TakenMessages } from '../../../src/server/features/lifecycle/taken-messages.ts';
@@ -130,10 +130,10 @@ export const SAVE_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: ALARMED }),
     patch: (patches) =>
       patches.replace(
-        SavedPlace.prototype,
+        SavedCursors.prototype,
         'write',
         (write) =>
-          async function forgetful(this: SavedPlace) {
+          async function forgetful(this: SavedCursors) {
             await write.call(this);
             this.isStored = false;
           },

@@ -145,7 +145,7 @@ test('[DURABLE-2] writes what is added without a pause in one row', async () => 
   ]);
 });
 
-test('writes the first content alone, and before all that comes after it', async () => {
+test('writes the initial content alone, and before all that comes after it', async () => {
   const bench = new Bench();
   bench.wantsCheckpoint = true;
   const room = {

@@ -96,7 +96,7 @@ test('[HTTP-1] HEAD answers like GET, without a body', async () => {
   ]);
 });
 
-test('[HTTP-2] PUT answers 201 to a first content, and 205 to any other', async () => {
+test('[HTTP-2] PUT answers 201 to initial content, and 205 to any other', async () => {
   const site = new Site();
   const first = await site.ask('PUT', {
     body: '[{"pets":{"fido":{"species":"dog"}}},{"open":true}]',
@@ -433,7 +433,7 @@ test('[LIMIT-4] drops a body that is silent, and not one that is slow', async ()
   expect((await taken).status).toBe(201);
 });
 
-test('[LIMIT-4] bodies that send nothing, or drop by drop, lose their places to newer ones', async () => {
+test('[LIMIT-4] bodies that send nothing, or drop by drop, are cut off for newer ones', async () => {
   const site = new Site(new FakeRoomHost({ limits: () => ({ waitingBodies: 3 }) }));
   const [silent, dripping, steady] = [new SlowBody(), new SlowBody(), new SlowBody()];
   const answers = [silent, dripping, steady].map(({ init }) => site.ask('PUT', init));
@@ -481,7 +481,7 @@ test('[LIMIT-4] a body that stands still keeps out no others with the bytes that
   expect((await cut).status).toBe(429);
 });
 
-test('[LIMIT-4] a body whose content is being decided keeps its place', async () => {
+test('[LIMIT-4] a body whose content is being decided is not cut off', async () => {
   const answer = new Deferred<boolean>();
   const hooks = { canSetValue: async () => await answer.promise };
   const site = new Site(
@@ -544,7 +544,7 @@ test.each([
   expect(few.status).toBe(400);
 });
 
-test('[LIMIT-7] a content that is refused or cannot be read makes place for the next one', async () => {
+test('[LIMIT-7] a content that is refused or cannot be read makes space for the next one', async () => {
   const site = new Site(new FakeRoomHost({ hooks: () => ({ canSetValue: () => false }) }));
   const bodies = Array.from({ length: 30 }, (_, index) => (index % 2 === 0 ? '[' : '[{},{"a":1}]'));
   const answers = await Promise.all(bodies.map((body) => site.ask('PUT', { body })));

@@ -113,7 +113,7 @@ test('[LIMIT-1] a stock peer that sends too much is shown what the room has', as
   });
 });
 
-test('[LIMIT-1] refuses first content and restored content over the limit, and applies nothing of it', async () => {
+test('[LIMIT-1] refuses initial content and restored content over the limit, and applies nothing of it', async () => {
   const host = new FakeRoomHost({ limits: () => LIMITS });
   const tooLarge = { t: { r: { a: text(2_000) } } };
   await expect(host.seed(tooLarge)).rejects.toMatchObject({ code: 'too-large' });

@@ -103,7 +103,7 @@ describe.each(DEPTHS)('[CHANGES-4] %i levels', (depth) => {
     await untouched(host);
   });
 
-  test('that are the room’s own first content are left out of it', async () => {
+  test('that are the room’s own initial content are left out of it', async () => {
     const host = new FakeRoomHost();
     await host.room.start();
     host.room.store.setJson(`[{"t":{"r":{"c":${leaf},"d":1}}},{}]`);

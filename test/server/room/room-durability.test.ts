@@ -259,7 +259,7 @@ describe('failed writes', () => {
     expect(await host.content()).toEqual([{}, { open: true }]);
   });
 
-  test('[DURABLE-3] a first content that could not be written is no content', async () => {
+  test('[DURABLE-3] initial content that could not be written is no content', async () => {
     const storage = new StrictStorage();
     const host = new FakeRoomHost(
       { prepareStore: (store) => store.setValue('prepared', 1) },
@@ -411,7 +411,7 @@ describe('checkpoints', () => {
   });
 });
 
-describe('the first content', () => {
+describe('the initial content', () => {
   const content: ChangesInShort = { pets: { fido: { species: 'dog' } }, open: true };
 
   test('[SEED-1] a room without a Store takes a seed as version 1, and no other after it', async () => {
@@ -504,7 +504,7 @@ describe('the first content', () => {
     ]);
   });
 
-  test('[SEED-1] a transaction of the server is a first content too', async () => {
+  test('[SEED-1] a transaction of the server is initial content, too', async () => {
     const host = new FakeRoomHost();
     await host.room.start();
     host.room.store.setValue('server', 1);
@@ -530,7 +530,7 @@ const prepareStore = (store: FakeRoomHost['room']['store']): void => {
 };
 
 describe('preparing the Store', () => {
-  test('what it puts into a room without a Store waits for the first content', async () => {
+  test('what it puts into a room without a Store waits for the initial content', async () => {
     const host = new FakeRoomHost({ prepareStore });
     expect(await host.content()).toBeUndefined();
     await host.seed({ open: true });
@@ -538,7 +538,7 @@ describe('preparing the Store', () => {
     expect((await host.cursor()).version).toBe(1);
   });
 
-  test('[SEED-6] a push of just what it has put there is the first content', async () => {
+  test('[SEED-6] a push of just what it has put there is the initial content', async () => {
     const host = new FakeRoomHost({ prepareStore });
     const ada = await host.join('ada');
     await ada.push(1, { max: 'refused', other: 1 });

@@ -505,7 +505,7 @@ test('[SEAM-6] a caller that may not write, and asks for more than an answer can
   expect(reader.hearOne('ack')).toMatchObject({ number: 2, reason: 'access' });
 });
 
-test('[FLOOD-5] [SEAM-6] who may only read takes no place among the clients that write', async () => {
+test('[FLOOD-5] [SEAM-6] who may only read takes no space from the clients that write', async () => {
   const { host, gate } = gated({ limits: () => ({ clients: 2 }) });
   await host.seed({ v: 1 });
   gate.isReadOnly = true;
@@ -605,7 +605,7 @@ test('[GATE-12] a client id that another user got hold of is another one', async
   expect(await host.content()).toEqual([{}, { v: 1, eve: 1, ada: 2 }]);
 });
 
-test('[FLOOD-5] a user with many clients leaves place for those of others', async () => {
+test('[FLOOD-5] a user with many clients leaves space for those of others', async () => {
   const options = { limits: () => ({ clients: 40 }) };
   const first = gated(options);
   await first.host.seed({ v: 1 });
@@ -641,7 +641,7 @@ test('[FLOOD-5] a user with many clients leaves place for those of others', asyn
 
 const isIn = ({ closed }: FakeConnection): boolean => closed === undefined;
 
-test('[FLOOD-5] a user with many connections leaves place for those of others', async () => {
+test('[FLOOD-5] a user with many connections leaves space for those of others', async () => {
   const { host, gate } = gated({ limits: () => ({ connections: 40 }) });
   await host.seed({ v: 1 });
   gate.decision.resolve();

@@ -472,7 +472,7 @@ describe('the ground of a push', () => {
   });
 });
 
-describe('the first content', () => {
+describe('the initial content', () => {
   test('[HOOK-8] a push that would make the room is asked about as such', async () => {
     const asked: unknown[] = [];
     const host = new FakeRoomHost({ hooks: () => onlyAdmins(asked) });

@@ -38,7 +38,7 @@ const pushText = async (
   await connection.push(number, { t: { [`${length}`]: { [`${number}`]: 'x'.repeat(length) } } });
 };
 
-test('[LIMIT-5] of parts that wait, the connection with most is closed when others need place', async () => {
+test('[LIMIT-5] of parts that wait, the connection with most is closed when others need space', async () => {
   const host = await seeded();
   const [ada, bob, eve] = [await host.join('ada'), await host.join('bob'), await host.join('eve')];
   await sendPart(ada, 150 * KIBI);

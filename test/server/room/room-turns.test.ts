@@ -91,7 +91,7 @@ test('[FLOOD-9] an edit of somebody else goes ahead of a burst, and all of the b
   expect(acks.map((ack) => 'number' in ack && ack.number)).toEqual(numbers(BURST));
 });
 
-test('[FLOOD-9] a connection alone waits for no turn that has place for what it sends', async () => {
+test('[FLOOD-9] a connection alone waits for no turn that has space for what it sends', async () => {
   const host = await begun();
   const ada = await host.join('ada');
   burst(

@@ -75,7 +75,7 @@ describe('what the room’s own code sets', () => {
     expect(await host.content()).toEqual([{ t: { r: { a: 1, c: 2 } } }, {}]);
   });
 
-  test('[CHANGES-4] is reported where it becomes the first content', async () => {
+  test('[CHANGES-4] is reported where it becomes the initial content', async () => {
     const host = new FakeRoomHost();
     await host.room.start();
     host.room.store.setRow('t', 'r', { a: 1, c: speaking(undefined) });

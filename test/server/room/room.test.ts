@@ -640,7 +640,7 @@ describe('joining', () => {
     expect(older?.closed?.code).toBe(4410);
   });
 
-  test('[JOIN-7] asks everybody to load when the room gets its first content', async () => {
+  test('[JOIN-7] asks everybody to load when the room gets its initial content', async () => {
     const host = new FakeRoomHost();
     const live = await host.join('ada');
     const loading = host.connect();
@@ -674,7 +674,7 @@ describe('joining', () => {
     expect(late.hearOne('welcome')).toMatchObject({ changes: undefined, cursor: { version: 1 } });
   });
 
-  test('[JOIN-7] takes the first push for the first content, and tells its author with its number', async () => {
+  test('[JOIN-7] takes the first push for the initial content, and tells its author with its number', async () => {
     const host = new FakeRoomHost();
     const ada = await host.join('ada');
     await ada.push(1, { x: 1 });

@@ -68,9 +68,13 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
 
   async #verify(request: Request, secret: string): Promise<Signature> {
     const party = this.#options.party ?? partyNameOf(request.url);
-    const place = { party, room: this.#room.roomId, now: this.#room.now() };
+    const context = { party, room: this.#room.roomId, now: this.#room.now() };
     try {
-      const signature = await verifySignature(request.headers.get('Authorization'), secret, place);
+      const signature = await verifySignature(
+        request.headers.get('Authorization'),
+        secret,
+        context,
+      );
       // Before the body is read: nobody holds bodies with a signature that was seen on its way.
       if ((await this.#usedSignatures()).has(signature.id)) throw replayed();
       return signature;

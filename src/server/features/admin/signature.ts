@@ -20,7 +20,7 @@ export interface Signature {
 }
 
 /** The room that a command has to be signed for. */
-export interface SignedPlace {
+export interface SignatureContext {
   readonly party: string;
   readonly room: string;
   /** Milliseconds since 1970. */
@@ -34,11 +34,11 @@ export interface SignedPlace {
 export async function verifySignature(
   authorization: string | null,
   secret: string,
-  place: SignedPlace,
+  context: SignatureContext,
 ): Promise<Signature> {
-  const claims = await claimsOf(authorization, secret, place.now);
+  const claims = await claimsOf(authorization, secret, context.now);
   const { aud, room, jti, iat, exp, sha256 } = claims;
-  if (aud !== place.party || room !== place.room) {
+  if (aud !== context.party || room !== context.room) {
     throw new TinyBasePartyKitError(
       'forbidden',
       'The command is signed for another room: check the options party and room of createRoomHandle.',
@@ -46,8 +46,11 @@ export async function verifySignature(
   }
   if (typeof iat !== 'number' || typeof exp !== 'number' || exp - iat > ADMIN_TOKEN_SECONDS)
     throw refusal(`it is not limited to ${ADMIN_TOKEN_SECONDS} s`);
-  if (exp * MILLISECONDS_PER_SECOND <= place.now) throw ended();
-  if (iat * MILLISECONDS_PER_SECOND > place.now + CLOCK_TOLERANCE_SECONDS * MILLISECONDS_PER_SECOND)
+  if (exp * MILLISECONDS_PER_SECOND <= context.now) throw ended();
+  if (
+    iat * MILLISECONDS_PER_SECOND >
+    context.now + CLOCK_TOLERANCE_SECONDS * MILLISECONDS_PER_SECOND
+  )
     throw refusal('it is from the future, so check the clock of the backend');
   if (typeof jti !== 'string' || !SIGNATURE_ID.test(jti)) throw refusal('it has no usable id');
   if (typeof sha256 !== 'string') throw refusal('it names no body');

@@ -23,7 +23,7 @@ import {
 } from './token-verifier.ts';
 
 /** The room that a request wants to enter. */
-export interface AuthPlace {
+export interface AuthContext {
   /** The name of the party, as in the URL. */
   readonly party: string;
   /** The id of the room, decoded. */
@@ -45,7 +45,7 @@ export interface Auth<User, UserInput = User> extends TypesOfUsers<User, UserInp
    * `expired`, `too-large`, `unavailable`, or the error of the app's own access rule. If something is wrong in the room
    * itself, it rejects with `failed`; its cause is only for the app's own log.
    */
-  verify(request: AuthRequest, place: AuthPlace): Promise<Grant<User>>;
+  verify(request: AuthRequest, context: AuthContext): Promise<Grant<User>>;
 }
 
 /**
@@ -85,14 +85,14 @@ export function defineAuth<UserInput, User>(
   const origins = originSetOf(options.origins);
   const isOwn = options.jwks === undefined;
 
-  const grant = async (request: AuthRequest, place: AuthPlace): Promise<Grant<User>> => {
+  const grant = async (request: AuthRequest, context: AuthContext): Promise<Grant<User>> => {
     assertOrigin(request, origins);
     const token = tokenOf(request, parameter);
-    const payload = await verifier(token, place.env, place.now);
-    const claims = claimsOf(payload, place.now);
-    const widest = isOwn ? accessOfToken(payload, place) : 'write';
+    const payload = await verifier(token, context.env, context.now);
+    const claims = claimsOf(payload, context.now);
+    const widest = isOwn ? accessOfToken(payload, context) : 'write';
     const user = await userOf(schema, isOwn ? payload['user'] : payload);
-    const decided = access === undefined ? widest : await access(user, place.room, place.env);
+    const decided = access === undefined ? widest : await access(user, context.room, context.env);
     return { ...claims, user, access: narrowest(widest, decided) };
   };
 
@@ -101,9 +101,9 @@ export function defineAuth<UserInput, User>(
       '~users': undefined,
       parameter,
       origins,
-      verify: async (request, place) => {
+      verify: async (request, context) => {
         try {
-          return await grant(request, place);
+          return await grant(request, context);
         } catch (cause) {
           if (cause instanceof TinyBasePartyKitError) throw cause;
           throw new TinyBasePartyKitError(
@@ -165,8 +165,8 @@ function createVerifier<User>(options: AuthOptions<unknown, User, unknown>): Tok
 }
 
 /** Returns the access that a token of `createToken` gives in this room. Throws the error that refuses it. */
-function accessOfToken({ aud, room, access }: JWTPayload, place: AuthPlace): Access {
-  if (aud !== place.party || typeof room !== 'string' || !coversRoom(room, place.room)) {
+function accessOfToken({ aud, room, access }: JWTPayload, context: AuthContext): Access {
+  if (aud !== context.party || typeof room !== 'string' || !coversRoom(room, context.room)) {
     throw new TinyBasePartyKitError(
       'forbidden',
       'The token is for another room: get one for this room and party.',

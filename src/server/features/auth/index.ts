@@ -4,7 +4,7 @@
  * @module
  */
 export { createAuth, type AuthHost, type RoomAuth, type RoomAuthOptions } from './create-auth.ts';
-export { defineAuth, type Auth, type AuthPlace } from './define-auth.ts';
+export { defineAuth, type Auth, type AuthContext } from './define-auth.ts';
 export type {
   AccessDecision,
   AccessRule,

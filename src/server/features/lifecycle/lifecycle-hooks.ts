@@ -11,13 +11,13 @@ export interface Save<Caller = object> {
   /** Names one unbroken history of the room. A restored or wiped room has another. */
   readonly epoch: string;
   /**
-   * The changes since the last save. Undefined if the room does not know them: for its first content, after a restore, after
+   * The changes since the last save. Undefined if the room does not know them: for its initial content, after a restore, after
    * very many changes, or if a row was deleted and set again, which TinyBase's changes cannot say.
    */
   readonly changes: Changes | undefined;
   /**
    * The authors of these changes, each once: connections, also those that called a procedure, and the request that brought
-   * the first content. Empty after a crash.
+   * the initial content. Empty after a crash.
    */
   readonly callers: readonly Caller[];
 }

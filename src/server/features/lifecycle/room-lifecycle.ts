@@ -13,7 +13,7 @@ import { InitialStorageQuestion } from './initial-storage.ts';
 import type { LifecycleHooks, LifecycleOptions } from './lifecycle-hooks.ts';
 import { LifecycleSettings } from './lifecycle-settings.ts';
 import { RoomSaves } from './room-saves.ts';
-import { SavedPlace } from './saved-place.ts';
+import { SavedCursors } from './saved-cursors.ts';
 import { TakenMessages } from './taken-messages.ts';
 import { UserVisits } from './user-visits.ts';
 
@@ -51,7 +51,7 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
   readonly #ports: LifecyclePorts<Connection, Request>;
   readonly #settings: LifecycleSettings;
   readonly #room: FeatureRoom<Connection>;
-  readonly #place: SavedPlace;
+  readonly #cursors: SavedCursors;
   readonly #alarm: AlarmSlot;
   readonly #saves: RoomSaves<Connection, Request>;
   readonly #visits: UserVisits<Connection>;
@@ -83,14 +83,15 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
     const question = new InitialStorageQuestion(room, hooks, settings, report);
     const storage = () => room.storage;
     const prefix = (): string => room.storagePrefix;
-    const place = new SavedPlace(storage, prefix);
+    const cursors = new SavedCursors(storage, prefix);
     this.#room = room;
-    this.#place = place;
+    this.#cursors = cursors;
     this.#alarm = new AlarmSlot({
       alarms,
       storage,
       prefix,
-      beforeFirst: () => Promise.all([roomId.store(), place.isStored ? undefined : place.write()]),
+      beforeFirst: () =>
+        Promise.all([roomId.store(), cursors.isStored ? undefined : cursors.write()]),
       report: onStorageError,
     });
     this.#visits = new UserVisits(room, hooks, report);
@@ -99,7 +100,7 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
       room,
       hooks,
       settings,
-      place,
+      cursors,
       alarm: this.#alarm,
       forgetStored: () => this.#forgetStored(),
       report,
@@ -198,8 +199,8 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
       const { cursor } = this.#room;
       if (this.#isHydrated && cursor !== undefined) {
         this.#isHydrated = false;
-        this.#place.saved = { epoch: cursor.epoch, version: 1 };
-        if (hooks.onStorageUpdated !== undefined) await this.#place.write();
+        this.#cursors.saved = { epoch: cursor.epoch, version: 1 };
+        if (hooks.onStorageUpdated !== undefined) await this.#cursors.write();
       }
     } catch (error) {
       onStorageError(error);
@@ -224,7 +225,7 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
 
   async #readRows(): Promise<void> {
     const { roomId } = this.#ports;
-    const { key } = this.#place;
+    const { key } = this.#cursors;
     let emptyings: number;
     let rows: ReadonlyMap<string, unknown>;
     do {
@@ -233,15 +234,15 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
       // The app may have emptied the storage meanwhile: what was read is not there any more.
     } while (emptyings !== this.#emptyings);
     if (typeof rows.get(roomId.key) === 'string') roomId.noteStored();
-    this.#place.read(rows.get(key));
-    await this.#alarm.read(rows.get(this.#alarm.key), !this.#place.isStored);
+    this.#cursors.read(rows.get(key));
+    await this.#alarm.read(rows.get(this.#alarm.key), !this.#cursors.isStored);
     this.#isRead = true;
   }
 
   async #forgetStored(): Promise<void> {
     const { roomId } = this.#ports;
     this.#isDisposed = true;
-    const keys = [this.#place.key];
+    const keys = [this.#cursors.key];
     // An alarm of the app needs the id.
     if (!this.#alarm.hasAppTime) {
       keys.push(roomId.key);

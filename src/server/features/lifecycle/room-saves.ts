@@ -6,7 +6,7 @@ import type { AlarmSlot } from './alarm-slot.ts';
 import type { LifecycleHooks, Save } from './lifecycle-hooks.ts';
 import type { LifecycleSettings } from './lifecycle-settings.ts';
 import { SaveAuthors } from './save-authors.ts';
-import { isSamePlace, type SavedPlace } from './saved-place.ts';
+import { isSameCursor, type SavedCursors } from './saved-cursors.ts';
 import { storeChangesOf } from './store-changes.ts';
 
 /** A hook that takes longer is reported, once a call. */
@@ -21,7 +21,7 @@ export interface SavesParts<Connection, Request> {
   readonly room: FeatureRoom<Connection>;
   readonly hooks: LifecycleHooks<Connection, Request>;
   readonly settings: LifecycleSettings;
-  readonly place: SavedPlace;
+  readonly cursors: SavedCursors;
   readonly alarm: AlarmSlot;
   /** Removes the other rows of the feature when an ephemeral room has removed its own. */
   readonly forgetStored: () => Promise<unknown>;
@@ -78,7 +78,7 @@ export class RoomSaves<Connection, Request> {
   admitted(): void {
     this.#visits += 1;
     this.#hasEmptied = false;
-    this.#parts.place.emptied = undefined;
+    this.#parts.cursors.emptied = undefined;
     this.#update();
   }
 
@@ -88,10 +88,10 @@ export class RoomSaves<Connection, Request> {
 
   /** Does what is due, after an alarm. Resolves when it is done, or takes long. */
   async alarmed(isOwn: boolean): Promise<void> {
-    const { room, place } = this.#parts;
+    const { room, cursors } = this.#parts;
     this.#updateDues();
     // It was set when the room was changed or emptied, perhaps in an earlier life.
-    if (isOwn && !this.#isAnybodyThere && !this.#hasEmptied) place.emptied = undefined;
+    if (isOwn && !this.#isAnybodyThere && !this.#hasEmptied) cursors.emptied = undefined;
     if (this.#saveTime !== undefined && this.#failures === 0) {
       const earliest = this.#lastSave + this.#parts.settings.storageUpdatedMilliseconds;
       this.#saveTime = Math.min(this.#saveTime, Math.max(room.now(), earliest));
@@ -108,7 +108,7 @@ export class RoomSaves<Connection, Request> {
 
   /** Call this when the storage was emptied. Nothing is due before there is content again. */
   forget(): void {
-    this.#parts.place.forget();
+    this.#parts.cursors.forget();
     this.#authors.clear();
     this.#saveTime = this.#emptyingTime = undefined;
     this.#cancelTimer?.();
@@ -124,13 +124,13 @@ export class RoomSaves<Connection, Request> {
   }
 
   get #isUnsaved(): boolean {
-    const { room, place } = this.#parts;
-    return this.#hasSaveHook && hasStore(room.cursor) && !isSamePlace(place.saved, room.cursor);
+    const { room, cursors } = this.#parts;
+    return this.#hasSaveHook && hasStore(room.cursor) && !isSameCursor(cursors.saved, room.cursor);
   }
 
   /** Decides what is due when. Keeps what was decided before, unless the clock was set back since: nothing waits for that. */
   #updateDues(): void {
-    const { room, place, settings } = this.#parts;
+    const { room, cursors, settings } = this.#parts;
     this.#isAnybodyThere = room.connections().length > 0;
     const now = room.now();
     const { storageUpdatedMilliseconds, roomDeletedMilliseconds } = settings;
@@ -145,7 +145,7 @@ export class RoomSaves<Connection, Request> {
       this.#hasEmptying &&
       !this.#isAnybodyThere &&
       hasStore(room.cursor) &&
-      !isSamePlace(place.emptied, room.cursor);
+      !isSameCursor(cursors.emptied, room.cursor);
     if (!isEmptying) this.#emptyingTime = undefined;
     else
       this.#emptyingTime = Math.min(
@@ -194,7 +194,7 @@ export class RoomSaves<Connection, Request> {
   }
 
   async #save(): Promise<void> {
-    const { room, hooks, place } = this.#parts;
+    const { room, hooks, cursors } = this.#parts;
     this.#lastSave = room.now();
     this.#saveTime = undefined;
     const snapshot = await this.#snapshot();
@@ -212,7 +212,7 @@ export class RoomSaves<Connection, Request> {
       this.#saveTime = this.#retryTime;
       return;
     }
-    place.saved = snapshot.cursor;
+    cursors.saved = snapshot.cursor;
     await this.#write();
     if (!this.#isUnsaved) this.#saveTime = undefined;
     else if (++this.#ownSaves === MOST_OWN_SAVES) this.#reportOwnSaves();
@@ -225,7 +225,7 @@ export class RoomSaves<Connection, Request> {
   }
 
   async #empty(): Promise<void> {
-    const { room, hooks, place, settings } = this.#parts;
+    const { room, hooks, cursors, settings } = this.#parts;
     this.#updateDues();
     // Somebody has come, or the room was wiped.
     if (this.#emptyingTime === undefined) return;
@@ -246,7 +246,7 @@ export class RoomSaves<Connection, Request> {
       this.#emptyingTime = undefined;
       return;
     }
-    if (!isSamePlace(snapshot.cursor, room.cursor) || room.connections().length > 0) return;
+    if (!isSameCursor(snapshot.cursor, room.cursor) || room.connections().length > 0) return;
     const isDone = await this.#call(snapshot, 'onRoomDeleted', (save) =>
       hooks.onRoomDeleted?.(save),
     );
@@ -255,9 +255,9 @@ export class RoomSaves<Connection, Request> {
       return;
     }
     this.#emptyingTime = undefined;
-    place.saved = snapshot.cursor;
+    cursors.saved = snapshot.cursor;
     this.#hasEmptied = visits === this.#visits;
-    if (this.#hasEmptied) place.emptied = snapshot.cursor;
+    if (this.#hasEmptied) cursors.emptied = snapshot.cursor;
     if (settings.isEphemeral && (await this.#dispose(snapshot.cursor))) return;
     await this.#write();
   }
@@ -296,9 +296,9 @@ export class RoomSaves<Connection, Request> {
 
   /** Resolves to undefined if there is nothing to save, or the room has to be loaded first. */
   async #snapshot(): Promise<RoomSnapshot | undefined> {
-    const { room, place } = this.#parts;
+    const { room, cursors } = this.#parts;
     try {
-      return await room.snapshot(place.saved);
+      return await room.snapshot(cursors.saved);
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -315,12 +315,12 @@ export class RoomSaves<Connection, Request> {
 
   /** Removes all that an ephemeral room has stored. Resolves to false if it has to stay. */
   async #dispose(cursor: Cursor): Promise<boolean> {
-    const { room, place, alarm, forgetStored, report } = this.#parts;
+    const { room, cursors, alarm, forgetStored, report } = this.#parts;
     const isWanted = (): boolean =>
-      room.connections().length === 0 && isSamePlace(cursor, room.cursor);
+      room.connections().length === 0 && isSameCursor(cursor, room.cursor);
     try {
       if (!(await room.dispose(isWanted))) return false;
-      place.forget();
+      cursors.forget();
       this.#authors.clear();
       await Promise.all([forgetStored(), alarm.disarm()]);
     } catch (error) {
@@ -331,7 +331,7 @@ export class RoomSaves<Connection, Request> {
 
   async #write(): Promise<void> {
     try {
-      await this.#parts.place.write();
+      await this.#parts.cursors.write();
     } catch (error) {
       // The hook is called again in the next life of the room.
       this.#parts.report(error);

@@ -104,7 +104,7 @@ test('[UNDO-1] edits made before the start are steps, unless the room’s conten
   expect([legs(early.store), early.undo.getCheckpointIds()[0]]).toEqual([4, []]);
 });
 
-test('[UNDO-1] edits of the first content are steps, if it became the room’s', async () => {
+test('[UNDO-1] edits of the initial content are steps, if it became the room’s', async () => {
   const store = createStore();
   const socket = new FakePartySocket();
   socket.readyState = 1;

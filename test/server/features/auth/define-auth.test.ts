@@ -19,7 +19,7 @@ import { goodClaims, makeToken, SECRET, USER, type TokenParts } from '../../../s
 
 const NOW = Date.UTC(2026, 10, 28);
 const ENV = { AUTH_SECRET: SECRET };
-const PLACE = { party: 'main', room: 'board', env: ENV, now: NOW };
+const CONTEXT = { party: 'main', room: 'board', env: ENV, now: NOW };
 const ZOD = z.object({ id: z.string(), name: z.string(), role: z.enum(['editor', 'viewer']) });
 const VALIBOT = v.object({
   id: v.string(),
@@ -43,23 +43,23 @@ const tokenWith = (more: string): string => tokenAt({ claims: { user: { id: 'u1'
 const withRule = (decided: unknown): Auth<unknown, unknown> =>
   defineAuth({ secret: () => SECRET, user: ZOD, access: () => decided as AccessDecision });
 const userIdOf = async (asked: AuthRequest): Promise<string> =>
-  (await auth.verify(asked, PLACE)).userId;
+  (await auth.verify(asked, CONTEXT)).userId;
 
 /** Lets a token in, and gives what the user is granted. */
 const admit = async <User>(
   token: string,
   gate: Auth<User, unknown>,
-  place: Partial<typeof PLACE> = {},
-): Promise<Grant<User>> => await gate.verify(request({ token }), { ...PLACE, ...place });
+  context: Partial<typeof CONTEXT> = {},
+): Promise<Grant<User>> => await gate.verify(request({ token }), { ...CONTEXT, ...context });
 
 /** The error that refuses a token, checked for what belongs in no message. */
 const refusal = async (
   token: string,
   gate: Auth<unknown, unknown> = auth,
-  place: Partial<typeof PLACE> & { readonly env?: unknown } = {},
+  context: Partial<typeof CONTEXT> & { readonly env?: unknown } = {},
 ): Promise<TinyBasePartyKitError> => {
   const error: unknown = await gate
-    .verify(request(token === '' ? {} : { token }), { ...PLACE, ...place })
+    .verify(request(token === '' ? {} : { token }), { ...CONTEXT, ...context })
     .catch((thrown: unknown) => thrown);
   if (!(error instanceof TinyBasePartyKitError)) throw new Error('The token was let in.');
   for (const secret of [SECRET, ...token.split('.'), 'file://', '    at ']) {
@@ -139,7 +139,7 @@ describe('a token that is not good here', () => {
     ['alg NONE', tokenAt({ header: { alg: 'NONE' }, signature: '' })],
     ['no alg', tokenAt({ header: { alg: undefined } })],
     ['HS384', tokenAt({ header: { alg: 'HS384' } })],
-    ['RS256 in place of the secret', tokenAt({ privateKey })],
+    ['RS256 in context of the secret', tokenAt({ privateKey })],
     ['no typ', tokenAt({ header: { typ: undefined } })],
     ['the typ of any JWT', tokenAt({ header: { typ: 'JWT' } })],
     ['the typ of an admin', tokenAt({ header: { typ: 'room-admin+jwt' } })],
@@ -399,7 +399,7 @@ describe('a request', () => {
   test('has the token in the parameter that the app names', async () => {
     const gate = defineAuth({ secret: () => SECRET, user: ZOD, parameter: 'key' });
     const named = request({ key: tokenAt() });
-    expect(await gate.verify(named, PLACE)).toMatchObject({ userId: 'u1' });
+    expect(await gate.verify(named, CONTEXT)).toMatchObject({ userId: 'u1' });
     const { message } = await refusal(tokenAt(), gate);
     expect(message).toContain('"key"');
   });
@@ -414,7 +414,7 @@ describe('a request', () => {
       gate
         .verify(
           request({ token: tokenAt() }, origin === undefined ? {} : { Origin: origin }),
-          PLACE,
+          CONTEXT,
         )
         .then(
           () => 'in',

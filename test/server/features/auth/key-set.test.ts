@@ -64,9 +64,9 @@ const onlyAdaOnBoard = (user: { email: string }, room: string): 'read' | 'none' 
 /** `in`, or the code that refuses. */
 const enter = async (gate: Auth<unknown, unknown>, token: string): Promise<string> => {
   const request = new Request(`http://localhost/parties/main/board?token=${token}`);
-  const place = { party: 'main', room: 'board', env: {}, now: Date.now() };
+  const context = { party: 'main', room: 'board', env: {}, now: Date.now() };
   try {
-    await gate.verify(request, place);
+    await gate.verify(request, context);
     return 'in';
   } catch (error) {
     if (!(error instanceof TinyBasePartyKitError)) throw error;
@@ -86,13 +86,13 @@ test('a key set may be a URL, its text, the set itself, or a function', async ()
 test('the claims are what the schema gets, and the rule decides by room', async () => {
   const gate = gateOf(url, { access: onlyAdaOnBoard });
   const request = new Request(`http://localhost/?token=${first.token()}`);
-  const place = { party: 'main', room: 'board', env: {}, now: Date.now() };
-  expect(await gate.verify(request, place)).toMatchObject({
+  const context = { party: 'main', room: 'board', env: {}, now: Date.now() };
+  expect(await gate.verify(request, context)).toMatchObject({
     userId: 'u1',
     user: { sub: 'u1', email: 'ada@example.com' },
     access: 'read',
   });
-  await expect(gate.verify(request, { ...place, room: 'other' })).rejects.toMatchObject({
+  await expect(gate.verify(request, { ...context, room: 'other' })).rejects.toMatchObject({
     code: 'forbidden',
   });
   expect(await enter(gate, first.token({ email: 'eve@example.com' }))).toBe('forbidden');

@@ -4,8 +4,8 @@ import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
 
 const KEY = '@tinybase-partykit/saved';
 
-/** The versions of a room that its hooks have had. One row in storage (`SAVE-2`). */
-export class SavedPlace {
+/** The cursors of a room that its hooks have had. One row in storage (`SAVE-2`). */
+export class SavedCursors {
   readonly #storage: () => KeyValueStorage;
   readonly #prefix: () => string;
   /** The last version that a hook has saved. */
@@ -34,11 +34,11 @@ export class SavedPlace {
 
   async write(): Promise<void> {
     this.isStored = true;
-    const places = [this.saved, this.emptied].map((cursor) =>
+    const cursors = [this.saved, this.emptied].map((cursor) =>
       cursor === undefined ? null : [cursor.epoch, cursor.version, cursor.tag ?? null],
     );
     try {
-      await this.#storage().put(this.key, JSON.stringify(places));
+      await this.#storage().put(this.key, JSON.stringify(cursors));
     } catch (error) {
       this.isStored = false;
       throw error;
@@ -54,7 +54,7 @@ export class SavedPlace {
 }
 
 /** Returns true if both name the same version of the same history. */
-export function isSamePlace(one: Cursor | undefined, other: Cursor | undefined): boolean {
+export function isSameCursor(one: Cursor | undefined, other: Cursor | undefined): boolean {
   return (
     one !== undefined &&
     one.epoch === other?.epoch &&
@@ -65,16 +65,16 @@ export function isSamePlace(one: Cursor | undefined, other: Cursor | undefined):
 
 function decode(row: unknown): readonly (Cursor | undefined)[] {
   try {
-    const places: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
-    return isList(places) ? places.map(decodePlace) : [];
+    const cursors: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
+    return isList(cursors) ? cursors.map(decodeCursor) : [];
   } catch {
     return [];
   }
 }
 
-function decodePlace(place: unknown): Cursor | undefined {
-  if (!isList(place)) return undefined;
-  const [epoch, version, tag] = place;
+function decodeCursor(cursor: unknown): Cursor | undefined {
+  if (!isList(cursor)) return undefined;
+  const [epoch, version, tag] = cursor;
   if (typeof epoch !== 'string' || !isCount(version)) return undefined;
   return { epoch, version, tag: typeof tag === 'string' ? tag : undefined };
 }

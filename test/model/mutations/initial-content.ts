@@ -19,7 +19,7 @@ function refusedClient(): Traits['clients'][number] {
 }
 
 /** The mutations of SEED and STOCK. */
-export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
+export const INITIAL_CONTENT_MUTATIONS: readonly Mutation[] = [
   {
     title: '[SEED-1] a PUT is applied in a room that has a Store',
     patch: (patches) =>
@@ -192,7 +192,7 @@ export const FIRST_CONTENT_MUTATIONS: readonly Mutation[] = [
       patches.replace(Outgoing.prototype, 'sendStockAnswer', () => () => undefined),
   },
   {
-    title: '[STOCK-3] stock peers are not told of the first content',
+    title: '[STOCK-3] stock peers are not told of the initial content',
     make: () => ({ traits: { stockPeers: 2, isWarm: false, faultWeight: 0 } }),
     patch: (patches) =>
       patches.replace(
