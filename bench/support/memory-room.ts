@@ -33,7 +33,7 @@ export class MemoryRoom {
   constructor(storage: MemoryStorage) {
     let attachment: unknown;
     this.#connection = {
-      origin: undefined,
+      socket: undefined,
       isClosedByRoom: false,
       send: (frame) => {
         for (const message of frame.split('\n')) {

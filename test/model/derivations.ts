@@ -37,7 +37,7 @@ export function watchDerivations(
         return isDone;
       }),
     catchUp: (missed: CatchUp): boolean => {
-      // Pushes that a reload says were dealt with raise the number, too.
+      // Pushes that a reload says were processed raise the number, too.
       const last = Math.max(replica.lastNumber, missed.lastPush ?? 0);
       const isDone = catchUp(missed);
       if (replica.lastNumber > last)

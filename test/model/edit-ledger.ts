@@ -164,7 +164,7 @@ export class EditLedger {
       const report = `${refusalKey(refusal)} ${refusal.reason}`;
       const seed = this.#refusedSeeds.get(report);
       if (seed !== undefined) seed.reported += 1;
-      // Of these the room has dealt with the push, or so it is believed.
+      // Of these the room has processed the push, or so it is believed.
       if (refusal.reason === 'unknown') continue;
       this.#outcomes.refused.add(refusalKey(refusal));
       if (refusal.reason === 'destroyed') this.#outcomes.ended.add(addressKey(refusal));

@@ -14,7 +14,7 @@ export class Branch {
   readonly contents: LeafMap<Leaf>[] = [new LeafMap()];
   /** The entry that made each version, and those that made none, in order. */
   readonly entries: LogEntry[] = [];
-  /** The highest push number of each client id that was dealt with. */
+  /** The highest push number of each client id that was processed. */
   readonly lastPushes: Map<string, number> = new Map();
 
   constructor(epoch: string) {
@@ -70,7 +70,7 @@ export class Branch {
       if (author.push <= last) {
         throw new PropertyFailure(
           'exactly once',
-          `push ${author.push} of ${author.clientId} was dealt with again`,
+          `push ${author.push} of ${author.clientId} was processed again`,
         );
       }
       this.lastPushes.set(author.clientId, author.push);

@@ -19,7 +19,7 @@ type Waiting = Set<Changes>;
 
 /**
  * Knows which leaves came to the room only over sockets that it or its app had closed by then, or closed before they were
- * dealt with: none of them may become anything.
+ * processed: none of them may become anything.
  */
 export class Rights {
   readonly #prefix: string;
@@ -39,7 +39,7 @@ export class Rights {
     this.#isVoid = isVoid;
   }
 
-  /** A frame reaches the room. Returns what to call when it was dealt with. */
+  /** A frame reaches the room. Returns what to call when it was processed. */
   received(wire: Wire, frame: string): () => void {
     const isOpen = !wire.isClosedByRoom && !this.#isVoid(wire);
     const changes = this.#changesOf(wire, frame);
@@ -75,7 +75,7 @@ export class Rights {
     this.#waiting.delete(wire);
   }
 
-  /** The room's process has ended, and deals with nothing any more. */
+  /** The room's process has ended, and processes nothing any more. */
   forget(): void {
     this.#waiting.clear();
   }

@@ -125,7 +125,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   /** True while the room loads, perhaps from its database: no host puts it to sleep then. */
   #isStarting = false;
   #isStarted = false;
-  /** The sockets whose hello the room has not dealt with. */
+  /** The sockets whose hello the room has not processed. */
   readonly #hellos = new Set<Wire>();
 
   constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
@@ -636,7 +636,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const { disk } = this.#surroundings;
     const isMine = (): boolean => this.#connections.get(wire) === connection;
     const connection: RoomConnection<Wire> = {
-      origin: wire,
+      socket: wire,
       get isClosedByRoom() {
         return wire.isClosedByRoom;
       },

@@ -21,7 +21,7 @@ export const SEAM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[SEAM-3] a feature sends at once',
     file: ACCESS,
-    text: 'state.durability.hold(safe);',
+    text: 'state.durability.defer(safe);',
     replacement: 'safe.onReleased();',
   },
   {

@@ -87,7 +87,7 @@ for (const greeting of ['a socket that said nothing', 'a socket that said hello'
         }
         socket.send(frame);
         socket.send(frame);
-        // The room has dealt with it once it closed the socket or answers a ping on it.
+        // The room has processed it once it closed the socket or answers a ping on it.
         socket.send('i[]');
         await Promise.race([once(socket, 'message'), once(socket, 'close'), wait(30)]);
         socket.terminate();

@@ -577,7 +577,7 @@ test('reaches a socket that was not open yet when it was heard of, and none that
   expect(bob.take()).toEqual([]);
 });
 
-test('[ORDER-1] deals with what comes while it is loading in the order in which it came', async () => {
+test('[ORDER-1] processes what comes while it is loading in the order in which it came', async () => {
   const party = new FakeParty();
   await ask(new TinyBasePartyKitServer(party.asRoom), 'PUT', SEED);
   for (const isBroken of [false, true]) {

@@ -63,7 +63,7 @@ export const inShort = (changes: Changes | undefined): unknown => {
 
 /** The client's end of a socket whose other end a room has: says what a test tells it to, and keeps what it hears. */
 export class FakeConnection implements RoomConnection<FakeConnection> {
-  readonly origin: FakeConnection = this;
+  readonly socket: FakeConnection = this;
   /** The messages that came, each as a frame of its own. */
   readonly frames: string[] = [];
   /** The number of frames that they came in. */

@@ -44,7 +44,7 @@ interface Question {
 
 /**
  * Takes over the edits of clients that have ended (OFFLINE-5). It holds the lock of such a client, says hello as that client
- * before the own hello, and moves what the room has not dealt with.
+ * before the own hello, and moves what the room has not processed.
  */
 export class Adoption {
   readonly #storage: OfflineStorage;

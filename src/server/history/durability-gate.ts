@@ -33,20 +33,20 @@ export interface Waiter {
   readonly waitsForSync?: boolean;
 }
 
-/** The state of the room whose entries a gate stores. */
-export interface GateOwner {
+/** The state of the room whose entries a durability gate stores. */
+export interface DurabilityOwner {
   /** Goes with every row: the tag of the versions in it (`JOIN-9`). */
   readonly life?: string | undefined;
   /** True if the storage wants a snapshot. Read while nothing is being written and at most one write is outstanding. */
   readonly isCheckpointDue: boolean;
   /** Starts a snapshot of the room, which is now as storage has it. Neither throws nor waits. */
   startCheckpoint(): void;
-  /** Called once, before the waiters are told: these entries are not stored. The gate is of no use after it. */
+  /** Called once, before the waiters are told: these entries are not stored. The durability gate is of no use after it. */
   lose(error: unknown, lost: readonly PendingEntry[]): void;
 }
 
-/** The part of a host that a gate needs. */
-export type GateHost = Pick<RoomHost<never>, 'now' | 'takeTurn'> & {
+/** The part of a host that a durability gate needs. */
+export type DurabilityHost = Pick<RoomHost<never>, 'now' | 'takeTurn'> & {
   readonly storage: Pick<RoomHost<never>['storage'], 'sync'>;
 };
 
@@ -56,7 +56,7 @@ const GATHERING_MILLISECONDS = 16;
 interface Batch {
   /** The room's initial content; undefined for a row of the log. */
   readonly first: LoadedRoom | undefined;
-  /** A write by other code; undefined if the gate itself writes. */
+  /** A write by other code; undefined if the durability gate itself writes. */
   readonly foreign?: Promise<void>;
   readonly entries: PendingEntry[];
   readonly waiters: Waiter[];
@@ -74,13 +74,17 @@ interface Batch {
  */
 export class DurabilityGate {
   readonly #storage: Pick<RoomStorage, 'create' | 'append'>;
-  readonly #host: GateHost;
-  readonly #owner: GateOwner;
+  readonly #host: DurabilityHost;
+  readonly #owner: DurabilityOwner;
   readonly #batches: Batch[] = [];
   #isRunning = false;
   #hasFailed = false;
 
-  constructor(storage: Pick<RoomStorage, 'create' | 'append'>, host: GateHost, owner: GateOwner) {
+  constructor(
+    storage: Pick<RoomStorage, 'create' | 'append'>,
+    host: DurabilityHost,
+    owner: DurabilityOwner,
+  ) {
     this.#storage = storage;
     this.#host = host;
     this.#owner = owner;
@@ -111,10 +115,10 @@ export class DurabilityGate {
   }
 
   /**
-   * Holds a waiter until everything that was added before is written; until it is synced, if this waiter or an earlier one asks
+   * Defers a waiter until everything that was added before is written; until it is synced, if this waiter or an earlier one asks
    * for that. Releases it at once if nothing is on its way. Waiters keep their order.
    */
-  hold(waiter: Waiter): void {
+  defer(waiter: Waiter): void {
     const last = this.#batches.at(-1);
     if (this.#hasFailed) waiter.onLost();
     else if (last === undefined) waiter.onReleased();
@@ -125,7 +129,7 @@ export class DurabilityGate {
   whenDurable(): Promise<boolean> {
     return new Promise((resolve) => {
       const onReleased = (): void => resolve(true);
-      this.hold({ onReleased, onLost: () => resolve(false), waitsForSync: true });
+      this.defer({ onReleased, onLost: () => resolve(false), waitsForSync: true });
     });
   }
 
@@ -207,7 +211,7 @@ export class DurabilityGate {
     }
   }
 
-  /** Ends the gate: everything that is on its way counts as lost. */
+  /** Ends the durability gate: everything that is on its way counts as lost. */
   fail(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;

@@ -25,8 +25,8 @@ export interface Hydrated {
   readonly made: readonly TransactionLog[];
 }
 
-type HydrationParts<Origin, RequestOrigin> = Pick<
-  RoomParts<Origin, RequestOrigin>,
+type HydrationParts<Connection, Request> = Pick<
+  RoomParts<Connection, Request>,
   'observed' | 'writer' | 'settings' | 'deepLeaves'
 >;
 
@@ -34,15 +34,15 @@ type HydrationParts<Origin, RequestOrigin> = Pick<
  * Brings the room's Store to what storage has: the first time into the bare Store, which the app then prepares; after a
  * failed write back into the same Store, because the app holds it.
  */
-export class StoreHydration<Origin, RequestOrigin> {
-  readonly #parts: HydrationParts<Origin, RequestOrigin>;
+export class StoreHydration<Connection, Request> {
+  readonly #parts: HydrationParts<Connection, Request>;
   #isPrepared = false;
   /** The content that `prepareStore` put into a Store that waits for its initial content. */
   #prepared = new LeafMap<Leaf>();
   /** Transactions of the app while it prepares the Store. */
   #made: TransactionLog[] | undefined;
 
-  constructor(parts: HydrationParts<Origin, RequestOrigin>) {
+  constructor(parts: HydrationParts<Connection, Request>) {
     this.#parts = parts;
   }
 

@@ -21,17 +21,17 @@ export const READER_MESSAGE = 'This user may only read: nothing was applied.';
 const ENVELOPE_BYTES = 64;
 
 /** Takes the pushes of clients, whole or in parts: in the order of their numbers, and within the limits of one push. */
-export class PushIntake<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #state: RoomState<Origin, RequestOrigin>;
+export class PushIntake<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #state: RoomState<Connection, Request>;
 
-  constructor(parts: RoomParts<Origin, RequestOrigin>, state: RoomState<Origin, RequestOrigin>) {
+  constructor(parts: RoomParts<Connection, Request>, state: RoomState<Connection, Request>) {
     this.#parts = parts;
     this.#state = state;
   }
 
   /** Takes a push. Writes the next one in order. Acknowledges an earlier one again, and does nothing else with it. */
-  take(peer: Peer<Origin>, client: ClientState, push: Push): MaybePromise<void> {
+  take(peer: Peer<Connection>, client: ClientState, push: Push): MaybePromise<void> {
     const { delivery, outgoing, writer, features } = this.#parts;
     const { number, isDerived } = push;
     if (!this.#isInOrder(peer, client, number)) return undefined;
@@ -64,7 +64,7 @@ export class PushIntake<Origin, RequestOrigin> {
   }
 
   /** Returns false if the room takes no push of that number from the client now. The client has been told to say hello. */
-  #isInOrder(peer: Peer<Origin>, client: ClientState, number: number): boolean {
+  #isInOrder(peer: Peer<Connection>, client: ClientState, number: number): boolean {
     // The client has a newer connection, and sends its pushes there (`JOIN-5`).
     if (client.generation < this.#state.clients.generation(client.clientId)) return false;
     const isNext = number <= this.#state.lastPush(client) + 1;
@@ -77,14 +77,14 @@ export class PushIntake<Origin, RequestOrigin> {
   }
 
   /** Tells a client to say hello, and takes nothing more until then (`ONCE-3`). */
-  #loseTrack(peer: Peer<Origin>, client: ClientState): void {
+  #loseTrack(peer: Peer<Connection>, client: ClientState): void {
     this.#parts.outgoing.sendError(this.#state, peer, 'stale', LOST_PLACE);
     peer.losePush();
     if (client.liveness === 'live') peer.setState({ ...client, liveness: 'stopped' });
   }
 
   /** Takes a part of a push, and with the last one the push (`PART-1`, `PART-2`). */
-  takePart(peer: Peer<Origin>, client: ClientState, part: PushPart): MaybePromise<void> {
+  takePart(peer: Peer<Connection>, client: ClientState, part: PushPart): MaybePromise<void> {
     const { outgoing } = this.#parts;
     const { number } = part;
     // The parts before it are forgotten.
@@ -106,7 +106,7 @@ export class PushIntake<Origin, RequestOrigin> {
 
   /** Takes a push whose parts have all come, and counts it as held until it is decided. */
   #pushWhole(
-    peer: Peer<Origin>,
+    peer: Peer<Connection>,
     client: ClientState,
     number: number,
     json: string,
@@ -125,7 +125,7 @@ export class PushIntake<Origin, RequestOrigin> {
   }
 
   /** Tells that a part was taken, as soon as the client may send more of them. */
-  #sendReceipt(peer: Peer<Origin>, client: ClientState, { number, text }: PushPart): void {
+  #sendReceipt(peer: Peer<Connection>, client: ClientState, { number, text }: PushPart): void {
     const { outgoing, host } = this.#parts;
     const { held: offset } = peer.assembly;
     const send = (): void => {
@@ -140,7 +140,7 @@ export class PushIntake<Origin, RequestOrigin> {
   }
 
   /** Throws if the room will not take a push, at its first part. */
-  #admitPush(peer: Peer<Origin>, client: ClientState, { number, length }: PushPart): void {
+  #admitPush(peer: Peer<Connection>, client: ClientState, { number, length }: PushPart): void {
     this.#assertSize(length);
     const { clientId, generation } = client;
     const origin = { type: 'push', clientId, number, generation, peer } as const;

@@ -33,11 +33,11 @@ const MANIFEST_GONE =
   'The storage of this room was emptied while the room was running: its content is gone, and so are edits made since. Call wipe() in place of removing keys.';
 
 /** Keeps the room's state equal to its storage: loads it, writes snapshots, and discards it when a write fails (`DURABLE-3`). */
-export class RoomPersistence<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #hydration: StoreHydration<Origin, RequestOrigin>;
+export class RoomPersistence<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #hydration: StoreHydration<Connection, Request>;
   #storage: RoomStorage | undefined;
-  #current: RoomState<Origin, RequestOrigin> | undefined;
+  #current: RoomState<Connection, Request> | undefined;
   #hasLoaded = false;
   #isCheckpointing = false;
   /** The time of the last checkpoint that failed. */
@@ -46,13 +46,13 @@ export class RoomPersistence<Origin, RequestOrigin> {
   #emptyings = 0;
   #losses = 0;
 
-  constructor(parts: RoomParts<Origin, RequestOrigin>) {
+  constructor(parts: RoomParts<Connection, Request>) {
     this.#parts = parts;
     this.#hydration = new StoreHydration(parts);
   }
 
   /** The current state; undefined until loaded, and after a failed write. */
-  get current(): RoomState<Origin, RequestOrigin> | undefined {
+  get current(): RoomState<Connection, Request> | undefined {
     return this.#current;
   }
 
@@ -81,7 +81,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   /** Returns the state, and loads it if necessary. Do not call it again before it has settled. Rejects with `unavailable`. */
-  load(): MaybePromise<RoomState<Origin, RequestOrigin>> {
+  load(): MaybePromise<RoomState<Connection, Request>> {
     return this.#current ?? this.#load();
   }
 
@@ -105,7 +105,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
    * room is loaded from whatever is on disk.
    */
   async replace(
-    state: RoomState<Origin, RequestOrigin>,
+    state: RoomState<Connection, Request>,
     content: LeafMap<Leaf>,
     version: number,
   ): Promise<void> {
@@ -213,7 +213,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
 
   /** Starts all over from the disk, because a write of this state failed. */
   discard(
-    state: RoomState<Origin, RequestOrigin>,
+    state: RoomState<Connection, Request>,
     error: unknown,
     lost: readonly PendingEntry[],
   ): void {
@@ -231,7 +231,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   /** Writes a snapshot now, if there is anything to write or to remove. Never rejects. */
-  async compact(): Promise<void> {
+  async checkpointNow(): Promise<void> {
     const state = this.#current;
     if (state === undefined || !(await state.durability.whenDurable())) return;
     const isPossible = this.#storage?.canCheckpoint === true && !this.#isCheckpointing;
@@ -239,7 +239,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
   }
 
   /** Writes a snapshot, and shortens the log and the history. Never rejects. */
-  async checkpoint(state: RoomState<Origin, RequestOrigin>): Promise<void> {
+  async checkpoint(state: RoomState<Connection, Request>): Promise<void> {
     const { host, observed, writer, peers, reporter } = this.#parts;
     this.#isCheckpointing = true;
     try {
@@ -277,7 +277,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     }
   }
 
-  async #load(): Promise<RoomState<Origin, RequestOrigin>> {
+  async #load(): Promise<RoomState<Connection, Request>> {
     const refusal = this.#parts.settings.refusal;
     if (refusal !== undefined)
       throw new TinyBasePartyKitError('unavailable', UNLOADED, { cause: refusal });
@@ -365,7 +365,7 @@ export class RoomPersistence<Origin, RequestOrigin> {
     loaded: LoadedRoom | undefined,
     { contentSize, made }: Hydrated,
     isNewEpoch: boolean,
-  ): RoomState<Origin, RequestOrigin> {
+  ): RoomState<Connection, Request> {
     if (storage.wasEmptied) this.#parts.reporter.report(new Error(MANIFEST_GONE), 'storage');
     const state = new RoomState(this.#parts, this, storage, {
       cursor: loaded?.cursor ?? { epoch: this.#parts.host.randomId(), version: 0 },

@@ -28,7 +28,7 @@ import { ClientRecords } from './client-records.ts';
 import { CommitHistory, makeCatchUp, type CatchUp, type KnownTag } from './commit-history.ts';
 import {
   DurabilityGate,
-  type GateOwner,
+  type DurabilityOwner,
   type PendingEntry,
   type Waiter,
 } from './durability-gate.ts';
@@ -49,17 +49,17 @@ type Committed =
  * the entries on their way to the disk. Handles one message at a time, by the rules of docs/protocol.md. After a failed write,
  * a new object replaces this one.
  */
-export class RoomState<Origin, RequestOrigin>
-  implements WriteTarget<Origin, RequestOrigin>, GateOwner
+export class RoomState<Connection, Request>
+  implements WriteTarget<Connection, Request>, DurabilityOwner
 {
   readonly epoch: string;
   readonly clients: ClientRecords;
   readonly history: CommitHistory;
   readonly durability: DurabilityGate;
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
-  readonly #pushes: PushIntake<Origin, RequestOrigin>;
-  readonly #settlement: Settlement<Origin, RequestOrigin>;
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
+  readonly #pushes: PushIntake<Connection, Request>;
+  readonly #settlement: Settlement<Connection, Request>;
   #version: number;
   /** The tag of the current version (`JOIN-9`). */
   #tag: string | undefined;
@@ -75,8 +75,8 @@ export class RoomState<Origin, RequestOrigin>
   #firstOfLife: number | undefined;
 
   constructor(
-    parts: RoomParts<Origin, RequestOrigin>,
-    persistence: RoomPersistence<Origin, RequestOrigin>,
+    parts: RoomParts<Connection, Request>,
+    persistence: RoomPersistence<Connection, Request>,
     storage: RoomStorage,
     loaded: Omit<LoadedRoom, 'content'> & {
       readonly contentSize: ContentSize;
@@ -171,7 +171,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Handles a message. Works within the call unless it has to wait for hooks or an open transaction. */
-  receive(peer: Peer<Origin>, message: ClientMessage): MaybePromise<void> {
+  receive(peer: Peer<Connection>, message: ClientMessage): MaybePromise<void> {
     const { outgoing } = this.#parts;
     const { state } = peer;
     if (peer.isGone || state.type === 'gone') return undefined;
@@ -204,7 +204,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Makes this the room's initial content if it has none yet (`SEED-1`). */
-  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
+  async seed(content: LeafMap<Leaf>, request: Request): Promise<SeedOutcome> {
     if (this.hasStore) return { type: 'exists' };
     assertContentFits(content, this.#parts.settings.limits.contentBytes);
     const changes: Changes = { deletedRows: new Map(), leaves: content };
@@ -216,7 +216,7 @@ export class RoomState<Origin, RequestOrigin>
    * Gives a transaction its version, hands it to the durability gate, and makes the messages about it. Call it right after the
    * transaction.
    */
-  commit(log: TransactionLog, origin: ChangeOrigin<Origin, RequestOrigin>): Committed {
+  commit(log: TransactionLog, origin: ChangeOrigin<Connection, Request>): Committed {
     if (isEmptyChanges(log.changes)) return 'nothing';
     if (!this.hasStore) {
       this.create(origin);
@@ -244,7 +244,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Returns false if a change came too late: nothing of it is applied, and nobody is told. */
-  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean {
+  takes(origin: AskedOrigin<Connection, Request>): boolean {
     if (this.#isLost || this.#persistence.current !== this) return false;
     switch (origin.type) {
       case 'seed':
@@ -257,7 +257,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Returns true if the client still expects an answer to that push, and it is the next one (`ONCE-9`). */
-  #isNext({ peer, clientId, generation, number }: PushOrigin<Origin>): boolean {
+  #isNext({ peer, clientId, generation, number }: PushOrigin<Connection>): boolean {
     const client = peer.state;
     return (
       client.type === 'client' &&
@@ -271,7 +271,7 @@ export class RoomState<Origin, RequestOrigin>
   /** Commits a change that was applied, and answers its author. Called right after the transaction. */
   settle(
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
     outcome: WriteOutcome,
   ): SeedOutcome | undefined {
     // A change that is in the Store counts, also where a listener of the app has closed the connection since.
@@ -303,7 +303,7 @@ export class RoomState<Origin, RequestOrigin>
     this.#persistence.discard(this, error, lost);
   }
 
-  #pushStock(peer: Peer<Origin>, changes: Changes): MaybePromise<void> {
+  #pushStock(peer: Peer<Connection>, changes: Changes): MaybePromise<void> {
     if (!this.hasStore) return undefined;
     return waitFor(this.#parts.writer.write(this, changes, { type: 'stock', peer }));
   }
@@ -315,7 +315,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Makes the number of a push durable, if the push made no commit (`ONCE-1`). */
-  note(origin: ChangeOrigin<Origin, RequestOrigin>): void {
+  note(origin: ChangeOrigin<Connection, Request>): void {
     // Before the initial content there is no log, and nothing could be applied twice.
     if (!this.hasStore) return;
     const entry = { version: this.#version, changes: undefined, author: authorOf(origin) };
@@ -323,7 +323,7 @@ export class RoomState<Origin, RequestOrigin>
   }
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
-  create(origin: ChangeOrigin<Origin, RequestOrigin>): void {
+  create(origin: ChangeOrigin<Connection, Request>): void {
     const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.observed.store));
     this.#version = 1;
     this.#setSize(measureContent(content));
@@ -349,11 +349,11 @@ export class RoomState<Origin, RequestOrigin>
     this.#parts.reporter.report(new TinyBasePartyKitError('too-large', message), 'limit');
   }
 
-  #tellFeatures(changes: Changes, origin: ChangeOrigin<Origin, RequestOrigin>): void {
+  #tellFeatures(changes: Changes, origin: ChangeOrigin<Connection, Request>): void {
     const { features } = this.#parts;
     if (features.isEmpty) return;
     features.committed({ cursor: this.cursor, changes, origin });
-    this.durability.hold(new WrittenVersion(features, this.#version));
+    this.durability.defer(new WrittenVersion(features, this.#version));
   }
 }
 

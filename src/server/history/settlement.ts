@@ -18,11 +18,11 @@ import type { RoomState } from './room-state.ts';
 const NO_LEAVES = new LeafMap<Leaf | undefined>();
 
 /** The end of a change that somebody asked for: commits what was applied of it, and answers its author. */
-export class Settlement<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #state: RoomState<Origin, RequestOrigin>;
+export class Settlement<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #state: RoomState<Connection, Request>;
 
-  constructor(parts: RoomParts<Origin, RequestOrigin>, state: RoomState<Origin, RequestOrigin>) {
+  constructor(parts: RoomParts<Connection, Request>, state: RoomState<Connection, Request>) {
     this.#parts = parts;
     this.#state = state;
   }
@@ -30,7 +30,7 @@ export class Settlement<Origin, RequestOrigin> {
   /** Settles a change, right after it was applied or refused. Returns the outcome of initial content. */
   settle(
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
     outcome: WriteOutcome,
   ): SeedOutcome | undefined {
     switch (origin.type) {
@@ -45,7 +45,7 @@ export class Settlement<Origin, RequestOrigin> {
 
   #settlePush(
     asked: Changes,
-    origin: PushOrigin<Origin>,
+    origin: PushOrigin<Connection>,
     { log, refusal }: WriteOutcome,
   ): undefined {
     const { observed, outgoing } = this.#parts;
@@ -90,7 +90,7 @@ export class Settlement<Origin, RequestOrigin> {
    * record among the clients that write (`FLOOD-5`), and nothing of such a push can be applied twice.
    */
   #notePush(
-    { clientId, number, peer }: PushOrigin<Origin>,
+    { clientId, number, peer }: PushOrigin<Connection>,
     refusal: RefusalReason | undefined,
   ): boolean {
     if (refusal !== 'access' || this.#state.clients.lastPush(clientId) > 0) {
@@ -102,12 +102,12 @@ export class Settlement<Origin, RequestOrigin> {
   }
 
   /** Charges the author of a push if the answer is longer than the push: a few characters may delete everything (`FLOOD-3`). */
-  #charge(peer: Peer<Origin>, asked: Changes, told: Changes | undefined): void {
+  #charge(peer: Peer<Connection>, asked: Changes, told: Changes | undefined): void {
     if (told === undefined) return;
     peer.allowance.spendOnAnswer(changesSize(told) - changesSize(asked));
   }
 
-  #settleStock(asked: Changes, origin: StockOrigin<Origin>, { log }: WriteOutcome): undefined {
+  #settleStock(asked: Changes, origin: StockOrigin<Connection>, { log }: WriteOutcome): undefined {
     if (log !== undefined) this.#state.commit(log, origin);
     const answer = stockAnswerTo(this.#parts.observed.store, asked, log?.changes);
     this.#charge(origin.peer, asked, answer);
@@ -116,7 +116,7 @@ export class Settlement<Origin, RequestOrigin> {
 
   #settleSeed(
     asked: Changes,
-    origin: SeedOrigin<RequestOrigin>,
+    origin: SeedOrigin<Request>,
     { log, refusal }: WriteOutcome,
   ): SeedOutcome {
     const { changes, isAltered } = correctionOf(this.#parts.observed.store, asked, NO_LEAVES);

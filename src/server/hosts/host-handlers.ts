@@ -190,7 +190,7 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
       try {
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) return;
-        const isHeard = !this.#isSeamUsed || room.hasEntered(host.connectionOf(connection));
+        const isHeard = !this.#isSeamUsed || room.wasAdmitted(host.connectionOf(connection));
         if (isHeard) await app?.(received);
       } finally {
         this.#forget(connection);

@@ -111,7 +111,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       if (socket.readyState === OPEN) this.#options.onError(error);
     });
     return {
-      origin: socket,
+      socket,
       get isClosedByRoom() {
         return closing.isByRoom;
       },

@@ -7,29 +7,29 @@ import type { RoomGate } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** Lets connections and requests in: asks the gate, and counts connections. The room handles nothing of those that it refuses. */
-export class Admission<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #limit: ConnectionLimit<Origin>;
+export class Admission<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #limit: ConnectionLimit<Connection>;
 
-  constructor(parts: RoomParts<Origin, RequestOrigin>) {
+  constructor(parts: RoomParts<Connection, Request>) {
     this.#parts = parts;
-    this.#limit = new ConnectionLimit<Origin>(parts);
+    this.#limit = new ConnectionLimit<Connection>(parts);
   }
 
   /** Resolves to false if a new connection is refused: then it is closed, or closing. Never rejects. */
-  async enter(peer: Peer<Origin>, request: RequestOrigin): Promise<boolean> {
+  async admit(peer: Peer<Connection>, request: Request): Promise<boolean> {
     const { gate } = this.#parts.features;
     if (gate !== undefined) {
       peer.verification = this.#verify(gate, peer, request);
       if (!(await peer.verification)) return false;
     }
     if (!this.hasSpaceFor(peer)) return false;
-    peer.enter();
+    peer.admit();
     return true;
   }
 
   /** Verifies a request for the content. Rejects with the error that refuses it. */
-  async admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
+  async admitRequest(request: Request, access: 'read' | 'write'): Promise<void> {
     const { features } = this.#parts;
     await features.gate?.admitRequest(request);
     if (access === 'read' || features.mayWrite({ type: 'seed', request })) return;
@@ -39,13 +39,13 @@ export class Admission<Origin, RequestOrigin> {
 
   /** Asks the gate about a new connection. Never rejects. */
   async #verify(
-    gate: RoomGate<Origin, RequestOrigin>,
-    peer: Peer<Origin>,
-    request: RequestOrigin,
+    gate: RoomGate<Connection, Request>,
+    peer: Peer<Connection>,
+    request: Request,
   ): Promise<boolean> {
     const { delivery, reporter } = this.#parts;
     try {
-      await gate.admit(peer.connection.origin, request);
+      await gate.admit(peer.connection.socket, request);
       peer.verification = undefined;
       if (peer.hasLeft) return false;
       if (peer.standing === 'admitted') return true;
@@ -65,7 +65,7 @@ export class Admission<Origin, RequestOrigin> {
    * Resolves to true if the gate admits a connection. Otherwise the connection is closed: its grant has ended, or the room lost it
    * while it slept.
    */
-  async passes(peer: Peer<Origin>): Promise<boolean> {
+  async passes(peer: Peer<Connection>): Promise<boolean> {
     if (peer.verification !== undefined && !(await peer.verification)) return false;
     if (peer.hasLeft) return false;
     if (peer.standing === 'admitted') return true;
@@ -74,7 +74,7 @@ export class Admission<Origin, RequestOrigin> {
   }
 
   /** Closes a connection, and returns false, if the room is full or its user has enough. Returns true for one that was counted before. */
-  hasSpaceFor(peer: Peer<Origin>): boolean {
+  hasSpaceFor(peer: Peer<Connection>): boolean {
     const { delivery, settings } = this.#parts;
     const { connections } = settings.limits;
     const counted = this.#limit.count(peer);

@@ -19,10 +19,10 @@ const SET_BACK = { isSetBack: true } as const;
  * Answers a hello: makes the connection that of its client, and sends what the client missed (`JOIN-2` to `JOIN-5`). The connection
  * pays for the catch-up, each time that it asks (`FLOOD-3`).
  */
-export function answerHello<Origin>(
-  room: RoomState<Origin, unknown>,
-  parts: RoomParts<Origin, unknown>,
-  peer: Peer<Origin>,
+export function answerHello<Connection>(
+  room: RoomState<Connection, unknown>,
+  parts: RoomParts<Connection, unknown>,
+  peer: Peer<Connection>,
   hello: Hello,
 ): void {
   const { peers, delivery, outgoing, host, settings } = parts;
@@ -79,10 +79,10 @@ export function answerHello<Origin>(
  * Returns the content for a client that has an older one, if it is small, and within what the connection may ask for
  * (`JOIN-11`). A client that has none may have initial content of its app, and loads over HTTP.
  */
-function smallContent<Origin>(
-  room: RoomState<Origin, unknown>,
-  { contentCache, observed, writer }: RoomParts<Origin, unknown>,
-  peer: Peer<Origin>,
+function smallContent<Connection>(
+  room: RoomState<Connection, unknown>,
+  { contentCache, observed, writer }: RoomParts<Connection, unknown>,
+  peer: Peer<Connection>,
   { cursor }: Hello,
 ): string | undefined {
   if (cursor === undefined || cursor.version === 0 || !room.hasStore) return undefined;
@@ -92,10 +92,10 @@ function smallContent<Origin>(
 }
 
 /** Refuses a client that speaks another version of the protocol. */
-export function answerForeignHello<Origin>(
-  room: RoomState<Origin, unknown>,
-  { outgoing }: Pick<RoomParts<Origin, unknown>, 'outgoing'>,
-  peer: Peer<Origin>,
+export function answerForeignHello<Connection>(
+  room: RoomState<Connection, unknown>,
+  { outgoing }: Pick<RoomParts<Connection, unknown>, 'outgoing'>,
+  peer: Peer<Connection>,
   protocol: number,
 ): void {
   const text = `This room speaks version ${PROTOCOL_VERSION} of the protocol, and the client version ${protocol}: use the same release of tinybase-partykit on both sides.`;

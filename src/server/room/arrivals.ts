@@ -28,17 +28,17 @@ interface SplitFrame {
 const NO_MESSAGES: SplitFrame = { messages: [], count: 0 };
 
 /** Takes the frames of connections as they arrive: limits them, charges their senders, and gives each connection its turn. */
-export class Arrivals<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
-  readonly #admission: Admission<Origin, RequestOrigin>;
-  readonly #dispatcher: Dispatcher<Origin, RequestOrigin>;
+export class Arrivals<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
+  readonly #admission: Admission<Connection, Request>;
+  readonly #dispatcher: Dispatcher<Connection, Request>;
   readonly #turns: Turns;
 
   constructor(
-    parts: RoomParts<Origin, RequestOrigin>,
-    persistence: RoomPersistence<Origin, RequestOrigin>,
-    admission: Admission<Origin, RequestOrigin>,
+    parts: RoomParts<Connection, Request>,
+    persistence: RoomPersistence<Connection, Request>,
+    admission: Admission<Connection, Request>,
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
@@ -48,7 +48,7 @@ export class Arrivals<Origin, RequestOrigin> {
   }
 
   /** Handles a frame, and ignores frames that are not ours. Resolves when that is done; never rejects. */
-  async receive(peer: Peer<Origin>, data: unknown): Promise<void> {
+  async receive(peer: Peer<Connection>, data: unknown): Promise<void> {
     const { features, delivery } = this.#parts;
     if (peer.hasLeft) return;
     peer.restoreAttachment();
@@ -73,34 +73,34 @@ export class Arrivals<Origin, RequestOrigin> {
     const frame = features.frameOf(data);
     if (features.needsHeardTimes) peer.heard.keep();
     const isOrdered = frame === undefined || frame.feature.isOrdered === true;
-    const deal = (message: unknown): MaybePromise<void> => {
+    const handle = (message: unknown): MaybePromise<void> => {
       if (frame === undefined) return this.#dispatcher.take(peer, message);
       if (isOrdered) return this.#dispatcher.takeOrdered(peer, frame);
-      if (!peer.isGone) features.receive(peer.connection.origin, frame, !peer.hasLostPush);
+      if (!peer.isGone) features.receive(peer.connection.socket, frame, !peer.hasLostPush);
       return undefined;
     };
     const begin = (): boolean => this.#begins(peer, waiting);
     const cost = costOfEach(waiting.weight, count);
     const { isBusy } = peer.allowance;
     // An answer that the room has asked for does not wait for a turn.
-    const dealt = isAsked
-      ? deal(data)
-      : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, deal });
-    if (dealt !== undefined) await dealt;
+    const handled = isAsked
+      ? handle(data)
+      : this.#turns.take(peer.line, isBusy, { messages, length, cost, begin, handle });
+    if (handled !== undefined) await handled;
     if (!isOrdered) {
       waiting.onReleased();
       return;
     }
     const state = this.#persistence.current;
     if (state === undefined) waiting.onLost();
-    else state.durability.hold(waiting);
+    else state.durability.defer(waiting);
   }
 
   /**
    * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
    * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
-  hold(peer: Peer<Origin>, data: unknown): (() => void) | undefined {
+  hold(peer: Peer<Connection>, data: unknown): (() => void) | undefined {
     const { delivery } = this.#parts;
     if (peer.hasLeft) return undefined;
     const length = lengthOf(data) + HOLDING_LENGTH;
@@ -114,7 +114,7 @@ export class Arrivals<Origin, RequestOrigin> {
   }
 
   /** Returns true for a frame that is refused unread. */
-  #isFlood(peer: Peer<Origin>, length: number): boolean {
+  #isFlood(peer: Peer<Connection>, length: number): boolean {
     const { limits } = this.#parts.settings;
     return (
       peer.allowance.isFlooding(length) ||
@@ -123,7 +123,7 @@ export class Arrivals<Origin, RequestOrigin> {
   }
 
   /** Begins to handle a frame. Returns false for a frame that is dropped. */
-  #begins(peer: Peer<Origin>, waiting: ReceivedFrame): boolean {
+  #begins(peer: Peer<Connection>, waiting: ReceivedFrame): boolean {
     if (peer.isGone) return false;
     const { delivery } = this.#parts;
     if (waiting.begin() && delivery.makeSpace(peer, 0)) return true;

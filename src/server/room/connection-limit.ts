@@ -17,9 +17,9 @@ export type Counted = 'counted' | 'full' | 'share';
  * Counts connections, up to `limits.connections` (`FLOOD-5`). It does not look at all open connections each time that one comes:
  * after a deployment, many come at once.
  */
-export class ConnectionLimit<Origin> {
-  readonly #parts: Pick<RoomParts<Origin, never>, 'peers' | 'features' | 'settings' | 'host'>;
-  readonly #counted = new WeakSet<Peer<Origin>>();
+export class ConnectionLimit<Connection> {
+  readonly #parts: Pick<RoomParts<Connection, never>, 'peers' | 'features' | 'settings' | 'host'>;
+  readonly #counted = new WeakSet<Peer<Connection>>();
   #limit = 0;
   /** The number of connections that may come before the next look at all. */
   #left = 0;
@@ -28,17 +28,19 @@ export class ConnectionLimit<Origin> {
   /** The time of the last look that found no space. */
   #fullTime = -Infinity;
 
-  constructor(parts: Pick<RoomParts<Origin, never>, 'peers' | 'features' | 'settings' | 'host'>) {
+  constructor(
+    parts: Pick<RoomParts<Connection, never>, 'peers' | 'features' | 'settings' | 'host'>,
+  ) {
     this.#parts = parts;
   }
 
   /** Counts a connection, which is open and admitted, unless it was counted before. */
-  count(peer: Peer<Origin>): Counted {
+  count(peer: Peer<Connection>): Counted {
     if (this.#counted.has(peer)) return 'counted';
     const now = this.#parts.host.now();
     const { connections: limit } = this.#parts.settings.limits;
-    // Those that were let in before the room slept stay.
-    const user = peer.isIn ? undefined : this.#userOf(peer);
+    // Those that were admitted before the room slept stay.
+    const user = peer.wasAdmitted ? undefined : this.#userOf(peer);
     let counted = this.#spaceFor(user);
     const isFull = Math.abs(now - this.#fullTime) < RECOUNT_MILLISECONDS;
     if (limit !== this.#limit || (counted !== 'counted' && !isFull)) {
@@ -60,7 +62,7 @@ export class ConnectionLimit<Origin> {
     return ofUser < Math.max(1, this.#limit * SHARE) ? 'counted' : 'share';
   }
 
-  #countOthers(asking: Peer<Origin>, limit: number): void {
+  #countOthers(asking: Peer<Connection>, limit: number): void {
     const others = this.#parts.peers.admitted().filter((peer) => peer !== asking);
     this.#limit = limit;
     this.#left = Math.max(0, limit - others.length);
@@ -73,7 +75,7 @@ export class ConnectionLimit<Origin> {
   }
 
   /** Returns undefined in a room that knows no users. */
-  #userOf({ connection }: Peer<Origin>): string | undefined {
-    return this.#parts.features.userIdOf(connection.origin);
+  #userOf({ connection }: Peer<Connection>): string | undefined {
+    return this.#parts.features.userIdOf(connection.socket);
   }
 }

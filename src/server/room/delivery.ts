@@ -26,12 +26,12 @@ const CROWDED =
 const BUSY_FACTOR = 2;
 
 /** Puts frames on sockets: no more than a connection reads, and no more than the room may hold for all. Closes connections. */
-export class Delivery<Origin> {
-  readonly #host: Pick<RoomHost<Origin>, 'randomId' | 'after'>;
-  readonly #peers: Peers<Origin>;
-  readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
+export class Delivery<Connection> {
+  readonly #host: Pick<RoomHost<Connection>, 'randomId' | 'after'>;
+  readonly #peers: Peers<Connection>;
+  readonly #settings: Pick<RoomSettings<Connection, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
-  #leaving: Peer<Origin>[] = [];
+  #leaving: Peer<Connection>[] = [];
   /** The last messages that were joined. The next connection often gets the same ones. */
   #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
     messages: [],
@@ -39,9 +39,9 @@ export class Delivery<Origin> {
   };
 
   constructor(
-    host: Pick<RoomHost<Origin>, 'randomId' | 'after'>,
-    peers: Peers<Origin>,
-    settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
+    host: Pick<RoomHost<Connection>, 'randomId' | 'after'>,
+    peers: Peers<Connection>,
+    settings: Pick<RoomSettings<Connection, unknown>, 'messagePrefix' | 'limits'>,
   ) {
     this.#host = host;
     this.#peers = peers;
@@ -49,14 +49,14 @@ export class Delivery<Origin> {
   }
 
   /** Sends a frame now, to a connection that is still admitted. One whose grant has ended is closed. */
-  deliver(peer: Peer<Origin>, frame: string): void {
+  deliver(peer: Peer<Connection>, frame: string): void {
     const { standing } = peer;
     if (standing === 'admitted') this.#sendBounded(peer, frame);
     else if (standing === 'expired') this.refuse(peer, 'expired', EXPIRED);
   }
 
   /** Sends nothing more to a connection that does not read (`FLOOD-7`). */
-  #sendBounded(peer: Peer<Origin>, frame: string): void {
+  #sendBounded(peer: Peer<Connection>, frame: string): void {
     if (peer.hasLeft) return;
     const { unread, unproven } = peer;
     const { unreadLength } = this.#settings.limits;
@@ -79,13 +79,13 @@ export class Delivery<Origin> {
    * Makes space for what a connection has just sent, if the room holds as much as it may for all (`LIMIT-5`). Closes connections for
    * which it holds more than for this one, the largest first. Returns false, and closes nobody, if that would not be enough.
    */
-  makeSpace(peer: Peer<Origin>, length: number): boolean {
+  makeSpace(peer: Peer<Connection>, length: number): boolean {
     const { memory } = this.#peers;
     return this.#makeSpace(memory, length, peer.held.length + length, ({ held }) => held);
   }
 
   /** Does the same for what is sent to a connection: compares what the connections have not read, and not what they have sent. */
-  #makeSpaceUnread({ unread }: Peer<Origin>, length: number): boolean {
+  #makeSpaceUnread({ unread }: Peer<Connection>, length: number): boolean {
     const { memory } = this.#peers;
     return this.#makeSpace(memory, length, unread.length + length, (holder) => {
       const free = holder.unread.length;
@@ -95,16 +95,16 @@ export class Delivery<Origin> {
   }
 
   /** Does the same for what is sent to a stock peer, among all stock peers: they cannot tell what they have read. */
-  #makeSpaceUnproven({ unproven }: Peer<Origin>, length: number): boolean {
+  #makeSpaceUnproven({ unproven }: Peer<Connection>, length: number): boolean {
     const wanted = unproven.length + length;
     return this.#makeSpace(this.#peers.unproven, length, wanted, (holder) => holder.unproven);
   }
 
   #makeSpace(
-    memory: HeldMemory<Peer<Origin>>,
+    memory: HeldMemory<Peer<Connection>>,
     length: number,
     wanted: number,
-    heldOf: (holder: Peer<Origin>) => { readonly length: number; readonly free: number },
+    heldOf: (holder: Peer<Connection>) => { readonly length: number; readonly free: number },
   ): boolean {
     const { heldLength } = this.#settings.limits;
     if (wanted <= FREE_LENGTH || memory.length + length <= heldLength) return true;
@@ -129,7 +129,7 @@ export class Delivery<Origin> {
   }
 
   /** Sends messages together that one turn of the room's code sends to one client (`FRAME-5`). A stock peer gets each at once. */
-  #leave(peer: Peer<Origin>, frame: string): void {
+  #leave(peer: Peer<Connection>, frame: string): void {
     if (peer.state.type === 'stock') {
       this.#letGo(peer);
       peer.connection.send(frame);
@@ -146,7 +146,7 @@ export class Delivery<Origin> {
   }
 
   /** Sends now what waits to leave. */
-  #letGo(peer: Peer<Origin>): void {
+  #letGo(peer: Peer<Connection>): void {
     const messages = peer.leaving;
     if (messages.length === 0) return;
     peer.leaving = [];
@@ -162,7 +162,7 @@ export class Delivery<Origin> {
     return this.#joined.frames;
   }
 
-  #sendMark(peer: Peer<Origin>): void {
+  #sendMark(peer: Peer<Connection>): void {
     const { unread, state } = peer;
     const { unreadLength, heldLength } = this.#settings.limits;
     const isCrowded = this.#peers.memory.length > heldLength / 2;
@@ -170,7 +170,7 @@ export class Delivery<Origin> {
     this.#askToRead(peer);
   }
 
-  #askToRead(peer: Peer<Origin>): void {
+  #askToRead(peer: Peer<Connection>): void {
     const text = this.#host.randomId();
     const frame = this.#encode({ type: 'mark', text });
     this.#leave(peer, frame);
@@ -178,19 +178,19 @@ export class Delivery<Origin> {
   }
 
   /** Asks a client for a sign of life: it answers a mark. */
-  ask({ connection }: Peer<Origin>): void {
+  ask({ connection }: Peer<Connection>): void {
     connection.send(this.#encode({ type: 'mark', text: this.#host.randomId() }));
   }
 
   /** Takes the answer to a mark: the connection has read everything before the mark. */
-  takeMark(peer: Peer<Origin>, text: string): void {
+  takeMark(peer: Peer<Connection>, text: string): void {
     peer.unread.answer(text);
     if (peer.isGone) return;
     // A connection whose grant has ended gets no mark. The next frame for it closes it (`GATE-7`).
     if (peer.standing === 'admitted') this.#sendMark(peer);
   }
 
-  #stall(peer: Peer<Origin>): void {
+  #stall(peer: Peer<Connection>): void {
     const { state } = peer;
     const message = 'This connection has not read what it was sent: say hello.';
     if (state.type === 'stock') this.close(peer, 'overloaded', message);
@@ -204,38 +204,38 @@ export class Delivery<Origin> {
   }
 
   /** Tells a connection at once that the room can be reached (`ORDER-8`). */
-  sendAlive(peer: Peer<Origin>): void {
+  sendAlive(peer: Peer<Connection>): void {
     this.deliver(peer, encodeAlive(this.#settings.messagePrefix));
   }
 
   /** Sends an error and closes the connection for good. */
-  refuse(peer: Peer<Origin>, code: ErrorCode, message: string): void {
+  refuse(peer: Peer<Connection>, code: ErrorCode, message: string): void {
     // A browser may not see the close code, and without the code a client would connect again for ever.
     this.#leave(peer, this.#encode({ type: 'error', code, message }));
     this.close(peer, code, message);
   }
 
   /** Sends an error at once. */
-  sendError(peer: Peer<Origin>, code: ErrorCode, message: string, push?: number): void {
+  sendError(peer: Peer<Connection>, code: ErrorCode, message: string, push?: number): void {
     const about = push === undefined ? {} : { push };
     this.deliver(peer, this.#encode({ type: 'error', code, message, ...about }));
   }
 
   /** Refuses a message unread, so that a flood costs the others as little as possible (`FLOOD-1`). */
-  refuseFlood(peer: Peer<Origin>): void {
+  refuseFlood(peer: Peer<Connection>): void {
     // The room still handles what it sent before.
     peer.line.behind(() => this.overload(peer));
   }
 
   /** Closes a connection for good, with the close code of that error. */
-  close(peer: Peer<Origin>, code: ErrorCode, reason: string): void {
+  close(peer: Peer<Connection>, code: ErrorCode, reason: string): void {
     this.#letGo(peer);
     peer.leave('room');
     peer.connection.close(ERRORS[code].closeCode, reason);
   }
 
   /** Takes nothing more from a connection until its next hello. Tells it so, at most once a second (`FLOOD-1`). */
-  overload(peer: Peer<Origin>, text: string = FLOODED): void {
+  overload(peer: Peer<Connection>, text: string = FLOODED): void {
     const { state } = peer;
     if (state.type !== 'client') {
       this.close(peer, 'overloaded', text);

@@ -18,35 +18,38 @@ const APP_HINT =
  * Hands each message to the room's state or to a feature, one at a time. Messages of one connection keep their order. A message that
  * waits for a hook holds up only its own connection.
  */
-export class Dispatcher<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+export class Dispatcher<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
 
   constructor(
-    parts: RoomParts<Origin, RequestOrigin>,
-    persistence: RoomPersistence<Origin, RequestOrigin>,
+    parts: RoomParts<Connection, Request>,
+    persistence: RoomPersistence<Connection, Request>,
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
   }
 
   /** Handles a message of the protocol. Settles when that is complete. Neither throws nor rejects. */
-  take(peer: Peer<Origin>, message: unknown): MaybePromise<void> {
+  take(peer: Peer<Connection>, message: unknown): MaybePromise<void> {
     return this.#enqueue(() => this.#takeFrame(peer, message));
   }
 
   /** Does the same for a frame of a feature that is in order with the messages of the protocol. */
-  takeOrdered(peer: Peer<Origin>, frame: FeatureFrame<Origin, RequestOrigin>): MaybePromise<void> {
+  takeOrdered(
+    peer: Peer<Connection>,
+    frame: FeatureFrame<Connection, Request>,
+  ): MaybePromise<void> {
     return this.#enqueue(() => this.#takeFeatureFrame(peer, frame));
   }
 
   /** Runs a step in the queue. Settles when the step is complete. Neither throws nor rejects. */
-  #enqueue(step: () => MaybePromise<Dealt>): MaybePromise<void> {
+  #enqueue(step: () => MaybePromise<Handling>): MaybePromise<void> {
     const report = (error: unknown): void => this.#parts.reporter.report(error, 'room');
     try {
-      const dealt = this.#parts.queue.add(step);
-      if (dealt instanceof Promise) return dealt.then(decidedOf).catch(report);
-      return dealt?.decided.catch(report);
+      const handled = this.#parts.queue.add(step);
+      if (handled instanceof Promise) return handled.then(decidedOf).catch(report);
+      return handled?.decided.catch(report);
     } catch (error) {
       report(error);
       return undefined;
@@ -54,30 +57,30 @@ export class Dispatcher<Origin, RequestOrigin> {
   }
 
   /** Handles a message after all earlier ones of its connection. The queue does not wait for it. */
-  #inOrder(peer: Peer<Origin>, deal: () => MaybePromise<void>): Dealt {
-    const decided = peer.undecided.add(deal);
+  #inOrder(peer: Peer<Connection>, handle: () => MaybePromise<void>): Handling {
+    const decided = peer.undecided.add(handle);
     return decided instanceof Promise ? { decided } : undefined;
   }
 
   #takeFeatureFrame(
-    peer: Peer<Origin>,
-    frame: FeatureFrame<Origin, RequestOrigin>,
-  ): MaybePromise<Dealt> {
+    peer: Peer<Connection>,
+    frame: FeatureFrame<Connection, Request>,
+  ): MaybePromise<Handling> {
     const { features, delivery } = this.#parts;
     const sender = peer.state;
-    const deal = (): Dealt =>
+    const handle = (): Handling =>
       this.#inOrder(peer, () => {
         if (peer.isGone) return;
         const isIntact = !peer.hasLostPush && !hasBegunAgain(peer, sender);
-        features.receive(peer.connection.origin, frame, isIntact);
+        features.receive(peer.connection.socket, frame, isIntact);
       });
     const state = this.#persistence.load();
     return state instanceof Promise
-      ? state.then(deal, () => delivery.sendError(peer, 'unavailable', UNLOADED))
-      : deal();
+      ? state.then(handle, () => delivery.sendError(peer, 'unavailable', UNLOADED))
+      : handle();
   }
 
-  #takeFrame(peer: Peer<Origin>, data: unknown): MaybePromise<Dealt> {
+  #takeFrame(peer: Peer<Connection>, data: unknown): MaybePromise<Handling> {
     if (peer.isGone) return undefined;
     const { messagePrefix } = this.#parts.settings;
     let message: ClientMessage | undefined;
@@ -104,25 +107,25 @@ export class Dispatcher<Origin, RequestOrigin> {
     }
     if (message?.type !== 'hello')
       return message === undefined ? undefined : this.#takeMessage(peer, message);
-    const clientId = this.#parts.features.clientIdOf(peer.connection.origin, message.clientId);
+    const clientId = this.#parts.features.clientIdOf(peer.connection.socket, message.clientId);
     return this.#takeMessage(peer, { ...message, clientId });
   }
 
-  #takeMessage(peer: Peer<Origin>, message: ClientMessage): MaybePromise<Dealt> {
+  #takeMessage(peer: Peer<Connection>, message: ClientMessage): MaybePromise<Handling> {
     const state = this.#persistence.load();
     return state instanceof Promise
       ? state.then(
-          (loaded) => this.#deal(loaded, peer, message),
+          (loaded) => this.#handle(loaded, peer, message),
           () => this.#refuseUnloaded(peer, message),
         )
-      : this.#deal(state, peer, message);
+      : this.#handle(state, peer, message);
   }
 
-  #deal(
-    state: RoomState<Origin, RequestOrigin>,
-    peer: Peer<Origin>,
+  #handle(
+    state: RoomState<Connection, Request>,
+    peer: Peer<Connection>,
     message: ClientMessage,
-  ): Dealt {
+  ): Handling {
     const sender = peer.state;
     if (!peer.undecided.isEmpty && message.type === 'ping') {
       this.#parts.delivery.sendAlive(peer);
@@ -149,7 +152,7 @@ export class Dispatcher<Origin, RequestOrigin> {
   }
 
   /** Refuses a message because the room cannot be loaded. Closing is the only way to tell a stock peer that it lost a change. */
-  #refuseUnloaded(peer: Peer<Origin>, message: ClientMessage): void {
+  #refuseUnloaded(peer: Peer<Connection>, message: ClientMessage): void {
     const { delivery } = this.#parts;
     if (peer.isGone) return;
     if (peer.state.type === 'client' || message.type === 'hello') {
@@ -159,7 +162,7 @@ export class Dispatcher<Origin, RequestOrigin> {
 }
 
 /** A message that is not decided yet; undefined if it is complete. */
-type Dealt = { readonly decided: Promise<void> } | undefined | void;
+type Handling = { readonly decided: Promise<void> } | undefined | void;
 
 /** Returns true if the sender has said hello since it was in that state: messages from before are dropped. */
 function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
@@ -167,6 +170,6 @@ function hasBegunAgain({ state }: Peer<unknown>, sender: PeerState): boolean {
   return state.type !== 'client' || state.generation !== sender.generation;
 }
 
-async function decidedOf(dealt: Dealt): Promise<void> {
-  await dealt?.decided;
+async function decidedOf(handled: Handling): Promise<void> {
+  await handled?.decided;
 }

@@ -14,17 +14,17 @@ import type { FeatureRoom, RoomSnapshot, TakenCall } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
 
 /** The part of a room that features and the gate may use. */
-export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
-  readonly #administration: RoomAdministration<Origin, RequestOrigin>;
+export class FeatureAccess<Connection, Request> implements FeatureRoom<Connection> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
+  readonly #administration: RoomAdministration<Connection, Request>;
   /** The waiters that wait for the end of a transaction, in order, each with the state that it waits in. */
-  readonly #held: { readonly waiter: Waiter; readonly state: object }[] = [];
+  readonly #deferred: { readonly waiter: Waiter; readonly state: object }[] = [];
 
   constructor(
-    parts: RoomParts<Origin, RequestOrigin>,
-    persistence: RoomPersistence<Origin, RequestOrigin>,
-    administration: RoomAdministration<Origin, RequestOrigin>,
+    parts: RoomParts<Connection, Request>,
+    persistence: RoomPersistence<Connection, Request>,
+    administration: RoomAdministration<Connection, Request>,
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
@@ -78,15 +78,15 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     });
   }
 
-  taken(call: TakenCall, connection: Origin): void {
+  taken(call: TakenCall, connection: Connection): void {
     this.#parts.features.taken(call, connection);
   }
 
-  connections(): readonly Origin[] {
-    return this.#parts.peers.admitted().map(({ connection }) => connection.origin);
+  connections(): readonly Connection[] {
+    return this.#parts.peers.admitted().map(({ connection }) => connection.socket);
   }
 
-  userIdOf(caller: Origin): string | undefined {
+  userIdOf(caller: Connection): string | undefined {
     return this.#parts.features.userIdOf(caller);
   }
 
@@ -94,7 +94,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     return this.#administration.garbageCollect();
   }
 
-  send(connection: Origin, letter: string, json: string): void {
+  send(connection: Connection, letter: string, json: string): void {
     const { delivery, settings } = this.#parts;
     const peer = this.#peer(connection);
     if (peer !== undefined)
@@ -105,59 +105,61 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     const safe = new ReportingWaiter(waiter, this.#parts.reporter);
     const state = this.#persistence.current;
     if (state === undefined) safe.onLost();
-    else if (this.#held.length === 0 && this.#parts.writer.isFree()) state.durability.hold(safe);
-    else this.#hold(safe, state);
+    else if (this.#deferred.length === 0 && this.#parts.writer.isFree())
+      state.durability.defer(safe);
+    else this.#defer(safe, state);
   }
 
-  /** Holds a waiter while a transaction of the room's own code is open, because its commit is not ordered yet. */
-  #hold(waiter: Waiter, state: object): void {
-    this.#held.push({ waiter, state });
-    if (this.#held.length > 1) return;
+  /** Defers a waiter while a transaction of the room's own code is open, because its commit is not ordered yet. */
+  #defer(waiter: Waiter, state: object): void {
+    this.#deferred.push({ waiter, state });
+    if (this.#deferred.length > 1) return;
     void this.#parts.writer.whenFree().then(() => {
       const { current } = this.#persistence;
-      for (const held of this.#held.splice(0)) {
-        if (current !== undefined && current === held.state) current.durability.hold(held.waiter);
-        else held.waiter.onLost();
+      for (const deferred of this.#deferred.splice(0)) {
+        if (current !== undefined && current === deferred.state)
+          current.durability.defer(deferred.waiter);
+        else deferred.waiter.onLost();
       }
     });
   }
 
-  represent<T>(caller: Origin, code: () => T): readonly [outcome: T, end: () => void] {
+  represent<T>(caller: Connection, code: () => T): readonly [outcome: T, end: () => void] {
     return this.#parts.represented.run(caller, code);
   }
 
-  charge(connection: Origin, length: number): void {
+  charge(connection: Connection, length: number): void {
     this.#peer(connection)?.allowance.spend(length);
   }
 
-  hold(connection: Origin, length: number): void {
+  hold(connection: Connection, length: number): void {
     this.#peer(connection)?.held.addFixed(length);
   }
 
-  isRefused(connection: Origin): boolean {
+  isRefused(connection: Connection): boolean {
     const peer = this.#peer(connection);
     return peer === undefined || peer.isGone || peer.standing !== 'admitted';
   }
 
-  readSlot(connection: Origin, slot: string): unknown {
+  readSlot(connection: Connection, slot: string): unknown {
     return this.#parts.host.connectionOf(connection)?.readSlot(slot);
   }
 
-  writeSlot(connection: Origin, slot: string, value: unknown): void {
+  writeSlot(connection: Connection, slot: string, value: unknown): void {
     this.#parts.host.connectionOf(connection)?.writeSlot(slot, value);
   }
 
-  heardAt(connection: Origin): number | undefined {
+  heardAt(connection: Connection): number | undefined {
     return this.#peer(connection)?.heard.kept;
   }
 
-  tell(connection: Origin, code: ErrorCode, message: string): void {
+  tell(connection: Connection, code: ErrorCode, message: string): void {
     const { delivery } = this.#parts;
     const peer = this.#peer(connection);
     if (peer !== undefined) delivery.sendError(peer, code, message);
   }
 
-  refuse(connection: Origin, code: ErrorCode, message: string): void {
+  refuse(connection: Connection, code: ErrorCode, message: string): void {
     const peer = this.#peer(connection);
     if (peer !== undefined) this.#parts.delivery.refuse(peer, code, message);
   }
@@ -174,7 +176,7 @@ export class FeatureAccess<Origin, RequestOrigin> implements FeatureRoom<Origin>
     this.#parts.reporter.report(error, 'feature');
   }
 
-  #peer(connection: Origin): Peer<Origin> | undefined {
+  #peer(connection: Connection): Peer<Connection> | undefined {
     const known = this.#parts.host.connectionOf(connection);
     return known && this.#parts.peers.of(known);
   }

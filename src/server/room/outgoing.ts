@@ -23,15 +23,15 @@ type Told = Pick<
 const STOCK_FRAME_LENGTH = 512 * 1024;
 
 /** Sends the messages that report a state of the room. A message leaves only when the reported change is written (`DURABLE-1`). */
-export class Outgoing<Origin> {
-  readonly #delivery: Delivery<Origin>;
-  readonly #peers: Peers<Origin>;
-  readonly #settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>;
+export class Outgoing<Connection> {
+  readonly #delivery: Delivery<Connection>;
+  readonly #peers: Peers<Connection>;
+  readonly #settings: Pick<RoomSettings<Connection, unknown>, 'messagePrefix' | 'limits'>;
 
   constructor(
-    delivery: Delivery<Origin>,
-    peers: Peers<Origin>,
-    settings: Pick<RoomSettings<Origin, unknown>, 'messagePrefix' | 'limits'>,
+    delivery: Delivery<Connection>,
+    peers: Peers<Connection>,
+    settings: Pick<RoomSettings<Connection, unknown>, 'messagePrefix' | 'limits'>,
   ) {
     this.#delivery = delivery;
     this.#peers = peers;
@@ -39,14 +39,14 @@ export class Outgoing<Origin> {
   }
 
   /** Sends a message when everything that was ordered before it is written. Does not send it if that is lost. */
-  send(state: Told, peer: Peer<Origin>, message: RoomMessage): void {
-    this.#hold(state, peer, this.#encode(message));
+  send(state: Told, peer: Peer<Connection>, message: RoomMessage): void {
+    this.#defer(state, peer, this.#encode(message));
   }
 
   /** Sends an error, as {@link send} does. */
   sendError(
     state: Told,
-    peer: Peer<Origin>,
+    peer: Peer<Connection>,
     code: ErrorCode,
     message: string,
     push?: number,
@@ -61,31 +61,31 @@ export class Outgoing<Origin> {
    */
   sendWelcome(
     state: Told,
-    peer: Peer<Origin>,
+    peer: Peer<Connection>,
     hello: { generation: number; lastPush: number; isSetBack?: true },
     missed: string | undefined,
     content?: string,
   ): boolean {
     const frame = this.#welcome(state, hello, missed, content);
     const isSendable = frame.length <= this.#settings.limits.frameLength;
-    if (missed === undefined || isSendable) this.#hold(state, peer, frame);
-    else this.#hold(state, peer, this.#welcome(state, hello, undefined));
+    if (missed === undefined || isSendable) this.#defer(state, peer, frame);
+    else this.#defer(state, peer, this.#welcome(state, hello, undefined));
     return isSendable && missed !== undefined;
   }
 
   /** Tells a client to load the content (`JOIN-7`). */
-  sendReload(state: Told, peer: Peer<Origin>, client: ClientState): void {
+  sendReload(state: Told, peer: Peer<Connection>, client: ClientState): void {
     const { generation } = client;
     const lastPush = state.lastPush(client);
-    this.#hold(state, peer, this.#welcome(state, { generation, lastPush }, undefined));
+    this.#defer(state, peer, this.#welcome(state, { generation, lastPush }, undefined));
     peer.setState({ ...client, liveness: 'loading' });
   }
 
   /** Answers a push. Returns false, and sends nothing, if the answer is too large for a frame. */
-  sendAck(state: Told, peer: Peer<Origin>, ack: Ack): boolean {
+  sendAck(state: Told, peer: Peer<Connection>, ack: Ack): boolean {
     const frame = this.#encode(ack);
     if (frame.length > this.#settings.limits.frameLength) return false;
-    state.durability.hold(new HeldAnswer(this.#delivery, peer, frame));
+    state.durability.defer(new DeferredAnswer(this.#delivery, peer, frame));
     return true;
   }
 
@@ -94,7 +94,7 @@ export class Outgoing<Origin> {
     state: Told,
     changes: Changes,
     encoded: string,
-    origin: ChangeOrigin<Origin, unknown>,
+    origin: ChangeOrigin<Connection, unknown>,
   ): void {
     const author = 'peer' in origin ? origin.peer : undefined;
     const isDerived = origin.type === 'push' && origin.isDerived === true;
@@ -105,12 +105,12 @@ export class Outgoing<Origin> {
       const client = peer.state;
       if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(changes);
-        for (const stockFrame of stockFrames) this.#hold(state, peer, stockFrame);
+        for (const stockFrame of stockFrames) this.#defer(state, peer, stockFrame);
       } else if (client.type === 'client' && client.liveness === 'live') {
         const { messagePrefix } = this.#settings;
         frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
-        else this.#hold(state, peer, frame);
+        else this.#defer(state, peer, frame);
       }
     }
   }
@@ -123,19 +123,19 @@ export class Outgoing<Origin> {
       if (client.type === 'client') this.sendReload(state, peer, client);
       else if (client.type === 'stock') {
         stockFrames ??= this.#stockFrames(content);
-        for (const stockFrame of stockFrames) this.#hold(state, peer, stockFrame);
+        for (const stockFrame of stockFrames) this.#defer(state, peer, stockFrame);
       }
     }
   }
 
   /** Tells a stock peer the result of its changes. */
-  sendStockAnswer(state: Told, peer: Peer<Origin>, changes: Changes): void {
+  sendStockAnswer(state: Told, peer: Peer<Connection>, changes: Changes): void {
     for (const frame of this.#stockFrames(changes))
-      state.durability.hold(new HeldAnswer(this.#delivery, peer, frame));
+      state.durability.defer(new DeferredAnswer(this.#delivery, peer, frame));
   }
 
-  #hold(state: Told, peer: Peer<Origin>, frame: string): void {
-    state.durability.hold(new HeldFrame(this.#delivery, peer, frame));
+  #defer(state: Told, peer: Peer<Connection>, frame: string): void {
+    state.durability.defer(new DeferredFrame(this.#delivery, peer, frame));
   }
 
   #stockFrames(changes: Changes): readonly string[] {
@@ -161,13 +161,13 @@ export class Outgoing<Origin> {
   }
 }
 
-/** A frame that waits. It is a class because most of the room's work for a push is to hold frames back. */
-class HeldFrame<Origin> implements Waiter {
-  readonly #delivery: Delivery<Origin>;
-  readonly #peer: Peer<Origin>;
+/** A frame that waits. It is a class because most of the room's work for a push is to defer frames. */
+class DeferredFrame<Connection> implements Waiter {
+  readonly #delivery: Delivery<Connection>;
+  readonly #peer: Peer<Connection>;
   readonly #frame: string;
 
-  constructor(delivery: Delivery<Origin>, peer: Peer<Origin>, frame: string) {
+  constructor(delivery: Delivery<Connection>, peer: Peer<Connection>, frame: string) {
     this.#delivery = delivery;
     this.#peer = peer;
     this.#frame = frame;
@@ -183,6 +183,6 @@ class HeldFrame<Origin> implements Waiter {
 }
 
 /** An answer to the author of a commit, which waits until the commit is synced (`ORDER-9`). */
-class HeldAnswer<Origin> extends HeldFrame<Origin> {
+class DeferredAnswer<Connection> extends DeferredFrame<Connection> {
   readonly waitsForSync = true;
 }

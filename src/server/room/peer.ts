@@ -23,29 +23,29 @@ import { ReceivedFrame, WaitingFrames } from './waiting-frames.ts';
 const SLOT = 'peer';
 
 /** The part of the features that a peer uses. */
-export type PeerFeatures<Origin> = Pick<
-  RoomFeatures<Origin, never>,
+export type PeerFeatures<Connection> = Pick<
+  RoomFeatures<Connection, never>,
   'isEmpty' | 'check' | 'admitted' | 'live' | 'left'
 >;
 
 /** Everything that the connections of a room share. */
-export interface PeerContext<Origin> {
-  readonly host: Pick<RoomHost<Origin>, 'now'>;
-  readonly settings: Pick<RoomSettings<Origin, never>, 'limits'>;
-  readonly features: PeerFeatures<Origin>;
-  readonly index: ClientIndex<Origin>;
+export interface PeerContext<Connection> {
+  readonly host: Pick<RoomHost<Connection>, 'now'>;
+  readonly settings: Pick<RoomSettings<Connection, never>, 'limits'>;
+  readonly features: PeerFeatures<Connection>;
+  readonly index: ClientIndex<Connection>;
   readonly rate: RoomRate;
-  readonly memory: HeldMemory<Peer<Origin>>;
-  readonly unproven: HeldMemory<Peer<Origin>>;
+  readonly memory: HeldMemory<Peer<Connection>>;
+  readonly unproven: HeldMemory<Peer<Connection>>;
 }
 
 /** One connection, and everything that the room remembers of it. */
-export class Peer<Origin> {
-  readonly connection: RoomConnection<Origin>;
+export class Peer<Connection> {
+  readonly connection: RoomConnection<Connection>;
   /** All that the room holds for it. */
-  readonly held: HeldLength<Peer<Origin>>;
+  readonly held: HeldLength<Peer<Connection>>;
   /** All that it was sent as a stock peer. */
-  readonly unproven: HeldLength<Peer<Origin>>;
+  readonly unproven: HeldLength<Peer<Connection>>;
   readonly allowance: Allowance;
   readonly heard: HeardTimes;
   readonly waiting: WaitingFrames;
@@ -59,15 +59,15 @@ export class Peer<Origin> {
   leaving: string[] = [];
   /** Settles when the gate has decided; undefined when it is not being asked. */
   verification: Promise<boolean> | undefined;
-  readonly #features: PeerFeatures<Origin>;
-  readonly #index: ClientIndex<Origin>;
+  readonly #features: PeerFeatures<Connection>;
+  readonly #index: ClientIndex<Connection>;
   #state: PeerState;
-  #isIn: boolean;
+  #wasAdmitted: boolean;
   #hasLeft = false;
   /** True if the room has dropped a push since the last hello. */
   #isBehind = false;
 
-  constructor(connection: RoomConnection<Origin>, context: PeerContext<Origin>) {
+  constructor(connection: RoomConnection<Connection>, context: PeerContext<Connection>) {
     const { host, settings, features, index, rate, memory, unproven } = context;
     this.connection = connection;
     this.#features = features;
@@ -79,8 +79,8 @@ export class Peer<Origin> {
     this.waiting = new WaitingFrames(this.held, settings);
     this.assembly = new PushAssembly(this.held);
     this.unread = new Unread(this.held);
-    // After a hibernation, the gate knows which connections it had let in.
-    this.#isIn = features.check(connection.origin) !== 'unknown';
+    // After a hibernation, the gate knows which connections it had admitted.
+    this.#wasAdmitted = features.check(connection.socket) !== 'unknown';
     this.#state = attachmentToState(connection.readSlot(SLOT));
     if (this.#state.type === 'client') index.add(this.#state.clientId, this);
   }
@@ -97,13 +97,13 @@ export class Peer<Origin> {
   /** The gate's decision about it: unknown while the gate verifies it. */
   get standing(): Standing {
     return this.verification === undefined
-      ? this.#features.check(this.connection.origin)
+      ? this.#features.check(this.connection.socket)
       : 'unknown';
   }
 
-  /** True once it was let in: features and the app have heard of it. */
-  get isIn(): boolean {
-    return this.#isIn;
+  /** True once it was admitted: features and the app have heard of it. */
+  get wasAdmitted(): boolean {
+    return this.#wasAdmitted;
   }
 
   /** True once it is gone, or once its own side has closed the socket. In the latter case, what it sent before still counts. */
@@ -133,7 +133,7 @@ export class Peer<Origin> {
     if (state.type === 'client') this.#prove();
     if (before.type === 'client') this.#index.remove(before.clientId, this);
     if (state.type === 'client' && !this.#hasLeft) this.#index.add(state.clientId, this);
-    if (!wasLive && isLive(state)) this.#features.live(this.connection.origin);
+    if (!wasLive && isLive(state)) this.#features.live(this.connection.socket);
     // Nothing can be attached to a socket that is closed.
     if (!this.#hasLeft) this.connection.writeSlot(SLOT, stateToAttachment(state));
   }
@@ -168,10 +168,10 @@ export class Peer<Origin> {
     this.#isBehind = true;
   }
 
-  /** Lets it in, and tells the features. */
-  enter(): void {
-    this.#isIn = true;
-    this.#features.admitted(this.connection.origin);
+  /** Admits it, and tells the features. */
+  admit(): void {
+    this.#wasAdmitted = true;
+    this.#features.admitted(this.connection.socket);
   }
 
   /** Ends the connection in the room, however it ended. This is the only place that does so. It may be called again. */
@@ -188,7 +188,7 @@ export class Peer<Origin> {
     this.unread.clear();
     this.#forgetParts();
     if (this.#state.type === 'client') this.#index.remove(this.#state.clientId, this);
-    if (this.#isIn) this.#features.left(this.connection.origin);
+    if (this.#wasAdmitted) this.#features.left(this.connection.socket);
   }
 
   /** Counts what it was sent as a stock peer as unread: a client tells what it has read. */

@@ -7,25 +7,25 @@ import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 
 /** The connections of a room. It asks the host for the open ones each time: no event tells for sure that one has left. */
-export class Peers<Origin> {
+export class Peers<Connection> {
   /** All that the room holds for connections. */
-  readonly memory: HeldMemory<Peer<Origin>> = new HeldMemory();
+  readonly memory: HeldMemory<Peer<Connection>> = new HeldMemory();
   /** All that was sent to stock peers: they cannot tell what they have read. */
-  readonly unproven: HeldMemory<Peer<Origin>> = new HeldMemory();
-  readonly #host: RoomHost<Origin>;
-  readonly #features: PeerFeatures<Origin>;
-  readonly #peers = new WeakMap<RoomConnection<Origin>, Peer<Origin>>();
-  readonly #index = new ClientIndex<Origin>();
-  readonly #context: PeerContext<Origin>;
+  readonly unproven: HeldMemory<Peer<Connection>> = new HeldMemory();
+  readonly #host: RoomHost<Connection>;
+  readonly #features: PeerFeatures<Connection>;
+  readonly #peers = new WeakMap<RoomConnection<Connection>, Peer<Connection>>();
+  readonly #index = new ClientIndex<Connection>();
+  readonly #context: PeerContext<Connection>;
   /** False until the connections that survived a hibernation are in the index. */
   #isIndexed = false;
   /** The connections that a feature may have heard of. Some hosts never report that one has left. */
-  readonly #present = new Set<Peer<Origin>>();
+  readonly #present = new Set<Peer<Connection>>();
 
   constructor(
-    host: RoomHost<Origin>,
-    features: PeerFeatures<Origin>,
-    settings: Pick<RoomSettings<Origin, never>, 'limits'>,
+    host: RoomHost<Connection>,
+    features: PeerFeatures<Connection>,
+    settings: Pick<RoomSettings<Connection, never>, 'limits'>,
   ) {
     this.#host = host;
     this.#features = features;
@@ -34,7 +34,7 @@ export class Peers<Origin> {
     this.#context = { host, settings, features, index: this.#index, rate, memory, unproven };
   }
 
-  of(connection: RoomConnection<Origin>): Peer<Origin> {
+  of(connection: RoomConnection<Connection>): Peer<Connection> {
     let peer = this.#peers.get(connection);
     if (peer === undefined) {
       this.#peers.set(connection, (peer = new Peer(connection, this.#context)));
@@ -44,8 +44,8 @@ export class Peers<Origin> {
   }
 
   /** Returns all that are open, have not left, and were let in. */
-  open(): readonly Peer<Origin>[] {
-    const open: Peer<Origin>[] = [];
+  open(): readonly Peer<Connection>[] {
+    const open: Peer<Connection>[] = [];
     for (const connection of this.#host.connections()) {
       const peer = this.of(connection);
       if (!peer.hasLeft && peer.standing !== 'unknown') open.push(peer);
@@ -59,13 +59,13 @@ export class Peers<Origin> {
   }
 
   /** Returns all that have not left, also those that the gate has not let in. */
-  all(): readonly Peer<Origin>[] {
+  all(): readonly Peer<Connection>[] {
     const peers = Array.from(this.#host.connections(), (connection) => this.of(connection));
     return peers.filter(({ hasLeft }) => !hasLeft);
   }
 
   /** Returns all that the gate admits now: features hear of no others (`SEAM-2`). */
-  admitted(): readonly Peer<Origin>[] {
+  admitted(): readonly Peer<Connection>[] {
     return this.open().filter(({ standing }) => standing === 'admitted');
   }
 
@@ -87,7 +87,7 @@ export class Peers<Origin> {
   }
 
   /** Returns the open connections of that client: more than one only until the older ones are closed. */
-  *ofClient(clientId: string): Iterable<{ peer: Peer<Origin>; state: ClientState }> {
+  *ofClient(clientId: string): Iterable<{ peer: Peer<Connection>; state: ClientState }> {
     if (!this.#isIndexed) this.open();
     this.#isIndexed = true;
     for (const peer of this.#index.of(clientId)) {

@@ -20,13 +20,13 @@ const EVICTED = 'The room has evicted this connection: connect again only if its
 const SILENT = 'This connection did not answer: connect again.';
 
 /** The part of a room that counts and closes connections, measures, and cleans up: for the room's own code and a backend. */
-export class RoomAdministration<Origin, RequestOrigin> {
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
+export class RoomAdministration<Connection, Request> {
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
 
   constructor(
-    parts: RoomParts<Origin, RequestOrigin>,
-    persistence: RoomPersistence<Origin, RequestOrigin>,
+    parts: RoomParts<Connection, Request>,
+    persistence: RoomPersistence<Connection, Request>,
   ) {
     this.#parts = parts;
     this.#persistence = persistence;
@@ -101,7 +101,7 @@ export class RoomAdministration<Origin, RequestOrigin> {
       });
     }
     features.garbageCollect();
-    await this.#persistence.compact();
+    await this.#persistence.checkpointNow();
   }
 
   #evictConnection(id: string): number {
@@ -119,20 +119,20 @@ export class RoomAdministration<Origin, RequestOrigin> {
     }
     const evicted = peers
       .all()
-      .filter(({ connection }) => features.userIdOf(connection.origin) === userId);
+      .filter(({ connection }) => features.userIdOf(connection.socket) === userId);
     await gate.revoke?.(userId);
     this.#close(evicted);
     return evicted.length;
   }
 
-  #close(peers: readonly Peer<Origin>[]): number {
+  #close(peers: readonly Peer<Connection>[]): number {
     for (const peer of peers)
       if (!peer.hasLeft) this.#parts.delivery.refuse(peer, 'forbidden', EVICTED);
     return peers.length;
   }
 
-  #describe(peer: Peer<Origin>): ConnectionStats {
-    const user = this.#parts.features.userIdOf(peer.connection.origin);
+  #describe(peer: Peer<Connection>): ConnectionStats {
+    const user = this.#parts.features.userIdOf(peer.connection.socket);
     const id = idOf(peer) ?? '';
     return user === undefined ? { id } : { id, user };
   }
@@ -140,8 +140,8 @@ export class RoomAdministration<Origin, RequestOrigin> {
 
 /** Returns the id of a connection: every host gives its connections one. */
 function idOf({ connection }: Peer<unknown>): string | undefined {
-  const { origin } = connection;
-  if (typeof origin !== 'object' || origin === null) return undefined;
-  const id: unknown = Reflect.get(origin, 'id');
+  const { socket } = connection;
+  if (typeof socket !== 'object' || socket === null) return undefined;
+  const id: unknown = Reflect.get(socket, 'id');
   return typeof id === 'string' ? id : undefined;
 }

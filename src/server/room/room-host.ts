@@ -1,9 +1,9 @@
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 
 /** One WebSocket of a room. The host gives the same object for the same socket until the room sleeps. */
-export interface RoomConnection<Origin> {
+export interface RoomConnection<Connection> {
   /** The host's own connection object, which hooks get. */
-  readonly origin: Origin;
+  readonly socket: Connection;
   /**
    * True once the app or the room has closed the socket: then its messages do not count any more (`CLOSE-1`). False if
    * only the other side has closed it.
@@ -27,12 +27,12 @@ export interface RoomConnection<Origin> {
 }
 
 /** Everything that a room takes from outside. */
-export interface RoomHost<Origin> {
+export interface RoomHost<Connection> {
   readonly storage: KeyValueStorage;
   /** Returns all open sockets, also those from before a hibernation. */
-  connections(): Iterable<RoomConnection<Origin>>;
-  /** Returns the connection with that origin; undefined if the host does not know it. */
-  connectionOf(origin: Origin): RoomConnection<Origin> | undefined;
+  connections(): Iterable<RoomConnection<Connection>>;
+  /** Returns the connection of that socket; undefined if the host does not know it. */
+  connectionOf(socket: Connection): RoomConnection<Connection> | undefined;
   /** Milliseconds since 1970. */
   now(): number;
   /** 128 random bits as 22 characters of base64url. */

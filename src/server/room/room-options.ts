@@ -98,7 +98,7 @@ export const DEFAULT_HOOK_TIMEOUT_MILLISECONDS = 10_000;
  * The app's options of a room. The room reads each when it needs it, and none before the first message, so that a
  * subclass may set them in fields. An option that is left out has its default.
  */
-export interface RoomOptions<Origin, RequestOrigin> {
+export interface RoomOptions<Connection, Request> {
   /** The room's id, for its features. */
   readonly roomId?: () => string;
   /** The beginning of every frame. `''` by default. */
@@ -106,7 +106,7 @@ export interface RoomOptions<Origin, RequestOrigin> {
   /** The beginning of every key in storage. `''` by default. */
   readonly storagePrefix?: () => string;
   /** The hooks that the app overrides, and no others. */
-  readonly hooks?: () => RoomHooks<Origin | RequestOrigin>;
+  readonly hooks?: () => RoomHooks<Connection | Request>;
   /** The time that the hooks of one push may take. 10,000 by default. */
   readonly hookTimeoutMilliseconds?: () => number;
   /**

@@ -13,18 +13,18 @@ import type { RoomStore } from './room-store.ts';
 import type { SerialQueue } from './serial-queue.ts';
 
 /** The objects of one room that outlive a failed write. */
-export interface RoomParts<Origin, RequestOrigin> {
-  readonly host: RoomHost<Origin>;
-  readonly settings: RoomSettings<Origin, RequestOrigin>;
+export interface RoomParts<Connection, Request> {
+  readonly host: RoomHost<Connection>;
+  readonly settings: RoomSettings<Connection, Request>;
   readonly observed: RoomStore;
   readonly reporter: ErrorReporter;
   readonly queue: SerialQueue;
-  readonly peers: Peers<Origin>;
-  readonly delivery: Delivery<Origin>;
-  readonly outgoing: Outgoing<Origin>;
-  readonly features: RoomFeatures<Origin, RequestOrigin>;
-  readonly writer: StoreWriter<Origin, RequestOrigin>;
+  readonly peers: Peers<Connection>;
+  readonly delivery: Delivery<Connection>;
+  readonly outgoing: Outgoing<Connection>;
+  readonly features: RoomFeatures<Connection, Request>;
+  readonly writer: StoreWriter<Connection, Request>;
   readonly deepLeaves: DeepLeaves;
   readonly contentCache: ContentCache;
-  readonly represented: RepresentedCallers<Origin>;
+  readonly represented: RepresentedCallers<Connection>;
 }

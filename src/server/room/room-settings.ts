@@ -20,15 +20,15 @@ const ASYNC_MESSAGE =
   'prepareStore returned a promise, and the room does not wait for it: do everything before the first await, or in onStart.';
 
 /** The app's options with the defaults. Each is read when it is needed, because a subclass may set it late. */
-export class RoomSettings<Origin, RequestOrigin> {
-  readonly #options: RoomOptions<Origin, RequestOrigin>;
+export class RoomSettings<Connection, Request> {
+  readonly #options: RoomOptions<Connection, Request>;
   readonly #reporter: ErrorReporter;
   readonly #numbers: CheckedNumbers;
   #limits = DEFAULT_LIMITS;
   /** The app's limits that `#limits` was made of. */
   #ownLimits: Partial<RoomLimits> | undefined;
 
-  constructor(options: RoomOptions<Origin, RequestOrigin>, reporter: ErrorReporter) {
+  constructor(options: RoomOptions<Connection, Request>, reporter: ErrorReporter) {
     this.#options = options;
     this.#reporter = reporter;
     this.#numbers = new CheckedNumbers((error) => reporter.report(error, 'config'));
@@ -56,7 +56,7 @@ export class RoomSettings<Origin, RequestOrigin> {
   }
 
   /** The hooks; undefined if there are none to call. */
-  get hooks(): RoomHooks<Origin | RequestOrigin> | undefined {
+  get hooks(): RoomHooks<Connection | Request> | undefined {
     const hooks = this.#options.hooks?.();
     return hooks !== undefined && hasAny(hooks) ? hooks : undefined;
   }
@@ -99,7 +99,7 @@ function isLimit(name: string): name is keyof RoomLimits {
   return Object.hasOwn(DEFAULT_LIMITS, name);
 }
 
-function hasAny<Origin>(hooks: RoomHooks<Origin>): boolean {
+function hasAny<Connection>(hooks: RoomHooks<Connection>): boolean {
   return (
     hooks.canSetTable !== undefined ||
     hooks.canSetRow !== undefined ||

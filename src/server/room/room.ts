@@ -45,9 +45,9 @@ export interface RoomContent {
  * A room: owns a TinyBase Store, puts every change to it in one order, makes it durable and tells everybody. It knows no
  * host: connections, storage and time come from outside. docs/protocol.md has the rules.
  *
- * Hooks get an `Origin` as the connection and a `RequestOrigin` as the request.
+ * `Connection` and `Request` are the types of the host's own objects, which hooks get.
  */
-export class Room<Origin, RequestOrigin = Origin> {
+export class Room<Connection, Request = Connection> {
   /** The bodies of requests that the room holds. */
   readonly bodies: WaitingBodies;
   /** The bodies of requests that the gate refused. They take no space from the others. */
@@ -55,19 +55,19 @@ export class Room<Origin, RequestOrigin = Origin> {
   /** The answers to GET that are being sent. */
   readonly answers: ContentAnswers;
   /** The connections and sizes of the room. */
-  readonly administration: RoomAdministration<Origin, RequestOrigin>;
-  readonly #parts: RoomParts<Origin, RequestOrigin>;
-  readonly #persistence: RoomPersistence<Origin, RequestOrigin>;
-  readonly #featureAccess: FeatureAccess<Origin, RequestOrigin>;
-  readonly #admission: Admission<Origin, RequestOrigin>;
-  readonly #arrivals: Arrivals<Origin, RequestOrigin>;
+  readonly administration: RoomAdministration<Connection, Request>;
+  readonly #parts: RoomParts<Connection, Request>;
+  readonly #persistence: RoomPersistence<Connection, Request>;
+  readonly #featureAccess: FeatureAccess<Connection, Request>;
+  readonly #admission: Admission<Connection, Request>;
+  readonly #arrivals: Arrivals<Connection, Request>;
   readonly #initialContentQueue: InitialContentQueue;
 
-  constructor(host: RoomHost<Origin>, options: RoomOptions<Origin, RequestOrigin> = {}) {
+  constructor(host: RoomHost<Connection>, options: RoomOptions<Connection, Request> = {}) {
     const observed = new RoomStore((log) => this.#persistence.commitOwn(log));
     const reporter = new ErrorReporter(options);
     const settings = new RoomSettings(options, reporter);
-    const features = new RoomFeatures<Origin, RequestOrigin>(settings, reporter);
+    const features = new RoomFeatures<Connection, Request>(settings, reporter);
     const peers = new Peers(host, features, settings);
     const delivery = new Delivery(host, peers, settings);
     const writer = new StoreWriter(observed, settings, reporter, features, host);
@@ -146,7 +146,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Handles a frame of a connection, and ignores frames that are not ours. Resolves when that is done; never rejects. */
-  receive(connection: RoomConnection<Origin>, data: unknown): Promise<void> {
+  receive(connection: RoomConnection<Connection>, data: unknown): Promise<void> {
     return this.#arrivals.receive(this.#parts.peers.of(connection), data);
   }
 
@@ -154,7 +154,7 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
    * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
-  hold(connection: RoomConnection<Origin>, data: unknown): (() => void) | undefined {
+  hold(connection: RoomConnection<Connection>, data: unknown): (() => void) | undefined {
     return this.#arrivals.hold(this.#parts.peers.of(connection), data);
   }
 
@@ -164,13 +164,13 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Adds a feature. Throws if its letter is taken. */
-  addFeature(feature: RoomFeature<Origin, RequestOrigin>): FeatureRoom<Origin> {
+  addFeature(feature: RoomFeature<Connection, Request>): FeatureRoom<Connection> {
     this.#parts.features.add(feature);
     return this.#featureAccess;
   }
 
   /** Sets the gate. Throws if there is one. */
-  setGate(gate: RoomGate<Origin, RequestOrigin>): FeatureRoom<Origin> {
+  setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection> {
     this.#parts.features.gate = gate;
     return this.#featureAccess;
   }
@@ -179,45 +179,45 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Lets a new connection in. Call it before anybody else hears of the connection. Resolves to false if the gate refused:
    * then the connection is closed, or closing. Never rejects.
    */
-  connected(connection: RoomConnection<Origin>, request: RequestOrigin): Promise<boolean> {
-    return this.#admission.enter(this.#parts.peers.of(connection), request);
+  connected(connection: RoomConnection<Connection>, request: Request): Promise<boolean> {
+    return this.#admission.admit(this.#parts.peers.of(connection), request);
   }
 
   /**
    * Resolves to true if the gate admits a connection, waiting for it while it decides. Otherwise the connection is closed.
    * A room without a gate admits everybody.
    */
-  isAdmitted(connection: RoomConnection<Origin>): Promise<boolean> {
+  isAdmitted(connection: RoomConnection<Connection>): Promise<boolean> {
     return this.#admission.passes(this.#parts.peers.of(connection));
   }
 
-  /** Returns true if anybody has heard of the connection. */
-  hasEntered(connection: RoomConnection<Origin>): boolean {
-    return this.#parts.peers.of(connection).isIn;
+  /** Returns true once a connection was admitted: before, nobody has heard of it. */
+  wasAdmitted(connection: RoomConnection<Connection>): boolean {
+    return this.#parts.peers.of(connection).wasAdmitted;
   }
 
   /** Verifies a request for the content. Rejects with the error that refuses it. */
-  admitRequest(request: RequestOrigin, access: 'read' | 'write'): Promise<void> {
+  admitRequest(request: Request, access: 'read' | 'write'): Promise<void> {
     return this.#admission.admitRequest(request, access);
   }
 
   /** Returns the gate's headers for the answer to a request. */
-  headersFor(request: RequestOrigin): Readonly<Record<string, string>> {
+  headersFor(request: Request): Readonly<Record<string, string>> {
     return this.#parts.features.gate?.headers?.(request) ?? {};
   }
 
   /** Returns a feature's answer to a request; undefined if no feature has one. */
-  answer(request: RequestOrigin, path: string): Promise<Response> | undefined {
+  answer(request: Request, path: string): Promise<Response> | undefined {
     return this.#parts.features.answer(request, path, true);
   }
 
   /** Does the same while the room cannot be loaded. */
-  answerUnloaded(request: RequestOrigin, path: string): Promise<Response> | undefined {
+  answerUnloaded(request: Request, path: string): Promise<Response> | undefined {
     return this.#parts.features.answer(request, path, false);
   }
 
   /** Ends a connection whose own side closed the socket. Call it if the host can tell. */
-  disconnected(connection: RoomConnection<Origin>): void {
+  disconnected(connection: RoomConnection<Connection>): void {
     this.#parts.peers.of(connection).leave('peer');
   }
 
@@ -241,7 +241,7 @@ export class Room<Origin, RequestOrigin = Origin> {
    * Gives the room its initial content (`SEED-1`), and tells what of it was refused or altered (`SEED-4`). Rejects with
    * `unavailable` if it could not be stored.
    */
-  async seed(content: LeafMap<Leaf>, request: RequestOrigin): Promise<SeedOutcome> {
+  async seed(content: LeafMap<Leaf>, request: Request): Promise<SeedOutcome> {
     const state = await this.#loaded();
     const outcome = await state.seed(content, request);
     await assertStored(state.durability.whenDurable());
@@ -293,7 +293,7 @@ export class Room<Origin, RequestOrigin = Origin> {
   }
 
   /** Refuses a connection because the room cannot be loaded. */
-  refuseUnloaded(connection: RoomConnection<Origin>): void {
+  refuseUnloaded(connection: RoomConnection<Connection>): void {
     const { peers, delivery } = this.#parts;
     delivery.refuse(peers.of(connection), 'unavailable', UNLOADED);
   }
@@ -324,13 +324,13 @@ export class Room<Origin, RequestOrigin = Origin> {
     }
   }
 
-  async #loaded(): Promise<RoomState<Origin, RequestOrigin>> {
+  async #loaded(): Promise<RoomState<Connection, Request>> {
     const { current } = this.#persistence;
     return current ?? (await this.#parts.queue.add(() => this.#persistence.load()));
   }
 
   /** Resolves to undefined if the room cannot be loaded: that was reported. Call it in the queue. */
-  async #stateOrNone(): Promise<RoomState<Origin, RequestOrigin> | undefined> {
+  async #stateOrNone(): Promise<RoomState<Connection, Request> | undefined> {
     try {
       return await this.#persistence.load();
     } catch {

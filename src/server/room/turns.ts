@@ -14,7 +14,7 @@ export interface FrameWork {
   /** Called before the first message. Returns false to drop them all. */
   readonly begin: () => boolean;
   /** Handles one message. Neither throws nor rejects. */
-  readonly deal: (message: unknown) => MaybePromise<void>;
+  readonly handle: (message: unknown) => MaybePromise<void>;
 }
 
 /**
@@ -41,16 +41,16 @@ export class Turns {
     const isFree = !isBusy || this.#host.takeTurn === undefined;
     if (line.isEmpty && (isFree || this.#spend(work))) {
       if (!work.begin()) return undefined;
-      let dealt: MaybePromise<void> = undefined;
+      let handled: MaybePromise<void> = undefined;
       // Each message is handled after those before it, so the last promise is enough.
-      for (const message of work.messages) dealt = work.deal(message) ?? dealt;
-      return dealt;
+      for (const message of work.messages) handled = work.handle(message) ?? handled;
+      return handled;
     }
     const frame = new WaitingFrame(work);
     line.add(frame);
     this.#lines.add(line);
     if (!this.#isRunning) void this.#run();
-    return frame.dealt;
+    return frame.handled;
   }
 
   /** Returns true if more than `limit` characters wait, and the connection with that line has its equal part of that or more. */
@@ -74,17 +74,17 @@ export class Turns {
   async #run(): Promise<void> {
     this.#isRunning = true;
     do {
-      this.#dealOnce();
+      this.#runTurn();
       await this.#host.takeTurn?.();
       this.#left = COST_OF_TURN;
     } while (this.#lines.size > 0);
     this.#isRunning = false;
   }
 
-  #dealOnce(): void {
+  #runTurn(): void {
     for (const line of this.#lines) {
       if (this.#left <= 0) return;
-      this.#left = line.deal(this.#left);
+      this.#left = line.handle(this.#left);
       this.#lines.delete(line);
       if (this.#left > 0) continue;
       // Its rest goes behind all others.
@@ -121,10 +121,10 @@ export class TurnLine {
   }
 
   /** Handles what waits, until the budget is spent. Returns the rest of the budget. */
-  deal(budget: number): number {
+  handle(budget: number): number {
     let left = budget;
     for (let [frame] = this.#frames; frame !== undefined && left > 0; [frame] = this.#frames) {
-      left = frame.deal(left);
+      left = frame.handle(left);
       // Handling it may have dropped all that waits.
       if (!frame.isDone || frame !== this.#frames[0]) continue;
       this.#length -= frame.length;
@@ -143,7 +143,7 @@ export class TurnLine {
 /** A frame that waits for its turn, or has some messages left. */
 class WaitingFrame {
   /** Settles when all of it was handled, or it was dropped. */
-  readonly dealt: Promise<void>;
+  readonly handled: Promise<void>;
   readonly length: number;
   /** Called when all of it was handled. */
   afterwards: (() => void) | undefined;
@@ -155,7 +155,7 @@ class WaitingFrame {
   constructor(work: FrameWork) {
     this.#work = work;
     this.length = work.length;
-    this.dealt = new Promise((resolve) => {
+    this.handled = new Promise((resolve) => {
       this.#settle = resolve;
     });
   }
@@ -165,15 +165,15 @@ class WaitingFrame {
   }
 
   /** Handles messages until the budget is spent. Returns the rest of the budget. */
-  deal(budget: number): number {
+  handle(budget: number): number {
     let left = budget;
     while (this.#work !== undefined && left > 0) {
-      const { messages, cost, begin, deal } = this.#work;
+      const { messages, cost, begin, handle } = this.#work;
       if (this.#next === 0 && !begin()) {
         this.drop();
         break;
       }
-      this.#last = deal(messages[this.#next]) ?? this.#last;
+      this.#last = handle(messages[this.#next]) ?? this.#last;
       this.#next += 1;
       left -= cost;
       if (this.#next < messages.length) continue;

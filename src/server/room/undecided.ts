@@ -16,8 +16,8 @@ export class Undecided {
   }
 
   /** Handles a message after all earlier ones; within the call if there are none. Settles when it was handled or dropped. */
-  add(deal: () => MaybePromise<void>): MaybePromise<void> {
-    return this.isEmpty ? this.#queue.add(deal) : this.#wait({ deal });
+  add(handle: () => MaybePromise<void>): MaybePromise<void> {
+    return this.isEmpty ? this.#queue.add(handle) : this.#wait({ handle });
   }
 
   /** Lets later messages go ahead of those that wait now. */
@@ -28,26 +28,26 @@ export class Undecided {
   /** Drops the messages that wait, and frees their memory. The one that is being decided continues. */
   drop(): void {
     for (const [message, settle] of this.#waiting) {
-      message.deal = undefined;
+      message.handle = undefined;
       settle();
     }
     this.#waiting.clear();
   }
 
-  /** Queues the message alone. A function in the queue that knew its `deal` would keep that in memory after the message is dropped. */
+  /** Queues the message alone. A function in the queue that knew its `handle` would keep that in memory after the message is dropped. */
   #wait(message: WaitingMessage): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(message, resolve);
-      const dealt = this.#queue.add(() => {
+      const handled = this.#queue.add(() => {
         this.#waiting.delete(message);
-        return message.deal?.();
+        return message.handle?.();
       });
-      if (dealt instanceof Promise) dealt.then(resolve, reject);
+      if (handled instanceof Promise) handled.then(resolve, reject);
     });
   }
 }
 
 interface WaitingMessage {
   /** Handles the message; undefined if it was dropped. */
-  deal: (() => MaybePromise<void>) | undefined;
+  handle: (() => MaybePromise<void>) | undefined;
 }

@@ -22,10 +22,10 @@ const TIMEOUT = Symbol('timeout');
 const MOVED = Symbol('moved');
 
 /** A change that waits for hooks. */
-interface Decision<Origin, RequestOrigin> {
-  readonly target: WriteTarget<Origin, RequestOrigin>;
+interface Decision<Connection, Request> {
+  readonly target: WriteTarget<Connection, Request>;
   readonly asked: Changes;
-  readonly origin: AskedOrigin<Origin, RequestOrigin>;
+  readonly origin: AskedOrigin<Connection, Request>;
   readonly rows: TouchedRows;
   readonly timeout: Promise<typeof TIMEOUT>;
 }
@@ -35,18 +35,18 @@ interface Decision<Origin, RequestOrigin> {
  * If the rows of a change were changed before the last answer came, the hooks are asked again (`HOOK-4`). Nothing can change the Store
  * between the last answer and the commit.
  */
-export class CheckedWriter<Origin, RequestOrigin> {
+export class CheckedWriter<Connection, Request> {
   readonly #observed: Pick<RoomStore, 'store'>;
-  readonly #writer: Pick<StoreWriter<Origin, RequestOrigin>, 'apply' | 'refuse' | 'whenFree'>;
-  readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>;
+  readonly #writer: Pick<StoreWriter<Connection, Request>, 'apply' | 'refuse' | 'whenFree'>;
+  readonly #settings: Pick<RoomSettings<Connection, Request>, 'hookTimeoutMilliseconds'>;
   readonly #reporter: ErrorReporter;
   readonly #host: Pick<RoomHost<never>, 'after'>;
   readonly #claims = new RowClaims();
 
   constructor(
     observed: Pick<RoomStore, 'store'>,
-    writer: Pick<StoreWriter<Origin, RequestOrigin>, 'apply' | 'refuse' | 'whenFree'>,
-    settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hookTimeoutMilliseconds'>,
+    writer: Pick<StoreWriter<Connection, Request>, 'apply' | 'refuse' | 'whenFree'>,
+    settings: Pick<RoomSettings<Connection, Request>, 'hookTimeoutMilliseconds'>,
     reporter: ErrorReporter,
     host: Pick<RoomHost<never>, 'after'>,
   ) {
@@ -59,10 +59,10 @@ export class CheckedWriter<Origin, RequestOrigin> {
 
   /** Asks the hooks, applies what they allow, and has the target settle it. */
   write(
-    hooks: RoomHooks<Origin | RequestOrigin>,
-    target: WriteTarget<Origin, RequestOrigin>,
+    hooks: RoomHooks<Connection | Request>,
+    target: WriteTarget<Connection, Request>,
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
   ): Promise<SeedOutcome | undefined> {
     const rows = new TouchedRows(asked);
     const decide = async (): Promise<SeedOutcome | undefined> => {
@@ -84,8 +84,8 @@ export class CheckedWriter<Origin, RequestOrigin> {
   }
 
   async #decide(
-    hooks: RoomHooks<Origin | RequestOrigin>,
-    decision: Decision<Origin, RequestOrigin>,
+    hooks: RoomHooks<Connection | Request>,
+    decision: Decision<Connection, Request>,
   ): Promise<SeedOutcome | undefined> {
     const { target, asked, origin } = decision;
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
@@ -109,7 +109,7 @@ export class CheckedWriter<Origin, RequestOrigin> {
     target,
     rows,
     timeout,
-  }: Decision<Origin, RequestOrigin>): Promise<
+  }: Decision<Connection, Request>): Promise<
     readonly (Leaf | undefined)[] | undefined | typeof TIMEOUT
   > {
     for (;;) {
@@ -125,8 +125,8 @@ export class CheckedWriter<Origin, RequestOrigin> {
 
   /** Asks until everything is answered. Resolves to {@link MOVED} if the touched rows changed meanwhile (`HOOK-4`). */
   async #round(
-    check: HookCheck<Origin, RequestOrigin>,
-    decision: Decision<Origin, RequestOrigin>,
+    check: HookCheck<Connection, Request>,
+    decision: Decision<Connection, Request>,
     ground: readonly (Leaf | undefined)[],
   ): Promise<{ readonly settled: SeedOutcome | undefined } | typeof MOVED> {
     const { target, asked, origin, rows, timeout } = decision;
@@ -160,14 +160,14 @@ export class CheckedWriter<Origin, RequestOrigin> {
     }
   }
 
-  async #timeOut(decision: Decision<Origin, RequestOrigin>): Promise<SeedOutcome | undefined> {
+  async #timeOut(decision: Decision<Connection, Request>): Promise<SeedOutcome | undefined> {
     const { hookTimeoutMilliseconds } = this.#settings;
     const message = `A hook did not settle within ${hookTimeoutMilliseconds} ms, and the push was refused: answer sooner, or raise hookTimeoutMilliseconds.`;
     return await this.#refuse(decision, 'timeout', new Error(message));
   }
 
   async #refuse(
-    { target, asked, origin }: Decision<Origin, RequestOrigin>,
+    { target, asked, origin }: Decision<Connection, Request>,
     reason: RefusalReason,
     error: unknown,
   ): Promise<SeedOutcome | undefined> {

@@ -18,9 +18,9 @@ export interface Allowed {
  * Asks the app's hooks about one change. It asks no question twice, so that checking the same change again (`HOOK-4`)
  * asks only what is new, and comes to an end.
  */
-export class HookCheck<Origin, RequestOrigin = Origin> {
-  readonly #hooks: RoomHooks<Origin | RequestOrigin>;
-  readonly #caller: Origin | RequestOrigin;
+export class HookCheck<Connection, Request = Connection> {
+  readonly #hooks: RoomHooks<Connection | Request>;
+  readonly #caller: Connection | Request;
   readonly #isInitialSave: boolean;
   /** The answers by question; undefined while a hook has not answered. */
   readonly #answers = new Map<string, boolean | undefined>();
@@ -28,8 +28,8 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
   readonly #waiting = new Map<string, Promise<void>>();
 
   constructor(
-    hooks: RoomHooks<Origin | RequestOrigin>,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    hooks: RoomHooks<Connection | Request>,
+    origin: AskedOrigin<Connection, Request>,
     isInitialSave: boolean,
   ) {
     this.#hooks = hooks;
@@ -163,7 +163,7 @@ export class HookCheck<Origin, RequestOrigin = Origin> {
    */
   #ask(
     question: readonly [
-      hook: keyof RoomHooks<Origin | RequestOrigin>,
+      hook: keyof RoomHooks<Connection | Request>,
       ...about: (Leaf | undefined)[],
     ],
     call: () => HookAnswer | undefined,

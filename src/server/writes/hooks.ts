@@ -7,33 +7,33 @@ export type HookAnswer = boolean | Promise<boolean>;
  * The hooks of a room, which may forbid changes. A hook that is left out allows everything and costs nothing
  * (`HOOK-5`). Parameters and their order are those of TinyBase's `TinyBasePartyKitServer`; leaves come decoded.
  *
- * `origin` is the request that brought the initial content, otherwise the connection that the change came from.
+ * `caller` is the request that brought the initial content, otherwise the connection that the change came from.
  */
-export interface RoomHooks<Origin> {
+export interface RoomHooks<Caller> {
   /** Called for each table that changes and does not become empty. */
-  canSetTable?(tableId: string, initialSave: boolean, origin: Origin): HookAnswer;
+  canSetTable?(tableId: string, initialSave: boolean, caller: Caller): HookAnswer;
   /** Called for each row that changes and does not become empty. */
-  canSetRow?(tableId: string, rowId: string, initialSave: boolean, origin: Origin): HookAnswer;
+  canSetRow?(tableId: string, rowId: string, initialSave: boolean, caller: Caller): HookAnswer;
   canSetCell?(
     tableId: string,
     rowId: string,
     cellId: string,
     cell: StoreLeaf,
     initialSave: boolean,
-    origin: Origin,
+    caller: Caller,
     oldCell: StoreLeaf | undefined,
   ): HookAnswer;
   canSetValue?(
     valueId: string,
     value: StoreLeaf,
     initialSave: boolean,
-    origin: Origin,
+    caller: Caller,
     oldValue: StoreLeaf | undefined,
   ): HookAnswer;
   /** Called for each table that becomes empty, by whatever change. */
-  canDelTable?(tableId: string, origin: Origin): HookAnswer;
+  canDelTable?(tableId: string, caller: Caller): HookAnswer;
   /** Called for each row that becomes empty, by whatever change. */
-  canDelRow?(tableId: string, rowId: string, origin: Origin): HookAnswer;
-  canDelCell?(tableId: string, rowId: string, cellId: string, origin: Origin): HookAnswer;
-  canDelValue?(valueId: string, origin: Origin): HookAnswer;
+  canDelRow?(tableId: string, rowId: string, caller: Caller): HookAnswer;
+  canDelCell?(tableId: string, rowId: string, cellId: string, caller: Caller): HookAnswer;
+  canDelValue?(valueId: string, caller: Caller): HookAnswer;
 }

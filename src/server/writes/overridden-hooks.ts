@@ -3,18 +3,18 @@ import { HOOKS } from '../config/uncalled-methods.ts';
 import type { RoomHooks } from './hooks.ts';
 
 /** The hooks of a room's class, all of which it has. */
-export type HookMethods<Origin> = Required<RoomHooks<Origin>>;
+export type HookMethods<Caller> = Required<RoomHooks<Caller>>;
 
 /**
  * Returns the hooks that a subclass overrides: the room calls no others (`HOOK-5`). A hook that is not a function, such as
  * `canSetCell = false`, refuses. `base` is the prototype of our own class.
  */
-export function overriddenHooks<Origin>(
-  server: HookMethods<Origin>,
-  base: HookMethods<Origin>,
-): RoomHooks<Origin> {
-  const hooks: RoomHooks<Origin> = {};
-  const isMethod = (name: keyof RoomHooks<Origin>): boolean =>
+export function overriddenHooks<Caller>(
+  server: HookMethods<Caller>,
+  base: HookMethods<Caller>,
+): RoomHooks<Caller> {
+  const hooks: RoomHooks<Caller> = {};
+  const isMethod = (name: keyof RoomHooks<Caller>): boolean =>
     server[name] !== base[name] && typeof server[name] === 'function';
   if (isMethod('canSetTable')) hooks.canSetTable = server.canSetTable.bind(server);
   if (isMethod('canSetRow')) hooks.canSetRow = server.canSetRow.bind(server);

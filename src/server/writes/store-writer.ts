@@ -25,24 +25,24 @@ const BUSY_REPORT_MILLISECONDS = 5_000;
  * Applies changes of peers to the room's Store: each as one transaction, as far as the hooks allow, and never while the room's own
  * code has a transaction open.
  */
-export class StoreWriter<Origin, RequestOrigin> {
+export class StoreWriter<Connection, Request> {
   readonly #observed: RoomStore;
-  readonly #settings: Pick<RoomSettings<Origin, RequestOrigin>, 'hooks' | 'limits'>;
+  readonly #settings: Pick<RoomSettings<Connection, Request>, 'hooks' | 'limits'>;
   readonly #reporter: ErrorReporter;
-  readonly #features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>;
+  readonly #features: Pick<RoomFeatures<Connection, Request>, 'mayWrite'>;
   readonly #host: Pick<RoomHost<never>, 'after'>;
-  readonly #checked: CheckedWriter<Origin, RequestOrigin>;
+  readonly #checked: CheckedWriter<Connection, Request>;
   /** Settles when no transaction is open; undefined while nobody waits for that. */
   #whenFree: Promise<void> | undefined;
 
   constructor(
     observed: RoomStore,
     settings: Pick<
-      RoomSettings<Origin, RequestOrigin>,
+      RoomSettings<Connection, Request>,
       'hooks' | 'hookTimeoutMilliseconds' | 'limits'
     >,
     reporter: ErrorReporter,
-    features: Pick<RoomFeatures<Origin, RequestOrigin>, 'mayWrite'>,
+    features: Pick<RoomFeatures<Connection, Request>, 'mayWrite'>,
     host: Pick<RoomHost<never>, 'after'>,
   ) {
     this.#features = features;
@@ -58,9 +58,9 @@ export class StoreWriter<Origin, RequestOrigin> {
    * open.
    */
   write(
-    target: WriteTarget<Origin, RequestOrigin>,
+    target: WriteTarget<Connection, Request>,
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
   ): MaybePromise<SeedOutcome | undefined> {
     if (!this.#features.mayWrite(origin)) return this.refuse(target, asked, origin, 'access');
     const { hooks } = this.#settings;
@@ -111,9 +111,9 @@ export class StoreWriter<Origin, RequestOrigin> {
 
   /** Applies changes at once. Returns undefined, and does nothing, while a transaction is open. */
   apply(
-    target: WriteTarget<Origin, RequestOrigin>,
+    target: WriteTarget<Connection, Request>,
     changes: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
   ): WriteOutcome | undefined {
     if (!target.takes(origin)) return DROPPED;
     const { store } = this.#observed;
@@ -138,9 +138,9 @@ export class StoreWriter<Origin, RequestOrigin> {
   }
 
   async #writeWhenFree(
-    target: WriteTarget<Origin, RequestOrigin>,
+    target: WriteTarget<Connection, Request>,
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
   ): Promise<SeedOutcome | undefined> {
     for (;;) {
       await this.whenFree();
@@ -151,9 +151,9 @@ export class StoreWriter<Origin, RequestOrigin> {
 
   /** Refuses changes as a whole. Waits for the end of an open transaction: the answer has values that it may still roll back. */
   refuse(
-    target: WriteTarget<Origin, RequestOrigin>,
+    target: WriteTarget<Connection, Request>,
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
     refusal: RefusalReason,
   ): MaybePromise<SeedOutcome | undefined> {
     return this.isFree()

@@ -28,7 +28,7 @@ export type SeedOutcome =
   | { readonly type: 'exists' };
 
 /** The state of the room that changes are applied to. */
-export interface WriteTarget<Origin, RequestOrigin> {
+export interface WriteTarget<Connection, Request> {
   /** Rises with every change to the Store. */
   readonly version: number;
   /** False until the initial content. */
@@ -36,7 +36,7 @@ export interface WriteTarget<Origin, RequestOrigin> {
   /** The approximate memory of the content, in the units of `limits.contentBytes`. */
   readonly contentBytes: number;
   /** Returns false if a change came too late. Asked right before it is applied. */
-  takes(origin: AskedOrigin<Origin, RequestOrigin>): boolean;
+  takes(origin: AskedOrigin<Connection, Request>): boolean;
   /** Resolves to true when everything that the Store has is written, to false if that was lost. */
   whenWritten(): Promise<boolean>;
   /**
@@ -45,7 +45,7 @@ export interface WriteTarget<Origin, RequestOrigin> {
    */
   settle(
     asked: Changes,
-    origin: AskedOrigin<Origin, RequestOrigin>,
+    origin: AskedOrigin<Connection, Request>,
     outcome: WriteOutcome,
   ): SeedOutcome | undefined;
 }

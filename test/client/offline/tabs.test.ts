@@ -151,7 +151,7 @@ describe('tabs of one browser', () => {
 });
 
 describe('edits of a tab that has ended', () => {
-  test('[OFFLINE-5] are adopted by one that lives: what the room has not dealt with, as its own', async () => {
+  test('[OFFLINE-5] are adopted by one that lives: what the room has not processed, as its own', async () => {
     const on = browser();
     const living = await liveTab(on);
     await leave(on, { a: 1, b: 2, c: 3 });
@@ -193,7 +193,7 @@ describe('edits of a tab that has ended', () => {
     expect(second.clientId).toBe(first.clientId);
     living.welcome({ generation: first.generation, lastPush: 0, changes: undefined });
     await settle();
-    // A push that came late has been dealt with in between.
+    // A push that came late has been processed in between.
     living.welcome({ generation: second.generation, lastPush: 1, changes: undefined });
     await settle();
     const { generation } = living.hello();
@@ -457,7 +457,7 @@ describe('a record that is older than what the room knows', () => {
     expect(again.clientId).not.toBe(hello.clientId);
     const { cursor } = WELCOME;
     expect(again).toMatchObject({ nextPush: NOW + 1, cursor });
-    // A room believes that everything before the next push was dealt with.
+    // A room believes that everything before the next push was processed.
     next.welcome({ generation: again.generation, lastPush: NOW, cursor });
     expect(next.pushes()).toEqual([[NOW + 1, [{}, { c: 1 }]]]);
     expect(next.store.getValues()).toEqual({ v: 0, a: 1, lost: 1, c: 1 });

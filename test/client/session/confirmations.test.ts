@@ -35,7 +35,7 @@ describe('whenConfirmed', () => {
     expect(await stateOf(confirmed)).toBe('settled');
   });
 
-  test('settles with a welcome that says that the room has dealt with them', async () => {
+  test('settles with a welcome that says that the room has processed them', async () => {
     const room = new ScriptedRoom();
     await room.live();
     room.store.setValue('a', 1);

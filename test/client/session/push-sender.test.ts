@@ -33,7 +33,7 @@ describe('pushes', () => {
     expect(room.pushes().map(([number]) => number)).toEqual([2, 3]);
   });
 
-  test('[ONCE-4] that the room has dealt with are dropped: the catch-up has what was accepted', async () => {
+  test('[ONCE-4] that the room has processed are dropped: the catch-up has what was accepted', async () => {
     const room = new ScriptedRoom();
     await room.live([{}, { a: 0, b: 0, c: 0 }]);
     for (const id of ['a', 'b', 'c']) room.store.setValue(id, 1);

@@ -15,7 +15,7 @@ import { PLAIN, rewriteClientFrame, rewriteRoomFrame, type Mutation } from './mu
 /** Clients move from room to room. */
 const MOVING: Partial<Traits> = { ...PLAIN, cutWeight: 3, adversities: ['other-rooms'] };
 
-/** A room that deals with a push again if it comes again. */
+/** A room that processes a push again if it comes again. */
 function forgetDuplicates(patches: Patches): void {
   patches.replace(
     RoomState.prototype,

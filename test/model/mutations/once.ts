@@ -70,7 +70,7 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
-    title: '[ONCE-4] a client folds what a welcome says was dealt with',
+    title: '[ONCE-4] a client folds what a welcome says was processed',
     make: () => ({
       traits: PLAIN,
       atClient: (frame, { session }) =>

@@ -135,12 +135,12 @@ export const ORDER_MUTATIONS: readonly Mutation[] = [
     patch: (patches) =>
       patches.replace(
         DurabilityGate.prototype,
-        'hold',
-        (hold) =>
+        'defer',
+        (defer) =>
           function letOvertake(this: DurabilityGate, waiter) {
             const held = heldAnswers.get(this) ?? [];
             heldAnswers.set(this, held);
-            hold.call(this, {
+            defer.call(this, {
               onLost: () => waiter.onLost(),
               onReleased: () => {
                 if (waiter.waitsForSync === true) held.push(() => waiter.onReleased());

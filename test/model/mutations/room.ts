@@ -176,7 +176,7 @@ export const ROOM_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: { hookStyle: 'slow' } }),
     patch: (patches) => {
       const shared = new SerialQueue();
-      patches.replace(Undecided.prototype, 'add', () => (deal) => shared.add(deal));
+      patches.replace(Undecided.prototype, 'add', () => (handle) => shared.add(handle));
     },
   },
   {

@@ -34,7 +34,7 @@ function tellAtOnce(
   { cursor: { version }, origin }: RoomCommit<unknown, unknown>,
 ): void {
   if ('peer' in origin)
-    this.taken({ type: 'push', version, changes: undefined }, origin.peer.connection.origin);
+    this.taken({ type: 'push', version, changes: undefined }, origin.peer.connection.socket);
 }
 
 /**

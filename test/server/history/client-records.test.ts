@@ -81,7 +81,7 @@ test('[ONCE-5] keeps all records of a day, and the latest ten thousand of those 
   expect(records.lastPush('of today')).toBe(1);
 });
 
-test('[ONCE-5] takes no word for pushes that were not dealt with', () => {
+test('[ONCE-5] takes no word for pushes that were not processed', () => {
   const records = new ClientRecords(new Map());
   records.noteAcked('ada', 9, 0);
   records.notePush('ada', 1, 0);

@@ -2,14 +2,14 @@ import { expect, test } from 'vitest';
 
 import {
   DurabilityGate,
-  type GateOwner,
+  type DurabilityOwner,
   type PendingEntry,
 } from '../../../src/server/history/durability-gate.ts';
 import type { LogEntry } from '../../../src/server/storage/log-row.ts';
 import { changesOf, settle } from '../../support/fake-connection.ts';
 
 /** A gate whose writes take effect when a test says so. */
-class Bench implements GateOwner {
+class Bench implements DurabilityOwner {
   readonly events: string[] = [];
   readonly lost: number[] = [];
   wantsCheckpoint = false;
@@ -68,7 +68,7 @@ class Bench implements GateOwner {
   }
 
   wait(name: string, waitsForSync = false): void {
-    this.gate.hold({
+    this.gate.defer({
       onReleased: () => this.events.push(`durable ${name}`),
       onLost: () => this.events.push(`lost ${name}`),
       waitsForSync,
@@ -165,7 +165,7 @@ test('writes the initial content alone, and before all that comes after it', asy
 test('keeps the order of what waits when a waiter adds to it', async () => {
   const bench = new Bench();
   bench.gate.add(item(1));
-  bench.gate.hold({ onReleased: () => bench.wait('inner'), onLost: () => undefined });
+  bench.gate.defer({ onReleased: () => bench.wait('inner'), onLost: () => undefined });
   bench.wait('outer');
   await settle();
   await bench.succeed();

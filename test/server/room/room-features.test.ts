@@ -169,7 +169,7 @@ test.each(['h', 'p', 'i', 's', 'w', 'c', 'a', 'e', '', 'xy', 'x'])(
   },
 );
 
-test('[SEAM-1] begins with an ordered frame when everything before it was dealt with', async () => {
+test('[SEAM-1] begins with an ordered frame when everything before it was processed', async () => {
   const answer = new Deferred<boolean>();
   const host = new FakeRoomHost({
     hooks: () => ({ canSetValue: (_id, value) => value === 1 || answer.promise }),

@@ -319,7 +319,7 @@ test('[FLOOD-2] [FRAME-5] takes a frame with more messages than may wait, if non
   expect(host.room.store.getRowCount('pets')).toBe(6);
 });
 
-test('[FLOOD-3] counts a catch-up as the messages that it is worth, and deals with others meanwhile', async () => {
+test('[FLOOD-3] counts a catch-up as the messages that it is worth, and processes others meanwhile', async () => {
   const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 100 }) });
   const old = await host.cursor();
   const bob = await host.join('bob');

@@ -315,7 +315,7 @@ test.each([
   ['at once', true],
   ['after the room was loaded', false],
 ])(
-  'what goes wrong inside, %s, is reported, and the next message is dealt with',
+  'what goes wrong inside, %s, is reported, and the next message is processed',
   async (_when, isLoaded) => {
     const storage = new StrictStorage();
     await new FakeRoomHost({}, storage).seed(PETS);

@@ -175,7 +175,7 @@ test('[FLOOD-9] a frame of many pushes is no longer turn than one of few', async
   expect(ada.hear().filter(({ type }) => type === 'ack')).toHaveLength(900);
 });
 
-test('[FLOOD-9] [FLOOD-1] what came before a refused message is still dealt with, and then nothing', async () => {
+test('[FLOOD-9] [FLOOD-1] what came before a refused message is still processed, and then nothing', async () => {
   const host = await begun({ limits: () => ({ messagesPerSecond: 10, messageBurst: 300 }) });
   const ada = await host.join('ada');
   burst(

@@ -521,7 +521,7 @@ describe('joining', () => {
     expect(ada.hearOne('commit').version).toBe(1002);
   });
 
-  test('[JOIN-2] tells a client the end of a row that its own push made, if it does not know that this was dealt with', async () => {
+  test('[JOIN-2] tells a client the end of a row that its own push made, if it does not know that this was processed', async () => {
     const host = new FakeRoomHost();
     await host.seed({ v: 1 });
     const cursor = await host.cursor();

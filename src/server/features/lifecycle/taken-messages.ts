@@ -21,10 +21,10 @@ export class TakenMessages<Connection> {
   committed({ cursor, changes, origin }: RoomCommit<Connection, unknown>): void {
     if (this.#hooks.onRoomMessage === undefined || !('peer' in origin)) return;
     const { version } = cursor;
-    const { origin: connection } = origin.peer.connection;
+    const { socket } = origin.peer.connection;
     this.#room.release({
       onReleased: () =>
-        this.taken({ type: 'push', version, changes: storeChangesOf(changes) }, connection),
+        this.taken({ type: 'push', version, changes: storeChangesOf(changes) }, socket),
       onLost: () => undefined,
       waitsForSync: true,
     });
