@@ -261,7 +261,10 @@ export class OwnWrites {
     const [oldest] = answered;
     const last = answered.at(-1);
     if (oldest === undefined || last === undefined) return false;
-    const index = answered.map(({ after }) => after).lastIndexOf(room);
+    // The room has seen only the last write of each push.
+    const index = answered
+      .map(({ after, push }, at) => (answered[at + 1]?.push === push ? NaN : after))
+      .lastIndexOf(room);
     const accepted = answered[index];
     if (accepted !== undefined || oldest.base === room) {
       for (const write of answered.slice(index + 1)) {

@@ -927,6 +927,20 @@ describe('what the room refuses', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
   });
 
+  test('[UNDO-6] a held edit that was changed and undone to is no step if the room refuses it', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    store.setCell('pets', 'fido', 'legs', 4);
+    store.delCell('pets', 'fido', 'legs');
+    undo.goBackward();
+    expect(store.getTables()).toEqual({ pets: { fido: { legs: 4 } } });
+    replica.setSaving(true);
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: DELETED } } }, {}]));
+    expect(store.getTables()).toEqual({});
+    expect(countsOf(client)).toEqual([0, 0]);
+  });
+
   test('[UNDO-6] a refused deletion of a row is no step', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
