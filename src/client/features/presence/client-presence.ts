@@ -121,6 +121,8 @@ export function createClientPresence<Cells>(
   /** True if the app has set a cell since. */
   let isDirty = false;
   let isApplying = false;
+  /** The cell of the own row that is the room's. */
+  let user: Leaf | undefined;
   let endLinger: (() => void) | undefined;
   let endCheck: (() => void) | undefined;
 
@@ -156,13 +158,19 @@ export function createClientPresence<Cells>(
   const write = (leaf: Leaf | undefined, cell: string): void =>
     writeLeaf(store, CONNECTIONS, ownId, cell, leaf);
 
+  const writeUser = (leaf: Leaf | undefined): void => write((user = leaf), USER);
+
   const setInput = (cell: string, leaf: Leaf | undefined): void => {
     if (leaf === undefined) input.delete(cell);
     else input.set(cell, leaf);
   };
 
   const edit = (cell: string): void => {
-    if (cell === USER) return;
+    // The room's cell goes back, unless the Store shows another presence by then.
+    if (cell === USER)
+      return transact(() => {
+        if (state !== 'ended') writeUser(user);
+      });
     setInput(cell, readLeaf(store, CONNECTIONS, ownId, cell));
     isDirty = true;
   };
@@ -185,7 +193,7 @@ export function createClientPresence<Cells>(
 
   /** Deletes a row; in the own row, only the room's cell. */
   const deleteRow = (table: string, row: string): void => {
-    if (isOwn(table, row)) write(undefined, USER);
+    if (isOwn(table, row)) writeUser(undefined);
     else store.delRow(table, row);
   };
 
@@ -205,7 +213,7 @@ export function createClientPresence<Cells>(
         else {
           isHere = true;
           // The room has a null where a row would have no Cell.
-          if (cell === USER && leaf !== null) write(leaf, cell);
+          if (cell === USER && leaf !== null) writeUser(leaf);
         }
       });
     });
@@ -278,6 +286,7 @@ export function createClientPresence<Cells>(
     if (ownId !== oldId) {
       transact(() => {
         store.delRow(CONNECTIONS, oldId);
+        user = undefined;
         input.forEach(write);
       });
     }

@@ -215,6 +215,44 @@ test.each(['too-large', 'malformed', 'full', 'unavailable', 'failed'])(
   },
 );
 
+test('[PRES-2] the cell user of the own row goes back if the app changes it in the Store', async () => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+  const row = async (): Promise<unknown> => {
+    await Promise.resolve();
+    return store.getRow('connections', 'ada');
+  };
+  store.setCell('connections', 'ada', 'user', 'eve');
+  expect(await row()).toEqual({ x: 1 });
+  socket.open();
+  socket.receive('r[{"connections":{"ada":{"x":1,"user":"u1"},"bob":{"x":2}},"users":{}},{}]');
+  store.setCell('connections', 'ada', 'user', 'eve');
+  expect(await row()).toEqual({ x: 1, user: 'u1' });
+  store.delRow('connections', 'ada');
+  expect(await row()).toEqual({ user: 'u1' });
+  socket.receive('r[{"connections":{"ada":{"user":null}}},{}]');
+  store.setRow('connections', 'ada', { x: 3, user: 'eve' });
+  await row();
+  socket.receive('r[{"connections":{"ada":{"user":"u2"}}},{}]');
+  store.transaction(() => {
+    store.delCell('connections', 'ada', 'user').setCell('connections', 'ada', 'x', 4);
+  });
+  expect(await row()).toEqual({ x: 4, user: 'u2' });
+  socket.id = 'ann';
+  socket.reconnect();
+  expect(store.getRow('connections', 'ann')).toEqual({ x: 4 });
+  store.setCell('connections', 'ann', 'user', 'u2');
+  await row();
+  expect(store.getRow('connections', 'ann')).toEqual({ x: 4 });
+  expect(socket.sent.filter((frame) => frame.includes('user'))).toEqual([]);
+  socket.receive('r[{"connections":{"ann":{"user":"u2"}}},{}]');
+  store.setCell('connections', 'ann', 'user', 'eve');
+  presence.destroy();
+  await row();
+  expect(store.getTables()).toEqual({});
+});
+
 test('[PRES-2] the cell user cannot be set', () => {
   const presence = createPresence(createStore(), asPartySocket(new FakeSocket()));
   expect(() => presence.set({ user: 'eve' })).toThrow(
