@@ -23,6 +23,9 @@ export class ObservedStore {
   readonly store: Store;
   readonly #listenerIds: readonly string[];
   #isOutermost = false;
+  /** True from the start of a transaction until its did-finish phase. */
+  #isOpen = false;
+  #isStopping = false;
   #isApplying = false;
   #needsLog: (() => boolean) | undefined;
   #appliedLog: TransactionLog | 'unread' | undefined;
@@ -35,15 +38,17 @@ export class ObservedStore {
     this.store = store;
     this.#listenerIds = [
       store.addStartTransactionListener(() => {
-        this.#isOutermost = true;
+        this.#isOpen = this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {
+        this.#isOpen = false;
         if (this.#isApplying)
           this.#appliedLog = this.#needsLog?.() === false ? 'unread' : readTransactionLog(store);
         else {
           const log = readTransactionLog(store);
           if (!isEmptyChanges(log.changes)) onTransaction(log);
         }
+        if (this.#isStopping) this.stop();
       }),
     ];
   }
@@ -81,8 +86,10 @@ export class ObservedStore {
     return isUndone ? { type: 'failed', error } : { type: 'applied', log, error };
   }
 
-  /** Stops observing. */
-  stop(): void {
+  /** Stops observing. If a transaction is open, `isLater` waits for its end, and calls `onTransaction` a last time. */
+  stop(isLater = false): void {
+    this.#isStopping = isLater && this.#isOpen;
+    if (this.#isStopping) return;
     for (const listenerId of this.#listenerIds) this.store.delListener(listenerId);
   }
 }

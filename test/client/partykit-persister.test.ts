@@ -284,6 +284,42 @@ describe('ours', () => {
     await persister.whenConfirmed();
   });
 
+  test('[OFFLINE-1] reports the edits of a transaction that was open when it was destroyed, and no later ones', async () => {
+    const { store, room, persister } = persist([{}, { v: 1 }]);
+    await persister.startAutoPersisting();
+    await settled();
+    const refused: unknown[] = [];
+    persister.addRefusalListener((_persister, refusals) => {
+      refused.push(...refusals);
+      store.setValue('told', true);
+    });
+    store.startTransaction().setValue('v', 2);
+    await persister.destroy();
+    store.finishTransaction();
+    store.setValue('v', 3);
+    await settled();
+    expect(store.getValues()).toEqual({ v: 3, told: true });
+    expect(refused).toEqual([{ type: 'value', valueId: 'v', value: 2, reason: 'destroyed' }]);
+    expect(store.getListenerStats().transaction).toBe(0);
+    expect(room.content?.get(null, '', 'v')).toBe(1);
+  });
+
+  test('[OFFLINE-1] leaves a transaction that was open when it was destroyed to the next persister', async () => {
+    const { store, room, persister } = persist([{}, { v: 1 }]);
+    await persister.startAutoPersisting();
+    await settled();
+    const refused: unknown[] = [];
+    persister.addRefusalListener((_persister, refusals) => refused.push(...refusals));
+    store.startTransaction().setValue('v', 2);
+    await persister.destroy();
+    const next = createPersister(store, persister.getConnection() as unknown as FakePartySocket);
+    void next.startAutoPersisting();
+    store.finishTransaction();
+    await settled();
+    await next.whenConfirmed();
+    expect([refused, room.content?.get(null, '', 'v')]).toEqual([[], 2]);
+  });
+
   test.each([
     ['throws', throwing],
     ['rejects', rejecting],

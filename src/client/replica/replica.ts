@@ -107,6 +107,7 @@ export class Replica {
   #isSaving = false;
   #isFollowing = false;
   #isTracking = false;
+  #hasEnded = false;
   #pushBytes = Infinity;
 
   constructor(store: Store, events: ReplicaEvents) {
@@ -360,9 +361,10 @@ export class Replica {
     return true;
   }
 
-  /** Stops observing the Store, and releases it. */
+  /** Stops observing the Store, and releases it. Reports the edits of a transaction that is open. */
   stop(): void {
-    this.#observed.stop();
+    this.#hasEnded = true;
+    this.#observed.stop(true);
     this.claim.release();
   }
 
@@ -370,7 +372,8 @@ export class Replica {
     if (this.claim.isElsewhere) return;
     const { changes, before } = log;
     this.isReading = true;
-    if (!this.#isTracking) {
+    if (this.#hasEnded) this.#events.onRefused(refusalsOf(changes, 'destroyed'));
+    else if (!this.#isTracking) {
       this.#early.add(changes);
       this.#events.onPending();
     } else this.#track(changes, before);
