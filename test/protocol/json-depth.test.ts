@@ -21,9 +21,7 @@ test('the levels of JSON are counted in its text, whatever its strings have', ()
 
 test('JSON is written at any depth, as it is elsewhere', () => {
   const depth = 30_000;
-  expect(() => JSON.stringify(JSON.parse('['.repeat(depth) + ']'.repeat(depth)))).toThrow(
-    RangeError,
-  );
+  // `JSON.stringify` of Node 20 throws a RangeError here.
   fc.assert(
     fc.property(fc.jsonValue(), (inner) => {
       const text = JSON.stringify(JSON.parse(JSON.stringify(inner)));

@@ -14,6 +14,8 @@ const roomId = (host: { id: string; isIdDecoded?: boolean }, storage: StrictStor
     () => storage,
     () => 'app/',
   );
+/** True in browsers, runtimes of Workers, and Node from 24 on. */
+const IS_CARET_ENCODED = new URL('http://host/^').pathname === '/%5E';
 const nowhere = (): undefined => undefined;
 
 test('[LIFE-6] it is what the host says, decoded once', () => {
@@ -38,7 +40,7 @@ test.each([
   'a%2fb',
   'a%20bo%61rd',
   ...Array.from(
-    "!$&'()*+,;=:@[]|^%",
+    `!$&'()*+,;=:@[]|%${IS_CARET_ENCODED ? '' : '^'}`,
     (sign) => `a%${sign.charCodeAt(0).toString(16).toUpperCase()}b`,
   ),
   'a%20%3A',
