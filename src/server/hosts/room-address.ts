@@ -27,7 +27,7 @@ export function roomSegmentIn(url: string): string | undefined {
   return segment === '' || (party === 'parties' && rest[0] === '') ? undefined : segment;
 }
 
-/** The code of `^` where the URL parser encodes that: browsers, runtimes of Workers, and Node from 24 on. */
+/** The end of the code of `^`, if the URL parser encodes that: browsers, Node from 24 on, and Cloudflare, but not `partykit dev`. */
 const CARET = isSegment('^') ? '' : 'E';
 
 /**
