@@ -29,6 +29,9 @@ const OPTIONS: Readonly<Record<keyof PresenceOptions<unknown>, OptionKind>> = {
   checkMilliseconds: 'number from 0 on',
 };
 
+/** The last presence of each Store, until it is destroyed. */
+const uses = new WeakMap<Store, { readonly socket: PartySocket }>();
+
 /**
  * Shows in a Store who is in a room, and shows this client to the others. The Store is for presence alone: make one with
  * `createStore()`, and do not persist it. `Room` is the type of the room's class: its field with presence has the types of
@@ -57,7 +60,14 @@ export function createPresence<Room = unknown>(
   checkOptions('createPresence', options, OPTIONS);
   if (!takeForPresence(store))
     throw notGot('createPresence', 'Store of its own, but that of a persister');
-  return createClientPresence(
+  const use = { socket };
+  // Each would take the rows of the other for deleted.
+  if ((uses.get(store) ?? use).socket !== socket)
+    options.onIgnoredError?.(
+      notGot('createPresence', 'Store of its own, but that of another presence'),
+    );
+  uses.set(store, use);
+  const presence = createClientPresence(
     store,
     {
       id: () => socket.id,
@@ -69,4 +79,11 @@ export function createPresence<Room = unknown>(
     },
     options,
   );
+  return {
+    ...presence,
+    destroy: () => {
+      if (uses.get(store) === use) uses.delete(store);
+      presence.destroy();
+    },
+  };
 }

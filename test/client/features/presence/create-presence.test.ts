@@ -2,7 +2,7 @@ import { PartySocket } from 'partysocket';
 import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 
-import { createPresence } from '../../../../src/client/features/presence/index.ts';
+import { createPresence, type Presence } from '../../../../src/client/features/presence/index.ts';
 import { createPartyKitPersister } from '../../../../src/client/index.ts';
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
 import { FakePartySocket } from '../../fake-party-socket.ts';
@@ -183,6 +183,31 @@ test('a newer presence on the same socket replaces an older one, which leaves th
   expect(onIgnoredError.mock.calls).toMatchObject([[{ code: 'replaced' }]]);
   expect(socket.sent.filter((frame) => frame === 'r{}')).toHaveLength(1);
   newer.destroy();
+});
+
+test('a Store with the presence of another socket is told: each would take the rows of the other for deleted', async () => {
+  const store = createStore();
+  const errors: unknown[] = [];
+  const onIgnoredError = (error: unknown): unknown => errors.push(error);
+  const presenceOn = (socket: FakeSocket, messagePrefix = ''): Presence<unknown> =>
+    createPresence(store, asPartySocket(socket), { messagePrefix, onIgnoredError });
+  const told = async (): Promise<unknown> => {
+    await Promise.resolve();
+    return errors.splice(0).map(String);
+  };
+  const [one, two] = [new FakeSocket(), new FakeSocket()];
+  const first = presenceOn(one);
+  presenceOn(one, 'other').destroy();
+  const again = presenceOn(one);
+  expect(await told()).toEqual([expect.stringContaining('A newer presence uses this socket')]);
+  first.destroy();
+  const second = presenceOn(two);
+  const message = 'createPresence got no Store of its own, but that of another presence.';
+  expect(await told()).toEqual([expect.stringContaining(message)]);
+  again.destroy();
+  second.destroy();
+  presenceOn(one).destroy();
+  expect(await told()).toEqual([]);
 });
 
 test('an error that ends every attempt is told, and others go 5 s later', async () => {
