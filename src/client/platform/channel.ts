@@ -117,7 +117,8 @@ export function openChannel(
       if (!socket.isOpen()) return false;
       const target: EventTarget = connection;
       target.dispatchEvent(new Event(SENDING));
-      socket.send(encodeFrame(prefix, letter, json));
+      // What was sent first may have failed.
+      if (socket.isOpen()) socket.send(encodeFrame(prefix, letter, json));
       return socket.isOpen();
     },
     close: detach,
