@@ -131,6 +131,7 @@ export class RoomServer<
         room: this.#room,
         roomId: this.#id,
         ownStorage,
+        sockets: this.#host,
         stockKeys: new StockKeyWatch(this.#room, storagePrefix, onStorageError),
         storagePrefix,
         lifecycle: () => this.#lifecycle,

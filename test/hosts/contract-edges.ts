@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { untilEqual } from '../support/content.ts';
+import { Deferred } from '../support/deferred.ts';
 import { Ear } from '../support/ear.ts';
 import { RawPeer } from '../support/raw-peer.ts';
 import { until } from '../support/until.ts';
@@ -248,6 +251,30 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     }
     await getHost().restart();
     expect(await jsonOf(`${url}/store`)).toEqual([{}, expected]);
+  });
+
+  test('[DURABLE-6] nobody hears what a crash may still undo, because a transaction of the app is open', async () => {
+    const url = base('watching', 'open');
+    await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
+    const ear = new Ear(`${url.replace('http', 'ws')}?room=open`);
+    await until('to be open', () => ear.isOpen);
+    const asked = new Deferred<ServerResponse>();
+    const slow = createServer((_request, response) => asked.resolve(response));
+    slow.listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    try {
+      const { port } = slow.address() as AddressInfo;
+      const ended = textOf(`${url}/fetch-in-transaction?url=http://127.0.0.1:${port}`);
+      const response = await asked.promise;
+      await wait(200);
+      expect(ear.heard).toEqual([]);
+      response.end();
+      await ended;
+      await until('to hear it', () => ear.heard.includes('s[{},{"v":2},1]'));
+    } finally {
+      ear.socket.terminate();
+      slow.close();
+    }
   });
 
   if (name !== 'partykit')

@@ -12,6 +12,8 @@ export interface AppStorageParts<Connection extends object, Request> {
   readonly room: Pick<Room<Connection, Request>, 'storageEmptied'>;
   readonly roomId: RoomId;
   readonly ownStorage: OwnStorage;
+  /** The sockets, which hear nothing that may still be undone. */
+  readonly sockets: { hold(): void; release(): void };
   readonly stockKeys: StockKeyWatch;
   readonly storagePrefix: () => string;
   /** Undefined if the app has no method of it. */
@@ -33,9 +35,10 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   onTransaction(): (isKept: boolean) => Promise<void> {
-    const { ownStorage } = this.#parts;
+    const { ownStorage, sockets } = this.#parts;
     const deleted: unknown[] = [];
     this.#open.push(deleted);
+    sockets.hold();
     ownStorage.beginTransaction();
     const undo = this.#saving?.beginTransaction();
     return async (isKept) => {
@@ -43,6 +46,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
       await ownStorage.endTransaction(isKept);
       if (!isKept) await undo?.();
       if (isKept || (await this.#isManifestGone(deleted))) await this.afterDeletion(deleted);
+      if (this.#open.length === 0) sockets.release();
     };
   }
 

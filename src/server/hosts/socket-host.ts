@@ -37,6 +37,8 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   readonly #closings = new WeakMap<Socket, Closing>();
   /** The known sockets that may be open. It is needed because a server may lose one of two sockets with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
+  /** The frames that wait, by their sockets; undefined while none waits. */
+  #held: Map<Socket, string[]> | undefined;
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
@@ -82,6 +84,28 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     this.#heard.delete(socket);
   }
 
+  /** Keeps all frames until {@link SocketHost.release}: they tell what may still be undone (`DURABLE-6`). */
+  hold(): void {
+    this.#held ??= new Map();
+  }
+
+  /** Sends the frames that were kept. */
+  release(): void {
+    for (const socket of this.#held?.keys() ?? []) this.#sendHeld(socket);
+    this.#held = undefined;
+  }
+
+  #holdBack(held: Map<Socket, string[]>, socket: Socket, frame: string): void {
+    const frames = held.get(socket);
+    if (frames === undefined) held.set(socket, [frame]);
+    else frames.push(frame);
+  }
+
+  #sendHeld(socket: Socket): void {
+    for (const frame of this.#held?.get(socket) ?? []) sendIfOpen(socket, frame);
+    this.#held?.delete(socket);
+  }
+
   now(): number {
     return Date.now();
   }
@@ -119,13 +143,11 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
         return pingedAt?.(socket);
       },
       send: (frame) => {
-        try {
-          socket.send(frame);
-        } catch {
-          // It is closing: the client connects again and catches up.
-        }
+        if (this.#held === undefined) sendIfOpen(socket, frame);
+        else this.#holdBack(this.#held, socket, frame);
       },
       close: (code, reason) => {
+        this.#sendHeld(socket);
         try {
           socket.close(code, shortened(reason));
         } catch {
@@ -166,6 +188,14 @@ class Closing {
   /** Call this when the host reports that the socket is closed. */
   end(): void {
     if (!this.#isByRoom) this.#isByPeer = true;
+  }
+}
+
+function sendIfOpen(socket: HostedSocket, frame: string): void {
+  try {
+    socket.send(frame);
+  } catch {
+    // It is closing: the client connects again and catches up.
   }
 }
 

@@ -134,7 +134,10 @@ function surroundTransaction(
     const deleted = new Set<unknown>();
     let attempts = 0;
     let isRolledBack = false;
+    let onEnd: ((isKept: boolean) => Promise<void>) | undefined;
     const observed = (...received: unknown[]): unknown => {
+      // Not before: it may wait until other transactions have ended.
+      onEnd ??= onTransaction();
       // A host may run it again, after a conflict.
       deleted.clear();
       attempts += 1;
@@ -156,14 +159,13 @@ function surroundTransaction(
       }
       return Reflect.apply(closure, undefined, received);
     };
-    const onEnd = onTransaction();
     let result: unknown;
     let isDone = false;
     try {
       result = await Reflect.apply(method, storage, [observed, ...others]);
       isDone = true;
     } finally {
-      await onEnd(isDone && attempts === 1 && !isRolledBack);
+      await onEnd?.(isDone && attempts === 1 && !isRolledBack);
     }
     if (deleted.size > 0) await afterDeletion([...deleted]);
     return result;

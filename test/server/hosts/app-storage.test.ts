@@ -23,7 +23,10 @@ class TransactionalStorage extends StrictStorage {
     const before = await this.list();
     let isRolledBack = false;
     await closure({ rollback: () => void (isRolledBack = true) });
-    if (isRolledBack && !this.isApart) await this.put(Object.fromEntries(before));
+    if (!isRolledBack || this.isApart) return;
+    const added = [...(await this.list()).keys()].filter((key) => !before.has(key));
+    await super.delete(added);
+    await super.put(Object.fromEntries(before));
   }
 }
 
@@ -31,7 +34,11 @@ class TransactionalStorage extends StrictStorage {
 const watched = async () => {
   const storage = new TransactionalStorage();
   await storage.put({ [MANIFEST]: 1, ofApp: 1 });
-  const told = { emptied: 0 };
+  const told: {
+    emptied: number;
+    isHeld: boolean;
+    keysAtRelease: Promise<ReadonlyMap<string, unknown>> | undefined;
+  } = { emptied: 0, isHeld: false, keysAtRelease: undefined };
   const own = new OwnStorage(storage, () => undefined);
   const room = { storageEmptied: async () => void (told.emptied += 1) };
   watchStorage(
@@ -44,6 +51,13 @@ const watched = async () => {
         () => '',
       ),
       ownStorage: own,
+      sockets: {
+        hold: () => void (told.isHeld = true),
+        release: () => {
+          told.isHeld = false;
+          told.keysAtRelease = storage.list();
+        },
+      },
       stockKeys: new StockKeyWatch(
         { store: createStore(), isLoaded: false },
         () => '',
@@ -108,4 +122,15 @@ test('[LIFE-8] what the room itself deletes in a transaction does not empty it a
   const { storage, own, told } = await watched();
   await storage.transaction(() => deleteKeys(own, [MANIFEST]));
   expect(told.emptied).toBe(0);
+});
+
+test('[DURABLE-6] nobody hears anything before the outermost transaction has ended, and what was undone is written again', async () => {
+  const { storage, own, told } = await watched();
+  await storage.transaction(async (transaction) => {
+    await storage.transaction(() => own.put('row', 1));
+    expect(told.isHeld).toBe(true);
+    transaction.rollback();
+  });
+  expect(told.isHeld).toBe(false);
+  expect((await told.keysAtRelease)?.has('row')).toBe(true);
 });

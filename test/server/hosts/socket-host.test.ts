@@ -7,8 +7,11 @@ import { StrictStorage } from '../../support/strict-storage.ts';
 class Socket {
   readyState = 1;
   reason: string | undefined;
+  readonly frames: string[] = [];
 
-  send(): void {}
+  send(frame: string): void {
+    this.frames.push(frame);
+  }
 
   close(_code?: number, reason: string = ''): void {
     if (new TextEncoder().encode(reason).length > 123)
@@ -54,3 +57,22 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
     }
   },
 );
+
+test('[DURABLE-6] frames that are held leave in order, and before the socket is closed', () => {
+  const [one, two] = [new Socket(), new Socket()];
+  const host = new SocketHost<Socket>({
+    storage: () => new StrictStorage(),
+    sockets: () => [one, two],
+    onError: () => undefined,
+  });
+  host.hold();
+  host.connectionOf(one).send('a');
+  host.connectionOf(two).send('c');
+  host.connectionOf(one).send('b');
+  expect([one.frames, two.frames]).toEqual([[], []]);
+  host.connectionOf(two).close(4403, 'evicted');
+  expect([one.frames, two.frames, two.readyState]).toEqual([[], ['c'], 3]);
+  host.release();
+  host.connectionOf(one).send('d');
+  expect([one.frames, two.frames]).toEqual([['a', 'b', 'd'], ['c']]);
+});
