@@ -43,10 +43,13 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     const undo = this.#saving?.beginTransaction();
     return async (isKept) => {
       this.#open.splice(this.#open.indexOf(deleted), 1);
-      await ownStorage.endTransaction(isKept);
-      if (!isKept) await undo?.();
-      if (isKept || (await this.#isManifestGone(deleted))) await this.afterDeletion(deleted);
-      if (this.#open.length === 0) sockets.release();
+      try {
+        await ownStorage.endTransaction(isKept);
+        if (!isKept) await undo?.();
+        if (isKept || (await this.#isManifestGone(deleted))) await this.afterDeletion(deleted);
+      } finally {
+        if (this.#open.length === 0) sockets.release();
+      }
     };
   }
 
