@@ -1,7 +1,11 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { ObservedStore } from '../../protocol/observed-store.ts';
+import { isEmptyStore } from '../../protocol/store-access.ts';
 import { assertMethods } from '../platform/parameters.ts';
 import { reportLater } from '../platform/report-later.ts';
+import { StoreClaim } from '../replica/store-claim.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
+import { left } from './connection-attempts.ts';
 import { tellRenewal } from './renewals.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
 
@@ -43,10 +47,11 @@ export function createRoomStay<Room, Metadata>(
   let hasLeft = false;
   let leaving: Promise<void> | undefined;
 
+  const report = reportLater(options.onIgnoredError);
   const onRefused = (refusal: TinyBasePartyKitError): void =>
     void Promise.resolve()
       .then(() => options.onAuthorizationFail?.(refusal, room))
-      .catch(reportLater(options.onIgnoredError));
+      .catch(report);
   const createParts = (): RoomParts<Room> =>
     createRoomParts(store, presenceStore, options, () => ({ room: id, metadata }), onRefused);
 
@@ -68,6 +73,9 @@ export function createRoomStay<Room, Metadata>(
     },
   });
 
+  /** Tells of an edit between two stays: the content of the room will replace it. */
+  let observed: ObservedStore | undefined;
+
   const leave = async (): Promise<void> => {
     const entry = entries;
     await parts.flush();
@@ -76,11 +84,21 @@ export function createRoomStay<Room, Metadata>(
     hasLeft = true;
     onLeft();
     await parts.end();
+    // It may have been entered again.
+    if (!hasLeft || observed) return;
+    observed = new ObservedStore(store, () => {
+      // Another room may use the Store, and an app may empty it.
+      if (new StoreClaim(store).isElsewhere || isEmptyStore(store)) return;
+      observed?.stop();
+      report(left());
+    });
   };
   return {
     room,
     enter: async (given) => {
       entries++;
+      observed?.stop();
+      observed = undefined;
       leaving = undefined;
       metadata = given ?? metadata;
       if (hasLeft || parts.isOver()) {

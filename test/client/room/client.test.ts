@@ -321,6 +321,45 @@ test.each([
   await entering;
 });
 
+test('[CLIENT-1] an edit of a room that was left is told, once, unless it empties the Store or somebody else has that', async () => {
+  const errors: unknown[] = [];
+  const store = createStore();
+  const onIgnoredError = (error: unknown): unknown => errors.push(error);
+  const client = clientOf({ ...OPTIONS, store, onIgnoredError });
+  const room = client.createRoom('board');
+  const told = async (): Promise<readonly string[]> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    return errors.splice(0).map(String);
+  };
+  const stay = async (): Promise<void> => {
+    const entering = client.enter(room).catch(() => undefined);
+    await client.leave(room);
+    await entering;
+  };
+  const tells = [expect.stringContaining('The room was left') as unknown];
+  await stay();
+  store.setValue('v', 1);
+  store.setValue('v', 2);
+  expect(await told()).toEqual(tells);
+  await stay();
+  store.delValues();
+  expect(await told()).toEqual([]);
+  store.setCell('t', 'r', 'c', 1);
+  expect(await told()).toEqual(tells);
+  await stay();
+  const entered = client.enter(room).catch(() => undefined);
+  store.setValue('v', 3);
+  expect(await told()).toEqual([]);
+  await client.leave(room);
+  await entered;
+  await told();
+  const other = clientOf({ ...OPTIONS, store }).createRoom('other');
+  other.persister.startAutoSave().catch(() => undefined);
+  store.setValue('v', 4);
+  expect(await told()).toEqual([]);
+  await other.persister.destroy();
+});
+
 describe('a function of the app that does not end', () => {
   test.each([['token'], ['query']])(
     'is told in place of a socket that does not open: %s',
