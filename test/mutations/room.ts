@@ -94,7 +94,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-3] a catch-up costs nothing',
     file: HELLO,
-    text: '(hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / ANSWER_OF_ONE) +',
+    text: '(hello.cursor === undefined ? 0 : room.history.costSince(hello.cursor) / ANSWER_OF_ONE) +',
     replacement: '',
   },
   {

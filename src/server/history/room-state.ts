@@ -25,7 +25,7 @@ import {
 import type { SeedOutcome, WriteOutcome, WriteTarget } from '../writes/write-target.ts';
 import { birthsOf } from './births.ts';
 import { ClientRecords } from './client-records.ts';
-import { CommitHistory, makeCatchUp, type CatchUp, type KnownTag } from './commit-history.ts';
+import { CommitHistory } from './commit-history.ts';
 import {
   DurabilityGate,
   type DurabilityOwner,
@@ -52,7 +52,6 @@ type Committed =
 export class RoomState<Connection, Request>
   implements WriteTarget<Connection, Request>, DurabilityOwner
 {
-  readonly epoch: string;
   readonly clients: ClientRecords;
   readonly history: CommitHistory;
   readonly durability: DurabilityGate;
@@ -60,9 +59,6 @@ export class RoomState<Connection, Request>
   readonly #persistence: RoomPersistence<Connection, Request>;
   readonly #pushes: PushIntake<Connection, Request>;
   readonly #settlement: Settlement<Connection, Request>;
-  #version: number;
-  /** The tag of the current version (`JOIN-9`). */
-  #tag: string | undefined;
   /**
    * The tag of the versions that this object makes; undefined if the epoch began with it. A *life* is the time from one load to
    * the next.
@@ -71,8 +67,6 @@ export class RoomState<Connection, Request>
   #contentSize: ContentSize;
   #hasToldSize = false;
   #isLost = false;
-  /** The first version that this life made. */
-  #firstOfLife: number | undefined;
 
   constructor(
     parts: RoomParts<Connection, Request>,
@@ -87,38 +81,25 @@ export class RoomState<Connection, Request>
     this.#persistence = persistence;
     this.#pushes = new PushIntake(parts, this);
     this.#settlement = new Settlement(parts, this);
-    this.epoch = loaded.cursor.epoch;
-    this.#version = loaded.cursor.version;
-    this.#tag = loaded.cursor.tag;
     this.life = loaded.life;
-    const before = loaded.log.length === 0 ? loaded.cursor : loaded.before;
-    this.history = new CommitHistory(
-      before === undefined ? { type: 'unknown' } : { type: 'known', tag: before.tag },
-    );
+    this.history = new CommitHistory(loaded, loaded.life);
     this.#contentSize = loaded.contentSize;
     this.clients = new ClientRecords(loaded.clients);
     this.durability = new DurabilityGate(storage, parts.host, this);
-    for (const { version, changes, encoded, tag } of loaded.log)
-      if (changes !== undefined) this.history.add(version, encoded ?? encodeChanges(changes), tag);
   }
 
   /** The version of the Store, and its history. It may not be durable yet. */
   get cursor(): Cursor {
-    return { epoch: this.epoch, version: this.#version, tag: this.#tag };
-  }
-
-  /** The tag of the version, if it is the first with this tag: clients have to be told. */
-  get newTag(): string | undefined {
-    return this.#version === this.#firstOfLife ? this.#tag : undefined;
+    return this.history.cursor;
   }
 
   get version(): number {
-    return this.#version;
+    return this.history.version;
   }
 
   /** False until the initial content. */
   get hasStore(): boolean {
-    return this.#version > 0;
+    return this.version > 0;
   }
 
   /** The approximate size of the content, in characters of JSON. */
@@ -134,40 +115,6 @@ export class RoomState<Connection, Request>
   /** Returns the number of the client's last processed push; 0 if unknown. */
   lastPush({ clientId, nextPush }: { clientId: string; nextPush: number }): number {
     return Math.max(this.clients.lastPush(clientId), nextPush - 1);
-  }
-
-  /**
-   * Returns the changes since that cursor, encoded; undefined if the history does not have the cursor (`JOIN-2`, `JOIN-3`,
-   * `JOIN-9`). Only with `isWhole` does it have the deletions of rows that were not there at the cursor.
-   */
-  since(cursor: Cursor, isWhole: boolean): CatchUp | undefined {
-    if (!this.#has(cursor)) return undefined;
-    if (!isWhole) return this.history.catchUpSince(cursor.version, this.#version);
-    const changes = this.history.since(cursor.version, this.#version);
-    return changes && makeCatchUp(changes);
-  }
-
-  /** Returns the changes since that cursor; undefined if the history does not have them. */
-  changesSince(cursor: Cursor): Changes | undefined {
-    return this.#has(cursor) ? this.history.since(cursor.version, this.#version) : undefined;
-  }
-
-  /** Returns true if the history has that cursor, as far as it reaches back. */
-  #has({ epoch, version, tag }: Cursor): boolean {
-    const known = this.#tagOf(version);
-    return epoch === this.epoch && known.type === 'known' && known.tag === tag;
-  }
-
-  /** Returns the approximate cost of {@link since}, as a length in characters. */
-  costSince(cursor: Cursor): number {
-    return cursor.epoch === this.epoch ? this.history.costSince(cursor.version, this.#version) : 0;
-  }
-
-  /** Returns true if the cursor is of this epoch, and certainly of no version that the room had: the storage was set back (`JOIN-9`). */
-  isSetBackFrom({ epoch, version, tag }: Cursor): boolean {
-    if (epoch !== this.epoch) return false;
-    const known = this.#tagOf(version);
-    return version > this.#version || (known.type === 'known' && known.tag !== tag);
   }
 
   /** Handles a message. Works within the call unless it has to wait for hooks or an open transaction. */
@@ -193,7 +140,7 @@ export class RoomState<Connection, Request>
       case 'ping':
       case 'check': {
         const lastPush = this.lastPush(state);
-        return outgoing.send(this, peer, { type: 'pong', version: this.#version, lastPush });
+        return outgoing.send(this, peer, { type: 'pong', version: this.version, lastPush });
       }
       case 'stock': {
         const text =
@@ -225,19 +172,14 @@ export class RoomState<Connection, Request>
     const changes = this.#parts.deepLeaves.undoIn(log.changes, log.before);
     if (isEmptyChanges(changes)) return 'nothing';
     const encoded = encodeChanges(changes);
-    this.#version += 1;
-    if (this.#tag !== this.life) {
-      this.#tag = this.life;
-      this.#firstOfLife = this.#version;
-    }
     const { length, leaves } = this.#contentSize;
     const growth = measureGrowth(log);
     this.#setSize({ length: length + growth.length, leaves: leaves + growth.leaves });
     const births = birthsOf(this.#parts.observed.store, changes, log.before);
-    this.history.add(this.#version, encoded, this.#tag, births);
+    this.history.add(encoded, births);
     this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
-    this.durability.add({ entry: { version: this.#version, changes, encoded, author }, origin });
+    this.durability.add({ entry: { version: this.version, changes, encoded, author }, origin });
     this.#parts.outgoing.sendCommit(this, changes, encoded, origin);
     this.#tellFeatures(changes, origin);
     return 'commit';
@@ -308,24 +250,18 @@ export class RoomState<Connection, Request>
     return waitFor(this.#parts.writer.write(this, changes, { type: 'stock', peer }));
   }
 
-  #tagOf(version: number): KnownTag {
-    return version === this.#version
-      ? { type: 'known', tag: this.#tag }
-      : this.history.tagOf(version);
-  }
-
   /** Makes the number of a push durable, if the push made no commit (`ONCE-1`). */
   note(origin: ChangeOrigin<Connection, Request>): void {
     // Before the initial content there is no log, and nothing could be applied twice.
     if (!this.hasStore) return;
-    const entry = { version: this.#version, changes: undefined, author: authorOf(origin) };
+    const entry = { version: this.version, changes: undefined, author: authorOf(origin) };
     this.durability.add({ entry, origin });
   }
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
   create(origin: ChangeOrigin<Connection, Request>): void {
     const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.observed.store));
-    this.#version = 1;
+    this.history.begin();
     this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     this.durability.create(
@@ -353,7 +289,7 @@ export class RoomState<Connection, Request>
     const { features } = this.#parts;
     if (features.isEmpty) return;
     features.committed({ cursor: this.cursor, changes, origin });
-    this.durability.defer(new WrittenVersion(features, this.#version));
+    this.durability.defer(new WrittenVersion(features, this.version));
   }
 }
 

@@ -74,7 +74,7 @@ export class Settlement<Connection, Request> {
       isCommit: committed === 'commit',
       correction: correction.changes,
       reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
-      tag: committed === 'commit' ? this.#state.newTag : undefined,
+      tag: committed === 'commit' ? this.#state.history.newTag : undefined,
     });
     if (isSent) return;
     if (isNoted) outgoing.sendReload(this.#state, peer, client);

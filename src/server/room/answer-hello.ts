@@ -43,7 +43,7 @@ export function answerHello<Connection>(
   const isOtherClient = state.type === 'client' && state.clientId !== clientId;
   const { limits } = settings;
   const cost =
-    (hello.cursor === undefined ? 0 : room.costSince(hello.cursor) / ANSWER_OF_ONE) +
+    (hello.cursor === undefined ? 0 : room.history.costSince(hello.cursor) / ANSWER_OF_ONE) +
     (isOtherClient ? limits.messageBurst * FURTHER_CLIENT : 0);
   if (!peer.allowance.charge(cost)) {
     const text =
@@ -59,13 +59,14 @@ export function answerHello<Connection>(
   room.clients.noteHello(clientId, generation, ackedPush, host.now());
   // The client has pushes pending that the room has processed: it must also hear of the rows that they made and others deleted.
   const isWhole = room.lastPush(hello) >= nextPush;
-  const missed = hello.cursor === undefined ? undefined : room.since(hello.cursor, isWhole);
+  const missed =
+    hello.cursor === undefined ? undefined : room.history.catchUpSince(hello.cursor, isWhole);
   // A client that has just loaded is not sent to load again, even if rows come and go so fast that its catch-up is the larger (`JOIN-10`).
   const hasLoaded = peer.state.type === 'client' && peer.state.liveness === 'loading';
   const isWorthIt =
     missed !== undefined &&
     (hasLoaded || missed.size <= Math.max(room.contentSize, SMALL_CATCH_UP));
-  const isSetBack = hello.cursor !== undefined && room.isSetBackFrom(hello.cursor);
+  const isSetBack = hello.cursor !== undefined && room.history.isSetBackFrom(hello.cursor);
   const content = isWorthIt || isSetBack ? undefined : smallContent(room, parts, peer, hello);
   const catchUp = isWorthIt ? missed.encoded : undefined;
   const changes = content === undefined ? catchUp : NO_CHANGES;

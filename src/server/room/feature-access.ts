@@ -65,7 +65,7 @@ export class FeatureAccess<Connection, Request> implements FeatureRoom<Connectio
     const state = this.#persistence.current;
     if (state?.hasStore !== true) return undefined;
     const { cursor } = state;
-    const changes = since && state.changesSince(since);
+    const changes = since && state.history.since(since);
     const snapshot = { cursor, content: observed.store.getContent(), changes };
     return (await state.durability.whenDurable()) ? snapshot : undefined;
   }

@@ -16,7 +16,7 @@ import { splitChanges } from './split-changes.ts';
 /** The state that a message reports. The message waits until the state is written. */
 type Told = Pick<
   RoomState<unknown, unknown>,
-  'durability' | 'cursor' | 'version' | 'lastPush' | 'newTag'
+  'durability' | 'cursor' | 'version' | 'lastPush' | 'history'
 >;
 
 /** The length of one frame to a stock peer, in characters. */
@@ -108,7 +108,13 @@ export class Outgoing<Connection> {
         for (const stockFrame of stockFrames) this.#defer(state, peer, stockFrame);
       } else if (client.type === 'client' && client.liveness === 'live') {
         const { messagePrefix } = this.#settings;
-        frame ??= encodeCommitFrame(messagePrefix, state.version, encoded, isDerived, state.newTag);
+        frame ??= encodeCommitFrame(
+          messagePrefix,
+          state.version,
+          encoded,
+          isDerived,
+          state.history.newTag,
+        );
         if (frame.length > this.#settings.limits.frameLength) this.sendReload(state, peer, client);
         else this.#defer(state, peer, frame);
       }

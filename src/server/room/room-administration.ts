@@ -46,7 +46,7 @@ export class RoomAdministration<Connection, Request> {
     return {
       connections: peers.admitted().map((peer) => this.#describe(peer)),
       hasStore: state.hasStore,
-      epoch: state.epoch,
+      epoch: state.cursor.epoch,
       version: state.version,
       contentBytes: state.contentBytes,
       checkpointBytes: storedSizes?.checkpointBytes ?? 0,

@@ -119,10 +119,13 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
     patch: (patches) =>
       patches.replace(
         CommitHistory.prototype,
-        'since',
-        (since) =>
-          function whatThereIs(this: CommitHistory, version, current) {
-            return since.call(this, version < current ? current - 1 : version, current);
+        'catchUpSince',
+        (catchUpSince) =>
+          function whatThereIs(this: CommitHistory, cursor, isWhole) {
+            const last = { ...this.cursor, version: this.version - 1 };
+            return (
+              catchUpSince.call(this, cursor, isWhole) ?? catchUpSince.call(this, last, isWhole)
+            );
           },
       ),
   },
@@ -172,14 +175,13 @@ export const JOIN_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: { ...PLAIN, faultWeight: 3, adversities: ['storage-set-back'] } }),
     patch: (patches) =>
       patches.replace(
-        RoomState.prototype,
-        'since',
-        (since) =>
-          function ofAnyTag(this: RoomState<unknown, unknown>, cursor, isWhole) {
-            const known = this.history.tagOf(cursor.version);
-            const asked = known.type === 'known' ? known.tag : undefined;
-            const tag = cursor.version === this.version ? this.cursor.tag : asked;
-            return since.call(this, { ...cursor, tag }, isWhole);
+        CommitHistory.prototype,
+        'catchUpSince',
+        (catchUpSince) =>
+          function ofAnyTag(this: CommitHistory, cursor, isWhole) {
+            const known = this.tagOf(cursor.version);
+            const tag = known.type === 'known' ? known.tag : undefined;
+            return catchUpSince.call(this, { ...cursor, tag }, isWhole);
           },
       ),
   },
