@@ -17,7 +17,6 @@ export async function store(storage: MemoryStorage, json: string): Promise<void>
   await new RoomStorage(storage, { prefix: '' }).create({
     cursor,
     content,
-    log: [],
     clients: new Map(),
   });
 }

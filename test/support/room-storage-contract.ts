@@ -267,15 +267,6 @@ export function describeRoomStorage(
       await reopen(storage, model);
     });
 
-    it('keeps a log that its room was created with', async () => {
-      const storage = await makeStorage();
-      const model = new RoomModel();
-      model.commit([setting('a', 1), setting('b', 2)]);
-      await open(storage).create({ ...model.room, log: model.log });
-      expect((await open(storage).load())?.log).toHaveLength(2);
-      await reopen(storage, model);
-    });
-
     it('[JOIN-8] is replaced by a creation in another epoch', async () => {
       const storage = await makeStorage();
       const model = new RoomModel();

@@ -12,7 +12,7 @@ import type { StorageSizes } from '../../src/server/storage/storage-sizes.ts';
 import type { ClientRecord } from '../../src/server/storage/client-record.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import type { CheckpointSource } from '../../src/server/storage/snapshot-writer.ts';
-import type { LoadedRoom } from '../../src/server/storage/stored-room.ts';
+import type { NewRoom } from '../../src/server/storage/stored-room.ts';
 
 /** Any UTF-16, lone surrogates and control characters too. */
 const anyText = fc.string({ unit: fc.nat(0xff_ff).map((unit) => String.fromCharCode(unit)) });
@@ -137,10 +137,10 @@ export class RoomModel {
     applyChangesToLeaves(this.content, seed);
   }
 
-  /** The room, as `create` and `checkpoint` take it. */
-  get room(): LoadedRoom {
+  /** The room, as `create` takes it. */
+  get room(): NewRoom {
     const { epoch, version, content, clients } = this;
-    return { cursor: { epoch, version }, content, log: [], clients };
+    return { cursor: { epoch, version }, content, clients };
   }
 
   /** The room, as `checkpoint` takes it. What the model has committed must have been appended when that is asked for. */

@@ -15,7 +15,7 @@ import { isPausing } from '../room/clock.ts';
 import type { RoomHost } from '../room/room-host.ts';
 import type { LogEntry } from '../storage/log-row.ts';
 import type { RoomStorage } from '../storage/room-storage.ts';
-import type { LoadedRoom } from '../storage/stored-room.ts';
+import type { NewRoom } from '../storage/stored-room.ts';
 
 /** One entry on its way to the disk. */
 export interface PendingEntry {
@@ -55,7 +55,7 @@ const GATHERING_MILLISECONDS = 16;
 
 interface Batch {
   /** The room's initial content; undefined for a row of the log. */
-  readonly first: LoadedRoom | undefined;
+  readonly first: NewRoom | undefined;
   /** A write by other code; undefined if the durability gate itself writes. */
   readonly foreign?: Promise<void>;
   readonly entries: PendingEntry[];
@@ -96,7 +96,7 @@ export class DurabilityGate {
   }
 
   /** Adds the room's initial content, and the entry that made it. */
-  create(room: LoadedRoom, entry: PendingEntry): void {
+  create(room: NewRoom, entry: PendingEntry): void {
     this.#push({ ...newBatch(entry), first: room, isSealed: true });
   }
 

@@ -119,7 +119,7 @@ export class RoomPersistence<Connection, Request> {
     try {
       // Asked first: on disk, content that the Store does not take would keep the room from ever loading.
       await this.#assertTaken(content);
-      await this.#storage?.create({ cursor, content, log: [], clients });
+      await this.#storage?.create({ cursor, content, clients });
     } finally {
       await this.load();
     }
@@ -153,7 +153,6 @@ export class RoomPersistence<Connection, Request> {
       cursor: { epoch: host.randomId(), version },
       // With what `prepareStore` has just done: it is not called again.
       content: isPrepared ? content : readContent(observed.store),
-      log: [],
       clients: salvaged?.clients ?? new Map(),
     };
     await this.#openStorage().create(room, true);

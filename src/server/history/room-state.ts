@@ -265,7 +265,7 @@ export class RoomState<Connection, Request>
     this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     this.durability.create(
-      { cursor: this.cursor, content, log: [], clients: this.clients.snapshot() },
+      { cursor: this.cursor, content, clients: this.clients.snapshot() },
       { entry: { version: 1, changes, author: undefined }, origin },
     );
     this.#parts.outgoing.sendInitialContent(this, changes);

@@ -43,7 +43,7 @@ export async function exportToStockStorage(
     // From here until the marker is written, TinyBase's own server finds no Store, so it never reads half of one.
     await storage.delete([marker]);
     left = await removeOthers(storage, storagePrefix, new Set(leaves.map(([key]) => key)));
-    await putInOrder(storage, leaves, []);
+    await putInOrder(storage, leaves);
     await storage.put({ [marker]: 1 });
     await storage.delete([keys.manifest]);
   }

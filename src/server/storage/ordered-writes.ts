@@ -10,29 +10,26 @@ const KEYS_A_CALL = 128;
 const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
 /**
- * Writes parts, then the heads that make them valid. All heads (at most 100) are in the last call, so that they become
- * valid together. Each call waits for the one before it, and the first call that rejects is the last. `assertCurrent` is
- * called before each call but the first; it throws to prevent it. Resolves when all calls have settled.
+ * Writes parts, then the head that makes them valid, if there is one. Each call waits for the one before it, and the first call that
+ * rejects is the last. `assertCurrent` is called before each call but the first; it throws to prevent it. Resolves when all calls have
+ * settled.
  */
 export async function putInOrder(
   storage: KeyValueStorage,
   parts: readonly StorageEntry[],
-  heads: readonly StorageEntry[],
+  head?: StorageEntry,
   assertCurrent?: () => void,
 ): Promise<void> {
-  const [lone] = heads;
-  if (parts.length === 0 && heads.length === 1 && lone !== undefined) {
+  if (parts.length === 0 && head !== undefined) {
     // Nearly every row of the log is one key, and a Durable Object writes it faster than a record of one key.
-    await storage.put(...lone, CONCURRENTLY);
+    await storage.put(...head, CONCURRENTLY);
     return;
   }
-  const entries = [...parts, ...heads];
-  // Only the first call may have fewer keys than the limit.
-  let end = entries.length % KEYS_A_CALL || KEYS_A_CALL;
-  for (let start = 0; start < entries.length; start = end, end += KEYS_A_CALL) {
+  const entries = head === undefined ? parts : [...parts, head];
+  for (let start = 0; start < entries.length; start += KEYS_A_CALL) {
     if (start > 0) assertCurrent?.();
     const call = emptyRecord<unknown>();
-    for (const [key, value] of entries.slice(start, end)) call[key] = value;
+    for (const [key, value] of entries.slice(start, start + KEYS_A_CALL)) call[key] = value;
     await storage.put(call, CONCURRENTLY);
   }
 }

@@ -11,7 +11,7 @@ import { StorageGarbage } from './storage-garbage.ts';
 import { StorageKeys } from './storage-keys.ts';
 import { DEFAULT_STORAGE_SIZES, type StorageSizes } from './storage-sizes.ts';
 import { salvage, type SalvagedRoom } from './salvage.ts';
-import { readStorage, type LoadedRoom } from './stored-room.ts';
+import { readStorage, type LoadedRoom, type NewRoom } from './stored-room.ts';
 
 /** The known state of the disk. */
 interface Disk {
@@ -137,39 +137,25 @@ export class RoomStorage {
   }
 
   /**
-   * Makes a room's initial content durable, whatever its size, and its log if it has one. The last write makes it valid. Replaces a
-   * room that already exists; a damaged one only if `isDamageAllowed`.
+   * Makes a room's initial content durable, whatever its size. The last write makes it valid. Replaces a room that already exists; a
+   * damaged one only if `isDamageAllowed`.
    */
-  async create(
-    { cursor, content, log, clients }: LoadedRoom,
-    isDamageAllowed = false,
-  ): Promise<void> {
+  async create({ cursor, content, clients }: NewRoom, isDamageAllowed = false): Promise<void> {
     const index = new PageIndex(this.#sizes.page);
     index.addContent(content);
     const read = [...index.pages].flatMap((page) => index.read(page, content));
-    assertContinuous(
-      log,
-      cursor.version - log.filter(({ changes }) => changes !== undefined).length,
-    );
     const assertCurrent = this.#untilWiped();
     await this.#exclusively('write', async () => {
       if (this.#isUnknown) throw unavailable('it could not be emptied: load it');
       assertCurrent();
       const replaced = await this.#close(isDamageAllowed);
       const encoded = read.map(({ leaves }) => this.#writer.encodePage(leaves));
-      const row =
-        log.length === 0
-          ? undefined
-          : this.#writer.encodeRow(this.#nextRow, { now: 0, entries: log });
-      const firstRow = this.#nextRow;
-      if (row !== undefined) this.#nextRow += 1;
       const pages = encoded.map(({ reference }) => reference);
       const time = this.#now?.();
       const manifestReference = await this.#writer.putManifest(
-        { cursor, time, pages, clients, firstRow, lastRow: this.#nextRow - 1 },
+        { cursor, time, pages, clients, firstRow: this.#nextRow, lastRow: this.#nextRow - 1 },
         {
           pages: encoded.flatMap(({ parts }) => parts),
-          row,
           replaced: replaced === undefined ? [] : this.#keysOf(replaced),
           assertCurrent,
         },
@@ -182,7 +168,7 @@ export class RoomStorage {
         index,
         manifestReference,
         checkpointTime: time,
-        rows: row === undefined ? [] : [row.stored],
+        rows: [],
         sizeSinceSnapshot: 0,
         lastWrite: 0,
       };
@@ -222,7 +208,7 @@ export class RoomStorage {
     if (this.#append !== undefined) throw unavailable('a row of the log is still being written');
     assertContinuous(entries, disk.cursor.version);
     const row = this.#writer.encodeRow(this.#nextRow, { now, tag, entries });
-    this.#append = putInOrder(this.#storage, row.parts, [row.entry], this.#untilWiped());
+    this.#append = putInOrder(this.#storage, row.parts, row.entry, this.#untilWiped());
     try {
       await this.#append;
     } catch (error) {

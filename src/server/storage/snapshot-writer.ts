@@ -45,8 +45,6 @@ export interface ManifestWrite {
   readonly pages?: readonly StorageEntry[];
   /** Pages that are already written. */
   readonly written?: readonly WrittenPage[];
-  /** A row of the log that becomes valid together with the manifest. */
-  readonly row?: EncodedRow | undefined;
   /** Keys that are garbage once the manifest is there. */
   readonly replaced: readonly string[];
   /** Called between two writes; throws if the earlier ones are not in storage any more. */
@@ -109,27 +107,26 @@ export class SnapshotWriter {
         size += reference.bytes;
       }
       if (size < slice) continue;
-      await putInOrder(this.#storage, waiting, [], assertCurrent);
+      await putInOrder(this.#storage, waiting, undefined, assertCurrent);
       waiting = [];
       size = 0;
       await pause();
     }
-    await putInOrder(this.#storage, waiting, [], assertCurrent);
+    await putInOrder(this.#storage, waiting, undefined, assertCurrent);
   }
 
   /** Writes a manifest. Resolves to the reference to its own parts, if it is large. */
   async putManifest(
     manifest: Manifest,
-    { pages = [], written = [], row, replaced, assertCurrent }: ManifestWrite,
+    { pages = [], written = [], replaced, assertCurrent }: ManifestWrite,
   ): Promise<BlobReference | undefined> {
     const head = encodeHead(this.#keys, this.nextBlob, encodeManifest(manifest));
     this.nextBlob += 1;
-    const parts = [...pages, ...(row?.parts ?? []), ...head.parts];
-    const heads: StorageEntry[] = row === undefined ? [] : [row.entry];
-    heads.push([this.#keys.manifest, head.value]);
+    const parts = [...pages, ...head.parts];
+    const manifestEntry: StorageEntry = [this.#keys.manifest, head.value];
     await this.#garbage.replace(
       [...this.#keysOf(written), ...parts.map(([key]) => key)],
-      () => putInOrder(this.#storage, parts, heads, assertCurrent),
+      () => putInOrder(this.#storage, parts, manifestEntry, assertCurrent),
       replaced,
     );
     return head.reference;

@@ -17,15 +17,19 @@ import type { StorageKeys } from './storage-keys.ts';
 const PARTS_A_CALL = 128;
 const ROWS_A_CALL = 512;
 
-/** A room as it is stored. */
-export interface LoadedRoom {
+/** A room that begins, or begins again: all of it is in the snapshot. */
+export interface NewRoom {
   readonly cursor: Cursor;
   readonly content: LeafMap<Leaf>;
+  readonly clients: ReadonlyMap<string, ClientRecord>;
+}
+
+/** A room as it is stored. */
+export interface LoadedRoom extends NewRoom {
   /** The latest entries with changes, oldest first. The last one has the cursor's version. */
   readonly log: readonly LogEntry[];
   /** The version before the log, if its tag is known (`JOIN-9`). */
   readonly before?: Cursor | undefined;
-  readonly clients: ReadonlyMap<string, ClientRecord>;
 }
 
 /** A room, and where its parts are in storage. */

@@ -45,7 +45,7 @@ const storedRoom = async (): Promise<{
   const opened = new RoomStorage(storage, { prefix: '', sizes: SMALL });
   const room = await opened.load();
   if (room === undefined) throw new Error('It is not stored.');
-  await opened.create({ ...room, log: [], clients });
+  await opened.create({ ...room, clients });
   const host = new FakeRoomHost(
     { storageSizes: () => ({ ...SMALL, smallestCheckpoint: 1e9 }) },
     storage,

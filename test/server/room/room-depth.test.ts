@@ -142,7 +142,7 @@ describe.each(DEPTHS)('[CHANGES-4] %i levels', (depth) => {
       const stored = new RoomStorage(storage, { prefix: '' });
       const cursor = { epoch: 'epoch', version: 1 };
       const content = decodeContent(`[{"t":{"r":{"c":${leaf},"d":1}}},{}]`) ?? new LeafMap();
-      await stored.create({ cursor, content, log: [], clients: new Map() });
+      await stored.create({ cursor, content, clients: new Map() });
       const logged = decodeChanges(`[{"t":{"s":{"c":${leaf},"d":2}}},{}]`);
       await stored.append([{ version: 2, changes: logged, author: undefined }], 1);
       const options = {
