@@ -5,7 +5,7 @@ import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tiny
 import { AppCheck } from './config/app-check.ts';
 import { AppConfig } from './config/app-config.ts';
 import type { RoomServerConfig } from './config/room-server-config.ts';
-import { overriddenHooks } from './writes/overridden-hooks.ts';
+import { overriddenHooks } from './writes/hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
 import type { RoomErrorSource } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
@@ -96,7 +96,7 @@ export class RoomServer<
     const ownStorage = new OwnStorage(party.storage, onStorageError);
     this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({
-      storage: () => ownStorage,
+      storage: ownStorage,
       sockets: () => this.#sockets(),
       pingedAt: (connection) => party.pingedAt?.(connection),
       onError: (error) => this.#report(error, 'host'),
@@ -123,7 +123,7 @@ export class RoomServer<
       hasGate: () => this.#room.hasGate,
       report: (error) => this.#report(error, 'config'),
     });
-    this.#id = new RoomId(party, () => ownStorage, storagePrefix);
+    this.#id = new RoomId(party, ownStorage, storagePrefix);
     this.#alarms = alarmsOf(party.storage);
     watchStorage(
       party.storage,

@@ -500,7 +500,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
           throw new Error('The host does not tell an alarm the id.');
         },
       },
-      () => storage,
+      storage,
       () => '',
     );
     this.#lifecycle = this.#attachLifecycle(room, this.#roomId);

@@ -137,11 +137,7 @@ export class LifecycleWorld {
     this.lifecycle = new RoomLifecycle(this.host.room, {
       hooks,
       options: () => this.options,
-      roomId: new RoomId(
-        { id: 'the room', isIdDecoded: true },
-        () => storage,
-        () => '',
-      ),
+      roomId: new RoomId({ id: 'the room', isIdDecoded: true }, storage, () => ''),
       alarms: alarmsOf(storage),
       onHookError: report,
       onStorageError: report,

@@ -17,13 +17,13 @@ const KEY = '@tinybase-partykit/room-id';
  */
 export class RoomId {
   readonly #host: HostedId;
-  readonly #storage: () => KeyValueStorage;
+  readonly #storage: KeyValueStorage;
   readonly #storagePrefix: () => string;
   #id: string | undefined;
   #isRecalled = false;
   #isStored = false;
 
-  constructor(host: HostedId, storage: () => KeyValueStorage, storagePrefix: () => string) {
+  constructor(host: HostedId, storage: KeyValueStorage, storagePrefix: () => string) {
     this.#host = host;
     this.#storage = storage;
     this.#storagePrefix = storagePrefix;
@@ -54,7 +54,7 @@ export class RoomId {
     if (id === undefined || this.#isStored) return;
     this.#isStored = true;
     try {
-      await this.#storage().put(this.key, id);
+      await this.#storage.put(this.key, id);
     } catch (error) {
       this.#isStored = false;
       throw error;
@@ -86,7 +86,7 @@ export class RoomId {
 
   async #recall(): Promise<void> {
     const { key } = this;
-    const stored = (await this.#storage().get([key])).get(key);
+    const stored = (await this.#storage.get([key])).get(key);
     this.#isRecalled = true;
     if (typeof stored !== 'string') return;
     this.#id ??= stored;

@@ -17,7 +17,7 @@ export interface HostedSocket {
 
 /** The part of the surrounding server that a {@link SocketHost} uses. */
 export interface SocketHostOptions<Socket> {
-  readonly storage: () => KeyValueStorage;
+  readonly storage: KeyValueStorage;
   /** The sockets that the server knows to be open. */
   readonly sockets: () => Iterable<Socket>;
   /** Returns the time at which the server last answered a ping for the room; undefined if it does not do so. */
@@ -45,7 +45,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   }
 
   get storage(): KeyValueStorage {
-    return this.#options.storage();
+    return this.#options.storage;
   }
 
   connections(): Iterable<RoomConnection<Socket>> {

@@ -45,11 +45,7 @@ const watched = async () => {
     storage,
     new AppStorage({
       room,
-      roomId: new RoomId(
-        { id: 'room' },
-        () => own,
-        () => '',
-      ),
+      roomId: new RoomId({ id: 'room' }, own, () => ''),
       ownStorage: own,
       sockets: {
         hold: () => void (told.isHeld = true),

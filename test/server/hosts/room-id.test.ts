@@ -9,12 +9,8 @@ const unknown = {
   },
 };
 const roomId = (host: { id: string; isIdDecoded?: boolean }, storage: StrictStorage): RoomId =>
-  new RoomId(
-    host,
-    () => storage,
-    () => 'app/',
-  );
-/** True in browsers, runtimes of Workers, and Node from 24 on. */
+  new RoomId(host, storage, () => 'app/');
+/** True in browsers, in Workers on Cloudflare, and in Node from 24 on. */
 const IS_CARET_ENCODED = new URL('http://host/^').pathname === '/%5E';
 const nowhere = (): undefined => undefined;
 

@@ -29,7 +29,7 @@ test.each([
 ])('[GATE-4] a socket is closed whatever the reason: %s', (reason, expected) => {
   const socket = new Socket();
   const host = new SocketHost<Socket>({
-    storage: () => new StrictStorage(),
+    storage: new StrictStorage(),
     sockets: () => [socket],
     onError: () => undefined,
   });
@@ -43,7 +43,7 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
     vi.useFakeTimers();
     try {
       const host = new SocketHost<Socket>({
-        storage: () => new StrictStorage(),
+        storage: new StrictStorage(),
         sockets: () => [],
         onError: () => undefined,
       });

@@ -1,4 +1,4 @@
-import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+import type { FeatureRoom } from '../../room/room-feature.ts';
 import type { HostAlarms } from './host-alarms.ts';
 
 const KEY = '@tinybase-partykit/app-alarm';
@@ -9,8 +9,7 @@ const TOLERANCE_MILLISECONDS = 10;
 export interface AlarmSlotPorts {
   /** Undefined if the host has no alarms: then the room has its timers alone. */
   readonly alarms: HostAlarms | undefined;
-  readonly storage: () => KeyValueStorage;
-  readonly prefix: () => string;
+  readonly room: Pick<FeatureRoom<never>, 'storage' | 'storagePrefix'>;
   /** Called before the first alarm of the room: whatever an alarm needs to know has to be stored. */
   readonly beforeFirst: () => Promise<unknown>;
   readonly report: (error: unknown) => void;
@@ -36,7 +35,7 @@ export class AlarmSlot {
   }
 
   get key(): string {
-    return this.#ports.prefix() + KEY;
+    return this.#ports.room.storagePrefix + KEY;
   }
 
   /** True if the app has set an alarm that did not come yet. */
@@ -57,7 +56,7 @@ export class AlarmSlot {
     if (typeof row === 'number') this.#appTime = row;
     else if (row === undefined && isFirst && time !== null) {
       this.#appTime = time;
-      await this.#ports.storage().put(this.key, time);
+      await this.#ports.room.storage.put(this.key, time);
     }
     this.#arm();
   }
@@ -77,7 +76,7 @@ export class AlarmSlot {
     const changes = (this.#changes += 1);
     this.#appTime = time;
     this.#isAppKnown = true;
-    const stored = this.#ports.storage().put(this.key, time);
+    const stored = this.#ports.room.storage.put(this.key, time);
     const next = Math.min(time, this.#roomTime ?? Infinity);
     this.#hostTime = next;
     // Asked for a later time, too, because the host may refuse it.
@@ -99,7 +98,7 @@ export class AlarmSlot {
       this.#appTime = undefined;
       this.#isAppKnown = true;
       // Not removed: the next process would take the alarm of the host for one that is older than the hooks.
-      return await this.#ports.storage().put(this.key, null);
+      return await this.#ports.room.storage.put(this.key, null);
     }
     const forgotten = this.forgetApp();
     const isAlone = this.#roomTime === undefined;
@@ -173,13 +172,13 @@ export class AlarmSlot {
     this.#changes += 1;
     this.#appTime = before;
     if (before === undefined) await this.forgetApp();
-    else await this.#ports.storage().put(this.key, before);
+    else await this.#ports.room.storage.put(this.key, before);
   }
 
   async forgetApp(): Promise<void> {
     this.#appTime = undefined;
     this.#isAppKnown = true;
-    await this.#ports.storage().delete([this.key]);
+    await this.#ports.room.storage.delete([this.key]);
   }
 
   /** Call this when the app empties the storage. On some hosts its alarm survives that. */
@@ -192,7 +191,7 @@ export class AlarmSlot {
     this.#hostTime = (await this.#ports.alarms?.get()) ?? null;
     if (this.#hostTime !== null && this.#hostTime === before) {
       this.#appTime ??= before;
-      await this.#ports.storage().put(this.key, before);
+      await this.#ports.room.storage.put(this.key, before);
     }
     // The next process would take it for one of the app.
     if (this.#roomTime === undefined) await this.disarm();

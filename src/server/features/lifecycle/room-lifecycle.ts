@@ -81,15 +81,12 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
       };
     const room = host.addFeature(this);
     const question = new InitialStorageQuestion(room, hooks, settings, report);
-    const storage = () => room.storage;
-    const prefix = (): string => room.storagePrefix;
-    const cursors = new SavedCursors(storage, prefix);
+    const cursors = new SavedCursors(room);
     this.#room = room;
     this.#cursors = cursors;
     this.#alarm = new AlarmSlot({
       alarms,
-      storage,
-      prefix,
+      room,
       beforeFirst: () =>
         Promise.all([roomId.store(), cursors.isStored ? undefined : cursors.write()]),
       report: onStorageError,

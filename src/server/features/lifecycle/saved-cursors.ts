@@ -1,13 +1,12 @@
 import type { Cursor } from '../../../protocol/messages.ts';
+import type { FeatureRoom } from '../../room/room-feature.ts';
 import { isCount, isList } from '../../storage/json-shape.ts';
-import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
 
 const KEY = '@tinybase-partykit/saved';
 
 /** The cursors of a room that its hooks have had. One row in storage (`SAVE-2`). */
 export class SavedCursors {
-  readonly #storage: () => KeyValueStorage;
-  readonly #prefix: () => string;
+  readonly #room: Pick<FeatureRoom<never>, 'storage' | 'storagePrefix'>;
   /** The last version that a hook has saved. */
   saved: Cursor | undefined;
   /** The version with which `onRoomDeleted` succeeded; undefined if somebody came since. */
@@ -15,13 +14,12 @@ export class SavedCursors {
   /** True if the row is in storage. */
   isStored = false;
 
-  constructor(storage: () => KeyValueStorage, prefix: () => string) {
-    this.#storage = storage;
-    this.#prefix = prefix;
+  constructor(room: Pick<FeatureRoom<never>, 'storage' | 'storagePrefix'>) {
+    this.#room = room;
   }
 
   get key(): string {
-    return this.#prefix() + KEY;
+    return this.#room.storagePrefix + KEY;
   }
 
   /** Takes the row from storage. An unreadable one counts as absent: then the hooks are called again. */
@@ -38,7 +36,7 @@ export class SavedCursors {
       cursor === undefined ? null : [cursor.epoch, cursor.version, cursor.tag ?? null],
     );
     try {
-      await this.#storage().put(this.key, JSON.stringify(cursors));
+      await this.#room.storage.put(this.key, JSON.stringify(cursors));
     } catch (error) {
       this.isStored = false;
       throw error;
