@@ -144,7 +144,7 @@ export class PresenceWorld {
           if (value === null) socket.slots.delete(slot);
           else socket.slots.set(slot, JSON.parse(JSON.stringify(value)));
         },
-        heardAt: (socket) => socket.heardAt,
+        heardAt: ({ heardAt }) => (heardAt > this.time.now ? undefined : heardAt),
         userIdOf: ({ user }) => (this.isGated ? user : undefined),
         now: () => this.time.now,
         after: time.after,

@@ -170,7 +170,7 @@ export interface FeatureRoom<Connection> {
   writeSlot(connection: Connection, slot: string, value: unknown): void;
   /**
    * Returns the time of a connection's last message or ping, exact to 20 s, also after a hibernation. Undefined if it was
-   * silent since a feature has `needsHeardTimes`.
+   * silent since a feature has `needsHeardTimes`. A time in the future does not count: the clock was set back since.
    */
   heardAt(connection: Connection): number | undefined;
   /** Sends an error. */

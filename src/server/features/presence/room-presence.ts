@@ -14,7 +14,6 @@ import type {
   PresenceFromRoom,
 } from '../../../protocol/presence/presence-from-room.ts';
 import { CONNECTIONS, USERS } from '../../../protocol/presence/presence-tables.ts';
-import { isAhead } from '../../room/clock.ts';
 import { RateLimiter } from '../../room/rate-limiter.ts';
 import { PresenceAttachments } from './presence-attachments.ts';
 import { PresenceBroadcast } from './presence-broadcast.ts';
@@ -263,8 +262,7 @@ export class RoomPresence<Connection extends IdentifiedConnection, Input, Output
 
   /** Returns the time at which a connection was heard last; -Infinity if nothing tells it. */
   #lastSign(connection: Connection): number {
-    const heard = this.#room.heardAt(connection) ?? -Infinity;
-    return isAhead(heard, this.#room.now()) ? -Infinity : heard;
+    return this.#room.heardAt(connection) ?? -Infinity;
   }
 
   #leave(connection: Connection): void {
