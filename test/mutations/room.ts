@@ -15,7 +15,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[HOOK-5] a hook is called that no subclass overrides',
-    file: 'server/writes/overridden-hooks.ts',
+    file: 'server/writes/hooks.ts',
     text: "if (isMethod('canSetTable'))",
     replacement: 'if (server.canSetTable !== undefined)',
   },
@@ -105,13 +105,13 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[FLOOD-5] a room has as many connections as come',
-    file: 'server/room/connection-limit.ts',
+    file: 'server/room/admission.ts',
     text: "if (this.#left === 0) return 'full';",
     replacement: '',
   },
   {
     title: '[FLOOD-5] one user may have all connections of a room',
-    file: 'server/room/connection-limit.ts',
+    file: 'server/room/admission.ts',
     text: "? 'counted' : 'share'",
     replacement: "? 'counted' : 'counted'",
   },

@@ -1,5 +1,5 @@
 import { Allowance, type RoomRate } from './allowance.ts';
-import type { ClientIndex } from './client-index.ts';
+import type { ClientIndex } from './peers.ts';
 import { HeardTimes } from './heard-times.ts';
 import type { HeldLength, HeldMemory } from './held-memory.ts';
 import {
@@ -15,7 +15,7 @@ import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 import { TurnLine } from './turns.ts';
-import { Undecided } from './undecided.ts';
+import { Undecided } from './serial-queue.ts';
 import { Unread } from './unread.ts';
 import { ReceivedFrame, WaitingFrames } from './waiting-frames.ts';
 

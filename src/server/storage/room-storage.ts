@@ -1,9 +1,16 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor } from '../../protocol/messages.ts';
-import { partKeys, type BlobReference } from './blob.ts';
+import { encodeHead, partKeys, type BlobReference } from './blob.ts';
 import { isClientRecordExpired } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import { newestRows, sizeOfRows, type LogEntry, type StoredRow } from './log-row.ts';
+import {
+  encodeLogRow,
+  firstVersionOf,
+  newestRows,
+  sizeOfRows,
+  type LogEntry,
+  type StoredRow,
+} from './log-row.ts';
 import { deleteKeys, deleteRange, putInOrder } from './ordered-writes.ts';
 import { PageIndex } from './page-index.ts';
 import { SnapshotWriter, type CheckpointSource, type WrittenPage } from './snapshot-writer.ts';
@@ -207,8 +214,13 @@ export class RoomStorage {
     if (last === undefined) return;
     if (this.#append !== undefined) throw unavailable('a row of the log is still being written');
     assertContinuous(entries, disk.cursor.version);
-    const row = this.#writer.encodeRow(this.#nextRow, { now, tag, entries });
-    this.#append = putInOrder(this.#storage, row.parts, row.entry, this.#untilWiped());
+    const text = encodeLogRow({ now, tag, entries });
+    const { value, reference, parts, size } = encodeHead(this.#keys, this.#writer.nextBlob, text);
+    // A large row uses a blob number.
+    if (reference !== undefined) this.#writer.nextBlob += 1;
+    const number = this.#nextRow;
+    const head = [this.#keys.row(number), value] as const;
+    this.#append = putInOrder(this.#storage, parts, head, this.#untilWiped());
     try {
       await this.#append;
     } catch (error) {
@@ -221,9 +233,9 @@ export class RoomStorage {
     const { epoch, version } = disk.cursor;
     // A row without a commit leaves the version as it was.
     if (last.version !== version) disk.cursor = { epoch, version: last.version, tag };
-    disk.rows.push(row.stored);
+    disk.rows.push({ number, firstVersion: firstVersionOf(entries), size, reference });
     for (const { changes } of entries) if (changes !== undefined) disk.index.note(changes);
-    disk.sizeSinceSnapshot += row.stored.size;
+    disk.sizeSinceSnapshot += size;
     disk.lastWrite = now;
   }
 

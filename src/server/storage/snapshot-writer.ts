@@ -5,7 +5,6 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { encodeBlob, encodeHead, partKeys, type BlobReference, type StorageEntry } from './blob.ts';
 import type { ClientRecord } from './client-record.ts';
 import type { KeyValueStorage } from './key-value-storage.ts';
-import { encodeLogRow, firstVersionOf, type LogRow, type StoredRow } from './log-row.ts';
 import { encodeManifest, type Manifest } from './manifest.ts';
 import { putInOrder } from './ordered-writes.ts';
 import type { LiveContent, Page, PageIndex } from './page-index.ts';
@@ -32,13 +31,6 @@ export interface WrittenPage {
   readonly reference: BlobReference;
 }
 
-/** A row of the log, ready to be written. */
-export interface EncodedRow {
-  readonly parts: readonly StorageEntry[];
-  readonly entry: StorageEntry;
-  readonly stored: StoredRow;
-}
-
 /** The writes and removals that go with the manifest in {@link SnapshotWriter.putManifest}. */
 export interface ManifestWrite {
   /** Pages that the manifest names. They are written before it, in as many calls as needed. */
@@ -63,15 +55,6 @@ export class SnapshotWriter {
     this.#storage = storage;
     this.#keys = keys;
     this.#garbage = garbage;
-  }
-
-  /** Encodes a row of the log. A large row uses a blob number. */
-  encodeRow(number: number, row: LogRow): EncodedRow {
-    const text = encodeLogRow(row);
-    const { value, reference, parts, size } = encodeHead(this.#keys, this.nextBlob, text);
-    if (reference !== undefined) this.nextBlob += 1;
-    const stored = { number, firstVersion: firstVersionOf(row.entries), size, reference };
-    return { parts, entry: [this.#keys.row(number), value], stored };
   }
 
   /** Encodes a page under a new name. */

@@ -13,7 +13,7 @@ import { StoreHydration } from '../../../src/server/history/hydrate-store.ts';
 import { assertContentFits } from '../../../src/server/writes/content-size.ts';
 import { StoreWriter } from '../../../src/server/writes/store-writer.ts';
 import { SMALL_CONTENT } from '../traits.ts';
-import { Undecided } from '../../../src/server/room/undecided.ts';
+import { Undecided } from '../../../src/server/room/serial-queue.ts';
 import { ChangesBuilder, type Changes } from '../../../src/protocol/changes.ts';
 import type { Patches } from '../patches.ts';
 import { ClientDisk } from '../client-disk.ts';

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 
-import { Undecided } from '../../../src/server/room/undecided.ts';
+import { Undecided } from '../../../src/server/room/serial-queue.ts';
 import { Deferred } from '../../support/deferred.ts';
 
 test('[LIMIT-5] nothing holds a message that was dropped, also while an earlier one is being decided', async () => {

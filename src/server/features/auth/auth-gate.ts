@@ -4,8 +4,7 @@ import type { FeatureRoom, RoomGate, Standing } from '../../room/room-feature.ts
 import type { AuthRequest } from './auth-request.ts';
 import type { AuthHost, RoomAuth, RoomAuthOptions } from './create-auth.ts';
 import type { Auth } from './define-auth.ts';
-import { grantToSlot, slotToGrant } from './grant-slot.ts';
-import type { Grant } from './grant.ts';
+import { grantToSlot, slotToGrant, type Grant } from './grant.ts';
 import { partyNameOf } from './party-name.ts';
 import { readRevokedUsers, type RevokedUsers } from './revoked-users.ts';
 import { expired } from './token-claims.ts';

@@ -1,6 +1,7 @@
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
-import type { Access } from '../../../protocol/user-token.ts';
+import { isUserId, type Access } from '../../../protocol/user-token.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
+import { isRecord } from '../../storage/json-shape.ts';
 
 /** Describes a user that was let in. Times are in milliseconds since 1970. */
 export interface Grant<User> {
@@ -55,4 +56,23 @@ function isJson(value: unknown): boolean {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype;
+}
+
+/** Returns a grant as JSON for the slot of its connection, where it survives the sleep of the room (`GATE-6`). Its keys are short, because hosts keep few bytes. */
+export function grantToSlot(grant: Grant<unknown>): Readonly<Record<string, unknown>> {
+  const { userId, user, access, issuedAt, expiresAt } = grant;
+  return { i: userId, u: user, a: access === 'write' ? 1 : 0, t: issuedAt, e: expiresAt };
+}
+
+/** Returns the grant that was attached; undefined for anything else. */
+export function slotToGrant<User>(
+  slot: unknown,
+  isUser: (candidate: unknown) => candidate is User,
+): Grant<User> | undefined {
+  if (!isRecord(slot)) return undefined;
+  const { i: userId, u: user, a: access, t: issuedAt, e: expiresAt } = slot;
+  if (!isUserId(userId) || !isUser(user)) return undefined;
+  if (access !== 0 && access !== 1) return undefined;
+  if (typeof issuedAt !== 'number' || typeof expiresAt !== 'number') return undefined;
+  return { userId, user, access: access === 1 ? 'write' : 'read', issuedAt, expiresAt };
 }
