@@ -264,8 +264,8 @@ export class RoomServer<
   /**
    * Removes all that the room has stored: its content, log and client records, and what TinyBase's own server left there. The
    * room is then one without a Store, in a new epoch: connected clients follow, send again what was not confirmed, and may
-   * give initial content. The app's own keys, the room's id, revoked users and used signatures stay. Call it from a handler or an alarm,
-   * but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails.
+   * give initial content. The app's own keys, the room's id, revoked users and used signatures stay. Call it from a handler or an
+   * alarm, but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails.
    */
   wipe(): Promise<void> {
     return this.#room.wipe();
@@ -459,9 +459,9 @@ export class RoomServer<
   }
 
   /**
-   * Puts a method of ours in front of the app's, for hosts to call. This does not reach a method that a subclass sets in a
-   * field: there the room itself waits, its Store may be empty, it forgets a closed socket when the host no longer lists
-   * it, and with a gate it lets nobody in.
+   * Puts a method of ours in front of the app's, for hosts to call. This does not reach a method that a subclass sets in a field.
+   * There the Store may be empty, and a closed socket is forgotten when the host no longer lists it. With a gate, such a room lets
+   * nobody in.
    */
   #standInFrontOf(name: HandlerName): void {
     const handler: unknown = Reflect.get(this, name);

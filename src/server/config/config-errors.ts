@@ -66,8 +66,8 @@ export function errorsOfConfig(config: unknown): readonly TinyBasePartyKitError[
 }
 
 /**
- * Returns the error of a config with which the room must let nobody in (`LIFE-10`): an option that may be meant to keep somebody
- * out does not exist, or the options cannot be read. Undefined for any other.
+ * Returns the error of a config with which the room must let nobody in (`LIFE-10`): the options cannot be read, or an option that
+ * looks meant to keep somebody out does not exist. Undefined for any other.
  */
 export function refusalOfConfig(config: unknown): TinyBasePartyKitError | undefined {
   if (mayHaveHidden(config)) {

@@ -4,8 +4,8 @@ import { isObject } from './config-errors.ts';
 import { classesOf } from './uncalled-methods.ts';
 
 /**
- * Returns the error with which a room without a gate must let nobody in (`LIFE-10`): its class has rules for users, in a field, a
- * static one or a guard, which nobody applies to requests over HTTP. Undefined for any other room.
+ * Returns the error with which a room without a gate must let nobody in (`LIFE-10`). Its class has rules for users in a field, in a
+ * static field or in a guard, but nobody applies them to requests over HTTP. Undefined for any other room.
  *
  * @param room the room
  * @param base the prototype of our own class

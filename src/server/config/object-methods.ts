@@ -1,8 +1,8 @@
 import { classesOf, GUARDS, HOOKS, STATIC_GUARDS } from './uncalled-methods.ts';
 
 /**
- * Throws a `TypeError` if the class of an object has a method, or a field, that belongs to the class of its room, where it would
- * keep somebody out: nobody would call it (`LIFE-11`). Fields are there only after the constructor.
+ * Throws a `TypeError` if the class of an object has a method or a field that should keep somebody out, but belongs into the class of
+ * its room: nobody would call it here (`LIFE-11`). Fields are there only after the constructor.
  *
  * @param object the object that has the room
  * @param base the prototype of our own class of objects: what this has, the host calls

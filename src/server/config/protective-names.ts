@@ -9,7 +9,7 @@ const PROTECTIVE = [
   'can(?=set|del|add|edit|read|write|change)',
 ].join('|');
 
-/** The words that such a name has beside them. */
+/** The other words of such names. */
 const BESIDE = [
   'is|has|on|by|for|of|only|no|use|enabled?|disabled?|require[ds]?|check|verif(?:y|ier)|control|response|request|expose[ds]?',
   'read(?:s|er|ers)?|writ(?:e|es|er|ers)|add|edits?|change|set|del(?:ete)?|keys?|tables?|rows?|cells?|values?|methods?|credentials?',
@@ -33,8 +33,8 @@ const NAMES = [
 ];
 
 /**
- * Returns true for the name of an option with which an author means to keep somebody out: all of its words say so, or it is
- * almost such a name. If such an option does not exist, the room would be more open than its author believes.
+ * Returns true for the name of an option that looks meant to keep somebody out: all of its words say so, or it is almost such a name.
+ * If such an option does not exist, the room would be more open than its author believes.
  */
 export function isProtectiveName(name: string): boolean {
   const letters = name.toLowerCase().replaceAll(/[^a-z]/g, '');

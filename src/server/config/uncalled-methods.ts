@@ -58,9 +58,9 @@ export interface UncalledMethods {
 }
 
 /**
- * Searches an app's class for methods that have almost the name of one that the room or its host calls, or that are static and
- * should not be, or the other way round. A method counts only if the class lacks the one that is meant: so an app may have a
- * `canSetCells` that its `canSetCell` uses.
+ * Searches an app's class for methods that nobody calls: the name is almost that of a method that the room or its host calls, or the
+ * method is static and should not be, or the other way round. A method counts only if the class lacks the one that is meant: so an
+ * app may have a `canSetCells` that its `canSetCell` uses.
  *
  * @param server the room
  * @param base the prototype of our own class

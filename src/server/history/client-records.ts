@@ -75,8 +75,8 @@ export class ClientRecords {
   }
 
   /**
-   * Returns true if the client has a record or may get one: there are at most `most` in all, and a user has no more than its share
-   * while they are scarce (`FLOOD-5`). Before it returns false, it drops the confirmed records of clients that are away (`ONCE-5`).
+   * Returns true if the client has a record or may get one (`FLOOD-5`): there are at most `most` records, and while few are left, a
+   * user has at most its share. Before it returns false, it drops the confirmed records of clients that are away (`ONCE-5`).
    */
   hasSpace(
     clientId: string,

@@ -31,8 +31,8 @@ type HydrationParts<Connection, Request> = Pick<
 >;
 
 /**
- * Brings the room's Store to what storage has: the first time into the bare Store, which the app then prepares; after a
- * failed write back into the same Store, because the app holds it.
+ * Fills the room's Store with the stored content. The first time, the Store is bare, and the app prepares it then. After a failed
+ * write, it is the same Store, because the app holds it.
  */
 export class StoreHydration<Connection, Request> {
   readonly #parts: HydrationParts<Connection, Request>;

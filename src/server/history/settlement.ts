@@ -86,8 +86,8 @@ export class Settlement<Connection, Request> {
   }
 
   /**
-   * Remembers that a push was processed. Returns false if only its connection remembers that: a user who may only read gets no
-   * record among the clients that write (`FLOOD-5`), and nothing of such a push can be applied twice.
+   * Remembers that a push was processed. Returns false if only its connection remembers that. This is so for a user who may only
+   * read: such a user gets no client record (`FLOOD-5`), and nothing of the push was applied.
    */
   #notePush(
     { clientId, number, peer }: PushOrigin<Connection>,

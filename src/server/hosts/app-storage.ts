@@ -118,7 +118,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     return open !== undefined;
   }
 
-  /** Takes keys that the app has deleted. Returns true if the room is emptied thereby (`LIFE-7`). */
+  /** Takes keys that the app has deleted. Returns true if that empties the room (`LIFE-7`). */
   #isEmptiedBy(deleted: readonly unknown[]): boolean {
     const { roomId, storagePrefix } = this.#parts;
     if (deleted.includes(roomId.key)) roomId.forgetStored();

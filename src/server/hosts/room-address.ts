@@ -40,9 +40,9 @@ const NEEDED_ENCODINGS = new RegExp(
 );
 
 /**
- * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room,
- * so no two segments have one id: a segment that encodes more than it has to is an id as it stands, with its `%`. What
- * decodes to such an id is not decoded, either.
+ * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room, so no
+ * two segments may have the same id. So a segment that encodes more than it has to is taken as the id as it stands, with its `%`.
+ * What decodes to such an id is not decoded, either.
  */
 export function roomIdOf(segment: string): string {
   if (!NEEDED_ENCODINGS.test(segment)) return segment;

@@ -11,8 +11,8 @@ export interface StorageWatcher {
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
   /**
-   * A transaction of the app that has deleted these keys by its own object, and not put them back, has ended well; or the app has
-   * deleted them by the storage of SQLite, and does not wait for this. In both cases, another transaction may be open. May not reject.
+   * The app has deleted these keys: by the object of a transaction that has ended well, without putting them back; or by the storage
+   * of SQLite, and then it does not wait for this. In both cases, another transaction may be open. May not reject.
    */
   afterDeletion?(keys: readonly unknown[]): Promise<void>;
   /**
@@ -30,7 +30,8 @@ export interface StorageWatcher {
  * transaction.
  *
  * It sees `transaction.delete` of a transaction's own object, and `kv.delete`, also within `transactionSync`, and tells of it when
- * the transaction has ended. It does not see `transaction.setAlarm` (`transaction.deleteAll` throws on every host), point-in-time recovery, or an app that calls the prototype's method. `sql` does not reach the keys.
+ * the transaction has ended. It does not see `transaction.setAlarm` (`transaction.deleteAll` throws on every host), point-in-time
+ * recovery, or an app that calls the prototype's method. `sql` does not reach the keys.
  *
  * @returns false if the host does not allow methods to be set on the object.
  */

@@ -10,8 +10,8 @@ import type { RoomSettings } from './room-settings.ts';
 export const ANSWER_OF_ONE = 4096;
 
 /**
- * A connection that sends no more than this is not refused because of what others send, and waits for no turn: so many messages at
- * once, and `FREE_PART` of its rate on average. By default these are 40 a second: presence and edits of one user take less.
+ * A connection may always send so many messages at once, and `FREE_PART` of its rate on average: others do not make the room refuse
+ * it, and it waits for no turn. By default these are 40 a second: presence and edits of one user take less.
  */
 const FREE_MESSAGES = 64;
 /** The part of `messageBurst` that is free if it is small. */

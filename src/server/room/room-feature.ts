@@ -69,7 +69,7 @@ export interface RoomSnapshot {
  * connections from before a hibernation: {@link FeatureRoom.connections} has them.
  */
 export interface RoomFeature<Connection, Request> {
-  /** Marks the feature's frames: one character, which neither the core nor another feature uses (`SEAM-1`). */
+  /** Marks the feature's frames: one character that nothing else in the room uses (`SEAM-1`). */
   readonly letter?: string;
   /**
    * True: `received` begins in the room's queue, after everything that came before, with the Store loaded. Nothing waits
@@ -154,8 +154,8 @@ export interface FeatureRoom<Connection> {
    */
   release(waiter: Waiter): void;
   /**
-   * Runs code on behalf of a connection: its changes of the Store name the connection as a caller, and so do those of the
-   * room's own code until the returned function is called (`EVENT-8`). If the code throws, it has ended.
+   * Runs code on behalf of a connection. Until the returned function is called, all changes of the room's own code name the
+   * connection as a caller (`EVENT-8`). If the code throws, it has ended.
    */
   represent<T>(caller: Connection, code: () => T): readonly [outcome: T, end: () => void];
   /** Counts what the room sends because of a connection, in characters, as if the connection had sent it (`EVENT-6`). */

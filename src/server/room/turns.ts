@@ -46,7 +46,7 @@ export class Turns {
       for (const message of work.messages) handled = work.handle(message) ?? handled;
       return handled;
     }
-    const frame = new WaitingFrame(work);
+    const frame = new QueuedFrame(work);
     line.add(frame);
     this.#lines.add(line);
     if (!this.#isRunning) void this.#run();
@@ -95,7 +95,7 @@ export class Turns {
 
 /** The frames of one connection that wait for its turn, in order. */
 export class TurnLine {
-  #frames: WaitingFrame[] = [];
+  #frames: QueuedFrame[] = [];
   #length = 0;
 
   /** True if nothing waits. */
@@ -108,7 +108,7 @@ export class TurnLine {
     return this.#length;
   }
 
-  add(frame: WaitingFrame): void {
+  add(frame: QueuedFrame): void {
     this.#length += frame.length;
     this.#frames.push(frame);
   }
@@ -141,7 +141,7 @@ export class TurnLine {
 }
 
 /** A frame that waits for its turn, or has some messages left. */
-class WaitingFrame {
+class QueuedFrame {
   /** Settles when all of it was handled, or it was dropped. */
   readonly handled: Promise<void>;
   readonly length: number;

@@ -90,7 +90,7 @@ export class WaitingBody {
   readonly #owner: BodyOwner;
   readonly #begin: number;
   #length = 0;
-  /** The bytes that have come, of which older ones count less, at `#recentTime`. */
+  /** The bytes that have come, counted at `#recentTime`. Older bytes count less. */
   #recent = 0;
   #recentTime: number;
   /** Ends the reading of the body with an error; undefined while nobody reads. */

@@ -24,7 +24,7 @@ const NOT_LATIN = /[\u0100-\uFFFF]/;
  * extends the stock server. After a crash, call it again: it completes the work. Until its last step this package can
  * read the room, and after that TinyBase's own server.
  *
- * Resolves to the keys that it left although they may be Values that were deleted since the takeover. This happens only
+ * Resolves to the keys that it left in storage, but that may be Values that were deleted since the takeover. This happens only
  * with an empty prefix: then nothing distinguishes a Value from a key of the app that begins with `v`.
  *
  * Rejects with `too-large` and changes nothing if a leaf does not fit in the stock layout: 128 KiB each, 2,048 bytes for

@@ -34,8 +34,8 @@ export interface LogRow {
 }
 
 /**
- * Encodes a row as lines of JSON: first the time or `[time, tag]`, then for each entry one line with `[version]` or
- * `[version, clientId, push]`, and one line with its changes, empty if there are none.
+ * Encodes a row as lines of JSON. The first line is the time or `[time, tag]`. Each entry has two lines: `[version]` or
+ * `[version, clientId, push]`, and its changes; the second is empty if there are none.
  */
 export function encodeLogRow({ now, tag, entries }: LogRow): string {
   const lines = [JSON.stringify(tag === undefined ? now : [now, tag])];

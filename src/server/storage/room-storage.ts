@@ -244,11 +244,11 @@ export class RoomStorage {
    * (`DURABLE-4`) to about the size of the content, and removes garbage from crashes. It leaves out client records that
    * had expired at the time of the last append (`ONCE-5`).
    *
-   * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot still counts as
-   * that of the version at the beginning: the later log is kept, and a load applies it to every page.
+   * The room keeps running meanwhile: rows may be appended, and pages are read at different moments. The snapshot counts as the
+   * version at the beginning: the later log is kept, and a load applies it to every page.
    *
-   * Returns the version of the oldest log entry that is kept; if none is, one more than the snapshot's. Returns `emptied`, and writes
-   * nothing, if other code has removed the manifest.
+   * Returns the version of the oldest log entry that is kept. If none is kept, it is one more than the snapshot's version. Returns
+   * `emptied`, and writes nothing, if other code has removed the manifest.
    */
   async checkpoint(source: CheckpointSource): Promise<number | 'emptied'> {
     const disk = this.#open();

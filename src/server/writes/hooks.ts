@@ -41,7 +41,7 @@ export interface RoomHooks<Caller> {
   canDelValue?(valueId: string, caller: Caller): HookAnswer;
 }
 
-/** The hooks of a room's class, all of which it has. */
+/** The hooks of a room's class: our own class has all of them. */
 export type HookMethods<Caller> = Required<RoomHooks<Caller>>;
 
 /**

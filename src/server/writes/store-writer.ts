@@ -22,7 +22,7 @@ const BUSY_RETRY_MILLISECONDS = 20;
 const BUSY_REPORT_MILLISECONDS = 5_000;
 
 /**
- * Applies changes of peers to the room's Store: each as one transaction, as far as the hooks allow, and never while the room's own
+ * Applies changes of peers to the room's Store: what the hooks allow of each, in one transaction. It waits while the room's own
  * code has a transaction open.
  */
 export class StoreWriter<Connection, Request> {
@@ -73,7 +73,8 @@ export class StoreWriter<Connection, Request> {
 
   /**
    * Runs actions as a transaction without a log: for actions that may touch everything, a log costs as much as they do. Returns the
-   * error, if one was thrown: then the actions may have been rolled back. Returns `busy`, and does nothing, while a transaction is open.
+   * error, if one was thrown: then the actions may have been rolled back. Returns `busy`, and does nothing, while a transaction is
+   * open.
    */
   applyUnlogged(actions: () => void): { readonly error: unknown } | 'busy' {
     const outcome = this.#observed.apply(actions, () => false);
