@@ -90,7 +90,7 @@ function unsigned(): TinyBasePartyKitError {
 export function ended(): TinyBasePartyKitError {
   return new TinyBasePartyKitError(
     'expired',
-    'The signature of the command has ended: sign it again, and check the clock of the backend.',
+    'The signature of the command has expired: sign it again, and check the clock of the backend.',
   );
 }
 
