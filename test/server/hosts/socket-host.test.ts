@@ -61,7 +61,7 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
 test('[DURABLE-6] frames that are held leave in order, and before the socket is closed', () => {
   const [one, two] = [new Socket(), new Socket()];
   const host = new SocketHost<Socket>({
-    storage: () => new StrictStorage(),
+    storage: new StrictStorage(),
     sockets: () => [one, two],
     onError: () => undefined,
   });
