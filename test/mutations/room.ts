@@ -118,7 +118,7 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-8] who connects again begins anew',
     file: 'server/room/allowance.ts',
-    text: '(this.isBusy && this.#all.isOver(now, limits))',
+    text: '(this.isBusy && this.#all.spent(now, all) > all.messageBurst)',
     replacement: 'false',
   },
   {

@@ -26,34 +26,19 @@ const LONGEST_PAUSE_MILLISECONDS = 10_000;
 type Clock = Pick<RoomHost<never>, 'now'>;
 type Limits = Pick<RoomSettings<never, never>, 'limits'>;
 
-/** The rate of all connections together, also of those that have left (`FLOOD-8`). */
-export class RoomRate {
-  readonly #limiter = new RateLimiter();
-
-  /** Counts a frame. */
-  add(length: number, now: number, rate: MessageRate, messages: number): void {
-    this.#limiter.add(length, now, allOf(rate), messages);
-  }
-
-  /** Returns true if all together send too much. */
-  isOver(now: number, rate: MessageRate): boolean {
-    const all = allOf(rate);
-    return this.#limiter.spent(now, all) > all.messageBurst;
-  }
-}
-
 /** The rate at which one connection may send, and make the room send. */
 export class Allowance {
   readonly #limiter = new RateLimiter();
   /** The connection's part in the rate of all: its recent messages (`FLOOD-8`, `FLOOD-9`). */
   readonly #recent = new RateLimiter();
-  readonly #all: RoomRate;
+  /** The rate of all connections together, also of those that have left (`FLOOD-8`). */
+  readonly #all: RateLimiter;
   readonly #host: Clock;
   readonly #settings: Limits;
   #heaviest = 0;
   #hasOverspent = false;
 
-  constructor(all: RoomRate, host: Clock, settings: Limits) {
+  constructor(all: RateLimiter, host: Clock, settings: Limits) {
     this.#all = all;
     this.#host = host;
     this.#settings = settings;
@@ -74,9 +59,10 @@ export class Allowance {
   isFlooding(length: number): boolean {
     const now = this.#host.now();
     const { limits } = this.#settings;
+    const all = allOf(limits);
     return (
       this.#limiter.isTooMuch(length, now, limits, 1) ||
-      (this.isBusy && this.#all.isOver(now, limits))
+      (this.isBusy && this.#all.spent(now, all) > all.messageBurst)
     );
   }
 
@@ -166,7 +152,7 @@ export class Allowance {
     const free = freeOf(rate);
     if (this.#recent.spent(now, free) < free.messageBurst)
       this.#recent.add(length, now, free, messages);
-    this.#all.add(length, now, rate, messages);
+    this.#all.add(length, now, allOf(rate), messages);
   }
 }
 

@@ -1,4 +1,4 @@
-import { Allowance, type RoomRate } from './allowance.ts';
+import { Allowance } from './allowance.ts';
 import type { ClientIndex } from './peers.ts';
 import { HeardTimes } from './heard-times.ts';
 import type { HeldLength, HeldMemory } from './held-memory.ts';
@@ -10,6 +10,7 @@ import {
   type PeerState,
 } from './peer-state.ts';
 import { PushAssembly } from './push-assembly.ts';
+import type { RateLimiter } from './rate-limiter.ts';
 import type { Standing } from './room-feature.ts';
 import type { RoomFeatures } from './room-features.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
@@ -34,7 +35,7 @@ export interface PeerContext<Connection> {
   readonly settings: Pick<RoomSettings<Connection, never>, 'limits'>;
   readonly features: PeerFeatures<Connection>;
   readonly index: ClientIndex<Connection>;
-  readonly rate: RoomRate;
+  readonly rate: RateLimiter;
   readonly memory: HeldMemory<Peer<Connection>>;
   readonly unproven: HeldMemory<Peer<Connection>>;
 }

@@ -1,7 +1,7 @@
-import { RoomRate } from './allowance.ts';
 import { HeldMemory } from './held-memory.ts';
 import type { ClientState } from './peer-state.ts';
 import { Peer, type PeerContext, type PeerFeatures } from './peer.ts';
+import { RateLimiter } from './rate-limiter.ts';
 import type { RoomConnection, RoomHost } from './room-host.ts';
 import type { RoomSettings } from './room-settings.ts';
 
@@ -29,7 +29,7 @@ export class Peers<Connection> {
     this.#host = host;
     this.#features = features;
     const { memory, unproven } = this;
-    const rate = new RoomRate();
+    const rate = new RateLimiter();
     this.#context = { host, settings, features, index: this.#index, rate, memory, unproven };
   }
 

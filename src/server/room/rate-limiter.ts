@@ -4,7 +4,7 @@ import type { MessageRate } from '../../protocol/messages.ts';
 /** A connection that sends too much is told so at most once in this time. */
 export const TELL_MILLISECONDS = 1_000;
 
-/** A token bucket: limits what one connection sends. */
+/** A token bucket: counts what is sent, and forgets it at a rate. */
 export class RateLimiter {
   #spent = 0;
   #time = 0;
