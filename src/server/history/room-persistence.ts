@@ -3,25 +3,19 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
-import { isPausing } from '../room/clock.ts';
 import { UNLOADED } from '../room/delivery.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 import { assertContentFits, contentBytes, measureContent } from '../writes/content-size.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { readStockContent, removeStockContent } from '../stock/stock-layout.ts';
-import { RoomStorage, type StoredSizes } from '../storage/room-storage.ts';
-import { StoreContent } from '../storage/store-content.ts';
+import { RoomStorage } from '../storage/room-storage.ts';
 import type { SalvagedRoom } from '../storage/salvage.ts';
 import type { LoadedRoom } from '../storage/stored-room.ts';
+import { Checkpoints } from './checkpoints.ts';
 import type { PendingEntry } from './durability-gate.ts';
 import { StoreHydration, type Hydrated } from './hydrate-store.ts';
 import { RoomState } from './room-state.ts';
-
-/** The pause after a checkpoint that failed. */
-const CHECKPOINT_RETRY_MILLISECONDS = 60_000;
-/** The pause of a checkpoint that finds a transaction open. */
-const BUSY_RETRY_MILLISECONDS = 20;
 
 /** The number of keys that the report of left out texts names. */
 const MOST_KEYS_TOLD = 20;
@@ -32,16 +26,14 @@ const EMPTIED = 'The storage of the room was emptied: load the content again.';
 const MANIFEST_GONE =
   'The storage of this room was emptied while the room was running: its content is gone, and so are edits made since. Call wipe() in place of removing keys.';
 
-/** Keeps the room's state equal to its storage: loads it, writes snapshots, and discards it when a write fails (`DURABLE-3`). */
+/** Keeps the room's state equal to its storage: loads it, replaces it, empties it, and discards it when a write fails (`DURABLE-3`). */
 export class RoomPersistence<Connection, Request> {
   readonly #parts: RoomParts<Connection, Request>;
   readonly #hydration: StoreHydration<Connection, Request>;
+  readonly checkpoints: Checkpoints<Connection, Request>;
   #storage: RoomStorage | undefined;
   #current: RoomState<Connection, Request> | undefined;
   #hasLoaded = false;
-  #isCheckpointing = false;
-  /** The time of the last checkpoint that failed. */
-  #failedCheckpoint = -Infinity;
   /** The number of times that the storage was emptied. */
   #emptyings = 0;
   #losses = 0;
@@ -49,6 +41,7 @@ export class RoomPersistence<Connection, Request> {
   constructor(parts: RoomParts<Connection, Request>) {
     this.#parts = parts;
     this.#hydration = new StoreHydration(parts);
+    this.checkpoints = new Checkpoints(parts, this);
   }
 
   /** The current state; undefined until loaded, and after a failed write. */
@@ -66,18 +59,9 @@ export class RoomPersistence<Connection, Request> {
     return this.#hasLoaded;
   }
 
-  /** True if the storage wants a snapshot now. */
-  get isCheckpointDue(): boolean {
-    return (
-      this.#storage?.wantsCheckpoint === true &&
-      !this.#isCheckpointing &&
-      !isPausing(this.#failedCheckpoint, CHECKPOINT_RETRY_MILLISECONDS, this.#parts.host.now())
-    );
-  }
-
-  /** The sizes of the stored room; undefined if they are unknown, as before the initial content. */
-  get storedSizes(): StoredSizes | undefined {
-    return this.#storage?.storedSizes;
+  /** The room's storage; undefined before the first load. */
+  get storage(): RoomStorage | undefined {
+    return this.#storage;
   }
 
   /** Returns the state, and loads it if necessary. Do not call it again before it has settled. Rejects with `unavailable`. */
@@ -229,51 +213,11 @@ export class RoomPersistence<Connection, Request> {
     void this.#reload();
   }
 
-  /** Writes a snapshot now, if there is anything to write or to remove. Never rejects. */
-  async checkpointNow(): Promise<void> {
-    const state = this.#current;
-    if (state === undefined || !(await state.durability.whenDurable())) return;
-    const isPossible = this.#storage?.canCheckpoint === true && !this.#isCheckpointing;
-    if (isPossible && state === this.#current) await this.checkpoint(state);
-  }
-
-  /** Writes a snapshot, and shortens the log and the history. Never rejects. */
-  async checkpoint(state: RoomState<Connection, Request>): Promise<void> {
-    const { host, observed, writer, peers, reporter } = this.#parts;
-    this.#isCheckpointing = true;
-    try {
-      const oldest = await this.#storage?.checkpoint({
-        content: new StoreContent(observed.store),
-        clients: () => {
-          state.clients.sweep(host.now(), peers.clients());
-          return state.clients.snapshot();
-        },
-        pause: () =>
-          new Promise((resolve) => {
-            host.after(writer.isFree() ? 0 : BUSY_RETRY_MILLISECONDS, resolve);
-          }),
-        // An open transaction may be rolled back, but what it did so far is in the Store.
-        isReadable: () => writer.isFree(),
-        whenAppended: async () => {
-          const isDurable = await state.durability.whenDurable();
-          // Without its state, the Store may have what was never ordered.
-          if (!isDurable || state !== this.#current) throw new Error('The room was discarded.');
-        },
-      });
-      if (state !== this.#current) return;
-      if (oldest === 'emptied') {
-        this.#losses += 1;
-        reporter.report(new Error(MANIFEST_GONE), 'storage');
-        await this.empty();
-      } else if (oldest !== undefined) state.history.trimBefore(oldest);
-    } catch (error) {
-      // The room was discarded, so this failure is expected and already reported.
-      if (state !== this.#current) return;
-      this.#failedCheckpoint = host.now();
-      reporter.report(error, 'storage');
-    } finally {
-      this.#isCheckpointing = false;
-    }
+  /** Call it if other code has emptied the storage of the running room: makes this an empty room. */
+  async foundEmpty(): Promise<void> {
+    this.#losses += 1;
+    this.#parts.reporter.report(new Error(MANIFEST_GONE), 'storage');
+    await this.empty();
   }
 
   async #load(): Promise<RoomState<Connection, Request>> {

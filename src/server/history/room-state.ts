@@ -227,11 +227,11 @@ export class RoomState<Connection, Request>
   }
 
   get isCheckpointDue(): boolean {
-    return this.#persistence.isCheckpointDue;
+    return this.#persistence.checkpoints.isDue;
   }
 
   startCheckpoint(): void {
-    void this.#persistence.checkpoint(this);
+    void this.#persistence.checkpoints.run(this);
   }
 
   /** Ends this state: it applies no more changes, and clients do not get the changes that are on their way to the disk. */

@@ -41,7 +41,7 @@ export class RoomAdministration<Connection, Request> {
   async stats(): Promise<RoomStats> {
     const { queue, host, peers } = this.#parts;
     const state = this.#persistence.current ?? (await queue.add(() => this.#persistence.load()));
-    const { storedSizes } = this.#persistence;
+    const storedSizes = this.#persistence.storage?.storedSizes;
     const { checkpointTime } = storedSizes ?? {};
     return {
       connections: peers.admitted().map((peer) => this.#describe(peer)),
@@ -101,7 +101,7 @@ export class RoomAdministration<Connection, Request> {
       });
     }
     features.garbageCollect();
-    await this.#persistence.checkpointNow();
+    await this.#persistence.checkpoints.runNow();
   }
 
   #evictConnection(id: string): number {
