@@ -80,6 +80,7 @@ export class RoomServer<
   /** Returns all connections of the party, also those that the gate has not let in. */
   #sockets: () => Iterable<Connection>;
   readonly #id: RoomId;
+  readonly #ownStorage: OwnStorage;
   readonly #handlers: HostHandlers<Connection, Request>;
   readonly #check: AppCheck;
   /** Our methods in front of those of the app. */
@@ -94,6 +95,7 @@ export class RoomServer<
     const storagePrefix = (): string => this.#config.storagePrefix;
     const onStorageError = (error: unknown): void => this.#report(error, 'storage');
     const ownStorage = new OwnStorage(party.storage, onStorageError);
+    this.#ownStorage = ownStorage;
     this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({
       storage: ownStorage,
@@ -236,10 +238,16 @@ export class RoomServer<
 
   /**
    * Resolves when everything that the room's own code did to the Store is on disk. Await it before you tell somebody so.
-   * Rejects with `unavailable` if it was lost; then `onRoomError` was told, and nobody else has seen it.
+   * Rejects with `unavailable` if it was lost; then `onRoomError` was told, and nobody else has seen it. Rejects with `misuse` within
+   * a `transaction` of storage: nothing is on disk before that has ended.
    */
-  whenDurable(): Promise<void> {
-    return this.#room.whenDurable();
+  async whenDurable(): Promise<void> {
+    if (this.#ownStorage.isInTransaction) {
+      const message =
+        'whenDurable() within a transaction of storage would wait for the end of that transaction: call it after the transaction.';
+      throw new TinyBasePartyKitError('misuse', message);
+    }
+    await this.#room.whenDurable();
   }
 
   /**

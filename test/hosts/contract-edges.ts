@@ -253,6 +253,11 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     expect(await jsonOf(`${url}/store`)).toEqual([{}, expected]);
   });
 
+  test('[DURABLE-6] a transaction of the app that waits for its own end is told so', async () => {
+    const url = base('watching', 'waiting');
+    expect(await textOf(`${url}/wait-in-transaction`)).toContain('call it after the transaction');
+  });
+
   test('[DURABLE-6] nobody hears what a crash may still undo, because a transaction of the app is open', async () => {
     const url = base('watching', 'open');
     await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });

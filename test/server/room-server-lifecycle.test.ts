@@ -227,7 +227,7 @@ test('[SAVE-4] [SAVE-5] alarms that were undone with a transaction of the app ar
   await storage.setAlarm(late);
   const failed = storage.transaction(async () => {
     server.store.setValue('v', 1);
-    await server.whenDurable();
+    await settle();
     await storage.setAlarm(Date.now() + 50);
     throw new Error('of the app');
   });

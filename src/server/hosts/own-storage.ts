@@ -24,6 +24,11 @@ export class OwnStorage implements KeyValueStorage {
     this.#onError = onError;
   }
 
+  /** True while a transaction of the app is open. */
+  get isInTransaction(): boolean {
+    return this.#transactions > 0;
+  }
+
   /** Call it when a transaction of the app begins. */
   beginTransaction(): void {
     this.#transactions += 1;
