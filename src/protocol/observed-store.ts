@@ -21,7 +21,7 @@ export type ApplyOutcome =
  */
 export class ObservedStore {
   readonly store: Store;
-  readonly #listenerIds: readonly string[];
+  readonly #listenerIds: string[];
   #isOutermost = false;
   /** True from the start of a transaction until its did-finish phase. */
   #isOpen = false;
@@ -90,6 +90,7 @@ export class ObservedStore {
   stop(isLater = false): void {
     this.#isStopping = isLater && this.#isOpen;
     if (this.#isStopping) return;
-    for (const listenerId of this.#listenerIds) this.store.delListener(listenerId);
+    // Once: the Store gives an id that is free to the next listener of the app.
+    for (const listenerId of this.#listenerIds.splice(0)) this.store.delListener(listenerId);
   }
 }

@@ -231,4 +231,11 @@ test('stops', () => {
   store.setValue('v', 1);
   expect(logs).toEqual([]);
   expect(store.getListenerStats().transaction).toBe(0);
+  // The Store gives the ids that are free to these listeners.
+  let calls = 0;
+  store.addValuesListener(() => (calls += 1));
+  store.addTablesListener(() => (calls += 1));
+  observed.stop();
+  store.setValue('v', 2).setCell('t', 'r', 'c', 1);
+  expect(calls).toBe(2);
 });

@@ -1,3 +1,5 @@
+import type { Store } from 'tinybase';
+
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
 import { isEmptyStore } from '../../protocol/store-access.ts';
@@ -19,6 +21,9 @@ export interface RoomStay<Room, Metadata> {
   leave(): Promise<void>;
 }
 
+/** Those that tell of an edit between two stays, by Store: the content of the room will replace it. */
+const observers = new WeakMap<Store, ObservedStore>();
+
 /** Creates a room that was not entered. `onLeft` is called when a stay ends. */
 export function createRoomStay<Room, Metadata>(
   id: string,
@@ -34,6 +39,9 @@ export function createRoomStay<Room, Metadata>(
       'createStore returned a Store with a schema, which presence cannot have: set it in prepareStore.',
     );
   const { prepareStore, store = options.createStore() } = options;
+  const endObserver = (): void => observers.get(store)?.stop();
+  // The new persister tells of edits from now on.
+  endObserver();
   const prepared: unknown = prepareStore?.(store);
   // A schema that comes later deletes for everybody what it does not name.
   if (prepared instanceof Promise)
@@ -73,9 +81,6 @@ export function createRoomStay<Room, Metadata>(
     },
   });
 
-  /** Tells of an edit between two stays: the content of the room will replace it. */
-  let observed: ObservedStore | undefined;
-
   const leave = async (): Promise<void> => {
     const entry = entries;
     await parts.flush();
@@ -85,20 +90,21 @@ export function createRoomStay<Room, Metadata>(
     onLeft();
     await parts.end();
     // It may have been entered again.
-    if (!hasLeft || observed) return;
-    observed = new ObservedStore(store, () => {
+    if (!hasLeft) return;
+    endObserver();
+    const observer = new ObservedStore(store, () => {
       // Another room may use the Store, and an app may empty it.
       if (new StoreClaim(store).isElsewhere || isEmptyStore(store)) return;
-      observed?.stop();
+      endObserver();
       report(left());
     });
+    observers.set(store, observer);
   };
   return {
     room,
     enter: async (given) => {
       entries++;
-      observed?.stop();
-      observed = undefined;
+      endObserver();
       leaving = undefined;
       metadata = given ?? metadata;
       if (hasLeft || parts.isOver()) {

@@ -360,6 +360,22 @@ test('[CLIENT-1] an edit of a room that was left is told, once, unless it emptie
   await other.persister.destroy();
 });
 
+test('[CLIENT-1] rooms that one Store had, one after the other, tell of an edit once, and not of what prepareStore does', async () => {
+  const errors: unknown[] = [];
+  const store = createStore();
+  const onIgnoredError = (error: unknown): unknown => errors.push(error);
+  const client = clientOf({ ...OPTIONS, onIgnoredError });
+  for (const prepared of [1, 2, 3]) {
+    const prepareStore = (): unknown => store.setValue('prepared', prepared);
+    const room = client.createRoom('board', { store, prepareStore });
+    const entering = client.enter(room).catch(() => undefined);
+    await client.leave(room);
+    await entering;
+  }
+  expect(errors.map(String).filter((text) => text.includes('was left'))).toEqual([]);
+  expect(store.getListenerStats().transaction).toBe(2);
+});
+
 describe('a function of the app that does not end', () => {
   test.each([['token'], ['query']])(
     'is told in place of a socket that does not open: %s',
