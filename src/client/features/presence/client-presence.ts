@@ -61,6 +61,12 @@ export interface Presence<Cells> {
   destroy(): void;
 }
 
+/** A presence that may have been replaced. */
+interface ClientPresence<Cells> extends Presence<Cells> {
+  /** `isLast` tells if no other presence had the Store since: then one that was replaced empties it, too. */
+  destroy(isLast?: boolean): void;
+}
+
 /** Everything that presence takes from outside. */
 export interface PresencePort {
   /** Returns the id of the connection. */
@@ -108,7 +114,7 @@ export function createClientPresence<Cells>(
     lingerMilliseconds = 5_000,
     checkMilliseconds = 60_000,
   }: PresenceOptions<Cells>,
-): Presence<Cells> {
+): ClientPresence<Cells> {
   let ownId = id();
   let state: State = 'closed';
   /** The cells of the own row as the app set them. The Store shows the room's version of them. */
@@ -277,7 +283,8 @@ export function createClientPresence<Cells>(
     state = 'ended';
     endLinger?.();
     channel.close();
-    for (const listenerId of listenerIds) store.delListener(listenerId);
+    // Once: the Store gives an id that is free to the next listener of the app.
+    for (const listenerId of listenerIds.splice(0)) store.delListener(listenerId);
   };
 
   const opened = (): void => {
@@ -361,10 +368,11 @@ export function createClientPresence<Cells>(
     getStore: () => store,
     getId: () => ownId,
     set,
-    destroy: () => {
-      channel.send(LEAVE);
+    destroy: (isLast) => {
+      // The connection may be that of a newer presence, and so may the Store.
+      if (state !== 'ended') isLast = channel.send(LEAVE) || true;
       stop();
-      transact(() => store.delTable(CONNECTIONS).delTable(USERS));
+      if (isLast) transact(() => store.delTable(CONNECTIONS).delTable(USERS));
     },
   };
 }

@@ -81,9 +81,6 @@ export function createPresence<Room = unknown>(
   );
   return {
     ...presence,
-    destroy: () => {
-      if (uses.get(store) === use) uses.delete(store);
-      presence.destroy();
-    },
+    destroy: () => presence.destroy(uses.get(store) === use && uses.delete(store)),
   };
 }

@@ -217,11 +217,13 @@ export function observeForUndo(
       return undo;
     },
     destroy: () => {
-      store.delListener(startListenerId);
       idListeners.clear();
       labelListeners.clear();
       clear();
-      if (replica.observer === observer) replica.observer = undefined;
+      if (replica.observer !== observer) return;
+      replica.observer = undefined;
+      // Once: the Store gives an id that is free to the next listener of the app.
+      store.delListener(startListenerId);
     },
   };
   const observer: UndoObserver = {

@@ -185,6 +185,35 @@ test('a newer presence on the same socket replaces an older one, which leaves th
   newer.destroy();
 });
 
+test('a presence that was replaced and is then destroyed, or is destroyed twice, takes nothing from a newer one or the app', async () => {
+  const socket = new FakeSocket();
+  const [store, other] = [createStore(), createStore()];
+  const create = (of: Store): Presence<unknown> => createPresence(of, asPartySocket(socket));
+  socket.open();
+  const one = create(store);
+  socket.receive(PICTURE);
+  const two = create(other);
+  one.destroy();
+  expect(store.getTables(), 'its own Store').toEqual({});
+  socket.receive(PICTURE);
+  const three = create(other);
+  socket.sent.length = 0;
+  two.destroy();
+  expect(socket.sent).toEqual([]);
+  expect(Object.keys(other.getTable('connections'))).toContain('bob');
+  three.set({ x: 3 });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  socket.receive(PICTURE);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(socket.sent.at(-1)).toBe('r{"x":3}');
+  three.destroy();
+  let calls = 0;
+  for (const table of ['a', 'b']) other.addTableListener(table, () => (calls += 1));
+  three.destroy();
+  other.setCell('a', 'r', 'c', 1).setCell('b', 'r', 'c', 1);
+  expect(calls).toBe(2);
+});
+
 test('a Store with the presence of another socket is told: each would take the rows of the other for deleted', async () => {
   const store = createStore();
   const errors: unknown[] = [];

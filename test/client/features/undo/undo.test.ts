@@ -1190,6 +1190,12 @@ describe('the end', () => {
       [[], '0', []],
     ]);
     expect(replica.observer).toBeUndefined();
+    // The Store gives the id that is free to this listener.
+    let starts = 0;
+    store.addStartTransactionListener(() => (starts += 1));
+    undo.destroy();
+    store.setValue('open', false);
+    expect(starts).toBe(1);
   });
 });
 
