@@ -160,6 +160,7 @@ export function createConnectionAttempts(
         ({ token } = asked);
         return asked.parameters;
       } catch (cause) {
+        if (isOver) throw left();
         const refusal = refusalOf(cause);
         if (refusal !== undefined) {
           // First, because the app may begin anew within the next call.

@@ -263,6 +263,21 @@ describe('one token for each attempt', () => {
     expect(next.query).toEqual({ token: 'token 2' });
   });
 
+  test.each([new Error('no'), new TinyBasePartyKitError('unauthorized', 'no')])(
+    '[CLIENT-2] what the app throws once the room is left is told to nobody, and nothing waits: %s',
+    async (thrown) => {
+      const { time, attempts, attempt, answers, errors, stops } = makeWorld();
+      const left = new Deferred<undefined>();
+      answers.push(left.promise.then(() => Promise.reject(thrown)));
+      attempt();
+      await turn();
+      attempts.end();
+      left.resolve(undefined);
+      await turn();
+      expect([errors, stops, time.pending]).toEqual([[], [], 0]);
+    },
+  );
+
   test('[CLIENT-2] the app may begin anew within the call that ends the attempts', async () => {
     const world = makeWorld();
     world.answers.push({ thrown: { status: 401 } });
