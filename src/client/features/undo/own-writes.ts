@@ -247,12 +247,13 @@ export class OwnWrites {
         beneath !== undefined &&
         (write.merged === beneath ||
           (beneath.step === undefined && write.push === beneath.push && write.before === before));
-      if (write !== first && !isOnSame) continue;
+      const isLaid = write === first || isOnSame;
       this.#change(write, () => {
-        write.base = leaf;
-        if (!isHidden) write.before = leaf;
+        // The room sees a push as one.
+        if (isLaid || write.firstPush === first.firstPush) write.base = leaf;
+        if (isLaid && !isHidden) write.before = leaf;
       });
-      beneath = write;
+      if (isLaid) beneath = write;
     }
   }
 

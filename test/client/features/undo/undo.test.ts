@@ -941,6 +941,23 @@ describe('what the room refuses', () => {
     expect(countsOf(client)).toEqual([0, 0]);
   });
 
+  test('[UNDO-6] a merged edit above an undo of the same push is no step if the room refuses all, whatever others set', () => {
+    const client = clientOf((store) => store.setValue('v', 'old'), { mergeMilliseconds: 500 });
+    const { store, replica, undo } = client;
+    store.setValue('v', 'first');
+    replica.setSaving(false);
+    undo.goBackward();
+    store.setValue('v', 'second');
+    replica.setSaving(true);
+    store.setValue('v', 'third');
+    replica.commit(changesOf([{}, { v: 'theirs' }]));
+    for (let push = 1; push <= 3; push += 1)
+      replica.acknowledgeCorrected(changesOf([{}, { v: 'theirs' }]));
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.getValue('v')).toBe('theirs');
+  });
+
   test('[UNDO-6] a refused deletion of a row is no step', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
