@@ -23,8 +23,8 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FRAME-3] a feature lets a closed socket queue its frames',
     file: 'client/platform/channel.ts',
-    text: '      if (!socket.isOpen()) return false;\n',
-    replacement: '',
+    text: 'if (socket.isOpen()) socket.send(encodeFrame',
+    replacement: 'socket.send(encodeFrame',
   },
   {
     title: '[FRAME-4] a connection of another version goes on',

@@ -114,7 +114,6 @@ export function openChannel(
   return {
     isOpen: () => socket.isOpen(),
     send: (json) => {
-      if (!socket.isOpen()) return false;
       const target: EventTarget = connection;
       target.dispatchEvent(new Event(SENDING));
       // What was sent first may have failed.
