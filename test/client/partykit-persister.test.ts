@@ -304,6 +304,47 @@ describe('ours', () => {
     expect(room.content?.get(null, '', 'v')).toBe(1);
   });
 
+  test.each([false, true])(
+    '[OFFLINE-1] leaves what it got from another one if it ends within the same transaction. Another comes: %s',
+    async (isContinued) => {
+      const { store, room, persister, socket } = persist([{}, { v: 1 }]);
+      await persister.startAutoPersisting();
+      await settled();
+      const refused: unknown[] = [];
+      const hear = (heard: typeof persister): void =>
+        void heard.addRefusalListener((_persister, refusals) => refused.push(...refusals));
+      hear(persister);
+      const { onSend } = socket;
+      socket.onSend = () => undefined;
+      store.setValue('v', 2);
+      vi.useFakeTimers();
+      try {
+        const destroyed = persister.destroy();
+        await vi.advanceTimersByTimeAsync(2_000);
+        await destroyed;
+        store.startTransaction();
+        const next = createPersister(store, socket);
+        hear(next);
+        void next.startAutoPersisting();
+        await vi.advanceTimersByTimeAsync(20);
+        const ended = next.destroy();
+        await vi.advanceTimersByTimeAsync(20);
+        await ended;
+        store.finishTransaction();
+        if (!isContinued) await vi.advanceTimersByTimeAsync(2_000);
+      } finally {
+        vi.useRealTimers();
+      }
+      const reported = { type: 'value', valueId: 'v', value: 2, reason: 'destroyed' };
+      if (!isContinued) return expect(refused).toEqual([reported]);
+      socket.onSend = onSend;
+      const last = createPersister(store, socket);
+      await last.startAutoPersisting();
+      await last.whenConfirmed();
+      expect([refused, room.content?.get(null, '', 'v')]).toEqual([[], 2]);
+    },
+  );
+
   test('[OFFLINE-1] leaves a transaction that was open when it was destroyed to the next persister', async () => {
     const { store, room, persister } = persist([{}, { v: 1 }]);
     await persister.startAutoPersisting();

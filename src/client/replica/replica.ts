@@ -334,11 +334,16 @@ export class Replica {
 
   /**
    * Shows the state of an earlier client, in one Store transaction: `content` as the base, if given, with its pushes and held edits on
-   * top (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again.
+   * top (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again. With `isLast`, it shows
+   * nothing in a Store that is busy.
    */
-  restore(content: LeafMap<Leaf> | undefined, edits: UnconfirmedEdits | undefined): boolean {
+  restore(
+    content: LeafMap<Leaf> | undefined,
+    edits: UnconfirmedEdits | undefined,
+    isLast = false,
+  ): boolean {
     const later = this.#held;
-    const isDone = this.#integrate((aims) => {
+    const fold = (aims: Aims): void => {
       const write = (number: number, changes: Changes): void =>
         this.#overlay.write(number, changes, this.#visibleUnder(changes, aims));
       if (later !== undefined) this.#overlay.drop(HELD, later, aimAt(aims));
@@ -354,8 +359,11 @@ export class Replica {
       }
       if (this.#held !== undefined) write(HELD, this.#held);
       this.#overlay.forEach((cover, ...at) => aimAt(aims)(viewOf(cover), ...at));
-    });
-    if (!isDone) return false;
+    };
+    if (!this.#integrate(fold)) {
+      if (!isLast) return false;
+      fold(new LeafMap());
+    }
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;
     if (content !== undefined) this.#events.onRefused(this.#early.meet(content, true));
     return true;

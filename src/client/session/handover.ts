@@ -25,8 +25,8 @@ export interface Handover {
 /** The session that hands over its edits. */
 export interface HandoverOwner extends OutboxOwner {
   readonly socket: RoomSocket;
-  /** Continues a session that has ended. Returns false if the Store is busy. */
-  readonly restore: (earlier: RestoredSession) => boolean;
+  /** Continues a session that has ended. Returns false if the Store is busy; never if the owner ends now (`isLast`). */
+  readonly restore: (earlier: RestoredSession, isLast?: boolean) => boolean;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
 }
 
@@ -79,8 +79,8 @@ export function createHandover(
     },
     leave: () => {
       hasLeft = true;
-      // The Store shows these edits already.
-      if (former !== undefined) restore({ client: former });
+      // The Store shows these edits already, also if it is busy.
+      if (former !== undefined) restore({ client: former }, true);
       const isKept = outbox.stop();
       const left = client();
       const refusals = replica.abandon('destroyed');
