@@ -233,7 +233,10 @@ export class OwnWrites {
     // A deletion that comes before all writes of the leaf hides it.
     if (next === undefined && push !== undefined && deletesRow(push.changes, table, row))
       this.#addHidden(table, row, cell);
-    this.#lay(next ?? first, pending);
+    const lowest = next ?? first;
+    // Those of a withdrawn push lay beneath: nothing shows them again.
+    this.#endAll(pending.slice(0, pending.indexOf(lowest)));
+    this.#lay(lowest, pending);
   }
 
   /** Lays what is there beneath one of the writes, and beneath those that follow it on the same. With `isHidden`, no undo shows it. */

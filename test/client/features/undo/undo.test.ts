@@ -958,6 +958,21 @@ describe('what the room refuses', () => {
     expect(store.getValue('v')).toBe('theirs');
   });
 
+  test('[UNDO-6] an edit that stayed here beneath a later one is no step once others have set the leaf', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.delCell('pets', 'fido', 'legs');
+    replica.withdraw(1, 'malformed');
+    expect(countsOf(client)).toEqual([2, 0]);
+    replica.commit(changesOf([{ pets: { fido: { legs: 4 } } }, {}]));
+    replica.commit(changesOf([{ pets: { fido: { legs: DELETED } } }, {}]));
+    acknowledgeAll(client);
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(replica.pending).toEqual([]);
+  });
+
   test('[UNDO-6] a refused deletion of a row is no step', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
