@@ -283,15 +283,17 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
   });
 
   if (name !== 'partykit')
-    test('[LIFE-7] a room sees that the app deletes its keys by the storage of SQLite', async () => {
+    test('[LIFE-7] a room sees that the app deletes its keys by the storage of SQLite, or in a synchronous transaction', async () => {
       const url = base('watching', 'kv');
       const give = (): Promise<unknown> =>
         fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
       await give();
-      const rolledBack = await jsonOf(`${url}/delete-by-kv?transaction&rollback`);
-      expect(rolledBack).toEqual([{}, { v: 1 }]);
-      expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
-      for (const how of ['', '?transaction']) {
+      for (const how of ['', '&byStorage']) {
+        const rolledBack = await jsonOf(`${url}/delete-by-kv?transaction&rollback${how}`);
+        expect(rolledBack).toEqual([{}, { v: 1 }]);
+        expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
+      }
+      for (const how of ['', '?transaction', '?transaction&byStorage']) {
         expect(await jsonOf(`${url}/delete-by-kv${how}`)).toEqual([{}, {}]);
         expect(await textOf(`${url}/store`)).toBe('');
         await give();

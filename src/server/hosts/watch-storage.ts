@@ -50,13 +50,11 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
       'deleteAlarm',
       (proceed) => watcher.aroundDeleteAlarm?.(proceed) ?? proceed(),
     );
+  const isUndecided = watchDeletions(storage, watcher);
   if (watcher.aroundDelete !== undefined)
-    surround(
-      storage,
-      'delete',
-      (proceed, keys, options) => watcher.aroundDelete?.(proceed, keys, options) ?? proceed(),
+    surround(storage, 'delete', (proceed, keys, options) =>
+      isUndecided(keys) ? proceed() : (watcher.aroundDelete?.(proceed, keys, options) ?? proceed()),
     );
-  watchDeletions(storage, watcher);
   if (watcher.onGet !== undefined) observe(storage, 'get', (keys) => watcher.onGet?.(keys));
   return hasDeleteAll && hasSetAlarm;
 }
@@ -79,14 +77,19 @@ function observe(
   define(target, name, value);
 }
 
-/** Tells of transactions, and of the keys that an app deletes in one, or by the storage of SQLite. */
-function watchDeletions(storage: object, watcher: StorageWatcher): void {
+/**
+ * Tells of transactions, and of the keys that an app deletes in one, or by the storage of SQLite.
+ *
+ * @returns a function that takes the parameter of a `delete` of the storage itself. It returns true if a synchronous transaction runs,
+ * whose end decides if these keys are deleted: then they are told after that.
+ */
+function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknown) => boolean {
   surroundTransaction(storage, {
     onTransaction: () => watcher.onTransaction?.() ?? (() => Promise.resolve()),
     afterDeletion: async (keys) => watcher.afterDeletion?.(keys),
   });
   const kv: unknown = Reflect.get(storage, 'kv');
-  if (typeof kv !== 'object' || kv === null) return;
+  if (typeof kv !== 'object' || kv === null) return () => false;
   /** The keys that were deleted in the synchronous transaction that runs. */
   let deleted: Set<unknown> | undefined;
   const tell = (keys: ReadonlySet<unknown>): void => {
@@ -100,7 +103,7 @@ function watchDeletions(storage: object, watcher: StorageWatcher): void {
   );
   observe(kv, 'put', (key) => deleted?.delete(key));
   const method: unknown = Reflect.get(storage, 'transactionSync');
-  if (typeof method !== 'function') return;
+  if (typeof method !== 'function') return () => false;
   const value = (...received: unknown[]): unknown => {
     const outer = deleted;
     deleted = new Set(outer);
@@ -117,6 +120,15 @@ function watchDeletions(storage: object, watcher: StorageWatcher): void {
     }
   };
   define(storage, 'transactionSync', value);
+  return (keys) => {
+    for (const key of listOf(keys)) deleted?.add(key);
+    return deleted !== undefined;
+  };
+}
+
+/** Returns the keys of a call that takes one or several. */
+function listOf(keys: unknown): readonly unknown[] {
+  return Array.isArray(keys) ? keys : [keys];
 }
 
 /** Tells of a transaction, and of the keys that it has deleted by its own object, and not put back, after it has ended well. */
@@ -145,8 +157,7 @@ function surroundTransaction(
       const [transaction] = received;
       if (typeof transaction === 'object' && transaction !== null) {
         observe(transaction, 'delete', (keys) => {
-          const several: readonly unknown[] = Array.isArray(keys) ? keys : [keys];
-          for (const key of several) deleted.add(key);
+          for (const key of listOf(keys)) deleted.add(key);
         });
         // An app may put a copy of its storage in the place of what it has.
         observe(transaction, 'put', (entries) => {
