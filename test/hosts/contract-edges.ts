@@ -301,6 +301,13 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
       }
     });
 
+  if (name !== 'partykit')
+    test('[DURABLE-6] what the room stores while a synchronous transaction is open stays if that is rolled back', async () => {
+      const url = base('watching', 'sync');
+      await textOf(`${url}/alarm-in-sync-transaction`);
+      expect(await jsonOf(`${url}/keys`)).toContain('@tinybase-partykit/room-id');
+    });
+
   test('[LIFE-6] a room knows its id in an alarm that wakes it, and after that', async () => {
     const url = base('watching', 'the%20sleeper^');
     expect(await jsonOf(`${url}/keys`)).not.toContain('@tinybase-partykit/room-id');

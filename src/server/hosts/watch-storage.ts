@@ -16,8 +16,8 @@ export interface StorageWatcher {
    */
   afterDeletion?(keys: readonly unknown[]): Promise<void>;
   /**
-   * A transaction of the app begins. Returns the function that is called when it has ended, before the app goes on: with false if
-   * what was written meanwhile was undone. May not throw or reject.
+   * A transaction of the app begins. Returns the function that is called when it has ended: with false if what was written meanwhile
+   * was undone. The app goes on when that has settled; at once after a synchronous transaction. May not throw or reject.
    */
   onTransaction?(): (isKept: boolean) => Promise<void>;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
@@ -106,6 +106,7 @@ function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknow
   if (typeof method !== 'function') return () => false;
   const value = (...received: unknown[]): unknown => {
     const outer = deleted;
+    const onEnd = outer === undefined ? watcher.onTransaction?.() : undefined;
     deleted = new Set(outer);
     let isDone = false;
     try {
@@ -116,6 +117,7 @@ function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknow
       const own = deleted;
       // What a transaction within another one has deleted is deleted when the outer one ends.
       deleted = isDone && outer !== undefined ? own : outer;
+      void onEnd?.(isDone);
       if (isDone && outer === undefined) tell(own);
     }
   };
