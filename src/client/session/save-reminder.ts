@@ -21,22 +21,20 @@ export function createSaveReminder(
   onError: (error: unknown) => void,
 ): SaveReminder {
   let hasEnded = false;
-  let isCounting = false;
+  let cancel: (() => void) | undefined;
   const count = (): void => {
-    after(REMINDER_MILLISECONDS, () => {
-      if (hasEnded) return;
+    cancel = after(REMINDER_MILLISECONDS, () => {
       if (isStarting()) count();
       else onError(new TinyBasePartyKitError('misuse', REMINDER_MESSAGE));
     });
   };
   return {
     held: () => {
-      if (isCounting || hasEnded) return;
-      isCounting = true;
-      count();
+      if (cancel === undefined && !hasEnded) count();
     },
     end: () => {
       hasEnded = true;
+      cancel?.();
     },
   };
 }
