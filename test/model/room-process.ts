@@ -556,7 +556,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const { disk, world } = this.#surroundings;
     this.#isAlarmRunning = true;
     sim.changed();
-    alarms.delete().catch(() => undefined);
+    void this.#insist(() => alarms.delete());
     try {
       await roomId.learn(() => undefined);
       if (readId(roomId) !== ROOM_ID && !this.#mayLackId && !sim.hasFailed)
@@ -571,17 +571,17 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
       if (!throws) sim.forget();
       if (disk.alarm !== null) return;
       sim.changed();
-      await this.#setAgain(alarms);
+      await this.#insist(() => alarms.set(this.#now() + RETRY_MILLISECONDS));
     } finally {
       if (room === this.room) this.#isAlarmRunning = false;
     }
   }
 
-  /** The host sets its alarm again, whatever else its disk does. */
-  async #setAgain(alarms: HostAlarms): Promise<void> {
-    let isSet = false;
-    while (!isSet)
-      isSet = await alarms.set(this.#now() + RETRY_MILLISECONDS).then(
+  /** The host changes its alarm by itself, whatever else its disk does. */
+  async #insist(change: () => Promise<unknown>): Promise<void> {
+    let isDone = false;
+    while (!isDone)
+      isDone = await change().then(
         () => true,
         () => false,
       );
