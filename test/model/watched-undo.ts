@@ -72,10 +72,12 @@ export class WatchedUndo {
           for (const [table, rows] of changes.deletedRows)
             for (const row of rows) noteEdited(table, row);
         }
-        // A row that its user had deleted may have come and gone meanwhile: the client does not hear of that.
+        // A row that its user had deleted may have come and gone meanwhile: the client does not hear of that. Its Store may show what
+        // is local-only there.
         this.#own.forEach((_own, table, row, cell) => {
-          if (cell === ROW && table !== VALUES && !replica.store.hasRow(table, row))
-            note(table, row);
+          if (cell !== ROW || table === VALUES) return;
+          const isGone = replica.base.cells(table, row).length === 0;
+          if (isGone || !replica.store.hasRow(table, row)) note(table, row);
         });
         const isDone = catchUp(missed);
         if (isDone && toldOfOthers !== undefined) this.#theirs(toldOfOthers, edited);
