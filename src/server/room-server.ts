@@ -74,7 +74,7 @@ export class RoomServer<
     storagePrefix: '',
     responseHeaders: { ...DEFAULT_RESPONSE_HEADERS },
   };
-  readonly #config = new AppConfig(() => this.config);
+  readonly #config = new AppConfig(() => this.config, this.config);
   readonly #room: Room<Connection, Request>;
   readonly #host: SocketHost<Connection>;
   /** Returns all connections of the party, also those that the gate has not let in. */

@@ -237,8 +237,8 @@ export class Disk implements Source {
   }
 
   /**
-   * What of a seed is not the room's initial content, whoever gave it is told of (SEED-4). If nothing became of it, that is
-   * what its Store shows by itself: defaults of its schema.
+   * Checks that whoever gave a seed is told of each part that is not the room's initial content (SEED-4). If nothing became of the
+   * seed, that content is what the room's Store shows by itself: defaults of its schema.
    */
   checkSeed(seed: LeafMap<Leaf>, told: SeedCorrection | undefined, shown: LeafMap<Leaf>): void {
     const firsts = [this.branch?.contents[1] ?? shown];

@@ -306,7 +306,7 @@ export class EditLedger {
   /**
    * True if, while nothing was sent, the same user or their app has made something else of that leaf: in this tab, or in one that
    * goes on with what this one has kept. That one, or this one after a reload, may have deleted the row before it showed the leaf.
-   * What it has made before it knew of the kept edits lies above them, also if it was made earlier (OFFLINE-2).
+   * Its edits from before it knew of the kept ones lie above these, also if they were made earlier (OFFLINE-2).
    */
   isReplaced(record: EditRecord): boolean {
     if (!record.isHeld) return false;

@@ -5,7 +5,7 @@ interface Held {
 }
 
 /**
- * What the host of a Durable Object does to all that leaves it: it waits until everything written before is on disk. Writes
+ * The gate that the host of a Durable Object has for all that leaves it: that waits until everything written before is on disk. Writes
  * are done in the order in which they began.
  */
 export class OutputGate {

@@ -21,7 +21,7 @@ import { type Party, type PartyOptions, startParty } from './party.ts';
 export const PAIR: 'ours' | 'stock' = process.env['PAIR'] === 'stock' ? 'stock' : 'ours';
 
 /**
- * What the rooms of the tests of `test/room` run on: PartyKit, or with `HOST=durable-object` or `HOST=partyserver`
+ * The host of the rooms in the tests of `test/room`: PartyKit, or with `HOST=durable-object` or `HOST=partyserver`
  * another host, to see all of them hold there.
  */
 export const HOST: HostName = hostNamed(process.env['HOST']);

@@ -17,11 +17,14 @@ export class AppConfig {
   readonly #first: unknown;
   readonly #defaults: RoomServerConfig;
 
-  /** @param read returns what the app has set; now, before it has set anything, the defaults. */
-  constructor(read: () => RoomServerConfig) {
+  /**
+   * @param read returns what the app has set
+   * @param first the config before the app has set one. Without it, every option counts as given
+   */
+  constructor(read: () => RoomServerConfig, first?: RoomServerConfig) {
     this.#read = read;
-    this.#first = read();
-    this.#defaults = { ...read() };
+    this.#first = first;
+    this.#defaults = { ...first };
   }
 
   /** The options; none if the config is no object. */

@@ -42,7 +42,7 @@ const NEEDED_ENCODINGS = new RegExp(
 /**
  * Returns the id of a room that its host names by the segment as it stands in the URL. There, another spelling is another room, so no
  * two segments may have the same id. So a segment that encodes more than it has to is taken as the id as it stands, with its `%`.
- * What decodes to such an id is not decoded, either.
+ * A segment that decodes to such an id is not decoded, either.
  */
 export function roomIdOf(segment: string): string {
   if (!NEEDED_ENCODINGS.test(segment)) return segment;

@@ -13,6 +13,7 @@ import { takeAnotherId } from '../../platform/another-id.ts';
 import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
+import { reportLater } from '../../platform/report-later.ts';
 import { takeForPresence } from '../../replica/store-claim.ts';
 import { checkOptions } from '../../check-options.ts';
 import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
@@ -63,7 +64,7 @@ export function createPresence<Room = unknown>(
   const use = { socket };
   // Each would take the rows of the other for deleted.
   if ((uses.get(store) ?? use).socket !== socket)
-    options.onIgnoredError?.(
+    reportLater(options.onIgnoredError)(
       notGot('createPresence', 'Store of its own, but that of another presence'),
     );
   uses.set(store, use);

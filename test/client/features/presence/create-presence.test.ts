@@ -239,6 +239,21 @@ test('a Store with the presence of another socket is told: each would take the r
   expect(await told()).toEqual([]);
 });
 
+test('an onIgnoredError that throws keeps no presence from being made, also where the Store has another one', async () => {
+  const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
+  const store = createStore();
+  const first = createPresence(store, asPartySocket(new FakeSocket()));
+  const second = createPresence(store, asPartySocket(new FakeSocket()), {
+    onIgnoredError: (error: unknown) => {
+      throw error;
+    },
+  });
+  await vi.waitFor(() => expect(written).toHaveBeenCalledOnce());
+  first.destroy();
+  second.destroy();
+  written.mockRestore();
+});
+
 test('an error that ends every attempt is told, and others go 5 s later', async () => {
   const socket = new FakeSocket();
   const onIgnoredError = vi.fn();
