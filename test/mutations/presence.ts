@@ -70,7 +70,7 @@ export const PRESENCE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PRES-9] a client goes on showing the others when the connection is lost',
     file: CLIENT,
-    text: "if (state !== 'closed') endLinger = after(lingerMilliseconds, dropOthers);",
+    text: "if (state !== 'closed') endLinger ??= after(lingerMilliseconds, dropOthers);",
     replacement: '',
   },
   {

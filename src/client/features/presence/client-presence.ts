@@ -206,7 +206,7 @@ export function createClientPresence<Cells>(
   const apply = ({ deletedRows, leaves }: Changes): void => {
     if (state === 'joining') {
       state = 'joined';
-      endLinger?.();
+      stopLinger();
     }
     let isHere = true;
     transact(() => {
@@ -270,8 +270,13 @@ export function createClientPresence<Cells>(
     endCheck?.();
   };
 
-  const dropOthers = (): void => {
+  const stopLinger = (): void => {
     endLinger?.();
+    endLinger = undefined;
+  };
+
+  const dropOthers = (): void => {
+    stopLinger();
     transact(() => {
       for (const row of store.getRowIds(CONNECTIONS)) deleteRow(CONNECTIONS, row);
       store.delTable(USERS);
@@ -281,7 +286,7 @@ export function createClientPresence<Cells>(
   const stop = (): void => {
     pause();
     state = 'ended';
-    endLinger?.();
+    stopLinger();
     channel.close();
     // Once: the Store gives an id that is free to the next listener of the app.
     for (const listenerId of listenerIds.splice(0)) store.delListener(listenerId);
@@ -321,7 +326,8 @@ export function createClientPresence<Cells>(
   const channel = open({
     onOpen: opened,
     onClose: () => {
-      if (state !== 'closed') endLinger = after(lingerMilliseconds, dropOthers);
+      // From the first loss on, if the picture has not come since.
+      if (state !== 'closed') endLinger ??= after(lingerMilliseconds, dropOthers);
       pause();
     },
     onAnotherRoom: dropOthers,

@@ -108,6 +108,36 @@ test('shows the others, and hears nothing of other frames or after destroy', () 
   expect(socket.sent.filter((frame) => frame === 'r[]')).toHaveLength(1);
 });
 
+test('[PRES-9] a connection that is lost again before its picture leaves no timer that empties a later one', () => {
+  vi.useFakeTimers();
+  try {
+    const socket = new FakeSocket();
+    const presence = createPresence(createStore(), asPartySocket(socket), { initial: { x: 1 } });
+    const shown = (): readonly string[] => presence.getStore().getRowIds('connections');
+    const lose = (): void => {
+      socket.close();
+      vi.advanceTimersByTime(2_000);
+      socket.open();
+    };
+    socket.open();
+    socket.receive(PICTURE);
+    lose();
+    lose();
+    socket.receive(PICTURE);
+    vi.advanceTimersByTime(6_000);
+    expect(shown()).toEqual(['ada', 'bob']);
+    // Without a picture, the time counts from the first loss.
+    lose();
+    lose();
+    expect(shown()).toEqual(['ada', 'bob']);
+    lose();
+    expect(shown()).toEqual(['ada']);
+    presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[PRES-9] in another room nobody of the last one is shown, and the id may be another', () => {
   vi.useFakeTimers();
   try {
