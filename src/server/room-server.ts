@@ -242,11 +242,7 @@ export class RoomServer<
    * a `transaction` of storage: nothing is on disk before that has ended.
    */
   async whenDurable(): Promise<void> {
-    if (this.#ownStorage.isInTransaction) {
-      const message =
-        'whenDurable() within a transaction of storage would wait for the end of that transaction: call it after the transaction.';
-      throw new TinyBasePartyKitError('misuse', message);
-    }
+    this.#assertNoTransaction('whenDurable');
     await this.#room.whenDurable();
   }
 
@@ -263,10 +259,11 @@ export class RoomServer<
    * Replaces the room by a document of `exportRoom()`, perhaps of another room. Connected clients follow:
    * they keep their unconfirmed edits and send them again. A transaction that the room's own code makes meanwhile is lost,
    * and reported to `onRoomError`. It works for a room that cannot be loaded, too: see
-   * `onUnavailableRequest`. Rejects with `malformed`, and with `unavailable` if storage fails.
+   * `onUnavailableRequest`. Rejects with `malformed`, with `unavailable` if storage fails, and with `misuse` as `whenDurable` does.
    */
-  restoreRoom(document: unknown): Promise<void> {
-    return this.#room.restoreRoom(document);
+  async restoreRoom(document: unknown): Promise<void> {
+    this.#assertNoTransaction('restoreRoom');
+    await this.#room.restoreRoom(document);
   }
 
   /**
@@ -307,10 +304,11 @@ export class RoomServer<
   /**
    * Closes connections whose token has ended, and those of clients that were silent for a minute and do not answer within
    * 10 s. Also stores a checkpoint, and removes what storage does not need any more. Resolves when storage is done. Call it
-   * in an alarm if your host keeps dead connections.
+   * in an alarm if your host keeps dead connections. Rejects with `misuse` as `whenDurable` does.
    */
-  garbageCollect(): Promise<void> {
-    return this.#room.administration.garbageCollect();
+  async garbageCollect(): Promise<void> {
+    this.#assertNoTransaction('garbageCollect');
+    await this.#room.administration.garbageCollect();
   }
 
   /**
@@ -506,6 +504,13 @@ export class RoomServer<
   #useSeam(): void {
     this.#handlers.useSeam();
     if (!Object.hasOwn(this, 'onConnect')) this.#standInFrontOf('onConnect');
+  }
+
+  /** Throws if a transaction of storage is open: whoever waits for the room in it waits for the end of that transaction. */
+  #assertNoTransaction(method: string): void {
+    if (!this.#ownStorage.isInTransaction) return;
+    const message = `${method}() within a transaction of storage would wait for the end of that transaction: call it after the transaction.`;
+    throw new TinyBasePartyKitError('misuse', message);
   }
 
   #report(error: unknown, where: RoomErrorSource): void {
