@@ -229,12 +229,13 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
   });
 
   test.each(['object', 'storage', ...(name === 'partykit' ? [] : ['kv'])])(
-    '[LIFE-7] a room sees that the app deletes its keys in a transaction, by the %s, and is not emptied if that is rolled back',
+    '[LIFE-7] a room sees that the app deletes its keys in a transaction, by the %s, and is not emptied if that is rolled back, or puts them back',
     async (by) => {
       const url = base('watching', `transaction-${by}`);
       const deleting = `${url}/delete-in-transaction?by=${by}`;
       await fetch(`${url}/store`, { method: 'PUT', body: '[{},{"v":1}]' });
       expect(await jsonOf(`${deleting}&rollback`)).toEqual([{}, { v: 1 }]);
+      expect(await jsonOf(`${deleting}&back`)).toEqual([{}, { v: 1 }]);
       expect(await jsonOf(`${url}/store`)).toEqual([{}, { v: 1 }]);
       expect(await jsonOf(deleting)).toEqual([{}, {}]);
       expect(await textOf(`${url}/store`)).toBe('');

@@ -5,7 +5,7 @@ import { isOwnDelete } from '../storage/ordered-writes.ts';
 import { manifestKey } from '../storage/storage-keys.ts';
 import type { OwnStorage } from './own-storage.ts';
 import type { RoomId } from './room-id.ts';
-import type { StorageWatcher } from './watch-storage.ts';
+import type { StorageWatcher, TransactionEnd } from './watch-storage.ts';
 
 /** The parts of a room that what an app does to the storage concerns. */
 export interface AppStorageParts<Connection extends object, Request> {
@@ -34,19 +34,19 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     this.#parts.stockKeys.onGet(keys);
   }
 
-  onTransaction(): (isKept: boolean) => Promise<void> {
+  onTransaction(): TransactionEnd {
     const { ownStorage, sockets } = this.#parts;
     const deleted: unknown[] = [];
     this.#open.push(deleted);
     sockets.hold();
     ownStorage.beginTransaction();
     const undo = this.#saving?.beginTransaction();
-    return async (isKept) => {
+    return async (isKept, deletedByOwnObject = []) => {
       this.#open.splice(this.#open.indexOf(deleted), 1);
       try {
         await ownStorage.endTransaction(isKept);
         if (!isKept) await undo?.();
-        if (isKept || (await this.#isManifestGone(deleted))) await this.afterDeletion(deleted);
+        await this.afterDeletion(await this.#gone([...deleted, ...deletedByOwnObject]));
       } finally {
         if (this.#open.length === 0) sockets.release();
       }
@@ -100,14 +100,17 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     return lifecycle?.isSaving === true ? lifecycle : undefined;
   }
 
-  /** Resolves to true if a rollback did not bring back the manifest: on some hosts, `delete` of the storage is no part of a transaction. */
-  async #isManifestGone(deleted: readonly unknown[]): Promise<boolean> {
-    const { ownStorage, storagePrefix } = this.#parts;
-    const key = manifestKey(storagePrefix());
-    if (!deleted.includes(key)) return false;
-    return await ownStorage.get([key]).then(
-      (rows) => !rows.has(key),
-      () => false,
+  /**
+   * Resolves to the keys of the room among these that are not there after a transaction. A rollback brings them back, but on some hosts
+   * `delete` of the storage is no part of a transaction; and an app may put back a copy.
+   */
+  async #gone(deleted: readonly unknown[]): Promise<readonly string[]> {
+    const { ownStorage, roomId, storagePrefix } = this.#parts;
+    const keys = [manifestKey(storagePrefix()), roomId.key].filter((key) => deleted.includes(key));
+    if (keys.length === 0) return keys;
+    return await ownStorage.get(keys).then(
+      (rows) => keys.filter((key) => !rows.has(key)),
+      () => [],
     );
   }
 

@@ -1,3 +1,6 @@
+/** Called when a transaction of the app has ended. */
+export type TransactionEnd = (isKept: boolean, deleted?: readonly unknown[]) => Promise<void>;
+
 /** The room's work around calls of the app on its storage. Each method calls `proceed` once, or fails the app's call. */
 export interface StorageWatcher {
   /** The app empties the whole storage of the object, including the room's keys. */
@@ -11,15 +14,16 @@ export interface StorageWatcher {
   /** The app, or the room itself, deletes a key or several. `options` are those of that call. */
   aroundDelete?(proceed: () => Promise<unknown>, keys: unknown, options: unknown): Promise<unknown>;
   /**
-   * The app has deleted these keys: by the object of a transaction that has ended well, without putting them back; or by the storage
-   * of SQLite, and then it does not wait for this. In both cases, another transaction may be open. May not reject.
+   * The app has deleted these keys by the storage of SQLite, or in a synchronous transaction. A transaction may be open. The app does
+   * not wait for this. May not reject.
    */
   afterDeletion?(keys: readonly unknown[]): Promise<void>;
   /**
    * A transaction of the app begins. Returns the function that is called when it has ended: with false if what was written meanwhile
-   * was undone. The app goes on when that has settled; at once after a synchronous transaction. May not throw or reject.
+   * was undone, and with the keys that its own object has deleted, perhaps to put them back. The app goes on when that has settled; at
+   * once after a synchronous transaction. May not throw or reject.
    */
-  onTransaction?(): (isKept: boolean) => Promise<void>;
+  onTransaction?(): TransactionEnd;
   /** Somebody reads these keys, perhaps the room itself. May not throw. */
   onGet?(keys: unknown): void;
 }
@@ -84,10 +88,7 @@ function observe(
  * whose end decides if these keys are deleted: then they are told after that.
  */
 function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknown) => boolean {
-  surroundTransaction(storage, {
-    onTransaction: () => watcher.onTransaction?.() ?? (() => Promise.resolve()),
-    afterDeletion: async (keys) => watcher.afterDeletion?.(keys),
-  });
+  surroundTransaction(storage, () => watcher.onTransaction?.());
   const kv: unknown = Reflect.get(storage, 'kv');
   if (typeof kv !== 'object' || kv === null) return () => false;
   /** The keys that were deleted in the synchronous transaction that runs. */
@@ -101,7 +102,14 @@ function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknow
     () => undefined,
     (key) => (deleted === undefined ? tell(new Set([key])) : deleted.add(key)),
   );
-  observe(kv, 'put', (key) => deleted?.delete(key));
+  // An app may put a copy of its storage in the place of what it has.
+  const forget = (entries: unknown): void => {
+    if (deleted === undefined) return;
+    const isOne = typeof entries !== 'object' || entries === null;
+    for (const key of isOne ? [entries] : Object.keys(entries)) deleted.delete(key);
+  };
+  observe(kv, 'put', forget);
+  observe(storage, 'put', forget);
   const method: unknown = Reflect.get(storage, 'transactionSync');
   if (typeof method !== 'function') return () => false;
   const value = (...received: unknown[]): unknown => {
@@ -133,56 +141,42 @@ function listOf(keys: unknown): readonly unknown[] {
   return Array.isArray(keys) ? keys : [keys];
 }
 
-/** Tells of a transaction, and of the keys that it has deleted by its own object, and not put back, after it has ended well. */
+/** Tells of the beginning and the end of a transaction. */
 function surroundTransaction(
   storage: object,
-  {
-    onTransaction,
-    afterDeletion,
-  }: Required<Pick<StorageWatcher, 'onTransaction' | 'afterDeletion'>>,
+  onTransaction: () => TransactionEnd | undefined,
 ): void {
   const method: unknown = Reflect.get(storage, 'transaction');
   if (typeof method !== 'function') return;
   const value = async (closure: unknown, ...others: unknown[]): Promise<unknown> => {
     if (typeof closure !== 'function')
       return await Reflect.apply(method, storage, [closure, ...others]);
-    const deleted = new Set<unknown>();
+    const deleted: unknown[] = [];
     let attempts = 0;
     let isRolledBack = false;
-    let onEnd: ((isKept: boolean) => Promise<void>) | undefined;
+    let onEnd: TransactionEnd | undefined;
     const observed = (...received: unknown[]): unknown => {
       // Not before: it may wait until other transactions have ended.
       onEnd ??= onTransaction();
       // A host may run it again, after a conflict.
-      deleted.clear();
       attempts += 1;
       const [transaction] = received;
       if (typeof transaction === 'object' && transaction !== null) {
         observe(transaction, 'delete', (keys) => {
-          for (const key of listOf(keys)) deleted.add(key);
+          for (const key of listOf(keys)) deleted.push(key);
         });
-        // An app may put a copy of its storage in the place of what it has.
-        observe(transaction, 'put', (entries) => {
-          const isOne = typeof entries !== 'object' || entries === null;
-          for (const key of isOne ? [entries] : Object.keys(entries)) deleted.delete(key);
-        });
-        observe(transaction, 'rollback', () => {
-          deleted.clear();
-          isRolledBack = true;
-        });
+        observe(transaction, 'rollback', () => (isRolledBack = true));
       }
       return Reflect.apply(closure, undefined, received);
     };
-    let result: unknown;
     let isDone = false;
     try {
-      result = await Reflect.apply(method, storage, [observed, ...others]);
+      const result: unknown = await Reflect.apply(method, storage, [observed, ...others]);
       isDone = true;
+      return result;
     } finally {
-      await onEnd?.(isDone && attempts === 1 && !isRolledBack);
+      await onEnd?.(isDone && attempts === 1 && !isRolledBack, deleted);
     }
-    if (deleted.size > 0) await afterDeletion([...deleted]);
-    return result;
   };
   define(storage, 'transaction', value);
 }

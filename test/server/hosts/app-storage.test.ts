@@ -12,6 +12,12 @@ import { StrictStorage } from '../../support/strict-storage.ts';
 
 const MANIFEST = manifestKey('');
 
+interface Transaction {
+  rollback(): void;
+  delete(keys: string[]): Promise<unknown>;
+  put(entries: Record<string, unknown>): Promise<void>;
+}
+
 /** A storage with transactions: all that is done while one is open belongs to it, unless `isApart`. */
 class TransactionalStorage extends StrictStorage {
   isApart = false;
@@ -19,10 +25,14 @@ class TransactionalStorage extends StrictStorage {
 
   async setAlarm(): Promise<void> {}
 
-  async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
+  async transaction(closure: (transaction: Transaction) => unknown): Promise<void> {
     const before = await this.list();
     let isRolledBack = false;
-    await closure({ rollback: () => void (isRolledBack = true) });
+    await closure({
+      rollback: () => void (isRolledBack = true),
+      delete: (keys) => super.delete(keys),
+      put: (entries) => super.put(entries),
+    });
     if (!isRolledBack || this.isApart) return;
     const added = [...(await this.list()).keys()].filter((key) => !before.has(key));
     await super.delete(added);
@@ -103,6 +113,42 @@ test.each(DELETIONS)(
     expect([told.emptied, (await storage.list()).size]).toEqual([0, 2]);
   },
 );
+
+const BOTH = [
+  ['storage', 'storage'],
+  ['storage', 'transaction'],
+  ['transaction', 'storage'],
+  ['transaction', 'transaction'],
+] as const;
+
+test.each(BOTH)(
+  '[LIFE-7] an app that deletes by the %s, and puts a copy back by the %s in the same transaction, does not empty the room',
+  async (deletes, puts) => {
+    const { storage, told } = await watched();
+    const copy = Object.fromEntries(await storage.list());
+    await storage.transaction(async (transaction) => {
+      const by = { storage, transaction };
+      await by[deletes].delete(Object.keys(copy));
+      await by[puts].put(copy);
+    });
+    expect([told.emptied, (await storage.list()).size]).toEqual([0, 2]);
+    await storage.transaction(async (transaction) => {
+      const by = { storage, transaction };
+      await by[puts].put(copy);
+      await by[deletes].delete(Object.keys(copy));
+    });
+    expect(told.emptied).toBe(1);
+  },
+);
+
+test('[LIFE-7] a transaction after which nobody knows what is there empties nothing: the next checkpoint or load tells', async () => {
+  const { storage, told } = await watched();
+  await storage.transaction(async () => {
+    await storage.delete([MANIFEST]);
+    storage.get = () => Promise.reject(new Error('of the disk'));
+  });
+  expect(told.emptied).toBe(0);
+});
 
 test('[LIFE-7] where a rollback does not bring back the manifest, the room is emptied', async () => {
   const { storage, told } = await watched();

@@ -98,11 +98,6 @@ class FakeTransaction {
     return true;
   }
 
-  async put(keys: string | Record<string, unknown>, _value?: unknown): Promise<void> {
-    const put: unknown[] = typeof keys === 'string' ? [keys] : Object.keys(keys);
-    this.#storage.put.push(...put);
-  }
-
   rollback(): void {
     this.isRolledBack = true;
     this.#storage.deleted.length = 0;
@@ -111,7 +106,6 @@ class FakeTransaction {
 
 class TransactionalStorage extends FakeStorage {
   readonly deleted: unknown[] = [];
-  readonly put: unknown[] = [];
   attempts = 1;
 
   async transaction<T>(closure: (transaction: FakeTransaction) => Promise<T>): Promise<T> {
@@ -120,7 +114,7 @@ class TransactionalStorage extends FakeStorage {
   }
 }
 
-/** Watches a storage. `told` has the keys of each deletion that was told. */
+/** Watches a storage. `told` has the keys of each deletion that was told, and how each transaction ended. */
 const deletionsOf = <Watched extends object>(
   storage: Watched,
 ): { storage: Watched; told: unknown[] } => {
@@ -128,7 +122,11 @@ const deletionsOf = <Watched extends object>(
   watchStorage(storage, {
     aroundDeleteAll: (proceed) => proceed(),
     aroundSetAlarm: (proceed) => proceed(),
+    aroundDelete: (proceed) => proceed(),
     afterDeletion: async (keys) => void told.push([...keys]),
+    onTransaction: () => async (isKept, deleted) => {
+      if (deleted !== undefined) told.push({ isKept, deleted });
+    },
   });
   return { storage, told };
 };
@@ -146,12 +144,11 @@ describe('a transaction', () => {
       return 'result';
     });
     expect(await result).toBe('result');
-    expect(told).toEqual([['a', 'b', 'c']]);
+    expect(told).toEqual([{ isKept: true, deleted: ['a', 'b', 'c'] }]);
     expect(storage.deleted).toEqual(['a', ['b', 'c']]);
   });
 
   test.each<readonly [string, (transaction: FakeTransaction) => Promise<unknown>]>([
-    ['deletes nothing', () => Promise.resolve()],
     [
       'is rolled back',
       async (transaction) => {
@@ -166,40 +163,37 @@ describe('a transaction', () => {
         throw new Error('of the app');
       },
     ],
-  ])('is not told if it %s', async (what, closure) => {
+  ])('is not kept if it %s', async (what, closure) => {
     const { storage, told } = watchedTransactions();
     const ended = storage.transaction(closure);
     if (what === 'fails') await expect(ended).rejects.toThrow('of the app');
     else await ended;
-    expect(told).toEqual([]);
+    expect(told).toEqual([{ isKept: false, deleted: ['a'] }]);
   });
 
-  test('is not told of keys that it puts back, as one that restores a copy of the storage', async () => {
-    const { storage, told } = watchedTransactions();
-    await storage.transaction(async (transaction) => {
-      await transaction.put('d', 1);
-      await transaction.delete(['a', 'b', 'c', 'd']);
-      await transaction.put('a', 1);
-      await transaction.put({ b: 2, e: 3 });
-    });
-    expect(told).toEqual([['c', 'd']]);
-    expect(storage.put).toEqual(['d', 'a', 'b', 'e']);
-  });
-
-  test('is told once, though the host has run it again', async () => {
+  test('is told once, and is not kept, if the host has run it again', async () => {
     const { storage, told } = watchedTransactions();
     storage.attempts = 2;
     await storage.transaction((transaction) => transaction.delete('a'));
-    expect(told).toEqual([['a']]);
+    expect(told).toEqual([{ isKept: false, deleted: ['a', 'a'] }]);
   });
 });
 
 /** The storage of SQLite as hosts have it. */
 class SqliteStorage extends TransactionalStorage {
+  readonly puts: unknown[] = [];
   readonly kv: { delete(key: string): boolean; put(key: string, value: unknown): void } = {
     delete: (key) => this.deleted.push(key) > 0,
-    put: (key) => void this.put.push(key),
+    put: (key) => void this.puts.push(key),
   };
+
+  async put(entries: unknown, _value?: unknown): Promise<void> {
+    this.puts.push(entries);
+  }
+
+  async delete(keys: unknown): Promise<void> {
+    this.deleted.push(keys);
+  }
 
   transactionSync<T>(closure: () => T): T {
     return closure();
@@ -215,7 +209,7 @@ describe('the storage of SQLite', () => {
     expect(storage.kv.delete('a')).toBe(true);
     storage.kv.put('a', 1);
     expect(told).toEqual([['a']]);
-    expect([storage.deleted, storage.put]).toEqual([['a'], ['a']]);
+    expect([storage.deleted, storage.puts]).toEqual([['a'], ['a']]);
   });
 
   test('is told of when the outermost transaction has ended, without what is put back or rolled back', () => {
@@ -224,6 +218,9 @@ describe('the storage of SQLite', () => {
       storage.kv.delete('a');
       storage.kv.delete('b');
       storage.kv.put('b', 1);
+      void storage.delete(['f', 'g', 'h', 'i']);
+      void storage.put('f', 1);
+      void storage.put({ g: 1, h: 1 });
       storage.transactionSync(() => storage.kv.delete('c'));
       const rolledBack = (): void =>
         storage.transactionSync(() => {
@@ -235,8 +232,8 @@ describe('the storage of SQLite', () => {
       return 'result';
     });
     expect(result).toBe('result');
-    expect(told).toEqual([['a', 'c']]);
+    expect(told).toEqual([['a', 'i', 'c']]);
     storage.kv.delete('e');
-    expect(told).toEqual([['a', 'c'], ['e']]);
+    expect(told).toEqual([['a', 'i', 'c'], ['e']]);
   });
 });
