@@ -178,7 +178,7 @@ export function createClientEvents(
     const { code, message: text } = message.error;
     const error = new TinyBasePartyKitError(code, text);
     call?.reject(error);
-    if (message.id || cancelAnotherId) return;
+    if (message.id || cancelAnotherId || end) return;
     report(error);
     cancelAnotherId = after(ANOTHER_ID_MILLISECONDS, takeAnotherId);
   };

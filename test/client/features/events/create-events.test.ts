@@ -297,6 +297,15 @@ test('[EVENT-7] a socket whose id somebody else uses gets another one, in the sa
   vi.clearAllTimers();
 });
 
+test('[EVENT-7] events that are destroyed in the same turn as they hear that their id is used leave the socket alone', async () => {
+  const errors: unknown[] = [];
+  const { socket, events } = open({ onIgnoredError: (error) => errors.push(error) });
+  socket.receive('v[0,null,{"code":"forbidden","message":"Somebody else uses it."}]');
+  events.destroy();
+  await vi.advanceTimersByTimeAsync(0);
+  expect([errors, vi.getTimerCount()]).toEqual([[], 0]);
+});
+
 test('[EVENT-7] a client that only listens tells now and then that it reads', () => {
   const { socket } = open();
   const frame = `v["said","${'x'.repeat(100_000)}"]`;
