@@ -63,19 +63,13 @@ export function watchStorage(storage: object, watcher: StorageWatcher): boolean 
   return hasDeleteAll && hasSetAlarm;
 }
 
-/** Tells of the first parameter of each call of a method, which is otherwise as it was: before it, and after it has returned. */
-function observe(
-  target: object,
-  name: string,
-  onCall: (first: unknown) => void,
-  onReturned?: (first: unknown) => void,
-): void {
+/** Tells of the first parameter of each call of a method when it has returned. The method is otherwise as it was. */
+function observe(target: object, name: string, onCalled: (first: unknown) => void): void {
   const method: unknown = Reflect.get(target, name);
   if (typeof method !== 'function') return;
   const value = (...received: unknown[]): unknown => {
-    onCall(received[0]);
     const result: unknown = Reflect.apply(method, target, received);
-    onReturned?.(received[0]);
+    onCalled(received[0]);
     return result;
   };
   define(target, name, value);
@@ -93,15 +87,10 @@ function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknow
   if (typeof kv !== 'object' || kv === null) return () => false;
   /** The keys that were deleted in the synchronous transaction that runs. */
   let deleted: Set<unknown> | undefined;
-  const tell = (keys: ReadonlySet<unknown>): void => {
-    if (keys.size > 0) void watcher.afterDeletion?.([...keys]);
-  };
-  observe(
-    kv,
-    'delete',
-    () => undefined,
-    (key) => (deleted === undefined ? tell(new Set([key])) : deleted.add(key)),
-  );
+  observe(kv, 'delete', (key) => {
+    if (deleted === undefined) void watcher.afterDeletion?.([key]);
+    else deleted.add(key);
+  });
   // An app may put a copy of its storage in the place of what it has.
   const forget = (entries: unknown): void => {
     if (deleted === undefined) return;
@@ -126,7 +115,7 @@ function watchDeletions(storage: object, watcher: StorageWatcher): (keys: unknow
       // What a transaction within another one has deleted is deleted when the outer one ends.
       deleted = isDone && outer !== undefined ? own : outer;
       void onEnd?.(isDone);
-      if (isDone && outer === undefined) tell(own);
+      if (isDone && outer === undefined && own.size > 0) void watcher.afterDeletion?.([...own]);
     }
   };
   define(storage, 'transactionSync', value);
