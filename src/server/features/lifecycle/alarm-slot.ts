@@ -181,13 +181,15 @@ export class AlarmSlot {
     await this.#ports.room.storage.delete([this.key]);
   }
 
-  /** Call this when the app empties the storage. On some hosts its alarm survives that. */
+  /** Call this when the app empties the storage. On some hosts its alarm survives that, and so it does if the host fails. */
   async emptied(emptied: Promise<unknown>): Promise<void> {
     const before = this.#appTime;
-    this.#changes += 1;
+    const changes = (this.#changes += 1);
     // The room wants another one when it has content again.
     this.#appTime = this.#roomTime = undefined;
-    await emptied.catch(() => undefined);
+    await emptied.catch(() => {
+      if (changes === this.#changes) this.#appTime = before;
+    });
     this.#hostTime = (await this.#ports.alarms?.get()) ?? null;
     if (this.#hostTime !== null && this.#hostTime === before) {
       this.#appTime ??= before;

@@ -278,6 +278,25 @@ test('[SAVE-5] an app that empties the storage has no alarm, or the one that its
   }
 });
 
+test('[SAVE-5] the app keeps its alarm if its host does not empty the storage, as within a transaction', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  const time = (world.storage.alarm ?? 0) + 9_000;
+  await world.app.setAlarm(time);
+  const refuse = async (): Promise<void> => {
+    const emptied = Promise.reject(new Error('of the host'));
+    world.lifecycle.storageEmptied(emptied);
+    await world.host.room.storageEmptied(emptied);
+    await settle();
+  };
+  await refuse();
+  expect(await world.app.getAlarm()).toBe(time);
+  const later = time + 1_000;
+  await Promise.all([refuse(), world.app.setAlarm(later)]);
+  expect(await world.app.getAlarm()).toBe(later);
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([later]);
+});
+
 test('[SAVE-5] an alarm of the room that outlives an emptied storage is not the app’s', async () => {
   const world = await seeded(LifecycleWorld.logging());
   const { alarm } = world.storage;
