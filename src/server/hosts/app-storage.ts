@@ -7,6 +7,9 @@ import type { OwnStorage } from './own-storage.ts';
 import type { RoomId } from './room-id.ts';
 import type { StorageWatcher, TransactionEnd } from './watch-storage.ts';
 
+/** In a list of deleted keys: all keys. */
+const ALL_KEYS = Symbol('all keys');
+
 /** The parts of a room that what an app does to the storage concerns. */
 export interface AppStorageParts<Connection extends object, Request> {
   readonly room: Pick<Room<Connection, Request>, 'storageEmptied'>;
@@ -54,11 +57,9 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   async aroundDeleteAll(proceed: () => Promise<unknown>): Promise<unknown> {
-    const { room, roomId, lifecycle } = this.#parts;
-    roomId.forgetStored();
+    if (this.#isUndecided([ALL_KEYS])) return await proceed();
     const emptied = proceed();
-    lifecycle()?.storageEmptied(emptied);
-    await room.storageEmptied(emptied);
+    await this.#allDeleted(emptied);
     return await emptied;
   }
 
@@ -76,8 +77,9 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   async afterDeletion(deleted: readonly unknown[]): Promise<void> {
-    if (!this.#isUndecided(deleted) && this.#isEmptiedBy(deleted))
-      await this.#parts.room.storageEmptied(Promise.resolve());
+    if (this.#isUndecided(deleted)) return;
+    if (deleted.includes(ALL_KEYS)) await this.#allDeleted(Promise.resolve());
+    else if (this.#isEmptiedBy(deleted)) await this.#parts.room.storageEmptied(Promise.resolve());
   }
 
   async aroundSetAlarm(proceed: () => Promise<unknown>, time: unknown): Promise<unknown> {
@@ -100,18 +102,26 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     return lifecycle?.isSaving === true ? lifecycle : undefined;
   }
 
+  async #allDeleted(emptied: Promise<unknown>): Promise<void> {
+    const { room, roomId, lifecycle } = this.#parts;
+    roomId.forgetStored();
+    lifecycle()?.storageEmptied(emptied);
+    await room.storageEmptied(emptied);
+  }
+
   /**
    * Resolves to the keys of the room among these that are not there after a transaction. A rollback brings them back, but on some hosts
    * `delete` of the storage is no part of a transaction; and an app may put back a copy.
    */
-  async #gone(deleted: readonly unknown[]): Promise<readonly string[]> {
+  async #gone(deleted: readonly unknown[]): Promise<readonly unknown[]> {
     const { ownStorage, roomId, storagePrefix } = this.#parts;
-    const keys = [manifestKey(storagePrefix()), roomId.key].filter((key) => deleted.includes(key));
+    const manifest = manifestKey(storagePrefix());
+    const areAll = deleted.includes(ALL_KEYS);
+    const keys = [manifest, roomId.key].filter((key) => areAll || deleted.includes(key));
     if (keys.length === 0) return keys;
-    return await ownStorage.get(keys).then(
-      (rows) => keys.filter((key) => !rows.has(key)),
-      () => [],
-    );
+    const rows = await ownStorage.get(keys).catch(() => new Map(keys.map((key) => [key, true])));
+    const gone = keys.filter((key) => !rows.has(key));
+    return areAll && gone.includes(manifest) ? [ALL_KEYS] : gone;
   }
 
   /** Returns true if a transaction is open, whose end decides if these keys are deleted. */

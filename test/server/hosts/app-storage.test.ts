@@ -23,6 +23,13 @@ class TransactionalStorage extends StrictStorage {
   isApart = false;
   readonly kv: { delete(key: string): void } = { delete: (key) => void super.delete([key]) };
 
+  isRefusing = false;
+
+  override async deleteAll(): Promise<void> {
+    if (this.isRefusing) throw new Error('within a transaction');
+    await super.deleteAll();
+  }
+
   async setAlarm(): Promise<void> {}
 
   async transaction(closure: (transaction: Transaction) => unknown): Promise<void> {
@@ -78,6 +85,7 @@ const watched = async () => {
 
 const DELETIONS: readonly (readonly [string, (storage: TransactionalStorage) => unknown])[] = [
   ['storage', (storage) => storage.delete([MANIFEST, 'ofApp'])],
+  ['deleteAll', (storage) => storage.deleteAll()],
   ['storage of SQLite', (storage) => storage.kv.delete(MANIFEST)],
 ];
 
@@ -148,6 +156,16 @@ test('[LIFE-7] a transaction after which nobody knows what is there empties noth
     storage.get = () => Promise.reject(new Error('of the disk'));
   });
   expect(told.emptied).toBe(0);
+});
+
+test('[LIFE-7] a host that has no deleteAll in a transaction empties nothing', async () => {
+  const { storage, told } = await watched();
+  const refused = storage.transaction(async () => {
+    storage.isRefusing = true;
+    await storage.deleteAll();
+  });
+  await expect(refused).rejects.toThrow('within a transaction');
+  expect([told.emptied, (await storage.list()).size]).toEqual([0, 2]);
 });
 
 test('[LIFE-7] where a rollback does not bring back the manifest, the room is emptied', async () => {

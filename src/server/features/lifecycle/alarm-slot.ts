@@ -181,19 +181,23 @@ export class AlarmSlot {
     await this.#ports.room.storage.delete([this.key]);
   }
 
-  /** Call this when the app empties the storage. On some hosts its alarm survives that, and so it does if the host fails. */
+  /**
+   * Call this when the app empties the storage, or when it has done so in a transaction. On some hosts its alarm survives that; and it may
+   * have set another one since, or the host may have failed: then the row of the app is there.
+   */
   async emptied(emptied: Promise<unknown>): Promise<void> {
+    const { room, alarms } = this.#ports;
     const before = this.#appTime;
     const changes = (this.#changes += 1);
     // The room wants another one when it has content again.
     this.#appTime = this.#roomTime = undefined;
-    await emptied.catch(() => {
-      if (changes === this.#changes) this.#appTime = before;
-    });
-    this.#hostTime = (await this.#ports.alarms?.get()) ?? null;
-    if (this.#hostTime !== null && this.#hostTime === before) {
+    await emptied.catch(() => undefined);
+    const row = (await room.storage.get([this.key])).get(this.key);
+    this.#hostTime = (await alarms?.get()) ?? null;
+    if (changes === this.#changes && typeof row === 'number') this.#appTime = row;
+    else if (this.#hostTime !== null && this.#hostTime === before) {
       this.#appTime ??= before;
-      await this.#ports.room.storage.put(this.key, before);
+      await room.storage.put(this.key, before);
     }
     // The next process would take it for one of the app.
     if (this.#roomTime === undefined) await this.disarm();

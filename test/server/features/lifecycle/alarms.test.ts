@@ -297,6 +297,21 @@ test('[SAVE-5] the app keeps its alarm if its host does not empty the storage, a
   expect(world.appAlarms).toEqual([later]);
 });
 
+test('[SAVE-5] an alarm that the app sets after it has emptied the storage, in the same transaction, stays', async () => {
+  const world = await seeded(LifecycleWorld.logging());
+  await world.app.setAlarm(world.host.time + 1_000);
+  await world.storage.deleteAll();
+  const time = world.host.time + 50_000;
+  await world.app.setAlarm(time);
+  // The room hears of it at the end of the transaction.
+  world.lifecycle.storageEmptied(Promise.resolve());
+  await world.host.room.storageEmptied(Promise.resolve());
+  await settle();
+  expect(await world.app.getAlarm()).toBe(time);
+  await world.pass(60_000);
+  expect(world.appAlarms).toEqual([time]);
+});
+
 test('[SAVE-5] an alarm of the room that outlives an emptied storage is not the app’s', async () => {
   const world = await seeded(LifecycleWorld.logging());
   const { alarm } = world.storage;
