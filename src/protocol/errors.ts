@@ -93,3 +93,17 @@ export class TinyBasePartyKitError extends Error {
     return ERRORS[this.code].isRetryable;
   }
 }
+
+/**
+ * Returns true for an error that a client can be told: one of this package, with a code and a text. Never throws, whatever code
+ * without types has thrown, such as a `Proxy` that was revoked.
+ */
+export function isTellable(thrown: unknown): thrown is TinyBasePartyKitError {
+  try {
+    if (!(thrown instanceof TinyBasePartyKitError)) return false;
+    const message: unknown = thrown.message;
+    return isErrorCode(thrown.code) && typeof message === 'string';
+  } catch {
+    return false;
+  }
+}

@@ -1,4 +1,4 @@
-import { ERRORS, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { ERRORS, isTellable, TinyBasePartyKitError } from '../protocol/errors.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
@@ -215,7 +215,7 @@ export class RoomServer<
       await this.#room.admitRequest(request, 'read');
       return undefined;
     } catch (cause) {
-      if (cause instanceof TinyBasePartyKitError) return cause;
+      if (isTellable(cause)) return cause;
       this.#report(cause, 'feature');
       const message = 'The room could not verify the request: try again.';
       return new TinyBasePartyKitError('failed', message, { cause });
@@ -348,10 +348,9 @@ export class RoomServer<
 
   /** Override to get errors that would otherwise be silent. Writes to the console by default. */
   onRoomError(error: unknown, where: RoomErrorSource): void {
-    const explained =
-      error instanceof TinyBasePartyKitError
-        ? ` Look for "${error.code}" in docs/troubleshooting.md of the package.`
-        : '';
+    const explained = isTellable(error)
+      ? ` Look for "${error.code}" in docs/troubleshooting.md of the package.`
+      : '';
     // oxlint-disable-next-line no-console
     console.error(
       `tinybase-partykit: something went wrong in the room (${where}).${explained}`,

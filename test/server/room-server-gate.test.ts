@@ -25,6 +25,13 @@ class Party implements RoomParty<Socket> {
   }
 }
 
+/** Makes an object of which nothing can be read. */
+function revokedProxy(): Error {
+  const { proxy, revoke } = Proxy.revocable(new Error('?'), {});
+  revoke();
+  return proxy;
+}
+
 /** Lets in whoever has `?token=good`, to read alone if it is `?token=reader`. */
 class TokenGate implements RoomGate<Socket, Request> {
   readonly room: FeatureRoom<Socket>;
@@ -43,6 +50,8 @@ class TokenGate implements RoomGate<Socket, Request> {
   async admitRequest(request: Request): Promise<void> {
     const token = this.#tokenOf(request);
     if (token === 'broken') throw new Error('keys');
+    if (token === 'odd') throw new TinyBasePartyKitError('banned' as never, 'You are banned.');
+    if (token === 'revoked') throw revokedProxy();
     if (token === '') throw new TinyBasePartyKitError('unauthorized', 'There is no token.');
     this.#standing.set(request, token);
   }
@@ -118,6 +127,19 @@ test('[SEAM-2] the app does not hear of a connection that the gate refuses', asy
   await call(room, 'onClose', ben);
   expect(room.heard).toEqual(['ben connects', 'ben says own', 'ben closes']);
 });
+
+test.each(['broken', 'odd', 'revoked'])(
+  '[SEAM-2] a gate that throws what no client understands refuses as failed: %s',
+  async (token) => {
+    const room = new GatedRoom(new Party());
+    const ada = await connect(room, 'ada', token);
+    expect(ada.heard).toEqual([expect.stringMatching(/^e\{"code":"failed"/)]);
+    expect(ada.closeCode).toBe(4500);
+    const answer = (await call(room, 'onRequest', new Request(urlOf(token)))) as Response;
+    expect([answer.status, await answer.json()]).toMatchObject([503, { code: 'unavailable' }]);
+    expect(await room.refuseSocket(new Request(urlOf(token)))).toMatchObject({ code: 'failed' });
+  },
+);
 
 test('[SEAM-2] the app tags no connection that the gate refuses, or cannot decide about', async () => {
   class TaggingRoom extends GatedRoom {

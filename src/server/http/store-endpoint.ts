@@ -5,7 +5,7 @@ import {
   encodeETag,
   encodeSeedAnswer,
 } from '../../protocol/codec.ts';
-import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { ERRORS, isTellable, TinyBasePartyKitError } from '../../protocol/errors.ts';
 
 import { assertFewThings } from '../writes/parse-cost.ts';
 import { readBody, type HttpBody } from './http-body.ts';
@@ -206,7 +206,7 @@ async function bodyOf(
   try {
     text = await readBody(request.body, limit, waiting);
   } catch (cause) {
-    if (cause instanceof TinyBasePartyKitError) throw cause;
+    if (isTellable(cause)) throw cause;
     // The client is gone, which is not a fault of the room.
     throw new TinyBasePartyKitError('unavailable', 'The body broke off: send it again.', { cause });
   }
@@ -224,11 +224,10 @@ function errorResponse(
   request: StoreRequest,
   options: StoreEndpointOptions,
 ): Response {
-  if (!(error instanceof TinyBasePartyKitError)) options.onError(error);
-  const { code, message } =
-    error instanceof TinyBasePartyKitError
-      ? error
-      : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
+  if (!isTellable(error)) options.onError(error);
+  const { code, message } = isTellable(error)
+    ? error
+    : new TinyBasePartyKitError('unavailable', 'The room failed to answer: try again later.');
   const body = request.method === 'HEAD' ? null : JSON.stringify({ code, message });
   const status = ERRORS[code].httpStatus;
   // RFC 9110, section 15.5.2.

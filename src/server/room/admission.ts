@@ -1,4 +1,4 @@
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { isTellable, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { EXPIRED } from './delivery.ts';
 import type { Peer } from './peer.ts';
 import type { RoomGate } from './room-feature.ts';
@@ -50,7 +50,7 @@ export class Admission<Connection, Request> {
       delivery.refuse(peer, 'expired', EXPIRED);
     } catch (error) {
       peer.verification = undefined;
-      if (error instanceof TinyBasePartyKitError) delivery.refuse(peer, error.code, error.message);
+      if (isTellable(error)) delivery.refuse(peer, error.code, error.message);
       else {
         reporter.report(error, 'feature');
         delivery.refuse(peer, 'failed', 'The room could not verify the connection: try again.');

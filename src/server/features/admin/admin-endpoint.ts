@@ -1,6 +1,6 @@
 import { decodeAdminCommand, type AdminCommand } from '../../../protocol/admin/admin-command.ts';
 import { ADMIN_PATH, sha256Of } from '../../../protocol/admin/admin-token.ts';
-import { ERRORS, TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { ERRORS, isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { FEWEST_SECRET_BYTES, isSecret } from '../../../protocol/user-token.ts';
 import { readBody } from '../../http/http-body.ts';
 import type { FeatureRoom, RoomFeature } from '../../room/room-feature.ts';
@@ -116,7 +116,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
       }
       return decodeAdminCommand(text);
     } catch (cause) {
-      if (cause instanceof TinyBasePartyKitError) throw cause;
+      if (isTellable(cause)) throw cause;
       // The sender is gone, which is not a fault of the room.
       const message = 'The body of the command broke off: send it again.';
       throw new TinyBasePartyKitError('unavailable', message, { cause });
@@ -129,7 +129,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
     try {
       return await this.#do(command);
     } catch (cause) {
-      if (cause instanceof TinyBasePartyKitError) throw cause;
+      if (isTellable(cause)) throw cause;
       this.#room.report(cause);
       const message = `The room's own code threw at the command ${command.do}: the log of the room says why.`;
       throw new TinyBasePartyKitError('failed', message);
@@ -205,7 +205,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
   }
 
   #refuse(error: unknown): Response {
-    if (!(error instanceof TinyBasePartyKitError)) {
+    if (!isTellable(error)) {
       this.#room.report(error);
       const message = 'The room failed to verify the command: the log of the room says why.';
       return respond(ERRORS.failed.httpStatus, { code: 'failed', message });

@@ -1,4 +1,4 @@
-import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { isUserId, type Access } from '../../../protocol/user-token.ts';
 import type { FeatureRoom, RoomGate, Standing } from '../../room/room-feature.ts';
 import type { AuthRequest } from './auth-request.ts';
@@ -135,7 +135,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
         now: this.#room.now(),
       });
     } catch (error) {
-      const isRefusal = error instanceof TinyBasePartyKitError;
+      const isRefusal = isTellable(error);
       // Their causes go only to the app's own log.
       if (!isRefusal || error.code === 'failed' || error.code === 'unavailable')
         this.#room.report(error);

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 
-import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import type { StandardSchema } from '../../../protocol/standard-schema.ts';
 import { coversRoom, type Access, type TypesOfUsers } from '../../../protocol/user-token.ts';
@@ -105,7 +105,7 @@ export function defineAuth<UserInput, User>(
         try {
           return await grant(request, context);
         } catch (cause) {
-          if (cause instanceof TinyBasePartyKitError) throw cause;
+          if (isTellable(cause)) throw cause;
           throw new TinyBasePartyKitError(
             'failed',
             'The room failed to verify the token: its log says why.',

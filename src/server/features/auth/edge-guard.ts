@@ -1,5 +1,5 @@
 import { assertKnownOptions } from '../../../protocol/known-options.ts';
-import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { NEEDS_GATE } from '../../room/room-feature.ts';
 import { closedSocket } from '../../hosts/closed-socket.ts';
 import { isUpgrade } from '../../hosts/hosted-server.ts';
@@ -88,12 +88,11 @@ export function createEdgeGuard(
       await auth.verify(request, { party: party ?? partyNameOf(url), room, env, now: Date.now() });
       return withTokenInHeader(request, auth.parameter);
     } catch (error) {
-      const refusal =
-        error instanceof TinyBasePartyKitError
-          ? error
-          : new TinyBasePartyKitError('failed', 'The room failed to verify the token.', {
-              cause: error,
-            });
+      const refusal = isTellable(error)
+        ? error
+        : new TinyBasePartyKitError('failed', 'The room failed to verify the token.', {
+            cause: error,
+          });
       if (refusal.code === 'failed' || refusal.code === 'unavailable') onError(refusal);
       return closedSocket(request, refusal, messagePrefix);
     }

@@ -1,4 +1,4 @@
-import { isErrorCode, TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
+import { isTellable, TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 import * as fromClient from '../../../protocol/events/event-from-client.ts';
 import type { EventFromClient } from '../../../protocol/events/event-from-client.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
@@ -153,7 +153,7 @@ export class RoomEvents<Connection extends Caller> {
     try {
       return fromClient.decode(json);
     } catch (thrown) {
-      if (!(thrown instanceof TinyBasePartyKitError)) throw thrown;
+      if (!isTellable(thrown)) throw thrown;
       this.#refuse(connection, fromClient.decodeCallId(json), thrown.code, thrown.message);
       return undefined;
     }
@@ -236,7 +236,7 @@ export class RoomEvents<Connection extends Caller> {
             );
       assertSize([...broadcast, ...self, answer ?? ''], outputBytes);
     } catch (error) {
-      if (error instanceof TinyBasePartyKitError) this.#room.report(error);
+      if (isTellable(error)) this.#room.report(error);
       this.#fail(call, error);
       return;
     }
@@ -258,9 +258,7 @@ export class RoomEvents<Connection extends Caller> {
   #fail(call: Call<Connection>, error: unknown): void {
     if (call.isOver) return;
     call.isOver = true;
-    // Code without types may give any code and text, and no client reads others.
-    const isTold =
-      error instanceof TinyBasePartyKitError && isErrorCode(error.code) && hasText(error);
+    const isTold = isTellable(error);
     if (!isTold) this.#room.report(error);
     const { id } = call;
     const told = isTold ? error : new TinyBasePartyKitError('failed', FAILED);
@@ -313,10 +311,6 @@ export class RoomEvents<Connection extends Caller> {
 function encodeFailure(id: number, { code, message }: CallError): string {
   const text = message.length > LONGEST_TEXT ? `${message.slice(0, LONGEST_TEXT)}…` : message;
   return fromRoom.encode({ type: 'failure', id, error: { code, message: text } });
-}
-
-function hasText({ message }: { readonly message: unknown }): boolean {
-  return typeof message === 'string';
 }
 
 function lengthOf(frames: readonly string[]): number {

@@ -352,6 +352,20 @@ describe('the access rule', () => {
     expect(await refusalCode(tokenAt(), down)).toBe('unavailable');
   });
 
+  test('may throw an error that no client understands: the room has failed', async () => {
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const unknown = new TinyBasePartyKitError('banned' as never, 'You are banned.');
+    for (const thrown of [unknown, Object.assign(unknown, { message: 1n }), revoked.proxy]) {
+      const rule = (): never => {
+        throw thrown as Error;
+      };
+      const gate = defineAuth({ secret: () => SECRET, user: ZOD, access: rule });
+      const { code, cause } = await refusal(tokenAt(), gate);
+      expect([code, cause === thrown]).toEqual(['failed', true]);
+    }
+  });
+
   test('is told the user, the room and the environment', async () => {
     const asked: unknown[] = [];
     const gate = defineAuth({

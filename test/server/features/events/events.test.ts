@@ -486,6 +486,29 @@ test.each([undefined, null, 10n, { text: 'The board is locked.' }])(
   },
 );
 
+test.each([
+  ['throws', (thrown: unknown) => Promise.reject(thrown)],
+  [
+    'rejects with',
+    (thrown: unknown) => {
+      throw thrown;
+    },
+  ],
+])(
+  '[EVENT-3] a call ends as failed if its procedure %s an object that throws',
+  async (_how, run) => {
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const room = new EventfulRoom(() => ({
+      run: procedure.handle(() => run(revoked.proxy) as never),
+    }));
+    const ada = room.connect('ada');
+    await ada.say('v["run",null,1,1]');
+    expect(heard(ada).map((frame) => failureOf(frame).code)).toEqual(['failed']);
+    expect(room.host.errors).toHaveLength(1);
+  },
+);
+
 test('[EVENT-3] the message of an error is cut after 1,000 characters', async () => {
   const room = new EventfulRoom(() => ({
     lock: procedure.handle(() => {
