@@ -1,6 +1,7 @@
 import { decodeAdminCommand, type AdminCommand } from '../../../protocol/admin/admin-command.ts';
 import { ADMIN_PATH, sha256Of } from '../../../protocol/admin/admin-token.ts';
 import { ERRORS, isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { isUnsendable } from '../../../protocol/events/unsendable-event.ts';
 import { FEWEST_SECRET_BYTES, isSecret } from '../../../protocol/user-token.ts';
 import { readBody } from '../../http/http-body.ts';
 import type { FeatureRoom, RoomFeature } from '../../room/room-feature.ts';
@@ -130,6 +131,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
       return await this.#do(command);
     } catch (cause) {
       if (isTellable(cause)) throw cause;
+      if (isUnsendable(cause)) throw new TinyBasePartyKitError('malformed', cause.message);
       this.#room.report(cause);
       const message = `The room's own code threw at the command ${command.do}: the log of the room says why.`;
       throw new TinyBasePartyKitError('failed', message);

@@ -3,6 +3,7 @@ import { DEEPEST_LEVEL } from '../../../protocol/json.ts';
 import { isDeeperThan } from '../../../protocol/json-depth.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { quoted, UnsendableEvent } from '../../../protocol/events/unsendable-event.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
 
 /** The frames that a procedure makes. */
@@ -41,7 +42,7 @@ export function framesOf(
   return frames;
 }
 
-/** Encodes an event of the room's own code. Throws a `TypeError` if it is invalid, and `too-large` if it is over the limit. */
+/** Encodes an event of the room's own code. Throws an `UnsendableEvent` if it is invalid, and `too-large` if it is over the limit. */
 export function frameOf(name: string, data: unknown, outputBytes: number): string {
   const frame = encodeEvent(name, data, undefined);
   assertSize([frame], outputBytes);
@@ -66,23 +67,26 @@ function eventsOf(events: unknown, member: string, from: string): readonly strin
 
 function encodeEvent(name: string, data: unknown, from: string | undefined): string {
   if (!isEventName(name)) {
-    throw new TypeError(
-      `An event cannot have the name "${name}": use an identifier that functions, objects and promises do not have.`,
+    throw new UnsendableEvent(
+      `An event cannot have the name ${quoted(name)}: use an identifier that functions, objects and promises do not have.`,
     );
   }
-  return encodeSendable({ type: 'event', name, data, from }, `The data of the event "${name}"`);
+  return encodeSendable(
+    { type: 'event', name, data, from },
+    `The data of the event ${quoted(name)}`,
+  );
 }
 
-/** Encodes an event or a result. Throws a `TypeError` that begins with `what`, unless a client can decode it. */
+/** Encodes an event or a result. Throws an `UnsendableEvent` that begins with `what`, unless a client can decode it. */
 export function encodeSendable(message: fromRoom.EventFromRoom, what: string): string {
   let json: string;
   try {
     json = fromRoom.encode(message);
   } catch (cause) {
-    throw new TypeError(`${what} cannot be sent: it is not JSON.`, { cause });
+    throw new UnsendableEvent(`${what} cannot be sent: it is not JSON.`, { cause });
   }
   if (isDeeperThan(json, DEEPEST_LEVEL))
-    throw new TypeError(`${what} cannot be sent: it is nested too deeply.`);
+    throw new UnsendableEvent(`${what} cannot be sent: it is nested too deeply.`);
   return json;
 }
 

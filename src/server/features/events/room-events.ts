@@ -4,6 +4,7 @@ import type { EventFromClient } from '../../../protocol/events/event-from-client
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import type { CallError } from '../../../protocol/events/event-from-room.ts';
 import type { Caller } from '../../../protocol/events/event-types.ts';
+import { quoted } from '../../../protocol/events/unsendable-event.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
 import { isThenable } from '../../room/maybe-promise.ts';
 import type { FeatureRoom } from '../../room/room-feature.ts';
@@ -38,8 +39,6 @@ const FRAME_LENGTH = 512;
 const NO_CALL = 0;
 /** The slot of a connection that was let in under the connection id of another user. */
 const NAMESAKE_SLOT = 'namesake';
-/** The longest name that a message quotes. */
-const LONGEST_NAME = 60;
 /** The longest text of an error that a call ends with. */
 const LONGEST_TEXT = 1_000;
 
@@ -101,8 +100,7 @@ export class RoomEvents<Connection extends Caller> {
     const { name, input, id } = call;
     const procedure = this.#procedures.get(name);
     if (procedure === undefined) {
-      const quoted = name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name;
-      this.#refuse(connection, id, 'not-found', `The room has no procedure "${quoted}".`);
+      this.#refuse(connection, id, 'not-found', `The room has no procedure ${quoted(name)}.`);
     } else if (!isIntact) this.#refuse(connection, id, 'stale', TOO_LATE);
     else if (this.#isIdOfAnother(connection)) {
       this.#refuse(connection, NO_CALL, 'forbidden', NOT_YOURS);

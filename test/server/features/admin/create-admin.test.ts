@@ -7,6 +7,7 @@ import { createRoomHandle, type RoomHandle } from '../../../../src/backend/index
 import { sha256Of } from '../../../../src/protocol/admin/admin-token.ts';
 import { createAdmin, type AdminOptions } from '../../../../src/server/features/admin/index.ts';
 import { createAuth, defineAuth } from '../../../../src/server/features/auth/index.ts';
+import { createEvents, event as declared } from '../../../../src/server/features/events/index.ts';
 import { settle } from '../../../support/fake-connection.ts';
 import { SmallParty, SmallServer } from '../../../support/small-server.ts';
 import { StrictStorage } from '../../../support/strict-storage.ts';
@@ -487,6 +488,25 @@ test('what the room’s own code throws is told to the room, and not to the back
   expect(failure).toMatchObject({ code: 'failed' });
   expect(String(failure)).not.toContain('private');
   expect(server.errors).toMatchObject([{ message: 'a private detail' }]);
+});
+
+test.each([
+  ['__proto__', 1],
+  ['call', 1],
+  ['x'.repeat(1_000) + '-', 1],
+  ['told', JSON.parse(`${'['.repeat(300)}${']'.repeat(300)}`)],
+])('an event that no client can get is malformed: %.20s', async (name, data: unknown) => {
+  const server = new SmallServer(new SmallParty('a%20board', { ADMIN_SECRET: SECRET }));
+  createAdmin(server, {
+    secret: ({ ADMIN_SECRET }) => ADMIN_SECRET,
+    events: createEvents(server, { told: declared<unknown>() }),
+  });
+  const failure: unknown = await handleOf(server)
+    .broadcast(name, data)
+    .catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: 'malformed' });
+  expect(String(failure).length).toBeLessThan(300);
+  expect(server.errors).toEqual([]);
 });
 
 /** Sends a command to a URL that does not name the party. */
