@@ -7,6 +7,7 @@ import { AppConfig } from './config/app-config.ts';
 import type { RoomServerConfig } from './config/room-server-config.ts';
 import { overriddenHooks } from './writes/hooks.ts';
 import type { FeatureHost, FeatureRoom, RoomFeature, RoomGate } from './room/room-feature.ts';
+import { tellApp } from './room/tell-app.ts';
 import type { RoomErrorSource } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { guardParty } from './hosts/party-guard.ts';
@@ -513,11 +514,7 @@ export class RoomServer<
   }
 
   #report(error: unknown, where: RoomErrorSource): void {
-    try {
-      this.onRoomError(error, where);
-    } catch {
-      // onRoomError itself threw, so there is nobody to report to.
-    }
+    tellApp(() => this.onRoomError(error, where));
   }
 
   /** Tells the client of a request whose handler threw to try again. */

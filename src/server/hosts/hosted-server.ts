@@ -7,6 +7,7 @@ import type { RoomServerConfig } from '../config/room-server-config.ts';
 import { closedSocket } from './closed-socket.ts';
 import type { ObjectContext } from './object-context.ts';
 import { responseHeadersTo } from '../http/cors.ts';
+import { tellApp } from '../room/tell-app.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
 
 /** The `party` of a room's class on hosts other than PartyKit. */
@@ -34,7 +35,7 @@ export interface HostedServer {
   readonly config: RoomServerConfig;
   readonly roomId?: string;
   learnRoomId?(request: unknown): Promise<void>;
-  onRoomError(error: unknown, where: RoomErrorSource): void;
+  onRoomError(error: unknown, where: RoomErrorSource): unknown;
   refuseSocket?(request: unknown): Promise<TinyBasePartyKitError | undefined>;
   getConnectionTags?(connection: unknown, context: unknown): string[] | Promise<string[]>;
   onStart?(): void | Promise<void>;
@@ -119,13 +120,8 @@ export async function admit(
     const message = `The static ${name} of the room returned no Request and no Response, so it refuses: return the request to let it in.`;
     throw new TinyBasePartyKitError('misuse', message);
   } catch (error) {
-    const onError = (reported: unknown): void => {
-      try {
-        server.onRoomError(reported, 'handler');
-      } catch {
-        // onRoomError itself threw, so there is nobody to report to.
-      }
-    };
+    const onError = (reported: unknown): void =>
+      tellApp(() => server.onRoomError(reported, 'handler'));
     onError(error);
     const headers = responseHeadersTo(request, { ...server.config, onError });
     return new Response('Unauthorized', { status: 401, headers });

@@ -1,6 +1,7 @@
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
 import { assertKnownOptions } from '../../protocol/known-options.ts';
 
+import { tellApp } from '../room/tell-app.ts';
 import { roomAddressOf } from './room-address.ts';
 import { responseHeadersTo, type AllowedOrigins } from '../http/cors.ts';
 
@@ -64,7 +65,7 @@ export async function routeRoomRequest(
   try {
     return await namespace.get(namespace.idFromName(address.room)).fetch(request);
   } catch (error) {
-    (options.onError ?? logError)(error);
+    tellApp(() => (options.onError ?? logError)(error));
     const message = 'The room failed to answer: try again later.';
     return refuse(request, options, 'unavailable', message);
   }

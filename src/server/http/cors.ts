@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { isThenable } from '../room/maybe-promise.ts';
+import { hearRejection, isThenable } from '../room/maybe-promise.ts';
+import { tellApp } from '../room/tell-app.ts';
 import { DEFAULT_RESPONSE_HEADERS, STORE_METHODS } from './store-endpoint.ts';
 
 /** The origins whose pages may use a room with credentials: a list, or a function that decides. */
@@ -91,11 +92,12 @@ function isAllowed(
   try {
     const answer: unknown = allowed(origin);
     if (!isThenable(answer)) return answer === true;
+    hearRejection(answer);
     const message =
       'The function allowedOrigins returned a promise, so it allows no origin: let it answer at once.';
     throw new TinyBasePartyKitError('misuse', message);
   } catch (error) {
-    onError?.(error);
+    tellApp(() => onError?.(error));
     return false;
   }
 }

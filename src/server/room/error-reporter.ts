@@ -3,6 +3,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { VALUES } from '../../protocol/leaf.ts';
 
 import type { RoomErrorSource, RoomOptions } from './room-options.ts';
+import { tellApp } from './tell-app.ts';
 
 /** Reports errors to the app that no client can get. Never throws. */
 export class ErrorReporter {
@@ -13,11 +14,7 @@ export class ErrorReporter {
   }
 
   report(error: unknown, where: RoomErrorSource): void {
-    try {
-      this.#options.onRoomError?.(error, where);
-    } catch {
-      // The app's error handler itself threw, so there is nobody to report to.
-    }
+    tellApp(() => this.#options.onRoomError?.(error, where));
   }
 
   /** Reports transactions of the room's own code that were lost, in one message without their content. */

@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { hearRejection } from './maybe-promise.ts';
 
 /** The number of actions that a room without a Store keeps. */
 const MOST_WAITING = 1000;
@@ -15,19 +16,19 @@ interface AwaitedRoom {
 export class InitialContentQueue {
   readonly #room: AwaitedRoom;
   readonly #onError: (error: unknown) => void;
-  #waiting: (() => void)[] = [];
+  #waiting: (() => unknown)[] = [];
   #isListening = false;
 
-  /** `onError` gets the errors of actions that had to wait. */
+  /** `onError` gets the errors of actions that had to wait, or that are async. */
   constructor(room: AwaitedRoom, onError: (error: unknown) => void) {
     this.#room = room;
     this.#onError = onError;
   }
 
   /** Runs an action at once if the room has a Store, otherwise as soon as it has one. Throws `overloaded` if too many wait. */
-  run(action: () => void): void {
+  run(action: () => unknown): void {
     if (this.#waiting.length === 0 && this.#room.hasStore) {
-      action();
+      hearRejection(action(), this.#onError);
       return;
     }
     if (this.#waiting.length >= MOST_WAITING)
@@ -45,7 +46,7 @@ export class InitialContentQueue {
     this.#waiting = [];
     for (const action of actions) {
       try {
-        action();
+        hearRejection(action(), this.#onError);
       } catch (error) {
         this.#onError(error);
       }

@@ -9,6 +9,14 @@ export function waitFor(value: MaybePromise<unknown>): MaybePromise<void> {
   return value instanceof Promise ? value.then(ignore) : undefined;
 }
 
+/** Hears the rejection of a promise that code without types, or an async function, has returned where nobody waits for one. */
+export function hearRejection(
+  returned: unknown,
+  onRejected: (error: unknown) => void = ignore,
+): void {
+  if (isThenable(returned)) Promise.resolve(returned).catch(onRejected);
+}
+
 function ignore(): void {}
 
 /** Returns true for a promise, and for what a library or a database of the app may return in place of one. */

@@ -115,7 +115,7 @@ export interface RoomOptions<Connection, Request> {
    */
   readonly prepareStore?: (store: Store) => void;
   /** Gets errors that would otherwise be silent. If it throws, nothing happens. */
-  readonly onRoomError?: (error: unknown, where: RoomErrorSource) => void;
+  readonly onRoomError?: (error: unknown, where: RoomErrorSource) => unknown;
   /** Limits that differ from the defaults. Read again when it returns another object than before. */
   readonly limits?: () => Partial<RoomLimits> | undefined;
   /** Returns an error with which the room must let nobody in, and which was reported (`LIFE-10`). Asked before each load. */

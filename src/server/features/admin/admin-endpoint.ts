@@ -4,6 +4,7 @@ import { ERRORS, isTellable, TinyBasePartyKitError } from '../../../protocol/err
 import { isUnsendable } from '../../../protocol/events/unsendable-event.ts';
 import { FEWEST_SECRET_BYTES, isSecret } from '../../../protocol/user-token.ts';
 import { readBody } from '../../http/http-body.ts';
+import { hearRejection } from '../../room/maybe-promise.ts';
 import type { FeatureRoom, RoomFeature } from '../../room/room-feature.ts';
 import { WaitingBodies } from '../../room/waiting-bodies.ts';
 import { partyNameOf } from '../auth/party-name.ts';
@@ -192,6 +193,7 @@ export class AdminEndpoint<Connection, Request extends AdminRequest> implements 
       return undefined;
     }
     if (isSecret(secret)) return secret;
+    hearRejection(secret);
     this.#reportSecret(
       `let the option secret give a text of at least ${FEWEST_SECRET_BYTES} bytes. partykit dev takes variables from the file .env when it starts`,
     );

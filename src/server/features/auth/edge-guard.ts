@@ -1,6 +1,7 @@
 import { assertKnownOptions } from '../../../protocol/known-options.ts';
 import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { NEEDS_GATE } from '../../room/room-feature.ts';
+import { tellApp } from '../../room/tell-app.ts';
 import { closedSocket } from '../../hosts/closed-socket.ts';
 import { isUpgrade } from '../../hosts/hosted-server.ts';
 import { roomIdOf } from '../../hosts/room-address.ts';
@@ -93,7 +94,8 @@ export function createEdgeGuard(
         : new TinyBasePartyKitError('failed', 'The room failed to verify the token.', {
             cause: error,
           });
-      if (refusal.code === 'failed' || refusal.code === 'unavailable') onError(refusal);
+      if (refusal.code === 'failed' || refusal.code === 'unavailable')
+        tellApp(() => onError(refusal));
       return closedSocket(request, refusal, messagePrefix);
     }
   };

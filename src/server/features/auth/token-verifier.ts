@@ -14,6 +14,7 @@ import {
   TOKEN_ALGORITHM,
   TOKEN_TYPE,
 } from '../../../protocol/user-token.ts';
+import { hearRejection } from '../../room/maybe-promise.ts';
 import type { KeySetAuthOptions } from './auth-options.ts';
 import { CLOCK_TOLERANCE_SECONDS, expired } from './token-claims.ts';
 
@@ -41,6 +42,7 @@ export function createSecretVerifier(secretOf: (env: unknown) => unknown): Token
   return async (token, env, now) => {
     const secret = secretOf(env);
     if (!isSecret(secret)) {
+      hearRejection(secret);
       throw new Error(
         `The room has no usable secret, so it lets nobody in: let the option secret of defineAuth give a text of at least ${FEWEST_SECRET_BYTES} bytes. partykit dev takes variables from the file .env when it starts.`,
       );

@@ -13,7 +13,7 @@ import type {
   TypesOfEvents,
 } from '../../../protocol/events/event-types.ts';
 import { namedCalls } from '../../../protocol/events/named-calls.ts';
-import { isThenable } from '../../room/maybe-promise.ts';
+import { hearRejection, isThenable } from '../../room/maybe-promise.ts';
 import type { FeatureHost } from '../../room/room-feature.ts';
 import { assertRoom } from '../assert-room.ts';
 import { readOptions, type EventsOptions } from './events-options.ts';
@@ -115,6 +115,7 @@ export function createEvents<Connection extends Caller>(
 /** Returns an answer. Throws for a promise, which would mean everybody. */
 function isNow(answer: unknown): boolean {
   if (!isThenable(answer)) return Boolean(answer);
+  hearRejection(answer);
   throw new TypeError(
     'The function given to events.to returned a promise, so nobody gets the event: let it answer at once.',
   );

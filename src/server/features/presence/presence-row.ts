@@ -8,7 +8,7 @@ import type { PresenceError } from '../../../protocol/presence/presence-from-roo
 import { USER } from '../../../protocol/presence/presence-tables.ts';
 import type { SchemaIssue, StandardSchema } from '../../../protocol/standard-schema.ts';
 import { utf8Length } from '../../../protocol/utf8.ts';
-import { isThenable } from '../../room/maybe-promise.ts';
+import { hearRejection, isThenable } from '../../room/maybe-promise.ts';
 import { assertResult, reasonOf } from '../validation.ts';
 
 /** The room's decision on a row of a client. */
@@ -49,6 +49,7 @@ function validateRow(cells: PresenceCells, schema: StandardSchema | undefined): 
   try {
     const result = schema['~standard'].validate(plainRow(cells));
     if (isThenable(result)) {
+      hearRejection(result);
       throw new TypeError(
         'The schema of createPresence is async: give it one that answers at once.',
       );
