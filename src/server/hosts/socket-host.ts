@@ -25,6 +25,13 @@ export interface SocketHostOptions<Socket> {
   readonly onError: (error: unknown) => void;
 }
 
+/** What a socket hears when nothing has to wait any more. */
+interface HeldBack {
+  readonly frames: string[];
+  /** Closes the socket after that; undefined if the room has not closed it. */
+  close: (() => void) | undefined;
+}
+
 const OPEN = 1;
 /** A reason of this many characters fits in the 123 bytes that are allowed (RFC 6455, section 5.5.1). */
 const LONGEST_REASON = 41;
@@ -37,8 +44,8 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   readonly #closings = new WeakMap<Socket, Closing>();
   /** The known sockets that may be open. It is needed because a server may lose one of two sockets with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
-  /** The frames that wait, by their sockets; undefined while none waits. */
-  #held: Map<Socket, string[]> | undefined;
+  /** What waits, by the sockets; undefined while nothing has to wait. */
+  #held: Map<Socket, HeldBack> | undefined;
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
@@ -84,26 +91,25 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     this.#heard.delete(socket);
   }
 
-  /** Keeps all frames until {@link SocketHost.release}: they tell what may still be undone (`DURABLE-6`). */
+  /** Keeps all frames until {@link SocketHost.release}: they tell what may still be undone (`DURABLE-6`). Sockets stay open, too. */
   hold(): void {
     this.#held ??= new Map();
   }
 
-  /** Sends the frames that were kept. */
+  /** Sends the frames that were kept, and closes the sockets that the room has closed meanwhile. */
   release(): void {
-    for (const socket of this.#held?.keys() ?? []) this.#sendHeld(socket);
+    const held = this.#held ?? [];
     this.#held = undefined;
+    for (const [socket, { frames, close }] of held) {
+      for (const frame of frames) sendIfOpen(socket, frame);
+      close?.();
+    }
   }
 
-  #holdBack(held: Map<Socket, string[]>, socket: Socket, frame: string): void {
-    const frames = held.get(socket);
-    if (frames === undefined) held.set(socket, [frame]);
-    else frames.push(frame);
-  }
-
-  #sendHeld(socket: Socket): void {
-    for (const frame of this.#held?.get(socket) ?? []) sendIfOpen(socket, frame);
-    this.#held?.delete(socket);
+  #heldOf(held: Map<Socket, HeldBack>, socket: Socket): HeldBack {
+    let back = held.get(socket);
+    if (back === undefined) held.set(socket, (back = { frames: [], close: undefined }));
+    return back;
   }
 
   now(): number {
@@ -143,16 +149,24 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
         return pingedAt?.(socket);
       },
       send: (frame) => {
-        if (this.#held === undefined) sendIfOpen(socket, frame);
-        else this.#holdBack(this.#held, socket, frame);
+        const held = this.#held && this.#heldOf(this.#held, socket);
+        if (held === undefined) sendIfOpen(socket, frame);
+        else if (held.close === undefined) held.frames.push(frame);
       },
       close: (code, reason) => {
-        this.#sendHeld(socket);
-        try {
-          socket.close(code, shortened(reason));
-        } catch {
-          // It is closed already.
+        const close = (): void => {
+          try {
+            socket.close(code, shortened(reason));
+          } catch {
+            // It is closed already.
+          }
+        };
+        if (this.#held === undefined) {
+          close();
+          return;
         }
+        closing.begin();
+        this.#heldOf(this.#held, socket).close ??= close;
       },
       readSlot: (slot) => slots.read(slot),
       writeSlot: (slot, value) => slots.write(slot, value),
@@ -175,7 +189,7 @@ class Closing {
     const value = (code?: number, reason?: string): void => {
       close(code, reason);
       // After the call: a code that is not allowed throws, and leaves the socket open.
-      if (!this.#isByPeer) this.#isByRoom = true;
+      this.begin();
     };
     // Not enumerable: an app may go through the keys of its connection.
     Object.defineProperty(socket, 'close', { value, configurable: true, writable: true });
@@ -183,6 +197,11 @@ class Closing {
 
   get isByRoom(): boolean {
     return this.#isByRoom || (this.#socket.readyState > OPEN && !this.#isByPeer);
+  }
+
+  /** Call this when the room closes the socket a little later. */
+  begin(): void {
+    if (!this.#isByPeer) this.#isByRoom = true;
   }
 
   /** Call this when the host reports that the socket is closed. */

@@ -58,7 +58,7 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
   },
 );
 
-test('[DURABLE-6] frames that are held leave in order, and before the socket is closed', () => {
+test('[DURABLE-6] frames that are held leave in order, and a socket that the room closes meanwhile is closed after them', () => {
   const [one, two] = [new Socket(), new Socket()];
   const host = new SocketHost<Socket>({
     storage: new StrictStorage(),
@@ -71,8 +71,11 @@ test('[DURABLE-6] frames that are held leave in order, and before the socket is 
   host.connectionOf(one).send('b');
   expect([one.frames, two.frames]).toEqual([[], []]);
   host.connectionOf(two).close(4403, 'evicted');
-  expect([one.frames, two.frames, two.readyState]).toEqual([[], ['c'], 3]);
+  host.connectionOf(two).send('after it');
+  expect([one.frames, two.frames, two.readyState]).toEqual([[], [], 1]);
+  expect(host.connectionOf(two).isClosedByRoom).toBe(true);
   host.release();
   host.connectionOf(one).send('d');
   expect([one.frames, two.frames]).toEqual([['a', 'b', 'd'], ['c']]);
+  expect([one.readyState, two.readyState]).toEqual([1, 3]);
 });
