@@ -95,7 +95,7 @@ export class RoomServer<
     this.party = party;
     const storagePrefix = (): string => this.#config.storagePrefix;
     const onStorageError = (error: unknown): void => this.#report(error, 'storage');
-    const ownStorage = new OwnStorage(party.storage, onStorageError);
+    const ownStorage = new OwnStorage(party.storage);
     this.#ownStorage = ownStorage;
     this.#sockets = () => party.getConnections();
     this.#host = new SocketHost<Connection>({

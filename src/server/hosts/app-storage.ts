@@ -12,11 +12,11 @@ const ALL_KEYS = Symbol('all keys');
 
 /** The parts of a room that what an app does to the storage concerns. */
 export interface AppStorageParts<Connection extends object, Request> {
-  readonly room: Pick<Room<Connection, Request>, 'storageEmptied'>;
+  readonly room: Pick<Room<Connection, Request>, 'storageEmptied' | 'storageUndone'>;
   readonly roomId: RoomId;
   readonly ownStorage: OwnStorage;
   /** The sockets, which hear nothing that may still be undone. */
-  readonly sockets: { hold(): void; release(): void };
+  readonly sockets: { hold(): void; drop(): void; release(): void };
   readonly stockKeys: StockKeyWatch;
   readonly storagePrefix: () => string;
   /** Undefined if the app has no method of it. */
@@ -38,7 +38,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   onTransaction(): TransactionEnd {
-    const { ownStorage, sockets } = this.#parts;
+    const { room, ownStorage, sockets } = this.#parts;
     const deleted: unknown[] = [];
     this.#open.push(deleted);
     sockets.hold();
@@ -47,7 +47,10 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
     return async (isKept, deletedByOwnObject = []) => {
       this.#open.splice(this.#open.indexOf(deleted), 1);
       try {
-        await ownStorage.endTransaction(isKept);
+        await ownStorage.endTransaction(isKept).catch((error: unknown) => {
+          sockets.drop();
+          room.storageUndone(error);
+        });
         if (!isKept) await undo?.();
         await this.afterDeletion(await this.#gone([...deleted, ...deletedByOwnObject]));
       } finally {

@@ -14,14 +14,12 @@ const DELETED = Symbol('deleted');
  */
 export class OwnStorage implements KeyValueStorage {
   readonly #storage: KeyValueStorage;
-  readonly #onError: (error: unknown) => void;
   #transactions = 0;
   /** The last write of each key by the room, since the first of the open transactions began. */
   readonly #written = new Map<string, unknown>();
 
-  constructor(storage: KeyValueStorage, onError: (error: unknown) => void) {
+  constructor(storage: KeyValueStorage) {
     this.#storage = storage;
-    this.#onError = onError;
   }
 
   /** True while a transaction of the app is open. */
@@ -34,17 +32,16 @@ export class OwnStorage implements KeyValueStorage {
     this.#transactions += 1;
   }
 
-  /** Call it when a transaction of the app has ended, before anything else is done. Resolves when the room's writes are there. Never rejects. */
+  /**
+   * Call it when a transaction of the app has ended, before anything else is done. Resolves when the room's writes are there. Rejects
+   * if they are not: something that the room takes for stored is gone.
+   */
   async endTransaction(isKept: boolean): Promise<void> {
     this.#transactions -= 1;
     const written = [...this.#written];
     if (this.#transactions === 0) this.#written.clear();
     if (isKept) return;
-    try {
-      await Promise.all(this.#writeAgain(written));
-    } catch (error) {
-      this.#onError(error);
-    }
+    await Promise.all(this.#writeAgain(written));
   }
 
   get(keys: string[]): Promise<Map<string, unknown>> {

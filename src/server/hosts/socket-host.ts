@@ -25,9 +25,9 @@ export interface SocketHostOptions<Socket> {
   readonly onError: (error: unknown) => void;
 }
 
-/** What a socket hears when nothing has to wait any more. */
+/** The rest of what a socket hears, when nothing has to wait any more. */
 interface HeldBack {
-  readonly frames: string[];
+  frames: string[];
   /** Closes the socket after that; undefined if the room has not closed it. */
   close: (() => void) | undefined;
 }
@@ -44,7 +44,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   readonly #closings = new WeakMap<Socket, Closing>();
   /** The known sockets that may be open. It is needed because a server may lose one of two sockets with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
-  /** What waits, by the sockets; undefined while nothing has to wait. */
+  /** The frames and closes that wait, by their sockets; undefined while nothing has to wait. */
   #held: Map<Socket, HeldBack> | undefined;
 
   constructor(options: SocketHostOptions<Socket>) {
@@ -104,6 +104,11 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       for (const frame of frames) sendIfOpen(socket, frame);
       close?.();
     }
+  }
+
+  /** Drops the frames that were kept until now: what they tell was undone. */
+  drop(): void {
+    for (const held of this.#held?.values() ?? []) held.frames = [];
   }
 
   #heldOf(held: Map<Socket, HeldBack>, socket: Socket): HeldBack {

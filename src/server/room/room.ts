@@ -324,6 +324,19 @@ export class Room<Connection, Request = Connection> {
     }
   }
 
+  /**
+   * Call it when something that the room takes for stored was undone, and could not be written again: the room starts again with
+   * what is on disk (`DURABLE-6`).
+   */
+  storageUndone(cause: unknown): void {
+    const message =
+      "A transaction of the app was undone, and the room could not write again what it had stored meanwhile: changes of the room's own code since then are lost. Make them again.";
+    const error = new TinyBasePartyKitError('unavailable', message, { cause });
+    const { current } = this.#persistence;
+    if (current === undefined) this.#parts.reporter.report(error, 'storage');
+    else current.abandon(error);
+  }
+
   async #loaded(): Promise<RoomState<Connection, Request>> {
     const { current } = this.#persistence;
     return current ?? (await this.#parts.queue.add(() => this.#persistence.load()));

@@ -54,10 +54,14 @@ const watched = async () => {
   const told: {
     emptied: number;
     isHeld: boolean;
+    undone: unknown[];
     keysAtRelease: Promise<ReadonlyMap<string, unknown>> | undefined;
-  } = { emptied: 0, isHeld: false, keysAtRelease: undefined };
-  const own = new OwnStorage(storage, () => undefined);
-  const room = { storageEmptied: async () => void (told.emptied += 1) };
+  } = { emptied: 0, isHeld: false, undone: [], keysAtRelease: undefined };
+  const own = new OwnStorage(storage);
+  const room = {
+    storageEmptied: async () => void (told.emptied += 1),
+    storageUndone: (error: unknown) => void told.undone.push(error),
+  };
   watchStorage(
     storage,
     new AppStorage({
@@ -66,6 +70,7 @@ const watched = async () => {
       ownStorage: own,
       sockets: {
         hold: () => void (told.isHeld = true),
+        drop: () => undefined,
         release: () => {
           told.isHeld = false;
           told.keysAtRelease = storage.list();

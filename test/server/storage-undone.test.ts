@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+
+import { settle } from '../support/fake-connection.ts';
+import { SmallParty, SmallServer } from '../support/small-server.ts';
+import { StrictStorage } from '../support/strict-storage.ts';
+
+/** A storage with a transaction, to which everything belongs that is written while it is open. */
+class TransactionalStorage extends StrictStorage {
+  async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
+    const before = await this.list();
+    let isRolledBack = false;
+    await closure({ rollback: () => void (isRolledBack = true) });
+    if (!isRolledBack) return;
+    await super.deleteAll();
+    await super.put(Object.fromEntries(before));
+  }
+}
+
+test('[DURABLE-6] if the room cannot write again what a transaction has undone, it starts again with what is on disk, and nobody has heard of the rest', async () => {
+  const storage = new TransactionalStorage();
+  const room = new SmallServer(new SmallParty('board', {}, storage));
+  await room.start();
+  room.store.setValue('v', 1);
+  await room.whenDurable();
+  const stock = room.party.connect('ada');
+  await room.onMessage('s[{},{"heard":true},1]', stock);
+  await settle();
+  const evicted = room.party.connect('eve');
+  await room.onMessage('s[{},{"heard":true},1]', evicted);
+  stock.heard.splice(0);
+  await storage.transaction(async (transaction) => {
+    room.store.setValue('v', 2);
+    await settle();
+    await room.evict({ connection: 'eve' });
+    transaction.rollback();
+    // The rollback of this storage writes twice.
+    storage.failWrites(9, { takesEffect: false, spared: 2 });
+  });
+  await settle();
+  expect(stock.heard).toEqual([]);
+  // It loads again.
+  expect([stock.closeCode, evicted.closeCode]).toEqual([4503, 4403]);
+  expect(String(room.errors)).toContain('A transaction of the app was undone');
+  storage.failWrites(0, { takesEffect: false });
+  await room.start();
+  expect(room.store.getValues()).toEqual({ v: 1, heard: true });
+  room.store.setValue('v', 3);
+  await room.whenDurable();
+  const next = new SmallServer(new SmallParty('board', {}, storage.copy()));
+  await next.start();
+  expect(next.store.getValues()).toEqual({ v: 3, heard: true });
+});
