@@ -62,4 +62,10 @@ export const GATE_MUTATIONS: readonly SourceMutation[] = [
     text: "        'unavailable',\n        'The room cannot fetch the keys",
     replacement: "        'unauthorized',\n        'The room cannot fetch the keys",
   },
+  {
+    title: '[GATE-11] each token with an unknown key asks the provider',
+    file: 'server/features/auth/remote-keys.ts',
+    text: 'if (other === undefined || !isUnderWay(other)) return await load();',
+    replacement: 'if (other !== current || other?.end !== null) return await load();',
+  },
 ];

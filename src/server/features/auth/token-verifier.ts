@@ -1,6 +1,5 @@
 import {
   createLocalJWKSet,
-  createRemoteJWKSet,
   jwtVerify,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -16,6 +15,7 @@ import {
 } from '../../../protocol/user-token.ts';
 import { hearRejection } from '../../room/maybe-promise.ts';
 import type { KeySetAuthOptions } from './auth-options.ts';
+import { createRemoteKeys, NO_MATCHING_KEY } from './remote-keys.ts';
 import { CLOCK_TOLERANCE_SECONDS, expired } from './token-claims.ts';
 
 /** Algorithms that verify with a published key. The list has no algorithm that uses a secret, and not `none`. */
@@ -25,7 +25,7 @@ const KEY_SET_ALGORITHMS = [
 ];
 /** The codes of jose for a key set that was read and has no key for the token. */
 const NO_KEY = new Set([
-  'ERR_JWKS_NO_MATCHING_KEY',
+  NO_MATCHING_KEY,
   'ERR_JWKS_MULTIPLE_MATCHING_KEYS',
   'ERR_JOSE_NOT_SUPPORTED',
 ]);
@@ -80,8 +80,8 @@ function timesAt(now: number): JWTVerifyOptions {
 function keyFunctionOf(jwks: KeySetAuthOptions<unknown, unknown>['jwks']): JWTVerifyGetKey {
   if (typeof jwks === 'function') return jwks;
   try {
-    if (typeof jwks === 'string') return createRemoteJWKSet(new URL(jwks));
-    return jwks instanceof URL ? createRemoteJWKSet(jwks) : createLocalJWKSet(jwks);
+    if (typeof jwks === 'string') return createRemoteKeys(new URL(jwks));
+    return jwks instanceof URL ? createRemoteKeys(jwks) : createLocalJWKSet(jwks);
   } catch (cause) {
     throw new TypeError(
       'defineAuth cannot use the option jwks: give it the URL of a key set, the set, or a key function of jose.',
@@ -130,7 +130,7 @@ function faultOf(code: string, error: unknown): string {
     case 'ERR_JOSE_ALG_NOT_ALLOWED':
       return 'The token is signed with an algorithm that the room does not accept.';
     case 'ERR_JWS_SIGNATURE_VERIFICATION_FAILED':
-    case 'ERR_JWKS_NO_MATCHING_KEY':
+    case NO_MATCHING_KEY:
       return 'The token is not signed with a key of the room.';
     case 'ERR_JWKS_MULTIPLE_MATCHING_KEYS':
       return 'The token does not say which key signed it: it needs the header "kid".';

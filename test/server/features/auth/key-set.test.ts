@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { createRemoteJWKSet } from 'jose';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
@@ -195,6 +195,69 @@ test('[GATE-11] tokens that name unknown keys do not flood the provider', async 
   for (const kid of ['a', 'b', 'c', '__proto__'])
     expect(await enter(gate, first.token({}, { kid }))).toBe('unauthorized');
   expect(asked).toBe(1);
+});
+
+describe('on Cloudflare, where no request may wait for the promise of another', () => {
+  beforeEach(() => void vi.stubGlobal('WebSocketPair', () => undefined));
+  afterEach(() => void vi.unstubAllGlobals());
+
+  test('[GATE-11] keys are fetched once for all who come at once', async () => {
+    const gate = gateOf(url);
+    const tokens = Array.from({ length: 20 }, (_, index) => first.token({ sub: `u${index}` }));
+    expect(await Promise.all(tokens.map((token) => enter(gate, token)))).toEqual(
+      tokens.map(() => 'in'),
+    );
+    expect(asked).toBe(1);
+  });
+
+  test('[GATE-11] many tokens with unknown keys ask once, and a new key is known soon', async () => {
+    const gate = gateOf(url);
+    expect(await enter(gate, first.token())).toBe('in');
+    publish(second);
+    vi.useFakeTimers({ now: Date.now() + 5_001, toFake: ['Date'] });
+    try {
+      const strangers = Array.from({ length: 20 }, (_, kid) => first.token({}, { kid: `${kid}` }));
+      const answers = [...strangers, second.token()].map((token) => enter(gate, token));
+      expect(await Promise.all(answers)).toEqual([...strangers.map(() => 'unauthorized'), 'in']);
+      expect(asked).toBe(2);
+      for (const token of strangers) expect(await enter(gate, token)).toBe('unauthorized');
+      expect(asked).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('[GATE-11] all who wait for a fetch that fails are told so, and the next one asks again', async () => {
+    const gate = gateOf(url);
+    answer = { status: 500, body: 'down' };
+    const tokens = [first.token(), first.token(), first.token()];
+    expect(await Promise.all(tokens.map((token) => enter(gate, token)))).toEqual(
+      tokens.map(() => 'unavailable'),
+    );
+    expect(asked).toBe(1);
+    publish(first);
+    expect(await enter(gate, first.token())).toBe('in');
+  });
+
+  test('[GATE-11] a fetch whose request is gone holds up the others for some seconds alone', async () => {
+    const gate = gateOf(url);
+    const real = globalThis.fetch;
+    vi.stubGlobal('fetch', () => new Promise(() => undefined));
+    void enter(gate, first.token());
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
+    vi.stubGlobal('fetch', real);
+    vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+    try {
+      const entered = enter(gate, first.token());
+      vi.setSystemTime(Date.now() + 6_001);
+      expect(await entered).toBe('in');
+      expect(asked).toBe(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });
 
 test('[GATE-3] a token without kid is good where the set has one key, and not where it has two', async () => {
