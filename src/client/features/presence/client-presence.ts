@@ -104,6 +104,13 @@ type State =
   /** It was destroyed, or replaced. */
   | 'ended';
 
+/** Throws unless these are cells that a client may set. */
+export function assertCells(cells: unknown): void {
+  if (typeof cells !== 'object' || !cells) throw notGot('presence.set', 'object with cells');
+  if (USER in cells)
+    throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
+}
+
 /** Keeps a presence Store equal to a room's, and sends the own row to the room: `PRES-1` to `PRES-10`. */
 export function createClientPresence<Cells>(
   store: Store,
@@ -127,6 +134,7 @@ export function createClientPresence<Cells>(
   /** True if the app has set a cell since. */
   let isDirty = false;
   let isApplying = false;
+  let isInvalidTold = false;
   /** The cell of the own row that is the room's. */
   let user: Leaf | undefined;
   let endLinger: (() => void) | undefined;
@@ -308,11 +316,7 @@ export function createClientPresence<Cells>(
   const set = (cells: object): void => {
     // A row of a Store that shows another presence by now would stay for ever.
     if (state === 'ended') return;
-    const given: unknown = cells;
-    if (typeof given !== 'object' || !given) throw notGot('presence.set', 'object with cells');
-    if (USER in cells) {
-      throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
-    }
+    assertCells(cells);
     run(() => {
       for (const [cell, value] of Object.entries<StoreLeaf | undefined>({ ...cells })) {
         if (value === undefined) write(value, cell);
@@ -359,6 +363,12 @@ export function createClientPresence<Cells>(
   const listenerIds = [
     store.addCellListener(CONNECTIONS, null, null, (_store, table, row, cell) => {
       if (!isApplying && isOwn(table, row)) edit(cell);
+    }),
+    store.addInvalidCellListener(CONNECTIONS, null, null, (_store, _table, row, cell) => {
+      // Once: there may be many a second.
+      if (isInvalidTold || row !== ownId) return;
+      isInvalidTold = true;
+      report(notGot('presence.set', `value that a Store can hold for the cell ${cell}`));
     }),
     store.addDidFinishTransactionListener(() => {
       // Only now: the transaction may have been rolled back.

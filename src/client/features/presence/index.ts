@@ -16,7 +16,12 @@ import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
 import { reportLater } from '../../platform/report-later.ts';
 import { takeForPresence } from '../../replica/store-claim.ts';
 import { checkOptions } from '../../check-options.ts';
-import { createClientPresence, type Presence, type PresenceOptions } from './client-presence.ts';
+import {
+  assertCells,
+  createClientPresence,
+  type Presence,
+  type PresenceOptions,
+} from './client-presence.ts';
 
 export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
@@ -59,6 +64,8 @@ export function createPresence<Room = unknown>(
   assertStore('createPresence', store);
   assertPartySocket('createPresence', 'second', socket);
   checkOptions('createPresence', options, OPTIONS);
+  // Before anything is begun.
+  assertCells(options.initial ?? {});
   if (!takeForPresence(store))
     throw notGot('createPresence', 'Store of its own, but that of a persister');
   const use = { socket };

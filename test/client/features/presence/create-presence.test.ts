@@ -360,6 +360,48 @@ test('[PRES-2] the cell user cannot be set', () => {
   presence.destroy();
 });
 
+test('a createPresence that throws because of its initial cells leaves nothing on the socket and the Store', async () => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const onIgnoredError = vi.fn();
+  socket.open();
+  const create = (initial: object): Presence<unknown> =>
+    createPresence(store, asPartySocket(socket), { initial, onIgnoredError });
+  const first = create({ x: 1 });
+  expect(() => create({ user: 'eve' })).toThrow(expect.objectContaining({ code: 'malformed' }));
+  // The former one still has the socket.
+  first.set({ x: 2 });
+  socket.receive(PICTURE);
+  await vi.waitFor(() => expect(socket.sent.at(-1)).toBe('r{"x":2}'));
+  first.destroy();
+  expect(() => create({ user: 'eve' })).toThrow();
+  socket.sent.length = 0;
+  socket.close();
+  socket.open();
+  store.setCell('connections', 'ada', 'x', 3);
+  expect(socket.sent).toEqual([]);
+  // Nor is the Store taken for that of another socket.
+  createPresence(store, asPartySocket(new FakeSocket()), { onIgnoredError }).destroy();
+  await Promise.resolve();
+  expect(onIgnoredError).not.toHaveBeenCalled();
+});
+
+test('a value that no Store can hold, such as NaN, is told once: the cell keeps what it had', async () => {
+  const onIgnoredError = vi.fn();
+  const presence = createPresence(createStore(), asPartySocket(new FakeSocket()), {
+    initial: { x: 1 },
+    onIgnoredError,
+  });
+  presence.set({ x: NaN, at: Infinity });
+  presence.set({ x: NaN });
+  await Promise.resolve();
+  expect(onIgnoredError.mock.calls.map(String)).toEqual([
+    expect.stringContaining('presence.set got no value that a Store can hold for the cell x'),
+  ]);
+  expect(presence.getStore().getRow('connections', 'ada')).toEqual({ x: 1 });
+  presence.destroy();
+});
+
 test('what onIgnoredError throws is written to the console, and keeps presence from nothing', async () => {
   const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   const socket = new FakeSocket();
