@@ -136,7 +136,7 @@ export function createClientEvents(
   };
 
   const add = (
-    name: unknown,
+    name: string,
     input: unknown,
     isAwaited: boolean,
     resolve: (result: unknown) => void,
@@ -145,7 +145,8 @@ export function createClientEvents(
     if (end !== undefined) return reject(end);
     const fail = (code: ErrorCode, reason: string): void =>
       reject(new TinyBasePartyKitError(code, `The call of "${name}" failed: ${reason}`));
-    if (typeof name !== 'string') return fail('misuse', 'this is no name.');
+    const given: unknown = name;
+    if (typeof given !== 'string') return fail('misuse', 'this is no name.');
     if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for earlier calls.');
     const number = (lastNumber += 1);
     let json: string;

@@ -94,7 +94,7 @@ test.each([[], [1], [{ type: 'click' }]])(
     >;
     await expect(call(...given)).rejects.toMatchObject({
       code: 'misuse',
-      message: `The call of "${String(given[0])}" failed: this is no name.`,
+      message: expect.stringContaining('this is no name') as unknown,
     });
     void send(...given);
     await Promise.resolve();
