@@ -93,10 +93,12 @@ export function createRoomHooks<Room, Metadata>(
   return {
     RoomProvider: ({ id, options, metadata, fallback = null, children }) => {
       const [stay, setStay] = useState<Stay<Room>>();
-      const latest = useLatest({ options, metadata });
+      const latest = useLatest({ options, metadata, stay });
       useEffect(() => {
-        const { options: overrides, metadata: given } = latest.current;
-        const entered = client.getRoom(id) ?? client.createRoom(id, overrides);
+        const { options: overrides, metadata: given, stay: last } = latest.current;
+        // React has hidden this and shows it again, as it was: the Stores are on the screen already.
+        const shown = last?.room.id === id ? last.room : undefined;
+        const entered = client.getRoom(id) ?? shown ?? client.createRoom(id, overrides);
         const show = (): void => setStay({ room: entered });
         show();
         const unwatch = watchRenewals(entered, show);

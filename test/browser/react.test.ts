@@ -184,4 +184,22 @@ describe.each([
       await end(page, problems);
     },
   );
+
+  test.runIf(version === '19')(
+    'a tree that is hidden and shown again shows the content while it enters',
+    async () => {
+      const id = `shown-${version}`;
+      const { page, problems } = await openPage(browser, url);
+      await show(page, { type: 'room', id });
+      await untilText(page, 'live');
+      await show(page, { type: 'room', id, isHidden: true }, 'first');
+      await untilClosed(page, 0);
+      await page.evaluate(() => window.tested.holdTokens());
+      await show(page, { type: 'room', id });
+      await untilText(page, 'loading: "first"');
+      await page.evaluate(() => window.tested.releaseTokens());
+      await untilText(page, 'live: "first", 1 here');
+      await end(page, problems);
+    },
+  );
 });
