@@ -48,6 +48,20 @@ test('a page asks before it is left while edits are unsaved, and listens only th
   expect(persister.listeners).toEqual([]);
 });
 
+test('a browser that asks only because of returnValue asks, too: Chrome before 119, and what is built on it', () => {
+  const page = new EventTarget();
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page));
+  const persister = new Unsaved();
+  persister.unsaved = 1;
+  const end = warnBeforeUnload(persister);
+  const event = new Event('beforeunload', { cancelable: true });
+  Object.defineProperty(event, 'returnValue', { value: '', writable: true });
+  page.dispatchEvent(event);
+  expect(Reflect.get(event, 'returnValue')).toBe(true);
+  end();
+});
+
 test('it does nothing where there is no page', () => {
   vi.stubGlobal('addEventListener', undefined);
   vi.stubGlobal('removeEventListener', undefined);
