@@ -116,6 +116,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #working = 0;
   #lifecycle: RoomLifecycle<Wire, StoreRequest> | undefined;
   #alarms: HostAlarms | undefined;
+  /** The number of times that an alarm was set. */
+  #alarmSets = 0;
   #roomId: RoomId | undefined;
   /** True once something has come that tells the room's id. */
   #isTold = false;
@@ -489,7 +491,7 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     calls?.attach(room, () => this.isEditing);
     this.#surroundings.gate?.attach(room);
     rights.watch(room.store);
-    this.#alarms = this.#surroundings.alarms && disk.alarmsOf(storage);
+    this.#alarms = this.#surroundings.alarms && this.#countSets(disk.alarmsOf(storage));
     this.#isTold = false;
     const isTold = (): boolean => this.#isTold;
     this.#roomId = new RoomId(
@@ -556,7 +558,9 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const { disk, world } = this.#surroundings;
     this.#isAlarmRunning = true;
     sim.changed();
-    void this.#insist(() => alarms.delete());
+    const sets = this.#alarmSets;
+    // Not after the room, or its app, has set another one.
+    void this.#insist(() => (sets === this.#alarmSets ? alarms.delete() : Promise.resolve()));
     try {
       await roomId.learn(() => undefined);
       if (readId(roomId) !== ROOM_ID && !this.#mayLackId && !sim.hasFailed)
@@ -575,6 +579,16 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     } finally {
       if (room === this.room) this.#isAlarmRunning = false;
     }
+  }
+
+  #countSets(alarms: HostAlarms): HostAlarms {
+    return {
+      ...alarms,
+      set: (time) => {
+        this.#alarmSets += 1;
+        return alarms.set(time);
+      },
+    };
   }
 
   /** The host changes its alarm by itself, whatever else its disk does. */
