@@ -377,7 +377,13 @@ export function createClientPresence<Cells>(
       sendSoon();
     }),
   ];
-  set(initial);
+  try {
+    set(initial);
+  } catch (error) {
+    // The app has no presence that it could destroy.
+    stop();
+    throw error;
+  }
   if (channel.isOpen()) opened();
 
   return {

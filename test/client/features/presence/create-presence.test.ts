@@ -402,6 +402,21 @@ test('a value that no Store can hold, such as NaN, is told once: the cell keeps 
   presence.destroy();
 });
 
+test.each(['user', 'x'])('a presence whose first cells cannot be set is none: %s', (cell) => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const listener = store.addCellListener('connections', null, 'x', () => {
+    throw new Error('of the app');
+  });
+  const create = (): unknown =>
+    createPresence(store, asPartySocket(socket), { initial: { [cell]: 1 } });
+  expect(create).toThrow();
+  socket.open();
+  store.delListener(listener);
+  store.setCell('connections', 'ada', 'y', 1);
+  expect(socket.sent).toEqual([]);
+});
+
 test('what onIgnoredError throws is written to the console, and keeps presence from nothing', async () => {
   const written = vi.spyOn(console, 'error').mockImplementation(() => undefined);
   const socket = new FakeSocket();
