@@ -30,15 +30,15 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[LIFE-11] a room starts though a method that may be meant to keep somebody out is not called',
     file: 'server/config/app-check.ts',
-    text: '[config.refusal, this.#uncalled().refusal, withoutGate]',
-    replacement: '[config.refusal, withoutGate]',
+    text: 'uncalled.refusal, withoutGate',
+    replacement: 'withoutGate',
   },
   {
     title:
       '[LIFE-10] a room starts though an option outside of its config may be meant to keep somebody out',
     file: 'server/config/app-check.ts',
-    text: '.concat(this.#misplaced().refusal)',
-    replacement: '',
+    text: 'withoutGate, misplaced.refusal',
+    replacement: 'withoutGate',
   },
   {
     title: '[LIFE-10] a room lets everybody in though its class has rules for users',

@@ -21,8 +21,7 @@ export interface AppCheckParts {
 export class AppCheck {
   readonly #parts: AppCheckParts;
   /** Searched for once: a class does not change. */
-  #uncalledMethods: UncalledMethods | undefined;
-  #misplacedOptions: UncalledMethods | undefined;
+  #found: readonly [uncalled: UncalledMethods, misplaced: UncalledMethods] | undefined;
   #isReported = false;
 
   constructor(parts: AppCheckParts) {
@@ -39,7 +38,7 @@ export class AppCheck {
     if (this.#isReported) return;
     this.#isReported = true;
     const { config, report } = this.#parts;
-    const warnings = [this.#uncalled().warning, this.#misplaced().warning];
+    const warnings = this.#search().map(({ warning }) => warning);
     const errors = [...this.#refusals(), ...config.errors(), ...warnings];
     for (const error of errors) if (error !== undefined) report(error);
   }
@@ -47,19 +46,16 @@ export class AppCheck {
   #refusals(): readonly TinyBasePartyKitError[] {
     const { server, base, config, hasGate } = this.#parts;
     const withoutGate = hasGate() ? undefined : refusalWithoutGate(server, base);
-    return [config.refusal, this.#uncalled().refusal, withoutGate]
-      .concat(this.#misplaced().refusal)
-      .filter((refusal) => refusal !== undefined);
+    const [uncalled, misplaced] = this.#search();
+    const refusals = [config.refusal, uncalled.refusal, withoutGate, misplaced.refusal];
+    return refusals.filter((refusal) => refusal !== undefined);
   }
 
-  #uncalled(): UncalledMethods {
-    const { server, base, isOurs, hasGate } = this.#parts;
-    return (this.#uncalledMethods ??= uncalledMethods(server, base, isOurs, hasGate()));
-  }
-
-  #misplaced(): UncalledMethods {
-    const { server, base, config } = this.#parts;
-    const isGiven = (name: string): boolean => config.isGiven(name);
-    return (this.#misplacedOptions ??= misplacedOptions(server, base, isGiven));
+  #search(): readonly [uncalled: UncalledMethods, misplaced: UncalledMethods] {
+    const { server, base, config, isOurs, hasGate } = this.#parts;
+    return (this.#found ??= [
+      uncalledMethods(server, base, isOurs, hasGate()),
+      misplacedOptions(server, base, (name) => config.isGiven(name)),
+    ]);
   }
 }
