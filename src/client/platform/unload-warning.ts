@@ -43,6 +43,6 @@ export function warnBeforeUnload(persister: {
 
 function ask(event: Event): void {
   event.preventDefault();
-  // Chrome before 119 asks only because of this (HTML, section 7.4.2.4).
+  // Chrome before 119 asks only because of this.
   Reflect.set(event, 'returnValue', true);
 }
