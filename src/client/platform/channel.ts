@@ -228,7 +228,8 @@ export function attachToPartySocket(
   for (const [type, listen] of listeners) target.addEventListener(type, listen);
   return {
     socket: {
-      isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl,
+      // One that is about to be closed may lack a frame.
+      isOpen: () => connection.readyState === OPEN && connection.roomUrl === roomUrl && !isAsked,
       address: () => connection.roomUrl,
       send: (frame) => {
         try {

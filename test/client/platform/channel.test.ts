@@ -111,6 +111,12 @@ describe('a feature on its own channel', () => {
     failures = 1;
     events.send('again' as never);
     await vi.waitFor(() => expect(socket.sent).toContain('v["again"]'), 3_000);
+    // The next connection, too: a part closes it a second after the last one, and sends nothing more on it.
+    failures = 1;
+    events.send('third' as never);
+    events.send('fourth' as never);
+    const last = (): readonly string[] => socket.sent.filter((frame) => frame.startsWith('v'));
+    await vi.waitFor(() => expect(last().slice(-2)).toEqual(['v["third"]', 'v["fourth"]']), 3_000);
     await vi.waitFor(() => expect(persister.getSync().phase).toBe('live'));
     failures = Infinity;
     store.setValue('v', 3);
