@@ -34,7 +34,7 @@ export class RoomPersistence<Connection, Request> {
   #storage: RoomStorage | undefined;
   #current: RoomState<Connection, Request> | undefined;
   #hasLoaded = false;
-  /** The number of times that the storage was emptied. */
+  /** The number of times that the storage was emptied, or that something in it was undone. */
   #emptyings = 0;
   #losses = 0;
 
@@ -211,6 +211,14 @@ export class RoomPersistence<Connection, Request> {
     );
     reporter.reportLost(error, own);
     void this.#reload();
+  }
+
+  /** Starts all over from the disk, because something that was stored is not there any more. */
+  undone(error: unknown): void {
+    // A load that is under way reads it again.
+    this.#emptyings += 1;
+    if (this.#current === undefined) this.#parts.reporter.report(error, 'storage');
+    else this.#current.abandon(error);
   }
 
   /** Call it if other code has emptied the storage of the running room: makes this an empty room. */

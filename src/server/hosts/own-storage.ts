@@ -4,6 +4,14 @@ import { deleteKeys } from '../storage/ordered-writes.ts';
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
 
+/** A write of a key. */
+interface Note {
+  readonly value: unknown;
+  /** The write before it, in the same transactions. */
+  readonly before: Note | undefined;
+  hasFailed?: boolean;
+}
+
 /** The value of a key that was deleted. */
 const DELETED = Symbol('deleted');
 
@@ -16,7 +24,9 @@ export class OwnStorage implements KeyValueStorage {
   readonly #storage: KeyValueStorage;
   #transactions = 0;
   /** The last write of each key by the room, since the first of the open transactions began. */
-  readonly #written = new Map<string, unknown>();
+  readonly #written = new Map<string, Note>();
+  /** The last failure of such a write; undefined if there was none. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(storage: KeyValueStorage) {
     this.#storage = storage;
@@ -34,14 +44,21 @@ export class OwnStorage implements KeyValueStorage {
 
   /**
    * Call it when a transaction of the app has ended, before anything else is done. Resolves when the room's writes are there. Rejects
-   * if they are not: something that the room takes for stored is gone.
+   * if they are not, or may not be: something that the room takes for stored is gone.
    */
   async endTransaction(isKept: boolean): Promise<void> {
     this.#transactions -= 1;
-    const written = [...this.#written];
-    if (this.#transactions === 0) this.#written.clear();
+    const written = Array.from(this.#written, ([key, { value }]) => [key, value] as const);
+    const failure = this.#failure;
+    if (this.#transactions === 0) {
+      this.#written.clear();
+      this.#failure = undefined;
+    }
     if (isKept) return;
     await Promise.all(this.#writeAgain(written));
+    // It may have taken effect all the same, and the room may have read it since.
+    if (failure !== undefined)
+      throw new Error('A write of the room failed.', { cause: failure.error });
   }
 
   get(keys: string[]): Promise<Map<string, unknown>> {
@@ -59,28 +76,43 @@ export class OwnStorage implements KeyValueStorage {
     second: unknown,
     third?: WriteOptions,
   ): Promise<void> {
-    if (typeof written === 'string') {
-      if (this.#transactions > 0) this.#note(written, second);
-      return this.#storage.put(written, second, third);
-    }
-    if (this.#transactions > 0)
-      for (const [key, value] of Object.entries(written)) this.#note(key, value);
-    return this.#storage.put(written, areOptions(second) ? second : undefined);
+    if (typeof written === 'string')
+      return this.#noting([[written, second]], this.#storage.put(written, second, third));
+    const put = this.#storage.put(written, areOptions(second) ? second : undefined);
+    return this.#transactions > 0 ? this.#noting(Object.entries(written), put) : put;
   }
 
   delete(keys: string[], options?: WriteOptions): Promise<number> {
-    if (this.#transactions > 0) for (const key of keys) this.#note(key, DELETED);
-    return this.#storage.delete(keys, options);
+    const deleted = this.#storage.delete(keys, options);
+    return this.#noting(
+      keys.map((key) => [key, DELETED]),
+      deleted,
+    );
   }
 
   sync(): Promise<void> {
     return this.#storage.sync?.() ?? Promise.resolve();
   }
 
-  #note(key: string, value: unknown): void {
-    // The last write of a key comes last.
-    this.#written.delete(key);
-    this.#written.set(key, value);
+  /** Notes a write that has begun. If it fails, it must not be made again: the room starts again without it. */
+  #noting<T>(entries: readonly (readonly [string, unknown])[], done: Promise<T>): Promise<T> {
+    if (this.#transactions === 0) return done;
+    for (const [key, value] of entries) {
+      const before = this.#written.get(key);
+      const note: Note = { value, before };
+      // The last write of a key comes last.
+      this.#written.delete(key);
+      this.#written.set(key, note);
+      done.catch((error: unknown) => {
+        note.hasFailed = true;
+        if (this.#transactions > 0) this.#failure = { error };
+        if (this.#written.get(key) !== note) return;
+        const last = lastOf(before);
+        if (last === undefined) this.#written.delete(key);
+        else this.#written.set(key, last);
+      });
+    }
+    return done;
   }
 
   /** Puts everything in one turn, so that a host makes it durable together. */
@@ -91,6 +123,11 @@ export class OwnStorage implements KeyValueStorage {
     const deleted = written.flatMap(([key, value]) => (value === DELETED ? [key] : []));
     yield deleteKeys(this.#storage, deleted);
   }
+}
+
+/** Returns the last of these writes of a key that has not failed. */
+function lastOf(note: Note | undefined): Note | undefined {
+  return note?.hasFailed === true ? lastOf(note.before) : note;
 }
 
 function areOptions(candidate: unknown): candidate is WriteOptions {

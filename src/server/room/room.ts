@@ -332,9 +332,7 @@ export class Room<Connection, Request = Connection> {
     const message =
       "A transaction of the app was undone, and the room could not write again what it had stored meanwhile: changes of the room's own code since then are lost. Make them again.";
     const error = new TinyBasePartyKitError('unavailable', message, { cause });
-    const { current } = this.#persistence;
-    if (current === undefined) this.#parts.reporter.report(error, 'storage');
-    else current.abandon(error);
+    this.#persistence.undone(error);
   }
 
   async #loaded(): Promise<RoomState<Connection, Request>> {

@@ -28,6 +28,7 @@ class Storage {
   }
 
   async delete(keys: string[], options?: unknown): Promise<number> {
+    if (this.error !== undefined) throw this.error;
     if (!isOwnDelete(options)) this.deletedByApp.push(...keys);
     return keys.filter((key) => this.rows.delete(key)).length;
   }
@@ -101,6 +102,25 @@ test('[DURABLE-6] what was written in a transaction within another one stays if 
     outer.rollback();
   });
   expect([...storage.rows.keys()].toSorted()).toEqual(['early', 'inner']);
+});
+
+test('[DURABLE-6] what could not be written during a transaction is not written after it, but what was before', async () => {
+  const { storage, own, errors } = watched();
+  await own.put({ kept: 1 });
+  await storage.transaction(async (transaction) => {
+    await own.put('twice', 1);
+    storage.error = new Error('The disk is full.');
+    await expect(own.put('twice', 2)).rejects.toThrow('full');
+    await expect(own.put({ once: 1, twice: 3 })).rejects.toThrow('full');
+    await expect(deleteKeys(own, ['kept'])).rejects.toThrow('full');
+    storage.error = undefined;
+    transaction.rollback();
+  });
+  expect(Object.fromEntries(storage.rows)).toEqual({ kept: 1, twice: 1 });
+  // The failed ones may have taken effect, and the room may have read that.
+  expect(errors.map(String)).toEqual(['Error: A write of the room failed.']);
+  await storage.transaction((transaction) => transaction.rollback());
+  expect(errors).toHaveLength(1);
 });
 
 test('nothing is written twice if no transaction is rolled back', async () => {
