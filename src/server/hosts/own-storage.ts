@@ -57,8 +57,7 @@ export class OwnStorage implements KeyValueStorage {
     if (isKept) return;
     await Promise.all(this.#writeAgain(written));
     // It may have taken effect all the same, and the room may have read it since.
-    if (failure !== undefined)
-      throw new Error('A write of the room failed.', { cause: failure.error });
+    if (failure !== undefined) throw failure.error;
   }
 
   get(keys: string[]): Promise<Map<string, unknown>> {

@@ -118,7 +118,7 @@ test('[DURABLE-6] what could not be written during a transaction is not written 
   });
   expect(Object.fromEntries(storage.rows)).toEqual({ kept: 1, twice: 1 });
   // The failed ones may have taken effect, and the room may have read that.
-  expect(errors.map(String)).toEqual(['Error: A write of the room failed.']);
+  expect(errors.map(String)).toEqual(['Error: The disk is full.']);
   await storage.transaction((transaction) => transaction.rollback());
   expect(errors).toHaveLength(1);
 });
