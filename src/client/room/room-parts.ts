@@ -5,6 +5,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { DeclarationsOf } from '../../protocol/events/event-types.ts';
 import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
 import { createEvents, type Events } from '../features/events/index.ts';
+import { assertCells } from '../features/presence/client-presence.ts';
 import { createPresence, type Presence } from '../features/presence/index.ts';
 import { createPartyKitPersister, type PartyKitPersister } from '../partykit-persister.ts';
 import { callAfter } from '../platform/call-after.ts';
@@ -62,6 +63,8 @@ export function createRoomParts<Room, Metadata>(
     messagePrefix = '',
     onIgnoredError,
   } = options;
+  // Before there is anything that would have to end.
+  assertCells(initialPresence ?? {});
   const report = reportLater(onIgnoredError);
 
   /** The message of the last error that concerns the whole connection: the persister reports it. */

@@ -1,4 +1,4 @@
-import { createStore } from 'tinybase';
+import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 import { createClient } from '../../../src/client/room/index.ts';
 
@@ -27,6 +27,26 @@ test('a Store with a schema cannot be that of presence, which the client says', 
   });
   expect(() => client.createRoom('schema')).toThrow('prepareStore');
   expect(client.getRooms()).toEqual([]);
+});
+
+test('a room whose initialPresence cannot be set is not made, and leaves no listener of its Store', () => {
+  const stores: Store[] = [];
+  const client = createClient({
+    ...HOST,
+    createStore: () => {
+      const store = createStore();
+      stores.push(store);
+      return store;
+    },
+  });
+  const initialPresence: object = { user: 'eve' };
+  expect(() => client.createRoom('wrong', { initialPresence })).toThrow(
+    expect.objectContaining({ code: 'malformed' }),
+  );
+  expect(client.getRooms()).toEqual([]);
+  const listeners = (store: Store): number =>
+    Object.values(store.getListenerStats()).reduce((sum, count) => sum + count, 0);
+  expect(stores.map(listeners)).toEqual(stores.map(() => 0));
 });
 
 test('a room that was created and not entered opens nothing, and is left at once', async () => {
