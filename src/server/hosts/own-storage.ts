@@ -25,6 +25,8 @@ export class OwnStorage implements KeyValueStorage {
   #transactions = 0;
   /** The last write of each key by the room, since the first of the open transactions began. */
   readonly #written = new Map<string, Note>();
+  /** Settles when everything is written again. Later writes wait for it: without what comes before them, they make no room. */
+  #again: Promise<unknown> | undefined;
   /** The last failure of such a write; undefined if there was none. */
   #failure: { readonly error: unknown } | undefined;
 
@@ -55,7 +57,13 @@ export class OwnStorage implements KeyValueStorage {
       this.#failure = undefined;
     }
     if (isKept) return;
-    await Promise.all(this.#writeAgain(written));
+    const again = Promise.all(this.#writeAgain(written));
+    this.#again = again;
+    try {
+      await again;
+    } finally {
+      if (this.#again === again) this.#again = undefined;
+    }
     // It may have taken effect all the same, and the room may have read it since.
     if (failure !== undefined) throw failure.error;
   }
@@ -75,6 +83,14 @@ export class OwnStorage implements KeyValueStorage {
     second: unknown,
     third?: WriteOptions,
   ): Promise<void> {
+    return this.#afterAgain(() => this.#put(written, second, third));
+  }
+
+  #put(
+    written: Record<string, unknown> | string,
+    second: unknown,
+    third: WriteOptions | undefined,
+  ): Promise<void> {
     if (typeof written === 'string')
       return this.#noting([[written, second]], this.#storage.put(written, second, third));
     const put = this.#storage.put(written, areOptions(second) ? second : undefined);
@@ -82,15 +98,22 @@ export class OwnStorage implements KeyValueStorage {
   }
 
   delete(keys: string[], options?: WriteOptions): Promise<number> {
-    const deleted = this.#storage.delete(keys, options);
-    return this.#noting(
-      keys.map((key) => [key, DELETED]),
-      deleted,
-    );
+    return this.#afterAgain(() => {
+      const deleted = this.#storage.delete(keys, options);
+      return this.#noting(
+        keys.map((key) => [key, DELETED]),
+        deleted,
+      );
+    });
   }
 
   sync(): Promise<void> {
     return this.#storage.sync?.() ?? Promise.resolve();
+  }
+
+  /** Writes at once, or when what is being written again is there. Rejects if that fails. */
+  #afterAgain<T>(write: () => Promise<T>): Promise<T> {
+    return this.#again?.then(() => this.#afterAgain(write)) ?? write();
   }
 
   /** Notes a write that has begun. If it fails, it must not be made again: the room starts again without it. */

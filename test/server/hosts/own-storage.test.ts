@@ -10,6 +10,7 @@ class Storage {
   rows = new Map<string, unknown>();
   puts = 0;
   error: Error | undefined;
+  onPut: (() => void) | undefined;
   /** The keys that somebody else than the room has deleted. */
   readonly deletedByApp: string[] = [];
 
@@ -22,6 +23,8 @@ class Storage {
   }
 
   async put(written: Written, value?: unknown): Promise<void> {
+    await Promise.resolve();
+    this.onPut?.();
     if (this.error !== undefined) throw this.error;
     this.puts += 1;
     for (const [key, each] of Object.entries(entriesOf(written, value))) this.rows.set(key, each);
@@ -121,6 +124,31 @@ test('[DURABLE-6] what could not be written during a transaction is not written 
   expect(errors.map(String)).toEqual(['Error: The disk is full.']);
   await storage.transaction((transaction) => transaction.rollback());
   expect(errors).toHaveLength(1);
+});
+
+test('[DURABLE-6] what the room writes next waits for what is written again, and fails with that', async () => {
+  const { storage, own, errors } = watched();
+  const later: Promise<unknown>[] = [];
+  const ended = storage.transaction(async (transaction) => {
+    await own.put('first', 1);
+    transaction.rollback();
+    storage.error = new Error('The disk is full.');
+    storage.onPut = () => {
+      storage.onPut = undefined;
+      later.push(own.put('second', 2), deleteKeys(own, ['third']));
+      // There is space again.
+      storage.error = undefined;
+      throw new Error('The disk is full.');
+    };
+  });
+  await ended;
+  expect((await Promise.allSettled(later)).map(({ status }) => status)).toEqual([
+    'rejected',
+    'rejected',
+  ]);
+  expect([storage.rows.size, errors.length]).toEqual([0, 1]);
+  await own.put('second', 2);
+  expect([...storage.rows.keys()]).toEqual(['second']);
 });
 
 test('nothing is written twice if no transaction is rolled back', async () => {
