@@ -1,3 +1,4 @@
+import { ERRORS } from '../../protocol/errors.ts';
 import { randomId } from '../../protocol/random-id.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { AttachmentSlots } from './attachment-slots.ts';
@@ -32,6 +33,8 @@ interface HeldBack {
   close: (() => void) | undefined;
 }
 
+/** The reason of a close after something was undone. */
+const UNDONE = 'unavailable';
 const OPEN = 1;
 /** A reason of this many characters fits in the 123 bytes that are allowed (RFC 6455, section 5.5.1). */
 const LONGEST_REASON = 41;
@@ -106,9 +109,16 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     }
   }
 
-  /** Drops the frames that were kept until now: what they tell was undone. */
+  /**
+   * Drops the frames that were kept until now, because what they tell was undone, and has their sockets closed: there may have been
+   * something else among them. Their clients connect again.
+   */
   drop(): void {
-    for (const held of this.#held?.values() ?? []) held.frames = [];
+    for (const [socket, held] of this.#held ?? []) {
+      if (held.frames.length === 0) continue;
+      held.frames = [];
+      this.connectionOf(socket).close(ERRORS.unavailable.closeCode, UNDONE);
+    }
   }
 
   #heldOf(held: Map<Socket, HeldBack>, socket: Socket): HeldBack {

@@ -79,3 +79,21 @@ test('[DURABLE-6] frames that are held leave in order, and a socket that the roo
   expect([one.frames, two.frames]).toEqual([['a', 'b', 'd'], ['c']]);
   expect([one.readyState, two.readyState]).toEqual([1, 3]);
 });
+
+test('[DURABLE-6] sockets whose frames are dropped are closed, and hear nothing', () => {
+  const [one, two] = [new Socket(), new Socket()];
+  const host = new SocketHost<Socket>({
+    storage: new StrictStorage(),
+    sockets: () => [one, two],
+    onError: () => undefined,
+  });
+  host.hold();
+  host.connectionOf(one).send('undone');
+  host.drop();
+  host.connectionOf(one).send('later');
+  host.connectionOf(two).send('later');
+  expect(host.connectionOf(one).isClosedByRoom).toBe(true);
+  host.release();
+  expect([one.frames, two.frames]).toEqual([[], ['later']]);
+  expect([one.readyState, two.readyState]).toEqual([3, 1]);
+});
