@@ -1,9 +1,16 @@
-// Runs the demo on port 1999, or on that of the variable PORT. If it is taken, the next free one is used.
+// Runs the demo on port 1999, or on that of the option --port or the variable PORT. If it is taken, the next free one is used.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 
-const wanted = Number(process.env.PORT ?? 1999);
+const given = process.argv.slice(2);
+const { values } = parseArgs({
+  args: given,
+  options: { port: { type: 'string', short: 'p' } },
+  strict: false,
+});
+const wanted = Number(values.port ?? process.env.PORT ?? 1999);
 const MOST_TRIES = 100;
 
 const isFree = (port, host) =>
@@ -25,8 +32,9 @@ console.log(`${taken}The demo is at http://localhost:${port}`);
 
 const command = fileURLToPath(new URL('../node_modules/partykit/dist/bin.mjs', import.meta.url));
 // Without the option, partykit asks the internet for an example of a request.
-const options = ['dev', '--port', String(port), '--disable-request-cf-fetch'];
-const server = spawn(process.execPath, [command, ...options, ...process.argv.slice(2)], {
+const options = ['--port', String(port), '--disable-request-cf-fetch'];
+// The last port counts.
+const server = spawn(process.execPath, [command, 'dev', ...given, ...options], {
   stdio: 'inherit',
 });
 process.once('SIGTERM', () => {
