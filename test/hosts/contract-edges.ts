@@ -322,7 +322,10 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     });
 
   test('[LIFE-6] a room knows its id in an alarm that wakes it, and after that', async () => {
-    const url = base('watching', 'the%20sleeper^');
+    // Where this Node encodes it, and `partykit dev` does not, it is another room.
+    const isOther = name === 'partykit' && new URL('http://host/^').pathname !== '/^';
+    const id = `the sleeper${isOther ? '' : '^'}`;
+    const url = base('watching', id.replace(' ', '%20'));
     expect(await jsonOf(`${url}/keys`)).not.toContain('@tinybase-partykit/room-id');
     // PartyKit loses alarms when it restarts: there, the room is evicted.
     const isEvicted = name === 'partykit';
@@ -332,9 +335,9 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     // No request may wake the room before the alarm does.
     await wait(isEvicted ? IDLE_MILLISECONDS + 3_000 : 5_000);
     await until('the alarm', async () => (await textOf(`${url}/alarm-of`)).startsWith('["'));
-    expect(await jsonOf(`${url}/alarm-of`)).toEqual(['the sleeper^', 'the sleeper^']);
+    expect(await jsonOf(`${url}/alarm-of`)).toEqual([id, id]);
     // The static methods of its class know it, too.
-    const ear = new Ear(`${url.replace('http', 'ws')}?room=the+sleeper%5E`);
+    const ear = new Ear(`${url.replace('http', 'ws')}?room=${encodeURIComponent(id)}`);
     await until('an answer', () => ear.isOpen || ear.closeCode !== undefined);
     expect(ear.isOpen).toBe(true);
     ear.socket.terminate();
