@@ -60,15 +60,23 @@ export function createRemoteKeys(url: URL): JWTVerifyGetKey {
       return await known(header, token);
     } catch (error) {
       if (!isUnknownKey(error) || remote.coolingDown) throw error;
+      // One that has failed does not count for jose.
+      if (typeof current?.end === 'object' && isWithin(current, COOLDOWN_MILLISECONDS))
+        throw current.end.error;
       const loaded = await loadTogether();
       return await loaded(header, token);
     }
   };
 }
 
-function isUnderWay({ begin, end }: Fetch): boolean {
+function isUnderWay(fetch: Fetch): boolean {
+  return fetch.end === undefined && isWithin(fetch, LONGEST_FETCH_MILLISECONDS);
+}
+
+/** Returns true if a fetch has begun less than that time ago. */
+function isWithin({ begin }: Fetch, milliseconds: number): boolean {
   const time = Date.now() - begin;
-  return end === undefined && time >= 0 && time < LONGEST_FETCH_MILLISECONDS;
+  return time >= 0 && time < milliseconds;
 }
 
 function isUnknownKey(error: unknown): boolean {

@@ -197,6 +197,25 @@ test('[GATE-11] tokens that name unknown keys do not flood the provider', async 
   expect(asked).toBe(1);
 });
 
+test('[GATE-11] tokens that name unknown keys do not flood a provider that fails either', async () => {
+  const gate = gateOf(url);
+  expect(await enter(gate, first.token())).toBe('in');
+  answer = { status: 500, body: 'down' };
+  vi.useFakeTimers({ now: Date.now() + 5_001, toFake: ['Date'] });
+  try {
+    for (const kid of ['a', 'b', 'c'])
+      expect(await enter(gate, first.token({}, { kid }))).toBe('unavailable');
+    expect(asked).toBe(2);
+    expect(await enter(gate, first.token())).toBe('in');
+    publish(second);
+    vi.setSystemTime(Date.now() + 5_001);
+    expect(await enter(gate, second.token())).toBe('in');
+    expect(asked).toBe(3);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 describe('on Cloudflare, where no request may wait for the promise of another', () => {
   beforeEach(() => void vi.stubGlobal('WebSocketPair', () => undefined));
   afterEach(() => void vi.unstubAllGlobals());
