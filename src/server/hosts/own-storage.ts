@@ -12,6 +12,13 @@ interface Note {
   hasFailed?: boolean;
 }
 
+/** A write that has failed while a transaction of the app was open. */
+interface Failure {
+  readonly error: unknown;
+  /** True if it was made again: what was written before it, or after it, makes no room without it. */
+  readonly isOfAgain: boolean;
+}
+
 /** The value of a key that was deleted. */
 const DELETED = Symbol('deleted');
 
@@ -27,8 +34,8 @@ export class OwnStorage implements KeyValueStorage {
   readonly #written = new Map<string, Note>();
   /** Settles when everything is written again. Later writes wait for it: without what comes before them, they make no room. */
   #again: Promise<unknown> | undefined;
-  /** The last failure of such a write; undefined if there was none. */
-  #failure: { readonly error: unknown } | undefined;
+  /** A failure of such a write; undefined if there was none. */
+  #failure: Failure | undefined;
 
   constructor(storage: KeyValueStorage) {
     this.#storage = storage;
@@ -57,10 +64,15 @@ export class OwnStorage implements KeyValueStorage {
       this.#failure = undefined;
     }
     if (isKept) return;
+    // What was there before the first of the transactions is a room.
+    if (failure?.isOfAgain === true) throw failure.error;
     const again = Promise.all(this.#writeAgain(written));
     this.#again = again;
     try {
       await again;
+    } catch (error) {
+      if (this.#transactions > 0) this.#failure = { error, isOfAgain: true };
+      throw error;
     } finally {
       if (this.#again === again) this.#again = undefined;
     }
@@ -127,7 +139,7 @@ export class OwnStorage implements KeyValueStorage {
       this.#written.set(key, note);
       done.catch((error: unknown) => {
         note.hasFailed = true;
-        if (this.#transactions > 0) this.#failure = { error };
+        if (this.#transactions > 0) this.#failure ??= { error, isOfAgain: false };
         if (this.#written.get(key) !== note) return;
         const last = lastOf(before);
         if (last === undefined) this.#written.delete(key);

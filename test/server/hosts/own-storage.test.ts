@@ -169,3 +169,28 @@ test('[DURABLE-6] a failure to write it again is told', async () => {
   });
   expect(errors).toEqual([storage.error]);
 });
+
+test('[DURABLE-6] what could not be written again within another transaction, and what came after it, is not written when that is rolled back', async () => {
+  const { storage, own, errors } = watched();
+  const full = new Error('The disk is full.');
+  await own.put('before', 1);
+  await storage.transaction(async (outer) => {
+    await storage.transaction(async (inner) => {
+      await own.put({ first: 1, second: 1 });
+      inner.rollback();
+      storage.error = full;
+    });
+    storage.error = undefined;
+    // The room has started again with what it read: neither of them.
+    await own.put('first', 2);
+    outer.rollback();
+  });
+  expect(Object.fromEntries(storage.rows)).toEqual({ before: 1 });
+  // It starts once more.
+  expect(errors).toEqual([full, full]);
+  await storage.transaction(async (transaction) => {
+    await own.put('first', 3);
+    transaction.rollback();
+  });
+  expect(Object.fromEntries(storage.rows)).toEqual({ before: 1, first: 3 });
+});
