@@ -103,15 +103,18 @@ export class OwnStorage implements KeyValueStorage {
     second: unknown,
     third: WriteOptions | undefined,
   ): Promise<void> {
-    if (typeof written === 'string')
-      return this.#noting([[written, second]], this.#storage.put(written, second, third));
-    const put = this.#storage.put(written, areOptions(second) ? second : undefined);
-    return this.#transactions > 0 ? this.#noting(Object.entries(written), put) : put;
+    const isOne = typeof written === 'string';
+    const put = isOne
+      ? this.#storage.put(written, second, third)
+      : this.#storage.put(written, areOptions(second) ? second : undefined);
+    if (this.#transactions === 0) return put;
+    return this.#noting(isOne ? [[written, second]] : Object.entries(written), put);
   }
 
   delete(keys: string[], options?: WriteOptions): Promise<number> {
     return this.#afterAgain(() => {
       const deleted = this.#storage.delete(keys, options);
+      if (this.#transactions === 0) return deleted;
       return this.#noting(
         keys.map((key) => [key, DELETED]),
         deleted,
@@ -128,9 +131,8 @@ export class OwnStorage implements KeyValueStorage {
     return this.#again?.then(() => this.#afterAgain(write)) ?? write();
   }
 
-  /** Notes a write that has begun. If it fails, it must not be made again: the room starts again without it. */
+  /** Notes a write that has begun in a transaction. If it fails, it must not be made again: the room starts again without it. */
   #noting<T>(entries: readonly (readonly [string, unknown])[], done: Promise<T>): Promise<T> {
-    if (this.#transactions === 0) return done;
     for (const [key, value] of entries) {
       const before = this.#written.get(key);
       const note: Note = { value, before };
