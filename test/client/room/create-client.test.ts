@@ -4,6 +4,10 @@ import { createClient } from '../../../src/client/room/index.ts';
 
 const HOST = { host: 'localhost:1999' };
 
+/** Returns the number of listeners of a Store. */
+const listenersOf = (store: Store): number =>
+  Object.values(store.getListenerStats()).reduce((sum, count) => sum + count, 0);
+
 test('schemas of a room are set in prepareStore, and presence has none', async () => {
   const client = createClient({
     ...HOST,
@@ -44,9 +48,7 @@ test('a room whose initialPresence cannot be set is not made, and leaves no list
     expect.objectContaining({ code: 'malformed' }),
   );
   expect(client.getRooms()).toEqual([]);
-  const listeners = (store: Store): number =>
-    Object.values(store.getListenerStats()).reduce((sum, count) => sum + count, 0);
-  expect(stores.map(listeners)).toEqual(stores.map(() => 0));
+  expect(stores.map(listenersOf)).toEqual(stores.map(() => 0));
 });
 
 test('a room that was created and not entered opens nothing, and is left at once', async () => {
