@@ -38,7 +38,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   onTransaction(): TransactionEnd {
-    const { room, ownStorage, sockets } = this.#parts;
+    const { room, roomId, ownStorage, sockets } = this.#parts;
     const deleted: unknown[] = [];
     this.#open.push(deleted);
     sockets.hold();
@@ -49,6 +49,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
       try {
         await ownStorage.endTransaction(isKept).catch((error: unknown) => {
           sockets.drop();
+          roomId.forgetStored();
           room.storageUndone(error);
         });
         if (!isKept) await undo?.();

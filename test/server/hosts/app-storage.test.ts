@@ -199,3 +199,17 @@ test('[DURABLE-6] nobody hears anything before the outermost transaction has end
   expect(told.isHeld).toBe(false);
   expect((await told.keysAtRelease)?.has('row')).toBe(true);
 });
+
+test('[DURABLE-6] the id of the room is stored again if it was undone with a transaction and could not be written again', async () => {
+  const { storage, told } = await watched();
+  await storage.transaction(async (transaction) => {
+    await storage.setAlarm();
+    transaction.rollback();
+    // The rollback of this storage writes twice.
+    storage.failWrites(9, { takesEffect: false, spared: 2 });
+  });
+  storage.failWrites(0, { takesEffect: false });
+  expect([told.undone.length, (await storage.list()).size]).toEqual([1, 2]);
+  await storage.setAlarm();
+  expect([...(await storage.list()).keys()]).toContain('@tinybase-partykit/room-id');
+});
