@@ -11,6 +11,6 @@ export function isReservedName(name: string): boolean {
 }
 
 /** Returns true for the name of a procedure or event: an identifier that is not reserved. */
-export function isEventName(name: string): boolean {
-  return IDENTIFIER.test(name) && !isReservedName(name);
+export function isEventName(name: unknown): boolean {
+  return typeof name === 'string' && IDENTIFIER.test(name) && !isReservedName(name);
 }

@@ -5,8 +5,9 @@ const LONGEST_NAME = 60;
 export class UnsendableEvent extends TypeError {}
 
 /** Returns the name of an event or a procedure for a message. */
-export function quoted(name: string): string {
-  return `"${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name}"`;
+export function quoted(name: unknown): string {
+  const text = String(name);
+  return `"${text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text}"`;
 }
 
 /** Returns true for an `UnsendableEvent`. Never throws, whatever the app has thrown. */

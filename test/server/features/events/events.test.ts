@@ -793,6 +793,18 @@ test('[EVENT-7] the room’s own code sends in both forms, to all, to some and t
   expect(await (room.events.broadcast as unknown)).toBe(room.events.broadcast);
 });
 
+test.each([undefined, null, 1, Symbol('said')])(
+  '[EVENT-7] code without types that gives no name sends nothing, and throws: %s',
+  async (name) => {
+    const room = new EventfulRoom(() => ({ said: event() }));
+    await room.host.room.start();
+    const ada = room.connect('ada');
+    expect(() => room.events.broadcast(name as never)).toThrow('An event cannot have the name');
+    expect(() => room.events.send(ada, name as never)).toThrow('An event cannot have the name');
+    expect(heard(ada)).toEqual([]);
+  },
+);
+
 test('[EVENT-7] an async function that chooses connections chooses nobody, and throws', async () => {
   const room = new EventfulRoom(() => ({ said: event() }));
   await room.host.room.start();
