@@ -131,8 +131,10 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   /** Returns true if a transaction is open, whose end decides if these keys are deleted. */
   #isUndecided(deleted: readonly unknown[]): boolean {
     const open = this.#open.at(-1);
-    open?.push(...deleted);
-    return open !== undefined;
+    if (open === undefined) return false;
+    // One by one: there may be more than a call takes parameters.
+    for (const key of deleted) open.push(key);
+    return true;
   }
 
   /** Takes keys that the app has deleted. Returns true if that empties the room (`LIFE-7`). */

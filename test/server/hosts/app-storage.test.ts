@@ -32,6 +32,10 @@ class TransactionalStorage extends StrictStorage {
 
   async setAlarm(): Promise<void> {}
 
+  transactionSync(closure: () => void): void {
+    closure();
+  }
+
   async transaction(closure: (transaction: Transaction) => unknown): Promise<void> {
     const before = await this.list();
     let isRolledBack = false;
@@ -212,4 +216,15 @@ test('[DURABLE-6] the id of the room is stored again if it was undone with a tra
   expect([told.undone.length, (await storage.list()).size]).toEqual([1, 2]);
   await storage.setAlarm();
   expect([...(await storage.list()).keys()]).toContain('@tinybase-partykit/room-id');
+});
+
+test('[LIFE-7] a transaction within another one may delete any number of keys', async () => {
+  const { storage, told } = await watched();
+  await storage.transaction(() => {
+    storage.transactionSync(() => {
+      for (let key = 0; key < 200_000; key += 1) storage.kv.delete(`${key}`);
+      storage.kv.delete(MANIFEST);
+    });
+  });
+  expect(told.emptied).toBe(1);
 });
