@@ -4,21 +4,6 @@ import { deleteKeys } from '../storage/ordered-writes.ts';
 /** The port's limit, see {@link KeyValueStorage}. */
 const KEYS_A_CALL = 128;
 
-/** A write of a key. */
-interface Note {
-  readonly value: unknown;
-  /** The write before it, in the same transactions. */
-  readonly before: Note | undefined;
-  hasFailed?: boolean;
-}
-
-/** A write that has failed while a transaction of the app was open. */
-interface Failure {
-  readonly error: unknown;
-  /** True if it was made again: what was written before it, or after it, makes no room without it. */
-  readonly isOfAgain: boolean;
-}
-
 /** The value of a key that was deleted. */
 const DELETED = Symbol('deleted');
 
@@ -31,11 +16,11 @@ export class OwnStorage implements KeyValueStorage {
   readonly #storage: KeyValueStorage;
   #transactions = 0;
   /** The last write of each key by the room, since the first of the open transactions began. */
-  readonly #written = new Map<string, Note>();
+  readonly #written = new Map<string, unknown>();
   /** Settles when everything is written again. Later writes wait for it: without what comes before them, they make no room. */
   #again: Promise<unknown> | undefined;
-  /** A failure of such a write; undefined if there was none. */
-  #failure: Failure | undefined;
+  /** The first failure of such a write; undefined if there was none. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(storage: KeyValueStorage) {
     this.#storage = storage;
@@ -53,31 +38,29 @@ export class OwnStorage implements KeyValueStorage {
 
   /**
    * Call it when a transaction of the app has ended, before anything else is done. Resolves when the room's writes are there. Rejects
-   * if they are not, or may not be: something that the room takes for stored is gone.
+   * if they are not: something that the room takes for stored is gone. So after a failed write, nothing is written again: what was there
+   * before the transaction is a room, and a part of what came after it may be none.
    */
   async endTransaction(isKept: boolean): Promise<void> {
     this.#transactions -= 1;
-    const written = Array.from(this.#written, ([key, { value }]) => [key, value] as const);
+    const written = [...this.#written];
     const failure = this.#failure;
     if (this.#transactions === 0) {
       this.#written.clear();
       this.#failure = undefined;
     }
     if (isKept) return;
-    // What was there before the first of the transactions is a room.
-    if (failure?.isOfAgain === true) throw failure.error;
+    if (failure !== undefined) throw failure.error;
     const again = Promise.all(this.#writeAgain(written));
     this.#again = again;
     try {
       await again;
     } catch (error) {
-      if (this.#transactions > 0) this.#failure = { error, isOfAgain: true };
+      this.#failed(error);
       throw error;
     } finally {
       if (this.#again === again) this.#again = undefined;
     }
-    // It may have taken effect all the same, and the room may have read it since.
-    if (failure !== undefined) throw failure.error;
   }
 
   get(keys: string[]): Promise<Map<string, unknown>> {
@@ -131,24 +114,19 @@ export class OwnStorage implements KeyValueStorage {
     return this.#again?.then(() => this.#afterAgain(write)) ?? write();
   }
 
-  /** Notes a write that has begun in a transaction. If it fails, it must not be made again: the room starts again without it. */
+  /** Notes a write that has begun in a transaction. */
   #noting<T>(entries: readonly (readonly [string, unknown])[], done: Promise<T>): Promise<T> {
     for (const [key, value] of entries) {
-      const before = this.#written.get(key);
-      const note: Note = { value, before };
       // The last write of a key comes last.
       this.#written.delete(key);
-      this.#written.set(key, note);
-      done.catch((error: unknown) => {
-        note.hasFailed = true;
-        if (this.#transactions > 0) this.#failure ??= { error, isOfAgain: false };
-        if (this.#written.get(key) !== note) return;
-        const last = lastOf(before);
-        if (last === undefined) this.#written.delete(key);
-        else this.#written.set(key, last);
-      });
+      this.#written.set(key, value);
     }
+    done.catch((error: unknown) => this.#failed(error));
     return done;
+  }
+
+  #failed(error: unknown): void {
+    if (this.#transactions > 0) this.#failure ??= { error };
   }
 
   /** Puts everything in one turn, so that a host makes it durable together. */
@@ -159,11 +137,6 @@ export class OwnStorage implements KeyValueStorage {
     const deleted = written.flatMap(([key, value]) => (value === DELETED ? [key] : []));
     yield deleteKeys(this.#storage, deleted);
   }
-}
-
-/** Returns the last of these writes of a key that has not failed. */
-function lastOf(note: Note | undefined): Note | undefined {
-  return note?.hasFailed === true ? lastOf(note.before) : note;
 }
 
 function areOptions(candidate: unknown): candidate is WriteOptions {
