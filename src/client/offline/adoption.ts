@@ -56,6 +56,10 @@ export class Adoption {
   readonly #ended: EndedClient[] = [];
   /** Clients for which there was no answer: how often, and the number of searches that leave them out. */
   readonly #unanswered = new Map<string, { times: number; searches: number }>();
+  /** All generations of hellos that were said for others. An answer may come late. */
+  readonly #asked = new Set<number>();
+  /** The highest generation that is reserved for such hellos: each client has its own range, so that no answer is taken for another. */
+  #reserved = 0;
   #question: Question | undefined;
   #cancelSearch: (() => void) | undefined;
   #hasTold = false;
@@ -96,6 +100,7 @@ export class Adoption {
     if (client === undefined || !this.#owner.state().intent.isSaving) return false;
     // Above all own generations: no welcome is taken for another.
     client.generation = Math.max(client.generation, ownGeneration) + 1;
+    this.#asked.add(client.generation);
     const cancelTimeout = this.#owner.after(ANSWER_MILLISECONDS, () => this.#giveUp(client));
     this.#question = { client, ownGeneration, cancelTimeout };
     const nextPush = client.pushes[0]?.number ?? 1;
@@ -115,9 +120,12 @@ export class Adoption {
   /** A welcome has come. Returns true if it was for a client that has ended. */
   heard(welcome: Welcome): boolean {
     const question = this.#question;
-    if (question === undefined) return false;
-    const { firstGeneration, generation } = question.client;
-    if (welcome.generation < firstGeneration || welcome.generation > generation) return false;
+    const { firstGeneration = Infinity, generation = 0 } = question?.client ?? {};
+    const isAnswer = welcome.generation >= firstGeneration && welcome.generation <= generation;
+    if (question === undefined || !isAnswer)
+      return (
+        this.#asked.has(welcome.generation) && welcome.generation > this.#owner.client().generation
+      );
     // Since an earlier hello, the room may have had more pushes of that client: the answer to the last one counts (JOIN-4).
     if (welcome.generation < generation) return true;
     question.cancelTimeout();
@@ -259,9 +267,11 @@ export class Adoption {
       head.generation,
       Math.ceil(this.#now()),
       own + RESERVED_GENERATIONS,
+      this.#reserved,
     );
     // Durable before a hello of that generation is sent (KEEP-2).
     const reserved = generation + RESERVED_GENERATIONS;
+    this.#reserved = reserved;
     const set = new Map([[key, encodeHead({ ...head, generation: reserved })]]);
     if (!(await this.#storage.write({ guard, remove: [], set }))) return undefined;
     return {

@@ -201,6 +201,36 @@ describe('edits of a tab that has ended', () => {
     expect(living.pushes()).toEqual([[1, [{}, { b: 2 }]]]);
   });
 
+  test('[OFFLINE-5] [JOIN-4] are not taken for those of another one, whose answer comes too late', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    const others = [new OfflineTab(on), new OfflineTab(on)];
+    for (const [index, other] of others.entries()) {
+      await other.start();
+      other.store.setValue('edited', index);
+    }
+    await settle();
+    for (const other of others) other.die();
+    await living.time.pass(10 * SECOND);
+    const first = living.hello();
+    await living.time.pass(10 * SECOND);
+    const second = living.hello();
+    expect(second).toMatchObject({ cursor: undefined, nextPush: 1 });
+    expect(second.clientId).not.toBe(first.clientId);
+    // The room has processed all of the first one, and nothing of the second.
+    living.welcome({ generation: first.generation, lastPush: 1, changes: undefined });
+    await settle();
+    expect(living.sent()).toEqual([]);
+    living.welcome({ generation: second.generation, lastPush: 0, changes: undefined });
+    await settle();
+    const own = living.hello();
+    // The late answer does not raise it.
+    expect(own.generation).toBeLessThan(first.generation);
+    living.welcome({ generation: own.generation });
+    expect(living.pushes()).toHaveLength(1);
+    expect(living.errors).toEqual([]);
+  });
+
   test('[OFFLINE-5] are moved in one write, and sent only after it', async () => {
     const on = browser();
     const living = await liveTab(on);
