@@ -18,6 +18,9 @@ const ANSWER_MILLISECONDS = 10_000;
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
+/** The number of hellos whose answers are known if they come late. */
+const MOST_ASKED = 100;
+
 const SEARCH_MESSAGE =
   'Edits of closed pages wait: the storage of this device cannot be read or written, for example because it is full. This page tries again every 10 seconds.';
 
@@ -56,7 +59,7 @@ export class Adoption {
   readonly #ended: EndedClient[] = [];
   /** Clients for which there was no answer: how often, and the number of searches that leave them out. */
   readonly #unanswered = new Map<string, { times: number; searches: number }>();
-  /** All generations of hellos that were said for others. An answer may come late. */
+  /** The generations of the last hellos that were said for others, oldest first. An answer may come late. */
   readonly #asked = new Set<number>();
   /** The highest generation that is reserved for such hellos: each client has its own range, so that no answer is taken for another. */
   #reserved = 0;
@@ -101,6 +104,8 @@ export class Adoption {
     // Above all own generations: no welcome is taken for another.
     client.generation = Math.max(client.generation, ownGeneration) + 1;
     this.#asked.add(client.generation);
+    const [oldest = 0] = this.#asked;
+    if (this.#asked.size > MOST_ASKED) this.#asked.delete(oldest);
     const cancelTimeout = this.#owner.after(ANSWER_MILLISECONDS, () => this.#giveUp(client));
     this.#question = { client, ownGeneration, cancelTimeout };
     const nextPush = client.pushes[0]?.number ?? 1;

@@ -58,13 +58,17 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
   },
 );
 
-test('[DURABLE-6] frames that are held leave in order, and a socket that the room closes meanwhile is closed after them', () => {
-  const [one, two] = [new Socket(), new Socket()];
-  const host = new SocketHost<Socket>({
+function hostOf(...sockets: readonly Socket[]): SocketHost<Socket> {
+  return new SocketHost<Socket>({
     storage: new StrictStorage(),
-    sockets: () => [one, two],
+    sockets: () => sockets,
     onError: () => undefined,
   });
+}
+
+test('[DURABLE-6] frames that are held leave in order, and a socket that the room closes meanwhile is closed after them', () => {
+  const [one, two] = [new Socket(), new Socket()];
+  const host = hostOf(one, two);
   host.hold();
   host.connectionOf(one).send('a');
   host.connectionOf(two).send('c');
@@ -82,11 +86,7 @@ test('[DURABLE-6] frames that are held leave in order, and a socket that the roo
 
 test('[DURABLE-6] sockets whose frames are dropped are closed, and hear nothing', () => {
   const [one, two] = [new Socket(), new Socket()];
-  const host = new SocketHost<Socket>({
-    storage: new StrictStorage(),
-    sockets: () => [one, two],
-    onError: () => undefined,
-  });
+  const host = hostOf(one, two);
   host.hold();
   host.connectionOf(one).send('undone');
   host.drop();

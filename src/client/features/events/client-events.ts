@@ -146,7 +146,7 @@ export function createClientEvents(
     const fail = (code: ErrorCode, reason: string): void =>
       reject(new TinyBasePartyKitError(code, `The call of "${name}" failed: ${reason}`));
     const given: unknown = name;
-    if (typeof given !== 'string') return fail('misuse', 'this is no name.');
+    if (typeof given !== 'string') return fail('misuse', 'name a procedure.');
     if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for earlier calls.');
     const number = (lastNumber += 1);
     let json: string;

@@ -94,7 +94,7 @@ test.each([[], [1], [{ type: 'click' }]])(
     >;
     await expect(call(...given)).rejects.toMatchObject({
       code: 'misuse',
-      message: expect.stringContaining('this is no name') as unknown,
+      message: expect.stringContaining('name a procedure') as unknown,
     });
     void send(...given);
     await Promise.resolve();
