@@ -32,10 +32,11 @@ const CARET = isSegment('^') ? '' : 'E';
 
 /**
  * A segment in which nothing is encoded but what a URL parser encodes (URL standard, section 1.3, the path percent-encode
- * set), what would end the segment (`/`, `?`, `#`, `\\`), and `%`. Its hexadecimal digits are capital letters.
+ * set), what would end the segment (`/`, `?`, `#`, `\\`), and `%`. Its hexadecimal digits are capital letters. `%` is encoded at
+ * most 8 times over: each level is decoded once more to find out if two segments have one id.
  */
 const NEEDED_ENCODINGS = new RegExp(
-  `^(?:[^%]|%(?:[01][\\dA-F]|2[0235F]|3[CEF]|5[C${CARET}]|60|7[BDF]|[89A-F][\\dA-F]))*$`,
+  `^(?!.*%(?:25){9})(?:[^%]|%(?:[01][\\dA-F]|2[0235F]|3[CEF]|5[C${CARET}]|60|7[BDF]|[89A-F][\\dA-F]))*$`,
   'u',
 );
 

@@ -99,6 +99,15 @@ test('[LIFE-6] no two segments have one id, where the host names rooms by the se
   expect(new Set(ids).size).toBe(segments.size);
 });
 
+test('[LIFE-6] a percent sign may be encoded over itself any number of times', () => {
+  const levels = Array.from({ length: 30 }, (_, level) => `%${'25'.repeat(level)}20`);
+  const ids = levels.map((id) => roomId({ id }, new StrictStorage()).read());
+  expect(new Set(ids).size).toBe(levels.length);
+  // Each level was decoded again, and one of so many characters took seconds.
+  const long = `%${'25'.repeat(50_000)}`;
+  expect(roomId({ id: long }, new StrictStorage()).read()).toBe(long);
+});
+
 test('[LIFE-6] a URL tells the same as the host would', async () => {
   for (const segment of ['a%20b', 'bo%61rd', 'a%3Ab', 'a:b', '100%25']) {
     const told = roomId(unknown, new StrictStorage());
