@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 
+import { AlarmStorage } from '../support/alarm-storage.ts';
 import { settle } from '../support/fake-connection.ts';
 import { SmallParty, SmallServer } from '../support/small-server.ts';
-import { StrictStorage } from '../support/strict-storage.ts';
 
 /** A storage with a transaction, to which everything belongs that is written while it is open. */
-class TransactionalStorage extends StrictStorage {
+class TransactionalStorage extends AlarmStorage {
   async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
     const before = await this.list();
     let isRolledBack = false;
@@ -49,4 +49,34 @@ test('[DURABLE-6] if the room cannot write again what a transaction has undone, 
   const next = new SmallServer(new SmallParty('board', {}, storage.copy()));
   await next.start();
   expect(next.store.getValues()).toEqual({ v: 3, heard: true });
+});
+
+test('[SAVE-5] [DURABLE-6] an alarm of the room is not taken for one of the app, also if the first one was undone', async () => {
+  const storage = new TransactionalStorage();
+  class Saving extends SmallServer {
+    override onStorageUpdated(): void {
+      throw new Error('later');
+    }
+  }
+  const room = new Saving(new SmallParty('board', {}, storage));
+  await room.start();
+  await settle();
+  await storage.transaction(async (transaction) => {
+    room.store.setValue('v', 1);
+    await settle();
+    transaction.rollback();
+    storage.alarm = null;
+    storage.failWrites(9, { takesEffect: false, spared: 2 });
+  });
+  storage.failWrites(0, { takesEffect: false });
+  await room.start();
+  room.store.setValue('v', 2);
+  await room.whenDurable();
+  await settle();
+  expect(storage.alarm).not.toBe(null);
+  const next = await storage.reopen();
+  const later = new Saving(new SmallParty('board', {}, next));
+  await later.start();
+  await settle();
+  expect(await next.getAlarm()).toBe(null);
 });

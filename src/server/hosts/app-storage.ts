@@ -50,6 +50,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
         await ownStorage.endTransaction(isKept).catch((error: unknown) => {
           sockets.drop();
           roomId.forgetStored();
+          this.#saving?.storageUndone();
           room.storageUndone(error);
         });
         if (!isKept) await undo?.();

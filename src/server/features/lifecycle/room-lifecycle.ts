@@ -189,6 +189,11 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
     this.#alarm.emptied(emptied).catch((error: unknown) => this.#ports.onStorageError(error));
   }
 
+  /** Call it when rows that were stored may not be there any more. They are written again with the next alarm. */
+  storageUndone(): void {
+    this.#cursors.isStored = false;
+  }
+
   async #begin(): Promise<void> {
     const { onStorageError, hooks } = this.#ports;
     try {
