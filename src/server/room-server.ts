@@ -11,7 +11,7 @@ import { tellApp } from './room/tell-app.ts';
 import type { RoomErrorSource } from './room/room-options.ts';
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { guardParty } from './hosts/party-guard.ts';
-import { Room } from './room/room.ts';
+import { assertStored, Room } from './room/room.ts';
 import { SocketHost, type HostedSocket } from './hosts/socket-host.ts';
 import {
   answerStoreRequest,
@@ -245,6 +245,8 @@ export class RoomServer<
   async whenDurable(): Promise<void> {
     this.#assertNoTransaction('whenDurable');
     await this.#room.whenDurable();
+    // A transaction that has begun meanwhile may still undo it.
+    await assertStored(this.#host.whenReleased());
   }
 
   /**

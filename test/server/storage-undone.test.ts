@@ -4,6 +4,8 @@ import { AlarmStorage } from '../support/alarm-storage.ts';
 import { settle } from '../support/fake-connection.ts';
 import { SmallParty, SmallServer } from '../support/small-server.ts';
 
+const URL_OF_STORE = 'http://host/parties/main/board/store';
+
 /** A storage with a transaction, to which everything belongs that is written while it is open. */
 class TransactionalStorage extends AlarmStorage {
   async transaction(closure: (transaction: { rollback(): void }) => unknown): Promise<void> {
@@ -49,6 +51,58 @@ test('[DURABLE-6] if the room cannot write again what a transaction has undone, 
   const next = new SmallServer(new SmallParty('board', {}, storage.copy()));
   await next.start();
   expect(next.store.getValues()).toEqual({ v: 3, heard: true });
+});
+
+/** Resolves to false if the promise waits for the transaction. */
+const isSettled = (promise: Promise<unknown>): Promise<boolean> =>
+  Promise.race([promise.then(() => true), settle().then(() => false)]);
+
+test('[DURABLE-6] no request is answered, and nothing is called durable, before the transaction has ended', async () => {
+  const storage = new TransactionalStorage();
+  const room = new SmallServer(new SmallParty('board', {}, storage));
+  await room.start();
+  const answers: Promise<Response>[] = [];
+  await storage.transaction(async () => {
+    answers.push(
+      room.onRequest(new Request(URL_OF_STORE, { method: 'PUT', body: '[{},{"v":1}]' })),
+    );
+    expect(await isSettled(Promise.all(answers))).toBe(false);
+    answers.push(room.onRequest(new Request(URL_OF_STORE)));
+    expect(await isSettled(Promise.race(answers))).toBe(false);
+  });
+  const [put, get] = await Promise.all(answers);
+  expect([put?.status, await get?.text()]).toEqual([201, '[{},{"v":1}]']);
+  room.store.setValue('v', 2);
+  const durable = room.whenDurable();
+  await storage.transaction(async () => {
+    expect(await isSettled(durable)).toBe(false);
+  });
+  await durable;
+});
+
+test('[DURABLE-6] a request fails, and so does whenDurable(), if what it told was undone and cannot be written again', async () => {
+  const storage = new TransactionalStorage();
+  const room = new SmallServer(new SmallParty('board', {}, storage));
+  await room.start();
+  const put = new Request(URL_OF_STORE, { method: 'PUT', body: '[{},{"v":1}]' });
+  let answer: Promise<Response> | undefined;
+  await storage.transaction(async (transaction) => {
+    answer = room.onRequest(put);
+    await settle();
+    transaction.rollback();
+    storage.failWrites(9, { takesEffect: false, spared: 2 });
+  });
+  expect((await answer)?.status).toBe(503);
+  storage.failWrites(0, { takesEffect: false });
+  await room.start();
+  room.store.setValue('v', 2);
+  const durable = room.whenDurable().catch((error: unknown) => error);
+  await storage.transaction(async (transaction) => {
+    await settle();
+    transaction.rollback();
+    storage.failWrites(9, { takesEffect: false, spared: 2 });
+  });
+  expect(await durable).toMatchObject({ code: 'unavailable' });
 });
 
 test('[SAVE-5] [DURABLE-6] an alarm of the room is not taken for one of the app, also if the first one was undone', async () => {

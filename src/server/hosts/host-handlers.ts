@@ -118,11 +118,12 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
       (app) =>
       async (request: Request, ...others: unknown[]) => {
         const received = [request, ...others];
-        const { answerUnavailable, failure, report } = this.#parts;
+        const { host, answerUnavailable, failure, report } = this.#parts;
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) return await answerUnavailable(request);
         try {
           const answer: unknown = await app?.(received);
+          if (!(await host.whenReleased())) return failure(request);
           if (isResponse(answer)) return answer;
           throw new TinyBasePartyKitError('misuse', NO_RESPONSE_MESSAGE);
         } catch (error) {

@@ -49,6 +49,8 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
   /** The frames and closes that wait, by their sockets; undefined while nothing has to wait. */
   #held: Map<Socket, HeldBack> | undefined;
+  /** Called when nothing has to wait any more, with false if something was undone. */
+  #waiting: ((isKept: boolean) => void)[] = [];
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
@@ -107,6 +109,15 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       for (const frame of frames) sendIfOpen(socket, frame);
       close?.();
     }
+    this.#endWaiting(true);
+  }
+
+  /** Resolves to true when nothing is kept any more, and to false as soon as frames are dropped. */
+  whenReleased(): Promise<boolean> {
+    if (this.#held === undefined) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   /**
@@ -114,11 +125,18 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
    * something else among them. Their clients connect again.
    */
   drop(): void {
+    this.#endWaiting(false);
     for (const [socket, held] of this.#held ?? []) {
       if (held.frames.length === 0) continue;
       held.frames = [];
       this.connectionOf(socket).close(ERRORS.unavailable.closeCode, UNDONE);
     }
+  }
+
+  #endWaiting(isKept: boolean): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const end of waiting) end(isKept);
   }
 
   #heldOf(held: Map<Socket, HeldBack>, socket: Socket): HeldBack {

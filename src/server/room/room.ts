@@ -351,7 +351,7 @@ export class Room<Connection, Request = Connection> {
 }
 
 /** Rejects with `unavailable` unless everything was stored. */
-async function assertStored(isStored: Promise<boolean> | undefined): Promise<void> {
+export async function assertStored(isStored: Promise<boolean> | undefined): Promise<void> {
   if ((await isStored) === true) return;
   throw new TinyBasePartyKitError('unavailable', 'The room could not store it: try again later.');
 }
