@@ -125,10 +125,18 @@ export function createRoomParts<Room, Metadata>(
     messagePrefix,
     onIgnoredError: (error: unknown) => textOf(error) === refused || report(error),
   };
-  const presence = createPresence<Room>(presenceStore, socket, {
-    ...shared,
-    ...(initialPresence !== undefined && { initial: initialPresence }),
-  });
+  let presence: RoomParts<Room>['presence'];
+  try {
+    presence = createPresence<Room>(presenceStore, socket, {
+      ...shared,
+      ...(initialPresence !== undefined && { initial: initialPresence }),
+    });
+  } catch (error) {
+    // A listener of its Store has thrown it. Nobody could end the others.
+    unwatchNetwork();
+    void persister.destroy();
+    throw error;
+  }
 
   const events = createEvents<Room>(socket, {
     ...shared,

@@ -422,3 +422,27 @@ describe('a function of the app that does not end', () => {
 function never(): never {
   throw new Error('The room is not there.');
 }
+
+function createThrowing(): Store {
+  const store = createStore();
+  store.addCellListener('connections', null, 'x', () => {
+    throw new Error('of the app');
+  });
+  return store;
+}
+
+test('a listener of the presence Store that throws while a room is created leaves nothing behind that listens to the network', async () => {
+  const listening = new Set<unknown>();
+  vi.stubGlobal('addEventListener', (_type: string, listener: unknown) => listening.add(listener));
+  vi.stubGlobal('removeEventListener', (_type: string, listener: unknown) =>
+    listening.delete(listener),
+  );
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const client = clientOf({ ...OPTIONS, createStore: createThrowing, initialPresence: { x: 1 } });
+  await expect(client.enter('board')).rejects.toThrow('of the app');
+  await Promise.resolve();
+  expect(listening.size).toBe(0);
+  const calm = clientOf({ ...OPTIONS, initialPresence: { x: 1 } }).createRoom('board');
+  expect(listening.size).toBeGreaterThan(0);
+  await calm.persister.destroy();
+});
