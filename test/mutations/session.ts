@@ -195,6 +195,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (unsaved > 0)',
   },
   {
+    title: '[OFFLINE-10] a client without a network waits for the room when it leaves',
+    file: 'client/room/room-parts.ts',
+    text: '&& !isOnline())',
+    replacement: '&& !isKept)',
+  },
+  {
     title: '[CLIENT-1] a client waits for edits that the app holds when it leaves',
     file: 'client/room/room-parts.ts',
     text: 'if (!persister.isAutoSaving() && !hasPending(persister)) return;',

@@ -69,7 +69,7 @@ export function createOffline(options: OfflineOptions): Offline {
       locks: locks && guardLocks(locks),
       user,
     },
-    { lastClient: { get: () => undefined, set: () => undefined } },
+    { lastClient: new Map() },
   );
 }
 

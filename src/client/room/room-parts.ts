@@ -213,6 +213,9 @@ export function createRoomParts<Room, Metadata>(
       if (!hasStarted && persister.getSync().phase === 'idle') return;
       // Edits that wait for the app to save again are not sent.
       if (!persister.isAutoSaving() && !hasPending(persister)) return;
+      // Nobody can confirm them now, and this device keeps them: a new client of the page shows them if it finds them free.
+      if (isKept && persister.getSync().phase !== 'idle' && !attached.isOpen() && !isOnline())
+        return;
       await new Promise<void>((resolve) => {
         const cancel = callAfter(FAREWELL_MILLISECONDS, resolve);
         const settle = (): void => {

@@ -1,7 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 import { createStore, type Content } from 'tinybase';
 import { expect, onTestFinished, test, vi } from 'vitest';
 
-import { createOffline, type OfflineStorage } from '../../../src/client/offline/index.ts';
+import {
+  createOffline,
+  type Offline,
+  type OfflineLocks,
+} from '../../../src/client/offline/index.ts';
 import { createClient, type Client } from '../../../src/client/room/index.ts';
 import { Deferred } from '../../support/deferred.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
@@ -29,21 +35,40 @@ async function leave(on: ReturnType<typeof browser>, content: Content): Promise<
   tab.die();
 }
 
+/** Locks that wait for another holder, as those of a browser do. */
+function patient(locks: OfflineLocks): OfflineLocks {
+  return {
+    take: async (name, milliseconds) => {
+      const end = Date.now() + milliseconds;
+      for (;;) {
+        const release = await locks.take(name, 0);
+        if (release !== undefined || Date.now() >= end) return release;
+        await delay(5);
+      }
+    },
+  };
+}
+
 function clientOf(
   { storage, locks }: ReturnType<typeof browser>,
   errors: unknown[],
-  whenOpen: () => Promise<void> = async () => undefined,
+  {
+    whenOpen = async () => undefined,
+    offline = createOffline({
+      storage: async () => {
+        await whenOpen();
+        return storage;
+      },
+      locks: locks.of({}),
+    }),
+  }: { readonly whenOpen?: () => Promise<void>; readonly offline?: Offline } = {},
 ): Client {
-  const open = async (): Promise<OfflineStorage> => {
-    await whenOpen();
-    return storage;
-  };
   return createClient({
     createStore,
     host: 'localhost:1999',
     messagePrefix: PREFIX,
     WebSocket: NeverOpens,
-    persister: { offline: createOffline({ storage: open, locks: locks.of({}) }) },
+    persister: { offline },
     onIgnoredError: (error) => errors.push(error),
   });
 }
@@ -82,6 +107,23 @@ test('[OFFLINE-10] a room that is left keeps its edits, and says nothing of them
   await again.persister.destroy();
 });
 
+test('[CLIENT-1] [OFFLINE-10] a new client on the page shows the edits of one that has just left a room without a network', async () => {
+  vi.stubGlobal('navigator', { onLine: false });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const on = browser();
+  await leave(on, [{}, {}]);
+  const errors: unknown[] = [];
+  const offline = createOffline({ storage: () => on.storage, locks: patient(on.locks.of({})) });
+  const former = clientOf(on, errors, { offline });
+  const { store } = await former.enter('board');
+  store.setValue('later', 1);
+  void former.leave('board');
+  const again = await clientOf(on, errors, { offline }).enter('board');
+  expect(again.store.getValues()).toEqual({ mine: 1, later: 1 });
+  expect(errors).toEqual([]);
+  await again.persister.destroy();
+});
+
 test('[CLIENT-1] [OFFLINE-10] a room that is left while the device opens what it keeps, keeps its edits', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => void vi.useRealTimers());
@@ -90,7 +132,7 @@ test('[CLIENT-1] [OFFLINE-10] a room that is left while the device opens what it
   const opened = new Deferred<void>();
   const errors: unknown[] = [];
   const refusals: unknown[] = [];
-  const client = clientOf(on, errors, () => opened.promise);
+  const client = clientOf(on, errors, { whenOpen: () => opened.promise });
   const { store, persister } = client.createRoom('board');
   persister.addRefusalListener((_persister, refused) => refusals.push(...refused));
   const entered = client.enter('board');
