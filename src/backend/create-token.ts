@@ -97,7 +97,7 @@ export async function createToken<Room = unknown>(
     user: options.user,
     access,
     iat: issuedAt,
-    exp: Math.ceil(issuedAt) + expiresInSeconds,
+    exp: issuedAt + expiresInSeconds,
   })
     .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE })
     .setAudience(party)
