@@ -21,6 +21,7 @@ import type { Sync } from './session/sync-status.ts';
 export type { PartyKitPersisterConfig } from './partykit-persister.ts';
 export type { Refusal, RefusalReason } from './replica/refusal.ts';
 export type { Sync, SyncPhase } from './session/sync-status.ts';
+export { warnBeforeUnload } from './platform/unload-warning.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 
 /** Called when the state of a persister's connection to its room changes. */

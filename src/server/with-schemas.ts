@@ -23,6 +23,16 @@ export type {
   RoomDocument,
   RoomStats,
 } from '../protocol/room-handle.ts';
+export type {
+  FeatureHost,
+  FeatureRoom,
+  RoomCommit,
+  RoomFeature,
+  RoomGate,
+  RoomSnapshot,
+  Standing,
+  TakenCall,
+} from './room/room-feature.ts';
 export type { InitialStorage, Save, TakenMessage } from './features/lifecycle/lifecycle-hooks.ts';
 export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
 export { hasStoreInStorage } from './stock/stored-content.ts';

@@ -238,3 +238,24 @@ test('docs/api.md names what each import gives', () => {
   expect(given['tinybase-partykit/client']).toEqual(Object.keys(client).toSorted());
   expect(given['tinybase-partykit/server']).toEqual(Object.keys(server).toSorted());
 });
+
+test.each([
+  ['client', 'client/index.ts', 'client/with-schemas.ts'],
+  ['client/room', 'client/room/index.ts', 'client/room/with-schemas.ts'],
+  ['react', 'react/index.ts', 'react/with-schemas.ts'],
+  ['server', 'server/index.ts', 'server/with-schemas.ts'],
+])(
+  'tinybase-partykit/%s/with-schemas exports every name of the module without schemas',
+  async (_path, plain, withSchemas) => {
+    expect(await exportedNames(withSchemas)).toEqual(await exportedNames(plain));
+  },
+);
+
+/** The names of all functions, classes and types that a module exports, by the text of its file. */
+async function exportedNames(path: string): Promise<readonly string[]> {
+  const text = await readFile(new URL(`../../src/${path}`, import.meta.url), 'utf8');
+  const declared = text.matchAll(/^export (?:const|function|class|interface|type) (\w+)/gm);
+  const lists = [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].map(([, list]) => list);
+  const listed = lists.join(',').matchAll(/(?:type )?(\w+)(?=\s*(?:,|$))/g);
+  return [...new Set([...declared, ...listed].map(([, name = '']) => name))].toSorted();
+}
