@@ -12,6 +12,7 @@ const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
 const OUTBOX = 'client/offline/durable-outbox.ts';
+const HANDOVER = 'client/session/handover.ts';
 const OBSERVER = 'client/features/undo/undo-observer.ts';
 
 /** The mutations of rules of the client that no history can show. */
@@ -73,6 +74,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: REPLICA,
     text: 'isSeed && log !== undefined,',
     replacement: 'isSeed && log === undefined,',
+  },
+  {
+    title: '[KEEP-3] the held edits of a record that was read and could not be shown are removed',
+    file: HANDOVER,
+    text: 'former = earlier.client;',
+    replacement: '',
   },
   {
     title: '[FRAME-3] a socket that closes while the Store is busy is still pinged',

@@ -334,13 +334,13 @@ export class Replica {
 
   /**
    * Shows the state of an earlier client, in one Store transaction: `content` as the base, if given, with its pushes and held edits on
-   * top (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again. With `isLast`, it shows
-   * nothing in a Store that is busy.
+   * top (KEEP-1). Edits that were made since tracking started stay on top of these. False: busy, try again. Without `isShown`, the Store
+   * stays as it is.
    */
   restore(
     content: LeafMap<Leaf> | undefined,
     edits: UnconfirmedEdits | undefined,
-    isLast = false,
+    isShown = true,
   ): boolean {
     const later = this.#held;
     const fold = (aims: Aims): void => {
@@ -360,10 +360,8 @@ export class Replica {
       if (this.#held !== undefined) write(HELD, this.#held);
       this.#overlay.forEach((cover, ...at) => aimAt(aims)(viewOf(cover), ...at));
     };
-    if (!this.#integrate(fold)) {
-      if (!isLast) return false;
-      fold(new LeafMap());
-    }
+    if (!isShown) fold(new LeafMap());
+    else if (!this.#integrate(fold)) return false;
     if (edits !== undefined) this.#lastNumber = edits.lastNumber;
     if (content !== undefined) this.#events.onRefused(this.#early.meet(content, true));
     return true;

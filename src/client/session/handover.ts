@@ -25,8 +25,8 @@ export interface Handover {
 /** The session that hands over its edits. */
 export interface HandoverOwner extends OutboxOwner {
   readonly socket: RoomSocket;
-  /** Continues a session that has ended. Returns false if the Store is busy; never if the owner ends now (`isLast`). */
-  readonly restore: (earlier: RestoredSession, isLast?: boolean) => boolean;
+  /** Continues a session that has ended. Returns false if the Store is busy; never without `isShown`: then the Store stays as it is. */
+  readonly restore: (earlier: RestoredSession, isShown?: boolean) => boolean;
   readonly onRefused: (refusals: readonly Refusal[]) => void;
 }
 
@@ -38,13 +38,14 @@ export function createHandover(
 ): Handover {
   const { after, socket, prefix, replica, client, restore, onRefused } = owner;
   const { claim } = replica;
-  /** The edits of an earlier session on this Store, until they are restored. */
+  /** The client that this one continues, until it is restored. */
   let former: FormerClient | undefined;
   let hasLeft = false;
   /** Returns the key of the edits: the room and the user that they belong to. */
   const key = (): string => JSON.stringify([socket.room(), prefix, outbox.user]);
   const continueFrom = (earlier: RestoredSession): void => {
     if (hasLeft) return;
+    former = earlier.client;
     if (restore(earlier)) {
       former = undefined;
       queue.resume();
@@ -79,8 +80,8 @@ export function createHandover(
     },
     leave: () => {
       hasLeft = true;
-      // The Store shows these edits already, also if it is busy.
-      if (former !== undefined) restore({ client: former }, true);
+      // The Store is busy, or the device has not answered: its edits go to the next session with those of this one.
+      if (former !== undefined) restore({ client: former }, false);
       const isKept = outbox.stop();
       const left = client();
       const refusals = replica.abandon('destroyed');

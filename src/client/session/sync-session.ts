@@ -180,9 +180,9 @@ export function createSyncSession(
     client,
     state: () => state,
     /** Continues where an earlier session has ended. */
-    restore: (earlier, isLast) => {
+    restore: (earlier, isShown) => {
       const { client: left, base } = earlier;
-      if (!replica.restore(base?.content, left, isLast)) return false;
+      if (!replica.restore(base?.content, left, isShown)) return false;
       if (left !== undefined) {
         handshake.renew(left.clientId);
         sender.restore(left.lastSent);

@@ -529,6 +529,27 @@ describe('a start', () => {
     expect(next.store.getValues()).toEqual({ v: 0 });
   });
 
+  test('[KEEP-3] keeps the held edits of a record that a page has read and could not show', async () => {
+    const on = browser();
+    const tab = new OfflineTab(on);
+    void tab.session.follow();
+    await settle();
+    tab.store.setValue('mine', 1);
+    await settle();
+    tab.die();
+    const next = new OfflineTab(on);
+    next.store.startTransaction();
+    void next.session.follow();
+    await settle();
+    next.session.destroy();
+    await settle();
+    next.die();
+    const last = new OfflineTab(on);
+    void last.session.follow();
+    await settle();
+    expect(last.store.getValues()).toEqual({ mine: 1 });
+  });
+
   test('[OFFLINE-2] loads where saving alone went on without showing what came', async () => {
     const on = browser();
     (await liveTab(on)).die();
