@@ -66,7 +66,9 @@ export function decodeHead(value: unknown): BlobReference | undefined {
 export function decodeReference(value: unknown): BlobReference {
   if (isList(value)) {
     const [blob, parts, bytes] = value;
-    if (isCount(blob) && isCount(parts) && isCount(bytes)) return { blob, parts, bytes };
+    // A false number of parts may be so high that nobody could ask for all of them.
+    if (isCount(blob) && isCount(bytes) && parts === Math.ceil(bytes / PART_BYTES))
+      return { blob, parts, bytes };
   }
   throw new SyntaxError('it is neither text nor the name of a blob');
 }

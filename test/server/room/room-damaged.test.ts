@@ -67,6 +67,7 @@ const DAMAGES: Readonly<Record<string, (value: unknown) => unknown>> = {
   'no JSON': (value) =>
     ArrayBuffer.isView(value) ? new Uint8Array(value.byteLength).fill(0x7b) : '{{{',
   'of another type': () => 7,
+  'the name of more parts than anybody can ask for': () => [1, 1e9, 5],
 };
 
 describe('a room that cannot be loaded because its storage is damaged', () => {
