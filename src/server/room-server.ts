@@ -399,12 +399,12 @@ export class RoomServer<
     _initialSave: boolean,
     _requestOrConnection: Request | Connection,
   ): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   /** Called for each table that becomes empty, by whatever change. */
   canDelTable(_tableId: string, _connection: Connection): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   /** Called for each row that changes and does not become empty. */
@@ -414,12 +414,12 @@ export class RoomServer<
     _initialSave: boolean,
     _requestOrConnection: Request | Connection,
   ): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   /** Called for each row that becomes empty, by whatever change. */
   canDelRow(_tableId: string, _rowId: string, _connection: Connection): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   canSetCell(
@@ -431,7 +431,7 @@ export class RoomServer<
     _requestOrConnection: Request | Connection,
     _oldCell: CellOrUndefined,
   ): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   canDelCell(
@@ -440,7 +440,7 @@ export class RoomServer<
     _cellId: string,
     _connection: Connection,
   ): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   canSetValue(
@@ -450,11 +450,11 @@ export class RoomServer<
     _requestOrConnection: Request | Connection,
     _oldValue: ValueOrUndefined,
   ): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   canDelValue(_valueId: string, _connection: Connection): boolean | Promise<boolean> {
-    return true;
+    return Promise.resolve(true);
   }
 
   /** Returns the configured headers of an answer, and those of the gate. */

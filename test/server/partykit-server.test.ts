@@ -305,6 +305,33 @@ test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase
   ]);
 });
 
+test('[HOOK-6] the hooks of the base class return promises, as those of TinyBase’s own server do', async () => {
+  class Chained extends TinyBasePartyKitServer {
+    override canSetCell(
+      ...question: Parameters<TinyBasePartyKitServer['canSetCell']>
+    ): Promise<boolean> {
+      const allowed = super.canSetCell(...question) as Promise<boolean>;
+      return allowed.then((isAllowed) => isAllowed && question[2] !== 'no');
+    }
+  }
+  const server = new Chained(new FakeParty().asRoom);
+  await ask(server, 'PUT', '[{"pets":{"fido":{"species":"dog","no":1}}},{}]');
+  expect(server.store.getTables()).toEqual({ pets: { fido: { species: 'dog' } } });
+  const answers = [
+    server.canSetTable('pets', true, undefined as never),
+    server.canDelTable('pets', undefined as never),
+    server.canSetRow('pets', 'fido', true, undefined as never),
+    server.canDelRow('pets', 'fido', undefined as never),
+    server.canDelCell('pets', 'fido', 'species', undefined as never),
+    server.canSetValue('open', true, true, undefined as never, undefined),
+    server.canDelValue('open', undefined as never),
+  ];
+  for (const answer of answers) expect(answer).toBeInstanceOf(Promise);
+  expect(await Promise.all(answers.map(async (answer) => await answer))).toEqual(
+    answers.map(() => true),
+  );
+});
+
 test('[HOOK-6] a hook that says nothing refuses, and the one of the base class allows', async () => {
   class Forgetful extends TinyBasePartyKitServer {
     // As an app in JavaScript may have it.
