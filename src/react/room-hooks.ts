@@ -97,7 +97,7 @@ export function createRoomHooks<Room, Metadata>(
       useEffect(() => {
         const { options: overrides, metadata: given, stay: last } = latest.current;
         // React has hidden this and shows it again, as it was: the Stores are on the screen already.
-        const shown = last?.room.id === id ? last.room : undefined;
+        const shown = last && last.room.id === id ? last.room : undefined;
         const entered = client.getRoom(id) ?? shown ?? client.createRoom(id, overrides);
         const show = (): void => setStay({ room: entered });
         show();

@@ -136,6 +136,21 @@ describe.each([
     await end(page, problems);
   });
 
+  test('a provider without an id says what it needs', async () => {
+    const { page, problems } = await openPage(browser, url);
+    // React throws at whoever rendered, or tells the window.
+    const thrown = await show(page, { type: 'room', id: undefined as never }).then(
+      () => '',
+      String,
+    );
+    await until('an error', () => thrown !== '' || problems().length > 0);
+    expect(`${thrown} ${problems().join(' ')}`).toContain(
+      'createRoom and enter need the id of a room',
+    );
+    expect(await sockets(page)).toEqual({ made: 0, open: 0 });
+    await page.close();
+  });
+
   test('components follow a room that has stopped for good and is entered again', async () => {
     const id = `again-${version}`;
     const { page } = await openPage(browser, url);
