@@ -55,7 +55,9 @@ beforeAll(async () => {
   const copy = join(folder, 'cloudflare');
   await cp(join(REPOSITORY, 'examples/cloudflare'), copy, {
     recursive: true,
-    filter: (path) => !/node_modules|\.wrangler/.test(path.slice(REPOSITORY.length)),
+    // npm leaves the last two out of a package, and somebody may copy the example from there.
+    filter: (path) =>
+      !/node_modules|\.wrangler|\.npmrc$|\.gitignore$/.test(path.slice(REPOSITORY.length)),
   });
   const manifest = await readFile(join(copy, 'package.json'), 'utf8');
   const dependency = /("tinybase-partykit": )"\^[^"]*"/;
