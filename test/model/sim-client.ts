@@ -15,6 +15,7 @@ import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
+import { LOST } from '../support/lost-socket.ts';
 import type { Choices } from './choices.ts';
 import type { ClientDisk, TabMemory } from './client-disk.ts';
 import { watchDerivations } from './derivations.ts';
@@ -498,6 +499,7 @@ export class SimClient implements ClientEnd {
             });
             for (const sent of joinFrames(messages)) this.#connected.network.sendToRoom(wire, sent);
           },
+          closing: () => ({ ...LOST, code: undefined }),
           reconnect: () => this.reconnect(),
           stop: ({ code }) => this.#stop(ERRORS[code].closeCode, code),
         },
@@ -532,6 +534,7 @@ export class SimClient implements ClientEnd {
           );
         },
       },
+      { applying: () => undefined, sending: () => undefined },
     );
     this.#turn = new StoreTurn(
       session.replica.claim,

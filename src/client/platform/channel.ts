@@ -139,7 +139,7 @@ export function attachToPartySocket(
   },
   owner?: object,
 ): {
-  readonly socket: SessionSocket;
+  readonly socket: Omit<SessionSocket, 'closing'>;
   readonly detach: () => void;
   /** Returns how the socket was closed last. */
   readonly lastClose: () => LastClose;

@@ -52,7 +52,7 @@ export function createConnectWatchdog(
     stopWaiting();
     if (!hasQuery) return;
     isReported = true;
-    if (!isOurs(socket.closing?.().code) || !isTold()) tell();
+    if (!isOurs(socket.closing().code) || !isTold()) tell();
   };
   const wait = (): void => {
     if (!isReported) cancelReport ??= after(LONGEST_MILLISECONDS, report);
@@ -74,7 +74,7 @@ export function createConnectWatchdog(
       wasOpen = isOpen;
       isOpen = false;
       if (!isOutage) begin();
-      else if (socket.closing?.().isMeant === true || ++failures !== MOST_FAILURES) wait();
+      else if (socket.closing().isMeant || ++failures !== MOST_FAILURES) wait();
       else if (!isReported) report();
     },
     queried: (isThere) => {
@@ -92,7 +92,7 @@ export function createConnectWatchdog(
 
 function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: boolean): string {
   const subject = `The socket to ${socket.address()}`;
-  const { isByApp = false, isFinal = false, code = 0, reason = '' } = socket.closing?.() ?? {};
+  const { isByApp, isFinal, code = 0, reason } = socket.closing();
   const how = `${code}${reason && ` and the reason ${JSON.stringify(reason)}`}`;
   if (isFinal) return `${subject} is closed for good, with the code ${how}. Call reconnect().`;
   if (isByApp)
@@ -103,7 +103,7 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: b
 }
 
 function isEnd(socket: Pick<SessionSocket, 'closing'>): boolean {
-  const { isByApp = false, isFinal = false, code = 0 } = socket.closing?.() ?? {};
+  const { isByApp, isFinal, code = 0 } = socket.closing();
   return isFinal || (!isByApp && isOnPurpose(code) && !isOurs(code));
 }
 

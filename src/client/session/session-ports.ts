@@ -10,9 +10,9 @@ export interface SocketClosing {
   /** True if the app has closed it, or not opened it: then it opens only when the app says so. */
   readonly isByApp: boolean;
   /** True if this side ended the last connection or attempt, to stay closed or to connect anew. */
-  readonly isMeant?: boolean | undefined;
+  readonly isMeant: boolean;
   /** True if the socket tries no more by itself: then it opens only when the app says so. */
-  readonly isFinal?: boolean | undefined;
+  readonly isFinal: boolean;
   /** The code of the last close (RFC 6455, section 7.4); undefined if there was none. */
   readonly code: number | undefined;
   /** The text with which the other end closed it, often empty. */
@@ -25,7 +25,7 @@ export interface SessionSocket {
   /** Returns its URL for messages, without the query, which may hold a token; empty if it has no room yet. */
   address(): string;
   /** Returns how it was closed last, as far as that is known. */
-  closing?(): SocketClosing;
+  closing(): SocketClosing;
   /** Sends a frame. Call it only while open. */
   send(frame: string): void;
   /** Drops a connection that seems dead, and makes another. */
@@ -60,10 +60,10 @@ export interface SessionPorts {
   /** At least 0, less than 1. */
   readonly random: () => number;
   /**
-   * The first generation; 0 by default. Sessions that use one socket in turn need different ones, so that a later session
-   * ignores answers to an earlier one (JOIN-4).
+   * The first generation. Sessions that use one socket in turn need different ones, so that a later session ignores answers to an
+   * earlier one (JOIN-4).
    */
-  readonly firstGeneration?: number;
+  readonly firstGeneration: number;
   /** Creates the outbox that makes pushes durable. Without it, nothing survives a restart. */
   readonly createOutbox?: (owner: OutboxOwner) => Outbox;
 }

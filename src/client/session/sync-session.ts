@@ -118,9 +118,9 @@ export function createSyncSession(
   prefix: string,
   ports: SessionPorts,
   events: SessionEvents,
-  activity?: SessionActivity,
+  activity: SessionActivity,
 ): SyncSession {
-  const { after, endpoint, randomId, firstGeneration = 0 } = ports;
+  const { after, endpoint, randomId, firstGeneration } = ports;
   let state: SessionState = { ...INITIAL_STATE, generation: firstGeneration };
   let starters: (() => void)[] = [];
   const stats: SyncStats = { loads: 0, saves: 0 };
@@ -143,7 +143,7 @@ export function createSyncSession(
   const updateStatus = (): void => {
     confirmations.settle(unsaved() === 0 ? Infinity : replica.oldestUnanswered);
     const { phase } = state.stage;
-    activity?.sending(replica.pending.length > 0 && (phase === 'live' || phase === 'reduced'));
+    activity.sending(replica.pending.length > 0 && (phase === 'live' || phase === 'reduced'));
     status.update();
   };
   const reportRefusals = (refusals: readonly Refusal[]): void => {
@@ -253,10 +253,10 @@ export function createSyncSession(
 
   const fold = (change: Fold): boolean => {
     if (!state.intent.isFollowing || !bringsRemoteChanges(change)) return doFold(foldParts, change);
-    activity?.applying(true);
+    activity.applying(true);
     const isDone = doFold(foldParts, change);
     if (isDone && change.type === 'commit') stats.loads++;
-    activity?.applying(false);
+    activity.applying(false);
     return isDone;
   };
   const queue = createEventQueue<SessionEvent>(
@@ -351,7 +351,7 @@ export function createSyncSession(
     },
     flush: () => {
       if (state.stage.phase !== 'reduced') return sender.flush();
-      activity?.sending(replica.pending.length > 0);
+      activity.sending(replica.pending.length > 0);
       stats.saves += sendStockChanges(socket, prefix, replica, outbox);
     },
     'hang-up': () => {
@@ -506,7 +506,7 @@ export function createSyncSession(
       // The event may have to wait, and the next connection begins with hello.
       heartbeat.stop();
       // "Message too big" (RFC 6455, section 7.4.1).
-      if (socket.closing?.().code === 1009) sender.halve();
+      if (socket.closing().code === 1009) sender.halve();
       if (isWaitingForSocket()) watchdog.closed();
       happened('closed');
       if (isWaitingForSocket()) watchdog.tellEnd();

@@ -9,6 +9,7 @@ import type { LoadedContent } from '../../../src/protocol/messages.ts';
 import type { SessionPorts, SocketClosing } from '../../../src/client/session/session-ports.ts';
 import { createSyncSession, type SyncSession } from '../../../src/client/session/sync-session.ts';
 import type { Sync } from '../../../src/client/session/sync-status.ts';
+import { LOST } from '../../support/lost-socket.ts';
 import type { Changes } from '../../../src/protocol/changes.ts';
 import {
   decodeChanges,
@@ -149,7 +150,7 @@ export class ScriptedRoom {
   readonly queued: string[] = [];
   readonly stops: (readonly [number, string])[] = [];
   /** The close of the socket: its code and reason, or by the app. */
-  closing: SocketClosing = { isByApp: false, code: 1006, reason: '' };
+  closing: SocketClosing = LOST;
   reconnects = 0;
   /** The URL of the room that the socket is pointed at. While it is open, it stays connected to the one before. */
   address: string = ADDRESS;
@@ -160,7 +161,7 @@ export class ScriptedRoom {
   #ids = 0;
 
   constructor(
-    options: Pick<SessionPorts, 'firstGeneration'> & {
+    options: Partial<Pick<SessionPorts, 'firstGeneration'>> & {
       /** True if code goes on until {@link ScriptedRoom.endTurn}. */
       isTurnHeld?: boolean;
       readonly store?: Store;
@@ -175,6 +176,7 @@ export class ScriptedRoom {
       store,
       PREFIX,
       {
+        firstGeneration: 0,
         ...ports,
         ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
         socket: {
@@ -215,6 +217,7 @@ export class ScriptedRoom {
         },
         onError: (error) => this.errors.push(error),
       },
+      { applying: () => undefined, sending: () => undefined },
     );
   }
 
@@ -268,7 +271,7 @@ export class ScriptedRoom {
   close(closing: Partial<SocketClosing> = {}): void {
     this.isOpen = false;
     this.#connected = undefined;
-    this.closing = { isByApp: false, code: 1006, reason: '', ...closing };
+    this.closing = { ...LOST, ...closing };
     this.session.closed();
   }
 

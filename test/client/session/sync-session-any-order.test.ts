@@ -14,6 +14,7 @@ import type { Leaf } from '../../../src/protocol/leaf.ts';
 import { LeafMap } from '../../../src/protocol/leaf-map.ts';
 import { readContent } from '../../../src/protocol/store-access.ts';
 import { edit, transactions } from '../../protocol/arbitrary-edits.ts';
+import { LOST } from '../../support/lost-socket.ts';
 import { remoteChanges } from '../replica/arbitrary-remote.ts';
 import { flat, sorted } from '../replica/naive-replica.ts';
 import { ManualTime, SECOND } from './scripted-room.ts';
@@ -49,6 +50,7 @@ class Pair {
         socket: {
           isOpen: () => this.isOpen,
           address: () => 'ws://host.test/room',
+          closing: () => ({ ...LOST, code: undefined }),
           send: (frame) => {
             for (const sent of splitFrame(frame)) {
               const message = decodeClientMessage('', sent);
@@ -74,6 +76,7 @@ class Pair {
         after: this.time.after,
         now: () => this.time.now,
         soon: (callback) => callback(),
+        firstGeneration: 0,
         randomId: () => 'c'.repeat(22),
         random: () => 0.5,
       },
@@ -82,6 +85,7 @@ class Pair {
         onRefused: (refused) => this.refusals.push(...refused),
         onError: () => undefined,
       },
+      { applying: () => undefined, sending: () => undefined },
     );
   }
 
