@@ -1,6 +1,7 @@
 import type { SourceMutation } from './source-mutation.ts';
 
 const STATE = 'client/session/session-state.ts';
+const MESSAGES = 'client/session/session-messages.ts';
 const LOADING = 'client/session/session-loading.ts';
 const SESSION = 'client/session/sync-session.ts';
 const SOCKET = 'client/session/room-socket.ts';
@@ -19,7 +20,7 @@ const OBSERVER = 'client/features/undo/undo-observer.ts';
 export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[JOIN-4] a client never goes above a generation that it has lost',
-    file: STATE,
+    file: MESSAGES,
     text: '? resync({ ...state, generation })',
     replacement: '? stay(state)',
   },
