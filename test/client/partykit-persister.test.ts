@@ -584,6 +584,16 @@ describe('the URL', () => {
       { ...room, room: 'a?b', query: { token: 't' } },
     ],
     [
+      'of a room with a line break, which a URL leaves out',
+      'https://example.com/parties/main/ab/store?token=t',
+      { ...room, room: 'a\nb', query: { token: 't' } },
+    ],
+    [
+      'of a room with a line separator',
+      'https://example.com/parties/main/a%E2%80%A8b/store',
+      { ...room, room: 'a\u2028b' },
+    ],
+    [
       'with a query',
       'https://example.com/parties/main/r/store?token=a%26b',
       { ...room, query: { token: 'a&b', none: undefined, no: null } },

@@ -43,7 +43,7 @@ async function socketUrlOf(
   const given: unknown =
     typeof query === 'function' ? await Reflect.apply(query, connection, []) : query;
   // The room's own part may have a question mark, too.
-  if (typeof given === 'string') return roomUrl + given.replace(/^.*?(?:\?_pk=[^&]*&?|$)/, '?');
+  if (typeof given === 'string') return roomUrl + given.replace(/^[^]*?(?:\?_pk=[^&]*&?|$)/, '?');
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(given ?? {}))
     if (typeof value === 'string') parameters.append(name, value);
