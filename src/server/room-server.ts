@@ -48,6 +48,9 @@ export interface RoomParty<Connection> {
   pingedAt?(connection: Connection): number | undefined;
 }
 
+const LONG_TRANSACTION =
+  'A transaction of storage has been open for 5 seconds, and nobody hears from the room before its end: do not wait for requests in it.';
+
 /** The methods that hosts call, and that the room needs. */
 const NEEDED_HANDLERS = ['onStart', 'onRequest', 'onMessage', 'onClose', 'onError'] as const;
 /** Those that the app may define. As in TinyBase's own class, it finds only `onRequest` and `onMessage` to override. */
@@ -103,6 +106,7 @@ export class RoomServer<
       sockets: () => this.#sockets(),
       pingedAt: (connection) => party.pingedAt?.(connection),
       onError: (error) => this.#report(error, 'host'),
+      onLongHold: () => this.#report(new Error(LONG_TRANSACTION), 'transaction'),
     });
     this.#room = new Room<Connection, Request>(this.#host, {
       roomId: () => this.roomId,

@@ -24,7 +24,12 @@ export interface SocketHostOptions<Socket> {
   /** Returns the time at which the server last answered a ping for the room; undefined if it does not do so. */
   readonly pingedAt?: (socket: Socket) => number | undefined;
   readonly onError: (error: unknown) => void;
+  /** Called when frames have been kept for long. */
+  readonly onLongHold?: () => void;
 }
+
+/** The time that frames may be kept before that is reported. */
+const LONG_HOLD_MILLISECONDS = 5_000;
 
 /** The rest of what a socket hears, when nothing has to wait any more. */
 interface HeldBack {
@@ -51,6 +56,7 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
   #held: Map<Socket, HeldBack> | undefined;
   /** Called when nothing has to wait any more, with false if something was undone. */
   #waiting: ((isKept: boolean) => void)[] = [];
+  #cancelReport: (() => void) | undefined;
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
@@ -98,13 +104,16 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
 
   /** Keeps all frames until {@link SocketHost.release}: they tell what may still be undone (`DURABLE-6`). Sockets stay open, too. */
   hold(): void {
-    this.#held ??= new Map();
+    if (this.#held !== undefined) return;
+    this.#held = new Map();
+    this.#cancelReport = this.after(LONG_HOLD_MILLISECONDS, () => this.#options.onLongHold?.());
   }
 
   /** Sends the frames that were kept, and closes the sockets that the room has closed meanwhile. */
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#cancelReport?.();
     for (const [socket, { frames, close }] of held) {
       for (const frame of frames) sendIfOpen(socket, frame);
       close?.();

@@ -17,7 +17,7 @@ export type RoomErrorSource =
   | 'config'
   /** Reading or writing failed. If transactions of the room's own code were lost, the message has the ids they changed. */
   | 'storage'
-  /** A transaction of the room's own code has been open for long, and everybody waits for it. */
+  /** A transaction of the room's own code, of the Store or of storage, has been open for long, and everybody waits for it. */
   | 'transaction'
   /** A handler of the app threw, such as `onBeforeConnect` or `onRequest`; the client got a fixed text in its place. */
   | 'handler'

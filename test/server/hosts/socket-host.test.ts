@@ -97,3 +97,29 @@ test('[DURABLE-6] sockets whose frames are dropped are closed, and hear nothing'
   expect([one.frames, two.frames]).toEqual([[], ['later']]);
   expect([one.readyState, two.readyState]).toEqual([3, 1]);
 });
+
+test('[DURABLE-6] frames that are held for long are reported, once', () => {
+  vi.useFakeTimers();
+  try {
+    let reports = 0;
+    const host = new SocketHost<Socket>({
+      storage: new StrictStorage(),
+      sockets: () => [],
+      onError: () => undefined,
+      onLongHold: () => (reports += 1),
+    });
+    host.hold();
+    vi.advanceTimersByTime(4_000);
+    host.release();
+    vi.advanceTimersByTime(4_000);
+    expect(reports).toBe(0);
+    host.hold();
+    vi.advanceTimersByTime(4_000);
+    // Another transaction within it.
+    host.hold();
+    vi.advanceTimersByTime(60_000);
+    expect(reports).toBe(1);
+  } finally {
+    vi.useRealTimers();
+  }
+});
