@@ -16,6 +16,8 @@ export interface OwnWrite {
   before: Leaf | undefined;
   /** The leaf that a refusal of the write shows again: `before`, or the room's leaf if that was local-only. */
   base: Leaf | undefined;
+  /** True if it deleted the row, even if it has set the leaf then. Other edits of its push may have done that, too. */
+  readonly isDeletion: boolean;
   /** The leaf that the write left. */
   after: Leaf | undefined;
   /** The step that takes it back; undefined if none does any more. */

@@ -50,6 +50,7 @@ export class OwnWrites {
         merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
         base: merged === undefined ? this.#beneath(push, table, row, cell) : merged.base,
+        isDeletion: deletesRow(changes, table, row) || merged?.isDeletion === true,
         after: changes.leaves.get(table, row, cell),
         step,
       };
@@ -162,7 +163,11 @@ export class OwnWrites {
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
     const push = first?.number ?? HELD;
     const step = this.#inRow(table, row).find(
-      (write) => write.step !== undefined && write.firstPush <= push && write.push >= push,
+      (write) =>
+        write.step !== undefined &&
+        write.isDeletion &&
+        write.firstPush <= push &&
+        write.push >= push,
     )?.step;
     if (step === undefined) return;
     const writes = this.#writes.get(table, row, cell) ?? [];
@@ -172,7 +177,8 @@ export class OwnWrites {
     const later = step.writeOf(table, row, cell);
     const hidden: OwnWrite = {
       ...{ table, row, cell, push, firstPush: push, before, base: before },
-      ...{ merged: undefined, after: undefined, step: later === undefined ? step : undefined },
+      ...{ merged: undefined, isDeletion: true, after: undefined },
+      ...{ step: later === undefined ? step : undefined },
     };
     // The list may be in use, and was forgotten if nothing but ended writes was left.
     writes.unshift(hidden);

@@ -627,6 +627,42 @@ describe('what others do', () => {
     expect(store.getTables()).toEqual({ pets: { fido: { color: 'black' } } });
   });
 
+  test.each([true, false])(
+    '[UNDO-3] an edit that is sent with held edits of the page before takes nothing that their deletion hides: %s',
+    (isFirst) => {
+      const client = clientOf();
+      const { store, replica, undo } = client;
+      replica.setSaving(false);
+      if (isFirst) store.setCell('pets', 'fido', 'color', 'black');
+      const held = changesOf([{}, {}, { pets: ['fido'] }]);
+      replica.restore(undefined, { pushes: [], held, lastNumber: 0 });
+      if (!isFirst) store.setCell('pets', 'fido', 'color', 'black');
+      replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+      replica.setSaving(true);
+      acknowledgeAll(client);
+      expect(store.getTables()).toEqual({ pets: { fido: { color: 'black' } } });
+      undo.goBackward();
+      expect(store.getTables()).toEqual({});
+    },
+  );
+
+  test('[UNDO-4] a deletion and an edit of its row, in one transaction or in one step, bring back what the deletion hid', () => {
+    for (const isOne of [true, false]) {
+      const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+      const { store, replica, undo } = client;
+      replica.setSaving(false);
+      const edit = (): void => {
+        store.delRow('pets', 'fido');
+        store.setRow('pets', 'fido', { legs: 3, color: 'black' });
+      };
+      if (isOne) store.transaction(edit);
+      else edit();
+      replica.commit(changesOf([{ pets: { fido: { name: 'theirs' } } }, {}]));
+      undo.goBackward();
+      expect(store.getRow('pets', 'fido')).toEqual({ legs: 4, color: 'brown', name: 'theirs' });
+    }
+  });
+
   test('[UNDO-4] an edit before the content and edits of the page before are back is undone to these', () => {
     const client = clientOf();
     const { store, replica, undo } = client;
