@@ -122,6 +122,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'false',
   },
   {
+    title: '[FLOOD-1] a hello that is refused right after another one is never answered',
+    file: 'server/room/delivery.ts',
+    text: "state.liveness === 'stopped' && !isHello",
+    replacement: "state.liveness === 'stopped'",
+  },
+  {
     title: '[LIMIT-4] who sends a body drop by drop keeps out others',
     file: BODIES,
     text: 'if (this.#bodies.size >= limits.waitingBodies && !this.#cutSlowest()) throw overloaded();',

@@ -48,7 +48,7 @@ export function answerHello<Connection>(
   if (!peer.allowance.charge(cost)) {
     const text =
       'This connection asks for more than the room gives: say hello again, a little later.';
-    delivery.overload(peer, text);
+    delivery.overload(peer, text, true);
     return;
   }
   for (const other of connections) {

@@ -234,20 +234,24 @@ export class Delivery<Connection> {
     peer.connection.close(ERRORS[code].closeCode, reason);
   }
 
-  /** Takes nothing more from a connection until its next hello. Tells it so, at most once a second (`FLOOD-1`). */
-  overload(peer: Peer<Connection>, text: string = FLOODED): void {
+  /**
+   * Takes nothing more from a connection until its next hello. Tells it so, at most once a second (`FLOOD-1`). With `isHello`, a hello is
+   * refused, whose client waits for the answer.
+   */
+  overload(peer: Peer<Connection>, text: string = FLOODED, isHello = false): void {
     const { state } = peer;
     if (state.type !== 'client') {
       this.close(peer, 'overloaded', text);
       return;
     }
-    const isStopped = state.liveness === 'stopped';
-    if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
+    // It knows that it is stopped.
+    const isTold = state.liveness === 'stopped' && !isHello;
+    if (!isTold) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(peer, 'overloaded', text);
     // It is told again now and then: the refused message may have been a hello.
     if (peer.allowance.mayTell()) tell();
-    else if (!isStopped) {
-      // It was stopped before, has said hello since, and does not know that it is stopped again.
+    else if (!isTold) {
+      // It was stopped before, and has said hello since. Of several hellos, the last one counts.
       const stopped = peer.state;
       this.#host.after(TELL_MILLISECONDS, () => {
         if (peer.state === stopped) tell();

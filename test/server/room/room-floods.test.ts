@@ -132,6 +132,24 @@ test('[FLOOD-1] tells again after a second, for a hello may have been what was r
   expect(ada.hearTypes()).toEqual(['error']);
 });
 
+test('[FLOOD-1] [FLOOD-4] tells a client again whose next hello asks for too much as well: it would wait for the answer', async () => {
+  const host = await seeded({});
+  const ada = host.connect();
+  for (let index = 1; index <= 6; index += 1) {
+    await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
+    await ada.push(1, { pets: { [`${index}`]: { legs: index } } });
+  }
+  expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+  await ada.hello({ clientId: clientId('id7'), cursor: await host.cursor() });
+  expect(ada.hear()).toEqual([]);
+  await host.pass(1_000);
+  expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+  await ada.hello({ clientId: clientId('id7'), generation: 2, cursor: await host.cursor() });
+  expect(ada.hearTypes()).toEqual(['welcome']);
+  await host.pass(5_000);
+  expect(ada.hear()).toEqual([]);
+});
+
 test('[FLOOD-1] tells later what it may not tell now, if a connection does not know that it is stopped', async () => {
   const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 3 }) });
   const ada = await host.join('ada');
@@ -337,6 +355,7 @@ test('[FLOOD-3] counts a catch-up as the messages that it is worth, and processe
   await bob.push(5, { open: true });
   expect(bob.hear().at(-1)).toMatchObject({ type: 'ack', number: 5, isCommit: true });
   await host.pass(10_000);
+  expect(ada.hear()).toMatchObject([{ code: 'overloaded' }]);
   await ada.hello({ generation: 201, cursor: old });
   expect(ada.hearOne('welcome').changes?.leaves.get('pets', '4', 'name')).toBe(large);
 });
