@@ -185,6 +185,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: ')',
   },
   {
+    title: '[OFFLINE-5] a page says hello for all closed tabs, before its own',
+    file: 'client/offline/adoption.ts',
+    text: 'if (client === undefined || this.#hellos >= MOST_HELLOS) return false;',
+    replacement: 'if (client === undefined) return false;',
+  },
+  {
     title: '[KEEP-2] a generation counts as durable before it is written',
     file: 'client/offline/durable-outbox.ts',
     text: 'record.writer.isGenerationDurable(generation) &&',

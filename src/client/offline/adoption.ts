@@ -18,6 +18,9 @@ const ANSWER_MILLISECONDS = 10_000;
 /** The pause before the next attempt while the app has a transaction open. */
 const BUSY_MILLISECONDS = 5;
 
+/** The hellos for others after one search. A room takes few hellos of different clients on one connection at once (FLOOD-4). */
+const MOST_HELLOS = 3;
+
 /** The number of hellos whose answers are known if they come late. */
 const MOST_ASKED = 100;
 
@@ -64,6 +67,8 @@ export class Adoption {
   /** The highest generation that is reserved for such hellos: each client has its own range, so that no answer is taken for another. */
   #reserved = 0;
   #question: Question | undefined;
+  /** The hellos for others since the last search. */
+  #hellos = 0;
   #cancelSearch: (() => void) | undefined;
   #hasTold = false;
   #hasStopped = false;
@@ -86,11 +91,13 @@ export class Adoption {
 
   /** Searches now, and again and again. A search that fails is no harm: the next one may not. */
   async search(): Promise<void> {
+    this.#hellos = 0;
     // The first search comes before the own hello.
     if (this.#cancelSearch === undefined || this.#canAsk()) await this.#search();
     else if (this.#question === undefined) this.#free();
     if (this.#hasStopped) return;
-    if (this.#ended.length > 0 && this.#canAsk()) this.#owner.happened('opened');
+    const isNext = this.#ended.length > 0 && this.#hellos < MOST_HELLOS;
+    if (isNext && this.#canAsk()) this.#owner.happened('opened');
     this.#cancelSearch = this.#owner.after(SEARCH_MILLISECONDS, () => void this.search());
   }
 
@@ -100,7 +107,9 @@ export class Adoption {
     this.#question?.cancelTimeout();
     this.#question = undefined;
     const [client] = this.#ended;
-    if (client === undefined || !this.#owner.state().intent.isSaving) return false;
+    if (client === undefined || this.#hellos >= MOST_HELLOS) return false;
+    if (!this.#owner.state().intent.isSaving) return false;
+    this.#hellos += 1;
     // Above all own generations: no welcome is taken for another.
     client.generation = Math.max(client.generation, ownGeneration) + 1;
     this.#asked.add(client.generation);

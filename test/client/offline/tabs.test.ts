@@ -256,6 +256,34 @@ describe('edits of a tab that has ended', () => {
     expect(tabs[1]?.sent()).toMatchObject([{ type: 'hello', nextPush: 1 }]);
   });
 
+  test('[OFFLINE-5] are adopted from a few tabs at once: the own hello does not wait for all of them', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    const others = Array.from({ length: 5 }, () => new OfflineTab(on));
+    for (const [index, other] of others.entries()) {
+      await other.start();
+      other.store.setValue(`v${index}`, 1);
+    }
+    await settle();
+    for (const other of others) other.die();
+    /** Answers every hello until there is none; returns how many came before the own one. */
+    const answer = async (): Promise<number> => {
+      for (let asked = 0; ; asked += 1) {
+        const { generation, cursor } = living.hello();
+        living.welcome({ generation, ...(cursor === undefined && { changes: undefined }) });
+        await settle();
+        if (cursor !== undefined) return asked;
+      }
+    };
+    await living.time.pass(10 * SECOND);
+    expect(await answer()).toBe(3);
+    expect(living.session.sync.phase).toBe('live');
+    expect(living.pushes()).toHaveLength(3);
+    living.receive({ type: 'alive' });
+    await living.time.pass(10 * SECOND);
+    expect(await answer()).toBe(2);
+  });
+
   test('[OFFLINE-5] wait for a tab that saves, and do not hold up one whose room does not answer', async () => {
     const on = browser();
     const living = await liveTab(on);
