@@ -484,6 +484,8 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     const { store } = await writer.enter('unmade');
     store.setValue('v', 1);
     await until('the content', () => reader.store.getValue('v') === 1);
-    expect([reader.persister.getSync().phase, failures]).toEqual(['live', []]);
+    expect(reader.store.getContent()).toEqual(store.getContent());
+    expect(reader.persister.getSync()).toMatchObject({ phase: 'live', localOnly: 0 });
+    expect(failures).toEqual([]);
   });
 });

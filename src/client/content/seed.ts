@@ -28,7 +28,7 @@ export interface Seed {
   corrected(given: LeafMap<Leaf>, correction: SeedCorrection): boolean;
   /** The given content did not arrive, or the room does not take it. */
   failed(error: unknown): void;
-  /** Makes what the Store shows of the seed local-only, and reports what the room has not refused (SEED-2, SEED-8). False: the Store is busy. */
+  /** Makes what the Store shows of the seed local-only, unless the user may only read. Reports what the room has not refused (SEED-2, SEED-8). False: the Store is busy. */
   giveUp(): boolean;
   /** Reports refusals, each once. */
   tellRefusals(): void;
@@ -89,7 +89,9 @@ export function createSeed(
       why = withdrawalOf(error) ?? 'undelivered';
     },
     giveUp: () => {
-      const lost = show() ? shallow(replica.localiseBase()) : undefined;
+      // Who may only read keeps nothing of it, as nothing of a push (GATE-8): the content that follows replaces it.
+      if (!show()) return false;
+      const lost = shallow(why === 'access' ? replica.readBase() : replica.localiseBase());
       if (lost === undefined) return false;
       if (why !== undefined) refuse(lost, why);
       why = 'undelivered';

@@ -204,7 +204,6 @@ describe('the initial content', () => {
   test.each([
     ['too-large', 'too-large'],
     ['malformed', 'malformed'],
-    ['forbidden', 'access'],
   ] as const)(
     '[SEED-8] that the room answers with %s stays here, local-only, and the rest goes on',
     async (code, reason) => {
@@ -261,6 +260,40 @@ describe('the initial content', () => {
       expect(room.store.getValues()).toEqual({ v: 1, w: 2, early: 1 });
     },
   );
+
+  test('[SEED-8] of a user who may only read is not shown once the room has refused it', async () => {
+    const room = new ScriptedRoom();
+    room.store.setContent([{}, { v: 1, w: 1 }]);
+    room.store.setValue('early', 1);
+    void room.session.follow();
+    void room.session.startSaving();
+    await room.answerGet(0);
+    room.store.setValue('w', 2);
+    room.puts.take().fail(failure('forbidden'));
+    await nextTurn();
+    expect(room.store.getValues()).toEqual({ v: 1, w: 2, early: 1 });
+    await room.answerGet(0);
+    expect(room.store.getValues()).toEqual({ w: 2 });
+    expect(room.refusals).toMatchObject([
+      { valueId: 'v', value: 1, reason: 'access' },
+      { valueId: 'w', value: 1, reason: 'access' },
+      { valueId: 'early', value: 1, reason: 'access' },
+    ]);
+    room.open();
+    room.welcome({ generation: room.hello().generation, cursor: { epoch: 'e', version: 0 } });
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 1, localOnly: 0 });
+    room.receive({
+      type: 'ack',
+      number: 1,
+      version: 0,
+      isCommit: false,
+      correction: changesOf([{}, { w: '\uFFFC' }]),
+      reason: 'access',
+    });
+    expect(room.store.getValues()).toEqual({});
+    expect(room.refusals).toHaveLength(4);
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 0, localOnly: 0 });
+  });
 
   test('[SEED-8] that is given where GET has an old answer is looked for past caches, and told', async () => {
     const room = new ScriptedRoom();
