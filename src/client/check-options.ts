@@ -10,16 +10,17 @@ export function checkOptions(
   kinds: Readonly<Record<string, OptionKind>>,
 ): void {
   assertOptions(caller, options, kinds);
-  tellUnknownOptions(options, kinds, options.onIgnoredError);
+  tellUnknownOptions(caller, options, kinds, options.onIgnoredError);
 }
 
 /** Reports options that are not in the table, which has every option that there is. */
 export function tellUnknownOptions(
+  caller: string,
   config: object,
   kinds: Readonly<Record<string, OptionKind>>,
   onIgnoredError: OnIgnoredError,
 ): void {
-  const error = errorOfUnknownOptions(config, kinds);
+  const error = errorOfUnknownOptions(config, kinds, `The object for ${caller}`);
   // oxlint-disable-next-line no-console -- A mistake in the code, which has to be seen.
   if (error !== undefined) (onIgnoredError ?? console.warn)(error);
 }

@@ -121,7 +121,7 @@ export function createPartyKitPersister(
   assertOffline(CALLER, offline);
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
-  tellUnknownOptions(config, OPTIONS, onIgnoredError && ignore);
+  tellUnknownOptions(CALLER, config, OPTIONS, onIgnoredError && ignore);
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
     content &&
     (() => {

@@ -81,10 +81,10 @@ export function createRooms<Room, Metadata>(
   const stays = new Map<string, RoomStay<Room, Metadata>>();
   const known = new WeakMap<ClientRoom<Room>, RoomStay<Room, Metadata>>();
   /** Reports options that do not exist, after the present call. */
-  const check = (given: object, { onIgnoredError } = options): void =>
-    queueMicrotask(() => tellUnknownOptions(given, OPTIONS, onIgnoredError));
+  const check = (caller: string, given: object, { onIgnoredError } = options): void =>
+    queueMicrotask(() => tellUnknownOptions(caller, given, OPTIONS, onIgnoredError));
   assertOptions('createClient', options, OPTIONS);
-  check({ ...options });
+  check('createClient', { ...options });
 
   const create = (
     id: string,
@@ -93,7 +93,7 @@ export function createRooms<Room, Metadata>(
     const all = { ...options, ...overrides };
     assertOptions('createRoom', overrides, OPTIONS);
     assertNeeded(id, all);
-    check(overrides, all);
+    check('createRoom', overrides, all);
     const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
       if (stays.get(id) === stay) stays.delete(id);
     });
@@ -117,9 +117,7 @@ export function createRooms<Room, Metadata>(
       const stay =
         find(idOrRoom) ?? (typeof idOrRoom === 'string' ? create(idOrRoom, {}) : undefined);
       if (stay === undefined)
-        throw misuse(
-          'enter needs the id of a room, or a room of this client: call enter of the client that created the room.',
-        );
+        throw misuse('enter needs the id of a room, or a room that this client has created.');
       const { id } = stay.room;
       if ((stays.get(id) ?? stay) !== stay)
         throw misuse(`Another room has the id "${id}": leave that first.`);

@@ -65,9 +65,11 @@ test('a host with a space is told in a sentence, and not taken for a server that
 });
 
 /** The error for an option of that name. */
-const errorOf = (name: string): object => ({
+const errorOf = (name: string, caller = 'createClient'): object => ({
   code: 'misuse',
-  message: expect.stringContaining(`"${name}"`) as unknown,
+  message: expect.stringContaining(
+    `The object for ${caller} has options that do not exist: "${name}"`,
+  ) as unknown,
 });
 
 test('options that do not exist are reported, or warned of, by createClient and createRoom', async () => {
@@ -77,7 +79,7 @@ test('options that do not exist are reported, or warned of, by createClient and 
   const client = clientOf({ ...OPTIONS, onIgnoredError, tokens: () => 'x' });
   client.createRoom('board', { initialContent: [{}, {}] } as object);
   await Promise.resolve();
-  expect(errors).toMatchObject([errorOf('tokens'), errorOf('initialContent')]);
+  expect(errors).toMatchObject([errorOf('tokens'), errorOf('initialContent', 'createRoom')]);
   expect(warn).not.toHaveBeenCalled();
   clientOf({ ...OPTIONS, Host: 'x' });
   await Promise.resolve();
