@@ -84,7 +84,7 @@ export function createHttpEndpoint(
         return [answer, isExpected(answer.status)];
       };
       const [response, isGood] = await limit.race(send()).catch((cause: unknown) => {
-        const message = `${method} ${withoutQuery(target)} had no answer. Is the server running? May this page reach it (CORS)?`;
+        const message = `${method} ${withoutQuery(target)} had no answer. Is the server running? Does it have this party? May this page reach it (CORS)?`;
         throw new TinyBasePartyKitError('network', message, { cause });
       });
       if (!isGood) throw await errorOf(method, target, response, limit);
@@ -157,7 +157,8 @@ async function errorOf(
     : await limit.race(errorIn(response)).catch(() => undefined);
   const code = told?.code ?? foreign;
   let hint = told?.message ? `: ${told.message.slice(0, LONGEST_REASON)}` : '.';
-  if (code === 'not-found') hint += ' Check storePath, party and room.';
+  // A room says what to check.
+  if (code === 'not-found' && !told) hint += ' Check storePath, party and room.';
   else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
   const message = `${method} ${withoutQuery(target)} was answered with ${status}${hint}`;
   // A getter: consoles show the value of any other cause, and the Response has the URL with its query.

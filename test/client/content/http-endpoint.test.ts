@@ -187,7 +187,7 @@ test.each([
 test.each([
   [401, 'unauthorized', ': The room says why.'],
   [403, 'forbidden', ': The room says why.'],
-  [404, 'not-found', ': The room says why. Check storePath'],
+  [404, 'not-found', ': The room says why.'],
   [403, 'unauthorized', '.'],
 ])('an error of the room with %i and %s says why: "%s"', async (status, code, end) => {
   const { endpoint } = answered(() =>
@@ -197,6 +197,22 @@ test.each([
     `GET https://host.test/store was answered with ${status}${end}`,
   );
   if (end === '.') await expect(endpoint.get()).rejects.not.toThrow('says why');
+  // What to check is in the sentence of the room.
+  await expect(endpoint.get()).rejects.not.toThrow('Check storePath');
+});
+
+test('a 404 of something that is not a room says what to check', async () => {
+  const { endpoint } = answered(() => new Response('Not found', { status: 404 }));
+  await expect(endpoint.get()).rejects.toThrow('404. Check storePath, party and room.');
+});
+
+test('no answer leads to a hint at the server, the party and CORS', async () => {
+  const { endpoint } = answered(() => {
+    throw new TypeError('Failed to fetch');
+  });
+  await expect(endpoint.get()).rejects.toThrow(
+    'GET https://host.test/store had no answer. Is the server running? Does it have this party? May this page reach it (CORS)?',
+  );
 });
 
 test('an error has a bounded part of what the room says', async () => {
