@@ -212,7 +212,7 @@ export default class BoardRoom extends TinyBasePartyKitServer {
       createdAt: Date.now(),
     });
     await this.whenDurable();
-    return new Response('Everybody has it.\n', { status: 201, headers });
+    return new Response('Everybody who is connected has it.\n', { status: 201, headers });
   }
 
   #isPinned(rowId: string): boolean {

@@ -492,7 +492,7 @@ test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
     const { page, left, right, close } = await visit(inRoom('backend'));
     const command = await textOf(part(page, 'command'));
     const { stdout } = await promisify(execFile)('bash', ['-c', command]);
-    expect(stdout).toBe('Everybody has it.\n');
+    expect(stdout).toBe('Everybody who is connected has it.\n');
     await untilEqual([left, right], FIRST_COUNT + 1);
     expect(await textsIn(left)).toContain('Hello from the backend');
     await close();
