@@ -589,15 +589,20 @@ export class SimClient implements ClientEnd {
   #createUndo({ replica }: SyncSession): WatchedUndo {
     const { world } = this.#surroundings;
     const isUsersTurn = (): boolean => this.#isUsersTurn;
+    // It may move to a room that changes something by itself.
+    const isPlain = (): boolean =>
+      this.traits.variant === plain && this.place.room.traits.variant.name === 'plain';
     const owner = {
       name: this.name,
-      isPlain: this.traits.variant === plain && this.place.room.traits.variant.name === 'plain',
       now: () => world.clock.now(),
       wasWithdrawn: (...at: Parameters<EditLedger['wasWithdrawn']>) =>
         this.ledgerHere.wasWithdrawn(...at),
       fail: (failure: PropertyFailure) => world.fail(failure),
       get isUsersTurn() {
         return isUsersTurn();
+      },
+      get isPlain() {
+        return isPlain();
       },
     };
     return new WatchedUndo(replica, owner, this.#own);
