@@ -1,10 +1,10 @@
 import { createStore, type Store } from 'tinybase';
 
-import {
-  createClientPresence,
-  type Presence,
-  type PresenceOptions as PresenceClientOptions,
-} from '../../src/client/features/presence/client-presence.ts';
+import { createClientPresence } from '../../src/client/features/presence/client-presence.ts';
+import type {
+  Presence,
+  PresenceOptions as PresenceClientOptions,
+} from '../../src/client/features/presence/presence.ts';
 import type { ChannelListener } from '../../src/client/platform/channel.ts';
 import type { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import type { PresenceOptions } from '../../src/server/features/presence/presence-options.ts';

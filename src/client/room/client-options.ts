@@ -5,8 +5,8 @@ import type { Content, Store } from 'tinybase';
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { DeclarationsOf } from '../../protocol/events/event-types.ts';
 import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
-import type { Events } from '../features/events/client-events.ts';
-import type { Presence, PresenceEdit } from '../features/presence/client-presence.ts';
+import type { Events } from '../features/events/events.ts';
+import type { Presence, PresenceEdit } from '../features/presence/presence.ts';
 import type { PartyKitPersister, PartyKitPersisterConfig } from '../partykit-persister.ts';
 import type { QueryParameters, ReconnectTimeout } from './connection-attempts.ts';
 

@@ -13,9 +13,10 @@ import { callAfter } from '../../platform/call-after.ts';
 import { openChannel } from '../../platform/channel.ts';
 import { checkOptions } from '../../check-options.ts';
 import { assertPartySocket } from '../../platform/parameters.ts';
-import { createClientEvents, type Events, type EventsOptions } from './client-events.ts';
+import { createClientEvents } from './client-events.ts';
+import type { Events, EventsOptions } from './events.ts';
 
-export type { Events, EventsOptions, ProcedureCalls, ProcedureSends } from './client-events.ts';
+export type { Events, EventsOptions, ProcedureCalls, ProcedureSends } from './events.ts';
 export type { DeclarationsOf } from '../../../protocol/events/event-types.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 

@@ -16,14 +16,10 @@ import { assertPartySocket, assertStore } from '../../platform/parameters.ts';
 import { reportLater } from '../../platform/report-later.ts';
 import { takeForPresence } from '../../replica/store-claim.ts';
 import { checkOptions } from '../../check-options.ts';
-import {
-  assertCells,
-  createClientPresence,
-  type Presence,
-  type PresenceOptions,
-} from './client-presence.ts';
+import { assertCells, createClientPresence } from './client-presence.ts';
+import type { Presence, PresenceOptions } from './presence.ts';
 
-export type { Presence, PresenceEdit, PresenceOptions } from './client-presence.ts';
+export type { Presence, PresenceEdit, PresenceOptions } from './presence.ts';
 export { TinyBasePartyKitError, type ErrorCode } from '../../../protocol/errors.ts';
 
 /** Every option; the compiler complains if one is missing. */
