@@ -143,6 +143,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[PART-5] a push for which no connection lasts is sent again for ever',
+    file: SENDER,
+    text: 'if (cuts === MOST_CUTS) {',
+    replacement: 'if (cuts < 0) {',
+  },
+  {
     title: '[SEED-5] an edit from before the start is forgotten without a word',
     file: 'client/replica/early-edits.ts',
     text: ": refusalsOfReplaced(changes, content, 'before-start', isEdited);",

@@ -24,6 +24,9 @@ const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
+/** The connections in a row that may end before all parts of a push are sent. */
+const MOST_CUTS = 8;
+
 /** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
 const LEAST_FRAME = 8 * 1024;
 
@@ -43,8 +46,6 @@ export interface PushSender {
   everSent(): number;
   /** A conversation begins: every pending push is sent again, within the limits of the room. */
   begin(limits: Limits): void;
-  /** The conversation has ended: frames on their way may be lost. */
-  stop(): void;
   /** Something closed the socket because a frame was too large: from now on, they have half the size (PART-4). */
   halve(): void;
   /** A socket opens: the room counts from the beginning. */
@@ -92,7 +93,10 @@ export function createPushSender(
   let sent = 0;
   /** The highest number sent in any: the room may hold it. */
   let everSent = 0;
+  /** The push whose parts were not all sent in this connection. */
   let upload: Upload | undefined;
+  /** The number of connections in a row that have ended with one (PART-5). */
+  let cuts = 0;
   let isFlushDue = false;
   /** Pushes that leave together. */
   let leaving: string[] = [];
@@ -110,15 +114,38 @@ export function createPushSender(
     return isTaken;
   };
 
+  const refused = (push: number, reason: WithdrawalReason): Changes | undefined => {
+    const changes = replica.pending.find(({ number }) => number === push)?.changes;
+    const isOurs = changes !== undefined && !isEmptyChanges(changes);
+    if (!isOurs || push > (upload?.number ?? sent)) return undefined;
+    upload = undefined;
+    sent = push - 1;
+    replica.withdraw(push, reason);
+    outbox.save();
+    owner.happened('edited');
+    return changes;
+  };
+
   /** Sends as many parts as may be on their way. Returns true when that was the last one. */
   const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
-    const json = upload?.json ?? encodeNumbered(number, encoded, isDerived);
-    const current = (upload ??= { number, json, sent: 0, received: 0, asked: 0 });
+    const current = (upload ??= {
+      number,
+      json: encodeNumbered(number, encoded, isDerived),
+      sent: 0,
+      received: 0,
+      asked: 0,
+    });
+    if (cuts === MOST_CUTS) {
+      cuts = 0;
+      refused(number, 'too-large');
+      return false;
+    }
     // A character takes up to three bytes, or two more where JSON escapes it.
     const partLength = Math.max(1, Math.min(PART_LENGTH, Math.floor(framePushBytes / 4)));
+    const { json, received } = current;
     const { length } = json;
     while (current.sent < length) {
-      const { sent: offset, received } = current;
+      const { sent: offset } = current;
       if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;
       const text = json.slice(offset, offset + partLength);
       const frame = encodeClientMessage(prefix, { type: 'part', number, offset, length, text });
@@ -128,6 +155,7 @@ export function createPushSender(
       current.sent += text.length;
     }
     upload = undefined;
+    cuts = 0;
     return true;
   };
   const sendPending = (): void => {
@@ -165,13 +193,14 @@ export function createPushSender(
       upload = undefined;
       sent = replica.oldestUnanswered - 1;
     },
-    stop: () => {
-      upload = undefined;
-    },
     halve: () => {
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
     },
-    opened: () => budget.reset(),
+    opened: () => {
+      budget.reset();
+      cuts = upload === undefined ? 0 : cuts + 1;
+      upload = undefined;
+    },
     restore: (number) => {
       everSent = number;
     },
@@ -182,17 +211,7 @@ export function createPushSender(
     received: ({ number, offset }) => {
       if (upload?.number === number) upload.received = offset;
     },
-    refused: (push, reason) => {
-      const refused = replica.pending.find(({ number }) => number === push)?.changes;
-      const isOurs = refused !== undefined && !isEmptyChanges(refused);
-      if (!isOurs || push > (upload?.number ?? sent)) return undefined;
-      upload = undefined;
-      sent = push - 1;
-      replica.withdraw(push, reason);
-      outbox.save();
-      owner.happened('edited');
-      return refused;
-    },
+    refused,
     flush: () => {
       if (isFlushDue) return;
       isFlushDue = true;

@@ -355,7 +355,6 @@ export function createSyncSession(
       stats.saves += sendStockChanges(socket, prefix, replica, outbox);
     },
     'hang-up': () => {
-      sender.stop();
       heartbeat.stop();
       handshake.end();
     },

@@ -3,6 +3,16 @@ import { describe, expect, test } from 'vitest';
 import { decodeWholePush, encodeClientMessage } from '../../../src/protocol/codec.ts';
 import { changesOf, jsonOf, PREFIX, ScriptedRoom, SECOND } from './scripted-room.ts';
 
+/** The connection ends before all parts are sent, so often. */
+const cut = (room: ScriptedRoom, times: number): void => {
+  for (let time = 0; time < times; time += 1) {
+    expect(room.sent()).toHaveLength(4);
+    room.close();
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+  }
+};
+
 describe('pushes', () => {
   test('[ONCE-1] are numbered 1, 2, 3 … and sent in order', async () => {
     const room = new ScriptedRoom();
@@ -139,6 +149,47 @@ describe('pushes', () => {
     expect(room.sent().map((part) => part?.type === 'part' && part.offset)).toEqual([
       0, 250, 500, 750,
     ]);
+  });
+
+  test('[PART-5] in parts for which no connection lasts become local-only in the end, and the others go on', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(9000));
+    room.store.setValue('after', 1);
+    cut(room, 7);
+    expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 0 });
+    cut(room, 1);
+    expect(room.pushes()).toEqual([
+      [1, [{}, {}]],
+      [2, [{}, { after: 1 }]],
+    ]);
+    expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 1 });
+    expect(room.refusals).toMatchObject([{ valueId: 'large', reason: 'too-large' }]);
+    expect(room.store.getValue('large')).toHaveLength(9000);
+  });
+
+  test('[PART-5] in parts are sent again as often as the room says so, and a connection in which all were sent begins anew', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(1100));
+    for (let time = 0; time < 20; time += 1) {
+      expect(room.sent()).toHaveLength(4);
+      room.receive({ type: 'error', code: 'overloaded', message: 'm' });
+      let [hello] = room.sent();
+      for (; hello === undefined; [hello] = room.sent()) await room.time.pass(100);
+      room.welcome({ generation: hello.type === 'hello' ? hello.generation : 0 });
+    }
+    cut(room, 7);
+    for (let parts = room.sent(); parts.length > 0; parts = room.sent())
+      for (const part of parts)
+        if (part?.type === 'part')
+          room.receive({ type: 'receipt', number: 1, offset: part.offset + part.text.length });
+    room.close();
+    room.open();
+    room.welcome({ generation: room.hello().generation });
+    cut(room, 7);
+    expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
+    expect(room.refusals).toEqual([]);
   });
 
   test.each([
