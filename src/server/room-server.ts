@@ -52,9 +52,16 @@ const LONG_TRANSACTION =
   'A transaction of storage has been open for 5 seconds, and nobody hears from the room before its end: do not wait for requests in it.';
 
 /** The methods that hosts call, and that the room needs. */
-const NEEDED_HANDLERS = ['onStart', 'onRequest', 'onMessage', 'onClose', 'onError'] as const;
+const NEEDED_HANDLERS = [
+  'onStart',
+  'onConnect',
+  'onRequest',
+  'onMessage',
+  'onClose',
+  'onError',
+] as const;
 /** Those that the app may define. As in TinyBase's own class, it finds only `onRequest` and `onMessage` to override. */
-const OPTIONAL_HANDLERS = ['getConnectionTags', 'onConnect', 'onAlarm'] as const;
+const OPTIONAL_HANDLERS = ['getConnectionTags', 'onAlarm'] as const;
 
 /**
  * The class that an app extends to make a room, on any host. It has the room's Store, the hooks that may refuse changes,
@@ -185,7 +192,7 @@ export class RoomServer<
    * another feature has the same letter.
    */
   addFeature(feature: RoomFeature<Connection, Request>): FeatureRoom<Connection> {
-    this.#useSeam();
+    this.#handlers.useSeam();
     return this.#room.addFeature(feature);
   }
 
@@ -195,7 +202,7 @@ export class RoomServer<
    * out. Throws if the room has a gate.
    */
   setGate(gate: RoomGate<Connection, Request>): FeatureRoom<Connection> {
-    this.#useSeam();
+    this.#handlers.useSeam();
     const room = this.#room.setGate(gate);
     this.#sockets = guardParty(this.party, (connection) => gate.check(connection) === 'admitted');
     return room;
@@ -504,12 +511,6 @@ export class RoomServer<
       onConfigError: (error) => this.#report(error, 'config'),
     });
     if (!Object.hasOwn(this, 'onAlarm')) this.#standInFrontOf('onAlarm');
-  }
-
-  /** Makes the room hear of connections for its gate and features, also if the app defines no handler. */
-  #useSeam(): void {
-    this.#handlers.useSeam();
-    if (!Object.hasOwn(this, 'onConnect')) this.#standInFrontOf('onConnect');
   }
 
   /** Throws if a transaction of storage is open: whoever waits for the room in it waits for the end of that transaction. */

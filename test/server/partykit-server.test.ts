@@ -267,6 +267,35 @@ test('works when a subclass overrides what PartyKit calls without super', async 
   expect(ada.take()).toEqual([]);
 });
 
+test('[FLOOD-5] a full room closes who comes before they have sent anything, and the app does not hear of them', async () => {
+  const called: string[] = [];
+  class Small extends TinyBasePartyKitServer {
+    override config: TinyBasePartyKitServerConfig = { limits: { connections: 1 } };
+  }
+  class Calling extends Small {
+    onConnect({ id }: Party.Connection): void {
+      called.push(id);
+    }
+  }
+  const request = new Request('http://example.com/parties/main/room');
+  for (const Room of [Small, Calling]) {
+    const party = new FakeParty();
+    const server: TinyBasePartyKitServer & Party.Server = new Room(party.asRoom);
+    const open = async (id: string): Promise<FakePartyConnection> => {
+      const connection = party.connect(id);
+      await server.onConnect?.(connection as unknown as Party.Connection, { request } as never);
+      return connection;
+    };
+    const [first, late] = [await open('first'), await open('late')];
+    expect([first.readyState, first.take()]).toEqual([OPEN, []]);
+    expect([late.readyState, late.take()]).toEqual([
+      CLOSED,
+      [expect.stringMatching(/^e{"code":"full"/)],
+    ]);
+  }
+  expect(called).toEqual(['first']);
+});
+
 test('[HOOK-5] asks only the hooks that a subclass overrides, with what TinyBase’s own passes', async () => {
   const asked: unknown[] = [];
   const others = (['canSetTable', 'canSetRow', 'canSetValue', 'canDelCell'] as const).map((hook) =>

@@ -238,13 +238,20 @@ test('a feature hears of connections also where the app defines no handlers', as
   expect(room.heard).toEqual(['ada admitted', 'ada left']);
 });
 
-test('[SEAM-5] a room without gate and features has no handler that its app lacks', () => {
+test('[SEAM-5] a connection that opens does not load a room without gate and features', async () => {
   class Plain extends RoomServer<Party, Socket, Request> {}
   class Featured extends Plain {
     readonly access: FeatureRoom<Socket> = this.addFeature({});
   }
-  const rooms = [new Plain(new Party()), new Featured(new Party())];
-  expect(rooms.map((room) => Object.hasOwn(room, 'onConnect'))).toEqual([false, true]);
+  const reads: number[] = [];
+  for (const room of [new Plain(new Party()), new Featured(new Party())]) {
+    const socket = new Socket('ada');
+    room.party.sockets.push(socket);
+    await call(room, 'onConnect', socket, { request: new Request(urlOf('')) });
+    reads.push(room.party.storage.counts.reads);
+  }
+  expect(reads).toEqual([0, expect.any(Number)]);
+  expect(reads[1]).toBeGreaterThan(0);
 });
 
 const PATHS = [

@@ -370,7 +370,7 @@ test('[SAVE-7] a room without these methods reads, writes, attaches and times no
     0,
     0,
   ]);
-  expect(Reflect.has(server, 'onAlarm') || Reflect.has(server, 'onConnect')).toBe(false);
+  expect(Reflect.has(server, 'onAlarm')).toBe(false);
   const time = Date.now() + 1_000;
   await party.storage.setAlarm(time);
   expect(await party.storage.getAlarm()).toBe(time);

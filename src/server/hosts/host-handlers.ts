@@ -99,6 +99,8 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const { room, host } = this.#parts;
         // Before the app can close it.
         const roomConnection = host.connectionOf(connection);
+        // A room that nobody else asks need not be loaded to count a connection.
+        if (!this.#isSeamUsed && (!room.hasSpaceFor(roomConnection) || app === undefined)) return;
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) {
           room.refuseUnloaded(roomConnection);

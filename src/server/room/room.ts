@@ -183,6 +183,11 @@ export class Room<Connection, Request = Connection> {
     return this.#admission.admit(this.#parts.peers.of(connection), request);
   }
 
+  /** Closes a connection, and returns false, if the room has as many as it takes (`FLOOD-5`). For a room without a gate and features. */
+  hasSpaceFor(connection: RoomConnection<Connection>): boolean {
+    return this.#admission.hasSpaceFor(this.#parts.peers.of(connection));
+  }
+
   /**
    * Resolves to true if the gate admits a connection, waiting for it while it decides. Otherwise the connection is closed.
    * A room without a gate admits everybody.
