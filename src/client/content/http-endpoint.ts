@@ -110,7 +110,7 @@ export function createHttpEndpoint(
         // Another server may have answered, such as the login page of a network.
         const message = isOfRoom
           ? BROKEN_MESSAGE
-          : `The answer to GET has no content of a room. Check storePath. ${ON_REQUEST}`;
+          : `The answer to GET has no content of a room. Check host, proxy and storePath. ${ON_REQUEST}`;
         throw new TinyBasePartyKitError('network', message, { cause });
       }
     },

@@ -117,7 +117,7 @@ export function createRooms<Room, Metadata>(
       const stay =
         find(idOrRoom) ?? (typeof idOrRoom === 'string' ? create(idOrRoom, {}) : undefined);
       if (stay === undefined)
-        throw misuse('enter needs the id of a room, or a room that this client has created.');
+        throw misuse('enter needs the id of a room, or a room that this client created.');
       const { id } = stay.room;
       if ((stays.get(id) ?? stay) !== stay)
         throw misuse(`Another room has the id "${id}": leave that first.`);

@@ -132,7 +132,9 @@ describe('GET', () => {
     const { endpoint } = answered(() => new Response(body.stream));
     body.send(new TextEncoder().encode(' \n'));
     body.send(new TextEncoder().encode('\n: ping'));
-    await expect(endpoint.get()).rejects.toThrow('has no content of a room');
+    await expect(endpoint.get()).rejects.toThrow(
+      'The answer to GET has no content of a room. Check host, proxy and storePath. If your room',
+    );
     expect(body.isCancelled).toBe(true);
   });
 
