@@ -66,7 +66,6 @@ export class RoomStorage {
   readonly #writer: SnapshotWriter;
   #nextRow = 1;
   #append: Promise<void> | undefined;
-  #isClosed = false;
   /** True from the beginning of a wipe until it has succeeded: the state of the disk is unknown, and only a load may follow. */
   #isUnknown = false;
   #wasEmptied = false;
@@ -130,7 +129,12 @@ export class RoomStorage {
    * damaged, or was written by a later release: the message names the key.
    */
   async load(): Promise<LoadedRoom | undefined> {
-    return await this.#exclusively('read', () => this.#read());
+    return await this.#exclusively('read', async () => {
+      this.#disk = undefined;
+      const read = await this.#read();
+      this.#disk = read?.disk;
+      return read?.room;
+    });
   }
 
   /**
@@ -327,25 +331,20 @@ export class RoomStorage {
 
   /** Returns the state of the disk, and forgets it: it is about to be replaced, and nothing may be added to it. */
   async #close(isDamageAllowed: boolean): Promise<Disk | undefined> {
-    this.#isClosed = true;
-    try {
-      // An append that began after this call: its row would belong to the new room.
-      const hasFailed = await this.#append?.then(
-        () => false,
-        () => true,
-      );
-      if (this.#disk === undefined || hasFailed === true)
-        await this.#readBeforeReplacing(isDamageAllowed);
-      const disk = this.#disk;
-      this.#disk = undefined;
-      return disk;
-    } finally {
-      this.#isClosed = false;
-    }
+    const disk = this.#disk;
+    this.#disk = undefined;
+    // An append that began after this call: its row would belong to the new room.
+    const hasFailed = await this.#append?.then(
+      () => false,
+      () => true,
+    );
+    return disk === undefined || hasFailed === true
+      ? await this.#readBeforeReplacing(isDamageAllowed)
+      : disk;
   }
 
   #open(): Disk {
-    if (this.#disk === undefined || this.#isClosed)
+    if (this.#disk === undefined)
       throw unavailable('the room was not loaded, or a write of it failed: load it');
     return this.#disk;
   }
@@ -363,20 +362,20 @@ export class RoomStorage {
   }
 
   /** Reads the room. If it is damaged, finds out which keys there are: all of them are to be removed. */
-  async #readBeforeReplacing(isDamageAllowed: boolean): Promise<void> {
+  async #readBeforeReplacing(isDamageAllowed: boolean): Promise<Disk | undefined> {
     try {
-      await this.#read();
+      return (await this.#read())?.disk;
     } catch (error) {
       if (!isDamageAllowed) throw error;
       const { keys, highestBlob, highestRow } = await salvage(this.#storage, this.#keys);
       this.#writer.nextBlob = highestBlob + 1;
       this.#nextRow = highestRow + 1;
       this.#garbage.reset(keys, 0);
+      return undefined;
     }
   }
 
-  async #read(): Promise<LoadedRoom | undefined> {
-    this.#disk = undefined;
+  async #read(): Promise<{ readonly room: LoadedRoom; readonly disk: Disk } | undefined> {
     const { highestBlob, highestRow, garbage, garbageSize, stored } = await readStorage(
       this.#storage,
       this.#keys,
@@ -390,7 +389,7 @@ export class RoomStorage {
     if (stored === undefined) return undefined;
     const { room, manifest, manifestReference, index, rows, lastWrite } = stored;
     const rowsSince = rows.filter(({ number }) => number > manifest.lastRow);
-    this.#disk = {
+    const disk = {
       cursor: room.cursor,
       pages: manifest.pages,
       snapshotSize: sizeOfBlobs(manifest.pages),
@@ -401,7 +400,7 @@ export class RoomStorage {
       sizeSinceSnapshot: sizeOfRows(rowsSince),
       lastWrite,
     };
-    return room;
+    return { room, disk };
   }
 
   /** Returns all keys of pages and rows, and of the manifest's own parts. */
