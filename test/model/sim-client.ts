@@ -613,6 +613,7 @@ export class SimClient implements ClientEnd {
     const endpoint = createHttpEndpoint(
       () => Promise.resolve(this.#placeAt(room()).http.urlOf(this.name)),
       (milliseconds, callback) => this.#after(milliseconds, callback),
+      {},
     );
     const touch = <T>(request: Promise<T>): Promise<T> =>
       request.finally(() => {

@@ -50,7 +50,7 @@ export interface HttpOptions {
 export function createHttpEndpoint(
   url: () => Promise<string>,
   after: (milliseconds: number, callback: () => void) => () => void,
-  options: HttpOptions = {},
+  options: HttpOptions,
 ): SessionEndpoint {
   /** Resolves to what `read` makes of the answer. */
   const request = async <T>(

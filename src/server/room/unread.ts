@@ -11,10 +11,10 @@ export class Unread {
   isTold = false;
   #sent = 0;
   #read = 0;
-  readonly #account: HeldLength<unknown> | undefined;
+  readonly #account: HeldLength<unknown>;
   #mark: { readonly text: string; readonly frame: string; readonly position: number } | undefined;
 
-  constructor(account?: HeldLength<unknown>) {
+  constructor(account: HeldLength<unknown>) {
     this.#account = account;
   }
 
@@ -24,14 +24,14 @@ export class Unread {
   }
 
   /** Returns true if it is time for a mark. Only one is on its way at a time. `isCrowded`: the room holds much for all together. */
-  needsMark(limit: number, isCrowded = false): boolean {
+  needsMark(limit: number, isCrowded: boolean): boolean {
     const length = isCrowded ? FREE_LENGTH : MARK_LENGTH;
     return this.#mark === undefined && this.length >= Math.min(length, limit * MARK_PART);
   }
 
   add(length: number): void {
     this.#sent += length;
-    this.#account?.add(length);
+    this.#account.add(length);
   }
 
   /** Remembers a mark that is sent. The client answers with the same frame. */
@@ -59,7 +59,7 @@ export class Unread {
   #noteRead(position: number): void {
     // Everything may have been counted as read meanwhile.
     if (position <= this.#read) return;
-    this.#account?.add(this.#read - position);
+    this.#account.add(this.#read - position);
     this.#read = position;
   }
 }
