@@ -1,16 +1,18 @@
 import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
-import type { SessionSocket } from './session-ports.ts';
+import type { SessionPorts, SessionSocket } from './session-ports.ts';
 
 /** The time after which a closed socket is reported. */
 const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
+/** A connection that lasts so long is none, and ends the outage: one that is live for a moment, again and again, does not. */
+const LASTING_MILLISECONDS = 5000;
 
 /** Reports a socket that does not open, does not stay open, or is closed by the server on purpose: once in each outage. */
 export interface ConnectWatchdog {
   /** The socket is closed, and the session waits for it. */
   begin(): void;
-  /** The socket has opened. The outage lasts until the room has answered. */
+  /** The socket has opened. */
   opened(): void;
   /** The socket has closed, or has failed to open. The session waits for it. A close by this side is no failure. */
   closed(): void;
@@ -30,18 +32,20 @@ export interface ConnectWatchdog {
  * error that explains why the session is not live.
  */
 export function createConnectWatchdog(
-  after: (milliseconds: number, callback: () => void) => () => void,
+  { after, now }: Pick<SessionPorts, 'after' | 'now'>,
   socket: Pick<SessionSocket, 'address' | 'closing'>,
   isTold: () => boolean,
   onError: (error: unknown) => void,
 ): ConnectWatchdog {
   let isOutage = false;
   let isReported = false;
-  let isOpen = false;
+  /** Infinity while it is closed. */
+  let openedAt = Infinity;
   /** True if the socket was open before its last close. */
   let wasOpen = false;
   let hasQuery = true;
-  let failures = 0;
+  /** The first close is none: it is the beginning, or the end of a connection that has lasted. */
+  let failures = -1;
   let cancelReport: (() => void) | undefined;
   const stopWaiting = (): void => {
     cancelReport?.();
@@ -57,26 +61,31 @@ export function createConnectWatchdog(
   const wait = (): void => {
     if (!isReported) cancelReport ??= after(LONGEST_MILLISECONDS, report);
   };
+  const ended = (): void => {
+    const lasted = now() - openedAt;
+    wasOpen = openedAt < Infinity;
+    openedAt = Infinity;
+    if (lasted >= LASTING_MILLISECONDS) {
+      isReported = false;
+      failures = -1;
+    }
+    const { isMeant, code } = socket.closing();
+    // After "message too big", the client makes its frames smaller (PART-4).
+    if (isMeant || code === 1009 || ++failures !== MOST_FAILURES) wait();
+    else if (!isReported) report();
+  };
   const begin = (): void => {
     if (isOutage) return;
     isOutage = true;
-    isReported = false;
-    failures = 0;
-    wait();
+    ended();
   };
   return {
     begin,
     opened: () => {
       stopWaiting();
-      isOpen = true;
+      openedAt = now();
     },
-    closed: () => {
-      wasOpen = isOpen;
-      isOpen = false;
-      if (!isOutage) begin();
-      else if (socket.closing().isMeant || ++failures !== MOST_FAILURES) wait();
-      else if (!isReported) report();
-    },
+    closed: () => (isOutage ? ended() : begin()),
     queried: (isThere) => {
       hasQuery = isThere;
     },
@@ -85,7 +94,7 @@ export function createConnectWatchdog(
     },
     end: () => {
       stopWaiting();
-      isOutage = isOpen = false;
+      isOutage = false;
     },
   };
 }

@@ -223,7 +223,7 @@ export function createSyncSession(
   /** Attempts after a refusal: nothing that goes well on the way to the next one makes them faster. */
   const beginnings = createBackoff(ports, () => happened('retry'));
   const watchdog = createConnectWatchdog(
-    after,
+    ports,
     socket,
     () => status.sync.error !== undefined,
     onError,

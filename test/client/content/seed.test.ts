@@ -146,6 +146,7 @@ describe('the initial content', () => {
       const { generation } = room.hello();
       room.welcome({ generation, cursor: { epoch, version: 0 } });
       expect(room.session.sync).toMatchObject({ phase: 'live', localOnly: 1 });
+      await room.time.pass(5 * SECOND);
       room.close();
       room.open();
       room.welcome({ generation: room.hello().generation, changes: undefined });

@@ -72,9 +72,10 @@ describe('a socket that does not open', () => {
     expect(room.errors).toMatchObject([{ code: 'network' }]);
   });
 
-  test('is reported again in the next outage: a close is no failure, and an opening ends it', async () => {
+  test('is reported again in the next outage: a close is no failure, and a connection that lasts ends it', async () => {
     const room = new ScriptedRoom();
     await room.live();
+    await room.time.pass(5 * SECOND);
     for (let outage = 1; outage <= 2; outage++) {
       room.close();
       room.close();
@@ -139,7 +140,7 @@ describe('a socket that is closed', () => {
   );
 
   test.each([1000, 1005, 1006, 4403])(
-    'with the code %i each time that it has opened is reported at the third, once, until it was live',
+    'with the code %i each time that it has opened is reported at the third, once, until it has lasted',
     async (code) => {
       const room = await waiting();
       room.open();
@@ -155,11 +156,32 @@ describe('a socket that is closed', () => {
         expect(told).not.toContain('does not open');
         const [hello] = room.sent().slice(-1);
         if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
+        await room.time.pass(5 * SECOND);
       }
-      await room.time.pass(SECOND);
       expect(room.session.sync.error).toBeUndefined();
     },
   );
+
+  test('again and again when it is live, perhaps because of what the client sends, is reported once', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let time = 1; time <= 20; time++) {
+      await room.time.pass(SECOND);
+      room.store.setValue('v', time);
+      room.close();
+      expect(room.errors).toHaveLength(time < 3 ? 0 : 1);
+      room.open();
+      const [hello] = room.sent().slice(-1);
+      if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
+    }
+    expect(String(room.errors[0])).toContain('closed by the server, with the code 1006');
+    await room.time.pass(5 * SECOND);
+    for (let time = 1; time <= 4; time++) {
+      room.close();
+      room.open();
+    }
+    expect(room.errors).toHaveLength(2);
+  });
 
   test('again and again, after the room has said why, is reported as what the room said', async () => {
     const room = await waiting();

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { contentOf, ScriptedRoom } from './scripted-room.ts';
+import { contentOf, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 /** A client that has said hello again, and shows that content. */
 const away = async (content: unknown): Promise<ScriptedRoom> => {
@@ -80,6 +80,7 @@ test('[JOIN-11] [JOIN-8] the content of a room that began anew is told once', as
       content: contentOf([{}, { new: epoch }]),
     });
     expect(room.store.getValues()).toEqual({ new: epoch });
+    await room.time.pass(5 * SECOND);
     room.close();
   }
   expect(room.errors).toMatchObject([{ code: 'stale' }, { code: 'stale' }]);

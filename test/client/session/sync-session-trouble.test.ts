@@ -178,6 +178,8 @@ describe('trouble', () => {
       expect(room.errors.at(-1)).toMatchObject({ code: 'stale' });
       expect(String(room.errors.at(-1))).toContain('began anew');
       expect(room.session.sync).toMatchObject({ phase: 'live', error: undefined });
+      await room.time.pass(5 * SECOND);
+      room.sent();
     }
   });
 
