@@ -197,6 +197,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (client === undefined) return false;',
   },
   {
+    title:
+      '[OFFLINE-11] a page without a network keeps the records of tabs that are loaded with it',
+    file: 'client/offline/adoption.ts',
+    text: 'const HOLD_MILLISECONDS = 300;',
+    replacement: 'const HOLD_MILLISECONDS = 30_000;',
+  },
+  {
     title: '[KEEP-2] a generation counts as durable before it is written',
     file: 'client/offline/durable-outbox.ts',
     text: 'record.writer.isGenerationDurable(generation) &&',

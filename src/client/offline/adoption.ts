@@ -12,6 +12,9 @@ import type { RecordWriter } from './record-writer.ts';
 /** The pause between two searches for clients that have ended. */
 const SEARCH_MILLISECONDS = 10_000;
 
+/** A page that cannot reach the room frees the clients so soon: less than another page that starts waits for its own (OFFLINE-3). */
+const HOLD_MILLISECONDS = 300;
+
 /** The wait for the room's answer to the hello of another client. A room answers in order, and hooks take time. */
 const ANSWER_MILLISECONDS = 10_000;
 
@@ -93,7 +96,10 @@ export class Adoption {
   async search(): Promise<void> {
     this.#hellos = 0;
     // The first search comes before the own hello.
-    if (this.#cancelSearch === undefined || this.#canAsk()) await this.#search();
+    if (this.#cancelSearch === undefined) {
+      await this.#search();
+      this.#owner.after(HOLD_MILLISECONDS, () => this.#freeUnlessConnected());
+    } else if (this.#canAsk()) await this.#search();
     else if (this.#question === undefined) this.#free();
     if (this.#hasStopped) return;
     const isNext = this.#ended.length > 0 && this.#hellos < MOST_HELLOS;
@@ -159,6 +165,11 @@ export class Adoption {
   #canAsk(): boolean {
     const { intent, stage } = this.#owner.state();
     return intent.isSaving && stage.phase === 'live';
+  }
+
+  #freeUnlessConnected(): void {
+    const { phase } = this.#owner.state().stage;
+    if (this.#question === undefined && phase !== 'catching-up' && phase !== 'live') this.#free();
   }
 
   /** Leaves the clients to pages that can ask the room for them (OFFLINE-11). */

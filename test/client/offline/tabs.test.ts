@@ -284,6 +284,27 @@ describe('edits of a tab that has ended', () => {
     expect(await answer()).toBe(2);
   });
 
+  test('[OFFLINE-11] are free for the tab that made them, if it is loaded again at the same time as one without a network', async () => {
+    const on = browser();
+    const memory = {};
+    const before = [new OfflineTab(on), new OfflineTab(on, memory)];
+    for (const [index, tab] of before.entries()) {
+      await tab.start();
+      tab.store.setValue(`v${index}`, 1);
+    }
+    await settle();
+    for (const tab of before) tab.die();
+    const first = new OfflineTab(on);
+    await first.start();
+    expect(first.store.getValues()).toEqual({ v0: 1 });
+    // It looks for closed tabs, and holds the other one.
+    expect(on.locks.count).toBe(2);
+    await first.time.pass(SECOND / 2);
+    const second = new OfflineTab(on, memory);
+    await second.start();
+    expect(second.store.getValues()).toEqual({ v1: 1 });
+  });
+
   test('[OFFLINE-5] wait for a tab that saves, and do not hold up one whose room does not answer', async () => {
     const on = browser();
     const living = await liveTab(on);
