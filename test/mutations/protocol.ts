@@ -29,8 +29,8 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FRAME-4] a connection of another version goes on',
     file: 'server/room/answer-hello.ts',
-    text: "  peer.leave('room');\n",
-    replacement: '',
+    text: "delivery.refuse(peer, 'protocol', text);",
+    replacement: "delivery.sendError(peer, 'protocol', text);",
   },
   {
     title: '[FRAME-5] a frame of any length has several messages',

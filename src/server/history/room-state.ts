@@ -124,7 +124,7 @@ export class RoomState<Connection, Request>
     if (peer.isGone || state.type === 'gone') return undefined;
     if (message.type === 'hello') return answerHello(this, this.#parts, peer, message);
     if (message.type === 'foreign-hello')
-      return answerForeignHello(this, this.#parts, peer, message.protocol);
+      return answerForeignHello(this.#parts, peer, message.protocol);
     if (state.type === 'stock') {
       if (message.type === 'stock') return this.#pushStock(peer, message.changes);
       // A stock peer does not send such frames. So this client said hello, and the app or the host has lost its state.

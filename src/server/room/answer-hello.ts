@@ -92,14 +92,12 @@ function smallContent<Connection>(
   return contentCache.read(room, () => observed.store.getJson());
 }
 
-/** Refuses a client that speaks another version of the protocol. */
+/** Refuses a client that speaks another version of the protocol, and closes its connection. */
 export function answerForeignHello<Connection>(
-  room: RoomState<Connection, unknown>,
-  { outgoing }: Pick<RoomParts<Connection, unknown>, 'outgoing'>,
+  { delivery }: Pick<RoomParts<Connection, unknown>, 'delivery'>,
   peer: Peer<Connection>,
   protocol: number,
 ): void {
   const text = `This room speaks version ${PROTOCOL_VERSION} of the protocol, and the client version ${protocol}: use the same release of tinybase-partykit on both sides.`;
-  outgoing.sendError(room, peer, 'protocol', text);
-  peer.leave('room');
+  delivery.refuse(peer, 'protocol', text);
 }

@@ -98,11 +98,12 @@ describe('frames', () => {
     expect((await host.cursor()).version).toBe(1);
   });
 
-  test('[FRAME-4] answers a hello of another protocol version with an error, and nothing else after', async () => {
+  test('[FRAME-4] answers a hello of another protocol version with an error, closes, and says nothing else after', async () => {
     const host = await seeded();
     const ada = host.connect();
     await ada.say('h{"protocol":2,"of":"any shape"}');
     expect(ada.hearOne('error').code).toBe('protocol');
+    expect(ada.closed).toMatchObject({ code: 4426 });
     await ada.hello({ generation: 2, cursor: await host.cursor() });
     await ada.push(1, { x: 1 });
     await ada.ping();
