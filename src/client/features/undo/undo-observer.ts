@@ -1,8 +1,9 @@
 import type { CheckpointIds, Id } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
-import { notGot } from '../../../protocol/option-kinds.ts';
+import { notGot, type OptionKind } from '../../../protocol/option-kinds.ts';
 import type { TransactionLog } from '../../../protocol/store-access.ts';
+import { checkOptions } from '../../check-options.ts';
 import { reportLater } from '../../platform/report-later.ts';
 import { writeAims } from '../../replica/aims.ts';
 import type { EditObserver } from '../../replica/edit-observer.ts';
@@ -15,6 +16,13 @@ import type { Undo, UndoOptions } from './undo.ts';
 
 const DEFAULT_SIZE = 100;
 const DEFAULT_CHARACTERS = 10_000_000;
+/** Every option; the compiler complains if one is missing. The limits have a check of their own: they may be infinite. */
+const OPTIONS: Readonly<Record<keyof UndoOptions, OptionKind>> = {
+  mergeMilliseconds: '',
+  size: '',
+  characters: '',
+  onIgnoredError: 'function',
+};
 const BUSY_MESSAGE =
   'Nothing can be undone or redone while a transaction of the Store is open or its listeners run. Call this after it.';
 
@@ -35,17 +43,13 @@ export function observeForUndo(
   now: () => number,
   options: UndoOptions = {},
 ): UndoObserver {
-  const given: unknown = options;
-  if (typeof given !== 'object' || given === null)
-    throw notGot('createUndo', 'object as its options');
+  checkOptions('createUndo', options, OPTIONS);
   const {
     size = DEFAULT_SIZE,
     characters = DEFAULT_CHARACTERS,
     mergeMilliseconds = 0,
     onIgnoredError = () => undefined,
   } = options;
-  if (typeof onIgnoredError !== 'function')
-    throw notGot('createUndo', 'function as its option onIgnoredError');
   const { store } = replica;
   const writes = new OwnWrites(replica);
   const steps = new Steps();

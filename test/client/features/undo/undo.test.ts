@@ -1339,6 +1339,20 @@ describe('checkpoints', () => {
   });
 });
 
+test('an option that does not exist is reported, with the one that is meant', () => {
+  const errors: unknown[] = [];
+  const onIgnoredError = (error: unknown): unknown => errors.push(error);
+  const options = { mergemilliseconds: 5, onIgnoredError };
+  clientOf(withPets, options);
+  expect(errors).toMatchObject([
+    {
+      code: 'misuse',
+      message:
+        'The object for createUndo has options that do not exist: "mergemilliseconds" (did you mean "mergeMilliseconds"?). There are: mergeMilliseconds, size, characters, onIgnoredError.',
+    },
+  ]);
+});
+
 test('an onIgnoredError that throws harms neither the edit nor what the room answers, and is written to the console', async () => {
   const written = vi.spyOn(console, 'error').mockReturnValue(undefined);
   const client = clientOf(withPets, { onIgnoredError: throwing });
