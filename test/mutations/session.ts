@@ -139,7 +139,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-4] a client goes on with frames that are too large for something between',
     file: 'client/session/sync-session.ts',
-    text: 'if (socket.closing().code === 1009) sender.halve();',
+    text: 'if (code === 1009) sender.halve();',
     replacement: '',
   },
   {

@@ -24,7 +24,7 @@ const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
-/** The connections in a row that may end before all parts of a push are sent. */
+/** The connections that may end before all parts of a push are sent. */
 const MOST_CUTS = 8;
 
 /** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
@@ -50,6 +50,8 @@ export interface PushSender {
   halve(): void;
   /** A socket opens: the room counts from the beginning. */
   opened(): void;
+  /** The socket has closed. With `isMeant`, this side has ended the connection. */
+  closed(isMeant: boolean): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
   /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
@@ -95,7 +97,7 @@ export function createPushSender(
   let everSent = 0;
   /** The push whose parts were not all sent in this connection. */
   let upload: Upload | undefined;
-  /** The number of connections in a row that have ended with one (PART-5). */
+  /** The number of connections that have ended with one (PART-5). */
   let cuts = 0;
   let isFlushDue = false;
   /** Pushes that leave together. */
@@ -119,6 +121,7 @@ export function createPushSender(
     const isOurs = changes !== undefined && !isEmptyChanges(changes);
     if (!isOurs || push > (upload?.number ?? sent)) return undefined;
     upload = undefined;
+    cuts = 0;
     sent = push - 1;
     replica.withdraw(push, reason);
     outbox.save();
@@ -136,7 +139,6 @@ export function createPushSender(
       asked: 0,
     });
     if (cuts === MOST_CUTS) {
-      cuts = 0;
       refused(number, 'too-large');
       return false;
     }
@@ -196,13 +198,14 @@ export function createPushSender(
     halve: () => {
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
     },
-    opened: () => {
-      budget.reset();
-      cuts = upload === undefined ? 0 : cuts + 1;
+    opened: () => budget.reset(),
+    closed: (isMeant) => {
+      if (upload !== undefined && !isMeant) cuts += 1;
       upload = undefined;
     },
     restore: (number) => {
       everSent = number;
+      cuts = 0;
     },
     ask: () => {
       if (upload !== undefined) upload.asked = upload.sent;

@@ -505,7 +505,9 @@ export function createSyncSession(
       // The event may have to wait, and the next connection begins with hello.
       heartbeat.stop();
       // "Message too big" (RFC 6455, section 7.4.1).
-      if (socket.closing().code === 1009) sender.halve();
+      const { code, isMeant } = socket.closing();
+      if (code === 1009) sender.halve();
+      sender.closed(isMeant);
       if (isWaitingForSocket()) watchdog.closed();
       happened('closed');
       if (isWaitingForSocket()) watchdog.tellEnd();

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 
 import { decodeWholePush, encodeClientMessage } from '../../../src/protocol/codec.ts';
-import { changesOf, jsonOf, PREFIX, ScriptedRoom, SECOND } from './scripted-room.ts';
+import { changesOf, jsonOf, OTHER_ADDRESS, PREFIX, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 /** The connection ends before all parts are sent, so often. */
-const cut = (room: ScriptedRoom, times: number): void => {
+const cut = (room: ScriptedRoom, times: number, isMeant = false): void => {
   for (let time = 0; time < times; time += 1) {
     expect(room.sent()).toHaveLength(4);
-    room.close();
+    room.close({ isMeant });
     room.open();
     room.welcome({ generation: room.hello().generation });
   }
@@ -190,6 +190,42 @@ describe('pushes', () => {
     cut(room, 7);
     expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
     expect(room.refusals).toEqual([]);
+  });
+
+  test('[PART-5] in parts are sent again as often as this side ends the connection', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(1100));
+    cut(room, 7);
+    // The app calls reconnect(), or the client has a new token.
+    cut(room, 20, true);
+    expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
+    cut(room, 1);
+    expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 1 });
+  });
+
+  test('[PART-5] in parts have 8 connections of their own, after one that was refused and in another room', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (const end of ['refusal', 'move'] as const) {
+      room.store.setValue(end, 'x'.repeat(1100));
+      cut(room, 7);
+      if (end === 'refusal') {
+        room.sent();
+        room.receive({ type: 'error', code: 'too-large', message: 'm', push: 1 });
+        expect(room.pushes()).toEqual([[1, [{}, {}]]]);
+        room.ack(1, 2);
+      }
+    }
+    room.sent();
+    room.address = OTHER_ADDRESS;
+    room.close();
+    room.open();
+    await room.answerGet(1, [{}, {}]);
+    room.welcome({ generation: room.hello().generation });
+    room.store.setValue('there', 'x'.repeat(1100));
+    cut(room, 7);
+    expect(room.refusals.map(({ reason }) => reason)).toEqual(['too-large', 'another-room']);
   });
 
   test.each([
