@@ -5,7 +5,7 @@ import type { SessionPorts, SessionSocket } from './session-ports.ts';
 const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
-/** A connection that lasts so long is none, and ends the outage: one that is live for a moment, again and again, does not. */
+/** The end of a connection that has lasted so long is no failure. That of one that was live for a moment is. */
 const LASTING_MILLISECONDS = 5000;
 
 /** Reports a socket that does not open, does not stay open, or is closed by the server on purpose: once in each outage. */
@@ -65,10 +65,7 @@ export function createConnectWatchdog(
     const lasted = now() - openedAt;
     wasOpen = openedAt < Infinity;
     openedAt = Infinity;
-    if (lasted >= LASTING_MILLISECONDS) {
-      isReported = false;
-      failures = -1;
-    }
+    if (lasted >= LASTING_MILLISECONDS) failures = -1;
     const { isMeant, code } = socket.closing();
     // After "message too big", the client makes its frames smaller (PART-4).
     if (isMeant || code === 1009 || ++failures !== MOST_FAILURES) wait();
@@ -77,6 +74,7 @@ export function createConnectWatchdog(
   const begin = (): void => {
     if (isOutage) return;
     isOutage = true;
+    isReported = false;
     ended();
   };
   return {

@@ -183,6 +183,22 @@ describe('a socket that is closed', () => {
     expect(room.errors).toHaveLength(2);
   });
 
+  test('for long, soon after it was live again for a moment, is reported again', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    await room.time.pass(5 * SECOND);
+    for (let outage = 1; outage <= 2; outage++) {
+      room.close();
+      await room.time.pass(20 * SECOND);
+      expect(room.errors).toHaveLength(outage);
+      expect(room.session.sync.error).toMatchObject({ code: 'network' });
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+      await room.time.pass(SECOND);
+      room.sent();
+    }
+  });
+
   test('again and again, after the room has said why, is reported as what the room said', async () => {
     const room = await waiting();
     for (let time = 1; time <= 10; time++) {
