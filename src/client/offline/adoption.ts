@@ -18,7 +18,7 @@ const HOLD_MILLISECONDS = 300;
 /** The wait for the room's answer to the hello of another client. A room answers in order, and hooks take time. */
 const ANSWER_MILLISECONDS = 10_000;
 
-/** The pause before the next attempt while the app has a transaction open. */
+/** The pause before the next attempt while the app has a transaction open, and before a search when the page is about to be live. */
 const BUSY_MILLISECONDS = 5;
 
 /** The hellos for others after one search. A room takes few hellos of different clients on one connection at once (FLOOD-4). */
@@ -73,6 +73,8 @@ export class Adoption {
   /** The hellos for others since the last search. */
   #hellos = 0;
   #cancelSearch: (() => void) | undefined;
+  /** True once this page has left clients to others: it searches again when it can ask the room for them. */
+  #hasFreed = false;
   #hasTold = false;
   #hasStopped = false;
 
@@ -104,7 +106,7 @@ export class Adoption {
     if (this.#hasStopped) return;
     const isNext = this.#ended.length > 0 && this.#hellos < MOST_HELLOS;
     if (isNext && this.#canAsk()) this.#owner.happened('opened');
-    this.#cancelSearch = this.#owner.after(SEARCH_MILLISECONDS, () => void this.search());
+    this.#searchLater(SEARCH_MILLISECONDS);
   }
 
   /** Returns true if the own hello has to wait. */
@@ -142,10 +144,14 @@ export class Adoption {
     const question = this.#question;
     const { firstGeneration = Infinity, generation = 0 } = question?.client ?? {};
     const isAnswer = welcome.generation >= firstGeneration && welcome.generation <= generation;
-    if (question === undefined || !isAnswer)
-      return (
-        this.#asked.has(welcome.generation) && welcome.generation > this.#owner.client().generation
-      );
+    if (question === undefined || !isAnswer) {
+      const own = this.#owner.client().generation;
+      if (this.#hasFreed && welcome.generation === own) {
+        this.#hasFreed = false;
+        this.#searchLater(BUSY_MILLISECONDS);
+      }
+      return this.#asked.has(welcome.generation) && welcome.generation > own;
+    }
     // Since an earlier hello, the room may have had more pushes of that client: the answer to the last one counts (JOIN-4).
     if (welcome.generation < generation) return true;
     question.cancelTimeout();
@@ -167,6 +173,11 @@ export class Adoption {
     return intent.isSaving && stage.phase === 'live';
   }
 
+  #searchLater(milliseconds: number): void {
+    this.#cancelSearch?.();
+    this.#cancelSearch = this.#owner.after(milliseconds, () => void this.search());
+  }
+
   #freeUnlessConnected(): void {
     const { phase } = this.#owner.state().stage;
     if (this.#question === undefined && phase !== 'catching-up' && phase !== 'live') this.#free();
@@ -174,6 +185,7 @@ export class Adoption {
 
   /** Leaves the clients to pages that can ask the room for them (OFFLINE-11). */
   #free(): void {
+    this.#hasFreed = true;
     for (const { release } of this.#ended.splice(0)) release();
   }
 

@@ -305,6 +305,26 @@ describe('edits of a tab that has ended', () => {
     expect(second.store.getValues()).toEqual({ v1: 1 });
   });
 
+  test('[OFFLINE-11] are adopted as soon as the page is live, also if it takes long to connect', async () => {
+    const on = browser();
+    const before = [new OfflineTab(on), new OfflineTab(on)];
+    for (const [index, tab] of before.entries()) {
+      await tab.start();
+      tab.store.setValue(`v${index}`, 1);
+    }
+    await settle();
+    for (const tab of before) tab.die();
+    const slow = new OfflineTab(on);
+    await slow.start();
+    await slow.time.pass(SECOND);
+    expect(on.locks.count).toBe(1);
+    if (slow.gets.waiting.length > 0) await slow.answerGet(1, [{}, { v: 0 }]);
+    await slow.join();
+    expect(slow.pushes()).toHaveLength(1);
+    await slow.time.pass(SECOND / 10);
+    expect(slow.hello()).toMatchObject({ cursor: undefined, nextPush: 1 });
+  });
+
   test('[OFFLINE-5] wait for a tab that saves, and do not hold up one whose room does not answer', async () => {
     const on = browser();
     const living = await liveTab(on);
