@@ -121,7 +121,8 @@ class ConnectionLimit<Connection> {
 
   /** Counts a connection, which is open and admitted, unless it was counted before. */
   count(peer: Peer<Connection>): Counted {
-    if (this.#counted.has(peer)) return 'counted';
+    // A client that the room knows was there before the room slept.
+    if (this.#counted.has(peer) || peer.state.type === 'client') return 'counted';
     const now = this.#parts.host.now();
     const { connections: limit } = this.#parts.settings.limits;
     // Those that were admitted before the room slept stay.

@@ -650,6 +650,15 @@ test('[FLOOD-5] a room that was hibernated while it was full closes nobody who w
   expect((await come(host, 'late')).closed).toMatchObject({ code: 4420 });
 });
 
+test('[FLOOD-5] a room that was hibernated while it was full, and is woken by one who comes, closes nobody else', async () => {
+  const limits = { connections: 2 };
+  const host = await seeded({ limits: () => limits });
+  const woken = host.hibernate(await host.join('ada'), await host.join('bob'));
+  expect((await come(host, 'late')).closed).toMatchObject({ code: 4420 });
+  for (const [index, one] of woken.entries()) await one.push(1, { [`of ${index}`]: 1 });
+  expect(woken.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+});
+
 test('[FLOOD-5] a limit of connections that is raised or removed counts at once', async () => {
   let limits = { connections: 1 };
   const host = await seeded({ limits: () => limits });
