@@ -96,6 +96,7 @@ export class Adoption {
 
   /** Searches now, and again and again. A search that fails is no harm: the next one may not. */
   async search(): Promise<void> {
+    if (this.#hasStopped) return;
     this.#hellos = 0;
     // The first search comes before the own hello.
     if (this.#cancelSearch === undefined) {

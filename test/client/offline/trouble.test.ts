@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import type { OfflineStorage, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../../support/deferred.ts';
@@ -467,4 +467,17 @@ describe('edits of a closed tab that cannot be taken over', () => {
     await living.time.pass(10 * SECOND);
     expect(await adopt(living)).toEqual([[1, [{}, { a: 1 }]]]);
   });
+});
+
+test('a page whose device has failed does not look for closed tabs when it connects again', async () => {
+  const on = browser();
+  const tab = new OfflineTab(on);
+  await tab.start();
+  on.storage.writeFails = true;
+  expect(await works(tab)).toMatchObject([{ code: 'offline' }]);
+  const read = vi.spyOn(on.storage, 'read');
+  tab.close();
+  await tab.join({ lastPush: 1 });
+  await tab.time.pass(SECOND);
+  expect(read).not.toHaveBeenCalled();
 });
