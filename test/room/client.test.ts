@@ -176,7 +176,7 @@ describe.skipIf(PAIR === 'stock')('a client and its rooms', () => {
     await client.leave('unreachable');
     await client.leave('never entered');
     if (room !== undefined)
-      await expect(make().enter(room)).rejects.toThrow('a room of this client');
+      await expect(make().enter(room)).rejects.toThrow('a room that this client created');
     client.createRoom('unreachable');
     if (room !== undefined) await expect(client.enter(room)).rejects.toThrow('Another room');
   });

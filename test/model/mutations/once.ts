@@ -88,9 +88,13 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: {
         ...PLAIN,
-        storageSizes: SMALL_SIZES,
-        faultWeight: 1,
-        cutWeight: 10,
+        // The log that is kept tells it, too: here it is short.
+        storageSizes: { ...SMALL_SIZES, smallestCheckpoint: 60, smallestRetention: 0 },
+        faultWeight: 3,
+        cutWeight: 3,
+        isWarm: true,
+        stockPeers: 0,
+        writeStyle: 'on disk',
         isHeavy: false,
         hookStyle: 'none',
         adversities: [],
