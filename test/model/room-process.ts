@@ -306,7 +306,11 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     this.#surroundings.alarms?.began();
     this.#surroundings.calls?.beganAnew();
     if (exported !== undefined) this.#surroundings.disk.documents.push(exported);
-    this.#work((room) => room.restoreRoom(exported));
+    this.#work(async (room) => {
+      await room.restoreRoom(exported);
+      // It may have waited, and what calls did meanwhile is gone, too.
+      this.#surroundings.calls?.beganAnew();
+    });
   }
 
   /** The app calls `storage.deleteAll()`. */
