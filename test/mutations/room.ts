@@ -124,8 +124,8 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-1] a hello that is refused right after another one is never answered',
     file: 'server/room/delivery.ts',
-    text: "state.liveness === 'stopped' && !isHello",
-    replacement: "state.liveness === 'stopped'",
+    text: '} else if (!isStopped || isHello) {',
+    replacement: '} else if (!isStopped) {',
   },
   {
     title: '[LIMIT-4] who sends a body drop by drop keeps out others',

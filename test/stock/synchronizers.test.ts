@@ -1,4 +1,4 @@
-/** What docs/migrating.md says of TinyBase's synchronizers, with its own server and real sockets. */
+/** The claims of docs/migrating.md about the synchronizers of TinyBase, with its own server and real sockets. */
 import { type AddressInfo } from 'node:net';
 import {
   createMergeableStore,

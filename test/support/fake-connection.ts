@@ -228,6 +228,11 @@ export class FakeRoomHost implements RoomHost<FakeConnection> {
     return () => this.#timers.delete(timer);
   }
 
+  /** The number of timers that are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   /** Lets time pass. */
   async pass(milliseconds: number): Promise<void> {
     this.time += milliseconds;

@@ -32,6 +32,8 @@ export class Delivery<Connection> {
   readonly #settings: Pick<RoomSettings<Connection, unknown>, 'messagePrefix' | 'limits'>;
   /** The connections to which messages leave when the code that runs now has ended. */
   #leaving: Peer<Connection>[] = [];
+  /** Cancels that a connection is told a little later that it is stopped. */
+  readonly #laterTells = new WeakMap<Peer<Connection>, () => void>();
   /** The last messages that were joined. The next connection often gets the same ones. */
   #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
     messages: [],
@@ -244,18 +246,21 @@ export class Delivery<Connection> {
       this.close(peer, 'overloaded', text);
       return;
     }
-    // It knows that it is stopped.
-    const isTold = state.liveness === 'stopped' && !isHello;
-    if (!isTold) peer.setState({ ...state, liveness: 'stopped' });
+    const isStopped = state.liveness === 'stopped';
+    if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(peer, 'overloaded', text);
     // It is told again now and then: the refused message may have been a hello.
-    if (peer.allowance.mayTell()) tell();
-    else if (!isTold) {
-      // It was stopped before, and has said hello since. Of several hellos, the last one counts.
+    if (peer.allowance.mayTell()) {
+      this.#laterTells.get(peer)?.();
+      tell();
+    } else if (!isStopped || isHello) {
+      // It was stopped before, and has said hello since. Of several hellos, the last one counts: there is one timer.
       const stopped = peer.state;
-      this.#host.after(TELL_MILLISECONDS, () => {
+      this.#laterTells.get(peer)?.();
+      const cancel = this.#host.after(TELL_MILLISECONDS, () => {
         if (peer.state === stopped) tell();
       });
+      this.#laterTells.set(peer, cancel);
     }
   }
 

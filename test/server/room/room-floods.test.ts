@@ -150,6 +150,22 @@ test('[FLOOD-1] [FLOOD-4] tells a client again whose next hello asks for too muc
   expect(ada.hear()).toEqual([]);
 });
 
+test('[FLOOD-1] has one timer for a client whose hellos are refused, however many they are', async () => {
+  const host = await seeded({});
+  const ada = host.connect();
+  for (let index = 1; index <= 6; index += 1) {
+    await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
+    await ada.push(1, { pets: { [`${index}`]: { legs: index } } });
+  }
+  expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+  const before = host.pending;
+  for (let index = 7; index < 30; index += 1)
+    await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
+  expect(host.pending).toBe(before + 1);
+  await host.pass(1_000);
+  expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+});
+
 test('[FLOOD-1] tells later what it may not tell now, if a connection does not know that it is stopped', async () => {
   const host = await seeded({ limits: () => ({ messagesPerSecond: 10, messageBurst: 3 }) });
   const ada = await host.join('ada');
