@@ -9,6 +9,9 @@ import { until, type Contender, type RaceClient } from '../race/contender.ts';
 import { storeClient } from '../race/contenders/store-client.ts';
 import { NodeProcess } from './node-process.ts';
 
+/** Not 1, the default: it gives up for ever what takes longer. A new room waits for as long before its first client gives it content. */
+const REQUEST_TIMEOUT_SECONDS = 5;
+
 /** The time in which a client waits for the content, before another one tries. */
 const PULL_MILLISECONDS = 1000;
 
@@ -22,7 +25,7 @@ export function wsServer(): Contender {
   const server = new NodeProcess('ws-server');
   const connect = (store: MergeableStore, room: string): Connection => {
     const socket = new WebSocket(`${server.process.origin.replace('http', 'ws')}/${room}`);
-    const synchronizing = createWsSynchronizer(store, socket, 60);
+    const synchronizing = createWsSynchronizer(store, socket, REQUEST_TIMEOUT_SECONDS);
     const start = async (): Promise<void> => {
       await (await synchronizing).startSync();
     };

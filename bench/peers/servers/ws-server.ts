@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws';
 const MERGEABLE_STORE_ONLY = 2;
 
 /** Not 1, the default: it gives up for ever what takes longer. */
-const REQUEST_TIMEOUT_SECONDS = 60;
+const REQUEST_TIMEOUT_SECONDS = 5;
 
 const http = createServer((_request, response) => response.end('ready'));
 // The server has a Store for each path, so that a client can join while nobody else is there; nothing goes to disk.
