@@ -145,7 +145,7 @@ export class RoomServer<
         room: this.#room,
         roomId: this.#id,
         ownStorage,
-        sockets: this.#host,
+        heldFrames: this.#host.heldFrames,
         stockKeys: new StockKeyWatch(this.#room, storagePrefix, onStorageError),
         storagePrefix,
         lifecycle: () => this.#lifecycle,
@@ -257,7 +257,7 @@ export class RoomServer<
     this.#assertNoTransaction('whenDurable');
     await this.#room.whenDurable();
     // A transaction that has begun meanwhile may still undo it.
-    await assertStored(this.#host.whenReleased());
+    await assertStored(this.#host.heldFrames.whenReleased());
   }
 
   /**

@@ -38,6 +38,19 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'applyChanges(server.store, changes);',
   },
   {
+    title:
+      '[DURABLE-6] a connection hears what a crash may still undo, while a transaction of the app is open',
+    file: 'server/hosts/held-frames.ts',
+    text: 'if (held.close === undefined) held.frames.push(frame);',
+    replacement: 'if (held.close === undefined) output.send(frame);',
+  },
+  {
+    title: '[DURABLE-6] the frames of what was undone are sent',
+    file: 'server/hosts/held-frames.ts',
+    text: 'held.frames = [];',
+    replacement: '',
+  },
+  {
     title: '[DURABLE-6] what the room wrote is undone with a transaction of the app',
     file: 'server/hosts/own-storage.ts',
     text: 'if (isKept) return;',

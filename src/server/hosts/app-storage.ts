@@ -3,6 +3,7 @@ import type { Room } from '../room/room.ts';
 import type { StockKeyWatch } from '../stock/stock-key-watch.ts';
 import { isOwnDelete } from '../storage/ordered-writes.ts';
 import { manifestKey } from '../storage/storage-keys.ts';
+import type { HeldFrames } from './held-frames.ts';
 import type { OwnStorage } from './own-storage.ts';
 import type { RoomId } from './room-id.ts';
 import type { StorageWatcher, TransactionEnd } from './watch-storage.ts';
@@ -15,8 +16,7 @@ export interface AppStorageParts<Connection extends object, Request> {
   readonly room: Pick<Room<Connection, Request>, 'storageEmptied' | 'storageUndone'>;
   readonly roomId: RoomId;
   readonly ownStorage: OwnStorage;
-  /** The sockets, which hear nothing that may still be undone. */
-  readonly sockets: { hold(): void; drop(): void; release(): void };
+  readonly heldFrames: Pick<HeldFrames, 'hold' | 'drop' | 'release'>;
   readonly stockKeys: StockKeyWatch;
   readonly storagePrefix: () => string;
   /** Undefined if the app has no method of it. */
@@ -38,17 +38,17 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
   }
 
   onTransaction(): TransactionEnd {
-    const { room, roomId, ownStorage, sockets } = this.#parts;
+    const { room, roomId, ownStorage, heldFrames } = this.#parts;
     const deleted: unknown[] = [];
     this.#open.push(deleted);
-    sockets.hold();
+    heldFrames.hold();
     ownStorage.beginTransaction();
     const undo = this.#saving?.beginTransaction();
     return async (isKept, deletedByOwnObject = []) => {
       this.#open.splice(this.#open.indexOf(deleted), 1);
       try {
         await ownStorage.endTransaction(isKept).catch((error: unknown) => {
-          sockets.drop();
+          heldFrames.drop();
           roomId.forgetStored();
           this.#saving?.storageUndone();
           room.storageUndone(error);
@@ -56,7 +56,7 @@ export class AppStorage<Connection extends object, Request> implements StorageWa
         if (!isKept) await undo?.();
         await this.afterDeletion(await this.#gone([...deleted, ...deletedByOwnObject]));
       } finally {
-        if (this.#open.length === 0) sockets.release();
+        if (this.#open.length === 0) heldFrames.release();
       }
     };
   }

@@ -125,7 +125,7 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         if (ready !== true && !(await ready)) return await answerUnavailable(request);
         try {
           const answer: unknown = await app?.(received);
-          if (!(await host.whenReleased())) return failure(request);
+          if (!(await host.heldFrames.whenReleased())) return failure(request);
           if (isResponse(answer)) return answer;
           throw new TinyBasePartyKitError('misuse', NO_RESPONSE_MESSAGE);
         } catch (error) {

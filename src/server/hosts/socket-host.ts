@@ -1,7 +1,7 @@
-import { ERRORS } from '../../protocol/errors.ts';
 import { randomId } from '../../protocol/random-id.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
 import { AttachmentSlots } from './attachment-slots.ts';
+import { HeldFrames, type SocketOutput } from './held-frames.ts';
 import { LONGEST_TIMER_MILLISECONDS } from '../room/checked-numbers.ts';
 import type { RoomConnection, RoomHost } from '../room/room-host.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
@@ -24,22 +24,10 @@ export interface SocketHostOptions<Socket> {
   /** Returns the time at which the server last answered a ping for the room; undefined if it does not do so. */
   readonly pingedAt?: (socket: Socket) => number | undefined;
   readonly onError: (error: unknown) => void;
-  /** Called when frames have been kept for long. */
+  /** Called when frames have been held for 5 s. */
   readonly onLongHold?: () => void;
 }
 
-/** The time that frames may be kept before that is reported. */
-const LONG_HOLD_MILLISECONDS = 5_000;
-
-/** The rest of what a socket hears, when nothing has to wait any more. */
-interface HeldBack {
-  frames: string[];
-  /** Closes the socket after that; undefined if the room has not closed it. */
-  close: (() => void) | undefined;
-}
-
-/** The reason of a close after something was undone. */
-const UNDONE = 'unavailable';
 const OPEN = 1;
 /** A reason of this many characters fits in the 123 bytes that are allowed (RFC 6455, section 5.5.1). */
 const LONGEST_REASON = 41;
@@ -47,19 +35,20 @@ const LONGEST_REASON_BYTES = 123;
 
 /** The host of a room on any server of sockets. */
 export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket> {
+  /** All that connections send goes through this. */
+  readonly heldFrames: HeldFrames;
   readonly #options: SocketHostOptions<Socket>;
   readonly #connections = new WeakMap<Socket, RoomConnection<Socket>>();
   readonly #closings = new WeakMap<Socket, Closing>();
   /** The known sockets that may be open. It is needed because a server may lose one of two sockets with the same id. */
   readonly #heard = new Map<Socket, RoomConnection<Socket>>();
-  /** The frames and closes that wait, by their sockets; undefined while nothing has to wait. */
-  #held: Map<Socket, HeldBack> | undefined;
-  /** Called when nothing has to wait any more, with false if something was undone. */
-  #waiting: ((isKept: boolean) => void)[] = [];
-  #cancelReport: (() => void) | undefined;
 
   constructor(options: SocketHostOptions<Socket>) {
     this.#options = options;
+    this.heldFrames = new HeldFrames({
+      after: (milliseconds, callback) => this.after(milliseconds, callback),
+      onLongHold: options.onLongHold,
+    });
   }
 
   get storage(): KeyValueStorage {
@@ -102,58 +91,6 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
     this.#heard.delete(socket);
   }
 
-  /** Keeps all frames until {@link SocketHost.release}: they tell what may still be undone (`DURABLE-6`). Sockets stay open, too. */
-  hold(): void {
-    if (this.#held !== undefined) return;
-    this.#held = new Map();
-    this.#cancelReport = this.after(LONG_HOLD_MILLISECONDS, () => this.#options.onLongHold?.());
-  }
-
-  /** Sends the frames that were kept, and closes the sockets that the room has closed meanwhile. */
-  release(): void {
-    const held = this.#held ?? [];
-    this.#held = undefined;
-    this.#cancelReport?.();
-    for (const [socket, { frames, close }] of held) {
-      for (const frame of frames) sendIfOpen(socket, frame);
-      close?.();
-    }
-    this.#endWaiting(true);
-  }
-
-  /** Resolves to true when nothing is kept any more, and to false as soon as frames are dropped. */
-  whenReleased(): Promise<boolean> {
-    if (this.#held === undefined) return Promise.resolve(true);
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
-  /**
-   * Drops the frames that were kept until now, because what they tell was undone, and has their sockets closed: there may have been
-   * something else among them. Their clients connect again.
-   */
-  drop(): void {
-    this.#endWaiting(false);
-    for (const [socket, held] of this.#held ?? []) {
-      if (held.frames.length === 0) continue;
-      held.frames = [];
-      this.connectionOf(socket).close(ERRORS.unavailable.closeCode, UNDONE);
-    }
-  }
-
-  #endWaiting(isKept: boolean): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const end of waiting) end(isKept);
-  }
-
-  #heldOf(held: Map<Socket, HeldBack>, socket: Socket): HeldBack {
-    let back = held.get(socket);
-    if (back === undefined) held.set(socket, (back = { frames: [], close: undefined }));
-    return back;
-  }
-
   now(): number {
     return Date.now();
   }
@@ -182,6 +119,23 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       // Only an open socket can keep an attachment, and needs one.
       if (socket.readyState === OPEN) this.#options.onError(error);
     });
+    const output: SocketOutput = {
+      send: (frame) => {
+        try {
+          socket.send(frame);
+        } catch {
+          // It is closing: the client connects again and catches up.
+        }
+      },
+      close: (code, reason) => {
+        try {
+          socket.close(code, shortened(reason));
+        } catch {
+          // It is closed already.
+        }
+      },
+      onCloseHeld: () => closing.begin(),
+    };
     return {
       socket,
       get isClosedByRoom() {
@@ -190,26 +144,8 @@ export class SocketHost<Socket extends HostedSocket> implements RoomHost<Socket>
       get pingedAt() {
         return pingedAt?.(socket);
       },
-      send: (frame) => {
-        const held = this.#held && this.#heldOf(this.#held, socket);
-        if (held === undefined) sendIfOpen(socket, frame);
-        else if (held.close === undefined) held.frames.push(frame);
-      },
-      close: (code, reason) => {
-        const close = (): void => {
-          try {
-            socket.close(code, shortened(reason));
-          } catch {
-            // It is closed already.
-          }
-        };
-        if (this.#held === undefined) {
-          close();
-          return;
-        }
-        closing.begin();
-        this.#heldOf(this.#held, socket).close ??= close;
-      },
+      send: (frame) => this.heldFrames.send(output, frame),
+      close: (code, reason) => this.heldFrames.close(output, code, reason),
       readSlot: (slot) => slots.read(slot),
       writeSlot: (slot, value) => slots.write(slot, value),
       restoreSlots: () => slots.restore(),
@@ -249,14 +185,6 @@ class Closing {
   /** Call this when the host reports that the socket is closed. */
   end(): void {
     if (!this.#isByRoom) this.#isByPeer = true;
-  }
-}
-
-function sendIfOpen(socket: HostedSocket, frame: string): void {
-  try {
-    socket.send(frame);
-  } catch {
-    // It is closing: the client connects again and catches up.
   }
 }
 

@@ -72,7 +72,7 @@ const watched = async () => {
       room,
       roomId: new RoomId({ id: 'room' }, own, () => ''),
       ownStorage: own,
-      sockets: {
+      heldFrames: {
         hold: () => void (told.isHeld = true),
         drop: () => undefined,
         release: () => {

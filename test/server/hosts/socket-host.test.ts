@@ -58,68 +58,18 @@ test.each([Infinity, 2 ** 31, 2 ** 40])(
   },
 );
 
-function hostOf(...sockets: readonly Socket[]): SocketHost<Socket> {
-  return new SocketHost<Socket>({
+test('[DURABLE-6] a socket whose close is held counts as closed by the room, though it is open', () => {
+  const socket = new Socket();
+  const host = new SocketHost<Socket>({
     storage: new StrictStorage(),
-    sockets: () => sockets,
+    sockets: () => [socket],
     onError: () => undefined,
   });
-}
-
-test('[DURABLE-6] frames that are held leave in order, and a socket that the room closes meanwhile is closed after them', () => {
-  const [one, two] = [new Socket(), new Socket()];
-  const host = hostOf(one, two);
-  host.hold();
-  host.connectionOf(one).send('a');
-  host.connectionOf(two).send('c');
-  host.connectionOf(one).send('b');
-  expect([one.frames, two.frames]).toEqual([[], []]);
-  host.connectionOf(two).close(4403, 'evicted');
-  host.connectionOf(two).send('after it');
-  expect([one.frames, two.frames, two.readyState]).toEqual([[], [], 1]);
-  expect(host.connectionOf(two).isClosedByRoom).toBe(true);
-  host.release();
-  host.connectionOf(one).send('d');
-  expect([one.frames, two.frames]).toEqual([['a', 'b', 'd'], ['c']]);
-  expect([one.readyState, two.readyState]).toEqual([1, 3]);
-});
-
-test('[DURABLE-6] sockets whose frames are dropped are closed, and hear nothing', () => {
-  const [one, two] = [new Socket(), new Socket()];
-  const host = hostOf(one, two);
-  host.hold();
-  host.connectionOf(one).send('undone');
-  host.drop();
-  host.connectionOf(one).send('later');
-  host.connectionOf(two).send('later');
-  expect(host.connectionOf(one).isClosedByRoom).toBe(true);
-  host.release();
-  expect([one.frames, two.frames]).toEqual([[], ['later']]);
-  expect([one.readyState, two.readyState]).toEqual([3, 1]);
-});
-
-test('[DURABLE-6] frames that are held for long are reported, once', () => {
-  vi.useFakeTimers();
-  try {
-    let reports = 0;
-    const host = new SocketHost<Socket>({
-      storage: new StrictStorage(),
-      sockets: () => [],
-      onError: () => undefined,
-      onLongHold: () => (reports += 1),
-    });
-    host.hold();
-    vi.advanceTimersByTime(4_000);
-    host.release();
-    vi.advanceTimersByTime(4_000);
-    expect(reports).toBe(0);
-    host.hold();
-    vi.advanceTimersByTime(4_000);
-    // Another transaction within it.
-    host.hold();
-    vi.advanceTimersByTime(60_000);
-    expect(reports).toBe(1);
-  } finally {
-    vi.useRealTimers();
-  }
+  const connection = host.connectionOf(socket);
+  host.heldFrames.hold();
+  connection.send('before it');
+  connection.close(4403, 'evicted');
+  expect([socket.frames, socket.readyState, connection.isClosedByRoom]).toEqual([[], 1, true]);
+  host.heldFrames.release();
+  expect([socket.frames, socket.readyState, socket.reason]).toEqual([['before it'], 3, 'evicted']);
 });
