@@ -1,6 +1,6 @@
 /** Encodes and decodes changes and content. The messages build on it. A leaf is a Cell or a Value. */
 import { ALL_ROWS, ChangesBuilder, type Changes } from './changes.ts';
-import { assertSayable } from './deep-leaves.ts';
+import { assertSendable } from './unsendable-leaves.ts';
 import { describeInvalidContent } from './describe-invalid.ts';
 import {
   asArray,
@@ -79,11 +79,11 @@ export function decodeContent(text: string): LeafMap<Leaf> | undefined {
 }
 
 /** Decodes content that comes from outside. Throws `malformed` also for a leaf that no message may carry (`CHANGES-4`). */
-export function decodeShallowContent(text: string): LeafMap<Leaf> | undefined {
+export function decodeSendableContent(text: string): LeafMap<Leaf> | undefined {
   if (text === '') return undefined;
   const content = new LeafMap<Leaf>();
   decodeRows(text, (table, row, cells) => {
-    for (const [cell, leaf] of cells) assertSayable(leaf, table, row, cell);
+    for (const [cell, leaf] of cells) assertSendable(leaf, table, row, cell);
     content.setRow(table, row, cells);
   });
   return content;

@@ -4,7 +4,7 @@
 export {
   decodeChanges,
   decodeContent,
-  decodeShallowContent,
+  decodeSendableContent,
   decodeRows,
   encodeChanges,
   encodeContent,

@@ -15,7 +15,7 @@ export type MutableJsonObject = Record<string, Json>;
 export class ShapeError extends Error {}
 
 /** A valid text has fewer levels: a leaf and everything around it. Parsing a text with very many takes too much memory. */
-export const DEEPEST_LEVEL = 256;
+export const DEEPEST_JSON_LEVEL = 256;
 
 /**
  * Parses a text and decodes it with `fromJson`. Throws a {@link TinyBasePartyKitError} `malformed`, and nothing else. After
@@ -28,15 +28,15 @@ export function decodeJson<T>(
   describeInvalid?: (json: Json | undefined) => string | undefined,
 ): T {
   try {
-    if (text.length > 2 * DEEPEST_LEVEL && isDeeperThan(text, DEEPEST_LEVEL))
-      throw new ShapeError(`it is nested more than ${DEEPEST_LEVEL} levels deep`);
+    if (text.length > 2 * DEEPEST_JSON_LEVEL && isDeeperThan(text, DEEPEST_JSON_LEVEL))
+      throw new ShapeError(`it is nested more than ${DEEPEST_JSON_LEVEL} levels deep`);
     // JSON.parse returns any; `fromJson` checks it.
     return fromJson(JSON.parse(text) as Json);
   } catch (error) {
     const isBadInput =
       error instanceof SyntaxError || error instanceof ShapeError || error instanceof RangeError;
     if (!isBadInput) throw error;
-    const isParsed = error instanceof ShapeError && !isDeeperThan(text, DEEPEST_LEVEL);
+    const isParsed = error instanceof ShapeError && !isDeeperThan(text, DEEPEST_JSON_LEVEL);
     const description = isParsed ? describeInvalid?.(JSON.parse(text) as Json) : undefined;
     throw new TinyBasePartyKitError(
       'malformed',

@@ -30,17 +30,17 @@ export const VALUES = null;
 export type TableKey = string | typeof VALUES;
 
 /** The most levels of objects and arrays that a leaf may have (`CHANGES-4`). */
-export const DEEPEST_LEVEL = 200;
+export const DEEPEST_LEAF_LEVEL = 200;
 /** The marker, and the brackets of one level more. */
-const SHORTEST_DEEP_LEAF = 1 + 2 * (DEEPEST_LEVEL + 1);
+const SHORTEST_DEEP_LEAF = 1 + 2 * (DEEPEST_LEAF_LEVEL + 1);
 
-/** Returns true for an encoded leaf of more than {@link DEEPEST_LEVEL} levels. It may have any number of levels. */
+/** Returns true for an encoded leaf of more than {@link DEEPEST_LEAF_LEVEL} levels. It may have any number of levels. */
 export function isTooDeep(leaf: Leaf | undefined): leaf is string {
   return (
     typeof leaf === 'string' &&
     leaf.length >= SHORTEST_DEEP_LEAF &&
     leaf.startsWith(ENCODED) &&
-    isDeeperThan(leaf, DEEPEST_LEVEL)
+    isDeeperThan(leaf, DEEPEST_LEAF_LEVEL)
   );
 }
 
@@ -51,12 +51,12 @@ export const UNREADABLE: string = `${ENCODED}undefined`;
  * Returns true for a leaf that a Store can hold and no message may carry (`CHANGES-4`): one that {@link isTooDeep}, one that its
  * Store cannot read, and a text that begins like a marker. A Store takes the last two from an object's `toJSON`.
  */
-export function isUnsayable(leaf: Leaf | undefined): leaf is string {
+export function isUnsendableLeaf(leaf: Leaf | undefined): leaf is string {
   if (typeof leaf !== 'string' || !leaf.startsWith(ENCODED)) return false;
   return (leaf[1] !== '{' && leaf[1] !== '[') || isTooDeep(leaf);
 }
 
-/** Encodes what a Store shows as a leaf. It may be a text that begins like a marker, see {@link isUnsayable}. */
+/** Encodes what a Store shows as a leaf. It may be a text that begins like a marker, see {@link isUnsendableLeaf}. */
 export function encodeShown(shown: StoreLeaf): Leaf;
 export function encodeShown(shown: StoreLeaf | undefined): Leaf | undefined;
 export function encodeShown(shown: StoreLeaf | undefined): Leaf | undefined {
@@ -128,7 +128,7 @@ export function canonicalLeaf(candidate: unknown): Leaf | undefined {
 /** Encodes an object or array, or what its `toJSON` gives, in the canonical spelling. */
 function encodeObject(object: StoreLeaf & object): Leaf | undefined {
   const encoded = encodeLeaf(object);
-  return isUnsayable(encoded) ? canonicalLeaf(encoded) : encoded;
+  return isUnsendableLeaf(encoded) ? canonicalLeaf(encoded) : encoded;
 }
 
 /** Encodes what was encoded, in the canonical spelling. */

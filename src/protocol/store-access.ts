@@ -15,7 +15,7 @@ import {
 } from './leaf.ts';
 import { LeafMap } from './leaf-map.ts';
 
-/** Returns the leaf that the Store holds at this address, or undefined. It may be one that {@link isUnsayable}. */
+/** Returns the leaf that the Store holds at this address, or undefined. It may be one that {@link isUnsendableLeaf}. */
 export function readLeaf(
   store: Store,
   table: TableKey,

@@ -11,8 +11,8 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[CHANGES-4] a leaf has one level more',
     file: 'protocol/leaf.ts',
-    text: 'export const DEEPEST_LEVEL = 200;',
-    replacement: 'export const DEEPEST_LEVEL = 201;',
+    text: 'export const DEEPEST_LEAF_LEVEL = 200;',
+    replacement: 'export const DEEPEST_LEAF_LEVEL = 201;',
   },
   {
     title: '[FRAME-1] a frame without the prefix is ours',
@@ -41,7 +41,7 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[LOCAL-3] what a toJSON gives stays encoded as an object',
     file: 'protocol/leaf.ts',
-    text: 'return isUnsayable(encoded) ? canonicalLeaf(encoded) : encoded;',
+    text: 'return isUnsendableLeaf(encoded) ? canonicalLeaf(encoded) : encoded;',
     replacement: 'return encoded;',
   },
 ];

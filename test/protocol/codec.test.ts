@@ -11,7 +11,7 @@ import {
   decodeWholePush,
   decodeRoomMessage,
   decodeSeedAnswer,
-  decodeShallowContent,
+  decodeSendableContent,
   encodeChanges,
   encodeClientMessage,
   encodeContent,
@@ -538,8 +538,8 @@ describe.each([201, 257, 3_907, 20_000, 200_000, 1_000_000])('[CHANGES-4] %i lev
   ];
 
   test.each([
-    ['content', (leaf: string) => decodeShallowContent(`[{"t":{"r":{"c":${leaf}}}},{}]`)],
-    ['Values', (leaf: string) => decodeShallowContent(`[{},{"v":${leaf}}]`)],
+    ['content', (leaf: string) => decodeSendableContent(`[{"t":{"r":{"c":${leaf}}}},{}]`)],
+    ['Values', (leaf: string) => decodeSendableContent(`[{},{"v":${leaf}}]`)],
     ['a push', (leaf: string) => decodeClientMessage('', `p[1,[{"t":{"r":{"c":${leaf}}}},{}]]`)],
     ['a push in parts', (leaf: string) => decodeWholePush(1, `[1,[{},{"v":${leaf}}]]`)],
     [
@@ -574,13 +574,13 @@ test('[CHANGES-4] 200 levels are none too many, and brackets in texts do not cou
   const leaf = `\uFFFD${nested(200)}`;
   const brackets = `\uFFFD["${'['.repeat(1000)}\\"[[["]`;
   const json = JSON.stringify([{ t: { r: { c: leaf, d: brackets } } }, {}]);
-  for (const content of [decodeShallowContent(json), decodeContent(json)]) {
+  for (const content of [decodeSendableContent(json), decodeContent(json)]) {
     expect(content?.get('t', 'r', 'c')).toBe(leaf);
     expect(content?.get('t', 'r', 'd')).toBe(brackets);
   }
-  const plain = decodeShallowContent(`[{"t":{"r":{"c":${nested(200)}}}},{}]`);
+  const plain = decodeSendableContent(`[{"t":{"r":{"c":${nested(200)}}}},{}]`);
   expect(plain?.get('t', 'r', 'c')).toBe(leaf);
-  expect(messageOf(() => decodeShallowContent(`[{"t":{"r":{"c":${nested(201)}}}},{}]`))).toBe(
+  expect(messageOf(() => decodeSendableContent(`[{"t":{"r":{"c":${nested(201)}}}},{}]`))).toBe(
     'Invalid content: The Cell ["t","r","c"] is nested more than 200 levels deep',
   );
 });

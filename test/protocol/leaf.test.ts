@@ -8,7 +8,7 @@ import {
   DELETED,
   ENCODED,
   encodeLeaf,
-  isUnsayable,
+  isUnsendableLeaf,
 } from '../../src/protocol/leaf.ts';
 import { leaves } from './arbitrary-changes.ts';
 
@@ -71,7 +71,7 @@ describe('the canonical form', () => {
     '[CHANGES-4] stays as it is of what a Store takes and no message may carry: %s',
     (json) => {
       expect(canonicalLeaf(ENCODED + json)).toBe(ENCODED + json);
-      expect(isUnsayable(ENCODED + json)).toBe(true);
+      expect(isUnsendableLeaf(ENCODED + json)).toBe(true);
     },
   );
 

@@ -1,4 +1,4 @@
-import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import { findUnsendableLeaves, withoutLeaves } from '../../protocol/unsendable-leaves.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { SeedCorrection } from '../../protocol/messages.ts';
@@ -48,16 +48,16 @@ export function createSeed(
     replica.seedRefused(leaves);
     refused = [...refused, ...refusalsOf({ deletedRows: new Map(), leaves }, reason)];
   };
-  // Leaves out the leaves that have too many levels for any room, and reports them (`CHANGES-4`).
-  const shallow = (content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined => {
-    const deep = content && findDeepLeaves(content);
-    if (content === undefined || deep === undefined) return content;
-    refuse(deep, 'malformed');
-    return withoutLeaves(content, deep);
+  // Leaves out the leaves that no message may carry, and reports them (`CHANGES-4`).
+  const sendable = (content: LeafMap<Leaf> | undefined): LeafMap<Leaf> | undefined => {
+    const unsendable = content && findUnsendableLeaves(content);
+    if (content === undefined || unsendable === undefined) return content;
+    refuse(unsendable, 'malformed');
+    return withoutLeaves(content, unsendable);
   };
   const show = (): boolean => {
     if (replica.claim.hasShownRoom) return true;
-    const content = (toShow = shallow(contentOf(toShow)));
+    const content = (toShow = sendable(contentOf(toShow)));
     const isDone = content === undefined || replica.showSeed(content);
     if (isDone) toShow = undefined;
     return isDone;
@@ -74,8 +74,8 @@ export function createSeed(
     // An earlier session may have shown another room (SEED-2).
     read: () =>
       replica.claim.hasShownRoom
-        ? (shallow(contentOf(initial)) ?? new LeafMap())
-        : shallow(replica.readBase()),
+        ? (sendable(contentOf(initial)) ?? new LeafMap())
+        : sendable(replica.readBase()),
     corrected: (given, { correction, reason }) => {
       const { leaves } = correction;
       replica.seedRefused(leaves);
@@ -91,7 +91,7 @@ export function createSeed(
     giveUp: () => {
       // Who may only read keeps nothing of it, as nothing of a push (GATE-8): the content that follows replaces it.
       if (!show()) return false;
-      const lost = shallow(why === 'access' ? replica.readBase() : replica.localiseBase());
+      const lost = sendable(why === 'access' ? replica.readBase() : replica.localiseBase());
       if (lost === undefined) return false;
       if (why !== undefined) refuse(lost, why);
       why = 'undelivered';

@@ -1,6 +1,6 @@
 import type { Store } from 'tinybase';
 
-import { isUnsayable, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { isUnsendableLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readDefaults, readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
@@ -25,7 +25,7 @@ export function writeAims(store: Store, aims: Aims): void {
       for (const [cell, leaf] of cells) {
         if (leaf === undefined) deleted.push(cell);
         // Some Stores cannot hold such a leaf, so no Store gets it (`CHANGES-4`).
-        else if (isUnsayable(leaf)) continue;
+        else if (isUnsendableLeaf(leaf)) continue;
         else writeLeaf(store, table, row, cell, leaf);
       }
       if (deleted.length === 0) continue;

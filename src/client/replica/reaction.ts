@@ -1,7 +1,7 @@
 import type { Store } from 'tinybase';
 
 import { deletesRow, type Changes } from '../../protocol/changes.ts';
-import { isUnsayable, type Leaf, type TableKey } from '../../protocol/leaf.ts';
+import { isUnsendableLeaf, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readDefaults, readLeaf, type TransactionLog } from '../../protocol/store-access.ts';
 import type { Aims } from './aims.ts';
@@ -54,7 +54,7 @@ export class Reaction {
     ): void => {
       const shown = readLeaf(store, table, row, cell);
       if (shown === aim) return;
-      const mayBeSent = !isUnsayable(shown) && this.maySend(table, row, cell);
+      const mayBeSent = !isUnsendableLeaf(shown) && this.maySend(table, row, cell);
       visit({ table, row, cell, aim, shown, mayBeSent, reason: reasonOf(shown) });
     };
     aims.forEach((aim, table, row, cell) =>
@@ -84,7 +84,7 @@ export class Reaction {
     cell: string,
   ): RefusalReason {
     const { notTaken, log } = this.#parts;
-    if (isUnsayable(aim)) return 'malformed';
+    if (isUnsendableLeaf(aim)) return 'malformed';
     if (log?.refused.has(table, row, cell) === true) return 'own-schema';
     if (log !== undefined && notTaken.has(table, row, cell)) return 'own-middleware';
     if (aim === undefined && this.#isDefault(shown, table, cell)) return 'own-schema';
@@ -93,7 +93,7 @@ export class Reaction {
 
   /** Returns the reason why a leaf changed that had no aim. */
   #ownReason(shown: Leaf | undefined, table: TableKey, cell: string): RefusalReason {
-    if (isUnsayable(shown)) return 'malformed';
+    if (isUnsendableLeaf(shown)) return 'malformed';
     return this.#isDefault(shown, table, cell) ? 'own-schema' : 'own-listener';
   }
 

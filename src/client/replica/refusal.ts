@@ -1,7 +1,7 @@
 import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
-  isUnsayable,
+  isUnsendableLeaf,
   UNREADABLE,
   VALUES,
   type Leaf,
@@ -91,7 +91,7 @@ export function refusalOf(
  * with too many levels was never parsed before.
  */
 function decodeShown(leaf: Leaf): StoreLeaf | undefined {
-  if (!isUnsayable(leaf)) return decodeLeaf(leaf);
+  if (!isUnsendableLeaf(leaf)) return decodeLeaf(leaf);
   if (leaf === UNREADABLE) return undefined;
   try {
     const shown: unknown = JSON.parse(leaf.slice(1));

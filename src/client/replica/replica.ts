@@ -8,7 +8,7 @@ import {
   type Changes,
 } from '../../protocol/changes.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
-import { findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import { findUnsendableLeaves, withoutLeaves } from '../../protocol/unsendable-leaves.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { ObservedStore } from '../../protocol/observed-store.ts';
@@ -411,21 +411,21 @@ export class Replica {
     before: LeafMap<Leaf | undefined>,
     mark: Pick<PendingPush, 'isDerived'> = {},
   ): void {
-    const deep = findDeepLeaves(changes.leaves);
-    if (deep === undefined) {
-      this.#trackShallow(changes, before, mark);
+    const unsendable = findUnsendableLeaves(changes.leaves);
+    if (unsendable === undefined) {
+      this.#trackSendable(changes, before, mark);
       return;
     }
-    const rest = { ...changes, leaves: withoutLeaves(changes.leaves, deep) };
-    if (!isEmptyChanges(rest)) this.#trackShallow(rest, withoutLeaves(before, deep), mark);
-    deep.forEach((leaf, table, row, cell) => {
+    const rest = { ...changes, leaves: withoutLeaves(changes.leaves, unsendable) };
+    if (!isEmptyChanges(rest)) this.#trackSendable(rest, withoutLeaves(before, unsendable), mark);
+    unsendable.forEach((leaf, table, row, cell) => {
       const base = before.get(table, row, cell);
       this.#overlay.setLocal(table, row, cell, { leaf, origin: 'edit' }, base);
     });
-    this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: deep }, 'malformed'));
+    this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: unsendable }, 'malformed'));
   }
 
-  #trackShallow(
+  #trackSendable(
     changes: Changes,
     before: LeafMap<Leaf | undefined>,
     mark: Pick<PendingPush, 'isDerived'>,

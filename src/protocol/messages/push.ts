@@ -1,6 +1,6 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
-import { assertSayable } from '../deep-leaves.ts';
+import { assertSendable } from '../unsendable-leaves.ts';
 import { asDerivedMark, encodeDerivedMark, type MaybeDerived } from '../derived-mark.ts';
 import { describeInvalidChanges } from '../describe-invalid.ts';
 import { encodeFrame } from '../frame.ts';
@@ -47,7 +47,7 @@ export function encodePushFrame(
 function jsonToPush(json: Json | undefined): Push {
   const [number, changesJson, mark] = asArray(json, 2, 3);
   const changes = jsonToChanges(changesJson);
-  changes.leaves.forEach(assertSayable);
+  changes.leaves.forEach(assertSendable);
   return { type: 'push', number: asPushNumber(number), changes, ...asDerivedMark(mark) };
 }
 

@@ -1,6 +1,6 @@
 import { addJsonLeaves, leavesToJson } from '../changes-codec.ts';
 import { ALL_ROWS, ChangesBuilder, type Changes } from '../changes.ts';
-import { assertSayable } from '../deep-leaves.ts';
+import { assertSendable } from '../unsendable-leaves.ts';
 import { asArray, asObject, decodeJson, emptyRecord, type Json } from '../json.ts';
 import { DELETED } from '../leaf.ts';
 
@@ -26,7 +26,7 @@ export function decode(json: string): StockChanges {
 export function decodeFromClient(json: string): StockChanges {
   return decodeJson('changes', json, (parsed) => {
     const stock = jsonToStockChanges(parsed);
-    stock.changes.leaves.forEach(assertSayable);
+    stock.changes.leaves.forEach(assertSendable);
     return stock;
   });
 }

@@ -1,6 +1,6 @@
 /** The presence messages of a client. */
 import { asObject, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
-import { canonicalLeaf, isUnsayable, type Leaf } from '../leaf.ts';
+import { canonicalLeaf, isUnsendableLeaf, type Leaf } from '../leaf.ts';
 
 /** The app's cells of a connection. */
 export type PresenceCells = ReadonlyMap<string, Leaf>;
@@ -55,7 +55,7 @@ function jsonToPresenceCells(json: Json | undefined): PresenceCells {
   const cells = new Map<string, Leaf>();
   for (const [cell, candidate] of Object.entries(asObject(json))) {
     const leaf = canonicalLeaf(candidate);
-    if (leaf === undefined || isUnsayable(leaf))
+    if (leaf === undefined || isUnsendableLeaf(leaf))
       throw new ShapeError(`a Store cannot hold the cell ${cell}`);
     cells.set(cell, leaf);
   }

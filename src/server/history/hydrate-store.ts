@@ -27,7 +27,7 @@ export interface Hydrated {
 
 type HydrationParts<Connection, Request> = Pick<
   RoomParts<Connection, Request>,
-  'observed' | 'writer' | 'settings' | 'deepLeaves'
+  'observed' | 'writer' | 'settings' | 'unsendableLeaves'
 >;
 
 /**
@@ -62,12 +62,12 @@ export class StoreHydration<Connection, Request> {
    * transaction is open. Throws what `prepareStore` throws, and then prepares a new Store at the next call.
    */
   hydrate(content: LeafMap<Leaf> | undefined): Hydrated | 'busy' {
-    const { observed, writer, deepLeaves } = this.#parts;
+    const { observed, writer, unsendableLeaves } = this.#parts;
     const { store } = observed;
     const isFirst = !this.#isPrepared;
     if (!writer.isFree()) return 'busy';
     const target = content ?? this.#prepared;
-    const taken = deepLeaves.leaveOut(target);
+    const taken = unsendableLeaves.leaveOut(target);
     const early = isFirst ? readContent(store) : NOTHING;
     const applied = writer.applyUnlogged(() => {
       if (!isFirst) resetStore(store, taken);

@@ -114,10 +114,10 @@ export class RoomPersistence<Connection, Request> {
    * storage fails.
    */
   async salvage(): Promise<SalvagedRoom | undefined> {
-    const { host, settings, deepLeaves } = this.#parts;
+    const { host, settings, unsendableLeaves } = this.#parts;
     const salvaged = await this.#openStorage().salvage();
     if (salvaged !== undefined)
-      return { ...salvaged, content: deepLeaves.leaveOut(salvaged.content) };
+      return { ...salvaged, content: unsendableLeaves.leaveOut(salvaged.content) };
     const content = await readStockContent(host.storage, settings.storagePrefix);
     return content && { epoch: undefined, version: 1, content, clients: new Map(), damage: [] };
   }

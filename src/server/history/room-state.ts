@@ -169,7 +169,7 @@ export class RoomState<Connection, Request>
       this.create(origin);
       return 'initial content';
     }
-    const changes = this.#parts.deepLeaves.undoIn(log.changes, log.before);
+    const changes = this.#parts.unsendableLeaves.undoIn(log.changes, log.before);
     if (isEmptyChanges(changes)) return 'nothing';
     const encoded = encodeChanges(changes);
     const { length, leaves } = this.#contentSize;
@@ -260,7 +260,7 @@ export class RoomState<Connection, Request>
 
   /** Makes the content of the Store the room's initial content, which is version 1. */
   create(origin: ChangeOrigin<Connection, Request>): void {
-    const content = this.#parts.deepLeaves.deleteIn(readContent(this.#parts.observed.store));
+    const content = this.#parts.unsendableLeaves.deleteIn(readContent(this.#parts.observed.store));
     this.history.begin();
     this.#setSize(measureContent(content));
     const changes: Changes = { deletedRows: new Map(), leaves: content };

@@ -1,5 +1,5 @@
 import {
-  decodeShallowContent,
+  decodeSendableContent,
   decodeETag,
   encodeAroundContent,
   encodeETag,
@@ -125,7 +125,7 @@ async function answerPut<Request extends StoreRequest>(
   // The body may have come slowly, and its user may be revoked by now.
   if (room.hasGate) await room.admitRequest(request, 'write');
   assertFewThings('The content', body, room.limits.contentBytes);
-  const content = decodeShallowContent(body);
+  const content = decodeSendableContent(body);
   if (content === undefined)
     throw new TinyBasePartyKitError('malformed', 'Invalid content: the body is empty.');
   const outcome = await room.seed(content, request);

@@ -1,4 +1,4 @@
-import type { DeepLeaves } from '../writes/deep-leaves.ts';
+import type { UnsendableLeaves } from '../writes/unsendable-leaves.ts';
 import type { StoreWriter } from '../writes/store-writer.ts';
 import type { ContentCache } from './content-cache.ts';
 import type { Delivery } from './delivery.ts';
@@ -24,7 +24,7 @@ export interface RoomParts<Connection, Request> {
   readonly outgoing: Outgoing<Connection>;
   readonly features: RoomFeatures<Connection, Request>;
   readonly writer: StoreWriter<Connection, Request>;
-  readonly deepLeaves: DeepLeaves;
+  readonly unsendableLeaves: UnsendableLeaves;
   readonly contentCache: ContentCache;
   readonly represented: RepresentedCallers<Connection>;
 }

@@ -8,7 +8,7 @@ import type { RoomDocument } from '../../protocol/room-handle.ts';
 
 import { RoomPersistence } from '../history/room-persistence.ts';
 import type { RoomState } from '../history/room-state.ts';
-import { DeepLeaves } from '../writes/deep-leaves.ts';
+import { UnsendableLeaves } from '../writes/unsendable-leaves.ts';
 import { StoreWriter } from '../writes/store-writer.ts';
 import { Admission } from './admission.ts';
 import { Arrivals } from './arrivals.ts';
@@ -82,7 +82,7 @@ export class Room<Connection, Request = Connection> {
       outgoing: new Outgoing(delivery, peers, settings),
       features,
       writer,
-      deepLeaves: new DeepLeaves(observed, writer, reporter),
+      unsendableLeaves: new UnsendableLeaves(observed, writer, reporter),
       contentCache: new ContentCache(host),
       represented: new RepresentedCallers(),
     };

@@ -5,7 +5,7 @@ import {
   canonicalLeaf,
   decodeLeaf,
   isTooDeep,
-  isUnsayable,
+  isUnsendableLeaf,
   type StoreLeaf,
 } from '../../protocol/leaf.ts';
 
@@ -85,6 +85,6 @@ function applyRows(store: Store, table: string, rows: NonNullable<Changes[0][str
 /** Decodes a leaf. A value that no Store can hold stays as it is: the Store refuses it and tells its listeners. */
 function plain(leaf: StoreLeaf): StoreLeaf {
   const encoded = canonicalLeaf(leaf);
-  const isRefused = encoded === undefined || (isUnsayable(encoded) && !isTooDeep(encoded));
+  const isRefused = encoded === undefined || (isUnsendableLeaf(encoded) && !isTooDeep(encoded));
   return isRefused ? leaf : decodeLeaf(encoded);
 }

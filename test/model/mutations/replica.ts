@@ -174,7 +174,6 @@ export const REPLICA_MUTATIONS: readonly Mutation[] = [
                 before: new LeafMap(),
                 ids: [],
                 refused: new LeafMap(),
-                unsayable: new LeafMap(),
               },
               error: undefined,
             };

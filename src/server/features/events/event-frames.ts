@@ -1,5 +1,5 @@
 import { isEventName } from '../../../protocol/events/event-names.ts';
-import { DEEPEST_LEVEL } from '../../../protocol/json.ts';
+import { DEEPEST_JSON_LEVEL } from '../../../protocol/json.ts';
 import { isDeeperThan } from '../../../protocol/json-depth.ts';
 import * as fromRoom from '../../../protocol/events/event-from-room.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
@@ -85,7 +85,7 @@ export function encodeSendable(message: fromRoom.EventFromRoom, what: string): s
   } catch (cause) {
     throw new UnsendableEvent(`${what} cannot be sent: it is not JSON.`, { cause });
   }
-  if (isDeeperThan(json, DEEPEST_LEVEL))
+  if (isDeeperThan(json, DEEPEST_JSON_LEVEL))
     throw new UnsendableEvent(`${what} cannot be sent: it is nested too deeply.`);
   return json;
 }

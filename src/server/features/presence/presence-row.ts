@@ -1,5 +1,5 @@
 import { emptyRecord } from '../../../protocol/json.ts';
-import { canonicalLeaf, decodeLeaf, isUnsayable, type Leaf } from '../../../protocol/leaf.ts';
+import { canonicalLeaf, decodeLeaf, isUnsendableLeaf, type Leaf } from '../../../protocol/leaf.ts';
 import {
   encodePresenceCells,
   type PresenceCells,
@@ -89,7 +89,7 @@ export function cellLeaf(value: unknown): Leaf | undefined {
   // A Store takes plain objects and arrays alone.
   if (typeof value === 'object' && value !== null && !isPlain(value)) return undefined;
   const leaf = canonicalLeaf(value);
-  return isUnsayable(leaf) ? undefined : leaf;
+  return isUnsendableLeaf(leaf) ? undefined : leaf;
 }
 
 function isPlain(value: object): boolean {

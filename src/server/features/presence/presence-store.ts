@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 import { createStore } from 'tinybase/store';
 
 import { addChanges, ALL_ROWS, ChangesBuilder, type Changes } from '../../../protocol/changes.ts';
-import { isUnsayable, type Leaf } from '../../../protocol/leaf.ts';
+import { isUnsendableLeaf, type Leaf } from '../../../protocol/leaf.ts';
 import type { PresenceCells } from '../../../protocol/presence/presence-from-client.ts';
 import { CONNECTIONS, USER, USERS } from '../../../protocol/presence/presence-tables.ts';
 import { readLeaf, readTransactionLog, writeLeaf } from '../../../protocol/store-access.ts';
@@ -104,7 +104,7 @@ export class PresenceStore<Author extends PresenceAuthor> {
     const cells = new Map<string, Leaf>();
     for (const cell of this.store.getCellIds(table, row)) {
       const leaf = readLeaf(this.store, table, row, cell);
-      if (leaf !== undefined && !isUnsayable(leaf)) cells.set(cell, leaf);
+      if (leaf !== undefined && !isUnsendableLeaf(leaf)) cells.set(cell, leaf);
     }
     return cells;
   }
@@ -125,7 +125,7 @@ export class PresenceStore<Author extends PresenceAuthor> {
       if (deleted !== ALL_ROWS) for (const row of deleted) told.deleteRow(table, row);
       for (const [row, cells] of changes.leaves.rows(table))
         for (const [cell, leaf] of cells)
-          if (!isUnsayable(leaf)) told.setLeaf(table, row, cell, leaf);
+          if (!isUnsendableLeaf(leaf)) told.setLeaf(table, row, cell, leaf);
     }
     if (told.isEmpty) return;
     addChanges(this.#changes, told);

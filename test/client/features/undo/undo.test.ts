@@ -793,7 +793,7 @@ describe('what the room refuses', () => {
     expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
   });
 
-  test('[UNDO-6] does not leave the step if it stays here: too large, or unsayable', () => {
+  test('[UNDO-6] does not leave the step if it stays here: too large, or unsendable', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
     replica.limitPushes(100);

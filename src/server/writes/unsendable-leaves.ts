@@ -1,7 +1,11 @@
 import type { Changes } from '../../protocol/changes.ts';
-import { describeDeepLeaf, findDeepLeaves, withoutLeaves } from '../../protocol/deep-leaves.ts';
+import {
+  describeUnsendableLeaf,
+  findUnsendableLeaves,
+  withoutLeaves,
+} from '../../protocol/unsendable-leaves.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { isUnsayable, type Leaf } from '../../protocol/leaf.ts';
+import { isUnsendableLeaf, type Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import { readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
@@ -12,10 +16,10 @@ import type { StoreWriter } from './store-writer.ts';
 const NOTHING = new LeafMap<never>();
 
 /**
- * Keeps *deep leaves* out of the room: those that no message may carry (`CHANGES-4`), because they have too many levels, or come from
- * some kinds of `toJSON`. No message brings one, but the room's own code, its listeners and its storage may.
+ * Keeps *unsendable leaves* out of the room: those that no message may carry (`CHANGES-4`), because they have too many levels, or come
+ * from some kinds of `toJSON`. No message brings one, but the room's own code, its listeners and its storage may.
  */
-export class DeepLeaves {
+export class UnsendableLeaves {
   readonly #observed: Pick<RoomStore, 'store'>;
   readonly #writer: Pick<StoreWriter<never, never>, 'isFree' | 'whenFree'>;
   readonly #reporter: ErrorReporter;
@@ -31,50 +35,50 @@ export class DeepLeaves {
   }
 
   /**
-   * Returns changes of the Store without deep leaves. Soon afterwards, puts back the leaves that these have overwritten, which are in
-   * `before`. Call it right after the transaction.
+   * Returns changes of the Store without unsendable leaves. Soon afterwards, puts back the leaves that these have overwritten, which
+   * are in `before`. Call it right after the transaction.
    */
   undoIn(changes: Changes, before: LeafMap<Leaf | undefined>): Changes {
     const leaves = this.#undo(changes.leaves, before);
     return leaves === changes.leaves ? changes : { deletedRows: changes.deletedRows, leaves };
   }
 
-  /** Returns the Store's content without deep leaves. Deletes these soon afterwards. */
+  /** Returns the Store's content without unsendable leaves. Deletes these soon afterwards. */
   deleteIn(content: LeafMap<Leaf>): LeafMap<Leaf> {
     return this.#undo(content, NOTHING);
   }
 
-  /** Returns content without deep leaves, and reports these. */
+  /** Returns content without unsendable leaves, and reports these. */
   leaveOut<T extends Leaf | undefined>(leaves: LeafMap<T>): LeafMap<T> {
-    const deep = findDeepLeaves(leaves);
-    return deep === undefined ? leaves : this.#without(leaves, deep);
+    const unsendable = findUnsendableLeaves(leaves);
+    return unsendable === undefined ? leaves : this.#without(leaves, unsendable);
   }
 
   #undo<T extends Leaf | undefined>(
     leaves: LeafMap<T>,
     before: LeafMap<Leaf | undefined>,
   ): LeafMap<T> {
-    const deep = findDeepLeaves(leaves);
-    if (deep === undefined) return leaves;
-    void this.#putBack(deep, before);
-    return this.#without(leaves, deep);
+    const unsendable = findUnsendableLeaves(leaves);
+    if (unsendable === undefined) return leaves;
+    void this.#putBack(unsendable, before);
+    return this.#without(leaves, unsendable);
   }
 
-  #without<T extends Leaf | undefined>(leaves: LeafMap<T>, deep: LeafMap<Leaf>): LeafMap<T> {
-    deep.forEach((leaf, table, row, cell) => {
-      const message = `${describeDeepLeaf(leaf, table, row, cell)}, so the room does not keep it: set plain JSON with fewer levels.`;
+  #without<T extends Leaf | undefined>(leaves: LeafMap<T>, unsendable: LeafMap<Leaf>): LeafMap<T> {
+    unsendable.forEach((leaf, table, row, cell) => {
+      const message = `${describeUnsendableLeaf(leaf, table, row, cell)}, so the room does not keep it: set plain JSON with fewer levels.`;
       this.#reporter.report(new TinyBasePartyKitError('malformed', message), 'room');
     });
-    return withoutLeaves(leaves, deep);
+    return withoutLeaves(leaves, unsendable);
   }
 
-  async #putBack(deep: LeafMap<Leaf>, before: LeafMap<Leaf | undefined>): Promise<void> {
+  async #putBack(unsendable: LeafMap<Leaf>, before: LeafMap<Leaf | undefined>): Promise<void> {
     const { store } = this.#observed;
     const undo = (): void =>
-      deep.forEach((leaf, table, row, cell) => {
+      unsendable.forEach((leaf, table, row, cell) => {
         if (readLeaf(store, table, row, cell) !== leaf) return;
         const old = before.get(table, row, cell);
-        writeLeaf(store, table, row, cell, isUnsayable(old) ? undefined : old);
+        writeLeaf(store, table, row, cell, isUnsendableLeaf(old) ? undefined : old);
       });
     try {
       // Not at once: the transaction is not over, or is being settled.
