@@ -6,7 +6,6 @@
 import { DurableObject } from 'cloudflare:workers';
 
 import { assertNoRoomMethods } from './config/object-methods.ts';
-import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
   answerPings,
@@ -20,6 +19,7 @@ import {
 } from './hosts/hosted-server.ts';
 import { ObjectConnections, type ObjectConnection } from './hosts/object-connection.ts';
 import type { HibernatingSocket, ObjectContext } from './hosts/object-context.ts';
+import { upgradeResponse } from './hosts/upgrade-response.ts';
 import { RoomServer } from './room-server.ts';
 
 export {
@@ -75,13 +75,7 @@ export abstract class RoomObject<Server extends HostedServer, Env> extends Durab
     this.#context.acceptWebSocket(socket, tags);
     connection.setState(null);
     await this.server.onConnect?.(connection, { request });
-    const headers = upgradeHeaders(request);
-    const response: ResponseInit & { webSocket: unknown } = {
-      status: 101,
-      headers,
-      webSocket: clientEnd,
-    };
-    return new Response(null, response);
+    return upgradeResponse(request, clientEnd);
   }
 
   async webSocketMessage(socket: HibernatingSocket, message: unknown): Promise<void> {

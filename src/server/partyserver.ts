@@ -6,7 +6,6 @@
 import { Server, type Connection, type ConnectionContext, type WSMessage } from 'partyserver';
 
 import { assertNoRoomMethods } from './config/object-methods.ts';
-import { upgradeHeaders } from './hosts/closed-socket.ts';
 import {
   admit,
   answerPings,
@@ -16,6 +15,7 @@ import {
   refuse,
 } from './hosts/hosted-server.ts';
 import type { ObjectContext } from './hosts/object-context.ts';
+import { upgradeResponse } from './hosts/upgrade-response.ts';
 
 export {
   routeRoomRequest,
@@ -52,11 +52,8 @@ export abstract class RoomParty<Room extends HostedServer, Env> extends Server<E
     const refusal =
       this.#context.id.name === undefined ? undefined : await refuse(this.server, request);
     const answer = refusal ?? (await super.fetch(request));
-    const webSocket: unknown = Reflect.get(answer, 'webSocket');
     if (answer.status !== 101) return answer;
-    const headers = upgradeHeaders(request);
-    const response: ResponseInit & { webSocket: unknown } = { status: 101, headers, webSocket };
-    return new Response(null, response);
+    return upgradeResponse(request, Reflect.get(answer, 'webSocket'));
   }
 
   override async getConnectionTags(
