@@ -1,8 +1,5 @@
 import type { KeyValueStorage, WriteOptions } from '../storage/key-value-storage.ts';
-import { deleteKeys } from '../storage/ordered-writes.ts';
-
-/** The port's limit, see {@link KeyValueStorage}. */
-const KEYS_A_CALL = 128;
+import { deleteKeys, KEYS_A_CALL } from '../storage/ordered-writes.ts';
 
 /** The value of a key that was deleted. */
 const DELETED = Symbol('deleted');

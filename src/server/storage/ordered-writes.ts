@@ -4,8 +4,8 @@ import type { StorageEntry } from './blob.ts';
 import type { KeyValueStorage, WriteOptions } from './key-value-storage.ts';
 import { afterKey, type KeyRange } from './storage-keys.ts';
 
-/** The port's limit, see {@link KeyValueStorage}. */
-const KEYS_A_CALL = 128;
+/** The most keys of one call, see {@link KeyValueStorage}. */
+export const KEYS_A_CALL = 128;
 /** Lets messages arrive during a write, to share the next one (`DURABLE-2`). The room's own queue keeps the order. */
 const CONCURRENTLY: WriteOptions = { allowConcurrency: true };
 
