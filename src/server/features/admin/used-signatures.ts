@@ -1,6 +1,7 @@
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { isList } from '../../storage/json-shape.ts';
 import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+import { StoredList } from '../../storage/stored-list.ts';
 
 /** Each signature takes up to 90 bytes, and hosts store at most 128 KiB in a row. */
 const MOST_SIGNATURES = 1_200;
@@ -17,15 +18,13 @@ type UsedSignature = readonly [id: string, end: number, forgotten?: number];
  * so that a restart forgets none. Only who has the secret can add one.
  */
 export class UsedSignatures {
-  readonly #storage: KeyValueStorage;
-  readonly #key: string;
+  readonly #stored: StoredList<UsedSignature>;
   readonly #ends: Map<string, number>;
   /** The latest end of a signature that was forgotten. */
   #forgotten: number;
 
-  constructor(storage: KeyValueStorage, key: string, used: readonly UsedSignature[]) {
-    this.#storage = storage;
-    this.#key = key;
+  constructor(stored: StoredList<UsedSignature>, used: readonly UsedSignature[]) {
+    this.#stored = stored;
     this.#ends = new Map(used.map(([id, end]) => [id, end]));
     this.#forgotten = Math.max(0, ...used.map(([, , forgotten = 0]) => forgotten));
   }
@@ -57,17 +56,10 @@ export class UsedSignatures {
       );
     }
     this.#ends.set(id, end);
-    try {
-      const used = Array.from(this.#ends, (entry) =>
-        entry[0] === id && this.#forgotten > 0 ? [...entry, this.#forgotten] : entry,
-      );
-      await this.#storage.put(this.#key, JSON.stringify(used));
-      await this.#storage.sync?.();
-    } catch (cause) {
-      const message =
-        'The room could not store that the command was sent, and did nothing: send it again.';
-      throw new TinyBasePartyKitError('unavailable', message, { cause });
-    }
+    const used = Array.from(this.#ends, (entry): UsedSignature =>
+      entry[0] === id && this.#forgotten > 0 ? [...entry, this.#forgotten] : entry,
+    );
+    await this.#stored.write(used);
   }
 }
 
@@ -76,25 +68,14 @@ export async function readUsedSignatures(
   storage: KeyValueStorage,
   storagePrefix: string,
 ): Promise<UsedSignatures> {
-  const key = storagePrefix + KEY;
-  try {
-    const rows = await storage.get([key]);
-    return new UsedSignatures(storage, key, usedIn(rows.get(key)));
-  } catch (cause) {
-    const message = 'The room cannot read which commands were sent: try again later.';
-    throw new TinyBasePartyKitError('unavailable', message, { cause });
-  }
-}
-
-/** Reads the stored row. Throws if it is damaged. */
-function usedIn(row: unknown): readonly UsedSignature[] {
-  if (row === undefined) return [];
-  const list: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
-  if (isList(list)) {
-    const used = list.filter(isUsedSignature);
-    if (used.length === list.length) return used;
-  }
-  throw new TypeError('The stored list of commands is damaged.');
+  const stored = new StoredList<UsedSignature>(storage, {
+    key: storagePrefix + KEY,
+    isItem: isUsedSignature,
+    unreadable: 'The room cannot read which commands were sent: try again later.',
+    unwritable:
+      'The room could not store that the command was sent, and did nothing: send it again.',
+  });
+  return new UsedSignatures(stored, await stored.read());
 }
 
 function isUsedSignature(candidate: unknown): candidate is UsedSignature {

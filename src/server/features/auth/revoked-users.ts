@@ -1,6 +1,6 @@
-import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import { isList } from '../../storage/json-shape.ts';
 import type { KeyValueStorage } from '../../storage/key-value-storage.ts';
+import { StoredList } from '../../storage/stored-list.ts';
 
 /** A room remembers this many users that were revoked (`GATE-9`). */
 const MOST_USERS = 1000;
@@ -16,14 +16,12 @@ type Revocation = readonly [userId: string, time: number];
  * storage holds the latest 1,000, or fewer if their ids are long.
  */
 export class RevokedUsers {
-  readonly #storage: KeyValueStorage;
-  readonly #key: string;
+  readonly #stored: StoredList<Revocation>;
   /** In the order in which they were revoked. */
   readonly #times: Map<string, number>;
 
-  constructor(storage: KeyValueStorage, key: string, revocations: readonly Revocation[]) {
-    this.#storage = storage;
-    this.#key = key;
+  constructor(stored: StoredList<Revocation>, revocations: readonly Revocation[]) {
+    this.#stored = stored;
     this.#times = new Map(revocations);
   }
 
@@ -38,24 +36,19 @@ export class RevokedUsers {
     this.#times.delete(userId);
     this.#times.set(userId, time);
     for (const oldest of this.#times.keys()) {
-      if (this.#times.size <= MOST_USERS && this.#row().length <= LONGEST_ROW) return;
+      if (this.#times.size <= MOST_USERS && JSON.stringify(this.#list).length <= LONGEST_ROW)
+        return;
       this.#times.delete(oldest);
     }
   }
 
   /** Resolves when all revocations are on disk. Rejects with `unavailable` if that failed: they last until the room sleeps. */
-  async store(): Promise<void> {
-    try {
-      await this.#storage.put(this.#key, this.#row());
-      await this.#storage.sync?.();
-    } catch (cause) {
-      const message = 'The room could not store that a user is revoked: revoke them again.';
-      throw new TinyBasePartyKitError('unavailable', message, { cause });
-    }
+  store(): Promise<void> {
+    return this.#stored.write(this.#list);
   }
 
-  #row(): string {
-    return JSON.stringify([...this.#times]);
+  get #list(): readonly Revocation[] {
+    return [...this.#times];
   }
 }
 
@@ -64,25 +57,13 @@ export async function readRevokedUsers(
   storage: KeyValueStorage,
   storagePrefix: string,
 ): Promise<RevokedUsers> {
-  const key = storagePrefix + KEY;
-  try {
-    const rows = await storage.get([key]);
-    return new RevokedUsers(storage, key, revocationsOf(rows.get(key)));
-  } catch (cause) {
-    const message = 'The room cannot read which users are revoked: try again later.';
-    throw new TinyBasePartyKitError('unavailable', message, { cause });
-  }
-}
-
-/** Reads the stored row. Throws if it is damaged. */
-function revocationsOf(row: unknown): readonly Revocation[] {
-  if (row === undefined) return [];
-  const list: unknown = typeof row === 'string' ? JSON.parse(row) : undefined;
-  if (isList(list)) {
-    const revocations = list.filter(isRevocation);
-    if (revocations.length === list.length) return revocations;
-  }
-  throw new TypeError('The stored list of revoked users is damaged.');
+  const stored = new StoredList<Revocation>(storage, {
+    key: storagePrefix + KEY,
+    isItem: isRevocation,
+    unreadable: 'The room cannot read which users are revoked: try again later.',
+    unwritable: 'The room could not store that a user is revoked: revoke them again.',
+  });
+  return new RevokedUsers(stored, await stored.read());
 }
 
 function isRevocation(candidate: unknown): candidate is Revocation {
