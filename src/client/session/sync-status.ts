@@ -3,7 +3,7 @@ import type { Refusal } from '../replica/refusal.ts';
 
 /** The phase of a session. */
 export type SyncPhase =
-  /** Nothing was started. */
+  /** Nothing is started, or everything was stopped again, and no push is pending. */
   | 'idle'
   /** The content is being fetched. */
   | 'loading'
@@ -20,7 +20,10 @@ export type SyncPhase =
   | 'reduced'
   /** The room has no Store yet, and this client does not save. */
   | 'empty'
-  /** Each further attempt would get the same answer, or the persister was replaced or destroyed; see `code`. */
+  /**
+   * Each further attempt would get the same answer, or the persister was replaced or destroyed; see `code`. After `unauthorized` and
+   * `forbidden`, the app may start it again.
+   */
   | 'stopped';
 
 /** The state of a session, for the app to show. */

@@ -15,7 +15,7 @@ export type RoomErrorSource =
   | 'prepare'
   /** A number of the configuration is invalid, and the room uses the default; or an option does not exist; or TinyBase is too old. */
   | 'config'
-  /** Reading or writing failed. If transactions of the room's own code were lost, the message has the ids they changed. */
+  /** Reading or writing failed. If transactions of the room's own code were lost, the message has the first 20 ids that they changed. */
   | 'storage'
   /** A transaction of the room's own code, of the Store or of storage, has been open for long, and everybody waits for it. */
   | 'transaction'
