@@ -156,6 +156,7 @@ describe('a room as one document', () => {
     ['it has no content', { content: undefined }],
     ['its content is invalid (Invalid content', { content: [{ t: 1 }, {}] }],
     ['its content is invalid (Infinity is in it)', { content: [{}, { v: Infinity }] }],
+    ['its content is invalid (a Map is in it', { content: [{ t: new Map([['r', {}]]) }, {}] }],
     ['its content is invalid (Do not know how to serialize a BigInt', { content: [{}, { v: 1n }] }],
     ['its content is invalid (', { content: nested() }],
   ])('is refused, and changes nothing: %s', async (what, changed) => {

@@ -133,6 +133,11 @@ test.each([
   ['a marker', [{}, { v: '\uFFFC' }]],
   ['a broken encoding', [{}, { v: '\uFFFD{' }]],
   ['a big integer', [{}, { v: 1n }]],
+  ['a function', [{ t: { r: { c: () => 1 } } }, {}]],
+  ['a symbol', [{}, { v: Symbol('v') }]],
+  ['tables in a Map', [new Map([['t', { r: { c: 1 } }]]), {}]],
+  ['a row in a Map', [{ t: { r: new Map([['c', 1]]) } }, {}]],
+  ['tables that nobody has awaited', [Promise.resolve({ t: { r: { c: 1 } } }), {}]],
   ['what contains itself', [{}, { v: circular }]],
   ['what is too deep', [{}, { v: JSON.parse('['.repeat(300) + ']'.repeat(300)) as unknown }]],
 ])('[SAVE-1] invalid content (%s) fails closed, and is reported', async (_name, content) => {
@@ -141,6 +146,17 @@ test.each([
   expect(world.errors).toMatchObject([{ code: 'malformed' }]);
   expect(String(world.errors[0])).toContain('getInitialStorage');
   expect(world.storage.size).toBe(0);
+});
+
+test('[SAVE-1] objects of a class are content with their fields, and undefined is no cell', async () => {
+  class Row {
+    legs = 4;
+    name: string | undefined = undefined;
+  }
+  const bare: unknown = Object.assign(Object.create(null), { fido: new Row() });
+  const world = new LifecycleWorld({ getInitialStorage: () => [{ pets: bare }, {}] as never });
+  await world.start();
+  expect(world.host.room.store.getContent()).toEqual([{ pets: { fido: { legs: 4 } } }, {}]);
 });
 
 test('[SAVE-1] ids that name prototypes are content like any other', async () => {
