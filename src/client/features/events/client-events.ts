@@ -33,6 +33,7 @@ const MOST_CALLS = 1_000;
 /** The length of frames after which the room is told that they were read (`EVENT-7`). */
 const READ_LENGTH = 256 * 1024;
 const MAYBE = 'The room may have run it, or not.';
+const NO_EVENTS = 'If it answers no call, it has no createEvents, or another messagePrefix.';
 
 /** Calls procedures of a room and hears its events: `EVENT-1` to `EVENT-7`. */
 export function createClientEvents<Declared>(
@@ -100,7 +101,9 @@ export function createClientEvents(
     const cancelTimeout = after(timeoutMilliseconds, () =>
       fail(
         'unavailable',
-        take(number)?.isSent ? `no answer in time. ${MAYBE}` : 'it was not sent: no connection.',
+        take(number)?.isSent
+          ? `no answer in time. ${MAYBE} ${NO_EVENTS}`
+          : 'it was not sent: no connection.',
       ),
     );
     calls.set(number, { json, resolve, reject, isAwaited, cancelTimeout, isSent: false });
