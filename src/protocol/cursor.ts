@@ -16,6 +16,11 @@ export interface Cursor {
 const EPOCH = /^[\w-]{1,64}$/;
 const TAG = /^[\w-]{1,16}$/;
 
+/** Returns true if a message can carry the cursor's epoch and tag. */
+export function isSayable({ epoch, tag }: Cursor): boolean {
+  return EPOCH.test(epoch) && (tag === undefined || TAG.test(tag));
+}
+
 /** Returns `[epoch, version]`, then the tag if there is one. */
 export function cursorToJson({ epoch, version, tag }: Cursor): Json {
   return tag === undefined ? [epoch, version] : [epoch, version, tag];

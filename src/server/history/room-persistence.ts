@@ -1,3 +1,4 @@
+import { isSayable } from '../../protocol/cursor.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
@@ -23,6 +24,8 @@ const MOST_KEYS_TOLD = 20;
 const TAG_LENGTH = 8;
 /** Told to everybody when the room is emptied. */
 const EMPTIED = 'The storage of the room was emptied: load the content again.';
+const CURSOR_DAMAGED =
+  'The stored name of the history of this room is damaged, so the room began a new one with the content that it has: clients load it, and no edit that was confirmed is lost.';
 const MANIFEST_GONE =
   'The storage of this room was emptied while the room was running: its content is gone, and so are edits made since. Call wipe() in place of removing keys.';
 
@@ -238,7 +241,7 @@ export class RoomPersistence<Connection, Request> {
       try {
         const storage = this.#openStorage();
         const stored = await storage.load();
-        let loaded = stored ?? (await this.#takeOver(storage));
+        let loaded = stored ? await this.#sayable(storage, stored) : await this.#takeOver(storage);
         if (loaded === undefined && this.#parts.features.hasInitialContent) {
           // The feature reports its own errors.
           source = undefined;
@@ -254,7 +257,7 @@ export class RoomPersistence<Connection, Request> {
           const hydrated = this.#hydration.hydrate(loaded?.content);
           // In the same step: nothing else may happen to the Store in between.
           if (hydrated !== 'busy')
-            return this.#open(storage, loaded, hydrated, stored === undefined);
+            return this.#open(storage, loaded, hydrated, stored === undefined || stored !== loaded);
           await this.#parts.writer.whenFree();
         }
       } catch (cause) {
@@ -286,10 +289,24 @@ export class RoomPersistence<Connection, Request> {
   }
 
   /** Makes content durable that did not come from a client. */
-  async #create(storage: RoomStorage, content: LeafMap<Leaf>): Promise<LoadedRoom> {
-    const cursor = { epoch: this.#parts.host.randomId(), version: 1 };
-    const room: LoadedRoom = { cursor, content, log: [], clients: new Map() };
+  async #create(
+    storage: RoomStorage,
+    content: LeafMap<Leaf>,
+    version = 1,
+    clients: LoadedRoom['clients'] = new Map(),
+  ): Promise<LoadedRoom> {
+    const cursor = { epoch: this.#parts.host.randomId(), version };
+    const room: LoadedRoom = { cursor, content, log: [], clients };
     await storage.create(room);
+    return room;
+  }
+
+  /** Returns the stored room. If no message can carry its cursor, which is damaged then, the room begins a new epoch (`JOIN-8`). */
+  async #sayable(storage: RoomStorage, stored: LoadedRoom): Promise<LoadedRoom> {
+    const { cursor, content, clients } = stored;
+    if (isSayable(cursor)) return stored;
+    const room = await this.#create(storage, content, cursor.version, clients);
+    this.#parts.reporter.report(new Error(CURSOR_DAMAGED), 'storage');
     return room;
   }
 

@@ -92,3 +92,41 @@ test('[JOIN-9] every version in the log has its tag, through checkpoints, restar
     expect(refused).toEqual(['set back', 'set back', 'set back']);
   }
 });
+
+test.each(['epoch', 'tag', 'tag of the log'])(
+  '[JOIN-8] a room whose stored %s no message can carry begins a new epoch with all that it has, once and aloud',
+  async (damaged) => {
+    const storage = new StrictStorage();
+    const first = new FakeRoomHost({}, storage);
+    await first.seed({ open: true });
+    const before = new FakeRoomHost({}, storage);
+    const ada = await before.join('ada');
+    await ada.push(1, { n: 1 });
+    if (damaged === 'tag') await before.room.administration.garbageCollect();
+    const { epoch, tag } = await before.cursor();
+    for (const [key, value] of await storage.list()) {
+      if (typeof value !== 'string') continue;
+      const isManifest = key.endsWith('manifest');
+      if (isManifest !== (damaged === 'tag of the log')) {
+        const name = damaged === 'epoch' ? epoch : (tag ?? '');
+        await storage.put({ [key]: value.replace(`"${name}"`, '"no name"') });
+      }
+    }
+    const host = new FakeRoomHost({}, storage);
+    host.randomId = () => 'another';
+    expect(await host.cursor()).toEqual({ epoch: 'another', version: 2 });
+    expect(await host.content()).toEqual([{}, { open: true, n: 1 }]);
+    expect(host.errors.map(({ error, where }) => [where, String(error)])).toEqual([
+      ['storage', expect.stringContaining('is damaged')],
+    ]);
+    const again = await host.join('ada', { generation: 2 });
+    // The record of the client is kept: nothing is applied twice.
+    await again.push(1, { n: 'twice' });
+    expect(again.hearOne('ack')).toMatchObject({ number: 1, isCommit: false });
+    await again.push(2, { n: 2 });
+    expect(again.hearOne('ack')).toMatchObject({ version: 3, isCommit: true });
+    host.hibernate();
+    expect(await host.content()).toEqual([{}, { open: true, n: 2 }]);
+    expect(host.errors).toHaveLength(1);
+  },
+);
