@@ -3,9 +3,9 @@ import { encodeChanges, encodeClientMessage } from '../../protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Hello, Welcome } from '../../protocol/messages.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
-import { lockOf, readHead, readRecords, unreadable } from './claim-record.ts';
-import { decodeEdits, encodeHead, RESERVED_GENERATIONS, type RecordKeys } from './client-record.ts';
-import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
+import { lockOf, readHead, readRecords, unreadable, type RecordScope } from './claim-record.ts';
+import { decodeEdits, encodeHead, RESERVED_GENERATIONS } from './client-record.ts';
+import type { OfflineLocks } from './offline-storage.ts';
 import type { OutboxOwner } from './outbox.ts';
 import type { RecordWriter } from './record-writer.ts';
 
@@ -56,9 +56,7 @@ interface Question {
  * before the own hello, and moves what the room has not processed.
  */
 export class Adoption {
-  readonly #storage: OfflineStorage;
-  readonly #locks: OfflineLocks;
-  readonly #keys: RecordKeys;
+  readonly #scope: RecordScope & { readonly locks: OfflineLocks };
   readonly #writer: RecordWriter;
   readonly #owner: OutboxOwner;
   readonly #now: () => number;
@@ -79,16 +77,12 @@ export class Adoption {
   #hasStopped = false;
 
   constructor(
-    storage: OfflineStorage,
-    locks: OfflineLocks,
-    keys: RecordKeys,
+    scope: RecordScope & { readonly locks: OfflineLocks },
     writer: RecordWriter,
     owner: OutboxOwner,
     now: () => number,
   ) {
-    this.#storage = storage;
-    this.#locks = locks;
-    this.#keys = keys;
+    this.#scope = scope;
     this.#writer = writer;
     this.#owner = owner;
     this.#now = now;
@@ -194,7 +188,7 @@ export class Adoption {
     if (this.#hasStopped || this.#question !== question) return;
     const { client } = question;
     const { recordId, release } = client;
-    const remove = this.#keys.all(recordId);
+    const remove = this.#scope.keys.all(recordId);
     let { lastNumber } = this.#owner.client();
     const first = lastNumber + 1;
     const left = client.pushes.filter(({ number }) => number > lastPush);
@@ -239,7 +233,7 @@ export class Adoption {
 
   async #search(): Promise<void> {
     try {
-      const known = await readRecords(this.#storage, this.#keys);
+      const known = await readRecords(this.#scope);
       for (const recordId of known.heads.keys()) {
         const isKnown =
           recordId === this.#writer.recordId ||
@@ -254,7 +248,7 @@ export class Adoption {
 
   /** Takes the lock of a client, and frees it again unless the client has ended with edits that can be read. */
   async #take(recordId: string): Promise<void> {
-    const release = await this.#locks.take(lockOf(recordId), 0);
+    const release = await this.#scope.locks.take(lockOf(recordId), 0);
     if (release === undefined) return;
     let ended: EndedClient | undefined;
     try {
@@ -286,18 +280,18 @@ export class Adoption {
 
   /** Returns undefined for a client without edits: its record goes, as soon as there is newer content here. */
   async #readEnded(recordId: string, release: () => void): Promise<EndedClient | undefined> {
-    const key = this.#keys.head(recordId);
-    const text = (await this.#storage.read(key)).get(key);
+    const key = this.#scope.keys.head(recordId);
+    const text = (await this.#scope.storage.read(key)).get(key);
     if (text === undefined) return undefined;
     const guard = { key, value: text };
-    const entries = await this.#storage.read(this.#keys.editsOf(recordId));
+    const entries = await this.#scope.storage.read(this.#scope.keys.editsOf(recordId));
     const { pushes, held, damaged } = decodeEdits(entries);
     if (damaged.length > 0) this.#tell(unreadable(undefined));
     const { head } = readHead(text);
     if (pushes.length === 0 && held === undefined) {
       if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;
-      const remove = this.#keys.all(recordId);
-      await this.#storage.write({ guard, remove, set: new Map() });
+      const remove = this.#scope.keys.all(recordId);
+      await this.#scope.storage.write({ guard, remove, set: new Map() });
       return undefined;
     }
     const own = this.#owner.client().generation;
@@ -311,7 +305,7 @@ export class Adoption {
     const reserved = generation + RESERVED_GENERATIONS;
     this.#reserved = reserved;
     const set = new Map([[key, encodeHead({ ...head, generation: reserved })]]);
-    if (!(await this.#storage.write({ guard, remove: [], set }))) return undefined;
+    if (!(await this.#scope.storage.write({ guard, remove: [], set }))) return undefined;
     return {
       recordId,
       clientId: head.clientId ?? recordId,

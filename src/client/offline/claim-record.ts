@@ -25,6 +25,24 @@ const NO_HEAD: RecordHead = {
 
 const NO_EDITS: StoredEdits = { pushes: [], held: undefined, damaged: [] };
 
+/** The records of one user in one room. */
+export interface RecordScope {
+  readonly storage: OfflineStorage;
+  /** Undefined where there are none. Then nobody can tell if a client has ended. */
+  readonly locks: OfflineLocks | undefined;
+  readonly keys: RecordKeys;
+}
+
+/** The record that a page wants. */
+export interface WantedRecord {
+  /** The id of a new record. */
+  readonly fresh: string;
+  /** The record to try first; undefined if there is none. */
+  readonly preferred: string | undefined;
+  /** True if an earlier session of this page has written `preferred`: then no other record will do. */
+  readonly isOwn: boolean;
+}
+
 /** The record of a client that only this page uses from now on (OFFLINE-3). */
 export interface ClaimedRecord {
   readonly recordId: string;
@@ -58,10 +76,10 @@ export function lockOf(recordId: string): string {
 }
 
 /** Reads what there is in a scope. */
-export async function readRecords(
-  storage: OfflineStorage,
-  keys: RecordKeys,
-): Promise<KnownRecords> {
+export async function readRecords({
+  storage,
+  keys,
+}: Pick<RecordScope, 'storage' | 'keys'>): Promise<KnownRecords> {
   const heads = new Map<string, RecordHead>();
   let problem: TinyBasePartyKitError | undefined;
   for (const [key, text] of await storage.read(keys.heads)) {
@@ -79,23 +97,21 @@ export async function readRecords(
 }
 
 /**
- * Claims the record of a client that has ended: `preferred` if given, or else any; or a new one with the id `fresh`. If `isOwn`,
- * an earlier session of this page has written `preferred`, and no other record will do. Without locks, nobody can tell if a client has ended, so the record is always a new one.
+ * Claims the record of a client that has ended, or else a new one. Without locks, the record is always a new one. Resolves to
+ * undefined if another page holds the lock of the new one.
  */
 export async function claimRecord(
-  storage: OfflineStorage,
-  locks: OfflineLocks | undefined,
-  keys: RecordKeys,
-  fresh: string,
-  preferred: string | undefined,
-  isOwn: boolean,
+  scope: RecordScope,
+  wanted: WantedRecord,
 ): Promise<ClaimedRecord | undefined> {
-  const known = await readRecords(storage, keys);
-  const claim = locks && (await claimEnded(storage, locks, keys, known, preferred, isOwn));
+  const { locks } = scope;
+  const { fresh } = wanted;
+  const known = await readRecords(scope);
+  const claim = locks && (await claimEnded({ ...scope, locks }, known, wanted));
   const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
   if (locks !== undefined && release === undefined) return undefined;
   try {
-    return await readClaimed(storage, keys, known, {
+    return await readClaimed(scope, known, {
       recordId: claim?.recordId ?? fresh,
       mayContinue: locks !== undefined,
       release: release ?? nothing,
@@ -115,8 +131,7 @@ interface HeldRecord {
 }
 
 async function readClaimed(
-  storage: OfflineStorage,
-  keys: RecordKeys,
+  { storage, keys }: RecordScope,
   known: KnownRecords,
   { recordId, mayContinue, release }: HeldRecord,
 ): Promise<ClaimedRecord> {
@@ -159,12 +174,9 @@ async function readClaimed(
 }
 
 async function claimEnded(
-  storage: OfflineStorage,
-  locks: OfflineLocks,
-  keys: RecordKeys,
+  { storage, locks, keys }: RecordScope & { readonly locks: OfflineLocks },
   { heads, withEdits }: KnownRecords,
-  preferred: string | undefined,
-  isOwn: boolean,
+  { preferred, isOwn }: WantedRecord,
 ): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
   const others = isOwn ? [] : [...heads.keys()].filter((id) => id !== preferred);
   const longest = isOwn ? OWN_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;

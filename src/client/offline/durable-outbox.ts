@@ -264,7 +264,9 @@ export class DurableOutbox implements Outbox {
       former === undefined
         ? lastClient.get(scope)
         : (this.#device.renamed.get(former.clientId) ?? former.clientId);
-    const claimed = await claimRecord(storage, locks, keys, fresh, preferred, former !== undefined);
+    const records = { storage, locks, keys };
+    const isOwn = former !== undefined;
+    const claimed = await claimRecord(records, { fresh, preferred, isOwn });
     if (life !== this.#life || this.#isForgotten) {
       claimed?.release();
       return former && { client: former };
@@ -291,7 +293,7 @@ export class DurableOutbox implements Outbox {
       pushes: edits.pushes,
       held: edits.held,
     };
-    const writer = new RecordWriter(storage, keys, claimed, client, {
+    const writer = new RecordWriter(records, claimed, client, {
       after: this.#owner.after,
       now,
       client: this.#owner.client,
@@ -300,7 +302,7 @@ export class DurableOutbox implements Outbox {
       onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
       onFailed: (cause) => this.#failed(writer, cause),
     });
-    const adoption = locks && new Adoption(storage, locks, keys, writer, this.#owner, now);
+    const adoption = locks && new Adoption({ ...records, locks }, writer, this.#owner, now);
     this.#record = { writer, adoption, release, isContinued: false };
     if (locks !== undefined) lastClient.set(scope, recordId);
     void adoption?.search();

@@ -5,7 +5,7 @@ import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Fold } from '../session/session-types.ts';
 import { BaseRecord } from './base-record.ts';
-import { readHead, type ClaimedRecord } from './claim-record.ts';
+import { readHead, type ClaimedRecord, type RecordScope } from './claim-record.ts';
 import {
   encodeHead,
   encodeHeld,
@@ -84,8 +84,7 @@ export class RecordWriter {
   #isHeadDue = false;
 
   constructor(
-    storage: OfflineStorage,
-    keys: RecordKeys,
+    { storage, keys }: RecordScope,
     claimed: ClaimedRecord,
     client: FormerClient,
     owner: RecordOwner,

@@ -12,6 +12,8 @@ import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles
 
 const KEYS = new RecordKeys(scopeOf(undefined, 'ws://host/room', ''));
 const ID = 'c'.repeat(22);
+/** The record that an earlier session of this page has written. */
+const OWN = { fresh: ID, preferred: ID, isOwn: true };
 const HEAD = encodeHead({ generation: 7, lastNumber: 3, savedAt: 0, clientId: undefined });
 
 function recordWith(head: string): MemoryOfflineStorage {
@@ -36,7 +38,7 @@ function lateLocks(late: string): OfflineLocks {
 
 test('[OFFLINE-3] a page whose own record was locked until now by its earlier session goes on with all of it', async () => {
   const storage = recordWith(HEAD);
-  const claimed = await claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID, true);
+  const claimed = await claimRecord({ storage, locks: lateLocks(lockOf(ID)), keys: KEYS }, OWN);
   expect(claimed).toMatchObject({ recordId: ID, headText: HEAD });
   expect(claimed?.head).toMatchObject({ generation: 7, lastNumber: 3 });
   expect(claimed?.edits.held?.leaves.get('t', 'r', 'c')).toBe(1);
@@ -44,14 +46,17 @@ test('[OFFLINE-3] a page whose own record was locked until now by its earlier se
 
 test('[OFFLINE-7] a page does not go on with its own record if a newer version has written it meanwhile', async () => {
   const storage = recordWith('[1000,1,1,1]');
-  await expect(claimRecord(storage, lateLocks(lockOf(ID)), KEYS, ID, ID, true)).rejects.toThrow(
-    'newer',
-  );
+  await expect(
+    claimRecord({ storage, locks: lateLocks(lockOf(ID)), keys: KEYS }, OWN),
+  ).rejects.toThrow('newer');
   expect(storage.writes).toEqual([]);
 });
 
 test('without locks, a page goes on with no edits, not even those of its own id', async () => {
-  const claimed = await claimRecord(recordWith(HEAD), undefined, KEYS, ID, undefined, false);
+  const claimed = await claimRecord(
+    { storage: recordWith(HEAD), locks: undefined, keys: KEYS },
+    { fresh: ID, preferred: undefined, isOwn: false },
+  );
   expect(claimed).toMatchObject({ recordId: ID, head: undefined });
   expect(claimed?.edits).toEqual({ pushes: [], held: undefined, damaged: [] });
 });
@@ -66,7 +71,7 @@ test('[OFFLINE-3] a page waits long for the record of its earlier session, and t
       return undefined;
     },
   };
-  expect(await claimRecord(storage, busy, KEYS, ID, ID, true)).toBeUndefined();
+  expect(await claimRecord({ storage, locks: busy, keys: KEYS }, OWN)).toBeUndefined();
   expect(asked).toEqual([
     [lockOf(ID), 4000],
     [lockOf(ID), 0],
