@@ -12,7 +12,7 @@ const SEPARATOR = '\n';
  */
 const JOINED_LENGTH = 64 * 1024;
 
-/** A quote counts as so many characters. */
+/** The characters that a quote counts as. */
 const LENGTH_OF_QUOTE = 32;
 
 /** A frame that uses our prefix. Its JSON is not parsed yet. */
@@ -75,8 +75,9 @@ function joinAll(messages: readonly string[]): string {
 }
 
 /**
- * Returns the length that counts for floods, in characters (FLOOD-1): what has many ids and short texts takes more time than
- * one long text. Each has two quotes. `isPart`: the frame has a part of a push, whose JSON is a text within the frame.
+ * Returns the weight of a frame: the length that counts for floods, in characters (FLOOD-1). Many ids and short texts take more time
+ * than one long text of the same length, and each of them has two quotes: so quotes count more than other characters. With `isPart`,
+ * the frame has a part of a push, whose JSON is a text within the frame.
  */
 export function weightOf(frame: string, isPart = false): number {
   // Within a text, a quote has a backslash before it. Each level of texts doubles the backslashes.

@@ -219,8 +219,8 @@ export class RoomServer<
   }
 
   /**
-   * Asks the gate about a request for a socket, before there is one. Resolves to the error that refuses it; undefined if it
-   * may go on. For hosts that can answer such a request themselves; the gate is asked again about the connection.
+   * Asks the gate about a request for a socket, before there is one. Resolves to the error that refuses it; undefined if
+   * the gate lets it in. For hosts that can answer such a request themselves; the gate is asked again about the connection.
    */
   async refuseSocket(request: Request): Promise<TinyBasePartyKitError | undefined> {
     try {

@@ -12,7 +12,10 @@ import type { RecordWriter } from './record-writer.ts';
 /** The pause between two searches for clients that have ended. */
 const SEARCH_MILLISECONDS = 10_000;
 
-/** A page that cannot reach the room frees the clients so soon: less than another page that starts waits for its own (OFFLINE-3). */
+/**
+ * The time after which a page that cannot reach the room frees the clients that it holds. It is shorter than the time for which a page
+ * waits for its own record (OFFLINE-3).
+ */
 const HOLD_MILLISECONDS = 300;
 
 /** The wait for the room's answer to the hello of another client. A room answers in order, and hooks take time. */
@@ -24,7 +27,7 @@ const BUSY_MILLISECONDS = 5;
 /** The hellos for others after one search. A room takes few hellos of different clients on one connection at once (FLOOD-4). */
 const MOST_HELLOS = 3;
 
-/** The number of hellos whose answers are known if they come late. */
+/** The number of the last hellos whose answers are recognised, however late they come. */
 const MOST_ASKED = 100;
 
 const SEARCH_MESSAGE =

@@ -13,15 +13,15 @@ import { asClientId } from '../../protocol/messages/hello.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 
-/** The version of all that is in this file. */
+/** The version of the format of the entries. */
 const FORMAT = 1;
 
 /** The length of a page of content, in characters. */
 export const PAGE_LENGTH: number = 64 * 1024;
 
 /**
- * So many hellos need no further write of the head. No more than milliseconds pass until the next page starts: it begins with the
- * time, above what a page has used that could not write (OFFLINE-6).
+ * The number of hellos that need no further write of the head: a page may use so many generations without writing them. It is small, so
+ * that the next page, which begins with the time in milliseconds, is above all of these (OFFLINE-6).
  */
 export const RESERVED_GENERATIONS = 16;
 

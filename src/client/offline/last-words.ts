@@ -3,7 +3,7 @@ import type { LastWrite } from './offline-storage.ts';
 
 /** A last write of a page that has ended. */
 export interface LeftWrite extends LastWrite {
-  /** It was done. */
+  /** Removes it. Call this when the write was done. */
   readonly forget: () => void;
 }
 
@@ -30,7 +30,7 @@ export class LastWords {
     return this.#count;
   }
 
-  /** The page has not ended, and has done what the first so many writes were for. */
+  /** Removes the first `count` writes of this page: it has not ended, and its own storage has them by now. */
   takeBack(count: number): void {
     for (const [key, number] of this.#said) {
       if (number > count) continue;

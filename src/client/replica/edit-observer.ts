@@ -10,9 +10,10 @@ export interface EditObserver {
   /** The held edits have become the last push, or local-only. */
   released(): void;
   /**
-   * Changes of the room were shown. `log` is undefined if the Store rolled them back. `oldestUnanswered` is the number that the replica
-   * had before them. `isAck` is true if they correct the oldest pending push, and the Store shows remote changes. If it does not, the
-   * client does not know what lay beneath the push. `changes` are the changes of others, shown or not; also those of pushes whose answer was lost.
+   * Changes of the room were folded into the base. `log` is the transaction that shows them; undefined if the Store rolled it back.
+   * `oldestUnanswered` is the number that the replica had before them. `isAck` is true for the correction of the oldest pending push, but
+   * only while remote changes are shown: otherwise the client does not know what lay beneath the push. `changes` are the changes of
+   * others, shown or not, and those of own pushes whose answer was lost.
    */
   folded(
     aims: Aims,

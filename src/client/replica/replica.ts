@@ -40,7 +40,7 @@ import { StoreClaim } from './store-claim.ts';
 export interface ReplicaEvents {
   /** There is a new pending push, or another held edit. */
   readonly onPending: () => void;
-  /** There may be none. */
+  /** Edits were refused. The list may be empty: then nothing was. */
   readonly onRefused: (refusals: readonly Refusal[]) => void;
   /** A listener or middleware of the app threw while something was applied; the bookkeeping is complete. */
   readonly onError: (error: unknown) => void;

@@ -11,7 +11,7 @@ import type { StorageWatcher, TransactionEnd } from './watch-storage.ts';
 /** In a list of deleted keys: all keys. */
 const ALL_KEYS = Symbol('all keys');
 
-/** The parts of a room that what an app does to the storage concerns. */
+/** The parts of a room that hear of the app's calls on the storage. */
 export interface AppStorageParts<Connection extends object, Request> {
   readonly room: Pick<Room<Connection, Request>, 'storageEmptied' | 'storageUndone'>;
   readonly roomId: RoomId;
@@ -23,7 +23,10 @@ export interface AppStorageParts<Connection extends object, Request> {
   readonly lifecycle: () => RoomLifecycle<Connection, Request> | undefined;
 }
 
-/** The app's calls on the storage that it shares with the room: which of them empty the room, and whose the alarm is. */
+/**
+ * Handles the app's calls on the storage that it shares with the room. It notices when they empty the room, keeps frames back while a
+ * transaction is open, and keeps the app's alarm apart from that of the room.
+ */
 export class AppStorage<Connection extends object, Request> implements StorageWatcher {
   readonly #parts: AppStorageParts<Connection, Request>;
   /** The keys that the app has deleted in each open transaction: they are back if that is rolled back. */

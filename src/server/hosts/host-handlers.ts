@@ -99,7 +99,7 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const { room, host } = this.#parts;
         // Before the app can close it.
         const roomConnection = host.connectionOf(connection);
-        // A room that nobody else asks need not be loaded to count a connection.
+        // Without a gate, a feature and an `onConnect`, nobody needs the room loaded. It only counts the connection.
         if (!this.#isSeamUsed && (!room.hasSpaceFor(roomConnection) || app === undefined)) return;
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) {
