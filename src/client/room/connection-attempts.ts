@@ -71,8 +71,6 @@ const SLOW_MILLISECONDS = 9_000;
 /** The further time after which it is asked again: its own request may be lost. */
 const LOST_MILLISECONDS = 21_000;
 const SLOW_MESSAGE = 'The function "token" or "query" has not answered for 9 seconds.';
-/** The longest time that `setTimeout` accepts (HTML, section 8.7). */
-const LONGEST_TIMER_MILLISECONDS = 2 ** 31 - 1;
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
 /** The least time between two renewals, or half of a shorter life. Where the clock of this device is ahead, a new token may seem to end at once. */
@@ -107,7 +105,7 @@ export function createConnectionAttempts(
 
   const pauseFor = (milliseconds: number): Promise<void> =>
     new Promise((resolve) => {
-      const cancel = after(Math.min(milliseconds, LONGEST_TIMER_MILLISECONDS), () => endPause?.());
+      const cancel = after(milliseconds, () => endPause?.());
       endPause = () => {
         endPause = undefined;
         cancel();
@@ -210,7 +208,7 @@ export function createConnectionAttempts(
       const { rest, whole } = life;
       const margin = Math.min(RENEWAL_MILLISECONDS, rest / 10) * (1 - random() / 2);
       const wait = Math.max(rest - margin, Math.min(LEAST_RENEWAL_MILLISECONDS, whole / 2));
-      cancelRenewal = after(Math.min(wait, LONGEST_TIMER_MILLISECONDS), renew);
+      cancelRenewal = after(wait, renew);
     },
     closed: () => {
       cancelRenewal?.();

@@ -404,19 +404,6 @@ describe('pauses', () => {
     expect(world.errors).toHaveLength(3);
   });
 
-  test('[CLIENT-3] an endless wait is the longest that a timer can wait, not none', async () => {
-    const world = makeWorld({ timeout: Infinity });
-    await waitsOf(world, 1);
-    const next = world.attempt();
-    await turn();
-    world.time.pass(2 ** 31 - 2);
-    await turn();
-    expect(next.query).toBeUndefined();
-    world.time.pass(1);
-    await turn();
-    expect(next.query).toBeDefined();
-  });
-
   test('[CLIENT-3] only a connection of 5 s makes the attempts count from 0 again', async () => {
     const world = makeWorld();
     await waitsOf(world, 4);

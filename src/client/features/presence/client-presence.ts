@@ -50,8 +50,6 @@ const PACE_MILLISECONDS = 33;
 const ANSWER_MILLISECONDS = 15_000;
 /** The time before a row is sent again that the room had no time for. */
 const RETRY_MILLISECONDS = ANOTHER_ID_MILLISECONDS;
-/** Nearly the longest time that `setTimeout` accepts (HTML, section 8.7). It takes a longer one for none. */
-const LONGEST_TIMER_MILLISECONDS = 2e9;
 
 type State =
   /** There is no connection. */
@@ -228,8 +226,7 @@ export function createClientPresence<Cells>(
     if (state === 'waiting' || state === 'ended') return;
     endCheck?.();
     if (isAlone()) return;
-    const wait = Math.min(checkMilliseconds * (1 + random() / 2), LONGEST_TIMER_MILLISECONDS);
-    endCheck = after(wait, () => {
+    endCheck = after(checkMilliseconds * (1 + random() / 2), () => {
       channel.send(CHECK);
       endCheck = after(ANSWER_MILLISECONDS, reconnect);
     });
