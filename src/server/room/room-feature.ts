@@ -179,7 +179,7 @@ export interface FeatureRoom<Connection> {
   refuse(connection: Connection, code: ErrorCode, message: string): void;
   /** Returns the time in milliseconds since 1970. */
   now(): number;
-  /** Calls back once, later; returns a function that prevents it. */
+  /** Calls back once, later, but after about 24.8 days at the latest; returns a function that prevents it. */
   after(milliseconds: number, callback: () => void): () => void;
   /** Reports an error to `onRoomError`. */
   report(error: unknown): void;

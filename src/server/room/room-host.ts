@@ -37,7 +37,7 @@ export interface RoomHost<Connection> {
   now(): number;
   /** 128 random bits as 22 characters of base64url. */
   randomId(): string;
-  /** Calls back once, later; returns a function that prevents it. */
+  /** Calls back once, later, but after about 24.8 days at the latest; returns a function that prevents it. */
   after(milliseconds: number, callback: () => void): () => void;
   /**
    * Resolves when the messages that have arrived by now were delivered, so that they share the next write (`DURABLE-2`).

@@ -1,6 +1,5 @@
 import type { Cursor } from '../../../protocol/messages.ts';
 import { callersOf } from '../../room/change-origin.ts';
-import { LONGEST_TIMER_MILLISECONDS } from '../../room/checked-numbers.ts';
 import type { FeatureRoom, RoomCommit, RoomSnapshot } from '../../room/room-feature.ts';
 import type { AlarmSlot } from './alarm-slot.ts';
 import type { LifecycleHooks, Save } from './lifecycle-hooks.ts';
@@ -169,7 +168,7 @@ export class RoomSaves<Connection, Request> {
     alarm.want(latest === Infinity ? undefined : latest);
     const next = Math.min(this.#saveTime ?? Infinity, this.#emptyingTime ?? Infinity);
     if (next === Infinity || this.#running !== undefined) return;
-    const wait = Math.min(Math.max(0, next - room.now()), LONGEST_TIMER_MILLISECONDS);
+    const wait = Math.max(0, next - room.now());
     this.#cancelTimer = room.after(wait, () => void this.#work());
   }
 
