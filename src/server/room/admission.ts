@@ -153,7 +153,11 @@ class ConnectionLimit<Connection> {
     this.#limit = limit;
     this.#left = Math.max(0, limit - others.length);
     this.#ofUsers.clear();
-    for (const peer of others) this.#add(this.#userOf(peer));
+    for (const peer of others) {
+      this.#add(this.#userOf(peer));
+      // Some may have been there before the room slept, without a hello.
+      if (others.length <= limit) this.#counted.add(peer);
+    }
   }
 
   #add(user: string | undefined): void {

@@ -675,6 +675,22 @@ test('[FLOOD-5] a room that was hibernated while it was full, and is woken by on
   expect(woken.map(({ closed }) => closed)).toEqual([undefined, undefined]);
 });
 
+test('[FLOOD-5] nor does it close those who never said hello, such as stock peers and pages with presence alone', async () => {
+  const limits = { connections: 2 };
+  const host = await seeded({ limits: () => limits });
+  const [stock, listener] = [host.connect(), host.connect()];
+  await stock.stock({ by: 'stock' });
+  await listener.say('of the app');
+  const woken = host.hibernate(stock, listener);
+  for (const name of ['late', 'later'])
+    expect((await come(host, name)).closed).toMatchObject({ code: 4420 });
+  await woken[0]?.stock({ by: 'stock again' });
+  await woken[1]?.say('of the app');
+  expect(woken.map(({ closed }) => closed)).toEqual([undefined, undefined]);
+  expect(host.room.store.getValue('by')).toBe('stock again');
+  expect((await come(host, 'latest')).closed).toMatchObject({ code: 4420 });
+});
+
 test('[FLOOD-5] a limit of connections that is raised or removed counts at once', async () => {
   let limits = { connections: 1 };
   const host = await seeded({ limits: () => limits });
