@@ -33,8 +33,10 @@ export class RevokedUsers {
 
   /** Revokes a user at once. Call {@link RevokedUsers.store} to make it durable. */
   add(userId: string, time: number): void {
+    // The clock may have been set back since the user was revoked before: no token of then becomes valid again.
+    const latest = Math.max(time, this.#times.get(userId) ?? time);
     this.#times.delete(userId);
-    this.#times.set(userId, time);
+    this.#times.set(userId, latest);
     for (const oldest of this.#times.keys()) {
       if (this.#times.size <= MOST_USERS && JSON.stringify(this.#list).length <= LONGEST_ROW)
         return;

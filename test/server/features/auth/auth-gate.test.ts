@@ -364,6 +364,20 @@ describe('a user who is revoked', () => {
     await expect(room.enter(ahead)).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  test('[GATE-9] stays so if the clock was set back and the user is revoked once more', async () => {
+    const { room, auth } = make();
+    room.time = LATER;
+    await auth.revoke('u1');
+    room.time = NOW - 3_600_000;
+    await auth.revoke('u1');
+    room.time = LATER;
+    await expect(room.enter(tokenAt())).rejects.toMatchObject({ code: 'forbidden' });
+    const awake = room.wake().room;
+    await expect(awake.enter(tokenAt())).rejects.toMatchObject({ code: 'forbidden' });
+    awake.time += 1;
+    expect(awake.gate.check(await awake.enter(newer()))).toBe('admitted');
+  });
+
   test('[GATE-9] is refused with a token that does not say when it was made', async () => {
     const { room, auth } = make();
     await auth.revoke('u1');
