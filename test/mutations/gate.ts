@@ -68,4 +68,10 @@ export const GATE_MUTATIONS: readonly SourceMutation[] = [
     text: 'if (other === undefined || !isUnderWay(other)) return await load();',
     replacement: 'if (other !== current || other?.end !== null) return await load();',
   },
+  {
+    title: '[GATE-11] keys that cannot be fetched again are used for ever',
+    file: 'server/features/auth/remote-keys.ts',
+    text: 'const LONGEST_USE_MILLISECONDS = 3_600_000;',
+    replacement: 'const LONGEST_USE_MILLISECONDS = Infinity;',
+  },
 ];

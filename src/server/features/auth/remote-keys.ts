@@ -2,6 +2,10 @@ import { createLocalJWKSet, createRemoteJWKSet, type JWTVerifyGetKey } from 'jos
 
 /** The time after a fetch in which unknown keys cause no other one: strangers may name any. */
 const COOLDOWN_MILLISECONDS = 5_000;
+/** The time after a fetch that has failed in which no other one begins, if no keys are known. */
+const PAUSE_MILLISECONDS = 500;
+/** Keys are fetched again after 10 minutes (jose). If that fails, they are used until this time has passed. */
+const LONGEST_USE_MILLISECONDS = 3_600_000;
 /** The time after which a fetch that others wait for counts as dead: its request is gone. jose takes 5 s at most. */
 const LONGEST_FETCH_MILLISECONDS = 6_000;
 /** Those who wait for the fetch of another request look so often if it is there, and later more seldom. */
@@ -14,7 +18,7 @@ export const NO_MATCHING_KEY = 'ERR_JWKS_NO_MATCHING_KEY';
 /** A fetch that has begun. */
 interface Fetch {
   readonly begin: number;
-  end: 'fetched' | { readonly error: unknown } | undefined;
+  end: 'fetched' | { readonly error: unknown; readonly time: number } | undefined;
 }
 
 /**
@@ -25,6 +29,8 @@ interface Fetch {
 export function createRemoteKeys(url: URL): JWTVerifyGetKey {
   const remote = createRemoteJWKSet(url, { cooldownDuration: COOLDOWN_MILLISECONDS });
   let keys: JWTVerifyGetKey | undefined;
+  let fetchedAt = 0;
+  let isWarned = false;
   let current: Fetch | undefined;
 
   const load = async (): Promise<JWTVerifyGetKey> => {
@@ -34,16 +40,21 @@ export function createRemoteKeys(url: URL): JWTVerifyGetKey {
       await remote.reload();
       const set = createLocalJWKSet(remote.jwks() ?? { keys: [] });
       keys = set;
+      fetchedAt = Date.now();
+      isWarned = false;
       own.end = 'fetched';
       return set;
     } catch (error) {
-      own.end = { error };
+      own.end = { error, time: Date.now() };
       throw error;
     }
   };
 
   const loadTogether = async (): Promise<JWTVerifyGetKey> => {
     const other = current;
+    const pauseAfterFailure = keys === undefined ? PAUSE_MILLISECONDS : COOLDOWN_MILLISECONDS;
+    if (typeof other?.end === 'object' && isWithin(pauseAfterFailure, other.end.time))
+      throw other.end.error;
     if (other === undefined || !isUnderWay(other)) return await load();
     let pause = FIRST_PAUSE_MILLISECONDS;
     while (isUnderWay(other)) {
@@ -54,29 +65,48 @@ export function createRemoteKeys(url: URL): JWTVerifyGetKey {
     return other.end === 'fetched' && keys !== undefined ? keys : await loadTogether();
   };
 
+  const knownKeys = async (): Promise<JWTVerifyGetKey> => {
+    const known = keys;
+    if (known !== undefined && remote.fresh) return known;
+    try {
+      return await loadTogether();
+    } catch (error) {
+      if (known === undefined || !isWithin(LONGEST_USE_MILLISECONDS, fetchedAt)) throw error;
+      if (!isWarned) warn(url, error);
+      isWarned = true;
+      return known;
+    }
+  };
+
   return async (header, token) => {
-    const known = keys !== undefined && remote.fresh ? keys : await loadTogether();
+    const known = await knownKeys();
     try {
       return await known(header, token);
     } catch (error) {
       if (!isUnknownKey(error) || remote.coolingDown) throw error;
-      // One that has failed does not count for jose.
-      if (typeof current?.end === 'object' && isWithin(current, COOLDOWN_MILLISECONDS))
-        throw current.end.error;
       const loaded = await loadTogether();
       return await loaded(header, token);
     }
   };
 }
 
-function isUnderWay(fetch: Fetch): boolean {
-  return fetch.end === undefined && isWithin(fetch, LONGEST_FETCH_MILLISECONDS);
+/** Tells the app's log of an outage that nobody notices yet. The query of the URL may be secret. */
+function warn({ origin, pathname }: URL, error: unknown): void {
+  // oxlint-disable-next-line no-console
+  console.warn(
+    `tinybase-partykit: the keys at ${origin}${pathname} cannot be fetched again. Known keys verify tokens for an hour after their last fetch.`,
+    error,
+  );
 }
 
-/** Returns true if a fetch has begun less than that time ago. */
-function isWithin({ begin }: Fetch, milliseconds: number): boolean {
-  const time = Date.now() - begin;
-  return time >= 0 && time < milliseconds;
+function isUnderWay({ begin, end }: Fetch): boolean {
+  return end === undefined && isWithin(LONGEST_FETCH_MILLISECONDS, begin);
+}
+
+/** Returns true if that time is less than so many milliseconds ago. */
+function isWithin(milliseconds: number, time: number): boolean {
+  const passed = Date.now() - time;
+  return passed >= 0 && passed < milliseconds;
 }
 
 function isUnknownKey(error: unknown): boolean {

@@ -133,16 +133,73 @@ test('[GATE-3] a key function that gives a secret does not make HS256 good', asy
 
 test('[GATE-11] keys that cannot be fetched are unavailable, and are fetched again', async () => {
   const gate = gateOf(url);
-  answer = { status: 500, body: 'down' };
-  expect(await enter(gate, first.token())).toBe('unavailable');
-  answer = { status: 302, body: '' };
-  expect(await enter(gate, first.token())).toBe('unavailable');
-  for (const body of ['<html>', '{}', '{"keys": 1}', 'null']) {
-    answer = { status: 200, body };
-    expect(await enter(gate, first.token())).toBe('unavailable');
+  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+  try {
+    for (const failure of [
+      { status: 500, body: 'down' },
+      { status: 302, body: '' },
+      ...['<html>', '{}', '{"keys": 1}', 'null'].map((body) => ({ status: 200, body })),
+    ]) {
+      answer = failure;
+      expect(await enter(gate, first.token())).toBe('unavailable');
+      vi.setSystemTime(Date.now() + 501);
+    }
+    expect(asked).toBe(6);
+    publish(first);
+    expect(await enter(gate, first.token())).toBe('in');
+  } finally {
+    vi.useRealTimers();
   }
-  publish(first);
-  expect(await enter(gate, first.token())).toBe('in');
+});
+
+test('[GATE-11] a provider that fails is asked every 500 ms at most, however many tokens come', async () => {
+  const gate = gateOf(url);
+  answer = { status: 500, body: 'down' };
+  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+  try {
+    for (const count of [1, 2]) {
+      for (const kid of ['first', 'a', 'b'])
+        expect(await enter(gate, first.token({}, { kid }))).toBe('unavailable');
+      expect(asked).toBe(count);
+      vi.setSystemTime(Date.now() + 501);
+    }
+    // A clock that is set back delays nothing.
+    publish(first);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(await enter(gate, first.token())).toBe('in');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('[GATE-11] keys that cannot be fetched again are used for an hour, and the log is told once', async () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  const gate = gateOf(new URL('?key=secret', url));
+  vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
+  const pass = (minutes: number): void => void vi.setSystemTime(Date.now() + minutes * 60_000);
+  try {
+    expect(await enter(gate, first.token({ exp: 9_999_999_999 }))).toBe('in');
+    answer = { status: 500, body: 'down' };
+    for (const minutes of [11, 40]) {
+      pass(minutes);
+      for (const sub of ['u1', 'u2'])
+        expect(await enter(gate, first.token({ sub, exp: 9_999_999_999 }))).toBe('in');
+      expect(await enter(gate, second.token({ exp: 9_999_999_999 }))).toBe('unavailable');
+    }
+    expect(asked).toBe(3);
+    expect(warn.mock.calls).toEqual([[expect.stringContaining(url.href), expect.any(Error)]]);
+    expect(String(warn.mock.calls)).not.toContain('secret');
+    pass(10);
+    expect(await enter(gate, first.token({ exp: 9_999_999_999 }))).toBe('unavailable');
+    pass(1);
+    publish(second);
+    expect(await enter(gate, second.token({ exp: 9_999_999_999 }))).toBe('in');
+    // What was rotated away meanwhile is good no more.
+    expect(await enter(gate, first.token({ exp: 9_999_999_999 }))).toBe('unauthorized');
+  } finally {
+    vi.useRealTimers();
+    warn.mockRestore();
+  }
 });
 
 test('[GATE-11] a provider that is gone is unavailable; keys that were fetched stay good', async () => {
@@ -255,7 +312,12 @@ describe('on Cloudflare, where no request may wait for the promise of another', 
     );
     expect(asked).toBe(1);
     publish(first);
-    expect(await enter(gate, first.token())).toBe('in');
+    vi.useFakeTimers({ now: Date.now() + 501, toFake: ['Date'] });
+    try {
+      expect(await enter(gate, first.token())).toBe('in');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('[GATE-11] a fetch whose request is gone holds up the others for some seconds alone', async () => {
