@@ -172,11 +172,12 @@ test('[GATE-11] a provider that fails is asked every 500 ms at most, however man
   }
 });
 
+const pass = (minutes: number): void => void vi.setSystemTime(Date.now() + minutes * 60_000);
+
 test('[GATE-11] keys that cannot be fetched again are used for an hour, and the log is told once', async () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
   const gate = gateOf(new URL('?key=secret', url));
   vi.useFakeTimers({ now: Date.now(), toFake: ['Date'] });
-  const pass = (minutes: number): void => void vi.setSystemTime(Date.now() + minutes * 60_000);
   try {
     expect(await enter(gate, first.token({ exp: 9_999_999_999 }))).toBe('in');
     answer = { status: 500, body: 'down' };
