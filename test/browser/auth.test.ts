@@ -176,3 +176,28 @@ test('[GATE-4] a page without a token stops, and what was edited there arrives a
   expect(document?.content).toEqual([{}, { first: 'content', unsent: 1 }]);
   await ada.context.close();
 });
+
+test('[GATE-4] Chromium sees the close code of a refused socket at once, where the room has an edge guard', async () => {
+  const context = await browser.newContext();
+  const { page } = await openPage(
+    context,
+    pageServer.page({ host: party.host, room: 'refused-at-once' }),
+  );
+  const url = `ws://${party.host}/parties/edge/refused-at-once?token=none`;
+  const [code, milliseconds] = await page.evaluate(
+    (address) =>
+      new Promise<readonly [number, number]>((resolve) => {
+        const socket = new WebSocket(address);
+        let opened = 0;
+        socket.addEventListener('open', () => (opened = performance.now()));
+        socket.addEventListener('close', (event) =>
+          resolve([event.code, performance.now() - opened]),
+        );
+      }),
+    url,
+  );
+  expect(code).toBe(4401);
+  // Without the guard, it is 2 s: Chromium waits for the other side.
+  expect(milliseconds).toBeLessThan(1_000);
+  await context.close();
+});
