@@ -5,7 +5,7 @@ import { Network } from './network.ts';
 import { createPane } from './pane.ts';
 import { personAt } from './person.ts';
 import { placeOf, roomName } from './place.ts';
-import { offerTrials } from './trials.ts';
+import { offerCommand, offerTrials } from './trials.ts';
 
 const address = new URL(location.href);
 const place = placeOf(address);
@@ -38,6 +38,7 @@ if (!hasOnePane) {
   clients.push(right);
   offerTrials(place, left, right);
 }
+offerCommand(place);
 // Who may only read cannot do what they show.
 findPart(document, 'trials', HTMLElement).hidden = hasOnePane || place.isReader;
 findPart(document, 'panes', HTMLElement).append(...clients.map(createPane));

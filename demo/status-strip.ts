@@ -13,6 +13,8 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
   const roundTrip = findPart(pane, 'round-trip', HTMLElement);
   const networkSwitch = findPart(pane, 'network', HTMLButtonElement);
 
+  let hasLoaded = false;
+
   const show = (): void => {
     const sync = persister.getSync();
     const phase = network.isCut ? 'Network cut' : phaseText(sync);
@@ -36,15 +38,21 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
     else network.cut();
   });
   network.addListener(show);
-  persister.addSyncListener(show);
+  persister.addSyncListener((_persister, { phase }) => {
+    hasLoaded ||= phase === 'loading';
+    show();
+  });
   socket.addNewsListener((wireNews) => {
     switch (wireNews.type) {
       case 'round-trip':
         roundTrip.textContent = `${Math.max(1, Math.round(wireNews.milliseconds))} ms`;
         break;
       case 'catch-up': {
-        const content = bytesOf(JSON.stringify(store.getContent()));
-        catchUp.textContent = `${byteText(wireNews.bytes)} of ${byteText(content)}`;
+        const content = byteText(bytesOf(JSON.stringify(store.getContent())));
+        catchUp.textContent = hasLoaded
+          ? `all ${content}`
+          : `${byteText(wireNews.bytes)} of ${content}`;
+        hasLoaded = false;
         version.textContent = String(wireNews.version);
         break;
       }

@@ -28,14 +28,33 @@ export function offerTrials(place: Place, left: Client, right: Client): void {
   offerOnline('both', (say) => writeBoth(left, right, say));
   offerOnline('reload', (say) => reloadUnsent(left, say));
   offerOnline('backend', (say) => writeFromBackend(place, say));
-  if (left.network.isCut)
-    caption(`${left.person.name} is still cut, and has kept every edit. Switch the network on.`);
+  // A side that has stopped says so itself.
+  if (left.network.isCut) tellKept(left).catch(() => undefined);
+}
+
+/** Shows the command that writes from a backend, and copies it. */
+export function offerCommand(place: Place): void {
   const command = commandOf(place);
+  const news = findPart(document, 'copied', HTMLElement);
   findPart(document, 'command', HTMLElement).textContent = command;
-  offer('copy', async (say) => {
-    await navigator.clipboard.writeText(command);
-    say('Copied. Paste the command into a terminal.');
-  });
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(command);
+      news.textContent = 'Copied. Paste it into a terminal.';
+    } catch {
+      // Browsers have a clipboard only for pages that came by https or from localhost.
+      news.textContent = 'This browser does not let the page copy. Select the command instead.';
+    }
+  };
+  findPart(document, 'copy', HTMLButtonElement).addEventListener('click', () => void copy());
+}
+
+/** Says that a side which was reloaded without a network has its edits, and later that the room has them, too. */
+async function tellKept({ network, persister, person }: Client): Promise<void> {
+  caption(`${person.name} is still cut, and has kept every edit. Switch the network on.`);
+  await new Promise<void>((resolve) => network.addListener(resolve));
+  await persister.whenConfirmed();
+  if (!isRunning) caption(`${person.name} has a network again, and the room has every edit.`);
 }
 
 function caption(sentence: string): void {

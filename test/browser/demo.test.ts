@@ -483,6 +483,23 @@ test('edits that were not sent are there after a reload, and are sent later', as
   await part(left, 'network').click();
   await untilState(left, 'Synced');
   await untilEqual([left, right], FIRST_COUNT + 1);
+  await until('the news', async () =>
+    /the room has every edit\.$/.test(await textOf(part(page, 'caption'))),
+  );
+  await close();
+});
+
+test('the strip tells a load of the whole content from a catch-up', async () => {
+  const { page, left, close } = await visit(inRoom('loads'));
+  expect(await textOf(part(left, 'catch-up'))).toMatch(/^all \d+ B$/);
+  await part(left, 'network').click();
+  await untilState(left, 'Network cut');
+  await part(left, 'network').click();
+  await untilState(left, 'Synced');
+  expect(await textOf(part(left, 'catch-up'))).toMatch(/^\d+ B of \d+ B$/);
+  await page.reload();
+  await untilState(left, 'Synced');
+  expect(await textOf(part(left, 'catch-up'))).toMatch(/^\d+ B of \d+ B$/);
   await close();
 });
 
@@ -498,6 +515,27 @@ test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
     await close();
   },
 );
+
+test('who is alone in a window sees the command, and copies it beside the button', async () => {
+  const { page, close } = await visit(`${inRoom('alone')}&panes=1`, {
+    permissions: ['clipboard-read', 'clipboard-write'],
+  });
+  const command = await textOf(part(page, 'command'));
+  expect(command).toContain('/parties/main/alone/notes');
+  await page.getByRole('button', { name: 'Copy the command' }).click();
+  await until('the news', async () => /^Copied/.test(await textOf(part(page, 'copied'))));
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(command);
+  await close();
+});
+
+test('a page that may not use the clipboard says what to do', async () => {
+  const { page, close } = await visit(`http://0.0.0.0:${party.port}/?room=no-clipboard`);
+  await page.getByRole('button', { name: 'Copy the command' }).click();
+  await until('the news', async () =>
+    /Select the command/.test(await textOf(part(page, 'copied'))),
+  );
+  await close();
+});
 
 test('a backend without the token, without a text, or with another method is refused', async () => {
   const url = party.room('backend-refused', '/notes');
