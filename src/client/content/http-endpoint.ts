@@ -84,7 +84,7 @@ export function createHttpEndpoint(
         return [answer, isExpected(answer.status)];
       };
       const [response, isGood] = await limit.race(send()).catch((cause: unknown) => {
-        const message = `${method} ${withoutQuery(target)} had no answer. Is the server running? Does it have this party? May this page reach it (CORS)?`;
+        const message = `${method} ${withoutQuery(target)} had no answer. Is the server running? Does it have this party? May this page reach it (CORS, https)?`;
         throw new TinyBasePartyKitError('network', message, { cause });
       });
       if (!isGood) throw await errorOf(method, target, response, limit);

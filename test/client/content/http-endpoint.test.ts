@@ -208,12 +208,12 @@ test('a 404 of something that is not a room says what to check', async () => {
   await expect(endpoint.get()).rejects.toThrow('404. Check storePath, party and room.');
 });
 
-test('no answer leads to a hint at the server, the party and CORS', async () => {
+test('no answer leads to a hint at the server, the party, CORS and https', async () => {
   const { endpoint } = answered(() => {
     throw new TypeError('Failed to fetch');
   });
   await expect(endpoint.get()).rejects.toThrow(
-    'GET https://host.test/store had no answer. Is the server running? Does it have this party? May this page reach it (CORS)?',
+    'GET https://host.test/store had no answer. Is the server running? Does it have this party? May this page reach it (CORS, https)?',
   );
 });
 
