@@ -7,7 +7,7 @@ import { refusalsOfCorrection, refusalsOfDropped, type Refusal } from '../replic
 import type { Replica } from '../replica/replica.ts';
 import type { Fold } from './session-types.ts';
 
-/** The parts of a session that a change of the Store concerns. */
+/** The parts of a session that a fold uses. */
 export interface FoldParts {
   readonly replica: Replica;
   readonly outbox: Outbox;

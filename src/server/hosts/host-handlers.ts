@@ -142,10 +142,10 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const roomConnection = host.connectionOf(connection);
         const ready = this.#ready(received);
         if (ready !== true) {
-          const release = room.hold(roomConnection, message);
-          if (release === undefined) return;
+          const endWaiting = room.countWaiting(roomConnection, message);
+          if (endWaiting === undefined) return;
           const isReady = await ready;
-          release();
+          endWaiting();
           if (!isReady) {
             room.refuseUnloaded(roomConnection);
             return;

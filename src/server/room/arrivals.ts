@@ -100,7 +100,7 @@ export class Arrivals<Connection, Request> {
    * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
    * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
-  hold(peer: Peer<Connection>, data: unknown): (() => void) | undefined {
+  countWaiting(peer: Peer<Connection>, data: unknown): (() => void) | undefined {
     const { delivery } = this.#parts;
     if (peer.hasLeft) return undefined;
     const length = lengthOf(data) + HOLDING_LENGTH;

@@ -154,8 +154,8 @@ export class Room<Connection, Request = Connection> {
    * Counts a message that comes while the room is not ready, so that messages do not fill its memory meanwhile (`LIMIT-5`). Returns
    * the function that ends that; undefined if the message is dropped: its connection has left, or the room holds too much.
    */
-  hold(connection: RoomConnection<Connection>, data: unknown): (() => void) | undefined {
-    return this.#arrivals.hold(this.#parts.peers.of(connection), data);
+  countWaiting(connection: RoomConnection<Connection>, data: unknown): (() => void) | undefined {
+    return this.#arrivals.countWaiting(this.#parts.peers.of(connection), data);
   }
 
   /** True if there is a gate. */
@@ -313,7 +313,7 @@ export class Room<Connection, Request = Connection> {
 
   /**
    * Call it when somebody empties the room's storage, with a promise of the end of that: the room becomes an empty one at
-   * once, aloud (`LIFE-7`). Resolves when nothing of the room is left. Never rejects.
+   * once, and tells the app and every connection so (`LIFE-7`). Resolves when nothing of the room is left. Never rejects.
    */
   async storageEmptied(emptied: Promise<unknown>): Promise<void> {
     const { reporter } = this.#parts;
