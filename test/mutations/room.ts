@@ -118,15 +118,15 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[FLOOD-5] a room has as many connections as come',
-    file: 'server/room/admission.ts',
-    text: "if (this.#left === 0) return 'full';",
+    file: 'server/room/shared-limit.ts',
+    text: "if (used >= limit) return 'full';",
     replacement: '',
   },
   {
     title: '[FLOOD-5] one user may have all connections of a room',
-    file: 'server/room/admission.ts',
-    text: "? 'counted' : 'share'",
-    replacement: "? 'counted' : 'counted'",
+    file: 'server/room/shared-limit.ts',
+    text: "? 'free' : 'share'",
+    replacement: "? 'free' : 'free'",
   },
   {
     title: '[FLOOD-8] who connects again begins anew',

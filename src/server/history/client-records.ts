@@ -5,6 +5,7 @@ import {
 } from '../storage/client-record.ts';
 import { CLIENT_ID_LENGTH } from '../../protocol/messages/hello.ts';
 import { isAhead } from '../room/clock.ts';
+import { spaceIn } from '../room/shared-limit.ts';
 
 /** The number of clients without a record, which never pushed, whose generation is remembered. */
 const MOST_IDLE_CLIENTS = 10_000;
@@ -14,12 +15,6 @@ const MOST_OLD_RECORDS = 10_000;
 
 /** The pause between two searches for records that can be dropped. */
 const SEARCH_MILLISECONDS = 10_000;
-
-/** Records are scarce when this part of the limit is used. */
-const SCARCE = 3 / 4;
-
-/** The part of the limit that one user may have while records are scarce. */
-const SHARE = 1 / 10;
 
 /** The room's memory of each client id: its last processed push, and its generation. */
 export class ClientRecords {
@@ -125,9 +120,8 @@ export class ClientRecords {
   }
 
   #isSpaceFor(clientId: string, most: number): boolean {
-    const { size } = this.#records;
-    if (size < most * SCARCE) return true;
-    return size < most && (this.#ofUsers.get(userOf(clientId)) ?? 0) < most * SHARE;
+    const ofUser = this.#ofUsers.get(userOf(clientId)) ?? 0;
+    return spaceIn(most, this.#records.size, ofUser) === 'free';
   }
 
   #forget(clientId: string): void {

@@ -3,6 +3,7 @@ import { EXPIRED } from './delivery.ts';
 import type { Peer } from './peer.ts';
 import type { RoomGate } from './room-feature.ts';
 import type { RoomParts } from './room-parts.ts';
+import { spaceIn, type Space } from './shared-limit.ts';
 
 /** Lets connections and requests in: asks the gate, and counts connections. The room handles nothing of those that it refuses. */
 export class Admission<Connection, Request> {
@@ -75,10 +76,10 @@ export class Admission<Connection, Request> {
   hasSpaceFor(peer: Peer<Connection>): boolean {
     const { delivery, settings } = this.#parts;
     const { connections } = settings.limits;
-    const counted = this.#limit.count(peer);
-    if (counted === 'counted') return true;
+    const space = this.#limit.count(peer);
+    if (space === 'free') return true;
     const text =
-      counted === 'full'
+      space === 'full'
         ? `The room has ${connections} connections, and takes no more: try again later.`
         : `This user has a tenth of the ${connections} connections that the room takes, and most are in use: close others, or try again later.`;
     delivery.refuse(peer, 'full', text);
@@ -89,15 +90,6 @@ export class Admission<Connection, Request> {
 /** The pause before a full room counts its connections again. */
 const RECOUNT_MILLISECONDS = 1_000;
 
-/** The part of the limit that is left while space is scarce. */
-const SCARCE = 1 / 4;
-
-/** The part of the limit that a user may have while space is scarce. */
-const SHARE = 1 / 10;
-
-/** The result of counting a connection: `full` if there is no space for it, and `share` if its user has enough of it. */
-type Counted = 'counted' | 'full' | 'share';
-
 /**
  * Counts connections, up to `limits.connections` (`FLOOD-5`). It does not look at all open connections each time that one comes:
  * after a deployment, many come at once.
@@ -106,8 +98,8 @@ class ConnectionLimit<Connection> {
   readonly #parts: Pick<RoomParts<Connection, never>, 'peers' | 'features' | 'settings' | 'host'>;
   readonly #counted = new WeakSet<Peer<Connection>>();
   #limit = 0;
-  /** The number of connections that may come before the next look at all. */
-  #left = 0;
+  /** The connections, with those that have left since the last look. */
+  #used = 0;
   /** The connections of each user, with those that have left since the last look. */
   readonly #ofUsers = new Map<string, number>();
   /** The time of the last look that found no space. */
@@ -119,40 +111,37 @@ class ConnectionLimit<Connection> {
     this.#parts = parts;
   }
 
-  /** Counts a connection, which is open and admitted, unless it was counted before. */
-  count(peer: Peer<Connection>): Counted {
+  /** Counts a connection, which is open and admitted, unless it was counted before. Counts nothing unless it returns `free`. */
+  count(peer: Peer<Connection>): Space {
     // A client that the room knows was there before the room slept.
-    if (this.#counted.has(peer) || peer.state.type === 'client') return 'counted';
+    if (this.#counted.has(peer) || peer.state.type === 'client') return 'free';
     const now = this.#parts.host.now();
     const { connections: limit } = this.#parts.settings.limits;
     // Those that were admitted before the room slept stay.
     const user = peer.wasAdmitted ? undefined : this.#userOf(peer);
-    let counted = this.#spaceFor(user);
+    let space = this.#spaceFor(user);
     const isFull = Math.abs(now - this.#fullTime) < RECOUNT_MILLISECONDS;
-    if (limit !== this.#limit || (counted !== 'counted' && !isFull)) {
+    if (limit !== this.#limit || (space !== 'free' && !isFull)) {
       this.#countOthers(peer, limit);
-      counted = this.#spaceFor(user);
-      this.#fullTime = counted === 'counted' ? -Infinity : now;
+      space = this.#spaceFor(user);
+      this.#fullTime = space === 'free' ? -Infinity : now;
     }
-    if (counted !== 'counted') return counted;
-    this.#left -= 1;
+    if (space !== 'free') return space;
     this.#counted.add(peer);
     this.#add(this.#userOf(peer));
-    return 'counted';
+    return 'free';
   }
 
-  #spaceFor(user: string | undefined): Counted {
-    if (this.#left === 0) return 'full';
-    if (user === undefined || this.#left > this.#limit * SCARCE) return 'counted';
-    const ofUser = this.#ofUsers.get(user) ?? 0;
-    return ofUser < Math.max(1, this.#limit * SHARE) ? 'counted' : 'share';
+  #spaceFor(user: string | undefined): Space {
+    const ofUser = user === undefined ? 0 : (this.#ofUsers.get(user) ?? 0);
+    return spaceIn(this.#limit, this.#used, ofUser);
   }
 
   #countOthers(asking: Peer<Connection>, limit: number): void {
-    const others = this.#parts.peers.admitted().filter((peer) => peer !== asking);
     this.#limit = limit;
-    this.#left = Math.max(0, limit - others.length);
+    this.#used = 0;
     this.#ofUsers.clear();
+    const others = this.#parts.peers.admitted().filter((peer) => peer !== asking);
     for (const peer of others) {
       this.#add(this.#userOf(peer));
       // Some may have been there before the room slept, without a hello.
@@ -161,6 +150,7 @@ class ConnectionLimit<Connection> {
   }
 
   #add(user: string | undefined): void {
+    this.#used += 1;
     if (user !== undefined) this.#ofUsers.set(user, (this.#ofUsers.get(user) ?? 0) + 1);
   }
 
