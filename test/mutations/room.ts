@@ -51,6 +51,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[DURABLE-3] each push is tried on a storage that is full',
+    file: 'server/history/room-persistence.ts',
+    text: 'if (this.#failures < 2) return false;',
+    replacement: 'if (this.#failures < Infinity) return false;',
+  },
+  {
     title: '[DURABLE-6] what the room wrote is undone with a transaction of the app',
     file: 'server/hosts/own-storage.ts',
     text: 'if (isKept) return;',

@@ -79,6 +79,7 @@ export class DurabilityGate {
   readonly #batches: Batch[] = [];
   #isRunning = false;
   #hasFailed = false;
+  #hasStored = false;
 
   constructor(
     storage: Pick<RoomStorage, 'create' | 'append'>,
@@ -93,6 +94,11 @@ export class DurabilityGate {
   /** True if everything that was added is synced, and all waiters were released. */
   get isSettled(): boolean {
     return this.#batches.length === 0;
+  }
+
+  /** True if a write has succeeded. */
+  get hasStored(): boolean {
+    return this.#hasStored;
   }
 
   /** Adds the room's initial content, and the entry that made it. */
@@ -169,6 +175,7 @@ export class DurabilityGate {
         for (const resolve of batch.whenWritten) resolve(true);
         releaseWaiters(batch, 'until-sync');
         if (!(await this.#succeeds(() => this.#host.storage.sync?.()))) return;
+        this.#hasStored = true;
         releaseWaiters(batch, 'all');
         // Not earlier: nothing that comes after this batch may be released before the rest of it.
         this.#batches.shift();

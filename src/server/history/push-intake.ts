@@ -14,6 +14,10 @@ import type { RoomState } from './room-state.ts';
 /** Told to a client after a gap in its pushes, or in the room's memory of it. Its next hello mends that. */
 export const LOST_PLACE = 'This connection has lost its place in the history: say hello.';
 
+/** Told to whoever sends changes while storage fails. Its edits stay unconfirmed, and are sent again. */
+export const CANNOT_STORE =
+  'The room cannot store changes at the moment, and takes none: they are sent again a little later.';
+
 /** Told to the author of a push who has no right to write. */
 export const READER_MESSAGE = 'This user may only read: nothing was applied.';
 
@@ -48,9 +52,12 @@ export class PushIntake<Connection, Request> {
     const { clientId, generation } = client;
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     // A user who may only read needs no record.
-    if (features.mayWrite(origin) && !this.#hasSpaceFor(clientId)) {
-      const text = 'The room remembers as many clients as it can: try again later.';
-      return delivery.overload(peer, text);
+    if (features.mayWrite(origin)) {
+      if (this.#state.isFailing) return delivery.overload(peer, CANNOT_STORE);
+      if (!this.#hasSpaceFor(clientId)) {
+        const text = 'The room remembers as many clients as it can: try again later.';
+        return delivery.overload(peer, text);
+      }
     }
     return waitFor(writer.write(this.#state, push.changes, origin));
   }
@@ -90,6 +97,7 @@ export class PushIntake<Connection, Request> {
     // The parts before it are forgotten.
     if (client.liveness === 'stopped') return undefined;
     if (!this.#isInOrder(peer, client, number)) return undefined;
+    if (this.#state.isFailing) return this.#parts.delivery.overload(peer, CANNOT_STORE);
     try {
       if (part.offset === 0) this.#admitPush(peer, client, part);
       if (!peer.assembly.take(part)) return this.#loseTrack(peer, client);

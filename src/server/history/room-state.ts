@@ -32,7 +32,7 @@ import {
   type PendingEntry,
   type Waiter,
 } from './durability-gate.ts';
-import { LOST_PLACE, PushIntake } from './push-intake.ts';
+import { CANNOT_STORE, LOST_PLACE, PushIntake } from './push-intake.ts';
 import type { RoomPersistence } from './room-persistence.ts';
 import { Settlement } from './settlement.ts';
 
@@ -97,6 +97,11 @@ export class RoomState<Connection, Request>
     return this.history.version;
   }
 
+  /** True if storage fails, and nothing is tried at the moment. */
+  get isFailing(): boolean {
+    return this.#persistence.isFailing;
+  }
+
   /** False until the initial content. */
   get hasStore(): boolean {
     return this.version > 0;
@@ -153,6 +158,7 @@ export class RoomState<Connection, Request>
   /** Makes this the room's initial content if it has none yet (`SEED-1`). */
   async seed(content: LeafMap<Leaf>, request: Request): Promise<SeedOutcome> {
     if (this.hasStore) return { type: 'exists' };
+    if (this.isFailing) throw new TinyBasePartyKitError('unavailable', CANNOT_STORE);
     assertContentFits(content, this.#parts.settings.limits.contentBytes);
     const changes: Changes = { deletedRows: new Map(), leaves: content };
     const outcome = await this.#parts.writer.write(this, changes, { type: 'seed', request });
@@ -241,12 +247,14 @@ export class RoomState<Connection, Request>
   }
 
   lose(error: unknown, lost: readonly PendingEntry[]): void {
+    const isAbandoned = this.#isLost;
     this.#isLost = true;
-    this.#persistence.discard(this, error, lost);
+    this.#persistence.discard(this, error, lost, isAbandoned);
   }
 
   #pushStock(peer: Peer<Connection>, changes: Changes): MaybePromise<void> {
     if (!this.hasStore) return undefined;
+    if (this.isFailing) return this.#parts.delivery.overload(peer, CANNOT_STORE);
     return waitFor(this.#parts.writer.write(this, changes, { type: 'stock', peer }));
   }
 

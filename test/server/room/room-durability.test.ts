@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Deferred } from '../../support/deferred.ts';
 import {
   clientId,
+  type FakeConnection,
   FakeRoomHost,
   inShort,
   settle,
@@ -193,6 +194,27 @@ const failing = async (
   return { host, storage };
 };
 
+/** A room whose storage has failed twice, as a full one does. Ada is stopped, with her first push unconfirmed. */
+const full = async () => {
+  const { host, storage } = await failing();
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  storage.failWrites(1e9, { takesEffect: false });
+  await ada.push(1, { open: 'ada' });
+  const cursor = { epoch: 'epoch1', version: 1 };
+  const again = async (connection: FakeConnection, name: string, generation: number) => {
+    connection.frames.length = 0;
+    await connection.hello({ clientId: clientId(name), generation, cursor });
+    expect(inShort(connection.hearOne('welcome').changes)).toEqual({ leaves: [] });
+  };
+  await again(ada, 'ada', 2);
+  await ada.push(1, { open: 'ada' });
+  await again(ada, 'ada', 3);
+  await again(bob, 'bob', 3);
+  const stock = host.connect();
+  await stock.stock({});
+  return { host, storage, ada, bob, stock, again };
+};
+
 describe('failed writes', () => {
   test("[DURABLE-3] tells the room's own code that what it did is lost", async () => {
     const { host, storage } = await failing();
@@ -290,6 +312,100 @@ describe('failed writes', () => {
     await settle();
     expect(ada.hear()).toMatchObject([{ type: 'error', code: 'stale' }]);
     expect(await host.content()).toEqual([{}, { open: true }]);
+  });
+
+  describe('a storage that takes no more writes', () => {
+    test('[DURABLE-3] refuses a push to its author alone, and everybody can read', async () => {
+      const { host, storage, ada, bob, stock } = await full();
+      const before = storage.counts.puts;
+      await ada.push(1, { open: 'ada' });
+      expect(ada.hearOne('error')).toMatchObject({ code: 'overloaded' });
+      const json = JSON.stringify([{}, { open: 'long' }]);
+      await bob.say(`m${JSON.stringify([1, 0, json.length + 20, json.slice(0, 9)])}`);
+      expect(bob.hearOne('error').code).toBe('overloaded');
+      await stock.stock({ open: 'stock' });
+      expect(stock.closed?.code).toBe(4429);
+      expect(ada.hear()).toEqual([]);
+      expect(storage.counts.puts).toBe(before);
+      expect(host.room.store.getContent()).toEqual([{}, { open: true }]);
+      expect(await host.content()).toEqual([{}, { open: true }]);
+      expect((await host.join('cleo')).closed).toBeUndefined();
+      // A user who gets an earlier ack again needs no write.
+      const dora = await host.join('dora', { nextPush: 5 });
+      await dora.push(4, { open: 'dora' });
+      expect(dora.hearOne('ack')).toMatchObject({ number: 4, isCommit: false });
+    });
+
+    test('[DURABLE-3] tells the app twice, tries again after pauses that grow to 30 s, and works as soon as storage does', async () => {
+      const { host, storage, ada, bob, again } = await full();
+      expect(host.errors.map(({ error }) => String(error))).toEqual([
+        expect.stringContaining('cannot be written'),
+        expect.stringContaining('fails again and again'),
+      ]);
+      let generation = 3;
+      const codeOfPush = async (): Promise<unknown> => {
+        generation += 1;
+        await again(ada, 'ada', generation);
+        await again(bob, 'bob', generation);
+        await ada.push(1, { open: 'ada' });
+        const [answer] = ada.hear();
+        const isAlone = bob.hear().length === 0;
+        return [answer?.type === 'error' ? answer.code : answer?.type, isAlone];
+      };
+      for (const seconds of [1, 2, 4, 8, 16, 30, 30]) {
+        await host.pass(seconds * 1_000 - 100);
+        expect(await codeOfPush()).toEqual(['overloaded', true]);
+        await host.pass(100);
+        expect(await codeOfPush()).toEqual(['stale', false]);
+      }
+      expect(host.errors).toHaveLength(2);
+      storage.failWrites(0, { takesEffect: false });
+      await host.pass(30_000);
+      expect(await codeOfPush()).toEqual(['ack', false]);
+      await ada.push(2, { open: 'again' });
+      expect(ada.hearOne('ack').isCommit).toBe(true);
+      // One failure is reported, and does not stop anybody for long.
+      storage.failWrites(1, { takesEffect: false });
+      await ada.push(3, { open: 'lost' });
+      expect(host.errors).toHaveLength(3);
+      const cursor = await host.cursor();
+      ada.frames.length = 0;
+      await ada.hello({ clientId: clientId('ada'), generation: 99, cursor });
+      ada.hearOne('welcome');
+      await ada.push(3, { open: 'not lost' });
+      expect(ada.hearOne('ack').isCommit).toBe(true);
+    });
+
+    test.each(['wipe', 'restore'])(
+      '[DURABLE-3] takes pushes at once after a %s that was stored',
+      async (how) => {
+        const { host, storage, ada } = await full();
+        const document = await host.room.exportRoom();
+        storage.failWrites(0, { takesEffect: false });
+        if (how === 'wipe') await host.room.wipe();
+        else await host.room.restoreRoom(document);
+        ada.frames.length = 0;
+        await ada.hello({ generation: 9, cursor: await host.cursor() });
+        ada.hearOne('welcome');
+        await ada.push(1, { open: 'ada' });
+        expect(ada.hear()).not.toContainEqual(expect.objectContaining({ type: 'error' }));
+        expect(await host.content()).toEqual([{}, { open: 'ada' }]);
+      },
+    );
+
+    test('[DURABLE-3] refuses initial content without trying to store it', async () => {
+      const storage = new StrictStorage();
+      const host = new FakeRoomHost({}, storage);
+      storage.failWrites(1e9, { takesEffect: false });
+      for (const isTried of [true, true, false, false]) {
+        const before = storage.counts.puts;
+        await expect(host.seed({ open: true })).rejects.toMatchObject({ code: 'unavailable' });
+        expect(storage.counts.puts > before).toBe(isTried);
+      }
+      storage.failWrites(0, { takesEffect: false });
+      await host.pass(1_000);
+      expect(await host.seed({ open: true })).toBe('created');
+    });
   });
 
   test('answers unavailable while storage cannot be read, and loads again at the next call', async () => {
