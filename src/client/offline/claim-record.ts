@@ -66,8 +66,6 @@ export interface ClaimedRecord {
 /** The heads of all records of a scope, as far as they can be read. */
 export interface KnownRecords {
   readonly heads: ReadonlyMap<string, RecordHead>;
-  /** The ids of records that have edits. */
-  readonly withEdits: ReadonlySet<string>;
   readonly problem: TinyBasePartyKitError | undefined;
 }
 
@@ -75,7 +73,7 @@ export function lockOf(recordId: string): string {
   return `tinybase-partykit:${recordId}`;
 }
 
-/** Reads what there is in a scope. */
+/** Reads the heads of a scope: there are few. */
 export async function readRecords({
   storage,
   keys,
@@ -91,9 +89,7 @@ export async function readRecords({
     if (isClientId(head.clientId ?? recordId)) heads.set(recordId, head);
     else problem ??= unreadable(undefined);
   }
-  const withEdits = new Set<string>();
-  for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.recordOf(key));
-  return { heads, withEdits, problem };
+  return { heads, problem };
 }
 
 /**
@@ -175,29 +171,38 @@ async function readClaimed(
 
 async function claimEnded(
   { storage, locks, keys }: RecordScope & { readonly locks: OfflineLocks },
-  { heads, withEdits }: KnownRecords,
+  { heads }: KnownRecords,
   { preferred, isOwn }: WantedRecord,
 ): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
-  const others = isOwn ? [] : [...heads.keys()].filter((id) => id !== preferred);
-  const longest = isOwn ? OWN_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;
-  const candidates = [
-    ...(preferred === undefined ? [] : [preferred]),
-    ...others.filter((id) => withEdits.has(id)),
-    ...others.filter((id) => !withEdits.has(id)),
-  ];
-  for (const recordId of candidates) {
-    const patience = recordId === preferred ? longest : 0;
+  const claim = async (recordId: string, patience: number): Promise<(() => void) | undefined> => {
     const release = await locks.take(lockOf(recordId), patience);
-    if (release === undefined) continue;
+    if (release === undefined) return undefined;
     try {
       // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
       const head = (await storage.read(keys.head(recordId))).get(keys.head(recordId));
-      if (head !== undefined && !isNewer(readHead(head).error)) return { recordId, release };
+      if (head !== undefined && !isNewer(readHead(head).error)) return release;
     } catch (error) {
       release();
       throw error;
     }
     release();
+    return undefined;
+  };
+  if (preferred !== undefined) {
+    const longest = isOwn ? OWN_PATIENCE_MILLISECONDS : PATIENCE_MILLISECONDS;
+    const release = await claim(preferred, longest);
+    if (release !== undefined) return { recordId: preferred, release };
+  }
+  const others = isOwn ? [] : [...heads.keys()].filter((id) => id !== preferred);
+  if (others.length === 0) return undefined;
+  // Those with edits first. To find them, all edits are read, and these may be many.
+  const withEdits = new Set<string>();
+  for (const key of (await storage.read(keys.edits)).keys()) withEdits.add(keys.recordOf(key));
+  for (const hasEdits of [true, false]) {
+    for (const recordId of others.filter((id) => withEdits.has(id) === hasEdits)) {
+      const release = await claim(recordId, 0);
+      if (release !== undefined) return { recordId, release };
+    }
   }
   return undefined;
 }

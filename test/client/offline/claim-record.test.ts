@@ -7,7 +7,7 @@ import {
   RecordKeys,
   scopeOf,
 } from '../../../src/client/offline/client-record.ts';
-import type { OfflineLocks } from '../../../src/client/offline/offline-storage.ts';
+import type { OfflineLocks, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
 
 const KEYS = new RecordKeys(scopeOf(undefined, 'ws://host/room', ''));
@@ -76,4 +76,18 @@ test('[OFFLINE-3] a page waits long for the record of its earlier session, and t
     [lockOf(ID), 4000],
     [lockOf(ID), 0],
   ]);
+});
+
+test('a page that is loaded again reads no edits but its own, and these once', async () => {
+  const storage = recordWith(HEAD);
+  const read: string[] = [];
+  const counted = {
+    read: (prefix: string) => {
+      read.push(prefix);
+      return storage.read(prefix);
+    },
+    write: (write: OfflineWrite) => storage.write(write),
+  };
+  await claimRecord(counted, new MemoryLocks().of({}), KEYS, 'fresh', ID, false);
+  expect(read.filter((prefix) => prefix.startsWith(KEYS.edits))).toEqual([KEYS.editsOf(ID)]);
 });
