@@ -190,6 +190,23 @@ test('[OFFLINE-13] an edit made before IndexedDB is open is kept, once', async (
   await context.close();
 });
 
+test('[OFFLINE-13] edits made while a page ends are kept in its own database, though another one has a name like it', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'named', { database: 'app:dev' });
+  await isSaved(page);
+  await party.kill9();
+  await page.evaluate(() =>
+    addEventListener('pagehide', () => void window.app.store.setValue('gone', 'yes')),
+  );
+  await page.goto(pageServer.page({ host: party.host, room: 'named', database: 'app' }));
+  expect(await firstShown(page)).toBe('[{},{}]');
+  await page.goto(pageServer.page({ host: party.host, room: 'named', database: 'app:dev' }));
+  expect(await firstShown(page)).toBe('[{},{"gone":"yes"}]');
+  await party.restart();
+  await isSaved(page);
+  await context.close();
+});
+
 test('IndexedDB keeps the contract of storages', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'contract');

@@ -79,7 +79,9 @@ class IndexedDbStorage implements OfflineStorage {
 
   constructor(name: string) {
     this.#name = name;
-    this.#lastWords = new LastWords(`tinybase-partykit:last:${VERSION}:${name}:`);
+    // No name is the beginning of another one's key.
+    const prefix = `tinybase-partykit:last:${VERSION}:${encodeURIComponent(name)}:`;
+    this.#lastWords = new LastWords(prefix);
   }
 
   open(): Promise<IDBPDatabase> {
