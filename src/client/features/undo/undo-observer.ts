@@ -88,7 +88,7 @@ export function observeForUndo(
     const { text, isMerged } = label ?? { text: '', isMerged: false };
     const last = steps.lastBackward;
     const time = now();
-    if (isOpen && last?.label === text && (isMerged || time - last.time < mergeTime)) {
+    if (isOpen && last?.label === text && (isMerged || Math.abs(time - last.time) < mergeTime)) {
       last.time = time;
       return last;
     }

@@ -1072,6 +1072,16 @@ describe('merging and limits', () => {
     expect(store.getCell('pets', 'fido', 'color')).toBe('blue??');
   });
 
+  test('[UNDO-8] joins no transactions because the clock was set back', () => {
+    for (const mergeMilliseconds of [0, 500]) {
+      const client = clientOf(withPets, { mergeMilliseconds });
+      client.store.setCell('pets', 'fido', 'color', 'b');
+      client.clock.now -= 1000;
+      client.store.setCell('pets', 'fido', 'color', 'bl');
+      expect(countsOf(client)).toEqual([2, 0]);
+    }
+  });
+
   test('[UNDO-8] joins transactions of one label, if the app says so', () => {
     const client = clientOf(withPets);
     const { store, undo, clock } = client;
