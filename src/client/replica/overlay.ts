@@ -146,10 +146,16 @@ export class Overlay {
     this.#endRowDeletions(push, changes);
   }
 
-  /** Removes a push without folding it (ONCE-4, VIEW-9), and the Store's own reactions to it (LOCAL-2). */
-  drop(push: number, changes: Changes, show: ShowLeaf): void {
-    this.#remove(push, changes, (_leaf, isLast, cover, table, row, cell) => {
-      if (isLast && cover.local?.origin === 'reaction') this.#localise(cover, undefined);
+  /**
+   * Removes a push without folding it (ONCE-4, VIEW-9), and the Store's own reactions to it (LOCAL-2). `told` gets the leaves that had
+   * these.
+   */
+  drop(push: number, changes: Changes, show: ShowLeaf, told?: LeafMap<Leaf | undefined>): void {
+    this.#remove(push, changes, (leaf, isLast, cover, table, row, cell) => {
+      if (isLast && cover.local?.origin === 'reaction') {
+        told?.set(table, row, cell, leaf);
+        this.#localise(cover, undefined);
+      }
       show(viewOf(cover), table, row, cell);
       this.#forgetIfDone(cover, table, row, cell);
     });

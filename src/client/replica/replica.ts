@@ -70,6 +70,8 @@ interface FoldSource {
   readonly isAck?: boolean;
   /** True if it is the seed: then the Store's reaction is a part of that (SEED-2). */
   readonly isSeed?: boolean;
+  /** The leaves that the Store has not taken before: this was reported. */
+  readonly told?: LeafMap<Leaf | undefined>;
 }
 
 /**
@@ -260,9 +262,10 @@ export class Replica {
   }: CatchUp): boolean {
     const held = heldReplacedBy && this.#held;
     const dropped = this.#pending.filter((push) => push.number <= lastPush);
+    const told = new LeafMap<Leaf | undefined>();
     const fold = (aims: Aims): void => {
       this.#pending = this.#pending.filter((push) => push.number > lastPush);
-      for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims));
+      for (const push of dropped) this.#overlay.drop(push.number, push.changes, aimAt(aims), told);
       if (held !== undefined) {
         this.#held = undefined;
         this.#overlay.drop(HELD, held, aimAt(aims));
@@ -270,7 +273,7 @@ export class Replica {
       if (content !== undefined) this.base.rebase(content, aims, isShown);
       if (changes !== undefined) this.base.fold(changes, aims, isShown);
     };
-    const isDone = this.#integrate(fold, { changes });
+    const isDone = this.#integrate(fold, { changes, told });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#events.onRefused(this.#early.meet(content, isShown));
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
@@ -448,7 +451,7 @@ export class Replica {
   /** Folds, makes the Store show the result in one transaction, and reads the Store back. False: busy, nothing changed. */
   #integrate(
     fold: (aims: Aims) => void,
-    { changes, commit, isAck = false, isSeed = false }: FoldSource = {},
+    { changes, commit, isAck = false, isSeed = false, told }: FoldSource = {},
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
@@ -476,6 +479,7 @@ export class Replica {
         new Reaction({ store: this.store, aims, notTaken, log, commit }),
         // If a listener threw, the Store may show nothing of it.
         isSeed && log !== undefined,
+        told,
       );
     this.observer?.folded(aims, log, oldestUnanswered, isAck, changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
@@ -486,7 +490,7 @@ export class Replica {
    * Handles a reaction of the Store: sends it as derived (DERIVE-1, DERIVE-2), or reports it as local-only (LOCAL-1). The reaction to
    * a seed is a part of that, and only what is missing is reported.
    */
-  #readBack(reaction: Reaction, isSeed: boolean): void {
+  #readBack(reaction: Reaction, isSeed: boolean, told?: LeafMap<Leaf | undefined>): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     const refusals: Refusal[] = [];
@@ -505,7 +509,8 @@ export class Replica {
           { leaf: shown, origin: mayBeSent ? 'derived' : 'reaction' },
           aim,
         );
-      if (!mayBeSent && !(isPartOfSeed && aim === undefined))
+      const isTold = told?.has(table, row, cell) === true && told.get(table, row, cell) === aim;
+      if (!mayBeSent && !isTold && !(isPartOfSeed && aim === undefined))
         refusals.push(refusalOf(aim, table, row, cell, reason));
     });
     if (!derived.isEmpty) this.#track(derived, before, { isDerived: true });

@@ -714,6 +714,30 @@ describe("what the client's own schema refuses", () => {
     expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
+  test('[LOCAL-1] is reported once of a kept push, also if the welcome says that the room has it', () => {
+    const former = clientOf();
+    for (const a of ['no', 'never']) former.store.setRow('t', 'r', { a, b: 1 });
+    former.store.setPartialRow('t', 'r', { a: 'no' });
+    for (const isContent of [false, true]) {
+      const client = clientOf((store) => {
+        store.setTablesSchema({ t: { a: { type: 'number' } } });
+      });
+      client.replica.restore(undefined, { pushes: former.replica.pending, lastNumber: 3 });
+      expect(client.refusals).toMatchObject([{ cell: 'no' }, { cell: 1 }]);
+      const lastPush = former.replica.lastNumber;
+      const shown = [{ t: { r: { a: 'no', b: 2 } } }, {}];
+      client.replica.catchUp({
+        lastPush,
+        ...(isContent
+          ? { content: decodeContent(JSON.stringify(shown)) }
+          : { changes: changesOf(shown) }),
+      });
+      expect(client.replica.overlay.localOnly).toBe(2);
+      // The room altered one of them.
+      expect(client.refusals.slice(2)).toMatchObject([{ cellId: 'b', cell: 2 }]);
+    }
+  });
+
   test('[LOCAL-2] stays when the room has refused a push, if its user made it since', () => {
     const client = clientOf();
     client.store.setValue('v', 1);
