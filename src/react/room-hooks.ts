@@ -7,7 +7,7 @@ import {
   type FunctionComponent,
   type ReactNode,
 } from 'react';
-import type { Id } from 'tinybase';
+import type { Id, Store } from 'tinybase';
 import { Provider } from 'tinybase/ui-react';
 
 import type { Sync } from '../client/index.ts';
@@ -68,6 +68,8 @@ interface EnteringClient<Room, Metadata> extends Pick<
 /** A room that was entered. There is a new one each time the room gets other parts, so that all who use them render again. */
 interface Stay<Room> {
   readonly room: ClientRoom<Room>;
+  /** The Stores with an id. The same object as long as they are: with another one, all hooks of TinyBase render again. */
+  readonly storesById: Readonly<Record<Id, Store>>;
 }
 
 /** Creates the hooks for the rooms of one client. */
@@ -99,7 +101,8 @@ export function createRoomHooks<Room, Metadata>(
         // React has hidden this and shows it again, as it was: the Stores are on the screen already.
         const shown = last && last.room.id === id ? last.room : undefined;
         const entered = client.getRoom(id) ?? shown ?? client.createRoom(id, overrides);
-        const show = (): void => setStay({ room: entered });
+        const show = (): void =>
+          setStay({ room: entered, storesById: { presence: entered.presence.getStore() } });
         show();
         const unwatch = watchRenewals(entered, show);
         mounted.set(entered, (mounted.get(entered) ?? 0) + 1);
@@ -119,8 +122,7 @@ export function createRoomHooks<Room, Metadata>(
         };
       }, [id, latest]);
       if (stay === undefined || stay.room.id !== id) return fallback;
-      const { room } = stay;
-      const storesById = { presence: room.presence.getStore() };
+      const { room, storesById } = stay;
       return createElement(
         Context.Provider,
         { value: stay },

@@ -136,6 +136,16 @@ describe.each([
     await end(page, problems);
   });
 
+  test('a provider that is rendered again renders nothing within it again', async () => {
+    const { page, problems } = await openPage(browser, url);
+    await show(page, { type: 'room', id: `renders-${version}` });
+    await untilText(page, 'live');
+    expect(await page.evaluate(() => window.tested.renderProvider())).toBe(0);
+    await show(page, { type: 'nothing' });
+    await untilClosed(page, 0);
+    await end(page, problems);
+  });
+
   test('a provider without an id says what it needs', async () => {
     const { page, problems } = await openPage(browser, url);
     // React throws at whoever rendered, or tells the window.

@@ -27,6 +27,8 @@ export type Shown =
 export interface TestedPage {
   /** Shows a tree, in strict mode, and sets a Value if asked to, before it returns. */
   show(shown: Shown, value?: string): void;
+  /** Renders a provider again, with the same children. Returns how often components within it were rendered. */
+  renderProvider(): number;
   /** The errors that were reported to the app. */
   errors(): readonly string[];
   /** The number of sockets that were made, and of those that are not closed. */
@@ -83,11 +85,26 @@ let setValue: ((value: string) => void) | undefined;
 function Content({ phase }: { readonly phase: string }): ReactNode {
   const store = useStore();
   setValue = (value) => store?.setValue(value, value);
+  renders++;
   return (
     <p>
       {phase}: {JSON.stringify(useValue('first') ?? null)},{' '}
       {useRowIds('connections', 'presence').length} here
     </p>
+  );
+}
+
+let renders = 0;
+let renderFrame: () => void = () => undefined;
+
+/** As an app's layout: it has a state of its own, and its children come from outside. */
+function Frame({ id, children }: { readonly id: string; readonly children: ReactNode }): ReactNode {
+  const [, setCount] = useState(0);
+  renderFrame = () => setCount((count) => count + 1);
+  return (
+    <hooks.RoomProvider id={id} fallback="fallback">
+      {children}
+    </hooks.RoomProvider>
   );
 }
 
@@ -132,9 +149,9 @@ function Tree({ shown }: { readonly shown: Shown }): ReactNode {
     return <StoreContent key={shown.id} id={shown.id} isShared={shown.isShared} />;
   const { id, count = 1, isHidden = false } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
-    <hooks.RoomProvider key={index} id={id} fallback="fallback">
+    <Frame key={index} id={id}>
       <RoomContent />
-    </hooks.RoomProvider>
+    </Frame>
   ));
   return <Activity mode={isHidden ? 'hidden' : 'visible'}>{providers}</Activity>;
 }
@@ -151,6 +168,11 @@ window.tested = {
         </StrictMode>,
       ),
     );
+  },
+  renderProvider: () => {
+    renders = 0;
+    flushSync(renderFrame);
+    return renders;
   },
   errors: () => errors,
   sockets: () => ({
