@@ -66,8 +66,8 @@ export function observeForUndo(
   const mergeTime = limit('mergeMilliseconds', mergeMilliseconds);
   let nextId = 1;
   let ids: CheckpointIds = steps.ids();
-  /** True if the last step has transactions since the last checkpoint. */
-  let isOpen = false;
+  /** The step that the next transaction may join, as long as it is the last one. */
+  let open: Step | undefined;
   let move: Move | undefined;
   let label: { readonly text: string; readonly isMerged: boolean } | undefined;
   let isOutermost = false;
@@ -86,20 +86,23 @@ export function observeForUndo(
   /** Returns the step that a transaction joins: the last one, or a new one. */
   const stepToJoin = (): Step => {
     const { text, isMerged } = label ?? { text: '', isMerged: false };
-    const last = steps.lastBackward;
     const time = now();
-    if (isOpen && last?.label === text && (isMerged || Math.abs(time - last.time) < mergeTime)) {
-      last.time = time;
-      return last;
+    if (
+      open !== undefined &&
+      open === steps.lastBackward &&
+      open.label === text &&
+      (isMerged || Math.abs(time - open.time) < mergeTime)
+    ) {
+      open.time = time;
+      return open;
     }
-    const step = new Step(String(nextId++), text, time);
-    steps.addBackward(step);
-    return step;
+    open = new Step(String(nextId++), text, time);
+    steps.addBackward(open);
+    return open;
   };
   const addEdit = (log: TransactionLog): void => {
     release(steps.takeForward());
     writes.add(log, stepToJoin());
-    isOpen = true;
   };
   /** Makes a step of what a move changed, for the way back. */
   const addMove = ({ step, isBackward }: Move, log: TransactionLog): void => {
@@ -109,12 +112,12 @@ export function observeForUndo(
     steps.remove(step);
     if (isBackward) steps.addForward(back);
     else steps.addBackward(back);
-    isOpen = false;
+    open = undefined;
   };
   const clear = (): void => {
     writes.clear();
     steps.clear();
-    isOpen = false;
+    open = undefined;
     update();
   };
 
@@ -177,8 +180,8 @@ export function observeForUndo(
     },
     addCheckpoint: (text) => {
       const [, current = ''] = ids;
-      if (isOpen && text !== undefined) setLabel(current, text);
-      isOpen = false;
+      if (open?.id === current && text !== undefined) setLabel(current, text);
+      open = undefined;
       return current;
     },
     setCheckpoint: (id, text) => {

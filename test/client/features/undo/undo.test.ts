@@ -1082,6 +1082,53 @@ describe('merging and limits', () => {
     }
   });
 
+  test('[UNDO-8] joins no transactions that a checkpoint, an undo or another label parts, though what came between them is no step', () => {
+    const close = ({ store, undo }: Client, label = ''): void =>
+      void undo.transaction(() => store.setValue('open', false), label);
+    const parts: readonly ((client: Client) => void)[] = [
+      (client) => {
+        client.undo.addCheckpoint();
+        close(client);
+      },
+      (client) => {
+        client.undo.transaction(() => client.store.setCell('pets', 'fido', 'legs', 5), 'other');
+        client.undo.goBackward();
+        close(client);
+      },
+      (client) => close(client, 'other'),
+    ];
+    for (const part of parts) {
+      const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+      const { store, replica } = client;
+      store.setCell('pets', 'fido', 'color', 'red');
+      part(client);
+      acknowledgeAll(client);
+      // Somebody sets it: then it is no step.
+      replica.commit(changesOf([{}, { open: true }]));
+      expect(countsOf(client)).toEqual([1, 0]);
+      store.setCell('pets', 'fido', 'color', 'blue');
+      expect(countsOf(client)).toEqual([2, 0]);
+    }
+  });
+
+  test('[UNDO-8] a checkpoint gives its label to no step before the last one, though that is none any more', () => {
+    const client = clientOf(withPets, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    const labelOf = (): string | undefined => undo.getCheckpoint(undo.getCheckpointIds()[1] ?? '');
+    store.setCell('pets', 'fido', 'color', 'red');
+    undo.addCheckpoint('Paint');
+    store.setValue('open', false);
+    store.setValue('open', true);
+    undo.addCheckpoint('Close and open');
+    expect(labelOf()).toBe('Paint');
+    store.setCell('pets', 'fido', 'legs', 3);
+    replica.acknowledge();
+    acknowledgeAll(client);
+    replica.commit(changesOf([{ pets: { fido: { legs: 5 } } }, {}]));
+    undo.addCheckpoint('Lose a leg');
+    expect([labelOf(), countsOf(client)]).toEqual(['Paint', [1, 0]]);
+  });
+
   test('[UNDO-8] joins transactions of one label, if the app says so', () => {
     const client = clientOf(withPets);
     const { store, undo, clock } = client;
