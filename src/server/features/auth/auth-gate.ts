@@ -27,6 +27,8 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
   readonly #revokedConnections = new WeakSet<Connection>();
   /** The connections whose end has a timer. */
   readonly #ending = new WeakSet<Connection>();
+  /** The latest time at which a token was made that the room has seen, by the clock of the server that makes them. */
+  #latestIssue = 0;
   #revoked: Promise<RevokedUsers> | undefined;
   /** The same, once it was read. */
   #revokedNow: RevokedUsers | undefined;
@@ -96,12 +98,11 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
     if (!isUserId(userId))
       throw new TypeError('revoke() got no user id: pass a text of 1 to 255 bytes.');
     const revoked = await this.#revokedUsers();
-    const connections = this.#room
-      .connections()
-      .filter((connection) => this.#grantOf(connection)?.userId === userId);
-    // The clock of the server that makes tokens may be ahead. The tokens in use were made before now in any case.
-    const times = connections.map((connection) => this.#grantOf(connection)?.issuedAt ?? 0);
-    revoked.add(userId, Math.max(this.#room.now(), ...times));
+    const all = this.#room.connections();
+    const connections = all.filter((connection) => this.#grantOf(connection)?.userId === userId);
+    // The clock of the server that makes tokens may be ahead. The tokens that the room has seen were made before now in any case.
+    const times = all.map((connection) => this.#grantOf(connection)?.issuedAt ?? 0);
+    revoked.add(userId, Math.max(this.#room.now(), this.#latestIssue, ...times));
     for (const connection of connections) {
       this.#revokedConnections.add(connection);
       this.#room.writeSlot(connection, SLOT, null);
@@ -114,6 +115,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
   async #verify(request: AuthRequest): Promise<Grant<User>> {
     const revoked = await this.#revokedUsers();
     const grant = this.#grants.get(request) ?? (await this.#verifyToken(request));
+    this.#latestIssue = Math.max(this.#latestIssue, grant.issuedAt);
     // Nothing happens between this and the use of the grant: a revocation comes before, or finds the connection.
     if (revoked.has(grant.userId, grant.issuedAt)) {
       throw new TinyBasePartyKitError(

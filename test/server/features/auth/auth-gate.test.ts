@@ -378,6 +378,29 @@ describe('a user who is revoked', () => {
     expect(awake.gate.check(await awake.enter(newer()))).toBe('admitted');
   });
 
+  test('[GATE-9] who has left is out with a token that was ahead of the clock of the room, also if that was set back', async () => {
+    for (const setBack of [0, 600_000]) {
+      const { room, auth } = make();
+      const ahead = tokenAt({ iat: NOW / 1000 + 9 });
+      room.open.delete(await room.enter(ahead));
+      room.time -= setBack;
+      await auth.revoke('u1');
+      room.time = LATER;
+      await expect(room.enter(ahead)).rejects.toMatchObject({ code: 'forbidden' });
+      expect(room.gate.check(await room.enter(newer()))).toBe('admitted');
+    }
+  });
+
+  test('[GATE-9] a room that slept knows the time of the tokens of all who are connected', async () => {
+    const { room } = make();
+    const ahead = { iat: NOW / 1000 + 9 };
+    room.open.delete(await room.enter(tokenAt(ahead)));
+    await room.enter(tokenAt({ ...ahead, sub: 'u2' }));
+    const { room: awake, auth } = room.wake();
+    await auth.revoke('u1');
+    await expect(awake.enter(tokenAt(ahead))).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   test('[GATE-9] is refused with a token that does not say when it was made', async () => {
     const { room, auth } = make();
     await auth.revoke('u1');
