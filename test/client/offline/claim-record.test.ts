@@ -88,6 +88,9 @@ test('a page that is loaded again reads no edits but its own, and these once', a
     },
     write: (write: OfflineWrite) => storage.write(write),
   };
-  await claimRecord(counted, new MemoryLocks().of({}), KEYS, 'fresh', ID, false);
+  await claimRecord(
+    { storage: counted, locks: new MemoryLocks().of({}), keys: KEYS },
+    { fresh: 'fresh', preferred: ID, isOwn: false },
+  );
   expect(read.filter((prefix) => prefix.startsWith(KEYS.edits))).toEqual([KEYS.editsOf(ID)]);
 });
