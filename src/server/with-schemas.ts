@@ -14,30 +14,8 @@ import {
 import type { KeyValueStorage } from './storage/key-value-storage.ts';
 import { loadStoreFromStorage as load } from './stock/stored-content.ts';
 
-export type { BroadcastingServer } from './stock/broadcast-changes.ts';
-export type { KeyValueStorage } from './storage/key-value-storage.ts';
-export { TinyBasePartyKitServer, type TinyBasePartyKitServerConfig } from './partykit-server.ts';
-export type {
-  ConnectionStats,
-  EvictionTarget,
-  RoomDocument,
-  RoomStats,
-} from '../protocol/room-handle.ts';
-export type {
-  FeatureHost,
-  FeatureRoom,
-  RoomCommit,
-  RoomFeature,
-  RoomGate,
-  RoomSnapshot,
-  Standing,
-  TakenCall,
-} from './room/room-feature.ts';
-export type { InitialStorage, Save, TakenMessage } from './features/lifecycle/lifecycle-hooks.ts';
-export type { RoomErrorSource, RoomLimits } from './room/room-options.ts';
-export { hasStoreInStorage } from './stock/stored-content.ts';
-export { exportToStockStorage } from './stock/stock-export.ts';
-export { TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
+// The two functions below take the place of those with the same names.
+export * from './index.ts';
 
 /** The same as `loadStoreFromStorage` of `tinybase-partykit/server`. It does not check the content against the schemas. */
 export const loadStoreFromStorage: <Schemas extends OptionalSchemas>(
