@@ -1,9 +1,10 @@
-// What an event, and a move of presence, to many listeners costs, divided by a bare broadcast in the same run, on a Durable Object in the local runtime.
-// The pairs are interleaved, and the medians compared, so that other load does as much to both.
-// Usage: node bench/hosts/event-fan-out.mjs [LISTENERS...]
+// What an event, and a move of presence, to many listeners costs, divided by a bare broadcast in the same run: on `partykit dev`, or
+// with `--object` on a Durable Object in the local runtime. The pairs are interleaved, and the medians compared, so that other load
+// does as much to both. Other load also takes turns of the processor away, so the processor time of the server is compared, too.
+// Usage: node bench/hosts/event-fan-out.mjs [--object] [LISTENERS...]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +19,11 @@ const MOVES = 40;
 /** Longer than the time between two frames of presence. */
 const MOVE_MILLISECONDS = 40;
 
-const sizes = process.argv.slice(2).map(Number);
+const isObject = process.argv.includes('--object');
+const sizes = process.argv
+  .slice(2)
+  .filter((argument) => argument !== '--object')
+  .map(Number);
 const crowds = sizes.length > 0 ? sizes : [50, 200];
 
 const probe = createServer().listen(0, '127.0.0.1');
@@ -26,19 +31,29 @@ await once(probe, 'listening');
 const { port } = probe.address();
 probe.close();
 const folder = mkdtempSync(join(tmpdir(), 'event-fan-out-'));
-const server = spawn(
-  process.execPath,
-  [
-    'test/hosts/serve-worker.mjs',
-    'bench/rooms/event-fan-out.ts',
-    port,
-    folder,
-    'eventful=Eventful',
-    'present=Present',
-    'bare=Bare',
-  ],
-  { detached: true, stdio: 'inherit' },
-);
+const OBJECT = [
+  'test/hosts/serve-worker.mjs',
+  'bench/rooms/event-fan-out.ts',
+  port,
+  folder,
+  'eventful=Eventful',
+  'present=Present',
+  'bare=Bare',
+];
+const PARTYKIT = [
+  'node_modules/partykit/dist/bin.mjs',
+  'dev',
+  'bench/rooms/ours.ts',
+  '--config=bench/rooms/partykit.json',
+  `--port=${port}`,
+  `--persist=${folder}`,
+  '--disable-request-cf-fetch',
+  '--no-hotkeys',
+];
+const server = spawn(process.execPath, isObject ? OBJECT : PARTYKIT, {
+  detached: true,
+  stdio: ['ignore', 'ignore', 'inherit'],
+});
 process.on('exit', () => {
   try {
     process.kill(-server.pid, 'SIGKILL');
@@ -55,6 +70,27 @@ for (;;) {
     await wait(100);
   }
 }
+
+/** Returns the processor time of the server and its children so far, in milliseconds; NaN where there is no `/proc`. */
+const serverTime = () => {
+  let ticks = 0;
+  try {
+    for (const id of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      let stat;
+      try {
+        stat = readFileSync(`/proc/${id}/stat`, 'utf8');
+      } catch {
+        continue; // It has ended.
+      }
+      // What follows the name, which is in brackets: proc(5).
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (Number(fields[2]) === server.pid) ticks += Number(fields[11]) + Number(fields[12]);
+    }
+    return ticks * 10;
+  } catch {
+    return NaN;
+  }
+};
 
 const open = async (party, room, id) => {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/parties/${party}/${room}?_pk=${id}`, {
@@ -154,12 +190,22 @@ const compare = async (bare, ours, row) => {
   await bare();
   await ours();
   const times = { bare: [], ours: [] };
+  const used = { bare: 0, ours: 0 };
+  const measure = async (name, run) => {
+    const start = serverTime();
+    times[name].push(await run());
+    used[name] += serverTime() - start;
+  };
   for (let pair = 0; pair < PAIRS; pair += 1) {
-    times.bare.push(await bare());
-    times.ours.push(await ours());
+    await measure('bare', bare);
+    await measure('ours', ours);
   }
   const [bareTime, ourTime] = [medianOf(times.bare), medianOf(times.ours)];
-  return { ...row(bareTime, ourTime), ratio: Number((ourTime / bareTime).toFixed(2)) };
+  return {
+    ...row(bareTime, ourTime),
+    ratio: Number((ourTime / bareTime).toFixed(2)),
+    'ratio of processor time': Number((used.ours / used.bare).toFixed(2)),
+  };
 };
 
 const events = [];

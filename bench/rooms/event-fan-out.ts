@@ -1,22 +1,9 @@
 import { durableObject, type RoomNamespace } from '../../src/server/durable-object.ts';
-import { TinyBasePartyKitServer } from '../../src/server/index.ts';
-import { createEvents, procedure } from '../../src/server/features/events/index.ts';
-import { createPresence } from '../../src/server/features/presence/index.ts';
-
-/** The room that is measured: a wave goes to everybody. */
-class WavingRoom extends TinyBasePartyKitServer {
-  readonly events: unknown = createEvents(this, {
-    wave: procedure.broadcast((_none, caller) => ({ waved: { by: caller.id, text: 'hello' } })),
-  });
-}
+import { frameFor } from './bare-events.ts';
+import PresentRoom from './present.ts';
+import WavingRoom from './waving.ts';
 
 export const Eventful: unknown = durableObject(WavingRoom);
-
-/** The room that is measured: everybody sees who moves. */
-class PresentRoom extends TinyBasePartyKitServer {
-  readonly presence: unknown = createPresence(this);
-}
-
 export const Present: unknown = durableObject(PresentRoom);
 
 interface HibernatingContext {
@@ -42,10 +29,7 @@ export class Bare {
   }
 
   webSocketMessage(_socket: WebSocket, message: string): void {
-    // What the room with the feature would send.
-    const frame = message.startsWith('v')
-      ? 'v["waved",{"by":"sender","text":"hello"},"sender"]'
-      : `r[{"connections":{"sender":${message.slice(1)}}},{}]`;
+    const frame = frameFor(message);
     for (const socket of this.#context.getWebSockets()) socket.send(frame);
   }
 }
