@@ -274,7 +274,8 @@ export class RoomEvents<Connection extends Caller> {
       this.#room.hold(connection, -length);
       if (frame !== undefined) this.#room.send(connection, fromRoom.letter, frame);
     };
-    const lost = new TinyBasePartyKitError('unavailable', LOST);
+    // No error object is made before it is needed: its stack costs as much as several sends.
+    const lost = { code: 'unavailable', message: LOST } as const;
     this.#room.release({
       onReleased: () => {
         end(answer);
