@@ -121,3 +121,26 @@ test.each(VARIANTS)(
   },
   60_000,
 );
+
+test.each(['7', '5.4'] as const)(
+  'TypeScript %s names the option of defineAuth that is missing or wrong',
+  async (version) => {
+    const mistakes: readonly (readonly [string, RegExp])[] = [
+      [`defineAuth({ secret: () => secret })`, /Property 'user' is missing/],
+      [
+        `defineAuth({ jwks: 'x', issuer: 'x', user: z.object({ sub: z.string() }), access: () => 'read' as const })`,
+        /Property 'audience' is missing/,
+      ],
+      [
+        `defineAuth({ secret, user: z.object({ id: z.string() }) })`,
+        /Type 'string' is not assignable to type '\(env: /,
+      ],
+    ];
+    for (const [index, [line, expected]] of mistakes.entries()) {
+      const file = `inferred/mistake-${index}.ts`;
+      app.write(file, `${HEAD}void ${line};\n`);
+      expect(await app.compile(version, [file])).toMatch(expected);
+    }
+  },
+  60_000,
+);

@@ -69,6 +69,10 @@ export function defineAuth<UserInput extends { readonly id: string }, User, Env 
 export function defineAuth<User, Env = RoomEnvironment>(
   options: KeySetAuthOptions<User, Env>,
 ): Auth<User, unknown>;
+// Compilers explain the last overload. With this one, they name the option that is wrong.
+export function defineAuth<UserInput extends { readonly id: string }, User, Env = RoomEnvironment>(
+  options: AuthOptions<UserInput, User, Env>,
+): Auth<User, UserInput>;
 export function defineAuth<UserInput, User>(
   options: AuthOptions<UserInput, User, unknown>,
 ): Auth<User, UserInput> {
