@@ -74,6 +74,10 @@ function throwing(): never {
   throw new Error('thrown');
 }
 
+function closeWith({ store, undo }: Client, label = ''): void {
+  undo.transaction(() => store.setValue('open', false), label);
+}
+
 describe('a step', () => {
   test('[UNDO-1] is one transaction, with all that it changed: cells, Values, rows, objects and arrays', () => {
     const client = clientOf(withPets);
@@ -1083,19 +1087,17 @@ describe('merging and limits', () => {
   });
 
   test('[UNDO-8] joins no transactions that a checkpoint, an undo or another label parts, though what came between them is no step', () => {
-    const close = ({ store, undo }: Client, label = ''): void =>
-      void undo.transaction(() => store.setValue('open', false), label);
     const parts: readonly ((client: Client) => void)[] = [
       (client) => {
         client.undo.addCheckpoint();
-        close(client);
+        closeWith(client);
       },
       (client) => {
         client.undo.transaction(() => client.store.setCell('pets', 'fido', 'legs', 5), 'other');
         client.undo.goBackward();
-        close(client);
+        closeWith(client);
       },
-      (client) => close(client, 'other'),
+      (client) => closeWith(client, 'other'),
     ];
     for (const part of parts) {
       const client = clientOf(withPets, { mergeMilliseconds: Infinity });
