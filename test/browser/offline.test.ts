@@ -101,7 +101,7 @@ const errorCodes = (page: Page): Promise<readonly (string | undefined)[]> =>
     window.app.errors.map((text) => text.split(':')[0]).filter((code) => code !== 'network'),
   );
 
-test('offline storage: edits that were not sent survive a reload without a network, and are sent later', async () => {
+test('offline storage (addon-indexeddb): edits that were not sent survive a reload without a network, and are sent later', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'reload');
   await isSaved(page);
