@@ -3,7 +3,9 @@ import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Occurrence, Source } from './world.ts';
 
+/** So many tabs begin in a history, those that have ended among them. */
 const MOST_TABS = 9;
+const MOST_OF_MANY_TABS = 16;
 const HOUR_MILLISECONDS = 3_600_000;
 /** A little more than one. */
 const DAY_MILLISECONDS = 25 * HOUR_MILLISECONDS;
@@ -29,6 +31,10 @@ export class Actions implements Source {
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
+  }
+
+  get #mostTabs(): number {
+    return this.#simulation.has('many-tabs') ? MOST_OF_MANY_TABS : MOST_TABS;
   }
 
   *occurrences(): Iterable<Occurrence> {
@@ -140,7 +146,7 @@ export class Actions implements Source {
     if (client.traits.disk === undefined && !client.isEditing && client.partner === undefined) {
       yield { label: `${name} mounts again`, weight: 0.06, happen: () => client.remount() };
     }
-    if (clients.length < MOST_TABS && !client.isEditing && client.partner === undefined) {
+    if (clients.length < this.#mostTabs && !client.isEditing && client.partner === undefined) {
       yield {
         label: `${name} restarts`,
         weight: client.traits.disk === undefined ? 0.05 : 0.2,
@@ -155,18 +161,20 @@ export class Actions implements Source {
     const { name, traits } = client;
     if (traits.disk === undefined || client.isEditing || client.partner !== undefined) return;
     const isBusy = this.#simulation.has('busy-browsers');
+    const isCrowded = this.#simulation.has('many-tabs');
     const others = clients.filter(
       (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
     );
     const siblings = others.filter((other) => other.traits.user === traits.user);
-    if (siblings.length <= (isBusy ? 1 : 0) && clients.length < MOST_TABS) {
+    const mostSiblings = isCrowded ? 4 : isBusy ? 2 : 1;
+    if (siblings.length < mostSiblings && clients.length < this.#mostTabs) {
       yield {
         label: `${name} is copied`,
         weight: 0.15,
         happen: () => this.#simulation.copyTab(client),
       };
     }
-    if (isBusy && others.length === siblings.length && clients.length < MOST_TABS) {
+    if (isBusy && others.length === siblings.length && clients.length < this.#mostTabs) {
       yield {
         label: `${name} is visited`,
         weight: 0.1,
@@ -189,6 +197,17 @@ export class Actions implements Source {
         },
       };
     }
+    if (isCrowded && siblings.length > 0 && clients.length < this.#mostTabs)
+      yield {
+        label: `${name} crashes with its browser`,
+        weight: 0.15,
+        happen: (choices) => {
+          for (const other of siblings)
+            if (!other.isEditing && other.partner === undefined)
+              this.#simulation.closeTab(other, choices);
+          this.#simulation.restartTab(client, choices);
+        },
+      };
     if (siblings.length > 0)
       yield {
         label: `${name} is closed`,

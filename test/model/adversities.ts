@@ -29,7 +29,8 @@ export type Adversity =
   | 'alarms'
   | 'no-locks'
   | 'clocks-behind'
-  | 'other-rooms';
+  | 'other-rooms'
+  | 'many-tabs';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -79,6 +80,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'clocks-behind': { isOn: true },
   /** Sockets are pointed at another room, and back. */
   'other-rooms': { isOn: true },
+  /** A browser has up to five tabs of a user, and crashes with all of them. */
+  'many-tabs': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

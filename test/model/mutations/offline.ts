@@ -194,6 +194,24 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     patch: (patches) => patches.replace(Adoption.prototype, 'isFirst', () => () => false),
   },
   {
+    title: '[OFFLINE-5] a page takes over the edits of no more than three tabs that have ended',
+    make: () => ({ traits: { ...TABS, adversities: ['many-tabs'] } }),
+    patch: (patches) => {
+      const asked = new WeakMap<Adoption, number>();
+      patches.replace(
+        Adoption.prototype,
+        'isFirst',
+        (isFirst) =>
+          function (this: Adoption, ownGeneration) {
+            const count = asked.get(this) ?? 0;
+            const isAsked = count < 3 && isFirst.call(this, ownGeneration);
+            if (isAsked) asked.set(this, count + 1);
+            return isAsked;
+          },
+      );
+    },
+  },
+  {
     title: '[OFFLINE-11] a page that cannot take over the edits of a closed one keeps their lock',
     make: () => ({
       traits: { ...TABS, adversities: ['full-disks', 'busy-browsers'] },
