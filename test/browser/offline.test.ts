@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { launchBrowser, launchContext, openPage } from '../support/browser.ts';
+import { INSECURE_HOST, launchBrowser, launchContext, openPage } from '../support/browser.ts';
 import { OFFLINE_STORAGE_CONTRACT } from '../support/offline-storage-contract.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
 import { type Party, startParty } from '../support/party.ts';
@@ -374,11 +374,9 @@ test('[OFFLINE-7] a full disk is told once, edits reach the room, and a page wit
 
 test('[OFFLINE-3] a page without Web Locks says once that it keeps no edits, and keeps the content', async () => {
   const context = await browser.newContext();
-  // As on a page that came by plain HTTP.
-  await context.addInitScript(() =>
-    Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined }),
-  );
-  const page = await open(context, 'no-locks');
+  const url = new URL(pageServer.page({ host: party.host, room: 'no-locks' }));
+  url.hostname = INSECURE_HOST;
+  const { page } = await openPage(context, url.href);
   await isSaved(page);
   await setValue(page, 'sent', 'yes');
   await isSaved(page);

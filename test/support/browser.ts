@@ -43,7 +43,11 @@ const FONT_CONFIGURATION = `<?xml version="1.0"?>
 </fontconfig>
 `;
 
+/** A name of this machine whose pages are not secure, as those that a phone opens by the address of a computer. */
+export const INSECURE_HOST = 'insecure.test';
+
 const FLAGS = [
+  `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
