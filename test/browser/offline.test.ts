@@ -216,19 +216,22 @@ test('IndexedDB keeps the contract of storages', async () => {
   await context.close();
 });
 
-test('two tabs of one browser have records of their own, and one sends what the other leaves', async () => {
+test('two tabs of one browser have records of their own, and one sends what the other leaves as it crashes', async () => {
   const context = await browser.newContext();
   const first = await open(context, 'tabs');
   await isSaved(first);
   const second = await open(context, 'tabs');
   await isSaved(second);
-  // The second one loses its network alone, edits, and is closed.
+  // The second one loses its network alone, edits, and crashes.
   await second.evaluate(() => window.app.persister.getConnection().close());
   await setValue(second, 'left', 'yes');
   await until('the edit to be on disk', async () =>
     (await entriesOf(second)).some(([key, text]) => key.includes(']e') && text.includes('left')),
   );
-  await second.close();
+  const hasCrashed = second.waitForEvent('crash');
+  const session = await context.newCDPSession(second);
+  session.send('Page.crash').catch(() => undefined);
+  await hasCrashed;
   await until(
     'the first tab to send it',
     async () => JSON.stringify(await contentOf('tabs')) === '[{},{"left":"yes"}]',
