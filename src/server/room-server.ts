@@ -263,10 +263,11 @@ export class RoomServer<
   /**
    * Resolves to the room as one JSON document: its content, and its version. Undefined if the room has no
    * Store yet. If the room cannot be loaded, the document has everything that can be read, and `incomplete` tells what cannot.
-   * Rejects with `unavailable` if storage fails.
+   * Rejects with `unavailable` if storage fails, and with `misuse` as `whenDurable` does.
    */
-  exportRoom(): Promise<RoomDocument | undefined> {
-    return this.#room.exportRoom();
+  async exportRoom(): Promise<RoomDocument | undefined> {
+    this.#assertNoTransaction('exportRoom');
+    return await this.#room.exportRoom();
   }
 
   /**
@@ -284,10 +285,12 @@ export class RoomServer<
    * Removes all that the room has stored: its content, log and client records, and what TinyBase's own server left there. The
    * room is then one without a Store, in a new epoch: connected clients follow, send again what was not confirmed, and may
    * give initial content. The app's own keys, the room's id, revoked users and used signatures stay. Call it from a handler or an
-   * alarm, but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails.
+   * alarm, but do not await it in a `can…` hook. Rejects with `unavailable` if storage fails, and with `misuse` as
+   * `whenDurable` does.
    */
-  wipe(): Promise<void> {
-    return this.#room.wipe();
+  async wipe(): Promise<void> {
+    this.#assertNoTransaction('wipe');
+    await this.#room.wipe();
   }
 
   /** Returns the number of open connections that the room has let in. */
