@@ -133,8 +133,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-1] a client sends all parts, and waits for no receipt',
     file: SENDER,
-    text: 'if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;',
-    replacement: '',
+    text: '(rest ? MOST_PARTS_AHEAD * partLength : 1)',
+    replacement: '(rest ? Infinity : 1)',
   },
   {
     title: '[PART-4] a client goes on with frames that are too large for something between',
@@ -145,8 +145,32 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-5] a push for which no connection lasts is sent again for ever',
     file: SENDER,
-    text: 'if (cuts === MOST_CUTS) {',
+    text: 'if (cuts >= MOST_CUTS) {',
     replacement: 'if (cuts < 0) {',
+  },
+  {
+    title: '[PART-6] a push at which something cuts each connection is sent whole for ever',
+    file: SENDER,
+    text: 'const isInDoubt = losses >= MOST_LOSSES && number <= lost;',
+    replacement: 'const isInDoubt = false;',
+  },
+  {
+    title: '[PART-6] a push that the room cannot store is given up',
+    file: SENDER,
+    text: '(rest ? MOST_PARTS_AHEAD * partLength : 1)',
+    replacement: 'MOST_PARTS_AHEAD * (rest ? partLength : 0)',
+  },
+  {
+    title: '[PART-6] parts that are swallowed are sent for ever',
+    file: SENDER,
+    text: 'if (lacksReceipt()) cuts += 1;',
+    replacement: '',
+  },
+  {
+    title: '[PART-2] a second ping counts parts that were sent after the first',
+    file: SENDER,
+    text: 'if (upload !== undefined && heartbeat.pinged() === undefined)',
+    replacement: 'if (upload !== undefined)',
   },
   {
     title: '[SEED-5] an edit from before the start is forgotten without a word',

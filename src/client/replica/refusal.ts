@@ -38,8 +38,8 @@ export type RefusalReason =
    */
   | 'before-start'
   /**
-   * It is initial content, and the room gave no valid answer in several attempts: something may answer in its place. It is
-   * local-only, and not saved.
+   * It does not reach the room in several attempts, and is local-only: something answers initial content in the place of the room,
+   * or something between cuts each connection at this transaction, or swallows it.
    */
   | 'undelivered'
   /** It was made while nothing was saved, and the app called `load`: the room's content replaced it. */

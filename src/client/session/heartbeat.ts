@@ -32,8 +32,11 @@ export interface Heartbeat {
   sent(push: number, length: number): void;
   /** Pings at once, and does not wait for long: the connection may be dead. */
   check(): void;
-  /** Something was heard: the connection is not dead. `isNews` unless it only answers a ping. */
-  heard(isNews: boolean): void;
+  /**
+   * Something was heard: the connection is not dead. `isNews` unless it only answers a ping. With `isOfOthers`, pushes wait for an
+   * answer, and this is none: the ping that tells if they were lost comes no later.
+   */
+  heard(isNews: boolean, isOfOthers: boolean): void;
   /** The host answered a ping for the room. */
   alive(): void;
   /** A pong came. */
@@ -69,10 +72,10 @@ export function createHeartbeat(
       dead();
     });
   const ask = (milliseconds: number, isCheck = !isSettled): void => {
-    // The next pong may answer an earlier ping, so it tells nothing about later messages.
-    pinged ??= lastSent;
     expect(milliseconds);
     ping(isCheck);
+    // The next pong may answer an earlier ping, so it tells nothing about later messages.
+    pinged ??= lastSent;
   };
   const wait = (): void => {
     then(PING_MILLISECONDS, () => ask(SILENCE_MILLISECONDS));
@@ -105,12 +108,12 @@ export function createHeartbeat(
     check: () => {
       if (cancel !== undefined) ask(HASTY_MILLISECONDS);
     },
-    heard: (isNews) => {
+    heard: (isNews, isOfOthers) => {
       unheard = 0;
       if (isNews) isSettled = false;
       if (cancel === undefined) return;
       if (pinged !== undefined) expect(SILENCE_MILLISECONDS);
-      else if (now() - waiting >= EARLY_MILLISECONDS) wait();
+      else if (now() - waiting >= (isOfOthers ? Infinity : EARLY_MILLISECONDS)) wait();
     },
     alive,
     answered: () => {

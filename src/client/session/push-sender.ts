@@ -24,8 +24,11 @@ const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
-/** The connections that may end before all parts of a push are sent. */
+/** The connections that may end, or lose parts, before all parts of a push are sent. */
 const MOST_CUTS = 8;
+
+/** The conversations in a row that may end without a push that was sent. Then it travels in parts, whatever its size (PART-6). */
+const MOST_LOSSES = 4;
 
 /** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
 const LEAST_FRAME = 8 * 1024;
@@ -56,7 +59,7 @@ export interface PushSender {
   restore(everSent: number): void;
   /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
   ask(): void;
-  /** True if parts that were sent before the last ping have no receipt. */
+  /** True if a pong shows that parts were lost: they were sent before its ping, and have no receipt. */
   lacksReceipt(): boolean;
   /** The room has received that much of a push in parts. */
   received(receipt: PartReceipt): void;
@@ -75,7 +78,7 @@ interface Upload {
   sent: number;
   /** The length that the room has confirmed. */
   received: number;
-  /** The length that was sent before the last ping. */
+  /** The length that was sent before the last ping that went while no other was waiting for its answer. */
   asked: number;
 }
 
@@ -97,8 +100,12 @@ export function createPushSender(
   let everSent = 0;
   /** The push whose parts were not all sent in this connection. */
   let upload: Upload | undefined;
-  /** The number of connections that have ended with one (PART-5). */
+  /** The number of connections that have ended with one, or have lost its parts (PART-5). */
   let cuts = 0;
+  /** The number of conversations in a row at whose end the room lacked a push that was sent. */
+  let losses = 0;
+  /** The highest number that was sent in the last of them. */
+  let lost = 0;
   let isFlushDue = false;
   /** Pushes that leave together. */
   let leaving: string[] = [];
@@ -129,8 +136,14 @@ export function createPushSender(
     return changes;
   };
 
-  /** Sends as many parts as may be on their way. Returns true when that was the last one. */
-  const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
+  /**
+   * Sends as many parts as may be on their way. Returns true when that was the last one. That has one character, and waits for all
+   * receipts: before it, the room stores nothing, so only something between can prevent a receipt.
+   */
+  const sendParts = (
+    { number, encoded, isDerived }: PendingPush,
+    reason: WithdrawalReason,
+  ): boolean => {
     const current = (upload ??= {
       number,
       json: encodeNumbered(number, encoded, isDerived),
@@ -138,8 +151,8 @@ export function createPushSender(
       received: 0,
       asked: 0,
     });
-    if (cuts === MOST_CUTS) {
-      refused(number, 'too-large');
+    if (cuts >= MOST_CUTS) {
+      refused(number, reason);
       return false;
     }
     // A character takes up to three bytes, or two more where JSON escapes it.
@@ -148,8 +161,9 @@ export function createPushSender(
     const { length } = json;
     while (current.sent < length) {
       const { sent: offset } = current;
-      if (offset - received >= MOST_PARTS_AHEAD * partLength) return false;
-      const text = json.slice(offset, offset + partLength);
+      const rest = length - 1 - offset;
+      if (offset - received >= (rest ? MOST_PARTS_AHEAD * partLength : 1)) return false;
+      const text = json.slice(offset, offset + Math.min(partLength, rest || 1));
       const frame = encodeClientMessage(prefix, { type: 'part', number, offset, length, text });
       leave();
       if (!budget.take(weightOf(frame, true))) return false;
@@ -169,9 +183,11 @@ export function createPushSender(
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
-      const isSent = fitsFrame
-        ? send(encodePushFrame(prefix, number, encoded, isDerived))
-        : sendParts(push);
+      const isInDoubt = losses >= MOST_LOSSES && number <= lost;
+      const isSent =
+        fitsFrame && !isInDoubt
+          ? send(encodePushFrame(prefix, number, encoded, isDerived))
+          : sendParts(push, fitsFrame ? 'undelivered' : 'too-large');
       if (!isSent) return;
       sent = number;
       everSent = Math.max(everSent, sent);
@@ -179,6 +195,7 @@ export function createPushSender(
       heartbeat.sent(sent, encoded.length);
     }
   };
+  const lacksReceipt = (): boolean => upload !== undefined && upload.asked > upload.received;
   const sendNow = (): void => {
     if (!isFlushDue) return;
     isFlushDue = false;
@@ -192,8 +209,14 @@ export function createPushSender(
       framePushBytes = Math.min(limits.framePushBytes, most);
       budget.limit(limits.rate);
       replica.limitPushes(limits.pushBytes);
+      if (lacksReceipt()) cuts += 1;
       upload = undefined;
-      sent = replica.oldestUnanswered - 1;
+      const { oldestUnanswered } = replica;
+      if (sent >= oldestUnanswered) {
+        losses = oldestUnanswered > lost ? 1 : losses + 1;
+        lost = sent;
+      }
+      sent = oldestUnanswered - 1;
     },
     halve: () => {
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
@@ -205,12 +228,12 @@ export function createPushSender(
     },
     restore: (number) => {
       everSent = number;
-      cuts = 0;
+      sent = lost = cuts = 0;
     },
     ask: () => {
-      if (upload !== undefined) upload.asked = upload.sent;
+      if (upload !== undefined && heartbeat.pinged() === undefined) upload.asked = upload.sent;
     },
-    lacksReceipt: () => upload !== undefined && upload.asked > upload.received,
+    lacksReceipt,
     received: ({ number, offset }) => {
       if (upload?.number === number) upload.received = offset;
     },

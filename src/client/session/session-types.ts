@@ -263,7 +263,7 @@ export type SimpleAction =
   | 'stop';
 
 /** The reason why a push becomes empty, or a seed is not given again, and the leaves local-only. */
-export type WithdrawalReason = 'malformed' | 'too-large' | 'access';
+export type WithdrawalReason = 'malformed' | 'too-large' | 'access' | 'undelivered';
 
 /** A thing that the session has to do. */
 export type Action =

@@ -523,7 +523,11 @@ export function createSyncSession(
       }
       if (message === undefined) return;
       if (message.type === 'welcome' && outbox.heard?.(message)) return;
-      heartbeat.heard(message.type !== 'pong' && message.type !== 'alive');
+      heartbeat.heard(
+        message.type !== 'pong' && message.type !== 'alive',
+        // Only acks and receipts have numbers.
+        replica.pending.length > 0 && !('number' in message),
+      );
       // Answered at once: the room sends nothing more to a connection that does not read (FLOOD-7).
       if (message.type === 'mark') socket.send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);

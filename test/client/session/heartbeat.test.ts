@@ -31,7 +31,7 @@ describe('a heartbeat', () => {
   test('[ORDER-7] tells with each pong what was sent before its ping, and not what was sent since', async () => {
     const { heartbeat, time } = beating();
     heartbeat.sent(3, 9);
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     await time.pass(25 * SECOND);
     heartbeat.sent(4, 9);
     expect(heartbeat.pinged()).toBe(3);
@@ -43,7 +43,7 @@ describe('a heartbeat', () => {
     const { heartbeat, time, done } = beating();
     await time.pass(25 * SECOND);
     heartbeat.sent(1, 9);
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     heartbeat.answered();
     await time.pass(25 * SECOND);
     heartbeat.answered();
@@ -70,7 +70,7 @@ describe('a heartbeat', () => {
     const { heartbeat, time, done } = beating();
     heartbeat.sent(1, 9);
     await time.pass(4 * SECOND);
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     await time.pass(24 * SECOND);
     expect(done).toEqual([]);
     heartbeat.sent(2, 100_000);
@@ -83,7 +83,7 @@ describe('a heartbeat', () => {
   test('starts no timer for each message, and asks after 24 to 25 seconds of silence', async () => {
     const { heartbeat, time, done, timers } = beating();
     for (let index = 0; index < 1000; index += 1) {
-      heartbeat.heard(true);
+      heartbeat.heard(true, false);
       await time.pass(10);
     }
     expect(timers()).toBeLessThan(12);
@@ -95,12 +95,22 @@ describe('a heartbeat', () => {
 
   test('[ORDER-7] waits again in full after the answer to a push that came within the same second', async () => {
     const { heartbeat, time, done } = beating();
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     heartbeat.sent(1, 9);
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     await time.pass(24 * SECOND);
     expect(done).toEqual([]);
     await time.pass(SECOND);
+    expect(done).toEqual(['check']);
+  });
+
+  test('[ORDER-7] is not put off by what others do while a push waits', async () => {
+    const { heartbeat, time, done } = beating();
+    heartbeat.sent(1, 9);
+    for (let second = 0; second < 25; second += 1) {
+      heartbeat.heard(true, true);
+      await time.pass(SECOND);
+    }
     expect(done).toEqual(['check']);
   });
 
@@ -129,7 +139,7 @@ describe('a heartbeat', () => {
   test('[ORDER-7] takes the pong to an earlier ping for no more than it tells', async () => {
     const { heartbeat, time } = beating();
     heartbeat.sent(3, 9);
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     await time.pass(25 * SECOND);
     heartbeat.sent(4, 9);
     heartbeat.check();
@@ -147,7 +157,7 @@ describe('a heartbeat', () => {
     await time.pass(SECOND);
     expect(done).toEqual(['check']);
     heartbeat.stop();
-    heartbeat.heard(true);
+    heartbeat.heard(true, false);
     heartbeat.alive();
     await time.pass(100 * SECOND);
     expect(done).toEqual(['check']);

@@ -13,6 +13,23 @@ const cut = (room: ScriptedRoom, times: number, isMeant = false): void => {
   }
 };
 
+/** Takes all parts of a push, which begins with those, and answers them. Returns its JSON, and what was sent after it. */
+const deliver = (
+  room: ScriptedRoom,
+  sent: ReturnType<ScriptedRoom['sent']> = room.sent(),
+): readonly [string, ReturnType<ScriptedRoom['sent']>] => {
+  let json = '';
+  for (let parts = [...sent]; parts.length > 0; parts = [...room.sent()]) {
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      if (part.type !== 'part') throw new Error(`not a part: ${JSON.stringify(part)}`);
+      json += part.text;
+      if (json.length === part.length) return [json, parts];
+      room.receive({ type: 'receipt', number: part.number, offset: json.length });
+    }
+  }
+  throw new Error('The last part did not come.');
+};
+
 describe('pushes', () => {
   test('[ONCE-1] are numbered 1, 2, 3 … and sent in order', async () => {
     const room = new ScriptedRoom();
@@ -226,6 +243,125 @@ describe('pushes', () => {
     room.store.setValue('there', 'x'.repeat(1100));
     cut(room, 7);
     expect(room.refusals.map(({ reason }) => reason)).toEqual(['too-large', 'another-room']);
+  });
+
+  test('[PART-6] at which something cuts each connection travel in parts, and become local-only in the end; the others go on', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (const id of ['before', 'small', 'after']) room.store.setValue(id, 1);
+    const again = (): void => {
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+    };
+    for (let time = 0; time < 4; time += 1) {
+      expect(room.pushes().map(([number]) => number)).toEqual([1, 2, 3]);
+      again();
+    }
+    let [json, sent] = deliver(room);
+    expect(json).toBe('[1,[{},{"before":1}]]');
+    room.ack(1, 2);
+    for (let time = 0; time < 8; time += 1) {
+      expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 0 });
+      expect(sent).toMatchObject([{ type: 'part', number: 2, text: '[2,[{},{"small":1}]' }]);
+      room.close();
+      room.open();
+      room.welcome({
+        generation: room.hello().generation,
+        lastPush: 1,
+        cursor: { epoch: 'e', version: 2 },
+      });
+      sent = room.sent();
+    }
+    expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 1 });
+    expect(room.refusals).toMatchObject([{ valueId: 'small', reason: 'undelivered' }]);
+    expect(room.errors).toHaveLength(1);
+    [json, sent] = deliver(room, sent);
+    expect(json).toBe('[2,[{},{}]]');
+    room.ack(2, 3);
+    [json, sent] = deliver(room, sent);
+    expect(json).toBe('[3,[{},{"after":1}]]');
+    room.ack(3, 4);
+    expect(sent).toEqual([]);
+    room.store.setValue('later', 1);
+    expect(room.pushes()).toEqual([[4, [{}, { later: 1 }]]]);
+  });
+
+  test('[PART-6] that the room itself does not store, as with a full disk, are sent again without end', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('small', 1);
+    for (let time = 0; time < 40; time += 1) {
+      if (time < 4) expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
+      else expect(deliver(room)).toEqual(['[1,[{},{"small":1}]]', []]);
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+    }
+    expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
+    expect(room.refusals).toEqual([]);
+  });
+
+  test('[PART-6] that are swallowed again and again become local-only in the end, also while others edit', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('small', 1);
+    let version = 1;
+    let hellos = 0;
+    for (let second = 0; second < 600 && room.refusals.length === 0; second += 1) {
+      for (const message of room.sent()) {
+        const cursor = { epoch: 'e', version };
+        if (message?.type === 'check') room.receive({ type: 'pong', version, lastPush: 0 });
+        if (message?.type !== 'hello') continue;
+        hellos += 1;
+        room.welcome({ generation: message.generation, cursor });
+      }
+      if (room.session.sync.phase === 'live') room.commit(++version, [{}, { others: version }]);
+      await room.time.pass(SECOND);
+    }
+    expect(hellos).toBe(12);
+    expect(room.refusals).toMatchObject([{ valueId: 'small', reason: 'undelivered' }]);
+  });
+
+  test('[PART-6] that wait for an answer when this side connects again are sent whole the next time that something is lost', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let time = 1; time <= 10; time += 1) {
+      room.store.setValue('v', time);
+      expect(room.pushes().map(([number]) => number)).toEqual([time]);
+      room.close();
+      room.open();
+      room.welcome({
+        generation: room.hello().generation,
+        lastPush: time - 1,
+        cursor: { epoch: 'e', version: time },
+      });
+      expect(room.pushes().map(([number]) => number)).toEqual([time]);
+      room.ack(time, time + 1);
+    }
+  });
+
+  test('[PART-2] in parts are not sent again because a second ping went before the pong of the first', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(9000));
+    expect(room.sent()).toHaveLength(4);
+    room.session.networkChanged();
+    for (const offset of [250, 500, 750, 1000])
+      room.receive({ type: 'receipt', number: 1, offset });
+    room.session.networkChanged();
+    expect(room.sent().map((message) => message?.type)).toEqual([
+      'check',
+      'part',
+      'part',
+      'part',
+      'part',
+      'check',
+    ]);
+    room.receive({ type: 'pong', version: 1, lastPush: 0 });
+    await room.time.pass(0);
+    expect(room.sent()).toEqual([]);
+    expect(room.session.sync.phase).toBe('live');
   });
 
   test.each([
