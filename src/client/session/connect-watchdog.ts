@@ -5,7 +5,7 @@ import type { SessionPorts, SessionSocket } from './session-ports.ts';
 const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
-/** The end of a connection that has lasted so long is no failure. That of one that was live for a moment is. */
+/** The end of a connection that has lasted so long is no failure. That of one that was live for a moment is, if a push was waiting. */
 const LASTING_MILLISECONDS = 5000;
 
 /** Reports a socket that does not open, does not stay open, or is closed by the server on purpose: once in each outage. */
@@ -23,8 +23,8 @@ export interface ConnectWatchdog {
   tellEnd(): void;
   /** The query of the socket was asked for. Without a query, no connection is tried, and other code reports that. */
   queried(isThere: boolean): void;
-  /** The room has answered, or the session does not wait for it any more. */
-  end(): void;
+  /** The room has answered, or the session does not wait for it any more. With `isIdle`, no push waits for an answer. */
+  end(isIdle: boolean): void;
 }
 
 /**
@@ -44,6 +44,8 @@ export function createConnectWatchdog(
   /** True if the socket was open before its last close. */
   let wasOpen = false;
   let hasQuery = true;
+  /** True if no push was waiting when the connection ended: then that is no failure. */
+  let wasIdle = false;
   /** The first close is none: it is the beginning, or the end of a connection that has lasted. */
   let failures = -1;
   let cancelReport: (() => void) | undefined;
@@ -65,7 +67,9 @@ export function createConnectWatchdog(
     const lasted = now() - openedAt;
     wasOpen = openedAt < Infinity;
     openedAt = Infinity;
-    if (lasted >= LASTING_MILLISECONDS) failures = -1;
+    // A server that starts anew at each change of its code, for example.
+    if (wasIdle || lasted >= LASTING_MILLISECONDS) failures = -1;
+    wasIdle = false;
     const { isMeant, code } = socket.closing();
     // After "message too big", the client makes its frames smaller (PART-4).
     if (isMeant || code === 1009 || ++failures !== MOST_FAILURES) wait();
@@ -90,9 +94,10 @@ export function createConnectWatchdog(
     tellEnd: () => {
       if (isEnd(socket)) tell();
     },
-    end: () => {
+    end: (isIdle) => {
       stopWaiting();
       isOutage = false;
+      wasIdle = isIdle;
     },
   };
 }

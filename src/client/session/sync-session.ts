@@ -283,7 +283,7 @@ export function createSyncSession(
         replica.setSaving(state.intent.isSaving);
       }
       for (const action of step.actions) act(action);
-      if (!isWaitingForSocket()) watchdog.end();
+      if (!isWaitingForSocket()) watchdog.end(replica.pending.length === 0);
       else if (!socket.isOpen()) watchdog.begin();
       updateStatus();
       return true;

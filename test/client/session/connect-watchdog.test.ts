@@ -199,6 +199,30 @@ describe('a socket that is closed', () => {
     }
   });
 
+  test('again and again when it is live and nothing waits, as when a developer saves the code of a room, is no failure', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let time = 1; time <= 10; time++) {
+      await room.time.pass(SECOND);
+      room.store.setValue('v', time);
+      room.ack(time, time + 1);
+      room.close();
+      // The server is not up again yet.
+      await room.time.pass(SECOND);
+      room.close();
+      await room.time.pass(SECOND);
+      room.open();
+      const [hello] = room.sent().slice(-1);
+      const cursor = { epoch: 'e', version: time + 1 };
+      if (hello?.type === 'hello')
+        room.welcome({ generation: hello.generation, cursor, lastPush: time });
+    }
+    expect(room.errors).toEqual([]);
+    // An end without having been live is one.
+    for (let time = 1; time <= 4; time++) room.close();
+    expect(room.errors).toHaveLength(1);
+  });
+
   test('again and again, after the room has said why, is reported as what the room said', async () => {
     const room = await waiting();
     for (let time = 1; time <= 10; time++) {
