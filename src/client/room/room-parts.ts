@@ -27,6 +27,8 @@ import {
 /** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
 const FAREWELL_MILLISECONDS = 2_000;
 
+const NO_WEBSOCKET_MESSAGE =
+  'This platform has no WebSocket: in Node, pass that of the package ws to createClient.';
 const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
 const INVALID_TOKEN_MESSAGE =
   'The function "token" returned something that is not a token: return the token itself, or null if the user may not enter.';
@@ -193,6 +195,9 @@ export function createRoomParts<Room, Metadata>(
       // If this is called within a listener, the persister has to finish first.
       await Promise.resolve();
       if (hasEnded) throw left();
+      // PartySocket would try to connect for ever.
+      if (!options.WebSocket && typeof WebSocket === 'undefined')
+        throw new TinyBasePartyKitError('misuse', NO_WEBSOCKET_MESSAGE);
       const starts: Promise<unknown>[] = [];
       if (!socket.shouldReconnect || hasGivenUp(socket)) {
         attempts.reset();

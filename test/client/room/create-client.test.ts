@@ -135,6 +135,7 @@ test('what ends all parts, such as a token that the app does not have, is told o
   const client = createClient({
     ...HOST,
     createStore,
+    WebSocket: EventTarget,
     token: () => null,
     onIgnoredError: (error) => errors.push(error),
   });
@@ -142,4 +143,15 @@ test('what ends all parts, such as a token that the app does not have, is told o
   await new Promise((resolve) => setTimeout(resolve, 10));
   expect(errors).toMatchObject([{ code: 'unauthorized' }]);
   await client.leave('refused');
+});
+
+test('a room cannot be entered where there is no WebSocket, which the client says', async () => {
+  vi.stubGlobal('WebSocket', undefined);
+  try {
+    const client = createClient({ ...HOST, createStore });
+    await expect(client.enter('node')).rejects.toThrow('the package ws');
+    await client.leave('node');
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
