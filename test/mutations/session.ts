@@ -163,8 +163,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-6] parts that are swallowed are sent for ever',
     file: SENDER,
-    text: 'if (lacksReceipt()) cuts += 1;',
+    text: 'if (lacksReceipt()) cut();',
     replacement: '',
+  },
+  {
+    title: '[PART-6] parts stay too large for something between',
+    file: SENDER,
+    text: 'mostOfPart = Math.max(LEAST_PART, mostOfPart / 2);',
+    replacement: 'mostOfPart = PART_LENGTH;',
   },
   {
     title: '[PART-2] a second ping counts parts that were sent after the first',

@@ -74,6 +74,23 @@ promise(
 );
 
 promise(
+  '[PART-6] an edit arrives in smaller parts if something between cuts the connection at large frames, and does not say why',
+  /in vain/,
+  async () => {
+    proxy.judge = (frame) => (frame.length > 5000 ? 'cut' : 'pass');
+    const room = 'large';
+    const other = await clients.open({ host: party.host, room, seed: [{}, {}] });
+    const client = await clients.open({ host: proxy.host, room });
+    client.store.setValue('text', 'pets '.repeat(20_000));
+    await until('the edit to arrive', () => other.store.hasValue('text'), {
+      deadlineMilliseconds: 30_000,
+    });
+    expect(client.refusals).toEqual([]);
+  },
+  60_000,
+);
+
+promise(
   '[PART-6] an edit is not given up while connections end once the room has all of it, as with a full disk',
   undefined,
   async () => {

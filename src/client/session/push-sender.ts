@@ -24,6 +24,9 @@ const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
 
+/** The least length of a part for which {@link PART_LENGTH} is halved. */
+const LEAST_PART = 2 * 1024;
+
 /** The connections that may end, or lose parts, before all parts of a push are sent. */
 const MOST_CUTS = 8;
 
@@ -102,6 +105,8 @@ export function createPushSender(
   let upload: Upload | undefined;
   /** The number of connections that have ended with one, or have lost its parts (PART-5). */
   let cuts = 0;
+  /** The greatest length of a part that passes, as far as is known. */
+  let mostOfPart = PART_LENGTH;
   /** The number of conversations in a row at whose end the room lacked a push that was sent. */
   let losses = 0;
   /** The highest number that was sent in the last of them. */
@@ -123,6 +128,11 @@ export function createPushSender(
     return isTaken;
   };
 
+  const cut = (): void => {
+    cuts += 1;
+    // Perhaps the first part was too large for something between that does not say so.
+    if (upload?.received === 0) mostOfPart = Math.max(LEAST_PART, mostOfPart / 2);
+  };
   const refused = (push: number, reason: WithdrawalReason): Changes | undefined => {
     const changes = replica.pending.find(({ number }) => number === push)?.changes;
     const isOurs = changes !== undefined && !isEmptyChanges(changes);
@@ -156,7 +166,7 @@ export function createPushSender(
       return false;
     }
     // A character takes up to three bytes, or two more where JSON escapes it.
-    const partLength = Math.max(1, Math.min(PART_LENGTH, Math.floor(framePushBytes / 4)));
+    const partLength = Math.max(1, Math.min(mostOfPart, Math.floor(framePushBytes / 4)));
     const { json, received } = current;
     const { length } = json;
     while (current.sent < length) {
@@ -209,7 +219,7 @@ export function createPushSender(
       framePushBytes = Math.min(limits.framePushBytes, most);
       budget.limit(limits.rate);
       replica.limitPushes(limits.pushBytes);
-      if (lacksReceipt()) cuts += 1;
+      if (lacksReceipt()) cut();
       upload = undefined;
       const { oldestUnanswered } = replica;
       if (sent >= oldestUnanswered) {
@@ -223,7 +233,7 @@ export function createPushSender(
     },
     opened: () => budget.reset(),
     closed: (isMeant) => {
-      if (upload !== undefined && !isMeant) cuts += 1;
+      if (upload !== undefined && !isMeant) cut();
       upload = undefined;
     },
     restore: (number) => {

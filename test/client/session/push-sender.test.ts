@@ -287,6 +287,60 @@ describe('pushes', () => {
     expect(room.pushes()).toEqual([[4, [{}, { later: 1 }]]]);
   });
 
+  test('[PART-6] of whose parts none passes go in parts of half the length, down to 2 KiB', async () => {
+    const room = new ScriptedRoom();
+    const limits = { framePushBytes: 256 * 1024, pushBytes: 1024 * 1024 };
+    await room.live();
+    const again = (): void => {
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, limits });
+    };
+    again();
+    room.store.setValue('large', 'x'.repeat(100_000));
+    for (let time = 0; time < 4; time += 1) {
+      expect(room.pushes()).toHaveLength(1);
+      again();
+    }
+    const lengthOfFirst = (): number => {
+      const [part] = room.sent();
+      return part?.type === 'part' ? part.text.length / 1024 : 0;
+    };
+    const lengths = [];
+    for (let time = 0; time < 7; time += 1) {
+      lengths.push(lengthOfFirst());
+      again();
+    }
+    expect(lengths).toEqual([32, 16, 8, 4, 2, 2, 2]);
+    expect(deliver(room)[0]).toContain('xxx');
+    room.ack(1, 2);
+    // What has passed says nothing of larger ones.
+    room.store.setValue('larger', 'x'.repeat(300_000));
+    expect(lengthOfFirst()).toBe(2);
+    expect(room.refusals).toEqual([]);
+  });
+
+  test('[PART-6] of whose parts some pass keep their length', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    const limits = { framePushBytes: 256 * 1024, pushBytes: 1024 * 1024 };
+    const again = (): void => {
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation, limits });
+    };
+    again();
+    room.store.setValue('large', 'x'.repeat(300_000));
+    for (let time = 0; time < 7; time += 1) {
+      expect(room.sent()).toMatchObject(
+        [0, 1, 2, 3].map((part) => ({ type: 'part', offset: part * 32 * 1024 })),
+      );
+      room.receive({ type: 'receipt', number: 1, offset: 32 * 1024 });
+      room.sent();
+      again();
+    }
+  });
+
   test('[PART-6] that the room itself does not store, as with a full disk, are sent again without end', async () => {
     const room = new ScriptedRoom();
     await room.live();
