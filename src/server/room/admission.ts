@@ -144,8 +144,8 @@ class ConnectionLimit<Connection> {
     const others = this.#parts.peers.admitted().filter((peer) => peer !== asking);
     for (const peer of others) {
       this.#add(this.#userOf(peer));
-      // Some may have been there before the room slept, without a hello.
-      if (others.length <= limit) this.#counted.add(peer);
+      // Some were there before the room slept, without a hello. Those that are just coming are counted in their turn.
+      if (others.length <= limit && peer.wasAdmitted) this.#counted.add(peer);
     }
   }
 

@@ -669,6 +669,21 @@ test('[FLOOD-5] a user with many connections leaves space for those of others', 
   expect(isIn(await come('ada'))).toBe(true);
 });
 
+test('[FLOOD-5] a user whose connections come all at once leaves space for others, too', async () => {
+  const { host, gate } = gated({ limits: () => ({ connections: 40 }) });
+  await host.seed({ v: 1 });
+  gate.decision.resolve();
+  const eves = Array.from({ length: 40 }, () => host.connect());
+  for (const eve of eves) gate.users.set(eve, 'eve');
+  await Promise.all(eves.map((eve) => host.room.connected(eve, 'ok')));
+  expect(eves.filter(isIn).length).toBeLessThanOrEqual(30);
+  await host.pass(1_000);
+  const ada = host.connect();
+  gate.users.set(ada, 'ada');
+  await host.room.connected(ada, 'ok');
+  expect(isIn(ada)).toBe(true);
+});
+
 test('a room has one gate', () => {
   const { host, gate } = gated();
   expect(() => host.room.setGate(gate)).toThrow(/setGate/u);
