@@ -4,7 +4,9 @@ import { createLocalJWKSet, createRemoteJWKSet, type JWTVerifyGetKey } from 'jos
 const COOLDOWN_MILLISECONDS = 5_000;
 /** The time after a fetch that has failed in which no other one begins, if no keys are known. */
 const PAUSE_MILLISECONDS = 500;
-/** Keys are fetched again after 10 minutes (jose). If that fails, they are used until this time has passed. */
+/** Keys are fetched again after this time. */
+const FRESH_MILLISECONDS = 600_000;
+/** Known keys are used until this time has passed if they cannot be fetched again. */
 const LONGEST_USE_MILLISECONDS = 3_600_000;
 /** The time after which a fetch that others wait for counts as dead: its request is gone. jose takes 5 s at most. */
 const LONGEST_FETCH_MILLISECONDS = 6_000;
@@ -27,7 +29,7 @@ interface Fetch {
  * request. Those who wait look again and again.
  */
 export function createRemoteKeys(url: URL): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(url, { cooldownDuration: COOLDOWN_MILLISECONDS });
+  const remote = createRemoteJWKSet(url);
   let keys: JWTVerifyGetKey | undefined;
   let fetchedAt = 0;
   let isWarned = false;
@@ -66,12 +68,15 @@ export function createRemoteKeys(url: URL): JWTVerifyGetKey {
   };
 
   const knownKeys = async (): Promise<JWTVerifyGetKey> => {
-    const known = keys;
-    if (known !== undefined && remote.fresh) return known;
+    const known = isWithin(LONGEST_USE_MILLISECONDS, fetchedAt) ? keys : undefined;
+    const isFetching = current !== undefined && isUnderWay(current);
+    // Nobody waits for the request of another one if known keys will do.
+    if (known !== undefined && (isFetching || isWithin(FRESH_MILLISECONDS, fetchedAt)))
+      return known;
     try {
       return await loadTogether();
     } catch (error) {
-      if (known === undefined || !isWithin(LONGEST_USE_MILLISECONDS, fetchedAt)) throw error;
+      if (known === undefined) throw error;
       if (!isWarned) warn(url, error);
       isWarned = true;
       return known;
@@ -83,7 +88,7 @@ export function createRemoteKeys(url: URL): JWTVerifyGetKey {
     try {
       return await known(header, token);
     } catch (error) {
-      if (!isUnknownKey(error) || remote.coolingDown) throw error;
+      if (!isUnknownKey(error) || isWithin(COOLDOWN_MILLISECONDS, fetchedAt)) throw error;
       const loaded = await loadTogether();
       return await loaded(header, token);
     }

@@ -203,6 +203,54 @@ test('[GATE-11] keys that cannot be fetched again are used for an hour, and the 
   }
 });
 
+test('[GATE-11] while known keys are fetched again, nobody else waits for a provider that does not answer', async () => {
+  const gate = gateOf(url);
+  expect(await enter(gate, first.token())).toBe('in');
+  publish(second);
+  let end: (() => void) | undefined;
+  server.prependListener('request', (_request, response) => {
+    const write = response.end.bind(response);
+    response.end = ((body: string) => {
+      end = () => void write(body);
+      return response;
+    }) as typeof response.end;
+  });
+  vi.useFakeTimers({ now: Date.now() + 11 * 60_000, toFake: ['Date'] });
+  try {
+    const one = enter(gate, first.token({ exp: 9_999_999_999 }));
+    await vi.waitFor(() => expect(asked).toBe(2));
+    const pause = new Promise((resolve) => {
+      setTimeout(resolve, 2_000, 'waits');
+    });
+    const other = enter(gate, first.token({ sub: 'u2', exp: 9_999_999_999 }));
+    expect(await Promise.race([other, pause])).toBe('in');
+    // Who has a new key waits for it.
+    const late = enter(gate, second.token({ exp: 9_999_999_999 }));
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
+    end?.();
+    expect(await late).toBe('in');
+    expect(await one).toBe('unauthorized');
+    expect(asked).toBe(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('[GATE-11] a clock that is set back hides no new key, and keeps none that was withdrawn', async () => {
+  const gate = gateOf(url);
+  expect(await enter(gate, first.token())).toBe('in');
+  publish(second);
+  vi.useFakeTimers({ now: Date.now() - 24 * 3_600_000, toFake: ['Date'] });
+  try {
+    expect(await enter(gate, first.token({ exp: 9_999_999_999 }))).toBe('unauthorized');
+    expect(await enter(gate, second.token({ exp: 9_999_999_999 }))).toBe('in');
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[GATE-11] a provider that is gone is unavailable; keys that were fetched stay good', async () => {
   const known = gateOf(url);
   expect(await enter(known, first.token())).toBe('in');
