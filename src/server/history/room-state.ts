@@ -99,7 +99,7 @@ export class RoomState<Connection, Request>
 
   /** True if storage fails, and nothing is tried at the moment. */
   get isFailing(): boolean {
-    return this.#persistence.isFailing;
+    return !this.durability.hasStored && this.#persistence.isFailing;
   }
 
   /** False until the initial content. */

@@ -376,6 +376,23 @@ describe('failed writes', () => {
       expect(ada.hearOne('ack').isCommit).toBe(true);
     });
 
+    test("[DURABLE-3] takes pushes at once when an edit of the room's own code was stored", async () => {
+      const { host, storage, ada } = await full();
+      for (const text of ['lost', 'lost too']) {
+        host.room.store.setValue('own', text);
+        await settle();
+      }
+      storage.failWrites(0, { takesEffect: false });
+      host.room.store.setValue('own', 'stored');
+      await settle();
+      ada.frames.length = 0;
+      await ada.hello({ clientId: clientId('ada'), generation: 9, cursor: await host.cursor() });
+      ada.hearOne('welcome');
+      await ada.push(1, { open: 'ada' });
+      expect(ada.hearOne('ack')).toMatchObject({ number: 1, isCommit: true });
+      expect(await host.content()).toEqual([{}, { open: 'ada', own: 'stored' }]);
+    });
+
     test.each(['wipe', 'restore'])(
       '[DURABLE-3] takes pushes at once after a %s that was stored',
       async (how) => {
