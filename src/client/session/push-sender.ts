@@ -56,7 +56,7 @@ export interface PushSender {
   halve(): void;
   /** A socket opens: the room counts from the beginning. */
   opened(): void;
-  /** The socket has closed. With `isMeant`, this side has ended the connection. */
+  /** The socket has closed. With `isMeant`, this side has ended the connection, or the room asks for all again. */
   closed(isMeant: boolean): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
@@ -109,7 +109,8 @@ export function createPushSender(
   let mostOfPart = PART_LENGTH;
   /** The number of conversations in a row at whose end the room lacked a push that was sent. */
   let losses = 0;
-  /** The highest number that was sent in the last of them. */
+  /** The lowest and the highest number that the room lacked at the end of the last of them. */
+  let firstLost = 0;
   let lost = 0;
   let isFlushDue = false;
   /** Pushes that leave together. */
@@ -223,7 +224,9 @@ export function createPushSender(
       upload = undefined;
       const { oldestUnanswered } = replica;
       if (sent >= oldestUnanswered) {
-        losses = oldestUnanswered > lost ? 1 : losses + 1;
+        // Where some get through, nothing cuts the connection at the others, until they are in doubt.
+        losses = oldestUnanswered > (losses < MOST_LOSSES ? firstLost : lost) ? 1 : losses + 1;
+        firstLost = oldestUnanswered;
         lost = sent;
       }
       sent = oldestUnanswered - 1;
@@ -238,7 +241,7 @@ export function createPushSender(
     },
     restore: (number) => {
       everSent = number;
-      sent = lost = cuts = 0;
+      sent = firstLost = lost = cuts = 0;
     },
     ask: () => {
       if (upload !== undefined && heartbeat.pinged() === undefined) upload.asked = upload.sent;

@@ -2,7 +2,7 @@ import type { Store } from 'tinybase';
 
 import type { Changes } from '../../protocol/changes.ts';
 import { decodeRoomMessage, encodeClientMessage } from '../../protocol/codec.ts';
-import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { ERRORS, TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import { createContentLoader, isOfLoader } from '../content/content-loader.ts';
 import { createSeed, type InitialContent } from '../content/seed.ts';
@@ -528,6 +528,8 @@ export function createSyncSession(
         // Only acks and receipts have numbers.
         replica.pending.length > 0 && !('number' in message),
       );
+      // The room asks for a push again: that is no loss on the way (PART-5).
+      if (message.type === 'error' && ERRORS[message.code].isRetryable) sender.closed(true);
       // Answered at once: the room sends nothing more to a connection that does not read (FLOOD-7).
       if (message.type === 'mark') socket.send(encodeClientMessage(prefix, message));
       else queue.addMessage(message);

@@ -356,6 +356,38 @@ describe('pushes', () => {
     expect(room.refusals).toEqual([]);
   });
 
+  test.each(['overloaded', 'stale'] as const)(
+    '[PART-5] that the room asks for again (%s) are sent again without end, also if connections end in between',
+    async (code) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      room.store.setValue('small', 1);
+      for (let time = 0; time < 20; time += 1) {
+        expect(room.sent()).toMatchObject([{ type: time < 4 ? 'push' : 'part', number: 1 }]);
+        room.receive({ type: 'error', code, message: 'Say hello.' });
+        room.close();
+        room.open();
+        room.welcome({ generation: room.hello().generation });
+        expect(room.refusals).toEqual([]);
+      }
+    },
+  );
+
+  test('[PART-5] that the room asks for again are sent again without end, also if it was asked for a sign of life before', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('large', 'x'.repeat(5000));
+    for (let time = 0; time < 20; time += 1) {
+      expect(room.sent()).toMatchObject(Array.from({ length: 4 }, () => ({ type: 'part' })));
+      room.session.networkChanged();
+      expect(room.sent()).toMatchObject([{ type: 'check' }]);
+      room.receive({ type: 'error', code: 'overloaded', message: 'Say hello.' });
+      await room.time.pass(24 * SECOND);
+      room.welcome({ generation: room.hello().generation });
+      expect(room.refusals).toEqual([]);
+    }
+  });
+
   test('[PART-6] that are swallowed again and again become local-only in the end, also while others edit', async () => {
     const room = new ScriptedRoom();
     await room.live();
@@ -375,6 +407,19 @@ describe('pushes', () => {
     }
     expect(hellos).toBe(12);
     expect(room.refusals).toMatchObject([{ valueId: 'small', reason: 'undelivered' }]);
+  });
+
+  test('[PART-6] are sent whole while each connection brings some of them to the room, however often they end', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let number = 1; number <= 20; number += 1) room.store.setValue('v', number);
+    for (let first = 1; first <= 20; first += 1) {
+      expect(room.pushes()).toHaveLength(21 - first);
+      room.close();
+      room.open();
+      const cursor = { epoch: 'e', version: 1 + first };
+      room.welcome({ generation: room.hello().generation, lastPush: first, cursor });
+    }
   });
 
   test('[PART-6] that wait for an answer when this side connects again are sent whole the next time that something is lost', async () => {
