@@ -5,8 +5,10 @@ import type { SessionPorts, SessionSocket } from './session-ports.ts';
 const LONGEST_MILLISECONDS = 10_000;
 /** The number of failures in a row after which they are reported at once. */
 const MOST_FAILURES = 3;
-/** The end of a connection that has lasted so long is no failure. That of one that was live for a moment is, if a push was waiting. */
+/** The end of a connection that has lasted so long is no failure. That of one that was live for a moment is. */
 const LASTING_MILLISECONDS = 5000;
+/** The same, if no push was waiting: a server may start anew at each change of its code. */
+const IDLE_MILLISECONDS = 1000;
 
 /** Reports a socket that does not open, does not stay open, or is closed by the server on purpose: once in each outage. */
 export interface ConnectWatchdog {
@@ -44,7 +46,7 @@ export function createConnectWatchdog(
   /** True if the socket was open before its last close. */
   let wasOpen = false;
   let hasQuery = true;
-  /** True if no push was waiting when the connection ended: then that is no failure. */
+  /** True if no push was waiting when the connection ended. */
   let wasIdle = false;
   /** The first close is none: it is the beginning, or the end of a connection that has lasted. */
   let failures = -1;
@@ -67,8 +69,7 @@ export function createConnectWatchdog(
     const lasted = now() - openedAt;
     wasOpen = openedAt < Infinity;
     openedAt = Infinity;
-    // A server that starts anew at each change of its code, for example.
-    if (wasIdle || lasted >= LASTING_MILLISECONDS) failures = -1;
+    if (lasted >= (wasIdle ? IDLE_MILLISECONDS : LASTING_MILLISECONDS)) failures = -1;
     wasIdle = false;
     const { isMeant, code } = socket.closing();
     // After "message too big", the client makes its frames smaller (PART-4).

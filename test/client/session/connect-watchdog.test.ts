@@ -223,6 +223,20 @@ describe('a socket that is closed', () => {
     expect(room.errors).toHaveLength(1);
   });
 
+  test('again and again as soon as it is live, though nothing waits, is reported: the server, or something between, may close it each time', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let time = 1; time <= 4; time++) {
+      await room.time.pass(SECOND / 2);
+      room.close();
+      await room.time.pass(SECOND);
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+    }
+    expect(room.errors).toHaveLength(1);
+    expect(String(room.errors[0])).toContain('closed by the server, with the code 1006');
+  });
+
   test('again and again, after the room has said why, is reported as what the room said', async () => {
     const room = await waiting();
     for (let time = 1; time <= 10; time++) {
