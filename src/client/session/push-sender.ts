@@ -131,8 +131,8 @@ export function createPushSender(
 
   const cut = (): void => {
     cuts += 1;
-    // Perhaps the first part was too large for something between that does not say so.
-    if (upload?.received === 0) mostOfPart = Math.max(LEAST_PART, mostOfPart / 2);
+    // Perhaps the first part was too large for something between that does not say so. One end alone may have any cause.
+    if (cuts > 1 && upload?.received === 0) mostOfPart = Math.max(LEAST_PART, mostOfPart / 2);
   };
   const refused = (push: number, reason: WithdrawalReason): Changes | undefined => {
     const changes = replica.pending.find(({ number }) => number === push)?.changes;
