@@ -151,8 +151,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-6] a push at which something cuts each connection is sent whole for ever',
     file: SENDER,
-    text: 'const isInDoubt = losses >= MOST_LOSSES && number <= lost;',
-    replacement: 'const isInDoubt = false;',
+    text: 'const isWhole = fitsFrame && (losses < MOST_LOSSES || number > lost);',
+    replacement: 'const isWhole = fitsFrame;',
+  },
+  {
+    title: '[PART-6] a push is given up while the server crashes again and again',
+    file: SENDER,
+    text: 'if (!isWhole && !isCalm) return;',
+    replacement: '',
   },
   {
     title: '[PART-6] a push that the room cannot store is given up',

@@ -33,6 +33,12 @@ const MOST_CUTS = 8;
 /** The conversations in a row that may end without a push that was sent. Then it travels in parts, whatever its size (PART-6). */
 const MOST_LOSSES = 4;
 
+/**
+ * A push is in doubt after that many losses, or as many cuts. It waits so long in each conversation: a connection that ends before
+ * ends for another reason, as with a server that crashes again and again.
+ */
+const CALM_MILLISECONDS = 2000;
+
 /** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
 const LEAST_FRAME = 8 * 1024;
 
@@ -112,6 +118,9 @@ export function createPushSender(
   /** The lowest and the highest number that the room lacked at the end of the last of them. */
   let firstLost = 0;
   let lost = 0;
+  /** False at the beginning of a conversation after {@link MOST_LOSSES}. */
+  let isCalm = true;
+  let cancelCalm: (() => void) | undefined;
   let isFlushDue = false;
   /** Pushes that leave together. */
   let leaving: string[] = [];
@@ -194,11 +203,11 @@ export function createPushSender(
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
-      const isInDoubt = losses >= MOST_LOSSES && number <= lost;
-      const isSent =
-        fitsFrame && !isInDoubt
-          ? send(encodePushFrame(prefix, number, encoded, isDerived))
-          : sendParts(push, fitsFrame ? 'undelivered' : 'too-large');
+      const isWhole = fitsFrame && (losses < MOST_LOSSES || number > lost);
+      if (!isWhole && !isCalm) return;
+      const isSent = isWhole
+        ? send(encodePushFrame(prefix, number, encoded, isDerived))
+        : sendParts(push, fitsFrame ? 'undelivered' : 'too-large');
       if (!isSent) return;
       sent = number;
       everSent = Math.max(everSent, sent);
@@ -230,6 +239,13 @@ export function createPushSender(
         lost = sent;
       }
       sent = oldestUnanswered - 1;
+      cancelCalm?.();
+      isCalm = Math.max(losses, cuts) < MOST_LOSSES;
+      if (isCalm) return;
+      cancelCalm = after(CALM_MILLISECONDS, () => {
+        isCalm = true;
+        owner.happened('edited');
+      });
     },
     halve: () => {
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
@@ -238,6 +254,7 @@ export function createPushSender(
     closed: (isMeant) => {
       if (upload !== undefined && !isMeant) cut();
       upload = undefined;
+      cancelCalm?.();
     },
     restore: (number) => {
       everSent = number;

@@ -4,13 +4,22 @@ import { decodeWholePush, encodeClientMessage } from '../../../src/protocol/code
 import { changesOf, jsonOf, OTHER_ADDRESS, PREFIX, ScriptedRoom, SECOND } from './scripted-room.ts';
 
 /** The connection ends before all parts are sent, so often. */
-const cut = (room: ScriptedRoom, times: number, isMeant = false): void => {
+const cut = async (room: ScriptedRoom, times: number, isMeant = false): Promise<void> => {
   for (let time = 0; time < times; time += 1) {
     expect(room.sent()).toHaveLength(4);
     room.close({ isMeant });
-    room.open();
-    room.welcome({ generation: room.hello().generation });
+    await again(room);
   }
+};
+
+/** The next connection opens, and lasts so long that what is in doubt is sent. */
+const again = async (
+  room: ScriptedRoom,
+  welcome: Omit<Parameters<ScriptedRoom['welcome']>[0], 'generation'> = {},
+): Promise<void> => {
+  room.open();
+  room.welcome({ generation: room.hello().generation, ...welcome });
+  await room.time.pass(2 * SECOND);
 };
 
 /** Takes all parts of a push, which begins with those, and answers them. Returns its JSON, and what was sent after it. */
@@ -173,9 +182,9 @@ describe('pushes', () => {
     await room.live();
     room.store.setValue('large', 'x'.repeat(9000));
     room.store.setValue('after', 1);
-    cut(room, 7);
+    await cut(room, 7);
     expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 0 });
-    cut(room, 1);
+    await cut(room, 1);
     expect(room.pushes()).toEqual([
       [1, [{}, {}]],
       [2, [{}, { after: 1 }]],
@@ -196,7 +205,7 @@ describe('pushes', () => {
       for (; hello === undefined; [hello] = room.sent()) await room.time.pass(100);
       room.welcome({ generation: hello.type === 'hello' ? hello.generation : 0 });
     }
-    cut(room, 7);
+    await cut(room, 7);
     for (let parts = room.sent(); parts.length > 0; parts = room.sent())
       for (const part of parts)
         if (part?.type === 'part')
@@ -204,7 +213,7 @@ describe('pushes', () => {
     room.close();
     room.open();
     room.welcome({ generation: room.hello().generation });
-    cut(room, 7);
+    await cut(room, 7);
     expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
     expect(room.refusals).toEqual([]);
   });
@@ -213,11 +222,11 @@ describe('pushes', () => {
     const room = new ScriptedRoom();
     await room.live();
     room.store.setValue('large', 'x'.repeat(1100));
-    cut(room, 7);
+    await cut(room, 7);
     // The app calls reconnect(), or the client has a new token.
-    cut(room, 20, true);
+    await cut(room, 20, true);
     expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
-    cut(room, 1);
+    await cut(room, 1);
     expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 1 });
   });
 
@@ -226,7 +235,7 @@ describe('pushes', () => {
     await room.live();
     for (const end of ['refusal', 'move'] as const) {
       room.store.setValue(end, 'x'.repeat(1100));
-      cut(room, 7);
+      await cut(room, 7);
       if (end === 'refusal') {
         room.sent();
         room.receive({ type: 'error', code: 'too-large', message: 'm', push: 1 });
@@ -241,7 +250,7 @@ describe('pushes', () => {
     await room.answerGet(1, [{}, {}]);
     room.welcome({ generation: room.hello().generation });
     room.store.setValue('there', 'x'.repeat(1100));
-    cut(room, 7);
+    await cut(room, 7);
     expect(room.refusals.map(({ reason }) => reason)).toEqual(['too-large', 'another-room']);
   });
 
@@ -249,14 +258,10 @@ describe('pushes', () => {
     const room = new ScriptedRoom();
     await room.live();
     for (const id of ['before', 'small', 'after']) room.store.setValue(id, 1);
-    const again = (): void => {
-      room.close();
-      room.open();
-      room.welcome({ generation: room.hello().generation });
-    };
     for (let time = 0; time < 4; time += 1) {
       expect(room.pushes().map(([number]) => number)).toEqual([1, 2, 3]);
-      again();
+      room.close();
+      await again(room);
     }
     let [json, sent] = deliver(room);
     expect(json).toBe('[1,[{},{"before":1}]]');
@@ -265,12 +270,7 @@ describe('pushes', () => {
       expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 0 });
       expect(sent).toMatchObject([{ type: 'part', number: 2, text: '[2,[{},{"small":1}]' }]);
       room.close();
-      room.open();
-      room.welcome({
-        generation: room.hello().generation,
-        lastPush: 1,
-        cursor: { epoch: 'e', version: 2 },
-      });
+      await again(room, { lastPush: 1, cursor: { epoch: 'e', version: 2 } });
       sent = room.sent();
     }
     expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 1 });
@@ -287,20 +287,37 @@ describe('pushes', () => {
     expect(room.pushes()).toEqual([[4, [{}, { later: 1 }]]]);
   });
 
+  test('[PART-6] are kept while no connection lasts, as with a server that crashes again and again', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('small', 1);
+    for (let time = 0; time < 40; time += 1) {
+      expect(room.pushes()).toHaveLength(time < 4 ? 1 : 0);
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+      await room.time.pass(SECOND);
+    }
+    expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
+    await room.time.pass(SECOND);
+    expect(deliver(room)[0]).toBe('[1,[{},{"small":1}]]');
+    room.ack(1, 2);
+    expect(room.session.sync.unsaved).toBe(0);
+  });
+
   test('[PART-6] of whose parts none passes go in parts of half the length, down to 2 KiB', async () => {
     const room = new ScriptedRoom();
     const limits = { framePushBytes: 256 * 1024, pushBytes: 1024 * 1024 };
     await room.live();
-    const again = (): void => {
+    const next = async (): Promise<void> => {
       room.close();
-      room.open();
-      room.welcome({ generation: room.hello().generation, limits });
+      await again(room, { limits });
     };
-    again();
+    await next();
     room.store.setValue('large', 'x'.repeat(100_000));
     for (let time = 0; time < 4; time += 1) {
       expect(room.pushes()).toHaveLength(1);
-      again();
+      await next();
     }
     const lengthOfFirst = (): number => {
       const [part] = room.sent();
@@ -309,7 +326,7 @@ describe('pushes', () => {
     const lengths = [];
     for (let time = 0; time < 7; time += 1) {
       lengths.push(lengthOfFirst());
-      again();
+      await next();
     }
     expect(lengths).toEqual([32, 32, 16, 8, 4, 2, 2]);
     expect(deliver(room)[0]).toContain('xxx');
@@ -324,12 +341,11 @@ describe('pushes', () => {
     const room = new ScriptedRoom();
     await room.live();
     const limits = { framePushBytes: 256 * 1024, pushBytes: 1024 * 1024 };
-    const again = (): void => {
+    const next = async (): Promise<void> => {
       room.close();
-      room.open();
-      room.welcome({ generation: room.hello().generation, limits });
+      await again(room, { limits });
     };
-    again();
+    await next();
     room.store.setValue('large', 'x'.repeat(300_000));
     for (let time = 0; time < 7; time += 1) {
       expect(room.sent()).toMatchObject(
@@ -337,7 +353,7 @@ describe('pushes', () => {
       );
       room.receive({ type: 'receipt', number: 1, offset: 32 * 1024 });
       room.sent();
-      again();
+      await next();
     }
   });
 
@@ -349,8 +365,7 @@ describe('pushes', () => {
       if (time < 4) expect(room.pushes()).toEqual([[1, [{}, { small: 1 }]]]);
       else expect(deliver(room)).toEqual(['[1,[{},{"small":1}]]', []]);
       room.close();
-      room.open();
-      room.welcome({ generation: room.hello().generation });
+      await again(room);
     }
     expect(room.session.sync).toMatchObject({ unsaved: 1, localOnly: 0 });
     expect(room.refusals).toEqual([]);
@@ -366,8 +381,7 @@ describe('pushes', () => {
         expect(room.sent()).toMatchObject([{ type: time < 4 ? 'push' : 'part', number: 1 }]);
         room.receive({ type: 'error', code, message: 'Say hello.' });
         room.close();
-        room.open();
-        room.welcome({ generation: room.hello().generation });
+        await again(room);
         expect(room.refusals).toEqual([]);
       }
     },
