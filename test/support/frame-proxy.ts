@@ -3,7 +3,7 @@ import { createServer, request } from 'node:http';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 
 /** What happens to a frame of a client: it passes, it is swallowed, or its connection ends. */
-export type FrameFate = 'pass' | 'swallow' | 'cut';
+type FrameFate = 'pass' | 'swallow' | 'cut';
 
 /** A proxy on the loopback that reads along, as a firewall does. */
 export interface FrameProxy {
