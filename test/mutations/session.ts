@@ -151,7 +151,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-6] a push at which something cuts each connection is sent whole for ever',
     file: SENDER,
-    text: 'const isWhole = fitsFrame && (losses < MOST_LOSSES || number > lost);',
+    text: 'const isWhole = fitsFrame && isSure;',
     replacement: 'const isWhole = fitsFrame;',
   },
   {

@@ -203,7 +203,9 @@ export function createPushSender(
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
-      const isWhole = fitsFrame && (losses < MOST_LOSSES || number > lost);
+      // The room refuses the parts of a user who may only read, also those of an empty push.
+      const isSure = losses < MOST_LOSSES || number > lost || isEmptyChanges(push.changes);
+      const isWhole = fitsFrame && isSure;
       if (!isWhole && !isCalm) return;
       const isSent = isWhole
         ? send(encodePushFrame(prefix, number, encoded, isDerived))

@@ -276,11 +276,10 @@ describe('pushes', () => {
     expect(room.session.sync).toMatchObject({ unsaved: 2, localOnly: 1 });
     expect(room.refusals).toMatchObject([{ valueId: 'small', reason: 'undelivered' }]);
     expect(room.errors).toHaveLength(1);
-    [json, sent] = deliver(room, sent);
-    expect(json).toBe('[2,[{},{}]]');
-    room.ack(2, 3);
-    [json, sent] = deliver(room, sent);
+    expect(sent[0]).toMatchObject({ type: 'push', number: 2 });
+    [json, sent] = deliver(room, sent.slice(1));
     expect(json).toBe('[3,[{},{"after":1}]]');
+    room.ack(2, 3);
     room.ack(3, 4);
     expect(sent).toEqual([]);
     room.store.setValue('later', 1);
@@ -400,6 +399,23 @@ describe('pushes', () => {
       room.welcome({ generation: room.hello().generation });
       expect(room.refusals).toEqual([]);
     }
+  });
+
+  test('[PART-6] that become empty are sent whole: a user who may only read was refused the first part for ever', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('small', 1);
+    for (let time = 0; time < 4; time += 1) {
+      expect(room.pushes()).toHaveLength(1);
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+    }
+    await room.time.pass(2 * SECOND);
+    expect(room.sent()).toMatchObject([{ type: 'part', number: 1 }]);
+    room.receive({ type: 'error', code: 'forbidden', message: 'Read only.', push: 1 });
+    await room.time.pass(3 * SECOND);
+    expect(room.pushes()).toEqual([[1, [{}, {}]]]);
   });
 
   test('[PART-6] that are swallowed again and again become local-only in the end, also while others edit', async () => {
