@@ -165,7 +165,13 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
   {
     title: '[OFFLINE-9] the removal of an edit is not strict',
     make: () => ({
-      traits: { ...FAILING_POWER, adversities: ['power-failures', 'days-pass'] },
+      // Slow: days have to pass before the next hello.
+      traits: {
+        ...FAILING_POWER,
+        adversities: ['power-failures', 'days-pass'],
+        networkWeight: 2,
+        httpWeight: 2,
+      },
       clientDisk: (name) => new RelaxedDisk(name),
     }),
   },
