@@ -80,7 +80,7 @@ class IndexedDbStorage implements OfflineStorage {
   constructor(name: string) {
     this.#name = name;
     // No name is the beginning of another one's key.
-    const prefix = `tinybase-partykit:last:${VERSION}:${encodeURIComponent(name)}:`;
+    const prefix = `tinybase-partykit:last:${VERSION}:${JSON.stringify(name)}:`;
     this.#lastWords = new LastWords(prefix);
   }
 
