@@ -497,11 +497,26 @@ test('the strip tells a load of the whole content from a catch-up', async () => 
   await part(left, 'network').click();
   await untilState(left, 'Synced');
   expect(await textOf(part(left, 'catch-up'))).toMatch(/^\d+ B of \d+ B$/);
+  await until('both sides to keep the content', async () => (await keptContents(page)) === 2);
   await page.reload();
   await untilState(left, 'Synced');
   expect(await textOf(part(left, 'catch-up'))).toMatch(/^\d+ B of \d+ B$/);
   await close();
 });
+
+/** The number of contents that the device keeps. */
+const keptContents = (page: Page): Promise<number> =>
+  page.evaluate(async () => {
+    // oxlint-disable-next-line unicorn/consistent-function-scoping -- It runs in the page.
+    const answer = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve) => {
+        request.addEventListener('success', () => resolve(request.result));
+      });
+    const database = await answer(indexedDB.open('tinybase-partykit'));
+    const keys = await answer(database.transaction('entries').objectStore('entries').getAllKeys());
+    database.close();
+    return keys.filter((key) => typeof key === 'string' && /page0+$/.test(key)).length;
+  });
 
 test.skipIf(spawnSync('curl', ['--version']).status !== 0)(
   'the command that the page shows adds a note',
