@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 
-/** What happens to a frame of a client: it passes, it is swallowed, or its connection ends. */
+/** The fate of a frame that a client sends. With `cut`, its connection ends. */
 type FrameFate = 'pass' | 'swallow' | 'cut';
 
 /** A proxy on the loopback that reads along, as a firewall does. */

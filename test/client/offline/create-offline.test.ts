@@ -62,6 +62,8 @@ test('a device without users, or with one, is fine', () => {
     { user: undefined },
     { user: 'ann' },
     { databaseName: 'd' },
+    // Half a character.
+    { databaseName: '\ud800' },
   ])
     expect(createIndexedDbOffline(options)).toBeDefined();
   expect(createOffline({ storage })).toBeDefined();

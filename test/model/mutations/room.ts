@@ -55,7 +55,7 @@ class ForgetfulDisk extends ClientDisk {
   }
 }
 
-/** What happens to pages while a checkpoint is being written is not noted. */
+/** A checkpoint that does not note which pages change while it is being written. */
 function forgetPages(patches: Patches): void {
   let isWriting = false;
   patches.replace(

@@ -132,14 +132,20 @@ test('[FLOOD-1] tells again after a second, for a hello may have been what was r
   expect(ada.hearTypes()).toEqual(['error']);
 });
 
-test('[FLOOD-1] [FLOOD-4] tells a client again whose next hello asks for too much as well: it would wait for the answer', async () => {
-  const host = await seeded({});
+/** Connects a peer, which was told that it says hello under too many ids. */
+const refusedFor = async (host: FakeRoomHost): Promise<FakeConnection> => {
   const ada = host.connect();
   for (let index = 1; index <= 6; index += 1) {
     await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
     await ada.push(1, { pets: { [`${index}`]: { legs: index } } });
   }
   expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+  return ada;
+};
+
+test('[FLOOD-1] [FLOOD-4] tells a client again whose next hello asks for too much as well: it would wait for the answer', async () => {
+  const host = await seeded({});
+  const ada = await refusedFor(host);
   await ada.hello({ clientId: clientId('id7'), cursor: await host.cursor() });
   expect(ada.hear()).toEqual([]);
   await host.pass(1_000);
@@ -152,12 +158,7 @@ test('[FLOOD-1] [FLOOD-4] tells a client again whose next hello asks for too muc
 
 test('[FLOOD-1] has one timer for a client whose hellos are refused, however many they are', async () => {
   const host = await seeded({});
-  const ada = host.connect();
-  for (let index = 1; index <= 6; index += 1) {
-    await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
-    await ada.push(1, { pets: { [`${index}`]: { legs: index } } });
-  }
-  expect(ada.hear().filter(isOverloaded)).toHaveLength(1);
+  const ada = await refusedFor(host);
   const before = host.pending;
   for (let index = 7; index < 30; index += 1)
     await ada.hello({ clientId: clientId(`id${index}`), cursor: await host.cursor() });
