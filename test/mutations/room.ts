@@ -52,9 +52,9 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[DURABLE-3] each push is tried on a storage that is full',
-    file: 'server/history/room-persistence.ts',
-    text: 'if (this.#failures < 2) return false;',
-    replacement: 'if (this.#failures < Infinity) return false;',
+    file: 'server/history/write-failures.ts',
+    text: 'if (this.#count < 2) return false;',
+    replacement: 'if (this.#count < Infinity) return false;',
   },
   {
     title: '[DURABLE-6] what the room wrote is undone with a transaction of the app',

@@ -4,7 +4,6 @@ import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
 import { readContent, type TransactionLog } from '../../protocol/store-access.ts';
 
-import { isPausing } from '../room/clock.ts';
 import { UNLOADED } from '../room/delivery.ts';
 import type { MaybePromise } from '../room/maybe-promise.ts';
 import type { RoomErrorSource } from '../room/room-options.ts';
@@ -18,6 +17,7 @@ import { Checkpoints } from './checkpoints.ts';
 import type { PendingEntry } from './durability-gate.ts';
 import { StoreHydration, type Hydrated } from './hydrate-store.ts';
 import { RoomState } from './room-state.ts';
+import { WriteFailures } from './write-failures.ts';
 
 /** The number of keys that the report of left out texts names. */
 const MOST_KEYS_TOLD = 20;
@@ -25,11 +25,6 @@ const MOST_KEYS_TOLD = 20;
 const TAG_LENGTH = 8;
 /** Told to everybody when the room is emptied. */
 const EMPTIED = 'The storage of the room was emptied: load the content again.';
-const FAILING =
-  'The storage of this room fails again and again, as a full one does: the room takes a push only now and then, to find out if it works again, and does not report further failures until then. Everybody can read.';
-/** A push is tried again so long after the second failure. The pause doubles with each further one. */
-const SHORTEST_PAUSE_MILLISECONDS = 1_000;
-const LONGEST_PAUSE_MILLISECONDS = 30_000;
 const CURSOR_DAMAGED =
   'The stored name of the history of this room is damaged, so the room began a new one with the content that it has: clients load it, and no edit that was confirmed is lost.';
 const MANIFEST_GONE =
@@ -40,19 +35,18 @@ export class RoomPersistence<Connection, Request> {
   readonly #parts: RoomParts<Connection, Request>;
   readonly #hydration: StoreHydration<Connection, Request>;
   readonly checkpoints: Checkpoints<Connection, Request>;
+  readonly #failures: WriteFailures;
   #storage: RoomStorage | undefined;
   #current: RoomState<Connection, Request> | undefined;
   #hasLoaded = false;
   /** The number of times that the storage was emptied, or that something in it was undone. */
   #emptyings = 0;
   #losses = 0;
-  /** The number of writes that failed since the last one that succeeded, and the time of the last of these. */
-  #failures = 0;
-  #failedAt = 0;
 
   constructor(parts: RoomParts<Connection, Request>) {
     this.#parts = parts;
     this.#hydration = new StoreHydration(parts);
+    this.#failures = new WriteFailures(parts);
     this.checkpoints = new Checkpoints(parts, this);
   }
 
@@ -73,10 +67,7 @@ export class RoomPersistence<Connection, Request> {
 
   /** True during a pause after storage has failed again: a push would only make everybody start again (`DURABLE-3`). */
   get isFailing(): boolean {
-    if (this.#failures < 2) return false;
-    const pause = SHORTEST_PAUSE_MILLISECONDS * 2 ** (this.#failures - 2);
-    const now = this.#parts.host.now();
-    return isPausing(this.#failedAt, Math.min(pause, LONGEST_PAUSE_MILLISECONDS), now);
+    return this.#failures.isPause;
   }
 
   /** The room's storage; undefined before the first load. */
@@ -124,7 +115,7 @@ export class RoomPersistence<Connection, Request> {
       // Asked first: on disk, content that the Store does not take would keep the room from ever loading.
       await this.#assertTaken(content);
       await this.#storage?.create({ cursor, content, clients });
-      this.#failures = 0;
+      this.#failures.end();
     } finally {
       await this.load();
     }
@@ -161,7 +152,7 @@ export class RoomPersistence<Connection, Request> {
       clients: salvaged?.clients ?? new Map(),
     };
     await this.#openStorage().create(room, true);
-    this.#failures = 0;
+    this.#failures.end();
     await this.load();
   }
 
@@ -182,7 +173,7 @@ export class RoomPersistence<Connection, Request> {
     const storage = this.#openStorage();
     const wiped = storage.wipe(emptied);
     wiped.then(
-      () => (this.#failures = 0),
+      () => this.#failures.end(),
       () => (this.#losses += 1),
     );
     const hydrated = state && this.#emptyStore();
@@ -231,23 +222,17 @@ export class RoomPersistence<Connection, Request> {
     this.#losses += 1;
     const { delivery, reporter } = this.#parts;
     delivery.dismiss('The room could not store its latest changes and dropped them: say hello.');
-    if (isUndone) reporter.report(error, 'storage');
-    else this.#noteFailure(state, error);
+    if (isUndone) {
+      reporter.report(error, 'storage');
+    } else {
+      if (state.durability.hasStored) this.#failures.end();
+      this.#failures.add(error);
+    }
     const own = lost.flatMap(({ entry, origin }) =>
       origin.type === 'room' && entry.changes !== undefined ? [entry.changes] : [],
     );
     reporter.reportLost(error, own);
     void this.#reload();
-  }
-
-  /** Remembers that a write failed. Tells the app of the first and the second failure in a row. */
-  #noteFailure({ durability }: RoomState<Connection, Request>, error: unknown): void {
-    const { host, reporter } = this.#parts;
-    if (durability.hasStored) this.#failures = 0;
-    this.#failures += 1;
-    this.#failedAt = host.now();
-    if (this.#failures > 2) return;
-    reporter.report(this.#failures === 1 ? error : new Error(FAILING, { cause: error }), 'storage');
   }
 
   /** Starts all over from the disk, because something that was stored is not there any more. */
