@@ -9,6 +9,7 @@ import {
 } from '../protocol/admin/admin-token.ts';
 import { isErrorCode, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import { assertKnownOptions } from '../protocol/known-options.ts';
+import { cutMessage } from '../protocol/messages/error.ts';
 import { randomId } from '../protocol/random-id.ts';
 import {
   isEvictionTarget,
@@ -220,7 +221,10 @@ function resultOf(text: string, status: number, what: string, url: string): unkn
   const code: unknown = answer && Reflect.get(answer, 'code');
   const told: unknown = answer && Reflect.get(answer, 'message');
   if (status !== 200 && isErrorCode(code) && typeof told === 'string') {
-    throw new TinyBasePartyKitError(code, `${what} failed: ${told}${hintOf(code, url)}`);
+    throw new TinyBasePartyKitError(
+      code,
+      `${what} failed: ${cutMessage(told)}${hintOf(code, url)}`,
+    );
   }
   const message = `${what} was answered with ${status} by something that is not a room: check the options origin, party and prefix, which lead to ${url}.`;
   throw new TinyBasePartyKitError('network', message);

@@ -96,6 +96,12 @@ test('the error of a room keeps its code, and says what failed', async () => {
   expect(missing.message).toContain('createAdmin');
 });
 
+test('[FRAME-6] an error has a bounded part of what the room says', async () => {
+  const body = JSON.stringify({ code: 'failed', message: 'm'.repeat(1_000_000) });
+  const { message } = await failureOf(answered(body, 500).getSize());
+  expect(message).toBe(`getSize of the room "board" failed: ${'m'.repeat(2000)}`);
+});
+
 test('a room that says another room was meant may be one of PartyKit with a % in its name', async () => {
   // PartyKit has another id for it than the one that the handle signs.
   expect(roomIdOf(encodeURIComponent('100%'))).not.toBe('100%');

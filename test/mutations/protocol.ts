@@ -39,6 +39,12 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'return data.includes(SEPARATOR)',
   },
   {
+    title: '[FRAME-6] the text of an error has any length',
+    file: 'protocol/messages/error.ts',
+    text: 'return message.slice(0, LONGEST_MESSAGE);',
+    replacement: 'return message;',
+  },
+  {
     title: '[LOCAL-3] what a toJSON gives stays encoded as an object',
     file: 'protocol/leaf.ts',
     text: 'return isUnsendableLeaf(encoded) ? canonicalLeaf(encoded) : encoded;',

@@ -24,6 +24,7 @@ import {
   encodeSeedAnswer,
 } from '../../src/protocol/codec.ts';
 import { ERRORS, TinyBasePartyKitError, type ErrorCode } from '../../src/protocol/errors.ts';
+import * as event from '../../src/protocol/events/event-from-room.ts';
 import { VALUES } from '../../src/protocol/leaf.ts';
 import type {
   Ack,
@@ -34,6 +35,7 @@ import type {
   RoomMessage,
 } from '../../src/protocol/messages.ts';
 import type { StockChanges } from '../../src/protocol/messages/stock.ts';
+import * as presence from '../../src/protocol/presence/presence-from-room.ts';
 import { changes, contents, described, listed } from './arbitrary-changes.ts';
 
 const counts = fc.nat(Number.MAX_SAFE_INTEGER);
@@ -342,6 +344,18 @@ describe('changes', () => {
       const decoded = decodeChanges(`[{"t":{"r":{"c":${spelling}}}},{}]`);
       expect(decoded.leaves.get('t', 'r', 'c')).toBe('\uFFFD{"1":1,"b":[2]}');
     }
+  });
+
+  test.each([
+    ['a message', (error: string) => decodeRoomMessage('', `e${error}`)],
+    ['the answer to a call', (error: string) => event.decode(`[1,null,${error}]`)],
+    ['presence', (error: string) => presence.decode(`{"error":${error}}`)],
+  ])('[FRAME-6] takes the first 2,000 characters of an error of %s', (_what, decode) => {
+    const errorOf = (length: number): unknown =>
+      Object(decode(JSON.stringify({ code: 'failed', message: 'm'.repeat(length) })));
+    const [short, long] = [errorOf(2000), errorOf(1_000_000)];
+    expect(JSON.stringify(short)).toContain(`"${'m'.repeat(2000)}"`);
+    expect(long).toEqual(short);
   });
 
   test('pollutes no prototype', () => {

@@ -15,9 +15,6 @@ const UPLOAD_PACE = 4;
 
 const BROKEN_MESSAGE = 'The answer to GET broke off: the client requests it again.';
 
-/** The longest part of a room's own message that an error has. */
-const LONGEST_REASON = 500;
-
 /** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
 
@@ -156,7 +153,7 @@ async function errorOf(
     ? undefined
     : await limit.race(errorIn(response)).catch(() => undefined);
   const code = told?.code ?? foreign;
-  let hint = told?.message ? `: ${told.message.slice(0, LONGEST_REASON)}` : '.';
+  let hint = told?.message ? `: ${told.message}` : '.';
   // A room says what to check.
   if (code === 'not-found' && !told) hint += ' Check storePath, party and room.';
   else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;

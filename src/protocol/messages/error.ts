@@ -6,13 +6,16 @@ import { asPushNumber } from './push.ts';
 export interface ErrorMessage {
   readonly type: 'error';
   readonly code: ErrorCode;
-  /** A text for people: what happened, to what, and what to do. */
+  /** A text for people: what happened, to what, and what to do. One that is decoded has at most 2,000 characters. */
   readonly message: string;
   /** The number of the push that it is about, if the room could read it. */
   readonly push?: number;
 }
 
 export const letter = 'e';
+
+/** The longest text that is taken of an error: apps show it and write it to their consoles. */
+const LONGEST_MESSAGE = 2000;
 
 export function encode({ code, message, push }: ErrorMessage): string {
   // JSON.stringify leaves out what is undefined.
@@ -28,5 +31,15 @@ export function jsonToError(json: Json | undefined): ErrorMessage {
   const { code, message, push } = asObject(json);
   if (!isErrorCode(code) || typeof message !== 'string')
     throw new ShapeError('expected a code and a message');
-  return { type: 'error', code, message, ...(push !== undefined && { push: asPushNumber(push) }) };
+  return {
+    type: 'error',
+    code,
+    message: cutMessage(message),
+    ...(push !== undefined && { push: asPushNumber(push) }),
+  };
+}
+
+/** Returns the part of an error's text that is taken (`FRAME-6`). */
+export function cutMessage(message: string): string {
+  return message.slice(0, LONGEST_MESSAGE);
 }
