@@ -50,7 +50,9 @@ const MOST_RETRIES = 8;
 
 const STUCK_MESSAGE =
   'A transaction of this Store has been open for 10 seconds: call finishTransaction().';
-const AGAIN_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
+const CACHE_MESSAGE = 'The room lets this client begin again and again: look for a cache of GET.';
+const AGAIN_MESSAGE =
+  'The room lets this client begin again and again: look at earlier errors, at its console, then for a proxy that loses frames.';
 const MOVED_MESSAGE = 'The socket leads to another room, which does not get the unconfirmed edits.';
 const DESTROYED_MESSAGE =
   'The persister was destroyed: later edits are not tracked. Create another one.';
@@ -313,9 +315,10 @@ export function createSyncSession(
   };
   const retry = (isSoon?: boolean): void => {
     const retries = backoff.retry(isSoon);
-    const isOld = retries <= SUSPICIOUS && state.reloads >= SUSPICIOUS;
-    if ((isOld || retries === MOST_RETRIES) && status.sync.error === undefined)
-      onError(new TinyBasePartyKitError('network', AGAIN_MESSAGE));
+    const isOld = state.reloads >= SUSPICIOUS;
+    const isTime = retries === MOST_RETRIES || (isOld && retries <= SUSPICIOUS);
+    if (isTime && status.sync.error === undefined)
+      onError(new TinyBasePartyKitError('network', isOld ? CACHE_MESSAGE : AGAIN_MESSAGE));
   };
   const actions: Readonly<Record<SimpleAction, () => void>> = {
     'release-held': () => replica.releaseHeld(),

@@ -151,7 +151,7 @@ describe('[JOIN-10] a room that lets a client begin again and again is asked eve
         room.welcome({ generation, cursor: { epoch: 'e', version: 0 }, changes: undefined });
       },
     ],
-  ])('%s', async ([, answer]) => {
+  ])('%s', async ([what, answer]) => {
     const lying = new LyingRoom(answer);
     await lying.pass(60 * SECOND);
     // GET and hello, each about ten times.
@@ -159,6 +159,8 @@ describe('[JOIN-10] a room that lets a client begin again and again is asked eve
     const told = lying.room.errors.filter((error) => String(error).includes('again and again'));
     // Once more, at most, if the client was live meanwhile.
     expect([1, 2]).toContain(told.length);
+    // A cache is the first cause only if content that was loaded is too old.
+    expect(told.every((error) => String(error).includes('cache'))).toBe(what.startsWith('reload'));
     // After a while of peace, all is as ever.
     lying.answer = welcome;
     await lying.pass(40 * SECOND);
