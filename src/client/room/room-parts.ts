@@ -32,6 +32,8 @@ const NO_WEBSOCKET_MESSAGE =
 const NO_TOKEN_MESSAGE = 'The function "token" gave no token: the user may not enter.';
 const INVALID_TOKEN_MESSAGE =
   'The function "token" returned something that is not a token: return the token itself, or null if the user may not enter.';
+const EMPTY_TOKEN_MESSAGE =
+  'The function "token" returned an empty text: return the token itself, or null if the user may not enter.';
 const TEXT_MESSAGE = '"token" returned a text with a space or "<": is it a page?';
 
 /** The parts of a room, from when it is made until it is left. */
@@ -273,11 +275,12 @@ async function askApp<Metadata>(
     Promise.resolve(context).then(token),
   ]);
   if (token === undefined) return { parameters: { ...parameters } };
-  if (typeof asked !== 'string' || asked === '')
+  if (typeof asked !== 'string')
     throw new TinyBasePartyKitError(
       'unauthorized',
       asked === null ? NO_TOKEN_MESSAGE : INVALID_TOKEN_MESSAGE,
     );
+  if (asked === '') throw new TinyBasePartyKitError('unauthorized', EMPTY_TOKEN_MESSAGE);
   // Perhaps a proxy answers as long as the server of the tokens is away.
   if (/[\s<]/.test(asked)) throw new Error(TEXT_MESSAGE);
   return { parameters: { ...parameters, [tokenParameter]: asked }, token: asked };

@@ -284,7 +284,7 @@ test.each([
   ['the function "token" of an app that knows no user', null, 'the user may not enter.'],
   ['an object with a token, as PartySocket takes it', { token: 'x' }, 'return the token itself'],
   ['nothing', undefined, 'return the token itself'],
-  ['an empty text', '', 'return the token itself'],
+  ['an empty text', '', 'returned an empty text: return the token itself'],
 ])('enter rejects after %s, and says why', async (_title, token, reason) => {
   const client = clientOf({ ...OPTIONS, token: () => token });
   await expect(client.enter('board')).rejects.toMatchObject({
