@@ -27,7 +27,8 @@ export interface PersisterOptions {
 /**
  * Keeps a Store equal to a room while the component is mounted: creates a socket and a persister, starts to load and save, and
  * closes both in the end. Does so again when the Store or one of `dependencies` changes, which has to name everything that
- * `createSocket` uses. Returns the persister; undefined on a server, and in the first render.
+ * `createSocket` uses. Returns the persister; undefined on a server, in the first render, and in one with another Store or other
+ * dependencies.
  *
  * @example
  * ```ts
@@ -50,7 +51,11 @@ export function usePartyKitPersister(
 ): PartyKitPersister | undefined {
   const given: unknown = dependencies;
   if (!Array.isArray(given)) throw notGot('usePartyKitPersister', 'list of dependencies');
-  const [persister, setPersister] = useState<PartyKitPersister>();
+  const inputs = [store, ...dependencies];
+  const [open, setOpen] = useState<{
+    readonly persister: PartyKitPersister;
+    readonly inputs: DependencyList;
+  }>();
   const latest = useLatest(options);
   useEffect(() => {
     const { config, initialContent } = latest.current;
@@ -59,14 +64,17 @@ export function usePartyKitPersister(
         latest.current.onIgnoredError?.(error),
       ),
     );
-    setPersister(created);
+    setOpen({ persister: created, inputs });
     // Both at once: a room that refuses the first request is not asked again.
     void created.startAutoLoad(initialContent);
     void created.startAutoSave();
     return () => {
-      setPersister(undefined);
+      setOpen(undefined);
       void close();
     };
-  }, [store, latest, ...dependencies]);
-  return persister;
+  }, [latest, ...inputs]);
+  // The effect comes after this render: until then, the persister is that of another Store or room.
+  return open !== undefined && inputs.every((input, index) => Object.is(input, open.inputs[index]))
+    ? open.persister
+    : undefined;
 }

@@ -121,6 +121,20 @@ describe.each([
     await end(page, problems);
   });
 
+  test('a component for another room is never rendered with the persister of the one before', async () => {
+    const [one, other] = [`store-one-${version}`, `store-other-${version}`];
+    const { page, problems } = await openPage(browser, url);
+    await show(page, { type: 'store', id: one });
+    await untilText(page, 'live');
+    await show(page, { type: 'store', id: other }, 'first');
+    await untilText(page, 'live: null');
+    await untilClosed(page, 1);
+    expect(await contentOf(one)).toEqual([{}, { first: 'first' }]);
+    await show(page, { type: 'nothing' });
+    await untilClosed(page, 0);
+    await end(page, problems);
+  });
+
   test('two providers of one room share it, and the last one leaves it', async () => {
     const id = `shared-${version}`;
     const { page, problems } = await openPage(browser, url);

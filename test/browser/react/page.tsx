@@ -5,7 +5,7 @@ import { flushSync } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
-import { Provider, useRowIds, useStore, useValue } from 'tinybase/ui-react';
+import { Provider, useCreateStore, useRowIds, useStore, useValue } from 'tinybase/ui-react';
 import { createPartyKitPersister } from '../../../src/client/index.ts';
 import { createClient } from '../../../src/client/room/index.ts';
 import { createRoomHooks, usePartyKitPersister, useSync } from '../../../src/react/index.ts';
@@ -127,7 +127,7 @@ function StoreContent({
   readonly id: string;
   readonly isShared?: boolean | undefined;
 }): ReactNode {
-  const [store] = useState(createStore);
+  const store = useCreateStore(createStore, [id]);
   const create = (): PartySocket =>
     new PartySocket({ host, party: 'present', room: id, WebSocket: CountedSocket });
   const persister = usePartyKitPersister(
@@ -136,6 +136,8 @@ function StoreContent({
     [id],
     { onIgnoredError },
   );
+  if (persister !== undefined && persister.getStore() !== store)
+    errors.push(`${id} was rendered with the persister of ${persister.getConnection().room}`);
   return (
     <Provider store={store}>
       <Content phase={useSync(persister).phase} />
@@ -145,8 +147,7 @@ function StoreContent({
 
 function Tree({ shown }: { readonly shown: Shown }): ReactNode {
   if (shown.type === 'nothing') return null;
-  if (shown.type === 'store')
-    return <StoreContent key={shown.id} id={shown.id} isShared={shown.isShared} />;
+  if (shown.type === 'store') return <StoreContent id={shown.id} isShared={shown.isShared} />;
   const { id, count = 1, isHidden = false } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
     <Frame key={index} id={id}>
