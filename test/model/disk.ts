@@ -3,7 +3,7 @@ import type { KeyValueStorage } from '../../src/server/storage/key-value-storage
 import type { Leaf } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import type { Cursor, SeedCorrection } from '../../src/protocol/messages.ts';
-import { decodeLogRow } from '../../src/server/storage/log-row.ts';
+import { decodeLogRow, type LogEntry } from '../../src/server/storage/log-row.ts';
 import { decodeContent } from '../../src/protocol/codec.ts';
 import type { RoomDocument } from '../../src/protocol/room-handle.ts';
 import { RoomStorage } from '../../src/server/storage/room-storage.ts';
@@ -60,6 +60,8 @@ export class Disk implements Source {
   readonly journal: Journal;
   /** What the disk holds now belongs to this branch; undefined while there is no Store. */
   branch: Branch | undefined;
+  /** Entries that a restored copy brought back: the disk had lost them meanwhile, so the room may have told somebody that it has not. */
+  readonly returned: Set<LogEntry> = new Set();
   /** What the room was asked to restore. */
   readonly documents: RoomDocument[] = [];
   readonly #world: World;
@@ -304,6 +306,7 @@ export class Disk implements Source {
 
   /** Puts an older copy back, under a name of its own if one is given. To be called while no process runs. */
   async restore(copy: DiskCopy, epoch: string = copy.branch.epoch): Promise<void> {
+    const kept = new Set(this.branch?.entries);
     const values = new Map<string, unknown>();
     for (const [key, value] of await copy.storage.list({})) {
       values.set(
@@ -315,6 +318,7 @@ export class Disk implements Source {
     }
     this.#replace(new StrictStorage({ defer: (run) => this.#defer(run) }, values));
     this.branch = copy.branch.copy(epoch);
+    for (const entry of this.branch.entries) if (!kept.has(entry)) this.returned.add(entry);
     this.journal.add(this.branch);
     await this.#readAll();
   }

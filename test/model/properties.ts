@@ -275,6 +275,8 @@ function checkOnce({ clients }: Simulation, place: Place, { changes, author }: L
       (entry) =>
         entry.author !== undefined &&
         entry.author.clientId !== author?.clientId &&
+        // A room that was wiped has told that it never had them: others may have taken them over before it was restored.
+        !disk.returned.has(entry) &&
         entry.changes?.leaves.get(table, row, cell) === leaf,
     )?.author;
     if (earlier === undefined) return;
