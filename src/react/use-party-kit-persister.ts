@@ -7,9 +7,13 @@ import {
   type PartyKitPersister,
   type PartyKitPersisterConfig,
 } from '../client/index.ts';
+import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { notGot } from '../protocol/option-kinds.ts';
 import { openPersister } from './open-persister.ts';
 import { useLatest } from './use-latest.ts';
+
+const ENDED_MESSAGE =
+  'The component ended, or changed its room, and some of its edits were refused, or not confirmed in time: the cause lists them.';
 
 /** The options of {@link usePartyKitPersister}. */
 export interface PersisterOptions {
@@ -70,6 +74,12 @@ export function usePartyKitPersister(
     void created.startAutoSave();
     return () => {
       setOpen(undefined);
+      // Listeners of components end with them.
+      created.addRefusalListener((_persister, cause) =>
+        latest.current.onIgnoredError?.(
+          new TinyBasePartyKitError('destroyed', ENDED_MESSAGE, { cause }),
+        ),
+      );
       void close();
     };
   }, [latest, ...inputs]);

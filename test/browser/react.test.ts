@@ -135,6 +135,18 @@ describe.each([
     await end(page, problems);
   });
 
+  test('the edits of a component that is unmounted without a server are told to its onIgnoredError', async () => {
+    const { page } = await openPage(browser, url);
+    await show(page, { type: 'store', id: `away-${version}`, isAway: true });
+    await untilText(page, 'loading');
+    await show(page, { type: 'nothing' }, 'first');
+    const lost = /^TinyBasePartyKitError: The component ended, or changed its room/;
+    await until('the report', async () =>
+      (await page.evaluate(() => window.tested.errors())).some((error) => lost.test(error)),
+    );
+    await page.close();
+  });
+
   test('two providers of one room share it, and the last one leaves it', async () => {
     const id = `shared-${version}`;
     const { page, problems } = await openPage(browser, url);

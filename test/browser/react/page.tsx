@@ -20,8 +20,16 @@ export type Shown =
       readonly count?: number;
       readonly isHidden?: boolean;
     }
-  /** A Store with `usePartyKitPersister`. With `isShared`, all mounts have the same socket, as one of a module. */
-  | { readonly type: 'store'; readonly id: string; readonly isShared?: boolean };
+  /**
+   * A Store with `usePartyKitPersister`. With `isShared`, all mounts have the same socket, as one of a module. With `isAway`, no server
+   * answers.
+   */
+  | {
+      readonly type: 'store';
+      readonly id: string;
+      readonly isShared?: boolean;
+      readonly isAway?: boolean;
+    };
 
 /** The things that a test can do on the page. */
 export interface TestedPage {
@@ -123,13 +131,16 @@ let shared: PartySocket | undefined;
 function StoreContent({
   id,
   isShared = false,
-}: {
-  readonly id: string;
-  readonly isShared?: boolean | undefined;
-}): ReactNode {
+  isAway = false,
+}: Omit<Shown & { readonly type: 'store' }, 'type'>): ReactNode {
   const store = useCreateStore(createStore, [id]);
   const create = (): PartySocket =>
-    new PartySocket({ host, party: 'present', room: id, WebSocket: CountedSocket });
+    new PartySocket({
+      host: isAway ? 'localhost:1' : host,
+      party: 'present',
+      room: id,
+      WebSocket: CountedSocket,
+    });
   const persister = usePartyKitPersister(
     store,
     () => (isShared ? (shared ??= create()) : create()),
@@ -147,7 +158,7 @@ function StoreContent({
 
 function Tree({ shown }: { readonly shown: Shown }): ReactNode {
   if (shown.type === 'nothing') return null;
-  if (shown.type === 'store') return <StoreContent id={shown.id} isShared={shown.isShared} />;
+  if (shown.type === 'store') return <StoreContent {...shown} />;
   const { id, count = 1, isHidden = false } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
     <Frame key={index} id={id}>
