@@ -3,7 +3,7 @@ import type { Refusal } from '../src/client/index.ts';
 import { numberOf } from './cells.ts';
 import type { Client } from './client.ts';
 import { findPart } from './find-element.ts';
-import { createNote, pointOf, type NoteView } from './note.ts';
+import { createNote, type NoteView } from './note.ts';
 import { freePoint } from './point.ts';
 
 /** The board of one client. */
@@ -61,7 +61,7 @@ export function createBoard(client: Client, pane: HTMLElement): Board {
       const rowId = getUniqueId();
       store.setRow('notes', rowId, {
         text: '',
-        ...freePoint(store.getRowIds('notes').map((id) => pointOf(store, id))),
+        ...freePoint(store),
         by: person.name,
         createdAt: Date.now(),
       });

@@ -5,7 +5,7 @@ import { editByWord } from './edit-by-word.ts';
 import { copyTemplate, findPart } from './find-element.ts';
 import { makeMovable } from './movable.ts';
 import { colour, nameIn } from './person.ts';
-import type { Point } from './point.ts';
+import { pointOf, type Point } from './point.ts';
 
 /** The element of one note. */
 export interface NoteView {
@@ -126,12 +126,6 @@ export function createNote({ store, presence, undo, person }: Client, rowId: str
       });
     },
   };
-}
-
-/** Returns the point at which a note is. */
-export function pointOf(store: Store, rowId: string): Point {
-  const { x, y } = store.getRow('notes', rowId);
-  return { x: numberOf(x), y: numberOf(y) };
 }
 
 /** Returns another connection whose presence has the note in a cell. */

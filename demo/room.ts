@@ -22,6 +22,7 @@ import { createPresence, type Presence } from '../src/server/features/presence/i
 import { TinyBasePartyKitServer, type TakenMessage } from '../src/server/index.ts';
 import { textOf } from './cells.ts';
 import { FIRST_NOTES } from './first-notes.ts';
+import { freePoint } from './point.ts';
 import { LONGEST_NOTE_ID, LONGEST_TEXT, MOST_NOTES } from './note-limits.ts';
 import { LONGEST_ROOM_NAME } from './place.ts';
 
@@ -206,8 +207,7 @@ export default class BoardRoom extends TinyBasePartyKitServer {
       return new Response('The board is full.\n', { status: 409, headers });
     this.store.setRow('notes', getUniqueId(), {
       text: note.data.text,
-      x: Math.random(),
-      y: Math.random(),
+      ...freePoint(this.store),
       by: 'the backend',
       createdAt: Date.now(),
     });

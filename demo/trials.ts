@@ -2,7 +2,6 @@ import { getUniqueId } from 'tinybase';
 import { numberOf, textOf } from './cells.ts';
 import { notesUrl, type Client } from './client.ts';
 import { findPart } from './find-element.ts';
-import { pointOf } from './note.ts';
 import type { Place } from './place.ts';
 import { freePoint } from './point.ts';
 import { byteText, bytesOf } from './wire.ts';
@@ -172,8 +171,7 @@ async function reloadUnsent({ network, store, person }: Client, say: Say): Promi
   network.cut();
   store.setRow('notes', getUniqueId(), {
     text: 'Written without a network, before the page was reloaded.',
-    x: 0.4,
-    y: 0.4,
+    ...freePoint(store),
     by: person.name,
     createdAt: Date.now(),
   });
@@ -209,8 +207,7 @@ function freeNote({ store, person }: Client, place: number): string {
   const id = getUniqueId();
   store.setRow('notes', id, {
     text: 'A note',
-    x: 0.3,
-    y: 0.3,
+    ...freePoint(store),
     by: person.name,
     createdAt: Date.now(),
   });
@@ -228,9 +225,8 @@ function isPinned(store: Client['store'], id: string): boolean {
 
 /** Moves a note to where there is room. */
 function jump({ store, undo }: Client, note: string): void {
-  const to = freePoint(store.getRowIds('notes').map((id) => pointOf(store, id)));
   undo.addCheckpoint();
-  undo.transaction(() => store.setPartialRow('notes', note, { ...to }), 'Jump');
+  undo.transaction(() => store.setPartialRow('notes', note, { ...freePoint(store) }), 'Jump');
 }
 
 /** Waits until both Stores are equal. */

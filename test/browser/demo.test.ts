@@ -757,6 +757,54 @@ test('a trial that is under way when the server dies says so, and ends when the 
   await close();
 });
 
+test.each([360, 390])(
+  'at %s pixels, no note hides another one, with 1, 6 or 12 notes',
+  async (width) => {
+    const { page, left, close } = await visit(`${inRoom(`notes-at-${width}`)}&panes=1`, {
+      viewport: { width, height: 760 },
+      reducedMotion: 'reduce',
+    });
+    await left.getByLabel('Pin').nth(PINNED).click();
+    for (let note = 1; note < FIRST_COUNT; note += 1)
+      await left.getByLabel('Delete').nth(1).click();
+    for (const count of [1, 6, 12]) {
+      while ((await left.locator('.note').count()) < count) await addNote(left, 'Who has the map?');
+      const hidden = await left.locator('.board').evaluate((board) => {
+        const boxes = [...board.querySelectorAll('.note')].map((note) =>
+          note.getBoundingClientRect(),
+        );
+        const edge = board.getBoundingClientRect();
+        return [
+          ...boxes.filter((a) =>
+            boxes.some(
+              (b) =>
+                a !== b &&
+                a.right > b.left &&
+                b.right > a.left &&
+                a.bottom > b.top &&
+                b.bottom > a.top,
+            ),
+          ),
+          ...boxes.filter(
+            (a) =>
+              a.left < edge.left ||
+              a.right > edge.right ||
+              a.top < edge.top ||
+              a.bottom > edge.bottom,
+          ),
+          // A text that is longer than its note.
+          ...[...board.querySelectorAll('textarea')]
+            .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight)
+            .map(({ value }) => value),
+        ];
+      });
+      expect(hidden, `${count} notes`).toEqual([]);
+    }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    await close();
+  },
+);
+
 test('a server that is killed and comes back has everything, and the open page goes on', async () => {
   const { page, left, right, close } = await visit(inRoom('killed'));
   await addNote(left, 'Saved before');
@@ -789,9 +837,9 @@ test('a server that is killed and comes back has everything, and the open page g
 const IMAGES = fileURLToPath(new URL('../../docs/images/', import.meta.url));
 /** The name, the window, and the way to a free place of the board. */
 const pictures: readonly (readonly [string, BrowserContextOptions, readonly [number, number]])[] = [
-  ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }, [140, 10]],
-  ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }, [140, 10]],
-  ['phone', { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 }, [14, -4]],
+  ['light', { viewport: { width: 1200, height: 900 }, colorScheme: 'light' }, [14, 118]],
+  ['dark', { viewport: { width: 1200, height: 900 }, colorScheme: 'dark' }, [14, 118]],
+  ['phone', { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 }, [2, 70]],
 ];
 
 test.runIf(process.env['PICTURES'] === '1').each(pictures)(
