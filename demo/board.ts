@@ -62,6 +62,8 @@ export function createBoard(client: Client, pane: HTMLElement): Board {
       store.setRow('notes', rowId, {
         text: '',
         ...freePoint(store),
+        // All cells: an undo takes back these, and not those that the schema of the room would add.
+        isPinned: false,
         by: person.name,
         createdAt: Date.now(),
       });

@@ -172,6 +172,7 @@ async function reloadUnsent({ network, store, person }: Client, say: Say): Promi
   store.setRow('notes', getUniqueId(), {
     text: 'Written without a network, before the page was reloaded.',
     ...freePoint(store),
+    isPinned: false,
     by: person.name,
     createdAt: Date.now(),
   });
@@ -208,6 +209,7 @@ function freeNote({ store, person }: Client, place: number): string {
   store.setRow('notes', id, {
     text: 'A note',
     ...freePoint(store),
+    isPinned: false,
     by: person.name,
     createdAt: Date.now(),
   });

@@ -448,6 +448,24 @@ test('undo takes back the own edits alone, by button and by key', async () => {
   await close();
 });
 
+test('undo takes a note away that one has added and written, and the focus goes to the next one', async () => {
+  const { page, left, right, close } = await visit(inRoom('undo-added'));
+  await part(left, 'add').click();
+  await page.keyboard.type('Not this ');
+  await until('the text', async () => (await textsIn(right)).includes('Not this '));
+  await page.keyboard.press('Control+z');
+  await page.keyboard.press('Control+z');
+  await untilEqual([left, right], FIRST_COUNT);
+  expect(
+    await left
+      .getByLabel('Note', { exact: true })
+      .last()
+      .evaluate((it) => it.matches(':focus')),
+  ).toBe(true);
+  expect(await part(left, 'refusal').isVisible()).toBe(false);
+  await close();
+});
+
 test('each trial does what it says', async () => {
   const { page, left, right, close, problems } = await visit(inRoom('trials'));
   const caption = page.locator('[data-part="caption"]');
