@@ -20,7 +20,11 @@ export function createBoard(client: Client, pane: HTMLElement): Board {
   const list = findPart(pane, 'notes', HTMLElement);
   const emptyHint = findPart(pane, 'empty', HTMLElement);
   const addButton = findPart(pane, 'add', HTMLButtonElement);
+  const news = findPart(pane, 'news', HTMLElement);
   const notes = new Map<string, NoteView>();
+  const tell = (sentence: string): void => {
+    news.textContent = sentence;
+  };
 
   const createdAt = (rowId: string): number => numberOf(store.getCell('notes', rowId, 'createdAt'));
   const byAge = (rowId1: string, rowId2: string): number =>
@@ -39,7 +43,7 @@ export function createBoard(client: Client, pane: HTMLElement): Board {
     const rowIds = store.getRowIds('notes').sort(byAge);
     for (const [rowId, note] of notes) if (!store.hasRow('notes', rowId)) remove(rowId, note);
     rowIds.forEach((rowId, position) => {
-      const note = notes.get(rowId) ?? createNote(client, rowId);
+      const note = notes.get(rowId) ?? createNote(client, rowId, tell);
       notes.set(rowId, note);
       note.show();
       // Moving an element that is in its place already would take the focus from it.

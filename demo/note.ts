@@ -20,9 +20,15 @@ export interface NoteView {
 }
 
 const GO_BACK_MILLISECONDS = 900;
+/** A key that is held moves a note many times: the last place alone is told. */
+const TELL_MILLISECONDS = 500;
 
-/** Creates the element of the note in a row. */
-export function createNote({ store, presence, undo, person }: Client, rowId: string): NoteView {
+/** Creates the element of the note in a row. `tell` is for what only screen readers say. */
+export function createNote(
+  { store, presence, undo, person }: Client,
+  rowId: string,
+  tell: (sentence: string) => void,
+): NoteView {
   const element = copyTemplate('note');
   const bar = findPart(element, 'bar', HTMLElement);
   const handle = findPart(element, 'handle', HTMLButtonElement);
@@ -32,6 +38,7 @@ export function createNote({ store, presence, undo, person }: Client, rowId: str
   const foot = findPart(element, 'foot', HTMLElement);
   const others = presence.getStore();
   let held: Point | undefined;
+  let telling: ReturnType<typeof setTimeout> | undefined;
 
   // A screen reader tells which note a button is for, and who writes or wrote the text.
   field.id = getUniqueId();
@@ -69,7 +76,14 @@ export function createNote({ store, presence, undo, person }: Client, rowId: str
       move(to);
       letGo();
     },
-    stepped: move,
+    stepped: (to) => {
+      move(to);
+      clearTimeout(telling);
+      telling = setTimeout(() => {
+        const { x, y } = pointOf(store, rowId);
+        tell(`${percent(x)} from the left, ${percent(y)} from the top.`);
+      }, TELL_MILLISECONDS);
+    },
     cancelled: letGo,
   });
 
@@ -143,6 +157,10 @@ function otherWith(
 function holdPointOf(others: Store, connectionId: string): Point {
   const { holdsX, holdsY } = others.getRow('connections', connectionId);
   return { x: numberOf(holdsX), y: numberOf(holdsY) };
+}
+
+function percent(fraction: number): string {
+  return `${Math.round(fraction * 100)} %`;
 }
 
 /** A note is always inside of the board, whatever the size of the board is. */

@@ -15,6 +15,7 @@ export function createPane(client: Client, position: number): HTMLElement {
   const avatar = findPart(pane, 'avatar', HTMLElement);
   const undoButton = findPart(pane, 'undo', HTMLButtonElement);
   const redoButton = findPart(pane, 'redo', HTMLButtonElement);
+  const news = findPart(pane, 'news', HTMLElement);
 
   pane.ariaLabel = person.name;
   avatar.textContent = initialsOf(person.name);
@@ -37,16 +38,23 @@ export function createPane(client: Client, position: number): HTMLElement {
 
   const goBackward = (): void => {
     board.flush();
+    const [backward] = undo.getCheckpointIds();
     undo.goBackward();
+    news.textContent = backward.length === 0 ? 'Nothing to undo.' : 'Undone.';
+  };
+  const goForward = (): void => {
+    const [, , forward] = undo.getCheckpointIds();
+    undo.goForward();
+    news.textContent = forward.length === 0 ? 'Nothing to redo.' : 'Redone.';
   };
   findPart(pane, 'add', HTMLButtonElement).addEventListener('click', () => board.add());
   findPart(pane, 'wave', HTMLButtonElement).addEventListener('click', () => events.send.wave());
   undoButton.addEventListener('click', goBackward);
-  redoButton.addEventListener('click', () => undo.goForward());
+  redoButton.addEventListener('click', goForward);
   pane.addEventListener('keydown', (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== 'z') return;
     event.preventDefault();
-    if (event.shiftKey) undo.goForward();
+    if (event.shiftKey) goForward();
     else goBackward();
   });
   const showSteps = (): void => {

@@ -3,6 +3,9 @@ import type { Client } from './client.ts';
 import { findPart } from './find-element.ts';
 import { byteText, bytesOf } from './wire.ts';
 
+/** A phase that is shorter is not told. */
+const TELL_MILLISECONDS = 500;
+
 /** Shows the state of a client: the phase, unsaved edits, the version, and what the last catch-up and edit cost. */
 export function showStatus({ persister, store, socket, network }: Client, pane: HTMLElement): void {
   const state = findPart(pane, 'state', HTMLElement);
@@ -14,6 +17,7 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
   const networkSwitch = findPart(pane, 'network', HTMLButtonElement);
 
   let hasLoaded = false;
+  let telling: ReturnType<typeof setTimeout> | undefined;
 
   const show = (): void => {
     const sync = persister.getSync();
@@ -26,11 +30,13 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
     problem.textContent = sync.error?.message ?? '';
     problem.hidden = network.isCut || sync.error === undefined;
     networkSwitch.ariaChecked = String(!network.isCut);
-    // Screen readers hear of phases. To hear of each edit would be too much.
-    if (news.dataset['phase'] !== phase) {
+    // Screen readers tell phases that last. To tell each edit would be too much.
+    clearTimeout(telling);
+    telling = setTimeout(() => {
+      if (news.dataset['phase'] === phase) return;
       news.dataset['phase'] = phase;
       news.textContent = phase;
-    }
+    }, TELL_MILLISECONDS);
   };
 
   networkSwitch.addEventListener('click', () => {

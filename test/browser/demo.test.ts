@@ -290,7 +290,7 @@ test('a side that is cut, while both edit, and heals: both end equal, and the ca
   await part(left, 'network').click();
   expect(await part(left, 'network').getAttribute('aria-checked')).toBe('false');
   await untilState(left, 'Network cut');
-  expect(await textOf(part(left, 'news'))).toBe('Network cut');
+  await until('the news', async () => (await textOf(part(left, 'news'))) === 'Network cut');
   await addNote(left, 'Made offline');
   await addNote(right, 'Made meanwhile');
   expect(await textOf(part(left, 'state'))).toMatch(/^Network cut · [1-9]\d* unsaved$/);
@@ -657,6 +657,65 @@ test('everything works with the keyboard alone, and the focus is never lost', as
   await close();
 });
 
+test('on a phone, what gets the focus is not behind the buttons at the top', async () => {
+  const { page, left, close } = await visit(inRoom('behind'), {
+    viewport: { width: 360, height: 760 },
+  });
+  await part(page, 'copy').focus();
+  for (
+    let step = 0;
+    !(await part(left, 'network').evaluate((it) => it.matches(':focus')));
+    step += 1
+  ) {
+    expect(step).toBeLessThan(60);
+    await page.keyboard.press('Shift+Tab');
+    const behind = await page.evaluate(() => {
+      const { bottom = 0 } = document.querySelector('.trials')?.getBoundingClientRect() ?? {};
+      const focused = document.activeElement;
+      return focused !== null && focused.getBoundingClientRect().top < bottom
+        ? (focused.ariaLabel ?? focused.textContent)
+        : '';
+    });
+    expect(behind).toBe('');
+  }
+  await close();
+});
+
+test('a screen reader tells what a key has done, and phases that last', async () => {
+  const { page, left, close } = await visit(`${inRoom('told')}&panes=1`);
+  await until('the phase', async () => (await textOf(part(left, 'news'))) === 'Synced');
+  await page.evaluate(() => {
+    const told: string[] = [];
+    Object.assign(window, { told });
+    const news = document.querySelector('[data-part="news"]');
+    if (news !== null)
+      new MutationObserver(() => told.push(news.textContent)).observe(news, { childList: true });
+  });
+  const untilTold = (sentence: string): Promise<unknown> =>
+    until(sentence, async () => (await textOf(part(left, 'news'))) === sentence);
+
+  await part(left.locator('.note').nth(DRAG), 'handle').focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowDown');
+  await untilTold('7 % from the left, 7 % from the top.');
+  await page.keyboard.press('Control+z');
+  await untilTold('Undone.');
+  await page.keyboard.press('Control+Shift+z');
+  await untilTold('Redone.');
+  await part(left, 'network').press('Enter');
+  await untilTold('Network cut');
+  await part(left, 'network').press('Enter');
+  await untilTold('Synced');
+  expect(await page.evaluate(() => (window as unknown as { told: string[] }).told)).toEqual([
+    '7 % from the left, 7 % from the top.',
+    'Undone.',
+    'Redone.',
+    'Network cut',
+    'Synced',
+  ]);
+  await close();
+});
+
 test('every control has a name, and is large enough for a finger at 360 pixels', async () => {
   const { page, close } = await visit(inRoom('phone'), { viewport: { width: 360, height: 760 } });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
@@ -698,6 +757,54 @@ test('at 360 pixels, many people hide neither the own name nor the switch of the
   await close();
 });
 
+test.each([360, 390])(
+  'at %s pixels, no note hides another one, with 1, 6 or 12 notes',
+  async (width) => {
+    const { page, left, close } = await visit(`${inRoom(`notes-at-${width}`)}&panes=1`, {
+      viewport: { width, height: 760 },
+      reducedMotion: 'reduce',
+    });
+    await left.getByLabel('Pin').nth(PINNED).click();
+    for (let note = 1; note < FIRST_COUNT; note += 1)
+      await left.getByLabel('Delete').nth(1).click();
+    for (const count of [1, 6, 12]) {
+      while ((await left.locator('.note').count()) < count) await addNote(left, 'Who has the map?');
+      const hidden = await left.locator('.board').evaluate((board) => {
+        const boxes = [...board.querySelectorAll('.note')].map((note) =>
+          note.getBoundingClientRect(),
+        );
+        const edge = board.getBoundingClientRect();
+        return [
+          ...boxes.filter((a) =>
+            boxes.some(
+              (b) =>
+                a !== b &&
+                a.right > b.left &&
+                b.right > a.left &&
+                a.bottom > b.top &&
+                b.bottom > a.top,
+            ),
+          ),
+          ...boxes.filter(
+            (a) =>
+              a.left < edge.left ||
+              a.right > edge.right ||
+              a.top < edge.top ||
+              a.bottom > edge.bottom,
+          ),
+          // A text that is longer than its note.
+          ...[...board.querySelectorAll('textarea')]
+            .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight)
+            .map(({ value }) => value),
+        ];
+      });
+      expect(hidden, `${count} notes`).toEqual([]);
+    }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+    await close();
+  },
+);
+
 test('a screen reader tells which note a button is for, and who wrote a text', async () => {
   const { page, close } = await visit(`${inRoom('reader-of-screens')}&panes=1`);
   const session = await page.context().newCDPSession(page);
@@ -712,12 +819,27 @@ test('a screen reader tells which note a button is for, and who wrote a text', a
   await close();
 });
 
-test.each(['light', 'dark'] as const)(
-  'every text has enough contrast in %s colours',
-  async (colorScheme) => {
-    const { page, close } = await visit(inRoom(`contrast-${colorScheme}`), { colorScheme });
+test.each([
+  ['light', 'Lime'],
+  ['dark', 'Indigo'],
+] as const)(
+  'every text has enough contrast in %s colours, also that of %s',
+  async (scheme, hue) => {
+    const { page, left, right, close } = await visit(
+      inRoom(`contrast-${scheme}`),
+      { colorScheme: scheme },
+      [
+        ['board-person-left', `a ${hue} Otter`],
+        ['board-person-right', 'b Ruby Heron'],
+      ],
+    );
+    await addNote(left, 'By one of them');
+    await untilEqual([left, right], FIRST_COUNT + 1);
+    await until('the author of the commits', async () =>
+      /Otter/.test(await textOf(part(right, 'commits').locator('li').first())),
+    );
     const contrasts = await contrastsOf(page);
-    expect(contrasts.length).toBeGreaterThan(40);
+    expect(contrasts.length).toBeGreaterThan(50);
     // WCAG 2.2, 1.4.3.
     expect(contrasts.filter(({ contrast }) => contrast < 4.5)).toEqual([]);
     await close();
@@ -774,54 +896,6 @@ test('a trial that is under way when the server dies says so, and ends when the 
   await untilEqual([left, right], FIRST_COUNT);
   await close();
 });
-
-test.each([360, 390])(
-  'at %s pixels, no note hides another one, with 1, 6 or 12 notes',
-  async (width) => {
-    const { page, left, close } = await visit(`${inRoom(`notes-at-${width}`)}&panes=1`, {
-      viewport: { width, height: 760 },
-      reducedMotion: 'reduce',
-    });
-    await left.getByLabel('Pin').nth(PINNED).click();
-    for (let note = 1; note < FIRST_COUNT; note += 1)
-      await left.getByLabel('Delete').nth(1).click();
-    for (const count of [1, 6, 12]) {
-      while ((await left.locator('.note').count()) < count) await addNote(left, 'Who has the map?');
-      const hidden = await left.locator('.board').evaluate((board) => {
-        const boxes = [...board.querySelectorAll('.note')].map((note) =>
-          note.getBoundingClientRect(),
-        );
-        const edge = board.getBoundingClientRect();
-        return [
-          ...boxes.filter((a) =>
-            boxes.some(
-              (b) =>
-                a !== b &&
-                a.right > b.left &&
-                b.right > a.left &&
-                a.bottom > b.top &&
-                b.bottom > a.top,
-            ),
-          ),
-          ...boxes.filter(
-            (a) =>
-              a.left < edge.left ||
-              a.right > edge.right ||
-              a.top < edge.top ||
-              a.bottom > edge.bottom,
-          ),
-          // A text that is longer than its note.
-          ...[...board.querySelectorAll('textarea')]
-            .filter(({ scrollHeight, clientHeight }) => scrollHeight > clientHeight)
-            .map(({ value }) => value),
-        ];
-      });
-      expect(hidden, `${count} notes`).toEqual([]);
-    }
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
-    await close();
-  },
-);
 
 test('a server that is killed and comes back has everything, and the open page goes on', async () => {
   const { page, left, right, close } = await visit(inRoom('killed'));

@@ -23,10 +23,13 @@ export async function contrastsOf(page: Page): Promise<TextContrast[]> {
     const ancestors = (element: Element | null): Element[] =>
       element === null ? [] : [element, ...ancestors(element.parentElement)];
     return [...document.body.querySelectorAll('*')].flatMap((element) => {
+      const isField = element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
       const isShown =
-        [...element.childNodes].some(({ nodeType, data }: ChildNode & { data?: string }) =>
-          nodeType === Node.TEXT_NODE ? data?.trim() : false,
-        ) && element.checkVisibility();
+        (isField ||
+          [...element.childNodes].some(({ nodeType, data }: ChildNode & { data?: string }) =>
+            nodeType === Node.TEXT_NODE ? data?.trim() : false,
+          )) &&
+        element.checkVisibility();
       // What cannot be used, and what only screen readers have, needs none.
       if (!isShown || element.closest('[aria-disabled=true], .for-readers')) return [];
       const line = ancestors(element);
@@ -38,7 +41,7 @@ export async function contrastsOf(page: Page): Promise<TextContrast[]> {
       const front = partsOf(getComputedStyle(element).color).rgb.map(
         (part, index) => part * opacity + (back[index] ?? 0) * (1 - opacity),
       );
-      return [{ text: element.textContent.trim(), front, back }];
+      return [{ text: isField ? element.value : element.textContent.trim(), front, back }];
     });
   });
   return texts.map(({ text, front, back }) => {
