@@ -100,6 +100,9 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'ts logged-board.ts': HANDLERS,
     'ts saved-board.ts': LIFECYCLE,
     'ts database-service.ts': LIFECYCLE,
+    'ts database-server.ts': LIFECYCLE,
+    'sh npx esbuild database-server.ts --bundle --platform=node --format=esm --packages=external --outfile=database-server.mjs':
+      LIFECYCLE,
     'ts visited-board.ts': HANDLERS,
   },
   'docs/limits.md': {
