@@ -566,6 +566,22 @@ describe('what others do', () => {
     expect(store.getRow('pets', 'felix')).toEqual({ color: 'black' });
   });
 
+  test.each([
+    ['goes, if the page has the schema', true, {}],
+    ['keeps the default, if the room alone has the schema', false, { isTame: false }],
+  ])('[UNDO-5] a new row of a room with defaults %s', (_what, hasSchema, left) => {
+    const client = clientOf((store) => {
+      if (hasSchema)
+        store.setTablesSchema({ pets: { isTame: { type: 'boolean', default: false } } });
+    });
+    const { store, replica, undo } = client;
+    store.setRow('pets', 'felix', hasSchema ? {} : { legs: 4 });
+    if (hasSchema) replica.acknowledge();
+    else replica.acknowledgeCorrected(changesOf([{ pets: { felix: { isTame: false } } }, {}]));
+    undo.goBackward();
+    expect(store.getRow('pets', 'felix')).toEqual(left);
+  });
+
   test('[UNDO-5] a deleted row comes back around the cells that others have set in it since', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
