@@ -61,6 +61,7 @@ const makers: Readonly<Record<string, () => Promise<Contender> | Contender>> = {
   ours,
   stock,
   wsserver: async () => (await import('./peers/ws-server.ts')).wsServer(),
+  'ws-object': async () => (await import('./peers/ws-server.ts')).wsServerObject(),
   hocuspocus: async () => (await import('./peers/yjs.ts')).hocuspocus(),
   'y-partykit': async () => (await import('./peers/yjs.ts')).yPartyKit(),
   tldraw: async () => (await import('./peers/tldraw.ts')).tldraw(),

@@ -8,6 +8,7 @@ import { CELLS_A_ROW, contentOf } from '../support/content.ts';
 import { until, type Contender, type RaceClient } from '../race/contender.ts';
 import { storeClient } from '../race/contenders/store-client.ts';
 import { NodeProcess } from './node-process.ts';
+import { WorkerProcess } from './worker-process.ts';
 
 /** Not 1, the default: it gives up for ever what takes longer. A new room waits for as long before its first client gives it content. */
 const REQUEST_TIMEOUT_SECONDS = 5;
@@ -22,7 +23,29 @@ interface Connection {
 
 /** TinyBase's MergeableStore over its WsServer, in Node. */
 export function wsServer(): Contender {
-  const server = new NodeProcess('ws-server');
+  return synchronizing({
+    name: 'wsserver',
+    note: "TinyBase's MergeableStore and WsServer in Node, in memory",
+    server: new NodeProcess('ws-server'),
+  });
+}
+
+/** The same over its Durable Object, on SQLite. */
+export function wsServerObject(): Contender {
+  return synchronizing({
+    name: 'ws-object',
+    note: "TinyBase's MergeableStore and WsServerDurableObject with its DurableObjectStoragePersister, in workerd; it stores after it has shown",
+    server: new WorkerProcess('bench/peers/workers/ws-server-object.ts', [
+      'synchronizing=Synchronizing',
+    ]),
+  });
+}
+
+interface Synchronizing extends Pick<Contender, 'name' | 'note'> {
+  readonly server: NodeProcess | WorkerProcess;
+}
+
+function synchronizing({ name, note, server }: Synchronizing): Contender {
   const connect = (store: MergeableStore, room: string): Connection => {
     const socket = new WebSocket(`${server.process.origin.replace('http', 'ws')}/${room}`);
     const synchronizing = createWsSynchronizer(store, socket, REQUEST_TIMEOUT_SECONDS);
@@ -51,8 +74,8 @@ export function wsServer(): Contender {
     });
   };
   return {
-    name: 'wsserver',
-    note: "TinyBase's MergeableStore and WsServer in Node, in memory",
+    name,
+    note,
     start: () => server.start(),
     stop: () => server.stop(),
     memory: () => server.process.memory(),
