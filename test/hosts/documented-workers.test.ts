@@ -11,6 +11,7 @@ import { OFFLINE_STORAGE_CONTRACT } from '../support/offline-storage-contract.ts
 import { type ServerProcess, startServerProcess } from '../support/server-process.ts';
 import { SmallParty } from '../support/small-server.ts';
 import { until } from '../support/until.ts';
+import { WORKER_READY_TEXT } from './hosts.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -83,6 +84,7 @@ const clients = new Clients();
 const start = (module: string, ...bindings: readonly string[]): Promise<ServerProcess> =>
   startServerProcess({
     name: `miniflare with ${module}`,
+    readyText: WORKER_READY_TEXT,
     command: (port, folder) => [
       'test/hosts/serve-worker.mjs',
       ...[join(app.folder, module), String(port), folder, ...bindings],

@@ -44,6 +44,9 @@ const PARTIES = {
   credentials: 'Credentials',
 };
 
+/** What `serve-worker.mjs` prints. */
+export const WORKER_READY_TEXT = 'The Worker is ready.';
+
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Starts that host with the rooms of `test/room/fixtures`, which are the same files on each. */
@@ -60,6 +63,7 @@ export const startHost = (
       })
     : startServerProcess({
         name: `miniflare with ${name}`,
+        readyText: WORKER_READY_TEXT,
         command: (chosenPort, folder) => [
           'test/hosts/serve-worker.mjs',
           `test/hosts/fixtures/${name}.ts`,

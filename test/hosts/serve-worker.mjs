@@ -32,4 +32,6 @@ const miniflare = new Miniflare({
   ),
   durableObjectsPersist: folder,
 });
+// It is never ready if something else listens on the port, and that would answer in its place.
 await miniflare.ready;
+process.stdout.write('The Worker is ready.\n');

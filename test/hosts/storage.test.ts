@@ -6,6 +6,7 @@ import { startParty } from '../support/party.ts';
 import { RemoteStorage } from '../support/remote-storage.ts';
 import { describeRoomStorage } from '../support/room-storage-contract.ts';
 import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
+import { WORKER_READY_TEXT } from './hosts.ts';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -14,6 +15,7 @@ const HOSTS: Readonly<Record<string, () => Promise<ServerProcess>>> = {
   'miniflare, with SQLite': () =>
     startServerProcess({
       name: 'miniflare with storage',
+      readyText: WORKER_READY_TEXT,
       command: (port, persistPath) => [
         'test/hosts/serve-worker.mjs',
         'test/hosts/fixtures/storage.ts',

@@ -3,8 +3,12 @@ import { createServer } from 'node:net';
 
 // Outgoing connections take their ports above these: one of them may take a port before its server does.
 const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
-const ATTEMPTS = 100;
+/** Each process has ports of its own. */
+const PORTS_OF_A_PROCESS = 50;
+const PROCESSES = 240;
+
+/** The next port of this process to try. */
+let next = 0;
 
 const isFree = async (port: number): Promise<boolean> => {
   const server = createServer().listen(port, '127.0.0.1');
@@ -18,11 +22,17 @@ const isFree = async (port: number): Promise<boolean> => {
   return true;
 };
 
-/** Finds a TCP port of this machine that nobody listens on at the moment. Throws an error if a hundred are taken. */
+/**
+ * Finds a TCP port of this machine that nobody listens on at the moment. A server listens on it seconds later, so two processes must
+ * not find the same one: of two servers, one would wait for ever without a word, and its tests would ask the other. Throws an error if
+ * all ports of this process are taken.
+ */
 export const freePort = async (): Promise<number> => {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+  const first = FIRST_PORT + (process.pid % PROCESSES) * PORTS_OF_A_PROCESS;
+  for (let attempt = 0; attempt < PORTS_OF_A_PROCESS; attempt++) {
+    const port = first + next;
+    next = (next + 1) % PORTS_OF_A_PROCESS;
     if (await isFree(port)) return port;
   }
-  throw new Error(`${ATTEMPTS} ports of this machine are taken.`);
+  throw new Error(`The ports from ${first} to ${first + PORTS_OF_A_PROCESS - 1} are taken.`);
 };

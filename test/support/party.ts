@@ -54,6 +54,7 @@ export const startParty = (options: PartyOptions = {}): Promise<Party> => {
       ...variableArguments,
     ],
     workingFolder: REPOSITORY,
+    readyText: 'Ready on ',
     persistPath: options.persistPath,
     port: options.port,
     quiet: options.quiet,

@@ -19,6 +19,8 @@ export interface ServerProcessOptions {
   readonly persistPath?: string | undefined;
   /** The port to listen on: by default one that is free. */
   readonly port?: number | undefined;
+  /** What it prints once it listens itself. Without it, it counts as ready when something answers on the port. */
+  readonly readyText?: string | undefined;
   /** Whether to keep what the process prints from this one's standard error: true by default. */
   readonly quiet?: boolean | undefined;
 }
@@ -121,7 +123,14 @@ const isListening = (port: number): Promise<boolean> =>
  * error with everything that was printed if it is not ready in time.
  */
 export const startServerProcess = async (options: ServerProcessOptions): Promise<ServerProcess> => {
-  const { name, program = process.execPath, command, workingFolder, quiet = true } = options;
+  const {
+    name,
+    program = process.execPath,
+    command,
+    workingFolder,
+    readyText = '',
+    quiet = true,
+  } = options;
   const port = options.port ?? (await freePort());
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
@@ -147,6 +156,7 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
       throw new Error(`${name} could not be started.`);
     }
     runningGroups.add(started.pid);
+    const printedBefore = printed.length;
     for (const stream of [started.stdout, started.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         printed += text;
@@ -162,6 +172,9 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
           if (started.exitCode !== null) {
             return 'exited';
           }
+          if (!printed.includes(readyText, printedBefore)) {
+            throw new Error(`It has not printed "${readyText}" yet.`);
+          }
           const response = await fetch(origin);
           await response.arrayBuffer();
           return 'ready';
@@ -172,9 +185,16 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
         throw new Error(`${name} ended with exit code ${started.exitCode}.`);
       }
     } catch (error) {
-      await end('SIGKILL');
+      // Another server may hold the port: then it does not become free.
+      await end('SIGKILL').catch(() => undefined);
       throw new Error(`${String(error)}\n${printed}`, { cause: error });
     }
+    started.once('exit', (code, signal) => {
+      // All tests that follow fail: this says why.
+      if (child === started) {
+        process.stderr.write(`${name} ended by itself (${code ?? signal}):\n${printed}\n`);
+      }
+    });
   };
 
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
