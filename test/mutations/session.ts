@@ -294,6 +294,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[HTTP-8] a body that trickles never ends',
+    file: 'client/content/http-endpoint.ts',
+    text: 'if (bytes >= awaited) {',
+    replacement: 'if (bytes >= 0) {',
+  },
+  {
     title: '[STOCK-4] a client waits for an answer of a stock room',
     file: 'client/stock/stock-sender.ts',
     text: '    replica.acknowledge();\n',

@@ -7,6 +7,12 @@ import { createSilenceLimit, type SilenceLimit } from './silence-limit.ts';
 /** The longest silence of the room, in an answer or before it. */
 const SILENCE_MILLISECONDS = 30_000;
 
+/** The least that comes in that time: with less, a body would never end. */
+const LEAST_BYTES = 1024;
+
+/** The longest body that is read. Without a limit, one that never ends would fill the memory. */
+const MOST_BYTES = 2 ** 28;
+
 /** The longest time for a body that comes as a whole, so that its progress is unknown. */
 const WHOLE_BODY_MILLISECONDS = 300_000;
 
@@ -14,6 +20,8 @@ const WHOLE_BODY_MILLISECONDS = 300_000;
 const UPLOAD_PACE = 4;
 
 const BROKEN_MESSAGE = 'The answer to GET broke off: the client requests it again.';
+
+const TOO_LARGE_MESSAGE = 'The answer to GET is over 256 MiB. Check host, proxy and storePath.';
 
 /** The status of a PUT that gave the room its initial content. */
 const CREATED = 201;
@@ -94,6 +102,7 @@ export function createHttpEndpoint(
     get: async (unique, onBytes) => {
       const text = await request('GET', undefined, unique, isWhole, (response, limit) =>
         readText(response, limit, onBytes).catch((cause: unknown) => {
+          if (cause instanceof TinyBasePartyKitError) throw cause;
           throw new TinyBasePartyKitError('network', BROKEN_MESSAGE, { cause });
         }),
       );
@@ -166,7 +175,7 @@ async function errorOf(
 
 /**
  * Reads a body as it comes, where the platform can, and only as far as it can be JSON: a stream of events, for example, never
- * ends. `onBytes` gets the number of bytes so far.
+ * ends. `onBytes` gets the number of bytes so far. Rejects with `too-large` if it is too long.
  */
 async function readText(
   response: Response,
@@ -184,8 +193,12 @@ async function readText(
   const decoder = new TextDecoder();
   let text = '';
   let bytes = 0;
+  let awaited = 0;
   for (;;) {
-    limit.wait(SILENCE_MILLISECONDS);
+    if (bytes >= awaited) {
+      awaited = bytes + LEAST_BYTES;
+      limit.wait(SILENCE_MILLISECONDS);
+    }
     const { done, value } = await limit.race(reader.read());
     if (done) return text + decoder.decode();
     const part = decoder.decode(value, { stream: true });
@@ -194,9 +207,10 @@ async function readText(
     text += isBeginning ? part.trimStart() : part;
     bytes += value.byteLength;
     onBytes?.(bytes);
-    if (isBeginning && /^[^[{]/.test(text)) {
+    if (bytes > MOST_BYTES || (isBeginning && /^[^[{]/.test(text))) {
       reader.cancel().catch(() => undefined);
-      return text;
+      if (bytes <= MOST_BYTES) return text;
+      throw new TinyBasePartyKitError('too-large', TOO_LARGE_MESSAGE);
     }
   }
 }

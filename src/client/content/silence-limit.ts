@@ -25,7 +25,7 @@ export function createSilenceLimit(
   const wait = (longest: number): void => {
     cancel?.();
     cancel = after(longest, () => {
-      const error = new Error(`Nothing was heard for ${longest / 1000} seconds.`);
+      const error = new Error(`Too little was heard for ${longest / 1000} seconds.`);
       // A fetch of the app's own may not heed the signal.
       reject?.(error);
       controller.abort(error);

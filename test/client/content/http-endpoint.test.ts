@@ -5,6 +5,7 @@ import type { SessionEndpoint } from '../../../src/client/session/session-ports.
 import { encodeLoadedContent } from '../../../src/protocol/codec.ts';
 import { contentOf, ManualTime, SECOND } from '../session/scripted-room.ts';
 
+const KIBIBYTE = 1024;
 const CONTENT = encodeLoadedContent({ epoch: 'e', version: 1 }, '[{},{"v":"\u{1F415}"}]');
 
 interface Request {
@@ -56,6 +57,27 @@ class SlowBody {
   }
 }
 
+/** A body of blanks behind that text. It comes as fast as it is read, and ends after 300 MiB. Counts the bytes that were read. */
+function hugeBody(beginning: string): {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly read: () => number;
+} {
+  const blanks = new Uint8Array(KIBIBYTE * KIBIBYTE).fill(0x20);
+  let read = 0;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(new TextEncoder().encode(beginning)),
+      pull: (controller) => {
+        read += blanks.length;
+        controller.enqueue(blanks);
+        if (read > 300 * blanks.length) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { stream, read: () => read };
+}
+
 /** An answer with a body, also with a status that allows none: an app's own fetch may give anything. */
 function withBody(status: number, body: ReadableStream<Uint8Array>): Response {
   return Object.defineProperty(new Response(body), 'status', { value: status });
@@ -99,17 +121,50 @@ describe('GET', () => {
     const { endpoint, time } = answered(() => new Response(body.stream));
     const heard: number[] = [];
     const loading = endpoint.get(undefined, (bytes) => heard.push(bytes));
-    const bytes = new TextEncoder().encode(CONTENT);
-    for (const byte of bytes) {
+    const bytes = new TextEncoder().encode(
+      encodeLoadedContent(
+        { epoch: 'e', version: 1 },
+        JSON.stringify([{}, { v: '\u{1F415}'.repeat(20 * KIBIBYTE) }]),
+      ),
+    );
+    const ends: number[] = [];
+    for (let at = 0; at < bytes.length; at += KIBIBYTE + 1) {
       await time.pass(29 * SECOND);
-      body.send(Uint8Array.of(byte));
+      const part = bytes.slice(at, at + KIBIBYTE + 1);
+      body.send(part);
+      ends.push(at + part.length);
     }
     body.end();
     const { content } = await loading;
-    expect(content).toEqual(contentOf([{}, { v: '\u{1F415}' }]));
-    expect(heard).toEqual(Array.from(bytes, (_byte, index) => index + 1));
+    expect(content).toEqual(contentOf([{}, { v: '\u{1F415}'.repeat(20 * KIBIBYTE) }]));
+    expect(heard).toEqual(ends);
     expect(time.waiting).toBe(0);
   });
+
+  test('[HTTP-8] ends if less than 1 KiB comes in 30 seconds', async () => {
+    const body = new SlowBody();
+    const { endpoint, time } = answered(() => new Response(body.stream));
+    const failed = expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+    const bytes = new TextEncoder().encode(CONTENT);
+    for (let second = 0; second < 30; second += 1) {
+      body.send(bytes.slice(second, second + 1));
+      await time.pass(SECOND);
+    }
+    await failed;
+    expect(time.waiting).toBe(0);
+  });
+
+  test.each(['', '{"cursor":['])(
+    '[HTTP-8] stops the client if it is over 256 MiB, so that it fills no memory, and begins with "%s"',
+    async (beginning) => {
+      const { stream, read } = hugeBody(beginning);
+      const { endpoint, requests } = answered(() => new Response(stream));
+      const error = { code: 'too-large', isRetryable: false };
+      await expect(endpoint.get()).rejects.toMatchObject(error);
+      expect(requests).toHaveLength(1);
+      expect(read() / KIBIBYTE ** 2).toBeLessThan(260);
+    },
+  );
 
   test.each([
     ['before the answer', (): Promise<Response> => new Promise(() => undefined)],
@@ -298,9 +353,10 @@ describe('PUT', () => {
     const body = new SlowBody();
     const { endpoint, time } = answered(() => new Response(body.stream, { status: 201 }));
     const given = endpoint.put(content);
-    for (const byte of new TextEncoder().encode('{"cursor":["e",1]}')) {
+    const answer = '{"cursor":["e",1]}'.padStart(20 * KIBIBYTE);
+    for (let at = 0; at < answer.length; at += KIBIBYTE) {
       await time.pass(29 * SECOND);
-      body.send(Uint8Array.of(byte));
+      body.send(new TextEncoder().encode(answer.slice(at, at + KIBIBYTE)));
     }
     body.end();
     expect(await given).toEqual({ cursor: { epoch: 'e', version: 1 } });
