@@ -133,7 +133,7 @@ export function fillStore(store: Store, content: LeafMap<Leaf>): void {
 /** Makes a Store hold that content and nothing else, changing as little as possible. Call it in a transaction. */
 export function resetStore(store: Store, content: LeafMap<Leaf>): void {
   readContent(store).forEach((_leaf, table, row, cell) => {
-    if (table !== VALUES && content.cells(table, row).size === 0) store.delRow(table, row);
+    if (table !== VALUES && !content.rows(table).has(row)) store.delRow(table, row);
     else if (!content.has(table, row, cell)) writeLeaf(store, table, row, cell, undefined);
   });
   setLeaves(store, content);

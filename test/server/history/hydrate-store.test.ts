@@ -47,6 +47,26 @@ test('throws what a listener of the Store throws', () => {
   expect(() => store.transaction(() => fillStore(store, content()))).toThrow('no');
 });
 
+test('brings in a row of many Cells without counting them for each one', () => {
+  let counted = 0;
+  const cells = new Map<string, Leaf>(
+    Array.from({ length: 100 }, (_, index) => [`${index}`, index]),
+  );
+  const size = (): number => {
+    counted += 1;
+    return 100;
+  };
+  Object.defineProperty(cells, 'size', { get: size });
+  const wide = new LeafMap<Leaf>();
+  wide.setRow('t', 'r', cells);
+  const store = createStore();
+  for (let time = 0; time < 2; time += 1) store.transaction(() => resetStore(store, wide));
+  store.setRow('t', 'r', Object.fromEntries(Array.from(cells.keys(), (id) => [`other${id}`, 1])));
+  store.transaction(() => resetStore(store, wide));
+  expect(store.getCellIds('t', 'r')).toHaveLength(100);
+  expect(counted).toBe(0);
+});
+
 test('tells what a schema made of the content', () => {
   const store = createStore().setTablesSchema({ pets: { legs: { type: 'number', default: 4 } } });
   fillStore(store, content());
