@@ -192,11 +192,10 @@ export class RoomPersistence<Connection, Request> {
 
   /** Removes all that the room has stored, and what TinyBase's own server left there. Resolves when the room is loaded. */
   async wipe(): Promise<void> {
-    const { host, settings, features } = this.#parts;
+    const { host, settings } = this.#parts;
     await this.empty(removeStockContent(host.storage, settings.storagePrefix));
-    if (!features.hasInitialContent) await this.load();
     // Everything is removed, whether the room can be loaded again or not. The error was reported.
-    else await Promise.resolve(this.load()).catch(() => undefined);
+    await Promise.resolve(this.load()).catch(() => undefined);
   }
 
   /** Removes the same, and leaves the room unloaded until something needs it. Everything of it must be durable. */

@@ -259,6 +259,21 @@ describe('wipe', () => {
     expect(await host.content()).toEqual([{}, { again: true }]);
   });
 
+  test('[LIFE-8] resolves if everything is removed, though the room cannot be loaded after that', async () => {
+    const storage = new StrictStorage();
+    await new FakeRoomHost({}, storage).seed({ open: true });
+    let isBroken = true;
+    const prepareStore = (): void => {
+      if (isBroken) throw new Error('no');
+    };
+    const host = new FakeRoomHost({ prepareStore }, storage);
+    await expect(host.room.start()).rejects.toMatchObject({ code: 'unavailable' });
+    await host.room.wipe();
+    expect(await keysOf(storage)).toEqual([]);
+    isBroken = false;
+    expect(await host.content()).toBeUndefined();
+  });
+
   test('[LIFE-8] rejects if storage fails, and the room is as it is on disk', async () => {
     const storage = new StrictStorage();
     const host = new FakeRoomHost({}, storage);
