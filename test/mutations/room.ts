@@ -26,6 +26,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'isSettled ? answer !== false : undefined',
   },
   {
+    title: '[CORRECT-3] an object that was replaced stays replaced where a listener throws',
+    file: 'server/writes/store-writer.ts',
+    text: 'return { log: replaced && this.#restore(replaced), refusal',
+    replacement: 'return { log: undefined, refusal',
+  },
+  {
     title: '[SEED-6] initial content of which nothing is there makes a Store',
     file: 'server/history/settlement.ts',
     text: 'if (log !== undefined && !this.#state.hasStore && showsAny(observed.store, asked)) {',

@@ -14,6 +14,7 @@ import type { RoomSettings } from '../room/room-settings.ts';
 import type { RoomStore } from '../room/room-store.ts';
 import { CheckedWriter } from './checked-writer.ts';
 import { predictGrowth, highestGrowth } from './content-size.ts';
+import { findReplacedObjects, restoreObjects, type ReplacedObjects } from './replaced-objects.ts';
 import { DROPPED, type SeedOutcome, type WriteOutcome, type WriteTarget } from './write-target.ts';
 
 /** The pause before the writer looks again if a transaction is open: it may not hear of a rollback. */
@@ -119,14 +120,25 @@ export class StoreWriter<Connection, Request> {
     if (!target.takes(origin)) return DROPPED;
     const { store } = this.#observed;
     let isTooLarge = false;
+    let replaced: ReplacedObjects | undefined;
     const outcome = this.#observed.apply(() => {
       isTooLarge = this.#isTooLarge(target, changes);
-      if (!isTooLarge) applyChanges(store, changes);
+      if (isTooLarge) return;
+      replaced = findReplacedObjects(store, changes);
+      applyChanges(store, changes);
     });
     if (outcome.type === 'busy') return undefined;
     if (isTooLarge) return { log: undefined, refusal: 'too-large' };
     const log = this.#logOf(outcome);
-    return { log, refusal: log === undefined ? 'failed' : undefined };
+    if (log !== undefined) return { log, refusal: undefined };
+    return { log: replaced && this.#restore(replaced), refusal: 'failed' };
+  }
+
+  /** Brings back what the Store did not, after a transaction of {@link apply} was rolled back. Returns the log, if there is one. */
+  #restore(replaced: ReplacedObjects): TransactionLog | undefined {
+    if (replaced.isEmpty) return undefined;
+    const outcome = this.#observed.apply(() => restoreObjects(this.#observed.store, replaced));
+    return outcome.type === 'busy' ? undefined : this.#logOf(outcome);
   }
 
   /** Returns true for changes that would make the content larger, beyond its limit (`LIMIT-1`). */

@@ -792,6 +792,57 @@ describe('corrections', () => {
     expect(ada.hearOne('ack')).toMatchObject({ number: 2, version: 2, isCommit: true });
   });
 
+  test('[CORRECT-3] brings objects and arrays back when a listener throws, which TinyBase does not', async () => {
+    const host = await seeded(
+      {},
+      {
+        prepareStore: (store) => {
+          store.addValueListener(
+            'open',
+            (_store, _id, open) => {
+              if (open === 'broken') throw new Error('not open');
+            },
+            true,
+          );
+        },
+      },
+    );
+    const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+    await ada.push(1, {
+      docs: {
+        one: { text: '\uFFFD{"a":1}' },
+        two: { text: '\uFFFD[1]', size: 1 },
+        three: { text: '\uFFFD{"c":3}' },
+      },
+      list: '\uFFFD[1,2]',
+    });
+    ada.hear();
+    bob.hear();
+    const before = await host.content();
+    const shown = host.room.store.getContent();
+    const changes: ChangesInShort = {
+      docs: {
+        one: { text: '\uFFFD{"a":2}' },
+        two: undefined,
+        three: { text: 3, size: 3 },
+      },
+      list: '\uFFFD[3]',
+      open: 'broken',
+    };
+    await ada.push(2, changes);
+    const ack = ada.hearOne('ack');
+    expect(ack).toMatchObject({ number: 2, reason: 'failed' });
+    expect(host.room.store.getContent()).toEqual(shown);
+    expect(await host.content()).toEqual(before);
+    expect(foldedAndCorrected(before, changes, ack.correction)).toEqual(before);
+    // What others hear changes nothing.
+    const others = createStore().setContent(shown);
+    for (const message of bob.hear())
+      if (message.type === 'commit') applyChanges(others, message.changes);
+    expect(others.getContent()).toEqual(shown);
+    expect(host.errors).toMatchObject([{ where: 'mutator' }]);
+  });
+
   test('a listener that cannot change anything may throw: the push stands, and it is reported', async () => {
     const host = await seeded();
     host.room.store.addCellListener('pets', null, 'legs', () => {
