@@ -169,6 +169,31 @@ describe('two persisters of one Store', () => {
     expect(store.getValues()).toEqual({ d: 1 });
   });
 
+  test('[STORE-1] one that is destroyed in the moment when the Store becomes free does not take it', async () => {
+    const store = createStore();
+    const first = persist(store, placeOf('a', [{}, { a: 1 }]).socket);
+    const { socket } = placeOf('b', [{}, { b: 1 }]);
+    socket.readyState = 0;
+    const second = persist(store, socket);
+    await first.persister.startAutoPersisting();
+    void second.persister.startAutoPersisting();
+    let isDestroyed = false;
+    first.persister.addSyncListener((_persister, { phase }) => {
+      if (phase !== 'stopped') return;
+      void second.persister.destroy();
+      isDestroyed = true;
+    });
+    await first.persister.destroy();
+    await settled();
+    expect(isDestroyed).toBe(true);
+    const third = persist(store, placeOf('c', [{}, { c: 1 }]).socket);
+    void third.persister.startAutoPersisting();
+    await settled();
+    expect(third.persister.getSync().phase).toBe('live');
+    expect(store.getValues()).toEqual({ c: 1 });
+    expect([first, second, third].flatMap(({ errors }) => errors)).toEqual([]);
+  });
+
   test('[STORE-1] one that was destroyed does not take the Store', async () => {
     const store = createStore();
     const a = placeOf('a', [{}, { a: 1 }]);

@@ -66,6 +66,8 @@ export class StoreTurn {
 
   #storeIsFree(): void {
     this.#cancelWait = undefined;
+    // Cancelled since the Store became free.
+    if (this.#waits.size === 0) return;
     if (!this.#claim.take()) {
       this.#cancelWait = this.#claim.whenFree(() => this.#storeIsFree());
       return;
