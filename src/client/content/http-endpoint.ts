@@ -67,7 +67,8 @@ export function createHttpEndpoint(
   ): Promise<T> => {
     const address = await url().catch((cause: unknown) => {
       if (cause instanceof TinyBasePartyKitError) throw cause;
-      const message = `${method} was not sent: could not get the socket's query parameters. Check its query.`;
+      const why = cause instanceof Error ? cause.message : '';
+      const message = `${method} was not sent: the socket's query failed. ${why}`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });
     const joint = address.includes('?') ? '&' : '?';

@@ -272,6 +272,15 @@ test('no answer leads to a hint at the server, the party, CORS and https', async
   );
 });
 
+test.each([
+  [new Error('No token: 500'), "GET was not sent: the socket's query failed. No token: 500"],
+  [500, "GET was not sent: the socket's query failed. "],
+])('an error says why the query of the socket failed: %s', async (cause, message) => {
+  const { after } = new ManualTime();
+  const endpoint = createHttpEndpoint(async () => await Promise.reject(cause), after, {});
+  await expect(endpoint.get()).rejects.toMatchObject({ code: 'network', message, cause });
+});
+
 test('[FRAME-6] an error has a bounded part of what the room says', async () => {
   const { endpoint } = answered(() =>
     Response.json({ code: 'forbidden', message: 'm'.repeat(1_000_000) }, { status: 403 }),
