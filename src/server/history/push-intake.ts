@@ -18,6 +18,9 @@ export const LOST_PLACE = 'This connection has lost its place in the history: sa
 export const CANNOT_STORE =
   'The room cannot store changes at the moment, and takes none: they are sent again a little later.';
 
+/** Told to a client of which the room could keep no record. */
+const CANNOT_REMEMBER = 'The room remembers as many clients as it can: try again later.';
+
 /** Told to the author of a push who has no right to write. */
 export const READER_MESSAGE = 'This user may only read: nothing was applied.';
 
@@ -36,7 +39,7 @@ export class PushIntake<Connection, Request> {
 
   /** Takes a push. Writes the next one in order. Acknowledges an earlier one again, and does nothing else with it. */
   take(peer: Peer<Connection>, client: ClientState, push: Push): MaybePromise<void> {
-    const { delivery, outgoing, writer, features } = this.#parts;
+    const { outgoing, writer, features } = this.#parts;
     const { number, isDerived } = push;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     if (number <= this.#state.lastPush(client)) {
@@ -53,13 +56,19 @@ export class PushIntake<Connection, Request> {
     const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
     // A user who may only read needs no record.
     if (features.mayWrite(origin)) {
-      if (this.#state.isFailing) return delivery.overload(peer, CANNOT_STORE);
-      if (!this.#hasSpaceFor(clientId)) {
-        const text = 'The room remembers as many clients as it can: try again later.';
-        return delivery.overload(peer, text);
-      }
+      if (this.#state.isFailing) return this.#refuse(peer, client, CANNOT_STORE);
+      if (!this.#hasSpaceFor(clientId)) return this.#refuse(peer, client, CANNOT_REMEMBER);
     }
     return waitFor(writer.write(this.#state, push.changes, origin));
+  }
+
+  /**
+   * Takes nothing more from a client that did nothing wrong until its next hello. Tells it so each time: events go on, and it would take
+   * itself for live.
+   */
+  #refuse(peer: Peer<Connection>, client: ClientState, text: string): void {
+    peer.setState({ ...client, liveness: 'stopped' });
+    this.#parts.delivery.sendError(peer, 'overloaded', text);
   }
 
   /** Returns false if the room cannot keep a record of the client: without one, a push could be applied twice (`FLOOD-5`). */
@@ -97,7 +106,7 @@ export class PushIntake<Connection, Request> {
     // The parts before it are forgotten.
     if (client.liveness === 'stopped') return undefined;
     if (!this.#isInOrder(peer, client, number)) return undefined;
-    if (this.#state.isFailing) return this.#parts.delivery.overload(peer, CANNOT_STORE);
+    if (this.#state.isFailing) return this.#refuse(peer, client, CANNOT_STORE);
     try {
       if (part.offset === 0) this.#admitPush(peer, client, part);
       if (!peer.assembly.take(part)) return this.#loseTrack(peer, client);
@@ -124,7 +133,7 @@ export class PushIntake<Connection, Request> {
     // Even a push that weighs more than the limit gets through if little else is held.
     if (!delivery.makeSpace(peer, Math.min(weight, settings.limits.heldLength / 2))) {
       const text = 'The room holds too much for its connections now: try again later.';
-      return delivery.overload(peer, text);
+      return this.#refuse(peer, client, text);
     }
     const pushed = this.take(peer, client, decodeWholePush(number, json));
     if (!(pushed instanceof Promise)) return undefined;

@@ -336,6 +336,17 @@ describe('failed writes', () => {
       expect(dora.hearOne('ack')).toMatchObject({ number: 4, isCommit: false });
     });
 
+    test('[DURABLE-3] refuses the same author again at once: events go on, and it would take itself for live', async () => {
+      const { host, ada, again } = await full();
+      await ada.push(1, { open: 'ada' });
+      expect(ada.hearOne('error')).toMatchObject({ code: 'overloaded' });
+      await again(ada, 'ada', 4);
+      ada.hear();
+      await ada.push(1, { open: 'ada' });
+      expect(ada.hearOne('error')).toMatchObject({ code: 'overloaded' });
+      expect(await host.content()).toEqual([{}, { open: true }]);
+    });
+
     test('[DURABLE-3] tells the app twice, tries again after pauses that grow to 30 s, and works as soon as storage does', async () => {
       const { host, storage, ada, bob, again } = await full();
       expect(host.errors.map(({ error }) => String(error))).toEqual([
