@@ -79,6 +79,14 @@ test('docs/troubleshooting.md quotes messages that this package has', () => {
   expect(quoted.filter((message) => !all.includes(message))).toEqual([]);
 });
 
+test('docs/troubleshooting.md has one entry for each part of a message', () => {
+  const twice = codes.flatMap((code) => {
+    const parts = quotedIn(`### ${code}`);
+    return parts.filter((part, index) => parts.indexOf(part) !== index);
+  });
+  expect(twice).toEqual([]);
+});
+
 test('docs/troubleshooting.md has an entry for each message of an error, below its code', () => {
   expect(errors.length).toBeGreaterThan(80);
   const missing = errors.filter(
