@@ -8,6 +8,12 @@ const SLOTS = 'server/hosts/attachment-slots.ts';
 /** The mutations of rules of the room that no history can show. */
 export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
+    title: '[CLOSE-2] an onClose that does not end keeps a connection in the room',
+    file: 'server/hosts/host-handlers.ts',
+    text: 'stopWaiting = host.after(LONGEST_END_MILLISECONDS, () => this.#forget(connection));',
+    replacement: '',
+  },
+  {
     title: '[CLOSE-2] what waits of a connection that has left does not count',
     file: 'server/room/peer.ts',
     text: "if (closedBy === 'room') {",

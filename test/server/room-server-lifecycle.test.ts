@@ -137,6 +137,28 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+test('[CLOSE-2] an onClose that does not end keeps nobody in the room for more than 5 s', async () => {
+  const heard: string[] = [];
+  class Board extends TinyBasePartyKitServer {
+    onClose(): Promise<void> {
+      heard.push('onClose');
+      return new Promise(() => undefined);
+    }
+    override onUserDisconnected({ id }: Party.Connection): void {
+      heard.push(`${id} has left`);
+    }
+  }
+  const party = new FakeParty();
+  const server = new Board(party as unknown as Party.Room);
+  const ada = await connect(server, party, 'ada');
+  ada.readyState = 3;
+  void Reflect.apply(Reflect.get(server, 'onClose') as () => unknown, server, [ada]);
+  await pass(4_900);
+  expect(heard).toEqual(['onClose']);
+  await pass(200);
+  expect(heard).toEqual(['onClose', 'ada has left']);
+});
+
 test('[SAVE-2] [SAVE-8] a room with hooks saves, empties, and hears who comes and leaves', async () => {
   const party = new FakeParty();
   const server = new Saving(party.asRoom);

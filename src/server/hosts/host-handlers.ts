@@ -40,6 +40,9 @@ export interface HandlerParts<Connection extends HostedSocket, Request> {
   readonly report: (error: unknown, where: RoomErrorSource) => void;
 }
 
+/** The time for the app's `onClose` and `onError`. After that, others no longer see the connection as present. */
+const LONGEST_END_MILLISECONDS = 5_000;
+
 const NO_RESPONSE_MESSAGE =
   'The onRequest of the room returned no Response: return one, and return super.onRequest(request) for all other requests.';
 
@@ -189,19 +192,23 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
     return async (connection: Connection, ...others: unknown[]) => {
       const received = [connection, ...others];
       const { room, host } = this.#parts;
+      let stopWaiting: (() => void) | undefined;
       host.ended(connection);
       try {
         const ready = this.#ready(received);
         if (ready !== true && !(await ready)) return;
         const isHeard = !this.#isSeamUsed || room.wasAdmitted(host.connectionOf(connection));
-        if (isHeard) await app?.(received);
+        if (!isHeard || app === undefined) return;
+        stopWaiting = host.after(LONGEST_END_MILLISECONDS, () => this.#forget(connection));
+        await app(received);
       } finally {
+        stopWaiting?.();
         this.#forget(connection);
       }
     };
   }
 
-  /** Ends a connection in the room. Also completes the closing of the socket, which some hosts leave half open. */
+  /** Ends a connection in the room. It may be called again. Also completes the closing of the socket, which some hosts leave half open. */
   #forget(connection: Connection): void {
     const { room, host } = this.#parts;
     const roomConnection = host.connectionOf(connection);
