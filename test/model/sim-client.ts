@@ -648,11 +648,12 @@ export class SimClient implements ClientEnd {
     };
   }
 
-  /** A socket queues nothing, and hello goes first (FRAME-3). */
+  /** A socket queues nothing, and hello goes first, but for the answer to a mark (FRAME-3). */
   #note(wire: Wire, frame: string): void {
     const { world, prefix } = this.#surroundings;
     const message = decodeClientMessage(prefix, frame);
-    if (wire.clientState !== 'open' || (message?.type !== 'hello' && !wire.saidHello)) {
+    const isFirst = message?.type === 'hello' || message?.type === 'mark';
+    if (wire.clientState !== 'open' || (!isFirst && !wire.saidHello)) {
       world.fail(new PropertyFailure('frame', `${this.name} sent too early: ${frame}`));
     }
     if (message?.type === 'hello') {

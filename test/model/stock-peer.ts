@@ -59,6 +59,8 @@ export class StockPeer implements ClientEnd {
     const message = decodeRoomMessage(this.#prefix, frame);
     // The room closes a peer whose token is not good: TinyBase's own client ignores the error before that.
     if (message?.type === 'error' && OF_THE_GATE.has(message.code)) return;
+    // And a mark, which comes before the room closes it (JOIN-8).
+    if (message?.type === 'mark') return;
     if (message?.type !== 'stock')
       throw new PropertyFailure('stock', `${this.name} was sent ${frame}`);
     this.#note(message.changes);

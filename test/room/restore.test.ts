@@ -2,8 +2,11 @@ import { rm } from 'node:fs/promises';
 
 import type { Content } from 'tinybase';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+
 import { type Client, Clients } from '../support/clients.ts';
 import { fetchLeaves, leavesOf, storeOf, untilEqual } from '../support/content.ts';
+import { Deferred } from '../support/deferred.ts';
 import { HOST, PAIR, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { until } from '../support/until.ts';
@@ -62,6 +65,41 @@ test.skipIf(PAIR === 'stock')(
     expect(await fetchLeaves(`${url}/store`)).toEqual(leavesOf(expected.getContent()));
     const again = (await (await fetch(`${url}/document`)).json()) as { epoch: string };
     expect(again.epoch).not.toBe(document.epoch);
+  },
+);
+
+test.skipIf(PAIR === 'stock')(
+  '[JOIN-8] a client that is loading while the room is restored is live soon after: its socket ends at once',
+  async () => {
+    const of = (room: string): string => `${party.origin}/parties/restoring/${room}`;
+    await put(`${of('early')}/store`, [{}, { restored: true }]);
+    const document: unknown = await (await fetch(`${of('early')}/document`)).json();
+    await put(`${of('late')}/store`, [{}, { old: true }]);
+    const isRestored = new Deferred<void>();
+    const loading = clients.create({
+      host: party.host,
+      party: 'restoring',
+      room: 'late',
+      config: {
+        fetch: async (...request) => {
+          const response = await fetch(...request);
+          await isRestored.promise;
+          return response;
+        },
+      },
+    });
+    const started = loading.persister.startAutoPersisting();
+    await until('the socket', () => loading.socket.readyState === WebSocket.OPEN);
+    const isClosed = new Promise((resolve) => loading.socket.addEventListener('close', resolve));
+    expect((await put(`${of('late')}/document`, document)).status).toBe(204);
+    const restoredAt = performance.now();
+    await isClosed;
+    isRestored.resolve();
+    await started;
+    await until('the client', () => loading.persister.getSync().phase === 'live');
+    expect(performance.now() - restoredAt).toBeLessThan(5000);
+    await until('the content', () => loading.store.getValue('restored') === true);
+    expect(loading.store.getValues()).toEqual({ restored: true });
   },
 );
 

@@ -237,6 +237,15 @@ export class Delivery<Connection> {
   }
 
   /**
+   * Closes a connection that has not said hello, because it may show what is gone (`JOIN-8`). The runtime ends a connection that never
+   * sent anything only seconds later. So it gets a mark first: a client that is still loading answers that.
+   */
+  closeSilent(peer: Peer<Connection>, reason: string): void {
+    if (peer.standing === 'admitted') this.#leave(peer, this.#encode({ type: 'mark', text: '' }));
+    this.close(peer, 'unavailable', reason);
+  }
+
+  /**
    * Takes nothing more from a connection until its next hello. Tells it so, at most once a second (`FLOOD-1`). With `isHello`, a hello is
    * refused, whose client waits for the answer.
    */
@@ -271,7 +280,7 @@ export class Delivery<Connection> {
       if (state.type === 'client') {
         this.sendError(peer, 'stale', text);
         peer.setState({ ...state, liveness: 'stopped' });
-      } else this.close(peer, 'unavailable', text);
+      } else this.closeSilent(peer, text);
     }
   }
 

@@ -291,7 +291,7 @@ export class Room<Connection, Request = Connection> {
       } finally {
         // A stock peer may have loaded the old content meanwhile, and would never know.
         for (const peer of peers.open()) {
-          if (peer.state.type === 'stock') delivery.close(peer, 'unavailable', text);
+          if (peer.state.type === 'stock') delivery.closeSilent(peer, text);
         }
       }
     });
