@@ -198,7 +198,7 @@ export class DurableOutbox implements Outbox {
     }
   }
 
-  stop(): Promise<boolean> | undefined {
+  stop(): Promise<string | undefined> | undefined {
     this.#life += 1;
     this.#confirmed = 0;
     // A session whose socket leads to another room opens its record there.
@@ -270,6 +270,12 @@ export class DurableOutbox implements Outbox {
     if (life !== this.#life || this.#isForgotten) {
       claimed?.release();
       return former && { client: former };
+    }
+    const kept = await former?.kept;
+    if (kept !== undefined && claimed?.headText !== kept) {
+      // Another page has, or had, these edits: the device tells what is left of them.
+      claimed?.release();
+      return this.#open(life, keys, undefined);
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
     const { recordId, clientId, head, base, edits, problem, release } = claimed;

@@ -28,10 +28,10 @@ export interface Outbox {
   /** Makes the state durable. The write takes the state at its beginning. */
   save(): void;
   /**
-   * Ends all writing under the present client id, after the state as it is now. Resolves to true if all of it is durable.
-   * Returns undefined if nothing is.
+   * Ends all writing under the present client id, after the state as it is now. Resolves to the head of the record if all of it is
+   * durable, and else to undefined. Returns undefined if nothing is.
    */
-  stop(): Promise<boolean> | undefined;
+  stop(): Promise<string | undefined> | undefined;
 }
 
 /** The session that an outbox works for. */

@@ -261,8 +261,8 @@ export class RecordWriter {
     }
   }
 
-  /** Ends writing after the state as it is now. Resolves to true if all of it is durable. */
-  async stop(): Promise<boolean> {
+  /** Ends writing after the state as it is now. Resolves to the head if all of it is durable. */
+  async stop(): Promise<string | undefined> {
     const client = this.#client();
     this.#client = () => client;
     this.#cancelBase?.();
@@ -272,7 +272,7 @@ export class RecordWriter {
     this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
-    return !this.#hasFailed && this.#owner.keepsEdits;
+    return this.#hasFailed || !this.#owner.keepsEdits ? undefined : this.#headText;
   }
 
   /** Stops at once, and removes the record. */

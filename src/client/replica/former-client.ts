@@ -17,4 +17,6 @@ export interface FormerClient extends UnconfirmedEdits {
   readonly generation: number;
   /** The highest push number that was sent, as far as this device knows. */
   readonly lastSent: number;
+  /** Resolves to the head of its record, if all of it is on this device: then another page may have taken it over since. */
+  readonly kept?: Promise<string | undefined> | undefined;
 }

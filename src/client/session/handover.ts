@@ -53,13 +53,13 @@ export function createHandover(
     } else after(BUSY_MILLISECONDS, () => continueFrom(earlier));
   };
   const reportUnlessKept = (
-    isKept: Promise<boolean> | undefined,
+    kept: Promise<string | undefined> | undefined,
     refusals: readonly Refusal[],
   ): void => {
-    if (isKept === undefined) onRefused(refusals);
+    if (kept === undefined) onRefused(refusals);
     else
-      void isKept.then((isDurable) => {
-        if (!isDurable) onRefused(refusals);
+      void kept.then((head) => {
+        if (head === undefined) onRefused(refusals);
       });
   };
   return {
@@ -80,13 +80,15 @@ export function createHandover(
     },
     leave: () => {
       hasLeft = true;
+      // With edits of its own, this session leaves more than the one before has kept.
+      const keptBefore = replica.held ? undefined : former?.kept;
       // The Store is busy, or the device has not answered: its edits go to the next session with those of this one.
       if (former !== undefined) restore({ client: former }, false);
-      const isKept = outbox.stop();
-      const left = client();
+      const kept = outbox.stop() ?? keptBefore;
+      const left = { ...client(), kept };
       const refusals = replica.abandon('destroyed');
       if (refusals.length === 0) return;
-      const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(isKept, refusals));
+      const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(kept, refusals));
       claim.leave({ key: key(), client: left, onTaken });
     },
   };

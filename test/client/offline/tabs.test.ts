@@ -390,6 +390,72 @@ describe('edits of a session that has ended', () => {
     ]);
   });
 
+  test.each(['a living one', 'a new one', 'one that has gone'])(
+    '[OFFLINE-1] [OFFLINE-5] are sent once if %s has taken them over before the next one on that Store begins',
+    async (which) => {
+      const on = browser();
+      const living = await liveTab(on);
+      const store = createStore();
+      const memory = {};
+      const first = new OfflineTab(on, memory, store);
+      await first.start();
+      await first.join();
+      await first.time.pass(SECOND);
+      first.close();
+      store.setValue('mine', 1);
+      await settle();
+      first.session.destroy();
+      await settle();
+      const other = which === 'a living one' ? living : new OfflineTab(on);
+      if (other === living) {
+        living.sent();
+        await living.time.pass(10 * SECOND);
+        living.welcome({ generation: living.hello().generation });
+        await settle();
+      } else {
+        await other.start();
+        other.open();
+        await settle();
+      }
+      const { clientId, generation } = other.hello();
+      other.welcome({ generation });
+      await settle();
+      const sent = other.pushes();
+      expect(sent).toMatchObject([[1, [{}, { mine: 1 }]]]);
+      const last = { cursor: { epoch: 'e', version: 1 }, lastPush: 0 };
+      if (which === 'one that has gone') {
+        other.ack(1, 2);
+        other.store.setValue('more', 1);
+        await settle();
+        const again = other.hello();
+        const cursor = { epoch: 'e', version: 2 };
+        other.welcome({ generation: again.generation, cursor, lastPush: 1 });
+        await settle();
+        [[last.lastPush] = [0]] = other.pushes();
+        other.ack(last.lastPush, 3);
+        last.cursor.version = 3;
+        await other.time.pass(SECOND);
+        other.die();
+      } else {
+        // React in strict mode mounts a component twice.
+        const strict = new OfflineTab(on, memory, store);
+        void strict.session.follow();
+        strict.session.destroy();
+      }
+      const second = new OfflineTab(on, memory, store);
+      await second.start();
+      await second.time.pass(4 * SECOND);
+      second.open();
+      await settle();
+      const hello = second.hello();
+      expect(hello.clientId === clientId).toBe(which === 'one that has gone');
+      second.welcome({ ...last, generation: hello.generation });
+      await settle();
+      expect([second.sent(), second.errors]).toEqual([[], []]);
+      expect(second.session.sync.unsaved).toBe(0);
+    },
+  );
+
   test('[OFFLINE-1] are not reported if they are durable: the next page sends them', async () => {
     const on = browser();
     const first = await liveTab(on);
