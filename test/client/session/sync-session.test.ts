@@ -324,6 +324,19 @@ describe('another room', () => {
     expect(later.putContents).toEqual([[{}, {}]]);
   });
 
+  test('[OFFLINE-1] gets the edits of one that has ended, also after they were reported', async () => {
+    const first = new ScriptedRoom();
+    await first.live();
+    first.close();
+    first.store.setValue('mine', 1);
+    first.session.destroy();
+    await first.time.pass(3 * SECOND);
+    expect(first.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
+    const second = new ScriptedRoom({ store: first.store, firstId: 100 });
+    await second.live();
+    expect(second.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
+  });
+
   test.for([
     ['is live', undefined],
     ['was stopped', 'forbidden'],
