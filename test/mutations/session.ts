@@ -300,6 +300,18 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (bytes >= 0) {',
   },
   {
+    title: '[HTTP-8] an error that trickles never ends',
+    file: 'client/content/http-endpoint.ts',
+    text: '{ ...limit, wait: () => undefined }',
+    replacement: 'limit',
+  },
+  {
+    title: '[HTTP-8] an error has any length',
+    file: 'client/content/http-endpoint.ts',
+    text: 'atOnce, undefined, MOST_ERROR_BYTES)',
+    replacement: 'atOnce)',
+  },
+  {
     title: '[STOCK-4] a client waits for an answer of a stock room',
     file: 'client/stock/stock-sender.ts',
     text: '    replica.acknowledge();\n',

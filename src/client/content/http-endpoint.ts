@@ -13,6 +13,9 @@ const LEAST_BYTES = 1024;
 /** The longest body that is read. Without a limit, one that never ends would fill the memory. */
 const MOST_BYTES = 2 ** 28;
 
+/** The longest body of an error that is read. */
+const MOST_ERROR_BYTES = 2 ** 22;
+
 /** The longest time for a body that comes as a whole, so that its progress is unknown. */
 const WHOLE_BODY_MILLISECONDS = 300_000;
 
@@ -161,7 +164,7 @@ async function errorOf(
   // Where something else answers as if all were well, its body is of no use.
   const told = isSuccess(status)
     ? undefined
-    : await limit.race(errorIn(response)).catch(() => undefined);
+    : await errorIn(response, limit).catch(() => undefined);
   const code = told?.code ?? foreign;
   let hint = told?.message ? `: ${told.message}` : '.';
   // A room says what to check.
@@ -182,6 +185,7 @@ async function readText(
   response: Response,
   limit: SilenceLimit,
   onBytes?: (bytes: number) => void,
+  mostBytes = MOST_BYTES,
 ): Promise<string> {
   const { body } = response;
   if (typeof body?.getReader !== 'function') {
@@ -208,9 +212,9 @@ async function readText(
     text += isBeginning ? part.trimStart() : part;
     bytes += value.byteLength;
     onBytes?.(bytes);
-    if (bytes > MOST_BYTES || (isBeginning && /^[^[{]/.test(text))) {
+    if (bytes > mostBytes || (isBeginning && /^[^[{]/.test(text))) {
       reader.cancel().catch(() => undefined);
-      if (bytes <= MOST_BYTES) return text;
+      if (bytes <= mostBytes) return text;
       throw new TinyBasePartyKitError('too-large', TOO_LARGE_MESSAGE);
     }
   }
@@ -222,7 +226,18 @@ function withoutQuery(url: string): string {
 }
 
 /** Resolves to the room's own error. Resolves to undefined, or rejects, if something else has answered. */
-async function errorIn(response: Response): Promise<errorMessage.ErrorMessage | undefined> {
-  const error = errorMessage.decode(await response.clone().text());
+async function errorIn(
+  response: Response,
+  limit: SilenceLimit,
+): Promise<errorMessage.ErrorMessage | undefined> {
+  // It has the rest of the time for the answer.
+  const atOnce = { ...limit, wait: () => undefined };
+  const text = await readText(response.clone(), atOnce, undefined, MOST_ERROR_BYTES).catch(
+    (cause: unknown) => {
+      response.body?.cancel().catch(() => undefined);
+      throw cause;
+    },
+  );
+  const error = errorMessage.decode(text);
   return ERRORS[error.code].httpStatus === response.status ? error : undefined;
 }

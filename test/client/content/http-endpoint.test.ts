@@ -58,7 +58,10 @@ class SlowBody {
 }
 
 /** A body of blanks behind that text. It comes as fast as it is read, and ends after 300 MiB. Counts the bytes that were read. */
-function hugeBody(beginning: string): {
+function hugeBody(
+  beginning: string,
+  cancel?: () => void,
+): {
   readonly stream: ReadableStream<Uint8Array>;
   readonly read: () => number;
 } {
@@ -72,6 +75,7 @@ function hugeBody(beginning: string): {
         controller.enqueue(blanks);
         if (read > 300 * blanks.length) controller.close();
       },
+      ...(cancel && { cancel }),
     },
     { highWaterMark: 0 },
   );
@@ -287,6 +291,26 @@ test('[FRAME-6] an error has a bounded part of what the room says', async () => 
   );
   const error: unknown = await endpoint.put(contentOf([{}, {}])).catch((thrown: unknown) => thrown);
   expect(String(error).length).toBeLessThan(3000);
+});
+
+test('[HTTP-8] of an error, as much of the body is read as a room may have said, and the rest is cancelled', async () => {
+  let isCancelled = false;
+  const { stream, read } = hugeBody('{"code":"failed","message":"', () => (isCancelled = true));
+  const { endpoint } = answered(() => new Response(stream, { status: 500 }));
+  await expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+  expect(read() / KIBIBYTE ** 2).toBeLessThan(8);
+  expect(isCancelled).toBe(true);
+});
+
+test('[HTTP-8] an error whose body trickles is told after 30 s', async () => {
+  const body = new SlowBody();
+  const { endpoint, time } = answered(() => new Response(body.stream, { status: 500 }));
+  const failed = expect(endpoint.get()).rejects.toMatchObject({ code: 'network' });
+  for (let second = 0; second < 30; second += 1) {
+    body.send(new TextEncoder().encode('{'.padEnd(2 * KIBIBYTE)));
+    await time.pass(SECOND);
+  }
+  await failed;
 });
 
 test('[HTTP-8] an error whose body never ends is told after a silence', async () => {
