@@ -41,7 +41,7 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FRAME-6] the text of an error has any length',
     file: 'protocol/messages/error.ts',
-    text: 'return message.slice(0, LONGEST_MESSAGE);',
+    text: "return message.replace(TAKEN, '$1');",
     replacement: 'return message;',
   },
   {

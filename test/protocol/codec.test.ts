@@ -358,6 +358,15 @@ describe('changes', () => {
     expect(long).toEqual(short);
   });
 
+  test('[FRAME-6] does not cut a character of an error in two', () => {
+    const errorOf = (text: string): unknown =>
+      Object(decodeRoomMessage('', `e${JSON.stringify({ code: 'failed', message: text })}`))
+        .message;
+    const whole = `m\n${'m'.repeat(1997)}\u{1F415}`;
+    expect(errorOf(`${whole}\n\u{1F415}`)).toBe(whole);
+    expect(errorOf(whole)).toBe(whole);
+  });
+
   test('pollutes no prototype', () => {
     decodeChanges('[{"__proto__":{"__proto__":{"polluted":1}}},{"__proto__":1},{"__proto__":0}]');
     decodeContent('[{"__proto__":{"__proto__":{"polluted":1}}},{"__proto__":{"polluted":1}}]');

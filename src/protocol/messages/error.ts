@@ -14,8 +14,8 @@ export interface ErrorMessage {
 
 export const letter = 'e';
 
-/** The longest text that is taken of an error: apps show it and write it to their consoles. */
-const LONGEST_MESSAGE = 2000;
+/** The part that is taken of the text of an error: apps show it and write it to their consoles. No half of a surrogate pair. */
+const TAKEN = /^(.{2000}).*/su;
 
 export function encode({ code, message, push }: ErrorMessage): string {
   // JSON.stringify leaves out what is undefined.
@@ -41,5 +41,5 @@ export function jsonToError(json: Json | undefined): ErrorMessage {
 
 /** Returns the part of an error's text that is taken (`FRAME-6`). */
 export function cutMessage(message: string): string {
-  return message.slice(0, LONGEST_MESSAGE);
+  return message.replace(TAKEN, '$1');
 }
