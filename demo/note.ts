@@ -80,6 +80,7 @@ export function createNote(
       move(to);
       clearTimeout(telling);
       telling = setTimeout(() => {
+        if (!element.isConnected) return;
         const { x, y } = pointOf(store, rowId);
         tell(`${percent(x)} from the left, ${percent(y)} from the top.`);
       }, TELL_MILLISECONDS);

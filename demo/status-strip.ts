@@ -17,6 +17,7 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
   const networkSwitch = findPart(pane, 'network', HTMLButtonElement);
 
   let hasLoaded = false;
+  let lastPhase = '';
   let telling: ReturnType<typeof setTimeout> | undefined;
 
   const show = (): void => {
@@ -31,6 +32,8 @@ export function showStatus({ persister, store, socket, network }: Client, pane: 
     problem.hidden = network.isCut || sync.error === undefined;
     networkSwitch.ariaChecked = String(!network.isCut);
     // Screen readers tell phases that last. To tell each edit would be too much.
+    if (phase === lastPhase) return;
+    lastPhase = phase;
     clearTimeout(telling);
     telling = setTimeout(() => {
       if (news.dataset['phase'] === phase) return;

@@ -716,6 +716,39 @@ test('a screen reader tells what a key has done, and phases that last', async ()
   await close();
 });
 
+test('a screen reader tells a phase that lasts while one edits', async () => {
+  const { page, left, close } = await visit(`${inRoom('told-while')}&panes=1`);
+  await until('the phase', async () => (await textOf(part(left, 'news'))) === 'Synced');
+  await part(left, 'network').click();
+  await part(left.locator('.note').nth(DRAG), 'handle').focus();
+  let presses = 0;
+  await until('the phase', async () => {
+    presses += 1;
+    await page.keyboard.press(presses % 2 === 1 ? 'ArrowRight' : 'ArrowLeft');
+    return (await textOf(part(left, 'news'))) === 'Network cut';
+  });
+  await close();
+});
+
+test('a screen reader is not told where a note is that is gone', async () => {
+  const { page, left, close } = await visit(`${inRoom('told-gone')}&panes=1`);
+  await until('the phase', async () => (await textOf(part(left, 'news'))) === 'Synced');
+  const told = await part(left, 'news').evaluateHandle((news) => {
+    const sentences: string[] = [];
+    new MutationObserver(() => sentences.push(news.textContent)).observe(news, { childList: true });
+    return sentences;
+  });
+  await part(left.locator('.note').nth(DRAG), 'handle').focus();
+  await page.keyboard.press('ArrowRight');
+  await left.getByLabel('Delete').nth(DRAG).click();
+  await part(left.locator('.note').nth(DRAG), 'handle').focus();
+  await page.keyboard.press('ArrowDown');
+  const moved = '98 % from the left, 7 % from the top.';
+  await until(moved, async () => (await textOf(part(left, 'news'))) === moved);
+  expect(await told.jsonValue()).toEqual([moved]);
+  await close();
+});
+
 test('every control has a name, and is large enough for a finger at 360 pixels', async () => {
   const { page, close } = await visit(inRoom('phone'), { viewport: { width: 360, height: 760 } });
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
