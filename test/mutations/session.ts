@@ -221,6 +221,24 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (isBackward) writes.release(back);',
   },
   {
+    title: '[UNDO-5] the default that the room gave to a new row stays when that is undone',
+    file: OBSERVER,
+    text: 'correcting: (push, correction) => writes.give(push, correction),',
+    replacement: 'correcting: () => undefined,',
+  },
+  {
+    title: '[UNDO-5] the default that the room gave to a new row goes without the row',
+    file: 'client/features/undo/step.ts',
+    text: 'if (!isGiven || table === VALUES) return;',
+    replacement: 'if (isGiven !== undefined) return;',
+  },
+  {
+    title: '[UNDO-5] what the room adds to a row that was there counts as given to a new one',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'if (this.#replica.base.cells(table, row).length > 0) continue;',
+    replacement: '',
+  },
+  {
     title: '[UNDO-8] steps keep as many characters as they like',
     file: 'client/features/undo/steps.ts',
     text: ' || characters > mostCharacters)',

@@ -9,6 +9,8 @@ export interface EditObserver {
   edited(log: TransactionLog): void;
   /** The held edits have become the last push, or local-only. */
   released(): void;
+  /** The correction of the oldest pending push, which has that number, is about to be folded, while remote changes are shown. */
+  correcting(push: number, correction: Changes): void;
   /**
    * Changes of the room were folded into the base. `log` is the transaction that shows them; undefined if the Store rolled it back.
    * `oldestUnanswered` is the number that the replica had before them. `isAck` is true for the correction of the oldest pending push, but

@@ -235,6 +235,7 @@ export class Replica {
   /** Ends the oldest pending push, which the room altered or refused in part. False: busy, try again. */
   acknowledgeCorrected(correction: Changes): boolean {
     const acknowledge = (aims: Aims): void => {
+      if (this.#isFollowing) this.observer?.correcting(this.oldestUnanswered, correction);
       this.acknowledge();
       this.base.fold(correction, aims, true);
     };

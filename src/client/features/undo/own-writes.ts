@@ -86,8 +86,22 @@ export class OwnWrites {
         else this.#change(write, () => (write.after = this.#beneath(number, table, row, cell)));
       }
       const [next] = later;
-      if (next !== undefined) this.#lay(next, later, isLocal);
+      if (next) this.#lay(next, later, isLocal);
     });
+  }
+
+  /**
+   * Adds the Cells that the room set in a row that the push made to the step that made it (UNDO-5). Call it before the push and its
+   * correction are folded.
+   */
+  give(push: number, { leaves }: Changes): void {
+    for (const table of leaves.tables()) {
+      if (table === VALUES) continue;
+      for (const [row, cells] of leaves.rows(table)) {
+        if (this.#replica.base.cells(table, row).length > 0) continue;
+        for (const [cell, leaf] of cells) this.#addBeneath(push, undefined, leaf, table, row, cell);
+      }
+    }
   }
 
   /** Takes all writes from a step. */
@@ -113,6 +127,7 @@ export class OwnWrites {
   ): void {
     this.#forgetLoose(oldestUnanswered);
     if (this.#writes.isEmpty) return;
+    const { base, store } = this.#replica;
     const touched = new Set<OwnWrite[]>();
     aims.forEach((aim, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell);
@@ -121,13 +136,14 @@ export class OwnWrites {
       const isTouched =
         isPending ||
         (writes !== undefined &&
-          (changes?.leaves.has(table, row, cell) === true || !this.#isShown(table, row, cell)));
+          (changes?.leaves.has(table, row, cell) === true ||
+            base.leaf(table, row, cell) !== readLeaf(store, table, row, cell)));
       if (isTouched) touched.add(writes);
       else if (aim === undefined) this.#addHidden(table, row, cell);
     });
     const touch = (_leaf: unknown, table: TableKey, row: string, cell: string): void => {
       const writes = this.#writes.get(table, row, cell);
-      if (writes !== undefined) touched.add(writes);
+      if (writes) touched.add(writes);
     };
     log?.before.forEach(touch);
     // What is not shown has no aim.
@@ -149,11 +165,6 @@ export class OwnWrites {
     return leaf;
   }
 
-  #isShown(table: TableKey, row: string, cell: string): boolean {
-    const { store } = this.#replica;
-    return this.#replica.base.leaf(table, row, cell) === readLeaf(store, table, row, cell);
-  }
-
   /** Adds a leaf that others have set to the pending deletion of its row, which hides it (UNDO-4). */
   #addHidden(table: TableKey, row: string, cell: string): void {
     const before = this.#replica.base.leaf(table, row, cell);
@@ -162,34 +173,51 @@ export class OwnWrites {
     // A push that was restored, or derived, may hide it before: the deletion hides that.
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
     const push = first?.number ?? HELD;
-    const step = this.#inRow(table, row).find(
-      (write) =>
-        write.step !== undefined &&
-        write.isDeletion &&
-        write.firstPush <= push &&
-        write.push >= push,
-    )?.step;
-    if (step === undefined) return;
+    this.#addBeneath(push, before, undefined, table, row, cell);
+  }
+
+  /** Adds what a push has made of a leaf that its user has not touched to the step that deleted, or made, the row. */
+  #addBeneath(
+    push: number,
+    before: Leaf | undefined,
+    after: Leaf | undefined,
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): void {
+    const isGiven = after !== undefined;
     const writes = this.#writes.get(table, row, cell) ?? [];
-    // Those that came after the deletion stay.
+    // A Cell of a new row that the user has set is the user's: the room has altered it (UNDO-6).
+    if (isGiven && writes.some(isOf(push))) return;
+    const step = this.#inRow(table, row)
+      .filter(isOf(push))
+      .find((write) => write.step && (isGiven || write.isDeletion))?.step;
+    if (!step) return;
+    // Those that came after that push stay.
     this.#endAll(writes.filter(({ firstPush }) => firstPush <= push));
     // A later write of the same step puts the leaf back.
     const later = step.writeOf(table, row, cell);
-    const hidden: OwnWrite = {
-      ...{ table, row, cell, push, firstPush: push, before, base: before },
-      ...{ merged: undefined, isDeletion: true, after: undefined },
-      ...{ step: later === undefined ? step : undefined },
+    const added: OwnWrite = {
+      table,
+      row,
+      cell,
+      push,
+      firstPush: push,
+      before,
+      base: before,
+      merged: undefined,
+      isDeletion: !isGiven,
+      isGiven,
+      after,
+      step: later ? undefined : step,
     };
     // The list may be in use, and was forgotten if nothing but ended writes was left.
-    writes.unshift(hidden);
+    writes.unshift(added);
     this.#writes.set(table, row, cell, writes);
-    if (later === undefined) {
-      step.add(hidden);
-      return;
-    }
-    this.#loose.add(hidden);
+    this.#attach(added);
+    this.#loose.add(added);
     // It lies beneath all writes that are merged with that one.
-    for (let write = later; write !== hidden; write = write.merged ??= hidden) {
+    for (let write = later; write && write !== added; write = write.merged ??= added) {
       this.#change(write, () => {
         write.before = write.base = before;
         write.firstPush = push;
@@ -203,6 +231,7 @@ export class OwnWrites {
     const { table, row, cell } = first;
     const { oldestUnanswered, held, store } = this.#replica;
     const room = this.#replica.base.leaf(table, row, cell);
+    const shown = readLeaf(store, table, row, cell);
     if (!held) {
       // The content of a `load` has replaced held edits (VIEW-9).
       for (const write of writes.filter(({ push }) => push === HELD)) this.#settle(write);
@@ -220,11 +249,9 @@ export class OwnWrites {
     );
     // A deletion may hide what others have set where the user's own write has ended.
     const isCovered = writes.some(({ push }) => push >= oldestUnanswered);
-    if (isTheirs && !isCovered && !this.#isShown(table, row, cell))
-      this.#addHidden(table, row, cell);
+    if (isTheirs && !isCovered && room !== shown) this.#addHidden(table, row, cell);
     const last = writes.at(-1);
-    if (last !== undefined && last.after !== readLeaf(store, table, row, cell))
-      this.#endAll(writes);
+    if (last && last.after !== shown) this.#endAll(writes);
   }
 
   /** Puts what lies beneath the pending writes there (UNDO-4). */
@@ -235,7 +262,7 @@ export class OwnWrites {
     // A push that was restored, or derived, may lie between: it is no write of this user.
     const push = this.#oldestPush(table, row, cell);
     const number = push?.number ?? first.push;
-    const next = pending.find((write) => write.firstPush <= number && write.push >= number);
+    const next = pending.find(isOf(number));
     // A deletion that comes before all writes of the leaf hides it.
     if (next === undefined && push !== undefined && deletesRow(push.changes, table, row))
       this.#addHidden(table, row, cell);
@@ -320,7 +347,7 @@ export class OwnWrites {
     const { step } = write;
     step?.remove(write);
     change();
-    if (step !== undefined) this.#attach(write);
+    if (step) this.#attach(write);
   }
 
   /** Adds a write to its step. One that changes nothing stays as long as others may set something beneath it. */
@@ -374,6 +401,11 @@ export class OwnWrites {
     if (index >= 0) writes?.splice(index, 1);
     if (writes?.length === 0) this.#writes.delete(table, row, cell);
   }
+}
+
+/** Returns a test: true for a write that the push has, alone or merged with others. */
+function isOf(number: number): (write: OwnWrite) => boolean {
+  return ({ firstPush, push }) => firstPush <= number && push >= number;
 }
 
 function covers(changes: Changes, table: TableKey, row: string, cell: string): boolean {

@@ -1,6 +1,6 @@
 import type { Id, Store } from 'tinybase';
 
-import type { TableKey } from '../../../protocol/leaf.ts';
+import { VALUES, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
@@ -54,11 +54,19 @@ export class Step {
     this.#tally(write, -1);
   }
 
-  /** Returns the leaves that it puts back: those that still show what it left there (UNDO-3). */
+  /**
+   * Returns the leaves that it puts back: those that still show what it left there (UNDO-3). A Cell that the room gave to a row is one of
+   * them only if nothing of the row is left (UNDO-5).
+   */
   aims(store: Store): Aims {
     const aims: Aims = new LeafMap();
     this.#writes.forEach(({ before, after }, table, row, cell) => {
       if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
+    });
+    this.#writes.forEach(({ isGiven }, table, row, cell) => {
+      if (!isGiven || table === VALUES) return;
+      if (store.getCellIds(table, row).some((id) => !aims.has(table, row, id)))
+        aims.delete(table, row, cell);
     });
     return aims;
   }
@@ -72,7 +80,7 @@ export class Step {
 
   #tally(write: OwnWrite, sign: 1 | -1): void {
     this.#count += sign;
-    if (write.before !== write.after) this.#effects += sign;
+    if (write.before !== write.after && !write.isGiven) this.#effects += sign;
     this.#size += sign * sizeOfWrite(write);
   }
 }

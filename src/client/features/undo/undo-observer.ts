@@ -142,7 +142,7 @@ export function observeForUndo(
   const go = (isBackward: boolean): void => {
     const next = (): Step | undefined => (isBackward ? steps.lastBackward : steps.firstForward);
     for (let step = next(); step !== undefined; step = next()) {
-      if (takeBack(step, isBackward)) return;
+      if (step.hasEffect && takeBack(step, isBackward)) return;
       writes.release(step);
       steps.remove(step);
       update();
@@ -243,6 +243,7 @@ export function observeForUndo(
       prune();
       update();
     },
+    correcting: (push, correction) => writes.give(push, correction),
     folded: (...fold) => {
       writes.fold(...fold);
       steps.removeEmpty();

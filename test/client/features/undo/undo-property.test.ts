@@ -11,14 +11,16 @@ import {
   type Changes,
 } from '../../../../src/protocol/changes.ts';
 import { encodeChanges, encodeContent } from '../../../../src/protocol/codec.ts';
-import type { Leaf } from '../../../../src/protocol/leaf.ts';
+import { VALUES, type Leaf } from '../../../../src/protocol/leaf.ts';
 import { LeafMap } from '../../../../src/protocol/leaf-map.ts';
 import {
   readContent,
   readLeaf,
   readTransactionLog,
+  type TransactionLog,
 } from '../../../../src/protocol/store-access.ts';
 import { writeAims } from '../../../../src/client/replica/aims.ts';
+import { correctionOf } from '../../../../src/server/writes/correction.ts';
 import { edit, transactions } from '../../../protocol/arbitrary-edits.ts';
 import { seededRandom } from '../../../support/seeded-random.ts';
 import { remoteChanges, remoteContents } from '../../replica/arbitrary-remote.ts';
@@ -65,18 +67,31 @@ const redoAll = (client: Client): void => {
   while (canRedo(client)) client.undo.goForward();
 };
 
-/** A room without schema or hooks, and the way to it and back. */
+/** Adds a cell to each new row, as the schema of a room does. */
+function addDefaults(store: Store, cell: string): void {
+  store.addRowListener(
+    null,
+    null,
+    (_store, table, row) => {
+      if (store.hasRow(table, row) && !store.hasCell(table, row, cell))
+        store.setCell(table, row, cell, 'default');
+    },
+    true,
+  );
+}
+
+/** A room without hooks, and the way to it and back. */
 class Room {
   readonly store: Store;
   /** Messages of the room on their way to the client: an ack, or a commit of others. */
-  readonly #told: (Changes | 'ack')[] = [];
+  readonly #told: { readonly commit?: Changes; readonly correction?: Changes | undefined }[] = [];
   readonly #client: Client;
   /** The content without the user's own edits. */
   readonly ofOthers: LeafMap<Leaf>;
   /** The number of pushes of the page before: these are no edits of the user here. */
   readonly #restored: number;
   #lastPush = 0;
-  #net: Changes | undefined;
+  #log: TransactionLog | undefined;
 
   constructor(content: LeafMap<Leaf>, client: Client, restored = 0) {
     this.store = storeOf(content);
@@ -84,16 +99,16 @@ class Room {
     this.#client = client;
     this.#restored = restored;
     this.store.addDidFinishTransactionListener(() => {
-      this.#net = readTransactionLog(this.store).changes;
+      this.#log = readTransactionLog(this.store);
     });
   }
 
   /** Applies changes of others. */
   commit(changes: Changes): void {
-    const net = this.#apply(changes);
-    if (net === undefined) return;
-    this.#told.push(net);
-    applyChangesToLeaves(this.ofOthers, net);
+    const commit = this.#apply(changes)?.changes;
+    if (commit === undefined || isEmptyChanges(commit)) return;
+    this.#told.push({ commit });
+    applyChangesToLeaves(this.ofOthers, commit);
   }
 
   /** Applies the next push of the client. */
@@ -102,8 +117,8 @@ class Room {
     if (push === undefined) return false;
     this.#lastPush = push.number;
     if (push.number <= this.#restored) applyChangesToLeaves(this.ofOthers, push.changes);
-    this.#apply(push.changes);
-    this.#told.push('ack');
+    const before = this.#apply(push.changes)?.before ?? new LeafMap();
+    this.#told.push({ correction: correctionOf(this.store, push.changes, before).changes });
     return true;
   }
 
@@ -111,8 +126,10 @@ class Room {
   tell(): boolean {
     const told = this.#told.shift();
     if (told === undefined) return false;
-    if (told === 'ack') this.#client.replica.acknowledge();
-    else this.#client.replica.commit(told);
+    const { replica } = this.#client;
+    if (told.commit !== undefined) replica.commit(told.commit);
+    else if (told.correction !== undefined) replica.acknowledgeCorrected(told.correction);
+    else replica.acknowledge();
     return true;
   }
 
@@ -120,8 +137,8 @@ class Room {
     while (this.receive() || this.tell());
   }
 
-  #apply(changes: Changes): Changes | undefined {
-    this.#net = undefined;
+  #apply(changes: Changes): TransactionLog | undefined {
+    this.#log = undefined;
     this.store.transaction(() => {
       for (const [table, rows] of changes.deletedRows) {
         if (rows === 'all') this.store.delTable(table);
@@ -131,7 +148,7 @@ class Room {
       changes.leaves.forEach((leaf, ...address) => aims.set(...address, leaf));
       writeAims(this.store, aims);
     });
-    return this.#net === undefined || isEmptyChanges(this.#net) ? undefined : this.#net;
+    return this.#log;
   }
 }
 
@@ -185,6 +202,47 @@ test.each(SEEDS)(
           if (!actions.includes('undo')) expect(sorted(store)).toEqual(after);
           while (replica.pending.length > 0) replica.acknowledge();
           expect(replica.overlay.isEmpty).toBe(true);
+        },
+      ),
+      { numRuns: RUNS, seed },
+    );
+  },
+);
+
+test.each(SEEDS)(
+  '[UNDO-5] with nobody else about, undoing all takes away the rows that the user made, with the cell that the room added (seed %i)',
+  (seed) => {
+    fc.assert(
+      fc.property(
+        remoteContents,
+        // A row that is deleted and made again has a new default.
+        happenings.map((all) =>
+          all.filter((it) =>
+            it.type === 'edit'
+              ? it.edits.every(([type]) => ADDING.has(type))
+              : it.type !== 'commit',
+          ),
+        ),
+        fc.constantFrom('a', 'added'),
+        mergeTimes,
+        (content, all, cell, mergeMilliseconds) => {
+          for (const table of content.tables())
+            for (const [row, cells] of table === VALUES ? [] : content.rows(table))
+              if (!cells.has(cell)) content.set(table, row, cell, 'default');
+          const client = clientOf(content, { mergeMilliseconds });
+          const room = new Room(content, client);
+          addDefaults(room.store, cell);
+          const before = sorted(room.store);
+          live(all, client, room);
+          room.settle();
+          undoAll(client);
+          room.settle();
+          expect(sorted(client.store)).toEqual(before);
+          redoAll(client);
+          room.settle();
+          undoAll(client);
+          room.settle();
+          expect(sorted(room.store)).toEqual(before);
         },
       ),
       { numRuns: RUNS, seed },

@@ -39,6 +39,9 @@ function clientOf(
 
 const changesOf = (json: unknown): Changes => decodeChanges(JSON.stringify(json));
 
+/** The room makes this of a new pet. */
+const addedTo = (cells: object): Changes => changesOf([{ pets: { felix: cells } }, {}]);
+
 const DELETED = '\uFFFC';
 
 const withPets = (store: Store): void => {
@@ -567,19 +570,168 @@ describe('what others do', () => {
   });
 
   test.each([
-    ['goes, if the page has the schema', true, {}],
-    ['keeps the default, if the room alone has the schema', false, { isTame: false }],
-  ])('[UNDO-5] a new row of a room with defaults %s', (_what, hasSchema, left) => {
+    ['its page has the schema, too', true],
+    ['the room alone has the schema', false],
+  ])('[UNDO-5] a new row goes with its defaults, and comes back, if %s', (_what, hasSchema) => {
     const client = clientOf((store) => {
       if (hasSchema)
-        store.setTablesSchema({ pets: { isTame: { type: 'boolean', default: false } } });
+        store.setTablesSchema({
+          pets: { legs: { type: 'number' }, isTame: { type: 'boolean', default: false } },
+        });
     });
     const { store, replica, undo } = client;
-    store.setRow('pets', 'felix', hasSchema ? {} : { legs: 4 });
+    store.setRow('pets', 'felix', { legs: 4 });
     if (hasSchema) replica.acknowledge();
-    else replica.acknowledgeCorrected(changesOf([{ pets: { felix: { isTame: false } } }, {}]));
+    else replica.acknowledgeCorrected(addedTo({ isTame: false }));
+    for (let time = 0; time < 2; time++) {
+      undo.goBackward();
+      expect(store.getTables()).toEqual({});
+      expect(replica.pending[0]?.changes.deletedRows.size).toBe(1);
+      acknowledgeAll(client);
+      undo.goForward();
+      expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, isTame: false });
+      acknowledgeAll(client);
+      expect(countsOf(client)).toEqual([1, 0]);
+    }
+  });
+
+  test.each([
+    ['undone and redone before the answer', (undo: Undo) => undo.goBackward().goForward()],
+    ['undone before the answer', (undo: Undo) => undo.goBackward()],
+  ])('[UNDO-5] a new row goes with its defaults, if it was %s', (_what, move) => {
+    for (const isHeld of [true, false]) {
+      const client = clientOf();
+      const { store, replica, undo } = client;
+      if (isHeld) replica.setSaving(false);
+      store.setRow('pets', 'felix', { legs: 4 });
+      move(undo);
+      replica.setSaving(true);
+      while (replica.pending.length > 0) {
+        const isNew = replica.pending[0]?.changes.leaves.has('pets', 'felix', 'legs') === true;
+        if (isNew) replica.acknowledgeCorrected(addedTo({ isTame: false }));
+        else replica.acknowledge();
+      }
+      if (countsOf(client)[1] === 1) undo.goForward();
+      undo.goBackward();
+      expect(store.getTables()).toEqual({});
+    }
+  });
+
+  test('[UNDO-5] a new row goes with a default that a later, pending edit covers', () => {
+    for (const mergeMilliseconds of [0, Infinity]) {
+      const client = clientOf(undefined, { mergeMilliseconds });
+      const { store, replica, undo } = client;
+      store.setRow('pets', 'felix', { legs: 4 });
+      store.setCell('pets', 'felix', 'name', 'F');
+      store.setCell('pets', 'felix', 'name', 'Felix');
+      replica.acknowledgeCorrected(addedTo({ name: '' }));
+      expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, name: 'Felix' });
+      const seen = Array.from({ length: countsOf(client)[0] }, () => {
+        undo.goBackward();
+        return store.getRow('pets', 'felix');
+      });
+      expect(seen).toEqual(
+        mergeMilliseconds === 0 ? [{ legs: 4, name: 'F' }, { legs: 4, name: '' }, {}] : [{}],
+      );
+      acknowledgeAll(client);
+      for (let redo = 0; redo < 3; redo++) undo.goForward();
+      expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, name: 'Felix' });
+    }
+  });
+
+  test('[UNDO-5] a new row that was deleted in the same step, before the answer, does not come back as its defaults', () => {
+    const client = clientOf(undefined, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    store.setRow('pets', 'felix', { legs: 4 });
+    store.delRow('pets', 'felix');
+    store.setValue('open', true);
+    replica.acknowledgeCorrected(addedTo({ isTame: false }));
+    acknowledgeAll(client);
     undo.goBackward();
-    expect(store.getRow('pets', 'felix')).toEqual(left);
+    expect(store.getContent()).toEqual([{}, {}]);
+  });
+
+  test('[UNDO-6] what the room altered in a new row goes with the row, merged with a later edit too', () => {
+    const client = clientOf(undefined, { mergeMilliseconds: Infinity });
+    const { store, replica, undo } = client;
+    store.setRow('pets', 'felix', { legs: 4, name: 'f' });
+    store.setCell('pets', 'felix', 'name', 'fe');
+    replica.acknowledgeCorrected(addedTo({ name: 'F' }));
+    expect(store.getCell('pets', 'felix', 'name')).toBe('fe');
+    undo.goBackward();
+    expect(store.getTables()).toEqual({});
+  });
+
+  test('[UNDO-5] a default that the room gave while its changes are not shown stays: others may have made the row', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    replica.setFollowing(false);
+    store.setRow('pets', 'felix', { legs: 4 });
+    replica.acknowledgeCorrected(addedTo({ isTame: false }));
+    undo.goBackward();
+    expect(store.getTables()).toEqual({ pets: { felix: { isTame: false } } });
+  });
+
+  test('[UNDO-5] a default that the room gave to a new row stays with the cells that others have set in it, or if they have set it', () => {
+    for (const [theirs, left] of [
+      [{ color: 'black' }, { color: 'black', isTame: false }],
+      [{ isTame: false }, { isTame: false }],
+    ] as const) {
+      const client = clientOf();
+      const { store, replica, undo } = client;
+      store.setRow('pets', 'felix', { legs: 4 });
+      replica.acknowledgeCorrected(addedTo({ isTame: false }));
+      replica.commit(addedTo(theirs));
+      undo.goBackward();
+      expect(store.getRow('pets', 'felix')).toEqual(left);
+      expect(replica.pending[0]?.changes.leaves.cells('pets', 'felix')).toEqual(
+        new Map([['legs', undefined]]),
+      );
+    }
+  });
+
+  test('[UNDO-5] a default alone is no step: nothing of the edit is left', () => {
+    const client = clientOf();
+    const { store, replica, undo } = client;
+    store.setValue('open', true);
+    replica.acknowledge();
+    store.setRow('pets', 'felix', { legs: 'none' });
+    replica.acknowledgeCorrected(addedTo({ legs: DELETED, isTame: false }));
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getContent()).toEqual([{ pets: { felix: { isTame: false } } }, {}]);
+    expect(countsOf(client)).toEqual([0, 1]);
+  });
+
+  test('[UNDO-5] what the room adds elsewhere in answer to an edit stays: in a row that was there, in another row, and in Values', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'name', 'Fido');
+    replica.acknowledgeCorrected(changesOf([{ pets: { fido: { isTame: false } } }, {}]));
+    store.setRow('pets', 'felix', { legs: 4 });
+    replica.acknowledgeCorrected(changesOf([{ log: { '1': { row: 'felix' } } }, { pets: 2 }]));
+    undo.goBackward().goBackward();
+    expect(store.getContent()).toEqual([
+      {
+        pets: { fido: { legs: 4, color: 'brown', isTame: false } },
+        log: { '1': { row: 'felix' } },
+      },
+      { open: true, pets: 2 },
+    ]);
+  });
+
+  test('[UNDO-5] what comes back because the room refuses a deletion by the page before is no default', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    replica.setSaving(false);
+    const held = changesOf([{}, {}, { pets: ['fido'] }]);
+    replica.restore(undefined, { pushes: [], held, lastNumber: 0 });
+    store.setCell('pets', 'fido', 'name', 'Fido');
+    replica.setSaving(true);
+    const back = { pets: { fido: { legs: 4, color: 'brown' } } };
+    replica.acknowledgeCorrected(changesOf([back, {}]));
+    undo.goBackward();
+    expect(store.getTables()).toEqual(back);
   });
 
   test('[UNDO-5] a deleted row comes back around the cells that others have set in it since', () => {
