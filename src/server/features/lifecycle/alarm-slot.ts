@@ -150,6 +150,14 @@ export class AlarmSlot {
     }
   }
 
+  /** Sets an alarm of the room's own in place of one that came while the room could not be loaded. */
+  async postpone(time: number): Promise<void> {
+    const { alarms, room } = this.#ports;
+    // The next process would take it for one of the app, which may have deleted its own meanwhile.
+    const isRooms = this.#isAppKnown && this.#appTime === undefined;
+    await Promise.all([alarms?.set(time), isRooms ? room.storage.put(this.key, null) : undefined]);
+  }
+
   /**
    * Call this when a transaction of the app begins. Returns what to call when it has been undone: on some hosts, alarms that were
    * set meanwhile are undone with it.

@@ -156,7 +156,7 @@ export class RoomLifecycle<Connection extends object, Request> implements RoomFe
 
   /** Sets an alarm again that came while the room could not be loaded: hosts give up after some attempts. */
   async postpone(): Promise<void> {
-    await this.#ports.alarms?.set(this.#room.now() + this.#settings.saveAlarmMilliseconds);
+    await this.#alarm.postpone(this.#room.now() + this.#settings.saveAlarmMilliseconds);
   }
 
   /** The app sets its alarm. */

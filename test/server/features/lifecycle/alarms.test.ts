@@ -138,6 +138,28 @@ test('[SAVE-4] an alarm of a room that cannot be loaded comes again', async () =
   expect(world.storage.alarm).toBe(world.host.time + 30_000);
 });
 
+test('[SAVE-5] the alarm of a room that cannot be loaded is not the app’s, if the app has deleted its own', async () => {
+  const world = LifecycleWorld.logging();
+  await world.app.setAlarm(world.host.time + 1_000);
+  await world.app.deleteAlarm();
+  await world.lifecycle.postpone();
+  await world.restart();
+  expect(await world.app.getAlarm()).toBe(null);
+  await world.pass(40_000);
+  expect(world.appAlarms).toEqual([]);
+});
+
+test('[SAVE-5] an alarm of the app that comes to a room that cannot be loaded comes again', async () => {
+  const world = LifecycleWorld.logging();
+  const appTime = world.host.time + 1_000;
+  await world.app.setAlarm(appTime);
+  await world.lifecycle.postpone();
+  await world.restart();
+  expect(await world.app.getAlarm()).toBe(appTime);
+  await world.pass(40_000);
+  expect(world.appAlarms).toEqual([appTime]);
+});
+
 test('[SAVE-5] an alarm of the app that is earlier stays, and ours comes after it', async () => {
   const world = LifecycleWorld.logging();
   const early = world.host.time + 1_000;
