@@ -267,11 +267,12 @@ export class DurableOutbox implements Outbox {
     const records = { storage, locks, keys };
     const isOwn = former !== undefined;
     const claimed = await claimRecord(records, { fresh, preferred, isOwn });
+    const kept = await former?.kept;
+    // After the last wait: a session that has ended meanwhile leaves no lock.
     if (life !== this.#life || this.#isForgotten) {
       claimed?.release();
       return former && { client: former };
     }
-    const kept = await former?.kept;
     if (kept !== undefined && claimed?.headText !== kept) {
       // Another page has, or had, these edits: the device tells what is left of them.
       claimed?.release();

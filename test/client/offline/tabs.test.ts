@@ -456,6 +456,31 @@ describe('edits of a session that has ended', () => {
     },
   );
 
+  test.each([false, true])(
+    '[OFFLINE-1] [OFFLINE-3] leave no lock to the next one if it ends while it opens its record: with a session before it (%s)',
+    async (hasFormer) => {
+      for (let turns = 0; turns < 50; turns += 1) {
+        const on = browser();
+        const store = createStore();
+        const memory = {};
+        if (hasFormer) {
+          const first = new OfflineTab(on, memory, store);
+          await first.start();
+          store.setValue('mine', 1);
+          await settle();
+          first.session.destroy();
+          await settle();
+        }
+        const tab = new OfflineTab(on, memory, store);
+        void tab.session.follow();
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        tab.session.destroy();
+        await settle();
+        expect([turns, on.locks.count]).toEqual([turns, 0]);
+      }
+    },
+  );
+
   test('[OFFLINE-1] are not reported if they are durable: the next page sends them', async () => {
     const on = browser();
     const first = await liveTab(on);
