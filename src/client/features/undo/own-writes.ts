@@ -99,7 +99,11 @@ export class OwnWrites {
       if (table === VALUES) continue;
       for (const [row, cells] of leaves.rows(table)) {
         if (this.#replica.base.cells(table, row).length > 0) continue;
-        for (const [cell, leaf] of cells) this.#addBeneath(push, undefined, leaf, table, row, cell);
+        const step = this.#inRow(table, row)
+          .filter(isOf(push))
+          .find((write) => write.step)?.step;
+        for (const [cell, leaf] of cells)
+          if (leaf !== undefined) this.#addBeneath(step, push, undefined, leaf, table, row, cell);
       }
     }
   }
@@ -173,11 +177,15 @@ export class OwnWrites {
     // A push that was restored, or derived, may hide it before: the deletion hides that.
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
     const push = first?.number ?? HELD;
-    this.#addBeneath(push, before, undefined, table, row, cell);
+    const step = this.#inRow(table, row)
+      .filter(isOf(push))
+      .find((write) => write.step && write.isDeletion)?.step;
+    this.#addBeneath(step, push, before, undefined, table, row, cell);
   }
 
   /** Adds what a push has made of a leaf that its user has not touched to the step that deleted, or made, the row. */
   #addBeneath(
+    step: Step | undefined,
     push: number,
     before: Leaf | undefined,
     after: Leaf | undefined,
@@ -188,11 +196,7 @@ export class OwnWrites {
     const isGiven = after !== undefined;
     const writes = this.#writes.get(table, row, cell) ?? [];
     // A Cell of a new row that the user has set is the user's: the room has altered it (UNDO-6).
-    if (isGiven && writes.some(isOf(push))) return;
-    const step = this.#inRow(table, row)
-      .filter(isOf(push))
-      .find((write) => write.step && (isGiven || write.isDeletion))?.step;
-    if (!step) return;
+    if (!step || (isGiven && writes.some(isOf(push)))) return;
     // Those that came after that push stay.
     this.#endAll(writes.filter(({ firstPush }) => firstPush <= push));
     // A later write of the same step puts the leaf back.
