@@ -34,8 +34,8 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[CORRECT-3] an object that was replaced stays replaced where a listener throws',
     file: 'server/writes/store-writer.ts',
-    text: 'return { log: replaced && this.#restore(replaced), refusal',
-    replacement: 'return { log: undefined, refusal',
+    text: 'const restored = replaced && this.#restore(replaced);',
+    replacement: 'const restored = undefined;',
   },
   {
     title: '[SEED-6] initial content of which nothing is there makes a Store',

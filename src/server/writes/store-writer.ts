@@ -131,7 +131,9 @@ export class StoreWriter<Connection, Request> {
     if (isTooLarge) return { log: undefined, refusal: 'too-large' };
     const log = this.#logOf(outcome);
     if (log !== undefined) return { log, refusal: undefined };
-    return { log: replaced && this.#restore(replaced), refusal: 'failed' };
+    const restored = replaced && this.#restore(replaced);
+    // Without a Store, the room has told nobody of these objects, and a log would make it one (SEED-6).
+    return { log: target.hasStore ? restored : undefined, refusal: 'failed' };
   }
 
   /** Brings back what the Store did not, after a transaction of {@link apply} was rolled back. Returns the log, if there is one. */

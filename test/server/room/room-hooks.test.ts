@@ -550,6 +550,31 @@ describe('the initial content', () => {
     expect(await host.content()).toEqual([{}, {}]);
   });
 
+  test.each(['seed', 'push'])(
+    '[SEED-6] [CORRECT-3] a %s at which a listener throws makes no Store of an object that the preparation put there',
+    async (which) => {
+      const host = new FakeRoomHost({
+        prepareStore: (store) => {
+          store.setValue('max', { legs: 4 });
+          store.addValueListener(
+            'v',
+            (_store, _id, v) => {
+              if (v === 'broken') throw new Error('broken');
+            },
+            true,
+          );
+        },
+      });
+      const content = { max: '\uFFFD{"legs":5}', v: 'broken' };
+      if (which === 'seed') await host.seed(content);
+      else await (await host.join('ada')).push(1, content);
+      expect(host.room.store.getContent()).toEqual([{}, { max: { legs: 4 } }]);
+      expect(await host.content()).toBeUndefined();
+      expect(await host.seed({ v: 'kept' })).toBe('created');
+      expect(await host.content()).toEqual([{}, { max: '\uFFFD{"legs":4}', v: 'kept' }]);
+    },
+  );
+
   test('[SEED-6] after a hook that threw once, the next content is the first', async () => {
     let isBroken = true;
     const host = new FakeRoomHost({
