@@ -154,8 +154,7 @@ export class CheckedWriter<Connection, Request> {
         await this.#writer.whenFree();
         continue;
       }
-      const isPartial = outcome.log !== undefined && wanted !== asked;
-      const refusal = isPartial ? 'hook' : outcome.refusal;
+      const refusal = outcome.refusal ?? (wanted === asked ? undefined : 'hook');
       return { settled: target.settle(asked, origin, { log: outcome.log, refusal }) };
     }
   }

@@ -843,6 +843,30 @@ describe('corrections', () => {
     expect(host.errors).toMatchObject([{ where: 'mutator' }]);
   });
 
+  test('[CORRECT-2] [CORRECT-3] says failed when a listener throws, also if hooks have refused a part, and an object is brought back', async () => {
+    const host = await seeded(
+      { canSetCell: (_table, _row, _cell, leaf) => leaf !== 'refused' },
+      {
+        prepareStore: (store) => {
+          store.addValueListener(
+            'open',
+            (_store, _id, open) => {
+              if (open === 'broken') throw new Error('not open');
+            },
+            true,
+          );
+        },
+      },
+    );
+    const ada = await host.join('ada');
+    await ada.push(1, { list: '\uFFFD[1]' });
+    ada.hear();
+    const pets = { fido: { species: 'refused' } };
+    await ada.push(2, { pets, list: '\uFFFD[2]', open: 'broken' });
+    expect(ada.hearOne('ack')).toMatchObject({ number: 2, reason: 'failed' });
+    expect(host.room.store.getValues()).toEqual({ open: true, list: [1] });
+  });
+
   test('a listener that cannot change anything may throw: the push stands, and it is reported', async () => {
     const host = await seeded();
     host.room.store.addCellListener('pets', null, 'legs', () => {
