@@ -7,8 +7,8 @@ const FIRST_PORT = 20_000;
 const PORTS_OF_A_PROCESS = 50;
 const PROCESSES = 240;
 
-/** The next port of this process to try. */
-let next = 0;
+/** The next port of this process to try. Processes of another run may have the same ports, and begin with another one. */
+let next = Math.floor(Math.random() * PORTS_OF_A_PROCESS);
 
 const isFree = async (port: number): Promise<boolean> => {
   const server = createServer().listen(port, '127.0.0.1');

@@ -48,6 +48,8 @@ export interface ServerProcess {
 }
 
 const READY_DEADLINE_MILLISECONDS = 30_000;
+/** A server is tried on so many ports: another process may take one just before it does. */
+const MOST_PORTS = 3;
 const TERMINATION_DEADLINE_MILLISECONDS = 3_000;
 
 const runningGroups = new Set<number>();
@@ -117,12 +119,23 @@ const isListening = (port: number): Promise<boolean> =>
   });
 
 /**
- * Starts a server of rooms, and gives it once it answers over HTTP.
+ * Starts a server of rooms, and gives it once it answers over HTTP. Tries another port if the one that was free is taken.
  *
  * Whoever starts one stops it, in `afterAll`; when the test process ends without that, every one is killed. Throws an
  * error with everything that was printed if it is not ready in time.
  */
 export const startServerProcess = async (options: ServerProcessOptions): Promise<ServerProcess> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(options.port ?? (await freePort()), options);
+    } catch (error) {
+      const isTaken = options.port === undefined && /in use/i.test(String(error));
+      if (!isTaken || attempt === MOST_PORTS) throw error;
+    }
+  }
+};
+
+const startOn = async (port: number, options: ServerProcessOptions): Promise<ServerProcess> => {
   const {
     name,
     program = process.execPath,
@@ -131,7 +144,6 @@ export const startServerProcess = async (options: ServerProcessOptions): Promise
     readyText = '',
     quiet = true,
   } = options;
-  const port = options.port ?? (await freePort());
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
   const persistPath = options.persistPath ?? mkdtempSync(join(tmpdir(), 'rooms-'));
