@@ -1,7 +1,9 @@
 /**
  * `npm run bench -- race [--rounds 4] [--only ours,stock] [--measures join,burst] [--cells 10000]`: ours beside the floors and
- * its peers, in one run. Writes bench/results/race.json, .md and .svg if nothing is left out. The peers: `npm ci` in bench.
+ * its peers, in one run. Writes bench/results/race.json, .md and .svg if nothing is left out. Installs the peers first,
+ * if they are not in bench/node_modules.
  */
+import { execSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
@@ -71,8 +73,7 @@ const names = chosen(values.only, makers);
 const wanted = chosen(values.measures, measures).flatMap((name) => measures[name] ?? []);
 const rounds = Number(values.rounds);
 if (!(rounds >= 1)) throw new Error(`"${values.rounds}" is no number of rounds.`);
-if (!existsSync('bench/node_modules'))
-  throw new Error('The peers are not installed: run `npm ci` in the folder bench.');
+if (!existsSync('bench/node_modules')) execSync('npm ci', { cwd: 'bench', stdio: 'inherit' });
 
 // Clients of y-partykit each listen for the end of the process.
 process.setMaxListeners(0);
