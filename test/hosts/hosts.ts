@@ -44,7 +44,7 @@ const PARTIES = {
   credentials: 'Credentials',
 };
 
-/** What `serve-worker.mjs` prints. */
+/** The line that `serve-worker.mjs` prints when it listens. */
 export const WORKER_READY_TEXT = 'The Worker is ready.';
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));

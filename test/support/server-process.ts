@@ -19,7 +19,7 @@ export interface ServerProcessOptions {
   readonly persistPath?: string | undefined;
   /** The port to listen on: by default one that is free. */
   readonly port?: number | undefined;
-  /** What it prints once it listens itself. Without it, it counts as ready when something answers on the port. */
+  /** A text that it prints once it listens itself. Without one, it counts as ready when something answers on the port. */
   readonly readyText?: string | undefined;
   /** Whether to keep what the process prints from this one's standard error: true by default. */
   readonly quiet?: boolean | undefined;

@@ -1,4 +1,4 @@
-import { createStore } from 'tinybase';
+import { createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import type { Changes } from '../../../src/protocol/changes.ts';
@@ -35,6 +35,17 @@ const seeded = async (
   await host.seed(PETS);
   isSeeded = true;
   return host;
+};
+
+/** Prepares a Store with a listener that throws when the Value `open` is set to `broken`. */
+const throwAtBroken = (store: Store): void => {
+  store.addValueListener(
+    'open',
+    (_store, _id, open) => {
+      if (open === 'broken') throw new Error('not open');
+    },
+    true,
+  );
 };
 
 /** Hooks that allow everything, and note what they are asked. */
@@ -796,15 +807,7 @@ describe('corrections', () => {
     const host = await seeded(
       {},
       {
-        prepareStore: (store) => {
-          store.addValueListener(
-            'open',
-            (_store, _id, open) => {
-              if (open === 'broken') throw new Error('not open');
-            },
-            true,
-          );
-        },
+        prepareStore: throwAtBroken,
       },
     );
     const [ada, bob] = [await host.join('ada'), await host.join('bob')];
@@ -847,15 +850,7 @@ describe('corrections', () => {
     const host = await seeded(
       { canSetCell: (_table, _row, _cell, leaf) => leaf !== 'refused' },
       {
-        prepareStore: (store) => {
-          store.addValueListener(
-            'open',
-            (_store, _id, open) => {
-              if (open === 'broken') throw new Error('not open');
-            },
-            true,
-          );
-        },
+        prepareStore: throwAtBroken,
       },
     );
     const ada = await host.join('ada');
