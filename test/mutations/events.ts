@@ -35,6 +35,13 @@ export const EVENT_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title:
+      '[EVENT-7] a connection of which the host could not attach that it came later is taken for the first',
+    file: ROOM,
+    text: '    if (!others.every((other) => this.#isNamesake(other))) return true;\n',
+    replacement: '',
+  },
+  {
     title: '[EVENT-8] an async procedure names its caller only until it waits',
     file: 'server/room/represented-callers.ts',
     text: '      this.#underWay.add(entry);\n',

@@ -69,6 +69,8 @@ export class RoomEvents<Connection extends Caller> {
   readonly #procedures: ReadonlyMap<string, DefinedProcedure>;
   readonly #options: Required<EventsOptions>;
   readonly #underWay = new CallsUnderWay<Connection>();
+  /** The connections that are known to have been the first of their ids: whoever comes later is noted. */
+  readonly #first = new WeakSet<Connection>();
 
   constructor(
     room: EventsRoom<Connection>,
@@ -127,9 +129,17 @@ export class RoomEvents<Connection extends Caller> {
     this.#room.release({ onReleased, onLost });
   }
 
-  /** Returns true if a connection of another user, which was here first, has this id: events would tell it as `from`. */
+  /**
+   * Returns true if a connection of another user has this id, and may have been here first: events would tell it as `from`. A host
+   * that could not attach which one came later knows none of them after a hibernation: then neither of them calls.
+   */
   #isIdOfAnother(connection: Connection): boolean {
-    return this.#isNamesake(connection) && this.#others(connection).length > 0;
+    if (this.#first.has(connection)) return false;
+    const others = this.#others(connection);
+    if (this.#isNamesake(connection)) return others.length > 0;
+    if (!others.every((other) => this.#isNamesake(other))) return true;
+    this.#first.add(connection);
+    return false;
   }
 
   #isNamesake(connection: Connection): boolean {

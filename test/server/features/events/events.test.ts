@@ -952,6 +952,39 @@ test('[EVENT-7] nobody calls under the connection id of another user after a hib
   expect(heard(eve)).toEqual(['v["waved",1,"one"]']);
 });
 
+test('[EVENT-7] nobody calls under the connection id of another user after a hibernation, also if the host could not attach who came later', async () => {
+  const room = new EventfulRoom(() => ({ wave: procedure.broadcast(() => ({ waved: 1 })) }));
+  const users = new Map<unknown, string>();
+  const gate = (): void => {
+    room.host.room.setGate({
+      admit: async (connection, user) => void users.set(connection, String(user)),
+      admitRequest: async () => undefined,
+      check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+      mayWrite: () => true,
+      userIdOf: (connection) => users.get(connection),
+    });
+  };
+  gate();
+  await room.host.room.start();
+  const [awake, later] = [room.connect('one'), room.connect('one')];
+  await room.host.room.connected(awake, 'ada');
+  await room.host.room.connected(later, 'eve');
+  await awake.say('v["wave",null,1,1]');
+  expect(heard(awake).at(-1)).toBe('v[1]');
+  // Whoever connects chooses the length of the URL, which hosts attach, too.
+  later.attachment = awake.attachment;
+  const [ada, eve] = room.hibernate(awake, later) as [Caller, Caller];
+  users.set(ada, 'ada').set(eve, 'eve');
+  gate();
+  await eve.say('v["wave",null,1,1]');
+  expect(heard(ada)).toEqual([]);
+  expect(failureOf(heard(eve)[1]).code).toBe('forbidden');
+  await ada.say('v["wave",null,2,1]');
+  expect(heard(eve)).toEqual([]);
+  // Its client comes back with another id.
+  expect(heard(ada)[0]).toMatch(/^v\[0,null,{"code":"forbidden"/);
+});
+
 test('[EVENT-7] calls and events work after a hibernation, and before the room has a Store', async () => {
   const room = new EventfulRoom(setting);
   const [ada, bob] = [room.connect('ada'), room.connect('bob')];
