@@ -27,6 +27,8 @@ import {
 const MILLISECONDS_PER_SECOND = 1000;
 const TIMEOUT_MILLISECONDS = 30_000;
 const DEFAULT_PREFIX = 'parties';
+/** The longest answer that is read: no room sends more, and something else may send without end. */
+const MOST_ANSWER_BYTES = 2 ** 28;
 
 /** Sends a request, as the global `fetch` does. */
 export type SendRequest = (url: string, init: RequestInit) => Promise<Response>;
@@ -179,7 +181,7 @@ function createCaller(options: RoomHandleOptions): Caller {
       .sign(key);
     const send = options.fetch ?? fetch;
     let response: Response;
-    let text: string;
+    let text: string | undefined;
     const signal = AbortSignal.timeout(Math.ceil(timeoutMilliseconds));
     // A fetch of the app's own may not heed the signal.
     const silence = whenAborted(signal);
@@ -195,11 +197,12 @@ function createCaller(options: RoomHandleOptions): Caller {
         }),
         silence,
       ]);
-      text = await Promise.race([response.text(), silence]);
+      text = await Promise.race([readText(response, signal), silence]);
     } catch (cause) {
       const message = `${what} had no answer from ${url}: check that the server is running, and the option origin.`;
       throw new TinyBasePartyKitError('network', message, { cause });
     }
+    if (text === undefined) throw foreign(what, 'over 256 MiB', url);
     return resultOf(text, response.status, what, url);
   };
 }
@@ -211,6 +214,29 @@ function whenAborted(signal: AbortSignal): Promise<never> {
   });
   aborted.catch(() => undefined);
   return aborted;
+}
+
+/** Reads a body as it comes, until the signal is aborted. Resolves to undefined if it is too long. */
+async function readText(response: Response, signal: AbortSignal): Promise<string | undefined> {
+  const { body } = response;
+  // A fetch of the app's own may give anything.
+  if (typeof body?.getReader !== 'function') return await response.text();
+  const reader = body.getReader();
+  const stop = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  const decoder = new TextDecoder();
+  let text = '';
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.byteLength;
+    if (bytes > MOST_ANSWER_BYTES) {
+      stop();
+      return undefined;
+    }
+    text += decoder.decode(value, { stream: true });
+  }
 }
 
 /** Reads an answer. Throws the room's error, or `network` for the answer of something else. */
@@ -226,8 +252,12 @@ function resultOf(text: string, status: number, what: string, url: string): unkn
       `${what} failed: ${cutMessage(told)}${hintOf(code, url)}`,
     );
   }
-  const message = `${what} was answered with ${status} by something that is not a room: check the options origin, party and prefix, which lead to ${url}.`;
-  throw new TinyBasePartyKitError('network', message);
+  throw foreign(what, String(status), url);
+}
+
+function foreign(what: string, answer: string, url: string): TinyBasePartyKitError {
+  const message = `${what} was answered with ${answer} by something that is not a room: check the options origin, party and prefix, which lead to ${url}.`;
+  return new TinyBasePartyKitError('network', message);
 }
 
 /** Returns a sentence on what else may be wrong if the room answers with that code. */

@@ -202,6 +202,27 @@ test.each<readonly [string, () => Promise<Response>]>([
   expect((await failureOf(handle.getSize())).code).toBe('network');
 });
 
+test('an answer that never ends is read up to 256 MiB, and no longer than the time for a command', async () => {
+  let cancelled = 0;
+  const cancel = (): void => void (cancelled += 1);
+  const endless = (bytes: number): Promise<Response> => {
+    const pull = async (controller: ReadableStreamDefaultController): Promise<void> => {
+      await new Promise((resolve) => {
+        setTimeout(resolve, 1);
+      });
+      controller.enqueue(new Uint8Array(bytes));
+    };
+    return Promise.resolve(new Response(new ReadableStream({ pull, cancel })));
+  };
+  const long = createRoomHandle({ ...OPTIONS, fetch: () => endless(2 ** 28 + 1) });
+  const error = await failureOf(long.exportRoom());
+  expect([error.code, cancelled]).toEqual(['network', 1]);
+  expect(error.message).toContain('was answered with over 256 MiB by something that is not a room');
+  const slow = createRoomHandle({ ...OPTIONS, fetch: () => endless(1), timeoutMilliseconds: 20 });
+  expect((await failureOf(slow.wipe())).message).toContain('had no answer from');
+  await expect.poll(() => cancelled).toBe(2);
+});
+
 test.each([9_000.5, 2 ** 31 - 1.5])(
   'a timeout of %d ms, which is no whole number',
   async (time) => {
