@@ -273,9 +273,12 @@ export class Delivery<Connection> {
     }
   }
 
-  /** Makes everybody start again, because the room's state may differ from the one that they know. */
+  /**
+   * Makes everybody start again, because the room's state may differ from the one that they know. So may whoever is being verified: it
+   * may have loaded before.
+   */
   dismiss(text: string): void {
-    for (const peer of this.#peers.open()) {
+    for (const peer of this.#peers.all()) {
       const { state } = peer;
       if (state.type === 'client') {
         this.sendError(peer, 'stale', text);

@@ -290,7 +290,7 @@ export class Room<Connection, Request = Connection> {
         else await this.#persistence.replace(state, content, version);
       } finally {
         // A stock peer may have loaded the old content meanwhile, and would never know.
-        for (const peer of peers.open()) {
+        for (const peer of peers.all()) {
           if (peer.state.type === 'stock') delivery.closeSilent(peer, text);
         }
       }

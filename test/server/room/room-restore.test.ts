@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { VALUES } from '../../../src/protocol/leaf.ts';
 import type { RoomDocument } from '../../../src/protocol/room-handle.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { clientId, FakeRoomHost, settle } from '../../support/fake-connection.ts';
 import { StrictStorage } from '../../support/strict-storage.ts';
 
@@ -72,6 +73,33 @@ describe('a room as one document', () => {
     await ada.push(2, { late: 1 });
     expect(ada.hearOne('ack').isCommit).toBe(true);
     expect(await host.content()).toEqual([{}, { open: true, late: 1 }]);
+  });
+
+  test('[JOIN-8] closes a connection that is being verified meanwhile, which may be a stock peer that shows the old content', async () => {
+    const host = new FakeRoomHost();
+    await host.seed({ open: true });
+    const document = await exported(host);
+    const admitted = new Set<unknown>();
+    const verifications: Deferred<void>[] = [];
+    host.room.setGate({
+      admit: async (connection) => {
+        const verification = new Deferred<void>();
+        verifications.push(verification);
+        await verification.promise;
+        admitted.add(connection);
+      },
+      admitRequest: async () => undefined,
+      check: (connection) => (admitted.has(connection) ? 'admitted' : 'unknown'),
+      mayWrite: () => true,
+    });
+    for (const replace of [() => host.room.restoreRoom(document), () => host.room.wipe()]) {
+      const stock = host.connect();
+      const isAdmitted = host.room.connected(stock, 'request');
+      await replace();
+      expect([stock.closed?.code, stock.frames]).toEqual([4503, []]);
+      verifications.pop()?.resolve();
+      expect(await isAdmitted).toBe(false);
+    }
   });
 
   test('[JOIN-8] reports what the own code of the room does while it is restored, and loses it', async () => {
