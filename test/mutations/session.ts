@@ -12,6 +12,7 @@ const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
+const HELD = 'client/offline/held-entry.ts';
 const OUTBOX = 'client/offline/durable-outbox.ts';
 const HANDOVER = 'client/session/handover.ts';
 const OBSERVER = 'client/features/undo/undo-observer.ts';
@@ -117,6 +118,30 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: WRITER,
     text: 'this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;',
     replacement: '',
+  },
+  {
+    title: '[KEEP-1] each write has all held edits',
+    file: HELD,
+    text: 'if (isSame && this.#laterLength < Math.max(PAGE_LENGTH, this.#firstLength)) {',
+    replacement: 'if (isSame && held === undefined) {',
+  },
+  {
+    title: '[KEEP-1] held edits of one cell fill the device',
+    file: HELD,
+    text: 'if (isSame && this.#laterLength < Math.max(PAGE_LENGTH, this.#firstLength)) {',
+    replacement: 'if (isSame) {',
+  },
+  {
+    title: '[KEEP-1] held edits that became one entry are still there as several',
+    file: HELD,
+    text: 'if (this.#mayBeStored) remove.push(this.#key);',
+    replacement: 'if (held === undefined) remove.push(this.#key);',
+  },
+  {
+    title: '[OFFLINE-13] older held edits lie on top of the last ones of a page',
+    file: WRITER,
+    text: 'if (held !== undefined || set.size > 0) remove.push(key);',
+    replacement: 'if (held === undefined && set.size > 0) remove.push(key);',
   },
   {
     title: '[OFFLINE-7] a full device keeps held edits that were sent',

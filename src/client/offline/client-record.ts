@@ -1,5 +1,10 @@
 /** The entries of a client in an `OfflineStorage`: their keys, and their texts. */
-import { applyChangesToLeaves, type Changes } from '../../protocol/changes.ts';
+import {
+  addChanges,
+  applyChangesToLeaves,
+  ChangesBuilder,
+  type Changes,
+} from '../../protocol/changes.ts';
 import {
   decodeChanges,
   decodeContent,
@@ -79,7 +84,7 @@ export class RecordKeys {
     return this.editsOf(recordId) + digits(number);
   }
 
-  /** The edits that wait for saving to start. */
+  /** The edits that wait for saving to start; also the beginning of the keys of {@link heldSince}. */
   held(recordId: string): string {
     return `${this.editsOf(recordId)}held`;
   }
@@ -109,6 +114,11 @@ export class RecordKeys {
   all(recordId: string): readonly string[] {
     return [this.head(recordId), this.editsOf(recordId), this.baseOf(recordId)];
   }
+}
+
+/** Returns the key of held edits that were made after the entry with that key was written. */
+export function heldSince(held: string, index: number): string {
+  return held + digits(index);
 }
 
 function digits(number: number): string {
@@ -149,8 +159,8 @@ export function encodePush({ encoded, isDerived }: PendingPush): string {
 }
 
 /** Encodes edits that wait, as a push, which has a letter first. */
-export function encodeHeld(text: string): string {
-  return `u${text}`;
+export function encodeHeld(held: Changes): string {
+  return `u${encodeChanges(held)}`;
 }
 
 /** The edits of a client, as far as they can be read. */
@@ -165,13 +175,13 @@ export interface StoredEdits {
 export function decodeEdits(entries: ReadonlyMap<string, string>): StoredEdits {
   const pushes: PendingPush[] = [];
   const damaged: string[] = [];
-  let held: Changes | undefined;
+  let held: ChangesBuilder | undefined;
   for (const [key, text] of [...entries].sort(([one], [other]) => (one < other ? -1 : 1))) {
     try {
       const encoded = text.slice(1);
       const changes = decodeChanges(encoded);
       const number = Number(key.slice(-DIGITS));
-      if (key.endsWith('/held')) held = changes;
+      if (/\/held\d*$/.test(key)) addChanges((held ??= new ChangesBuilder()), changes);
       else if (!Number.isSafeInteger(number)) damaged.push(key);
       else pushes.push({ number, changes, encoded, isDerived: text.startsWith('d') || undefined });
     } catch {

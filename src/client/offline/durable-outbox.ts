@@ -1,4 +1,4 @@
-import { encodeChanges } from '../../protocol/codec.ts';
+import type { Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
@@ -154,7 +154,9 @@ export class DurableOutbox implements Outbox {
     return this.#record?.adoption?.heard(welcome) ?? false;
   }
 
-  save(): void {
+  save(held?: Changes): void {
+    // Also while the session has not read the record.
+    if (held !== undefined) this.#record?.writer.held(held);
     const writer = this.#live()?.writer;
     writer?.save();
     // Its edits are those of the record now. The page cannot end in between.
@@ -177,7 +179,7 @@ export class DurableOutbox implements Outbox {
     const head = keys.head(recordId);
     const set = new Map([
       [head, encodeHead({ generation, lastNumber, savedAt: 0, clientId: undefined })],
-      [keys.held(recordId), encodeHeld(encodeChanges(held))],
+      [keys.held(recordId), encodeHeld(held)],
     ]);
     this.#writeLast({ head, isNew: true, remove: [], set });
   }

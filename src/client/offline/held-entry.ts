@@ -1,56 +1,73 @@
-import type { Changes } from '../../protocol/changes.ts';
-import { encodeChanges } from '../../protocol/codec.ts';
-import { encodeHeld } from './client-record.ts';
+import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
+import { encodeHeld, heldSince, PAGE_LENGTH } from './client-record.ts';
 
-/** The entry of the held edits in a record (VIEW-8). They have no number, so a page that finds them sends them once more. */
+/**
+ * The held edits in a record (VIEW-8): one entry, and one for what each later write adds. So a write is as long as what is new. They
+ * have no number, so a page that finds them sends them once more.
+ */
 export class HeldEntry {
   readonly #key: string;
-  /** The held edits as they were written last; undefined if there were none. */
-  #text: string | undefined;
-  #isDirty = true;
+  /** The held edits that are written, as far as they went then; undefined if there were none. */
+  #written: Changes | undefined;
+  /** The edits that were added to these since. */
+  #since = new ChangesBuilder();
   #mayBeStored: boolean;
+  /** The length of the first entry. */
+  #firstLength = 0;
+  /** The number and length of the later ones. */
+  #laterCount = 0;
+  #laterLength = 0;
 
   /** @param held what the record has. */
   constructor(key: string, held: Changes | undefined) {
     this.#key = key;
-    this.#text = held && encodeChanges(held);
+    this.#written = held;
     this.#mayBeStored = held !== undefined;
   }
 
+  /** The beginning of the keys of all its entries. */
   get key(): string {
     return this.#key;
   }
 
-  /** True if the storage may have the entry. */
+  /** True if the storage may have an entry. */
   get mayBeStored(): boolean {
     return this.#mayBeStored;
   }
 
-  /** Call this when the held edits may have changed. */
-  changed(): void {
-    this.#isDirty = true;
+  /** Call this for each change of the held edits that leaves them the same object. */
+  add(changes: Changes): void {
+    addChanges(this.#since, changes);
   }
 
-  /** Adds to a write what has changed. Returns true if the write removes the entry. */
+  /** Adds to a write what has changed. Returns true if the write removes all entries. */
   write(
     held: Changes | undefined,
     { set, remove }: { readonly set: Map<string, string>; readonly remove: string[] },
   ): boolean {
-    if (!this.#isDirty) return false;
-    this.#isDirty = false;
-    const text = held && encodeChanges(held);
-    if (text === this.#text) return false;
-    this.#text = text;
-    if (text === undefined) {
-      remove.push(this.#key);
-      return true;
+    const since = this.#since;
+    const isSame = held === this.#written;
+    if (isSame && (held === undefined || since.isEmpty)) return false;
+    this.#since = new ChangesBuilder();
+    this.#written = held;
+    if (isSame && this.#laterLength < Math.max(PAGE_LENGTH, this.#firstLength)) {
+      const text = encodeHeld(since);
+      set.set(heldSince(this.#key, this.#laterCount), text);
+      this.#laterCount += 1;
+      this.#laterLength += text.length;
+      return false;
     }
-    set.set(this.#key, encodeHeld(text));
+    if (this.#mayBeStored) remove.push(this.#key);
+    if (held === undefined) return true;
+    const text = encodeHeld(held);
+    set.set(this.#key, text);
     this.#mayBeStored = true;
+    this.#firstLength = text.length;
+    this.#laterCount = this.#laterLength = 0;
     return false;
   }
 
-  /** Call this when the entry is removed for good. */
+  /** Call this when all entries are removed for good. */
   removed(): void {
     this.#mayBeStored = false;
   }

@@ -1,3 +1,4 @@
+import type { Changes } from '../../protocol/changes.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
@@ -25,8 +26,8 @@ export interface Outbox {
   folded?(fold: Fold, cursor: Cursor | undefined): void;
   /** A welcome has come. Returns true if it is an answer to this outbox, and to nobody else. */
   heard?(welcome: Welcome): boolean;
-  /** Makes the state durable. The write takes the state at its beginning. */
-  save(): void;
+  /** Makes the state durable. The write takes the state at its beginning. `held` are edits that were added to the held ones. */
+  save(held?: Changes): void;
   /**
    * Ends all writing under the present client id, after the state as it is now. Resolves to the head of the record if all of it is
    * durable, and else to undefined. Returns undefined if nothing is.

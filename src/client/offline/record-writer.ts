@@ -1,4 +1,4 @@
-import { encodeChanges } from '../../protocol/codec.ts';
+import type { Changes } from '../../protocol/changes.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor } from '../../protocol/messages.ts';
 import type { FormerClient } from '../replica/former-client.ts';
@@ -174,8 +174,6 @@ export class RecordWriter {
     }
     const answered = this.#lastAnswered;
     this.#lastAnswered = [];
-    // Content may have replaced held edits (VIEW-9).
-    this.#held.changed();
     switch (fold.type) {
       case 'content':
         this.#base.replace(fold.isShown ? fold.content : undefined, cursor);
@@ -218,12 +216,16 @@ export class RecordWriter {
     return isDone;
   }
 
+  /** These edits were added to the held ones. */
+  held(changes: Changes): void {
+    if (this.#owner.keepsEdits && !this.#hasFailed) this.#held.add(changes);
+  }
+
   save(): void {
     if (this.#hasFailed) {
       this.#removeHeld();
       return;
     }
-    this.#held.changed();
     this.#write();
   }
 
@@ -252,8 +254,8 @@ export class RecordWriter {
       for (let number = first; number <= last; number += 1)
         set.delete(this.#keys.push(this.#id, number));
     const { key } = this.#held;
-    if (held !== undefined) set.set(key, encodeHeld(encodeChanges(held)));
-    else if (set.size > 0) remove.push(key);
+    if (held !== undefined || set.size > 0) remove.push(key);
+    if (held !== undefined) set.set(key, encodeHeld(held));
     try {
       this.#storage.writeLast?.({ head, isNew, remove, set });
     } catch (cause) {
@@ -267,7 +269,6 @@ export class RecordWriter {
     this.#client = () => client;
     this.#cancelBase?.();
     this.#isBaseDue = true;
-    this.#held.changed();
     // Somebody may have removed the record, with edits that this page would otherwise report.
     this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();

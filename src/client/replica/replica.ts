@@ -38,8 +38,8 @@ import { StoreClaim } from './store-claim.ts';
 
 /** The calls of a replica to its owner. They must not throw or write to the Store. */
 export interface ReplicaEvents {
-  /** There is a new pending push, or another held edit. */
-  readonly onPending: () => void;
+  /** There is a new pending push, or an edit from before the start, or `held` was added to the held edits. */
+  readonly onPending: (held?: Changes) => void;
   /** Edits were refused. The list may be empty: then nothing was. */
   readonly onRefused: (refusals: readonly Refusal[]) => void;
   /** A listener or middleware of the app threw while something was applied; the bookkeeping is complete. */
@@ -441,7 +441,7 @@ export class Replica {
     }
     this.#held ??= new ChangesBuilder();
     addChanges(this.#held, changes);
-    this.#events.onPending();
+    this.#events.onPending(changes);
   }
 
   /** Returns the tables whose last row these changes have deleted. Call it right after the transaction. */

@@ -163,8 +163,8 @@ export function createSyncSession(
     };
   });
   const replica = new Replica(store, {
-    onPending: () => {
-      outbox.save();
+    onPending: (held) => {
+      outbox.save(held);
       queue.add('edited');
       if (replica.held) reminder.held();
     },

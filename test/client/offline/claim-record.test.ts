@@ -9,6 +9,7 @@ import {
 } from '../../../src/client/offline/client-record.ts';
 import type { OfflineLocks, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+import { changesOf } from '../session/scripted-room.ts';
 
 const KEYS = new RecordKeys(scopeOf(undefined, 'ws://host/room', ''));
 const ID = 'c'.repeat(22);
@@ -19,7 +20,7 @@ const HEAD = encodeHead({ generation: 7, lastNumber: 3, savedAt: 0, clientId: un
 function recordWith(head: string): MemoryOfflineStorage {
   const storage = new MemoryOfflineStorage();
   storage.entries.set(KEYS.head(ID), head);
-  storage.entries.set(KEYS.held(ID), encodeHeld('[{"t":{"r":{"c":1}}},{}]'));
+  storage.entries.set(KEYS.held(ID), encodeHeld(changesOf([{ t: { r: { c: 1 } } }, {}])));
   return storage;
 }
 

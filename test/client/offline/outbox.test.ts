@@ -37,6 +37,10 @@ const texts = ({ entries }: MemoryOfflineStorage): Readonly<Record<string, strin
     ]),
   );
 
+/** The length of all texts. */
+const lengthOf = (entries: ReadonlyMap<string, string>): number =>
+  [...entries.values()].reduce((sum, text) => sum + text.length, 0);
+
 const pendingOf = (tab: OfflineTab): readonly (readonly [number, string])[] =>
   tab.session.replica.pending.map(({ number, encoded }) => [number, encoded]);
 
@@ -423,6 +427,82 @@ describe('what a client persists', () => {
     void next.session.startSaving();
     await settle();
     expect(next.pushes()).toEqual([[NOW + 1, [{}, { held: 2 }]]]);
+  });
+
+  test('[KEEP-1] a write of held edits is as long as what is new, and all of them are there after a restart', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.session.stopSaving();
+    const first = on.storage.writes.length;
+    for (let edit = 0; edit < 300; edit += 1) {
+      tab.store.setRow('t', `row ${edit}`, { a: edit, b: edit });
+      await settle();
+    }
+    const lengths = on.storage.writes.slice(first).map(({ set }) => lengthOf(set));
+    expect(lengths).toHaveLength(300);
+    expect(Math.max(...lengths)).toBeLessThan(50);
+    tab.store.delRow('t', 'row 8');
+    await settle();
+    tab.store.setCell('t', 'row 8', 'b', 'again');
+    await settle();
+    tab.die();
+    const next = new OfflineTab(on);
+    void next.session.follow();
+    await settle();
+    expect(next.store.getTables()).toEqual(tab.store.getTables());
+    expect(next.store.getRow('t', 'row 8')).toEqual({ b: 'again' });
+    // They are one entry, and then there are more.
+    next.store.setRow('t', 'row 300', { a: 1 });
+    await settle();
+    expect(Object.keys(texts(on.storage)).filter((key) => key.startsWith('e'))).toEqual([
+      'e/held',
+      'e/held0000000000000000',
+    ]);
+    next.die();
+    const last = new OfflineTab(on);
+    await last.start();
+    expect(last.store.getTables()).toEqual(next.store.getTables());
+    // They are one push, and nothing of them is held.
+    expect(Object.keys(texts(on.storage)).filter((key) => key.startsWith('e'))).toEqual([
+      `e/${String(NOW + 1).padStart(16, '0')}`,
+    ]);
+  });
+
+  test('[KEEP-1] held edits of the same cell do not fill the device', async () => {
+    const on = browser();
+    const tab = await liveTab(on);
+    tab.session.stopSaving();
+    const first = on.storage.writes.length;
+    for (let edit = 0; edit < 400; edit += 1) {
+      tab.store.setValue('text', `${edit} ${'x'.repeat(1000)}`);
+      await settle();
+    }
+    expect(lengthOf(on.storage.entries)).toBeLessThan(70_000);
+    const written = on.storage.writes.slice(first).reduce((sum, { set }) => sum + lengthOf(set), 0);
+    expect(written).toBeLessThan(450_000);
+    tab.die();
+    const next = new OfflineTab(on);
+    void next.session.follow();
+    await settle();
+    expect(next.store.getValues()).toEqual(tab.store.getValues());
+  });
+
+  test('[OFFLINE-13] a page that ends keeps all held edits, though several entries have them', async () => {
+    const { on, tab, storage } = await writingTab();
+    tab.session.stopSaving();
+    for (const value of [1, 2]) {
+      tab.store.setValue('a', value);
+      await storage.writeAll();
+    }
+    tab.store.setValue('a', 3);
+    await settle();
+    tab.store.setValue('c', 1);
+    tab.end(true);
+    tab.die();
+    const next = new OfflineTab(on);
+    void next.session.follow();
+    await settle();
+    expect(next.store.getValues()).toEqual({ a: 3, c: 1 });
   });
 
   test.for([true, false])(
