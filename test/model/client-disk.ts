@@ -1,7 +1,6 @@
 import type { Changes } from '../../src/protocol/changes.ts';
-import { decodeChanges } from '../../src/protocol/codec.ts';
 import type { OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
-import { keysOfUser, RecordKeys } from '../../src/client/offline/client-record.ts';
+import { decodeEdits, keysOfUser, RecordKeys } from '../../src/client/offline/client-record.ts';
 import type {
   LastWrite,
   OfflineLocks,
@@ -96,10 +95,17 @@ export class ClientDisk implements Source {
 
   /** The unconfirmed edits of one scope on disk: a user, a room, and a prefix. */
   editsOf(scope: string): readonly Changes[] {
-    const { edits } = new RecordKeys(scope);
-    return [...this.entries]
-      .filter(([key]) => key.startsWith(edits))
-      .map(([, text]) => decodeChanges(text.slice(1)));
+    const keys = new RecordKeys(scope);
+    const records = new Map<string, Map<string, string>>();
+    for (const [key, text] of this.entries) {
+      if (!key.startsWith(keys.edits)) continue;
+      const id = keys.recordOf(key);
+      records.set(id, (records.get(id) ?? new Map<string, string>()).set(key, text));
+    }
+    return [...records.values()].flatMap((record) => {
+      const { pushes, held } = decodeEdits(record);
+      return [...pushes.map(({ changes }) => changes), ...(held === undefined ? [] : [held])];
+    });
   }
 
   /** A tab removes everything that is kept for a user. */

@@ -1,3 +1,4 @@
+import { ALL_ROWS, type Changes } from '../../src/protocol/changes.ts';
 import type { Leaf, TableKey } from '../../src/protocol/leaf.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 
@@ -33,6 +34,15 @@ export function copyLeaves<T>(leaves: LeafMap<T>): LeafMap<T> {
 /** Names a leaf, for people and as a key. */
 export function leafName(table: TableKey, row: string, cell: string): string {
   return JSON.stringify([table, row, cell]);
+}
+
+/** For messages, and to compare: what changes do, in one line, in an order of its own. */
+export function describeChanges({ deletedRows, leaves }: Changes): string {
+  const parts: string[] = [];
+  for (const [table, rows] of deletedRows)
+    for (const row of rows === ALL_ROWS ? [''] : rows) parts.push(`-${leafName(table, row, '')}`);
+  leaves.forEach((leaf, ...at) => parts.push(`${leafName(...at)}=${JSON.stringify(leaf)}`));
+  return parts.toSorted().join(' ');
 }
 
 /** For messages: what differs, in one line. */

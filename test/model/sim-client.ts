@@ -28,7 +28,7 @@ import {
   PAIR_TABLE,
   type UniqueLeaves,
 } from './edits.ts';
-import { leafName } from './leaves.ts';
+import { describeChanges, leafName } from './leaves.ts';
 import type { ClientEnd, Wire } from './network.ts';
 import type { Mutant } from './mutant.ts';
 import { watchLoads, watchSaving } from './loads.ts';
@@ -334,10 +334,10 @@ export class SimClient implements ClientEnd {
 
   /** Last words: what a tab has not confirmed when it is told of its end is on its disk after it (OFFLINE-13). */
   #checkLast(unconfirmed: readonly Changes[], kept: readonly Changes[]): void {
-    const texts = new Set(kept.map(encodeChanges));
+    const texts = new Set(kept.map(describeChanges));
     const lost = unconfirmed
       .filter((changes) => !isEmptyChanges(changes))
-      .map(encodeChanges)
+      .map(describeChanges)
       .find((text) => !texts.has(text));
     if (lost === undefined) return;
     const message = `${this.name} ends, and ${lost} is not on its disk`;
