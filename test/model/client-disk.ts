@@ -102,10 +102,13 @@ export class ClientDisk implements Source {
       const id = keys.recordOf(key);
       records.set(id, (records.get(id) ?? new Map<string, string>()).set(key, text));
     }
-    return [...records.values()].flatMap((record) => {
+    const edits: Changes[] = [];
+    for (const record of records.values()) {
       const { pushes, held } = decodeEdits(record);
-      return [...pushes.map(({ changes }) => changes), ...(held === undefined ? [] : [held])];
-    });
+      for (const { changes } of pushes) edits.push(changes);
+      if (held !== undefined) edits.push(held);
+    }
+    return edits;
   }
 
   /** A tab removes everything that is kept for a user. */
