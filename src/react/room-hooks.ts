@@ -17,9 +17,11 @@ import {
   type ClientRoom,
   type RoomOverrides,
 } from '../client/room/index.ts';
+import { roomReports } from '../client/room/room-reports.ts';
 import { watchRenewals } from '../client/room/renewals.ts';
 import type { DataOf, DeclarationsOf, EventName } from '../protocol/events/event-types.ts';
 import { notGot } from '../protocol/option-kinds.ts';
+import { reportRefusals } from './report-refusals.ts';
 import { useLatest } from './use-latest.ts';
 import { useSync } from './use-sync.ts';
 
@@ -116,8 +118,11 @@ export function createRoomHooks<Room, Metadata>(
           if (others > 0) mounted.set(entered, others);
           else {
             mounted.delete(entered);
-            // Strict mode enters again at once, and then the room is not left.
-            void client.leave(entered);
+            const endReports = reportRefusals(entered.persister, (error) => {
+              if (!mounted.has(entered)) roomReports.get(entered)?.(error);
+            });
+            // Strict mode enters again at once, and then the room is not left. What is not confirmed in the end is reported.
+            void client.leave(entered).finally(endReports);
           }
         };
       }, [id, latest]);

@@ -1,5 +1,5 @@
 import type PartySocket from 'partysocket';
-import { useEffect, useState, type DependencyList } from 'react';
+import { useEffect, useRef, useState, type DependencyList } from 'react';
 import type { Content, Store } from 'tinybase';
 
 import {
@@ -10,10 +10,14 @@ import {
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { notGot } from '../protocol/option-kinds.ts';
 import { openPersister } from './open-persister.ts';
+import { reportRefusals } from './report-refusals.ts';
 import { useLatest } from './use-latest.ts';
 
-const ENDED_MESSAGE =
-  'The component ended, or changed its room, and some of its edits were refused, or not confirmed in time: the cause lists them.';
+/** So many persisters, one after the other, whose inputs no render has repeated: no render will. */
+const MOST_UNREPEATED = 10;
+
+const NEW_MESSAGE =
+  'A dependency of usePartyKitPersister is another one in each render, so each render would connect anew. Pass texts and numbers, or keep the object or function with useMemo or useCallback.';
 
 /** The options of {@link usePartyKitPersister}. */
 export interface PersisterOptions {
@@ -31,8 +35,8 @@ export interface PersisterOptions {
 /**
  * Keeps a Store equal to a room while the component is mounted: creates a socket and a persister, starts to load and save, and
  * closes both in the end. Does so again when the Store or one of `dependencies` changes, which has to name everything that
- * `createSocket` uses. Returns the persister; undefined on a server, in the first render, and in one with another Store or other
- * dependencies.
+ * `createSocket` uses. Returns the persister of that Store; undefined on a server, in the first render, and in one with another Store. With
+ * other dependencies, the last persister is returned until there is the next one.
  *
  * @example
  * ```ts
@@ -61,7 +65,14 @@ export function usePartyKitPersister(
     readonly inputs: DependencyList;
   }>();
   const latest = useLatest(options);
+  const unrepeated = useRef(0);
   useEffect(() => {
+    if (open !== undefined && areSame(inputs, open.inputs)) unrepeated.current = 0;
+  });
+  useEffect(() => {
+    unrepeated.current += 1;
+    if (unrepeated.current > MOST_UNREPEATED)
+      throw new TinyBasePartyKitError('misuse', NEW_MESSAGE);
     const { config, initialContent } = latest.current;
     const { persister: created, close } = openPersister(createSocket, (connection) =>
       createPartyKitPersister(store, connection, config, (error: unknown) =>
@@ -74,17 +85,14 @@ export function usePartyKitPersister(
     void created.startAutoSave();
     return () => {
       setOpen(undefined);
-      // Listeners of components end with them.
-      created.addRefusalListener((_persister, cause) =>
-        latest.current.onIgnoredError?.(
-          new TinyBasePartyKitError('destroyed', ENDED_MESSAGE, { cause }),
-        ),
-      );
+      reportRefusals(created, (error) => latest.current.onIgnoredError?.(error));
       void close();
     };
   }, [latest, ...inputs]);
-  // The effect comes after this render: until then, the persister is that of another Store or room.
-  return open !== undefined && inputs.every((input, index) => Object.is(input, open.inputs[index]))
-    ? open.persister
-    : undefined;
+  // The effect comes after this render: until then, it may be the persister of another Store.
+  return open?.persister.getStore() === store ? open.persister : undefined;
+}
+
+function areSame(some: DependencyList, others: DependencyList): boolean {
+  return some.every((input, index) => Object.is(input, others[index]));
 }

@@ -135,6 +135,34 @@ describe.each([
     await end(page, problems);
   });
 
+  test('a component with another token never shows that there is no persister', async () => {
+    const id = `tokens-${version}`;
+    const { page, problems } = await openPage(browser, url);
+    await show(page, { type: 'store', id });
+    await untilText(page, 'live');
+    await page.evaluate(() => window.tested.takePhases());
+    await show(page, { type: 'store', id, token: 'another' }, 'first');
+    await until('another socket', async () => (await sockets(page)).made === 2);
+    await untilText(page, 'live: "first"');
+    await untilClosed(page, 1);
+    expect(await page.evaluate(() => window.tested.takePhases())).not.toContain('no persister');
+    expect(await contentOf(id)).toEqual([{}, { first: 'first' }]);
+    await show(page, { type: 'nothing' });
+    await untilClosed(page, 0);
+    await end(page, problems);
+  });
+
+  test('a dependency that is new in each render ends the component, and not the server', async () => {
+    const { page, problems } = await openPage(browser, url);
+    await show(page, { type: 'store', id: `new-${version}`, isNew: true }).catch(() => undefined);
+    await until('an error', () =>
+      problems().some((text) => text.includes('is another one in each render')),
+    );
+    await untilClosed(page, 0);
+    expect((await sockets(page)).made).toBeLessThan(15);
+    await page.close();
+  });
+
   test('the edits of a component that is unmounted without a server are told to its onIgnoredError', async () => {
     const { page } = await openPage(browser, url);
     await show(page, { type: 'store', id: `away-${version}`, isAway: true });
@@ -144,6 +172,18 @@ describe.each([
     await until('the report', async () =>
       (await page.evaluate(() => window.tested.errors())).some((error) => lost.test(error)),
     );
+    await page.close();
+  });
+
+  test('an edit that the room refuses while its provider leaves is told to the onIgnoredError of the client', async () => {
+    const { page } = await openPage(browser, url);
+    await show(page, { type: 'room', id: `refused-${version}`, party: 'refusing' });
+    await untilText(page, 'live');
+    await show(page, { type: 'nothing' }, 'noSetValue');
+    await untilClosed(page, 0);
+    expect(await page.evaluate(() => window.tested.errors())).toEqual([
+      expect.stringContaining('The component ended, or changed its room'),
+    ]);
     await page.close();
   });
 

@@ -9,6 +9,7 @@ import { StoreClaim } from '../replica/store-claim.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
 import { left } from './connection-attempts.ts';
 import { tellRenewal } from './renewals.ts';
+import { roomReports } from './room-reports.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
 
 /** The stays of a client in one room, one after the other. */
@@ -80,6 +81,8 @@ export function createRoomStay<Room, Metadata>(
       return parts.socket;
     },
   });
+
+  roomReports.set(room, report);
 
   const leave = async (): Promise<void> => {
     const entry = entries;

@@ -18,17 +18,20 @@ export type Shown =
       readonly type: 'room';
       readonly id: string;
       readonly count?: number;
+      readonly party?: string;
       readonly isHidden?: boolean;
     }
   /**
    * A Store with `usePartyKitPersister`. With `isShared`, all mounts have the same socket, as one of a module. With `isAway`, no server
-   * answers.
+   * answers. `token` is another dependency. With `isNew`, there is one more, which is made anew in each render.
    */
   | {
       readonly type: 'store';
       readonly id: string;
       readonly isShared?: boolean;
       readonly isAway?: boolean;
+      readonly token?: string;
+      readonly isNew?: boolean;
     };
 
 /** The things that a test can do on the page. */
@@ -37,6 +40,8 @@ export interface TestedPage {
   show(shown: Shown, value?: string): void;
   /** Renders a provider again, with the same children. Returns how often components within it were rendered. */
   renderProvider(): number;
+  /** The phases that were rendered since the last call. */
+  takePhases(): readonly string[];
   /** The errors that were reported to the app. */
   errors(): readonly string[];
   /** The number of sockets that were made, and of those that are not closed. */
@@ -92,6 +97,7 @@ let setValue: ((value: string) => void) | undefined;
 
 function Content({ phase }: { readonly phase: string }): ReactNode {
   const store = useStore();
+  phases.push(phase);
   setValue = (value) => store?.setValue(value, value);
   renders++;
   return (
@@ -102,15 +108,24 @@ function Content({ phase }: { readonly phase: string }): ReactNode {
   );
 }
 
+let phases: string[] = [];
 let renders = 0;
 let renderFrame: () => void = () => undefined;
 
 /** As an app's layout: it has a state of its own, and its children come from outside. */
-function Frame({ id, children }: { readonly id: string; readonly children: ReactNode }): ReactNode {
+function Frame({
+  id,
+  party = 'present',
+  children,
+}: {
+  readonly id: string;
+  readonly party?: string | undefined;
+  readonly children: ReactNode;
+}): ReactNode {
   const [, setCount] = useState(0);
   renderFrame = () => setCount((count) => count + 1);
   return (
-    <hooks.RoomProvider id={id} fallback="fallback">
+    <hooks.RoomProvider id={id} options={{ party }} fallback="fallback">
       {children}
     </hooks.RoomProvider>
   );
@@ -132,6 +147,8 @@ function StoreContent({
   id,
   isShared = false,
   isAway = false,
+  token = 'token',
+  isNew = false,
 }: Omit<Shown & { readonly type: 'store' }, 'type'>): ReactNode {
   const store = useCreateStore(createStore, [id]);
   const create = (): PartySocket =>
@@ -139,19 +156,21 @@ function StoreContent({
       host: isAway ? 'localhost:1' : host,
       party: 'present',
       room: id,
+      query: { token },
       WebSocket: CountedSocket,
     });
   const persister = usePartyKitPersister(
     store,
     () => (isShared ? (shared ??= create()) : create()),
-    [id],
+    [id, token, ...(isNew ? [create] : [])],
     { onIgnoredError },
   );
   if (persister !== undefined && persister.getStore() !== store)
     errors.push(`${id} was rendered with the persister of ${persister.getConnection().room}`);
+  const { phase } = useSync(persister);
   return (
     <Provider store={store}>
-      <Content phase={useSync(persister).phase} />
+      <Content phase={persister === undefined ? 'no persister' : phase} />
     </Provider>
   );
 }
@@ -159,9 +178,9 @@ function StoreContent({
 function Tree({ shown }: { readonly shown: Shown }): ReactNode {
   if (shown.type === 'nothing') return null;
   if (shown.type === 'store') return <StoreContent {...shown} />;
-  const { id, count = 1, isHidden = false } = shown;
+  const { id, count = 1, isHidden = false, party } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
-    <Frame key={index} id={id}>
+    <Frame key={index} id={id} party={party}>
       <RoomContent />
     </Frame>
   ));
@@ -185,6 +204,11 @@ window.tested = {
     renders = 0;
     flushSync(renderFrame);
     return renders;
+  },
+  takePhases: () => {
+    const taken = phases;
+    phases = [];
+    return taken;
   },
   errors: () => errors,
   sockets: () => ({
