@@ -176,20 +176,69 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-6] a push at which something cuts each connection is sent whole for ever',
     file: SENDER,
-    text: 'const isWhole = fitsFrame && isSure;',
+    text: 'const isWhole = isOrdinary || isEmptyChanges(push.changes);',
     replacement: 'const isWhole = fitsFrame;',
   },
   {
     title: '[PART-6] a push is given up while the server crashes again and again',
     file: SENDER,
-    text: 'if (!isWhole && !isCalm) return;',
+    text: 'if (!isOrdinary && !isCalm) return;',
     replacement: '',
   },
   {
-    title: '[PART-6] a push that the room cannot store is given up',
+    title: '[PART-7] a push at which the room dies is sent again for ever',
+    file: SENDER,
+    text: 'if (!isInDoubt(number)) {\n      upload',
+    replacement: '{\n      upload',
+  },
+  {
+    title: '[PART-7] other pushes are on their way when the room dies at one',
+    file: SENDER,
+    text: 'isInDoubt(oldestUnanswered) ? 1 : MOST_IN_FLIGHT',
+    replacement: 'MOST_IN_FLIGHT',
+  },
+  {
+    title: '[PART-7] pushes behind one that was answered are not in doubt any more',
+    file: SENDER,
+    text: 'lost = losses === 1 ? sent : Math.max(lost, sent);',
+    replacement: 'lost = sent;',
+  },
+  {
+    title: '[PART-7] a push pays for the one before it',
+    file: SENDER,
+    text: 'upload = undefined;\n    cuts = 0;\n  };',
+    replacement: 'upload = undefined;\n  };',
+  },
+  {
+    title: '[PART-7] a push at which the room hangs is sent again for ever',
+    file: SENDER,
+    text: 'if (upload?.sent === upload?.json.length) closed(false);',
+    replacement: '',
+  },
+  {
+    title: '[PART-7] a push is given up because the line is slow',
+    file: SENDER,
+    text: 'if (upload?.sent === upload?.json.length) closed(false);',
+    replacement: 'closed(false);',
+  },
+  {
+    title:
+      '[PART-7] the last part goes before the receipts: whoever is behind seems to be at fault',
     file: SENDER,
     text: '(rest ? MOST_PARTS_AHEAD * partLength : 1)',
     replacement: 'MOST_PARTS_AHEAD * (rest ? partLength : 0)',
+  },
+  {
+    title: '[PART-7] with a full disk, each client ends the room as soon as it runs',
+    file: SENDER,
+    text: 'if (!isOrdinary && !isCalm) return;',
+    replacement: 'if (!isOrdinary && !isCalm && !isEmptyChanges(push.changes)) return;',
+  },
+  {
+    title: '[PART-7] all clients in doubt send at the same time',
+    file: SENDER,
+    text: 'CALM_MILLISECONDS * (1 + random())',
+    replacement: 'CALM_MILLISECONDS',
   },
   {
     title: '[PART-6] parts that are swallowed are sent for ever',

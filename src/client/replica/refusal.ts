@@ -39,7 +39,7 @@ export type RefusalReason =
   | 'before-start'
   /**
    * It does not reach the room in several attempts, and is local-only: something answers initial content in the place of the room,
-   * or something between cuts each connection at this transaction, or swallows it.
+   * or something between cuts each connection at this transaction, or swallows it, or the room itself dies at it each time.
    */
   | 'undelivered'
   /** It was made while nothing was saved, and the app called `load`: the room's content replaced it. */

@@ -5,6 +5,7 @@ import {
   encodePushFrame,
   MOST_PARTS_AHEAD,
 } from '../../protocol/codec.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { joinFrames, weightOf } from '../../protocol/frame.ts';
 import type { Limits, PartReceipt } from '../../protocol/messages.ts';
 import { utf8Length } from '../../protocol/utf8.ts';
@@ -27,17 +28,21 @@ const PART_LENGTH = 32 * 1024;
 /** The least length of a part for which {@link PART_LENGTH} is halved. */
 const LEAST_PART = 2 * 1024;
 
-/** The connections that may end, or lose parts, before all parts of a push are sent. */
+/** The connections that may end, or lose parts, before all parts of a push are sent, or one in doubt is answered (PART-5, PART-7). */
 const MOST_CUTS = 8;
 
 /** The conversations in a row that may end without a push that was sent. Then it travels in parts, whatever its size (PART-6). */
 const MOST_LOSSES = 4;
 
 /**
- * A push is in doubt after that many losses, or as many cuts. It waits so long in each conversation: a connection that ends before
- * ends for another reason, as with a server that crashes again and again.
+ * A push is in doubt after that many losses, or as many cuts. It waits so long in each conversation, and up to twice as long: a
+ * connection that ends before ends for another reason, as with a server that crashes again and again, or at the push of another
+ * client.
  */
 const CALM_MILLISECONDS = 2000;
+
+const DOUBT_MESSAGE =
+  'Each connection ends at the same edit: look at the console of the room, then for a proxy or firewall.';
 
 /** The smallest limit of a frame that {@link PushSender.halve} sets, in bytes. */
 const LEAST_FRAME = 8 * 1024;
@@ -49,6 +54,7 @@ export interface SenderOwner {
   /** Returns true while the room takes pushes. */
   readonly isLive: () => boolean;
   readonly happened: (event: SessionEvent) => void;
+  readonly onError: (error: unknown) => void;
   readonly stats: SyncStats;
 }
 
@@ -64,6 +70,8 @@ export interface PushSender {
   opened(): void;
   /** The socket has closed. With `isMeant`, this side has ended the connection, or the room asks for all again. */
   closed(isMeant: boolean): void;
+  /** Nothing is heard any more: this side is about to end the connection. */
+  silent(): void;
   /** Sets the highest number that was ever sent: after a restart, or for another room. */
   restore(everSent: number): void;
   /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
@@ -80,9 +88,8 @@ export interface PushSender {
   sendNow(): void;
 }
 
-/** A push that is sent in parts. Lengths are in characters. */
+/** A push that is sent in parts: until the last part is sent, and if it is in doubt, until the answer. Lengths are in characters. */
 interface Upload {
-  readonly number: number;
   readonly json: string;
   sent: number;
   /** The length that the room has confirmed. */
@@ -97,7 +104,7 @@ export function createPushSender(
   outbox: Outbox,
   prefix: string,
   heartbeat: Heartbeat,
-  { after, soon }: Pick<SessionPorts, 'after' | 'soon'>,
+  { after, random, soon }: Pick<SessionPorts, 'after' | 'random' | 'soon'>,
   owner: SenderOwner,
 ): PushSender {
   let { framePushBytes } = DEFAULT_LIMITS;
@@ -107,15 +114,16 @@ export function createPushSender(
   let sent = 0;
   /** The highest number sent in any: the room may hold it. */
   let everSent = 0;
-  /** The push whose parts were not all sent in this connection. */
   let upload: Upload | undefined;
-  /** The number of connections that have ended with one, or have lost its parts (PART-5). */
+  /** The number of connections that have ended with one, or have lost its parts (PART-5, PART-7). */
   let cuts = 0;
+  /** The number of the last push that was sent in parts: they are counted for it. */
+  let suspect = 0;
   /** The greatest length of a part that passes, as far as is known. */
   let mostOfPart = PART_LENGTH;
   /** The number of conversations in a row at whose end the room lacked a push that was sent. */
   let losses = 0;
-  /** The lowest and the highest number that the room lacked at the end of the last of them. */
+  /** The lowest number that the room lacked at the end of the last of them, and the highest at the end of any. */
   let firstLost = 0;
   let lost = 0;
   /** False at the beginning of a conversation after {@link MOST_LOSSES}. */
@@ -138,15 +146,22 @@ export function createPushSender(
     return isTaken;
   };
 
+  const isInDoubt = (number: number): boolean => losses >= MOST_LOSSES && number <= lost;
+  const forgetAnswered = (): void => {
+    if (replica.oldestUnanswered <= suspect) return;
+    upload = undefined;
+    cuts = 0;
+  };
   const cut = (): void => {
     cuts += 1;
+    if (cuts === MOST_LOSSES) owner.onError(new TinyBasePartyKitError('network', DOUBT_MESSAGE));
     // Perhaps the first part was too large for something between that does not say so. One end alone may have any cause.
     if (cuts > 1 && upload?.received === 0) mostOfPart = Math.max(LEAST_PART, mostOfPart / 2);
   };
   const refused = (push: number, reason: WithdrawalReason): Changes | undefined => {
     const changes = replica.pending.find(({ number }) => number === push)?.changes;
     const isOurs = changes !== undefined && !isEmptyChanges(changes);
-    if (!isOurs || push > (upload?.number ?? sent)) return undefined;
+    if (!isOurs || push > (upload === undefined ? sent : suspect)) return undefined;
     upload = undefined;
     cuts = 0;
     sent = push - 1;
@@ -158,21 +173,19 @@ export function createPushSender(
 
   /**
    * Sends as many parts as may be on their way. Returns true when that was the last one. That has one character, and waits for all
-   * receipts: before it, the room stores nothing, so only something between can prevent a receipt.
+   * receipts: before it, the room does nothing with the push.
    */
-  const sendParts = (
-    { number, encoded, isDerived }: PendingPush,
-    reason: WithdrawalReason,
-  ): boolean => {
+  const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
+    suspect = number;
     const current = (upload ??= {
-      number,
       json: encodeNumbered(number, encoded, isDerived),
       sent: 0,
       received: 0,
       asked: 0,
     });
     if (cuts >= MOST_CUTS) {
-      refused(number, reason);
+      // One in doubt was sent whole before.
+      refused(number, isInDoubt(number) ? 'undelivered' : 'too-large');
       return false;
     }
     // A character takes up to three bytes, or two more where JSON escapes it.
@@ -190,26 +203,31 @@ export function createPushSender(
       owner.send(frame);
       current.sent += text.length;
     }
-    upload = undefined;
-    cuts = 0;
+    if (!isInDoubt(number)) {
+      upload = undefined;
+      cuts = 0;
+    }
     return true;
   };
   const sendPending = (): void => {
     const { pending, oldestUnanswered } = replica;
+    forgetAnswered();
     // Numbers have a gap where a page continues another one (OFFLINE-9).
     sent = Math.max(sent, oldestUnanswered - 1);
-    while (sent - oldestUnanswered + 1 < MOST_IN_FLIGHT) {
+    // Behind a push in doubt, nothing is on its way: it would be as suspect (PART-7).
+    const mostInFlight = isInDoubt(oldestUnanswered) ? 1 : MOST_IN_FLIGHT;
+    while (sent - oldestUnanswered + 1 < mostInFlight) {
       const push = pending[sent + 1 - oldestUnanswered];
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
       const { number, encoded, isDerived } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
+      const isOrdinary = fitsFrame && !isInDoubt(number);
+      if (!isOrdinary && !isCalm) return;
       // The room refuses the parts of a user who may only read, also those of an empty push.
-      const isSure = losses < MOST_LOSSES || number > lost || isEmptyChanges(push.changes);
-      const isWhole = fitsFrame && isSure;
-      if (!isWhole && !isCalm) return;
+      const isWhole = isOrdinary || isEmptyChanges(push.changes);
       const isSent = isWhole
         ? send(encodePushFrame(prefix, number, encoded, isDerived))
-        : sendParts(push, fitsFrame ? 'undelivered' : 'too-large');
+        : sendParts(push);
       if (!isSent) return;
       sent = number;
       everSent = Math.max(everSent, sent);
@@ -217,7 +235,15 @@ export function createPushSender(
       heartbeat.sent(sent, encoded.length);
     }
   };
-  const lacksReceipt = (): boolean => upload !== undefined && upload.asked > upload.received;
+  const lacksReceipt = (): boolean => {
+    forgetAnswered();
+    return upload !== undefined && upload.asked > upload.received;
+  };
+  const closed = (isMeant: boolean): void => {
+    if (upload !== undefined && !isMeant) cut();
+    upload = undefined;
+    cancelCalm?.();
+  };
   const sendNow = (): void => {
     if (!isFlushDue) return;
     isFlushDue = false;
@@ -238,13 +264,14 @@ export function createPushSender(
         // Where some get through, nothing cuts the connection at the others, until they are in doubt.
         losses = oldestUnanswered > (losses < MOST_LOSSES ? firstLost : lost) ? 1 : losses + 1;
         firstLost = oldestUnanswered;
-        lost = sent;
+        // Of those in doubt, the last conversation has sent one.
+        lost = losses === 1 ? sent : Math.max(lost, sent);
       }
       sent = oldestUnanswered - 1;
       cancelCalm?.();
       isCalm = Math.max(losses, cuts) < MOST_LOSSES;
       if (isCalm) return;
-      cancelCalm = after(CALM_MILLISECONDS, () => {
+      cancelCalm = after(CALM_MILLISECONDS * (1 + random()), () => {
         isCalm = true;
         owner.happened('edited');
       });
@@ -253,10 +280,10 @@ export function createPushSender(
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
     },
     opened: () => budget.reset(),
-    closed: (isMeant) => {
-      if (upload !== undefined && !isMeant) cut();
-      upload = undefined;
-      cancelCalm?.();
+    closed,
+    // Parts may be on a slow line. A room that has answered all of them but the last, and then nothing, hangs at that push.
+    silent: () => {
+      if (upload?.sent === upload?.json.length) closed(false);
     },
     restore: (number) => {
       everSent = number;
@@ -267,7 +294,7 @@ export function createPushSender(
     },
     lacksReceipt,
     received: ({ number, offset }) => {
-      if (upload?.number === number) upload.received = offset;
+      if (upload !== undefined && suspect === number) upload.received = offset;
     },
     refused,
     flush: () => {

@@ -213,12 +213,16 @@ export function createSyncSession(
       sender.ask();
       socket.send(encodeClientMessage(prefix, { type: isCheck ? 'check' : 'ping' }));
     },
-    dead: () => happened('silent'),
+    dead: () => {
+      sender.silent();
+      happened('silent');
+    },
   });
   const sender = createPushSender(replica, outbox, prefix, heartbeat, ports, {
     send: socket.send,
     isLive: () => state.stage.phase === 'live' && socket.isOpen(),
     happened,
+    onError,
     stats,
   });
   const backoff = createBackoff(ports, () => happened('retry'));

@@ -73,7 +73,7 @@ test('[PART-4] frames have half the size after each close because one was too la
     room.welcome({ generation: room.hello().generation, limits });
     room.endTurn();
     // What was lost four times waits.
-    await room.time.pass(2000);
+    await room.time.pass(3000);
     room.endTurn();
     const frames = room.frames();
     longest.push(Math.max(...frames.map((messages) => messages.join('\n').length)));

@@ -161,7 +161,7 @@ export class ScriptedRoom {
   #ids = 0;
 
   constructor(
-    options: Partial<Pick<SessionPorts, 'firstGeneration'>> & {
+    options: Partial<Pick<SessionPorts, 'firstGeneration' | 'random'>> & {
       /** True if code goes on until {@link ScriptedRoom.endTurn}. */
       isTurnHeld?: boolean;
       readonly store?: Store;
@@ -177,6 +177,7 @@ export class ScriptedRoom {
       PREFIX,
       {
         firstGeneration: 0,
+        random: () => 0.5,
         ...ports,
         ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
         socket: {
@@ -207,7 +208,6 @@ export class ScriptedRoom {
           else callback();
         },
         randomId: () => String(this.#ids++).padStart(22, 'c'),
-        random: () => 0.5,
       },
       {
         onSync: (sync) => this.syncs.push(sync),
