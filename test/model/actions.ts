@@ -10,6 +10,8 @@ const HOUR_MILLISECONDS = 3_600_000;
 /** A little more than one. */
 const DAY_MILLISECONDS = 25 * HOUR_MILLISECONDS;
 const MOST_DAYS = 20;
+/** Each takes some attempts to be given up. */
+const MOST_POISONS = 2;
 
 function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
   if (factor === 0) return;
@@ -28,6 +30,7 @@ export class Actions implements Source {
   isActive = true;
   readonly #simulation: Simulation;
   #days = 0;
+  #poisons = 0;
 
   constructor(simulation: Simulation) {
     this.#simulation = simulation;
@@ -64,6 +67,15 @@ export class Actions implements Source {
     const { name } = client;
     const { session } = client.current;
     yield { label: `${name} edits`, weight: 1, happen: (choices) => client.edit(choices) };
+    if (this.#simulation.has('poison') && this.#poisons < MOST_POISONS)
+      yield {
+        label: `${name} makes an edit at which the room dies`,
+        weight: 0.1,
+        happen: (choices) => {
+          this.#poisons += 1;
+          client.poison(choices);
+        },
+      };
     if (client.calls !== undefined) {
       yield { label: `${name} calls`, weight: 0.7, happen: (choices) => client.call(choices) };
     }

@@ -30,7 +30,8 @@ export type Adversity =
   | 'no-locks'
   | 'clocks-behind'
   | 'other-rooms'
-  | 'many-tabs';
+  | 'many-tabs'
+  | 'poison';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -82,6 +83,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'other-rooms': { isOn: true },
   /** A browser has up to five tabs of a user, and crashes with all of them. */
   'many-tabs': { isOn: true },
+  /** The room dies whenever it gets certain pushes (PART-7). */
+  poison: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -23,6 +23,13 @@ export const LARGE = 1_000_000;
 
 /** What text of these histories begins with that stands for an object which only its writer can read. */
 const UNREADABLE = 'unreadable';
+const POISON = 'poison';
+
+/** True if a room that can die of it dies of the push with that JSON. Listeners make some texts upper case. */
+export function isPoison(json: string): boolean {
+  return json.toLowerCase().includes(POISON);
+}
+
 /** A leaf of its own, and not a part of what a listener made of one. */
 const WRITTEN = new RegExp(`(?<!\\\\)"${UNREADABLE}(?=\\d+")`, 'g');
 
@@ -52,6 +59,11 @@ export class UniqueLeaves {
 
   number(): number {
     return (this.#count += 1);
+  }
+
+  /** A leaf at which the room dies, if it has such. */
+  poison(): string {
+    return `${POISON}${this.number()}`;
   }
 
   leaf(choices: Choices): string | number | boolean | null | object {

@@ -50,7 +50,7 @@ export class OtherRoom implements Place {
       writeStyle,
     });
     this.room = new RoomProcess(
-      { prefix, variant: plain, limits, storageSizes, turnWeight: 0 },
+      { prefix, variant: plain, limits, storageSizes, turnWeight: 0, diesOfPoison: false },
       {
         ...{ world, unique, randomId },
         disk: this.disk,

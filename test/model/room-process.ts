@@ -29,7 +29,7 @@ import { RoomId } from '../../src/server/hosts/room-id.ts';
 import { Room } from '../../src/server/room/room.ts';
 import type { Choices } from './choices.ts';
 import type { Disk, DiskCopy } from './disk.ts';
-import { asRead, edit, mayRollBack, type UniqueLeaves } from './edits.ts';
+import { asRead, edit, isPoison, mayRollBack, type UniqueLeaves } from './edits.ts';
 import type { Http, HttpAnswer, HttpRequest, HttpServer } from './http.ts';
 import type { Network, RoomEnd, Wire } from './network.ts';
 import { Patches } from './patches.ts';
@@ -67,6 +67,8 @@ export interface RoomTraits {
   readonly storageSizes: Partial<StorageSizes>;
   /** How eagerly the host's event loop turns; 0: the host needs no turns. */
   readonly turnWeight: number;
+  /** True if it dies whenever it gets certain pushes. */
+  readonly diesOfPoison: boolean;
 }
 
 /** What a room lives in. */
@@ -129,6 +131,8 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
   #isStarted = false;
   /** The sockets whose hello the room has not processed. */
   readonly #hellos = new Set<Wire>();
+  /** The parts of the push that is on its way over each socket. */
+  readonly #parts = new WeakMap<Wire, string>();
 
   constructor(traits: RoomTraits, surroundings: RoomSurroundings) {
     this.traits = traits;
@@ -182,6 +186,11 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
     const { room } = this;
     const { rights, mutant } = this.#surroundings;
     this.#noteHello(wire, frame);
+    if (this.traits.diesOfPoison && this.#isPoison(wire, frame)) {
+      this.#surroundings.world.note('    the room dies of it');
+      this.kill();
+      return;
+    }
     const messages = splitFrame(frame).flatMap(
       (message) => mutant.atRoom?.(message, wire, this) ?? [message],
     );
@@ -201,6 +210,20 @@ export class RoomProcess implements RoomEnd, HttpServer, Source {
         for (const forget of dealt) forget();
       });
     }
+  }
+
+  /** True if a push of that frame, or one that it makes whole, is one of which the room dies. */
+  #isPoison(wire: Wire, frame: string): boolean {
+    const { prefix } = this.traits;
+    return splitFrame(frame).some((text) => {
+      if (text.startsWith(`${prefix}p`)) return isPoison(text);
+      if (!text.startsWith(`${prefix}m`)) return false;
+      const part = decodeClientMessage(prefix, text);
+      if (part?.type !== 'part') return false;
+      const whole = (part.offset === 0 ? '' : (this.#parts.get(wire) ?? '')) + part.text;
+      this.#parts.set(wire, whole);
+      return whole.length === part.length && isPoison(whole);
+    });
   }
 
   /** Of several hellos of one client, the room may have heeded any. */

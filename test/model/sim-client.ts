@@ -52,6 +52,8 @@ export interface ClientSurroundings {
   readonly mutant: Mutant;
   readonly randomId: () => string;
   readonly randomNumber: () => number;
+  /** At least 0, less than 1. */
+  readonly random: () => number;
 }
 
 /** The edits of one tab, for each of the rooms. */
@@ -243,6 +245,15 @@ export class SimClient implements ClientEnd {
     const { transactions } = ledgerHere;
     this.#asUser(() => edit(this.store, choices, this.#surroundings.unique));
     if (ledgerHere.transactions > transactions) this.undo?.checkEdited();
+  }
+
+  /** An edit at which the room dies. */
+  poison(choices: Choices): void {
+    const { unique } = this.#surroundings;
+    this.#asUser(() => {
+      if (choices.percent(50)) this.store.setValue('v', unique.poison());
+      else this.store.setCell('t', choices.pick(['r', 's']), 'a', unique.poison());
+    });
   }
 
   /** The user undoes or redoes something. */
@@ -507,7 +518,7 @@ export class SimClient implements ClientEnd {
         after: (milliseconds, callback) => this.#after(milliseconds, callback),
         now: () => world.clock.now(),
         soon: (callback) => this.#soon(callback),
-        random: () => 0.5,
+        random: this.#surroundings.random,
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
         ...(device && {

@@ -161,6 +161,7 @@ export class Simulation implements Place {
         limits: this.traits.limits,
         storageSizes,
         turnWeight,
+        diesOfPoison: this.has('poison'),
       },
       {
         world,
@@ -381,6 +382,8 @@ export class Simulation implements Place {
         mutant: this.mutant,
         randomId: () => this.randomId(),
         randomNumber: () => this.#ids.below(2 ** 32),
+        // Where it makes a difference. Other histories were recorded without.
+        random: () => (this.has('poison') ? this.#ids.below(1000) / 1000 : 0.5),
       },
       ledgers,
     );

@@ -1,3 +1,4 @@
+import { Replica } from '../../../src/client/replica/replica.ts';
 import { RoomStorage } from '../../../src/server/storage/room-storage.ts';
 import { RoomState } from '../../../src/server/history/room-state.ts';
 import { PushAssembly } from '../../../src/server/room/push-assembly.ts';
@@ -127,6 +128,11 @@ export const ONCE_MUTATIONS: readonly Mutation[] = [
             return true;
           },
       ),
+  },
+  {
+    title: '[PART-7] a push at which the room dies is not taken back, and is sent again for ever',
+    make: () => ({ traits: { ...PLAIN, adversities: ['poison'] } }),
+    patch: (patches) => patches.replace(Replica.prototype, 'withdraw', () => () => undefined),
   },
   {
     title: '[CORRECT-1] an ack corrects nothing',
