@@ -44,6 +44,9 @@ const PARTIES = {
   credentials: 'Credentials',
 };
 
+/** Those that only a Durable Object has. */
+const OBJECTS = { dying: 'Dying' };
+
 /** The line that `serve-worker.mjs` prints when it listens. */
 export const WORKER_READY_TEXT = 'The Worker is ready.';
 
@@ -69,7 +72,9 @@ export const startHost = (
           `test/hosts/fixtures/${name}.ts`,
           String(chosenPort),
           folder,
-          ...Object.entries(PARTIES).map((binding) => binding.join('=')),
+          ...Object.entries({ ...PARTIES, ...(name === 'durable-object' && OBJECTS) }).map(
+            (binding) => binding.join('='),
+          ),
         ],
         workingFolder: REPOSITORY,
         persistPath,

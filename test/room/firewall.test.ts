@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { decodeClientMessage } from '../../src/protocol/codec.ts';
+import { splitFrame } from '../../src/protocol/frame.ts';
 import { Clients } from '../support/clients.ts';
 import { untilEqual } from '../support/content.ts';
 import { startFrameProxy, type FrameProxy } from '../support/frame-proxy.ts';
@@ -23,7 +24,8 @@ afterAll(async () => {
 
 /** True for a frame with which the room has the whole of a push. */
 const isWhole = (frame: string): boolean => {
-  const message = decodeClientMessage('', frame);
+  const [first = ''] = splitFrame(frame);
+  const message = decodeClientMessage('', first);
   if (message?.type !== 'part') return message?.type === 'push';
   return message.offset + message.text.length === message.length;
 };
@@ -91,23 +93,30 @@ promise(
 );
 
 promise(
-  '[PART-6] an edit is not given up while connections end once the room has all of it, as with a full disk',
-  undefined,
+  '[PART-7] an edit at which each connection ends once the room should have all of it becomes local-only; what is behind it arrives',
+  /in vain/,
   async () => {
     let ends = 0;
     proxy.judge = (frame) => {
-      if (!isWhole(frame)) return 'pass';
+      if (!isWhole(frame) || ends === 12) return 'pass';
       ends += 1;
-      return ends > 14 ? 'pass' : 'cut';
+      return 'cut';
     };
-    const room = 'full';
+    const room = 'dies';
     const other = await clients.open({ host: party.host, room, seed: [{}, {}] });
     const client = await clients.open({ host: proxy.host, room });
-    client.store.setValue('v', 1);
-    await until('the edit to arrive', () => other.store.getValue('v') === 1, {
-      deadlineMilliseconds: 50_000,
+    client.store.setValue('poison', 1);
+    client.store.setValue('after', 1);
+    await until('the edit to be given up', () => client.refusals.length > 0, {
+      deadlineMilliseconds: 55_000,
     });
-    expect(client.refusals).toEqual([]);
+    expect(client.refusals).toEqual([
+      { type: 'value', valueId: 'poison', value: 1, reason: 'undelivered' },
+    ]);
+    await client.confirmed();
+    expect(ends).toBe(12);
+    await until('the edit behind it', () => other.store.getValue('after') === 1);
+    expect(other.store.getValues()).toEqual({ after: 1 });
   },
   60_000,
 );
