@@ -10,6 +10,7 @@ const CHANNEL = 'client/platform/channel.ts';
 const PERSISTER = 'client/partykit-persister.ts';
 const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
+const AIMS = 'client/replica/aims.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
 const HELD = 'client/offline/held-entry.ts';
@@ -106,6 +107,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: REPLICA,
     text: "origin: mayBeSent ? 'derived' : 'reaction' }",
     replacement: "origin: mayBeSent ? 'derived' : 'edit' }",
+  },
+  {
+    title: '[LOCAL-2] the defaults of a row stay when nothing else of it is shown',
+    file: AIMS,
+    text: 'overlay?.isLeftover(table, row, cell))',
+    replacement: 'false)',
   },
   {
     title: '[OFFLINE-6] a restart begins with the generation in its record',

@@ -2,6 +2,7 @@ import type { Store } from 'tinybase';
 
 import { isUnsendableLeaf, VALUES, type Leaf, type TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
+import type { Overlay } from './overlay.ts';
 import { readDefaults, readLeaf, writeLeaf } from '../../protocol/store-access.ts';
 
 /** The aims: for each leaf that may have to change, the leaf that the Store has to show. */
@@ -16,9 +17,10 @@ export function aimAt(
 
 /**
  * Makes the Store show the aims, as far as its schema and middleware allow. Deletes a row that ends empty as a row, because
- * a cell with a default cannot be deleted on its own. Call it in a transaction.
+ * a cell with a default cannot be deleted on its own. What the Store's own code has made of such a row, such as other defaults,
+ * ends with it (LOCAL-2). Call it in a transaction.
  */
-export function writeAims(store: Store, aims: Aims): void {
+export function writeAims(store: Store, aims: Aims, overlay?: Overlay): void {
   for (const table of aims.tables()) {
     for (const [row, cells] of aims.rows(table)) {
       const deleted: string[] = [];
@@ -29,12 +31,14 @@ export function writeAims(store: Store, aims: Aims): void {
         else writeLeaf(store, table, row, cell, leaf);
       }
       if (deleted.length === 0) continue;
-      const isEmptied =
-        table !== VALUES &&
-        deleted.length === cells.size &&
-        store.getCellIds(table, row).every((cell) => cells.has(cell));
-      if (isEmptied) store.delRow(table, row);
-      else for (const cell of deleted) writeLeaf(store, table, row, cell, undefined);
+      const isWhole = table !== VALUES && deleted.length === cells.size;
+      const others = isWhole
+        ? store.getCellIds(table, row).filter((cell) => !cells.has(cell))
+        : deleted;
+      if (isWhole && others.every((cell) => overlay?.isLeftover(table, row, cell))) {
+        for (const cell of others) overlay?.setBase(table, row, cell, undefined, aimAt(aims));
+        store.delRow(table, row);
+      } else for (const cell of deleted) writeLeaf(store, table, row, cell, undefined);
     }
   }
 }

@@ -57,6 +57,12 @@ export class Overlay {
     return this.#covers.get(table, row, cell);
   }
 
+  /** Returns true if the Store's own code made a leaf, and the room has none. */
+  isLeftover(table: TableKey, row: string, cell: string): boolean {
+    const cover = this.#covers.get(table, row, cell);
+    return cover?.local?.origin === 'reaction' && cover.base === undefined;
+  }
+
   /** Visits every covered leaf. */
   forEach(
     visit: (cover: Readonly<Cover>, table: TableKey, row: string, cell: string) => void,

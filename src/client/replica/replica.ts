@@ -466,7 +466,7 @@ export class Replica {
         wasEmpty = this.observer === undefined && isEmptyStore(this.store);
         fold(aims);
         hasFolded = true;
-        writeAims(this.store, aims);
+        writeAims(this.store, aims, this.#overlay);
         notTaken = leavesNotTaken(this.store, aims);
       },
       () => !(isAsAimed = wasEmpty && holdsJust(this.store, aims)),

@@ -714,6 +714,46 @@ describe("what the client's own schema refuses", () => {
     expect(client.replica.overlay.isEmpty).toBe(true);
   });
 
+  test.each<readonly [string, (replica: Replica) => boolean]>([
+    [
+      'the room refuses it',
+      (replica) => replica.acknowledgeCorrected(changesOf([{ t: { r: { a: DELETED } } }, {}])),
+    ],
+    ['a welcome has nothing of it', (replica) => replica.catchUp({ lastPush: 1 })],
+    [
+      'the content has nothing of it',
+      (replica) => replica.catchUp({ lastPush: 1, content: decodeContent('[{},{}]') }),
+    ],
+  ])(
+    '[LOCAL-2] ends for the defaults of a deleted row with the edit that had kept it: %s',
+    (_how, end) => {
+      const client = clientOf((store) => {
+        withDefault(store);
+        store.setRow('t', 'r', { a: 1, done: true });
+      });
+      client.store.setCell('t', 'r', 'a', 2);
+      client.replica.commit(changesOf([{}, {}, { t: ['r'] }]));
+      expect(client.store.getRow('t', 'r')).toEqual({ a: 2, done: false });
+      expect(client.replica.overlay.localOnly).toBe(1);
+      expect(end(client.replica)).toBe(true);
+      expect(client.store.getTables()).toEqual({});
+      expect(client.replica.overlay.isEmpty).toBe(true);
+    },
+  );
+
+  test('[LOCAL-2] stays with a row of which something else is left', () => {
+    const client = clientOf((store) => {
+      withDefault(store);
+      store.setRow('t', 'r', { a: 1, done: true });
+    });
+    client.store.setCell('t', 'r', 'a', 2);
+    client.replica.commit(changesOf([{}, {}, { t: ['r'] }]));
+    client.replica.commit(changesOf([{ t: { r: { a: 3 } } }, {}]));
+    client.replica.catchUp({ lastPush: 1 });
+    expect(client.store.getRow('t', 'r')).toEqual({ a: 3, done: false });
+    expect(client.replica.overlay.localOnly).toBe(1);
+  });
+
   test('[LOCAL-1] is reported once of a kept push, also if the welcome says that the room has it', () => {
     const former = clientOf();
     for (const a of ['no', 'never']) former.store.setRow('t', 'r', { a, b: 1 });
