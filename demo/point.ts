@@ -12,13 +12,11 @@ export function fraction(number: number): number {
   return Math.round(Math.min(Math.max(number, 0), 1) * 1e3) / 1e3;
 }
 
-/** Points of which each has room for a whole note, on a phone as well. A board that has more than six notes is higher. */
-const PLACES: readonly Point[] = gridOf([0.02, 0.5, 0.98], [0.02, 0.34, 0.66, 0.98]);
-/** The others, for a board that is full. */
-const STEPS: readonly number[] = Array.from({ length: 12 }, (_, step) => 0.04 + step / 12);
-const FURTHER_PLACES: readonly Point[] = gridOf(STEPS, STEPS);
-/** So near to another note, a place is taken. */
-const NEAR = 0.12;
+const COLUMNS: readonly number[] = [0.02, 0.5, 0.98];
+/** The rows of a board. A board with more notes is higher (`.board:has` in style.css), so that none covers another one, also on a phone. */
+const ROWS: readonly number[] = [4, 7, 13, 25];
+/** So near to another note, in parts of the distance between two rows, a place is taken. */
+const NEAR = 0.36;
 
 /** Returns the point at which a note is. */
 export function pointOf(store: Store, rowId: string): Point {
@@ -26,17 +24,20 @@ export function pointOf(store: Store, rowId: string): Point {
   return { x: numberOf(x), y: numberOf(y) };
 }
 
-/** Returns a point that is far from all notes. */
+/** Returns a point at which there is no note yet: of three columns, in the fewest rows. There are more than notes. */
 export function freePoint(store: Store): Point {
   const others = store.getRowIds('notes').map((rowId) => pointOf(store, rowId));
   const roomAt = ({ x, y }: Point): number =>
     Math.min(...others.map((other) => Math.hypot(other.x - x, other.y - y)), Number.MAX_VALUE);
-  const bestOf = (places: readonly Point[]): Point =>
-    places.reduce((best, place) => (roomAt(place) > roomAt(best) ? place : best));
-  const best = bestOf(PLACES);
-  return roomAt(best) > NEAR ? best : bestOf(FURTHER_PLACES);
+  const bestOf = (rows: number): Point =>
+    gridOf(rows).reduce((best, place) => (roomAt(place) > roomAt(best) ? place : best));
+  const rows = ROWS.find((count) => roomAt(bestOf(count)) > NEAR / (count - 1));
+  return bestOf(rows ?? Math.max(...ROWS));
 }
 
-function gridOf(columns: readonly number[], rows: readonly number[]): readonly Point[] {
-  return columns.flatMap((x) => rows.map((y) => ({ x: fraction(x), y: fraction(y) })));
+function gridOf(rows: number): readonly Point[] {
+  const last = rows - 1;
+  return COLUMNS.flatMap((x) =>
+    Array.from({ length: rows }, (_, row) => ({ x, y: fraction(0.02 + (0.96 * row) / last) })),
+  );
 }
