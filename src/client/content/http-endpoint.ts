@@ -166,10 +166,13 @@ async function errorOf(
     ? undefined
     : await errorIn(response, limit).catch(() => undefined);
   const code = told?.code ?? foreign;
-  let hint = told?.message ? `: ${told.message}` : '.';
-  // A room says what to check.
-  if (code === 'not-found' && !told) hint += ' Check storePath, party and room.';
-  else if (isSuccess(status)) hint = `, which is not the answer of a room. ${ON_REQUEST}`;
+  const hint = isSuccess(status)
+    ? `, which is not the answer of a room. ${ON_REQUEST}`
+    : told?.message
+      ? `: ${told.message}`
+      : code === 'not-found'
+        ? '. Check storePath, party and room.'
+        : ". Check the server's log.";
   const message = `${method} ${withoutQuery(target)} was answered with ${status}${hint}`;
   // A getter: consoles show the value of any other cause, and the Response has the URL with its query.
   return Object.defineProperty(new TinyBasePartyKitError(code, message), 'cause', {

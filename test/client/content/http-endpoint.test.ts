@@ -262,9 +262,12 @@ test.each([
   await expect(endpoint.get()).rejects.not.toThrow('Check storePath');
 });
 
-test('a 404 of something that is not a room says what to check', async () => {
-  const { endpoint } = answered(() => new Response('Not found', { status: 404 }));
-  await expect(endpoint.get()).rejects.toThrow('404. Check storePath, party and room.');
+test.each([
+  [404, 'Check storePath, party and room.'],
+  [500, "Check the server's log."],
+])('a %i of something that is not a room says what to check', async (status, hint) => {
+  const { endpoint } = answered(() => new Response('An error', { status }));
+  await expect(endpoint.get()).rejects.toThrow(`was answered with ${status}. ${hint}`);
 });
 
 test('no answer leads to a hint at the server, the party, CORS and https', async () => {
