@@ -93,7 +93,6 @@ test('the pair in docs/events.md calls, and both windows hear', async () => {
     document: 'docs/events.md',
     room: 'events-room.ts',
     page: 'events-page.ts',
-    body: '<button>Note</button>',
   });
   const one = await open();
   await untilLogged(one, 'Somebody has come');

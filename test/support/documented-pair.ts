@@ -15,8 +15,6 @@ export interface DocumentedPair {
   /** The names of the blocks, by their first lines. */
   readonly room: string;
   readonly page: string;
-  /** The HTML of `public/index.html` before the script. */
-  readonly body?: string;
   readonly variables?: Readonly<Record<string, string>>;
   /** Makes changes that the document asks its readers for. */
   readonly edit?: (text: string) => string;
@@ -24,14 +22,14 @@ export interface DocumentedPair {
 
 /** Starts `partykit dev` with the room and the page of a document, as README.md describes it. Its `stop` removes the files. */
 export async function startDocumentedPair(app: DocumentedPair): Promise<Party> {
-  const { document, room, page, body = '', variables = {}, edit = (text) => text } = app;
+  const { document, room, page, variables = {}, edit = (text) => text } = app;
   const { folder, write, remove } = makeDocumentedApp(CACHE);
   try {
     for (const name of [room, page]) write(name, edit(blockWith(document, `// ${name}\n`)));
     const script = `<script type="module" src="/dist/${page.replace(/ts$/, 'js')}"></script>`;
     write(
       'public/index.html',
-      `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body>${body}</body>${script}`,
+      `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body></body>${script}`,
     );
     const serve = { path: join(folder, 'public'), build: join(folder, page) };
     write(

@@ -94,7 +94,7 @@ test('the pair of docs/events.md does what it says', async () => {
     return (frame: string) => void board.onMessage(frame, connection as never);
   });
   const button = new EventTarget();
-  vi.stubGlobal('document', { querySelector: () => button });
+  vi.stubGlobal('document', { createElement: () => button, body: { append: () => undefined } });
   await run(await documented('events-page.ts'));
   await until('the page to be live', () => isLive);
   button.dispatchEvent(new Event('click'));
