@@ -39,7 +39,6 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'json "name": "my-app",': APPS,
     'sh npm init -y && npm pkg set type=module': SHELL,
     'ts lasting-page.ts': PAGES,
-    'ts undoWithKeys': PAGES,
     'tsx app.tsx': PAGES,
   },
   'docs/auth.md': {
