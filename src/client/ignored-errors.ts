@@ -4,22 +4,23 @@ interface Call {
 }
 
 /**
- * Tells the app of errors from which the persister recovers. An error that the app throws at that never harms the
- * persister: the calls that run reject with it, as those of TinyBase's persisters do.
+ * Tells the app of errors from which the persister recovers, or the console if the app does not listen. An error that the app throws at
+ * that never harms the persister: the calls that run reject with it, as those of TinyBase's persisters do.
  */
 export class IgnoredErrors {
-  readonly #onIgnoredError: ((error: unknown) => void) | undefined;
+  readonly #onIgnoredError: (error: unknown) => void;
   readonly #calls = new Set<Call>();
 
   constructor(onIgnoredError: ((error: unknown) => void) | undefined) {
-    this.#onIgnoredError = onIgnoredError;
+    // oxlint-disable-next-line no-console -- Otherwise nobody would hear of them.
+    this.#onIgnoredError = onIgnoredError ?? console.warn;
   }
 
   /** Tells the app. */
   tell(reported: unknown): void {
     try {
       // oxlint-disable-next-line no-console -- Nobody else can be told.
-      Promise.resolve(this.#onIgnoredError?.(reported)).catch((thrown) => console.error(thrown));
+      Promise.resolve(this.#onIgnoredError(reported)).catch((thrown) => console.error(thrown));
     } catch (thrown) {
       for (const call of this.#calls) call.thrown.push(thrown);
       if (this.#calls.size > 0) return;

@@ -90,9 +90,10 @@ const FAREWELL_MILLISECONDS = 2000;
  * Creates a persister between a Store and the room that a PartySocket is connected to. It can replace TinyBase's function
  * of the same name.
  *
- * `onIgnoredError` gets the errors from which the persister recovers by itself, as `TinyBasePartyKitError`. A later persister
- * on the same socket, with the same `messagePrefix`, stops this one: `onIgnoredError` gets the error `replaced`, then and
- * whenever the app starts it again. `docs/troubleshooting.md` of the package explains each message.
+ * `onIgnoredError`, by default `console.warn`, gets the errors from which the persister recovers by itself, as
+ * `TinyBasePartyKitError`. A later persister on the same socket, with the same `messagePrefix`, stops this one:
+ * `onIgnoredError` gets the error `replaced`, then and whenever the app starts it again. `docs/troubleshooting.md` of the package
+ * explains each message.
  *
  * Source: https://tinybase.org/api/persister-partykit-client/functions/creation/createpartykitpersister/
  */
@@ -121,7 +122,7 @@ export function createPartyKitPersister(
   assertOffline(CALLER, offline);
   const ignored = new IgnoredErrors(onIgnoredError);
   const ignore = (error: unknown): void => ignored.tell(error);
-  tellUnknownOptions(CALLER, config, OPTIONS, onIgnoredError && ignore);
+  tellUnknownOptions(CALLER, config, OPTIONS, ignore);
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
     content &&
     (() => {

@@ -26,7 +26,7 @@ export interface PersisterOptions {
   /** The configuration of the persister. */
   readonly config?: PartyKitPersisterConfig;
   /**
-   * Gets the errors from which the persister recovers by itself. `docs/troubleshooting.md` of the package explains each message.
+   * Gets the errors from which the persister recovers by itself; `console.warn` by default. `docs/troubleshooting.md` of the package explains each message.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
@@ -74,10 +74,10 @@ export function usePartyKitPersister(
     if (unrepeated.current > MOST_UNREPEATED)
       throw new TinyBasePartyKitError('misuse', NEW_MESSAGE);
     const { config, initialContent } = latest.current;
+    // oxlint-disable-next-line no-console -- Otherwise nobody would hear of them.
+    const report = (error: unknown): void => (latest.current.onIgnoredError ?? console.warn)(error);
     const { persister: created, close } = openPersister(createSocket, (connection) =>
-      createPartyKitPersister(store, connection, config, (error: unknown) =>
-        latest.current.onIgnoredError?.(error),
-      ),
+      createPartyKitPersister(store, connection, config, report),
     );
     setOpen({ persister: created, inputs });
     // Both at once: a room that refuses the first request is not asked again.
@@ -85,7 +85,7 @@ export function usePartyKitPersister(
     void created.startAutoSave();
     return () => {
       setOpen(undefined);
-      reportRefusals(created, (error) => latest.current.onIgnoredError?.(error));
+      reportRefusals(created, report);
       void close();
     };
   }, [latest, ...inputs]);

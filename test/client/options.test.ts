@@ -1,7 +1,7 @@
 import type PartySocket from 'partysocket';
 import { WebSocket as ReconnectingWebSocket } from 'partysocket';
 import { createStore } from 'tinybase';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 
 import { createEvents } from '../../src/client/features/events/index.ts';
 import { createPresence } from '../../src/client/features/presence/index.ts';
@@ -198,4 +198,33 @@ test('options that are right are taken', () => {
   expect(() => presence({ lingerMilliseconds: 0, checkMilliseconds: 0.5 })).not.toThrow();
   expect(() => undo({ mergeMilliseconds: Infinity, size: Infinity })).not.toThrow();
   expect(() => room({ reconnectTimeoutMs: () => 5, query: {} })).not.toThrow();
+});
+
+describe('an error for an onIgnoredError that is not there is a warning in the console', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each([
+    ['a persister', (used: PartySocket) => createPartyKitPersister(createStore(), used)],
+    ['presence', (used: PartySocket) => createPresence(createStore(), used)],
+    ['events', (used: PartySocket) => createEvents(used)],
+  ])('of %s', async (_of, create) => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue(undefined);
+    const used = socket();
+    create(used);
+    create(used);
+    await vi.waitFor(() =>
+      expect(warn.mock.calls).toEqual([[expect.objectContaining({ code: 'replaced' })]]),
+    );
+  });
+
+  test('of undo', async () => {
+    const warn = vi.spyOn(console, 'warn').mockReturnValue(undefined);
+    const store = createStore();
+    const error = new Error('of a listener');
+    createUndo(createPartyKitPersister(store, socket())).addCheckpointIdsListener(() => {
+      throw error;
+    });
+    store.setValue('title', 'Edited');
+    await vi.waitFor(() => expect(warn.mock.calls).toEqual([[error]]));
+  });
 });

@@ -1,13 +1,14 @@
 /**
- * Makes a function that tells the app of an error after the present work is complete: what the app does then cannot harm it. An
- * error that the app throws at that is written to the console.
+ * Makes a function that tells the app of an error after the present work is complete: what the app does then cannot harm it. The
+ * console gets the errors that the app does not listen to, and those that it throws at that.
  */
 export function reportLater(
   onIgnoredError: ((error: unknown) => unknown) | undefined,
 ): (error: unknown) => void {
   return (reported) =>
     void Promise.resolve(reported)
-      .then(onIgnoredError)
+      // oxlint-disable-next-line no-console -- Nobody else can be told.
+      .then(onIgnoredError ?? console.warn)
       // oxlint-disable-next-line no-console -- Nobody else can be told.
       .catch((thrown) => console.error(thrown));
 }

@@ -77,8 +77,8 @@ export interface RoomOptions<Room = unknown, Metadata = unknown> extends SocketO
   /** Called once when the user is not let in, or not any more, with `unauthorized` or `forbidden`. `enter` tries again. */
   readonly onAuthorizationFail?: (error: TinyBasePartyKitError, room: ClientRoom<Room>) => void;
   /**
-   * Gets the errors from which the client recovers by itself, as `TinyBasePartyKitError`. `docs/troubleshooting.md` of the package
-   * explains each message.
+   * Gets the errors from which the client recovers by itself, as `TinyBasePartyKitError`. `console.warn` by default.
+   * `docs/troubleshooting.md` of the package explains each message.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;

@@ -15,8 +15,8 @@ export interface EventsOptions {
   /** The time after which a call without an answer is `unavailable`. 10,000 by default. */
   readonly timeoutMilliseconds?: number;
   /**
-   * Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send, or if the room refuses the connection. `docs/troubleshooting.md` of the
-   * package explains each message.
+   * Gets the errors of listeners, and a `TinyBasePartyKitError` for what `send` could not send, or if the room refuses the
+   * connection. `console.warn` by default. `docs/troubleshooting.md` of the package explains each message.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;

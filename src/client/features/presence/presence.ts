@@ -10,7 +10,7 @@ export interface PresenceOptions<Cells> {
   /** The `messagePrefix` of the server; `''` by default. */
   readonly messagePrefix?: string;
   /**
-   * Gets a `TinyBasePartyKitError` when the room refuses something, and the errors of the Store's listeners.
+   * Gets a `TinyBasePartyKitError` when the room refuses something, and the errors of the Store's listeners. `console.warn` by default.
    * `docs/troubleshooting.md` of the package explains each message.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.

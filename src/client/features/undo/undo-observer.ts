@@ -48,7 +48,7 @@ export function observeForUndo(
     size = DEFAULT_SIZE,
     characters = DEFAULT_CHARACTERS,
     mergeMilliseconds = 0,
-    onIgnoredError = () => undefined,
+    onIgnoredError,
   } = options;
   const { store } = replica;
   const writes = new OwnWrites(replica);

@@ -12,7 +12,7 @@ export interface UndoOptions {
   readonly size?: number;
   /** Roughly the most characters that all steps keep. 10,000,000 by default. */
   readonly characters?: number;
-  /** Gets the errors of listeners. */
+  /** Gets the errors of listeners. `console.warn` by default. */
   // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
   readonly onIgnoredError?: (error: any) => void;
 }
