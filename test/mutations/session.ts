@@ -217,6 +217,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'upload = undefined;\n  };',
   },
   {
+    title: '[PART-7] a pong right behind the answer looks like a loss',
+    file: SENDER,
+    text: '    forgetAnswered();\n    return upload',
+    replacement: '    return upload',
+  },
+  {
     title: '[PART-7] a push at which the room hangs is sent again for ever',
     file: SENDER,
     text: 'if (upload?.sent === upload?.json.length) closed(false);',

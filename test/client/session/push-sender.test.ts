@@ -432,6 +432,62 @@ describe('pushes', () => {
     expect(room.refusals).toMatchObject([{ valueId: 'large', reason: 'undelivered' }]);
   });
 
+  test('[PART-7] whose last part is swallowed each time become local-only in the end', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('swallowed', 1);
+    room.store.setValue('after', 1);
+    for (let time = 0; time < 4; time += 1) {
+      room.sent();
+      room.close();
+      await again(room);
+    }
+    for (let time = 0; time < 8; time += 1) {
+      expect(room.refusals).toEqual([]);
+      expect(deliver(room)).toEqual(['[1,[{},{"swallowed":1}]]', []]);
+      room.session.networkChanged();
+      expect(room.sent()).toMatchObject([{ type: 'check' }]);
+      room.receive({ type: 'pong', version: 1, lastPush: 0 });
+      // The client says hello again, after a pause.
+      let hello;
+      for (; hello === undefined; [hello] = room.sent()) await room.time.pass(100);
+      room.welcome({ generation: hello.type === 'hello' ? hello.generation : 0 });
+      await room.time.pass(3 * SECOND);
+    }
+    expect(room.refusals).toMatchObject([{ valueId: 'swallowed', reason: 'undelivered' }]);
+    expect(room.pushes()).toEqual([[1, [{}, {}]]]);
+    room.ack(1, 2);
+    expect(deliver(room)[0]).toContain('after');
+  });
+
+  test('[PART-7] whose answer comes right before a pong, in one frame, are not lost', async () => {
+    const room = new ScriptedRoom({ isTurnHeld: true });
+    await room.live();
+    room.store.setValue('v', 1);
+    for (let time = 0; time < 4; time += 1) {
+      room.endTurn();
+      room.sent();
+      room.close();
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+    }
+    await room.time.pass(3 * SECOND);
+    room.endTurn();
+    const [part] = room.sent();
+    if (part?.type !== 'part') throw new Error('no part');
+    room.receive({ type: 'receipt', number: 1, offset: part.text.length });
+    room.endTurn();
+    expect(room.sent()).toMatchObject([{ type: 'part', text: ']' }]);
+    room.session.networkChanged();
+    expect(room.sent()).toMatchObject([{ type: 'check' }]);
+    room.ack(1, 2);
+    room.receive({ type: 'pong', version: 2, lastPush: 1 });
+    room.endTurn();
+    await room.time.pass(SECOND);
+    expect(room.sent()).toEqual([]);
+    expect(room.session.sync).toMatchObject({ phase: 'live', unsaved: 0 });
+  });
+
   test('[PART-7] that are empty are kept for ever: with a full disk, one edit becomes local-only at most', async () => {
     const room = new ScriptedRoom();
     await room.live();
