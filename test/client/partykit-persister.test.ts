@@ -1093,7 +1093,7 @@ describe('mistakes of the app', () => {
     await settled();
     socket.closeByServer(4001, 'no');
     expect(String(errors[0])).toContain(
-      'closed by the server, with the code 4001 and the reason "no"',
+      'closed by the server or the network, with the code 4001 and the reason "no"',
     );
     socket.open();
     await settled();

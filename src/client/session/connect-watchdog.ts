@@ -111,8 +111,8 @@ function describe(socket: Pick<SessionSocket, 'address' | 'closing'>, wasOpen: b
   if (isByApp)
     return `${subject} is closed: the app called close() on it, or never opened it. Call reconnect().`;
   if (wasOpen || isOnPurpose(code))
-    return `${subject} was closed by the server, with the code ${how}. Look at onConnect.`;
-  return `${subject} does not open. Is the server running? Does onBeforeConnect refuse it? Is it wss (0.0.0.0)? Is the URL below 2 KB?`;
+    return `${subject} was closed by the server or the network, with the code ${how}. Look at onConnect.`;
+  return `${subject} does not open. Is the server running? Does its query answer? Does onBeforeConnect refuse it? Is it wss (0.0.0.0)? Is the URL below 2 KB?`;
 }
 
 function isEnd(socket: Pick<SessionSocket, 'closing'>): boolean {

@@ -240,6 +240,13 @@ describe('a PartySocket that tries no more by itself', () => {
     ManualWebSocket.made.length = 0;
   });
 
+  test('since its query never answers is told to look at that', async () => {
+    const { errors } = await begin({ query: () => new Promise(() => undefined) });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ManualWebSocket.made).toEqual([]);
+    expect(errors.map(String)).toEqual([expect.stringContaining('Does its query answer?')]);
+  });
+
   test.each([1000, 1001, 1006, 4001, 4503])(
     'since maxRetries is 0 is told at once, once, with the code %i',
     async (code) => {

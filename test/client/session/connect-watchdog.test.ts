@@ -152,7 +152,7 @@ describe('a socket that is closed', () => {
           expect(room.errors).toHaveLength(time < outage + 2 ? outage - 1 : outage);
         }
         const told = String(room.errors.at(-1));
-        expect(told).toContain(`closed by the server, with the code ${code}`);
+        expect(told).toContain(`closed by the server or the network, with the code ${code}`);
         expect(told).not.toContain('does not open');
         const [hello] = room.sent().slice(-1);
         if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
@@ -174,7 +174,9 @@ describe('a socket that is closed', () => {
       const [hello] = room.sent().slice(-1);
       if (hello?.type === 'hello') room.welcome({ generation: hello.generation });
     }
-    expect(String(room.errors[0])).toContain('closed by the server, with the code 1006');
+    expect(String(room.errors[0])).toContain(
+      'closed by the server or the network, with the code 1006',
+    );
     await room.time.pass(5 * SECOND);
     for (let time = 1; time <= 4; time++) {
       room.close();
@@ -234,7 +236,9 @@ describe('a socket that is closed', () => {
       room.welcome({ generation: room.hello().generation });
     }
     expect(room.errors).toHaveLength(1);
-    expect(String(room.errors[0])).toContain('closed by the server, with the code 1006');
+    expect(String(room.errors[0])).toContain(
+      'closed by the server or the network, with the code 1006',
+    );
   });
 
   test('again and again, after the room has said why, is reported as what the room said', async () => {
