@@ -27,6 +27,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '? stay(state)',
   },
   {
+    title: '[JOIN-5] a client stops because one before it on its socket was replaced',
+    file: MESSAGES,
+    text: "if (code === 'replaced' && !isWelcome) return stay(state);",
+    replacement: '',
+  },
+  {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',
     file: LOADING,
     text: 'if (!isStock && facts.hasPending && facts.oldestUnanswered <= facts.everSent)',

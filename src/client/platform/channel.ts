@@ -89,8 +89,8 @@ export function openChannel(
         refused = undefined;
       }
       if (frame?.letter === letter) listener.onFrame(frame.json);
-      // Another part has dealt with that.
-      if (error === undefined || isStopped()) return;
+      // Another part has dealt with that. Only the persister knows whether it is the client that was replaced.
+      if (error === undefined || isStopped() || error.code === 'replaced') return;
       // Errors about one message do not end the connection. After the others, PartySocket tries again by itself.
       if (error.code !== 'expired') {
         if (isTerminal(error)) socket.stop(error);

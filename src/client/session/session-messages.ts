@@ -127,6 +127,10 @@ function failed(state: SessionState, { code, message, push }: ErrorMessage): Ste
     const refused = refusedTwice(error);
     return stop({ ...state, hasExpired: false }, refused, false, report(refused));
   }
+  // Before the welcome, that is about a client which has used this socket before. The room closes it (JOIN-5).
+  const { phase } = state.stage;
+  const isWelcome = phase === 'live' || phase === 'empty' || state.welcomed !== undefined;
+  if (code === 'replaced' && !isWelcome) return stay(state);
   if (error.isRetryable) return resync(state, report(error));
   const reason = withdrawalOf(error);
   if (push !== undefined && reason !== undefined) {

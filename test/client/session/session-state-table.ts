@@ -87,14 +87,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'loading after a seed that got lost': {
     steps: {
@@ -127,14 +126,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'loading after a seed that was not taken': {
     steps: {
@@ -167,14 +165,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'loading after two that were not taken, again': {
     steps: {
@@ -207,14 +204,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'loading later, after a refused token': {
     steps: {
@@ -246,14 +242,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'follow, start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'follow, start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'connecting with nothing': {
     steps: {
@@ -282,14 +277,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'connecting with a base': {
     steps: {
@@ -318,14 +312,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, durable, silent, network-changed, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'connecting with stock content': {
     steps: {
@@ -382,14 +375,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'catching-up from staged content': {
     steps: {
@@ -421,14 +413,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(staged 5) hang-up forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'catching-up after a token that had expired': {
     steps: {
@@ -460,14 +451,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
       'error expired': 'stopped(nothing) hang-up report(unauthorized) stop',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'catching-up without a Store': {
     steps: {
@@ -499,14 +489,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(no-store) hang-up forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'catching-up after a reload': {
     steps: {
@@ -538,14 +527,13 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(base 5) hang-up forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes',
+      'edited, connected, retry, resume, seeded, seed-refused, unanswered, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'catching-up with stock content': {
     steps: {
@@ -578,7 +566,6 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       alive: 'alive',
       'error stale': 'connecting(nothing) hang-up forget retry-later report(stale)',
       'error expired': 'report(expired) reconnect',
-      'error replaced': 'stopped(nothing) hang-up report(replaced) stop',
       'error malformed': 'report(malformed)',
       'error about a push': 'report(malformed)',
       'error forbidden': 'stopped(nothing) hang-up report(forbidden) stop',
@@ -586,7 +573,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'stock changes': '[commit]',
     },
     nothing:
-      'edited, connected, retry, resume, seeded, seed-refused, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt',
+      'edited, connected, retry, resume, seeded, seed-refused, content, no content, stock content, no stock content, welcome of another generation, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, error replaced',
   },
   'live following': {
     steps: {

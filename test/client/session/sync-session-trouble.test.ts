@@ -111,6 +111,24 @@ describe('trouble', () => {
     expect(room.sent()).toEqual([]);
   });
 
+  test.each([false, true])(
+    '[JOIN-5] goes on if the room has replaced a client that used the socket before: after its own hello (%s)',
+    async (isAfterHello) => {
+      const room = new ScriptedRoom();
+      void room.session.follow();
+      void room.session.startSaving();
+      if (isAfterHello) await room.answerGet(1, [{}, { v: 0 }]);
+      room.open();
+      expect(room.sent()).toHaveLength(isAfterHello ? 1 : 0);
+      room.receive({ type: 'error', code: 'replaced', message: 'm' });
+      room.close();
+      if (!isAfterHello) await room.answerGet(1, [{}, { v: 0 }]);
+      room.open();
+      room.welcome({ generation: room.hello().generation });
+      expect([room.session.sync.phase, room.errors, room.stops]).toEqual(['live', [], []]);
+    },
+  );
+
   test.each<ErrorCode>(['protocol', 'replaced'])(
     'stops at the error %s, for good',
     async (code) => {
