@@ -27,10 +27,28 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '? stay(state)',
   },
   {
+    title: '[JOIN-4] a session begins with the generation that its record tells',
+    file: HANDOVER,
+    text: 'Math.max(former.generation, claim.generation)',
+    replacement: 'former.generation',
+  },
+  {
     title: '[JOIN-5] a client stops because one before it on its socket was replaced',
     file: MESSAGES,
     text: "if (code === 'replaced' && !isWelcome) return stay(state);",
     replacement: '',
+  },
+  {
+    title: '[OFFLINE-1] a session whose record is in use goes on as its client',
+    file: OUTBOX,
+    text: 'kept === undefined ? former && { client: former } : this.#without(former, kept);',
+    replacement: 'former && { client: former };',
+  },
+  {
+    title: '[OFFLINE-13] what a page says as it ends leaves the head of a record that it continues',
+    file: WRITER,
+    text: 'const hasHead = isNew || isFirst || this.#isRenaming;',
+    replacement: 'const hasHead = isNew || this.#isRenaming;',
   },
   {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',

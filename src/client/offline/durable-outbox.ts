@@ -1,8 +1,8 @@
-import type { Changes } from '../../protocol/changes.ts';
+import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
-import type { FormerClient } from '../replica/former-client.ts';
+import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 import type { Fold } from '../session/session-types.ts';
@@ -82,13 +82,12 @@ export class DurableOutbox implements Outbox {
   }
 
   async open(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
-    if (this.#isForgotten) return former && { client: former };
+    if (this.#isForgotten) return this.#unread(former);
     const life = (this.#life += 1);
     const { user, locks, onEnd } = this.#device;
     const { socket, prefix } = this.#owner;
     const keys = new RecordKeys(scopeOf(user, socket.address(), prefix));
-    // Edits of an earlier session are in a record already.
-    if (locks !== undefined && former === undefined)
+    if (locks !== undefined)
       this.#early = { keys, recordId: this.#owner.client().clientId, isKept: false };
     this.#cancelEnd ??= onEnd?.((isEnding) => {
       this.#isEnding = isEnding;
@@ -103,7 +102,7 @@ export class DurableOutbox implements Outbox {
         this.#endEarly();
         this.#report(OPEN_MESSAGE, error);
       }
-      return former && { client: former };
+      return this.#unread(former);
     }
   }
 
@@ -200,7 +199,7 @@ export class DurableOutbox implements Outbox {
     }
   }
 
-  stop(): Promise<string | undefined> | undefined {
+  stop(): Promise<KeptEdits | undefined> | undefined {
     this.#life += 1;
     this.#confirmed = 0;
     // A session whose socket leads to another room opens its record there.
@@ -270,15 +269,19 @@ export class DurableOutbox implements Outbox {
     const isOwn = former !== undefined;
     const claimed = await claimRecord(records, { fresh, preferred, isOwn });
     const kept = await former?.kept;
+    // True if another page has, or had, these edits: the device tells what is left of them.
+    const isGone = this.#isForgotten && claimed !== undefined && claimed.headText === undefined;
+    const isTaken = kept !== undefined && claimed?.headText !== kept.head && !isGone;
     // After the last wait: a session that has ended meanwhile leaves no lock.
     if (life !== this.#life || this.#isForgotten) {
       claimed?.release();
-      return former && { client: former };
+      return isTaken ? this.#without(former, kept) : former && { client: former };
     }
-    if (kept !== undefined && claimed?.headText !== kept) {
-      // Another page has, or had, these edits: the device tells what is left of them.
+    if (isTaken) {
       claimed?.release();
-      return this.#open(life, keys, undefined);
+      const opened = await this.#open(life, keys, undefined);
+      const held = restOf(former, kept, opened?.client?.held);
+      return opened?.client && { ...opened, client: { ...opened.client, held } };
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
     const { recordId, clientId, head, base, edits, problem, release } = claimed;
@@ -318,6 +321,17 @@ export class DurableOutbox implements Outbox {
     return { client, base };
   }
 
+  /** Returns the session without the device: what is durable waits for a page that can read it, and another one may have it already. */
+  async #unread(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
+    const kept = await Promise.race([former?.kept, Promise.resolve(undefined)]);
+    return kept === undefined ? former && { client: former } : this.#without(former, kept);
+  }
+
+  /** Returns a new client with what the device did not keep of a former one. */
+  #without(former: FormerClient | undefined, kept: KeptEdits): RestoredSession {
+    return { client: { ...this.#owner.client(), pushes: [], held: restOf(former, kept) } };
+  }
+
   #failed(writer: RecordWriter, cause: unknown): void {
     if (this.#record?.writer === writer) this.#record.adoption?.stop();
     for (const { first, last } of writer.undone)
@@ -336,6 +350,20 @@ export class DurableOutbox implements Outbox {
     if (!this.#isReported) this.#owner.onError(error);
     this.#isReported = true;
   }
+}
+
+/** Returns the edits of a client that the device did not keep, above others that waited; undefined if there are none. */
+function restOf(
+  former: FormerClient | undefined,
+  { last, isWhole }: KeptEdits,
+  held?: Changes,
+): Changes | undefined {
+  if (former === undefined || isWhole) return held;
+  const rest = new ChangesBuilder();
+  if (held !== undefined) addChanges(rest, held);
+  for (const { number, changes } of former.pushes) if (number > last) addChanges(rest, changes);
+  if (former.held !== undefined) addChanges(rest, former.held);
+  return rest.isEmpty ? undefined : rest;
 }
 
 const OPEN_MESSAGE =

@@ -1,6 +1,6 @@
 import type { Changes } from '../../protocol/changes.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
-import type { FormerClient } from '../replica/former-client.ts';
+import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { RestoredSession, SessionSocket } from '../session/session-ports.ts';
@@ -29,10 +29,10 @@ export interface Outbox {
   /** Makes the state durable. The write takes the state at its beginning. `held` are edits that were added to the held ones. */
   save(held?: Changes): void;
   /**
-   * Ends all writing under the present client id, after the state as it is now. Resolves to the head of the record if all of it is
-   * durable, and else to undefined. Returns undefined if nothing is.
+   * Ends all writing under the present client id, after the state as it is now. Resolves to what is durable then. Returns undefined
+   * if nothing is.
    */
-  stop(): Promise<string | undefined> | undefined;
+  stop(): Promise<KeptEdits | undefined> | undefined;
 }
 
 /** The session that an outbox works for. */

@@ -1,7 +1,7 @@
 import type { Changes } from '../../protocol/changes.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor } from '../../protocol/messages.ts';
-import type { FormerClient } from '../replica/former-client.ts';
+import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Fold } from '../session/session-types.ts';
 import { BaseRecord } from './base-record.ts';
@@ -78,6 +78,8 @@ export class RecordWriter {
   #writing: Promise<void> | undefined;
   #isWriting = false;
   #hasFailed = false;
+  /** True if the record is there no more, or will not be. */
+  #isRemoved = false;
   /** True until the present client id is on disk. */
   #isRenaming = false;
   /** True if the next write has to find the record as it was. */
@@ -239,7 +241,9 @@ export class RecordWriter {
     const { pushes, held } = client;
     const head = this.#keys.head(this.#id);
     const isNew = this.#headText === undefined;
-    const hasHead = isNew || this.#isRenaming;
+    // The first write tells a session of another page, which had the record before, that it is not its own any more.
+    const isFirst = this.#durableGeneration === 0;
+    const hasHead = isNew || isFirst || this.#isRenaming;
     const remove: string[] = [];
     const set = this.#entries(pushes, hasHead ? 0 : this.#durablePush);
     if (hasHead) {
@@ -263,8 +267,8 @@ export class RecordWriter {
     }
   }
 
-  /** Ends writing after the state as it is now. Resolves to the head if all of it is durable. */
-  async stop(): Promise<string | undefined> {
+  /** Ends writing after the state as it is now. Resolves to what is durable then. */
+  async stop(): Promise<KeptEdits | undefined> {
     const client = this.#client();
     this.#client = () => client;
     this.#cancelBase?.();
@@ -273,11 +277,14 @@ export class RecordWriter {
     this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
-    return this.#hasFailed || !this.#owner.keepsEdits ? undefined : this.#headText;
+    const head = this.#headText;
+    if (head === undefined || this.#isRemoved || !this.#owner.keepsEdits) return undefined;
+    return { head, last: this.#durablePush, isWhole: !this.#hasFailed };
   }
 
   /** Stops at once, and removes the record. */
   discard(): void {
+    this.#isRemoved = true;
     if (this.#hasFailed) return;
     this.#fail();
     void this.#storage
@@ -444,6 +451,7 @@ export class RecordWriter {
     if (this.#hasFailed) return;
     this.#fail();
     this.#removeHeld();
+    this.#isRemoved ||= cause === undefined;
     this.#owner.onFailed(cause);
   }
 

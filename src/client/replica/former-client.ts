@@ -17,6 +17,18 @@ export interface FormerClient extends UnconfirmedEdits {
   readonly generation: number;
   /** The highest push number that was sent, as far as this device knows. */
   readonly lastSent: number;
-  /** Resolves to the head of its record, if all of it is on this device: then another page may have taken it over since. */
-  readonly kept?: Promise<string | undefined> | undefined;
+  /** The edits of later sessions that have ended before they knew what the device has. */
+  readonly later?: Changes | undefined;
+  /** Resolves to what this device has of it. */
+  readonly kept?: Promise<KeptEdits | undefined> | undefined;
+}
+
+/** What a device has of the edits of a client that has ended: another page may have taken that over since. */
+export interface KeptEdits {
+  /** The head of the record. */
+  readonly head: string;
+  /** The number of the last push in it. */
+  readonly last: number;
+  /** True if all edits are there. */
+  readonly isWhole: boolean;
 }

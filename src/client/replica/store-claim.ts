@@ -21,12 +21,14 @@ interface StoreUse {
   hasShownRoom: boolean;
   /** The room and the user that it was used for last; undefined before the first. */
   key: string | undefined;
+  /** The highest generation of a persister that has ended. */
+  generation: number;
   /** The unconfirmed edits of the last persister, for the next one of the same room (OFFLINE-1). */
   left: LeftEdits | undefined;
 }
 
 /** The key of the registry that all copies of this package share. Change it whenever {@link StoreUse} changes its shape. */
-const REGISTRY = Symbol.for('tinybase-partykit:stores:3');
+const REGISTRY = Symbol.for('tinybase-partykit:stores:4');
 
 /**
  * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first one
@@ -59,6 +61,16 @@ export class StoreClaim {
     const use = this.#use;
     use.hasShownRoom ||= use.key !== undefined && use.key !== key;
     use.key = key;
+  }
+
+  /** The highest generation of a persister that has ended. */
+  get generation(): number {
+    return this.#use.generation;
+  }
+
+  /** Records the generation of a persister that ends. */
+  raise(generation: number): void {
+    this.#use.generation = Math.max(generation, this.#use.generation);
   }
 
   /** Leaves edits to the next persister. */
@@ -117,7 +129,14 @@ function useOf(store: Store, holder?: object): StoreUse {
   else Reflect.set(globalThis, REGISTRY, (registry = new WeakMap()));
   let use = registry.get(store);
   if (use === undefined) {
-    use = { holder, waiting: [], hasShownRoom: false, key: undefined, left: undefined };
+    use = {
+      holder,
+      waiting: [],
+      hasShownRoom: false,
+      key: undefined,
+      generation: 0,
+      left: undefined,
+    };
     registry.set(store, use);
   }
   return use;

@@ -1,5 +1,5 @@
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
-import type { FormerClient } from '../replica/former-client.ts';
+import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
 import type { Refusal } from '../replica/refusal.ts';
 import { BUSY_MILLISECONDS, type EventQueue } from './event-queue.ts';
 import type { RoomSocket } from './room-socket.ts';
@@ -38,6 +38,8 @@ export function createHandover(
 ): Handover {
   const { after, socket, prefix, replica, client, restore, onRefused } = owner;
   const { claim } = replica;
+  /** The client that was left here, until it is known what the device has. */
+  let unopened: FormerClient | undefined;
   /** The client that this one continues, until it is restored. */
   let former: FormerClient | undefined;
   let hasLeft = false;
@@ -45,7 +47,13 @@ export function createHandover(
   const key = (): string => JSON.stringify([socket.room(), prefix, outbox.user]);
   const continueFrom = (earlier: RestoredSession): void => {
     if (hasLeft) return;
+    unopened = undefined;
     former = earlier.client;
+    if (former) {
+      // An answer to an earlier session on that socket is none to this one (JOIN-4).
+      const generation = Math.max(former.generation, claim.generation);
+      earlier = { ...earlier, client: (former = { ...former, generation }) };
+    }
     if (restore(earlier)) {
       former = undefined;
       queue.resume();
@@ -53,13 +61,13 @@ export function createHandover(
     } else after(BUSY_MILLISECONDS, () => continueFrom(earlier));
   };
   const reportUnlessKept = (
-    kept: Promise<string | undefined> | undefined,
+    kept: Promise<KeptEdits | undefined> | undefined,
     refusals: readonly Refusal[],
   ): void => {
     if (kept === undefined) onRefused(refusals);
     else
-      void kept.then((head) => {
-        if (head === undefined) onRefused(refusals);
+      void kept.then((edits) => {
+        if (edits?.isWhole !== true) onRefused(refusals);
       });
   };
   return {
@@ -67,28 +75,38 @@ export function createHandover(
       // A socket without a room leads to none that could have what the Store holds.
       if (socket.enter() !== '') claim.begin(key());
       replica.startTracking();
-      former = claim.takeLeft(key());
-      if (outbox.open === undefined && former === undefined) return;
+      unopened = claim.takeLeft(key());
+      if (outbox.open === undefined && unopened === undefined) return;
       queue.pause();
       // A push gets its number when it is known which numbers this client has given out.
       replica.setSaving(false);
-      if (outbox.open === undefined) continueFrom({ client: former });
-      else void outbox.open(former).then((earlier) => continueFrom(earlier ?? {}));
+      const { later: held } = unopened ?? {};
+      if (held) {
+        const edits = { pushes: [], lastNumber: 0, held };
+        if (!replica.restore(undefined, edits)) replica.restore(undefined, edits, false);
+      }
+      if (outbox.open === undefined) continueFrom({ client: unopened });
+      else void outbox.open(unopened).then((earlier) => continueFrom(earlier ?? {}));
     },
     giveUp: () => {
       reportUnlessKept(outbox.stop(), replica.abandon('another-room'));
     },
     leave: () => {
       hasLeft = true;
-      // With edits of its own, this session leaves more than the one before has kept.
-      const keptBefore = replica.held ? undefined : former?.kept;
-      // The Store is busy, or the device has not answered: its edits go to the next session with those of this one.
+      claim.raise(client().generation);
+      // The Store is busy: its edits go to the next session with those of this one.
       if (former !== undefined) restore({ client: former }, false);
-      const kept = outbox.stop() ?? keptBefore;
-      const left = { ...client(), kept };
+      const kept = outbox.stop();
+      // While it is not known what the device has, they stay apart: another page may have taken over those of the session before.
+      const left = unopened ? { ...unopened, later: replica.held } : { ...client(), kept };
       const refusals = replica.abandon('destroyed');
-      if (refusals.length === 0) return;
-      const onTaken = after(LEFT_MILLISECONDS, () => reportUnlessKept(kept, refusals));
+      if (unopened) restore({ client: unopened }, false);
+      const before = replica.abandon('destroyed');
+      if (refusals.length + before.length === 0) return;
+      const onTaken = after(LEFT_MILLISECONDS, () => {
+        reportUnlessKept(kept, refusals);
+        reportUnlessKept(left.kept, before);
+      });
       claim.leave({ key: key(), client: left, onTaken });
     },
   };

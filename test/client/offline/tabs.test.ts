@@ -1,6 +1,7 @@
-import { createStore } from 'tinybase';
+import { createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
+import type { LastWrite, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import {
   ManualOfflineStorage,
   MemoryLocks,
@@ -22,6 +23,22 @@ async function liveTab(on: Browser, lastClient?: { id?: string }): Promise<Offli
   await tab.join();
   await tab.time.pass(SECOND);
   return tab;
+}
+
+/** A Store whose session has ended with an edit, which is on the device. */
+async function leftStore(on: Browser, memory: { id?: string } = {}): Promise<Store> {
+  const store = createStore();
+  const tab = new OfflineTab(on, memory, store);
+  await tab.start();
+  await tab.answerGet(1, [{}, { v: 0 }]);
+  await tab.join();
+  await tab.time.pass(SECOND);
+  tab.close();
+  store.setValue('mine', 1);
+  await settle();
+  tab.session.destroy();
+  await settle();
+  return store;
 }
 
 /** A tab that dies with these Values unsent, without having met the room. */
@@ -480,6 +497,199 @@ describe('edits of a session that has ended', () => {
       }
     },
   );
+
+  test('[OFFLINE-1] are left to a page that has taken them over and uses their record', async () => {
+    const on = browser();
+    const store = await leftStore(on);
+    const other = new OfflineTab(on);
+    await other.start();
+    const { clientId } = await other.join();
+    expect(other.pushes()).toMatchObject([[1, [{}, { mine: 1 }]]]);
+    const second = new OfflineTab(on, {}, store);
+    await second.start();
+    const hello = await second.join();
+    expect(hello.clientId).not.toBe(clientId);
+    expect([second.pushes(), second.session.sync.unsaved]).toEqual([[], 0]);
+  });
+
+  test('[OFFLINE-1] [OFFLINE-2] are left to it also by a session that cannot read the device', async () => {
+    const on = browser();
+    const store = await leftStore(on);
+    const other = new OfflineTab(on);
+    await other.start();
+    const { clientId } = await other.join();
+    const second = new OfflineTab(
+      { ...on, storage: () => new Promise<never>(() => undefined) },
+      {},
+      store,
+    );
+    await second.start();
+    await second.time.pass(5 * SECOND);
+    await second.answerGet(1, [{}, { v: 0 }]);
+    const hello = await second.join();
+    expect(hello.clientId).not.toBe(clientId);
+    expect([second.pushes(), second.session.sync.unsaved]).toEqual([[], 0]);
+    expect(second.errors).toMatchObject([{ code: 'offline' }]);
+  });
+
+  test('[OFFLINE-1] are left to it also by a session that ends with edits of its own before it knows of that', async () => {
+    const on = browser();
+    const memory = {};
+    const store = await leftStore(on, memory);
+    const other = new OfflineTab(on);
+    await other.start();
+    other.store.setValue('theirs', 1);
+    await settle();
+    other.die();
+    const strict = new OfflineTab(on, memory, store);
+    void strict.session.follow();
+    store.setValue('later', 1);
+    strict.session.destroy();
+    await settle();
+    const second = new OfflineTab(on, memory, store);
+    await second.start();
+    expect(second.session.sync.unsaved).toBe(3);
+    expect(second.store.getValues()).toEqual({ v: 0, mine: 1, theirs: 1, later: 1 });
+    expect(strict.refusals).toEqual([]);
+  });
+
+  test('[OFFLINE-1] are reported if no session begins, and those of the device are not', async () => {
+    const on = browser();
+    const memory = {};
+    const store = await leftStore(on, memory);
+    const strict = new OfflineTab(on, memory, store);
+    void strict.session.follow();
+    store.setValue('later', 1);
+    strict.session.destroy();
+    await strict.time.pass(3 * SECOND);
+    const refusal = { type: 'value', valueId: 'later', value: 1, reason: 'destroyed' };
+    expect(strict.refusals).toEqual([refusal]);
+  });
+
+  test.each(['has gone', 'is there'])(
+    '[OFFLINE-1] that the device did not take are sent by the next one, and the others by the page that has taken them over: it %s',
+    async (which) => {
+      let isFull = false;
+      const storage = new (class extends MemoryOfflineStorage {
+        override async write(write: OfflineWrite): Promise<boolean> {
+          if (isFull && write.set.size > 0) throw new Error('full');
+          return this.apply(write);
+        }
+      })();
+      const on = { ...browser(), storage };
+      const store = createStore();
+      const memory = {};
+      const first = new OfflineTab(on, memory, store);
+      await first.start();
+      await first.answerGet(1, [{}, { v: 0 }]);
+      await first.join();
+      await first.time.pass(SECOND);
+      first.close();
+      store.setValue('mine', 1);
+      await settle();
+      isFull = true;
+      store.setValue('late', 1);
+      await settle();
+      first.session.destroy();
+      await settle();
+      isFull = false;
+      const other = new OfflineTab(on);
+      await other.start();
+      const { clientId } = await other.join();
+      expect(other.pushes()).toMatchObject([[1, [{}, { mine: 1 }]]]);
+      const last = { cursor: { epoch: 'e', version: which === 'has gone' ? 2 : 1 }, lastPush: 0 };
+      if (which === 'has gone') {
+        other.ack(1, 2);
+        await other.time.pass(SECOND);
+        other.die();
+      }
+      const second = new OfflineTab(on, memory, store);
+      await second.start();
+      const hello = await second.join(last);
+      expect(hello.clientId === clientId).toBe(which === 'has gone');
+      expect(second.pushes().map(([, changes]) => changes)).toEqual([[{}, { late: 1 }]]);
+    },
+  );
+
+  test('[OFFLINE-1] [OFFLINE-13] leave in its record what a page has said as it ended, before its first write', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = { ...browser(), storage };
+    const store = createStore();
+    const memory = {};
+    const first = new OfflineTab(on, memory, store);
+    await first.start();
+    store.setValue('mine', 1);
+    first.session.destroy();
+    await storage.writeAll();
+    const other = new OfflineTab(on);
+    await other.start();
+    other.store.setValue('theirs', 1);
+    await settle();
+    other.end(true);
+    other.die();
+    storage.waiting.length = 0;
+    const second = new OfflineTab(on, memory, store);
+    await second.start();
+    await storage.writeAll();
+    expect(second.store.getValues()).toEqual({ mine: 1, theirs: 1 });
+    expect(second.session.sync.unsaved).toBe(2);
+  });
+
+  test('[OFFLINE-1] [OFFLINE-13] of the next one survive the end of the page while it waits for the record', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = {
+      ...browser(),
+      storage,
+      writeLast: (write: LastWrite) => storage.writeLast(write),
+    };
+    const store = createStore();
+    const first = new OfflineTab(on, {}, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    await storage.writeAll();
+    store.setValue('mine', 1);
+    await storage.writeAll();
+    await first.time.pass(SECOND);
+    await storage.writeAll();
+    first.session.destroy();
+    const second = new OfflineTab(on, {}, store);
+    await second.start();
+    store.setValue('late', 1);
+    second.end(true);
+    second.die();
+    first.die();
+    storage.waiting.length = 0;
+    const living = new OfflineTab(on);
+    await living.start();
+    await storage.writeAll();
+    living.open();
+    await storage.writeAll();
+    const asked = living.hello();
+    living.welcome({ generation: asked.generation, changes: undefined });
+    await storage.writeAll();
+    living.welcome({ generation: living.hello().generation });
+    await storage.writeAll();
+    expect(living.session.sync.unsaved).toBe(2);
+    expect(living.store.getValues()).toEqual({ v: 0, mine: 1, late: 1 });
+  });
+
+  test('[JOIN-4] no answer to an earlier one on that socket is for a later one with another record', async () => {
+    const on = browser();
+    const store = createStore();
+    const first = new OfflineTab(on, {}, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    first.open();
+    await settle();
+    const { generation } = first.hello();
+    first.session.destroy();
+    const second = new OfflineTab({ ...on, user: 'guest' }, {}, store);
+    await second.start();
+    await second.answerGet(1, [{}, { v: 0 }]);
+    second.open();
+    await settle();
+    expect(second.hello().generation).toBeGreaterThan(generation);
+  });
 
   test('[OFFLINE-1] are not reported if they are durable: the next page sends them', async () => {
     const on = browser();
