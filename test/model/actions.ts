@@ -12,6 +12,8 @@ const DAY_MILLISECONDS = 25 * HOUR_MILLISECONDS;
 const MOST_DAYS = 20;
 /** Each takes some attempts to be given up. */
 const MOST_POISONS = 2;
+/** Edits of a session that has ended are reported sooner. */
+const LONGEST_AWAY_MILLISECONDS = 6000;
 
 function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
   if (factor === 0) return;
@@ -65,6 +67,10 @@ export class Actions implements Source {
 
   *#ofUser(client: SimClient): Iterable<Occurrence> {
     const { name } = client;
+    if (client.isAway) {
+      yield* this.#ofAway(client);
+      return;
+    }
     const { session } = client.current;
     yield { label: `${name} edits`, weight: 1, happen: (choices) => client.edit(choices) };
     if (this.#simulation.has('poison') && this.#poisons < MOST_POISONS)
@@ -121,6 +127,26 @@ export class Actions implements Source {
     yield { label: `${name} discards`, weight: 0.03, happen: () => session.discardLocal() };
   }
 
+  /** The app has destroyed the persister of a Store, and shows it all the same. */
+  *#ofAway(client: SimClient): Iterable<Occurrence> {
+    const { clock } = this.#simulation.world;
+    const { name } = client;
+    yield { label: `${name} edits`, weight: 0.2, happen: (choices) => client.edit(choices) };
+    yield {
+      label: `${name} mounts again`,
+      weight: 0.6,
+      happen: (choices) => this.#simulation.mount(client, choices),
+    };
+    yield {
+      label: `${name} mounts again later`,
+      weight: 0.2,
+      happen: (choices) => {
+        clock.passTo(clock.now() + choices.below(LONGEST_AWAY_MILLISECONDS));
+        this.#simulation.mount(client, choices);
+      },
+    };
+  }
+
   *#ofTwins(client: SimClient): Iterable<Occurrence> {
     if (client.isEditing) return;
     yield { label: `${client.name} ends for its twin`, weight: 0.06, happen: () => client.end() };
@@ -158,6 +184,23 @@ export class Actions implements Source {
     if (client.traits.disk === undefined && !client.isEditing && client.partner === undefined) {
       yield { label: `${name} mounts again`, weight: 0.06, happen: () => client.remount() };
     }
+    if (
+      this.#simulation.has('remounts') &&
+      client.traits.disk !== undefined &&
+      !client.isEditing &&
+      !client.isAway &&
+      client.partner === undefined
+    ) {
+      yield { label: `${name} unmounts`, weight: 0.2, happen: () => client.unmount() };
+      yield {
+        label: `${name} mounts again`,
+        weight: 0.1,
+        happen: (choices) => {
+          client.unmount();
+          this.#simulation.mount(client, choices);
+        },
+      };
+    }
     if (clients.length < this.#mostTabs && !client.isEditing && client.partner === undefined) {
       yield {
         label: `${name} restarts`,
@@ -177,7 +220,7 @@ export class Actions implements Source {
     const others = clients.filter(
       (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
     );
-    const siblings = others.filter((other) => other.traits.user === traits.user);
+    const siblings = others.filter((other) => other.user === client.user);
     const mostSiblings = isCrowded ? 4 : isBusy ? 2 : 1;
     if (siblings.length < mostSiblings && clients.length < this.#mostTabs) {
       yield {

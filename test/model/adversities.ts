@@ -31,7 +31,8 @@ export type Adversity =
   | 'clocks-behind'
   | 'other-rooms'
   | 'many-tabs'
-  | 'poison';
+  | 'poison'
+  | 'remounts';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -85,6 +86,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   'many-tabs': { isOn: true },
   /** The room dies whenever it gets certain pushes (PART-7). */
   poison: { isOn: true },
+  /** Apps end the session of a Store that persists, and make another one of it later, for another user perhaps. */
+  remounts: { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -13,6 +13,7 @@ import type { EditLedger } from './edit-ledger.ts';
 import type { Occurrence, Source } from './world.ts';
 
 const START_MILLISECONDS = 10_000;
+const LONG_WAIT_MILLISECONDS = 1000;
 /** The weight of a write that nobody waits for, on a device that puts it off. */
 const LAZY_WEIGHT = 0.1;
 /** A year. */
@@ -45,6 +46,8 @@ export class ClientDisk implements Source {
   isFull = false;
   /** The ledgers of all tabs, by user. */
   readonly ledgers: Map<string | undefined, Set<EditLedger>> = new Map();
+  /** Of the clock of the world: a page waits for a lock that its session before still has. */
+  after: ((milliseconds: number, callback: () => void) => () => void) | undefined;
   /** Called when a tab writes to a record that its user has cleared. */
   onWriteAfterClear: (text: string) => void = () => undefined;
   /** Called when everything of a user was removed. */
@@ -55,6 +58,8 @@ export class ClientDisk implements Source {
   readonly #dead = new WeakSet<object>();
   readonly #last = new WeakMap<object, LastWrite>();
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
+  /** Called when a lock is free, or a wait for one is over. */
+  readonly #waiting = new Set<() => void>();
   /** The ids of records that were cleared. */
   readonly #cleared = new Set<string | undefined>();
   /** The time that the device has needed to start again after power failures, or that its clock has lost. */
@@ -145,13 +150,21 @@ export class ClientDisk implements Source {
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
     const last = this.#last.get(tab);
-    if (last !== undefined && !this.isHasty && (last.isNew === true || this.entries.has(last.head)))
+    if (
+      last !== undefined &&
+      !this.isHasty &&
+      (last.isNew === true || this.entries.has(last.head))
+    ) {
       this.#put(last);
+      // It was said now: the record is one that was begun after that.
+      if (last.isNew === true) this.#cleared.delete(recordOf(last.head));
+    }
     for (const { over } of writes) over.resolve();
     if (this.isHasty)
       this.#skewMilliseconds += this.isClockLost ? -LOST_MILLISECONDS : START_MILLISECONDS;
     this.#dead.add(tab);
     this.#locks.end(tab);
+    this.#freed();
   }
 
   writesInFlight(tab: object): number {
@@ -175,8 +188,40 @@ export class ClientDisk implements Source {
     const locks = this.locksOf(tab);
     return {
       take: (...lock) =>
-        this.#dead.has(tab) ? forever() : this.#unlessDead(tab, locks.take(...lock)),
+        this.#dead.has(tab) ? forever() : this.#unlessDead(tab, this.#take(tab, locks, ...lock)),
     };
+  }
+
+  /** Waits only if it is for long: the record of a living page is not worth a wait. */
+  async #take(
+    tab: object,
+    locks: OfflineLocks,
+    name: string,
+    milliseconds: number,
+  ): Promise<(() => void) | undefined> {
+    let isOver = milliseconds < LONG_WAIT_MILLISECONDS;
+    const cancel = isOver ? undefined : this.after?.(milliseconds, () => (isOver = this.#freed()));
+    for (;;) {
+      if (this.#dead.has(tab)) return undefined;
+      const release = await locks.take(name, milliseconds);
+      if (release !== undefined) {
+        cancel?.();
+        return () => {
+          release();
+          this.#freed();
+        };
+      }
+      if (isOver || cancel === undefined) return undefined;
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** Those that wait for a lock try again. */
+  #freed(): true {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
+    return true;
   }
 
   /** A dead tab hears of nothing. */

@@ -309,8 +309,8 @@ export class EditLedger {
    * Its edits from before it knew of the kept ones lie above these, also if they were made earlier (OFFLINE-2).
    */
   isReplaced(record: EditRecord): boolean {
+    if (this.wasEnded(record.table, record.row, record.cell)) return true;
     if (!record.isHeld) return false;
-    if (this.#outcomes.ended.has(leafName(record.table, record.row, record.cell))) return true;
     const isDeleted = this.#outcomes.deletions.some(
       ({ ledger, place, changes, isHeld }) =>
         ((ledger !== this && isHeld) || place >= record.place) &&

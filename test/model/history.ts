@@ -266,7 +266,7 @@ class History {
   async #reload(): Promise<boolean> {
     const { clients } = this.simulation;
     const client = clients.find(({ hasLeftEdits }) => hasLeftEdits);
-    if (client === undefined) return false;
+    if (client === undefined) return await this.#openForEdits();
     await this.#step(
       {
         label: `${client.name} is loaded again`,
@@ -276,6 +276,18 @@ class History {
       this.#quiet,
     );
     return true;
+  }
+
+  /** Users who have edits in a browser open a page there. Returns false if there are none without one. */
+  async #openForEdits(): Promise<boolean> {
+    if (!this.simulation.has('remounts')) return false;
+    let isOpened = false;
+    const open = (): void => {
+      for (const client of [...this.simulation.clients])
+        if (client.isAlive && this.simulation.openForEdits(client)) isOpened = true;
+    };
+    await this.#step({ label: 'users come back', weight: 1, happen: open }, this.#quiet);
+    return isOpened;
   }
 
   #logIn(): void {
@@ -289,6 +301,10 @@ class History {
     for (const client of clients) {
       if (!client.isAlive) continue;
       if (client.isEditing) client.finishTransaction(false);
+      if (this.simulation.has('remounts') && (client.isAway || !client.usesDisk)) {
+        if (!client.isAway) client.unmount();
+        this.simulation.mountAsFirst(client);
+      }
       client.arrive();
       if (client.isIdle) continue;
       if (!client.session.isFollowing) void client.session.follow();
@@ -340,8 +356,8 @@ class History {
       if (!isAlive || isIdle) continue;
       // It takes over those of closed tabs, unless a tab that has no storage any more holds their lock.
       const areAllAble = clients.every(
-        ({ isAlive: mayHold, hasStorage, traits: { disk: other, user } }) =>
-          !mayHold || hasStorage || other !== client.traits.disk || user !== client.traits.user,
+        ({ isAlive: mayHold, hasStorage, traits: { disk: other }, user }) =>
+          !mayHold || hasStorage || other !== client.traits.disk || user !== client.user,
       );
       if (areAllAble && client.hasEditsOnDisk) unsettled.push(`${name} has edits on its disk`);
       const version = session.cursor?.version;

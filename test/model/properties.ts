@@ -9,11 +9,11 @@ import { readContent } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { contentBytes, measureContent } from '../../src/server/writes/content-size.ts';
 import { localOnlyLeaves } from '../client/replica/local-only-leaves.ts';
-import { carries, type EditRecord, type SentPush } from './edit-ledger.ts';
+import { carries, type EditLedger, type EditRecord, type SentPush } from './edit-ledger.ts';
 import { isUnique, PAIR_TABLE } from './edits.ts';
 import { copyLeaves, describeDifferences, differences, leafName } from './leaves.ts';
 import type { Wire } from './network.ts';
-import type { Place } from './place.ts';
+import { HOME_ADDRESS, type Place } from './place.ts';
 import { LOCK_CELL } from './sim-hooks.ts';
 import type { SimClient } from './sim-client.ts';
 import type { Simulation } from './simulation.ts';
@@ -229,7 +229,7 @@ function checkRoom(
   changes: Changes,
 ): void {
   if (other === undefined) return;
-  const ledgers = new Set(clients.flatMap(({ ledgers: { home, other: away } }) => [home, away]));
+  const ledgers = new Set(clients.flatMap(({ everyLedger }) => everyLedger));
   for (const ledger of ledgers) {
     if (ledger.address === address) continue;
     const record = ledger.madeIn(changes).find(
@@ -258,10 +258,8 @@ function isGiven(
 }
 
 /** True if a user has made that in the room of that address, too. */
-function isOf({ ledgers }: SimClient, address: string, record: EditRecord): boolean {
-  return [ledgers.home, ledgers.other].some(
-    (ledger) => ledger.address === address && ledger.hasMade(record),
-  );
+function isOf(client: SimClient, address: string, record: EditRecord): boolean {
+  return client.ledgersAt({ address }).some((ledger) => ledger.hasMade(record));
 }
 
 /** Exactly once: an edit is applied for one push, also if another client has taken it over. */
@@ -282,7 +280,9 @@ function checkOnce({ clients }: Simulation, place: Place, { changes, author }: L
     if (earlier === undefined) return;
     // The user may have undone what came between.
     const isRepeated = writtenAs(leaf).some((made) =>
-      clients.some((client) => client.ledgerOf(place).hasRepeated(table, row, cell, made)),
+      clients.some((client) =>
+        client.ledgersAt(place).some((ledger) => ledger.hasRepeated(table, row, cell, made)),
+      ),
     );
     if (isRepeated) return;
     const pushes = [earlier, author].map((by) => `${by?.clientId} ${by?.push}`).join(' and ');
@@ -340,7 +340,9 @@ function checkReactions({
   traits,
 }: Simulation): void {
   let edits = room.edits + hooks.writes + (thief?.edits ?? 0);
-  for (const { ledger } of clients) edits += ledger.transactions;
+  for (const client of clients)
+    for (const { transactions } of client.ledgersAt({ address: HOME_ADDRESS }))
+      edits += transactions;
   for (const peer of stockPeers) edits += peer.edits;
   // Each of a client's tabs may begin with something of its own.
   const most = (edits + clients.length) * (1 + traits.clients.length);
@@ -491,7 +493,8 @@ function checkEdits(simulation: Simulation, place: Place): void {
       checkRoom(simulation, place, { leaves: first, deletedRows: new Map() });
   }
   for (const client of simulation.clients)
-    for (const record of client.ledgerOf(place).records) checkEdit(place, client, record);
+    for (const ledger of client.ledgersAt(place))
+      for (const record of ledger.records) checkEdit(place, client, ledger, record);
 }
 
 /** Checks a room that nobody uses any more, when its last alarm has come. */
@@ -567,10 +570,13 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
-function checkEdit(place: Place, client: SimClient, record: EditRecord): void {
-  const { name } = client;
+function checkEdit(
+  place: Place,
+  { name }: SimClient,
+  ledger: EditLedger,
+  record: EditRecord,
+): void {
   const { disk, gate, readersPushes } = place;
-  const ledger = client.ledgerOf(place);
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
   const isOwn = isUnique(record.leaf) && !record.isRepeated;

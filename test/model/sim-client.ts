@@ -2,7 +2,8 @@ import { createStore, type Store } from 'tinybase';
 
 import { createHttpEndpoint } from '../../src/client/content/http-endpoint.ts';
 import { scopeOf } from '../../src/client/offline/client-record.ts';
-import { DurableOutbox } from '../../src/client/offline/durable-outbox.ts';
+import { DurableOutbox, type OfflineDevice } from '../../src/client/offline/durable-outbox.ts';
+import type { OutboxOwner } from '../../src/client/offline/outbox.ts';
 import type { Sync } from '../../src/client/session/sync-status.ts';
 import { createSyncSession, type SyncSession } from '../../src/client/session/sync-session.ts';
 import { StoreTurn } from '../../src/client/replica/store-turn.ts';
@@ -84,6 +85,16 @@ export interface ClientTraits {
   readonly begins?: Place | undefined;
 }
 
+/** What an app makes a new session of a Store for. */
+export interface MountOptions {
+  readonly user: string | undefined;
+  /** Makes the ledgers of a user that the tab has not had. */
+  readonly ledgers: () => Ledgers;
+  readonly usesDisk: boolean;
+  /** True: in the room where it is not. */
+  readonly isElsewhere: boolean;
+}
+
 /** One tab: a real session over a real Store, on a socket and HTTP of the simulation. */
 export class SimClient implements ClientEnd {
   readonly name: string;
@@ -94,7 +105,14 @@ export class SimClient implements ClientEnd {
   session: SyncSession;
   /** True once the app has destroyed its session, while another one of the same Store goes on. */
   hasEnded = false;
-  readonly ledgers: Ledgers;
+  /** Those of each user that the tab has had. */
+  readonly #ledgersOf = new Map<string | undefined, Ledgers>();
+  /** True while the app has no session on the Store: the last one has ended. */
+  isAway = false;
+  /** The user of the present session, or of the last one. */
+  user: string | undefined;
+  /** False while the app uses no storage, though there is one. */
+  usesDisk = true;
   /** The room that the session keeps its Store equal to. The socket may lead elsewhere already. */
   place: Place;
   /** The calls of this tab; undefined if the room has no procedures. */
@@ -128,7 +146,9 @@ export class SimClient implements ClientEnd {
   /** The leaves that the user was the last to change. */
   readonly #own = new LeafMap<true>();
   undo: WatchedUndo | undefined;
-  #outbox: DurableOutbox | undefined;
+  /** Those that have not written all that they have, by user: `clear` ends them. */
+  readonly #outboxes = new Map<string | undefined, Set<DurableOutbox>>();
+  readonly #devices = new Map<string | undefined, OfflineDevice>();
   /** False once the tab has said that it works without storage. */
   hasStorage = true;
   #isStopped = false;
@@ -140,12 +160,11 @@ export class SimClient implements ClientEnd {
     this.name = traits.name;
     this.traits = traits;
     this.#surroundings = surroundings;
-    this.ledgers = ledgers;
+    this.user = traits.user;
     this.place = traits.begins ?? surroundings.home;
     this.#target = this.#connected = this.place;
     this.partner = traits.partner;
-    const known = traits.disk?.ledgers.get(traits.user) ?? new Set();
-    traits.disk?.ledgers.set(traits.user, known.add(ledgers.home).add(ledgers.other));
+    this.#noteLedgers(ledgers);
     this.store = traits.partner?.store ?? createStore();
     if (traits.partner === undefined) this.#prepareStore();
     else traits.partner.partner = this;
@@ -155,10 +174,35 @@ export class SimClient implements ClientEnd {
     this.#connect();
   }
 
+  #noteLedgers(ledgers: Ledgers): void {
+    const { disk } = this.traits;
+    const { home, other } = ledgers;
+    this.#ledgersOf.set(this.user, ledgers);
+    const known = disk?.ledgers.get(this.user) ?? new Set();
+    disk?.ledgers.set(this.user, known.add(home).add(other));
+  }
+
   #prepareStore(): void {
     const { seed, isSeedInStore, variant } = this.traits;
     if (seed !== undefined && isSeedInStore) this.store.setJson(encodeContent(seed));
     variant.prepare(this.store, this.name.replaceAll("'", ''));
+  }
+
+  /** The edits of its present user. */
+  get ledgers(): Ledgers {
+    const ledgers = this.#ledgersOf.get(this.user);
+    if (ledgers === undefined) throw new Error('The tab has no ledgers.');
+    return ledgers;
+  }
+
+  /** The ledgers of all users that the tab has had, for both rooms. */
+  get everyLedger(): readonly EditLedger[] {
+    return [...this.#ledgersOf.values()].flatMap(({ home, other }) => [home, other]);
+  }
+
+  /** The same, for one room. */
+  ledgersAt({ address }: Pick<Place, 'address'>): readonly EditLedger[] {
+    return this.everyLedger.filter((ledger) => ledger.address === address);
   }
 
   /** The edits that were made here for the room of the simulation. */
@@ -196,7 +240,7 @@ export class SimClient implements ClientEnd {
 
   /** True if it does nothing: it waits for its Store, or has ended. */
   get isIdle(): boolean {
-    return this.hasEnded || this.#turn?.isWaiting('follow') === true;
+    return this.isAway || this.hasEnded || this.#turn?.isWaiting('follow') === true;
   }
 
   /** True if it has no storage any more, and a tab before it has left edits there. */
@@ -214,8 +258,8 @@ export class SimClient implements ClientEnd {
     return other?.address === address ? other : home;
   }
 
-  #scopeOf({ address }: Place): string {
-    return scopeOf(this.traits.user, address, this.#surroundings.prefix);
+  #scopeOf({ address }: Place, user = this.user): string {
+    return scopeOf(user, address, this.#surroundings.prefix);
   }
 
   /** The name of its record on the disk, if it has one. */
@@ -306,6 +350,39 @@ export class SimClient implements ClientEnd {
     void this.session.startSaving();
   }
 
+  /** The app destroys its persister, as a component that unmounts. */
+  unmount(): void {
+    this.isTouched = true;
+    // What the storage does not have is handed on as one edit.
+    if (!this.hasStorage) this.ledgerHere.sessionEnded();
+    this.session.destroy();
+    this.undo?.checkEnded();
+    this.undo = undefined;
+    this.isAway = true;
+  }
+
+  /** The app makes a new session of the same Store, perhaps for another user, in the other room, or without storage. */
+  mount(how: MountOptions): void {
+    this.isTouched = true;
+    this.isAway = false;
+    this.user = how.user;
+    this.usesDisk = how.usesDisk;
+    this.#noteLedgers(this.#ledgersOf.get(how.user) ?? how.ledgers());
+    this.hasStorage = true;
+    const { home, other } = this.#surroundings;
+    if (how.isElsewhere && other !== undefined) {
+      this.#target = this.#target === home ? other : home;
+      this.reconnect();
+    }
+    this.place = this.#target;
+    this.#opened = undefined;
+    this.session = this.#createSession();
+    this.#tellOpened();
+    if (this.#isStopped) this.reconnect();
+    void this.session.follow();
+    void this.session.startSaving();
+  }
+
   /** The tab is closed, and with it everything that is not on the client's disk. */
   die(choices: Choices): void {
     const { disk } = this.traits;
@@ -322,7 +399,10 @@ export class SimClient implements ClientEnd {
     for (const place of this.#places) {
       // The clock was behind, so another page may have used the same numbers (OFFLINE-9): which, only the room could have told.
       const isDoubtful = disk?.isClockLost === true && !this.#met.has(place);
-      this.ledgerOf(place).tabClosed(isDoubtful ? [] : this.#keptOf(place));
+      for (const [user, { home, other }] of this.#ledgersOf) {
+        const kept = isDoubtful ? [] : this.#keptOf(place, user);
+        (home.address === place.address ? home : other).tabClosed(kept);
+      }
     }
   }
 
@@ -332,14 +412,15 @@ export class SimClient implements ClientEnd {
   }
 
   /** The edits of its user for a room that are on disk. */
-  #keptOf(place: Place): readonly Changes[] {
-    return this.traits.disk?.editsOf(this.#scopeOf(place)) ?? [];
+  #keptOf(place: Place, user = this.user): readonly Changes[] {
+    return this.traits.disk?.editsOf(this.#scopeOf(place, user)) ?? [];
   }
 
   /** True if the end of its page loses no edit: its record is there. */
   get #keepsLast(): boolean {
     const { disk } = this.traits;
     if (disk === undefined || disk.isHasty || !this.hasStorage) return false;
+    if (!this.usesDisk || this.isAway) return false;
     return this.session.sync.phase !== 'idle' && disk.hasRecord(this.recordId);
   }
 
@@ -357,10 +438,10 @@ export class SimClient implements ClientEnd {
 
   /** The user clears what is kept, as someone who logs out. */
   clear(): void {
-    const { disk, user } = this.traits;
-    this.hasStorage = false;
-    this.#outbox?.forget();
-    disk?.clear(this, user);
+    const { user } = this;
+    if (this.usesDisk) this.hasStorage = false;
+    for (const outbox of this.#outboxes.get(user) ?? []) outbox.forget();
+    this.traits.disk?.clear(this, user);
   }
 
   /** The edits that are not confirmed, in memory. */
@@ -451,14 +532,14 @@ export class SimClient implements ClientEnd {
       return;
     }
     this.#opened = this.#connected;
-    this.session.opened();
+    if (!this.isAway) this.session.opened();
   }
 
   closed(): void {
     if (!this.isAlive) return;
     this.isTouched = true;
     this.wire = this.#opened = undefined;
-    this.session.closed();
+    if (!this.isAway) this.session.closed();
     this.calls?.closed();
     if (!this.#isStopped && this.wire === undefined) this.#connect();
   }
@@ -474,7 +555,7 @@ export class SimClient implements ClientEnd {
   #receivedMessage(frame: string): void {
     for (const received of this.#surroundings.mutant.atClient?.(frame, this) ?? [frame]) {
       try {
-        this.session.received(received);
+        if (!this.isAway) this.session.received(received);
         this.calls?.received(received);
       } catch (error) {
         // As an event handler: whatever it throws, the socket goes on.
@@ -491,8 +572,8 @@ export class SimClient implements ClientEnd {
   #createSession(): SyncSession {
     const { world, prefix, randomId, mutant } = this.#surroundings;
     const endpoint = this.#endpoint(() => session.room);
-    const { disk, lastClient, user } = this.traits;
-    const device = disk?.deviceOf(this, lastClient, () => world.clock.now(), user);
+    const device = this.#device();
+    const ledgers = this.ledgerHere;
     const session = createSyncSession(
       this.store,
       prefix,
@@ -522,7 +603,7 @@ export class SimClient implements ClientEnd {
         firstGeneration: this.#surroundings.randomNumber(),
         randomId,
         ...(device && {
-          createOutbox: (owner) => (this.#outbox = new DurableOutbox(device, owner)),
+          createOutbox: (owner) => this.#createOutbox(device, owner),
         }),
       },
       {
@@ -533,16 +614,16 @@ export class SimClient implements ClientEnd {
         onRefused: (refusals) => {
           world.note(`    ${this.name} refused ${JSON.stringify(refusals)}`);
           // It may tell of the room that it has left.
-          this.ledgers.home.refused(refusals);
-          this.ledgers.other.refused(refusals);
+          for (const ledger of this.everyLedger) ledger.refused(refusals);
         },
         onError: (error) => {
           world.note(`    ${this.name} error ${String(error)}`);
-          this.hasStorage &&= !(
+          const isLost =
             error instanceof TinyBasePartyKitError &&
             error.code === 'offline' &&
-            error.message.includes('The persister works without.')
-          );
+            error.message.includes('The persister works without.');
+          if (isLost && session !== this.session) ledgers.sessionEnded();
+          else if (isLost) this.hasStorage = false;
         },
       },
       { applying: () => undefined, sending: () => undefined },
@@ -564,6 +645,25 @@ export class SimClient implements ClientEnd {
     });
     if (this.traits.canUndo) this.undo = this.#createUndo(session);
     return session;
+  }
+
+  /** The storage as the present user of this page has it; undefined if the app uses none. */
+  #device(): OfflineDevice | undefined {
+    const { disk, lastClient } = this.traits;
+    if (disk === undefined || !this.usesDisk) return undefined;
+    const { clock } = this.#surroundings.world;
+    const known = this.#devices.get(this.user);
+    const device = known ?? disk.deviceOf(this, lastClient, () => clock.now(), this.user);
+    this.#devices.set(this.user, device);
+    return device;
+  }
+
+  #createOutbox(device: OfflineDevice, owner: OutboxOwner): DurableOutbox {
+    const outboxes = this.#outboxes.get(device.user) ?? new Set();
+    this.#outboxes.set(device.user, outboxes);
+    const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));
+    outboxes.add(outbox);
+    return outbox;
   }
 
   /** The user calls a procedure of the room. */
@@ -682,8 +782,8 @@ export class SimClient implements ClientEnd {
 
   /** Nobody sends the edits of another user of the same browser (OFFLINE-4). */
   #checkAuthor(changes: Changes): void {
-    const { disk, user } = this.traits;
-    for (const [other, ledgers] of disk?.ledgers ?? [])
+    const { user } = this;
+    for (const [other, ledgers] of this.traits.disk?.ledgers ?? [])
       for (const ledger of other === user ? [] : ledgers) {
         const record = ledger.madeIn(changes).find((made) => !this.ledgerHere.hasMade(made));
         if (record === undefined) continue;
@@ -736,6 +836,8 @@ export class SimClient implements ClientEnd {
     this.store.addDidFinishTransactionListener(() => {
       this.isTouched = true;
       this.#checkPairs();
+      // Nobody tracks it (OFFLINE-1).
+      if (this.isAway) return;
       const log = readTransactionLog(this.store);
       this.undo?.finished(log, this.#isMove);
       if (!this.#isUsersTurn || !this.isAlive) return;

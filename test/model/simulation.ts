@@ -52,6 +52,9 @@ export interface Beginning {
 /** The user who may only read, where there is one. */
 const READER = 'client2';
 
+/** The other user of a browser. */
+const GUEST = 'guest';
+
 /** The time in which a page is loaded. */
 const PAGE_MILLISECONDS = 100;
 
@@ -257,7 +260,11 @@ export class Simulation implements Place {
     // The numbers of the next page begin with the time (OFFLINE-9).
     this.world.clock.passTo(this.world.clock.now() + PAGE_MILLISECONDS);
     this.#addTab(
-      { ...client.traits, name: `${client.name}'`, partner: undefined, begins: client.place },
+      {
+        ...client.traits,
+        ...{ name: `${client.name}'`, user: client.user },
+        ...{ partner: undefined, begins: client.place },
+      },
       client.ledgers,
     );
   }
@@ -267,7 +274,62 @@ export class Simulation implements Place {
     const { traits, ledgers, place } = client;
     const name = `tab${(this.#copies += 1)} of ${traits.name}`;
     const lastClient = { ...traits.lastClient };
-    this.#addTab({ ...traits, name, lastClient, begins: place }, createLedgers(ledgers));
+    this.#addTab(
+      { ...traits, name, lastClient, user: client.user, begins: place },
+      createLedgers(ledgers),
+    );
+  }
+
+  /** The app makes a new session of the Store of a tab. */
+  mount(client: SimClient, choices: Choices): void {
+    const isOther = this.has('busy-browsers') && choices.percent(30);
+    const user = isOther ? (client.user === GUEST ? undefined : GUEST) : client.user;
+    client.mount({
+      user,
+      ledgers: () => this.#ledgersOf(client.traits.disk, user),
+      usesDisk: choices.percent(85),
+      isElsewhere: choices.percent(20),
+    });
+  }
+
+  /** The app goes back to what it had in the beginning. */
+  mountAsFirst(client: SimClient): void {
+    const { user, disk } = client.traits;
+    const ledgers = (): Ledgers => this.#ledgersOf(disk, user);
+    client.mount({ user, ledgers, usesDisk: true, isElsewhere: false });
+  }
+
+  /** Opens a tab for a user of a browser who has edits there, and no tab. Returns false if there is none. */
+  openForEdits(client: SimClient): boolean {
+    const { disk } = client.traits;
+    for (const user of disk?.ledgers.keys() ?? []) {
+      const hasEdits = [HOME_ADDRESS, OTHER_ADDRESS].some(
+        (address) => (disk?.editsOf(scopeOf(user, address, this.traits.prefix)).length ?? 0) > 0,
+      );
+      const isThere = this.clients.some(
+        (tab) => tab.isAlive && tab.traits.disk === disk && tab.user === user,
+      );
+      if (!hasEdits || isThere) continue;
+      const { traits, place } = client;
+      const name = `tab${(this.#copies += 1)} of ${traits.name}`;
+      this.#addTab(
+        { ...traits, name, lastClient: {}, user, begins: place },
+        this.#ledgersOf(disk, user),
+      );
+      return true;
+    }
+    return false;
+  }
+
+  /** Makes the ledgers of one more tab of that user. */
+  #ledgersOf(disk: ClientDisk | undefined, user: string | undefined): Ledgers {
+    const known = [...(disk?.ledgers.get(user) ?? [])];
+    const at = (address: string): EditLedger =>
+      new EditLedger(
+        address,
+        known.find((ledger) => ledger.address === address),
+      );
+    return { home: at(HOME_ADDRESS), other: at(OTHER_ADDRESS) };
   }
 
   /** Another user of the browser opens a tab, which has the memory of that tab. */
@@ -275,19 +337,20 @@ export class Simulation implements Place {
     const { traits, place } = client;
     const name = `guest${(this.#copies += 1)} of ${traits.name}`;
     const lastClient = { ...traits.lastClient };
-    this.#addTab({ ...traits, name, lastClient, user: 'guest', begins: place }, createLedgers());
+    const ledgers = this.#ledgersOf(traits.disk, GUEST);
+    this.#addTab({ ...traits, name, lastClient, user: GUEST, begins: place }, ledgers);
   }
 
   /** A tab is closed. What it had adopted and could not store goes with it, and so does what was cleared since it has read it. */
   closeTab(client: SimClient, choices: Choices): void {
-    const { traits, unconfirmed, place, recordId } = client;
-    const { disk, user } = traits;
+    const { traits, user, unconfirmed, place, recordId } = client;
+    const { disk } = traits;
     client.die(choices);
-    if (!client.hasStorage) this.#noteLost(traits);
+    if (!client.hasStorage) this.#noteLost({ disk, user });
     else if (disk?.hasCleared(recordId) === true)
       for (const ledger of disk.ledgers.get(user) ?? [])
         if (ledger.address === place.address)
-          ledger.gone(unconfirmed, this.#keptOf(traits, place.address));
+          ledger.gone(unconfirmed, this.#keptOf({ disk, user }, place.address));
   }
 
   /** Edits that are neither on disk nor in the memory of a tab are lost, whoever made them. */
@@ -309,8 +372,11 @@ export class Simulation implements Place {
   ): readonly Changes[] {
     const inMemory = this.clients
       .filter(
-        ({ isAlive, traits, place }) =>
-          isAlive && traits.disk === disk && traits.user === user && place.address === address,
+        (tab) =>
+          tab.isAlive &&
+          tab.traits.disk === disk &&
+          tab.user === user &&
+          tab.place.address === address,
       )
       .flatMap(({ unconfirmed }) => unconfirmed);
     return [...inMemory, ...(disk?.editsOf(scopeOf(user, address, this.traits.prefix)) ?? [])];
@@ -348,6 +414,7 @@ export class Simulation implements Place {
     if (disk !== undefined) this.world.addSource(disk);
     if (disk !== undefined) {
       disk.onCleared = (user) => this.#noteLost({ disk, user });
+      disk.after = (...timer) => this.world.clock.after(...timer);
       disk.isHasty = this.has('power-failures');
       disk.isClockLost = this.has('clocks-behind');
       disk.hasLocks = !this.has('no-locks');

@@ -1,5 +1,5 @@
 import { Adoption } from '../../../src/client/offline/adoption.ts';
-import type { OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
+import { DurableOutbox, type OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
 import type { OfflineLocks, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { RecordWriter } from '../../../src/client/offline/record-writer.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
@@ -21,6 +21,18 @@ const FAILING_POWER: Partial<Traits> = {
   networkWeight: 8,
   httpWeight: 10,
   diskWeight: 15,
+  clients: [1, 2].map(() => ({
+    variant: plain,
+    isPersistent: true,
+    seed: undefined,
+    isSeedInStore: false,
+  })),
+};
+
+/** Sessions of a Store come and go, and other pages of that browser take over their edits. */
+const REMOUNTS: Partial<Traits> = {
+  ...TABS,
+  adversities: ['remounts'],
   clients: [1, 2].map(() => ({
     variant: plain,
     isPersistent: true,
@@ -122,6 +134,35 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
         () =>
           ({ onTaken }) =>
             onTaken(),
+      ),
+  },
+  {
+    title: '[OFFLINE-1] edits that another page has taken over are sent by the next session, too',
+    make: () => ({ traits: REMOUNTS }),
+    patch: (patches) =>
+      patches.replace(
+        DurableOutbox.prototype,
+        'open',
+        (open) =>
+          function (this: DurableOutbox, former) {
+            return open.call(this, former && { ...former, kept: undefined });
+          },
+      ),
+  },
+  {
+    title: '[OFFLINE-1] what the device did not take is lost with a session',
+    make: () => ({
+      traits: { ...REMOUNTS, adversities: ['remounts', 'full-disks', 'busy-browsers'] },
+    }),
+    patch: (patches) =>
+      patches.replace(
+        RecordWriter.prototype,
+        'stop',
+        (stop) =>
+          async function (this: RecordWriter) {
+            const kept = await stop.call(this);
+            return kept && { ...kept, isWhole: true };
+          },
       ),
   },
   {
