@@ -23,7 +23,7 @@ export interface FormerClient extends UnconfirmedEdits {
   readonly kept?: Promise<KeptEdits | undefined> | undefined;
 }
 
-/** What a device has of the edits of a client that has ended: another page may have taken that over since. */
+/** The edits of a client that has ended, as far as a device has them: another page may have taken them over since. */
 export interface KeptEdits {
   /** The head of the record. */
   readonly head: string;
