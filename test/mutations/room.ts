@@ -153,6 +153,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'false',
   },
   {
+    title: '[JOIN-8] a stock peer that was being verified during a restore shows the old content',
+    file: 'server/room/delivery.ts',
+    text: 'for (const peer of this.#peers.all()) {',
+    replacement: 'for (const peer of this.#peers.open()) {',
+  },
+  {
     title: '[FLOOD-1] a hello that is refused right after another one is never answered',
     file: 'server/room/delivery.ts',
     text: '} else if (!isStopped || isHello) {',
