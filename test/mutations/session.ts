@@ -340,8 +340,26 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[UNDO-5] the default that the room gave to a new row goes without the row',
     file: 'client/features/undo/step.ts',
-    text: 'if (!isGiven || table === VALUES) return;',
-    replacement: 'if (isGiven !== undefined) return;',
+    text: 'if (left.every(isGiven))',
+    replacement: 'if (left.some(isGiven))',
+  },
+  {
+    title: '[UNDO-5] the default of a row goes with an edit that did not make the row',
+    file: 'client/features/undo/step.ts',
+    text: ' && write.push >= firstPush',
+    replacement: '',
+  },
+  {
+    title: '[UNDO-5] the undo of a deletion leaves out what the room gave to the row meanwhile',
+    file: 'client/features/undo/own-writes.ts',
+    text: '(isTheirs || isGiven)',
+    replacement: 'isTheirs',
+  },
+  {
+    title: '[UNDO-5] what the room gave to a row is lost beneath its deletion',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'ended?.filter((write) => write.step !== this.#given) ?? []',
+    replacement: 'ended ?? []',
   },
   {
     title: '[UNDO-5] what the room adds to a row that was there counts as given to a new one',

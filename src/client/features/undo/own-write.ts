@@ -18,8 +18,6 @@ export interface OwnWrite {
   base: Leaf | undefined;
   /** True if it deleted the row, even if it has set the leaf then. Other edits of its push may have done that, too. */
   readonly isDeletion: boolean;
-  /** True if the room set the leaf in a row that the user's push made: it goes with that row, and not without it (UNDO-5). */
-  readonly isGiven?: boolean;
   /** The leaf that the write left. */
   after: Leaf | undefined;
   /** The step that takes it back; undefined if none does any more. */

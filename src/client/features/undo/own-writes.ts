@@ -7,7 +7,7 @@ import { HELD } from '../../replica/overlay.ts';
 import type { PendingPush } from '../../replica/pending-push.ts';
 import type { Replica } from '../../replica/replica.ts';
 import type { OwnWrite } from './own-write.ts';
-import type { Step } from './step.ts';
+import { Step } from './step.ts';
 
 /**
  * The user's own writes, by leaf, and what the room made of them. It holds the writes of all steps, and writes without a
@@ -19,6 +19,8 @@ export class OwnWrites {
   readonly #writes = new LeafMap<OwnWrite[]>();
   /** Writes that are pending, and have no step or change nothing. */
   readonly #loose = new Set<OwnWrite>();
+  /** Has the Cells that the room set in rows that the user's pushes made: no step alone has them (UNDO-5). */
+  #given = new Step('', '', 0);
   /** The oldest unanswered push when loose writes were forgotten last. */
   #forgotten = 0;
 
@@ -91,29 +93,46 @@ export class OwnWrites {
   }
 
   /**
-   * Adds the Cells that the room set in a row that the push made to the step that made it (UNDO-5). Call it before the push and its
-   * correction are folded.
+   * Notes the Cells that the room set in a row that the user's push made (UNDO-5). Call it before the push and its correction are
+   * folded.
    */
   give(push: number, { leaves }: Changes): void {
     for (const table of leaves.tables()) {
       if (table === VALUES) continue;
       for (const [row, cells] of leaves.rows(table)) {
         if (this.#replica.base.cells(table, row).length > 0) continue;
-        const step = this.#inRow(table, row)
-          .filter(isOf(push))
-          .find((write) => write.step)?.step;
-        for (const [cell, leaf] of cells)
-          if (leaf !== undefined) this.#addBeneath(step, push, undefined, leaf, table, row, cell);
+        if (!this.#findInRow(table, row, isOf(push))) continue;
+        for (const [cell, after] of cells) {
+          // A Cell that the user has set is the user's: the room has altered it (UNDO-6).
+          const isAltered = this.#writes.get(table, row, cell)?.some(isOf(push)) === true;
+          if (after === undefined || isAltered) continue;
+          // One of an earlier life of the row.
+          const former = this.#given.writeOf(table, row, cell);
+          if (former) this.#end(former);
+          this.#insert(this.#given, push, undefined, after, table, row, cell);
+        }
       }
     }
   }
 
+  /** Returns the leaves that a step puts back as the Store is now. */
+  aimsOf(step: Step): Aims {
+    return step.aims(this.#replica.store, this.#given);
+  }
+
   /** Takes all writes from a step. */
   release(step: Step): void {
-    for (const write of step.writes()) this.#end(write);
+    const isOwn = (write: OwnWrite): boolean => write.step !== this.#given;
+    for (const write of step.writes()) {
+      this.#end(write);
+      const { table, row } = write;
+      // No step can make the row come and go any more.
+      if (!this.#findInRow(table, row, isOwn)) this.#endAll(this.#inRow(table, row));
+    }
   }
 
   clear(): void {
+    this.#given = new Step('', '', 0);
     this.#writes.clear();
     this.#loose.clear();
   }
@@ -177,48 +196,17 @@ export class OwnWrites {
     // A push that was restored, or derived, may hide it before: the deletion hides that.
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
     const push = first?.number ?? HELD;
-    const step = this.#inRow(table, row)
-      .filter(isOf(push))
-      .find((write) => write.step && write.isDeletion)?.step;
-    this.#addBeneath(step, push, before, undefined, table, row, cell);
-  }
-
-  /** Adds what a push has made of a leaf that its user has not touched to the step that deleted, or made, the row. */
-  #addBeneath(
-    step: Step | undefined,
-    push: number,
-    before: Leaf | undefined,
-    after: Leaf | undefined,
-    table: TableKey,
-    row: string,
-    cell: string,
-  ): void {
-    const isGiven = after !== undefined;
-    const writes = this.#writes.get(table, row, cell) ?? [];
-    // A Cell of a new row that the user has set is the user's: the room has altered it (UNDO-6).
-    if (!step || (isGiven && writes.some(isOf(push)))) return;
-    // Those that came after that push stay.
-    this.#endAll(writes.filter(({ firstPush }) => firstPush <= push));
+    const isOfPush = isOf(push);
+    const isDeleting = (write: OwnWrite): boolean =>
+      write.step !== undefined && write.isDeletion && isOfPush(write);
+    const step = this.#findInRow(table, row, isDeleting)?.step;
+    if (!step) return;
+    // Those that came after that push stay, and what the room gave with the row.
+    const ended = this.#writes.get(table, row, cell)?.filter((write) => write.firstPush <= push);
+    this.#endAll(ended?.filter((write) => write.step !== this.#given) ?? []);
     // A later write of the same step puts the leaf back.
     const later = step.writeOf(table, row, cell);
-    const added: OwnWrite = {
-      table,
-      row,
-      cell,
-      push,
-      firstPush: push,
-      before,
-      base: before,
-      merged: undefined,
-      isDeletion: !isGiven,
-      isGiven,
-      after,
-      step: later ? undefined : step,
-    };
-    // The list may be in use, and was forgotten if nothing but ended writes was left.
-    writes.unshift(added);
-    this.#writes.set(table, row, cell, writes);
-    this.#attach(added);
+    const added = this.#insert(later ? undefined : step, push, before, undefined, table, row, cell);
     this.#loose.add(added);
     // It lies beneath all writes that are merged with that one.
     for (let write = later; write && write !== added; write = write.merged ??= added) {
@@ -227,6 +215,38 @@ export class OwnWrites {
         write.firstPush = push;
       });
     }
+  }
+
+  /** Adds what a push has made of a leaf that its user has not touched, after all writes of that push. */
+  #insert(
+    step: Step | undefined,
+    push: number,
+    before: Leaf | undefined,
+    after: Leaf | undefined,
+    table: TableKey,
+    row: string,
+    cell: string,
+  ): OwnWrite {
+    const write: OwnWrite = {
+      table,
+      row,
+      cell,
+      push,
+      firstPush: push,
+      before,
+      base: before,
+      merged: undefined,
+      isDeletion: after === undefined,
+      after,
+      step,
+    };
+    const writes = this.#writes.get(table, row, cell) ?? [];
+    const index = writes.findIndex(({ firstPush }) => firstPush > push);
+    writes.splice(index < 0 ? writes.length : index, 0, write);
+    // The list was forgotten if nothing but ended writes was left.
+    this.#writes.set(table, row, cell, writes);
+    this.#attach(write);
+    return write;
   }
 
   #foldLeaf(writes: OwnWrite[], oldestUnansweredBefore: number, isAck: boolean): void {
@@ -251,9 +271,10 @@ export class OwnWrites {
           push >= oldestUnanswered && (isTheirs || firstPush >= oldestUnanswered),
       ),
     );
-    // A deletion may hide what others have set where the user's own write has ended.
+    // A deletion may hide what others have set where the user's own write has ended, and what the room gave.
     const isCovered = writes.some(({ push }) => push >= oldestUnanswered);
-    if (isTheirs && !isCovered && room !== shown) this.#addHidden(table, row, cell);
+    const isGiven = answered.some(({ step }) => step === this.#given);
+    if ((isTheirs || isGiven) && !isCovered && room !== shown) this.#addHidden(table, row, cell);
     const last = writes.at(-1);
     if (last && last.after !== shown) this.#endAll(writes);
   }
@@ -341,6 +362,18 @@ export class OwnWrites {
           this.#endAll(writes.filter(isBefore));
       }
     }
+  }
+
+  #findInRow(
+    table: TableKey,
+    row: string,
+    isSought: (write: OwnWrite) => boolean,
+  ): OwnWrite | undefined {
+    for (const writes of this.#writes.cells(table, row).values()) {
+      const found = writes.find(isSought);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   #inRow(table: TableKey, row: string): readonly OwnWrite[] {

@@ -55,19 +55,32 @@ export class Step {
   }
 
   /**
-   * Returns the leaves that it puts back: those that still show what it left there (UNDO-3). A Cell that the room gave to a row is one of
-   * them only if nothing of the row is left (UNDO-5).
+   * Returns the leaves that it puts back: those that still show what it left there (UNDO-3). What the room gave with a row that the step
+   * made goes, too, if nothing else of the row would be left (UNDO-5).
    */
-  aims(store: Store): Aims {
+  aims(store: Store, given: Step): Aims {
     const aims: Aims = new LeafMap();
     this.#writes.forEach(({ before, after }, table, row, cell) => {
       if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
     });
-    this.#writes.forEach(({ isGiven }, table, row, cell) => {
-      if (!isGiven || table === VALUES) return;
-      if (store.getCellIds(table, row).some((id) => !aims.has(table, row, id)))
-        aims.delete(table, row, cell);
-    });
+    for (const table of given.#writes.tables()) {
+      if (table === VALUES) continue;
+      for (const row of aims.rows(table).keys()) {
+        let firstPush = Infinity;
+        for (const write of this.#writes.cells(table, row).values())
+          firstPush = Math.min(firstPush, write.firstPush);
+        const aimed = aims.cells(table, row);
+        const left = [...store.getCellIds(table, row), ...aimed.keys()].filter(
+          (cell) => !aimed.has(cell) || aimed.get(cell) !== undefined,
+        );
+        const isGiven = (cell: string): boolean => {
+          const write = given.writeOf(table, row, cell);
+          const leaf = aimed.has(cell) ? aimed.get(cell) : readLeaf(store, table, row, cell);
+          return write !== undefined && write.after === leaf && write.push >= firstPush;
+        };
+        if (left.every(isGiven)) for (const cell of left) aims.set(table, row, cell, undefined);
+      }
+    }
     return aims;
   }
 
@@ -80,7 +93,7 @@ export class Step {
 
   #tally(write: OwnWrite, sign: 1 | -1): void {
     this.#count += sign;
-    if (write.before !== write.after && !write.isGiven) this.#effects += sign;
+    if (write.before !== write.after) this.#effects += sign;
     this.#size += sign * sizeOfWrite(write);
   }
 }

@@ -130,7 +130,7 @@ export function observeForUndo(
         if (!isOutermost) return;
         isBusy = false;
         move = { step, isBackward };
-        writeAims(store, step.aims(store));
+        writeAims(store, writes.aimsOf(step));
       });
     } finally {
       move = undefined;

@@ -215,11 +215,11 @@ test.each(SEEDS)(
     fc.assert(
       fc.property(
         remoteContents,
-        // A row that is deleted and made again has a new default.
+        // A default takes the place of a cell that is deleted from a row which stays.
         happenings.map((all) =>
           all.filter((it) =>
             it.type === 'edit'
-              ? it.edits.every(([type]) => ADDING.has(type))
+              ? it.edits.every(([type]) => type === 'delRow' || ADDING.has(type))
               : it.type !== 'commit',
           ),
         ),
