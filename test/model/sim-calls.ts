@@ -210,7 +210,8 @@ export class ClientCalls {
         takeAnotherId: () => undefined,
         after: (milliseconds, callback) => socket.after(milliseconds, callback),
       },
-      {},
+      // By default, the console would be full of them.
+      { onIgnoredError: () => undefined },
     );
   }
 
