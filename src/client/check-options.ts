@@ -1,5 +1,6 @@
 import { assertOptions, type OptionKind } from '../protocol/option-kinds.ts';
 import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { warn } from '../protocol/warn.ts';
 
 type OnIgnoredError = ((error: unknown) => void) | undefined;
 
@@ -21,6 +22,5 @@ export function tellUnknownOptions(
   onIgnoredError: OnIgnoredError,
 ): void {
   const error = errorOfUnknownOptions(config, kinds, `The object for ${caller}`);
-  // oxlint-disable-next-line no-console -- A mistake in the code, which has to be seen.
-  if (error !== undefined) (onIgnoredError ?? console.warn)(error);
+  if (error !== undefined) (onIgnoredError ?? warn)(error);
 }

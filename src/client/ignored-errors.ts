@@ -1,3 +1,5 @@
+import { warn } from '../protocol/warn.ts';
+
 interface Call {
   /** The errors that `onIgnoredError` threw while this call ran. */
   readonly thrown: unknown[];
@@ -12,8 +14,7 @@ export class IgnoredErrors {
   readonly #calls = new Set<Call>();
 
   constructor(onIgnoredError: ((error: unknown) => void) | undefined) {
-    // oxlint-disable-next-line no-console -- Otherwise nobody would hear of them.
-    this.#onIgnoredError = onIgnoredError ?? console.warn;
+    this.#onIgnoredError = onIgnoredError ?? warn;
   }
 
   /** Tells the app. */

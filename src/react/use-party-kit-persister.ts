@@ -9,6 +9,7 @@ import {
 } from '../client/index.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { notGot } from '../protocol/option-kinds.ts';
+import { warn } from '../protocol/warn.ts';
 import { openPersister } from './open-persister.ts';
 import { reportRefusals } from './report-refusals.ts';
 import { useLatest } from './use-latest.ts';
@@ -74,8 +75,7 @@ export function usePartyKitPersister(
     if (unrepeated.current > MOST_UNREPEATED)
       throw new TinyBasePartyKitError('misuse', NEW_MESSAGE);
     const { config, initialContent } = latest.current;
-    // oxlint-disable-next-line no-console -- Otherwise nobody would hear of them.
-    const report = (error: unknown): void => (latest.current.onIgnoredError ?? console.warn)(error);
+    const report = (error: unknown): void => (latest.current.onIgnoredError ?? warn)(error);
     const { persister: created, close } = openPersister(createSocket, (connection) =>
       createPartyKitPersister(store, connection, config, report),
     );

@@ -200,7 +200,8 @@ test('options that are right are taken', () => {
   expect(() => room({ reconnectTimeoutMs: () => 5, query: {} })).not.toThrow();
 });
 
-describe('an error for an onIgnoredError that is not there is a warning in the console', () => {
+describe('an error for an onIgnoredError that is not there is a warning in the console, with the page that explains it', () => {
+  const PAGE = 'tinybase-partykit, see its docs/troubleshooting.md:';
   afterEach(() => vi.restoreAllMocks());
 
   test.each([
@@ -213,7 +214,7 @@ describe('an error for an onIgnoredError that is not there is a warning in the c
     create(used);
     create(used);
     await vi.waitFor(() =>
-      expect(warn.mock.calls).toEqual([[expect.objectContaining({ code: 'replaced' })]]),
+      expect(warn.mock.calls).toEqual([[PAGE, expect.objectContaining({ code: 'replaced' })]]),
     );
   });
 
@@ -225,6 +226,6 @@ describe('an error for an onIgnoredError that is not there is a warning in the c
       throw error;
     });
     store.setValue('title', 'Edited');
-    await vi.waitFor(() => expect(warn.mock.calls).toEqual([[error]]));
+    await vi.waitFor(() => expect(warn.mock.calls).toEqual([[PAGE, error]]));
   });
 });
