@@ -11,6 +11,7 @@ const PERSISTER = 'client/partykit-persister.ts';
 const QUEUE = 'client/session/event-queue.ts';
 const SENDER = 'client/session/push-sender.ts';
 const AIMS = 'client/replica/aims.ts';
+const OVERLAY = 'client/replica/overlay.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
 const HELD = 'client/offline/held-entry.ts';
@@ -137,6 +138,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: AIMS,
     text: 'overlay?.isLeftover(table, row, cell))',
     replacement: 'false)',
+  },
+  {
+    title: '[LOCAL-2] a row ends in which an edit is pending below what the Store made of it',
+    file: OVERLAY,
+    text: 'cover.base === undefined && cover.writes.length === 0',
+    replacement: 'cover.base === undefined',
   },
   {
     title: '[OFFLINE-6] a restart begins with the generation in its record',

@@ -57,10 +57,12 @@ export class Overlay {
     return this.#covers.get(table, row, cell);
   }
 
-  /** Returns true if the Store's own code made a leaf, and the room has none. */
+  /** Returns true if the Store's own code made a leaf, the room has none, and no push sets it. */
   isLeftover(table: TableKey, row: string, cell: string): boolean {
     const cover = this.#covers.get(table, row, cell);
-    return cover?.local?.origin === 'reaction' && cover.base === undefined;
+    return (
+      cover?.local?.origin === 'reaction' && cover.base === undefined && cover.writes.length === 0
+    );
   }
 
   /** Visits every covered leaf. */

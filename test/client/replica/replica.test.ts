@@ -754,6 +754,39 @@ describe("what the client's own schema refuses", () => {
     expect(client.replica.overlay.localOnly).toBe(1);
   });
 
+  test('[LOCAL-2] keeps a row of which the room has something that the Store shows in another way', () => {
+    const client = clientOf(withDefault);
+    const { replica, store } = client;
+    replica.commit(changesOf([{ t: { r: { a: 1, done: null } } }, {}]));
+    replica.commit(changesOf([{ t: { r: { a: DELETED } } }, {}]));
+    expect(store.getRow('t', 'r')).toEqual({ done: false });
+    expect(replica.base.leaf('t', 'r', 'done')).toBeNull();
+  });
+
+  test('[LOCAL-2] keeps a row in which an edit is pending below what the Store made of it', () => {
+    const client = clientOf((store) => {
+      store.setValue('most', 9);
+      store.addValueListener(
+        'most',
+        (_store, _id, most) => {
+          if (Number(store.getCell('t', 'r', 'n')) > Number(most))
+            store.setCell('t', 'r', 'n', most);
+        },
+        true,
+      );
+    });
+    const { replica, store } = client;
+    store.setCell('t', 'r', 'title', 'refused');
+    store.setCell('t', 'r', 'n', 5);
+    expect(replica.catchUp({ changes: changesOf([{}, { most: 3 }]) })).toBe(true);
+    expect(store.getRow('t', 'r')).toEqual({ title: 'refused', n: 3 });
+    replica.acknowledgeCorrected(changesOf([{ t: { r: { title: DELETED } } }, {}]));
+    expect(store.getRow('t', 'r')).toEqual({ n: 3 });
+    replica.acknowledge();
+    expect(replica.base.leaf('t', 'r', 'n')).toBe(5);
+    expect(store.getRow('t', 'r')).toEqual({ n: 3 });
+  });
+
   test('[LOCAL-1] is reported once of a kept push, also if the welcome says that the room has it', () => {
     const former = clientOf();
     for (const a of ['no', 'never']) former.store.setRow('t', 'r', { a, b: 1 });
