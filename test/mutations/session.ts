@@ -104,9 +104,15 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'isSeed && log === undefined,',
   },
   {
-    title: '[KEEP-3] the held edits of a record that was read and could not be shown are removed',
+    title: '[OFFLINE-1] edits that a busy Store has not taken are left to nobody',
     file: HANDOVER,
-    text: 'former = earlier.client;',
+    text: 'if (former !== undefined) restore({ client: former }, false);',
+    replacement: '',
+  },
+  {
+    title: '[KEEP-3] the held edits of a record that was read and cannot be shown yet are removed',
+    file: WRITER,
+    text: ' || !this.#owner.isContinued()',
     replacement: '',
   },
   {

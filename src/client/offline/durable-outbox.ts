@@ -205,12 +205,15 @@ export class DurableOutbox implements Outbox {
     // A session whose socket leads to another room opens its record there.
     const isOver = this.#owner.state().stage.phase === 'stopped';
     const record = this.#record;
+    const isLive = this.#live() !== undefined;
     this.#record = undefined;
     record?.adoption?.stop();
     this.#cancelEnd?.();
     this.#cancelEnd = undefined;
     this.#endEarly();
-    if (record === undefined) {
+    if (record === undefined || !isLive) {
+      // What the session has not read is not its own.
+      record?.release();
       if (isOver) this.#onEnded();
       return undefined;
     }
@@ -310,12 +313,14 @@ export class DurableOutbox implements Outbox {
       now,
       client: this.#owner.client,
       keepsEdits: locks !== undefined,
+      isContinued: () => record.isContinued,
       onDurable: () => this.#owner.happened('durable'),
       onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
       onFailed: (cause) => this.#failed(writer, cause),
     });
     const adoption = locks && new Adoption({ ...records, locks }, writer, this.#owner, now);
-    this.#record = { writer, adoption, release, isContinued: false };
+    const record: OpenRecord = { writer, adoption, release, isContinued: false };
+    this.#record = record;
     if (locks !== undefined) lastClient.set(scope, recordId);
     void adoption?.search();
     return { client, base };

@@ -30,6 +30,8 @@ export interface RecordOwner {
   readonly client: () => FormerClient;
   /** False if nobody may read edits of this record later: then only the base is kept. */
   readonly keepsEdits: boolean;
+  /** False until the session has read the record: it may be busy for long, and what it has until then would replace what is kept. */
+  readonly isContinued: () => boolean;
   readonly onDurable: () => void;
   /** Edits could not be kept as the page ends. */
   readonly onLastFailed: (cause: unknown) => void;
@@ -306,7 +308,7 @@ export class RecordWriter {
   }
 
   #write(): void {
-    if (this.#isWriting) return;
+    if (this.#isWriting || !this.#owner.isContinued()) return;
     this.#isWriting = true;
     this.#writing = this.#writeAll();
   }

@@ -88,6 +88,18 @@ async function leaveRecord(on: Browser): Promise<void> {
   before.die();
 }
 
+const isPage = (key: string): boolean => key.includes('page');
+
+/** A tab that has ended with an edit which waits for saving to start. */
+async function leaveHeld(on: Browser): Promise<void> {
+  const tab = new OfflineTab(on);
+  void tab.session.follow();
+  await settle();
+  tab.store.setValue('mine', 1);
+  await settle();
+  tab.die();
+}
+
 describe('what a client persists', () => {
   test('[KEEP-1] is a head, an entry for each push, and a base without what is pending', async () => {
     const on = browser();
@@ -611,12 +623,7 @@ describe('a start', () => {
 
   test('[KEEP-3] keeps the held edits of a record that a page has read and could not show', async () => {
     const on = browser();
-    const tab = new OfflineTab(on);
-    void tab.session.follow();
-    await settle();
-    tab.store.setValue('mine', 1);
-    await settle();
-    tab.die();
+    await leaveHeld(on);
     const next = new OfflineTab(on);
     next.store.startTransaction();
     void next.session.follow();
@@ -628,6 +635,41 @@ describe('a start', () => {
     void last.session.follow();
     await settle();
     expect(last.store.getValues()).toEqual({ mine: 1 });
+  });
+
+  test('[KEEP-3] keeps the held edits of a record that it cannot show for long, though it would copy content of another tab', async () => {
+    const on = browser();
+    await liveTab(on);
+    await leaveHeld(on);
+    const next = new OfflineTab(on);
+    next.store.startTransaction();
+    void next.session.follow();
+    await settle();
+    await next.time.pass(2 * SECOND);
+    expect([...on.storage.entries.keys()].filter(isPage)).toHaveLength(2);
+    next.die();
+    const last = new OfflineTab(on);
+    void last.session.follow();
+    await settle();
+    expect(last.store.getValues()).toEqual({ v: 0, mine: 1 });
+    await last.time.pass(SECOND);
+    expect([...on.storage.entries.keys()].filter(isPage)).toHaveLength(4);
+  });
+
+  test('[KEEP-3] keeps the held edits of a record, at whatever moment its session ends', async () => {
+    for (let turns = 0; turns < 50; turns += 1) {
+      const on = browser();
+      await leaveHeld(on);
+      const next = new OfflineTab(on);
+      void next.session.follow();
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      next.session.destroy();
+      await settle();
+      const last = new OfflineTab(on);
+      void last.session.follow();
+      await settle();
+      expect([turns, last.store.getValues()]).toEqual([turns, { mine: 1 }]);
+    }
   });
 
   test('[OFFLINE-2] loads where saving alone went on without showing what came', async () => {
