@@ -172,11 +172,12 @@ async function readClaimed(
 async function claimEnded(
   { storage, locks, keys }: RecordScope & { readonly locks: OfflineLocks },
   { heads }: KnownRecords,
-  { preferred, isOwn }: WantedRecord,
+  { fresh, preferred, isOwn }: WantedRecord,
 ): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
   const claim = async (recordId: string, patience: number): Promise<(() => void) | undefined> => {
     const release = await locks.take(lockOf(recordId), patience);
-    if (release === undefined) return undefined;
+    // A new record needs that lock, too: a session before, which is about to see that it has ended, could take it in between.
+    if (release === undefined || recordId === fresh) return release;
     try {
       // Somebody may have moved its edits meanwhile: then the room knows numbers of it that nobody else does.
       const head = (await storage.read(keys.head(recordId))).get(keys.head(recordId));

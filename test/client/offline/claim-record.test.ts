@@ -79,6 +79,27 @@ test('[OFFLINE-3] a page waits long for the record of its earlier session, and t
   ]);
 });
 
+test('[OFFLINE-3] a page whose earlier session has written nothing leaves no moment for another one to take its lock', async () => {
+  const storage = new MemoryOfflineStorage();
+  const locks = new MemoryLocks().of({});
+  let releases = 0;
+  const counted: OfflineLocks = {
+    take: async (name, milliseconds) => {
+      const release = await locks.take(name, milliseconds);
+      return (
+        release &&
+        (() => {
+          releases += 1;
+          release();
+        })
+      );
+    },
+  };
+  const claimed = await claimRecord({ storage, locks: counted, keys: KEYS }, OWN);
+  expect(claimed).toMatchObject({ recordId: ID, headText: undefined });
+  expect(releases).toBe(0);
+});
+
 test('a page that is loaded again reads no edits but its own, and these once', async () => {
   const storage = recordWith(HEAD);
   const read: string[] = [];
