@@ -369,10 +369,17 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'isTheirs',
   },
   {
-    title: '[UNDO-5] what the room gave to a row is lost beneath its deletion',
+    title:
+      '[UNDO-5] what the room gave to a row that was made anew takes the row before out of its step',
     file: 'client/features/undo/own-writes.ts',
-    text: 'ended?.filter((write) => write.step !== this.#given) ?? []',
-    replacement: 'ended ?? []',
+    text: 'if (given?.after !== before) this.#endAll(',
+    replacement: 'this.#endAll(',
+  },
+  {
+    title: '[UNDO-5] a step that has made a row and deleted it brings back the default',
+    file: 'client/features/undo/step.ts',
+    text: "this.#merged.get(table, row, '') ?? Infinity;",
+    replacement: 'Infinity;',
   },
   {
     title: '[UNDO-5] what the room adds to a row that was there counts as given to a new one',

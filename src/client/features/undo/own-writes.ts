@@ -201,9 +201,10 @@ export class OwnWrites {
       write.step !== undefined && write.isDeletion && isOfPush(write);
     const step = this.#findInRow(table, row, isDeleting)?.step;
     if (!step) return;
-    // Those that came after that push stay, and what the room gave with the row.
+    // Those that came after that push stay. What the room gave with the row takes no leaf out of another step.
+    const given = this.#given.writeOf(table, row, cell);
     const ended = this.#writes.get(table, row, cell)?.filter((write) => write.firstPush <= push);
-    this.#endAll(ended?.filter((write) => write.step !== this.#given) ?? []);
+    if (given?.after !== before) this.#endAll(ended ?? []);
     // A later write of the same step puts the leaf back.
     const later = step.writeOf(table, row, cell);
     const added = this.#insert(later ? undefined : step, push, before, undefined, table, row, cell);

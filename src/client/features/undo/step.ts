@@ -14,6 +14,8 @@ export class Step {
   /** When its last transaction was made. */
   time: number;
   readonly #writes = new LeafMap<OwnWrite>();
+  /** The number of the first push of the merged writes to a row that have ended: they may have made it and deleted it. */
+  readonly #merged = new LeafMap<number>();
   #count = 0;
   #effects = 0;
   #size = 0;
@@ -50,7 +52,15 @@ export class Step {
   }
 
   remove(write: OwnWrite): void {
-    this.#writes.delete(write.table, write.row, write.cell);
+    const { table, row, cell, push, firstPush } = write;
+    this.#writes.delete(table, row, cell);
+    if (firstPush < push)
+      this.#merged.set(
+        table,
+        row,
+        '',
+        Math.min(firstPush, this.#merged.get(table, row, '') ?? firstPush),
+      );
     this.#tally(write, -1);
   }
 
@@ -66,7 +76,7 @@ export class Step {
     for (const table of given.#writes.tables()) {
       if (table === VALUES) continue;
       for (const row of aims.rows(table).keys()) {
-        let firstPush = Infinity;
+        let firstPush = this.#merged.get(table, row, '') ?? Infinity;
         for (const write of this.#writes.cells(table, row).values())
           firstPush = Math.min(firstPush, write.firstPush);
         const aimed = aims.cells(table, row);

@@ -714,6 +714,39 @@ describe('what others do', () => {
     expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, isTame: true });
   });
 
+  test.each([false, true])(
+    '[UNDO-5] a step that has made a row and deleted it brings back no row of defaults (answered in between: %j)',
+    (isAnswered) => {
+      const client = clientOf(undefined, { mergeMilliseconds: Infinity });
+      const { store, undo } = client;
+      store.setValue('v', 1);
+      store.setRow('pets', 'felix', { legs: 4 });
+      if (isAnswered) answer(client);
+      store.delRow('pets', 'felix');
+      answer(client);
+      // What changes nothing any more is forgotten.
+      client.replica.commit(decodeChanges('[{},{"theirs":1}]'));
+      undo.goBackward();
+      expect(store.getContent()).toEqual([{}, { theirs: 1 }]);
+      answer(client);
+      undo.goForward();
+      expect(store.getContent()).toEqual([{}, { v: 1, theirs: 1 }]);
+    },
+  );
+
+  test('[UNDO-5] a deleted row comes back as it was, though the room has since given a default to one that was made anew', () => {
+    const client = clientOf();
+    const { store, undo } = client;
+    store.setRow('pets', 'felix', { legs: 4, isTame: true });
+    acknowledgeAll(client);
+    store.delRow('pets', 'felix');
+    store.setRow('pets', 'felix', { legs: 3 });
+    undo.goBackward();
+    answer(client);
+    undo.goBackward();
+    expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, isTame: true });
+  });
+
   test('[UNDO-5] a default stays if the undone step has not made the row, or what is left is not the default', () => {
     const client = clientOf();
     const { store, replica, undo } = client;
