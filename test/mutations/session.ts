@@ -376,6 +376,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'this.#endAll(',
   },
   {
+    title:
+      '[UNDO-5] a step that has deleted a row and made it anew does not go back to the one before',
+    file: 'client/features/undo/step.ts',
+    text: 'if (shown === undefined || after !== undefined) continue;',
+    replacement: 'continue;',
+  },
+  {
     title: '[UNDO-5] a step that has made a row and deleted it brings back the default',
     file: 'client/features/undo/step.ts',
     text: "this.#merged.get(table, row, '') ?? Infinity;",

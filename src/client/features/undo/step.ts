@@ -79,6 +79,18 @@ export class Step {
         let firstPush = this.#merged.get(table, row, '') ?? Infinity;
         for (const write of this.#writes.cells(table, row).values())
           firstPush = Math.min(firstPush, write.firstPush);
+        // A step may have deleted the row and made it anew: what the room gave to the new one goes back to what was in the old one.
+        const made = [...this.#writes.cells(table, row).values()].filter(
+          ({ after }) => after !== undefined,
+        );
+        for (const [cell, { before, after }] of this.#writes.cells(table, row)) {
+          const shown = given.writeOf(table, row, cell);
+          if (shown === undefined || after !== undefined) continue;
+          if (shown.after !== readLeaf(store, table, row, cell)) continue;
+          const { push: number } = shown;
+          if (made.some(({ firstPush: first, push }) => first <= number && push >= number))
+            aims.set(table, row, cell, before);
+        }
         const aimed = aims.cells(table, row);
         const left = [...store.getCellIds(table, row), ...aimed.keys()].filter(
           (cell) => !aimed.has(cell) || aimed.get(cell) !== undefined,

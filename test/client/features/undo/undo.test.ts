@@ -747,6 +747,20 @@ describe('what others do', () => {
     expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, isTame: true });
   });
 
+  test('[UNDO-5] a step that has deleted a row and made it anew goes back to the one before', () => {
+    const client = clientOf(undefined, { mergeMilliseconds: Infinity });
+    const { store, undo } = client;
+    store.setRow('pets', 'felix', { legs: 4, isTame: true });
+    acknowledgeAll(client);
+    undo.addCheckpoint();
+    store.delRow('pets', 'felix');
+    store.setRow('pets', 'felix', { legs: 3 });
+    answer(client);
+    expect(store.getRow('pets', 'felix')).toEqual({ legs: 3, isTame: false });
+    undo.goBackward();
+    expect(store.getRow('pets', 'felix')).toEqual({ legs: 4, isTame: true });
+  });
+
   test('[UNDO-5] a default stays if the undone step has not made the row, or what is left is not the default', () => {
     const client = clientOf();
     const { store, replica, undo } = client;
