@@ -407,6 +407,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (client === undefined) return false;',
   },
   {
+    title: '[OFFLINE-11] a hello for a closed tab has a push in parts begin anew',
+    file: 'client/offline/adoption.ts',
+    text: ' && !isSendingParts()',
+    replacement: '',
+  },
+  {
     title:
       '[OFFLINE-11] a page without a network keeps the records of tabs that are loaded with it',
     file: 'client/offline/adoption.ts',

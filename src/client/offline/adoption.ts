@@ -165,10 +165,11 @@ export class Adoption {
     this.#free();
   }
 
-  /** True if the page could say hello for another client now. */
+  /** True if the page could say hello for another client now. A push that travels in parts would then begin anew (PART-2). */
   #canAsk(): boolean {
-    const { intent, stage } = this.#owner.state();
-    return intent.isSaving && stage.phase === 'live';
+    const { isSendingParts, state } = this.#owner;
+    const { intent, stage } = state();
+    return intent.isSaving && stage.phase === 'live' && !isSendingParts();
   }
 
   #searchLater(milliseconds: number): void {

@@ -45,6 +45,8 @@ export interface OutboxOwner {
   /** Returns the state that has to be made durable. */
   readonly client: () => FormerClient;
   readonly state: () => SessionState;
+  /** True while a push travels in parts: a hello ends that. */
+  readonly isSendingParts: () => boolean;
   /** `durable`: more is durable on this device. `opened`: the session has to say hello again, as on a new socket. */
   readonly happened: (event: 'durable' | 'opened') => void;
   readonly onError: (error: unknown) => void;

@@ -76,6 +76,8 @@ export interface PushSender {
   restore(everSent: number): void;
   /** A ping goes: the room sends the receipts of all parts before it, and then its pong. */
   ask(): void;
+  /** True while a push travels in parts, or one in doubt has no answer: another hello would have it sent again from the beginning. */
+  isSendingParts(): boolean;
   /** True if a pong shows that parts were lost: they were sent before its ping, and have no receipt. */
   lacksReceipt(): boolean;
   /** The room has received that much of a push in parts. */
@@ -235,9 +237,13 @@ export function createPushSender(
       heartbeat.sent(sent, encoded.length);
     }
   };
-  const lacksReceipt = (): boolean => {
+  const inParts = (): Upload | undefined => {
     forgetAnswered();
-    return upload !== undefined && upload.asked > upload.received;
+    return upload;
+  };
+  const lacksReceipt = (): boolean => {
+    const { asked = 0, received = 0 } = inParts() ?? {};
+    return asked > received;
   };
   const closed = (isMeant: boolean): void => {
     if (upload !== undefined && !isMeant) cut();
@@ -292,6 +298,7 @@ export function createPushSender(
     ask: () => {
       if (upload !== undefined && heartbeat.pinged() === undefined) upload.asked = upload.sent;
     },
+    isSendingParts: () => inParts() !== undefined,
     lacksReceipt,
     received: ({ number, offset }) => {
       if (upload !== undefined && suspect === number) upload.received = offset;

@@ -181,6 +181,7 @@ export function createSyncSession(
     replica,
     client,
     state: () => state,
+    isSendingParts: () => sender.isSendingParts(),
     /** Continues where an earlier session has ended. */
     restore: (earlier, isShown) => {
       const { client: left, base } = earlier;

@@ -342,6 +342,21 @@ describe('edits of a tab that has ended', () => {
     expect(slow.hello()).toMatchObject({ cursor: undefined, nextPush: 1 });
   });
 
+  test('[OFFLINE-11] wait while a push of the tab that lives travels in parts', async () => {
+    const on = browser();
+    const living = await liveTab(on);
+    await leave(on, { v: 1 });
+    living.store.setValue('large', 'x'.repeat(2000));
+    await settle();
+    expect(living.sent()[0]).toMatchObject({ type: 'part', number: 1, offset: 0 });
+    await living.time.pass(10 * SECOND);
+    expect(living.sent().filter((message) => message?.type === 'hello')).toEqual([]);
+    living.receive({ type: 'alive' });
+    living.ack(1, 2);
+    await living.time.pass(10 * SECOND);
+    expect(living.hello()).toMatchObject({ cursor: undefined, nextPush: 1 });
+  });
+
   test('[OFFLINE-5] wait for a tab that saves, and do not hold up one whose room does not answer', async () => {
     const on = browser();
     const living = await liveTab(on);
