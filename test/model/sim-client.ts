@@ -151,6 +151,8 @@ export class SimClient implements ClientEnd {
   readonly #devices = new Map<string | undefined, OfflineDevice>();
   /** False once the tab has said that it works without storage. */
   hasStorage = true;
+  /** The users for whom the tab has cleared what is kept. */
+  readonly cleared: Set<string | undefined> = new Set();
   #isStopped = false;
   /** The rooms that have welcomed this page. */
   readonly #met = new Set<Place>();
@@ -439,6 +441,7 @@ export class SimClient implements ClientEnd {
   /** The user clears what is kept, as someone who logs out. */
   clear(): void {
     const { user } = this;
+    this.cleared.add(user);
     if (this.usesDisk) this.hasStorage = false;
     for (const outbox of this.#outboxes.get(user) ?? []) outbox.forget();
     this.traits.disk?.clear(this, user);

@@ -341,11 +341,15 @@ export class Simulation implements Place {
     this.#addTab({ ...traits, name, lastClient, user: GUEST, begins: place }, ledgers);
   }
 
-  /** A tab is closed. What it had adopted and could not store goes with it, and so does what was cleared since it has read it. */
+  /**
+   * A tab is closed. What it had adopted and could not store goes with it, and so does what was cleared since it has read it, also if the
+   * tab has ended that session since, and perhaps begun one for another user.
+   */
   closeTab(client: SimClient, choices: Choices): void {
     const { traits, user, unconfirmed, place, recordId } = client;
     const { disk } = traits;
     client.die(choices);
+    for (const former of client.cleared) this.#noteLost({ disk, user: former });
     if (!client.hasStorage) this.#noteLost({ disk, user });
     else if (disk?.hasCleared(recordId) === true)
       for (const ledger of disk.ledgers.get(user) ?? [])
