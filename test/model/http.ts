@@ -91,6 +91,8 @@ export class Http implements Source {
 
   /** The room's process dies: whoever waits for it gets no answer. */
   roomDied(): void {
+    // Everybody begins anew, and may load.
+    this.#burst.clear();
     for (const exchange of this.#exchanges) if (exchange.state === 'at room') this.#lose(exchange);
   }
 

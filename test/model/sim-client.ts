@@ -783,9 +783,10 @@ export class SimClient implements ClientEnd {
     }
   }
 
-  /** Nobody sends the edits of another user of the same browser (OFFLINE-4). */
+  /** Nobody sends the edits of another user of the same browser (OFFLINE-4). A session without offline data knows no users. */
   #checkAuthor(changes: Changes): void {
     const { user } = this;
+    if (!this.usesDisk) return;
     for (const [other, ledgers] of this.traits.disk?.ledgers ?? [])
       for (const ledger of other === user ? [] : ledgers) {
         const record = ledger.madeIn(changes).find((made) => !this.ledgerHere.hasMade(made));
