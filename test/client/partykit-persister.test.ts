@@ -1004,7 +1004,9 @@ describe('mistakes of the app', () => {
     const config = { messageprefix: 'x' } as PartyKitPersisterConfig;
     createPersister(createStore(), new FakePartySocket(), config);
     createPersister(createStore(), new FakePartySocket(), { messagePrefix: 'x' });
-    expect(written.mock.calls).toEqual([[expect.objectContaining({ code: 'misuse' })]]);
+    expect(written.mock.calls).toEqual([
+      [expect.any(String), expect.objectContaining({ code: 'misuse' })],
+    ]);
     written.mockRestore();
   });
 
