@@ -85,7 +85,7 @@ export interface ClientTraits {
   readonly begins?: Place | undefined;
 }
 
-/** What an app makes a new session of a Store for. */
+/** The user, room and storage of a new session of a Store. */
 export interface MountOptions {
   readonly user: string | undefined;
   /** Makes the ledgers of a user that the tab has not had. */
@@ -343,13 +343,7 @@ export class SimClient implements ClientEnd {
     this.ledgerHere.sessionEnded();
     this.session.destroy();
     this.undo?.checkEnded();
-    this.place = this.#target;
-    this.#opened = undefined;
-    this.session = this.#createSession();
-    this.#tellOpened();
-    if (this.#isStopped) this.reconnect();
-    void this.session.follow();
-    void this.session.startSaving();
+    this.#begin();
   }
 
   /** The app destroys its persister, as a component that unmounts. */
@@ -376,6 +370,11 @@ export class SimClient implements ClientEnd {
       this.#target = this.#target === home ? other : home;
       this.reconnect();
     }
+    this.#begin();
+  }
+
+  /** Begins a session on the socket, where that leads. */
+  #begin(): void {
     this.place = this.#target;
     this.#opened = undefined;
     this.session = this.#createSession();

@@ -916,18 +916,21 @@ test('[EVENT-7] nobody calls under the connection id of another user, and a reco
   expect(heard(ada)).toEqual(['v["waved",1,"one"]', 'v["waved",1,"one"]']);
 });
 
+/** Lets everybody in, and notes who they say they are. */
+function letInAll(room: EventfulRoom, users: Map<unknown, string>): void {
+  room.host.room.setGate({
+    admit: async (connection, user) => void users.set(connection, String(user)),
+    admitRequest: async () => undefined,
+    check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
+    mayWrite: () => true,
+    userIdOf: (connection) => users.get(connection),
+  });
+}
+
 test('[EVENT-7] nobody calls under the connection id of another user after a hibernation either, whoever speaks first', async () => {
   const room = new EventfulRoom(() => ({ wave: procedure.broadcast(() => ({ waved: 1 })) }));
   const users = new Map<unknown, string>();
-  const gate = (): void => {
-    room.host.room.setGate({
-      admit: async (connection, user) => void users.set(connection, String(user)),
-      admitRequest: async () => undefined,
-      check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
-      mayWrite: () => true,
-      userIdOf: (connection) => users.get(connection),
-    });
-  };
+  const gate = (): void => letInAll(room, users);
   gate();
   await room.host.room.start();
   const enter = async (id: string, user: string): Promise<Caller> => {
@@ -955,15 +958,7 @@ test('[EVENT-7] nobody calls under the connection id of another user after a hib
 test('[EVENT-7] nobody calls under the connection id of another user after a hibernation, also if the host could not attach who came later', async () => {
   const room = new EventfulRoom(() => ({ wave: procedure.broadcast(() => ({ waved: 1 })) }));
   const users = new Map<unknown, string>();
-  const gate = (): void => {
-    room.host.room.setGate({
-      admit: async (connection, user) => void users.set(connection, String(user)),
-      admitRequest: async () => undefined,
-      check: (connection) => (users.has(connection) ? 'admitted' : 'unknown'),
-      mayWrite: () => true,
-      userIdOf: (connection) => users.get(connection),
-    });
-  };
+  const gate = (): void => letInAll(room, users);
   gate();
   await room.host.room.start();
   const [awake, later] = [room.connect('one'), room.connect('one')];
