@@ -88,7 +88,6 @@ export class ClientDisk implements Source {
           lastClient[scope] = id;
         },
       },
-      renamed: new Map(),
       now: () => now() + this.#skewMilliseconds,
       onEnd: (callback) => {
         const listeners = this.#ends.get(tab) ?? new Set();

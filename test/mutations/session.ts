@@ -40,16 +40,46 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
-    title: '[OFFLINE-1] a session whose record is in use goes on as its client',
+    title: '[OFFLINE-1] the lock of a session that has ended is not handed on',
     file: OUTBOX,
-    text: 'kept === undefined ? former && { client: former } : this.#without(former, kept);',
-    replacement: 'former && { client: former };',
+    text: 'const taken = isTakenRecord(handed) ? handed : undefined;',
+    replacement: 'const taken = undefined;\n    void isTakenRecord(handed);',
   },
   {
-    title: '[OFFLINE-13] what a page says as it ends leaves the head of a record that it continues',
+    title: '[OFFLINE-1] a session whose device has its edits leaves them in memory, too',
     file: WRITER,
-    text: 'const hasHead = isNew || isFirst || this.#isRenaming;',
-    replacement: 'const hasHead = isNew || this.#isRenaming;',
+    text: 'if (!this.#isKept) return { client };',
+    replacement: 'return { client };',
+  },
+  {
+    title: '[OFFLINE-1] pushes that were sent are sent again as another client',
+    file: WRITER,
+    text: 'Math.max(this.#durablePush, client.lastSent)',
+    replacement: 'this.#durablePush',
+  },
+  {
+    title: '[OFFLINE-1] held edits of which the device has a part stay there and in memory',
+    file: WRITER,
+    text: 'if (isPart && !(await this.#dropHeld()))',
+    replacement: 'if (isPart && this.#id === undefined)',
+  },
+  {
+    title: '[OFFLINE-1] held edits that the device has are reported when it is full later',
+    file: HELD,
+    text: 'return held === this.#stored && this.#since.isEmpty;',
+    replacement: 'return held === undefined;',
+  },
+  {
+    title: '[OFFLINE-5] the next session sends edits that were not moved from their record',
+    file: WRITER,
+    text: 'this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;',
+    replacement: 'client;',
+  },
+  {
+    title: '[OFFLINE-13] a page that ends keeps nothing of the session before, which still writes',
+    file: OUTBOX,
+    text: '    this.#record?.writer.saveLast();\n',
+    replacement: '    if (isLive) this.#record?.writer.saveLast();\n',
   },
   {
     title: '[JOIN-6] content is shown at once, though pushes may be in it',
@@ -106,7 +136,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-1] edits that a busy Store has not taken are left to nobody',
     file: HANDOVER,
-    text: 'if (former !== undefined) restore({ client: former }, false);',
+    text: '        restore({ client: former }, false);\n',
     replacement: '',
   },
   {

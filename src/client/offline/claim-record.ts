@@ -13,7 +13,7 @@ import type { OfflineLocks, OfflineStorage } from './offline-storage.ts';
 
 /** The wait for the lock of a client that this page continues: the page before it may be about to end. */
 const PATIENCE_MILLISECONDS = 500;
-/** The same for the record of an earlier session of this page, which writes all that it has as it ends. */
+/** The same for that of an earlier session of this page, which may be about to see that it has ended. */
 const OWN_PATIENCE_MILLISECONDS = 4000;
 
 const NO_HEAD: RecordHead = {
@@ -37,10 +37,8 @@ export interface RecordScope {
 export interface WantedRecord {
   /** The id of a new record. */
   readonly fresh: string;
-  /** The record to try first; undefined if there is none. */
+  /** The record to try first; undefined if there is none. If it is the new one, no other will do. */
   readonly preferred: string | undefined;
-  /** True if an earlier session of this page has written `preferred`: then no other record will do. */
-  readonly isOwn: boolean;
 }
 
 /** The record of a client that only this page uses from now on (OFFLINE-3). */
@@ -94,16 +92,17 @@ export async function readRecords({
 
 /**
  * Claims the record of a client that has ended, or else a new one. Without locks, the record is always a new one. Resolves to
- * undefined if another page holds the lock of the new one.
+ * undefined if another page holds the lock of the new one. With `taken`, the record is that one.
  */
 export async function claimRecord(
   scope: RecordScope,
   wanted: WantedRecord,
+  taken?: ClaimedLock,
 ): Promise<ClaimedRecord | undefined> {
   const { locks } = scope;
   const { fresh } = wanted;
   const known = await readRecords(scope);
-  const claim = locks && (await claimEnded({ ...scope, locks }, known, wanted));
+  const claim = taken ?? (locks && (await claimEnded({ ...scope, locks }, known, wanted)));
   const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
   if (locks !== undefined && release === undefined) return undefined;
   try {
@@ -113,17 +112,20 @@ export async function claimRecord(
       release: release ?? nothing,
     });
   } catch (error) {
-    release?.();
+    if (taken === undefined) release?.();
     throw error;
   }
 }
 
 /** A record whose lock this page holds, if there are locks. */
-interface HeldRecord {
+interface ClaimedLock {
   readonly recordId: string;
+  readonly release: () => void;
+}
+
+interface HeldRecord extends ClaimedLock {
   /** True if it can be the record of a client that has ended. */
   readonly mayContinue: boolean;
-  readonly release: () => void;
 }
 
 async function readClaimed(
@@ -172,8 +174,9 @@ async function readClaimed(
 async function claimEnded(
   { storage, locks, keys }: RecordScope & { readonly locks: OfflineLocks },
   { heads }: KnownRecords,
-  { fresh, preferred, isOwn }: WantedRecord,
-): Promise<Pick<HeldRecord, 'recordId' | 'release'> | undefined> {
+  { fresh, preferred }: WantedRecord,
+): Promise<ClaimedLock | undefined> {
+  const isOwn = preferred === fresh;
   const claim = async (recordId: string, patience: number): Promise<(() => void) | undefined> => {
     const release = await locks.take(lockOf(recordId), patience);
     // A new record needs that lock, too: a session before, which is about to see that it has ended, could take it in between.

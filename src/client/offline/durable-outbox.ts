@@ -1,13 +1,13 @@
-import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
+import type { Changes } from '../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
-import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
+import type { LeftRecord, LeftSession } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
-import { claimRecord } from './claim-record.ts';
+import { claimRecord, type RecordScope } from './claim-record.ts';
 import { encodeHead, encodeHeld, RecordKeys, scopeOf } from './client-record.ts';
 import {
   noAnswer,
@@ -16,7 +16,7 @@ import {
   type OfflineStorage,
 } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
-import { RecordWriter } from './record-writer.ts';
+import { RecordWriter, type RecordOwner } from './record-writer.ts';
 
 /** The wait for a storage to open and to answer. */
 const OPEN_MILLISECONDS = 5000;
@@ -32,8 +32,6 @@ export interface OfflineDevice {
     get(scope: string): string | undefined;
     set(scope: string, recordId: string): void;
   };
-  /** The records of this page whose client has another id than they have. */
-  readonly renamed: Map<string, string>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Calls back with true when the page is about to end, and with false when it comes back. Returns a function that stops that. */
@@ -44,11 +42,16 @@ export interface OfflineDevice {
   readonly writeLast?: OfflineStorage['writeLast'];
 }
 
-/** The record of this page, while it is written. */
-interface OpenRecord {
+/** A record whose lock this page holds. */
+export interface TakenRecord {
+  readonly scope: RecordScope;
   readonly writer: RecordWriter;
-  readonly adoption: Adoption | undefined;
   readonly release: () => void;
+}
+
+/** The record of this page, while it is written. */
+interface OpenRecord extends TakenRecord {
+  readonly adoption: Adoption | undefined;
   /** True once the session has the name of the record. */
   isContinued: boolean;
 }
@@ -81,8 +84,16 @@ export class DurableOutbox implements Outbox {
     this.user = JSON.stringify([device.user ?? null]);
   }
 
-  async open(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
-    if (this.#isForgotten) return this.#unread(former);
+  async open(left: LeftSession): Promise<RestoredSession | undefined> {
+    const { client: former } = left;
+    // At once: no moment is left in which another page could take it.
+    const handed = former?.record?.take();
+    const taken = isTakenRecord(handed) ? handed : undefined;
+    const own = taken && this.#use(taken, (owner) => taken.writer.continueFor(owner)).writer;
+    if (this.#isForgotten) {
+      own?.discard();
+      return former && { client: former };
+    }
     const life = (this.#life += 1);
     const { user, locks, onEnd } = this.#device;
     const { socket, prefix } = this.#owner;
@@ -95,14 +106,18 @@ export class DurableOutbox implements Outbox {
     });
     try {
       const { after } = this.#owner;
-      return await inTime(this.#open(life, keys, former), OPEN_MILLISECONDS, after, noAnswer);
+      return await inTime(this.#open(life, keys, left, taken), OPEN_MILLISECONDS, after, noAnswer);
     } catch (error) {
       if (life === this.#life) {
         this.#life += 1;
-        this.#endEarly();
-        this.#report(OPEN_MESSAGE, error);
+        // A slow device may still write it. This page has its lock, so nobody else goes on with it.
+        if (own?.hasFailed === false) void this.#record?.adoption?.search();
+        else {
+          this.#endEarly();
+          this.#report(OPEN_MESSAGE, error);
+        }
       }
-      return this.#unread(former);
+      return former && { client: own?.client ?? former };
     }
   }
 
@@ -154,9 +169,8 @@ export class DurableOutbox implements Outbox {
   }
 
   save(held?: Changes): void {
-    // Also while the session has not read the record.
-    if (held !== undefined) this.#record?.writer.held(held);
     const writer = this.#live()?.writer;
+    if (held !== undefined) writer?.held(held);
     writer?.save();
     // Its edits are those of the record now. The page cannot end in between.
     if (writer !== undefined) this.#endEarly();
@@ -164,9 +178,9 @@ export class DurableOutbox implements Outbox {
   }
 
   #saveLast(): void {
-    const writer = this.#live()?.writer;
-    if (writer !== undefined) writer.saveLast();
-    else this.#saveEarly();
+    const isLive = this.#live() !== undefined;
+    this.#record?.writer.saveLast();
+    if (!isLive) this.#saveEarly();
   }
 
   /** Keeps the edits of a page that ends before it knows its record. Nothing of them was sent. */
@@ -199,7 +213,7 @@ export class DurableOutbox implements Outbox {
     }
   }
 
-  stop(): Promise<KeptEdits | undefined> | undefined {
+  stop(): LeftRecord | undefined {
     this.#life += 1;
     this.#confirmed = 0;
     // A session whose socket leads to another room opens its record there.
@@ -217,16 +231,32 @@ export class DurableOutbox implements Outbox {
       if (isOver) this.#onEnded();
       return undefined;
     }
-    const { writer, release } = record;
+    const { scope, writer, release } = record;
     // The end of the page may cut off what is written now.
     const cancelEnd = this.#device.onEnd?.((isEnding) => {
       if (isEnding && !this.#isForgotten) writer.saveLast();
     });
-    return writer.stop().finally(() => {
+    let isTaken = false;
+    const end = (): void => {
+      isTaken = true;
       cancelEnd?.();
-      release();
       if (isOver) this.#onEnded();
-    });
+    };
+    return {
+      lacking: writer.stop(),
+      take: () => {
+        end();
+        return { scope, writer, release };
+      },
+      free: async (onFree) => {
+        await writer.settled();
+        const left = isTaken ? undefined : await writer.leave();
+        if (isTaken || left === undefined) return;
+        end();
+        onFree?.(left);
+        release();
+      },
+    };
   }
 
   /** The app has cleared the device: nothing is kept from now on. */
@@ -248,93 +278,77 @@ export class DurableOutbox implements Outbox {
     if (writer.clientId === clientId) record.isContinued = true;
     // The session has not read it yet.
     else if (!record.isContinued) return undefined;
-    else {
-      writer.rename(clientId);
-      this.#device.renamed.set(clientId, writer.recordId);
-    }
+    else writer.rename(clientId);
     return record;
   }
 
   async #open(
     life: number,
     keys: RecordKeys,
-    former: FormerClient | undefined,
+    { client: former, recordId: last }: LeftSession,
+    taken: TakenRecord | undefined,
   ): Promise<RestoredSession | undefined> {
     const { locks, lack, lastClient, now } = this.#device;
-    const { scope } = keys;
-    const storage = await this.#device.storage();
+    const scope = taken?.scope ?? { storage: await this.#device.storage(), locks, keys };
+    await taken?.writer.settled();
     const fresh = former?.clientId ?? this.#owner.client().clientId;
-    const preferred =
-      former === undefined
-        ? lastClient.get(scope)
-        : (this.#device.renamed.get(former.clientId) ?? former.clientId);
-    const records = { storage, locks, keys };
-    const isOwn = former !== undefined;
-    const claimed = await claimRecord(records, { fresh, preferred, isOwn });
-    const kept = await former?.kept;
-    // True if another page has, or had, these edits: the device tells what is left of them.
-    const isGone = this.#isForgotten && claimed !== undefined && claimed.headText === undefined;
-    const isTaken = kept !== undefined && claimed?.headText !== kept.head && !isGone;
+    const preferred = former === undefined ? (last ?? lastClient.get(keys.scope)) : fresh;
+    const lock = taken && { recordId: taken.writer.recordId, release: taken.release };
+    const claimed = await claimRecord(scope, { fresh, preferred }, lock);
     // After the last wait: a session that has ended meanwhile leaves no lock.
     if (life !== this.#life || this.#isForgotten) {
-      claimed?.release();
-      return isTaken ? this.#without(former, kept) : former && { client: former };
-    }
-    if (isTaken) {
-      claimed?.release();
-      const opened = await this.#open(life, keys, undefined);
-      const held = restOf(former, kept, opened?.client?.held);
-      return opened?.client && { ...opened, client: { ...opened.client, held } };
+      if (taken === undefined) claimed?.release();
+      return former && { client: former };
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
-    const { recordId, clientId, head, base, edits, problem, release } = claimed;
+    const { clientId, head, base, edits, problem, release } = claimed;
     if (problem !== undefined) this.#tell(problem);
     if (lack !== undefined) this.#report(lack, undefined);
-    // An earlier session of this page knows more than the disk, if it is that one.
-    const own = former !== undefined && former.clientId !== clientId ? undefined : former;
-    if (own === undefined && former !== undefined) {
-      release();
-      throw new Error('Another page uses the edits of this one.');
-    }
     const time = Math.ceil(now());
-    const last = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
+    const latest = Math.max(head?.lastNumber ?? 0, edits.pushes.at(-1)?.number ?? 0);
     // Higher than any before, even if the record is an old copy or has lost its latest pushes (OFFLINE-6, OFFLINE-9).
-    const lastNumber = head === undefined ? last : Math.max(last, time);
-    const client = own ?? {
-      clientId,
-      generation: Math.max(head?.generation ?? 0, time),
-      lastNumber,
-      lastSent: lastNumber,
-      pushes: edits.pushes,
-      held: edits.held,
-    };
-    const writer = new RecordWriter(records, claimed, client, {
-      after: this.#owner.after,
-      now,
-      client: this.#owner.client,
-      keepsEdits: locks !== undefined,
-      isContinued: () => record.isContinued,
-      onDurable: () => this.#owner.happened('durable'),
-      onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
-      onFailed: (cause) => this.#failed(writer, cause),
-    });
-    const adoption = locks && new Adoption({ ...records, locks }, writer, this.#owner, now);
-    const record: OpenRecord = { writer, adoption, release, isContinued: false };
-    this.#record = record;
-    if (locks !== undefined) lastClient.set(scope, recordId);
-    void adoption?.search();
+    const lastNumber = head === undefined ? latest : Math.max(latest, time);
+    // An earlier session of this page knows more than the disk.
+    const client = taken?.writer.client ??
+      former ?? {
+        clientId,
+        generation: Math.max(head?.generation ?? 0, time),
+        lastNumber,
+        lastSent: lastNumber,
+        pushes: edits.pushes,
+        held: edits.held,
+      };
+    const record = this.#use(
+      { scope, release },
+      (owner) => new RecordWriter(scope, claimed, client, owner),
+    );
+    void record.adoption?.search();
     return { client, base };
   }
 
-  /** Returns the session without the device: what is durable waits for a page that can read it, and another one may have it already. */
-  async #unread(former: FormerClient | undefined): Promise<RestoredSession | undefined> {
-    const kept = await Promise.race([former?.kept, Promise.resolve(undefined)]);
-    return kept === undefined ? former && { client: former } : this.#without(former, kept);
-  }
-
-  /** Returns a new client with what the device did not keep of a former one. */
-  #without(former: FormerClient | undefined, kept: KeptEdits): RestoredSession {
-    return { client: { ...this.#owner.client(), pushes: [], held: restOf(former, kept) } };
+  /** Makes a record that of this session. */
+  #use(
+    { scope, release }: Pick<TakenRecord, 'scope' | 'release'>,
+    write: (owner: RecordOwner) => RecordWriter,
+  ): OpenRecord {
+    const { locks, keys } = scope;
+    const { now, lastClient } = this.#device;
+    const { after, client, happened } = this.#owner;
+    const writer = write({
+      after,
+      now,
+      client,
+      keepsEdits: locks !== undefined,
+      isContinued: () => record.isContinued,
+      onDurable: () => happened('durable'),
+      onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
+      onFailed: (cause) => this.#failed(writer, cause),
+    });
+    const adoption = locks && new Adoption({ ...scope, locks }, writer, this.#owner, now);
+    const record: OpenRecord = { scope, writer, adoption, release, isContinued: false };
+    this.#record = record;
+    if (locks !== undefined) lastClient.set(keys.scope, writer.recordId);
+    return record;
   }
 
   #failed(writer: RecordWriter, cause: unknown): void {
@@ -357,18 +371,9 @@ export class DurableOutbox implements Outbox {
   }
 }
 
-/** Returns the edits of a client that the device did not keep, above others that waited; undefined if there are none. */
-function restOf(
-  former: FormerClient | undefined,
-  { last, isWhole }: KeptEdits,
-  held?: Changes,
-): Changes | undefined {
-  if (former === undefined || isWhole) return held;
-  const rest = new ChangesBuilder();
-  if (held !== undefined) addChanges(rest, held);
-  for (const { number, changes } of former.pushes) if (number > last) addChanges(rest, changes);
-  if (former.held !== undefined) addChanges(rest, former.held);
-  return rest.isEmpty ? undefined : rest;
+/** Only this package hands them on. */
+function isTakenRecord(record: object | undefined): record is TakenRecord {
+  return record !== undefined;
 }
 
 const OPEN_MESSAGE =

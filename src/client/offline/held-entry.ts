@@ -12,6 +12,8 @@ export class HeldEntry {
   /** The edits that were added to these since. */
   #since = new ChangesBuilder();
   #mayBeStored: boolean;
+  /** The held edits that are stored, as far as they went then; undefined if that is not known. */
+  #stored: Changes | undefined;
   /** The length of the first entry. */
   #firstLength = 0;
   /** The number and length of the later ones. */
@@ -50,6 +52,7 @@ export class HeldEntry {
     if (isSame && (held === undefined || since.isEmpty)) return false;
     this.#since = new ChangesBuilder();
     this.#written = held;
+    this.#stored = undefined;
     if (isSame && this.#laterLength < Math.max(PAGE_LENGTH, this.#firstLength)) {
       const text = encodeHeld(since);
       set.set(heldSince(this.#key, this.#laterCount), text);
@@ -65,6 +68,16 @@ export class HeldEntry {
     this.#firstLength = text.length;
     this.#laterCount = this.#laterLength = 0;
     return false;
+  }
+
+  /** Call this when a write of these is durable. */
+  stored(held: Changes | undefined): void {
+    this.#stored = held;
+  }
+
+  /** True if the storage has all of these. */
+  has(held: Changes): boolean {
+    return held === this.#stored && this.#since.isEmpty;
   }
 
   /** Call this when all entries are removed for good. */

@@ -111,7 +111,6 @@ export function offlineOf(
     storage,
     locks,
     ...tab,
-    renamed: new Map(),
     now: Date.now,
   };
   const outboxes = new Set<DurableOutbox>();

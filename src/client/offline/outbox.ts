@@ -1,6 +1,6 @@
 import type { Changes } from '../../protocol/changes.ts';
 import type { Cursor, Welcome } from '../../protocol/messages.ts';
-import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
+import type { FormerClient, LeftRecord, LeftSession } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { RestoredSession, SessionSocket } from '../session/session-ports.ts';
@@ -12,9 +12,9 @@ export interface Outbox {
   readonly user?: string | null;
   /**
    * Reads what a client of this room has left on this device. The session waits for it, before anything else happens.
-   * `former` is an earlier session of this page: it is continued. Never rejects.
+   * `left` is of an earlier session of this page: its client is continued, if there is one. Never rejects.
    */
-  open?(former: FormerClient | undefined): Promise<RestoredSession | undefined>;
+  open?(left: LeftSession): Promise<RestoredSession | undefined>;
   /** Returns the highest push number that a restart will not need again. */
   confirmed(): number;
   /** Called when hello is about to be said. If it returns false, the event `durable` happens later. */
@@ -29,10 +29,10 @@ export interface Outbox {
   /** Makes the state durable. The write takes the state at its beginning. `held` are edits that were added to the held ones. */
   save(held?: Changes): void;
   /**
-   * Ends all writing under the present client id, after the state as it is now. Resolves to what is durable then. Returns undefined
-   * if nothing is.
+   * Ends all writing under the present client id, after the state as it is now. Returns undefined if nothing is kept. Somebody has to
+   * take or free the record.
    */
-  stop(): Promise<KeptEdits | undefined> | undefined;
+  stop(): LeftRecord | undefined;
 }
 
 /** The session that an outbox works for. */

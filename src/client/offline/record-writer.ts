@@ -1,7 +1,8 @@
-import type { Changes } from '../../protocol/changes.ts';
+import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
+import { encodeChanges } from '../../protocol/codec.ts';
 import { inTime } from '../../protocol/in-time.ts';
 import type { Cursor } from '../../protocol/messages.ts';
-import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
+import type { FormerClient, LeftSession } from '../replica/former-client.ts';
 import type { PendingPush } from '../replica/pending-push.ts';
 import type { Fold } from '../session/session-types.ts';
 import { BaseRecord } from './base-record.ts';
@@ -53,6 +54,7 @@ interface Batch {
   /** The number of the last push that the base includes; 0 if there is none. */
   included: number;
   removesHeld: boolean;
+  held: Changes | undefined;
 }
 
 /** Keeps the record of one client in step with what it may send and confirm (KEEP-2, KEEP-3): one write after another. */
@@ -61,7 +63,7 @@ export class RecordWriter {
   readonly #keys: RecordKeys;
   readonly #id: string;
   #clientId: string;
-  readonly #owner: RecordOwner;
+  #owner: RecordOwner;
   #client: () => FormerClient;
   #headText: string | undefined;
   #durableGeneration = 0;
@@ -78,6 +80,8 @@ export class RecordWriter {
   #cancelBase: (() => void) | undefined;
   readonly #moves = new EditMoves();
   #writing: Promise<void> | undefined;
+  /** Settles when no write is under way. One that has taken too long may still happen. */
+  #settled: Promise<unknown> = Promise.resolve();
   #isWriting = false;
   #hasFailed = false;
   /** True if the record is there no more, or will not be. */
@@ -122,6 +126,17 @@ export class RecordWriter {
   /** The name of the client whose pushes these are. */
   get clientId(): string {
     return this.#clientId;
+  }
+
+  /** The client that is written: that of a session which has ended, until the next one continues it. */
+  get client(): FormerClient {
+    return this.#client();
+  }
+
+  /** Settles when all is written, or cannot be: then no write is under way, not even one that took too long. */
+  async settled(): Promise<void> {
+    await this.#writing;
+    await this.#settled;
   }
 
   get confirmed(): number {
@@ -243,9 +258,7 @@ export class RecordWriter {
     const { pushes, held } = client;
     const head = this.#keys.head(this.#id);
     const isNew = this.#headText === undefined;
-    // The first write tells a session of another page, which had the record before, that it is not its own any more.
-    const isFirst = this.#durableGeneration === 0;
-    const hasHead = isNew || isFirst || this.#isRenaming;
+    const hasHead = isNew || this.#isRenaming;
     const remove: string[] = [];
     const set = this.#entries(pushes, hasHead ? 0 : this.#durablePush);
     if (hasHead) {
@@ -269,19 +282,37 @@ export class RecordWriter {
     }
   }
 
-  /** Ends writing after the state as it is now. Resolves to what is durable then. */
-  async stop(): Promise<KeptEdits | undefined> {
+  /** Ends writing after the state as it is now. Resolves to the edits that the record lacks then; to undefined if it has all. */
+  async stop(): Promise<Changes | undefined> {
     const client = this.#client();
-    this.#client = () => client;
+    this.#client = () =>
+      this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;
     this.#cancelBase?.();
     this.#isBaseDue = true;
     // Somebody may have removed the record, with edits that this page would otherwise report.
     this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
-    const head = this.#headText;
-    if (head === undefined || this.#isRemoved || !this.#owner.keepsEdits) return undefined;
-    return { head, last: this.#durablePush, isWhole: !this.#hasFailed };
+    return this.#lacking(this.#isKept ? this.#durablePush : 0);
+  }
+
+  /** The next session on the Store goes on. Until it has read the record, the client is that of the session before. */
+  continueFor(owner: RecordOwner): this {
+    const client = this.#client;
+    this.#owner = owner;
+    this.#client = () => (owner.isContinued() ? owner.client() : client());
+    return this;
+  }
+
+  /** Leaves the record to other pages. Call it when no write is under way. Resolves to what only this page has from then on. */
+  async leave(): Promise<LeftSession> {
+    const client = this.#client();
+    if (!this.#isKept) return { client };
+    // They have no number: those that the record has would be sent twice, by this page and by another one.
+    const isPart = client.held !== undefined && !this.#held.has(client.held);
+    if (isPart && !(await this.#dropHeld())) return { recordId: this.#id };
+    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent));
+    return { held, recordId: this.#id };
   }
 
   /** Stops at once, and removes the record. */
@@ -289,13 +320,38 @@ export class RecordWriter {
     this.#isRemoved = true;
     if (this.#hasFailed) return;
     this.#fail();
-    void this.#storage
-      .write({
-        guard: { key: this.#keys.head(this.#id), value: this.#headText },
-        remove: this.#keys.all(this.#id),
-        set: new Map(),
-      })
-      .catch(() => undefined);
+    const removed = this.#storage.write({
+      guard: { key: this.#keys.head(this.#id), value: this.#headText },
+      remove: this.#keys.all(this.#id),
+      set: new Map(),
+    });
+    this.#settleAfter(removed);
+  }
+
+  /** True if another page may find edits in the record. */
+  get #isKept(): boolean {
+    return this.#owner.keepsEdits && !this.#isRemoved && this.#headText !== undefined;
+  }
+
+  /** Returns the edits that are not in the record: pushes above that number, and held edits. */
+  #lacking(above: number): Changes | undefined {
+    const { pushes, held } = this.#client();
+    const lacking = new ChangesBuilder();
+    for (const { number, changes } of pushes) if (number > above) addChanges(lacking, changes);
+    if (held !== undefined && !(this.#isKept && this.#held.has(held))) addChanges(lacking, held);
+    return lacking.isEmpty ? undefined : lacking;
+  }
+
+  /** Returns a client without edits that are still in the records which they were to be moved from. Nothing of them was sent. */
+  #withoutMoved(client: FormerClient): FormerClient {
+    const changes = new ChangesBuilder();
+    const empty = { changes, encoded: encodeChanges(changes) };
+    const isMoved = (number: number): boolean =>
+      this.undone.some(({ first, last }) => first <= number && number <= last);
+    const pushes = client.pushes.map((push) =>
+      isMoved(push.number) ? { number: push.number, ...empty } : push,
+    );
+    return { ...client, pushes };
   }
 
   #saveBaseLater(): void {
@@ -322,12 +378,17 @@ export class RecordWriter {
         if (batch === undefined) return;
         const written = this.#storage.write(this.#writeOf(batch));
         this.#moves.freeAfter(written);
-        if (!(await this.#inTime(written))) {
+        // Also if it is too late: the session has gone on then, and this tells what is in the record.
+        const noted = written.then((isDone) => {
+          if (isDone) this.#noteDurable(batch);
+          return isDone;
+        });
+        this.#settleAfter(noted);
+        if (!(await this.#inTime(noted))) {
           this.#failWith(undefined);
           return;
         }
         if (this.#hasFailed) return;
-        this.#noteDurable(batch);
         this.#owner.onDurable();
       }
     } catch (error) {
@@ -360,6 +421,7 @@ export class RecordWriter {
       lastPush: 0,
       included: 0,
       removesHeld: false,
+      held: client.held,
     };
     let needsHead = this.#headText === undefined || this.#isRenaming || this.#isHeadDue;
     this.#isHeadDue = false;
@@ -385,11 +447,13 @@ export class RecordWriter {
     return { guard, remove, set, isStrict: isRenaming || remove.some((key) => key !== base) };
   }
 
-  #noteDurable({ headText, generation, clientId, lastPush, included, removesHeld }: Batch): void {
+  #noteDurable(batch: Batch): void {
+    const { headText, generation, clientId, lastPush, included, removesHeld, held } = batch;
     this.#durablePush = Math.max(this.#durablePush, lastPush);
     this.#confirmed = Math.max(this.#confirmed, included);
     this.#moves.written();
     if (removesHeld) this.#held.removed();
+    this.#held.stored(held);
     if (headText === undefined) return;
     this.#headText = headText;
     this.#durableGeneration = generation;
@@ -463,15 +527,26 @@ export class RecordWriter {
    */
   #removeHeld(): void {
     if (!this.#held.mayBeStored || this.#client().held !== undefined) return;
-    this.#held.removed();
     this.#isRemovingHeld = true;
+    void this.#dropHeld().then(() => {
+      this.#isRemovingHeld = false;
+      this.#owner.onDurable();
+    });
+  }
+
+  /** Resolves to true when they are removed, and to false if they cannot be. */
+  async #dropHeld(): Promise<boolean> {
+    this.#held.removed();
     const guard = { key: this.#keys.head(this.#id), value: this.#headText };
     const remove = [this.#held.key];
     const removed = this.#storage.write({ guard, remove, set: new Map(), isStrict: true });
-    const end = (): void => {
-      this.#isRemovingHeld = false;
-      this.#owner.onDurable();
-    };
-    this.#inTime(removed).then(end, end);
+    this.#settleAfter(removed);
+    return await this.#inTime(removed).catch(() => false);
+  }
+
+  #settleAfter(write: Promise<unknown>): void {
+    const before = this.#settled;
+    const end = (): Promise<unknown> => before;
+    this.#settled = write.then(end, end);
   }
 }

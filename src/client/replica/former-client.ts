@@ -17,18 +17,29 @@ export interface FormerClient extends UnconfirmedEdits {
   readonly generation: number;
   /** The highest push number that was sent, as far as this device knows. */
   readonly lastSent: number;
-  /** The edits of later sessions that have ended before they knew what the device has. */
-  readonly later?: Changes | undefined;
-  /** Resolves to what this device has of it. */
-  readonly kept?: Promise<KeptEdits | undefined> | undefined;
+  /** Its record on this device; undefined if it has none. */
+  readonly record?: LeftRecord | undefined;
 }
 
-/** The edits of a client that has ended, as far as a device has them: another page may have taken them over since. */
-export interface KeptEdits {
-  /** The head of the record. */
-  readonly head: string;
-  /** The number of the last push in it. */
-  readonly last: number;
-  /** True if all edits are there. */
-  readonly isWhole: boolean;
+/** Everything that a session leaves to the next one on its Store. */
+export interface LeftSession {
+  /** The client to continue; undefined if another page may continue it, from the device. */
+  readonly client?: FormerClient | undefined;
+  /** Edits that no device has, and no room can have. */
+  readonly held?: Changes | undefined;
+  /** The record on this device to look at first. */
+  readonly recordId?: string | undefined;
+}
+
+/** The record of a session that has ended, with its lock. No other page has it until it is free. */
+export interface LeftRecord {
+  /** Resolves to the edits that are not in it; to undefined if all are. */
+  readonly lacking: Promise<Changes | undefined>;
+  /** Hands it to the next session on the Store, and its lock with it. */
+  take(): object;
+  /**
+   * Frees it for other pages, unless it was taken, as soon as nothing is written to it any more. Then that is called with what is left
+   * in this page.
+   */
+  free(onFree?: (left: LeftSession) => void): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import type { Store } from 'tinybase';
 
-import type { FormerClient } from './former-client.ts';
+import type { LeftSession } from './former-client.ts';
 
 /** The edits of a persister that has ended. */
 interface LeftEdits {
   /** The room and the user that they belong to. */
   readonly key: string;
-  readonly client: FormerClient;
+  session: LeftSession;
   /** Called when another persister takes them. */
   readonly onTaken: () => void;
 }
@@ -28,7 +28,7 @@ interface StoreUse {
 }
 
 /** The key of the registry that all copies of this package share. Change it whenever {@link StoreUse} changes its shape. */
-const REGISTRY = Symbol.for('tinybase-partykit:stores:4');
+const REGISTRY = Symbol.for('tinybase-partykit:stores:5');
 
 /**
  * One persister's claim to its Store. A Store has one persister at a time (STORE-1): a second one would send what the first one
@@ -79,12 +79,12 @@ export class StoreClaim {
   }
 
   /** Returns the edits that were left under this key, to the first that asks. */
-  takeLeft(key: string): FormerClient | undefined {
+  takeLeft(key: string): LeftSession | undefined {
     const { left } = this.#use;
     if (left?.key !== key) return undefined;
     this.#use.left = undefined;
     left.onTaken();
-    return left.client;
+    return left.session;
   }
 
   /** Takes the Store. Returns false if another persister holds it. */

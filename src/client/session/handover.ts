@@ -1,6 +1,6 @@
 import type { Outbox, OutboxOwner } from '../offline/outbox.ts';
-import type { FormerClient, KeptEdits } from '../replica/former-client.ts';
-import type { Refusal } from '../replica/refusal.ts';
+import type { FormerClient, LeftRecord, LeftSession } from '../replica/former-client.ts';
+import { refusalsOf, type Refusal, type RefusalReason } from '../replica/refusal.ts';
 import { BUSY_MILLISECONDS, type EventQueue } from './event-queue.ts';
 import type { RoomSocket } from './room-socket.ts';
 import type { RestoredSession } from './session-ports.ts';
@@ -38,17 +38,18 @@ export function createHandover(
 ): Handover {
   const { after, socket, prefix, replica, client, restore, onRefused } = owner;
   const { claim } = replica;
-  /** The client that was left here, until it is known what the device has. */
-  let unopened: FormerClient | undefined;
   /** The client that this one continues, until it is restored. */
   let former: FormerClient | undefined;
+  /** True until it is known which client that is: this one has sent nothing. */
+  let isOpening = false;
+  let recordId: string | undefined;
   let hasLeft = false;
   /** Returns the key of the edits: the room and the user that they belong to. */
   const key = (): string => JSON.stringify([socket.room(), prefix, outbox.user]);
   const continueFrom = (earlier: RestoredSession): void => {
     if (hasLeft) return;
-    unopened = undefined;
     former = earlier.client;
+    isOpening = false;
     if (former) {
       // An answer to an earlier session on that socket is none to this one (JOIN-4).
       const generation = Math.max(former.generation, claim.generation);
@@ -60,54 +61,84 @@ export function createHandover(
       outbox.save();
     } else after(BUSY_MILLISECONDS, () => continueFrom(earlier));
   };
-  const reportUnlessKept = (
-    kept: Promise<KeptEdits | undefined> | undefined,
-    refusals: readonly Refusal[],
-  ): void => {
-    if (kept === undefined) onRefused(refusals);
-    else
-      void kept.then((edits) => {
-        if (edits?.isWhole !== true) onRefused(refusals);
-      });
+  /** Frees a record for other pages. Reports the edits that it lacks, if `isOurs` still holds when that is known. */
+  const free = async (
+    record: LeftRecord,
+    reason: RefusalReason,
+    isOurs: () => boolean | Promise<boolean>,
+    onFree?: (left: LeftSession) => void,
+  ): Promise<void> => {
+    const lacking = await record.lacking;
+    if (lacking !== undefined && (await isOurs())) onRefused(refusalsOf(lacking, reason));
+    await record.free(onFree);
   };
   return {
     enter: () => {
       // A socket without a room leads to none that could have what the Store holds.
       if (socket.enter() !== '') claim.begin(key());
       replica.startTracking();
-      unopened = claim.takeLeft(key());
-      if (outbox.open === undefined && unopened === undefined) return;
+      const left = claim.takeLeft(key());
+      if (outbox.open === undefined && left === undefined) return;
+      ({ client: former, recordId } = left ?? {});
       queue.pause();
       // A push gets its number when it is known which numbers this client has given out.
       replica.setSaving(false);
-      const { later: held } = unopened ?? {};
+      const { held } = left ?? {};
       if (held) {
         const edits = { pushes: [], lastNumber: 0, held };
         if (!replica.restore(undefined, edits)) replica.restore(undefined, edits, false);
       }
-      if (outbox.open === undefined) continueFrom({ client: unopened });
-      else void outbox.open(unopened).then((earlier) => continueFrom(earlier ?? {}));
+      isOpening = true;
+      if (outbox.open === undefined) continueFrom({ client: former });
+      else void outbox.open(left ?? {}).then((earlier) => continueFrom(earlier ?? {}));
     },
     giveUp: () => {
-      reportUnlessKept(outbox.stop(), replica.abandon('another-room'));
+      const record = outbox.stop();
+      const refusals = replica.abandon('another-room');
+      if (record === undefined) return onRefused(refusals);
+      void free(record, 'another-room', () => true);
     },
     leave: () => {
       hasLeft = true;
       claim.raise(client().generation);
-      // The Store is busy: its edits go to the next session with those of this one.
-      if (former !== undefined) restore({ client: former }, false);
-      const kept = outbox.stop();
-      // While it is not known what the device has, they stay apart: another page may have taken over those of the session before.
-      const left = unopened ? { ...unopened, later: replica.held } : { ...client(), kept };
+      // The Store is busy, or the device is: its edits go to the next session with those of this one.
+      if (former !== undefined) {
+        restore({ client: former }, false);
+        isOpening = false;
+      }
+      const record = outbox.stop();
+      const session: LeftSession = isOpening
+        ? { held: replica.held, recordId }
+        : { client: { ...client(), record } };
+      const left = {
+        key: key(),
+        session,
+        onTaken: () => {
+          isTaken = true;
+          cancel?.();
+        },
+      };
       const refusals = replica.abandon('destroyed');
-      if (unopened) restore({ client: unopened }, false);
-      const before = replica.abandon('destroyed');
-      if (refusals.length + before.length === 0) return;
-      const onTaken = after(LEFT_MILLISECONDS, () => {
-        reportUnlessKept(kept, refusals);
-        reportUnlessKept(left.kept, before);
+      if (refusals.length === 0) {
+        void record?.free();
+        return;
+      }
+      let isTaken = false;
+      let cancel: (() => void) | undefined;
+      const waited = new Promise<void>((resolve) => {
+        cancel = after(LEFT_MILLISECONDS, resolve);
       });
-      claim.leave({ key: key(), client: left, onTaken });
+      claim.leave(left);
+      if (record === undefined) void waited.then(() => onRefused(refusals));
+      else
+        void free(
+          record,
+          'destroyed',
+          () => waited.then(() => !isTaken),
+          (rest) => {
+            left.session = rest;
+          },
+        );
     },
   };
 }

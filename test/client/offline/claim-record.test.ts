@@ -14,7 +14,7 @@ import { changesOf } from '../session/scripted-room.ts';
 const KEYS = new RecordKeys(scopeOf(undefined, 'ws://host/room', ''));
 const ID = 'c'.repeat(22);
 /** The record that an earlier session of this page has written. */
-const OWN = { fresh: ID, preferred: ID, isOwn: true };
+const OWN = { fresh: ID, preferred: ID };
 const HEAD = encodeHead({ generation: 7, lastNumber: 3, savedAt: 0, clientId: undefined });
 
 function recordWith(head: string): MemoryOfflineStorage {
@@ -56,7 +56,7 @@ test('[OFFLINE-7] a page does not go on with its own record if a newer version h
 test('without locks, a page goes on with no edits, not even those of its own id', async () => {
   const claimed = await claimRecord(
     { storage: recordWith(HEAD), locks: undefined, keys: KEYS },
-    { fresh: ID, preferred: undefined, isOwn: false },
+    { fresh: ID, preferred: undefined },
   );
   expect(claimed).toMatchObject({ recordId: ID, head: undefined });
   expect(claimed?.edits).toEqual({ pushes: [], held: undefined, damaged: [] });
@@ -112,7 +112,7 @@ test('a page that is loaded again reads no edits but its own, and these once', a
   };
   await claimRecord(
     { storage: counted, locks: new MemoryLocks().of({}), keys: KEYS },
-    { fresh: 'fresh', preferred: ID, isOwn: false },
+    { fresh: 'fresh', preferred: ID },
   );
   expect(read.filter((prefix) => prefix.startsWith(KEYS.edits))).toEqual([KEYS.editsOf(ID)]);
 });

@@ -37,7 +37,6 @@ export class OfflineTab extends ScriptedRoom {
             if (lastClient !== undefined) lastClient.id = id;
           },
         },
-        renamed: new Map(),
         ...(writeLast && { writeLast }),
         now: () => NOW + this.time.now,
         onEnd: (listener) => {

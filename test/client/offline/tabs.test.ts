@@ -50,6 +50,17 @@ async function leave(on: Browser, values: Record<string, number>): Promise<void>
   tab.die();
 }
 
+/** A storage that may be full. */
+class FillingStorage extends MemoryOfflineStorage {
+  isFull = false;
+  canRemove = true;
+
+  override async write(write: OfflineWrite): Promise<boolean> {
+    if (this.isFull && (write.set.size > 0 || !this.canRemove)) throw new Error('full');
+    return this.apply(write);
+  }
+}
+
 describe('tabs of one browser', () => {
   test('[OFFLINE-3] have a client id each, and what a copied tab remembers is no claim', async () => {
     const on = browser();
@@ -394,33 +405,91 @@ describe('edits of a tab that has ended', () => {
 });
 
 describe('edits of a session that has ended', () => {
-  test('[OFFLINE-1] are handed to the next one on that Store, which continues the client', async () => {
-    const on = browser();
-    const store = createStore();
-    const first = new OfflineTab(on, undefined, store);
-    await first.start();
-    await first.answerGet(1, [{}, { v: 0 }]);
-    const { clientId } = await first.join();
-    store.setValue('mine', 1);
-    first.session.stopSaving();
-    store.setValue('held', 1);
-    first.session.destroy();
-    await settle();
-    const second = new OfflineTab(on, undefined, store);
-    await second.start();
-    await first.time.pass(10 * SECOND);
-    expect(first.refusals).toEqual([]);
-    second.open();
-    await settle();
-    const hello = second.hello();
-    expect(hello).toMatchObject({ clientId, nextPush: 1 });
-    second.welcome({ generation: hello.generation });
-    await settle();
-    expect(second.pushes()).toEqual([
-      [1, [{}, { mine: 1 }]],
-      [2, [{}, { held: 1 }]],
-    ]);
-  });
+  test.each(['at once', 'later'])(
+    '[OFFLINE-1] are handed to the next one on that Store, which continues the client: %s',
+    async (when) => {
+      const on = browser();
+      const store = createStore();
+      const first = new OfflineTab(on, undefined, store);
+      await first.start();
+      await first.answerGet(1, [{}, { v: 0 }]);
+      const { clientId } = await first.join();
+      store.setValue('mine', 1);
+      first.session.stopSaving();
+      store.setValue('held', 1);
+      first.session.destroy();
+      if (when === 'later') await settle();
+      const second = new OfflineTab(on, undefined, store);
+      await second.start();
+      await first.time.pass(10 * SECOND);
+      expect(first.refusals).toEqual([]);
+      const hello = await second.join();
+      expect(hello).toMatchObject({ clientId, nextPush: 1 });
+      const sent = [...second.pushes()];
+      expect(sent[0]).toEqual([1, [{}, { mine: 1 }]]);
+      if (when === 'later') {
+        // The device does not tell what was sent, so it goes on with a later number (OFFLINE-9).
+        second.ack(1, 2);
+        await settle();
+        const cursor = { epoch: 'e', version: 2 };
+        second.welcome({ generation: second.hello().generation, cursor, lastPush: 1 });
+        await settle();
+        sent.push(...second.pushes());
+      }
+      expect(sent.map(([, changes]) => changes)).toEqual([
+        [{}, { mine: 1 }],
+        [{}, { held: 1 }],
+      ]);
+      if (when === 'at once') expect(sent[1]?.[0]).toBe(2);
+      expect(on.locks.count).toBe(1);
+    },
+  );
+
+  test.each(['lands late', 'takes too long', 'fails'])(
+    '[OFFLINE-1] [OFFLINE-3] are sent by the next one, and by no other page, though the last write %s',
+    async (which) => {
+      const storage = new ManualOfflineStorage();
+      const on = { ...browser(), storage };
+      const memory = {};
+      const store = createStore();
+      const first = new OfflineTab(on, memory, store);
+      await first.start();
+      await first.answerGet(1, [{}, { v: 0 }]);
+      store.setValue('mine', 1);
+      await storage.writeAll();
+      store.setValue('late', 1);
+      await settle();
+      first.session.destroy();
+      const second = new OfflineTab(on, memory, store);
+      await second.start();
+      await second.time.pass(5 * SECOND);
+      await second.answerGet(1, [{}, { v: 0 }]);
+      expect(store.getValues()).toEqual({ v: 0, mine: 1, late: 1 });
+      const { clientId } = await second.join();
+      const sent = [...second.pushes()];
+      // What is not on the device waits (KEEP-2).
+      expect(sent).toEqual([[1, [{}, { mine: 1 }]]]);
+      if (which === 'fails') storage.next().fail(new Error('full'));
+      if (which === 'takes too long') await first.time.pass(30 * SECOND);
+      await storage.writeAll();
+      const other = new OfflineTab(on);
+      await other.start();
+      if (other.gets.waiting.length > 0) await other.answerGet(1, [{}, { v: 0 }]);
+      await storage.writeAll();
+      other.open();
+      await storage.writeAll();
+      const hello = other.hello();
+      expect(hello.clientId).not.toBe(clientId);
+      other.welcome({ generation: hello.generation });
+      await storage.writeAll();
+      expect(other.pushes()).toEqual([]);
+      sent.push(...second.pushes());
+      expect(sent.slice(1)).toEqual([[2, [{}, { late: 1 }]]]);
+      const told = which === 'lands late' ? [] : [{ code: 'offline' }];
+      expect(second.errors).toMatchObject(told);
+      expect([first.refusals, second.refusals]).toEqual([[], []]);
+    },
+  );
 
   test.each(['a living one', 'a new one', 'one that has gone'])(
     '[OFFLINE-1] [OFFLINE-5] are sent once if %s has taken them over before the next one on that Store begins',
@@ -584,13 +653,7 @@ describe('edits of a session that has ended', () => {
   test.each(['has gone', 'is there'])(
     '[OFFLINE-1] that the device did not take are sent by the next one, and the others by the page that has taken them over: it %s',
     async (which) => {
-      let isFull = false;
-      const storage = new (class extends MemoryOfflineStorage {
-        override async write(write: OfflineWrite): Promise<boolean> {
-          if (isFull && write.set.size > 0) throw new Error('full');
-          return this.apply(write);
-        }
-      })();
+      const storage = new FillingStorage();
       const on = { ...browser(), storage };
       const store = createStore();
       const memory = {};
@@ -602,12 +665,13 @@ describe('edits of a session that has ended', () => {
       first.close();
       store.setValue('mine', 1);
       await settle();
-      isFull = true;
+      storage.isFull = true;
       store.setValue('late', 1);
       await settle();
       first.session.destroy();
-      await settle();
-      isFull = false;
+      await first.time.pass(2 * SECOND);
+      expect(first.refusals).toMatchObject([{ valueId: 'late', reason: 'destroyed' }]);
+      storage.isFull = false;
       const other = new OfflineTab(on);
       await other.start();
       const { clientId } = await other.join();
@@ -625,6 +689,109 @@ describe('edits of a session that has ended', () => {
       expect(second.pushes().map(([, changes]) => changes)).toEqual([[{}, { late: 1 }]]);
     },
   );
+
+  test.each([true, false])(
+    '[OFFLINE-1] that were held are sent once, though the device took only a part: it allows to remove that (%s)',
+    async (canRemove) => {
+      const storage = new FillingStorage();
+      const on = { ...browser(), storage };
+      const memory = {};
+      const store = createStore();
+      const first = new OfflineTab(on, memory, store);
+      void first.session.follow();
+      await settle();
+      await first.answerGet(1, [{}, { v: 0 }]);
+      store.setValue('kept', 1);
+      await first.time.pass(SECOND);
+      storage.isFull = true;
+      storage.canRemove = canRemove;
+      store.setValue('late', 1);
+      await settle();
+      first.session.destroy();
+      await first.time.pass(2 * SECOND);
+      expect(first.refusals).toMatchObject([{ valueId: 'kept' }, { valueId: 'late' }]);
+      storage.isFull = false;
+      const other = new OfflineTab(on);
+      await other.start();
+      await other.join();
+      const second = new OfflineTab(on, memory, store);
+      await second.start();
+      await second.join();
+      const sent = [...other.pushes(), ...second.pushes()].map(([, changes]) => changes);
+      expect(sent).toEqual([[{}, canRemove ? { kept: 1, late: 1 } : { kept: 1 }]]);
+    },
+  );
+
+  test('[OFFLINE-1] that were held, and are on the device, are neither removed nor reported if that is full later', async () => {
+    const storage = new FillingStorage();
+    const on = { ...browser(), storage };
+    const first = new OfflineTab(on);
+    void first.session.follow();
+    await settle();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    await first.join();
+    await first.time.pass(SECOND);
+    first.store.setValue('kept', 1);
+    await settle();
+    storage.isFull = true;
+    first.commit(2, [{}, { w: 0 }]);
+    await first.time.pass(SECOND);
+    expect(first.errors).toMatchObject([{ code: 'offline' }]);
+    first.session.destroy();
+    await first.time.pass(3 * SECOND);
+    expect(first.refusals).toEqual([]);
+    const other = new OfflineTab(on);
+    await other.start();
+    await other.join();
+    expect(other.pushes()).toMatchObject([[NOW + 1, [{}, { kept: 1 }]]]);
+  });
+
+  test('[OFFLINE-1] that were sent, but are not on the device, are not sent again once others may have the record', async () => {
+    const storage = new FillingStorage();
+    const on = { ...browser(), storage };
+    const memory = {};
+    const store = createStore();
+    const first = new OfflineTab(on, memory, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    await first.join();
+    await first.time.pass(SECOND);
+    storage.isFull = true;
+    store.setValue('mine', 1);
+    await settle();
+    expect(first.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
+    first.session.destroy();
+    await first.time.pass(2 * SECOND);
+    expect(first.refusals).toMatchObject([{ valueId: 'mine', reason: 'destroyed' }]);
+    const second = new OfflineTab(on, memory, store);
+    await second.start();
+    await second.join({ lastPush: 1, cursor: { epoch: 'e', version: 2 } });
+    expect([second.pushes(), second.session.sync.unsaved]).toEqual([[], 0]);
+  });
+
+  test('[OFFLINE-1] [OFFLINE-5] are not those that it was about to adopt, if the device did not take them', async () => {
+    const storage = new FillingStorage();
+    const on = { ...browser(), storage };
+    const store = createStore();
+    const first = new OfflineTab(on, {}, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    await first.join();
+    await first.time.pass(SECOND);
+    await leave(on, { theirs: 1 });
+    await first.time.pass(10 * SECOND);
+    storage.isFull = true;
+    first.welcome({ generation: first.hello().generation, changes: undefined });
+    store.setValue('mine', 1);
+    first.session.destroy();
+    const second = new OfflineTab(on, {}, store);
+    await second.start();
+    await second.join();
+    expect(second.pushes()).toEqual([
+      [1, [{}, {}]],
+      [2, [{}, { mine: 1 }]],
+    ]);
+  });
 
   test('[OFFLINE-1] [OFFLINE-13] leave in its record what a page has said as it ended, before its first write', async () => {
     const storage = new ManualOfflineStorage();
@@ -662,10 +829,10 @@ describe('edits of a session that has ended', () => {
     await first.start();
     await first.answerGet(1, [{}, { v: 0 }]);
     await storage.writeAll();
-    store.setValue('mine', 1);
-    await storage.writeAll();
     await first.time.pass(SECOND);
     await storage.writeAll();
+    store.setValue('mine', 1);
+    await settle();
     first.session.destroy();
     const second = new OfflineTab(on, {}, store);
     await second.start();

@@ -1,5 +1,5 @@
 import { Adoption } from '../../../src/client/offline/adoption.ts';
-import { DurableOutbox, type OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
+import type { OfflineDevice } from '../../../src/client/offline/durable-outbox.ts';
 import type { OfflineLocks, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { RecordWriter } from '../../../src/client/offline/record-writer.ts';
 import { Replica } from '../../../src/client/replica/replica.ts';
@@ -141,11 +141,11 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     make: () => ({ traits: REMOUNTS }),
     patch: (patches) =>
       patches.replace(
-        DurableOutbox.prototype,
-        'open',
-        (open) =>
-          function (this: DurableOutbox, former) {
-            return open.call(this, former && { ...former, kept: undefined });
+        RecordWriter.prototype,
+        'leave',
+        () =>
+          async function (this: RecordWriter) {
+            return { client: this.client };
           },
       ),
   },
@@ -154,16 +154,18 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     make: () => ({
       traits: { ...REMOUNTS, adversities: ['remounts', 'full-disks', 'busy-browsers'] },
     }),
-    patch: (patches) =>
+    patch: (patches) => {
       patches.replace(
         RecordWriter.prototype,
         'stop',
         (stop) =>
           async function (this: RecordWriter) {
-            const kept = await stop.call(this);
-            return kept && { ...kept, isWhole: true };
+            await stop.call(this);
+            return undefined;
           },
-      ),
+      );
+      patches.replace(RecordWriter.prototype, 'leave', () => async () => ({}));
+    },
   },
   {
     title: '[OFFLINE-2] a restart shows the base without the edits on top',
