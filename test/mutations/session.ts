@@ -70,6 +70,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'return held === undefined;',
   },
   {
+    title:
+      '[OFFLINE-6] a new client id that a full device did not take is not written by the next session',
+    file: OUTBOX,
+    text: 'if (client.clientId !== clientId) record.writer.rename(client.clientId);',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-5] the next session sends edits that were not moved from their record',
     file: WRITER,
     text: 'this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;',

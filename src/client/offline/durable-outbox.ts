@@ -322,6 +322,8 @@ export class DurableOutbox implements Outbox {
       { scope, release },
       (owner) => new RecordWriter(scope, claimed, client, owner),
     );
+    // The device did not take the new id of the session before.
+    if (client.clientId !== clientId) record.writer.rename(client.clientId);
     void record.adoption?.search();
     return { client, base };
   }

@@ -1081,4 +1081,33 @@ describe('a record that is older than what the room knows', () => {
     await storage.writeAll();
     expect(next.hello().clientId).toBe(again.clientId);
   });
+
+  test('[OFFLINE-6] [OFFLINE-1] keeps its new client id in the next session, though the device was full when it took that', async () => {
+    const storage = new FillingStorage();
+    const on = { ...browser(), storage };
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await tab.answerGet(1, [{}, {}]);
+    tab.open();
+    await settle();
+    const { clientId, generation } = tab.hello();
+    tab.store.setValue('a', 1);
+    await tab.time.pass(SECOND);
+    storage.isFull = true;
+    tab.welcome({ generation, lastPush: 5 });
+    await tab.time.pass(0);
+    expect(tab.hello().clientId).not.toBe(clientId);
+    tab.session.destroy();
+    storage.isFull = false;
+    const next = new OfflineTab(on, undefined, tab.store);
+    await next.start();
+    const again = await next.join();
+    expect(again.clientId).not.toBe(clientId);
+    next.die();
+    tab.die();
+    const last = new OfflineTab(on);
+    await last.start();
+    expect((await last.join()).clientId).toBe(again.clientId);
+    expect(last.pushes().map(([, changes]) => changes)).toEqual([[{}, { a: 1 }]]);
+  });
 });
