@@ -150,7 +150,9 @@ export function createPushSender(
 
   const isInDoubt = (number: number): boolean => losses >= MOST_LOSSES && number <= lost;
   const forgetAnswered = (): void => {
-    if (replica.oldestUnanswered <= suspect) return;
+    const { oldestUnanswered } = replica;
+    if (oldestUnanswered > lost) losses = 0;
+    if (oldestUnanswered <= suspect) return;
     upload = undefined;
     cuts = 0;
   };

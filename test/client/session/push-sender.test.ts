@@ -419,6 +419,25 @@ describe('pushes', () => {
     expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 0 });
   });
 
+  test('[PART-7] that were in doubt, and were answered, keep nothing waiting: a large one leaves with the next welcome', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.store.setValue('v', 1);
+    for (let time = 0; time < 4; time += 1) {
+      room.sent();
+      room.close();
+      await again(room);
+    }
+    deliver(room);
+    room.ack(1, 2);
+    room.close();
+    room.store.setValue('large', 'x'.repeat(1100));
+    room.open();
+    const cursor = { epoch: 'e', version: 2 };
+    room.welcome({ generation: room.hello().generation, lastPush: 1, cursor });
+    expect(room.sent()).toMatchObject([0, 250, 500, 750].map((offset) => ({ offset, number: 2 })));
+  });
+
   test('[PART-7] at which the room dies as soon as they are whole become local-only, also if they are too large for a frame', async () => {
     const room = new ScriptedRoom();
     await room.live();
