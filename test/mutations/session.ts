@@ -275,14 +275,26 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PART-7] other pushes are on their way when the room dies at one',
     file: SENDER,
-    text: 'isInDoubt(oldestUnanswered) ? 1 : MOST_IN_FLIGHT',
-    replacement: 'MOST_IN_FLIGHT',
+    text: 'isInDoubt(oldestUnanswered) ? 1 : ',
+    replacement: '',
   },
   {
     title: '[PART-7] pushes behind one that was answered are not in doubt any more',
     file: SENDER,
-    text: 'lost = losses === 1 ? sent : Math.max(lost, sent);',
+    text: 'if (losses <= MOST_LOSSES) lost = sent;',
     replacement: 'lost = sent;',
+  },
+  {
+    title: '[PART-7] all pushes of a page come into doubt together, and go one at a time',
+    file: SENDER,
+    text: 'MOST_IN_FLIGHT >> (2 * losses)',
+    replacement: 'MOST_IN_FLIGHT',
+  },
+  {
+    title: '[PART-7] a doubt lasts until something is lost again',
+    file: SENDER,
+    text: 'if (oldestUnanswered > lost) losses = 0;',
+    replacement: '',
   },
   {
     title: '[PART-7] a push pays for the one before it',

@@ -20,7 +20,7 @@ import type { SyncStats } from './sync-status.ts';
 
 /** The limits until the first welcome. */
 const DEFAULT_LIMITS: Limits = { framePushBytes: 256 * 1024, pushBytes: 4 * 1024 * 1024 };
-/** The highest number of pushes that wait for their ack; more are sent later. */
+/** The highest number of pushes that wait for their ack; more are sent later. After each loss, it is a quarter: so few come into doubt. */
 const MOST_IN_FLIGHT = 1000;
 /** The length of a part, in characters: also a slow line takes one long before the room counts as silent. */
 const PART_LENGTH = 32 * 1024;
@@ -125,7 +125,7 @@ export function createPushSender(
   let mostOfPart = PART_LENGTH;
   /** The number of conversations in a row at whose end the room lacked a push that was sent. */
   let losses = 0;
-  /** The lowest number that the room lacked at the end of the last of them, and the highest at the end of any. */
+  /** The lowest number that the room lacked at the end of the last of them, and the highest that was sent in each. */
   let firstLost = 0;
   let lost = 0;
   /** False at the beginning of a conversation after {@link MOST_LOSSES}. */
@@ -219,7 +219,7 @@ export function createPushSender(
     // Numbers have a gap where a page continues another one (OFFLINE-9).
     sent = Math.max(sent, oldestUnanswered - 1);
     // Behind a push in doubt, nothing is on its way: it would be as suspect (PART-7).
-    const mostInFlight = isInDoubt(oldestUnanswered) ? 1 : MOST_IN_FLIGHT;
+    const mostInFlight = isInDoubt(oldestUnanswered) ? 1 : MOST_IN_FLIGHT >> (2 * losses);
     while (sent - oldestUnanswered + 1 < mostInFlight) {
       const push = pending[sent + 1 - oldestUnanswered];
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
@@ -270,10 +270,10 @@ export function createPushSender(
       const { oldestUnanswered } = replica;
       if (sent >= oldestUnanswered) {
         // Where some get through, nothing cuts the connection at the others, until they are in doubt.
-        losses = oldestUnanswered > (losses < MOST_LOSSES ? firstLost : lost) ? 1 : losses + 1;
+        losses = losses < MOST_LOSSES && oldestUnanswered > firstLost ? 1 : losses + 1;
         firstLost = oldestUnanswered;
         // Of those in doubt, the last conversation has sent one.
-        lost = losses === 1 ? sent : Math.max(lost, sent);
+        if (losses <= MOST_LOSSES) lost = sent;
       }
       sent = oldestUnanswered - 1;
       cancelCalm?.();

@@ -419,6 +419,55 @@ describe('pushes', () => {
     expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 0 });
   });
 
+  test('[PART-7] of which there are many are in doubt by the dozen, and no others go one at a time', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    for (let number = 1; number <= 1000; number += 1) room.store.setValue('v', number);
+    for (const length of [1000, 250, 62, 15]) {
+      expect(room.pushes()).toHaveLength(length);
+      room.close();
+      await again(room);
+    }
+    for (let number = 1; number <= 15; number += 1) {
+      expect(deliver(room)).toEqual([`[${number},[{},{"v":${number}}]]`, []]);
+      room.ack(number, number + 1);
+    }
+    expect(room.pushes()).toHaveLength(985);
+  });
+
+  test.each([1, 16, 986, 1000])(
+    '[PART-7] of which there are many: the one at which the room dies is found in few connections (number %i)',
+    async (poison) => {
+      const room = new ScriptedRoom();
+      await room.live();
+      for (let number = 1; number <= 1000; number += 1) room.store.setValue(`v${number}`, number);
+      let connections = 0;
+      let last = 0;
+      let alone = 0;
+      for (let sent = room.sent(); sent.length > 0 && connections < 20; sent = room.sent()) {
+        let numbers = sent.flatMap((message) => (message?.type === 'push' ? message.number : []));
+        const isAlone = numbers.length === 0;
+        if (isAlone) {
+          deliver(room, sent);
+          numbers = [last + 1];
+        }
+        if (numbers.includes(poison) && room.refusals.length === 0) {
+          // The room has stored nothing of what came together.
+          connections += 1;
+          room.close();
+          await again(room, { lastPush: last, cursor: { epoch: 'e', version: last + 1 } });
+          continue;
+        }
+        if (isAlone) alone += 1;
+        for (last of numbers) room.ack(last, last + 1);
+      }
+      expect(room.refusals).toMatchObject([{ valueId: `v${poison}`, reason: 'undelivered' }]);
+      expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 1 });
+      expect(connections).toBeLessThan(20);
+      expect(alone).toBeLessThan(15);
+    },
+  );
+
   test('[PART-7] that were in doubt, and were answered, keep nothing waiting: a large one leaves with the next welcome', async () => {
     const room = new ScriptedRoom();
     await room.live();
