@@ -265,11 +265,11 @@ export function createPartyKitPersister(
   /** Begins after what was scheduled. */
   const startLater = (start: () => Promise<void>): Promise<void> =>
     schedule.run(() => ignored.during(start));
-  const startAutoLoad = method((content?: Content | (() => Content)) =>
+  const follow = (content: Content | (() => Content) | undefined, isToo: boolean): Promise<void> =>
     status.whileLoading(() =>
-      startNow(() => turn.begin('follow', () => session.follow(seedOf(content)))),
-    ),
-  );
+      startNow(() => turn.begin('follow', () => session.follow(seedOf(content), isToo))),
+    );
+  const startAutoLoad = method((content?: Content | (() => Content)) => follow(content, false));
   const startSaving = (): Promise<void> =>
     startNow(() => turn.begin('start-saving', () => session.startSaving()));
   const startAutoSave = method(() => status.whileSaving(startSaving));
@@ -308,7 +308,7 @@ export function createPartyKitPersister(
         try {
           if (startSaveFirst) {
             await startAutoSave();
-            if (isWanted()) await startAutoLoad(content);
+            if (isWanted()) await follow(content, true);
           } else {
             const loading = startAutoLoad(content);
             // At once: a room that refuses the first request is not asked again. The status tells of it after the load, as TinyBase's does.

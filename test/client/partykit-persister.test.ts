@@ -1068,18 +1068,26 @@ describe('mistakes of the app', () => {
     },
   );
 
-  test.each([401, 403])(
-    'startAutoPersisting asks a room that answers %i once, and saves when the app begins again',
-    async (status) => {
+  test.each([
+    [401, false],
+    [403, false],
+    [401, true],
+  ])(
+    'startAutoPersisting asks a room that answers %i once (saving first: %s), and saves when the app begins again',
+    async (status, startSaveFirst) => {
       const { store, socket, persister, errors } = persist([{}, { old: 1 }]);
       const { fetch: answer } = globalThis;
       const requests = vi.fn<typeof fetch>(async () => new Response('No.', { status }));
       vi.stubGlobal('fetch', requests);
-      await persister.startAutoPersisting();
+      await persister.startAutoPersisting(undefined, startSaveFirst);
       await settled();
       expect(requests).toHaveBeenCalledTimes(1);
       expect(errors).toHaveLength(1);
-      expect([persister.getSync().phase, persister.isAutoSaving()]).toEqual(['stopped', true]);
+      expect([
+        persister.getSync().phase,
+        persister.isAutoLoading(),
+        persister.isAutoSaving(),
+      ]).toEqual(['stopped', true, true]);
       vi.stubGlobal('fetch', answer);
       await persister.startAutoLoad();
       socket.open();

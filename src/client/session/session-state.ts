@@ -131,6 +131,10 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
       return stage.position.type === 'base' && stage.position.isShown
         ? resume(intend(state, { isFollowing: true }), facts, 'settle')
         : start(state, { isFollowing: true });
+    case 'follow-too':
+      return phase === 'stopped'
+        ? stay(intend(state, { isFollowing: true }), 'settle')
+        : afterSimple(state, 'follow', facts);
     case 'load-once':
       return start(state, { isLoadingOnce: true });
     case 'start-saving':

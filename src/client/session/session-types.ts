@@ -119,6 +119,8 @@ export interface Facts {
 export type SimpleEvent =
   // The app wants something, or does not want it any more.
   | 'follow'
+  /** The same, in a start that has begun to save before. */
+  | 'follow-too'
   | 'stop-following'
   | 'start-saving'
   | 'stop-saving'

@@ -73,8 +73,11 @@ export interface SyncSession {
   readonly room: string;
   readonly isFollowing: boolean;
   readonly isSaving: boolean;
-  /** Shows the room's content and everything that happens to it. Settles after the first attempt to load. */
-  follow(initialContent?: InitialContent): Promise<void>;
+  /**
+   * Shows the room's content and everything that happens to it. Settles after the first attempt to load. With `isToo`, a room that has
+   * refused the client is not asked again.
+   */
+  follow(initialContent?: InitialContent, isToo?: boolean): Promise<void>;
   /** Shows no more remote changes. */
   stopFollowing(): void;
   /** Sends edits from now on, and the held ones. Settles when the room has a Store or does not answer. */
@@ -484,7 +487,7 @@ export function createSyncSession(
     get isSaving() {
       return intent().isSaving;
     },
-    follow: (content) => startLoading('follow', content),
+    follow: (content, isToo) => startLoading(isToo ? 'follow-too' : 'follow', content),
     stopFollowing: () => happened('stop-following'),
     startSaving: () => startSaving('start-saving'),
     stopSaving: () => happened('stop-saving'),

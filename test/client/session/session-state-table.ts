@@ -11,6 +11,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'idle with nothing': {
     steps: {
       follow: 'loading(nothing) isFollowing=true load',
+      'follow-too': 'loading(nothing) isFollowing=true load',
       'stop-following': 'loading(nothing) load',
       'start-saving': 'loading(nothing) isSaving=true load',
       'stop-saving': 'loading(nothing) load',
@@ -35,6 +36,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'idle with a base': {
     steps: {
       follow: 'loading(nothing) isFollowing=true load',
+      'follow-too': 'loading(nothing) isFollowing=true load',
       'stop-following': 'connecting(base 5) connect',
       'start-saving': 'connecting(base 5) isSaving=true settle connect',
       'stop-saving': 'connecting(base 5) connect',
@@ -59,6 +61,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'loading for the first time': {
     steps: {
       follow: 'load',
+      'follow-too': 'load',
       'stop-following': 'isFollowing=false',
       'stop-saving': 'isSaving=false',
       'load-once': 'isLoadingOnce=true load',
@@ -98,6 +101,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'loading after a seed that got lost': {
     steps: {
       follow: 'load',
+      'follow-too': 'load',
       'stop-following': 'isFollowing=false',
       'stop-saving': 'isSaving=false',
       'load-once': 'isLoadingOnce=true load',
@@ -137,6 +141,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'loading after a seed that was not taken': {
     steps: {
       follow: 'load',
+      'follow-too': 'load',
       'stop-following': 'isFollowing=false',
       'stop-saving': 'isSaving=false',
       'load-once': 'isLoadingOnce=true load',
@@ -176,6 +181,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'loading after two that were not taken, again': {
     steps: {
       follow: 'load',
+      'follow-too': 'load',
       'stop-following': 'isFollowing=false',
       'stop-saving': 'isSaving=false',
       'load-once': 'isLoadingOnce=true load',
@@ -248,11 +254,12 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'error forbidden about a push': 'report(forbidden)',
     },
     nothing:
-      'follow, start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
+      'follow, follow-too, start-saving, edited, durable, connected, silent, resume, unanswered, welcome, welcome of another generation, reload, no Store, commit, commit after a gap, ack, ack of a later push, ack after a gap, receipt, stock changes, error replaced',
   },
   'connecting with nothing': {
     steps: {
       follow: 'loading(nothing) load',
+      'follow-too': 'loading(nothing) load',
       'stop-following': 'loading(nothing) isFollowing=false load',
       'start-saving': 'loading(nothing) load',
       'stop-saving': 'loading(nothing) isSaving=false load',
@@ -288,6 +295,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'connecting with a base': {
     steps: {
       follow: 'loading(nothing) load',
+      'follow-too': 'loading(nothing) load',
       'stop-following': 'isFollowing=false connect',
       'start-saving': 'settle connect',
       'stop-saving': 'isSaving=false connect',
@@ -323,6 +331,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'connecting with stock content': {
     steps: {
       follow: 'loading(nothing) load',
+      'follow-too': 'loading(nothing) load',
       'stop-following': 'isFollowing=false connect',
       'start-saving': 'settle connect',
       'stop-saving': 'isSaving=false connect',
@@ -348,6 +357,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up from a base': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -386,6 +396,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up from staged content': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -424,6 +435,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up after a token that had expired': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -462,6 +474,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up without a Store': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'loading(nothing) [seed given] hang-up',
       'stop-saving': 'isSaving=false',
@@ -500,6 +513,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up after a reload': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -538,6 +552,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'catching-up with stock content': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -578,6 +593,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'live following': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false flush',
       'start-saving': 'settle flush',
       'stop-saving': 'isSaving=false flush',
@@ -624,6 +640,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'empty in our room': {
     steps: {
       follow: 'loading(nothing) hang-up load',
+      'follow-too': 'loading(nothing) hang-up load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'loading(nothing) [seed given] hang-up',
       'stop-saving': 'isSaving=false',
@@ -661,6 +678,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'empty in a stock room': {
     steps: {
       follow: 'loading(nothing) load',
+      'follow-too': 'loading(nothing) load',
       'stop-following': 'isFollowing=false',
       'start-saving': 'loading(nothing) load',
       'stop-saving': 'isSaving=false',
@@ -705,6 +723,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'reduced following': {
     steps: {
       follow: 'loading(nothing) load',
+      'follow-too': 'loading(nothing) load',
       'stop-following': 'isFollowing=false flush',
       'start-saving': 'settle flush',
       'stop-saving': 'isSaving=false flush',
@@ -752,6 +771,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'stopped by an error': {
     steps: {
       follow: 'settle',
+      'follow-too': 'settle',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',
@@ -772,6 +792,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'stopped by a refused token': {
     steps: {
       follow: 'loading(nothing) begin-anew',
+      'follow-too': 'settle',
       'stop-following': 'isFollowing=false',
       'start-saving': 'loading(nothing) begin-anew',
       'stop-saving': 'isSaving=false',
@@ -793,6 +814,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
   'stopped for good': {
     steps: {
       follow: 'settle',
+      'follow-too': 'settle',
       'stop-following': 'isFollowing=false',
       'start-saving': 'settle',
       'stop-saving': 'isSaving=false',

@@ -123,6 +123,7 @@ const EVENTS: Readonly<
   Record<SimpleEvent | DetailedEvent['type'], Readonly<Record<string, SessionEvent>>>
 > = {
   follow: simple('follow'),
+  'follow-too': simple('follow-too'),
   'stop-following': simple('stop-following'),
   'start-saving': simple('start-saving'),
   'stop-saving': simple('stop-saving'),
