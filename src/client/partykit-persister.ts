@@ -165,8 +165,8 @@ export function createPartyKitPersister(
       // The newer one is about to use this socket, and perhaps this Store, so this one does not wait.
       onTakenOver: (newerStore) => {
         end();
-        // Not reported on the same Store: nothing is lost (OFFLINE-1). React, for example, mounts a component twice.
-        session.replaced(newerStore !== store);
+        // Not reported on the same Store: nothing is lost (OFFLINE-1). React, for example, mounts a component twice. Nor if the app ends this one.
+        session.replaced(newerStore !== store && !destroying);
         stopListening();
       },
     },

@@ -879,6 +879,19 @@ describe('several persisters on one socket', () => {
     expect(store.getListenerStats().transaction).toBe(2);
   });
 
+  test('one of another Store does so, too, and an app that has destroyed the older one is told of no replacement', async () => {
+    const { store, socket, persister: older, errors } = persist([{}, {}]);
+    await older.startAutoPersisting();
+    await settled();
+    socket.onSend = () => undefined;
+    store.setValue('v', 1);
+    const destroying = older.destroy();
+    createPersister(createStore(), socket);
+    await destroying;
+    expect(store.getListenerStats().transaction).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
   test('those of different prefixes and Stores live side by side', async () => {
     const { socket, persister: one } = persist([{}, {}], { messagePrefix: 'a' });
     const two = createPersister(createStore(), socket, { messagePrefix: 'b' });
