@@ -22,6 +22,7 @@ const WHOLE_BODY_MILLISECONDS = 300_000;
 /** The slowest upload that the client waits for, in characters a millisecond. */
 const UPLOAD_PACE = 4;
 
+const NO_ERROR_MESSAGE = 'What it threw is no Error: see the cause of this one.';
 const BROKEN_MESSAGE = 'The answer to GET broke off: the client requests it again.';
 
 const TOO_LARGE_MESSAGE = 'The answer to GET is over 256 MiB. Check host, proxy and storePath.';
@@ -70,7 +71,7 @@ export function createHttpEndpoint(
   ): Promise<T> => {
     const address = await url().catch((cause: unknown) => {
       if (cause instanceof TinyBasePartyKitError) throw cause;
-      const why = cause instanceof Error ? cause.message : '';
+      const why = cause instanceof Error ? cause.message : NO_ERROR_MESSAGE;
       const message = `${method} was not sent: the socket's query failed. ${why}`;
       throw new TinyBasePartyKitError('network', message, { cause });
     });

@@ -281,7 +281,10 @@ test('no answer leads to a hint at the server, the party, CORS and https', async
 
 test.each([
   [new Error('No token: 500'), "GET was not sent: the socket's query failed. No token: 500"],
-  [500, "GET was not sent: the socket's query failed. "],
+  [
+    500,
+    "GET was not sent: the socket's query failed. What it threw is no Error: see the cause of this one.",
+  ],
 ])('an error says why the query of the socket failed: %s', async (cause, message) => {
   const { after } = new ManualTime();
   const endpoint = createHttpEndpoint(async () => await Promise.reject(cause), after, {});
