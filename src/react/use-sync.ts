@@ -13,9 +13,13 @@ const IDLE: Sync = Object.freeze({
   error: undefined,
 });
 
+/** The state of a persister that is started, and waits until the one before has said its farewell. */
+const WAITING: Sync = Object.freeze({ ...IDLE, phase: 'loading' });
+
 /** The part of a persister that {@link useSync} uses. */
 export interface PersisterWithSync {
   getSync(): Sync;
+  isAutoLoading(): boolean;
   addSyncListener(listener: () => void): Id;
   delListener(listenerId: Id): unknown;
 }
@@ -33,7 +37,12 @@ export function useSync(persister: PersisterWithSync | undefined): Sync {
   );
   return useSyncExternalStore(
     subscribe,
-    () => persister?.getSync() ?? IDLE,
+    () => (persister === undefined ? IDLE : syncOf(persister)),
     () => IDLE,
   );
+}
+
+function syncOf(persister: PersisterWithSync): Sync {
+  const sync = persister.getSync();
+  return sync.phase === 'idle' && persister.isAutoLoading() ? WAITING : sync;
 }

@@ -135,7 +135,7 @@ describe.each([
     await end(page, problems);
   });
 
-  test('a component with another token never shows that there is no persister', async () => {
+  test('a component with another token never shows that there is no persister, nor that nothing is started', async () => {
     const id = `tokens-${version}`;
     const { page, problems } = await openPage(browser, url);
     await show(page, { type: 'store', id });
@@ -145,7 +145,9 @@ describe.each([
     await until('another socket', async () => (await sockets(page)).made === 2);
     await untilText(page, 'live: "first"');
     await untilClosed(page, 1);
-    expect(await page.evaluate(() => window.tested.takePhases())).not.toContain('no persister');
+    const phases = await page.evaluate(() => window.tested.takePhases());
+    expect(phases).not.toContain('no persister');
+    expect(phases).not.toContain('idle');
     expect(await contentOf(id)).toEqual([{}, { first: 'first' }]);
     await show(page, { type: 'nothing' });
     await untilClosed(page, 0);
