@@ -87,6 +87,8 @@ export function createRoomHooks<Room, Metadata>(
   const Context = createContext<Stay<Room> | undefined>(undefined);
   /** The number of mounted providers of each room. */
   const mounted = new Map<ClientRoom<Room>, number>();
+  /** Ends the reports of a room that its last provider has left. */
+  const endReports = new WeakMap<ClientRoom<Room>, () => void>();
 
   const useRoom = (): ClientRoom<Room> => {
     const stay = useContext(Context);
@@ -108,6 +110,7 @@ export function createRoomHooks<Room, Metadata>(
         show();
         const unwatch = watchRenewals(entered, show);
         mounted.set(entered, (mounted.get(entered) ?? 0) + 1);
+        endReports.get(entered)?.();
         // Why the room cannot be entered is in its state: see useSync.
         client
           .enter(entered, given === undefined ? {} : { metadata: given })
@@ -118,11 +121,12 @@ export function createRoomHooks<Room, Metadata>(
           if (others > 0) mounted.set(entered, others);
           else {
             mounted.delete(entered);
-            const endReports = reportRefusals(entered.persister, (error) => {
-              if (!mounted.has(entered)) roomReports.get(entered)?.(error);
-            });
+            const endThese = reportRefusals(entered.persister, (error) =>
+              roomReports.get(entered)?.(error),
+            );
+            endReports.set(entered, endThese);
             // Strict mode enters again at once, and then the room is not left. What is not confirmed in the end is reported.
-            void client.leave(entered).finally(endReports);
+            void client.leave(entered).finally(endThese);
           }
         };
       }, [id, latest]);

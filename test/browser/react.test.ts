@@ -177,17 +177,29 @@ describe.each([
     await page.close();
   });
 
-  test('an edit that the room refuses while its provider leaves is told to the onIgnoredError of the client', async () => {
-    const { page } = await openPage(browser, url);
-    await show(page, { type: 'room', id: `refused-${version}`, party: 'refusing' });
-    await untilText(page, 'live');
-    await show(page, { type: 'nothing' }, 'noSetValue');
-    await untilClosed(page, 0);
-    expect(await page.evaluate(() => window.tested.errors())).toEqual([
-      expect.stringContaining('The component ended, or changed its room'),
-    ]);
-    await page.close();
-  });
+  test.each(['once', 'and comes back, and leaves again'])(
+    'an edit that the room refuses while its provider leaves %s is told to the onIgnoredError of the client',
+    async (times) => {
+      const { page } = await openPage(browser, url);
+      const room = { type: 'room', id: `refused-${times}-${version}`, party: 'refusing' } as const;
+      await show(page, room);
+      await untilText(page, 'live');
+      await page.evaluate(
+        ([shown, isOnce]) => {
+          window.tested.show({ type: 'nothing' }, 'noSetValue');
+          if (isOnce) return;
+          window.tested.show(shown);
+          window.tested.show({ type: 'nothing' });
+        },
+        [room, times === 'once'] as const,
+      );
+      await untilClosed(page, 0);
+      expect(await page.evaluate(() => window.tested.errors())).toEqual([
+        expect.stringContaining('The component ended, or changed its room'),
+      ]);
+      await page.close();
+    },
+  );
 
   test('two providers of one room share it, and the last one leaves it', async () => {
     const id = `shared-${version}`;
