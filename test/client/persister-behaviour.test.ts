@@ -10,6 +10,7 @@ import { createPartyKitPersister, type Refusal } from '../../src/client/index.ts
 import { decodeContent, encodeClientMessage } from '../../src/protocol/codec.ts';
 import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { Deferred } from '../support/deferred.ts';
+import { ignoring } from '../support/ignoring.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 import { changesOf } from './session/scripted-room.ts';
 import type { SmallRoom } from './session/small-room.ts';
@@ -286,7 +287,12 @@ describe('ours', () => {
       return await fetch(...args);
     });
     for (const startsSaveFirst of [false, true]) {
-      const persister = createPartyKitPersister(createStore(), socket as unknown as PartySocket);
+      const persister = createPartyKitPersister(
+        createStore(),
+        socket as unknown as PartySocket,
+        {},
+        ignoring('replaced'),
+      );
       destroys.push(() => persister.destroy());
       const started = persister.startAutoPersisting(undefined, startsSaveFirst);
       await settled();

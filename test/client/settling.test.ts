@@ -3,9 +3,11 @@ import { createStore } from 'tinybase';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../src/client/index.ts';
+import { ignoring } from '../support/ignoring.ts';
 import { FakePartySocket, roomOn } from './fake-party-socket.ts';
 
 const HOUR = 3_600_000;
+const ignore = ignoring('network', 'forbidden', 'destroyed');
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -50,9 +52,12 @@ describe.each(Object.keys(CALLS))('%s settles', (name) => {
   ): { persister: PartyKitPersister; socket: FakePartySocket; state: () => string } => {
     const socket = new FakePartySocket();
     if (isOpen) socket.readyState = 1;
-    const persister = createPartyKitPersister(createStore(), socket as unknown as PartySocket, {
-      fetch: fetchAs,
-    });
+    const persister = createPartyKitPersister(
+      createStore(),
+      socket as unknown as PartySocket,
+      { fetch: fetchAs },
+      ignore,
+    );
     let state = 'waiting';
     call(persister).then(
       () => {
@@ -97,9 +102,12 @@ describe.each(Object.keys(CALLS))('%s settles', (name) => {
 
   test('at once, on a persister that was destroyed', async () => {
     const socket = new FakePartySocket();
-    const persister = createPartyKitPersister(createStore(), socket as unknown as PartySocket, {
-      fetch: silent,
-    });
+    const persister = createPartyKitPersister(
+      createStore(),
+      socket as unknown as PartySocket,
+      { fetch: silent },
+      ignore,
+    );
     void persister.destroy();
     await vi.advanceTimersByTimeAsync(5_000);
     let isSettled = false;
@@ -133,7 +141,7 @@ describe('whenConfirmed settles', () => {
   test('by itself, where the user may not enter', async () => {
     const store = createStore();
     const socket = new FakePartySocket() as unknown as PartySocket;
-    const persister = createPartyKitPersister(store, socket, { fetch: refusing });
+    const persister = createPartyKitPersister(store, socket, { fetch: refusing }, ignore);
     store.setValue('v', 1);
     const outcome = persister.whenConfirmed().catch((error: unknown) => error);
     void persister.startAutoPersisting();
@@ -146,9 +154,12 @@ describe('whenConfirmed settles', () => {
 
 test('destroy settles whatever the app does meanwhile', async () => {
   const socket = new FakePartySocket();
-  const persister = createPartyKitPersister(createStore(), socket as unknown as PartySocket, {
-    fetch: silent,
-  });
+  const persister = createPartyKitPersister(
+    createStore(),
+    socket as unknown as PartySocket,
+    { fetch: silent },
+    ignore,
+  );
   void persister.startAutoPersisting();
   const settled: string[] = [];
   const note = (name: string, promise: Promise<unknown>): void =>

@@ -8,6 +8,7 @@ import { createPartyKitPersister } from '../../../src/client/index.ts';
 import { openChannel } from '../../../src/client/platform/channel.ts';
 import { encodeRoomMessage } from '../../../src/protocol/codec.ts';
 import type { ErrorCode, TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
+import { ignoring } from '../../support/ignoring.ts';
 import { FakePartySocket, roomOn } from '../fake-party-socket.ts';
 import { createEcho } from './echo-feature.ts';
 
@@ -322,7 +323,12 @@ describe('an error that ends every attempt', () => {
     const socket = new FakePartySocket();
     const { fetch } = roomOn(socket);
     vi.stubGlobal('fetch', fetch);
-    const persister = createPartyKitPersister(createStore(), asPartySocket(socket));
+    const persister = createPartyKitPersister(
+      createStore(),
+      asPartySocket(socket),
+      {},
+      ignoring('forbidden'),
+    );
     const stops: TinyBasePartyKitError[] = [];
     openChannel(asPartySocket(socket), 'b/', 'x', {
       onFrame: () => undefined,

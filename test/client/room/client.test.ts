@@ -2,6 +2,7 @@ import { createStore, type Store } from 'tinybase';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
 import { until } from '../../support/until.ts';
+import { ignoring } from '../../support/ignoring.ts';
 
 import { createClient, type Client, type RoomOptions } from '../../../src/client/room/index.ts';
 
@@ -259,7 +260,7 @@ test('[CLIENT-1] entering twice opens one socket, and who enters while leaving s
       urls.push(url);
     }
   }
-  const client = clientOf({ ...OPTIONS, WebSocket: Noted });
+  const client = clientOf({ ...OPTIONS, WebSocket: Noted, onIgnoredError: ignoring('network') });
   const ends: unknown[] = [];
   const enter = (): void => void client.enter('board').catch((error: unknown) => ends.push(error));
   enter();
@@ -286,7 +287,11 @@ test.each([
   ['nothing', undefined, 'return the token itself'],
   ['an empty text', '', 'returned an empty text: return the token itself'],
 ])('enter rejects after %s, and says why', async (_title, token, reason) => {
-  const client = clientOf({ ...OPTIONS, token: () => token });
+  const client = clientOf({
+    ...OPTIONS,
+    token: () => token,
+    onIgnoredError: ignoring('unauthorized'),
+  });
   await expect(client.enter('board')).rejects.toMatchObject({
     code: 'unauthorized',
     message: expect.stringContaining(reason) as unknown,

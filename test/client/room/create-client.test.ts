@@ -1,6 +1,7 @@
 import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 import { createClient } from '../../../src/client/room/index.ts';
+import { ignoring } from '../../support/ignoring.ts';
 
 const HOST = { host: 'localhost:1999' };
 
@@ -55,6 +56,7 @@ test('a room that was created and not entered opens nothing, and is left at once
   const client = createClient({
     ...HOST,
     createStore,
+    onIgnoredError: ignoring('destroyed'),
     WebSocket: () => {
       throw new Error('There is no socket yet.');
     },
@@ -83,6 +85,7 @@ test('a room whose socket has used up its maxRetries opens it again when it is e
   const client = createClient({
     ...HOST,
     createStore,
+    onIgnoredError: ignoring('network'),
     WebSocket: ClosedWebSocket,
     maxRetries: 0,
     persister: { fetch: () => new Promise(() => undefined) },

@@ -6,6 +6,7 @@ import { createEvents } from '../../../../src/client/features/events/index.ts';
 import { createPartyKitPersister } from '../../../../src/client/index.ts';
 import { decodeContent } from '../../../../src/protocol/codec.ts';
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
+import { ignoring } from '../../../support/ignoring.ts';
 import { until } from '../../../support/until.ts';
 import { FakePartySocket, roomOn } from '../../fake-party-socket.ts';
 
@@ -199,12 +200,14 @@ test('[EVENT-5] a call is never sent to another room than the one that it was ma
 });
 
 test('[EVENT-5] an error that ends every attempt ends the calls that wait', async () => {
-  const { socket, events } = open();
+  const { socket, events } = open({ onIgnoredError: ignoring('forbidden') });
   const sent = codeOf(events.call('one'));
   socket.receive('e{"code":"forbidden","message":"You were evicted."}');
   expect(await sent).toBe('network');
   const other = new FakePartySocket();
-  const waiting = createEvents(asPartySocket(other)) as unknown as AnyEvents;
+  const waiting = createEvents(asPartySocket(other), {
+    onIgnoredError: ignoring('unauthorized'),
+  }) as unknown as AnyEvents;
   const later = codeOf(waiting.call('two'));
   other.receive('e{"code":"unauthorized","message":"There is no token."}');
   expect(await later).toBe('unauthorized');
@@ -396,7 +399,7 @@ test('[EVENT-2] who hears an event has the commits before it, also if they share
 });
 
 test('after destroy, nothing is called, sent or heard', async () => {
-  const { socket, events } = open();
+  const { socket, events } = open({ onIgnoredError: ignoring('destroyed') });
   const heard: unknown[] = [];
   events.addListener('waved', () => heard.push(1));
   const waiting = codeOf(events.call('one'));

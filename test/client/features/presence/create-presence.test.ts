@@ -5,6 +5,7 @@ import { expect, test, vi } from 'vitest';
 import { createPresence, type Presence } from '../../../../src/client/features/presence/index.ts';
 import { createPartyKitPersister } from '../../../../src/client/index.ts';
 import { TinyBasePartyKitError } from '../../../../src/protocol/errors.ts';
+import { ignoring } from '../../../support/ignoring.ts';
 import { FakePartySocket } from '../../fake-party-socket.ts';
 
 /** A fake PartySocket with an id. */
@@ -178,7 +179,9 @@ test('[PRES-3] a socket whose id somebody else uses gets another one, in the sam
     });
     socket.updateProperties({ room: 'another', party: 'chat', path: 'inner' });
     const { roomUrl } = socket;
-    const presence = createPresence(createStore(), socket);
+    const presence = createPresence(createStore(), socket, {
+      onIgnoredError: ignoring('forbidden'),
+    });
     socket.dispatchEvent(new Event('open'));
     const json = '{"error":{"code":"forbidden","message":"Somebody else uses it."}}';
     socket.dispatchEvent(new MessageEvent('message', { data: `r${json}` }));
@@ -218,7 +221,8 @@ test('a newer presence on the same socket replaces an older one, which leaves th
 test('a presence that was replaced and is then destroyed, or is destroyed twice, takes nothing from a newer one or the app', async () => {
   const socket = new FakeSocket();
   const [store, other] = [createStore(), createStore()];
-  const create = (of: Store): Presence<unknown> => createPresence(of, asPartySocket(socket));
+  const create = (of: Store): Presence<unknown> =>
+    createPresence(of, asPartySocket(socket), { onIgnoredError: ignoring('replaced') });
   socket.open();
   const one = create(store);
   socket.receive(PICTURE);
@@ -482,7 +486,10 @@ test.each([
       socket.open();
       const reconnect = vi.spyOn(socket, 'reconnect');
       const store = createStore();
-      const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+      const presence = createPresence(store, asPartySocket(socket), {
+        initial: { x: 1 },
+        onIgnoredError: ignoring('overloaded'),
+      });
       socket.receive(PICTURE);
       const listenerId = store.addCellListener('connections', null, 'x', () => {
         store.delListener(listenerId);

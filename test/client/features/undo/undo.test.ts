@@ -1723,6 +1723,7 @@ test('an onIgnoredError that throws harms neither the edit nor what the room ans
   replica.acknowledge();
   expect(replica.acknowledgeCorrected(changesOf([{}, { open: true }]))).toBe(true);
   expect([store.getValue('open'), replica.pending]).toEqual([true, []]);
+  await new Promise((resolve) => setImmediate(resolve));
   written.mockRestore();
 });
 
