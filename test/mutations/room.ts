@@ -165,6 +165,18 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: '} else if (!isStopped) {',
   },
   {
+    title: '[FLOOD-1] a hello that is refused unread is never answered',
+    file: 'server/room/arrivals.ts',
+    text: 'delivery.refuseFlood(peer, isHello);',
+    replacement: 'delivery.refuseFlood(peer);',
+  },
+  {
+    title: '[FLOOD-2] a hello for which too much waits is never answered',
+    file: 'server/room/arrivals.ts',
+    text: 'delivery.overload(peer, undefined, isHello);',
+    replacement: 'delivery.overload(peer);',
+  },
+  {
     title: '[LIMIT-4] who sends a body drop by drop keeps out others',
     file: BODIES,
     text: 'if (this.#bodies.size >= limits.waitingBodies && !this.#cutSlowest()) throw overloaded();',

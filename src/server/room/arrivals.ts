@@ -1,5 +1,6 @@
 import { decodePushNumber } from '../../protocol/codec.ts';
 import { splitFrame, weightOf } from '../../protocol/frame.ts';
+import { letter as helloLetter } from '../../protocol/messages/hello.ts';
 import { letter as pushLetter } from '../../protocol/messages/push.ts';
 import { letter as partLetter } from '../../protocol/messages/push-part.ts';
 
@@ -56,13 +57,14 @@ export class Arrivals<Connection, Request> {
     const length = lengthOf(data);
     if (peer.state.type === 'stock') peer.unread.clear();
     const isAsked = peer.unread.isAnswer(text);
+    const isHello = this.#isHello(data);
     const isFlood = !isAsked && this.#isFlood(peer, length);
     const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
     const weigh = (): number => this.#weightOf(text);
     const waiting = isFlood ? undefined : peer.accept(length, count, weigh, isAsked);
     if (waiting === undefined || !delivery.makeSpace(peer, 0)) {
       waiting?.onLost();
-      delivery.refuseFlood(peer);
+      delivery.refuseFlood(peer, isHello);
       return;
     }
     const isRefused = features.gate !== undefined && !(await this.#admission.passes(peer));
@@ -79,7 +81,7 @@ export class Arrivals<Connection, Request> {
       if (!peer.isGone) features.receive(peer.connection.socket, frame, !peer.hasLostPush);
       return undefined;
     };
-    const begin = (): boolean => this.#begins(peer, waiting);
+    const begin = (): boolean => this.#begins(peer, waiting, isHello);
     const cost = costOfEach(waiting.weight, count);
     const { isBusy } = peer.allowance;
     // An answer that the room has asked for does not wait for a turn.
@@ -105,12 +107,18 @@ export class Arrivals<Connection, Request> {
     if (peer.hasLeft) return undefined;
     const length = lengthOf(data) + HOLDING_LENGTH;
     if (!delivery.makeSpace(peer, length)) {
-      delivery.refuseFlood(peer);
+      delivery.refuseFlood(peer, this.#isHello(data));
       return undefined;
     }
     // Fixed: closing the connection would not free this memory, because the handler of the host keeps the message.
     peer.held.addFixed(length);
     return () => peer.held.addFixed(-length);
+  }
+
+  /** Returns true for a frame that begins as a hello does: its client waits for an answer. */
+  #isHello(data: unknown): boolean {
+    const { messagePrefix } = this.#parts.settings;
+    return typeof data === 'string' && data.startsWith(messagePrefix + helloLetter);
   }
 
   /** Returns true for a frame that is refused unread. */
@@ -123,11 +131,11 @@ export class Arrivals<Connection, Request> {
   }
 
   /** Begins to handle a frame. Returns false for a frame that is dropped. */
-  #begins(peer: Peer<Connection>, waiting: ReceivedFrame): boolean {
+  #begins(peer: Peer<Connection>, waiting: ReceivedFrame, isHello: boolean): boolean {
     if (peer.isGone) return false;
     const { delivery } = this.#parts;
     if (waiting.begin() && delivery.makeSpace(peer, 0)) return true;
-    delivery.overload(peer);
+    delivery.overload(peer, undefined, isHello);
     return false;
   }
 

@@ -223,10 +223,10 @@ export class Delivery<Connection> {
     this.deliver(peer, this.#encode({ type: 'error', code, message, ...about }));
   }
 
-  /** Refuses a message unread, so that a flood costs the others as little as possible (`FLOOD-1`). */
-  refuseFlood(peer: Peer<Connection>): void {
+  /** Refuses a message unread, so that a flood costs the others as little as possible (`FLOOD-1`). `isHello` is that of {@link overload}. */
+  refuseFlood(peer: Peer<Connection>, isHello: boolean = false): void {
     // The room still handles what it sent before.
-    peer.line.behind(() => this.overload(peer));
+    peer.line.behind(() => this.overload(peer, FLOODED, isHello));
   }
 
   /** Closes a connection for good, with the close code of that error. */
@@ -258,7 +258,6 @@ export class Delivery<Connection> {
     const isStopped = state.liveness === 'stopped';
     if (!isStopped) peer.setState({ ...state, liveness: 'stopped' });
     const tell = (): void => this.sendError(peer, 'overloaded', text);
-    // It is told again now and then: the refused message may have been a hello.
     if (peer.allowance.mayTell()) {
       this.#laterTells.get(peer)?.();
       tell();

@@ -120,15 +120,39 @@ test('[FLOOD-1] takes what comes after the next hello, when the budget has fille
   expect(host.room.store.getRowCount('pets')).toBe(27);
 });
 
-test('[FLOOD-1] tells again after a second, for a hello may have been what was refused', async () => {
+test('[FLOOD-1] tells again after a second if a hello was refused unread: its client waits for the answer', async () => {
   const host = await seeded({ limits: () => ({ messagesPerSecond: 0, messageBurst: 2 }) });
   const ada = await host.join('ada');
   for (let number = 1; number <= 9; number += 1) await ada.say(frame(number));
   expect(ada.hearTypes()).toEqual(['ack', 'error']);
+  // What is refused before the next hello is told no more.
+  await host.pass(500);
+  await ada.say(frame(10));
   await ada.hello({ generation: 2 });
   expect(ada.hear()).toEqual([]);
-  await host.pass(1_000);
+  await host.pass(999);
+  expect(ada.hear()).toEqual([]);
+  await host.pass(1);
+  expect(ada.hearTypes()).toEqual(['error']);
   await ada.hello({ generation: 3 });
+  await ada.say('an app’s own');
+  await host.pass(1_000);
+  expect(ada.hearTypes()).toEqual(['error']);
+  await host.pass(5_000);
+  expect(ada.hear()).toEqual([]);
+});
+
+test('[FLOOD-1] [FLOOD-2] tells again after a second if too much waits for a hello to be taken', async () => {
+  const host = await seeded({
+    limits: () => ({ waitingMessages: 1 }),
+    hooks: () => ({ canSetValue: () => new Promise(() => undefined) }),
+  });
+  const ada = await host.join('ada');
+  for (let number = 1; number <= 3; number += 1) await ada.push(number, { x: number });
+  expect(ada.hearTypes()).toEqual(['error']);
+  await ada.hello({ generation: 2, cursor: await host.cursor() });
+  expect(ada.hear()).toEqual([]);
+  await host.pass(1_000);
   expect(ada.hearTypes()).toEqual(['error']);
 });
 
