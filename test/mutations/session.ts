@@ -376,6 +376,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (correction === undefined) replica.acknowledge();',
   },
   {
+    title: '[FLOOD-6] a client does not count its hello',
+    file: 'client/session/send-budget.ts',
+    text: 'spent++;',
+    replacement: '',
+  },
+  {
     title: '[FLOOD-6] a client sends as fast as its app edits',
     file: 'client/session/send-budget.ts',
     text: 'isWaiting = spent > 0 && spent + cost > mostSpent();',

@@ -7,7 +7,7 @@ const SHARE = 0.9;
 
 /** Decides when the next frame may be sent, so that a client never exceeds the rate of its room (FLOOD-6). */
 export interface SendBudget {
-  /** Sets the rate of the room; undefined if the room does not tell it. */
+  /** Sets the rate of the room, which it tells in answer to a hello, and counts that hello. Undefined if the room does not tell it. */
   limit(rate: MessageRate | undefined): void;
   /**
    * Counts a message of that length. With `isJoined`, it is not the first of its frame, and costs less. Returns false, and counts
@@ -44,6 +44,7 @@ export function createSendBudget(
   return {
     limit: (told) => {
       rate = told;
+      spent++;
     },
     take: (length, isJoined = false) => {
       const cost = Math.max(isJoined ? 1 / JOINED_OF_ONE : 1, length / LENGTH_OF_ONE);
