@@ -165,6 +165,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: "return load(state, 'reconnect');",
   },
   {
+    title: '[SEED-8] a client whose content nobody takes waits before it goes on',
+    file: LOADING,
+    text: "...actions, 'reset-retry');",
+    replacement: '...actions);',
+  },
+  {
     title: '[JOIN-10] content that was too old is loaded again without a pause',
     file: LOADING,
     text: "if (state.reloads >= SUSPICIOUS) return to(state, LOADING, 'forget', 'retry-later');",

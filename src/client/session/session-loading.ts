@@ -113,7 +113,7 @@ export function loaded(
 /** Handles a room without a Store. If it did not take the seed, its content counts as empty, and the next push may be the initial content (SEED-2). */
 function noStore(state: SessionState, cursor: Cursor | undefined): Step {
   const { intent, isRooted } = state;
-  const isSeedLost = state.seedTries >= SEED_TRIES;
+  const isSeedLost = isGivenUp(state);
   const isGiven = !isSeedLost && (intent.isSaving || intent.isSavingOnce);
   const ours: Position =
     isSeedLost && cursor !== undefined ? { type: 'base', cursor } : { type: 'no-store' };
@@ -156,22 +156,29 @@ function found(state: SessionState, position: Position, ...actions: readonly Act
 
 /** Handles an accepted seed: loads again. If that was tried before and the room still has no Store, something else may have answered. */
 export function seeded(state: SessionState): Step {
-  return state.seedTries === 0
-    ? load(tried(state))
-    : stay(tried(state), report(answeredByOthers()), 'retry-later');
+  const next = tried(state);
+  if (next.seedTries === 1) return load(next);
+  const told = report(answeredByOthers());
+  return isGivenUp(next) ? seedRefused(next, told) : stay(next, told, 'retry-later');
 }
 
 /** Only the documented answer counts (SEED-8). If the room will never take the seed, it is not given again. */
 export function seedFailed(state: SessionState, error: unknown, facts: Facts): Step {
-  if (state.stage.phase === 'loading' && withdrawalOf(error) !== undefined)
-    return seedRefused(state, report(error));
+  const isTry = codeOf(error) === 'network';
+  const next = isTry ? tried(state) : state;
+  const isOver = withdrawalOf(error) !== undefined || (isTry && isGivenUp(next));
+  if (state.stage.phase === 'loading' && isOver) return seedRefused(next, report(error));
   // A save that was asked for once is still wanted.
-  return requestFailed(codeOf(error) === 'network' ? tried(state) : state, error, facts);
+  return requestFailed(next, error, facts);
 }
 
-/** Handles a seed that the room will never take: it is not given again. */
+/** Handles a seed that the room will never take: it is not given again. GET is answered, so nothing has to wait. */
 export function seedRefused(state: SessionState, ...actions: readonly Action[]): Step {
-  return load({ ...state, seedTries: SEED_TRIES }, ...actions);
+  return load({ ...state, seedTries: SEED_TRIES }, ...actions, 'reset-retry');
+}
+
+function isGivenUp({ seedTries }: SessionState): boolean {
+  return seedTries >= SEED_TRIES;
 }
 
 function tried(state: SessionState): SessionState {
