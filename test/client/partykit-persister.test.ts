@@ -641,9 +641,16 @@ describe('the URL', () => {
     },
   );
 
-  test.each(['.', '..', '%2e', '.%2E', '.\t', 'a/../b', 'a\\..\\b', '/a', 'a#b'])(
-    'of the room %j is refused: its content would be another one’s',
-    async (name) => {
+  test.each([
+    ...['.', '..', '%2e', '.%2E', '.\t', 'a/../b', 'a\\..\\b', '/a', 'a#b'].map(
+      (name) => [name, '/store'] as const,
+    ),
+    ...['/../other/store', '..', '/%2e%2e/other/store', '/store#old'].map(
+      (path) => ['r', path] as const,
+    ),
+  ])(
+    'of the room %j with the storePath %j is refused: its content would be another one’s',
+    async (name, storePath) => {
       const requests = vi.fn<typeof fetch>();
       vi.stubGlobal('fetch', requests);
       const socket = new PartySocket({
@@ -653,8 +660,11 @@ describe('the URL', () => {
         disableNameValidation: true,
       });
       const errors: unknown[] = [];
-      const persister = createPartyKitPersister(createStore(), socket, {}, (error: unknown) =>
-        errors.push(error),
+      const persister = createPartyKitPersister(
+        createStore(),
+        socket,
+        { storePath },
+        (error: unknown) => errors.push(error),
       );
       persisters.push(persister);
       void persister.startAutoPersisting();

@@ -5,7 +5,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 /**
  * Resolves to the URL of the content of a room. It is the URL of its socket, as the URL parser reads it, with another scheme
  * and with `storePath` before the query. `roomUrl` is the socket's, or was; empty if it has no room. `query` is of that room, see
- * {@link queryOf}. Rejects with `malformed` if the room cannot be a part of a URL: the content would be that of another room.
+ * {@link queryOf}. Rejects with `malformed` if the room or `storePath` cannot be a part of a URL: the content would be that of another room.
  */
 export async function storeUrlOf(
   connection: PartySocket,
@@ -14,14 +14,14 @@ export async function storeUrlOf(
   storePath: string,
   storeProtocol: 'http' | 'https' | undefined,
 ): Promise<string> {
-  assertAddress(roomUrl, connection);
+  const path = storePath.startsWith('/') ? storePath : `/${storePath}`;
+  assertAddress(roomUrl, path, connection);
   // The parser needs the query: it trims spaces at the end of a URL, but not those before a query.
   const { href } = new URL(await socketUrlOf(connection, roomUrl, query));
   const start = href.indexOf('?');
   const address = start < 0 ? href : href.slice(0, start);
   const search = start < 0 ? '' : href.slice(start);
   const scheme = `${storeProtocol ?? (address.startsWith('wss:') ? 'https' : 'http')}:`;
-  const path = storePath.startsWith('/') ? storePath : `/${storePath}`;
   const url = address.replace(/^wss?:/, scheme).replace(/\/$/, '') + path;
   return search === '?' ? url : url + search;
 }
@@ -51,13 +51,14 @@ async function socketUrlOf(
 }
 
 /** Throws if the URL parser removes the room, or what follows it, from the URL (URL standard, section 4.4). */
-function assertAddress(roomUrl: string, { basePath, room }: PartySocket): void {
+function assertAddress(roomUrl: string, path: string, { basePath, room }: PartySocket): void {
+  const address = roomUrl + path;
   const isEmpty = roomUrl === '' || (basePath === undefined && /^[/\\]/.test(room ?? ''));
-  const segments = roomUrl.replace(/[\t\n\r]/g, '').split(/[/\\]/);
+  const segments = address.replace(/[\t\n\r]/g, '').split(/[/\\]/);
   const hasDots = segments.some((segment) => /^(?:\.|%2e){1,2}$/i.test(segment));
-  if (!isEmpty && !hasDots && !roomUrl.includes('#')) return;
+  if (!isEmpty && !hasDots && !address.includes('#')) return;
   const message =
-    `The socket has a room, path or party that a URL cannot have: ${JSON.stringify(roomUrl)}. ` +
+    `A URL cannot have this room, path, party or storePath: ${JSON.stringify(address)}. ` +
     'Use encodeURIComponent, or another name.';
   throw new TinyBasePartyKitError('malformed', message);
 }
