@@ -7,6 +7,7 @@ import {
   ADMIN_TOKEN_TYPE,
   sha256Of,
 } from '../protocol/admin/admin-token.ts';
+import { encodeData } from '../protocol/events/event-data.ts';
 import { isErrorCode, TinyBasePartyKitError, type ErrorCode } from '../protocol/errors.ts';
 import { assertKnownOptions } from '../protocol/known-options.ts';
 import { cutMessage } from '../protocol/messages/error.ts';
@@ -170,7 +171,7 @@ function createCaller(options: RoomHandleOptions): Caller {
   const key = new TextEncoder().encode(secret);
   return async (command) => {
     const what = `${command.do} of the room ${JSON.stringify(room)}`;
-    const body = JSON.stringify(command);
+    const body = encode(command, what);
     const issuedAt = Math.floor(Date.now() / MILLISECONDS_PER_SECOND);
     const token = await new SignJWT({ room, sha256: await sha256Of(body) })
       .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: ADMIN_TOKEN_TYPE })
@@ -205,6 +206,18 @@ function createCaller(options: RoomHandleOptions): Caller {
     if (text === undefined) throw foreign(what, 'over 256 MiB', url);
     return resultOf(text, response.status, what, url);
   };
+}
+
+/** Encodes a command. Throws `malformed` if what it brings is not JSON. */
+function encode(command: AdminCommand, what: string): string {
+  try {
+    // JSON would leave out a function.
+    if (command.do === 'broadcast') encodeData(command.data);
+    return JSON.stringify(command);
+  } catch (cause) {
+    const message = `${what} was not sent: what it got is not JSON.`;
+    throw new TinyBasePartyKitError('malformed', message, { cause });
+  }
 }
 
 /** Rejects when the signal is aborted. */
@@ -294,7 +307,7 @@ function urlOf(
   const segments = [party, room].map((segment) => {
     // A URL parser takes the dots for another folder.
     const isPossible = typeof segment === 'string' && !/^\.{0,2}$/u.test(segment);
-    const encoded = isPossible ? encode(segment) : undefined;
+    const encoded = isPossible ? encodeSegment(segment) : undefined;
     if (encoded !== undefined) return encoded;
     throw new TypeError(
       'createRoomHandle cannot address the room: give the options room and party texts that a URL can have.',
@@ -310,7 +323,7 @@ function urlOf(
 const NEEDLESS = /%(?:24|26|2B|2C|3A|3B|3D|40|5B|5D|5E|7C)/gu;
 
 /** Returns undefined for a text that is not well-formed. */
-function encode(segment: string): string | undefined {
+function encodeSegment(segment: string): string | undefined {
   try {
     return encodeURIComponent(segment).replaceAll(NEEDLESS, decodeURIComponent);
   } catch {

@@ -90,18 +90,19 @@ export async function createToken<Room = unknown>(
       'createToken got an unusable expiresInSeconds: use a whole number of seconds above 0.',
     );
   }
+  const user = jsonUserOf(options.user);
   // With milliseconds, which RFC 7519 allows: a token made right after a revocation is newer than the revocation.
   const issuedAt = Date.now() / MILLISECONDS_PER_SECOND;
   const token = await new SignJWT({
     room: roomClaimOf(options),
-    user: options.user,
+    user,
     access,
     iat: issuedAt,
     exp: issuedAt + expiresInSeconds,
   })
     .setProtectedHeader({ alg: TOKEN_ALGORITHM, typ: TOKEN_TYPE })
     .setAudience(party)
-    .setSubject(userIdOf(options.user))
+    .setSubject(userIdOf(user))
     .sign(new TextEncoder().encode(secret));
   if (token.length > LONGEST_TOKEN) {
     throw new TypeError(
@@ -124,6 +125,19 @@ function roomClaimOf({ room, roomPrefix }: TokenRooms): string {
     );
   }
   return room;
+}
+
+/** Returns the user as JSON has it. Libraries give objects with methods, and proxies, which jose cannot copy. */
+function jsonUserOf(user: unknown): unknown {
+  try {
+    const json: string | undefined = JSON.stringify(user);
+    return json === undefined ? undefined : JSON.parse(json);
+  } catch (cause) {
+    throw new TypeError(
+      'createToken cannot write the user as JSON: give the option user an object of texts, numbers, booleans, null, arrays and such objects.',
+      { cause },
+    );
+  }
 }
 
 function userIdOf(user: unknown): string {

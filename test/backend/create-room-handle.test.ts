@@ -239,6 +239,25 @@ test('a target that is none sends nothing', async () => {
   expect(sent).toEqual([]);
 });
 
+test('what is not JSON is malformed, and sends nothing', async () => {
+  const sent: [string, RequestInit][] = [];
+  const handle = answered('{"result":null}', 200, sent);
+  const cyclic: unknown[] = [];
+  cyclic.push(cyclic);
+  for (const data of [5n, cyclic, () => 1, Symbol('a')]) {
+    const { code, message } = await failureOf(handle.broadcast('note', data));
+    expect([code, message]).toEqual([
+      'malformed',
+      'broadcast of the room "board" was not sent: what it got is not JSON.',
+    ]);
+  }
+  const failure = await failureOf(handle.restoreRoom({ content: 5n } as never));
+  expect(failure).toMatchObject({ code: 'malformed', cause: expect.any(TypeError) as unknown });
+  expect(sent).toEqual([]);
+  await handle.broadcast('note');
+  expect(sent).toHaveLength(1);
+});
+
 test('a backend bundles no server code, TinyBase or PartySocket', async () => {
   const { metafile } = await build({
     entryPoints: [fileURLToPath(new URL('../../src/backend/index.ts', import.meta.url))],

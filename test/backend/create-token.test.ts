@@ -78,6 +78,33 @@ test('ids are taken as they are', async () => {
   }
 });
 
+test('a user may be any object that JSON can say', async () => {
+  class Person {
+    readonly #name = USER.name;
+    readonly id = USER.id;
+    greet(): string {
+      return this.#name;
+    }
+    toJSON(): typeof USER {
+      return USER;
+    }
+  }
+  const users: readonly object[] = [
+    { ...USER, greet: () => 'Hello' },
+    new Proxy(USER, {}),
+    new Person(),
+  ];
+  for (const user of users)
+    expect(
+      await verify(await createToken({ ...OPTIONS, user: user as typeof USER })),
+    ).toMatchObject({ user: USER });
+});
+
+function cyclic(): object {
+  const user = { id: 'u1' };
+  return Object.assign(user, { self: user });
+}
+
 test.each<readonly [string, Record<string, unknown>]>([
   ['secret', { secret: undefined }],
   ['secret', { secret: '' }],
@@ -100,6 +127,9 @@ test.each<readonly [string, Record<string, unknown>]>([
   ['user', { user: { id: 5 } }],
   ['user', { user: { id: 'ä'.repeat(128) } }],
   ['user', { user: { id: 'u1', more: 'x'.repeat(8192) } }],
+  ['user', { user: { id: 'u1', count: 5n } }],
+  ['user', { user: cyclic() }],
+  ['user', { user: { id: 'u1', toJSON: () => undefined } }],
   ['party', { party: '' }],
   ['party', { party: 5 }],
   ['access', { access: 'admin' }],
