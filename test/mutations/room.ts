@@ -111,6 +111,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: "          report(error, 'handler');\n          throw error;",
   },
   {
+    title: '[HTTP-6] nobody hears what onMessage has thrown, where the host tells nobody',
+    file: 'server/hosts/host-handlers.ts',
+    text: "    this.#parts.report(error, 'handler');\n    throw error;",
+    replacement: '    throw error;',
+  },
+  {
     title: '[FLOOD-1] many short texts weigh no more than one long one',
     file: 'protocol/frame.ts',
     text: 'return Math.max(frame.length, quotes * LENGTH_OF_QUOTE);',

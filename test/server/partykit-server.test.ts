@@ -727,6 +727,32 @@ test('[HTTP-6] what a handler throws is told to the app, and the client gets a f
   ]);
 });
 
+test.each(['onMessage', 'onClose', 'onError', 'onAlarm'] as const)(
+  '[HTTP-6] what %s throws is told to the app, and to the host',
+  async (name) => {
+    const error = new Error('of the app');
+    const told: unknown[] = [];
+    class Throwing extends TinyBasePartyKitServer {
+      override onRoomError(...reported: Parameters<TinyBasePartyKitServer['onRoomError']>): void {
+        told.push(reported);
+      }
+    }
+    Object.defineProperty(Throwing.prototype, name, {
+      value: async () => {
+        throw error;
+      },
+    });
+    const party = new FakeParty();
+    const server = new Throwing(party.asRoom);
+    const ada = party.connect('1');
+    const received = name === 'onMessage' ? ['hello', ada] : name === 'onAlarm' ? [] : [ada];
+    const handler = Reflect.get(server, name) as (...given: unknown[]) => unknown;
+    const called: unknown = Reflect.apply(handler, server, received);
+    await expect(called).rejects.toBe(error);
+    expect(told).toEqual([[error, 'handler']]);
+  },
+);
+
 const big = (id: number): string => `s[{},{"big${id}":"${'x'.repeat(20_000)}"},1]`;
 
 test('[LIMIT-5] what comes while a room starts is held within the limit, and a small message in any case', async () => {

@@ -157,6 +157,8 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         try {
           if (this.#isSeamUsed && !(await room.isAdmitted(roomConnection))) return;
           await app?.(received);
+        } catch (error) {
+          this.#reportAndThrow(error);
         } finally {
           // The app may have set its own state, which drops ours on some hosts.
           roomConnection.restoreSlots();
@@ -176,11 +178,15 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         const ready = this.#ready(received);
         const isReady = ready === true || (await ready);
         const saves = saving();
-        if (saves !== undefined) {
-          await (isReady
-            ? saves.alarmed(async () => void (await app?.(received)))
-            : saves.postpone());
-        } else if (isReady) await app?.(received);
+        const tellApp = async (): Promise<void> => {
+          try {
+            await app?.(received);
+          } catch (error) {
+            this.#reportAndThrow(error);
+          }
+        };
+        if (saves !== undefined) await (isReady ? saves.alarmed(tellApp) : saves.postpone());
+        else if (isReady) await tellApp();
         else {
           const message = 'The room could not be started: the alarm has to come again.';
           throw new TinyBasePartyKitError('unavailable', message);
@@ -201,6 +207,8 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
         if (!isHeard || app === undefined) return;
         stopWaiting = host.after(LONGEST_END_MILLISECONDS, () => this.#forget(connection));
         await app(received);
+      } catch (error) {
+        this.#reportAndThrow(error);
       } finally {
         stopWaiting?.();
         this.#forget(connection);
@@ -271,6 +279,12 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
       }
     })();
     return this.#startingLate;
+  }
+
+  /** Reports an error that the app threw, and throws it for the host: some tell nobody, and an alarm has to come again. */
+  #reportAndThrow(error: unknown): never {
+    this.#parts.report(error, 'handler');
+    throw error;
   }
 
   /** Returns the error for a host in the place of one that the app threw: hosts send its text to clients, and some the stack. */
