@@ -1295,6 +1295,13 @@ test('[LIFE-11] the methods of an app that are not meant otherwise are not repor
   expect(told).toEqual([]);
 });
 
+/** A room that has its config in a getter, which only JavaScript allows. The field of our class hides it. */
+const withGetter = (config: TinyBasePartyKitServerConfig): typeof Meant => {
+  class Getting extends Meant {}
+  Object.defineProperty(Getting.prototype, 'config', { get: () => config });
+  return Getting;
+};
+
 test.each<readonly [string, () => typeof Meant]>([
   [
     'limits, storePath',
@@ -1312,6 +1319,7 @@ test.each<readonly [string, () => typeof Meant]>([
         static readonly config: unknown = { messagePrefix: 'x' };
       },
   ],
+  ['get config().messagePrefix', () => withGetter({ messagePrefix: 'x' })],
   [
     'isEphemeral',
     () =>
@@ -1348,6 +1356,7 @@ test.each<readonly [string, () => typeof Meant]>([
         }
       },
   ],
+  ['get config().allowedOrigins', () => withGetter({ allowedOrigins: ['https://app.example'] })],
   [
     'static config.responseHeaders',
     () =>

@@ -5,8 +5,8 @@ import { OPTIONS } from './room-server-config.ts';
 import { classesOf, type UncalledMethods } from './uncalled-methods.ts';
 
 /**
- * Searches an app's class for options of the config in places where the room does not read them: fields, static ones too, methods, and
- * a static `config` (`LIFE-10`).
+ * Searches an app's class for options of the config in places where the room does not read them: fields, static ones too, methods,
+ * a static `config`, and a getter `config`, which the field of our class hides (`LIFE-10`).
  *
  * @param server the room
  * @param base the prototype of our own class
@@ -29,6 +29,8 @@ export function misplacedOptions(
     search('static ', prototype.constructor);
     const config: unknown = Reflect.get(prototype.constructor, 'config');
     if (isObject(config)) search('static config.', config);
+    const gotten = hiddenConfig(prototype, server);
+    if (isObject(gotten)) search('get config().', gotten);
   }
   const errorOf = (areProtective: boolean, consequence: string): UncalledMethods['refusal'] => {
     const names = [...found].filter(([, isProtective]) => isProtective === areProtective);
@@ -44,4 +46,14 @@ export function misplacedOptions(
     ),
     warning: errorOf(false, 'Put them into the field config, or rename them if they are your own.'),
   };
+}
+
+/** Returns the config of a getter; undefined if the class has none, or if it throws. */
+function hiddenConfig(prototype: object, server: object): unknown {
+  if (!Object.hasOwn(prototype, 'config')) return undefined;
+  try {
+    return Reflect.get(prototype, 'config', server);
+  } catch {
+    return undefined;
+  }
 }
