@@ -94,7 +94,9 @@ export class RoomFeatures<Connection, Request> {
       if (letter.length !== 1)
         throw new Error(`The letter of a feature has to be one character, not "${letter}".`);
       if (CORE_LETTERS.has(letter) || this.#byLetter.has(letter))
-        throw new Error(`The letter "${letter}" of a feature is taken: choose another one.`);
+        throw new Error(
+          `The letter "${letter}" of a feature is taken: call createEvents and createPresence once in a room, and give a feature of your own another letter.`,
+        );
       this.#byLetter.set(letter, feature);
     }
     this.#features.push(feature);

@@ -17,52 +17,57 @@ export interface OutcomeFrames {
 
 const MEMBERS: ReadonlySet<string> = new Set(['broadcast', 'self', 'result']);
 
-/** Encodes what a procedure returned. Throws a `TypeError` if that is no outcome, and `too-large` if it is over the limit. */
+/**
+ * Encodes what a procedure returned. Throws a `TypeError` if that is no outcome, and `too-large` if it is over the limit. `what` names
+ * the procedure in the errors.
+ */
 export function framesOf(
   outcome: unknown,
-  { from, outputBytes }: { readonly from: string; readonly outputBytes: number },
+  {
+    what,
+    from,
+    outputBytes,
+  }: { readonly what: string; readonly from: string; readonly outputBytes: number },
 ): OutcomeFrames {
   if (outcome === undefined || outcome === null)
     return { broadcast: [], self: [], result: undefined };
-  const members = entriesOf(outcome, 'A procedure returned no object');
+  const members = entriesOf(outcome, `${what} returned no object`);
   for (const [member] of members) {
     if (!MEMBERS.has(member)) {
       throw new TypeError(
-        `A procedure returned an object with "${member}": return broadcast, self and result alone.`,
+        `${what} returned an object with "${member}": return broadcast, self and result alone.`,
       );
     }
   }
   const { broadcast, self, result } = Object.fromEntries(members);
   const frames = {
-    broadcast: eventsOf(broadcast, 'broadcast', from),
-    self: eventsOf(self, 'self', from),
+    broadcast: eventsOf(broadcast, `${what} returned no object as broadcast`, from),
+    self: eventsOf(self, `${what} returned no object as self`, from),
     result,
   };
-  assertSize([...frames.broadcast, ...frames.self], outputBytes);
+  assertSize([...frames.broadcast, ...frames.self], outputBytes, what);
   return frames;
 }
 
 /** Encodes an event of the room's own code. Throws an `UnsendableEvent` if it is invalid, and `too-large` if it is over the limit. */
 export function frameOf(name: string, data: unknown, outputBytes: number): string {
   const frame = encodeEvent(name, data, undefined);
-  assertSize([frame], outputBytes);
+  assertSize([frame], outputBytes, `The event ${quoted(name)}`);
   return frame;
 }
 
-/** Throws `too-large` if the frames are longer together than the limit. */
-export function assertSize(frames: readonly string[], outputBytes: number): void {
+/** Throws `too-large`, with `what`, if the frames are longer together than the limit. */
+export function assertSize(frames: readonly string[], outputBytes: number, what: string): void {
   let left = outputBytes;
   for (const frame of frames) left -= utf8Length(frame, Math.max(0, left));
   if (left >= 0) return;
-  const message = `The room would have sent more than ${outputBytes} bytes at once: send less, or raise the option outputBytes of createEvents.`;
+  const message = `${what} would have sent more than ${outputBytes} bytes: send less, or raise the option outputBytes of createEvents.`;
   throw new TinyBasePartyKitError('too-large', message);
 }
 
-function eventsOf(events: unknown, member: string, from: string): readonly string[] {
+function eventsOf(events: unknown, otherwise: string, from: string): readonly string[] {
   if (events === undefined || events === null) return [];
-  return entriesOf(events, `A procedure returned no object as ${member}`).map(([name, data]) =>
-    encodeEvent(name, data, from),
-  );
+  return entriesOf(events, otherwise).map(([name, data]) => encodeEvent(name, data, from));
 }
 
 function encodeEvent(name: string, data: unknown, from: string | undefined): string {

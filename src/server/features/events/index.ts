@@ -101,15 +101,29 @@ export function createEvents<Connection extends Caller>(
   return {
     '~events': undefined,
     broadcast: namedCalls((name, data) => feature.send(attached.connections(), name, data)),
-    to: (isMeant: (connection: Connection) => boolean) =>
-      namedCalls((name, data) => {
+    to: (isMeant: (connection: Connection) => boolean) => {
+      if (typeof isMeant !== 'function')
+        throw new TypeError(
+          'events.to got no function: give it one that answers with true or false.',
+        );
+      return namedCalls((name, data) => {
         const meant = attached.connections().filter((connection) => isNow(isMeant(connection)));
         feature.send(meant, name, data);
-      }),
+      });
+    },
     send: (connection: Connection, name: string, data?: unknown) => {
+      assertConnection(connection);
       feature.send([connection], name, data);
     },
   };
+}
+
+/** Throws for anything else, such as the undefined of `party.getConnection` when somebody has left. */
+function assertConnection(connection: unknown): void {
+  if (typeof connection === 'object' && connection !== null && 'send' in connection) return;
+  const message =
+    'events.send got no connection as its first parameter: give it an open one, such as the caller of a procedure.';
+  throw new TypeError(message);
 }
 
 /** Returns an answer. Throws for a promise, which would mean everybody. */

@@ -184,7 +184,7 @@ export class RoomEvents<Connection extends Caller> {
     }
     const { timeoutMilliseconds } = this.#options;
     const cancel = this.#room.after(timeoutMilliseconds, () => {
-      const message = `A procedure took more than ${timeoutMilliseconds} ms, and nothing of its outcome is sent: make it faster, or raise the option timeoutMilliseconds of createEvents.`;
+      const message = `The procedure ${quoted(call.name)} took more than ${timeoutMilliseconds} ms, and nothing of its outcome is sent: make it faster, or raise the option timeoutMilliseconds of createEvents.`;
       const error = new TinyBasePartyKitError('unavailable', message);
       end();
       this.#room.report(error);
@@ -229,20 +229,21 @@ export class RoomEvents<Connection extends Caller> {
     if (call.isOver) return;
     const { connection, id } = call;
     const { outputBytes } = this.#options;
+    const what = `The procedure ${quoted(call.name)}`;
     let broadcast: readonly string[];
     let self: readonly string[];
     let answer: string | undefined;
     try {
-      const frames = framesOf(outcome, { from: connection.id, outputBytes });
+      const frames = framesOf(outcome, { what, from: connection.id, outputBytes });
       ({ broadcast, self } = frames);
       answer =
         id === undefined
           ? undefined
           : encodeSendable(
               { type: 'result', id, result: frames.result },
-              'The result of a procedure',
+              `The result of the procedure ${quoted(call.name)}`,
             );
-      assertSize([...broadcast, ...self, answer ?? ''], outputBytes);
+      assertSize([...broadcast, ...self, answer ?? ''], outputBytes, what);
     } catch (error) {
       if (isTellable(error)) this.#room.report(error);
       this.#fail(call, error);

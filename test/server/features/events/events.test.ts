@@ -19,6 +19,9 @@ const setting = ({ host }: EventfulRoom): object => ({
   }),
 });
 
+/** A procedure that returns this, whatever it is. */
+const returned = (value: unknown): unknown => procedure.handle(() => value as never);
+
 /** Arrays within arrays. */
 const nested = (levels: number): unknown =>
   JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
@@ -455,6 +458,27 @@ test('[EVENT-3] errors are typed, and tell nothing of the room’s own code', as
   ]);
 });
 
+test('[EVENT-3] what is wrong with a procedure is told with its name', async () => {
+  const room = new EventfulRoom(
+    () => ({
+      text: returned('x'),
+      list: returned({ broadcast: [] }),
+      other: returned({ results: 1 }),
+      number: returned({ result: 1n }),
+      large: returned({ broadcast: { said: 'x'.repeat(200) } }),
+      slow: returned(new Promise(() => undefined)),
+    }),
+    { outputBytes: 200, timeoutMilliseconds: 1_000 },
+  );
+  const ada = room.connect('ada');
+  for (const name of ['text', 'list', 'other', 'number', 'large', 'slow']) {
+    await ada.say(`v["${name}",null,1,1]`);
+    await room.host.pass(1_000);
+    const told = room.host.errors.splice(0).map(({ error }) => String(error));
+    expect(told).toEqual([expect.stringContaining(`he procedure "${name}"`)]);
+  }
+});
+
 test('[EVENT-3] an error with a code that does not exist ends the call as failed', async () => {
   const room = new EventfulRoom(() => ({
     lock: procedure.handle(() => {
@@ -802,6 +826,18 @@ test.each([undefined, null, 1, Symbol('said')])(
     expect(() => room.events.broadcast(name as never)).toThrow('An event cannot have the name');
     expect(() => room.events.send(ada, name as never)).toThrow('An event cannot have the name');
     expect(heard(ada)).toEqual([]);
+  },
+);
+
+test.each([undefined, null, 'ada', {}])(
+  '[EVENT-7] code without types that gives no connection sends nothing, and throws: %j',
+  async (connection) => {
+    const room = new EventfulRoom(() => ({ said: event() }));
+    await room.host.room.start();
+    const ada = room.connect('ada');
+    expect(() => room.events.send(connection as never, 'said')).toThrow('got no connection');
+    expect(() => room.events.to(connection as never)('said')).toThrow('got no function');
+    expect([heard(ada), room.host.errors]).toEqual([[], []]);
   },
 );
 
