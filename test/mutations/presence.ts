@@ -45,7 +45,7 @@ export const PRESENCE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PRES-5] a client moves in front of nobody',
     file: CLIENT,
-    text: "else if (state !== 'joined' || !isDirty || isAlone()) return 0;",
+    text: "else if (state !== 'joined' || !isDirty || !others.size) return 0;",
     replacement: "else if (state !== 'joined' || !isDirty) return 0;",
   },
   {

@@ -97,6 +97,8 @@ export function createClientPresence<Cells>(
   let isInvalidTold = false;
   /** The cell of the own row that is the room's. */
   let user: Leaf | undefined;
+  /** The rows of others that the room has told, whatever the app has made of them in the Store. */
+  const others = new Set<string>();
   let endLinger: (() => void) | undefined;
   let endCheck: (() => void) | undefined;
 
@@ -126,9 +128,6 @@ export function createClientPresence<Cells>(
   const isOwn = (table: string | null, row: string): boolean =>
     table === CONNECTIONS && row === ownId;
 
-  const isAlone = (): boolean =>
-    store.getRowCount(CONNECTIONS) === Number(store.hasRow(CONNECTIONS, ownId));
-
   const write = (leaf: Leaf | undefined, cell: string): void =>
     writeLeaf(store, CONNECTIONS, ownId, cell, leaf);
 
@@ -151,7 +150,7 @@ export function createClientPresence<Cells>(
 
   const sendSoon = paced(after, () => {
     if (state === 'open') state = 'joining';
-    else if (state !== 'joined' || !isDirty || isAlone()) return 0;
+    else if (state !== 'joined' || !isDirty || !others.size) return 0;
     sent = new Map(input);
     isDirty = false;
     channel.send((sentJson = encodePresenceCells(input)));
@@ -167,8 +166,9 @@ export function createClientPresence<Cells>(
 
   /** Deletes a row; in the own row, only the room's cell. */
   const deleteRow = (table: string, row: string): void => {
-    if (isOwn(table, row)) writeUser(undefined);
-    else store.delRow(table, row);
+    if (isOwn(table, row)) return writeUser(undefined);
+    if (table === CONNECTIONS) others.delete(row);
+    store.delRow(table, row);
   };
 
   const apply = ({ deletedRows, leaves }: Changes): void => {
@@ -179,12 +179,15 @@ export function createClientPresence<Cells>(
     let isHere = true;
     transact(() => {
       for (const [table, rows] of deletedRows) {
+        if (rows === ALL_ROWS && table === CONNECTIONS) others.clear();
         for (const row of rows === ALL_ROWS ? store.getRowIds(table) : rows) deleteRow(table, row);
         if (table === CONNECTIONS && (rows === ALL_ROWS || rows.has(ownId))) isHere = false;
       }
       leaves.forEach((leaf, table, row, cell) => {
-        if (!isOwn(table, row)) writeLeaf(store, table, row, cell, leaf);
-        else {
+        if (!isOwn(table, row)) {
+          if (table === CONNECTIONS) others.add(row);
+          writeLeaf(store, table, row, cell, leaf);
+        } else {
           isHere = true;
           // The room has a null where a row would have no Cell.
           if (cell === USER && leaf !== null) writeUser(leaf);
@@ -225,7 +228,7 @@ export function createClientPresence<Cells>(
   const waitToCheck = (): void => {
     if (state === 'waiting' || state === 'ended') return;
     endCheck?.();
-    if (isAlone()) return;
+    if (!others.size) return;
     endCheck = after(checkMilliseconds * (1 + random() / 2), () => {
       channel.send(CHECK);
       endCheck = after(ANSWER_MILLISECONDS, reconnect);

@@ -109,6 +109,34 @@ test('shows the others, and hears nothing of other frames or after destroy', () 
   expect(socket.sent.filter((frame) => frame === 'r[]')).toHaveLength(1);
 });
 
+test('[PRES-5] a page that removes the rows of others from its Store still tells them what it does', () => {
+  vi.useFakeTimers();
+  try {
+    const socket = new FakeSocket();
+    const store = createStore();
+    const presence = createPresence(store, asPartySocket(socket), { initial: { x: 1 } });
+    const move = (x: number): string[] => {
+      socket.sent.splice(0);
+      presence.set({ x });
+      vi.advanceTimersByTime(100);
+      return socket.sent;
+    };
+    socket.open();
+    socket.receive(PICTURE);
+    store.delTables();
+    expect(move(2)).toEqual(['r{"x":2}']);
+    socket.receive('r[{},{},{"connections":["bob"]}]');
+    expect(move(3)).toEqual([]);
+    // Somebody who comes is told what was not sent.
+    socket.receive('r[{"connections":{"eve":{"x":5}}},{}]');
+    vi.advanceTimersByTime(100);
+    expect(socket.sent).toEqual(['r{"x":3}']);
+    presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[PRES-9] a connection that is lost again before its picture leaves no timer that empties a later one', () => {
   vi.useFakeTimers();
   try {
