@@ -50,7 +50,7 @@ export class InitialStorageQuestion {
     const milliseconds = this.#settings.initialStorageMilliseconds;
     const after = this.#room.after.bind(this.#room);
     return inTime(this.#hooks.getInitialStorage?.(), milliseconds, after, () => {
-      const message = `getInitialStorage did not answer within ${milliseconds} ms: look at the database, or raise initialStorageMilliseconds.`;
+      const message = `getInitialStorage did not answer within ${milliseconds} ms: look at the database, or raise initialStorageMilliseconds. Methods of the room, such as start or exportRoom, wait for getInitialStorage: await none of them in it.`;
       return new TinyBasePartyKitError('unavailable', message);
     });
   }

@@ -118,6 +118,19 @@ test('[SAVE-1] a hook that never answers fails after 30 s, and a late answer is 
   expect(world.errors.map(String)).toEqual([expect.stringContaining('getInitialStorage')]);
 });
 
+test('[SAVE-1] a hook that awaits a method of the room, which waits for it, fails with that reason', async () => {
+  const world: LifecycleWorld = new LifecycleWorld({
+    getInitialStorage: async () => {
+      await world.host.room.exportRoom();
+      return null;
+    },
+  });
+  const started = world.host.room.start().catch(() => undefined);
+  await world.pass(30_100);
+  await started;
+  expect(world.errors.map(String)).toEqual([expect.stringContaining('wait for getInitialStorage')]);
+});
+
 const circular: unknown[] = [];
 circular.push(circular);
 test.each([
