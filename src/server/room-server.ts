@@ -377,6 +377,10 @@ export class RoomServer<
 
   /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
+    if (!isGiven(request)) {
+      const message = 'super.onRequest got no request: call it with that of onRequest.';
+      throw new TinyBasePartyKitError('misuse', message);
+    }
     if (Reflect.get(request, 'bodyUsed') === true) {
       const message =
         'The onRequest of the room has read the body of a request, so super.onRequest cannot: read that of request.clone().';
@@ -404,6 +408,11 @@ export class RoomServer<
     message: string | ArrayBuffer | ArrayBufferView,
     connection: Connection,
   ): Promise<void> {
+    if (!isGiven(connection)) {
+      const text =
+        'super.onMessage got no connection: call it with the message and the connection of onMessage.';
+      return Promise.reject(new TinyBasePartyKitError('misuse', text));
+    }
     return this.#room.receive(this.#host.connectionOf(connection), message);
   }
 
@@ -545,4 +554,9 @@ export class RoomServer<
       return this.#answerFailed(request);
     }
   }
+}
+
+/** An app without types may leave out what it hands on to `super`. */
+function isGiven(parameter: unknown): boolean {
+  return typeof parameter === 'object' && parameter !== null;
 }

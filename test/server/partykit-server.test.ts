@@ -753,6 +753,34 @@ test.each(['onMessage', 'onClose', 'onError', 'onAlarm'] as const)(
   },
 );
 
+test('a super.onMessage without its connection, and a super.onRequest without its request, are told in a sentence', async () => {
+  const told: unknown[] = [];
+  class Forgetful extends TinyBasePartyKitServer {
+    override onRequest(): Promise<Response> {
+      return super.onRequest(undefined as never);
+    }
+    override onMessage(message: string, connection: Party.Connection): Promise<void> {
+      return message === 'swap'
+        ? super.onMessage(connection as never, message as never)
+        : super.onMessage(message, undefined as never);
+    }
+    override onRoomError(error: unknown, where: string): void {
+      told.push(`${where}: ${String(error)}`);
+    }
+  }
+  const party = new FakeParty();
+  const server = new Forgetful(party.asRoom);
+  const ada = party.connect('1');
+  expect((await ask(server)).status).toBe(503);
+  for (const message of ['hello', 'swap'])
+    await expect(server.onMessage(message, ada as never)).rejects.toMatchObject({ code: 'misuse' });
+  expect(told).toEqual([
+    expect.stringMatching(/^handler: .*super.onRequest got no request/),
+    expect.stringMatching(/^handler: .*super.onMessage got no connection/),
+    expect.stringMatching(/^handler: .*super.onMessage got no connection/),
+  ]);
+});
+
 const big = (id: number): string => `s[{},{"big${id}":"${'x'.repeat(20_000)}"},1]`;
 
 test('[LIMIT-5] what comes while a room starts is held within the limit, and a small message in any case', async () => {
