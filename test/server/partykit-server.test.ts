@@ -753,6 +753,15 @@ test.each(['onMessage', 'onClose', 'onError', 'onAlarm'] as const)(
   },
 );
 
+test('a field of the app that hides the Store of the room is reported', async () => {
+  told = [];
+  class Own extends Meant {}
+  // As a field does, which the compiler refuses.
+  const server = Object.defineProperty(new Own(new FakeParty().asRoom), 'store', { value: {} });
+  expect((await ask(server, 'PUT', SEED)).status).toBe(201);
+  expect(told).toEqual([expect.stringMatching(/^config .*has a field "store" of its own/)]);
+});
+
 test('a super.onMessage without its connection, and a super.onRequest without its request, are told in a sentence', async () => {
   const told: unknown[] = [];
   class Forgetful extends TinyBasePartyKitServer {

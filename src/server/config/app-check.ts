@@ -1,4 +1,4 @@
-import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { AppConfig } from './app-config.ts';
 import { misplacedOptions } from './misplaced-options.ts';
 import { refusalWithoutGate } from './missing-gate.ts';
@@ -37,9 +37,9 @@ export class AppCheck {
   reportOnce(): void {
     if (this.#isReported) return;
     this.#isReported = true;
-    const { config, report } = this.#parts;
+    const { config, report, server } = this.#parts;
     const warnings = this.#search().map(({ warning }) => warning);
-    const errors = [...this.#refusals(), ...config.errors(), ...warnings];
+    const errors = [...this.#refusals(), ...config.errors(), ...warnings, hiddenStore(server)];
     for (const error of errors) if (error !== undefined) report(error);
   }
 
@@ -58,4 +58,12 @@ export class AppCheck {
       misplacedOptions(server, base, (name) => config.isGiven(name)),
     ]);
   }
+}
+
+/** The error of a field that hides the Store of the room, as a room written for TinyBase's own class may have one. */
+function hiddenStore(server: object): TinyBasePartyKitError | undefined {
+  if (!Object.hasOwn(server, 'store')) return undefined;
+  const message =
+    'The class of the room has a field "store" of its own, which hides the Store of the room: give the field another name, or use the Store of the room.';
+  return new TinyBasePartyKitError('misuse', message);
 }
