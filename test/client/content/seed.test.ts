@@ -248,7 +248,7 @@ describe('the initial content', () => {
         answer(room);
         await nextTurn();
         // GET is answered: after the last try, nothing has to wait.
-        while (room.gets.count === tries && tries < 8) await room.time.pass(100);
+        if (tries < 8) while (room.gets.count === tries) await room.time.pass(100);
         await room.answerGet(0);
       }
       expect(room.putContents).toHaveLength(8);
