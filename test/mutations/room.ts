@@ -173,13 +173,13 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-1] a hello that is refused unread is never answered',
     file: 'server/room/arrivals.ts',
-    text: 'delivery.refuseFlood(peer, isHello);',
-    replacement: 'delivery.refuseFlood(peer);',
+    text: 'waiting?.onLost();\n      delivery.refuseFlood(peer, this.#isHello(data));',
+    replacement: 'waiting?.onLost();\n      delivery.refuseFlood(peer);',
   },
   {
     title: '[FLOOD-2] a hello for which too much waits is never answered',
     file: 'server/room/arrivals.ts',
-    text: 'delivery.overload(peer, undefined, isHello);',
+    text: 'delivery.overload(peer, undefined, this.#isHello(data));',
     replacement: 'delivery.overload(peer);',
   },
   {

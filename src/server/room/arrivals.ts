@@ -57,14 +57,13 @@ export class Arrivals<Connection, Request> {
     const length = lengthOf(data);
     if (peer.state.type === 'stock') peer.unread.clear();
     const isAsked = peer.unread.isAnswer(text);
-    const isHello = this.#isHello(data);
     const isFlood = !isAsked && this.#isFlood(peer, length);
     const { messages, count } = isFlood ? NO_MESSAGES : this.#split(data);
     const weigh = (): number => this.#weightOf(text);
     const waiting = isFlood ? undefined : peer.accept(length, count, weigh, isAsked);
     if (waiting === undefined || !delivery.makeSpace(peer, 0)) {
       waiting?.onLost();
-      delivery.refuseFlood(peer, isHello);
+      delivery.refuseFlood(peer, this.#isHello(data));
       return;
     }
     const isRefused = features.gate !== undefined && !(await this.#admission.passes(peer));
@@ -81,7 +80,7 @@ export class Arrivals<Connection, Request> {
       if (!peer.isGone) features.receive(peer.connection.socket, frame, !peer.hasLostPush);
       return undefined;
     };
-    const begin = (): boolean => this.#begins(peer, waiting, isHello);
+    const begin = (): boolean => this.#begins(peer, waiting, data);
     const cost = costOfEach(waiting.weight, count);
     const { isBusy } = peer.allowance;
     // An answer that the room has asked for does not wait for a turn.
@@ -131,11 +130,11 @@ export class Arrivals<Connection, Request> {
   }
 
   /** Begins to handle a frame. Returns false for a frame that is dropped. */
-  #begins(peer: Peer<Connection>, waiting: ReceivedFrame, isHello: boolean): boolean {
+  #begins(peer: Peer<Connection>, waiting: ReceivedFrame, data: unknown): boolean {
     if (peer.isGone) return false;
     const { delivery } = this.#parts;
     if (waiting.begin() && delivery.makeSpace(peer, 0)) return true;
-    delivery.overload(peer, undefined, isHello);
+    delivery.overload(peer, undefined, this.#isHello(data));
     return false;
   }
 
