@@ -15,6 +15,7 @@ import {
 import type { TinyBasePartyKitError } from '../../src/protocol/errors.ts';
 import { storeOf, untilEqual } from '../support/content.ts';
 import { freePort } from '../support/free-port.ts';
+import { warningOnFailure } from '../support/ignoring.ts';
 import { PAIR, startTestedParty } from '../support/pair.ts';
 import type { Party } from '../support/party.ts';
 import { makeToken } from '../support/tokens.ts';
@@ -41,6 +42,7 @@ const make = (options: Partial<RoomOptions<unknown, string | undefined>> = {}): 
     createStore,
     host: party.host,
     WebSocket: NotedSocket,
+    onIgnoredError: warningOnFailure(),
     ...options,
   });
   clients.push(client);

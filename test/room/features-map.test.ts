@@ -19,6 +19,7 @@ import {
 import { IDLE_MILLISECONDS } from '../hosts/contract-durability.ts';
 import { Ear } from '../support/ear.ts';
 import { freePort } from '../support/free-port.ts';
+import { ignoring, warningOnFailure } from '../support/ignoring.ts';
 import { PAIR } from '../support/pair.ts';
 import { type Party, startParty } from '../support/party.ts';
 import { ProviderKeys } from '../support/provider-keys.ts';
@@ -78,6 +79,7 @@ const as = (name: string, options: BoardOptions = {}): BoardClient => {
     host: party.host,
     WebSocket,
     reconnectTimeoutMs: 10,
+    onIgnoredError: warningOnFailure(),
     token: async ({ room }) => {
       const query = new URLSearchParams({ room, user: name }).toString();
       const response = await fetch(`${party.origin}/api/token?${query}`);
@@ -948,7 +950,7 @@ const CLOSE_CODES: readonly Row[] = [
       });
       const codes: unknown[] = [];
       socket.addEventListener('close', ({ code }) => codes.push(code));
-      const events = createEvents<Board>(socket);
+      const events = createEvents<Board>(socket, { onIgnoredError: ignoring('unauthorized') });
       closings.push(() => events.destroy());
       await until('a close', () => codes.length > 0);
       expect(await (await enter('Ada', id)).events.call.whoAmI()).toBe('Ada');
