@@ -27,10 +27,10 @@ export function watchDerivations(
     return isDone;
   };
   Object.assign(replica, {
-    commit: (changes: Changes, isDerived?: boolean): boolean =>
+    commit: (changes: Changes, isDerived?: boolean, version?: number): boolean =>
       expectAtMost(isDerived === true ? 0 : 1, 'a commit', () => {
         const before = replica.lastNumber;
-        const isDone = commit(changes, isDerived);
+        const isDone = commit(changes, isDerived, version);
         for (const push of replica.pending) {
           if (push.number > before) checkLeaves(push.changes, changes, name, fail);
         }

@@ -171,6 +171,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: '} else if (!isStopped) {',
   },
   {
+    title: '[DERIVE-3] a default brings back a row that was deleted meanwhile',
+    file: 'server/writes/store-writer.ts',
+    text: 'target.wasDeletedSince(reactsTo, table, row)',
+    replacement: 'false',
+  },
+  {
     title: '[FLOOD-1] a hello that is refused unread is never answered',
     file: 'server/room/arrivals.ts',
     text: 'waiting?.onLost();\n      delivery.refuseFlood(peer, this.#isHello(data));',

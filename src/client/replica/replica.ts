@@ -25,6 +25,7 @@ import type { EditObserver } from './edit-observer.ts';
 import type { UnconfirmedEdits } from './former-client.ts';
 import { HELD, Overlay, viewOf } from './overlay.ts';
 import type { PendingPush } from './pending-push.ts';
+import type { MaybeReaction } from '../../protocol/derived-mark.ts';
 import { Reaction } from './reaction.ts';
 import {
   refusalOf,
@@ -66,6 +67,8 @@ interface FoldSource {
   readonly changes?: Changes | undefined;
   /** The Store's reactions to these changes may be sent (DERIVE-1). */
   readonly commit?: Changes | undefined;
+  /** The version that these changes have made. */
+  readonly version?: number | undefined;
   /** True for a correction that is shown, for `EditObserver.folded`. */
   readonly isAck?: boolean;
   /** True if it is the seed: then the Store's reaction is a part of that (SEED-2). */
@@ -191,7 +194,7 @@ export class Replica {
   }
 
   /** Makes one push of edits that the overlay has as held. `mark` is undefined if they really were held for a while. */
-  #release(changes: Changes, mark?: Pick<PendingPush, 'isDerived'>): void {
+  #release(changes: Changes, mark?: MaybeReaction): void {
     const encoded = encodeChanges(changes);
     const isTooLarge = utf8Length(encoded, this.#pushBytes) > this.#pushBytes;
     if (isTooLarge) this.#overlay.localise(HELD, changes);
@@ -246,10 +249,11 @@ export class Replica {
    * Folds a commit of another client (VIEW-3). Sends no reaction to a derived commit (DERIVE-1). False: the Store is busy and
    * nothing changed, try again.
    */
-  commit(changes: Changes, isDerived = false): boolean {
+  commit(changes: Changes, isDerived = false, version?: number): boolean {
     return this.#integrate((aims) => this.base.fold(changes, aims, this.#isFollowing), {
       changes,
       commit: isDerived ? undefined : changes,
+      version,
     });
   }
 
@@ -410,11 +414,7 @@ export class Replica {
   }
 
   /** Makes a push of changes, or holds them. Leaves that no message may carry become local-only (`CHANGES-4`). */
-  #track(
-    changes: Changes,
-    before: LeafMap<Leaf | undefined>,
-    mark: Pick<PendingPush, 'isDerived'> = {},
-  ): void {
+  #track(changes: Changes, before: LeafMap<Leaf | undefined>, mark: MaybeReaction = {}): void {
     const unsendable = findUnsendableLeaves(changes.leaves);
     if (unsendable === undefined) {
       this.#trackSendable(changes, before, mark);
@@ -429,11 +429,7 @@ export class Replica {
     this.#events.onRefused(refusalsOf({ deletedRows: new Map(), leaves: unsendable }, 'malformed'));
   }
 
-  #trackSendable(
-    changes: Changes,
-    before: LeafMap<Leaf | undefined>,
-    mark: Pick<PendingPush, 'isDerived'>,
-  ): void {
+  #trackSendable(changes: Changes, before: LeafMap<Leaf | undefined>, mark: MaybeReaction): void {
     this.#overlay.write(HELD, changes, before);
     if (this.#isSaving) {
       this.#release(changes, mark);
@@ -452,7 +448,7 @@ export class Replica {
   /** Folds, makes the Store show the result in one transaction, and reads the Store back. False: busy, nothing changed. */
   #integrate(
     fold: (aims: Aims) => void,
-    { changes, commit, isAck = false, isSeed = false, told }: FoldSource = {},
+    { changes, commit, version, isAck = false, isSeed = false, told }: FoldSource = {},
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
@@ -481,6 +477,7 @@ export class Replica {
         // If a listener threw, the Store may show nothing of it.
         isSeed && log !== undefined,
         told,
+        version,
       );
     this.observer?.folded(aims, log, oldestUnanswered, isAck, changes);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
@@ -491,7 +488,12 @@ export class Replica {
    * Handles a reaction of the Store: sends it as derived (DERIVE-1, DERIVE-2), or reports it as local-only (LOCAL-1). The reaction to
    * a seed is a part of that, and only what is missing is reported.
    */
-  #readBack(reaction: Reaction, isSeed: boolean, told?: LeafMap<Leaf | undefined>): void {
+  #readBack(
+    reaction: Reaction,
+    isSeed: boolean,
+    told: LeafMap<Leaf | undefined> | undefined,
+    reactsTo: number | undefined,
+  ): void {
     const derived = new ChangesBuilder();
     const before = new LeafMap<Leaf | undefined>();
     const refusals: Refusal[] = [];
@@ -514,7 +516,7 @@ export class Replica {
       if (!mayBeSent && !isTold && !(isPartOfSeed && aim === undefined))
         refusals.push(refusalOf(aim, table, row, cell, reason));
     });
-    if (!derived.isEmpty) this.#track(derived, before, { isDerived: true });
+    if (!derived.isEmpty) this.#track(derived, before, { isDerived: true, reactsTo });
     this.#events.onRefused(refusals);
   }
 }

@@ -179,10 +179,11 @@ export function createPushSender(
    * Sends as many parts as may be on their way. Returns true when that was the last one. That has one character, and waits for all
    * receipts: before it, the room does nothing with the push.
    */
-  const sendParts = ({ number, encoded, isDerived }: PendingPush): boolean => {
+  const sendParts = (push: PendingPush): boolean => {
+    const { number, encoded } = push;
     suspect = number;
     const current = (upload ??= {
-      json: encodeNumbered(number, encoded, isDerived),
+      json: encodeNumbered(number, encoded, push),
       sent: 0,
       received: 0,
       asked: 0,
@@ -223,14 +224,14 @@ export function createPushSender(
     while (sent - oldestUnanswered + 1 < mostInFlight) {
       const push = pending[sent + 1 - oldestUnanswered];
       if (push === undefined || !outbox.isPushDurable(push.number)) return;
-      const { number, encoded, isDerived } = push;
+      const { number, encoded } = push;
       const fitsFrame = utf8Length(encoded, framePushBytes) <= framePushBytes;
       const isOrdinary = fitsFrame && !isInDoubt(number);
       if (!isOrdinary && !isCalm) return;
       // The room refuses the parts of a user who may only read, also those of an empty push.
       const isWhole = isOrdinary || isEmptyChanges(push.changes);
       const isSent = isWhole
-        ? send(encodePushFrame(prefix, number, encoded, isDerived))
+        ? send(encodePushFrame(prefix, number, encoded, push))
         : sendParts(push);
       if (!isSent) return;
       sent = number;

@@ -32,7 +32,7 @@ export function heard(
       const actions = hasPending ? [] : (['relax-retry'] as const);
       return {
         ...live(state, { ...cursor, version, tag }, ...actions),
-        fold: { type: 'commit', changes, isDerived },
+        fold: { type: 'commit', changes, isDerived, version },
       };
     }
     case 'ack': {

@@ -203,6 +203,8 @@ export type Fold =
       readonly changes: Changes;
       /** True if reactions to it may not be sent (DERIVE-1). */
       readonly isDerived: boolean;
+      /** Undefined for changes of a stock room. */
+      readonly version?: number | undefined;
     }
   | { readonly type: 'ack'; readonly ack: Ack }
   /** Waits for the end of an open transaction: what it edits is of the old room. */

@@ -47,7 +47,7 @@ export function doFold(parts: FoldParts, fold: Fold): boolean {
     case 'catch-up':
       return catchUp(parts, fold);
     case 'commit':
-      return replica.commit(fold.changes, fold.isDerived);
+      return replica.commit(fold.changes, fold.isDerived, fold.version);
     case 'ack':
       return acknowledge(parts, fold.ack);
     case 'leave':

@@ -1,13 +1,13 @@
 import { encodeChanges, jsonToChanges } from '../changes-codec.ts';
 import type { Changes } from '../changes.ts';
 import { assertSendable } from '../unsendable-leaves.ts';
-import { asDerivedMark, encodeDerivedMark, type MaybeDerived } from '../derived-mark.ts';
+import { asReactionMark, encodeReactionMark, type MaybeReaction } from '../derived-mark.ts';
 import { describeInvalidChanges } from '../describe-invalid.ts';
 import { encodeFrame } from '../frame.ts';
 import { asArray, asCount, decodeJson, isArray, ShapeError, type Json } from '../json.ts';
 
 /** One transaction of a client. The room puts it in order. */
-export interface Push extends MaybeDerived {
+export interface Push extends MaybeReaction {
   readonly type: 'push';
   /** 1, 2, 3 … for each client id. */
   readonly number: number;
@@ -16,17 +16,13 @@ export interface Push extends MaybeDerived {
 
 export const letter = 'p';
 
-export function encode({ number, changes, isDerived }: Push): string {
-  return encodeNumbered(number, encodeChanges(changes), isDerived);
+export function encode(push: Push): string {
+  return encodeNumbered(push.number, encodeChanges(push.changes), push);
 }
 
 /** Encodes a push of changes that {@link encodeChanges} has already encoded. */
-export function encodeNumbered(
-  number: number,
-  changes: string,
-  isDerived: boolean | undefined,
-): string {
-  return `[${number},${changes}${encodeDerivedMark(isDerived)}]`;
+export function encodeNumbered(number: number, changes: string, mark: MaybeReaction): string {
+  return `[${number},${changes}${encodeReactionMark(mark)}]`;
 }
 
 export function decode(json: string): Push {
@@ -38,9 +34,9 @@ export function encodePushFrame(
   prefix: string,
   number: number,
   changes: string,
-  isDerived?: boolean,
+  mark: MaybeReaction = {},
 ): string {
-  return encodeFrame(prefix, letter, encodeNumbered(number, changes, isDerived));
+  return encodeFrame(prefix, letter, encodeNumbered(number, changes, mark));
 }
 
 /** Reads {@link encode}. Throws a `ShapeError` for anything else, and if a leaf is one that no message may carry (`CHANGES-4`). */
@@ -48,7 +44,7 @@ function jsonToPush(json: Json | undefined): Push {
   const [number, changesJson, mark] = asArray(json, 2, 3);
   const changes = jsonToChanges(changesJson);
   changes.leaves.forEach(assertSendable);
-  return { type: 'push', number: asPushNumber(number), changes, ...asDerivedMark(mark) };
+  return { type: 'push', number: asPushNumber(number), changes, ...asReactionMark(mark) };
 }
 
 /** Describes the fault in the changes of an invalid push; undefined if the fault is elsewhere. */

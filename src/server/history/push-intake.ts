@@ -40,7 +40,7 @@ export class PushIntake<Connection, Request> {
   /** Takes a push. Writes the next one in order. Acknowledges an earlier one again, and does nothing else with it. */
   take(peer: Peer<Connection>, client: ClientState, push: Push): MaybePromise<void> {
     const { outgoing, writer, features } = this.#parts;
-    const { number, isDerived } = push;
+    const { number, isDerived, reactsTo } = push;
     if (!this.#isInOrder(peer, client, number)) return undefined;
     if (number <= this.#state.lastPush(client)) {
       return outgoing.send(this.#state, peer, {
@@ -53,7 +53,15 @@ export class PushIntake<Connection, Request> {
       });
     }
     const { clientId, generation } = client;
-    const origin = { type: 'push', clientId, number, generation, peer, isDerived } as const;
+    const origin = {
+      type: 'push',
+      clientId,
+      number,
+      generation,
+      peer,
+      isDerived,
+      reactsTo,
+    } as const;
     // A user who may only read needs no record.
     if (features.mayWrite(origin)) {
       if (this.#state.isFailing) return this.#refuse(peer, client, CANNOT_STORE);

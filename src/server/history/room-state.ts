@@ -34,6 +34,7 @@ import {
 } from './durability-gate.ts';
 import { CANNOT_STORE, LOST_PLACE, PushIntake } from './push-intake.ts';
 import type { RoomPersistence } from './room-persistence.ts';
+import { RecentDeletions } from './recent-deletions.ts';
 import { Settlement } from './settlement.ts';
 
 /** The result of a transaction. */
@@ -64,6 +65,7 @@ export class RoomState<Connection, Request>
    * the next.
    */
   readonly life: string | undefined;
+  readonly #deletions = new RecentDeletions();
   #contentSize: ContentSize;
   #hasToldSize = false;
   #isLost = false;
@@ -183,6 +185,7 @@ export class RoomState<Connection, Request>
     this.#setSize({ length: length + growth.length, leaves: leaves + growth.leaves });
     const births = birthsOf(this.#parts.observed.store, changes, log.before);
     this.history.add(encoded, births);
+    this.#deletions.note(this.version, changes.deletedRows);
     this.history.trimToSize(this.contentSize);
     const author = authorOf(origin);
     this.durability.add({ entry: { version: this.version, changes, encoded, author }, origin });
@@ -226,6 +229,10 @@ export class RoomState<Connection, Request>
     const isApplied = outcome.log !== undefined && origin.type !== 'seed' && !this.#isLost;
     if (!isApplied && !this.takes(origin)) return undefined;
     return this.#settlement.settle(asked, origin, outcome);
+  }
+
+  wasDeletedSince(version: number, table: string, row: string): boolean {
+    return this.#deletions.isAfter(version, table, row);
   }
 
   whenWritten(): Promise<boolean> {

@@ -10,6 +10,8 @@ export interface PushOrigin<Connection> {
   readonly peer: Peer<Connection>;
   /** True if the client's Store made it in reaction to a commit. No Store reacts to it again (`DERIVE-1`). */
   readonly isDerived?: boolean | undefined;
+  /** The version of the commit that it reacts to. */
+  readonly reactsTo?: number | undefined;
 }
 
 /** Changes of a peer that speaks TinyBase's own messages. */

@@ -1,6 +1,8 @@
 import type { Store } from 'tinybase';
 
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
+import { VALUES, type Leaf } from '../../protocol/leaf.ts';
+import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
 import type { ApplyOutcome } from '../../protocol/observed-store.ts';
 import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
@@ -122,10 +124,11 @@ export class StoreWriter<Connection, Request> {
     let isTooLarge = false;
     let replaced: ReplacedObjects | undefined;
     const outcome = this.#observed.apply(() => {
-      isTooLarge = this.#isTooLarge(target, changes);
+      const wanted = withoutDeletedRows(store, target, changes, origin);
+      isTooLarge = this.#isTooLarge(target, wanted);
       if (isTooLarge) return;
-      replaced = findReplacedObjects(store, changes);
-      applyChanges(store, changes);
+      replaced = findReplacedObjects(store, wanted);
+      applyChanges(store, wanted);
     });
     if (outcome.type === 'busy') return undefined;
     if (isTooLarge) return { log: undefined, refusal: 'too-large' };
@@ -215,4 +218,22 @@ export function applyChanges(store: Store, changes: Changes): void {
   changes.leaves.forEach((leaf, table, row, cell) => {
     if (leaf === undefined) writeLeaf(store, table, row, cell, undefined);
   });
+}
+
+/** Returns a push without what it sets in rows that were deleted after the commit that it reacts to (`DERIVE-3`). Other changes stay whole. */
+function withoutDeletedRows<Connection, Request>(
+  store: Store,
+  target: WriteTarget<Connection, Request>,
+  changes: Changes,
+  origin: AskedOrigin<Connection, Request>,
+): Changes {
+  if (origin.type !== 'push' || origin.reactsTo === undefined) return changes;
+  const { reactsTo } = origin;
+  const leaves = new LeafMap<Leaf | undefined>();
+  changes.leaves.forEach((leaf, table, row, cell) => {
+    const isGone =
+      table !== VALUES && !store.hasRow(table, row) && target.wasDeletedSince(reactsTo, table, row);
+    if (!isGone) leaves.set(table, row, cell, leaf);
+  });
+  return { ...changes, leaves };
 }

@@ -37,6 +37,8 @@ export interface WriteTarget<Connection, Request> {
   readonly contentBytes: number;
   /** Returns false if a change came too late. Asked right before it is applied. */
   takes(origin: AskedOrigin<Connection, Request>): boolean;
+  /** Returns true if the row was deleted after that version, as far as the room knows. */
+  wasDeletedSince(version: number, table: string, row: string): boolean;
   /** Resolves to true when everything that the Store has is written, to false if that was lost. */
   whenWritten(): Promise<boolean>;
   /**

@@ -334,10 +334,10 @@ const cut = (cell: Cell): Cell => (typeof cell === 'string' ? cell.slice(0, 4) :
 describe('what is derived', () => {
   test('[DERIVE-1] is a default that is pushed once, and marked', () => {
     const client = clientOf(withDefault);
-    client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]));
+    client.replica.commit(changesOf([{ t: { r: { a: 1 } } }, {}]), false, 7);
     expect(client.store.getRow('t', 'r')).toEqual({ a: 1, done: false });
     expect(pushesOf(client)).toEqual([[{ t: { r: { done: false } } }, {}]]);
-    expect(client.replica.pending[0]?.isDerived).toBe(true);
+    expect(client.replica.pending[0]).toMatchObject({ isDerived: true, reactsTo: 7 });
     expect(client.replica.base.leaf('t', 'r', 'done')).toBeUndefined();
     client.replica.acknowledge();
     expect(client.replica.base.leaf('t', 'r', 'done')).toBe(false);

@@ -678,3 +678,13 @@ test('counts loads and saves that the app began, changes of others and pushes', 
   room.store.setValue('w', 1);
   expect(room.session.stats).toEqual({ loads: 2, saves: 2 });
 });
+
+test('[DERIVE-3] a reaction says to which version it reacts', async () => {
+  const room = new ScriptedRoom();
+  room.store.setTablesSchema({ t: { a: { type: 'number' }, d: { type: 'number', default: 0 } } });
+  await room.live();
+  room.sent();
+  room.receive({ type: 'commit', version: 2, changes: changesOf([{ t: { r: { a: 1 } } }, {}]) });
+  const pushes = room.sent().filter((message) => message?.type === 'push');
+  expect(pushes).toMatchObject([{ isDerived: true, reactsTo: 2 }]);
+});

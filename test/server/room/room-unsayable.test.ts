@@ -114,3 +114,37 @@ test('[DERIVE-1] the commit of a push that is marked as derived is marked, and n
   await settle();
   expect(bob.hearOne('commit').isDerived).toBeUndefined();
 });
+
+test('[DERIVE-3] a reaction brings back no row that was deleted after the commit that it reacts to', async () => {
+  const host = await seeded();
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  const rows = { gone: { d: 1 }, stays: { d: 1 }, made: { d: 1 } };
+  const react = (number: number, reactsTo: number | undefined): Promise<void> => {
+    const changes = changesOf({ t: rows });
+    const push = { type: 'push', number, changes, isDerived: true, reactsTo } as const;
+    return bob.say(encodeClientMessage('', push));
+  };
+  await ada.push(1, { t: { gone: { a: 1 }, stays: { a: 1 } } });
+  const { version } = bob.hearOne('commit');
+  await ada.push(2, { t: { gone: undefined } });
+  bob.hear();
+  await react(1, version);
+  const content = { stays: { a: 1, d: 1 }, made: { d: 1 } };
+  expect(host.room.store.getTable('t')).toMatchObject(content);
+  expect(host.room.store.hasRow('t', 'gone')).toBe(false);
+  // Its author learns that the row is not there.
+  expect(bob.hearOne('ack').correction).toEqual(changesOf({ t: { gone: { d: undefined } } }));
+  // After a reload, the version is not known any more.
+  await react(2, undefined);
+  expect(host.room.store.hasRow('t', 'gone')).toBe(false);
+  // A reaction to the deletion may make the row, and so may a user.
+  await react(3, version + 1);
+  expect(host.room.store.getRow('t', 'gone')).toEqual({ d: 1 });
+  await ada.push(3, { t: { gone: undefined } });
+  await bob.push(4, { t: { gone: { b: 1 } } });
+  expect(host.room.store.getRow('t', 'gone')).toEqual({ b: 1 });
+  // The deletion of a table deletes its rows.
+  await ada.push(4, { t: undefined });
+  await react(5, version);
+  expect(host.room.store.hasTable('t')).toBe(false);
+});
