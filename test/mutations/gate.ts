@@ -8,6 +8,12 @@ const VERIFIER = 'server/features/auth/token-verifier.ts';
 /** The mutations of GATE that no history can show: these are about tokens, headers and answers. */
 export const GATE_MUTATIONS: readonly SourceMutation[] = [
   {
+    title: '[GATE-1] a token whose verification never ends keeps its client waiting for ever',
+    file: 'server/features/auth/auth-gate.ts',
+    text: 'await inTime(verifying, LONGEST_VERIFICATION_MILLISECONDS, after, tooLate)',
+    replacement: 'await verifying',
+  },
+  {
     title: '[GATE-1] a socket without a grant is in',
     file: GATE,
     text: "if (grant === undefined || this.#isRevoked(connection, grant)) return 'unknown';",

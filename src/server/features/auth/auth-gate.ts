@@ -1,4 +1,5 @@
 import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
+import { inTime } from '../../../protocol/in-time.ts';
 import { isUserId, type Access } from '../../../protocol/user-token.ts';
 import type { FeatureRoom, RoomGate, Standing } from '../../room/room-feature.ts';
 import type { AuthRequest } from './auth-request.ts';
@@ -12,6 +13,8 @@ import { expired } from './token-claims.ts';
 /** A timer is set only for the last 10 seconds of a connection. Until then the room may sleep (`GATE-7`). */
 const LAST_MILLISECONDS = 10_000;
 const SLOT = 'auth';
+/** The longest time for the options of `defineAuth` to answer. A request with them may be under way. */
+const LONGEST_VERIFICATION_MILLISECONDS = 30_000;
 
 /** The gate of a room. It keeps a grant for each connection and each request that it let in. */
 export class AuthGate<User, UserInput, Connection extends object, Request extends AuthRequest>
@@ -130,17 +133,19 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
 
   async #verifyToken(request: AuthRequest): Promise<Grant<User>> {
     try {
-      return await this.#auth.verify(request, {
+      const verifying = this.#auth.verify(request, {
         party: this.#party ?? partyNameOf(request.url),
         room: this.#room.roomId,
         env: this.#host.party.env,
         now: this.#room.now(),
       });
+      const after = this.#room.after.bind(this.#room);
+      return await inTime(verifying, LONGEST_VERIFICATION_MILLISECONDS, after, tooLate);
     } catch (error) {
       const isRefusal = isTellable(error);
-      // Their causes go only to the app's own log.
-      if (!isRefusal || error.code === 'failed' || error.code === 'unavailable')
-        this.#room.report(error);
+      // The reason goes only to the app's own log. The text for the client says nothing to the app.
+      if (!isRefusal || error.code === 'unavailable') this.#room.report(error);
+      else if (error.code === 'failed') this.#room.report(error.cause ?? error);
       if (isRefusal) throw error;
       throw new TinyBasePartyKitError('failed', 'The room failed to verify the token.');
     }
@@ -207,4 +212,10 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
   #isUser(attached: unknown): attached is User {
     return attached !== undefined;
   }
+}
+
+function tooLate(): TinyBasePartyKitError {
+  const seconds = LONGEST_VERIFICATION_MILLISECONDS / 1_000;
+  const message = `The options of defineAuth did not answer within ${seconds} s, so nobody with that token is let in: look at access, user and jwks.`;
+  return new TinyBasePartyKitError('unavailable', message);
 }

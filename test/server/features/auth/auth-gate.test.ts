@@ -11,6 +11,7 @@ import {
 } from '../../../../src/server/features/auth/index.ts';
 import type { FeatureRoom, RoomGate } from '../../../../src/server/room/room-feature.ts';
 import { Deferred } from '../../../support/deferred.ts';
+import { settle } from '../../../support/fake-connection.ts';
 import { StrictStorage } from '../../../support/strict-storage.ts';
 import { goodClaims, makeToken, SECRET, USER } from '../../../support/tokens.ts';
 
@@ -187,7 +188,20 @@ describe('who was let in', () => {
       throw new Error('no database');
     };
     await expect(room.enter(tokenAt())).rejects.toMatchObject({ code: 'failed' });
-    expect(room.reported).toMatchObject([{ code: 'failed', cause: { message: 'no database' } }]);
+    // The text for the client says nothing to the app.
+    expect(room.reported).toMatchObject([{ message: 'no database' }]);
+  });
+
+  test('[GATE-1] a rule that never answers lets nobody in, and is told after 30 s', async () => {
+    const { room } = make();
+    rule = () => new Promise(() => undefined);
+    const entering = room.enter(tokenAt());
+    const outcome = entering.catch((error: unknown) => error);
+    await settle();
+    expect(room.timers).toHaveLength(1);
+    room.wait(30_000);
+    expect(await outcome).toMatchObject({ code: 'unavailable' });
+    expect(room.reported.map(String)).toEqual([expect.stringContaining('did not answer within')]);
   });
 
   test('a URL without the name of a party lets nobody in, unless the app says the name', async () => {
