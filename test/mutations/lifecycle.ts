@@ -21,6 +21,12 @@ export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'void this.#startLate();\n    return true;',
   },
   {
+    title: '[LIFE-9] nobody is told of an onStart for which everybody waits',
+    file: 'server/hosts/host-handlers.ts',
+    text: 'host.after(SLOW_START_MILLISECONDS, tell)',
+    replacement: 'host.after(1e9, () => undefined)',
+  },
+  {
     title: '[LIFE-10] a room starts though its config may be meant to keep somebody out',
     file: 'server/history/room-persistence.ts',
     text: 'if (refusal !== undefined)',

@@ -697,6 +697,40 @@ test('[LIFE-9] runs no handler of the app on a room that is not loaded, and onSt
   expect(called).toEqual(['onStart fido', 'onRequest', 'onRequest', 'onAlarm']);
 });
 
+test('[LIFE-9] an onStart for which everybody waits is reported after 10 s, and one that settles is not', async () => {
+  vi.useFakeTimers();
+  try {
+    const gates: Deferred<void>[] = [];
+    const told: unknown[] = [];
+    class Slow extends TinyBasePartyKitServer {
+      async onStart(): Promise<void> {
+        const gate = new Deferred<void>();
+        gates.push(gate);
+        await gate.promise;
+      }
+      override onRoomError(error: unknown, where: string): void {
+        told.push(`${where}: ${String(error)}`);
+      }
+    }
+    const starting = new Slow(new FakeParty().asRoom).onStart();
+    await vi.waitUntil(() => gates.length > 0);
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told).toEqual([expect.stringMatching(/^handler: .*onStart .*has not settled for 10 s/)]);
+    gates[0]?.resolve();
+    await starting;
+    const quick = new Slow(new FakeParty().asRoom).onStart();
+    await vi.waitUntil(() => gates.length > 1);
+    gates[1]?.resolve();
+    await quick;
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(told).toHaveLength(1);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[HTTP-6] what a handler throws is told to the app, and the client gets a fixed text', async () => {
   const secret = new Error('a secret');
   const told: unknown[] = [];

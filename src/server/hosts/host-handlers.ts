@@ -43,6 +43,11 @@ export interface HandlerParts<Connection extends HostedSocket, Request> {
 /** The time for the app's `onClose` and `onError`. After that, others no longer see the connection as present. */
 const LONGEST_END_MILLISECONDS = 5_000;
 
+/** Who waits for an `onStart` that never settles is told nothing, so the app is. */
+const SLOW_START_MILLISECONDS = 10_000;
+const SLOW_START =
+  'The onStart of the room has not settled for 10 s, and everybody waits for it: give its requests a time limit.';
+
 const NO_RESPONSE_MESSAGE =
   'The onRequest of the room returned no Response: return one, and return super.onRequest(request) for all other requests.';
 
@@ -267,14 +272,18 @@ export class HostHandlers<Connection extends HostedSocket, Request> {
   /** Runs `onStart`, with one promise for all. Resolves to false if it throws: then the next event tries again. */
   #startLate(): Promise<boolean> {
     this.#startingLate ??= (async () => {
+      const { host, report } = this.#parts;
+      const tell = (): void => report(new TinyBasePartyKitError('misuse', SLOW_START), 'handler');
+      const stopWaiting = host.after(SLOW_START_MILLISECONDS, tell);
       try {
         await this.#heldStart?.();
         this.#heldStart = undefined;
         return true;
       } catch (error) {
-        this.#parts.report(error, 'handler');
+        report(error, 'handler');
         return false;
       } finally {
+        stopWaiting();
         this.#startingLate = undefined;
       }
     })();
