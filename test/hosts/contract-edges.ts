@@ -134,6 +134,15 @@ export const testEdges = ({ name, clients, getHost }: TestedHost): void => {
     }
     const reports = Array.from({ length: 3 }, () => 'handler: Error: a secret');
     expect(await jsonOf(`${url}/reported`)).toEqual(reports);
+    const sender = new Ear(url.replace('http', 'ws'));
+    await until('a socket to open', () => sender.isOpen);
+    sender.socket.send('fail');
+    await until('the error to be reported', async () => {
+      const reported = await jsonOf(`${url}/reported`);
+      return JSON.stringify(reported) === JSON.stringify(reports.slice(0, 1));
+    });
+    expect([sender.isOpen, sender.heard]).toEqual([true, []]);
+    sender.socket.close();
     // PartyKit itself asks the static methods, and tells the client what they throw.
     if (name === 'partykit') return;
     expect(await ask('gate')).toEqual([401, 'Unauthorized']);
