@@ -77,6 +77,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title:
+      '[OFFLINE-1] a session that goes on with the writer of the one before removes no answered push',
+    file: WRITER,
+    text: '    this.#cancelBase = undefined;\n    this.#isBaseDue = true;\n    // Somebody',
+    replacement: '    this.#isBaseDue = true;\n    // Somebody',
+  },
+  {
     title: '[OFFLINE-5] the next session sends edits that were not moved from their record',
     file: WRITER,
     text: 'this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;',

@@ -288,6 +288,7 @@ export class RecordWriter {
     this.#client = () =>
       this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;
     this.#cancelBase?.();
+    this.#cancelBase = undefined;
     this.#isBaseDue = true;
     // Somebody may have removed the record, with edits that this page would otherwise report.
     this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;

@@ -488,6 +488,15 @@ describe('edits of a session that has ended', () => {
       const told = which === 'lands late' ? [] : [{ code: 'offline' }];
       expect(second.errors).toMatchObject(told);
       expect([first.refusals, second.refusals]).toEqual([[], []]);
+      if (which !== 'lands late') return;
+      second.ack(1, 2);
+      second.ack(2, 3);
+      await second.time.pass(SECOND);
+      await storage.writeAll();
+      // What is answered leaves the record (KEEP-3).
+      expect([...storage.entries.keys()].filter((key) => key.includes(`${clientId}/0`))).toEqual(
+        [],
+      );
     },
   );
 
