@@ -126,7 +126,7 @@ test.each<readonly [string, (room: SmallServer) => unknown, string]>([
       createAuth(room, defineAuth({ secret: fails, user }));
       expect(await room.refuseSocket(socket('x'))).toMatchObject({ code: 'failed' });
     },
-    'failed to verify the token',
+    'no usable secret',
   ],
   [
     'the secret of createAdmin',
