@@ -433,22 +433,59 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[UNDO-5] the undo of a deletion leaves out what the room gave to the row meanwhile',
     file: 'client/features/undo/own-writes.ts',
-    text: '(isTheirs || isGiven)',
-    replacement: 'isTheirs',
+    text: 'if (!isCovered && room',
+    replacement: 'if (isTheirs && !isCovered && room',
   },
   {
     title:
       '[UNDO-5] what the room gave to a row that was made anew takes the row before out of its step',
     file: 'client/features/undo/own-writes.ts',
-    text: 'if (given?.after !== before) this.#endAll(',
+    text: 'if (former.at(-1)?.after !== before) this.#endAll(',
     replacement: 'this.#endAll(',
   },
   {
+    title: '[UNDO-5] a row whose deletion had no answer does not come back',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'if (!writes.every((write) => isBefore(write) || write.after !== undefined)) continue;',
+    replacement: '',
+  },
+  {
+    title: '[UNDO-5] a Cell that was edited before and after its row was made anew has no default',
+    file: 'client/features/undo/own-writes.ts',
+    text: '(write: OwnWrite): boolean => write.push === push;',
+    replacement: 'isOf(push);',
+  },
+  {
+    title: '[UNDO-6] an edit that stayed here ends the steps beneath it',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'const push = isLocal ? LOCAL : held',
+    replacement: 'const push = held',
+  },
+  {
+    title: '[UNDO-6] an undo goes back to a leaf that nothing can show again',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'isUnsendableLeaf(before)) {',
+    replacement: 'false) {',
+  },
+  {
     title:
-      '[UNDO-5] a step that has deleted a row and made it anew does not go back to the one before',
+      '[UNDO-6] an undo goes back no further than a refused edit that another undo has put back',
     file: 'client/features/undo/step.ts',
-    text: 'if (shown === undefined || after !== undefined) continue;',
-    replacement: 'continue;',
+    text: 'forEach(({ before }, ...at) => {\n      if (isOwn(...at))',
+    replacement:
+      'forEach(({ before, after }, ...at) => {\n      if (readLeaf(store, ...at) === after)',
+  },
+  {
+    title: '[UNDO-6] a merged step is gone if the room refuses the last of its edits',
+    file: 'client/features/undo/own-writes.ts',
+    text: ': write.firstPush < oldest.push;',
+    replacement: ': false;',
+  },
+  {
+    title: '[UNDO-6] an undo puts back a refused edit that another one covers',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'if (next?.push === LOCAL) this',
+    replacement: 'if (next?.push === HELD) this',
   },
   {
     title: '[UNDO-5] a step that has made a row and deleted it brings back the default',

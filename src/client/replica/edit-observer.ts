@@ -8,7 +8,7 @@ export interface EditObserver {
   /** The user, or the app, made a transaction. If it is a push, it has its number by now. */
   edited(log: TransactionLog): void;
   /** The held edits have become the last push, or local-only. */
-  released(): void;
+  released(isLocal: boolean): void;
   /** The correction of the oldest pending push, which has that number, is about to be folded, while remote changes are shown. */
   correcting(push: number, correction: Changes): void;
   /**

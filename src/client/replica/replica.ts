@@ -204,7 +204,7 @@ export class Replica {
       const deletedTables = this.#tablesLeftEmpty(changes);
       this.#pending.push({ number, changes, encoded, deletedTables, ...mark });
     }
-    if (mark === undefined) this.observer?.released();
+    if (mark === undefined) this.observer?.released(isTooLarge);
     if (isTooLarge) this.#events.onRefused(refusalsOf(changes, 'too-large'));
     else this.#events.onPending();
   }

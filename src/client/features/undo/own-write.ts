@@ -1,6 +1,9 @@
 import { idSize, leafSize, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import type { Step } from './step.ts';
 
+/** The number of the push for edits that stay here: none has it. */
+export const LOCAL = 0;
+
 /** One thing that the user's edits did to a leaf. */
 export interface OwnWrite {
   readonly table: TableKey;

@@ -1,12 +1,12 @@
 import { deletesRow, type Changes } from '../../../protocol/changes.ts';
-import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
+import { isUnsendableLeaf, VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
 import { HELD } from '../../replica/overlay.ts';
 import type { PendingPush } from '../../replica/pending-push.ts';
 import type { Replica } from '../../replica/replica.ts';
-import type { OwnWrite } from './own-write.ts';
+import { LOCAL, type OwnWrite } from './own-write.ts';
 import { Step } from './step.ts';
 
 /**
@@ -30,14 +30,23 @@ export class OwnWrites {
 
   /** Adds a transaction of the user to a step. */
   add({ before: old, changes }: TransactionLog, step: Step): void {
-    const { lastNumber, held, oldestUnanswered } = this.#replica;
-    const push = held ? HELD : lastNumber;
+    const { lastNumber, held, oldestUnanswered, overlay } = this.#replica;
     this.#forgetLoose(oldestUnanswered);
-    old.forEach((before, table, row, cell) => {
+    old.forEach((shown, table, row, cell) => {
       const writes = this.#writes.get(table, row, cell) ?? [];
+      let before = shown;
+      const last = writes.at(-1);
       // Somebody whom the replica does not observe has set the leaf.
-      if (writes.length > 0 && writes.at(-1)?.after !== before) this.#endAll(writes);
+      if (last && last.after !== before) this.#endAll(writes);
+      const after = changes.leaves.get(table, row, cell);
+      const isLocal = overlay.get(table, row, cell)?.local !== undefined;
+      const push = isLocal ? LOCAL : held ? HELD : lastNumber;
       const merged = step.writeOf(table, row, cell);
+      // Nothing can show that again: an undo puts back what was there before it.
+      if (last && last !== merged && isUnsendableLeaf(before)) {
+        ({ before } = last);
+        this.#end(last);
+      }
       // Nobody else sees what several held edits made of a leaf one after the other.
       const isOnePush = merged?.push === push;
       const formerlyMerged = isOnePush ? merged.merged : merged;
@@ -48,12 +57,16 @@ export class OwnWrites {
         row,
         cell,
         push,
-        firstPush: merged?.firstPush ?? push,
+        // What stayed here, beneath another edit, is in no push.
+        firstPush: merged === undefined || merged.firstPush === LOCAL ? push : merged.firstPush,
         merged: formerlyMerged,
         before: merged === undefined ? before : merged.before,
-        base: merged === undefined ? this.#beneath(push, table, row, cell) : merged.base,
+        base:
+          merged === undefined || merged.push < oldestUnanswered
+            ? this.#beneath(push, table, row, cell)
+            : merged.base,
         isDeletion: deletesRow(changes, table, row) || merged?.isDeletion === true,
-        after: changes.leaves.get(table, row, cell),
+        after,
         step,
       };
       writes.push(write);
@@ -63,13 +76,13 @@ export class OwnWrites {
     });
   }
 
-  /** Gives the writes of held edits the number of the last push. */
-  numberHeld(): void {
-    const { lastNumber } = this.#replica;
+  /** Gives the writes of held edits the number of the last push, or none if they stay here. */
+  numberHeld(isLocal: boolean): void {
+    const number = isLocal ? LOCAL : this.#replica.lastNumber;
     this.#writes.forEach((writes) => {
       for (const write of writes) {
-        write.push = Math.min(write.push, lastNumber);
-        write.firstPush = Math.min(write.firstPush, lastNumber);
+        if (write.push === HELD) write.push = number;
+        if (write.firstPush === HELD) write.firstPush = number;
       }
     });
   }
@@ -81,12 +94,20 @@ export class OwnWrites {
   withdraw({ number, changes }: PendingPush, isLocal: boolean): void {
     this.#writes.forEach((writes, table, row, cell) => {
       if (!covers(changes, table, row, cell)) return;
-      const later = writes.filter(({ firstPush }) => firstPush > number);
-      for (const write of isLocal ? [] : writes.filter(({ push }) => push === number)) {
+      for (const write of writes.filter(({ push }) => push === number)) {
+        const isAll = write.firstPush === number;
+        if (isAll) this.#part(write);
+        if (isLocal) {
+          write.push = LOCAL;
+          if (isAll) write.firstPush = LOCAL;
+        } else if (isAll) {
+          this.#uncover(write);
+          this.#settle(write);
+        }
         // One that was merged with an earlier push leaves what that one left.
-        if (write.firstPush === number) this.#settle(write);
         else this.#change(write, () => (write.after = this.#beneath(number, table, row, cell)));
       }
+      const later = writes.filter(({ firstPush }) => firstPush > number);
       const [next] = later;
       if (next) this.#lay(next, later, isLocal);
     });
@@ -101,10 +122,11 @@ export class OwnWrites {
       if (table === VALUES) continue;
       for (const [row, cells] of leaves.rows(table)) {
         if (this.#replica.base.cells(table, row).length > 0) continue;
-        if (!this.#findInRow(table, row, isOf(push))) continue;
+        const isOfPush = (write: OwnWrite): boolean => write.push === push;
+        if (!this.#findInRow(table, row, isOfPush)) continue;
         for (const [cell, after] of cells) {
           // A Cell that the user has set is the user's: the room has altered it (UNDO-6).
-          const isAltered = this.#writes.get(table, row, cell)?.some(isOf(push)) === true;
+          const isAltered = this.#writes.get(table, row, cell)?.some(isOfPush) === true;
           if (after === undefined || isAltered) continue;
           // One of an earlier life of the row.
           const former = this.#given.writeOf(table, row, cell);
@@ -117,15 +139,19 @@ export class OwnWrites {
 
   /** Returns the leaves that a step puts back as the Store is now. */
   aimsOf(step: Step): Aims {
-    return step.aims(this.#replica.store, this.#given);
+    const { store } = this.#replica;
+    const isOwn = (...at: Address): boolean =>
+      this.#writes.get(...at)?.at(-1)?.after === readLeaf(store, ...at);
+    return step.aims(store, this.#given, isOwn);
   }
 
   /** Takes all writes from a step. */
   release(step: Step): void {
     const isOwn = (write: OwnWrite): boolean => write.step !== this.#given;
     for (const write of step.writes()) {
-      this.#end(write);
       const { table, row } = write;
+      if (write.push < this.#replica.oldestUnanswered) this.#forget(write);
+      else this.#end(write);
       // No step can make the row come and go any more.
       if (!this.#findInRow(table, row, isOwn)) this.#endAll(this.#inRow(table, row));
     }
@@ -197,20 +223,33 @@ export class OwnWrites {
     if (first !== undefined && !deletesRow(first.changes, table, row)) return;
     const push = first?.number ?? HELD;
     const isOfPush = isOf(push);
-    const isDeleting = (write: OwnWrite): boolean =>
-      write.step !== undefined && write.isDeletion && isOfPush(write);
-    const step = this.#findInRow(table, row, isDeleting)?.step;
-    if (!step) return;
-    // Those that came after that push stay. What the room gave with the row takes no leaf out of another step.
-    const given = this.#given.writeOf(table, row, cell);
-    const ended = this.#writes.get(table, row, cell)?.filter((write) => write.firstPush <= push);
-    if (given?.after !== before) this.#endAll(ended ?? []);
+    const isDeleting = (write: OwnWrite): boolean => write.isDeletion && isOfPush(write);
+    // It has no step if it was undone meanwhile.
+    const step = this.#findInRow(
+      table,
+      row,
+      (write) => write.step !== undefined && isDeleting(write),
+    )?.step;
+    if (!step && !this.#findInRow(table, row, isDeleting)) return;
+    // Those that came after that push stay, and all if the room has made that of the last of them, or gave it with the row.
+    const former = this.#writes.get(table, row, cell)?.filter((write) => write.push <= push) ?? [];
+    if (former.at(-1)?.after !== before) this.#endAll(former);
+    const own = step?.writeOf(table, row, cell);
+    if (own && own.push <= push) {
+      // The step had edited the leaf before: that is put back.
+      this.#end(own);
+      const merged = this.#insert(step, push, own.before, undefined, table, row, cell);
+      merged.merged = own;
+      merged.base = before;
+      merged.firstPush = own.firstPush;
+      this.#loose.add(merged);
+      return;
+    }
     // A later write of the same step puts the leaf back.
-    const later = step.writeOf(table, row, cell);
-    const added = this.#insert(later ? undefined : step, push, before, undefined, table, row, cell);
+    const added = this.#insert(own ? undefined : step, push, before, undefined, table, row, cell);
     this.#loose.add(added);
     // It lies beneath all writes that are merged with that one.
-    for (let write = later; write && write !== added; write = write.merged ??= added) {
+    for (let write = own; write && write !== added; write = write.merged ??= added) {
       this.#change(write, () => {
         write.before = write.base = before;
         write.firstPush = push;
@@ -242,7 +281,7 @@ export class OwnWrites {
       step,
     };
     const writes = this.#writes.get(table, row, cell) ?? [];
-    const index = writes.findIndex(({ firstPush }) => firstPush > push);
+    const index = writes.findIndex((later) => later.push > push);
     writes.splice(index < 0 ? writes.length : index, 0, write);
     // The list was forgotten if nothing but ended writes was left.
     this.#writes.set(table, row, cell, writes);
@@ -272,12 +311,18 @@ export class OwnWrites {
           push >= oldestUnanswered && (isTheirs || firstPush >= oldestUnanswered),
       ),
     );
-    // A deletion may hide what others have set where the user's own write has ended, and what the room gave.
+    // A deletion may hide what the room has there.
     const isCovered = writes.some(({ push }) => push >= oldestUnanswered);
-    const isGiven = answered.some(({ step }) => step === this.#given);
-    if ((isTheirs || isGiven) && !isCovered && room !== shown) this.#addHidden(table, row, cell);
-    const last = writes.at(-1);
-    if (last && last.after !== shown) this.#endAll(writes);
+    if (!isCovered && room !== shown) this.#addHidden(table, row, cell);
+    const isLost = (last: OwnWrite | undefined): last is OwnWrite =>
+      last !== undefined && last.after !== shown;
+    // What stayed here is gone with what lay on it.
+    for (let last = writes.at(-1); isLost(last) && last.push === LOCAL; last = writes.at(-1)) {
+      const merged = last;
+      if (merged.firstPush === LOCAL) this.#settle(merged);
+      else this.#change(merged, () => (merged.after = shown));
+    }
+    if (isLost(writes.at(-1))) this.#endAll(writes);
   }
 
   /** Puts what lies beneath the pending writes there (UNDO-4). */
@@ -331,9 +376,15 @@ export class OwnWrites {
     const accepted = answered[index];
     if (accepted !== undefined || oldest.base === room) {
       for (const write of answered.slice(index + 1)) {
-        const hasAccepted = accepted !== undefined && write.firstPush <= accepted.push;
+        const hasAccepted = accepted
+          ? write.firstPush <= accepted.push
+          : write.firstPush < oldest.push;
         if (hasAccepted) this.#change(write, () => (write.after = room));
-        else this.#end(write);
+        else {
+          this.#part(write);
+          this.#uncover(write);
+          this.#end(write);
+        }
       }
       return true;
     }
@@ -353,14 +404,14 @@ export class OwnWrites {
       for (const row of rows.rows(table).keys()) {
         const isDeleted = changes !== undefined && deletesRow(changes, table, row);
         if (aims.isEmpty && !isDeleted) continue;
-        const writes = this.#inRow(table, row).filter(({ push }) => push < oldestUnanswered);
-        if (writes.length === 0) continue;
-        if (this.#replica.base.cells(table, row).length === 0) this.#endAll(writes);
-        if (!isDeleted) continue;
+        const writes = this.#inRow(table, row).filter(
+          ({ push }) => push < oldestUnanswered && push !== LOCAL,
+        );
         const isBefore = ({ push }: OwnWrite): boolean => push < oldestUnansweredBefore;
         // The deletion may be that of an own push, whose answer was lost.
-        if (writes.every((write) => isBefore(write) || write.after !== undefined))
-          this.#endAll(writes.filter(isBefore));
+        if (!writes.every((write) => isBefore(write) || write.after !== undefined)) continue;
+        if (this.#replica.base.cells(table, row).length === 0) this.#endAll(writes);
+        else if (isDeleted) this.#endAll(writes.filter(isBefore));
       }
     }
   }
@@ -398,6 +449,23 @@ export class OwnWrites {
     for (const write of [...writes]) this.#end(write);
   }
 
+  /** Takes a write that the room has not taken out of those that are merged with it. */
+  #part({ table, row, cell, push, firstPush }: OwnWrite): void {
+    const merged = (this.#writes.get(table, row, cell) ?? []).filter(
+      (write) => write.firstPush === firstPush && write.push > push,
+    );
+    const first = Math.min(...merged.map((write) => write.push));
+    for (const write of merged) write.firstPush = first;
+  }
+
+  /** Lays an edit that stays here on what lay beneath one that the room refused. */
+  #uncover(write: OwnWrite): void {
+    const { table, row, cell, before } = write;
+    const writes = this.#writes.get(table, row, cell) ?? [];
+    const next = writes[writes.indexOf(write) + 1];
+    if (next?.push === LOCAL) this.#change(next, () => (next.before = before));
+  }
+
   /** Takes a write from its step. */
   #end(write: OwnWrite): void {
     write.step?.remove(write);
@@ -426,8 +494,28 @@ export class OwnWrites {
     for (const write of this.#loose) {
       if (write.push >= oldestUnanswered) continue;
       this.#loose.delete(write);
-      if (write.before === write.after || write.step === undefined) this.#settle(write);
+      if (write.before === write.after || write.step === undefined) this.#forget(write);
     }
+  }
+
+  /** Forgets an answered write that no step needs. The one before it leaves what this one left. */
+  #forget(write: OwnWrite): void {
+    const { table, row, cell, after } = write;
+    const writes = this.#writes.get(table, row, cell) ?? [];
+    if (writes.at(-1) === write) {
+      let former = writes.at(-2);
+      // Nothing shows any more what the room gave with the row.
+      if (former?.step === this.#given && former.after !== after) {
+        this.#settle(former);
+        former = writes.at(-2);
+      }
+      const shown = former;
+      if (shown) this.#change(shown, () => (shown.after = after));
+    }
+    if (write.push === LOCAL) return this.#settle(write);
+    // A refusal of one that is merged with it shows it again.
+    for (const later of writes) if (later.merged === write) later.base = after;
+    this.#settle(write);
   }
 
   #settle(write: OwnWrite): void {
@@ -440,6 +528,8 @@ export class OwnWrites {
     if (writes?.length === 0) this.#writes.delete(table, row, cell);
   }
 }
+
+type Address = readonly [table: TableKey, row: string, cell: string];
 
 /** Returns a test: true for a write that the push has, alone or merged with others. */
 function isOf(number: number): (write: OwnWrite) => boolean {

@@ -4,7 +4,7 @@ import { VALUES, type TableKey } from '../../../protocol/leaf.ts';
 import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
-import { sizeOfWrite, type OwnWrite } from './own-write.ts';
+import { LOCAL, sizeOfWrite, type OwnWrite } from './own-write.ts';
 
 /** The writes that one undo, or one redo, takes back: one for each leaf. */
 export class Step {
@@ -65,32 +65,24 @@ export class Step {
   }
 
   /**
-   * Returns the leaves that it puts back: those that still show what it left there (UNDO-3). What the room gave with a row that the step
-   * made goes, too, if nothing else of the row would be left (UNDO-5).
+   * Returns the leaves that it puts back: those that are still its user's own (UNDO-3). What the room gave with a row that the step made
+   * goes, too, if nothing else of the row would be left (UNDO-5).
    */
-  aims(store: Store, given: Step): Aims {
+  aims(
+    store: Store,
+    given: Step,
+    isOwn: (table: TableKey, row: string, cell: string) => boolean,
+  ): Aims {
     const aims: Aims = new LeafMap();
-    this.#writes.forEach(({ before, after }, table, row, cell) => {
-      if (readLeaf(store, table, row, cell) === after) aims.set(table, row, cell, before);
+    this.#writes.forEach(({ before }, ...at) => {
+      if (isOwn(...at)) aims.set(...at, before);
     });
     for (const table of given.#writes.tables()) {
       if (table === VALUES) continue;
       for (const row of aims.rows(table).keys()) {
         let firstPush = this.#merged.get(table, row, '') ?? Infinity;
         for (const write of this.#writes.cells(table, row).values())
-          firstPush = Math.min(firstPush, write.firstPush);
-        // A step may have deleted the row and made it anew: what the room gave to the new one goes back to what was in the old one.
-        const made = [...this.#writes.cells(table, row).values()].filter(
-          ({ after }) => after !== undefined,
-        );
-        for (const [cell, { before, after }] of this.#writes.cells(table, row)) {
-          const shown = given.writeOf(table, row, cell);
-          if (shown === undefined || after !== undefined) continue;
-          if (shown.after !== readLeaf(store, table, row, cell)) continue;
-          const { push: number } = shown;
-          if (made.some(({ firstPush: first, push }) => first <= number && push >= number))
-            aims.set(table, row, cell, before);
-        }
+          if (write.firstPush !== LOCAL) firstPush = Math.min(firstPush, write.firstPush);
         const aimed = aims.cells(table, row);
         const left = [...store.getCellIds(table, row), ...aimed.keys()].filter(
           (cell) => !aimed.has(cell) || aimed.get(cell) !== undefined,

@@ -249,7 +249,7 @@ export function observeForUndo(
       steps.removeEmpty();
       update();
     },
-    released: () => writes.numberHeld(),
+    released: (isLocal) => writes.numberHeld(isLocal),
     withdrawn: (push, isLocal) => writes.withdraw(push, isLocal),
     abandoned: clear,
   };

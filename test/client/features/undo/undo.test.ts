@@ -1309,6 +1309,29 @@ describe('what the room refuses', () => {
     expect(replica.pending).toEqual([]);
   });
 
+  test('[UNDO-6] an edit beneath a refused one that another undo has put back meanwhile can be undone', () => {
+    for (const isNew of [false, true]) {
+      const client = clientOf(withPets);
+      const { store, replica, undo } = client;
+      const legs = (): unknown => store.getCell('pets', 'fido', 'legs');
+      for (const each of [3, 2, 1]) store.setCell('pets', 'fido', 'legs', each);
+      undo.goBackward();
+      replica.acknowledge();
+      replica.acknowledgeCorrected(changesOf([{ pets: { fido: { legs: 3 } } }, {}]));
+      acknowledgeAll(client);
+      expect(legs()).toBe(2);
+      // It ends the redo, which was the last to set the leaf.
+      if (isNew) store.setValue('open', false);
+      if (isNew) undo.goBackward();
+      undo.goBackward();
+      expect(legs()).toBe(4);
+      undo.goForward();
+      expect(legs()).toBe(2);
+      undo.goForward();
+      expect(legs()).toBe(isNew ? 2 : 1);
+    }
+  });
+
   test('[UNDO-6] a refused deletion of a row is no step', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
