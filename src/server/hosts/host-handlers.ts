@@ -43,7 +43,7 @@ export interface HandlerParts<Connection extends HostedSocket, Request> {
 /** The time for the app's `onClose` and `onError`. After that, others no longer see the connection as present. */
 const LONGEST_END_MILLISECONDS = 5_000;
 
-/** Who waits for an `onStart` that never settles is told nothing, so the app is. */
+/** The time after which the app is told of an `onStart` that has not settled: whoever waits for it is told nothing. */
 const SLOW_START_MILLISECONDS = 10_000;
 const SLOW_START =
   'The onStart of the room has not settled for 10 s, and everybody waits for it: give its requests a time limit.';
