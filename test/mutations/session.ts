@@ -40,6 +40,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[JOIN-12] an edit that was due while the socket was pointed elsewhere is never sent',
+    file: SESSION,
+    text: '      sender.flush();\n    },\n    alive:',
+    replacement: '    },\n    alive:',
+  },
+  {
     title: '[OFFLINE-1] the lock of a session that has ended is not handed on',
     file: OUTBOX,
     text: 'const taken = isTakenRecord(handed) ? handed : undefined;',

@@ -383,7 +383,11 @@ export function createSyncSession(
     'reset-retry': () => backoff.reset(true),
     'relax-retry': () => backoff.reset(),
     check: () => heartbeat.check(),
-    ponged: () => heartbeat.answered(),
+    ponged: () => {
+      heartbeat.answered();
+      // Those that were due while the socket led elsewhere for a moment still wait.
+      sender.flush();
+    },
     alive: () => heartbeat.alive(),
     reconnect: () => socket.reconnect(),
     resume: () => happened('resume'),

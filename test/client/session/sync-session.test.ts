@@ -192,6 +192,20 @@ describe('starting and stopping', () => {
     expect(room.session.sync.phase).toBe('live');
   });
 
+  test('[JOIN-12] an edit made while the socket is pointed at another room for a moment is sent with the next pong', async () => {
+    const room = new ScriptedRoom();
+    await room.live();
+    room.address = OTHER_ADDRESS;
+    room.store.setValue('v', 1);
+    await nextTurn();
+    room.address = ADDRESS;
+    expect(room.pushes()).toEqual([]);
+    await room.time.pass(SECOND);
+    room.receive({ type: 'pong', version: 1, lastPush: 0 });
+    await nextTurn();
+    expect(room.pushes()).toEqual([[1, [{}, { v: 1 }]]]);
+  });
+
   test('[FRAME-3] a socket that closes and opens within a transaction gets no ping before hello', async () => {
     const room = await emptyRoom();
     room.store.startTransaction();
