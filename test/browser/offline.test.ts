@@ -243,6 +243,31 @@ test('two tabs of one browser have records of their own, and one sends what the 
   await context.close();
 });
 
+test('[OFFLINE-14] a page whose lock the browser takes away takes it again, and goes on', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'lost');
+  await isSaved(page);
+  const heldLocks = (): Promise<readonly (string | undefined)[]> =>
+    page.evaluate(async () => {
+      const { held = [] } = await navigator.locks.query();
+      return held.map(({ name }) => name);
+    });
+  const before = await heldLocks();
+  expect(before).toHaveLength(1);
+  const [name = ''] = before;
+  await page.evaluate(() => window.app.persister.getConnection().close());
+  await setValue(page, 'unsent', 'yes');
+  const other = await context.newPage();
+  await other.goto(pageServer.origin);
+  await other.evaluate((lock) => navigator.locks.request(lock, { steal: true }, () => 1), name);
+  await until('the lock to be held', async () => (await heldLocks()).join() === name);
+  await page.evaluate(() => window.app.persister.getConnection().reconnect());
+  await isSaved(page);
+  expect(await contentOf('lost')).toEqual([{}, { unsent: 'yes' }]);
+  expect(await errorCodes(page)).toEqual([]);
+  await context.close();
+});
+
 test('another user of the browser sees and sends nothing, and clear removes everything', async () => {
   const context = await browser.newContext();
   const ann = await open(context, 'users', { user: 'ann' });

@@ -186,8 +186,10 @@ export class ClientDisk implements Source {
   #locksUnlessDead(tab: object): OfflineLocks {
     const locks = this.locksOf(tab);
     return {
-      take: (...lock) =>
-        this.#dead.has(tab) ? forever() : this.#unlessDead(tab, this.#take(tab, locks, ...lock)),
+      take: (name, milliseconds) =>
+        this.#dead.has(tab)
+          ? forever()
+          : this.#unlessDead(tab, this.#take(tab, locks, name, milliseconds)),
     };
   }
 

@@ -36,7 +36,7 @@ export class MemoryOfflineStorage implements OfflineStorage {
   }
 }
 
-interface WaitingWrite {
+export interface WaitingWrite {
   readonly write: OfflineWrite;
   readonly take: () => void;
   readonly fail: (error: unknown) => void;
@@ -72,14 +72,17 @@ export class ManualOfflineStorage extends MemoryOfflineStorage {
 /** Locks in memory. A tab that dies frees its locks: see {@link MemoryLocks.end}. */
 export class MemoryLocks {
   /** The tabs that hold them, each hold in an object of its own. */
-  readonly #held = new Map<string, { readonly tab: object }>();
+  readonly #held = new Map<
+    string,
+    { readonly tab: object; readonly onLost: (() => void) | undefined }
+  >();
 
   /** The locks as one tab has them. */
   of(tab: object): OfflineLocks {
     return {
-      take: async (name) => {
+      take: async (name, _milliseconds, onLost) => {
         if (this.#held.has(name)) return undefined;
-        const hold = { tab };
+        const hold = { tab, onLost };
         this.#held.set(name, hold);
         // What a dead tab still does frees no lock that another one has taken since.
         return () => this.#held.get(name) === hold && this.#held.delete(name);
@@ -90,6 +93,15 @@ export class MemoryLocks {
   /** Frees the locks of a tab. */
   end(tab: object): void {
     for (const [name, hold] of this.#held) if (hold.tab === tab) this.#held.delete(name);
+  }
+
+  /** Takes all locks away from a tab. It hears of that when the returned function is called, as it comes back. */
+  takeAway(tab: object): () => void {
+    const taken = [...this.#held.values()].filter((hold) => hold.tab === tab);
+    this.end(tab);
+    return () => {
+      for (const { onLost } of taken) onLost?.();
+    };
   }
 
   /** The number of locks that are held. */

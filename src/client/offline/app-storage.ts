@@ -24,8 +24,8 @@ export function guardStorage(storage: OfflineStorage): OfflineStorage {
 /** Does the same for locks. A lock that cannot be freed is free when the page ends. */
 export function guardLocks(locks: OfflineLocks): OfflineLocks {
   return {
-    take: async (name, milliseconds) => {
-      const release: unknown = await locks.take(name, milliseconds);
+    take: async (name, milliseconds, onLost) => {
+      const release: unknown = await locks.take(name, milliseconds, onLost);
       if (typeof release !== 'function') return undefined;
       return () => {
         try {

@@ -39,6 +39,8 @@ export interface WantedRecord {
   readonly fresh: string;
   /** The record to try first; undefined if there is none. If it is the new one, no other will do. */
   readonly preferred: string | undefined;
+  /** Called if the lock of the claimed record is taken away. */
+  readonly onLost?: () => void;
 }
 
 /** The record of a client that only this page uses from now on (OFFLINE-3). */
@@ -100,10 +102,10 @@ export async function claimRecord(
   taken?: ClaimedLock,
 ): Promise<ClaimedRecord | undefined> {
   const { locks } = scope;
-  const { fresh } = wanted;
+  const { fresh, onLost } = wanted;
   const known = await readRecords(scope);
   const claim = taken ?? (locks && (await claimEnded({ ...scope, locks }, known, wanted)));
-  const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0)));
+  const release = claim?.release ?? (locks && (await locks.take(lockOf(fresh), 0, onLost)));
   if (locks !== undefined && release === undefined) return undefined;
   try {
     return await readClaimed(scope, known, {
@@ -174,11 +176,11 @@ async function readClaimed(
 async function claimEnded(
   { storage, locks, keys }: RecordScope & { readonly locks: OfflineLocks },
   { heads }: KnownRecords,
-  { fresh, preferred }: WantedRecord,
+  { fresh, preferred, onLost }: WantedRecord,
 ): Promise<ClaimedLock | undefined> {
   const isOwn = preferred === fresh;
   const claim = async (recordId: string, patience: number): Promise<(() => void) | undefined> => {
-    const release = await locks.take(lockOf(recordId), patience);
+    const release = await locks.take(lockOf(recordId), patience, onLost);
     // A new record needs that lock, too: a session before, which is about to see that it has ended, could take it in between.
     if (release === undefined || recordId === fresh) return release;
     try {

@@ -7,7 +7,7 @@ import type { PendingPush } from '../replica/pending-push.ts';
 import type { RestoredSession } from '../session/session-ports.ts';
 import type { Fold } from '../session/session-types.ts';
 import { Adoption } from './adoption.ts';
-import { claimRecord, type RecordScope } from './claim-record.ts';
+import { claimRecord, lockOf, type RecordScope } from './claim-record.ts';
 import { encodeHead, encodeHeld, RecordKeys, scopeOf } from './client-record.ts';
 import {
   noAnswer,
@@ -46,12 +46,20 @@ export interface OfflineDevice {
 export interface TakenRecord {
   readonly scope: RecordScope;
   readonly writer: RecordWriter;
-  readonly release: () => void;
+  readonly lock: RecordLock;
+}
+
+/** The lock of a record, wherever that is handed on. */
+interface RecordLock {
+  release: () => void;
+  onLost: () => void;
+  /** The number of times that it was lost. */
+  losses: number;
 }
 
 /** The record of this page, while it is written. */
 interface OpenRecord extends TakenRecord {
-  readonly adoption: Adoption | undefined;
+  adoption: Adoption | undefined;
   /** True once the session has the name of the record. */
   isContinued: boolean;
 }
@@ -227,11 +235,11 @@ export class DurableOutbox implements Outbox {
     this.#endEarly();
     if (record === undefined || !isLive) {
       // What the session has not read is not its own.
-      record?.release();
+      record?.lock.release();
       if (isOver) this.#onEnded();
       return undefined;
     }
-    const { scope, writer, release } = record;
+    const { scope, writer, lock } = record;
     // The end of the page may cut off what is written now.
     const cancelEnd = this.#device.onEnd?.((isEnding) => {
       if (isEnding && !this.#isForgotten) writer.saveLast();
@@ -246,7 +254,7 @@ export class DurableOutbox implements Outbox {
       lacking: writer.stop(),
       take: () => {
         end();
-        return { scope, writer, release };
+        return { scope, writer, lock };
       },
       free: async (onFree) => {
         await writer.settled();
@@ -254,9 +262,18 @@ export class DurableOutbox implements Outbox {
         if (isTaken || left === undefined) return;
         end();
         onFree?.(left);
-        release();
+        lock.release();
       },
     };
+  }
+
+  leaveLost(): LeftSession {
+    const { writer, lock } = this.#record ?? {};
+    const left = writer?.leaveLost();
+    lock?.release();
+    this.#record = undefined;
+    this.stop();
+    return left ?? { client: this.#owner.client() };
   }
 
   /** The app has cleared the device: nothing is kept from now on. */
@@ -293,15 +310,30 @@ export class DurableOutbox implements Outbox {
     await taken?.writer.settled();
     const fresh = former?.clientId ?? this.#owner.client().clientId;
     const preferred = former === undefined ? (last ?? lastClient.get(keys.scope)) : fresh;
-    const lock = taken && { recordId: taken.writer.recordId, release: taken.release };
-    const claimed = await claimRecord(scope, { fresh, preferred }, lock);
+    const lock: RecordLock = taken?.lock ?? {
+      release: nothing,
+      onLost: () => {
+        lock.losses += 1;
+      },
+      losses: 0,
+    };
+    const { losses, release } = lock;
+    // While no session had it.
+    if (taken?.writer.isLost === true) lock.onLost();
+    const held = taken && { recordId: taken.writer.recordId, release };
+    const wanted = { fresh, preferred, onLost: () => lock.onLost() };
+    const claimed = await claimRecord(scope, wanted, held);
     // After the last wait: a session that has ended meanwhile leaves no lock.
     if (life !== this.#life || this.#isForgotten) {
       if (taken === undefined) claimed?.release();
       return former && { client: former };
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
-    const { clientId, head, base, edits, problem, release } = claimed;
+    const isLost = lock.losses !== losses;
+    // The writer knows what this page has.
+    if (taken !== undefined && isLost) return { client: taken.writer.client };
+    const { clientId, head, base, edits, problem } = claimed;
+    lock.release = claimed.release;
     if (problem !== undefined) this.#tell(problem);
     if (lack !== undefined) this.#report(lack, undefined);
     const time = Math.ceil(now());
@@ -319,18 +351,19 @@ export class DurableOutbox implements Outbox {
         held: edits.held,
       };
     const record = this.#use(
-      { scope, release },
+      { scope, lock },
       (owner) => new RecordWriter(scope, claimed, client, owner),
     );
     // The device did not take the new id of the session before.
     if (client.clientId !== clientId) record.writer.rename(client.clientId);
-    void record.adoption?.search();
+    if (isLost) lock.onLost();
+    else void record.adoption?.search();
     return { client, base };
   }
 
   /** Makes a record that of this session. */
   #use(
-    { scope, release }: Pick<TakenRecord, 'scope' | 'release'>,
+    { scope, lock }: Pick<TakenRecord, 'scope' | 'lock'>,
     write: (owner: RecordOwner) => RecordWriter,
   ): OpenRecord {
     const { locks, keys } = scope;
@@ -344,16 +377,50 @@ export class DurableOutbox implements Outbox {
       isContinued: () => record.isContinued,
       onDurable: () => happened('durable'),
       onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
+      onLost: () => void this.#lost(record),
       onFailed: (cause) => this.#failed(writer, cause),
     });
-    const adoption = locks && new Adoption({ ...scope, locks }, writer, this.#owner, now);
-    const record: OpenRecord = { scope, writer, adoption, release, isContinued: false };
+    const adoption = this.#adoptionFor(scope, writer);
+    const record: OpenRecord = { scope, writer, adoption, lock, isContinued: false };
     this.#record = record;
+    lock.onLost = () => writer.lose();
     if (locks !== undefined) lastClient.set(keys.scope, writer.recordId);
     return record;
   }
 
+  #adoptionFor({ locks, ...scope }: RecordScope, writer: RecordWriter): Adoption | undefined {
+    return locks && new Adoption({ ...scope, locks }, writer, this.#owner, this.#device.now);
+  }
+
+  /** The lock of the record was taken away: takes it again. If another page has used the record meanwhile, it has the edits (OFFLINE-14). */
+  async #lost(record: OpenRecord): Promise<void> {
+    const { scope, writer, lock } = record;
+    if (this.#record !== record) return;
+    record.adoption?.stop();
+    const losses = (lock.losses += 1);
+    const isPresent = (): boolean => this.#record === record && lock.losses === losses;
+    let isOwn = false;
+    try {
+      // A page that holds it now has changed the head, or is about to.
+      const release = await scope.locks?.take(lockOf(writer.recordId), 0, () => lock.onLost());
+      if (!isPresent()) return release?.();
+      if (release !== undefined) {
+        lock.release = release;
+        isOwn = await writer.regain(isPresent);
+      }
+    } catch {
+      // A record that cannot be read may be another page's.
+    }
+    if (isOwn) {
+      record.adoption = this.#adoptionFor(scope, writer);
+      void record.adoption?.search();
+      this.#owner.happened('durable');
+    } else if (isPresent() && writer.isLost) this.#owner.happened('taken');
+  }
+
   #failed(writer: RecordWriter, cause: unknown): void {
+    // It is known soon if another page has the record.
+    if (writer.isLost) return;
     if (this.#record?.writer === writer) this.#record.adoption?.stop();
     for (const { first, last } of writer.undone)
       for (let number = first; number <= last; number += 1)
@@ -372,6 +439,8 @@ export class DurableOutbox implements Outbox {
     this.#isReported = true;
   }
 }
+
+function nothing(): void {}
 
 /** Only this package hands them on. */
 function isTakenRecord(record: object | undefined): record is TakenRecord {

@@ -175,8 +175,9 @@ function webLocks(): OfflineLocks | undefined {
   const locks = navigator?.locks;
   if (locks === undefined) return undefined;
   return {
-    take: (name, milliseconds) =>
+    take: (name, milliseconds, onLost) =>
       new Promise((resolve) => {
+        let isHeld = false;
         const controller = new AbortController();
         const timer =
           milliseconds > 0 ? setTimeout(() => controller.abort(), milliseconds) : undefined;
@@ -185,11 +186,16 @@ function webLocks(): OfflineLocks | undefined {
         locks
           .request(name, options, (lock) => {
             clearTimeout(timer);
+            isHeld = lock !== null;
             return lock === null
               ? resolve(undefined)
               : new Promise<void>((release) => resolve(release));
           })
-          .catch(() => resolve(undefined));
+          .catch(() => {
+            // The lock was held, and the browser has taken it away.
+            if (isHeld) onLost?.();
+            else resolve(undefined);
+          });
       }),
   };
 }

@@ -46,9 +46,10 @@ export interface OfflineStorage {
 export interface OfflineLocks {
   /**
    * Takes a lock, and returns a function that frees it. Returns undefined if another holder does not free it in this time; with
-   * 0, if it is not free now.
+   * 0, if it is not free now. `onLost` is called if the lock is taken away from its holder, as Safari does it to a page that it keeps for
+   * its "back" button.
    */
-  take(name: string, milliseconds: number): Promise<(() => void) | undefined>;
+  take(name: string, milliseconds: number, onLost?: () => void): Promise<(() => void) | undefined>;
 }
 
 /** Returns the error of a storage that takes too long. */

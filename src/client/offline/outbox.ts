@@ -33,6 +33,8 @@ export interface Outbox {
    * take or free the record.
    */
   stop(): LeftRecord | undefined;
+  /** Stops at once, because another page may have the record (OFFLINE-14). Returns what only this page has. */
+  leaveLost?(): LeftSession;
 }
 
 /** The session that an outbox works for. */
@@ -47,8 +49,11 @@ export interface OutboxOwner {
   readonly state: () => SessionState;
   /** True while a push travels in parts: a hello ends that. */
   readonly isSendingParts: () => boolean;
-  /** `durable`: more is durable on this device. `opened`: the session has to say hello again, as on a new socket. */
-  readonly happened: (event: 'durable' | 'opened') => void;
+  /**
+   * `durable`: more is durable on this device. `opened`: the session has to say hello again, as on a new socket. `taken`: another
+   * page has the edits of the record, so the session begins anew.
+   */
+  readonly happened: (event: 'durable' | 'opened' | 'taken') => void;
   readonly onError: (error: unknown) => void;
 }
 

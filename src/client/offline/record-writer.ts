@@ -36,6 +36,8 @@ export interface RecordOwner {
   readonly onDurable: () => void;
   /** Edits could not be kept as the page ends. */
   readonly onLastFailed: (cause: unknown) => void;
+  /** The lock of the record was taken away. */
+  readonly onLost: () => void;
   /** Nothing is written any more. `cause` is undefined if somebody has removed the record. */
   readonly onFailed: (cause: unknown) => void;
 }
@@ -57,6 +59,15 @@ interface Batch {
   held: Changes | undefined;
 }
 
+/** What the last words of a page had. */
+interface LastSaid {
+  readonly head: string | undefined;
+  readonly push: number;
+  readonly held: string | undefined;
+}
+
+const NOT_SAID: LastSaid = { head: undefined, push: 0, held: undefined };
+
 /** Keeps the record of one client in step with what it may send and confirm (KEEP-2, KEEP-3): one write after another. */
 export class RecordWriter {
   readonly #storage: OfflineStorage;
@@ -71,6 +82,9 @@ export class RecordWriter {
   readonly #held: HeldEntry;
   /** True while held edits are removed that a later page would send once more. */
   #isRemovingHeld = false;
+  /** True from the loss of the lock until this page holds it again: nothing counts as durable, and nothing is written. */
+  #isLost = false;
+  #said: LastSaid = NOT_SAID;
   /** Numbers of answered pushes whose entries are still there. */
   #answered: number[] = [];
   #confirmed: number;
@@ -147,6 +161,10 @@ export class RecordWriter {
     return this.#hasFailed;
   }
 
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** True if the content of the room is on disk. */
   get hasBase(): boolean {
     return this.#base.isStored;
@@ -158,11 +176,13 @@ export class RecordWriter {
   }
 
   isGenerationDurable(generation: number): boolean {
+    if (this.#isLost) return false;
     if (this.#hasFailed || !this.#owner.keepsEdits) return true;
     return generation <= this.#durableGeneration && !this.#isRenaming;
   }
 
   isPushDurable(number: number): boolean {
+    if (this.#isLost) return false;
     if (this.#hasFailed) return !this.#isRemovingHeld;
     return number <= this.#durablePush && !this.#isRenaming;
   }
@@ -253,12 +273,15 @@ export class RecordWriter {
    * that goes on writes them as ever.
    */
   saveLast(): void {
-    if (!this.#isWriting || this.#hasFailed || !this.#owner.keepsEdits) return;
+    const isIdle = !this.#isWriting || this.#hasFailed || this.#isLost;
+    if (isIdle || !this.#owner.keepsEdits) return;
     const client = this.#client();
     const { pushes, held } = client;
     const head = this.#keys.head(this.#id);
     const isNew = this.#headText === undefined;
-    const hasHead = isNew || this.#isRenaming;
+    // The first write tells a page that had the record before, and may come back, that it is not its own any more (OFFLINE-14).
+    const isFirst = this.#durableGeneration === 0;
+    const hasHead = isNew || isFirst || this.#isRenaming;
     const remove: string[] = [];
     const set = this.#entries(pushes, hasHead ? 0 : this.#durablePush);
     if (hasHead) {
@@ -274,12 +297,50 @@ export class RecordWriter {
         set.delete(this.#keys.push(this.#id, number));
     const { key } = this.#held;
     if (held !== undefined || set.size > 0) remove.push(key);
-    if (held !== undefined) set.set(key, encodeHeld(held));
+    const heldText = held && encodeHeld(held);
+    if (heldText !== undefined) set.set(key, heldText);
     try {
       this.#storage.writeLast?.({ head, isNew, remove, set });
+      this.#said = { head: set.get(head), push: pushes.at(-1)?.number ?? 0, held: heldText };
     } catch (cause) {
       if (held !== undefined || set.size > (hasHead ? 1 : 0)) this.#owner.onLastFailed(cause);
     }
+  }
+
+  /** The lock was taken away: nothing is written until this page holds it again. */
+  lose(): void {
+    // Without a record, this page keeps nothing, and no other page has its edits.
+    if (this.#hasFailed) return;
+    this.#isLost = true;
+    this.#owner.onLost();
+  }
+
+  /** This page holds the lock again. Resolves to true, and goes on, if no other page has changed the record meanwhile. */
+  async regain(isPresent: () => boolean): Promise<boolean> {
+    await this.#writing;
+    const key = this.#keys.head(this.#id);
+    const text = (await this.#storage.read(key)).get(key);
+    // Another page has read what this one said as it went, and no more.
+    if (text !== undefined && text === this.#said.head) this.#headText = text;
+    if (text !== this.#headText) return false;
+    // Edits that are not moved yet may be with another page: its lock was taken away, too.
+    if (!isPresent() || this.#hasFailed || this.undone.length > 0) {
+      // Nobody has heard it.
+      if (text !== this.#said.head) this.#said = NOT_SAID;
+      return false;
+    }
+    this.#isLost = false;
+    this.#write();
+    return true;
+  }
+
+  /** Stops at once: another page may have the record. Returns what only this page has. */
+  leaveLost(): LeftSession {
+    const client = this.#withoutMoved(this.#client());
+    const { push, held } = this.#said;
+    this.#fail();
+    this.#client = () => client;
+    return { held: this.#lacking(Math.max(this.#durablePush, push), held), recordId: this.#id };
   }
 
   /** Ends writing after the state as it is now. Resolves to the edits that the record lacks then; to undefined if it has all. */
@@ -319,6 +380,7 @@ export class RecordWriter {
   /** Stops at once, and removes the record. */
   discard(): void {
     this.#isRemoved = true;
+    this.#isLost = false;
     if (this.#hasFailed) return;
     this.#fail();
     const removed = this.#storage.write({
@@ -335,11 +397,18 @@ export class RecordWriter {
   }
 
   /** Returns the edits that are not in the record: pushes above that number, and held edits. */
-  #lacking(above: number): Changes | undefined {
+  #lacking(above: number, saidHeld?: string): Changes | undefined {
     const { pushes, held } = this.#client();
     const lacking = new ChangesBuilder();
-    for (const { number, changes } of pushes) if (number > above) addChanges(lacking, changes);
-    if (held !== undefined && !(this.#isKept && this.#held.has(held))) addChanges(lacking, held);
+    const add = (changes: Changes): void => {
+      // A push may still be there as held edits.
+      const isThere =
+        (this.#isKept && this.#held.has(changes)) ||
+        (saidHeld !== undefined && saidHeld === encodeHeld(changes));
+      if (!isThere) addChanges(lacking, changes);
+    };
+    for (const { number, changes } of pushes) if (number > above) add(changes);
+    if (held !== undefined) add(held);
     return lacking.isEmpty ? undefined : lacking;
   }
 
@@ -365,7 +434,7 @@ export class RecordWriter {
   }
 
   #write(): void {
-    if (this.#isWriting || !this.#owner.isContinued()) return;
+    if (this.#isWriting || this.#isLost || !this.#owner.isContinued()) return;
     this.#isWriting = true;
     this.#writing = this.#writeAll();
   }
@@ -375,6 +444,7 @@ export class RecordWriter {
       while (!this.#hasFailed) {
         // What this turn still does is in the same write.
         if (this.#isBaseDue) await this.#compact();
+        if (this.#isLost) return;
         const batch = this.#nextBatch();
         if (batch === undefined) return;
         const written = this.#storage.write(this.#writeOf(batch));

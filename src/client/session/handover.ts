@@ -13,11 +13,13 @@ const LEFT_MILLISECONDS = 2000;
 export interface Handover {
   /**
    * Enters the room of the socket, and continues the session that was left there, on this page or this device. All events wait for
-   * that. Edits count from now on.
+   * that. Edits count from now on. With `left`, it goes on with that.
    */
-  enter(): void;
+  enter(left?: LeftSession): void;
   /** Forgets the edits, because the socket leads to another room. Reports them, unless they are kept on this device. */
   giveUp(): void;
+  /** Forgets the edits that another page may have (OFFLINE-14). Returns what is left to this session itself, which enters again with it. */
+  leaveLost(): LeftSession | undefined;
   /** Leaves the edits to the next session. Reports them if none comes soon, unless they are kept on this device. */
   leave(): void;
 }
@@ -73,11 +75,11 @@ export function createHandover(
     await record.free(onFree);
   };
   return {
-    enter: () => {
+    enter: (lost) => {
       // A socket without a room leads to none that could have what the Store holds.
       if (socket.enter() !== '') claim.begin(key());
       replica.startTracking();
-      const left = claim.takeLeft(key());
+      const left = lost ?? claim.takeLeft(key());
       if (outbox.open === undefined && left === undefined) return;
       ({ client: former, recordId } = left ?? {});
       queue.pause();
@@ -97,6 +99,12 @@ export function createHandover(
       const refusals = replica.abandon('another-room');
       if (record === undefined) return onRefused(refusals);
       void free(record, 'another-room', () => true);
+    },
+    leaveLost: () => {
+      claim.raise(client().generation);
+      const left = outbox.leaveLost?.();
+      replica.abandon('destroyed');
+      return left;
     },
     leave: () => {
       hasLeft = true;

@@ -178,6 +178,8 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
       return phase === 'loading' ? seeded(state) : stay(state);
     case 'seed-refused':
       return phase === 'loading' ? seedRefused(state) : stay(state);
+    case 'taken':
+      return leave(state, state.generation, 'enter-again');
     case 'unanswered':
       return phase === 'catching-up' && stage.position.type === 'stock'
         ? reduced(state, stage.position)
@@ -197,23 +199,7 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
       return seedFailed(state, event.error, facts);
     case 'moved':
       // Edits of the old room are not sent to another one.
-      return isOver(stage)
-        ? stay(state)
-        : {
-            ...to(
-              {
-                ...INITIAL_STATE,
-                stage,
-                intent: state.intent,
-                isRooted: state.isRooted,
-                generation: event.generation,
-              },
-              { phase: 'idle', position: NOTHING },
-              'move',
-              'resume',
-            ),
-            fold: { type: 'leave' },
-          };
+      return leave(state, event.generation, 'move');
     case 'stopped':
       return phase === 'stopped'
         ? stay(state)
@@ -240,6 +226,17 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
         return phase === 'connecting' ? stay(state) : resync(state);
       return heard(state, event, facts);
   }
+}
+
+/** Begins as one that was never there, when no transaction is open. */
+function leave(before: SessionState, generation: number, action: Action): Step {
+  const { stage, intent, isRooted } = before;
+  if (isOver(stage)) return stay(before);
+  const state = { ...INITIAL_STATE, stage, intent, isRooted, generation };
+  return {
+    ...to(state, { phase: 'idle', position: NOTHING }, action, 'resume'),
+    fold: { type: 'leave' },
+  };
 }
 
 function start(before: SessionState, intent: Partial<SyncIntent>): Step {

@@ -148,6 +148,8 @@ export type SimpleEvent =
   | 'seeded'
   /** The room refused all of a seed. */
   | 'seed-refused'
+  /** Another page of this device sends the edits of this one (OFFLINE-14). */
+  | 'taken'
   /** A room that looks like a stock one has not answered hello. */
   | 'unanswered';
 
@@ -261,6 +263,8 @@ export type SimpleAction =
   | 'resume'
   /** Reports pending edits, and forgets all that belongs to the old room. */
   | 'move'
+  /** Leaves the edits that the device had to the page that sends them, and enters the room again as another client. */
+  | 'enter-again'
   /** Takes another client id. */
   | 'renew'
   /** Stops everything; closes the socket, unless the app ended the session. */

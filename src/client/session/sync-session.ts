@@ -54,6 +54,7 @@ const CACHE_MESSAGE = 'The room lets this client begin again and again: look for
 const AGAIN_MESSAGE =
   'The room lets this client begin again and again: look at earlier errors, at its console, then for a proxy that loses frames.';
 const MOVED_MESSAGE = 'The socket leads to another room, which does not get the unconfirmed edits.';
+const TAKEN_MESSAGE = 'Another page of this browser sends the unconfirmed edits.';
 const DESTROYED_MESSAGE =
   'The persister was destroyed: later edits are not tracked. Create another one.';
 const REPLACED_MESSAGE =
@@ -399,6 +400,15 @@ export function createSyncSession(
       handover.giveUp();
       actions.renew();
       handover.enter();
+    },
+    'enter-again': () => {
+      confirmations.end(new TinyBasePartyKitError('replaced', TAKEN_MESSAGE));
+      queue.forget();
+      loader.cancel();
+      seed.tellRefusals();
+      const left = handover.leaveLost();
+      actions.renew();
+      handover.enter(left);
     },
     renew: () => {
       handshake.renew();

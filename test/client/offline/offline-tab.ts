@@ -47,6 +47,15 @@ export class OfflineTab extends ScriptedRoom {
         },
       },
     });
+    this.putAside = () => {
+      this.end(true);
+      if (this.isOpen) this.close();
+      const tell = browser.locks?.takeAway(tab);
+      return () => {
+        tell?.();
+        this.end(false);
+      };
+    };
     this.die = () => {
       browser.locks?.end(tab);
       this.isOpen = false;
@@ -55,6 +64,12 @@ export class OfflineTab extends ScriptedRoom {
 
   /** The page is about to end (true), or comes back (false). */
   end: (isEnding: boolean) => void = () => undefined;
+
+  /**
+   * The browser keeps the page for its "back" button: it ends, its locks are free, and its socket is closed. The returned function lets it
+   * come back.
+   */
+  readonly putAside: () => () => void;
 
   /** The tab dies: its locks are free, and it sends nothing any more. */
   readonly die: () => void;

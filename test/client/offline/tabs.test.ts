@@ -2,10 +2,12 @@ import { createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import type { LastWrite, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
+import { Deferred } from '../../support/deferred.ts';
 import {
   ManualOfflineStorage,
   MemoryLocks,
   MemoryOfflineStorage,
+  type WaitingWrite,
 } from '../../support/offline-doubles.ts';
 import { changesOf, SECOND } from '../session/scripted-room.ts';
 import { NOW, OfflineTab, settle, type Browser } from './offline-tab.ts';
@@ -23,6 +25,21 @@ async function liveTab(on: Browser, lastClient?: { id?: string }): Promise<Offli
   await tab.join();
   await tab.time.pass(SECOND);
   return tab;
+}
+
+/** A tab that was put aside with an edit that was not sent, its client id, and a function that lets it come back. */
+async function asideTab(
+  on: Browser,
+): Promise<{ tab: OfflineTab; clientId: string; comeBack: () => void }> {
+  const tab = new OfflineTab(on, {});
+  await tab.start();
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  const { clientId } = await tab.join();
+  await tab.time.pass(SECOND);
+  tab.close();
+  tab.store.setValue('v', 'old');
+  await settle();
+  return { tab, clientId, comeBack: tab.putAside() };
 }
 
 /** A Store whose session has ended with an edit, which is on the device. */
@@ -1119,4 +1136,225 @@ describe('a record that is older than what the room knows', () => {
     expect((await last.join()).clientId).toBe(again.clientId);
     expect(last.pushes().map(([, changes]) => changes)).toEqual([[{}, { a: 1 }]]);
   });
+});
+
+describe('a page that the browser has put aside, and whose locks it has taken away', () => {
+  test('[OFFLINE-14] goes on as the same client if nobody has taken over its edits, and holds the lock of its record again', async () => {
+    const on = browser();
+    const { tab, clientId, comeBack } = await asideTab(on);
+    expect(on.locks.count).toBe(0);
+    const confirmed = tab.session.whenConfirmed();
+    comeBack();
+    tab.store.setValue('later', 1);
+    await settle();
+    expect(on.locks.count).toBe(1);
+    const other = new OfflineTab(on);
+    await other.start();
+    await other.join();
+    expect(other.pushes()).toEqual([]);
+    const hello = await tab.join({ lastPush: 0 });
+    expect(hello.clientId).toBe(clientId);
+    const pushes = tab.pushes();
+    expect(pushes.map(([, changes]) => changes)).toEqual([
+      [{}, { v: 'old' }],
+      [{}, { later: 1 }],
+    ]);
+    pushes.forEach(([number], index) => tab.ack(number, 2 + index));
+    await confirmed;
+    expect(tab.errors).toEqual([]);
+  });
+
+  test('[OFFLINE-14] takes its lock again each time, also if it was put aside while it opened its record', async () => {
+    const on = browser();
+    const opened = new Deferred<void>();
+    const read = on.storage.read.bind(on.storage);
+    on.storage.read = async (prefix) => {
+      if (on.locks.count > 0) await opened.promise;
+      return await read(prefix);
+    };
+    const tab = new OfflineTab(on);
+    await tab.start();
+    expect(on.locks.count).toBe(1);
+    tab.putAside()();
+    expect(on.locks.count).toBe(0);
+    opened.resolve();
+    await settle();
+    expect(on.locks.count).toBe(1);
+    tab.putAside()();
+    await settle();
+    expect(on.locks.count).toBe(1);
+    tab.session.destroy();
+    await settle();
+    expect(on.locks.count).toBe(0);
+  });
+
+  test('[OFFLINE-14] sends what another page has said last into their record', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const aside = asideTab(on);
+    for (let turn = 0; turn < 100; turn += 1) {
+      await settle();
+      storage.waiting.shift()?.take();
+    }
+    const { tab, comeBack } = await aside;
+    const other = new OfflineTab(on);
+    await other.start();
+    other.store.setValue('other', 1);
+    expect(storage.waiting.length).toBe(1);
+    other.end(true);
+    other.die();
+    storage.waiting.length = 0;
+    comeBack();
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    const first = tab.pushes();
+    expect(first.map(([, changes]) => changes)).toEqual([[{}, { v: 'old' }]]);
+    for (const [number] of first) tab.ack(number, 2);
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation, cursor: { epoch: 'e', version: 2 } });
+    await storage.writeAll();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { other: 1 }]]);
+  });
+
+  test.each([
+    ['held edits that it has written', undefined],
+    [
+      'held edits that it said as it went, whose write comes later',
+      (write: WaitingWrite) => write.take(),
+    ],
+    [
+      'held edits that it said as it went, whose write was cut off',
+      (write: WaitingWrite) => write.fail(new Error('cut off')),
+    ],
+  ])('[OFFLINE-14] does not send twice: %s', async (_what, endWrite) => {
+    const storage = new ManualOfflineStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = new OfflineTab(on, {});
+    void tab.session.follow();
+    await storage.writeAll();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await tab.time.pass(SECOND);
+    await storage.writeAll();
+    tab.store.setValue('v', 'old');
+    if (endWrite === undefined) await storage.writeAll();
+    const comeBack = tab.putAside();
+    const write = endWrite && storage.next();
+    const other = new OfflineTab(on);
+    await other.start();
+    await storage.writeAll();
+    other.open();
+    await storage.writeAll();
+    other.welcome({ generation: other.hello().generation });
+    await storage.writeAll();
+    expect(other.pushes()).toMatchObject([[expect.any(Number), [{}, { v: 'old' }]]]);
+    comeBack();
+    void tab.session.startSaving();
+    tab.store.setValue('later', 1);
+    if (write) endWrite(write);
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
+    expect([tab.errors, tab.refusals]).toEqual([[], []]);
+  });
+
+  test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
+    const storage = new ManualOfflineStorage();
+    storage.writeLast = () => undefined;
+    const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
+    await tab.start();
+    await storage.writeAll();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await tab.time.pass(SECOND);
+    await storage.writeAll();
+    tab.close();
+    tab.store.setValue('v', 'new');
+    const comeBack = tab.putAside();
+    const write = storage.next();
+    comeBack();
+    write.fail(new Error('cut off'));
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'new' }]]);
+    expect([tab.errors, tab.refusals]).toEqual([[], []]);
+  });
+
+  test('[OFFLINE-14] sends nothing that another page has taken over either if a next session goes on with its Store at once', async () => {
+    const on = browser();
+    const { tab, comeBack } = await asideTab(on);
+    const other = new OfflineTab(on);
+    await other.start();
+    const { clientId } = await other.join();
+    expect(other.pushes()).toHaveLength(1);
+    comeBack();
+    tab.session.destroy();
+    const next = new OfflineTab(on, {}, tab.store);
+    await next.start();
+    next.store.setValue('later', 1);
+    await settle();
+    expect((await next.join()).clientId).not.toBe(clientId);
+    expect(next.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
+    expect([tab.errors, tab.refusals, next.errors, next.refusals]).toEqual([[], [], [], []]);
+  });
+
+  test.each([
+    ['and uses their record', false],
+    ['into a record of its own', true],
+  ])(
+    '[OFFLINE-14] sends nothing that another page has taken over %s, shows what came of it, and sends what was edited since',
+    async (_how, isMoved) => {
+      const on = browser();
+      const living = isMoved ? await liveTab(on) : undefined;
+      const { tab, clientId, comeBack } = await asideTab(on);
+      const other = living ?? new OfflineTab(on);
+      if (isMoved) await other.time.pass(10 * SECOND);
+      else {
+        await other.start();
+        other.open();
+        await settle();
+      }
+      const asked = other.hello();
+      expect(asked.clientId).toBe(clientId);
+      other.welcome({ generation: asked.generation });
+      await settle();
+      if (isMoved) {
+        other.welcome({ generation: other.hello().generation });
+        await settle();
+      }
+      expect(other.pushes()).toMatchObject([[expect.any(Number), [{}, { v: 'old' }]]]);
+      comeBack();
+      const confirmed = expect(tab.session.whenConfirmed()).rejects.toMatchObject({
+        code: 'replaced',
+      });
+      tab.store.setValue('later', 1);
+      tab.open();
+      await confirmed;
+      await settle();
+      const hello = tab.hello();
+      expect(hello.clientId).not.toBe(clientId);
+      tab.welcome({
+        generation: hello.generation,
+        cursor: { epoch: 'e', version: 3 },
+        changes: changesOf([{}, { v: 'new' }]),
+      });
+      await settle();
+      expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
+      expect(tab.store.getValues()).toEqual({ v: 'new', later: 1 });
+      expect([tab.errors, tab.refusals]).toEqual([[], []]);
+    },
+  );
 });

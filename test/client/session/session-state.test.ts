@@ -140,6 +140,7 @@ const EVENTS: Readonly<
   resume: simple('resume'),
   seeded: simple('seeded'),
   'seed-refused': simple('seed-refused'),
+  taken: simple('taken'),
   unanswered: simple('unanswered'),
   content: {
     content: { type: 'content', cursor: CURSOR, content: CONTENT },
