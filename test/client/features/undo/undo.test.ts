@@ -1109,6 +1109,20 @@ describe('what the room refuses', () => {
     expect(countsOf(client)).toEqual([0, 0]);
   });
 
+  test('[UNDO-6] above a leaf that no message can carry is undone to what was before both', () => {
+    const client = clientOf(withPets);
+    const { store, undo } = client;
+    store.setCell('pets', 'fido', 'color', { toJSON: () => '\uFFFDtext' });
+    store.setCell('pets', 'fido', 'color', 'red');
+    expect(countsOf(client)).toEqual([1, 0]);
+    undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('brown');
+    expect(countsOf(client)).toEqual([0, 1]);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'color')).toBe('red');
+    expect(countsOf(client)).toEqual([1, 0]);
+  });
+
   test('[UNDO-6] leaves the step also above an edit that the room will never take', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
