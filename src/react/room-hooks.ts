@@ -87,7 +87,7 @@ export function createRoomHooks<Room, Metadata>(
   const Context = createContext<Stay<Room> | undefined>(undefined);
   /** The number of mounted providers of each room. */
   const mounted = new Map<ClientRoom<Room>, number>();
-  /** Ends the reports of a room that its last provider has left. */
+  /** Ends the reports of a room that its last provider has left: they go on until the room is entered again. */
   const endReports = new WeakMap<ClientRoom<Room>, () => void>();
 
   const useRoom = (): ClientRoom<Room> => {
@@ -125,8 +125,10 @@ export function createRoomHooks<Room, Metadata>(
               roomReports.get(entered)?.(error),
             );
             endReports.set(entered, endThese);
-            // Strict mode enters again at once, and then the room is not left. What is not confirmed in the end is reported.
-            void client.leave(entered).finally(endThese);
+            // Strict mode enters again at once, and then the room is not left. If it is, what nobody has confirmed is reported later.
+            void client.leave(entered).finally(() => {
+              if (client.getRoom(id) === entered) endThese();
+            });
           }
         };
       }, [id, latest]);

@@ -71,3 +71,21 @@ test.each(['client', 'persister'])(
     await context.close();
   },
 );
+
+test('with a client, React tells of an edit that neither the room nor the device has when its provider leaves', async () => {
+  const context = await browser.newContext();
+  const url = pageServer.page({ host: party.host, room: 'left', with: 'client', storage: 'broken' });
+  const { page } = await openPage(context, url);
+  await untilText(page, 'output', 'live 0');
+  await party.kill9();
+  await add(page, 'mine');
+  await click(page, 'Leave');
+  const told = (): Promise<readonly string[]> =>
+    page.evaluate(() => window.reported.filter((text) => text.startsWith('destroyed')));
+  await until('the report', async () => (await told()).length > 0);
+  expect(await told()).toEqual([
+    expect.stringContaining('The component ended, or changed its room'),
+  ]);
+  await context.close();
+  await party.restart();
+});

@@ -5,7 +5,7 @@ import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { Provider, useStore, useValueIds } from 'tinybase/ui-react';
 import type { PartyKitPersister } from '../../../src/client/index.ts';
-import { createIndexedDbOffline } from '../../../src/client/offline/index.ts';
+import { createIndexedDbOffline, createOffline } from '../../../src/client/offline/index.ts';
 import { createClient } from '../../../src/client/room/index.ts';
 import {
   createRoomHooks,
@@ -30,7 +30,10 @@ const onIgnoredError = (error: unknown): void =>
   void window.reported.push(
     error instanceof TinyBasePartyKitError ? `${error.code}: ${error.message}` : String(error),
   );
-const offline = createIndexedDbOffline({ user: 'ann' });
+const offline =
+  query.get('storage') === 'broken'
+    ? createOffline({ storage: () => Promise.reject(new Error('broken')), user: 'ann' })
+    : createIndexedDbOffline({ user: 'ann' });
 const client = createClient({
   createStore,
   host,
@@ -66,6 +69,19 @@ function Room(): ReactNode {
   return <Notes persister={useRoom().persister} />;
 }
 
+function Rooms(): ReactNode {
+  const [isHere, setHere] = useState(true);
+  if (!isHere) return null;
+  return (
+    <>
+      <button onClick={() => setHere(false)}>Leave</button>
+      <RoomProvider id={id}>
+        <Room />
+      </RoomProvider>
+    </>
+  );
+}
+
 function Stored(): ReactNode {
   const [store] = useState(createStore);
   const persister = usePartyKitPersister(
@@ -83,12 +99,6 @@ function Stored(): ReactNode {
 
 createRoot(document.body.appendChild(document.createElement('main'))).render(
   <StrictMode>
-    {query.get('with') === 'client' ? (
-      <RoomProvider id={id}>
-        <Room />
-      </RoomProvider>
-    ) : (
-      <Stored />
-    )}
+    {query.get('with') === 'client' ? <Rooms /> : <Stored />}
   </StrictMode>,
 );
