@@ -74,7 +74,12 @@ test.each(['client', 'persister'])(
 
 test('with a client, React tells of an edit that neither the room nor the device has when its provider leaves', async () => {
   const context = await browser.newContext();
-  const url = pageServer.page({ host: party.host, room: 'left', with: 'client', storage: 'broken' });
+  const url = pageServer.page({
+    host: party.host,
+    room: 'left',
+    with: 'client',
+    storage: 'broken',
+  });
   const { page } = await openPage(context, url);
   await untilText(page, 'output', 'live 0');
   await party.kill9();

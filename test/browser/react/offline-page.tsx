@@ -98,7 +98,5 @@ function Stored(): ReactNode {
 }
 
 createRoot(document.body.appendChild(document.createElement('main'))).render(
-  <StrictMode>
-    {query.get('with') === 'client' ? <Rooms /> : <Stored />}
-  </StrictMode>,
+  <StrictMode>{query.get('with') === 'client' ? <Rooms /> : <Stored />}</StrictMode>,
 );
