@@ -401,6 +401,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[FLOOD-6] a client does not count its hellos for clients that have ended',
+    file: 'client/session/sync-session.ts',
+    text: 'sender.answered();\n        if (outbox.heard?.(message)) return;',
+    replacement: 'if (outbox.heard?.(message)) return;\n        sender.answered();',
+  },
+  {
     title: '[FLOOD-6] a client sends as fast as its app edits',
     file: 'client/session/send-budget.ts',
     text: 'isWaiting = spent > 0 && spent + cost > mostSpent();',

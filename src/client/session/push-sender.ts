@@ -68,6 +68,8 @@ export interface PushSender {
   halve(): void;
   /** A socket opens: the room counts from the beginning. */
   opened(): void;
+  /** The room has answered a hello, of this client or of another one: it has counted that. */
+  answered(): void;
   /** The socket has closed. With `isMeant`, this side has ended the connection, or the room asks for all again. */
   closed(isMeant: boolean): void;
   /** Nothing is heard any more: this side is about to end the connection. */
@@ -289,6 +291,7 @@ export function createPushSender(
       most = Math.max(LEAST_FRAME, framePushBytes / 2);
     },
     opened: () => budget.reset(),
+    answered: () => budget.count(),
     closed,
     // Parts may be on a slow line. A room that has answered all of them but the last, and then nothing, hangs at that push.
     silent: () => {

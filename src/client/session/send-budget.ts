@@ -7,8 +7,10 @@ const SHARE = 0.9;
 
 /** Decides when the next frame may be sent, so that a client never exceeds the rate of its room (FLOOD-6). */
 export interface SendBudget {
-  /** Sets the rate of the room, which it tells in answer to a hello, and counts that hello. Undefined if the room does not tell it. */
+  /** Sets the rate of the room; undefined if the room does not tell it. */
   limit(rate: MessageRate | undefined): void;
+  /** Counts a hello, which waits for nothing. */
+  count(): void;
   /**
    * Counts a message of that length. With `isJoined`, it is not the first of its frame, and costs less. Returns false, and counts
    * nothing, if the message has to wait: `onRefilled` follows.
@@ -44,6 +46,8 @@ export function createSendBudget(
   return {
     limit: (told) => {
       rate = told;
+    },
+    count: () => {
       spent++;
     },
     take: (length, isJoined = false) => {

@@ -547,7 +547,10 @@ export function createSyncSession(
         // With an empty prefix this may be the app's own; if it was ours, the next commit or pong shows the gap.
       }
       if (message === undefined) return;
-      if (message.type === 'welcome' && outbox.heard?.(message)) return;
+      if (message.type === 'welcome') {
+        sender.answered();
+        if (outbox.heard?.(message)) return;
+      }
       heartbeat.heard(
         message.type !== 'pong' && message.type !== 'alive',
         // Only acks and receipts have numbers.

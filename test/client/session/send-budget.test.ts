@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { weightOf } from '../../../src/protocol/frame.ts';
 import { RateLimiter } from '../../../src/server/room/rate-limiter.ts';
 import { decodeClientMessage } from '../../../src/protocol/codec.ts';
+import { MemoryLocks, MemoryOfflineStorage } from '../../support/offline-doubles.ts';
+import { OfflineTab, settle } from '../offline/offline-tab.ts';
 import { PREFIX, ScriptedRoom } from './scripted-room.ts';
 
 const RATE = { messagesPerSecond: 40, messageBurst: 20 };
@@ -93,6 +95,45 @@ describe('a client that knows what its room takes', () => {
     room.open();
     sendAgain();
     expect(room.pushes()).toHaveLength(30);
+  });
+
+  test('[FLOOD-6] counts all hellos: those for clients that have ended, and one that was told to load', async () => {
+    const rate = { ...RATE, messageBurst: 10 };
+    const limits = { ...LIMITS, rate };
+    const on = { storage: new MemoryOfflineStorage(), locks: new MemoryLocks() };
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await tab.answerGet(1, [{}, {}]);
+    await tab.join({ limits });
+    const others = Array.from({ length: 3 }, () => new OfflineTab(on));
+    for (const [index, other] of others.entries()) {
+      await other.start();
+      other.store.setValue(`v${index}`, 1);
+    }
+    await settle();
+    for (const other of others) other.die();
+    await tab.time.pass(10_000);
+    for (let index = 0; index < 30; index += 1) tab.store.setValue(`w${index}`, 'x'.repeat(16_000));
+    const limiter = new RateLimiter();
+    let pushes = 0;
+    for (let isTold = false; pushes === 0;) {
+      await settle();
+      if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, {}]);
+      for (const frame of tab.frames()) {
+        const weight = frame.reduce((sum, text) => sum + weightOf(text), 0);
+        expect(limiter.take(weight, 0, rate, frame.length)).toBe(true);
+        for (const text of frame) {
+          const message = decodeClientMessage(PREFIX, text);
+          if (message?.type === 'push') pushes += 1;
+          if (message?.type !== 'hello') continue;
+          const { generation, cursor } = message;
+          const isLoading = cursor === undefined || !isTold;
+          isTold ||= cursor !== undefined;
+          tab.welcome({ generation, limits, ...(isLoading && { changes: undefined }) });
+        }
+      }
+    }
+    expect(pushes).toBeLessThan(30);
   });
 
   test('has no timer for who sends little, and none when the socket has closed', async () => {
