@@ -177,6 +177,12 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'false',
   },
   {
+    title: '[DERIVE-3] a room remembers all deletions, until its memory is full',
+    file: 'server/history/recent-deletions.ts',
+    text: 'if (this.#length <= HALF_LENGTH) return;',
+    replacement: 'if (this.#length >= 0) return;',
+  },
+  {
     title: '[FLOOD-1] a hello that is refused unread is never answered',
     file: 'server/room/arrivals.ts',
     text: 'waiting?.onLost();\n      delivery.refuseFlood(peer, this.#isHello(data));',
