@@ -172,9 +172,15 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[DERIVE-3] a default brings back a row that was deleted meanwhile',
-    file: 'server/writes/store-writer.ts',
+    file: 'server/writes/without-deleted-rows.ts',
     text: 'target.wasDeletedSince(reactsTo, table, row)',
     replacement: 'false',
+  },
+  {
+    title: '[DERIVE-3] a reaction that is ignored is refused by the schema, as an edit',
+    file: 'server/history/settlement.ts',
+    text: 'regarded === asked',
+    replacement: 'regarded !== undefined',
   },
   {
     title: '[DERIVE-3] a room remembers all deletions, until its memory is full',

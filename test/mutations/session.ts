@@ -22,6 +22,12 @@ const OBSERVER = 'client/features/undo/undo-observer.ts';
 /** The mutations of rules of the client that no history can show. */
 export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
+    title: '[DERIVE-3] the app is told of a reaction that the room has ignored',
+    file: FOLD,
+    text: "reason !== 'too-large' && !isIgnored",
+    replacement: "reason !== 'too-large' && isIgnored !== 0",
+  },
+  {
     title: '[JOIN-4] a client never goes above a generation that it has lost',
     file: MESSAGES,
     text: '? resync({ ...state, generation })',

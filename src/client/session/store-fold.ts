@@ -97,7 +97,9 @@ function acknowledge(
   else if (!replica.acknowledgeCorrected(correction)) return false;
   if (push === undefined) return true;
   outbox.answered([push]);
-  if (correction !== undefined && reason !== 'too-large')
+  // The room has ignored what the Store's own code set in a row that is not there any more (DERIVE-3).
+  const isIgnored = reason === undefined && push.isDerived;
+  if (correction !== undefined && reason !== 'too-large' && !isIgnored)
     onRefused(refusalsOfCorrection(push.changes, correction, reason ?? 'unknown'));
   return true;
 }

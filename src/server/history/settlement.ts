@@ -11,6 +11,7 @@ import type { Peer } from '../room/peer.ts';
 import type { RoomParts } from '../room/room-parts.ts';
 import { changesSize } from '../writes/content-size.ts';
 import { correctionOf, correctionToNothing, stockAnswerTo } from '../writes/correction.ts';
+import { withoutDeletedRows } from '../writes/without-deleted-rows.ts';
 import type { SeedOutcome, WriteOutcome } from '../writes/write-target.ts';
 import { READER_MESSAGE } from './push-intake.ts';
 import type { RoomState } from './room-state.ts';
@@ -60,9 +61,16 @@ export class Settlement<Connection, Request> {
       return;
     }
     if (committed === 'nothing' && isNoted) this.#state.note(origin);
+    const before = log?.before ?? NO_LEAVES;
     const correction = this.#state.hasStore
-      ? correctionOf(observed.store, asked, log?.before ?? NO_LEAVES)
+      ? correctionOf(observed.store, asked, before)
       : correctionToNothing(asked);
+    // What was ignored has no reason: nobody has edited it.
+    const regarded = withoutDeletedRows(observed.store, this.#state, asked, origin);
+    const isAltered =
+      regarded === asked
+        ? correction.isAltered
+        : correctionOf(observed.store, regarded, before).isAltered;
     this.#charge(peer, asked, correction.changes);
     // A stopped connection has missed commits: it hears of this in its next welcome.
     const client = peer.state;
@@ -73,7 +81,7 @@ export class Settlement<Connection, Request> {
       version: this.#state.version,
       isCommit: committed === 'commit',
       correction: correction.changes,
-      reason: refusal ?? (correction.isAltered ? 'schema' : undefined),
+      reason: refusal ?? (isAltered ? 'schema' : undefined),
       tag: committed === 'commit' ? this.#state.history.newTag : undefined,
     });
     if (isSent) return;

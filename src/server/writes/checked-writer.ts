@@ -13,6 +13,7 @@ import { RowClaims } from './row-claims.ts';
 import { diffOf } from './store-diff.ts';
 import type { StoreWriter } from './store-writer.ts';
 import { areEqual, TouchedRows } from './touched-rows.ts';
+import { withoutDeletedRows } from './without-deleted-rows.ts';
 import { DROPPED, type SeedOutcome, type WriteTarget } from './write-target.ts';
 
 /** The number of times that hooks are asked about the same change, if its rows change while they are asked. */
@@ -130,7 +131,9 @@ export class CheckedWriter<Connection, Request> {
     ground: readonly (Leaf | undefined)[],
   ): Promise<{ readonly settled: SeedOutcome | undefined } | typeof MOVED> {
     const { target, asked, origin, rows, timeout } = decision;
-    let wanted = asked;
+    // Nothing is asked about what is ignored.
+    const regarded = withoutDeletedRows(this.#observed.store, target, asked, origin);
+    let wanted = regarded;
     for (;;) {
       const { version } = target;
       let answer: Allowed | Promise<void> | typeof TIMEOUT | void;
@@ -154,7 +157,7 @@ export class CheckedWriter<Connection, Request> {
         await this.#writer.whenFree();
         continue;
       }
-      const refusal = outcome.refusal ?? (wanted === asked ? undefined : 'hook');
+      const refusal = outcome.refusal ?? (wanted === regarded ? undefined : 'hook');
       return { settled: target.settle(asked, origin, { log: outcome.log, refusal }) };
     }
   }

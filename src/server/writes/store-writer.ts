@@ -1,8 +1,6 @@
 import type { Store } from 'tinybase';
 
 import { ALL_ROWS, type Changes } from '../../protocol/changes.ts';
-import { VALUES, type Leaf } from '../../protocol/leaf.ts';
-import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { RefusalReason } from '../../protocol/messages.ts';
 import type { ApplyOutcome } from '../../protocol/observed-store.ts';
 import { writeLeaf, type TransactionLog } from '../../protocol/store-access.ts';
@@ -17,6 +15,7 @@ import type { RoomStore } from '../room/room-store.ts';
 import { CheckedWriter } from './checked-writer.ts';
 import { predictGrowth, highestGrowth } from './content-size.ts';
 import { findReplacedObjects, restoreObjects, type ReplacedObjects } from './replaced-objects.ts';
+import { withoutDeletedRows } from './without-deleted-rows.ts';
 import { DROPPED, type SeedOutcome, type WriteOutcome, type WriteTarget } from './write-target.ts';
 
 /** The pause before the writer looks again if a transaction is open: it may not hear of a rollback. */
@@ -218,22 +217,4 @@ export function applyChanges(store: Store, changes: Changes): void {
   changes.leaves.forEach((leaf, table, row, cell) => {
     if (leaf === undefined) writeLeaf(store, table, row, cell, undefined);
   });
-}
-
-/** Returns a push without what it sets in rows that were deleted after the commit that it reacts to (`DERIVE-3`). Other changes stay whole. */
-function withoutDeletedRows<Connection, Request>(
-  store: Store,
-  target: WriteTarget<Connection, Request>,
-  changes: Changes,
-  origin: AskedOrigin<Connection, Request>,
-): Changes {
-  if (origin.type !== 'push' || origin.reactsTo === undefined) return changes;
-  const { reactsTo } = origin;
-  const leaves = new LeafMap<Leaf | undefined>();
-  changes.leaves.forEach((leaf, table, row, cell) => {
-    const isGone =
-      table !== VALUES && !store.hasRow(table, row) && target.wasDeletedSince(reactsTo, table, row);
-    if (!isGone) leaves.set(table, row, cell, leaf);
-  });
-  return { ...changes, leaves };
 }

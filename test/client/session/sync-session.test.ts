@@ -693,12 +693,30 @@ test('counts loads and saves that the app began, changes of others and pushes', 
   expect(room.session.stats).toEqual({ loads: 2, saves: 2 });
 });
 
-test('[DERIVE-3] a reaction says to which version it reacts', async () => {
+test('[DERIVE-3] a reaction says to which version it reacts, and tells the app nothing if its row was deleted meanwhile', async () => {
   const room = new ScriptedRoom();
   room.store.setTablesSchema({ t: { a: { type: 'number' }, d: { type: 'number', default: 0 } } });
   await room.live();
   room.sent();
-  room.receive({ type: 'commit', version: 2, changes: changesOf([{ t: { r: { a: 1 } } }, {}]) });
+  room.commit(2, [{ t: { r: { a: 1 } } }, {}]);
+  room.commit(3, [{}, {}, { t: ['r'] }]);
   const pushes = room.sent().filter((message) => message?.type === 'push');
   expect(pushes).toMatchObject([{ isDerived: true, reactsTo: 2 }]);
+  const ack = { type: 'ack', version: 3, isCommit: false } as const;
+  const correction = changesOf([{ t: { r: { d: '\uFFFC' } } }, {}]);
+  room.receive({ ...ack, number: 1, correction, reason: undefined });
+  expect([room.store.getTables(), room.refusals]).toEqual([{}, []]);
+  expect(room.session.sync).toMatchObject({ unsaved: 0, localOnly: 0 });
+  // What a user has set is always told.
+  room.store.setCell('t', 'r', 'a', 1);
+  room.receive({
+    ...ack,
+    number: 2,
+    correction: changesOf([{ t: { r: { a: '\uFFFC', d: '\uFFFC' } } }, {}]),
+    reason: undefined,
+  });
+  expect(room.refusals).toMatchObject([
+    { cellId: 'a', reason: 'unknown' },
+    { cellId: 'd', reason: 'unknown' },
+  ]);
 });

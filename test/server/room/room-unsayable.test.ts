@@ -2,6 +2,7 @@ import type { Cell } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { decodeContent, encodeClientMessage } from '../../../src/protocol/codec.ts';
+import type { Leaf } from '../../../src/protocol/leaf.ts';
 import { readContent } from '../../../src/protocol/store-access.ts';
 import { changesOf, FakeRoomHost, inShort, settle } from '../../support/fake-connection.ts';
 
@@ -115,6 +116,37 @@ test('[DERIVE-1] the commit of a push that is marked as derived is marked, and n
   expect(bob.hearOne('commit').isDerived).toBeUndefined();
 });
 
+test('[DERIVE-3] what the room refuses or alters of the rest of a reaction has its reason, and hooks are not asked about what is ignored', async () => {
+  const asked: unknown[] = [];
+  const host = new FakeRoomHost({
+    prepareStore: (store) => {
+      store.setTablesSchema({ t: { a: { type: 'number' }, d: { type: 'number' } } });
+    },
+    hooks: () => ({
+      canSetCell: (table, row, cell, value) => {
+        asked.push([table, row, cell]);
+        return value !== 'not allowed';
+      },
+    }),
+  });
+  await host.seed({ t: { gone: { a: 1 }, stays: { a: 1 } } });
+  const [ada, bob] = [await host.join('ada'), await host.join('bob')];
+  await ada.push(1, { t: { gone: undefined } });
+  bob.hear();
+  const react = async (number: number, stays: Record<string, Leaf>): Promise<unknown> => {
+    const changes = changesOf({ t: { gone: { d: 1 }, stays } });
+    asked.length = 0;
+    const push = { type: 'push', number, changes, isDerived: true, reactsTo: 1 } as const;
+    await bob.say(encodeClientMessage('', push));
+    await settle();
+    const { reason, correction } = bob.hearOne('ack');
+    return [reason, asked, correction?.leaves.count()];
+  };
+  expect(await react(1, { d: 1 })).toEqual([undefined, [['t', 'stays', 'd']], 1]);
+  expect(await react(2, { d: 'no number' })).toEqual(['schema', [['t', 'stays', 'd']], 2]);
+  expect(await react(3, { d: 'not allowed' })).toEqual(['hook', [['t', 'stays', 'd']], 2]);
+});
+
 test('[DERIVE-3] a reaction brings back no row that was deleted after the commit that it reacts to', async () => {
   const host = await seeded();
   const [ada, bob] = [await host.join('ada'), await host.join('bob')];
@@ -132,8 +164,11 @@ test('[DERIVE-3] a reaction brings back no row that was deleted after the commit
   const content = { stays: { a: 1, d: 1 }, made: { d: 1 } };
   expect(host.room.store.getTable('t')).toMatchObject(content);
   expect(host.room.store.hasRow('t', 'gone')).toBe(false);
-  // Its author learns that the row is not there.
-  expect(bob.hearOne('ack').correction).toEqual(changesOf({ t: { gone: { d: undefined } } }));
+  // Its author learns that the row is not there. Nothing was refused: nobody has edited anything.
+  expect(bob.hearOne('ack')).toMatchObject({
+    correction: changesOf({ t: { gone: { d: undefined } } }),
+    reason: undefined,
+  });
   // After a reload, the version is not known any more.
   await react(2, undefined);
   expect(host.room.store.hasRow('t', 'gone')).toBe(false);
