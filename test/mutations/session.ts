@@ -22,6 +22,12 @@ const OBSERVER = 'client/features/undo/undo-observer.ts';
 /** The mutations of rules of the client that no history can show. */
 export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
+    title: '[DERIVE-3] a client tells the version of another history',
+    file: REPLICA,
+    text: '({ ...push, reactsTo: undefined })',
+    replacement: 'push',
+  },
+  {
     title: '[DERIVE-3] the app is told of a reaction that the room has ignored',
     file: FOLD,
     text: "reason !== 'too-large' && !isIgnored",

@@ -275,7 +275,11 @@ export class Replica {
         this.#held = undefined;
         this.#overlay.drop(HELD, held, aimAt(aims));
       }
-      if (content !== undefined) this.base.rebase(content, aims, isShown);
+      if (content !== undefined) {
+        // Its versions may be those of another history.
+        this.#pending = this.#pending.map((push) => ({ ...push, reactsTo: undefined }));
+        this.base.rebase(content, aims, isShown);
+      }
       if (changes !== undefined) this.base.fold(changes, aims, isShown);
     };
     const isDone = this.#integrate(fold, { changes, told });

@@ -720,3 +720,26 @@ test('[DERIVE-3] a reaction says to which version it reacts, and tells the app n
     { cellId: 'd', reason: 'unknown' },
   ]);
 });
+
+test('[DERIVE-3] a client that loads the room again forgets to which version a reaction reacts: those of the room may begin again', async () => {
+  const room = new ScriptedRoom();
+  room.store.setTablesSchema({ t: { a: { type: 'number' }, d: { type: 'number', default: 0 } } });
+  await room.live();
+  room.sent();
+  room.commit(2, [{ t: { r: { a: 1 } } }, {}]);
+  const reconnect = (): number => {
+    room.close();
+    room.sent();
+    room.open();
+    return room.hello().generation;
+  };
+  const reactions = (): unknown => room.sent().map((sent) => (sent?.type === 'push' ? sent : {}));
+  room.welcome({ generation: reconnect(), cursor: { epoch: 'e', version: 2 } });
+  expect(reactions()).toMatchObject([{ number: 1, isDerived: true, reactsTo: 2 }]);
+  const cursor = { epoch: 'f', version: 1 };
+  room.welcome({ generation: reconnect(), cursor, changes: undefined });
+  await room.answerGet(1, [{}, {}], 'f');
+  room.welcome({ generation: room.hello().generation, cursor });
+  expect(reactions()).toMatchObject([{ number: 1, isDerived: true, reactsTo: 1 }]);
+  expect(room.store.getTables()).toEqual({ t: { r: { d: 0 } } });
+});
