@@ -195,6 +195,18 @@ export const ROOM_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'waiting?.onLost();\n      delivery.refuseFlood(peer);',
   },
   {
+    title: '[FLOOD-1] of what is refused behind others, only the first frame may be a hello',
+    file: 'server/room/delivery.ts',
+    text: 'const hasHello = this.#refusedHellos.delete(peer);',
+    replacement: 'const hasHello = isHello;',
+  },
+  {
+    title: '[FLOOD-1] nobody is told of what is refused behind a frame that is dropped',
+    file: 'server/room/turns.ts',
+    text: '      this.drop();\n      this.afterwards?.();',
+    replacement: '      this.drop();\n      if (isBegun) this.afterwards?.();',
+  },
+  {
     title: '[FLOOD-2] a hello for which too much waits is never answered',
     file: 'server/room/arrivals.ts',
     text: 'delivery.overload(peer, undefined, this.#isHello(data));',

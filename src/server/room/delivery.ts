@@ -34,6 +34,8 @@ export class Delivery<Connection> {
   #leaving: Peer<Connection>[] = [];
   /** Cancels that a connection is told a little later that it is stopped. */
   readonly #laterTells = new WeakMap<Peer<Connection>, () => void>();
+  /** The connections of which a hello was refused unread, and that were not told so yet. */
+  readonly #refusedHellos = new WeakSet<Peer<Connection>>();
   /** The last messages that were joined. The next connection often gets the same ones. */
   #joined: { readonly messages: readonly string[]; readonly frames: readonly string[] } = {
     messages: [],
@@ -225,8 +227,12 @@ export class Delivery<Connection> {
 
   /** Refuses a message unread, so that a flood costs the others as little as possible (`FLOOD-1`). `isHello` is that of {@link overload}. */
   refuseFlood(peer: Peer<Connection>, isHello: boolean = false): void {
-    // The room still handles what it sent before.
-    peer.line.behind(() => this.overload(peer, FLOODED, isHello));
+    if (isHello) this.#refusedHellos.add(peer);
+    // The room still handles what it sent before. Only the first refusal behind that counts: a hello may be refused after it.
+    peer.line.behind(() => {
+      const hasHello = this.#refusedHellos.delete(peer);
+      if (!peer.isGone) this.overload(peer, FLOODED, hasHello);
+    });
   }
 
   /** Closes a connection for good, with the close code of that error. */

@@ -145,7 +145,7 @@ class QueuedFrame {
   /** Settles when all of it was handled, or it was dropped. */
   readonly handled: Promise<void>;
   readonly length: number;
-  /** Called when all of it was handled. */
+  /** Called when all of it was handled, or it was dropped in its turn. */
   afterwards: (() => void) | undefined;
   #work: FrameWork | undefined;
   #next = 0;
@@ -169,14 +169,13 @@ class QueuedFrame {
     let left = budget;
     while (this.#work !== undefined && left > 0) {
       const { messages, cost, begin, handle } = this.#work;
-      if (this.#next === 0 && !begin()) {
-        this.drop();
-        break;
+      const isBegun = this.#next > 0 || begin();
+      if (isBegun) {
+        this.#last = handle(messages[this.#next]) ?? this.#last;
+        this.#next += 1;
+        left -= cost;
+        if (this.#next < messages.length) continue;
       }
-      this.#last = handle(messages[this.#next]) ?? this.#last;
-      this.#next += 1;
-      left -= cost;
-      if (this.#next < messages.length) continue;
       this.drop();
       this.afterwards?.();
     }

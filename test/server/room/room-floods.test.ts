@@ -142,6 +142,39 @@ test('[FLOOD-1] tells again after a second if a hello was refused unread: its cl
   expect(ada.hear()).toEqual([]);
 });
 
+test.each([
+  ['handled', true],
+  ['dropped', false],
+])(
+  '[FLOOD-1] tells again after a second if a hello is refused unread behind others that wait for their turn and are %s',
+  async (_what, areHandled) => {
+    let limits = { messagesPerSecond: 1_000, messageBurst: 200, waitingMessages: 1_000 };
+    const host = await seeded({
+      limits: () => limits,
+      hooks: () => ({ canSetValue: () => new Promise(() => undefined) }),
+    });
+    const ada = await host.join('ada');
+    for (let number = 1; number <= 250; number += 1) void ada.push(number, { x: number });
+    await settle();
+    expect(ada.hearTypes()).toEqual(['error']);
+    const turns: (() => void)[] = [];
+    host.takeTurn = () => new Promise((resolve) => turns.push(resolve));
+    await host.pass(100);
+    // Its client has not heard that yet.
+    for (let number = 251; number <= 400; number += 1) void ada.push(number, { x: number });
+    await ada.hello({ generation: 2, cursor: await host.cursor() });
+    expect(turns).toHaveLength(1);
+    if (!areHandled) limits = { ...limits, waitingMessages: 10 };
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) {
+      turn();
+      await settle();
+    }
+    expect(ada.hear()).toEqual([]);
+    await host.pass(1_000);
+    expect(ada.hearTypes()).toEqual(['error']);
+  },
+);
+
 test('[FLOOD-1] [FLOOD-2] tells again after a second if too much waits for a hello to be taken', async () => {
   const host = await seeded({
     limits: () => ({ waitingMessages: 1 }),
