@@ -193,8 +193,9 @@ describe('who was let in', () => {
   });
 
   test('[GATE-1] a rule that never answers lets nobody in, and is told after 30 s', async () => {
-    const { room } = make();
-    rule = () => new Promise(() => undefined);
+    const { room, auth } = make();
+    const verdict = new Deferred<AccessDecision>();
+    rule = () => verdict.promise;
     const entering = room.enter(tokenAt());
     const outcome = entering.catch((error: unknown) => error);
     await settle();
@@ -202,6 +203,14 @@ describe('who was let in', () => {
     room.wait(30_000);
     expect(await outcome).toMatchObject({ code: 'unavailable' });
     expect(room.reported.map(String)).toEqual([expect.stringContaining('did not answer within')]);
+    // Nor is anybody let in by an answer that comes later.
+    verdict.resolve('write');
+    await settle();
+    for (const connection of room.open) {
+      expect(room.gate.check(connection)).toBe('unknown');
+      expect(() => auth.getAccess(connection)).toThrow('knows no user');
+    }
+    expect(room.open.size).toBe(1);
   });
 
   test('a URL without the name of a party lets nobody in, unless the app says the name', async () => {
