@@ -1,7 +1,7 @@
 import { deletesRow, type Changes } from '../../src/protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../src/protocol/leaf.ts';
 import type { LeafMap } from '../../src/protocol/leaf-map.ts';
-import type { SeedCorrection } from '../../src/protocol/messages.ts';
+import type { Push, SeedCorrection } from '../../src/protocol/messages.ts';
 import type { TransactionLog } from '../../src/protocol/store-access.ts';
 import type { Refusal, RefusalReason } from '../../src/client/replica/refusal.ts';
 import { encodeLeaf } from '../../src/protocol/leaf.ts';
@@ -67,6 +67,8 @@ class KnownOutcomes {
   readonly ended: Set<string> = new Set();
   /** Every push that ever left, by client id and number. */
   readonly sent: Map<string, Map<number, Changes>> = new Map();
+  /** Those of them that the Store made in reaction to a commit (DERIVE-1). */
+  readonly reactions: Set<Changes> = new Set();
 }
 
 /** Everything that one user has done in one tab for one room, and what became known of it. */
@@ -117,11 +119,12 @@ export class EditLedger {
     );
   }
 
-  sent(clientId: string, number: number, changes: Changes): void {
+  sent(clientId: string, { number, changes, isDerived }: Push): void {
     let pushes = this.#outcomes.sent.get(clientId);
     if (pushes === undefined)
       this.#outcomes.sent.set(clientId, (pushes = new Map<number, Changes>()));
     pushes.set(number, changes);
+    if (isDerived === true) this.#outcomes.reactions.add(changes);
   }
 
   /** The room has answered a PUT: that is to be reported. */
@@ -293,6 +296,11 @@ export class EditLedger {
   /** What a push carried. */
   pushOf(clientId: string, number: number): Changes | undefined {
     return this.#outcomes.sent.get(clientId)?.get(number);
+  }
+
+  /** True if that push was a reaction of the Store. */
+  isReaction(push: Changes): boolean {
+    return this.#outcomes.reactions.has(push);
   }
 
   /** The pushes that carried that edit. */

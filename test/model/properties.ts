@@ -152,7 +152,10 @@ function highestKnownPush(branch: Branch | undefined, wire: Wire): number {
   return highest;
 }
 
-/** Correction: whoever is told that something did not become what was asked is told why. */
+/**
+ * Correction: whoever is told that something did not become what was asked is told why. A reaction in a row that is gone was ignored
+ * (DERIVE-3).
+ */
 function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
   const author = clients.find(({ name }) => name === wire.client.name);
   const [clientId, ...others] = wire.heardHellos.keys();
@@ -162,6 +165,7 @@ function checkReason({ clients }: Simulation, wire: Wire, ack: Ack): void {
   if (ack.reason !== undefined || ack.correction === undefined || asked === undefined) return;
   ack.correction.leaves.forEach((leaf, table, row, cell) => {
     if (!asked.leaves.has(table, row, cell) || asked.leaves.get(table, row, cell) === leaf) return;
+    if (leaf === undefined && author?.ledger.isReaction(asked) === true) return;
     throw new PropertyFailure(
       'correction',
       `${wire.label} is not told why ${leafName(table, row, cell)} was altered`,

@@ -776,7 +776,7 @@ export class SimClient implements ClientEnd {
     } else {
       const push = message?.type === 'part' ? wire.sentParts.take(message) : message;
       if (push?.type !== 'push') return;
-      this.ledgerHere.sent(this.#clientId, push.number, push.changes);
+      this.ledgerHere.sent(this.#clientId, push);
       this.#checkAuthor(push.changes);
       wire.sentPush = push.number;
     }
