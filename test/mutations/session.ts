@@ -409,8 +409,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[FLOOD-6] a client does not count its hello',
     file: 'client/session/send-budget.ts',
-    text: 'spent++;',
-    replacement: '',
+    text: 'count: () => add(1),',
+    replacement: 'count: () => undefined,',
+  },
+  {
+    title: '[FLOOD-6] a client counts its hellos until it sends a push',
+    file: 'client/session/send-budget.ts',
+    text: 'count: () => add(1),',
+    replacement: 'count: () => void (spent += 1),',
   },
   {
     title: '[FLOOD-6] a client does not count its hellos for clients that have ended',

@@ -43,19 +43,21 @@ export function createSendBudget(
   const arm = (): void => {
     cancel ??= after(REFILL_MILLISECONDS, refill);
   };
+  const add = (cost: number): void => {
+    spent += cost;
+    // A client that sends little needs no timer: its messages only count for longer than they have to.
+    if (spent > mostSpent() / 4) arm();
+  };
   return {
     limit: (told) => {
       rate = told;
     },
-    count: () => {
-      spent++;
-    },
+    count: () => add(1),
     take: (length, isJoined = false) => {
       const cost = Math.max(isJoined ? 1 / JOINED_OF_ONE : 1, length / LENGTH_OF_ONE);
       isWaiting = spent > 0 && spent + cost > mostSpent();
-      if (!isWaiting) spent += cost;
-      // A client that sends little needs no timer: its messages only count for longer than they have to.
-      if (isWaiting || spent > mostSpent() / 4) arm();
+      if (isWaiting) arm();
+      else add(cost);
       return !isWaiting;
     },
     reset: () => {

@@ -136,6 +136,23 @@ describe('a client that knows what its room takes', () => {
     expect(pushes).toBeLessThan(30);
   });
 
+  test('[FLOOD-6] counts a hello only as long as the room does, also if no push follows', async () => {
+    const room = await live();
+    for (let time = 0; time < 20; time += 1) {
+      room.receive({ type: 'error', code: 'stale', message: 'The place is lost.' });
+      let said: ReturnType<ScriptedRoom['sent']> = [];
+      while (said.length === 0) {
+        await room.time.pass(1000);
+        said = room.sent();
+      }
+      const [hello] = said;
+      if (hello?.type === 'hello') room.welcome({ generation: hello.generation, limits: LIMITS });
+    }
+    expect(room.session.sync.phase).toBe('live');
+    for (let index = 0; index < 10; index += 1) room.store.setValue(`v${index}`, 1);
+    expect(room.pushes()).toHaveLength(10);
+  });
+
   test('has no timer for who sends little, and none when the socket has closed', async () => {
     const room = await live();
     const timers = room.time.waiting;
