@@ -82,6 +82,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (isPart && this.#id === undefined)',
   },
   {
+    title:
+      '[OFFLINE-1] [DERIVE-1] reactions of a session that has ended are sent as edits of the user',
+    file: WRITER,
+    text: 'client.lastSent), false)',
+    replacement: 'client.lastSent), true)',
+  },
+  {
     title: '[OFFLINE-1] held edits that the device has are reported when it is full later',
     file: HELD,
     text: 'return held === this.#stored && this.#since.isEmpty;',

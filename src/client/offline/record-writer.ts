@@ -340,7 +340,10 @@ export class RecordWriter {
     const { push, held } = this.#said;
     this.#fail();
     this.#client = () => client;
-    return { held: this.#lacking(Math.max(this.#durablePush, push), held), recordId: this.#id };
+    return {
+      held: this.#lacking(Math.max(this.#durablePush, push), false, held),
+      recordId: this.#id,
+    };
   }
 
   /** Ends writing after the state as it is now. Resolves to the edits that the record lacks then; to undefined if it has all. */
@@ -373,7 +376,7 @@ export class RecordWriter {
     // They have no number: those that the record has would be sent twice, by this page and by another one.
     const isPart = client.held !== undefined && !this.#held.has(client.held);
     if (isPart && !(await this.#dropHeld())) return { recordId: this.#id };
-    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent));
+    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent), false);
     return { held, recordId: this.#id };
   }
 
@@ -396,8 +399,8 @@ export class RecordWriter {
     return this.#owner.keepsEdits && !this.#isRemoved && this.#headText !== undefined;
   }
 
-  /** Returns the edits that are not in the record: pushes above that number, and held edits. */
-  #lacking(above: number, saidHeld?: string): Changes | undefined {
+  /** Returns the edits that are not in the record: pushes above that number, and held edits. Held ones are the user's (DERIVE-1). */
+  #lacking(above: number, hasDerived = true, saidHeld?: string): Changes | undefined {
     const { pushes, held } = this.#client();
     const lacking = new ChangesBuilder();
     const add = (changes: Changes): void => {
@@ -407,7 +410,8 @@ export class RecordWriter {
         (saidHeld !== undefined && saidHeld === encodeHeld(changes));
       if (!isThere) addChanges(lacking, changes);
     };
-    for (const { number, changes } of pushes) if (number > above) add(changes);
+    for (const { number, changes, isDerived } of pushes)
+      if (number > above && (hasDerived || !isDerived)) add(changes);
     if (held !== undefined) add(held);
     return lacking.isEmpty ? undefined : lacking;
   }

@@ -795,6 +795,35 @@ describe('edits of a session that has ended', () => {
     expect([second.pushes(), second.session.sync.unsaved]).toEqual([[], 0]);
   });
 
+  test('[OFFLINE-1] [DERIVE-1] that its Store made itself are not sent as edits of the user, if the device did not take them', async () => {
+    const storage = new FillingStorage();
+    const on = { ...browser(), storage };
+    const memory = {};
+    const store = createStore();
+    const first = new OfflineTab(on, memory, store);
+    await first.start();
+    await first.answerGet(1, [{}, { v: 0 }]);
+    await first.join();
+    await first.time.pass(SECOND);
+    store.setValue('kept', 1);
+    await settle();
+    storage.isFull = true;
+    store.addValueListener('w', () => void store.setValue('derived', 1), true);
+    first.commit(2, [{}, { w: 1 }]);
+    store.setValue('mine', 1);
+    first.close();
+    await settle();
+    first.session.destroy();
+    await first.time.pass(2 * SECOND);
+    storage.isFull = false;
+    const other = new OfflineTab(on);
+    await other.start();
+    const second = new OfflineTab(on, memory, store);
+    await second.start();
+    await second.join();
+    expect(second.pushes()).toEqual([[1, [{}, { mine: 1 }]]]);
+  });
+
   test('[OFFLINE-1] [OFFLINE-5] are not those that it was about to adopt, if the device did not take them', async () => {
     const storage = new FillingStorage();
     const on = { ...browser(), storage };
