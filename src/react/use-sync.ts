@@ -16,11 +16,15 @@ const IDLE: Sync = Object.freeze({
 /** The state of a persister that is started, and waits until the one before has said its farewell. */
 const WAITING: Sync = Object.freeze({ ...IDLE, phase: 'loading' });
 
+/** TinyBase's `Status.Loading`, of an ambient const enum that cannot be named here. */
+const LOADING = 1;
+
 /** The part of a persister that {@link useSync} uses. */
 export interface PersisterWithSync {
   getSync(): Sync;
-  isAutoLoading(): boolean;
+  getStatus(): number;
   addSyncListener(listener: () => void): Id;
+  addStatusListener(listener: () => void): Id;
   delListener(listenerId: Id): unknown;
 }
 
@@ -28,9 +32,13 @@ export interface PersisterWithSync {
 export function useSync(persister: PersisterWithSync | undefined): Sync {
   const subscribe = useCallback(
     (onChange: () => void) => {
-      const listenerId = persister?.addSyncListener(onChange);
+      if (persister === undefined) return () => undefined;
+      const listenerIds = [
+        persister.addSyncListener(onChange),
+        persister.addStatusListener(onChange),
+      ];
       return () => {
-        if (listenerId !== undefined) persister?.delListener(listenerId);
+        for (const listenerId of listenerIds) persister.delListener(listenerId);
       };
     },
     [persister],
@@ -44,5 +52,5 @@ export function useSync(persister: PersisterWithSync | undefined): Sync {
 
 function syncOf(persister: PersisterWithSync): Sync {
   const sync = persister.getSync();
-  return sync.phase === 'idle' && persister.isAutoLoading() ? WAITING : sync;
+  return sync.phase === 'idle' && persister.getStatus() === LOADING ? WAITING : sync;
 }

@@ -154,6 +154,17 @@ describe.each([
     await end(page, problems);
   });
 
+  test('a component shows that its persister waits for the Store, as long as it does', async () => {
+    const { page } = await openPage(browser, url);
+    await show(page, { type: 'second', id: `second-${version}` });
+    await untilText(page, 'idle');
+    for (const isFollowing of [true, false]) {
+      await page.evaluate((is) => window.tested.follow(is), isFollowing);
+      await untilText(page, isFollowing ? 'loading' : 'idle');
+    }
+    await page.close();
+  });
+
   test('a dependency that is new in each render ends the component, and not the server', async () => {
     const { page, problems } = await openPage(browser, url);
     await show(page, { type: 'store', id: `new-${version}`, isNew: true }).catch(() => undefined);

@@ -6,7 +6,7 @@ import { createRoot } from 'react-dom/client';
 import { PartySocket } from 'partysocket';
 import { createStore } from 'tinybase';
 import { Provider, useCreateStore, useRowIds, useStore, useValue } from 'tinybase/ui-react';
-import { createPartyKitPersister } from '../../../src/client/index.ts';
+import { createPartyKitPersister, type PartyKitPersister } from '../../../src/client/index.ts';
 import { createClient } from '../../../src/client/room/index.ts';
 import { createRoomHooks, usePartyKitPersister, useSync } from '../../../src/react/index.ts';
 
@@ -32,7 +32,9 @@ export type Shown =
       readonly isAway?: boolean;
       readonly token?: string;
       readonly isNew?: boolean;
-    };
+    }
+  /** The persister of a Store that another one has. */
+  | { readonly type: 'second'; readonly id: string };
 
 /** The things that a test can do on the page. */
 export interface TestedPage {
@@ -51,6 +53,8 @@ export interface TestedPage {
   releaseTokens(): void;
   /** Stops the persister of a room for good, as another persister on its socket does. */
   replacePersister(id: string): void;
+  /** Starts or stops the persister of a Store that another one has. */
+  follow(isFollowing: boolean): void;
   /** Enters a room that is entered already, as a button does that tries again. */
   enterAgain(id: string): Promise<void>;
 }
@@ -175,8 +179,23 @@ function StoreContent({
   );
 }
 
+let second: PartyKitPersister | undefined;
+
+function createSecond(id: string): PartyKitPersister {
+  const store = createStore();
+  const create = (): PartyKitPersister =>
+    createPartyKitPersister(store, new PartySocket({ host, party: 'present', room: id }));
+  void create().startAutoLoad();
+  return create();
+}
+
+function SecondContent({ id }: { readonly id: string }): ReactNode {
+  return <p>{useSync((second ??= createSecond(id))).phase}</p>;
+}
+
 function Tree({ shown }: { readonly shown: Shown }): ReactNode {
   if (shown.type === 'nothing') return null;
+  if (shown.type === 'second') return <SecondContent id={shown.id} />;
   if (shown.type === 'store') return <StoreContent {...shown} />;
   const { id, count = 1, isHidden = false, party } = shown;
   const providers = Array.from({ length: count }, (_item, index) => (
@@ -225,6 +244,7 @@ window.tested = {
     const room = client.getRoom(id);
     if (room !== undefined) createPartyKitPersister(createStore(), room.socket);
   },
+  follow: (isFollowing) => void (isFollowing ? second?.startAutoLoad() : second?.stopAutoLoad()),
   enterAgain: async (id) => {
     await client.enter(id);
   },
