@@ -582,13 +582,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what was edited while the lock was lost is dropped',
     file: WRITER,
-    text: 'held: this.#lacking(Math.max(this.#durablePush, push), held), recordId',
-    replacement: 'recordId',
+    text: 'held: this.#lacking(Math.max(this.#durablePush, push), false, held),',
+    replacement: '',
   },
   {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
     file: WRITER,
-    text: 'Math.max(this.#durablePush, push), held',
+    text: 'Math.max(this.#durablePush, push), false, held',
     replacement: 'this.#durablePush',
   },
   {
