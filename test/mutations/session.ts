@@ -604,6 +604,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
+    file: WRITER,
+    text: 'if (this.#hasFailed && !this.#isKept) return;',
+    replacement: 'if (this.#hasFailed) return;',
+  },
+  {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',
     file: WRITER,
     text: 'isNew || isFirst || this.#isRenaming',

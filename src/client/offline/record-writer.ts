@@ -309,8 +309,8 @@ export class RecordWriter {
 
   /** The lock was taken away: nothing is written until this page holds it again. */
   lose(): void {
-    // Without a record, this page keeps nothing, and no other page has its edits.
-    if (this.#hasFailed) return;
+    // Without a record, no other page has edits of this one. A full device has them still.
+    if (this.#hasFailed && !this.#isKept) return;
     this.#isLost = true;
     this.#owner.onLost();
   }

@@ -30,6 +30,7 @@ async function liveTab(on: Browser, lastClient?: { id?: string }): Promise<Offli
 /** A tab that was put aside with an edit that was not sent, its client id, and a function that lets it come back. */
 async function asideTab(
   on: Browser,
+  before: (tab: OfflineTab) => unknown = () => undefined,
 ): Promise<{ tab: OfflineTab; clientId: string; comeBack: () => void }> {
   const tab = new OfflineTab(on, {});
   await tab.start();
@@ -39,6 +40,7 @@ async function asideTab(
   tab.close();
   tab.store.setValue('v', 'old');
   await settle();
+  await before(tab);
   return { tab, clientId, comeBack: tab.putAside() };
 }
 
@@ -1215,6 +1217,27 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     tab.session.destroy();
     await settle();
     expect(on.locks.count).toBe(0);
+  });
+
+  test('[OFFLINE-14] leaves its edits to the page that has its record also if its device was full before', async () => {
+    const on = browser();
+    const { tab, clientId, comeBack } = await asideTab(on, async ({ store }) => {
+      const write = on.storage.write.bind(on.storage);
+      on.storage.write = () => Promise.reject(new Error('full'));
+      store.setValue('unwritten', 1);
+      await settle();
+      on.storage.write = write;
+    });
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+    const other = new OfflineTab(on);
+    await other.start();
+    await other.join();
+    expect(other.pushes()).toMatchObject([[expect.any(Number), [{}, { v: 'old' }]]]);
+    comeBack();
+    await settle();
+    const hello = await tab.join();
+    expect(hello.clientId).not.toBe(clientId);
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { unwritten: 1 }]]);
   });
 
   test('[OFFLINE-14] sends what another page has said last into their record', async () => {
