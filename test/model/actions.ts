@@ -14,6 +14,8 @@ const MOST_DAYS = 20;
 const MOST_POISONS = 2;
 /** Edits of a session that has ended are reported sooner. */
 const LONGEST_AWAY_MILLISECONDS = 6000;
+/** Other pages search for edits each 10 s. */
+const LONGEST_ASIDE_MILLISECONDS = 30_000;
 
 function* weighted(occurrences: Iterable<Occurrence>, factor: number): Iterable<Occurrence> {
   if (factor === 0) return;
@@ -47,6 +49,10 @@ export class Actions implements Source {
     const { clients, traits, world, network } = this.#simulation;
     for (const client of clients) {
       if (!client.isAlive) continue;
+      if (client.isAside) {
+        yield* this.#ofAside(client);
+        continue;
+      }
       if (client.traits.partner === undefined) yield* this.#ofUser(client);
       if (client.partner !== undefined && !client.traits.partner && !client.isIdle)
         yield* this.#ofTwins(client);
@@ -147,6 +153,31 @@ export class Actions implements Source {
     };
   }
 
+  /** The browser keeps the page for its "back" button. Meanwhile, its user opens others. */
+  *#ofAside(client: SimClient): Iterable<Occurrence> {
+    const { clients, world } = this.#simulation;
+    const { clock } = world;
+    const { name, traits } = client;
+    yield { label: `${name} comes back`, weight: 0.4, happen: () => client.comeBack() };
+    yield {
+      label: `${name} comes back later`,
+      weight: 0.2,
+      happen: (choices) => {
+        clock.passTo(clock.now() + choices.below(LONGEST_ASIDE_MILLISECONDS));
+        client.comeBack();
+      },
+    };
+    const siblings = clients.filter(
+      (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
+    );
+    if (siblings.length < 2 && clients.length < this.#mostTabs)
+      yield {
+        label: `${name} is copied`,
+        weight: 0.4,
+        happen: () => this.#simulation.copyTab(client),
+      };
+  }
+
   *#ofTwins(client: SimClient): Iterable<Occurrence> {
     if (client.isEditing) return;
     yield { label: `${client.name} ends for its twin`, weight: 0.06, happen: () => client.end() };
@@ -218,7 +249,8 @@ export class Actions implements Source {
     const isBusy = this.#simulation.has('busy-browsers');
     const isCrowded = this.#simulation.has('many-tabs');
     const others = clients.filter(
-      (other) => other !== client && other.isAlive && other.traits.disk === traits.disk,
+      (other) =>
+        other !== client && other.isAlive && !other.isAside && other.traits.disk === traits.disk,
     );
     const siblings = others.filter((other) => other.user === client.user);
     const mostSiblings = isCrowded ? 4 : isBusy ? 2 : 1;
@@ -236,6 +268,8 @@ export class Actions implements Source {
         happen: () => this.#simulation.visit(client),
       };
     }
+    if (this.#simulation.has('put-aside'))
+      yield { label: `${name} is put aside`, weight: 0.3, happen: () => client.putAside() };
     if (isBusy)
       yield {
         label: `${name} is cleared`,

@@ -32,7 +32,8 @@ export type Adversity =
   | 'other-rooms'
   | 'many-tabs'
   | 'poison'
-  | 'remounts';
+  | 'remounts'
+  | 'put-aside';
 
 interface Switch {
   /** True: histories have it without being asked, one in so many. */
@@ -88,6 +89,8 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   poison: { isOn: true },
   /** Apps end the session of a Store that persists, and make another one of it later, for another user perhaps. */
   remounts: { isOn: true },
+  /** Browsers keep pages for their "back" button, and take away their locks (OFFLINE-14). */
+  'put-aside': { isOn: true },
 };
 
 export function isAdversity(name: string): name is Adversity {

@@ -56,7 +56,10 @@ export class ClientDisk implements Source {
   readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
   readonly #dead = new WeakSet<object>();
-  readonly #last = new WeakMap<object, LastWrite>();
+  /** What pages have said as they ended, by the head of the record. */
+  readonly #last = new Map<object, Map<string, LastWrite>>();
+  /** The pages that their browser keeps for its "back" button, each with a promise that resolves when it comes back. */
+  readonly #aside = new Map<object, Promise<void>>();
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
   /** Called when a lock is free, or a wait for one is over. */
   readonly #waiting = new Set<() => void>();
@@ -72,10 +75,14 @@ export class ClientDisk implements Source {
   /** The device as one tab sees it. `lastClient` is the memory of the tab, which a copy of it has too. */
   deviceOf(tab: object, lastClient: TabMemory, now: () => number, user?: string): OfflineDevice {
     const storage: OfflineStorage = {
-      read: (prefix) => this.#unlessDead(tab, this.read(prefix)),
+      read: (prefix) => {
+        this.#writeLeft(tab);
+        return this.#unlessDead(tab, this.read(prefix));
+      },
       write: (write) => this.write(tab, write),
       writeLast: (write) => {
-        this.#last.set(tab, write);
+        const said = this.#last.get(tab) ?? new Map<string, LastWrite>();
+        this.#last.set(tab, said.set(write.head, write));
       },
     };
     return {
@@ -143,21 +150,31 @@ export class ClientDisk implements Source {
     for (const listener of this.#ends.get(tab) ?? []) listener(true);
   }
 
+  /**
+   * The browser keeps the page for its "back" button: it is told that it is about to end, its locks are free, and it hears nothing. The
+   * returned function lets it come back.
+   */
+  putAside(tab: object): () => void {
+    const back = new Deferred<void>();
+    this.end(tab);
+    this.#aside.set(tab, back.promise);
+    const tell = this.#locks.takeAway(tab);
+    this.#freed();
+    return () => {
+      this.#aside.delete(tab);
+      tell();
+      for (const listener of this.#ends.get(tab) ?? []) listener(false);
+      back.resolve();
+    };
+  }
+
   /** The tab dies; of its writes on their way, some still take effect, and the last one does unless the power fails. */
   crash(tab: object, effects: number): void {
     const writes = this.#writes.filter((write) => write.tab === tab);
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
-    const last = this.#last.get(tab);
-    if (
-      last !== undefined &&
-      !this.isHasty &&
-      (last.isNew === true || this.entries.has(last.head))
-    ) {
-      this.#put(last);
-      // It was said now: the record is one that was begun after that.
-      if (last.isNew === true) this.#cleared.delete(recordOf(last.head));
-    }
+    if (!this.isHasty) for (const last of this.#last.get(tab)?.values() ?? []) this.#putLast(last);
+    this.#last.delete(tab);
     for (const { over } of writes) over.resolve();
     if (this.isHasty)
       this.#skewMilliseconds += this.isClockLost ? -LOST_MILLISECONDS : START_MILLISECONDS;
@@ -177,7 +194,10 @@ export class ClientDisk implements Source {
       weight: this.isHasty && !this.#writes.some(({ isStrict }) => isStrict) ? LAZY_WEIGHT : 3,
       happen: () => {
         const write = this.#writes.shift();
-        write?.settle(write.effect());
+        const isDone = write?.effect() === true;
+        const back = write && this.#aside.get(write.tab);
+        if (back === undefined) write?.settle(isDone);
+        else void back.then(() => write?.settle(isDone));
         write?.over.resolve();
       },
     };
@@ -186,10 +206,10 @@ export class ClientDisk implements Source {
   #locksUnlessDead(tab: object): OfflineLocks {
     const locks = this.locksOf(tab);
     return {
-      take: (name, milliseconds) =>
+      take: (name, milliseconds, onLost) =>
         this.#dead.has(tab)
           ? forever()
-          : this.#unlessDead(tab, this.#take(tab, locks, name, milliseconds)),
+          : this.#unlessDead(tab, this.#take(tab, locks, name, milliseconds, onLost)),
     };
   }
 
@@ -199,12 +219,13 @@ export class ClientDisk implements Source {
     locks: OfflineLocks,
     name: string,
     milliseconds: number,
+    onLost: (() => void) | undefined,
   ): Promise<(() => void) | undefined> {
     let isOver = milliseconds < LONG_WAIT_MILLISECONDS;
     const cancel = isOver ? undefined : this.after?.(milliseconds, () => (isOver = this.#freed()));
     for (;;) {
-      if (this.#dead.has(tab)) return undefined;
-      const release = await locks.take(name, milliseconds);
+      if (this.#dead.has(tab) || this.#aside.has(tab)) return undefined;
+      const release = await locks.take(name, milliseconds, onLost);
       if (release !== undefined) {
         cancel?.();
         return () => {
@@ -225,9 +246,11 @@ export class ClientDisk implements Source {
     return true;
   }
 
-  /** A dead tab hears of nothing. */
+  /** A dead tab hears of nothing, and one that is put aside only when it comes back. */
   async #unlessDead<T>(tab: object, promise: Promise<T>): Promise<T> {
     const answer = await promise;
+    const back = this.#aside.get(tab);
+    if (back !== undefined) await back;
     return this.#dead.has(tab) ? forever() : answer;
   }
 
@@ -245,6 +268,33 @@ export class ClientDisk implements Source {
     for (const prefix of remove)
       for (const key of this.entries.keys()) if (key.startsWith(prefix)) this.entries.delete(key);
     for (const [key, value] of set) this.entries.set(key, value);
+  }
+
+  #putLast(last: LastWrite): void {
+    if (last.isNew !== true && !this.entries.has(last.head)) return;
+    this.#put(last);
+    // It was said now: the record is one that was begun after that.
+    if (last.isNew === true) this.#cleared.delete(recordOf(last.head));
+  }
+
+  /** Does what pages have said as they ended before another one reads. */
+  #writeLeft(reader: object): void {
+    for (const [tab, said] of this.#last) {
+      if (tab === reader) continue;
+      this.#last.delete(tab);
+      for (const last of said.values())
+        this.#writes.push({
+          tab: {},
+          isStrict: true,
+          change: last,
+          effect: () => {
+            this.#putLast(last);
+            return true;
+          },
+          settle: () => undefined,
+          over: new Deferred(),
+        });
+    }
   }
 
   protected locksOf(tab: object): OfflineLocks {
@@ -267,6 +317,7 @@ export class ClientDisk implements Source {
     if (this.#dead.has(tab)) return forever();
     if (this.isFull && set.size > 0)
       return Promise.reject(new DOMException('The disk is full.', 'QuotaExceededError'));
+    const said = new Map(this.#last.get(tab));
     const effect = (): boolean => {
       if (guard !== undefined && this.entries.get(guard.key) !== guard.value) return false;
       onBegin?.();
@@ -276,6 +327,9 @@ export class ClientDisk implements Source {
         this.#cleared.delete(recordOf(guard.key));
       for (const key of set.keys())
         if (this.#cleared.has(recordOf(key))) this.onWriteAfterClear(key);
+      // It has not ended, and its record has that by now.
+      const last = this.#last.get(tab);
+      for (const [head, write] of said) if (last?.get(head) === write) last.delete(head);
       return true;
     };
     return new Promise((settle) => {

@@ -300,6 +300,7 @@ class History {
     room.wake();
     for (const client of clients) {
       if (!client.isAlive) continue;
+      if (client.isAside) client.comeBack();
       if (client.isEditing) client.finishTransaction(false);
       if (this.simulation.has('remounts') && (client.isAway || !client.usesDisk)) {
         if (!client.isAway) client.unmount();

@@ -17,6 +17,7 @@ import { LeafMap } from '../../src/protocol/leaf-map.ts';
 import { readContent, readTransactionLog } from '../../src/protocol/store-access.ts';
 import type { LogEntry } from '../../src/server/storage/log-row.ts';
 import { LOST } from '../support/lost-socket.ts';
+import { Deferred } from '../support/deferred.ts';
 import type { Choices } from './choices.ts';
 import type { ClientDisk, TabMemory } from './client-disk.ts';
 import { watchDerivations } from './derivations.ts';
@@ -119,6 +120,16 @@ export class SimClient implements ClientEnd {
   readonly calls: ClientCalls | undefined;
   /** False from when the tab is closed on. */
   isAlive = true;
+  /** Lets the page come back that its browser has put aside: nothing of it runs until then. */
+  #comeBack: (() => void) | undefined;
+  /** Resolves when it comes back. */
+  #back = new Deferred<void>();
+  /** What was due meanwhile. */
+  readonly #late = new Set<() => void>();
+  /** True from when it comes back until it may send again: until then, its record may be another page's. */
+  #isDoubtful = false;
+  /** True while the session leaves its edits to another page. */
+  #isTaken = false;
   /** What there was before that transaction. */
   #before: LeafMap<Leaf> = new LeafMap();
   /** True while the user has a transaction open. */
@@ -412,6 +423,33 @@ export class SimClient implements ClientEnd {
     return other === undefined ? [home] : [home, other];
   }
 
+  /** True while the browser keeps the page for its "back" button. */
+  get isAside(): boolean {
+    return this.#comeBack !== undefined;
+  }
+
+  /** The browser keeps the page for its "back" button: its locks are free, its socket is closed, and nothing of it runs. */
+  putAside(): void {
+    this.isTouched = true;
+    this.#back = new Deferred();
+    this.#comeBack = this.traits.disk?.putAside(this);
+    if (this.wire !== undefined) this.#connected.network.closeByClient(this.wire);
+  }
+
+  /** The user goes back to the page. */
+  comeBack(): void {
+    const comeBack = this.#comeBack;
+    this.isTouched = true;
+    this.#comeBack = undefined;
+    this.#isDoubtful = true;
+    comeBack?.();
+    const late = [...this.#late];
+    this.#late.clear();
+    for (const callback of late) callback();
+    this.#back.resolve();
+    if (this.wire?.clientState === 'closed') this.closed();
+  }
+
   /** The edits of its user for a room that are on disk. */
   #keptOf(place: Place, user = this.user): readonly Changes[] {
     return this.traits.disk?.editsOf(this.#scopeOf(place, user)) ?? [];
@@ -421,7 +459,7 @@ export class SimClient implements ClientEnd {
   get #keepsLast(): boolean {
     const { disk } = this.traits;
     if (disk === undefined || disk.isHasty || !this.hasStorage) return false;
-    if (!this.usesDisk || this.isAway) return false;
+    if (!this.usesDisk || this.isAway || this.#isDoubtful) return false;
     return this.session.sync.phase !== 'idle' && disk.hasRecord(this.recordId);
   }
 
@@ -638,8 +676,10 @@ export class SimClient implements ClientEnd {
     watchDerivations(session.replica, this.name, (failure) => world.fail(failure));
     this.#isSaving = watchSaving(session.replica);
     watchLoads(session.replica, () => this.ledgerHere);
-    watchMoves(session.replica, (pushes) => {
+    const isTaken = (): boolean => this.#isTaken;
+    watchMoves(session.replica, isTaken, (pushes) => {
       this.#moves += 1;
+      this.#isTaken = false;
       const { variant } = this.traits;
       this.ledgerHere.left(pushes, ({ table, cell, leaf }) => variant.alters(table, cell, leaf));
       this.place = this.#opened ?? this.#target;
@@ -664,6 +704,16 @@ export class SimClient implements ClientEnd {
     const outboxes = this.#outboxes.get(device.user) ?? new Set();
     this.#outboxes.set(device.user, outboxes);
     const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));
+    const leaveLost = outbox.leaveLost.bind(outbox);
+    outbox.leaveLost = () => {
+      this.#isTaken = true;
+      // What a user has cleared is with nobody, as that of a page which was closed.
+      if (this.traits.disk?.hasCleared(this.recordId) === true)
+        for (const ledger of this.traits.disk.ledgers.get(this.user) ?? [])
+          if (ledger.address === this.place.address)
+            ledger.gone(this.unconfirmed, this.#keptOf(this.place));
+      return leaveLost();
+    };
     outboxes.add(outbox);
     return outbox;
   }
@@ -731,6 +781,7 @@ export class SimClient implements ClientEnd {
     const touch = <T>(request: Promise<T>): Promise<T> =>
       request.finally(() => {
         this.isTouched = true;
+        return this.isAside ? this.#back.promise : undefined;
       });
     // Who moves and comes back has nothing to give: the Store was used for another room.
     const stay = (): string => `${room()} after ${this.#moves} moves`;
@@ -771,6 +822,7 @@ export class SimClient implements ClientEnd {
     }
     if (message?.type === 'hello') {
       wire.saidHello = true;
+      this.#isDoubtful = false;
       wire.sentPush = 0;
       this.#clientId = message.clientId;
     } else {
@@ -802,7 +854,11 @@ export class SimClient implements ClientEnd {
 
   #after(milliseconds: number, callback: () => void): () => void {
     if (!this.isAlive) return () => undefined;
-    const cancel = this.#surroundings.world.clock.after(milliseconds, () => {
+    const fire = (): void => {
+      if (this.isAside) {
+        this.#late.add(fire);
+        return;
+      }
       this.#timers.delete(cancel);
       this.isTouched = true;
       try {
@@ -810,10 +866,12 @@ export class SimClient implements ClientEnd {
       } catch (error) {
         this.#surroundings.world.note(`    ${this.name} threw ${String(error)}`);
       }
-    });
+    };
+    const cancel = this.#surroundings.world.clock.after(milliseconds, fire);
     this.#timers.add(cancel);
     return () => {
       this.#timers.delete(cancel);
+      this.#late.delete(fire);
       cancel();
     };
   }

@@ -72,8 +72,8 @@ class FreeDisk extends ClientDisk {
   protected override locksOf(tab: object): OfflineLocks {
     const locks = super.locksOf(tab);
     return {
-      take: async (name, milliseconds) => {
-        const release = await locks.take(name, milliseconds);
+      take: async (name, milliseconds, onLost) => {
+        const release = await locks.take(name, milliseconds, onLost);
         if (release === undefined || !this.#taken.has(name)) {
           this.#taken.add(name);
           return release;
@@ -222,6 +222,11 @@ export const OFFLINE_MUTATIONS: readonly Mutation[] = [
     title: '[OFFLINE-13] a page that is about to end keeps nothing but what is written',
     make: () => ({ traits: TABS }),
     patch: (patches) => patches.replace(RecordWriter.prototype, 'saveLast', () => () => undefined),
+  },
+  {
+    title: '[OFFLINE-14] a page whose lock was taken away goes on with its record',
+    make: () => ({ traits: { ...REMOUNTS, adversities: ['put-aside'] } }),
+    patch: (patches) => patches.replace(RecordWriter.prototype, 'lose', () => () => undefined),
   },
   {
     title: '[OFFLINE-4] the users of a browser share their records',
