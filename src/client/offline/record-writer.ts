@@ -59,7 +59,7 @@ interface Batch {
   held: Changes | undefined;
 }
 
-/** What the last words of a page had. */
+/** The edits in the last words of a page. */
 interface LastSaid {
   readonly head: string | undefined;
   readonly push: number;
