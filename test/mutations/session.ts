@@ -610,6 +610,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (this.#hasFailed) return;',
   },
   {
+    title: '[OFFLINE-13] who does what a page has said forgets also what that has said since',
+    file: 'client/offline/last-words.ts',
+    text: 'if (storage.getItem(key) === text) storage.removeItem(key);',
+    replacement: 'storage.removeItem(key);',
+  },
+  {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',
     file: WRITER,
     text: 'isNew || isFirst || this.#isRenaming',

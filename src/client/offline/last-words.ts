@@ -47,11 +47,15 @@ export class LastWords {
     for (const key of Object.keys(storage)) {
       if (!key.startsWith(this.#prefix) || this.#said.has(key)) continue;
       const head = key.slice(this.#prefix.length);
+      const text = storage.getItem(key);
       const forget = (): void => {
-        withStorage(() => storage.removeItem(key));
+        withStorage(() => {
+          // Its page may have said more meanwhile.
+          if (storage.getItem(key) === text) storage.removeItem(key);
+        });
       };
       try {
-        yield { head, forget, ...decode(storage.getItem(key) ?? '') };
+        yield { head, forget, ...decode(text ?? '') };
       } catch {
         // It is damaged.
         forget();

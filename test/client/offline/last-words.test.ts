@@ -60,6 +60,15 @@ test('[OFFLINE-13] a page that comes back takes back what a later write has done
   expect(entries).toEqual({});
 });
 
+test('[OFFLINE-13] what a page says while another one does what it said before stays for the next one', () => {
+  const words = new LastWords(PREFIX);
+  words.say(write('head', '1'));
+  const left = new LastWords(PREFIX).left();
+  words.say(write('head', '2'));
+  for (const { forget } of left) forget();
+  expect(leftOf()).toEqual([['head', ['held'], [['push', '2']]]]);
+});
+
 test('[OFFLINE-7] what is damaged is left out, and where there is no storage, nothing is left', () => {
   entries[`${PREFIX}head`] = '[["held"],[["push"]]]';
   expect([leftOf(), entries]).toEqual([[], {}]);
