@@ -21,6 +21,8 @@ const LOST_MILLISECONDS = 31_536_000_000;
 
 interface Write {
   readonly tab: object;
+  /** The page that has said it as it ended, if another one does it. */
+  readonly saidBy?: object;
   /** Somebody waits for it. */
   isStrict: boolean;
   readonly change: Pick<OfflineWrite, 'remove' | 'set'>;
@@ -173,6 +175,13 @@ export class ClientDisk implements Source {
     const writes = this.#writes.filter((write) => write.tab === tab);
     this.#writes = this.#writes.filter((write) => write.tab !== tab);
     for (const { effect } of writes.slice(0, effects)) effect();
+    // What it has said before comes before that.
+    for (const { saidBy, effect, over } of this.#writes)
+      if (saidBy === tab) {
+        effect();
+        over.resolve();
+      }
+    this.#writes = this.#writes.filter(({ saidBy }) => saidBy !== tab);
     if (!this.isHasty) for (const last of this.#last.get(tab)?.values() ?? []) this.#putLast(last);
     this.#last.delete(tab);
     for (const { over } of writes) over.resolve();
@@ -285,6 +294,7 @@ export class ClientDisk implements Source {
       for (const last of said.values())
         this.#writes.push({
           tab: {},
+          saidBy: tab,
           isStrict: true,
           change: last,
           effect: () => {
