@@ -778,11 +778,14 @@ export class SimClient implements ClientEnd {
       (milliseconds, callback) => this.#after(milliseconds, callback),
       {},
     );
-    const touch = <T>(request: Promise<T>): Promise<T> =>
-      request.finally(() => {
+    const touch = async <T>(request: Promise<T>): Promise<T> => {
+      try {
+        return await request;
+      } finally {
         this.isTouched = true;
-        return this.isAside ? this.#back.promise : undefined;
-      });
+        if (this.isAside) await this.#back.promise;
+      }
+    };
     // Who moves and comes back has nothing to give: the Store was used for another room.
     const stay = (): string => `${room()} after ${this.#moves} moves`;
     /** The stay in a room that has refused all of what this client gave there, and had no Store since. */
