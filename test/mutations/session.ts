@@ -60,8 +60,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-1] the lock of a session that has ended is not handed on',
     file: OUTBOX,
-    text: 'const taken = isTakenRecord(handed) ? handed : undefined;',
-    replacement: 'const taken = undefined;\n    void isTakenRecord(handed);',
+    text: 'isTakenRecord(handed) && handed.writer.hasLock ? handed : undefined;',
+    replacement: 'undefined;\n    void isTakenRecord(handed);',
   },
   {
     title: '[OFFLINE-1] a session whose device has its edits leaves them in memory, too',
@@ -586,6 +586,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-14] a lock that was taken away is handed on, if its client has no record',
+    file: OUTBOX,
+    text: 'isTakenRecord(handed) && handed.writer.hasLock',
+    replacement: 'isTakenRecord(handed)',
+  },
+  {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
     file: WRITER,
     text: 'Math.max(this.#durablePush, push), false, held',
@@ -604,10 +610,11 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
-    title: '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
+    title:
+      '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
     file: WRITER,
-    text: 'if (this.#hasFailed && !this.#isKept) return;',
-    replacement: 'if (this.#hasFailed) return;',
+    text: 'if (this.#hasFailed && !this.#isKept) {\n      this.hasLock',
+    replacement: 'if (this.#hasFailed) {\n      this.hasLock',
   },
   {
     title: '[OFFLINE-13] who does what a page has said forgets also what that has said since',

@@ -96,7 +96,7 @@ export class DurableOutbox implements Outbox {
     const { client: former } = left;
     // At once: no moment is left in which another page could take it.
     const handed = former?.record?.take();
-    const taken = isTakenRecord(handed) ? handed : undefined;
+    const taken = isTakenRecord(handed) && handed.writer.hasLock ? handed : undefined;
     const own = taken && this.#use(taken, (owner) => taken.writer.continueFor(owner)).writer;
     if (this.#isForgotten) {
       own?.discard();

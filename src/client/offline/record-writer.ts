@@ -165,6 +165,9 @@ export class RecordWriter {
     return this.#isLost;
   }
 
+  /** False if the lock was taken away from a client that has no record: it does not need one. */
+  hasLock = true;
+
   /** True if the content of the room is on disk. */
   get hasBase(): boolean {
     return this.#base.isStored;
@@ -310,7 +313,10 @@ export class RecordWriter {
   /** The lock was taken away: nothing is written until this page holds it again. */
   lose(): void {
     // Without a record, no other page has edits of this one. A full device has them still.
-    if (this.#hasFailed && !this.#isKept) return;
+    if (this.#hasFailed && !this.#isKept) {
+      this.hasLock = false;
+      return;
+    }
     this.#isLost = true;
     this.#owner.onLost();
   }

@@ -1240,6 +1240,28 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { unwritten: 1 }]]);
   });
 
+  test('[OFFLINE-14] [OFFLINE-1] whose device was full leaves no lost lock to the next session: that one takes it', async () => {
+    const on = browser();
+    const write = on.storage.write.bind(on.storage);
+    on.storage.write = () => Promise.reject(new Error('full'));
+    const tab = new OfflineTab(on, {});
+    await tab.start();
+    tab.store.setValue('v', 'old');
+    await settle();
+    tab.putAside()();
+    await settle();
+    on.storage.write = write;
+    tab.session.destroy();
+    const next = new OfflineTab(on, {}, tab.store);
+    await next.start();
+    const other = await liveTab(on);
+    expect(other.pushes()).toEqual([]);
+    await next.answerGet(1, [{}, { v: 0 }]);
+    await next.join();
+    expect(next.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'old' }]]);
+    expect([tab.refusals, next.refusals]).toEqual([[], []]);
+  });
+
   test('[OFFLINE-14] sends what another page has said last into their record', async () => {
     const storage = new ManualOfflineStorage();
     const on = { storage, locks: new MemoryLocks() };
