@@ -613,8 +613,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
     file: WRITER,
-    text: 'if (this.#hasFailed && !this.#isKept) {\n      this.hasLock',
-    replacement: 'if (this.#hasFailed) {\n      this.hasLock',
+    text: 'if (this.#hasFailed && !this.#isKept) {\n      this.#hasLock',
+    replacement: 'if (this.#hasFailed) {\n      this.#hasLock',
   },
   {
     title: '[OFFLINE-13] who does what a page has said forgets also what that has said since',

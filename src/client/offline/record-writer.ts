@@ -84,6 +84,7 @@ export class RecordWriter {
   #isRemovingHeld = false;
   /** True from the loss of the lock until this page holds it again: nothing counts as durable, and nothing is written. */
   #isLost = false;
+  #hasLock = true;
   #said: LastSaid = NOT_SAID;
   /** Numbers of answered pushes whose entries are still there. */
   #answered: number[] = [];
@@ -165,8 +166,10 @@ export class RecordWriter {
     return this.#isLost;
   }
 
-  /** False if the lock was taken away from a client that has no record: it does not need one. */
-  hasLock = true;
+  /** False if the lock was taken away from a client that has no record: it goes on without. */
+  get hasLock(): boolean {
+    return this.#hasLock;
+  }
 
   /** True if the content of the room is on disk. */
   get hasBase(): boolean {
@@ -314,7 +317,7 @@ export class RecordWriter {
   lose(): void {
     // Without a record, no other page has edits of this one. A full device has them still.
     if (this.#hasFailed && !this.#isKept) {
-      this.hasLock = false;
+      this.#hasLock = false;
       return;
     }
     this.#isLost = true;

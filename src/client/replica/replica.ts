@@ -7,6 +7,7 @@ import {
   isEmptyChanges,
   type Changes,
 } from '../../protocol/changes.ts';
+import type { MaybeReaction } from '../../protocol/derived-mark.ts';
 import { encodeChanges } from '../../protocol/codec.ts';
 import { findUnsendableLeaves, withoutLeaves } from '../../protocol/unsendable-leaves.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
@@ -25,7 +26,6 @@ import type { EditObserver } from './edit-observer.ts';
 import type { UnconfirmedEdits } from './former-client.ts';
 import { HELD, Overlay, viewOf } from './overlay.ts';
 import type { PendingPush } from './pending-push.ts';
-import type { MaybeReaction } from '../../protocol/derived-mark.ts';
 import { Reaction } from './reaction.ts';
 import {
   refusalOf,
