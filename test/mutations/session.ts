@@ -499,6 +499,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'const push = held',
   },
   {
+    title: '[UNDO-5] an undo brings back a part of a row that others have deleted',
+    file: 'client/features/undo/own-writes.ts',
+    text: '(push !== LOCAL || overlay.get(table, row, cell)?.local === undefined)',
+    replacement: 'push !== LOCAL',
+  },
+  {
     title: '[UNDO-6] an undo goes back to a leaf that nothing can show again',
     file: 'client/features/undo/own-writes.ts',
     text: 'isUnsendableLeaf(before)) {',

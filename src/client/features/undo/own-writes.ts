@@ -395,7 +395,7 @@ export class OwnWrites {
 
   /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
   #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
-    const { oldestUnanswered } = this.#replica;
+    const { oldestUnanswered, overlay } = this.#replica;
     // What is not shown has no aim.
     const isHidden = aims.isEmpty && changes !== undefined && changes.deletedRows.size > 0;
     const rows = isHidden ? this.#writes : aims;
@@ -404,8 +404,11 @@ export class OwnWrites {
       for (const row of rows.rows(table).keys()) {
         const isDeleted = changes !== undefined && deletesRow(changes, table, row);
         if (aims.isEmpty && !isDeleted) continue;
+        // What stays here is still shown, unless the deletion took its place.
         const writes = this.#inRow(table, row).filter(
-          ({ push }) => push < oldestUnanswered && push !== LOCAL,
+          ({ push, cell }) =>
+            push < oldestUnanswered &&
+            (push !== LOCAL || overlay.get(table, row, cell)?.local === undefined),
         );
         const isBefore = ({ push }: OwnWrite): boolean => push < oldestUnansweredBefore;
         // The deletion may be that of an own push, whose answer was lost.

@@ -1109,6 +1109,17 @@ describe('what the room refuses', () => {
     expect(countsOf(client)).toEqual([0, 0]);
   });
 
+  test('[UNDO-5] [UNDO-6] that stays here is no step once others have deleted the row', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.delCell('pets', 'fido', 'color');
+    replica.withdraw(1, 'malformed');
+    replica.commit(changesOf([{}, {}, { pets: ['fido'] }]));
+    expect(countsOf(client)).toEqual([0, 0]);
+    undo.goBackward();
+    expect(store.hasRow('pets', 'fido')).toBe(false);
+  });
+
   test('[UNDO-6] above a leaf that no message can carry is undone to what was before both', () => {
     const client = clientOf(withPets);
     const { store, undo } = client;
