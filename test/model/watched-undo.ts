@@ -121,10 +121,11 @@ export class WatchedUndo {
   /** Undoes all steps, makes them again, and undoes them again. To be called while nothing is on its way. */
   undoAll(entries: readonly LogEntry[], isOwn: (entry: LogEntry) => boolean): void {
     const { store } = this.#replica;
-    const [, current = ''] = this.#undo.getCheckpointIds();
+    const redone = this.#undo.getCheckpointIds()[2].length;
     const before = readContent(store);
     this.#undoEach(entries, isOwn);
-    this.#undo.goTo(current);
+    // A step that has nothing to put back is gone, also if it was the current one.
+    while (this.#undo.getCheckpointIds()[2].length > redone) this.#undo.goForward();
     const found = this.#owner.isPlain ? differences(before, readContent(store)) : [];
     if (found.length > 0) this.#fail(`did not redo what it undid: ${describeDifferences(found)}`);
     this.#undoEach(entries, isOwn);
