@@ -58,7 +58,7 @@ export class ClientDisk implements Source {
   readonly #locks = new MemoryLocks();
   #writes: Write[] = [];
   readonly #dead = new WeakSet<object>();
-  /** What pages have said as they ended, by the head of the record. */
+  /** The last words of pages, by the head of their record. */
   readonly #last = new Map<object, Map<string, LastWrite>>();
   /** The pages that their browser keeps for its "back" button, each with a promise that resolves when it comes back. */
   readonly #aside = new Map<object, Promise<void>>();

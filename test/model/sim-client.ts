@@ -124,7 +124,7 @@ export class SimClient implements ClientEnd {
   #comeBack: (() => void) | undefined;
   /** Resolves when it comes back. */
   #back = new Deferred<void>();
-  /** What was due meanwhile. */
+  /** The callbacks that were due meanwhile. */
   readonly #late = new Set<() => void>();
   /** True from when it comes back until it may send again: until then, its record may be another page's. */
   #isDoubtful = false;
