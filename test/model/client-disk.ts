@@ -84,7 +84,7 @@ export class ClientDisk implements Source {
       write: (write) => this.write(tab, write),
       writeLast: (write) => {
         const said = this.#last.get(tab) ?? new Map<string, LastWrite>();
-        this.#last.set(tab, said.set(write.head, write));
+        this.#last.set(tab, said.set(write.guard.key, write));
       },
     };
     return {
@@ -280,24 +280,27 @@ export class ClientDisk implements Source {
   }
 
   #putLast(last: LastWrite): void {
-    if (last.isNew !== true && !this.entries.has(last.head)) return;
+    const { key, values } = last.guard;
+    if (!values.includes(this.entries.get(key))) return;
     this.#put(last);
     // It was said now: the record is one that was begun after that.
-    if (last.isNew === true) this.#cleared.delete(recordOf(last.head));
+    if (values.includes(undefined)) this.#cleared.delete(recordOf(key));
   }
 
-  /** Does what pages have said as they ended before another one reads. */
+  /** Does what pages have said as they ended before another one reads. Several may do the same. */
   #writeLeft(reader: object): void {
     for (const [tab, said] of this.#last) {
       if (tab === reader) continue;
-      this.#last.delete(tab);
-      for (const last of said.values())
+      for (const [key, last] of said)
         this.#writes.push({
           tab: {},
           saidBy: tab,
           isStrict: true,
           change: last,
           effect: () => {
+            // It was done meanwhile, or the page has said more.
+            if (said.get(key) !== last) return true;
+            said.delete(key);
             this.#putLast(last);
             return true;
           },

@@ -625,8 +625,20 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-13] who does what a page has said forgets also what that has said since',
     file: 'client/offline/last-words.ts',
-    text: 'if (storage.getItem(key) === text) storage.removeItem(key);',
+    text: 'if (isLeft()) storage.removeItem(key);',
     replacement: 'storage.removeItem(key);',
+  },
+  {
+    title: '[OFFLINE-13] what a page has said is valid still when it has come back',
+    file: WRITER,
+    text: 'this.#isHeadSpent = true;',
+    replacement: '',
+  },
+  {
+    title: '[OFFLINE-13] what a page has said is not valid after the write under way',
+    file: WRITER,
+    text: 'this.#nextHeadText ?? now',
+    replacement: 'now',
   },
   {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',

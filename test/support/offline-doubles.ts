@@ -21,8 +21,8 @@ export class MemoryOfflineStorage implements OfflineStorage {
     return this.apply(write);
   }
 
-  writeLast({ head, isNew, remove, set }: LastWrite): void {
-    if (isNew === true || this.entries.has(head)) this.apply({ remove, set });
+  writeLast({ guard, remove, set }: LastWrite): void {
+    if (guard.values.includes(this.entries.get(guard.key))) this.apply({ remove, set });
   }
 
   apply(write: OfflineWrite): boolean {

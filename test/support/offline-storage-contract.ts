@@ -123,6 +123,38 @@ export const OFFLINE_STORAGE_CONTRACT: readonly StoragePromise[] = [
     },
   },
   {
+    title: 'does a last write before anybody reads after it, if its guard holds',
+    check: async (open) => {
+      const page = await open();
+      const say = (key: string, values: readonly (string | undefined)[], name: string): void =>
+        page.writeLast?.({ guard: { key, values }, remove: [name], set: all({ [key]: name }) });
+      if (page.writeLast === undefined) return;
+      await page.write({ remove: [], set: all({ head: '1', head2: '1', a: '1', b: '1' }) });
+      say('head', ['0', '1'], 'a');
+      say('head2', ['0', undefined], 'b');
+      say('new', ['0', undefined], 'c');
+      say('none', ['0'], 'd');
+      await expectEntries(await open(), '', { head: 'a', head2: '1', b: '1', new: 'c' });
+    },
+  },
+  {
+    title: 'does a last write that two have read once, though its guard holds again',
+    check: async (open) => {
+      const [page, one, other] = [await open(), await open(), await open()];
+      page.writeLast?.({
+        guard: { key: 'a', values: [undefined] },
+        remove: [],
+        set: all({ a: '1' }),
+      });
+      const guard = { key: 'a', value: page.writeLast && '1' };
+      const reading = one.read('');
+      const moving = one.write({ guard, remove: ['a'], set: nothing });
+      await Promise.all([reading, moving, other.read('')]);
+      expectTrue(await moving, 'the write comes after what was left');
+      await expectEntries(await open(), '', {});
+    },
+  },
+  {
     title: 'has after a restart what it has said to be durable',
     check: async (open) => {
       const storage = await open();

@@ -197,20 +197,23 @@ export class DurableOutbox implements Outbox {
     if (this.#early === undefined || held === undefined) return;
     const { keys, recordId } = this.#early;
     this.#early.isKept = true;
-    const head = keys.head(recordId);
+    const key = keys.head(recordId);
+    const head = encodeHead({ generation, lastNumber, savedAt: 0, clientId: undefined });
     const set = new Map([
-      [head, encodeHead({ generation, lastNumber, savedAt: 0, clientId: undefined })],
+      [key, head],
       [keys.held(recordId), encodeHeld(held)],
     ]);
-    this.#writeLast({ head, isNew: true, remove: [], set });
+    // Another page may have read what this one said before.
+    this.#writeLast({ guard: { key, values: [undefined, head] }, remove: [], set });
   }
 
   #endEarly(): void {
     const early = this.#early;
     this.#early = undefined;
     if (early?.isKept !== true) return;
-    // Without a head, it does nothing.
-    this.#writeLast({ head: early.keys.head(early.recordId), remove: [], set: new Map() });
+    // It does nothing, in the place of what was said.
+    const guard = { key: early.keys.head(early.recordId), values: [] };
+    this.#writeLast({ guard, remove: [], set: new Map() });
   }
 
   #writeLast(write: LastWrite): void {

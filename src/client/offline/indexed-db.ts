@@ -150,11 +150,13 @@ class IndexedDbStorage implements OfflineStorage {
 
   /** Does the last writes of pages that have ended. One may be done twice, as a power failure does it. */
   async #writeLeft(left: readonly LeftWrite[]): Promise<void> {
-    for (const { head, isNew, remove, set, forget } of left) {
+    for (const { guard, remove, set, isLeft, forget } of left) {
       const database = await this.open();
       const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability: 'strict' });
       const requests: Promise<unknown>[] = [done];
-      if (isNew === true || (await store.getKey(head)) !== undefined) {
+      const value: unknown = await store.get(guard.key);
+      // Another page may have done it meanwhile, and more than that.
+      if (guard.values.some((each) => each === value) && isLeft()) {
         for (const prefix of remove) requests.push(store.delete(rangeOf(prefix)));
         for (const [key, value] of set) requests.push(store.put(value, key));
       }

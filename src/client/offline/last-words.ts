@@ -3,6 +3,8 @@ import type { LastWrite } from './offline-storage.ts';
 
 /** A last write of a page that has ended. */
 export interface LeftWrite extends LastWrite {
+  /** Returns false if it was removed meanwhile, or its page has said more. */
+  readonly isLeft: () => boolean;
   /** Removes it. Call this when the write was done. */
   readonly forget: () => void;
 }
@@ -19,10 +21,11 @@ export class LastWords {
   }
 
   /** Keeps a write, in the place of an earlier one of that record. Throws an error where there is no place for it. */
-  say({ head, isNew = false, remove, set }: LastWrite): void {
-    const key = this.#prefix + head;
+  say({ guard, remove, set }: LastWrite): void {
+    const key = this.#prefix + guard.key;
     this.#said.set(key, (this.#count += 1));
-    localStorage.setItem(key, JSON.stringify([remove, [...set], ...(isNew ? [1] : [])]));
+    // In JSON, undefined is null.
+    localStorage.setItem(key, JSON.stringify([remove, [...set], guard.values]));
   }
 
   /** The number of writes so far. */
@@ -46,16 +49,14 @@ export class LastWords {
   *#read(storage: Storage): Iterable<LeftWrite> {
     for (const key of Object.keys(storage)) {
       if (!key.startsWith(this.#prefix) || this.#said.has(key)) continue;
-      const head = key.slice(this.#prefix.length);
       const text = storage.getItem(key);
+      const isLeft = (): boolean => withStorage(() => storage.getItem(key) === text) === true;
       const forget = (): void => {
-        withStorage(() => {
-          // Its page may have said more meanwhile.
-          if (storage.getItem(key) === text) storage.removeItem(key);
-        });
+        if (isLeft()) storage.removeItem(key);
       };
       try {
-        yield { head, forget, ...decode(text ?? '') };
+        const { values, ...write } = decode(text ?? '');
+        yield { guard: { key: key.slice(this.#prefix.length), values }, isLeft, forget, ...write };
       } catch {
         // It is damaged.
         forget();
@@ -64,11 +65,13 @@ export class LastWords {
   }
 }
 
-function decode(text: string): Omit<LastWrite, 'head'> {
+function decode(text: string): Omit<LastWrite['guard'], 'key'> & Omit<LastWrite, 'guard'> {
   return decodeJson('last write', text, (json) => {
-    const [remove, set, isNew] = asArray(json, 2, 3);
+    const [remove, set, values] = asArray(json, 3, 3);
     return {
-      isNew: isNew === 1,
+      values: asArray(values, 0, Infinity).map((value) =>
+        value === null ? undefined : asString(value),
+      ),
       remove: asArray(remove, 0, Infinity).map(asString),
       set: new Map(
         asArray(set, 0, Infinity).map((entry) => {

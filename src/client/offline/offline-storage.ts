@@ -14,10 +14,11 @@ export interface OfflineWrite {
 
 /** The entries that a page sets as the last it does (OFFLINE-13). */
 export interface LastWrite {
-  /** Nothing is written unless there is an entry with this key, or `isNew` is true. */
-  readonly head: string;
-  /** True if the first write of that entry may have been cut off: then `set` has it. */
-  readonly isNew?: boolean | undefined;
+  /**
+   * Nothing is written unless this key has one of these values, or unless there is no such key if undefined is one of them. A page
+   * that comes back changes the value, so that its words of before do not undo what it writes from then on.
+   */
+  readonly guard: { readonly key: string; readonly values: readonly (string | undefined)[] };
   /** Removes every key that begins with one of these texts. This comes before `set`. */
   readonly remove: readonly string[];
   readonly set: ReadonlyMap<string, string>;
@@ -37,7 +38,7 @@ export interface OfflineStorage {
   write(write: OfflineWrite): Promise<boolean>;
   /**
    * Called when the page is about to end, for edits whose write may be cut off by that. The write takes effect before anything is
-   * read after the end of the page. Without this method those edits may be lost. If it throws an error, the app is told so.
+   * read after the end of the page. It takes the place of an earlier one whose guard has the same key. Without this method those edits may be lost. If it throws an error, the app is told so.
    */
   writeLast?(write: LastWrite): void;
 }

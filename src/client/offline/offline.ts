@@ -121,7 +121,7 @@ export function offlineOf(
       const write = { remove: [head], set: new Map<string, string>() };
       try {
         // The page may end before the storage has done it, as when an app loads its login page.
-        tab.writeLast?.({ head, isNew: true, ...write });
+        tab.writeLast?.({ guard: { key: head, values: [undefined] }, ...write });
       } catch {
         // The storage does it.
       }

@@ -77,6 +77,8 @@ export class RecordWriter {
   #owner: RecordOwner;
   #client: () => FormerClient;
   #headText: string | undefined;
+  /** The head of the write under way, if it has one. */
+  #nextHeadText: string | undefined;
   #durableGeneration = 0;
   #durablePush: number;
   readonly #held: HeldEntry;
@@ -86,6 +88,8 @@ export class RecordWriter {
   #isLost = false;
   #hasLock = true;
   #said: LastSaid = NOT_SAID;
+  /** True if the next write has to change the head: what the page has said as it was about to end is void from then on (OFFLINE-13). */
+  #isHeadSpent = false;
   /** Numbers of answered pushes whose entries are still there. */
   #answered: number[] = [];
   #confirmed: number;
@@ -306,8 +310,12 @@ export class RecordWriter {
     const heldText = held && encodeHeld(held);
     if (heldText !== undefined) set.set(key, heldText);
     try {
-      this.#storage.writeLast?.({ head, isNew, remove, set });
+      // What was said before may be in the record by now.
+      const now = this.#headText;
+      const values = [now, this.#nextHeadText ?? now, this.#said.head ?? now];
+      this.#storage.writeLast?.({ guard: { key: head, values }, remove, set });
       this.#said = { head: set.get(head), push: pushes.at(-1)?.number ?? 0, held: heldText };
+      this.#isHeadSpent = true;
     } catch (cause) {
       if (held !== undefined || set.size > (hasHead ? 1 : 0)) this.#owner.onLastFailed(cause);
     }
@@ -520,7 +528,9 @@ export class RecordWriter {
     if (needsHead) {
       batch.headText = this.#head(client, this.#base.savedAt);
       batch.set.set(this.#keys.head(this.#id), batch.headText);
+      this.#isHeadSpent = false;
     }
+    this.#nextHeadText = batch.headText;
     return batch.set.size + batch.remove.length === 0 ? undefined : batch;
   }
 
@@ -547,8 +557,9 @@ export class RecordWriter {
   /** Returns a generation that lasts for some hellos. */
   #generationOf({ generation }: FormerClient): number {
     const durable = this.#durableGeneration;
-    if (!this.#owner.keepsEdits || generation <= durable) return durable;
-    return generation + RESERVED_GENERATIONS;
+    if (!this.#owner.keepsEdits) return durable;
+    if (generation > durable) return generation + RESERVED_GENERATIONS;
+    return this.#isHeadSpent ? durable + 1 : durable;
   }
 
   #head(client: FormerClient, savedAt: number): string {

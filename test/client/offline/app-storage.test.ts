@@ -26,7 +26,8 @@ test('a storage that does without promises works', async () => {
   });
   expect(await storage.write(write)).toBe(true);
   expect(await storage.write({ ...write, guard: { key: 'key', value: 'other' } })).toBe(false);
-  storage.writeLast?.({ head: 'key', remove: ['key'], set: new Map([['later', 'text']]) });
+  const guard = { key: 'key', values: ['text'] };
+  storage.writeLast?.({ guard, remove: ['key'], set: new Map([['later', 'text']]) });
   expect([...(await storage.read(''))]).toEqual([['later', 'text']]);
 });
 

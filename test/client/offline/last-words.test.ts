@@ -26,22 +26,22 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const write = (head: string, value: string) => ({
-  head,
+const write = (key: string, value: string, ...values: (string | undefined)[]) => ({
+  guard: { key, values },
   remove: ['held'],
   set: new Map([['push', value]]),
 });
 
 const leftOf = (prefix = PREFIX): unknown =>
-  new LastWords(prefix).left().map(({ head, remove, set }) => [head, remove, [...set]]);
+  new LastWords(prefix).left().map(({ guard, remove, set }) => [guard.key, remove, [...set]]);
 
 test('[OFFLINE-13] what a page kept as it ended is there for the next one, once', () => {
   new LastWords(PREFIX).say(write('head', '1'));
   expect(leftOf()).toEqual([['head', ['held'], [['push', '1']]]]);
   expect(leftOf('other:')).toEqual([]);
-  new LastWords('new:').say({ ...write('head', '1'), isNew: true });
-  expect(new LastWords('new:').left()).toMatchObject([{ isNew: true }]);
-  expect(new LastWords(PREFIX).left()).toMatchObject([{ isNew: false }]);
+  const { guard } = write('head', '1', undefined, 'value');
+  new LastWords('new:').say({ ...write('head', '1'), guard });
+  expect(new LastWords('new:').left()).toMatchObject([{ guard }]);
   delete entries['new:head'];
   for (const { forget } of new LastWords(PREFIX).left()) forget();
   expect([leftOf(), entries]).toEqual([[], {}]);
@@ -65,6 +65,7 @@ test('[OFFLINE-13] what a page says while another one does what it said before s
   words.say(write('head', '1'));
   const left = new LastWords(PREFIX).left();
   words.say(write('head', '2'));
+  expect(left.map(({ isLeft }) => isLeft())).toEqual([false]);
   for (const { forget } of left) forget();
   expect(leftOf()).toEqual([['head', ['held'], [['push', '2']]]]);
 });

@@ -63,7 +63,7 @@ async function writingTab(): Promise<{
 function slowBrowser() {
   const storage = new MemoryOfflineStorage();
   const last = new Map<string, LastWrite>();
-  const writeLast = (write: LastWrite): void => void last.set(write.head, write);
+  const writeLast = (write: LastWrite): void => void last.set(write.guard.key, write);
   storage.writeLast = writeLast;
   const opened = new Deferred<MemoryOfflineStorage>();
   const locks = new MemoryLocks();
@@ -72,8 +72,8 @@ function slowBrowser() {
     stored: storage,
     open: () => opened.resolve(storage),
     next: (): Browser => {
-      for (const { head, isNew, remove, set } of last.values())
-        if (isNew === true || storage.entries.has(head)) storage.apply({ remove, set });
+      for (const { guard, remove, set } of last.values())
+        if (guard.values.includes(storage.entries.get(guard.key))) storage.apply({ remove, set });
       return { storage, locks };
     },
   };
@@ -268,6 +268,54 @@ describe('what a client persists', () => {
       await tab.time.pass(SECOND);
       await storage.writeAll();
       expect(Object.keys(texts(storage)).filter((key) => key.startsWith('e'))).toEqual([]);
+    });
+
+    test('what was said stays undone once a page that came back has written more', async () => {
+      const { tab, storage } = await writingTab();
+      const said: LastWrite[] = [];
+      storage.writeLast = (write) => void said.push(write);
+      tab.store.setValue('a', 1);
+      await settle();
+      tab.end(true);
+      tab.end(false);
+      await storage.writeAll();
+      tab.session.stopSaving();
+      tab.store.setValue('b', 1);
+      await storage.writeAll();
+      // Another page has read it before.
+      for (const write of said) MemoryOfflineStorage.prototype.writeLast.call(storage, write);
+      expect(said).toHaveLength(1);
+      expect(texts(storage)).toMatchObject({
+        'e/0000000000000001': 'u[{},{"a":1}]',
+        'e/held': 'u[{},{"b":1}]',
+      });
+    });
+
+    test('what was said is done before or after the write under way, and once more after that', async () => {
+      for (const order of ['before', 'after', 'twice']) {
+        const storage = new ManualOfflineStorage();
+        const on = browser(storage);
+        const tab = new OfflineTab(on);
+        await tab.start();
+        const said: LastWrite[] = [];
+        storage.writeLast = (write) => void said.push(write);
+        tab.store.setValue('a', 1);
+        await settle();
+        tab.store.setValue('b', 1);
+        tab.end(true);
+        const say = (): void => {
+          for (const write of said) MemoryOfflineStorage.prototype.writeLast.call(storage, write);
+        };
+        if (order !== 'after') say();
+        if (order !== 'before') {
+          storage.next().take();
+          say();
+        }
+        tab.die();
+        const next = new OfflineTab(on);
+        await next.start();
+        expect([order, next.store.getValues()]).toEqual([order, { a: 1, b: 1 }]);
+      }
     });
 
     test('edits are kept though the first write of the record is cut off', async () => {
