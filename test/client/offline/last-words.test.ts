@@ -26,10 +26,10 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllGlobals());
 
-const write = (key: string, value: string, ...values: (string | undefined)[]) => ({
+const write = (key: string, text: string, ...values: (string | undefined)[]) => ({
   guard: { key, values },
   remove: ['held'],
-  set: new Map([['push', value]]),
+  set: new Map([['push', text]]),
 });
 
 const leftOf = (prefix = PREFIX): unknown =>
