@@ -154,9 +154,9 @@ class IndexedDbStorage implements OfflineStorage {
       const database = await this.open();
       const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability: 'strict' });
       const requests: Promise<unknown>[] = [done];
-      const value: unknown = await store.get(guard.key);
+      const current: unknown = await store.get(guard.key);
       // Another page may have done it meanwhile, and more than that.
-      if (guard.values.some((each) => each === value) && isLeft()) {
+      if (guard.values.some((value) => value === current) && isLeft()) {
         for (const prefix of remove) requests.push(store.delete(rangeOf(prefix)));
         for (const [key, value] of set) requests.push(store.put(value, key));
       }
