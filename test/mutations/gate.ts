@@ -10,8 +10,14 @@ export const GATE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[GATE-1] a token whose verification never ends keeps its client waiting for ever',
     file: 'server/features/auth/auth-gate.ts',
-    text: 'await inTime(verifying, LONGEST_VERIFICATION_MILLISECONDS, after, tooLate)',
+    text: 'await inVerificationTime(verifying, after)',
     replacement: 'await verifying',
+  },
+  {
+    title: '[GATE-1] a guard whose verification never ends keeps its client waiting for ever',
+    file: 'server/features/auth/edge-guard.ts',
+    text: 'await inVerificationTime(auth.verify(request, context), after)',
+    replacement: 'await auth.verify(request, context)',
   },
   {
     title: '[GATE-1] a socket without a grant is in',

@@ -1,5 +1,4 @@
 import { isTellable, TinyBasePartyKitError } from '../../../protocol/errors.ts';
-import { inTime } from '../../../protocol/in-time.ts';
 import { isUserId, type Access } from '../../../protocol/user-token.ts';
 import type { FeatureRoom, RoomGate, Standing } from '../../room/room-feature.ts';
 import type { AuthRequest } from './auth-request.ts';
@@ -9,12 +8,11 @@ import { grantToSlot, slotToGrant, type Grant } from './grant.ts';
 import { partyNameOf } from './party-name.ts';
 import { readRevokedUsers, type RevokedUsers } from './revoked-users.ts';
 import { expired } from './token-claims.ts';
+import { inVerificationTime } from './verification-time.ts';
 
 /** A timer is set only for the last 10 seconds of a connection. Until then the room may sleep (`GATE-7`). */
 const LAST_MILLISECONDS = 10_000;
 const SLOT = 'auth';
-/** The longest time for the options of `defineAuth` to answer. A request with them may be under way. */
-const LONGEST_VERIFICATION_MILLISECONDS = 30_000;
 
 /** The gate of a room. It keeps a grant for each connection and each request that it let in. */
 export class AuthGate<User, UserInput, Connection extends object, Request extends AuthRequest>
@@ -140,7 +138,7 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
         now: this.#room.now(),
       });
       const after = this.#room.after.bind(this.#room);
-      return await inTime(verifying, LONGEST_VERIFICATION_MILLISECONDS, after, tooLate);
+      return await inVerificationTime(verifying, after);
     } catch (error) {
       const isRefusal = isTellable(error);
       // The reason goes only to the app's own log. The text for the client says nothing to the app.
@@ -212,10 +210,4 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
   #isUser(attached: unknown): attached is User {
     return attached !== undefined;
   }
-}
-
-function tooLate(): TinyBasePartyKitError {
-  const seconds = LONGEST_VERIFICATION_MILLISECONDS / 1_000;
-  const message = `The options of defineAuth did not answer within ${seconds} s, so nobody with that token is let in: look at access, user and jwks.`;
-  return new TinyBasePartyKitError('unavailable', message);
 }

@@ -8,6 +8,7 @@ import { roomIdOf } from '../../hosts/room-address.ts';
 import { BEARER, type AuthRequest } from './auth-request.ts';
 import type { Auth } from './define-auth.ts';
 import { partyNameOf } from './party-name.ts';
+import { inVerificationTime } from './verification-time.ts';
 
 /** The room that a client wants to connect to, as PartyKit describes it. */
 export interface EdgeLobby {
@@ -85,8 +86,8 @@ export function createEdgeGuard(
     if (!isUpgrade(request)) return request;
     try {
       const room = isIdDecoded === true ? id : roomIdOf(id);
-      const { url } = request;
-      await auth.verify(request, { party: party ?? partyNameOf(url), room, env, now: Date.now() });
+      const context = { party: party ?? partyNameOf(request.url), room, env, now: Date.now() };
+      await inVerificationTime(auth.verify(request, context), after);
       return withTokenInHeader(request, auth.parameter);
     } catch (error) {
       const refusal = isTellable(error)
@@ -117,6 +118,11 @@ function withTokenInHeader<Asked extends AuthRequest>(request: Asked, parameter:
 /** Hosts have types of their own for what the constructor of requests makes. */
 function isSameKind<Asked>(made: unknown, _asked: Asked): made is Asked & Request {
   return made instanceof Request;
+}
+
+function after(milliseconds: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, milliseconds);
+  return () => clearTimeout(timer);
 }
 
 function logError(error: unknown): void {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 
 import { createEdgeGuard, defineAuth } from '../../../../src/server/features/auth/index.ts';
@@ -25,4 +25,35 @@ test.each([
   // The token has moved into a header.
   expect(new URL(passed.url).search).toBe('?more=1');
   expect(passed.headers.get('Authorization')).toBe(`Bearer ${token}`);
+});
+
+test('[GATE-1] a rule that never answers lets nobody in, and the app is told after 30 s', async () => {
+  vi.useFakeTimers();
+  try {
+    const told: unknown[] = [];
+    const auth = defineAuth({
+      secret: () => SECRET,
+      user: z.object({ id: z.string() }),
+      access: () => new Promise(() => undefined),
+    });
+    const waiting = createEdgeGuard(auth, { onError: (error) => void told.push(error) });
+    const user = { id: 'ada' };
+    const token = makeToken({ claims: { aud: 'main', room: 'board', sub: 'ada', user } });
+    const request = new Request(`https://example.com/parties/main/board?token=${token}`, {
+      headers: { Upgrade: 'websocket' },
+    });
+    let passed: unknown;
+    void waiting(request, { id: 'board', env: {} }).then(
+      (answer) => (passed = answer),
+      (error: unknown) => (passed = error),
+    );
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect([passed, told]).toEqual([undefined, []]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(told).toMatchObject([{ code: 'unavailable' }]);
+    expect(passed).toBeDefined();
+    expect(passed).not.toBe(request);
+  } finally {
+    vi.useRealTimers();
+  }
 });
