@@ -125,7 +125,6 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/browser/**/*.test.ts'],
           testTimeout: PROCESS_TIMEOUT_MILLISECONDS,
           hookTimeout: PROCESS_TIMEOUT_MILLISECONDS,
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },
