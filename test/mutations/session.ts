@@ -635,6 +635,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-13] the held edits that a page has said stay in its record',
+    file: WRITER,
+    text: 'this.#held.said();',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-13] what a page has said is not valid after the write under way',
     file: WRITER,
     text: 'this.#nextHeadText ?? now',

@@ -16,6 +16,8 @@ export class HeldEntry {
   #stored: Changes | undefined;
   /** The length of the first entry. */
   #firstLength = 0;
+  /** True from when the page has said held edits as it went until the next write: they may be stored once more (OFFLINE-13). */
+  #isSaid = false;
   /** The number and length of the later ones. */
   #laterCount = 0;
   #laterLength = 0;
@@ -34,7 +36,7 @@ export class HeldEntry {
 
   /** True if the storage may have an entry. */
   get mayBeStored(): boolean {
-    return this.#mayBeStored;
+    return this.#mayBeStored || this.#isSaid;
   }
 
   /** Call this for each change of the held edits that leaves them the same object. */
@@ -48,7 +50,7 @@ export class HeldEntry {
     { set, remove }: { readonly set: Map<string, string>; readonly remove: string[] },
   ): boolean {
     const since = this.#since;
-    const isSame = held === this.#written;
+    const isSame = held === this.#written && !this.#isSaid;
     if (isSame && (held === undefined || since.isEmpty)) return false;
     this.#since = new ChangesBuilder();
     this.#written = held;
@@ -60,6 +62,8 @@ export class HeldEntry {
       this.#laterLength += text.length;
       return false;
     }
+    this.#mayBeStored = this.mayBeStored;
+    this.#isSaid = false;
     if (this.#mayBeStored) remove.push(this.#key);
     if (held === undefined) return true;
     const text = encodeHeld(held);
@@ -68,6 +72,11 @@ export class HeldEntry {
     this.#firstLength = text.length;
     this.#laterCount = this.#laterLength = 0;
     return false;
+  }
+
+  /** Call this when the page says held edits as it goes. */
+  said(): void {
+    this.#isSaid = true;
   }
 
   /** Call this when a write of these is durable. */

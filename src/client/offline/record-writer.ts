@@ -308,7 +308,10 @@ export class RecordWriter {
     const { key } = this.#held;
     if (held !== undefined || set.size > 0) remove.push(key);
     const heldText = held && encodeHeld(held);
-    if (heldText !== undefined) set.set(key, heldText);
+    if (heldText !== undefined) {
+      set.set(key, heldText);
+      this.#held.said();
+    }
     try {
       // What was said before may be in the record by now.
       const now = this.#headText;

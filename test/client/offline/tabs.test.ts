@@ -1367,6 +1367,44 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect([tab.errors, tab.refusals]).toEqual([[], []]);
   });
 
+  test('[OFFLINE-13] [OFFLINE-14] removes the held edits that it said as it went when it has given them a number, also if another page has put them into its record', async () => {
+    const storage = new ManualOfflineStorage();
+    const put = storage.writeLast.bind(storage);
+    const said: LastWrite[] = [];
+    storage.writeLast = (write) => said.push(write);
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = new OfflineTab(on, {});
+    void tab.session.follow();
+    await settle();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    tab.open();
+    await settle();
+    tab.store.setValue('v', 'held');
+    tab.putAside()();
+    storage.next().take();
+    for (const write of said) put(write);
+    void tab.session.startSaving();
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    const pushes = tab.pushes();
+    expect(pushes.map(([, changes]) => changes)).toEqual([[{}, { v: 'held' }]]);
+    for (const [number] of pushes) tab.ack(number, 2);
+    await tab.time.pass(SECOND);
+    await storage.writeAll();
+    tab.die();
+    const next = new OfflineTab(on);
+    await next.start();
+    await storage.writeAll();
+    next.open();
+    await storage.writeAll();
+    next.welcome({ generation: next.hello().generation, cursor: { epoch: 'e', version: 2 } });
+    await storage.writeAll();
+    expect(next.pushes()).toEqual([]);
+  });
+
   test('[OFFLINE-14] sends nothing that another page has taken over either if a next session goes on with its Store at once', async () => {
     const on = browser();
     const { tab, comeBack } = await asideTab(on);
