@@ -605,8 +605,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-14] a lock that is lost while a page opens its record stays lost',
-    file: 'client/offline/durable-outbox.ts',
-    text: 'if (isLost) lock.onLost();\n    else',
+    file: OUTBOX,
+    text: 'return await this.#open(life, keys, left, taken);',
     replacement: '',
   },
   {

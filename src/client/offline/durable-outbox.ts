@@ -305,9 +305,10 @@ export class DurableOutbox implements Outbox {
   async #open(
     life: number,
     keys: RecordKeys,
-    { client: former, recordId: last }: LeftSession,
+    left: LeftSession,
     taken: TakenRecord | undefined,
   ): Promise<RestoredSession | undefined> {
+    const { client: former, recordId: last } = left;
     const { locks, lack, lastClient, now } = this.#device;
     const scope = taken?.scope ?? { storage: await this.#device.storage(), locks, keys };
     await taken?.writer.settled();
@@ -332,9 +333,11 @@ export class DurableOutbox implements Outbox {
       return former && { client: former };
     }
     if (claimed === undefined) throw new Error('The lock of this page is taken.');
-    const isLost = lock.losses !== losses;
-    // The writer knows what this page has.
-    if (taken !== undefined && isLost) return { client: taken.writer.client };
+    if (lock.losses !== losses) {
+      // The writer knows what this page has. Of what it has only read, another page may have the edits by now.
+      if (taken !== undefined) return { client: taken.writer.client };
+      return await this.#open(life, keys, left, taken);
+    }
     const { clientId, head, base, edits, problem } = claimed;
     lock.release = claimed.release;
     if (problem !== undefined) this.#tell(problem);
@@ -359,8 +362,7 @@ export class DurableOutbox implements Outbox {
     );
     // The device did not take the new id of the session before.
     if (client.clientId !== clientId) record.writer.rename(client.clientId);
-    if (isLost) lock.onLost();
-    else void record.adoption?.search();
+    void record.adoption?.search();
     return { client, base };
   }
 

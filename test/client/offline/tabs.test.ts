@@ -1340,6 +1340,39 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect([tab.errors, tab.refusals]).toEqual([[], []]);
   });
 
+  test('[OFFLINE-14] does not send twice: held edits of the page before it, if it was put aside while it opened their record', async () => {
+    const on = browser();
+    const before = new OfflineTab(on);
+    void before.session.follow();
+    await settle();
+    await before.answerGet(1, [{}, { v: 0 }]);
+    await before.join();
+    await before.time.pass(SECOND);
+    before.store.setValue('v', 'old');
+    await settle();
+    before.die();
+    const opened = new Deferred<void>();
+    const read = on.storage.read.bind(on.storage);
+    // The content is the last that it reads.
+    on.storage.read = async (prefix) => {
+      if (prefix.includes(']b')) await opened.promise;
+      return await read(prefix);
+    };
+    const tab = new OfflineTab(on);
+    void tab.session.follow();
+    await settle();
+    const comeBack = tab.putAside();
+    on.storage.read = read;
+    const other = await liveTab(on);
+    expect(other.pushes()).toMatchObject([[expect.any(Number), [{}, { v: 'old' }]]]);
+    comeBack();
+    opened.resolve();
+    await tab.start();
+    await tab.join();
+    expect(tab.pushes()).toEqual([]);
+    expect([tab.errors, tab.refusals]).toEqual([[], []]);
+  });
+
   test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
     const storage = new ManualOfflineStorage();
     storage.writeLast = () => undefined;
