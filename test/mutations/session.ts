@@ -604,6 +604,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'this.#durablePush',
   },
   {
+    title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
+    file: WRITER,
+    text: '    if (!isPresent()) return false;\n',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-14] a lock that is lost while a page opens its record stays lost',
     file: OUTBOX,
     text: 'return await this.#open(life, keys, left, taken);',

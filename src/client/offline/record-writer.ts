@@ -340,11 +340,13 @@ export class RecordWriter {
     await this.#writing;
     const key = this.#keys.head(this.#id);
     const text = (await this.#storage.read(key)).get(key);
+    // Others may read what it has said until this page is here for good.
+    if (!isPresent()) return false;
     // Another page has read what this one said as it went, and no more.
     if (text !== undefined && text === this.#said.head) this.#headText = text;
     if (text !== this.#headText) return false;
     // Edits that are not moved yet may be with another page: its lock was taken away, too.
-    if (!isPresent() || this.#hasFailed || this.undone.length > 0) {
+    if (this.#hasFailed || this.undone.length > 0) {
       // Nobody has heard it.
       if (text !== this.#said.head) this.#said = NOT_SAID;
       return false;

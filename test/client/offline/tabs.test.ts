@@ -1373,6 +1373,67 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect([tab.errors, tab.refusals]).toEqual([[], []]);
   });
 
+  test('[OFFLINE-14] does not send twice: what it said as it went, if it was put aside again before it knew whose its record is', async () => {
+    const storage = new ManualOfflineStorage();
+    const locks = new MemoryLocks();
+    const of = locks.of.bind(locks);
+    let isSlow = false;
+    locks.of = (page) => ({
+      take: async (...lock) => {
+        const release = await of(page).take(...lock);
+        if (isSlow) await settle();
+        return release;
+      },
+    });
+    const on = { storage, locks };
+    const tab = new OfflineTab(on);
+    await tab.start();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await tab.time.pass(SECOND);
+    await storage.writeAll();
+    tab.close();
+    tab.store.setValue('v', 'written');
+    tab.store.setValue('v', 'said');
+    const first = tab.putAside();
+    storage.next().take();
+    const asked = new Deferred<void>();
+    const read = storage.read.bind(storage);
+    storage.read = async (prefix) => {
+      const entries = await read(prefix);
+      await asked.promise;
+      return entries;
+    };
+    first();
+    await settle();
+    const second = tab.putAside();
+    storage.read = read;
+    const other = new OfflineTab(on);
+    await other.start();
+    other.open();
+    await storage.writeAll();
+    other.welcome({ generation: other.hello().generation });
+    await storage.writeAll();
+    expect(other.pushes().map(([, changes]) => changes)).toEqual([
+      [{}, { v: 'written' }],
+      [{}, { v: 'said' }],
+    ]);
+    isSlow = true;
+    asked.resolve();
+    second();
+    await settle();
+    isSlow = false;
+    await settle();
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    expect(tab.pushes()).toEqual([]);
+  });
+
   test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
     const storage = new ManualOfflineStorage();
     storage.writeLast = () => undefined;
