@@ -610,6 +610,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-14] a page without locks writes to the record that it was about to take over',
+    file: 'client/offline/adoption.ts',
+    text: 'if (this.#hasStopped) return undefined;',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-14] a lock that is lost while a page opens its record stays lost',
     file: OUTBOX,
     text: 'return await this.#open(life, keys, left, taken);',

@@ -289,6 +289,8 @@ export class Adoption {
     if (text === undefined) return undefined;
     const guard = { key, value: text };
     const entries = await this.#scope.storage.read(this.#scope.keys.editsOf(recordId));
+    // If this page has lost its locks meanwhile, the other one may have come back.
+    if (this.#hasStopped) return undefined;
     const { pushes, held, damaged } = decodeEdits(entries);
     if (damaged.length > 0) this.#tell(unreadable(undefined));
     const { head } = readHead(text);

@@ -1434,6 +1434,34 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.pushes()).toEqual([]);
   });
 
+  test('[OFFLINE-14] [OFFLINE-11] writes nothing to the record of a page that has come back, though it was about to take over its edits', async () => {
+    const on = browser();
+    const other = await liveTab(on);
+    const { tab, comeBack } = await asideTab(on);
+    const asked = new Deferred<void>();
+    const read = on.storage.read.bind(on.storage);
+    on.storage.read = async (prefix) => {
+      const entries = await read(prefix);
+      if (prefix.includes(']e')) await asked.promise;
+      return entries;
+    };
+    await other.time.pass(10 * SECOND);
+    const comeBackToo = other.putAside();
+    comeBack();
+    await settle();
+    comeBackToo();
+    asked.resolve();
+    await settle();
+    tab.store.setValue('later', 1);
+    await settle();
+    expect(tab.errors).toEqual([]);
+    await tab.join();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([
+      [{}, { v: 'old' }],
+      [{}, { later: 1 }],
+    ]);
+  });
+
   test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
     const storage = new ManualOfflineStorage();
     storage.writeLast = () => undefined;
