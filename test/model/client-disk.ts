@@ -124,15 +124,16 @@ export class ClientDisk implements Source {
     return edits;
   }
 
-  /** A tab removes everything that is kept for a user. */
+  /** A tab removes everything that is kept for a user. It may remove its own record before. */
   clear(tab: object, user: string | undefined): void {
     const remove = keysOfUser(user);
+    const keys = (): string[] => [...this.entries.keys()].filter((key) => key.startsWith(remove));
+    const before = keys();
     void this.write(tab, { remove: [remove], set: new Map(), isStrict: true }, () => {
-      for (const key of this.entries.keys())
-        if (key.startsWith(remove)) {
-          this.#cleared.add(recordOf(key));
-          this.entries.delete(key);
-        }
+      for (const key of [...before, ...keys()]) {
+        this.#cleared.add(recordOf(key));
+        this.entries.delete(key);
+      }
       this.onCleared(user);
     });
   }
