@@ -63,6 +63,8 @@ export class ClientDisk implements Source {
   /** The pages that their browser keeps for its "back" button, each with a promise that resolves when it comes back. */
   readonly #aside = new Map<object, Promise<void>>();
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
+  /** How often everything of a user was removed. */
+  readonly #clears = new Map<string | undefined, number>();
   /** Called when a lock is free, or a wait for one is over. */
   readonly #waiting = new Set<() => void>();
   /** The ids of records that were cleared. */
@@ -134,8 +136,13 @@ export class ClientDisk implements Source {
         this.#cleared.add(recordOf(key));
         this.entries.delete(key);
       }
+      this.#clears.set(user, this.clearsOf(user) + 1);
       this.onCleared(user);
     });
+  }
+
+  clearsOf(user: string | undefined): number {
+    return this.#clears.get(user) ?? 0;
   }
 
   /** True if the record of that client was cleared, and no page has begun it anew. */

@@ -128,6 +128,8 @@ export class SimClient implements ClientEnd {
   readonly #late = new Set<() => void>();
   /** True from when it comes back until it may send again: until then, its record may be another page's. */
   #isDoubtful = false;
+  /** How often its user had been cleared when it was put aside, before it was doubtful. */
+  #clears = 0;
   /** True while the session leaves its edits to another page. */
   #isTaken = false;
   /** What there was before that transaction. */
@@ -431,8 +433,10 @@ export class SimClient implements ClientEnd {
   /** The browser keeps the page for its "back" button: its locks are free, its socket is closed, and nothing of it runs. */
   putAside(): void {
     this.isTouched = true;
+    const { disk } = this.traits;
+    if (!this.#isDoubtful) this.#clears = disk?.clearsOf(this.user) ?? 0;
     this.#back = new Deferred();
-    this.#comeBack = this.traits.disk?.putAside(this);
+    this.#comeBack = disk?.putAside(this);
     if (this.wire !== undefined) this.#connected.network.closeByClient(this.wire);
   }
 
@@ -707,9 +711,10 @@ export class SimClient implements ClientEnd {
     const leaveLost = outbox.leaveLost.bind(outbox);
     outbox.leaveLost = () => {
       this.#isTaken = true;
-      // What a user has cleared is with nobody, as that of a page which was closed.
-      if (this.traits.disk?.hasCleared(this.recordId) === true)
-        for (const ledger of this.traits.disk.ledgers.get(this.user) ?? [])
+      const { disk } = this.traits;
+      // It cannot tell if another page has its edits, or if they were cleared: then they may be with nobody (OFFLINE-14).
+      if (disk !== undefined && disk.clearsOf(this.user) > this.#clears)
+        for (const ledger of disk.ledgers.get(this.user) ?? [])
           if (ledger.address === this.place.address)
             ledger.gone(this.unconfirmed, this.#keptOf(this.place));
       return leaveLost();
