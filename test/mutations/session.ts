@@ -235,7 +235,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-8] edits that were cleared count as kept when their client ends',
     file: WRITER,
-    text: 'this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;',
+    text: 'if (hasEdits && this.#isKept && !(await this.#isThere())) this.#isRemoved = true;',
     replacement: '',
   },
   {

@@ -107,8 +107,6 @@ export class RecordWriter {
   #isRemoved = false;
   /** True until the present client id is on disk. */
   #isRenaming = false;
-  /** True if the next write has to find the record as it was. */
-  #isHeadDue = false;
 
   constructor(
     { storage, keys }: RecordScope,
@@ -338,8 +336,7 @@ export class RecordWriter {
   /** This page holds the lock again. Resolves to true, and goes on, if no other page has changed the record meanwhile. */
   async regain(isPresent: () => boolean): Promise<boolean> {
     await this.#writing;
-    const key = this.#keys.head(this.#id);
-    const text = (await this.#storage.read(key)).get(key);
+    const text = await this.#storedHead();
     // Others may read what it has said until this page is here for good.
     if (!isPresent()) return false;
     // Another page has read what this one said as it went, and no more.
@@ -376,10 +373,11 @@ export class RecordWriter {
     this.#cancelBase?.();
     this.#cancelBase = undefined;
     this.#isBaseDue = true;
-    // Somebody may have removed the record, with edits that this page would otherwise report.
-    this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
+    const hasEdits = client.pushes.length > 0 || client.held !== undefined;
+    // Somebody may have removed the record, with edits that this page would otherwise report.
+    if (hasEdits && this.#isKept && !(await this.#isThere())) this.#isRemoved = true;
     return this.#lacking(this.#isKept ? this.#durablePush : 0);
   }
 
@@ -414,6 +412,19 @@ export class RecordWriter {
       set: new Map(),
     });
     this.#settleAfter(removed);
+  }
+
+  async #storedHead(): Promise<string | undefined> {
+    const key = this.#keys.head(this.#id);
+    return (await this.#storage.read(key)).get(key);
+  }
+
+  /** Resolves to false if somebody has removed the record. One that cannot be read may be there. */
+  #isThere(): Promise<boolean> {
+    return this.#inTime(this.#storedHead()).then(
+      (text) => text !== undefined,
+      () => true,
+    );
   }
 
   /** True if another page may find edits in the record. */
@@ -520,8 +531,7 @@ export class RecordWriter {
       removesHeld: false,
       held: client.held,
     };
-    let needsHead = this.#headText === undefined || this.#isRenaming || this.#isHeadDue;
-    this.#isHeadDue = false;
+    let needsHead = this.#headText === undefined || this.#isRenaming;
     if (this.#owner.keepsEdits) {
       if (batch.generation > this.#durableGeneration) needsHead = true;
       this.#addEdits(client, batch);

@@ -183,17 +183,20 @@ describe('tabs of one browser', () => {
     expect(ann.errors).toHaveLength(1);
   });
 
-  test('[OFFLINE-8] [OFFLINE-1] edits that another tab has cleared are reported when their client ends', async () => {
-    const on = browser();
-    const tab = new OfflineTab(on);
-    await tab.start();
-    tab.store.setValue('mine', 1);
-    await settle();
-    await on.storage.write({ remove: ['[null,'], set: new Map() });
-    tab.session.destroy();
-    await settle();
-    await tab.time.pass(3 * SECOND);
-    expect(tab.refusals).toMatchObject([{ valueId: 'mine', value: 1, reason: 'destroyed' }]);
+  test('[OFFLINE-8] [OFFLINE-1] edits that another tab has cleared are reported when their client ends, also on a full device', async () => {
+    for (const isFull of [false, true]) {
+      const storage = new FillingStorage();
+      const tab = new OfflineTab({ ...browser(), storage });
+      await tab.start();
+      tab.store.setValue('mine', 1);
+      await settle();
+      await storage.write({ remove: ['[null,'], set: new Map() });
+      storage.isFull = isFull;
+      tab.session.destroy();
+      await settle();
+      await tab.time.pass(3 * SECOND);
+      expect(tab.refusals).toMatchObject([{ valueId: 'mine', value: 1, reason: 'destroyed' }]);
+    }
   });
 });
 
