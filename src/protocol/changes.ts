@@ -54,6 +54,11 @@ export function deletesRow(changes: Changes, table: TableKey, row: string): bool
   return rows === ALL_ROWS || (rows?.has(row) ?? false);
 }
 
+/** Returns true if the changes set or delete that leaf, alone or with its row. */
+export function changesLeaf(changes: Changes, table: TableKey, row: string, cell: string): boolean {
+  return changes.leaves.has(table, row, cell) || deletesRow(changes, table, row);
+}
+
 /** Adds `next` on top of `builder`. Applying the result equals applying both in order (`CHANGES-3`). */
 export function addChanges(builder: ChangesBuilder, next: Changes): void {
   for (const [table, rows] of next.deletedRows) {

@@ -1,4 +1,4 @@
-import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import { ChangesBuilder, changesLeaf, deletesRow, type Changes } from '../../protocol/changes.ts';
 import type { Leaf, TableKey } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 
@@ -118,10 +118,7 @@ export class Overlay {
   discardLocal(show: ShowLeaf, changes?: Changes): void {
     const discarded = new LeafMap<Cover>();
     this.#covers.forEach((cover, table, row, cell) => {
-      const isMeant =
-        changes === undefined ||
-        changes.leaves.has(table, row, cell) ||
-        deletesRow(changes, table, row);
+      const isMeant = changes === undefined || changesLeaf(changes, table, row, cell);
       if (isMeant && cover.local !== undefined) discarded.set(table, row, cell, cover);
     });
     discarded.forEach((cover, table, row, cell) => {

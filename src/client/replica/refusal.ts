@@ -1,4 +1,4 @@
-import { ChangesBuilder, deletesRow, type Changes } from '../../protocol/changes.ts';
+import { ChangesBuilder, changesLeaf, type Changes } from '../../protocol/changes.ts';
 import {
   decodeLeaf,
   isUnsendableLeaf,
@@ -136,11 +136,6 @@ function refusalsWhere(
   return refusalsOf(refused, reason);
 }
 
-/** Returns true if changes set or delete that leaf. */
-function isTouched(changes: Changes, table: TableKey, row: string, cell: string): boolean {
-  return changes.leaves.has(table, row, cell) || deletesRow(changes, table, row);
-}
-
 /** Returns refusals for the parts of a push that its correction undoes or alters, and for nothing else. */
 export function refusalsOfCorrection(
   push: Changes,
@@ -150,7 +145,7 @@ export function refusalsOfCorrection(
   return refusalsWhere(
     push,
     (table, row) => correction.leaves.cells(table, row).keys(),
-    (_leaf, table, row, cell) => isTouched(correction, table, row, cell),
+    (_leaf, table, row, cell) => changesLeaf(correction, table, row, cell),
     reason,
   );
 }
@@ -166,9 +161,10 @@ export function refusalsOfDropped(
 ): readonly Refusal[] {
   return refusalsWhere(
     pushes,
-    (table, row) => base.cells(table, row).filter((cell) => !isTouched(catchUp, table, row, cell)),
+    (table, row) =>
+      base.cells(table, row).filter((cell) => !changesLeaf(catchUp, table, row, cell)),
     (leaf, table, row, cell) =>
-      !isTouched(catchUp, table, row, cell) && base.leaf(table, row, cell) !== leaf,
+      !changesLeaf(catchUp, table, row, cell) && base.leaf(table, row, cell) !== leaf,
     'unknown',
   );
 }
