@@ -452,7 +452,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[UNDO-5] the default that the room gave to a new row stays when that is undone',
     file: OBSERVER,
-    text: 'correcting: (push, correction) => writes.give(push, correction),',
+    text: 'correcting: (push, correction) => recorder.give(push, correction),',
     replacement: 'correcting: () => undefined,',
   },
   {
@@ -469,44 +469,45 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[UNDO-5] the undo of a deletion leaves out what the room gave to the row meanwhile',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/reconciler.ts',
     text: 'if (!isCovered && room',
     replacement: 'if (isTheirs && !isCovered && room',
   },
   {
     title:
       '[UNDO-5] what the room gave to a row that was made anew takes the row before out of its step',
-    file: 'client/features/undo/own-writes.ts',
-    text: 'if (former.at(-1)?.after !== before) this.#endAll(',
-    replacement: 'this.#endAll(',
+    file: 'client/features/undo/beneath.ts',
+    text: 'if (former.at(-1)?.after !== before) this.#writes.end(',
+    replacement: 'this.#writes.end(',
   },
   {
     title: '[UNDO-5] a row whose deletion had no answer does not come back',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/reconciler.ts',
     text: 'if (!writes.every((write) => isBefore(write) || write.after !== undefined)) continue;',
     replacement: '',
   },
   {
     title: '[UNDO-5] a Cell that was edited before and after its row was made anew has no default',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/recorder.ts',
     text: '(write: OwnWrite): boolean => write.push === push;',
-    replacement: 'isOf(push);',
+    replacement:
+      '({ firstPush, push: last }: OwnWrite): boolean => firstPush <= push && last >= push;',
   },
   {
     title: '[UNDO-6] an edit that stayed here ends the steps beneath it',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/recorder.ts',
     text: 'const push = isLocal ? LOCAL : held',
     replacement: 'const push = held',
   },
   {
     title: '[UNDO-5] an undo brings back a part of a row that others have deleted',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/reconciler.ts',
     text: '(push !== LOCAL || overlay.get(table, row, cell)?.local === undefined)',
     replacement: 'push !== LOCAL',
   },
   {
     title: '[UNDO-6] an undo goes back to a leaf that nothing can show again',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/recorder.ts',
     text: 'isUnsendableLeaf(before)) {',
     replacement: 'false) {',
   },
@@ -514,13 +515,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[UNDO-6] an undo goes back no further than a refused edit that another undo has put back',
     file: 'client/features/undo/step.ts',
-    text: 'forEach(({ before }, ...at) => {\n      if (isOwn(...at))',
+    text: 'forEach(({ before }, ...at) => {\n      if (writes.of(...at).at(-1)?.after === readLeaf(store, ...at))',
     replacement:
       'forEach(({ before, after }, ...at) => {\n      if (readLeaf(store, ...at) === after)',
   },
   {
     title: '[UNDO-6] a merged step is gone if the room refuses the last of its edits',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/reconciler.ts',
     text: ': write.firstPush < oldest.push;',
     replacement: ': false;',
   },
@@ -528,7 +529,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title: '[UNDO-6] an undo puts back a refused edit that another one covers',
     file: 'client/features/undo/own-writes.ts',
     text: 'if (next?.push === LOCAL) this',
-    replacement: 'if (next?.push === HELD) this',
+    replacement: 'if (next?.push === Infinity) this',
   },
   {
     title: '[UNDO-5] a step that has made a row and deleted it brings back the default',
@@ -538,7 +539,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[UNDO-5] what the room adds to a row that was there counts as given to a new one',
-    file: 'client/features/undo/own-writes.ts',
+    file: 'client/features/undo/recorder.ts',
     text: 'if (this.#replica.base.cells(table, row).length > 0) continue;',
     replacement: '',
   },

@@ -1,4 +1,4 @@
-import { OwnWrites } from '../../../src/client/features/undo/own-writes.ts';
+import { Reconciler } from '../../../src/client/features/undo/reconciler.ts';
 import { Step } from '../../../src/client/features/undo/step.ts';
 import { Steps } from '../../../src/client/features/undo/steps.ts';
 import type { Aims } from '../../../src/client/replica/aims.ts';
@@ -65,10 +65,10 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
     patch: (patches) => {
       patches.replace(RoomBase.prototype, 'cells', () => () => ['never empty']);
       patches.replace(
-        OwnWrites.prototype,
+        Reconciler.prototype,
         'fold',
         (fold) =>
-          function untold(this: OwnWrites, ...[aims, log, oldestUnanswered, isAck]) {
+          function untold(this: Reconciler, ...[aims, log, oldestUnanswered, isAck]) {
             fold.call(this, aims, log, oldestUnanswered, isAck, undefined);
           },
       );

@@ -4,7 +4,7 @@ import type { Step } from './step.ts';
 /** The number of the push for edits that stay here: none has it. */
 export const LOCAL = 0;
 
-/** One thing that the user's edits did to a leaf. */
+/** One thing that the user's edits did to a leaf. Only `OwnWrites` changes `before`, `after` and `step`: the step counts them. */
 export interface OwnWrite {
   readonly table: TableKey;
   readonly row: string;
@@ -16,13 +16,13 @@ export interface OwnWrite {
   /** The write of an earlier, pending push that was merged into this one. */
   merged: OwnWrite | undefined;
   /** The leaf that an undo puts back: the one beneath the write, in the room's order. */
-  before: Leaf | undefined;
+  readonly before: Leaf | undefined;
   /** The leaf that a refusal of the write shows again: `before`, or the room's leaf if that was local-only. */
   base: Leaf | undefined;
   /** True if it deleted the row, even if it has set the leaf then. Other edits of its push may have done that, too. */
   readonly isDeletion: boolean;
   /** The leaf that the write left. */
-  after: Leaf | undefined;
+  readonly after: Leaf | undefined;
   /** The step that takes it back; undefined if none does any more. */
   step: Step | undefined;
 }

@@ -5,6 +5,7 @@ import { LeafMap } from '../../../protocol/leaf-map.ts';
 import { readLeaf } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
 import { LOCAL, sizeOfWrite, type OwnWrite } from './own-write.ts';
+import type { OwnWrites } from './own-writes.ts';
 
 /** The writes that one undo, or one redo, takes back: one for each leaf. */
 export class Step {
@@ -68,14 +69,11 @@ export class Step {
    * Returns the leaves that it puts back: those that are still its user's own (UNDO-3). What the room gave with a row that the step made
    * goes, too, if nothing else of the row would be left (UNDO-5).
    */
-  aims(
-    store: Store,
-    given: Step,
-    isOwn: (table: TableKey, row: string, cell: string) => boolean,
-  ): Aims {
+  aims(store: Store, writes: OwnWrites): Aims {
+    const { given } = writes;
     const aims: Aims = new LeafMap();
     this.#writes.forEach(({ before }, ...at) => {
-      if (isOwn(...at)) aims.set(...at, before);
+      if (writes.of(...at).at(-1)?.after === readLeaf(store, ...at)) aims.set(...at, before);
     });
     for (const table of given.#writes.tables()) {
       if (table === VALUES) continue;

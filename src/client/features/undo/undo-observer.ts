@@ -10,6 +10,8 @@ import type { EditObserver } from '../../replica/edit-observer.ts';
 import type { Replica } from '../../replica/replica.ts';
 import { createListeners } from '../../session/listeners.ts';
 import { OwnWrites } from './own-writes.ts';
+import { Reconciler } from './reconciler.ts';
+import { Recorder } from './recorder.ts';
 import { Step } from './step.ts';
 import { Steps } from './steps.ts';
 import type { Undo, UndoOptions } from './undo.ts';
@@ -52,6 +54,8 @@ export function observeForUndo(
   } = options;
   const { store } = replica;
   const writes = new OwnWrites(replica);
+  const recorder = new Recorder(replica, writes);
+  const reconciler = new Reconciler(replica, writes);
   const steps = new Steps();
   const idListeners = new Map<Id, () => void>();
   const labelListeners = new Map<Id, (id: Id) => void>();
@@ -102,12 +106,12 @@ export function observeForUndo(
   };
   const addEdit = (log: TransactionLog): void => {
     release(steps.takeForward());
-    writes.add(log, stepToJoin());
+    recorder.add(log, stepToJoin());
   };
   /** Makes a step of what a move changed, for the way back. */
   const addMove = ({ step, isBackward }: Move, log: TransactionLog): void => {
     const back = new Step(step.id, step.label, step.time);
-    writes.add(log, back);
+    recorder.add(log, back);
     writes.release(step);
     steps.remove(step);
     if (isBackward) steps.addForward(back);
@@ -130,7 +134,7 @@ export function observeForUndo(
         if (!isOutermost) return;
         isBusy = false;
         move = { step, isBackward };
-        writeAims(store, writes.aimsOf(step));
+        writeAims(store, step.aims(store, writes));
       });
     } finally {
       move = undefined;
@@ -243,14 +247,14 @@ export function observeForUndo(
       prune();
       update();
     },
-    correcting: (push, correction) => writes.give(push, correction),
+    correcting: (push, correction) => recorder.give(push, correction),
     folded: (...fold) => {
-      writes.fold(...fold);
+      reconciler.fold(...fold);
       steps.removeEmpty();
       update();
     },
-    released: (isLocal) => writes.numberHeld(isLocal),
-    withdrawn: (push, isLocal) => writes.withdraw(push, isLocal),
+    released: (isLocal) => recorder.numberHeld(isLocal),
+    withdrawn: (push, isLocal) => reconciler.withdraw(push, isLocal),
     abandoned: clear,
   };
   replica.observer = observer;
