@@ -105,8 +105,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-1] a session that goes on with the writer of the one before removes no answered push',
     file: WRITER,
-    text: '    this.#cancelBase = undefined;\n    this.#isBaseDue = true;\n    // Somebody',
-    replacement: '    this.#isBaseDue = true;\n    // Somebody',
+    text: '    this.#cancelBase = undefined;\n    this.#isBaseDue = true;\n    this.#write();\n    await',
+    replacement: '    this.#isBaseDue = true;\n    this.#write();\n    await',
   },
   {
     title: '[OFFLINE-5] the next session sends edits that were not moved from their record',
@@ -492,6 +492,19 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     text: '(write: OwnWrite): boolean => write.push === push;',
     replacement:
       '({ firstPush, push: last }: OwnWrite): boolean => firstPush <= push && last >= push;',
+  },
+  {
+    title: '[UNDO-3] what others set while it is not shown counts only where nothing is covered',
+    file: 'client/features/undo/reconciler.ts',
+    text: 'if (!isShown) changes',
+    replacement: 'if (aims.isEmpty) changes',
+  },
+  {
+    title:
+      '[UNDO-5] a row that is deleted while that is not shown counts only where nothing is covered',
+    file: 'client/features/undo/reconciler.ts',
+    text: 'isShown || !changes?.deletedRows.size ?',
+    replacement: 'isShown || !aims.isEmpty ?',
   },
   {
     title: '[UNDO-6] an edit that stayed here ends the steps beneath it',

@@ -15,7 +15,7 @@ export interface EditObserver {
    * Changes of the room were folded into the base. `log` is the transaction that shows them; undefined if the Store rolled it back.
    * `oldestUnanswered` is the number that the replica had before them. `isAck` is true for the correction of the oldest pending push, but
    * only while remote changes are shown: otherwise the client does not know what lay beneath the push. `changes` are the changes of
-   * others, shown or not, and those of own pushes whose answer was lost.
+   * others, and those of own pushes whose answer was lost. If not `isShown`, the Store shows them only where an edit made here lay on top.
    */
   folded(
     aims: Aims,
@@ -23,6 +23,7 @@ export interface EditObserver {
     oldestUnanswered: number,
     isAck: boolean,
     changes: Changes | undefined,
+    isShown: boolean,
   ): void;
   /**
    * The room will never take that push. If `isLocal`, its changes stay here, local-only, beneath later edits. If not, the Store shows the

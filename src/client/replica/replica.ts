@@ -65,6 +65,8 @@ export interface CatchUp {
 interface FoldSource {
   /** The changes of other clients, for `EditObserver.folded`. */
   readonly changes?: Changes | undefined;
+  /** False if the Store does not show them, for `EditObserver.folded`. */
+  readonly isShown?: boolean;
   /** The Store's reactions to these changes may be sent (DERIVE-1). */
   readonly commit?: Changes | undefined;
   /** The version that these changes have made. */
@@ -252,6 +254,7 @@ export class Replica {
   commit(changes: Changes, isDerived = false, version?: number): boolean {
     return this.#integrate((aims) => this.base.fold(changes, aims, this.#isFollowing), {
       changes,
+      isShown: this.#isFollowing,
       commit: isDerived ? undefined : changes,
       version,
     });
@@ -282,7 +285,7 @@ export class Replica {
       }
       if (changes !== undefined) this.base.fold(changes, aims, isShown);
     };
-    const isDone = this.#integrate(fold, { changes, told });
+    const isDone = this.#integrate(fold, { changes, isShown, told });
     this.#lastNumber = Math.max(this.#lastNumber, lastPush);
     if (isDone && content !== undefined) this.#events.onRefused(this.#early.meet(content, isShown));
     if (isDone && held !== undefined && heldReplacedBy !== undefined) {
@@ -452,7 +455,15 @@ export class Replica {
   /** Folds, makes the Store show the result in one transaction, and reads the Store back. False: busy, nothing changed. */
   #integrate(
     fold: (aims: Aims) => void,
-    { changes, commit, version, isAck = false, isSeed = false, told }: FoldSource = {},
+    {
+      changes,
+      isShown = true,
+      commit,
+      version,
+      isAck = false,
+      isSeed = false,
+      told,
+    }: FoldSource = {},
   ): boolean {
     const { oldestUnanswered } = this;
     const aims: Aims = new LeafMap();
@@ -483,7 +494,7 @@ export class Replica {
         told,
         version,
       );
-    this.observer?.folded(aims, log, oldestUnanswered, isAck, changes);
+    this.observer?.folded(aims, log, oldestUnanswered, isAck, changes, isShown);
     if (outcome.error !== undefined) this.#events.onError(outcome.error);
     return true;
   }

@@ -69,7 +69,7 @@ export const UNDO_MUTATIONS: readonly Mutation[] = [
         'fold',
         (fold) =>
           function untold(this: Reconciler, ...[aims, log, oldestUnanswered, isAck]) {
-            fold.call(this, aims, log, oldestUnanswered, isAck, undefined);
+            fold.call(this, aims, log, oldestUnanswered, isAck, undefined, true);
           },
       );
     },

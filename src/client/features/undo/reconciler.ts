@@ -59,6 +59,7 @@ export class Reconciler {
     oldestUnanswered: number,
     isAck: boolean,
     changes: Changes | undefined,
+    isShown: boolean,
   ): void {
     this.#writes.forgetLoose(oldestUnanswered);
     if (this.#writes.byLeaf.isEmpty) return;
@@ -79,10 +80,10 @@ export class Reconciler {
       touched.add(this.#writes.of(table, row, cell));
     };
     log?.before.forEach(touch);
-    // What is not shown has no aim.
-    if (aims.isEmpty) changes?.leaves.forEach(touch);
+    // What is not shown has an aim only if it was covered here.
+    if (!isShown) changes?.leaves.forEach(touch);
     for (const writes of touched) this.#foldLeaf(writes, oldestUnanswered, isAck);
-    if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
+    if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes, isShown);
   }
 
   #foldLeaf(writes: readonly OwnWrite[], oldestUnansweredBefore: number, isAck: boolean): void {
@@ -145,15 +146,19 @@ export class Reconciler {
   }
 
   /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
-  #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
+  #endDeletedRows(
+    aims: Aims,
+    oldestUnansweredBefore: number,
+    changes: Changes | undefined,
+    isShown: boolean,
+  ): void {
     const { oldestUnanswered, overlay } = this.#replica;
-    // What is not shown has no aim.
-    const rows = aims.isEmpty && changes?.deletedRows.size ? this.#writes.byLeaf : aims;
+    const rows = isShown || !changes?.deletedRows.size ? aims : this.#writes.byLeaf;
     for (const table of rows.tables()) {
       if (table === VALUES) continue;
       for (const row of rows.rows(table).keys()) {
         const isDeleted = changes !== undefined && deletesRow(changes, table, row);
-        if (rows !== aims && !isDeleted) continue;
+        if (!isDeleted && aims.cells(table, row).size === 0) continue;
         // What stays here is still shown, unless the deletion took its place.
         const writes = this.#writes
           .inRow(table, row)

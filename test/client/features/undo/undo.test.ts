@@ -553,6 +553,24 @@ describe('what others do', () => {
     expect(store.getRow('pets', 'fido')).toEqual({ legs: 3, color: 'brown' });
   });
 
+  test('[UNDO-3] [UNDO-5] what others do while it is not shown counts also if they set what stays here, too', () => {
+    const client = clientOf(withPets);
+    const { store, replica, undo } = client;
+    store.setCell('pets', 'fido', 'legs', 3);
+    store.setRow('pets', 'felix', { legs: 4 });
+    acknowledgeAll(client);
+    store.setCell('pets', 'fido', 'color', 'black');
+    replica.withdraw(replica.lastNumber, 'too-large');
+    acknowledgeAll(client);
+    replica.setFollowing(false);
+    replica.commit(
+      changesOf([{ pets: { fido: { legs: 5, color: 'red' } } }, {}, { pets: ['felix'] }]),
+    );
+    while (countsOf(client)[0] > 0) undo.goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+    expect(store.getRow('pets', 'felix')).toEqual({ legs: 4 });
+  });
+
   test('[UNDO-6] a refused edit leaves its step also while remote changes are not shown', () => {
     const client = clientOf(withPets);
     const { store, replica, undo } = client;
