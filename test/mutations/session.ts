@@ -630,6 +630,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-14] a page that opens its record anew keeps a lock that it has taken before',
+    file: OUTBOX,
+    text: 'claimed.release();\n      return await',
+    replacement: 'return await',
+  },
+  {
     title: '[OFFLINE-14] a lock that is lost while a page opens its record stays lost',
     file: OUTBOX,
     text: 'return await this.#open(life, keys, left, taken);',

@@ -336,6 +336,8 @@ export class DurableOutbox implements Outbox {
     if (lock.losses !== losses) {
       // The writer knows what this page has. Of what it has only read, another page may have the edits by now.
       if (taken !== undefined) return { client: taken.writer.client };
+      // It may be one that was taken since.
+      claimed.release();
       return await this.#open(life, keys, left, taken);
     }
     const { clientId, head, base, edits, problem } = claimed;

@@ -1198,29 +1198,36 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.errors).toEqual([]);
   });
 
-  test('[OFFLINE-14] takes its lock again each time, also if it was put aside while it opened its record', async () => {
-    const on = browser();
-    const opened = new Deferred<void>();
-    const read = on.storage.read.bind(on.storage);
-    on.storage.read = async (prefix) => {
-      if (on.locks.count > 0) await opened.promise;
-      return await read(prefix);
-    };
-    const tab = new OfflineTab(on);
-    await tab.start();
-    expect(on.locks.count).toBe(1);
-    tab.putAside()();
-    expect(on.locks.count).toBe(0);
-    opened.resolve();
-    await settle();
-    expect(on.locks.count).toBe(1);
-    tab.putAside()();
-    await settle();
-    expect(on.locks.count).toBe(1);
-    tab.session.destroy();
-    await settle();
-    expect(on.locks.count).toBe(0);
-  });
+  test.each([
+    ['while it opened its record', undefined],
+    ['while it looked for the record of the page before it', 'cccccccccccccccccccc99'],
+  ])(
+    '[OFFLINE-14] takes its lock again each time, also if it was put aside %s',
+    async (_when, id) => {
+      const on = browser();
+      const opened = new Deferred<void>();
+      const read = on.storage.read.bind(on.storage);
+      on.storage.read = async (prefix) => {
+        if (on.locks.count > 0) await opened.promise;
+        return await read(prefix);
+      };
+      const tab = new OfflineTab(on, id === undefined ? {} : { id });
+      await tab.start();
+      expect(on.locks.count).toBe(1);
+      tab.putAside()();
+      expect(on.locks.count).toBe(0);
+      opened.resolve();
+      await settle();
+      expect(on.locks.count).toBe(1);
+      tab.putAside()();
+      await settle();
+      expect(on.locks.count).toBe(1);
+      tab.session.destroy();
+      await settle();
+      expect(on.locks.count).toBe(0);
+      expect(tab.errors).toEqual([]);
+    },
+  );
 
   test('[OFFLINE-14] leaves its edits to the page that has its record also if its device was full before', async () => {
     const on = browser();
