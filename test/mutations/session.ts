@@ -590,7 +590,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] a page that was put aside sends what another page has taken over',
     file: WRITER,
-    text: 'if (text !== this.#headText) return false;',
+    text: 'if (!(removed ?? text === this.#headText)) return false;',
     replacement: '',
   },
   {
@@ -602,7 +602,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what was edited while the lock was lost is dropped',
     file: WRITER,
-    text: 'held: this.#lacking(Math.max(this.#durablePush, push), false, held),',
+    text: 'held: this.#lacking(Math.max(this.#durablePush, push), true, held),',
     replacement: '',
   },
   {
@@ -614,7 +614,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
     file: WRITER,
-    text: 'Math.max(this.#durablePush, push), false, held',
+    text: 'Math.max(this.#durablePush, push), true, held',
     replacement: 'this.#durablePush',
   },
   {
@@ -628,6 +628,30 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: 'client/offline/adoption.ts',
     text: 'if (this.#hasStopped) return undefined;',
     replacement: '',
+  },
+  {
+    title: '[OFFLINE-14] a page that clears the device goes on though another page has its record',
+    file: WRITER,
+    text: 'if (!(removed ?? text',
+    replacement: 'if (!(this.#removed !== undefined || text',
+  },
+  {
+    title: '[OFFLINE-14] a page that clears the device drops edits that no other page has',
+    file: WRITER,
+    text: 'this.#removed = removed.catch(() => false);',
+    replacement: '',
+  },
+  {
+    title: '[OFFLINE-14] the next session never knows whose the record was that it has cleared',
+    file: OUTBOX,
+    text: 'if (own?.isLost === true) taken?.lock.onLost();',
+    replacement: '',
+  },
+  {
+    title: '[OFFLINE-14] a page that has cleared the device takes over the edits of others',
+    file: OUTBOX,
+    text: 'if (!this.#isForgotten) record.adoption',
+    replacement: 'record.adoption',
   },
   {
     title: '[OFFLINE-14] a page that opens its record anew keeps a lock that it has taken before',
@@ -651,8 +675,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
     file: WRITER,
-    text: 'if (this.#hasFailed && !this.#isKept) {\n      this.#hasLock',
-    replacement: 'if (this.#hasFailed) {\n      this.#hasLock',
+    text: 'if (this.#hasFailed && !this.#isKept &&',
+    replacement: 'if (this.#hasFailed &&',
   },
   {
     title: '[OFFLINE-13] who does what a page has said forgets also what that has said since',

@@ -100,6 +100,8 @@ export class DurableOutbox implements Outbox {
     const own = taken && this.#use(taken, (owner) => taken.writer.continueFor(owner)).writer;
     if (this.#isForgotten) {
       own?.discard();
+      // It is not known yet whose its record was.
+      if (own?.isLost === true) taken?.lock.onLost();
       return former && { client: former };
     }
     const life = (this.#life += 1);
@@ -419,7 +421,7 @@ export class DurableOutbox implements Outbox {
       // A record that cannot be read may be another page's.
     }
     if (isOwn) {
-      record.adoption = this.#adoptionFor(scope, writer);
+      if (!this.#isForgotten) record.adoption = this.#adoptionFor(scope, writer);
       void record.adoption?.search();
       this.#owner.happened('durable');
     } else if (isPresent() && writer.isLost) this.#owner.happened('taken');

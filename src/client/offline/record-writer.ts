@@ -105,6 +105,8 @@ export class RecordWriter {
   #hasFailed = false;
   /** True if the record is there no more, or will not be. */
   #isRemoved = false;
+  /** Given once this page has removed the record itself. Resolves to true if that was as the page knew it. */
+  #removed: Promise<boolean> | undefined;
   /** True until the present client id is on disk. */
   #isRenaming = false;
 
@@ -325,7 +327,7 @@ export class RecordWriter {
   /** The lock was taken away: nothing is written until this page holds it again. */
   lose(): void {
     // Without a record, no other page has edits of this one. A full device has them still.
-    if (this.#hasFailed && !this.#isKept) {
+    if (this.#hasFailed && !this.#isKept && !this.#isLost) {
       this.#hasLock = false;
       return;
     }
@@ -337,13 +339,14 @@ export class RecordWriter {
   async regain(isPresent: () => boolean): Promise<boolean> {
     await this.#writing;
     const text = await this.#storedHead();
+    const removed = await this.#removed;
     // Others may read what it has said until this page is here for good.
     if (!isPresent()) return false;
     // Another page has read what this one said as it went, and no more.
     if (text !== undefined && text === this.#said.head) this.#headText = text;
-    if (text !== this.#headText) return false;
+    if (!(removed ?? text === this.#headText)) return false;
     // Edits that are not moved yet may be with another page: its lock was taken away, too.
-    if (this.#hasFailed || this.undone.length > 0) {
+    if ((this.#hasFailed && removed === undefined) || this.undone.length > 0) {
       // Nobody has heard it.
       if (text !== this.#said.head) this.#said = NOT_SAID;
       return false;
@@ -360,7 +363,7 @@ export class RecordWriter {
     this.#fail();
     this.#client = () => client;
     return {
-      held: this.#lacking(Math.max(this.#durablePush, push), false, held),
+      held: this.#lacking(Math.max(this.#durablePush, push), true, held),
       recordId: this.#id,
     };
   }
@@ -396,14 +399,13 @@ export class RecordWriter {
     // They have no number: those that the record has would be sent twice, by this page and by another one.
     const isPart = client.held !== undefined && !this.#held.has(client.held);
     if (isPart && !(await this.#dropHeld())) return { recordId: this.#id };
-    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent), false);
+    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent), true);
     return { held, recordId: this.#id };
   }
 
   /** Stops at once, and removes the record. */
   discard(): void {
     this.#isRemoved = true;
-    this.#isLost = false;
     if (this.#hasFailed) return;
     this.#fail();
     const removed = this.#storage.write({
@@ -412,6 +414,7 @@ export class RecordWriter {
       set: new Map(),
     });
     this.#settleAfter(removed);
+    this.#removed = removed.catch(() => false);
   }
 
   async #storedHead(): Promise<string | undefined> {
@@ -432,19 +435,22 @@ export class RecordWriter {
     return this.#owner.keepsEdits && !this.#isRemoved && this.#headText !== undefined;
   }
 
-  /** Returns the edits that are not in the record: pushes above that number, and held edits. Held ones are the user's (DERIVE-1). */
-  #lacking(above: number, hasDerived = true, saidHeld?: string): Changes | undefined {
+  /**
+   * Returns the edits that are not in the record: pushes above that number, and held edits. If the record is left to another page, they
+   * become held ones, which are the user's (DERIVE-1).
+   */
+  #lacking(above: number, isLeft = false, saidHeld?: string): Changes | undefined {
     const { pushes, held } = this.#client();
     const lacking = new ChangesBuilder();
     const add = (changes: Changes): void => {
       // A push may still be there as held edits.
       const isThere =
-        (this.#isKept && this.#held.has(changes)) ||
+        ((isLeft || this.#isKept) && this.#held.has(changes)) ||
         (saidHeld !== undefined && saidHeld === encodeHeld(changes));
       if (!isThere) addChanges(lacking, changes);
     };
     for (const { number, changes, isDerived } of pushes)
-      if (number > above && (hasDerived || !isDerived)) add(changes);
+      if (number > above && !(isLeft && isDerived)) add(changes);
     if (held !== undefined) add(held);
     return lacking.isEmpty ? undefined : lacking;
   }

@@ -1472,6 +1472,58 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     ]);
   });
 
+  test.each([
+    ['goes on as the same client, with its edits', false],
+    ['leaves its edits to the page that has its record', true],
+  ])(
+    '[OFFLINE-14] [OFFLINE-8] whose device is cleared by itself before it knows whose its record is %s',
+    async (_what, isTaken) => {
+      const on = browser();
+      const { tab, clientId, comeBack } = await asideTab(on);
+      const other = new OfflineTab(on);
+      if (isTaken) {
+        await other.start();
+        await other.join();
+        expect(other.pushes()).toHaveLength(1);
+        // It is put aside, too: the lock is free.
+        other.putAside();
+      }
+      comeBack();
+      tab.outbox?.forget();
+      await on.storage.write({ remove: ['['], set: new Map() });
+      tab.store.setValue('later', 1);
+      await settle();
+      // It is as a page without a device.
+      if (isTaken) await tab.answerGet(1, [{}, { v: 0 }]);
+      const hello = await tab.join();
+      expect(hello.clientId === clientId).toBe(!isTaken);
+      const sent = [[{}, { later: 1 }]];
+      expect(tab.pushes().map(([, changes]) => changes)).toEqual(
+        isTaken ? sent : [[{}, { v: 'old' }], ...sent],
+      );
+      expect(on.storage.entries).toEqual(new Map());
+      expect([tab.errors, tab.refusals]).toEqual([[], []]);
+      await leave(on, { more: 1 });
+      await tab.time.pass(11 * SECOND);
+      expect(tab.sent()).toEqual([{ type: 'ping' }]);
+    },
+  );
+
+  test('[OFFLINE-14] [OFFLINE-8] does not stop the next session on its Store, whose device is cleared before that begins', async () => {
+    const on = browser();
+    const { tab, comeBack } = await asideTab(on);
+    comeBack();
+    tab.session.destroy();
+    const next = new OfflineTab(on, {}, tab.store);
+    next.outbox?.forget();
+    await next.start();
+    next.store.setValue('later', 1);
+    // It has entered the room twice.
+    while (next.gets.waiting.length > 0) await next.answerGet(1, [{}, { v: 0 }]);
+    await next.join();
+    expect(next.pushes().map(([, changes]) => changes)).toContainEqual([{}, { later: 1 }]);
+  });
+
   test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
     const storage = new ManualOfflineStorage();
     storage.writeLast = () => undefined;

@@ -148,6 +148,8 @@ export class ScriptedRoom {
   onRefused: () => void = () => undefined;
   /** The frames sent while the socket was not open. There must be none. */
   readonly queued: string[] = [];
+  /** That of the session, if it has a device. */
+  outbox: DurableOutbox | undefined;
   readonly stops: (readonly [number, string])[] = [];
   /** The close of the socket: its code and reason, or by the app. */
   closing: SocketClosing = LOST;
@@ -179,7 +181,9 @@ export class ScriptedRoom {
         firstGeneration: 0,
         random: () => 0.5,
         ...ports,
-        ...(device && { createOutbox: (owner) => new DurableOutbox(device, owner) }),
+        ...(device && {
+          createOutbox: (owner) => (this.outbox = new DurableOutbox(device, owner)),
+        }),
         socket: {
           isOpen: () => this.isOpen && (this.#connected ?? this.address) === this.address,
           address: () => this.address,
