@@ -713,7 +713,8 @@ export class SimClient implements ClientEnd {
       this.#isTaken = true;
       const { disk } = this.traits;
       // It cannot tell if another page has its edits, or if they were cleared: then they may be with nobody (OFFLINE-14).
-      if (disk !== undefined && disk.clearsOf(this.user) > this.#clears)
+      const isCleared = disk?.hasCleared(this.recordId) === true;
+      if (disk !== undefined && (isCleared || disk.clearsOf(this.user) > this.#clears))
         for (const ledger of disk.ledgers.get(this.user) ?? [])
           if (ledger.address === this.place.address)
             ledger.gone(this.unconfirmed, this.#keptOf(this.place));
