@@ -85,13 +85,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-1] [DERIVE-1] reactions of a session that has ended are sent as edits of the user',
     file: WRITER,
-    text: 'client.lastSent), false)',
-    replacement: 'client.lastSent), true)',
+    text: 'client.lastSent), true)',
+    replacement: 'client.lastSent), false)',
   },
   {
     title: '[OFFLINE-1] held edits that the device has are reported when it is full later',
     file: HELD,
-    text: 'return held === this.#stored && this.#since.isEmpty;',
+    text: 'return isEmptyChanges(this.lackOf(held, false));',
     replacement: 'return held === undefined;',
   },
   {
@@ -602,8 +602,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what was edited while the lock was lost is dropped',
     file: WRITER,
-    text: 'held: this.#lacking(Math.max(this.#durablePush, push), true, held),',
-    replacement: '',
+    text: 'const held = this.#lacking(Math.max(this.#durablePush, said.push), true, lackOf);',
+    replacement: 'const held = undefined;',
   },
   {
     title: '[OFFLINE-14] a lock that was taken away is handed on, if its client has no record',
@@ -612,9 +612,21 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'isTakenRecord(handed)',
   },
   {
+    title: '[OFFLINE-14] held edits that were said are sent twice if others were added',
+    file: HELD,
+    text: 'return this.#sinceSaid;',
+    replacement: 'return held;',
+  },
+  {
+    title: '[OFFLINE-14] held edits that were written are sent twice if others were added',
+    file: HELD,
+    text: 'return this.#writing;',
+    replacement: 'return this.#writing.isEmpty ? this.#writing : held;',
+  },
+  {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
     file: WRITER,
-    text: 'Math.max(this.#durablePush, push), true, held',
+    text: 'Math.max(this.#durablePush, said.push), true, lackOf',
     replacement: 'this.#durablePush',
   },
   {
@@ -692,8 +704,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-13] the held edits that a page has said stay in its record',
-    file: WRITER,
-    text: 'this.#held.said();',
+    file: HELD,
+    text: 'this.#isSaid ||= held !== undefined;',
     replacement: '',
   },
   {

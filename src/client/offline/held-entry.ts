@@ -1,4 +1,9 @@
-import { addChanges, ChangesBuilder, type Changes } from '../../protocol/changes.ts';
+import {
+  addChanges,
+  ChangesBuilder,
+  isEmptyChanges,
+  type Changes,
+} from '../../protocol/changes.ts';
 import { encodeHeld, heldSince, PAGE_LENGTH } from './client-record.ts';
 
 /**
@@ -12,12 +17,18 @@ export class HeldEntry {
   /** The edits that were added to these since. */
   #since = new ChangesBuilder();
   #mayBeStored: boolean;
-  /** The held edits that are stored, as far as they went then; undefined if that is not known. */
+  /** The held edits that are stored, as far as they went then. */
   #stored: Changes | undefined;
-  /** The length of the first entry. */
-  #firstLength = 0;
+  /** The edits of the write under way that were added to these. */
+  #writing = new ChangesBuilder();
   /** True from when the page has said held edits as it went until the next write: they may be stored once more (OFFLINE-13). */
   #isSaid = false;
+  /** The held edits that it said last. */
+  #said: Changes | undefined;
+  /** The edits that were added to these since. */
+  #sinceSaid = new ChangesBuilder();
+  /** The length of the first entry. */
+  #firstLength = 0;
   /** The number and length of the later ones. */
   #laterCount = 0;
   #laterLength = 0;
@@ -42,6 +53,7 @@ export class HeldEntry {
   /** Call this for each change of the held edits that leaves them the same object. */
   add(changes: Changes): void {
     addChanges(this.#since, changes);
+    addChanges(this.#sinceSaid, changes);
   }
 
   /** Adds to a write what has changed. Returns true if the write removes all entries. */
@@ -52,9 +64,9 @@ export class HeldEntry {
     const since = this.#since;
     const isSame = held === this.#written && !this.#isSaid;
     if (isSame && (held === undefined || since.isEmpty)) return false;
+    this.#writing = since;
     this.#since = new ChangesBuilder();
     this.#written = held;
-    this.#stored = undefined;
     if (isSame && this.#laterLength < Math.max(PAGE_LENGTH, this.#firstLength)) {
       const text = encodeHeld(since);
       set.set(heldSince(this.#key, this.#laterCount), text);
@@ -64,6 +76,7 @@ export class HeldEntry {
     }
     this.#mayBeStored = this.mayBeStored;
     this.#isSaid = false;
+    this.#said = undefined;
     if (this.#mayBeStored) remove.push(this.#key);
     if (held === undefined) return true;
     const text = encodeHeld(held);
@@ -74,23 +87,35 @@ export class HeldEntry {
     return false;
   }
 
-  /** Call this when the page says held edits as it goes. */
-  said(): void {
-    this.#isSaid = true;
+  /** Call this when the page says these as it goes. */
+  said(held: Changes | undefined): void {
+    this.#isSaid ||= held !== undefined;
+    this.#said = held;
+    this.#sinceSaid = new ChangesBuilder();
   }
 
   /** Call this when a write of these is durable. */
   stored(held: Changes | undefined): void {
     this.#stored = held;
+    this.#writing = new ChangesBuilder();
   }
 
   /** True if the storage has all of these. */
   has(held: Changes): boolean {
-    return held === this.#stored && this.#since.isEmpty;
+    return isEmptyChanges(this.lackOf(held, false));
+  }
+
+  /** Returns the part of these that the storage lacks. With `isSaid`, it has what the page has said as it went. */
+  lackOf(held: Changes, isSaid: boolean): Changes {
+    if (isSaid && held === this.#said) return this.#sinceSaid;
+    if (held !== this.#stored) return held;
+    addChanges(this.#writing, this.#since);
+    return this.#writing;
   }
 
   /** Call this when all entries are removed for good. */
   removed(): void {
     this.#mayBeStored = false;
+    this.#stored = undefined;
   }
 }

@@ -63,10 +63,9 @@ interface Batch {
 interface LastSaid {
   readonly head: string | undefined;
   readonly push: number;
-  readonly held: string | undefined;
 }
 
-const NOT_SAID: LastSaid = { head: undefined, push: 0, held: undefined };
+const NOT_SAID: LastSaid = { head: undefined, push: 0 };
 
 /** Keeps the record of one client in step with what it may send and confirm (KEEP-2, KEEP-3): one write after another. */
 export class RecordWriter {
@@ -307,17 +306,14 @@ export class RecordWriter {
         set.delete(this.#keys.push(this.#id, number));
     const { key } = this.#held;
     if (held !== undefined || set.size > 0) remove.push(key);
-    const heldText = held && encodeHeld(held);
-    if (heldText !== undefined) {
-      set.set(key, heldText);
-      this.#held.said();
-    }
+    if (held !== undefined) set.set(key, encodeHeld(held));
+    this.#held.said(held);
     try {
       // What was said before may be in the record by now.
       const now = this.#headText;
       const values = [now, this.#nextHeadText ?? now, this.#said.head ?? now];
       this.#storage.writeLast?.({ guard: { key: head, values }, remove, set });
-      this.#said = { head: set.get(head), push: pushes.at(-1)?.number ?? 0, held: heldText };
+      this.#said = { head: set.get(head), push: pushes.at(-1)?.number ?? 0 };
       this.#isHeadSpent = true;
     } catch (cause) {
       if (held !== undefined || set.size > (hasHead ? 1 : 0)) this.#owner.onLastFailed(cause);
@@ -359,13 +355,12 @@ export class RecordWriter {
   /** Stops at once: another page may have the record. Returns what only this page has. */
   leaveLost(): LeftSession {
     const client = this.#withoutMoved(this.#client());
-    const { push, held } = this.#said;
+    const said = this.#said;
     this.#fail();
     this.#client = () => client;
-    return {
-      held: this.#lacking(Math.max(this.#durablePush, push), true, held),
-      recordId: this.#id,
-    };
+    const lackOf = (changes: Changes): Changes => this.#held.lackOf(changes, said !== NOT_SAID);
+    const held = this.#lacking(Math.max(this.#durablePush, said.push), true, lackOf);
+    return { held, recordId: this.#id };
   }
 
   /** Ends writing after the state as it is now. Resolves to the edits that the record lacks then; to undefined if it has all. */
@@ -439,15 +434,18 @@ export class RecordWriter {
    * Returns the edits that are not in the record: pushes above that number, and held edits. If the record is left to another page, they
    * become held ones, which are the user's (DERIVE-1).
    */
-  #lacking(above: number, isLeft = false, saidHeld?: string): Changes | undefined {
+  #lacking(
+    above: number,
+    isLeft = false,
+    lackOf = (changes: Changes): Changes | undefined =>
+      this.#isKept && this.#held.has(changes) ? undefined : changes,
+  ): Changes | undefined {
     const { pushes, held } = this.#client();
     const lacking = new ChangesBuilder();
     const add = (changes: Changes): void => {
       // A push may still be there as held edits.
-      const isThere =
-        ((isLeft || this.#isKept) && this.#held.has(changes)) ||
-        (saidHeld !== undefined && saidHeld === encodeHeld(changes));
-      if (!isThere) addChanges(lacking, changes);
+      const lack = lackOf(changes);
+      if (lack !== undefined) addChanges(lacking, lack);
     };
     for (const { number, changes, isDerived } of pushes)
       if (number > above && !(isLeft && isDerived)) add(changes);

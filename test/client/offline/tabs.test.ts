@@ -1473,6 +1473,35 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
   });
 
   test.each([
+    ['were written', true],
+    ['it said as it went', false],
+  ])(
+    '[OFFLINE-14] does not send twice: held edits that %s, if others are added as it comes back',
+    async (_which, isWritten) => {
+      const on = browser();
+      const tab = new OfflineTab(on);
+      void tab.session.follow();
+      await settle();
+      await tab.answerGet(1, [{}, { v: 0 }]);
+      await tab.join();
+      await tab.time.pass(SECOND);
+      const write = on.storage.write.bind(on.storage);
+      if (!isWritten) on.storage.write = () => new Promise(() => undefined);
+      tab.store.setValue('v', 'old');
+      await settle();
+      const comeBack = tab.putAside();
+      on.storage.write = write;
+      const other = await liveTab(on);
+      expect(other.pushes()).toMatchObject([[expect.any(Number), [{}, { v: 'old' }]]]);
+      comeBack();
+      tab.store.setValue('later', 1);
+      await tab.start();
+      await tab.join();
+      expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
+    },
+  );
+
+  test.each([
     ['goes on as the same client, with its edits', false],
     ['leaves its edits to the page that has its record', true],
   ])(
