@@ -557,6 +557,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[UNDO-7] the end of a redo takes the held edits before it out of their steps',
+    file: 'client/features/undo/own-writes.ts',
+    text: 'if (isSecond) this.change(former, { after });',
+    replacement: '',
+  },
+  {
     title: '[UNDO-8] steps keep as many characters as they like',
     file: 'client/features/undo/steps.ts',
     text: ' || characters > mostCharacters)',

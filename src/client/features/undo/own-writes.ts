@@ -163,21 +163,19 @@ export class OwnWrites {
     if (write.before === write.after) this.#loosen(write);
   }
 
-  /** Removes a write that no step needs, or keeps it until its push is answered. */
-  #loosen(write: OwnWrite): void {
-    if (write.push < this.#replica.oldestUnanswered || this.#isSecondOfPush(write))
-      this.remove(write);
-    else this.#loose.add(write);
-  }
-
   /**
-   * True if the write has no step, as has the one before it, of the same push: the room sees only one of them. Held edits may
-   * wait for ever, so they must not pile up.
+   * Removes a write that no step needs, or keeps it until its push is answered. The room sees a push as one, so one write is enough for
+   * all that follow each other without a step: held edits may wait for ever, and must not pile up.
    */
-  #isSecondOfPush(write: OwnWrite): boolean {
+  #loosen(write: OwnWrite): void {
+    const { push, after, step } = write;
     const writes = this.#beside(write);
     const former = writes[writes.indexOf(write) - 1];
-    return write.step === undefined && former?.step === undefined && former?.push === write.push;
+    const isSecond =
+      step === undefined && former !== undefined && !former.step && former.push === push;
+    if (isSecond) this.change(former, { after });
+    if (isSecond || push < this.#replica.oldestUnanswered) this.remove(write);
+    else this.#loose.add(write);
   }
 
   /** Removes an answered write that no step needs. The one before it leaves what this one left. */

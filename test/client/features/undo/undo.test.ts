@@ -1583,6 +1583,18 @@ describe('merging and limits', () => {
     expect(replica.overlay.isEmpty).toBe(true);
   });
 
+  test('[UNDO-7] a held edit is still undone after the redo of the next one has ended', () => {
+    const { store, replica, undo } = clientOf(withPets);
+    replica.setSaving(false);
+    for (const legs of [3, 2]) store.setCell('pets', 'fido', 'legs', legs);
+    undo.goBackward();
+    store.setCell('pets', 'felix', 'legs', 5);
+    undo.goBackward().goBackward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(4);
+    undo.goForward();
+    expect(store.getCell('pets', 'fido', 'legs')).toBe(3);
+  });
+
   test('[UNDO-8] [UNDO-4] held edits of two steps, and edits that were merged with the last of them, are told apart', () => {
     const client = clientOf(withPets, { mergeMilliseconds: Infinity });
     const { store, replica, undo } = client;
