@@ -715,6 +715,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-13] a page takes its record for removed if others have put there what it said',
+    file: WRITER,
+    text: 'if (head === undefined) return false;',
+    replacement: 'return false;',
+  },
+  {
     title: '[OFFLINE-13] what a page has said is not valid after the write under way',
     file: WRITER,
     text: 'this.#nextHeadText ?? now',

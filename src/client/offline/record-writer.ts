@@ -488,7 +488,7 @@ export class RecordWriter {
         if (this.#isLost) return;
         const batch = this.#nextBatch();
         if (batch === undefined) return;
-        const written = this.#storage.write(this.#writeOf(batch));
+        const written = this.#writeBatch(batch);
         this.#moves.freeAfter(written);
         // Also if it is too late: the session has gone on then, and this tells what is in the record.
         const noted = written.then((isDone) => {
@@ -509,6 +509,16 @@ export class RecordWriter {
       // At once: there may be more to write before anybody hears of the end.
       this.#isWriting = false;
     }
+  }
+
+  /** What this page has said as it went may be in the record since: it changes the head, too. */
+  async #writeBatch(batch: Batch): Promise<boolean> {
+    const write = this.#writeOf(batch);
+    if (await this.#storage.write(write)) return true;
+    const { head } = this.#said;
+    if (head === undefined) return false;
+    const guard = { key: this.#keys.head(this.#id), value: head };
+    return await this.#storage.write({ ...write, guard });
   }
 
   #inTime<T>(promise: Promise<T>): Promise<T> {
