@@ -89,7 +89,7 @@ export const ADVERSITIES: Readonly<Record<Adversity, Switch>> = {
   poison: { isOn: true },
   /** Apps end the session of a Store that persists, and make another one of it later, for another user perhaps. */
   remounts: { isOn: true },
-  /** Browsers keep pages for their "back" button, and take away their locks (OFFLINE-14). Off: about one such history in 1,000 fails. */
+  /** Browsers keep pages for their "back" button, and take away their locks (OFFLINE-14). Off until 10,000 such histories have held. */
   'put-aside': { isOn: false },
 };
 
