@@ -23,7 +23,7 @@ export class HeldEntry {
   #writing = new ChangesBuilder();
   /** True from when the page has said held edits as it went until the next write: they may be stored once more (OFFLINE-13). */
   #isSaid = false;
-  /** The held edits that it said last. */
+  /** The held edits that it said last, until a later write is durable: another page may have taken these before that. */
   #said: Changes | undefined;
   /** The edits that were added to these since. */
   #sinceSaid = new ChangesBuilder();
@@ -76,7 +76,6 @@ export class HeldEntry {
     }
     this.#mayBeStored = this.mayBeStored;
     this.#isSaid = false;
-    this.#said = undefined;
     if (this.#mayBeStored) remove.push(this.#key);
     if (held === undefined) return true;
     const text = encodeHeld(held);
@@ -98,6 +97,7 @@ export class HeldEntry {
   stored(held: Changes | undefined): void {
     this.#stored = held;
     this.#writing = new ChangesBuilder();
+    if (!this.#isSaid) this.#said = undefined;
   }
 
   /** True if the storage has all of these. */

@@ -60,6 +60,27 @@ async function leftStore(on: Browser, memory: { id?: string } = {}): Promise<Sto
   return store;
 }
 
+/** A tab that shows version 1 of a room, and does not save: its edits are held. */
+async function followingTab(on: Browser & { storage: ManualOfflineStorage }): Promise<OfflineTab> {
+  const tab = new OfflineTab(on, {});
+  void tab.session.follow();
+  await on.storage.writeAll();
+  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
+  await joinAll(tab, on.storage);
+  await tab.time.pass(SECOND);
+  await on.storage.writeAll();
+  return tab;
+}
+
+/** Comes online in a room without changes since, and lets every write happen. Returns the changes that the tab sends. */
+async function joinAll(tab: OfflineTab, storage: ManualOfflineStorage): Promise<unknown[]> {
+  tab.open();
+  await storage.writeAll();
+  tab.welcome({ generation: tab.hello().generation });
+  await storage.writeAll();
+  return tab.pushes().map(([, changes]) => changes);
+}
+
 /** A tab that dies with these Values unsent, without having met the room. */
 async function leave(on: Browser, values: Record<string, number>): Promise<void> {
   const tab = new OfflineTab(on);
@@ -1500,6 +1521,33 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
       expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
     },
   );
+
+  test('[OFFLINE-14] does not send twice: held edits that it said as it went, if it was put aside in the write after that', async () => {
+    const storage = new ManualOfflineStorage();
+    const put = storage.writeLast.bind(storage);
+    const said: LastWrite[] = [];
+    storage.writeLast = (write) => said.push(write);
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = await followingTab(on);
+    tab.store.setValue('v', 'written');
+    await settle();
+    tab.store.setValue('w', 'said');
+    const comeBack = tab.putAside();
+    storage.next().take();
+    await settle();
+    const write = storage.next();
+    for (const last of said) put(last);
+    const other = new OfflineTab(on);
+    await other.start();
+    expect(await joinAll(other, storage)).toEqual([[{}, { v: 'written', w: 'said' }]]);
+    comeBack();
+    void tab.session.startSaving();
+    tab.store.setValue('later', 1);
+    write.take();
+    await storage.writeAll();
+    expect(await joinAll(tab, storage)).toEqual([[{}, { later: 1 }]]);
+    expect([tab.errors, tab.refusals]).toEqual([[], []]);
+  });
 
   test.each([
     ['goes on as the same client, with its edits', false],
