@@ -56,14 +56,14 @@ export class HeldEntry {
     addChanges(this.#sinceSaid, changes);
   }
 
-  /** Adds to a write what has changed. Returns true if the write removes all entries. */
+  /** Adds to a write what has changed. */
   write(
     held: Changes | undefined,
     { set, remove }: { readonly set: Map<string, string>; readonly remove: string[] },
-  ): boolean {
+  ): void {
     const since = this.#since;
     const isSame = held === this.#written && !this.#isSaid;
-    if (isSame && (held === undefined || since.isEmpty)) return false;
+    if (isSame && (held === undefined || since.isEmpty)) return;
     this.#writing = since;
     this.#since = new ChangesBuilder();
     this.#written = held;
@@ -72,18 +72,17 @@ export class HeldEntry {
       set.set(heldSince(this.#key, this.#laterCount), text);
       this.#laterCount += 1;
       this.#laterLength += text.length;
-      return false;
+      return;
     }
     this.#mayBeStored = this.mayBeStored;
     this.#isSaid = false;
     if (this.#mayBeStored) remove.push(this.#key);
-    if (held === undefined) return true;
+    if (held === undefined) return;
     const text = encodeHeld(held);
     set.set(this.#key, text);
     this.#mayBeStored = true;
     this.#firstLength = text.length;
     this.#laterCount = this.#laterLength = 0;
-    return false;
   }
 
   /** Call this when the page says these as it goes. */
@@ -97,6 +96,7 @@ export class HeldEntry {
   stored(held: Changes | undefined): void {
     this.#stored = held;
     this.#writing = new ChangesBuilder();
+    if (held === undefined) this.#mayBeStored = false;
     if (!this.#isSaid) this.#said = undefined;
   }
 
@@ -113,9 +113,9 @@ export class HeldEntry {
     return this.#writing;
   }
 
-  /** Call this when all entries are removed for good. */
+  /** Call this when all entries are removed for good, and what the page has said. */
   removed(): void {
-    this.#mayBeStored = false;
+    this.#mayBeStored = this.#isSaid = false;
     this.#stored = undefined;
   }
 }

@@ -55,7 +55,6 @@ interface Batch {
   lastPush: number;
   /** The number of the last push that the base includes; 0 if there is none. */
   included: number;
-  removesHeld: boolean;
   held: Changes | undefined;
 }
 
@@ -542,7 +541,6 @@ export class RecordWriter {
       headText: undefined,
       lastPush: 0,
       included: 0,
-      removesHeld: false,
       held: client.held,
     };
     let needsHead = this.#headText === undefined || this.#isRenaming;
@@ -571,11 +569,10 @@ export class RecordWriter {
   }
 
   #noteDurable(batch: Batch): void {
-    const { headText, generation, clientId, lastPush, included, removesHeld, held } = batch;
+    const { headText, generation, clientId, lastPush, included, held } = batch;
     this.#durablePush = Math.max(this.#durablePush, lastPush);
     this.#confirmed = Math.max(this.#confirmed, included);
     this.#moves.written();
-    if (removesHeld) this.#held.removed();
     this.#held.stored(held);
     if (headText === undefined) return;
     this.#headText = headText;
@@ -604,7 +601,7 @@ export class RecordWriter {
     const { set, remove } = batch;
     for (const [key, text] of this.#entries(pushes, this.#durablePush)) set.set(key, text);
     batch.lastPush = pushes.at(-1)?.number ?? 0;
-    batch.removesHeld = this.#held.write(held, batch);
+    this.#held.write(held, batch);
     this.#moves.write(remove);
   }
 

@@ -178,6 +178,29 @@ describe('[OFFLINE-7] a client works, and says once that it keeps nothing,', () 
     expect(next.store.getValues()).toEqual({ v: 0, mine: 1 });
   });
 
+  test('[OFFLINE-7] where it is full, and what the page said of held edits as it was about to end is removed once', async () => {
+    const on = browser();
+    const removals = vi.fn<() => void>();
+    const tab = new OfflineTab(on);
+    await follow(tab);
+    on.storage.isFull = true;
+    tab.store.setValue('mine', 1);
+    tab.end(true);
+    tab.end(false);
+    void tab.session.startSaving();
+    await settle();
+    const write = on.storage.write.bind(on.storage);
+    on.storage.write = (removal) => {
+      removals();
+      return write(removal);
+    };
+    tab.commit(2, [{}, { v: 1 }]);
+    tab.store.setValue('more', 1);
+    await settle();
+    expect(tab.pushes()).toHaveLength(2);
+    expect(removals).not.toHaveBeenCalled();
+  });
+
   test('[OFFLINE-7] where a write does not settle', async () => {
     const on = browser();
     const tab = new OfflineTab(on);
