@@ -116,6 +116,6 @@ export class HeldEntry {
   /** Call this when all entries are removed for good, and what the page has said. */
   removed(): void {
     this.#mayBeStored = this.#isSaid = false;
-    this.#stored = undefined;
+    this.#stored = this.#said = undefined;
   }
 }

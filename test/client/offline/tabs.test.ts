@@ -1549,6 +1549,35 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect([tab.errors, tab.refusals]).toEqual([[], []]);
   });
 
+  test('[OFFLINE-14] sends held edits that it said as it went, and has removed from a full device since', async () => {
+    const storage = new FillingStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = new OfflineTab(on, {});
+    void tab.session.follow();
+    await settle();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    await tab.join();
+    await tab.time.pass(SECOND);
+    tab.close();
+    storage.isFull = true;
+    tab.store.setValue('v', 'held');
+    tab.end(true);
+    tab.end(false);
+    await settle();
+    void tab.session.startSaving();
+    await settle();
+    const comeBack = tab.putAside();
+    storage.isFull = false;
+    const other = new OfflineTab(on);
+    await other.start();
+    await other.join();
+    expect(other.pushes()).toEqual([]);
+    comeBack();
+    await settle();
+    await tab.join();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'held' }]]);
+  });
+
   test.each([
     ['goes on as the same client, with its edits', false],
     ['leaves its edits to the page that has its record', true],
