@@ -306,13 +306,13 @@ export class RecordWriter {
     const { key } = this.#held;
     if (held !== undefined || set.size > 0) remove.push(key);
     if (held !== undefined) set.set(key, encodeHeld(held));
-    this.#held.said(held);
     try {
       // What was said before may be in the record by now.
       const now = this.#headText;
       const values = [now, this.#nextHeadText ?? now, this.#said.head ?? now];
       this.#storage.writeLast?.({ guard: { key: head, values }, remove, set });
       this.#said = { head: set.get(head), push: pushes.at(-1)?.number ?? 0 };
+      this.#held.said(held);
       this.#isHeadSpent = true;
     } catch (cause) {
       if (held !== undefined || set.size > (hasHead ? 1 : 0)) this.#owner.onLastFailed(cause);

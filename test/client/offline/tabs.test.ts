@@ -1578,6 +1578,33 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'held' }]]);
   });
 
+  test('[OFFLINE-14] [OFFLINE-13] sends held edits that it could not say as it went, though it had said earlier ones', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = await followingTab(on);
+    tab.store.setValue('v', 'said');
+    await settle();
+    tab.end(true);
+    tab.end(false);
+    const say = storage.writeLast.bind(storage);
+    storage.writeLast = () => {
+      throw new Error('full');
+    };
+    tab.store.setValue('w', 'not said');
+    const comeBack = tab.putAside();
+    storage.writeLast = say;
+    // The write under way is cut off.
+    storage.waiting.length = 0;
+    const other = new OfflineTab(on);
+    await other.start();
+    expect(await joinAll(other, storage)).toEqual([[{}, { v: 'said' }]]);
+    comeBack();
+    void tab.session.startSaving();
+    await storage.writeAll();
+    expect(await joinAll(tab, storage)).toEqual([[{}, { w: 'not said' }]]);
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+  });
+
   test.each([
     ['goes on as the same client, with its edits', false],
     ['leaves its edits to the page that has its record', true],
