@@ -85,8 +85,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-1] [DERIVE-1] reactions of a session that has ended are sent as edits of the user',
     file: WRITER,
-    text: 'client.lastSent), true)',
-    replacement: 'client.lastSent), false)',
+    text: 'this.#lacking(last, true)',
+    replacement: 'this.#lacking(last, false)',
   },
   {
     title: '[OFFLINE-1] held edits that the device has are reported when it is full later',
@@ -235,7 +235,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-8] edits that were cleared count as kept when their client ends',
     file: WRITER,
-    text: 'if (hasEdits && this.#isKept && !(await this.#isThere())) this.#isRemoved = true;',
+    text: 'if (isGone) this.#isRemoved = true;',
     replacement: '',
   },
   {
@@ -608,8 +608,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what was edited while the lock was lost is dropped',
     file: WRITER,
-    text: 'const held = this.#lacking(Math.max(this.#durablePush, said.push), true, lackOf);',
-    replacement: 'const held = undefined;',
+    text: 'return { held: this.#lackingLost(this.#durablePush, true), recordId: this.#id };',
+    replacement: 'return { recordId: this.#id };',
   },
   {
     title: '[OFFLINE-14] a lock that was taken away is handed on, if its client has no record',
@@ -632,8 +632,20 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
     file: WRITER,
-    text: 'Math.max(this.#durablePush, said.push), true, lackOf',
-    replacement: 'this.#durablePush',
+    text: 'Math.max(above, said.push), isLeft, lackOf',
+    replacement: 'above',
+  },
+  {
+    title: '[OFFLINE-14] a session that ends without its lock reports what another page has',
+    file: WRITER,
+    text: '    if (this.#isLost && this.#isKept) return this.#lackingLost(this.#durablePush);\n',
+    replacement: '',
+  },
+  {
+    title: '[OFFLINE-14] what the page said is sent twice by a session that comes after its end',
+    file: WRITER,
+    text: 'if (this.#isLost) return { held: this.#lackingLost(last, true), recordId: this.#id };',
+    replacement: '',
   },
   {
     title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',

@@ -354,12 +354,9 @@ export class RecordWriter {
   /** Stops at once: another page may have the record. Returns what only this page has. */
   leaveLost(): LeftSession {
     const client = this.#withoutMoved(this.#client());
-    const said = this.#said;
     this.#fail();
     this.#client = () => client;
-    const lackOf = (changes: Changes): Changes => this.#held.lackOf(changes, said !== NOT_SAID);
-    const held = this.#lacking(Math.max(this.#durablePush, said.push), true, lackOf);
-    return { held, recordId: this.#id };
+    return { held: this.#lackingLost(this.#durablePush, true), recordId: this.#id };
   }
 
   /** Ends writing after the state as it is now. Resolves to the edits that the record lacks then; to undefined if it has all. */
@@ -374,7 +371,9 @@ export class RecordWriter {
     await this.#writing;
     const hasEdits = client.pushes.length > 0 || client.held !== undefined;
     // Somebody may have removed the record, with edits that this page would otherwise report.
-    if (hasEdits && this.#isKept && !(await this.#isThere())) this.#isRemoved = true;
+    const isGone = hasEdits && this.#isKept && !(await this.#isThere());
+    if (this.#isLost && this.#isKept) return this.#lackingLost(this.#durablePush);
+    if (isGone) this.#isRemoved = true;
     return this.#lacking(this.#isKept ? this.#durablePush : 0);
   }
 
@@ -390,11 +389,12 @@ export class RecordWriter {
   async leave(): Promise<LeftSession> {
     const client = this.#client();
     if (!this.#isKept) return { client };
+    const last = Math.max(this.#durablePush, client.lastSent);
+    if (this.#isLost) return { held: this.#lackingLost(last, true), recordId: this.#id };
     // They have no number: those that the record has would be sent twice, by this page and by another one.
     const isPart = client.held !== undefined && !this.#held.has(client.held);
     if (isPart && !(await this.#dropHeld())) return { recordId: this.#id };
-    const held = this.#lacking(Math.max(this.#durablePush, client.lastSent), true);
-    return { held, recordId: this.#id };
+    return { held: this.#lacking(last, true), recordId: this.#id };
   }
 
   /** Stops at once, and removes the record. */
@@ -450,6 +450,13 @@ export class RecordWriter {
       if (number > above && !(isLeft && isDerived)) add(changes);
     if (held !== undefined) add(held);
     return lacking.isEmpty ? undefined : lacking;
+  }
+
+  /** As `#lacking`, while another page may have all that this one has written or said. */
+  #lackingLost(above: number, isLeft = false): Changes | undefined {
+    const said = this.#said;
+    const lackOf = (changes: Changes): Changes => this.#held.lackOf(changes, said !== NOT_SAID);
+    return this.#lacking(Math.max(above, said.push), isLeft, lackOf);
   }
 
   /** Returns a client without edits that are still in the records which they were to be moved from. Nothing of them was sent. */
@@ -638,7 +645,8 @@ export class RecordWriter {
     if (this.#hasFailed) return;
     this.#fail();
     this.#removeHeld();
-    this.#isRemoved ||= cause === undefined;
+    // If it is lost, another page has the record.
+    this.#isRemoved ||= cause === undefined && !this.#isLost;
     this.#owner.onFailed(cause);
   }
 

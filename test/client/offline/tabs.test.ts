@@ -1766,6 +1766,43 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
   });
 
   test.each([
+    ['were written', true],
+    ['it said as it went', false],
+  ])(
+    '[OFFLINE-14] [OFFLINE-8] neither reports edits that %s, nor sends them, if it is destroyed as it comes back, after another page has taken them',
+    async (_which, isWritten) => {
+      const on = browser();
+      const other = await liveTab(on);
+      const write = on.storage.write.bind(on.storage);
+      const guarded = new Deferred<boolean>();
+      const { tab, clientId, comeBack } = await asideTab(on, (aside) => {
+        if (isWritten) return;
+        on.storage.write = () => guarded.promise;
+        aside.store.setValue('said', 1);
+      });
+      on.storage.write = write;
+      await other.time.pass(10 * SECOND);
+      const asked = other.hello();
+      expect(asked.clientId).toBe(clientId);
+      other.welcome({ generation: asked.generation });
+      await settle();
+      other.welcome({ generation: other.hello().generation });
+      await settle();
+      expect(other.pushes()).toHaveLength(isWritten ? 1 : 2);
+      expect([...on.storage.entries.keys()].join()).not.toContain(clientId);
+      comeBack();
+      tab.session.destroy();
+      guarded.resolve(false);
+      await tab.time.pass(40 * SECOND);
+      expect(tab.refusals).toEqual([]);
+      const next = new OfflineTab(on, {}, tab.store);
+      await next.start();
+      await next.join();
+      expect(next.pushes()).toEqual([]);
+    },
+  );
+
+  test.each([
     ['and uses their record', false],
     ['into a record of its own', true],
   ])(
