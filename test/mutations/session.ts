@@ -648,6 +648,19 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title:
+      '[OFFLINE-14] a page whose write came too late takes the record of another page for cleared',
+    file: WRITER,
+    text: ' && this.#said === NOT_SAID;',
+    replacement: ';',
+  },
+  {
+    title: '[OFFLINE-8] [OFFLINE-14] what a page has said once counts as said for ever',
+    file: WRITER,
+    text: '    if (!this.#isHeadSpent) this.#said = NOT_SAID;\n',
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
     file: WRITER,
     text: '    if (!isPresent()) return false;\n',

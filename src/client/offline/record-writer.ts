@@ -58,7 +58,7 @@ interface Batch {
   held: Changes | undefined;
 }
 
-/** The edits in the last words of a page. */
+/** The edits in the last words of a page, until a later write is durable. */
 interface LastSaid {
   readonly head: string | undefined;
   readonly push: number;
@@ -584,6 +584,8 @@ export class RecordWriter {
     if (headText === undefined) return;
     this.#headText = headText;
     this.#durableGeneration = generation;
+    // What was said before this write is void.
+    if (!this.#isHeadSpent) this.#said = NOT_SAID;
     if (clientId === this.#clientId) this.#isRenaming = false;
   }
 
@@ -645,8 +647,8 @@ export class RecordWriter {
     if (this.#hasFailed) return;
     this.#fail();
     this.#removeHeld();
-    // If it is lost, another page has the record.
-    this.#isRemoved ||= cause === undefined && !this.#isLost;
+    // If the page was put aside since, another one may have it.
+    this.#isRemoved ||= cause === undefined && !this.#isLost && this.#said === NOT_SAID;
     this.#owner.onFailed(cause);
   }
 

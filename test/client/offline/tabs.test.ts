@@ -204,6 +204,30 @@ describe('tabs of one browser', () => {
     expect(ann.errors).toHaveLength(1);
   });
 
+  test('[OFFLINE-8] [OFFLINE-14] edits that another tab has cleared are kept by a page that was put aside before that, and once more after it', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = await followingTab(on);
+    void tab.session.startSaving();
+    tab.close();
+    tab.store.setValue('v', 'said');
+    const first = tab.putAside();
+    storage.next().take();
+    first();
+    await storage.writeAll();
+    storage.apply({ remove: ['['], set: new Map() });
+    tab.store.setValue('later', 1);
+    await storage.writeAll();
+    expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+    const second = tab.putAside();
+    second();
+    await storage.writeAll();
+    expect(await joinAll(tab, storage)).toEqual([
+      [{}, { v: 'said' }],
+      [{}, { later: 1 }],
+    ]);
+  });
+
   test('[OFFLINE-8] [OFFLINE-1] edits that another tab has cleared are reported when their client ends, also on a full device', async () => {
     for (const isFull of [false, true]) {
       const storage = new FillingStorage();
@@ -1603,6 +1627,32 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     await storage.writeAll();
     expect(await joinAll(tab, storage)).toEqual([[{}, { w: 'not said' }]]);
     expect(tab.errors).toMatchObject([{ code: 'offline' }]);
+  });
+
+  test('[OFFLINE-14] does not send twice: what another page has taken over, if it learns first that its write came too late, and then of the lock', async () => {
+    const storage = new ManualOfflineStorage();
+    const on = { storage, locks: new MemoryLocks() };
+    const tab = await followingTab(on);
+    void tab.session.startSaving();
+    tab.close();
+    tab.store.setValue('v', 'written');
+    await storage.writeAll();
+    tab.store.setValue('v', 'said');
+    const comeBack = tab.putAside();
+    const write = storage.next();
+    const other = new OfflineTab(on);
+    await other.start();
+    const edits = [
+      [{}, { v: 'written' }],
+      [{}, { v: 'said' }],
+    ];
+    expect(await joinAll(other, storage)).toEqual(edits);
+    write.take();
+    await settle();
+    comeBack();
+    await storage.writeAll();
+    expect(await joinAll(tab, storage)).toEqual([]);
+    expect(tab.refusals).toEqual([]);
   });
 
   test.each([
