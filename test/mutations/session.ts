@@ -661,6 +661,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title: '[OFFLINE-14] a page that comes back waits for ever for a device that does not answer',
+    file: WRITER,
+    text: 'await this.#inTime(asked);',
+    replacement: 'await asked;',
+  },
+  {
     title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
     file: WRITER,
     text: '    if (!isPresent()) return false;\n',

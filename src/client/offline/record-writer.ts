@@ -333,8 +333,8 @@ export class RecordWriter {
   /** This page holds the lock again. Resolves to true, and goes on, if no other page has changed the record meanwhile. */
   async regain(isPresent: () => boolean): Promise<boolean> {
     await this.#writing;
-    const text = await this.#storedHead();
-    const removed = await this.#removed;
+    const asked = Promise.all([this.#storedHead(), this.#removed]);
+    const [text, removed] = await this.#inTime(asked);
     // Others may read what it has said until this page is here for good.
     if (!isPresent()) return false;
     // Another page has read what this one said as it went, and no more.

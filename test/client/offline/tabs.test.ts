@@ -1655,6 +1655,24 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.refusals).toEqual([]);
   });
 
+  test('[OFFLINE-14] [OFFLINE-7] goes on, without its record, if the device does not answer any more', async () => {
+    const on = browser();
+    const { tab, comeBack } = await asideTab(on);
+    const read = on.storage.read.bind(on.storage);
+    on.storage.read = () => new Promise(() => undefined);
+    comeBack();
+    tab.store.setValue('later', 1);
+    await tab.time.pass(30 * SECOND);
+    await tab.time.pass(5 * SECOND);
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    await tab.join();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { later: 1 }]]);
+    expect(tab.errors.at(-1)).toMatchObject({ code: 'offline' });
+    on.storage.read = read;
+    const next = await liveTab(on);
+    expect(next.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'old' }]]);
+  });
+
   test.each([
     ['goes on as the same client, with its edits', false],
     ['leaves its edits to the page that has its record', true],
