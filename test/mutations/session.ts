@@ -667,6 +667,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'await asked;',
   },
   {
+    title:
+      '[OFFLINE-14] [OFFLINE-1] what was sent, but not written, is sent again over newer edits',
+    file: OUTBOX,
+    text: "if (isSent) this.#owner.replica.withdraw(number, 'destroyed');",
+    replacement: '',
+  },
+  {
     title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
     file: WRITER,
     text: '    if (!isPresent()) return false;\n',

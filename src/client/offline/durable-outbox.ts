@@ -274,6 +274,12 @@ export class DurableOutbox implements Outbox {
 
   leaveLost(): LeftSession {
     const { writer, lock } = this.#record ?? {};
+    const { pushes, lastSent } = this.#owner.client();
+    for (const { number } of pushes) {
+      // The room may have it, and others may have changed that since.
+      const isSent = number <= lastSent && writer?.mayBeOthers(number) === false;
+      if (isSent) this.#owner.replica.withdraw(number, 'destroyed');
+    }
     const left = writer?.leaveLost();
     lock?.release();
     this.#record = undefined;

@@ -195,6 +195,11 @@ export class RecordWriter {
     return number <= this.#durablePush && !this.#isRenaming;
   }
 
+  /** False if no other page can have that push from the device. */
+  mayBeOthers(number: number): boolean {
+    return number <= Math.max(this.#durablePush, this.#said.push);
+  }
+
   /** The client has another id from now on: the room knows more pushes of the former one (OFFLINE-6). */
   rename(clientId: string): void {
     if (this.#hasFailed) return;

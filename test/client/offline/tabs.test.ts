@@ -1295,6 +1295,29 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.pushes().map(([, changes]) => changes)).toEqual([[{}, { unwritten: 1 }]]);
   });
 
+  test('[OFFLINE-14] [OFFLINE-1] reports what it has sent, but could not write, and does not send it over a newer edit', async () => {
+    const storage = new FillingStorage();
+    const tab = await liveTab({ storage, locks: new MemoryLocks() });
+    storage.isFull = true;
+    tab.store.setValue('v', 'mine');
+    await settle();
+    expect(tab.pushes()).toEqual([[1, [{}, { v: 'mine' }]]]);
+    const comeBack = tab.putAside();
+    comeBack();
+    await settle();
+    tab.open();
+    await settle();
+    tab.welcome({
+      generation: tab.hello().generation,
+      cursor: { epoch: 'e', version: 3 },
+      changes: changesOf([{}, { v: 'newer' }]),
+    });
+    await settle();
+    expect(tab.pushes()).toEqual([]);
+    expect(tab.store.getValues()).toEqual({ v: 'newer' });
+    expect(tab.refusals).toMatchObject([{ valueId: 'v', value: 'mine', reason: 'destroyed' }]);
+  });
+
   test('[OFFLINE-14] [OFFLINE-1] whose device was full leaves no lost lock to the next session: that one takes it', async () => {
     const on = browser();
     const write = on.storage.write.bind(on.storage);
