@@ -38,7 +38,8 @@ export interface OfflineStorage {
   write(write: OfflineWrite): Promise<boolean>;
   /**
    * Called when the page is about to end, for edits whose write may be cut off by that. The write takes effect before anything is
-   * read after the end of the page. It takes the place of an earlier one whose guard has the same key. Without this method those edits may be lost. If it throws an error, the app is told so.
+   * read after the end of the page. It takes the place of an earlier one whose guard has the same key. Without this method those edits
+   * may be lost. If it throws an error, the app is told so.
    */
   writeLast?(write: LastWrite): void;
 }
