@@ -674,6 +674,27 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: '',
   },
   {
+    title:
+      '[OFFLINE-7] [OFFLINE-13] held edits that were said are removed again and again from a full device',
+    file: HELD,
+    text: 'this.#mayBeStored = this.#isSaid = false;',
+    replacement: 'this.#mayBeStored = false;',
+  },
+  {
+    title: '[OFFLINE-14] held edits that were said, and removed since, are lost',
+    file: HELD,
+    text: 'this.#stored = this.#said = undefined;',
+    replacement: 'this.#stored = undefined;',
+  },
+  {
+    title:
+      '[OFFLINE-14] held edits that were said are sent twice if the write after that is cut off',
+    file: HELD,
+    text: '    this.#isSaid = false;\n    if (this.#mayBeStored)',
+    replacement:
+      '    this.#isSaid = false;\n    this.#said = undefined;\n    if (this.#mayBeStored)',
+  },
+  {
     title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
     file: WRITER,
     text: '    if (!isPresent()) return false;\n',
