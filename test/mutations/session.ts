@@ -503,8 +503,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[UNDO-5] a row that is deleted while that is not shown counts only where nothing is covered',
     file: 'client/features/undo/reconciler.ts',
-    text: 'isShown || !changes?.deletedRows.size ?',
-    replacement: 'isShown || !aims.isEmpty ?',
+    text: 'changes?.deletedRows.size ?',
+    replacement: 'changes?.deletedRows.size && aims.isEmpty ?',
   },
   {
     title: '[UNDO-6] an edit that stayed here ends the steps beneath it',
@@ -784,6 +784,13 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: WRITER,
     text: 'this.#nextHeadText ?? now',
     replacement: 'now',
+  },
+  {
+    title:
+      '[OFFLINE-14] a page that was refused waits for its socket for ever when it has come back',
+    file: 'client/session/session-state.ts',
+    text: "'enter-again', 'reconnect'",
+    replacement: "'enter-again'",
   },
   {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',

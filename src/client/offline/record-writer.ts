@@ -522,7 +522,7 @@ export class RecordWriter {
     }
   }
 
-  /** What this page has said as it went may be in the record since: it changes the head, too. */
+  /** Its own last words may be in the record since: they change the head, too. */
   async #writeBatch(batch: Batch): Promise<boolean> {
     const write = this.#writeOf(batch);
     if (await this.#storage.write(write)) return true;

@@ -179,7 +179,10 @@ function afterSimple(state: SessionState, event: SimpleEvent, facts: Facts): Ste
     case 'seed-refused':
       return phase === 'loading' ? seedRefused(state) : stay(state);
     case 'taken':
-      return leave(state, state.generation, 'enter-again');
+      // The room has stopped the socket of a client that it refused.
+      return phase === 'stopped'
+        ? leave(state, state.generation, 'enter-again', 'reconnect')
+        : leave(state, state.generation, 'enter-again');
     case 'unanswered':
       return phase === 'catching-up' && stage.position.type === 'stock'
         ? reduced(state, stage.position)
@@ -229,12 +232,12 @@ function afterDetailed(state: SessionState, event: DetailedEvent, facts: Facts):
 }
 
 /** Begins as one that was never there, when no transaction is open. */
-function leave(before: SessionState, generation: number, action: Action): Step {
+function leave(before: SessionState, generation: number, ...actions: readonly Action[]): Step {
   const { stage, intent, isRooted } = before;
   if (isOver(stage)) return stay(before);
   const state = { ...INITIAL_STATE, stage, intent, isRooted, generation };
   return {
-    ...to(state, { phase: 'idle', position: NOTHING }, action, 'resume'),
+    ...to(state, { phase: 'idle', position: NOTHING }, ...actions, 'resume'),
     fold: { type: 'leave' },
   };
 }

@@ -1893,6 +1893,24 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     },
   );
 
+  test('[OFFLINE-14] opens its socket again if the room had refused it, and another page has its edits', async () => {
+    const on = browser();
+    const { tab, comeBack } = await asideTab(on, async (refused) => {
+      refused.open();
+      refused.receive({ type: 'error', code: 'forbidden', message: 'no' });
+      await settle();
+    });
+    expect(tab.session.sync).toMatchObject({ phase: 'stopped', code: 'forbidden' });
+    const { reconnects } = tab;
+    const other = new OfflineTab(on);
+    await other.start();
+    comeBack();
+    await settle();
+    await tab.time.pass(SECOND);
+    expect(tab.session.sync.phase).not.toBe('stopped');
+    expect(tab.reconnects).toBe(reconnects + 1);
+  });
+
   test.each([
     ['and uses their record', false],
     ['into a record of its own', true],

@@ -804,7 +804,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'seed failed for good': 'report(too-large)',
       'seed failed for lack of a token': 'report(unauthorized)',
       moved: 'idle(nothing) [leave] move resume',
-      taken: 'idle(nothing) [leave] enter-again resume',
+      taken: 'idle(nothing) [leave] enter-again reconnect resume',
       ended: 'isFollowing=false isSaving=false stop',
     },
     nothing:
@@ -827,7 +827,7 @@ export const TABLE: Readonly<Record<string, TableRow>> = {
       'seed failed for good': 'report(too-large)',
       'seed failed for lack of a token': 'report(unauthorized)',
       moved: 'idle(nothing) [leave] move resume',
-      taken: 'idle(nothing) [leave] enter-again resume',
+      taken: 'idle(nothing) [leave] enter-again reconnect resume',
       ended: 'isFollowing=false isSaving=false stop',
     },
     nothing:
