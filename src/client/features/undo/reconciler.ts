@@ -83,7 +83,7 @@ export class Reconciler {
     // What is not shown has an aim only if it was covered here.
     if (!isShown) changes?.leaves.forEach(touch);
     for (const writes of touched) this.#foldLeaf(writes, oldestUnanswered, isAck);
-    if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes, isShown);
+    if (!isAck) this.#endDeletedRows(aims, oldestUnanswered, changes);
   }
 
   #foldLeaf(writes: readonly OwnWrite[], oldestUnansweredBefore: number, isAck: boolean): void {
@@ -146,14 +146,10 @@ export class Reconciler {
   }
 
   /** Ends the writes of rows that the room does not have any more, or that came back (UNDO-5). */
-  #endDeletedRows(
-    aims: Aims,
-    oldestUnansweredBefore: number,
-    changes: Changes | undefined,
-    isShown: boolean,
-  ): void {
+  #endDeletedRows(aims: Aims, oldestUnansweredBefore: number, changes: Changes | undefined): void {
     const { oldestUnanswered, overlay } = this.#replica;
-    const rows = isShown || !changes?.deletedRows.size ? aims : this.#writes.byLeaf;
+    // What is not shown may have no aim, nor what was gone before.
+    const rows = changes?.deletedRows.size ? this.#writes.byLeaf : aims;
     for (const table of rows.tables()) {
       if (table === VALUES) continue;
       for (const row of rows.rows(table).keys()) {
