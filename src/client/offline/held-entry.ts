@@ -53,7 +53,7 @@ export class HeldEntry {
   /** Call this for each change of the held edits that leaves them the same object. */
   add(changes: Changes): void {
     addChanges(this.#since, changes);
-    addChanges(this.#sinceSaid, changes);
+    if (this.#said !== undefined) addChanges(this.#sinceSaid, changes);
   }
 
   /** Adds to a write what has changed. */
