@@ -695,12 +695,6 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
       '    this.#isSaid = false;\n    this.#said = undefined;\n    if (this.#mayBeStored)',
   },
   {
-    title: '[OFFLINE-14] what the page said is sent twice if it is put aside again at once',
-    file: WRITER,
-    text: '    if (!isPresent()) return false;\n',
-    replacement: '',
-  },
-  {
     title: '[OFFLINE-14] a page without locks writes to the record that it was about to take over',
     file: 'client/offline/adoption.ts',
     text: 'if (this.#hasStopped) return undefined;',
@@ -791,6 +785,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     file: 'client/session/session-state.ts',
     text: "'enter-again', 'reconnect'",
     replacement: "'enter-again'",
+  },
+  {
+    title: '[OFFLINE-14] a page takes a record that another page has changed for removed',
+    file: WRITER,
+    text: 'const isOthers = this.#owner.keepsEdits && (await this.#isThere());',
+    replacement: 'const isOthers = false;',
   },
   {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',

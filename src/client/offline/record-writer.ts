@@ -508,7 +508,10 @@ export class RecordWriter {
         });
         this.#settleAfter(noted);
         if (!(await this.#inTime(noted))) {
-          this.#failWith(undefined);
+          const isOthers = this.#owner.keepsEdits && (await this.#isThere());
+          if (!isOthers) this.#failWith(undefined);
+          // Another page has the record, and its lock: this one has not heard of it.
+          else if (!this.#isLost) this.lose();
           return;
         }
         if (this.#hasFailed) return;

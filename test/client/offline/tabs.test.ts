@@ -1,6 +1,7 @@
 import { createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
+import { decodeHead, encodeHead } from '../../../src/client/offline/client-record.ts';
 import type { LastWrite, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../../support/deferred.ts';
 import {
@@ -1652,31 +1653,39 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.errors).toMatchObject([{ code: 'offline' }]);
   });
 
-  test('[OFFLINE-14] does not send twice: what another page has taken over, if it learns first that its write came too late, and then of the lock', async () => {
-    const storage = new ManualOfflineStorage();
-    const on = { storage, locks: new MemoryLocks() };
-    const tab = await followingTab(on);
-    void tab.session.startSaving();
-    tab.close();
-    tab.store.setValue('v', 'written');
-    await storage.writeAll();
-    tab.store.setValue('v', 'said');
-    const comeBack = tab.putAside();
-    const write = storage.next();
-    const other = new OfflineTab(on);
-    await other.start();
-    const edits = [
-      [{}, { v: 'written' }],
-      [{}, { v: 'said' }],
-    ];
-    expect(await joinAll(other, storage)).toEqual(edits);
-    write.take();
-    await settle();
-    comeBack();
-    await storage.writeAll();
-    expect(await joinAll(tab, storage)).toEqual([]);
-    expect(tab.refusals).toEqual([]);
-  });
+  test.each([
+    ['taken over', false],
+    ['moved to its own record', true],
+  ])(
+    '[OFFLINE-14] does not send twice: what another page has %s, if it learns first that its write came too late, and then of the lock',
+    async (_how, isMoved) => {
+      const storage = new ManualOfflineStorage();
+      const on = { storage, locks: new MemoryLocks() };
+      const tab = await followingTab(on);
+      void tab.session.startSaving();
+      tab.close();
+      tab.store.setValue('v', 'written');
+      await storage.writeAll();
+      tab.store.setValue('v', 'said');
+      const comeBack = tab.putAside();
+      const write = storage.next();
+      const other = new OfflineTab(on);
+      await other.start();
+      const edits = [
+        [{}, { v: 'written' }],
+        [{}, { v: 'said' }],
+      ];
+      expect(await joinAll(other, storage)).toEqual(edits);
+      if (isMoved) storage.apply({ remove: ['['], set: new Map() });
+      write.take();
+      await settle();
+      comeBack();
+      await storage.writeAll();
+      if (isMoved) await tab.answerGet(3, [{}, { v: 'said' }]);
+      expect(await joinAll(tab, storage)).toEqual([]);
+      expect(tab.refusals).toEqual([]);
+    },
+  );
 
   test('[OFFLINE-14] [OFFLINE-7] goes on, without its record, if the device does not answer any more', async () => {
     const on = browser();
@@ -1892,6 +1901,23 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
       expect(next.pushes()).toEqual([]);
     },
   );
+
+  test('[OFFLINE-14] leaves its record to a page that has changed the head, though it has heard of no loss', async () => {
+    const on = browser();
+    const memory: { id?: string } = {};
+    const tab = await liveTab(on, memory);
+    const key = [...on.storage.entries.keys()].find((each) => each.endsWith(`h${memory.id}`)) ?? '';
+    const generation = NOW * 2;
+    const head = encodeHead({ generation, lastNumber: 0, savedAt: 0, clientId: undefined });
+    await on.storage.write({ remove: [], set: new Map([[key, head]]) });
+    tab.store.setValue('mine', 1);
+    await settle();
+    // Nobody has the lock any more: it goes on with the record as it is now, and not as the client that it was.
+    expect(decodeHead(on.storage.entries.get(key) ?? '').generation).toBeGreaterThan(generation);
+    expect([...on.storage.entries.values()]).toContain('u[{},{"mine":1}]');
+    expect(tab.session.sync).toMatchObject({ phase: 'loading', unsaved: 1 });
+    expect([tab.errors, tab.refusals]).toEqual([[], []]);
+  });
 
   test('[OFFLINE-14] opens its socket again if the room had refused it, and another page has its edits', async () => {
     const on = browser();
