@@ -207,6 +207,35 @@ test('[OFFLINE-13] edits made while a page ends are kept in its own database, th
   await context.close();
 });
 
+test('[OFFLINE-14] a page that the browser keeps for its "back" button leaves no transaction open, and writes when it is back', async () => {
+  const context = await browser.newContext();
+  const page = await open(context, 'aside');
+  await isSaved(page);
+  const isStored = async (id: string): Promise<boolean> =>
+    (await entriesOf(page)).some(([key, text]) => key.includes(']e') && text.includes(id));
+  await page.evaluate(async () => {
+    const { persister, store } = window.app;
+    persister.getConnection().close();
+    // This write is under way when the next event comes.
+    store.setValue('before', 1);
+    await Promise.resolve();
+    dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
+    store.setValue('gone', 1);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  });
+  expect([await isStored('before'), await isStored('gone')]).toEqual([false, false]);
+  expect(await page.evaluate(() => JSON.stringify(localStorage))).toContain('gone');
+  await page.evaluate(() => {
+    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+  });
+  await until('the edits to be stored', async () => (await isStored('before')) && isStored('gone'));
+  await page.evaluate(() => window.app.persister.getConnection().reconnect());
+  await isSaved(page);
+  expect(await contentOf('aside')).toEqual([{}, { before: 1, gone: 1 }]);
+  expect(await errorCodes(page)).toEqual([]);
+  await context.close();
+});
+
 test('IndexedDB keeps the contract of storages', async () => {
   const context = await browser.newContext();
   const page = await open(context, 'contract');

@@ -1,5 +1,5 @@
 /** The one file that knows IndexedDB, Web Locks, sessionStorage and localStorage. */
-import { openDB, type IDBPDatabase } from 'idb';
+import { openDB, type IDBPDatabase, type IDBPTransaction } from 'idb';
 
 import type { OfflineDevice } from './durable-outbox.ts';
 import { assertOptions, offlineOf, type Offline } from './offline.ts';
@@ -75,6 +75,7 @@ export async function openIndexedDbStorage(databaseName: string): Promise<Offlin
 class IndexedDbStorage implements OfflineStorage {
   readonly #name: string;
   readonly #lastWords: LastWords;
+  readonly #stay = new PageStay();
   #database: Promise<IDBPDatabase> | undefined;
 
   constructor(name: string) {
@@ -110,13 +111,13 @@ class IndexedDbStorage implements OfflineStorage {
   async read(prefix: string): Promise<ReadonlyMap<string, string>> {
     const left = this.#lastWords.left();
     if (left.length > 0) await this.#writeLeft(left);
-    const database = await this.open();
-    const { store } = database.transaction(ENTRIES);
-    const [keys, values]: [unknown[], unknown[]] = await Promise.all([
-      store.getAllKeys(rangeOf(prefix)),
-      store.getAll(rangeOf(prefix)),
-    ]);
-    return new Map(keys.map((key, index) => [String(key), String(values[index])]));
+    return await this.#access('readonly', 'relaxed', async ({ store }) => {
+      const [keys, values]: [unknown[], unknown[]] = await Promise.all([
+        store.getAllKeys(rangeOf(prefix)),
+        store.getAll(rangeOf(prefix)),
+      ]);
+      return new Map(keys.map((key, index) => [String(key), String(values[index])]));
+    });
   }
 
   async write({ guard, remove, set, isStrict }: OfflineWrite): Promise<boolean> {
@@ -125,23 +126,19 @@ class IndexedDbStorage implements OfflineStorage {
     // That of a user is removed without a guard.
     const left = guard === undefined ? this.#lastWords.left() : [];
     if (left.length > 0) await this.#writeLeft(left);
-    const database = await this.open();
     const durability = isStrict === true ? 'strict' : 'relaxed';
-    const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability });
-    // A request that fails says so itself.
-    done.catch(() => undefined);
-    if (guard !== undefined) {
-      const value: unknown = await store.get(guard.key);
-      if (value !== guard.value) {
+    const isDone = await this.#access('readwrite', durability, async ({ store, done }) => {
+      if (guard !== undefined && (await store.get(guard.key)) !== guard.value) {
         await done;
         return false;
       }
-    }
-    const requests: Promise<unknown>[] = remove.map((prefix) => store.delete(rangeOf(prefix)));
-    for (const [key, value] of set) requests.push(store.put(value, key));
-    await Promise.all([...requests, done]);
-    this.#lastWords.takeBack(count);
-    return true;
+      const requests: Promise<unknown>[] = remove.map((prefix) => store.delete(rangeOf(prefix)));
+      for (const [key, value] of set) requests.push(store.put(value, key));
+      await Promise.all([...requests, done]);
+      return true;
+    });
+    if (isDone) this.#lastWords.takeBack(count);
+    return isDone;
   }
 
   writeLast(write: LastWrite): void {
@@ -151,18 +148,98 @@ class IndexedDbStorage implements OfflineStorage {
   /** Does the last writes of pages that have ended. One may be done twice, as a power failure does it. */
   async #writeLeft(left: readonly LeftWrite[]): Promise<void> {
     for (const { guard, remove, set, isLeft, forget } of left) {
-      const database = await this.open();
-      const { store, done } = database.transaction(ENTRIES, 'readwrite', { durability: 'strict' });
-      const requests: Promise<unknown>[] = [done];
-      const current: unknown = await store.get(guard.key);
-      // Another page may have done it meanwhile, and more than that.
-      if (guard.values.some((value) => value === current) && isLeft()) {
-        for (const prefix of remove) requests.push(store.delete(rangeOf(prefix)));
-        for (const [key, value] of set) requests.push(store.put(value, key));
-      }
-      await Promise.all(requests);
+      await this.#access('readwrite', 'strict', async ({ store, done }) => {
+        const requests: Promise<unknown>[] = [done];
+        const current: unknown = await store.get(guard.key);
+        // Another page may have done it meanwhile, and more than that.
+        if (guard.values.some((value) => value === current) && isLeft()) {
+          for (const prefix of remove) requests.push(store.delete(rangeOf(prefix)));
+          for (const [key, value] of set) requests.push(store.put(value, key));
+        }
+        await Promise.all(requests);
+      });
       forget();
     }
+  }
+
+  /** Uses a transaction. If the browser puts the page aside meanwhile, that is aborted, and the page does it when it is back. */
+  async #access<T, Mode extends 'readonly' | 'readwrite'>(
+    mode: Mode,
+    durability: IDBTransactionDurability,
+    use: (transaction: IDBPTransaction<unknown, [typeof ENTRIES], Mode>) => Promise<T>,
+  ): Promise<T> {
+    for (;;) {
+      await this.#stay.present();
+      const database = await this.open();
+      if (this.#stay.isAside) continue;
+      const transaction = database.transaction(ENTRIES, mode, { durability });
+      // A request that fails says so itself.
+      transaction.done.catch(() => undefined);
+      const end = this.#stay.during(() => {
+        try {
+          transaction.abort();
+        } catch {
+          // It is done.
+        }
+      });
+      try {
+        return await use(transaction);
+      } catch (error) {
+        if (!end()) throw error;
+      } finally {
+        end();
+      }
+    }
+  }
+}
+
+/** The time in which a page that comes back hears that its locks were taken away. */
+const RETURN_MILLISECONDS = 100;
+
+/**
+ * Tells if the browser keeps this page for its "back" button. Safari stops all that such a page does, also its transactions, and those of
+ * other pages wait for them.
+ */
+class PageStay {
+  readonly #uses = new Map<object, () => void>();
+  #back: Promise<void> | undefined;
+
+  constructor() {
+    const { window }: { readonly window?: Window } = globalThis;
+    window?.addEventListener('pagehide', ({ persisted }) => {
+      // A page that ends takes its transactions along.
+      if (!persisted || this.#back !== undefined) return;
+      this.#back = new Promise((resolve) => {
+        window.addEventListener(
+          'pageshow',
+          () =>
+            setTimeout(() => {
+              this.#back = undefined;
+              resolve();
+            }, RETURN_MILLISECONDS),
+          { once: true },
+        );
+      });
+      const uses = [...this.#uses.values()];
+      this.#uses.clear();
+      for (const abort of uses) abort();
+    });
+  }
+
+  get isAside(): boolean {
+    return this.#back !== undefined;
+  }
+
+  /** Resolves when the page is there. */
+  async present(): Promise<void> {
+    while (this.#back !== undefined) await this.#back;
+  }
+
+  /** Calls back if the page is put aside. Returns a function that ends this, which returns true if it was. */
+  during(abort: () => void): () => boolean {
+    const key = {};
+    this.#uses.set(key, abort);
+    return () => !this.#uses.delete(key);
   }
 }
 
