@@ -107,6 +107,8 @@ export class RecordWriter {
   #removed: Promise<boolean> | undefined;
   /** True until the present client id is on disk. */
   #isRenaming = false;
+  /** True if the next write has to find the record as it was. */
+  #isHeadDue = false;
 
   constructor(
     { storage, keys }: RecordScope,
@@ -372,11 +374,12 @@ export class RecordWriter {
     this.#cancelBase?.();
     this.#cancelBase = undefined;
     this.#isBaseDue = true;
+    // Somebody may have removed the record, with edits that this page would otherwise report.
+    this.#isHeadDue = client.pushes.length > 0 || client.held !== undefined;
     this.#write();
     await this.#writing;
-    const hasEdits = client.pushes.length > 0 || client.held !== undefined;
-    // Somebody may have removed the record, with edits that this page would otherwise report.
-    const isGone = hasEdits && this.#isKept && !(await this.#isThere());
+    // A full device tells by no write that its record was removed.
+    const isGone = this.#hasFailed && this.#isKept && !(await this.#isThere());
     if (this.#isLost && this.#isKept) return this.#lackingLost(this.#durablePush);
     if (isGone) this.#isRemoved = true;
     return this.#lacking(this.#isKept ? this.#durablePush : 0);
@@ -558,7 +561,8 @@ export class RecordWriter {
       included: 0,
       held: client.held,
     };
-    let needsHead = this.#headText === undefined || this.#isRenaming;
+    let needsHead = this.#headText === undefined || this.#isRenaming || this.#isHeadDue;
+    this.#isHeadDue = false;
     if (this.#owner.keepsEdits) {
       if (batch.generation > this.#durableGeneration) needsHead = true;
       this.#addEdits(client, batch);
