@@ -63,7 +63,7 @@ export class ClientDisk implements Source {
   /** The pages that their browser keeps for its "back" button, each with a promise that resolves when it comes back. */
   readonly #aside = new Map<object, Promise<void>>();
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
-  /** How often everything of a user was removed. */
+  /** The number of times that everything of a user was removed. */
   readonly #clears = new Map<string | undefined, number>();
   /** Called when a lock is free, or a wait for one is over. */
   readonly #waiting = new Set<() => void>();

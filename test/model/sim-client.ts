@@ -128,7 +128,7 @@ export class SimClient implements ClientEnd {
   readonly #late = new Set<() => void>();
   /** True from when it comes back until it may send again: until then, its record may be another page's. */
   #isDoubtful = false;
-  /** How often its user had been cleared when it was put aside, before it was doubtful. */
+  /** The number of times that its user had been cleared when it was put aside, before it was doubtful. */
   #clears = 0;
   /** True while the session leaves its edits to another page. */
   #isTaken = false;

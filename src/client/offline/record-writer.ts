@@ -103,7 +103,7 @@ export class RecordWriter {
   #hasFailed = false;
   /** True if the record is there no more, or will not be. */
   #isRemoved = false;
-  /** Given once this page has removed the record itself. Resolves to true if that was as the page knew it. */
+  /** The removal of the record by this page, once there is one. Resolves to true if the record was as the page knew it. */
   #removed: Promise<boolean> | undefined;
   /** True until the present client id is on disk. */
   #isRenaming = false;
@@ -528,7 +528,7 @@ export class RecordWriter {
     }
   }
 
-  /** Its own last words may be in the record since: they change the head, too. */
+  /** Writes a batch. Resolves to false if the head is neither the one that this page knows nor that of its own last words. */
   async #writeBatch(batch: Batch): Promise<boolean> {
     const write = this.#writeOf(batch);
     if (await this.#storage.write(write)) return true;

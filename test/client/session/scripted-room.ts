@@ -148,7 +148,7 @@ export class ScriptedRoom {
   onRefused: () => void = () => undefined;
   /** The frames sent while the socket was not open. There must be none. */
   readonly queued: string[] = [];
-  /** That of the session, if it has a device. */
+  /** The outbox of the session, if it has a device. */
   outbox: DurableOutbox | undefined;
   readonly stops: (readonly [number, string])[] = [];
   /** The close of the socket: its code and reason, or by the app. */
