@@ -1,3 +1,5 @@
+import type { Id } from 'tinybase';
+
 import { observeForUndo } from '../../src/client/features/undo/undo-observer.ts';
 import type { Undo } from '../../src/client/features/undo/index.ts';
 import type { CatchUp, Replica } from '../../src/client/replica/replica.ts';
@@ -121,11 +123,12 @@ export class WatchedUndo {
   /** Undoes all steps, makes them again, and undoes them again. To be called while nothing is on its way. */
   undoAll(entries: readonly LogEntry[], isOwn: (entry: LogEntry) => boolean): void {
     const { store } = this.#replica;
-    const redone = this.#undo.getCheckpointIds()[2].length;
+    const undone = new Set(this.#undo.getCheckpointIds()[2]);
     const before = readContent(store);
     this.#undoEach(entries, isOwn);
-    // A step that has nothing to put back is gone, also if it was the current one.
-    while (this.#undo.getCheckpointIds()[2].length > redone) this.#undo.goForward();
+    // A step that turns out to have nothing to put back is gone, also one that was undone before.
+    const next = (): Id | undefined => this.#undo.getCheckpointIds()[2][0];
+    for (let id = next(); id !== undefined && !undone.has(id); id = next()) this.#undo.goForward();
     const found = this.#owner.isPlain ? differences(before, readContent(store)) : [];
     if (found.length > 0) this.#fail(`did not redo what it undid: ${describeDifferences(found)}`);
     this.#undoEach(entries, isOwn);
