@@ -2,7 +2,11 @@ import { createStore, type Store } from 'tinybase';
 import { describe, expect, test } from 'vitest';
 
 import { decodeHead, encodeHead } from '../../../src/client/offline/client-record.ts';
-import type { LastWrite, OfflineWrite } from '../../../src/client/offline/offline-storage.ts';
+import type {
+  LastWrite,
+  OfflineStorage,
+  OfflineWrite,
+} from '../../../src/client/offline/offline-storage.ts';
 import { Deferred } from '../../support/deferred.ts';
 import {
   ManualOfflineStorage,
@@ -33,16 +37,30 @@ async function asideTab(
   on: Browser,
   before: (tab: OfflineTab) => unknown = () => undefined,
 ): Promise<{ tab: OfflineTab; clientId: string; comeBack: () => void }> {
-  const tab = new OfflineTab(on, {});
-  await tab.start();
-  if (tab.gets.waiting.length > 0) await tab.answerGet(1, [{}, { v: 0 }]);
-  const { clientId } = await tab.join();
-  await tab.time.pass(SECOND);
+  const memory: { id?: string } = {};
+  const tab = await liveTab(on, memory);
   tab.close();
   tab.store.setValue('v', 'old');
   await settle();
   await before(tab);
-  return { tab, clientId, comeBack: tab.putAside() };
+  return { tab, clientId: memory.id ?? '', comeBack: tab.putAside() };
+}
+
+/** Holds back what is read from now on, as it is then. `end` lets later reads answer at once, and `give` gives what was held back. */
+function holdReads(storage: OfflineStorage): { end: () => void; give: () => void } {
+  const read = storage.read.bind(storage);
+  const held = new Deferred<void>();
+  storage.read = async (prefix) => {
+    const entries = await read(prefix);
+    await held.promise;
+    return entries;
+  };
+  return {
+    end: () => {
+      storage.read = read;
+    },
+    give: () => held.resolve(),
+  };
 }
 
 /** A Store whose session has ended with an edit, which is on the device. */
@@ -70,6 +88,18 @@ async function followingTab(on: Browser & { storage: ManualOfflineStorage }): Pr
   await joinAll(tab, on.storage);
   await tab.time.pass(SECOND);
   await on.storage.writeAll();
+  return tab;
+}
+
+/** As {@link followingTab}, and it saves, and is offline now. */
+async function savingTab(on: Browser & { storage: ManualOfflineStorage }): Promise<OfflineTab> {
+  const tab = new OfflineTab(on);
+  await tab.start();
+  await tab.answerGet(1, [{}, { v: 0 }]);
+  await joinAll(tab, on.storage);
+  await tab.time.pass(SECOND);
+  await on.storage.writeAll();
+  tab.close();
   return tab;
 }
 
@@ -1465,30 +1495,16 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
       },
     });
     const on = { storage, locks };
-    const tab = new OfflineTab(on);
-    await tab.start();
-    await tab.answerGet(1, [{}, { v: 0 }]);
-    tab.open();
-    await storage.writeAll();
-    tab.welcome({ generation: tab.hello().generation });
-    await tab.time.pass(SECOND);
-    await storage.writeAll();
-    tab.close();
+    const tab = await savingTab(on);
     tab.store.setValue('v', 'written');
     tab.store.setValue('v', 'said');
     const first = tab.putAside();
     storage.next().take();
-    const asked = new Deferred<void>();
-    const read = storage.read.bind(storage);
-    storage.read = async (prefix) => {
-      const entries = await read(prefix);
-      await asked.promise;
-      return entries;
-    };
+    const asked = holdReads(storage);
     first();
     await settle();
     const second = tab.putAside();
-    storage.read = read;
+    asked.end();
     const other = new OfflineTab(on);
     await other.start();
     other.open();
@@ -1500,7 +1516,7 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
       [{}, { v: 'said' }],
     ]);
     isSlow = true;
-    asked.resolve();
+    asked.give();
     second();
     await settle();
     isSlow = false;
@@ -1511,6 +1527,53 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     tab.welcome({ generation: tab.hello().generation });
     await storage.writeAll();
     expect(tab.pushes()).toEqual([]);
+  });
+
+  test('[OFFLINE-14] sends nothing that another page has taken over, if it was put aside again while it looked at its record', async () => {
+    const on = browser();
+    const other = await liveTab(on);
+    const { tab, clientId, comeBack } = await asideTab(on);
+    const first = holdReads(on.storage);
+    comeBack();
+    await settle();
+    first.end();
+    const comeBackAgain = tab.putAside();
+    await other.time.pass(10 * SECOND);
+    const asked = other.hello();
+    expect(asked.clientId).toBe(clientId);
+    other.welcome({ generation: asked.generation });
+    await settle();
+    other.welcome({ generation: other.hello().generation });
+    await settle();
+    expect(other.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'old' }]]);
+    const second = holdReads(on.storage);
+    comeBackAgain();
+    await settle();
+    first.give();
+    await settle();
+    second.give();
+    await settle();
+    await tab.join({ lastPush: 0 });
+    expect(tab.pushes()).toEqual([]);
+  });
+
+  test('[OFFLINE-14] [OFFLINE-1] writes no edits that it reports, if it is destroyed while it looks at its record', async () => {
+    const on = browser();
+    const { tab, comeBack } = await asideTab(on);
+    const looked = holdReads(on.storage);
+    comeBack();
+    tab.store.setValue('later', 1);
+    await settle();
+    looked.end();
+    tab.session.destroy();
+    await settle();
+    looked.give();
+    await tab.time.pass(40 * SECOND);
+    expect(tab.refusals).toMatchObject([{ valueId: 'later', reason: 'destroyed' }]);
+    const next = new OfflineTab(on);
+    await next.start();
+    await next.join({ lastPush: 0 });
+    expect(next.pushes().map(([, changes]) => changes)).toEqual([[{}, { v: 'old' }]]);
   });
 
   test('[OFFLINE-14] [OFFLINE-11] writes nothing to the record of a page that has come back, though it was about to take over its edits', async () => {
@@ -1760,16 +1823,7 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
   test('[OFFLINE-14] sends what it said as it went, if nobody has heard it, and its write was cut off', async () => {
     const storage = new ManualOfflineStorage();
     storage.writeLast = () => undefined;
-    const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
-    await tab.start();
-    await storage.writeAll();
-    await tab.answerGet(1, [{}, { v: 0 }]);
-    tab.open();
-    await storage.writeAll();
-    tab.welcome({ generation: tab.hello().generation });
-    await tab.time.pass(SECOND);
-    await storage.writeAll();
-    tab.close();
+    const tab = await savingTab({ storage, locks: new MemoryLocks() });
     tab.store.setValue('v', 'new');
     const comeBack = tab.putAside();
     const write = storage.next();
