@@ -1,7 +1,8 @@
 import { changesLeaf, deletesRow, type Changes } from '../../../protocol/changes.ts';
 import { VALUES, type Leaf, type TableKey } from '../../../protocol/leaf.ts';
-import { readLeaf, type TransactionLog } from '../../../protocol/store-access.ts';
+import { readLeaf } from '../../../protocol/store-access.ts';
 import type { Aims } from '../../replica/aims.ts';
+import type { EditObserver } from '../../replica/edit-observer.ts';
 import { HELD } from '../../replica/overlay.ts';
 import type { PendingPush } from '../../replica/pending-push.ts';
 import type { Replica } from '../../replica/replica.ts';
@@ -52,14 +53,9 @@ export class Reconciler {
     });
   }
 
-  /** Compares the writes of all leaves that a fold of the replica has touched. The parameters are those of `EditObserver.folded`. */
+  /** Compares the writes of all leaves that a fold of the replica has touched. */
   fold(
-    aims: Aims,
-    log: TransactionLog | undefined,
-    oldestUnanswered: number,
-    isAck: boolean,
-    changes: Changes | undefined,
-    isShown: boolean,
+    ...[aims, log, oldestUnanswered, isAck, changes, isShown]: Parameters<EditObserver['folded']>
   ): void {
     this.#writes.forgetLoose(oldestUnanswered);
     if (this.#writes.byLeaf.isEmpty) return;
