@@ -626,8 +626,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] held edits that were written are sent twice if others were added',
     file: HELD,
-    text: 'return this.#writing;',
-    replacement: 'return this.#writing.isEmpty ? this.#writing : held;',
+    text: 'return lack;',
+    replacement: 'return lack.isEmpty ? lack : held;',
   },
   {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',

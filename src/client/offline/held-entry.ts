@@ -109,8 +109,10 @@ export class HeldEntry {
   lackOf(held: Changes, isSaid: boolean): Changes {
     if (isSaid && held === this.#said) return this.#sinceSaid;
     if (held !== this.#stored) return held;
-    addChanges(this.#writing, this.#since);
-    return this.#writing;
+    const lack = new ChangesBuilder();
+    addChanges(lack, this.#writing);
+    addChanges(lack, this.#since);
+    return lack;
   }
 
   /** Call this when all entries are removed for good, and what the page has said. */
