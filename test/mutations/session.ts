@@ -14,6 +14,9 @@ const AIMS = 'client/replica/aims.ts';
 const OVERLAY = 'client/replica/overlay.ts';
 const REPLICA = 'client/replica/replica.ts';
 const WRITER = 'client/offline/record-writer.ts';
+const STORED = 'client/offline/stored-record.ts';
+const HEAD = 'client/offline/head-guard.ts';
+const DEVICE = 'client/offline/record-storage.ts';
 const HELD = 'client/offline/held-entry.ts';
 const OUTBOX = 'client/offline/durable-outbox.ts';
 const HANDOVER = 'client/session/handover.ts';
@@ -66,27 +69,27 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-1] a session whose device has its edits leaves them in memory, too',
     file: WRITER,
-    text: 'if (!this.#isKept) return { client };',
+    text: 'if (!record.isKept) return { client };',
     replacement: 'return { client };',
   },
   {
     title: '[OFFLINE-1] pushes that were sent are sent again as another client',
     file: WRITER,
-    text: 'Math.max(this.#durablePush, client.lastSent)',
-    replacement: 'this.#durablePush',
+    text: 'Math.max(record.durablePush, client.lastSent)',
+    replacement: 'record.durablePush',
   },
   {
     title: '[OFFLINE-1] held edits of which the device has a part stay there and in memory',
     file: WRITER,
-    text: 'if (isPart && !(await this.#dropHeld()))',
-    replacement: 'if (isPart && this.#id === undefined)',
+    text: 'if (isPart && !isLost && !(await this.#storage.removeHeld()))',
+    replacement: 'if (isPart && recordId === undefined)',
   },
   {
     title:
       '[OFFLINE-1] [DERIVE-1] reactions of a session that has ended are sent as edits of the user',
     file: WRITER,
-    text: 'this.#lacking(last, true)',
-    replacement: 'this.#lacking(last, false)',
+    text: 'record.lacking(this.#client(), last, true, isLost)',
+    replacement: 'record.lacking(this.#client(), last, false, isLost)',
   },
   {
     title: '[OFFLINE-1] held edits that the device has are reported when it is full later',
@@ -111,7 +114,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-5] the next session sends edits that were not moved from their record',
     file: WRITER,
-    text: 'this.#hasFailed && !this.#isRemoved ? this.#withoutMoved(client) : client;',
+    text: 'this.#hasFailed && !this.#record.isRemoved ? this.#record.moves.without(client) : client;',
     replacement: 'client;',
   },
   {
@@ -235,7 +238,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-8] edits that were cleared count as kept when their client ends',
     file: WRITER,
-    text: 'if (isGone) this.#isRemoved = true;',
+    text: 'if (isGone && !isLost) record.removed();',
     replacement: '',
   },
   {
@@ -258,15 +261,15 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-13] older held edits lie on top of the last ones of a page',
-    file: WRITER,
+    file: STORED,
     text: 'if (held !== undefined || set.size > 0) remove.push(key);',
     replacement: 'if (held === undefined && set.size > 0) remove.push(key);',
   },
   {
     title: '[OFFLINE-7] a full device keeps held edits that were sent',
     file: WRITER,
-    text: 'if (!this.#held.mayBeStored || this.#client().held !== undefined) return;',
-    replacement: 'if (this.#held.mayBeStored || this.#hasFailed) return;',
+    text: 'if (!this.#record.held.mayBeStored || this.#client().held !== undefined) return;',
+    replacement: 'if (this.#record.held.mayBeStored || this.#hasFailed) return;',
   },
   {
     title: '[ONCE-7] the limit of pushes that the room tells is not heeded',
@@ -596,20 +599,33 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] a page that was put aside sends what another page has taken over',
     file: WRITER,
-    text: 'if (!(removed ?? text === this.#headText)) return false;',
+    text: 'if (!(removed ?? isOwn)) return false;',
     replacement: '',
+  },
+  {
+    title: '[OFFLINE-14] a page that was put aside again goes on by what it read before',
+    file: WRITER,
+    text: 'if (loss !== this.#loss) return false;',
+    replacement: '',
+  },
+  {
+    title:
+      '[OFFLINE-14] [OFFLINE-1] a page that is destroyed as it comes back writes what it reports',
+    file: WRITER,
+    text: '    this.#loss += 1;\n    this.#client',
+    replacement: '    this.#client',
   },
   {
     title: '[OFFLINE-14] a page that was put aside goes on without a lock',
     file: 'client/offline/durable-outbox.ts',
-    text: 'const release = await scope.locks?.take(lockOf(writer.recordId), 0, () => lock.onLost());',
+    text: 'const release = await scope.locks?.take(lockOf(writer.record.id), 0, () => lock.onLost());',
     replacement: 'const release = (): void => undefined;',
   },
   {
     title: '[OFFLINE-14] what was edited while the lock was lost is dropped',
     file: WRITER,
-    text: 'return { held: this.#lackingLost(this.#durablePush, true), recordId: this.#id };',
-    replacement: 'return { recordId: this.#id };',
+    text: 'return { held, recordId: record.id };',
+    replacement: 'return { recordId: record.id };',
   },
   {
     title: '[OFFLINE-14] a lock that was taken away is handed on, if its client has no record',
@@ -631,40 +647,40 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-14] what the page said as it was put aside is sent twice',
-    file: WRITER,
-    text: 'Math.max(above, said.push), isLeft, lackOf',
+    file: STORED,
+    text: 'isLost ? Math.max(above, this.lastShared) : above',
     replacement: 'above',
   },
   {
     title: '[OFFLINE-14] a session that ends without its lock reports what another page has',
     file: WRITER,
-    text: '    if (this.#isLost && this.#isKept) return this.#lackingLost(this.#durablePush);\n',
-    replacement: '',
+    text: 'const isLost = this.#isLost && record.isKept;',
+    replacement: 'const isLost = false;',
   },
   {
     title: '[OFFLINE-14] what the page said is sent twice by a session that comes after its end',
     file: WRITER,
-    text: 'if (this.#isLost) return { held: this.#lackingLost(last, true), recordId: this.#id };',
-    replacement: '',
+    text: 'const isLost = this.#isLost;',
+    replacement: 'const isLost = false;',
   },
   {
     title:
       '[OFFLINE-14] a page whose write came too late takes the record of another page for cleared',
     file: WRITER,
-    text: ' && this.#said === NOT_SAID;',
-    replacement: ';',
+    text: ' && !this.#record.head.isSaid)',
+    replacement: ')',
   },
   {
     title: '[OFFLINE-8] [OFFLINE-14] what a page has said once counts as said for ever',
-    file: WRITER,
-    text: '    if (!this.#isHeadSpent) this.#said = NOT_SAID;\n',
+    file: HEAD,
+    text: '    if (!this.#isSpent) this.#said = undefined;\n',
     replacement: '',
   },
   {
     title: '[OFFLINE-14] a page that comes back waits for ever for a device that does not answer',
-    file: WRITER,
-    text: 'await this.#inTime(asked);',
-    replacement: 'await asked;',
+    file: DEVICE,
+    text: 'return this.#inTime(asked);',
+    replacement: 'return asked;',
   },
   {
     title:
@@ -703,12 +719,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] a page that clears the device goes on though another page has its record',
     file: WRITER,
-    text: 'if (!(removed ?? text',
-    replacement: 'if (!(this.#removed !== undefined || text',
+    text: 'if (!(removed ?? isOwn',
+    replacement: 'if (!(removed !== undefined || isOwn',
   },
   {
     title: '[OFFLINE-14] a page that clears the device drops edits that no other page has',
-    file: WRITER,
+    file: DEVICE,
     text: 'this.#removed = removed.catch(() => false);',
     replacement: '',
   },
@@ -746,7 +762,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     title:
       '[OFFLINE-14] a page whose device was full does not notice that another page has its record',
     file: WRITER,
-    text: 'if (this.#hasFailed && !this.#isKept &&',
+    text: 'if (this.#hasFailed && !this.#record.isKept &&',
     replacement: 'if (this.#hasFailed &&',
   },
   {
@@ -757,8 +773,8 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-13] what a page has said is valid still when it has come back',
-    file: WRITER,
-    text: 'this.#isHeadSpent = true;',
+    file: HEAD,
+    text: 'this.#isSpent = true;',
     replacement: '',
   },
   {
@@ -769,14 +785,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   },
   {
     title: '[OFFLINE-13] a page takes its record for removed if others have put there what it said',
-    file: WRITER,
-    text: 'if (head === undefined) return false;',
-    replacement: 'return false;',
+    file: DEVICE,
+    text: 'return guard.value !== undefined && ',
+    replacement: 'return false && ',
   },
   {
     title: '[OFFLINE-13] what a page has said is not valid after the write under way',
-    file: WRITER,
-    text: 'this.#nextHeadText ?? now',
+    file: HEAD,
+    text: 'this.#nextText ?? now',
     replacement: 'now',
   },
   {
@@ -789,14 +805,14 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[OFFLINE-14] a page takes a record that another page has changed for removed',
     file: WRITER,
-    text: 'const isOthers = this.#owner.keepsEdits && (await this.#isThere());',
+    text: 'const isOthers = record.keepsEdits && (await this.#storage.isThere());',
     replacement: 'const isOthers = false;',
   },
   {
     title: '[OFFLINE-14] the last words of another page leave the head as it was',
-    file: WRITER,
-    text: 'isNew || isFirst || this.#isRenaming',
-    replacement: 'isNew || this.#isRenaming',
+    file: HEAD,
+    text: 'this.isStored && !isFirst && !this.#isRenaming',
+    replacement: 'this.isStored && !this.#isRenaming',
   },
   {
     title: '[KEEP-2] a generation counts as durable before it is written',
@@ -807,7 +823,7 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[KEEP-3] an ack is confirmed before the base has the push',
     file: 'client/offline/durable-outbox.ts',
-    text: 'return writer === undefined || writer.hasFailed ? this.#confirmed : writer.confirmed;',
+    text: 'return writer === undefined || writer.hasFailed ? this.#confirmed : writer.record.confirmed;',
     replacement: 'return writer === undefined ? this.#confirmed : this.#confirmed;',
   },
   {

@@ -240,7 +240,7 @@ export class Adoption {
       const known = await readRecords(this.#scope);
       for (const recordId of known.heads.keys()) {
         const isKnown =
-          recordId === this.#writer.recordId ||
+          recordId === this.#writer.record.id ||
           this.#isLeftOut(recordId) ||
           this.#ended.some((ended) => ended.recordId === recordId);
         if (!isKnown) await this.#take(recordId);
@@ -295,7 +295,7 @@ export class Adoption {
     if (damaged.length > 0) this.#tell(unreadable(undefined));
     const { head } = readHead(text);
     if (pushes.length === 0 && held === undefined) {
-      if (head.savedAt > 0 && !this.#writer.hasBase) return undefined;
+      if (head.savedAt > 0 && !this.#writer.record.base.isStored) return undefined;
       const remove = this.#scope.keys.all(recordId);
       await this.#scope.storage.write({ guard, remove, set: new Map() });
       return undefined;

@@ -1,12 +1,9 @@
-import {
-  addChanges,
-  ChangesBuilder,
-  isEmptyChanges,
-  type Changes,
-} from '../../protocol/changes.ts';
+import { addChanges, ChangesBuilder, isEmptyChanges } from '../../protocol/changes.ts';
 import type { Leaf } from '../../protocol/leaf.ts';
 import { LeafMap } from '../../protocol/leaf-map.ts';
 import type { Cursor } from '../../protocol/messages.ts';
+import type { PendingPush } from '../replica/pending-push.ts';
+import type { Fold } from '../session/session-types.ts';
 import type { ClaimedRecord } from './claim-record.ts';
 import {
   decodeBase,
@@ -27,6 +24,8 @@ export class BaseRecord {
   #since = new ChangesBuilder();
   #cursor: Cursor | undefined;
   #savedAt: number;
+  /** The pushes whose result the next fold includes. */
+  #answered: readonly PendingPush[] = [];
   /** The size of the base on disk; undefined if it is not the one that the client goes on from. */
   #size: ClaimedRecord['since'];
 
@@ -58,24 +57,49 @@ export class BaseRecord {
     return this.#size.length >= Math.max(PAGE_LENGTH, this.#size.pages);
   }
 
-  /** Takes content in the place of all. Undefined: the content is not known. */
-  replace(content: StoredBase['content'] | undefined, cursor: Cursor | undefined): void {
-    this.#since = new ChangesBuilder();
-    this.#size = undefined;
-    this.#snapshot = content && cursor && { content, cursor };
+  /** The room has processed these pushes: the next fold includes the result. */
+  answered(pushes: readonly PendingPush[]): void {
+    this.#answered = pushes;
   }
 
-  /** Adds changes of the room. */
-  add(changes: Changes): void {
-    addChanges(this.#since, changes);
-  }
-
-  /** The base has this cursor now; undefined in a stock room. */
-  reached(cursor: Cursor | undefined): void {
+  /** The room's content has changed, and has this cursor now; undefined in a stock room. Returns false if the base stays as it is. */
+  folded(fold: Fold, cursor: Cursor | undefined): boolean {
+    const answered = this.#answered;
+    this.#answered = [];
+    switch (fold.type) {
+      case 'content':
+      case 'catch-up': {
+        const { content, isShown } = fold;
+        if (content !== undefined) {
+          this.#since = new ChangesBuilder();
+          this.#size = undefined;
+          // Content that is not shown is not known.
+          this.#snapshot = isShown && cursor !== undefined ? { content, cursor } : undefined;
+        }
+        if (fold.type === 'catch-up') addChanges(this.#since, fold.changes);
+        break;
+      }
+      case 'commit':
+        addChanges(this.#since, fold.changes);
+        break;
+      case 'ack': {
+        const { correction, reason } = fold.ack;
+        // Nothing of it was applied (LIMIT-3).
+        if (reason === 'too-large') break;
+        for (const { changes } of answered) addChanges(this.#since, changes);
+        if (correction !== undefined) addChanges(this.#since, correction);
+        break;
+      }
+      case 'replace-held':
+      case 'seed':
+      case 'leave':
+        return false;
+    }
     this.#cursor = cursor;
     // Without content, changes are worth nothing.
     if (this.#size === undefined && this.#snapshot === undefined)
       this.#since = new ChangesBuilder();
+    return true;
   }
 
   /** Makes one snapshot of what was read: all pages and changes on disk. */

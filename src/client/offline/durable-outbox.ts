@@ -133,7 +133,7 @@ export class DurableOutbox implements Outbox {
 
   confirmed(): number {
     const writer = this.#record?.writer;
-    return writer === undefined || writer.hasFailed ? this.#confirmed : writer.confirmed;
+    return writer === undefined || writer.hasFailed ? this.#confirmed : writer.record.confirmed;
   }
 
   isGenerationDurable(generation: number): boolean {
@@ -180,8 +180,7 @@ export class DurableOutbox implements Outbox {
 
   save(held?: Changes): void {
     const writer = this.#live()?.writer;
-    if (held !== undefined) writer?.held(held);
-    writer?.save();
+    writer?.save(held);
     // Its edits are those of the record now. The page cannot end in between.
     if (writer !== undefined) this.#endEarly();
     if (this.#isEnding) this.#saveLast();
@@ -277,7 +276,7 @@ export class DurableOutbox implements Outbox {
     const { pushes, lastSent } = this.#owner.client();
     for (const { number } of pushes) {
       // The room may have it, and others may have changed that since.
-      const isSent = number <= lastSent && writer?.mayBeOthers(number) === false;
+      const isSent = number <= lastSent && number > (writer?.record.lastShared ?? Infinity);
       if (isSent) this.#owner.replica.withdraw(number, 'destroyed');
     }
     const left = writer?.leaveLost();
@@ -303,7 +302,7 @@ export class DurableOutbox implements Outbox {
     if (record === undefined) return undefined;
     const { writer } = record;
     const { clientId } = this.#owner.client();
-    if (writer.clientId === clientId) record.isContinued = true;
+    if (writer.record.head.clientId === clientId) record.isContinued = true;
     // The session has not read it yet.
     else if (!record.isContinued) return undefined;
     else writer.rename(clientId);
@@ -332,7 +331,7 @@ export class DurableOutbox implements Outbox {
     const { losses, release } = lock;
     // While no session had it.
     if (taken?.writer.isLost === true) lock.onLost();
-    const held = taken && { recordId: taken.writer.recordId, release };
+    const held = taken && { recordId: taken.writer.record.id, release };
     const wanted = { fresh, preferred, onLost: () => lock.onLost() };
     const claimed = await claimRecord(scope, wanted, held);
     // After the last wait: a session that has ended meanwhile leaves no lock.
@@ -388,7 +387,6 @@ export class DurableOutbox implements Outbox {
       after,
       now,
       client,
-      keepsEdits: locks !== undefined,
       isContinued: () => record.isContinued,
       onDurable: () => happened('durable'),
       onLastFailed: (cause) => this.#report(LAST_MESSAGE, cause),
@@ -399,7 +397,7 @@ export class DurableOutbox implements Outbox {
     const record: OpenRecord = { scope, writer, adoption, lock, isContinued: false };
     this.#record = record;
     lock.onLost = () => writer.lose();
-    if (locks !== undefined) lastClient.set(keys.scope, writer.recordId);
+    if (locks !== undefined) lastClient.set(keys.scope, writer.record.id);
     return record;
   }
 
@@ -417,11 +415,11 @@ export class DurableOutbox implements Outbox {
     let isOwn = false;
     try {
       // A page that holds it now has changed the head, or is about to.
-      const release = await scope.locks?.take(lockOf(writer.recordId), 0, () => lock.onLost());
+      const release = await scope.locks?.take(lockOf(writer.record.id), 0, () => lock.onLost());
       if (!isPresent()) return release?.();
       if (release !== undefined) {
         lock.release = release;
-        isOwn = await writer.regain(isPresent);
+        isOwn = (await writer.regain()) && isPresent();
       }
     } catch {
       // A record that cannot be read may be another page's.
@@ -437,9 +435,8 @@ export class DurableOutbox implements Outbox {
     // It is known soon if another page has the record.
     if (writer.isLost) return;
     if (this.#record?.writer === writer) this.#record.adoption?.stop();
-    for (const { first, last } of writer.undone)
-      for (let number = first; number <= last; number += 1)
-        this.#owner.replica.withdraw(number, 'destroyed');
+    for (const number of writer.record.moves.numbers)
+      this.#owner.replica.withdraw(number, 'destroyed');
     this.#report(cause === undefined ? CLEARED_MESSAGE : WRITE_MESSAGE, cause);
     this.#owner.happened('durable');
   }

@@ -1,3 +1,7 @@
+import { ChangesBuilder } from '../../protocol/changes.ts';
+import { encodeChanges } from '../../protocol/codec.ts';
+import type { FormerClient } from '../replica/former-client.ts';
+
 /** Edits that were another client's, and whose entries go when they are written as this client's (OFFLINE-5). */
 export interface MovedEdits {
   readonly remove: readonly string[];
@@ -15,9 +19,29 @@ export class EditMoves {
   /** Those that are being written. */
   #writing: readonly MovedEdits[] = [];
 
-  /** Those that are not durable. */
-  get undone(): readonly MovedEdits[] {
-    return [...this.#writing, ...this.#waiting];
+  /** True if all are durable. */
+  get areDone(): boolean {
+    return this.#writing.length + this.#waiting.length === 0;
+  }
+
+  /** The numbers of the pushes that are not durable here. */
+  get numbers(): readonly number[] {
+    const numbers: number[] = [];
+    for (const { first, last } of [...this.#writing, ...this.#waiting])
+      for (let number = first; number <= last; number += 1) numbers.push(number);
+    return numbers;
+  }
+
+  /** Returns a client without edits that are still in the records which they were to be moved from. Nothing of them was sent. */
+  without(client: FormerClient): FormerClient {
+    const { numbers } = this;
+    const changes = new ChangesBuilder();
+    const encoded = encodeChanges(changes);
+    const pushes = client.pushes.map((push) => {
+      const { number } = push;
+      return numbers.includes(number) ? { number, changes, encoded } : push;
+    });
+    return { ...client, pushes };
   }
 
   add(moved: MovedEdits): void {
