@@ -124,18 +124,20 @@ export function createPartyKitPersister(
   const ignore = (error: unknown): void => ignored.tell(error);
   tellUnknownOptions(CALLER, config, OPTIONS, ignore);
   const seedOf = (content: Content | (() => Content) | undefined): InitialContent | undefined =>
-    content &&
-    (() => {
-      try {
-        const given: unknown = typeof content === 'function' ? content() : content;
-        // An async function gives a promise, for example.
-        if (!Array.isArray(given ?? [])) throw new TinyBasePartyKitError('misuse', CONTENT_MESSAGE);
-        return readInitialContent(given);
-      } catch (error) {
-        ignore(error);
-        return undefined;
-      }
-    });
+    content
+      ? () => {
+          try {
+            const given: unknown = typeof content === 'function' ? content() : content;
+            // An async function gives a promise, for example.
+            if (!Array.isArray(given ?? []))
+              throw new TinyBasePartyKitError('misuse', CONTENT_MESSAGE);
+            return readInitialContent(given);
+          } catch (error) {
+            ignore(error);
+            return undefined;
+          }
+        }
+      : undefined;
   const listeners = createListeners<{
     status: [PartyKitPersister, Status];
     sync: [PartyKitPersister, Sync];
