@@ -1,8 +1,10 @@
 import type { Id } from 'tinybase';
 
+import { notGot } from '../../protocol/option-kinds.ts';
+
 /** Listeners of several kinds under one set of ids. `Kinds` maps each kind to the parameters of its listeners. */
 export interface Listeners<Kinds extends Record<string, readonly unknown[]>> {
-  /** Adds a listener, and returns the id that removes it. */
+  /** Adds a listener, and returns the id that removes it. Throws `misuse` if it is no function. */
   add<Kind extends keyof Kinds>(kind: Kind, listener: (...details: Kinds[Kind]) => void): Id;
   remove(id: Id): void;
   /** Calls all of a kind. A listener that throws, or whose promise rejects, is reported, and the others are called. */
@@ -17,6 +19,7 @@ export function createListeners<Kinds extends Record<string, readonly unknown[]>
   let nextId = 0;
   return {
     add: (kind, listener) => {
+      assertListener(listener);
       const id = String(nextId++);
       listeners[kind].set(id, listener);
       return id;
@@ -34,4 +37,9 @@ export function createListeners<Kinds extends Record<string, readonly unknown[]>
       }
     },
   };
+}
+
+/** Throws `misuse` for a listener that is no function, as in code without types: when it is called, that is far from the mistake. */
+export function assertListener(listener: unknown): void {
+  if (typeof listener !== 'function') throw notGot('addListener', 'function as its listener');
 }

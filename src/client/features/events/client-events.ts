@@ -7,6 +7,7 @@ import { namedCalls } from '../../../protocol/events/named-calls.ts';
 import { ANOTHER_ID_MILLISECONDS } from '../../platform/another-id.ts';
 import type { Channel, ChannelListener } from '../../platform/channel.ts';
 import { reportLater } from '../../platform/report-later.ts';
+import { assertListener } from '../../session/listeners.ts';
 import type { Events, EventsOptions } from './events.ts';
 
 /** Everything that events take from outside. */
@@ -190,6 +191,7 @@ export function createClientEvents(
     ),
     send: namedCalls((name, input) => add(name, input, false, () => undefined, report)),
     addListener: (name: string, listener: Listener): Id => {
+      assertListener(listener);
       const id = String((lastListener += 1));
       listeners.set(id, { name, listener });
       return id;

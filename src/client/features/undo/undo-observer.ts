@@ -8,7 +8,7 @@ import { reportLater } from '../../platform/report-later.ts';
 import { writeAims } from '../../replica/aims.ts';
 import type { EditObserver } from '../../replica/edit-observer.ts';
 import type { Replica } from '../../replica/replica.ts';
-import { createListeners } from '../../session/listeners.ts';
+import { assertListener, createListeners } from '../../session/listeners.ts';
 import { OwnWrites } from './own-writes.ts';
 import { Reconciler } from './reconciler.ts';
 import { Recorder } from './recorder.ts';
@@ -205,11 +205,16 @@ export function observeForUndo(
       update();
       return undo;
     },
-    addCheckpointIdsListener: (listener) => listeners.add('ids', () => listener(undo)),
-    addCheckpointListener: (sought, listener) =>
-      listeners.add('label', (id) => {
+    addCheckpointIdsListener: (listener) => {
+      assertListener(listener);
+      return listeners.add('ids', () => listener(undo));
+    },
+    addCheckpointListener: (sought, listener) => {
+      assertListener(listener);
+      return listeners.add('label', (id) => {
         if (sought === null || sought === id) listener(undo, id);
-      }),
+      });
+    },
     delListener: (id) => {
       listeners.remove(id);
       return undo;
