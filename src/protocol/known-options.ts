@@ -1,3 +1,4 @@
+import { isPlain } from './option-kinds.ts';
 import { errorOfUnknownOptions } from './unknown-options.ts';
 
 /**
@@ -9,8 +10,7 @@ export function assertKnownOptions(
   options: unknown,
   table: Readonly<Record<string, true>>,
 ): void {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`${caller} got no object with options: give it one.`);
+  if (!isPlain(options)) throw new TypeError(`${caller} got no object with options: give it one.`);
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   const unknown = errorOfUnknownOptions(
     Object.fromEntries(given),

@@ -188,11 +188,14 @@ test.each<readonly [string, object]>([
   expect(make).not.toThrow('word');
 });
 
-test.each([undefined, null, 5, 'board'])('options that are no object: %j', (options) => {
-  expect(() => createRoomHandle(options as never)).toThrow(
-    new TypeError('createRoomHandle got no object with options: give it one.'),
-  );
-});
+test.each([undefined, null, 5, 'board', [], Promise.resolve(OPTIONS)])(
+  'options that are no object: %j',
+  (options) => {
+    expect(() => createRoomHandle(options as never)).toThrow(
+      new TypeError('createRoomHandle got no object with options: give it one.'),
+    );
+  },
+);
 
 test.each<readonly [string, () => Promise<Response>]>([
   ['no answer', () => new Promise(() => undefined)],

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm';
+
 import type PartySocket from 'partysocket';
 import { WebSocket as ReconnectingWebSocket } from 'partysocket';
 import { createStore } from 'tinybase';
@@ -10,6 +12,7 @@ import { createPartyKitPersister, warnBeforeUnload } from '../../src/client/inde
 import { createOffline } from '../../src/client/offline/index.ts';
 import { createClient } from '../../src/client/room/index.ts';
 import { createDevtools } from '../../src/devtools/index.ts';
+import { isPlain } from '../../src/protocol/option-kinds.ts';
 import { createRoomHooks } from '../../src/react/index.ts';
 import { openPersister } from '../../src/react/open-persister.ts';
 import { FakePartySocket } from './fake-party-socket.ts';
@@ -34,7 +37,9 @@ const offline = (options: object): unknown =>
 const notText = [5, null, true, {}, () => ''];
 const notFunction = [5, null, true, {}, 'text'];
 const notTime = [NaN, -1, Infinity, 2 ** 31, '5000', null, {}, 10n];
-const notObject = [5, null, true, 'text', () => ({})];
+/** Objects whose content no code would see as options. */
+const notPlain = [Promise.resolve({}), new Map(), new URLSearchParams('a=b'), [], new Date(0)];
+const notObject = [5, null, true, 'text', () => ({}), ...notPlain];
 
 /** Options of each function, with values that code without types may give. */
 const CASES: readonly (readonly [(options: object) => unknown, string, readonly unknown[]])[] = [
@@ -68,7 +73,7 @@ const ROOM_CASES: readonly (readonly [string, readonly unknown[]])[] = [
   ['prepareStore', notFunction],
   ['token', notFunction],
   ['tokenParameter', notText],
-  ['query', [5, null, true, 'a=b']],
+  ['query', [5, null, true, 'a=b', ...notPlain]],
   ['initialPresence', notObject],
   ['reconnectTimeoutMs', notTime],
   ['onAuthorizationFail', notFunction],
@@ -118,12 +123,17 @@ describe('a wrong option is an error at once, which names it', () => {
 
 describe('options that are no object are an error at once', () => {
   test.each([
-    ['createPartyKitPersister', persister, [5, true, () => ({}), 'ws', '']],
-    ['createPresence', presence, [null, 5, true, 'text']],
-    ['createEvents', events, [null, 5, true, 'text']],
-    ['createUndo', undo, [null, 5, true, 'text']],
-    ['createClient', (options: unknown) => createClient(untyped(options)), [undefined, null, 5]],
-    ['createRoom', (options: unknown) => room(untyped(options)), [5, true, 'text', () => ({})]],
+    ['createPartyKitPersister', persister, [5, true, () => ({}), 'ws', '', ...notPlain]],
+    ['createPresence', presence, notObject],
+    ['createEvents', events, notObject],
+    ['createUndo', undo, notObject],
+    ['createClient', (options: unknown) => createClient(untyped(options)), notObject],
+    [
+      'createRoom',
+      (id: unknown) =>
+        createClient({ createStore, host: 'host.test' }).createRoom('room', untyped(id)),
+      [5, true, 'text', () => ({}), ...notPlain],
+    ],
   ] as const)('%s', (_name, create, values) => {
     for (const value of values)
       expect(() => create(value), typeof value).toThrow(
@@ -184,6 +194,16 @@ test('null or false in place of a configuration counts as none, as with TinyBase
     expect(() =>
       createPartyKitPersister(createStore(), socket(), untyped(none), untyped(null)),
     ).not.toThrow();
+});
+
+test('an object of another realm, without a prototype, of a class or of a module is one with options', async () => {
+  for (const given of [
+    runInNewContext('({})'),
+    Object.create(null),
+    new (class Options {})(),
+    await import('node:path/posix'),
+  ])
+    expect(isPlain(given)).toBe(true);
 });
 
 test('options that are right are taken', () => {

@@ -1,5 +1,6 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { inTime } from '../../protocol/in-time.ts';
+import { isPlain } from '../../protocol/option-kinds.ts';
 import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
 import { callAfter } from '../platform/call-after.ts';
 import { guardLocks, guardStorage } from './app-storage.ts';
@@ -80,7 +81,7 @@ export function assertOptions(
   table: Readonly<Record<string, true>>,
 ): void {
   const given: unknown = options;
-  if (typeof given !== 'object' || given === null) throw noUser(caller);
+  if (!isPlain(given)) throw noUser(caller);
   const unknown = errorOfUnknownOptions(given, table, `The object for ${caller}`);
   if (unknown !== undefined) throw unknown;
   if (options.user !== undefined && typeof options.user !== 'string') throw noUser(caller);

@@ -4,6 +4,7 @@ import type { Store } from 'tinybase';
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { DeclarationsOf } from '../../protocol/events/event-types.ts';
 import type { PresenceCellsOf } from '../../protocol/presence/presence-types.ts';
+import { isPlain } from '../../protocol/option-kinds.ts';
 import { createEvents, type Events } from '../features/events/index.ts';
 import { assertCells } from '../features/presence/client-presence.ts';
 import { createPresence, type Presence } from '../features/presence/index.ts';
@@ -34,6 +35,7 @@ const INVALID_TOKEN_MESSAGE =
   'The function "token" returned something that is not a token: return the token itself, or null if the user may not enter.';
 const EMPTY_TOKEN_MESSAGE =
   'The function "token" returned an empty text: return the token itself, or null if the user may not enter.';
+const QUERY_MESSAGE = '"query" is no plain object of texts';
 const TEXT_MESSAGE = '"token" returned a text with a space or "<": is it a page?';
 
 /** The parts of a room, from when it is made until it is left. */
@@ -274,6 +276,8 @@ async function askApp<Metadata>(
     // What it throws at once is a rejection, too: otherwise nobody would hear of that of the query.
     Promise.resolve(context).then(token),
   ]);
+  // What it has would not be in the URL.
+  if (parameters && !isPlain(parameters)) throw new Error(QUERY_MESSAGE);
   if (token === undefined) return { parameters: { ...parameters } };
   if (typeof asked !== 'string')
     throw new TinyBasePartyKitError(

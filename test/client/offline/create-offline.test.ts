@@ -37,13 +37,18 @@ test.each([
   ['a user that is a number', { user: 7 }, 'option user'],
   ['a user that is null', { user: null }, 'option user'],
   ['a promise of a user', { user: Promise.resolve('ann') }, 'option user'],
+  ['a promise of options', Promise.resolve({ user: 'ann' }), 'option user'],
+  ['a Map', new Map([['user', 'ann']]), 'option user'],
 ])('users never share edits because of %s', (_title, options, reason) => {
   const error = expect.objectContaining({
     code: 'misuse',
     message: expect.stringContaining(reason) as unknown,
   }) as Error;
   expect(() => createIndexedDbOffline(options as IndexedDbOfflineOptions)).toThrow(error);
-  const given: unknown = typeof options === 'object' && options ? { storage, ...options } : options;
+  const given: unknown =
+    typeof options === 'object' && options && Object.keys(options).length > 0
+      ? { storage, ...options }
+      : options;
   expect(() => createOffline(given as OfflineOptions)).toThrow(error);
 });
 

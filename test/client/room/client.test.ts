@@ -299,6 +299,25 @@ test.each([
 });
 
 test.each([
+  ['text', 'a=b'],
+  ['URLSearchParams', new URLSearchParams('a=b')],
+])('[CLIENT-2] %s from "query" would not be in the URL: that is told', async (_title, given) => {
+  const errors: unknown[] = [];
+  const client = clientOf({
+    ...OPTIONS,
+    query: () => given as never,
+    onIgnoredError: (error: unknown) => errors.push(error),
+  });
+  const entering = client.enter('board').catch(() => undefined);
+  await until('an error', () => errors.length > 0);
+  expect(errors).toMatchObject([
+    { code: 'network', message: expect.stringContaining('no plain object') as unknown },
+  ]);
+  await client.leave('board');
+  await entering;
+});
+
+test.each([
   ['the page of a server that answers every path', '<!doctype html><p>'],
   ['a page without a space', '<html/>'],
   ['a message', 'Bad Gateway'],

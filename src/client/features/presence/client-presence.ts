@@ -4,7 +4,7 @@ import { ALL_ROWS, type Changes } from '../../../protocol/changes.ts';
 import { TinyBasePartyKitError } from '../../../protocol/errors.ts';
 import type { Leaf, StoreLeaf } from '../../../protocol/leaf.ts';
 import type { Cells as CellMap } from '../../../protocol/leaf-map.ts';
-import { notGot } from '../../../protocol/option-kinds.ts';
+import { isPlain, notGot } from '../../../protocol/option-kinds.ts';
 import { paced } from '../../../protocol/pace.ts';
 import {
   CHECK,
@@ -66,7 +66,7 @@ type State =
 
 /** Throws unless these are cells that a client may set. */
 export function assertCells(cells: unknown): void {
-  if (typeof cells !== 'object' || !cells) throw notGot('presence.set', 'object with cells');
+  if (!isPlain(cells)) throw notGot('presence.set', 'object with cells');
   if (USER in cells)
     throw new TinyBasePartyKitError('malformed', 'The room writes the cell "user": use another.');
 }

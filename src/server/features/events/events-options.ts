@@ -1,3 +1,5 @@
+import { isPlain } from '../../../protocol/option-kinds.ts';
+
 /** The options of `createEvents` in a room. */
 export interface EventsOptions {
   /** The limit of one input, in bytes of JSON. 65,536 by default. */
@@ -24,7 +26,7 @@ const DEFAULT_OPTIONS: Required<EventsOptions> = {
 /** Returns the options with the defaults. Throws a `TypeError` for one that does not exist or is no number above 0. */
 export function readOptions(options: EventsOptions): Required<EventsOptions> {
   const given: unknown = options;
-  if (typeof given !== 'object' || given === null)
+  if (!isPlain(given))
     throw new TypeError('createEvents got no object as its options: give it one, or none.');
   for (const [name, value] of Object.entries<unknown>({ ...options })) {
     if (!Object.hasOwn(DEFAULT_OPTIONS, name)) {
