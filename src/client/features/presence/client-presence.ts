@@ -51,6 +51,11 @@ const ANSWER_MILLISECONDS = 15_000;
 /** The time before a row is sent again that the room had no time for. */
 const RETRY_MILLISECONDS = ANOTHER_ID_MILLISECONDS;
 
+/** The most characters of a row as JSON: PartyKit closes a connection with a message of more than 1 MiB. */
+const LONGEST_ROW = 2 ** 18;
+const LONG_MESSAGE =
+  'The row of presence has over 262,144 characters, so it went back to the one before: set less.';
+
 type State =
   /** There is no connection. */
   | 'closed'
@@ -89,7 +94,7 @@ export function createClientPresence<Cells>(
   /** The cells that `set` has set in the transaction that runs. */
   const touched = new Set<string>();
   /** The row that the room got last, and its JSON. */
-  let sent: CellMap<Leaf | undefined> = input;
+  let sent: CellMap<Leaf | undefined> = new Map();
   let sentJson: string;
   /** True if the app has set a cell since. */
   let isDirty = false;
@@ -148,11 +153,21 @@ export function createClientPresence<Cells>(
     isDirty = true;
   };
 
+  /** Keeps back a row that no host takes: it would close the connection, again and again. Goes back to the row before. */
+  const keepBackLong = (before: typeof sent): void => {
+    if (encodePresenceCells(input).length <= LONGEST_ROW) return;
+    const cells = new Set([...input.keys(), ...before.keys()]);
+    cells.forEach((cell) => setInput(cell, before.get(cell)));
+    transact(() => cells.forEach((cell) => write(before.get(cell), cell)));
+    report(new TinyBasePartyKitError('too-large', LONG_MESSAGE));
+  };
+
   const sendSoon = paced(after, () => {
     if (state === 'open') state = 'joining';
     else if (state !== 'joined' || !isDirty || !others.size) return 0;
-    sent = new Map(input);
     isDirty = false;
+    keepBackLong(sent);
+    sent = new Map(input);
     channel.send((sentJson = encodePresenceCells(input)));
     return PACE_MILLISECONDS;
   });

@@ -137,6 +137,39 @@ test('[PRES-5] a page that removes the rows of others from its Store still tells
   }
 });
 
+test('[PRES-6] a row that would close the connection is not sent, and goes back to the one before', async () => {
+  vi.useFakeTimers();
+  try {
+    const socket = new FakeSocket();
+    const store = createStore();
+    const errors: unknown[] = [];
+    const long = 'é'.repeat(2 ** 18);
+    const presence = createPresence<{ presence: Presence<object> }>(store, asPartySocket(socket), {
+      initial: { x: 1, avatar: long },
+      onIgnoredError: (error) => errors.push(error),
+    });
+    const set = async (cells: object): Promise<readonly unknown[]> => {
+      socket.sent.splice(0);
+      presence.set(cells);
+      await vi.advanceTimersByTimeAsync(100);
+      return [store.getRow('connections', 'ada'), ...socket.sent];
+    };
+    socket.open();
+    expect(socket.sent).toEqual(['r{}']);
+    socket.receive(
+      'r[{"connections":{"ada":{"user":null},"bob":{"x":2}}},{},{"connections":0,"users":0}]',
+    );
+    vi.advanceTimersByTime(100);
+    expect(await set({ x: 1 })).toEqual([{ x: 1 }, 'r{"x":1}']);
+    expect(await set({ x: 2, avatar: long })).toEqual([{ x: 1 }, 'r{"x":1}']);
+    expect(await set({ x: 3 })).toEqual([{ x: 3 }, 'r{"x":3}']);
+    expect(errors).toMatchObject([{ code: 'too-large' }, { code: 'too-large' }]);
+    presence.destroy();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test('[PRES-9] a connection that is lost again before its picture leaves no timer that empties a later one', () => {
   vi.useFakeTimers();
   try {
