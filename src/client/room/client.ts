@@ -48,11 +48,11 @@ const OPTIONS: Readonly<Record<keyof RoomOptions, OptionKind>> = {
   protocol: 'ws or wss',
   protocols: '',
   id: 'string',
-  WebSocket: '',
+  WebSocket: 'function',
   connectionTimeout: 'number from 0 on',
-  debug: '',
-  debugLogger: '',
-  disableNameValidation: '',
+  debug: 'boolean',
+  debugLogger: 'function',
+  disableNameValidation: 'boolean',
   maxEnqueuedMessages: '',
   maxRetries: '',
   minUptime: '',
@@ -74,6 +74,9 @@ const OPTIONS: Readonly<Record<keyof RoomOptions, OptionKind>> = {
   metadata: '',
 };
 
+/** Every option of `enter`. */
+const ENTRY = { metadata: '' };
+
 /** Creates the rooms of a client, of which there are none yet. */
 export function createRooms<Room, Metadata>(
   options: RoomOptions<Room, Metadata | undefined>,
@@ -81,8 +84,12 @@ export function createRooms<Room, Metadata>(
   const stays = new Map<string, RoomStay<Room, Metadata>>();
   const known = new WeakMap<ClientRoom<Room>, RoomStay<Room, Metadata>>();
   /** Reports options that do not exist, after the present call. */
-  const check = (caller: string, given: object, { onIgnoredError } = options): void =>
-    queueMicrotask(() => tellUnknownOptions(caller, given, OPTIONS, onIgnoredError));
+  const check = (
+    caller: string,
+    given: object,
+    { onIgnoredError } = options,
+    kinds: Readonly<Record<string, OptionKind>> = OPTIONS,
+  ): void => queueMicrotask(() => tellUnknownOptions(caller, given, kinds, onIgnoredError));
   assertOptions('createClient', options, OPTIONS);
   check('createClient', { ...options });
 
@@ -113,7 +120,9 @@ export function createRooms<Room, Metadata>(
     },
     getRoom: (id) => stays.get(id)?.room,
     getRooms: () => [...stays.values()].map(({ room }) => room),
-    enter: async (idOrRoom, ...[entry]) => {
+    enter: async (idOrRoom, ...[entry = {}]) => {
+      assertOptions('enter', entry, ENTRY);
+      check('enter', entry, options, ENTRY);
       const stay =
         find(idOrRoom) ?? (typeof idOrRoom === 'string' ? create(idOrRoom, {}) : undefined);
       if (stay === undefined)
@@ -122,10 +131,13 @@ export function createRooms<Room, Metadata>(
       if ((stays.get(id) ?? stay) !== stay)
         throw misuse(`Another room has the id "${id}": leave that first.`);
       stays.set(id, stay);
-      return await stay.enter(entry?.metadata);
+      return await stay.enter(entry.metadata);
     },
     leave: async (idOrRoom) => {
-      await find(idOrRoom)?.leave();
+      const stay = find(idOrRoom);
+      if (!stay && typeof idOrRoom !== 'string')
+        throw misuse('leave needs the id of a room, or a room that this client created.');
+      await stay?.leave();
     },
   };
 }

@@ -298,6 +298,34 @@ test.each([
   });
 });
 
+test('a misspelt option of enter is reported, and what is no object of options is an error at once', async () => {
+  const errors: unknown[] = [];
+  const client = clientOf({ ...OPTIONS, onIgnoredError: (error: unknown) => errors.push(error) });
+  for (const entry of ['ann', 5, null, Promise.resolve({})])
+    await expect(client.enter('board', entry as never)).rejects.toMatchObject({ code: 'misuse' });
+  expect(client.getRooms()).toEqual([]);
+  void client.enter('board', { metaData: 'ann' } as never).catch(() => undefined);
+  await until('an error', () => errors.length > 0);
+  expect(errors[0]).toMatchObject({
+    code: 'misuse',
+    message: expect.stringContaining('did you mean "metadata"') as unknown,
+  });
+  await client.leave('board');
+});
+
+test('leave of what is no room is an error, and of a room that was left is none', async () => {
+  const client = clientOf(OPTIONS);
+  for (const room of [undefined, null, {}, clientOf(OPTIONS).createRoom('board')])
+    await expect(client.leave(room as never)).rejects.toMatchObject({
+      code: 'misuse',
+      message: expect.stringContaining('leave needs the id') as unknown,
+    });
+  const room = client.createRoom('board');
+  await client.leave(room);
+  await client.leave(room);
+  await client.leave('another');
+});
+
 test.each([
   ['text', 'a=b'],
   ['URLSearchParams', new URLSearchParams('a=b')],

@@ -88,9 +88,10 @@ export function createClientEvents(
   ): void => {
     if (end !== undefined) return reject(end);
     const fail = (code: ErrorCode, reason: string): void =>
-      reject(new TinyBasePartyKitError(code, `The call of "${name}" failed: ${reason}`));
+      reject(new TinyBasePartyKitError(code, `The call of "${shown}" failed: ${reason}`));
     const given: unknown = name;
-    if (typeof given !== 'string') return fail('misuse', 'name a procedure.');
+    const shown = typeof given === 'string' ? given : typeof given;
+    if (shown !== given) return fail('misuse', 'name a procedure.');
     if (calls.size >= MOST_CALLS) return fail('overloaded', 'wait for earlier calls.');
     const number = (lastNumber += 1);
     let json: string;

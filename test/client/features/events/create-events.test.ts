@@ -84,26 +84,29 @@ test('[EVENT-3] a failed call rejects with the room’s error', async () => {
   });
 });
 
-test.each([[], [1], [{ type: 'click' }]])(
-  '[EVENT-4] a call without a name ends at once: %j',
-  async (...given) => {
-    const onIgnoredError = vi.fn();
-    const { socket, events } = open({ onIgnoredError });
-    const { call, send } = events as unknown as Record<
-      'call' | 'send',
-      (...all: unknown[]) => Promise<unknown>
-    >;
-    await expect(call(...given)).rejects.toMatchObject({
-      code: 'misuse',
-      message: expect.stringContaining('name a procedure') as unknown,
-    });
-    void send(...given);
-    await Promise.resolve();
-    expect(onIgnoredError.mock.calls).toMatchObject([[{ code: 'misuse' }]]);
-    expect(socket.sent).toEqual([]);
-    events.destroy();
-  },
-);
+test.each<readonly unknown[]>([
+  [],
+  [1],
+  [{ type: 'click' }],
+  [Symbol('wave')],
+  [Object.create(null)],
+])('[EVENT-4] a call without a name ends at once: %j', async (...given) => {
+  const onIgnoredError = vi.fn();
+  const { socket, events } = open({ onIgnoredError });
+  const { call, send } = events as unknown as Record<
+    'call' | 'send',
+    (...all: unknown[]) => Promise<unknown>
+  >;
+  await expect(call(...given)).rejects.toMatchObject({
+    code: 'misuse',
+    message: expect.stringContaining('name a procedure') as unknown,
+  });
+  void send(...given);
+  await Promise.resolve();
+  expect(onIgnoredError.mock.calls).toMatchObject([[{ code: 'misuse' }]]);
+  expect(socket.sent).toEqual([]);
+  events.destroy();
+});
 
 test('[EVENT-3] an input that is not JSON is malformed, and nothing is sent', async () => {
   const { socket, events } = open();
