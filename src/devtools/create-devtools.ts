@@ -1,8 +1,20 @@
 import type { Refusal, Sync } from '../client/index.ts';
+import { assertOptions, notGot, type OptionKind } from '../protocol/option-kinds.ts';
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
+import { warn } from '../protocol/warn.ts';
 import { bytesOf } from './byte-text.ts';
 import type { Devtools, DevtoolsOptions, WatchedPersister } from './devtools-options.ts';
 import { Panel } from './panel.ts';
 import { MOST_FRAMES, Traffic } from './traffic.ts';
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof DevtoolsOptions, OptionKind>> = {
+  name: 'string',
+  messagePrefix: 'string',
+  corner: 'bottom-left or bottom-right or top-left or top-right',
+  parent: '',
+  isOpen: 'boolean',
+};
 
 /**
  * Shows a panel with what a persister does: its phase, version, room, unsaved and local-only edits, refusals, catch-up and frames. It
@@ -28,8 +40,15 @@ export function createDevtools(
   persister: WatchedPersister,
   options: DevtoolsOptions = {},
 ): Devtools {
-  assertParameters(persister, options);
+  if (!hasMethod(persister, 'addRefusalListener'))
+    throw notGot('createDevtools', 'persister as its first parameter');
+  assertOptions('createDevtools', options, OPTIONS);
+  const unknown = errorOfUnknownOptions(options, OPTIONS, 'The object for createDevtools');
+  if (unknown) warn(unknown);
   const { name, messagePrefix = '', corner = 'bottom-left', parent, isOpen = false } = options;
+  // Such as the null of an element that the page does not have.
+  if (parent !== undefined && !hasMethod(parent, 'append'))
+    throw notGot('createDevtools', 'element as its option parent');
   const socket = persister.getConnection();
   let loadedBytes: number | undefined;
   let content: { readonly of: unknown; readonly bytes: number | undefined } | undefined;
@@ -109,13 +128,9 @@ export function createDevtools(
   };
 }
 
-/** Throws a `TypeError` for what is no persister, and for options that are no object, as in code without types. */
-function assertParameters(...parameters: readonly unknown[]): void {
-  const [persister, options] = parameters.map((given) =>
-    typeof given === 'object' ? given : null,
-  );
-  if (!persister || !('addRefusalListener' in persister) || !options)
-    throw new TypeError('createDevtools got no persister, or wrong options.');
+/** As code without types may give something else. */
+function hasMethod(candidate: unknown, name: string): boolean {
+  return typeof Reflect.get(Object(candidate), name) === 'function';
 }
 
 /** Returns the size of the content as JSON; undefined if the Store cannot read it. */

@@ -12,7 +12,7 @@ export type OptionKind = string;
  */
 export function isPlain(value: unknown): value is object {
   // Some apps have their options in a module.
-  return / (Object|Module)]$/.test(Object.prototype.toString.call(value));
+  return /t (Object|Module)/.test({}.toString.call(value));
 }
 
 /** Throws `misuse` if options are no object, or one is of another kind, as in code without types. */

@@ -177,6 +177,25 @@ describe('what is no parameter of a function is an error at once, which says so'
       expect(create).toThrow('got no PartySocket');
   });
 
+  test.each<readonly [string, object]>([
+    ['option name', { name: 5 }],
+    ['option messagePrefix', { messagePrefix: null }],
+    ['option corner', { corner: 'bottom' }],
+    ['option parent', { parent: null }],
+    ['option parent', { parent: '#panel' }],
+    ['option isOpen', { isOpen: 'yes' }],
+    ['object as its options', Promise.resolve({})],
+  ])('%s of createDevtools: %o', (name, options) => {
+    const create = (): unknown =>
+      createDevtools(createPartyKitPersister(createStore(), socket()), options);
+    expect(create).toThrow(
+      expect.objectContaining({
+        code: 'misuse',
+        message: expect.stringContaining(name) as unknown,
+      }),
+    );
+  });
+
   test('createSocket of usePartyKitPersister is a function', () => {
     for (const given of [undefined, null, socket()])
       expect(() => openPersister(untyped(given), untyped(undefined))).toThrow('createSocket');
@@ -203,7 +222,9 @@ test('an object of another realm, without a prototype, of a class or of a module
   for (const given of [
     runInNewContext('({})'),
     Object.create(null),
-    new (class Options {})(),
+    new (class Options {
+      readonly size = 5;
+    })(),
     await import('node:path/posix'),
   ])
     expect(isPlain(given)).toBe(true);

@@ -45,10 +45,8 @@ test.each([
     message: expect.stringContaining(reason) as unknown,
   }) as Error;
   expect(() => createIndexedDbOffline(options as IndexedDbOfflineOptions)).toThrow(error);
-  const given: unknown =
-    typeof options === 'object' && options && Object.keys(options).length > 0
-      ? { storage, ...options }
-      : options;
+  const isEmpty = typeof options !== 'object' || !options || Object.keys(options).length === 0;
+  const given: unknown = isEmpty ? options : Object.assign({ storage }, options);
   expect(() => createOffline(given as OfflineOptions)).toThrow(error);
 });
 
