@@ -5,7 +5,8 @@
  */
 'use client';
 export { createRoomHooks, type RoomHooks, type RoomProviderProps } from './room-hooks.ts';
-export { usePartyKitPersister, type PersisterOptions } from './use-party-kit-persister.ts';
+export { usePartyKitPersister } from './use-party-kit-persister.ts';
+export type { PersisterOptions } from './persister-options.ts';
 export { useRefusalListener, type PersisterWithRefusals } from './use-refusal-listener.ts';
 export { useUndo, type UndoState } from './use-undo.ts';
 export { useSync, type PersisterWithSync } from './use-sync.ts';

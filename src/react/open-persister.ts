@@ -1,7 +1,25 @@
 import type PartySocket from 'partysocket';
 
-import { assertOptions } from '../protocol/option-kinds.ts';
+import { assertOptions, type OptionKind } from '../protocol/option-kinds.ts';
+import { errorOfUnknownOptions } from '../protocol/unknown-options.ts';
 import type { PartyKitPersister } from '../client/index.ts';
+import type { PersisterOptions } from './persister-options.ts';
+
+const CALLER = 'usePartyKitPersister';
+
+/** Every option; the compiler complains if one is missing. */
+const OPTIONS: Readonly<Record<keyof PersisterOptions, OptionKind>> = {
+  initialContent: '',
+  config: '',
+  onIgnoredError: 'function',
+};
+
+/** Throws `misuse` for an option with a wrong value, and reports those that do not exist. */
+export function checkOptions(options: PersisterOptions, report: (error: unknown) => void): void {
+  assertOptions(CALLER, options, OPTIONS);
+  const unknown = errorOfUnknownOptions(options, OPTIONS, `The object for ${CALLER}`);
+  if (unknown !== undefined) report(unknown);
+}
 
 /** The persister that uses a socket; undefined if the last one is closed. An app may give one socket again and again. */
 const users = new WeakMap<PartySocket, PartyKitPersister | undefined>();
@@ -18,7 +36,7 @@ export function openPersister(
   createSocket: () => PartySocket,
   createPersister: (socket: PartySocket) => PartyKitPersister,
 ): OpenPersister {
-  assertOptions('usePartyKitPersister', { createSocket }, { createSocket: 'function' });
+  assertOptions(CALLER, { createSocket }, { createSocket: 'function' });
   const socket = createSocket();
   try {
     const persister = createPersister(socket);

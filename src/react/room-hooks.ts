@@ -21,6 +21,7 @@ import { roomReports } from '../client/room/room-reports.ts';
 import { watchRenewals } from '../client/room/renewals.ts';
 import type { DataOf, DeclarationsOf, EventName } from '../protocol/events/event-types.ts';
 import { notGot } from '../protocol/option-kinds.ts';
+import { assertListener } from './parameters.ts';
 import { reportRefusals } from './report-refusals.ts';
 import { useLatest } from './use-latest.ts';
 import { useSync } from './use-sync.ts';
@@ -143,6 +144,7 @@ export function createRoomHooks<Room, Metadata>(
     useRoom,
     useSync: () => useSync(useRoom().persister),
     useEvent: (name, listener) => {
+      assertListener('useEvent', listener);
       const { events } = useRoom();
       const latest = useLatest(listener);
       useEffect(() => {

@@ -1,16 +1,13 @@
 import type PartySocket from 'partysocket';
 import { useEffect, useRef, useState, type DependencyList } from 'react';
-import type { Content, Store } from 'tinybase';
+import type { Store } from 'tinybase';
 
-import {
-  createPartyKitPersister,
-  type PartyKitPersister,
-  type PartyKitPersisterConfig,
-} from '../client/index.ts';
+import { createPartyKitPersister, type PartyKitPersister } from '../client/index.ts';
 import { TinyBasePartyKitError } from '../protocol/errors.ts';
 import { notGot } from '../protocol/option-kinds.ts';
 import { warn } from '../protocol/warn.ts';
-import { openPersister } from './open-persister.ts';
+import { checkOptions, openPersister } from './open-persister.ts';
+import type { PersisterOptions } from './persister-options.ts';
 import { reportRefusals } from './report-refusals.ts';
 import { useLatest } from './use-latest.ts';
 
@@ -19,19 +16,6 @@ const MOST_UNREPEATED = 10;
 
 const NEW_MESSAGE =
   'A dependency of usePartyKitPersister is another one in each render, so each render would connect anew. Pass texts and numbers, or keep the object or function with useMemo or useCallback.';
-
-/** The options of {@link usePartyKitPersister}. */
-export interface PersisterOptions {
-  /** The content for a room that has none. */
-  readonly initialContent?: Content | (() => Content);
-  /** The configuration of the persister. */
-  readonly config?: PartyKitPersisterConfig;
-  /**
-   * Gets the errors from which the persister recovers by itself; `console.warn` by default. `docs/troubleshooting.md` of the package explains each message.
-   */
-  // oxlint-disable-next-line typescript/no-explicit-any -- As in TinyBase's own persisters, apps narrow it.
-  readonly onIgnoredError?: (error: any) => void;
-}
 
 /**
  * Keeps a Store equal to a room while the component is mounted: creates a socket and a persister, starts to load and save, and
@@ -74,8 +58,9 @@ export function usePartyKitPersister(
     unrepeated.current += 1;
     if (unrepeated.current > MOST_UNREPEATED)
       throw new TinyBasePartyKitError('misuse', NEW_MESSAGE);
-    const { config, initialContent } = latest.current;
     const report = (error: unknown): void => (latest.current.onIgnoredError ?? warn)(error);
+    checkOptions(latest.current, report);
+    const { config, initialContent } = latest.current;
     const { persister: created, close } = openPersister(createSocket, (connection) =>
       createPartyKitPersister(store, connection, config, report),
     );

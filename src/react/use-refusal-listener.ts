@@ -2,6 +2,7 @@ import { useEffect } from 'react';
 import type { Id } from 'tinybase';
 
 import type { Refusal } from '../client/index.ts';
+import { assertListener, assertPersister } from './parameters.ts';
 import { useLatest } from './use-latest.ts';
 
 /** The part of a persister that {@link useRefusalListener} uses. */
@@ -15,6 +16,8 @@ export function useRefusalListener(
   persister: PersisterWithRefusals | undefined,
   listener: (refusals: readonly Refusal[]) => void,
 ): void {
+  assertPersister('useRefusalListener', persister);
+  assertListener('useRefusalListener', listener);
   const latest = useLatest(listener);
   useEffect(() => {
     const listenerId = persister?.addRefusalListener((_persister, refusals) =>

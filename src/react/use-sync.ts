@@ -3,6 +3,7 @@ import { useCallback, useSyncExternalStore } from 'react';
 import type { Id } from 'tinybase';
 
 import type { Sync } from '../client/index.ts';
+import { assertPersister } from './parameters.ts';
 
 /** The state before there is a persister, and on a server. */
 const IDLE: Sync = Object.freeze({
@@ -30,6 +31,7 @@ export interface PersisterWithSync {
 
 /** Returns the state of a persister's connection to its room, and renders again when it changes. */
 export function useSync(persister: PersisterWithSync | undefined): Sync {
+  assertPersister('useSync', persister);
   const subscribe = useCallback(
     (onChange: () => void) => {
       if (persister === undefined) return () => undefined;

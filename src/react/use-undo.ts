@@ -2,6 +2,7 @@ import { useRedoInformation, useUndoInformation } from 'tinybase/ui-react';
 
 import { createUndo, type Undo, type UndoOptions } from '../client/features/undo/index.ts';
 import type { PartyKitPersister } from '../client/index.ts';
+import { assertPersister } from './parameters.ts';
 
 /** The undo and redo of a persister, as a component shows them. */
 export interface UndoState<Checkpoints = Undo> {
@@ -37,6 +38,7 @@ export function useUndo(
   persister: PartyKitPersister | undefined,
   options?: UndoOptions,
 ): UndoState {
+  assertPersister('useUndo', persister);
   const checkpoints = persister && createUndo(persister, options);
   const [canUndo, undo, , undoLabel] = useUndoInformation(checkpoints);
   const [canRedo, redo, , redoLabel] = useRedoInformation(checkpoints);

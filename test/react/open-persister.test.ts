@@ -1,9 +1,9 @@
 import type PartySocket from 'partysocket';
 import { createStore, type Store } from 'tinybase';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
 import { createPartyKitPersister, type PartyKitPersister } from '../../src/client/index.ts';
-import { openPersister, type OpenPersister } from '../../src/react/open-persister.ts';
+import { checkOptions, openPersister, type OpenPersister } from '../../src/react/open-persister.ts';
 import { FakePartySocket } from '../client/fake-party-socket.ts';
 
 const on =
@@ -22,6 +22,17 @@ test('a socket on which no persister can be made is closed again', async () => {
   expect(socket.readyState).toBe(3);
   expect(() => openPersister(create, on(undefined))).toThrow('got no Store');
   expect(socket.readyState).toBe(3);
+});
+
+test('wrong options are an error at once, and those that do not exist are reported', () => {
+  const never = vi.fn();
+  for (const options of [null, 5, Promise.resolve({}), { onIgnoredError: 5 }])
+    expect(() => checkOptions(options as never, never)).toThrow('usePartyKitPersister got no');
+  checkOptions({}, never);
+  expect(never).not.toHaveBeenCalled();
+  const errors: unknown[] = [];
+  checkOptions({ initialcontent: [{}, {}] } as never, (error) => errors.push(error));
+  expect(String(errors)).toContain('did you mean "initialContent"');
 });
 
 test('what is no socket is told as such', () => {

@@ -25,6 +25,20 @@ function InRoom(): ReactNode {
 
 const store = createStore();
 
+test.each<readonly [string, string, () => unknown]>([
+  ['useSync', 'persister', () => useSync(null as never)],
+  ['useSync', 'persister', () => useSync({} as never)],
+  ['useUndo', 'persister', () => useUndo(null as never)],
+  ['useRefusalListener', 'persister', () => useRefusalListener(null as never, never)],
+  ['useRefusalListener', 'listener', () => useRefusalListener(undefined, undefined as never)],
+  ['useEvent', 'listener', () => useEvent('waved', undefined as never)],
+])('%s without a %s is told as such', (hook, what, use) => {
+  const Wrong = (): ReactNode => String(use());
+  expect(() => renderToString(createElement(Wrong))).toThrow(
+    new RegExp(`${hook} got no .*${what}`),
+  );
+});
+
 function Stored(): ReactNode {
   const persister = usePartyKitPersister(store, never, []);
   useRefusalListener(persister, never);

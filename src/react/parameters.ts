@@ -1,0 +1,13 @@
+import { notGot } from '../protocol/option-kinds.ts';
+
+/** Throws `misuse` for what is neither a persister nor undefined, as in code without types. */
+export function assertPersister(hook: string, persister: unknown): void {
+  if (persister === undefined) return;
+  if (typeof Reflect.get(Object(persister), 'getSync') !== 'function')
+    throw notGot(hook, 'persister or undefined as its first parameter');
+}
+
+/** Throws `misuse` for a listener that is no function. */
+export function assertListener(hook: string, listener: unknown): void {
+  if (typeof listener !== 'function') throw notGot(hook, 'function as its listener');
+}
