@@ -377,10 +377,7 @@ export class RoomServer<
 
   /** Answers requests for the content and for features. Other requests get 404. */
   async onRequest(request: Request): Promise<Response> {
-    if (!isGiven(request)) {
-      const message = 'super.onRequest got no request: call it with that of onRequest.';
-      throw new TinyBasePartyKitError('misuse', message);
-    }
+    assertRequest('onRequest', request);
     if (Reflect.get(request, 'bodyUsed') === true) {
       const message =
         'The onRequest of the room has read the body of a request, so super.onRequest cannot: read that of request.clone().';
@@ -399,6 +396,7 @@ export class RoomServer<
    * `super` for all other requests: it answers commands of `createRoomHandle`, and the rest with 503 `unavailable`.
    */
   onUnavailableRequest(request: Request): Response | Promise<Response> {
+    assertRequest('onUnavailableRequest', request);
     const { pathname } = new URL(request.url);
     return this.#room.answerUnloaded(request, pathname) ?? this.#answerFailed(request);
   }
@@ -554,6 +552,13 @@ export class RoomServer<
       return this.#answerFailed(request);
     }
   }
+}
+
+/** Throws `misuse` if an app has not handed on the request of a method to `super`. */
+function assertRequest(method: string, request: unknown): void {
+  if (isGiven(request)) return;
+  const message = `super.${method} got no request: call it with that of ${method}.`;
+  throw new TinyBasePartyKitError('misuse', message);
 }
 
 /** An app without types may leave out what it hands on to `super`. */

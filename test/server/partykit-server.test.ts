@@ -802,6 +802,9 @@ test('a super.onMessage without its connection, and a super.onRequest without it
     override onRequest(): Promise<Response> {
       return super.onRequest(undefined as never);
     }
+    override onUnavailableRequest(): Response | Promise<Response> {
+      return super.onUnavailableRequest(undefined as never);
+    }
     override onMessage(message: string, connection: Party.Connection): Promise<void> {
       return message === 'swap'
         ? super.onMessage(connection as never, message as never)
@@ -815,6 +818,7 @@ test('a super.onMessage without its connection, and a super.onRequest without it
   const server = new Forgetful(party.asRoom);
   const ada = party.connect('1');
   expect((await ask(server)).status).toBe(503);
+  expect(() => server.onUnavailableRequest()).toThrow('super.onUnavailableRequest got no request');
   for (const message of ['hello', 'swap'])
     await expect(server.onMessage(message, ada as never)).rejects.toMatchObject({ code: 'misuse' });
   expect(told).toEqual([

@@ -1,4 +1,5 @@
 import type { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { hasMethods } from '../../protocol/has-methods.ts';
 import { notGot } from '../../protocol/option-kinds.ts';
 
 /** Throws `misuse` if the option `offline` is not what this package makes. */
@@ -43,12 +44,4 @@ export function assertMethods(
 
 function missing(caller: string, what: string, creation: string): TinyBasePartyKitError {
   return notGot(caller, `${what}. Create one first: ${creation}`);
-}
-
-function hasMethods(object: unknown, names: readonly string[]): boolean {
-  return (
-    typeof object === 'object' &&
-    object !== null &&
-    names.every((name) => typeof Reflect.get(object, name) === 'function')
-  );
 }

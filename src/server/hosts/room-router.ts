@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '../../protocol/errors.ts';
+import { hasMethods } from '../../protocol/has-methods.ts';
 import { assertKnownOptions } from '../../protocol/known-options.ts';
 
 import { tellApp } from '../room/tell-app.ts';
@@ -31,8 +32,8 @@ const OPTIONS: Readonly<Record<keyof RoomRouterOptions, true>> = {
 /**
  * Hands a request for `/parties/<party>/<room>/…` to the object of that room. The name of the object is the room's id,
  * decoded once. Resolves to undefined if the path has another shape. The answer for an unknown party is 404, and for an
- * object that fails it is 503. Other origins can read both, so a client in a browser tries again. Rejects with a `TypeError` for an
- * option that does not exist, such as `onBeforeConnect` of partyserver's router: it would keep nobody out.
+ * object that fails it is 503. Other origins can read both, so a client in a browser tries again. Rejects with a `TypeError` for
+ * parameters and options of another kind, and for an option that does not exist, such as `onBeforeConnect` of partyserver's router: it would keep nobody out.
  *
  * @example
  * ```ts
@@ -52,6 +53,7 @@ export async function routeRoomRequest(
   options: RoomRouterOptions = {},
 ): Promise<Response | undefined> {
   assertKnownOptions('routeRoomRequest', options, OPTIONS);
+  assertParameters(request, parties, options);
   const address = roomAddressOf(request.url, options.prefix);
   if (address === undefined) return undefined;
   const namespace = Object.hasOwn(parties, address.party) ? parties[address.party] : undefined;
@@ -63,12 +65,38 @@ export async function routeRoomRequest(
       'There is no party of that name: check the option party of the PartySocket, and the bindings.',
     );
   try {
+    if (!hasMethods(namespace, ['idFromName', 'get']))
+      throw new TypeError(
+        `routeRoomRequest got no binding of Durable Objects for the party ${JSON.stringify(address.party)}: look at the names in env and in the configuration of the Worker.`,
+      );
     return await namespace.get(namespace.idFromName(address.room)).fetch(request);
   } catch (error) {
     tellApp(() => (options.onError ?? logError)(error));
     const message = 'The room failed to answer: try again later.';
     return refuse(request, options, 'unavailable', message);
   }
+}
+
+/** Throws a `TypeError` for what is of another kind, as in code without types. */
+function assertParameters(
+  request: unknown,
+  parties: unknown,
+  { prefix, onError, allowedOrigins }: RoomRouterOptions,
+): void {
+  if (typeof Reflect.get(Object(request), 'url') !== 'string')
+    throw notGot('request as its first parameter: give it that of fetch');
+  if (Object(parties) !== parties)
+    throw notGot('bindings as its second parameter: give it an object such as { main: env.ROOM }');
+  if (prefix !== undefined && typeof prefix !== 'string') throw notGot('text as its option prefix');
+  if (onError !== undefined && typeof onError !== 'function')
+    throw notGot('function as its option onError');
+  const kind = Array.isArray(allowedOrigins) ? 'undefined' : typeof allowedOrigins;
+  if (kind !== 'undefined' && kind !== 'function')
+    throw notGot('list and no function as its option allowedOrigins');
+}
+
+function notGot(what: string): TypeError {
+  return new TypeError(`routeRoomRequest got no ${what}.`);
 }
 
 function refuse(

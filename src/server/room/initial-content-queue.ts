@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { notGot } from '../../protocol/option-kinds.ts';
 import { hearRejection } from './maybe-promise.ts';
 
 /** The number of actions that a room without a Store keeps. */
@@ -25,8 +26,10 @@ export class InitialContentQueue {
     this.#onError = onError;
   }
 
-  /** Runs an action at once if the room has a Store, otherwise as soon as it has one. Throws `overloaded` if too many wait. */
+  /** Runs an action at once if the room has a Store, otherwise as soon as it has one. Throws `overloaded` if too many wait, and `misuse` for what is no function. */
   run(action: () => unknown): void {
+    const given: unknown = action;
+    if (typeof given !== 'function') throw notGot('afterInitialContent', 'function');
     if (this.#waiting.length === 0 && this.#room.hasStore) {
       hearRejection(action(), this.#onError);
       return;

@@ -1,5 +1,6 @@
 import type { Leaf } from '../../protocol/leaf.ts';
 import type { LeafMap } from '../../protocol/leaf-map.ts';
+import { isPlain, notGot } from '../../protocol/option-kinds.ts';
 import { readFrame } from '../../protocol/frame.ts';
 import { CLIENT_LETTERS } from '../../protocol/messages/client-message.ts';
 import { ROOM_LETTERS } from '../../protocol/messages/room-message.ts';
@@ -89,10 +90,12 @@ export class RoomFeatures<Connection, Request> {
 
   /** Adds a feature. Throws if its letter is not one character, or is taken. */
   add(feature: RoomFeature<Connection, Request>): void {
+    if (!isPlain(feature)) throw notGot('addFeature', 'object with the methods of a feature');
     const { letter } = feature;
+    const given: unknown = letter;
     if (letter !== undefined) {
-      if (letter.length !== 1)
-        throw new Error(`The letter of a feature has to be one character, not "${letter}".`);
+      if (typeof given !== 'string' || given.length !== 1)
+        throw new Error(`The letter of a feature has to be one character, not "${String(given)}".`);
       if (CORE_LETTERS.has(letter) || this.#byLetter.has(letter))
         throw new Error(
           `The letter "${letter}" of a feature is taken: call createEvents and createPresence once in a room, and give a feature of your own another letter.`,

@@ -1,6 +1,8 @@
 import type { Changes, Store } from 'tinybase';
 
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { hasMethods } from '../../protocol/has-methods.ts';
+import { notGot } from '../../protocol/option-kinds.ts';
 import {
   canonicalLeaf,
   decodeLeaf,
@@ -25,7 +27,7 @@ export interface BroadcastingServer {
  *
  * In a room that has no Store yet, it resolves at once, and the changes are applied on top of the initial content when that
  * comes (SEED-7). Until then they are kept in memory. Rejects with `overloaded` if 1,000 broadcasts wait, and with
- * `misuse` if the changes are none.
+ * `misuse` if the room or the changes are none.
  *
  * `_without` has no effect. It exists for compatibility: the changes do nothing in a client that already has them.
  */
@@ -34,6 +36,8 @@ export async function broadcastChanges(
   changes: Changes,
   _without?: string[],
 ): Promise<void> {
+  if (!hasMethods(server, ['start', 'afterInitialContent']))
+    throw notGot('broadcastChanges', 'room as its first parameter. In a room, that is this');
   if (!areChanges(changes)) {
     const message =
       'broadcastChanges got no changes, so nothing was applied: give it [tables, values, 1].';

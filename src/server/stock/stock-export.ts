@@ -7,6 +7,7 @@ import type { StorageEntry } from '../storage/blob.ts';
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import { deleteKeys, putInOrder } from '../storage/ordered-writes.ts';
 import { RoomStorage } from '../storage/room-storage.ts';
+import { assertStorage } from './assert-storage.ts';
 import { stockEntries, stockLeafKey, stockMarkerKey } from './stock-layout.ts';
 import { afterKey, StorageKeys, type KeyRange } from '../storage/storage-keys.ts';
 
@@ -34,6 +35,7 @@ export async function exportToStockStorage(
   storage: KeyValueStorage,
   storagePrefix: string = '',
 ): Promise<readonly string[]> {
+  assertStorage('exportToStockStorage', storage, storagePrefix);
   const room = await new RoomStorage(storage, { prefix: storagePrefix }).load();
   const keys = new StorageKeys(storagePrefix);
   let left: readonly string[] = [];

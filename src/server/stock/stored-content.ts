@@ -6,17 +6,18 @@ import type { LeafMap } from '../../protocol/leaf-map.ts';
 
 import type { KeyValueStorage } from '../storage/key-value-storage.ts';
 import { RoomStorage } from '../storage/room-storage.ts';
+import { assertStorage } from './assert-storage.ts';
 import { readStockContent } from './stock-layout.ts';
 
 /**
  * Resolves to true if a room has stored its content there, in the layout of this package or of TinyBase's own server.
- * Rejects with `unavailable` if storage cannot be read.
+ * Rejects with `unavailable` if storage cannot be read, and with `misuse` if a parameter is of another kind.
  */
 export async function hasStoreInStorage(
   storage: KeyValueStorage,
   storagePrefix: string = '',
 ): Promise<boolean> {
-  return (await readAny(storage, storagePrefix)) !== undefined;
+  return (await readAny('hasStoreInStorage', storage, storagePrefix)) !== undefined;
 }
 
 /**
@@ -27,7 +28,7 @@ export async function loadStoreFromStorage(
   storage: KeyValueStorage,
   storagePrefix: string = '',
 ): Promise<Content> {
-  const content = await readAny(storage, storagePrefix);
+  const content = await readAny('loadStoreFromStorage', storage, storagePrefix);
   const tables: Content[0] = emptyRecord();
   const values: Content[1] = emptyRecord();
   content?.forEach((leaf, table, row, cell) => {
@@ -38,9 +39,11 @@ export async function loadStoreFromStorage(
 }
 
 async function readAny(
+  caller: string,
   storage: KeyValueStorage,
   prefix: string,
 ): Promise<LeafMap<Leaf> | undefined> {
+  assertStorage(caller, storage, prefix);
   const room = await new RoomStorage(storage, { prefix }).load();
   return room?.content ?? (await readStockContent(storage, prefix));
 }

@@ -106,3 +106,30 @@ test('an option that does not exist, and may be meant to keep somebody out, is r
   await expect(answer).rejects.toThrow('"onBeforeConnect"');
   expect(asked).toEqual([]);
 });
+
+test.each<readonly [string, readonly unknown[]]>([
+  ['request as its first parameter', [undefined, { main: namespace }]],
+  ['request as its first parameter', ['http://host/parties/main/room', { main: namespace }]],
+  ['bindings as its second parameter', [new Request('http://host/')]],
+  ['bindings as its second parameter', [new Request('http://host/'), null]],
+  ['option prefix', [new Request('http://host/'), {}, { prefix: null }]],
+  ['option onError', [new Request('http://host/'), {}, { onError: 'log' }]],
+  ['option allowedOrigins', [new Request('http://host/'), {}, { allowedOrigins: '*' }]],
+])('no %s is told: %o', async (what, given) => {
+  await expect(Reflect.apply(routeRoomRequest, undefined, given)).rejects.toThrow(
+    new RegExp(`^routeRoomRequest got no .*${what}`),
+  );
+});
+
+test.each([null, {}, 'ROOM', Promise.resolve(namespace)])(
+  'what is no binding is told, and the client tries again: %o',
+  async (binding) => {
+    const onError = vi.fn();
+    const request = new Request('http://host/parties/main/room');
+    const answer = await routeRoomRequest(request, { main: binding as never }, { onError });
+    expect(answer?.status).toBe(503);
+    expect(String(onError.mock.calls)).toContain(
+      'no binding of Durable Objects for the party "main"',
+    );
+  },
+);

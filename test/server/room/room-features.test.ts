@@ -169,6 +169,14 @@ test.each(['h', 'p', 'i', 's', 'w', 'c', 'a', 'e', '', 'xy', 'x'])(
   },
 );
 
+test('[SEAM-1] refuses what is no feature, and a letter that is no text', () => {
+  const { room } = new FakeRoomHost();
+  for (const feature of [undefined, null, 5, 'text', Promise.resolve({}), () => undefined])
+    expect(() => room.addFeature(feature as never)).toThrow('addFeature got no object');
+  for (const letter of [null, 5, ['x'], Symbol('x')])
+    expect(() => room.addFeature({ letter } as never)).toThrow('The letter of a feature');
+});
+
 test('[SEAM-1] begins with an ordered frame when everything before it was processed', async () => {
   const answer = new Deferred<boolean>();
   const host = new FakeRoomHost({

@@ -127,3 +127,26 @@ describe('[SEED-7] in a room without a Store', () => {
     expect(await host.content()).toEqual([{}, { count: 999 }]);
   });
 });
+
+test.each([undefined, null, 5, 'room', {}, { store: {} }, Promise.resolve({})])(
+  'what is no room is told: %o',
+  async (room) => {
+    await expect(broadcastChanges(room as never, [{}, {}, 1])).rejects.toMatchObject({
+      code: 'misuse',
+      message: expect.stringContaining('broadcastChanges got no room') as unknown,
+    });
+  },
+);
+
+test.each([undefined, null, 5, 'text', {}, Promise.resolve()])(
+  'an action of afterInitialContent that is no function is an error at once: %o',
+  async (action) => {
+    const host = new FakeRoomHost();
+    const error = expect.objectContaining({ code: 'misuse' }) as Error;
+    await host.room.start();
+    expect(() => host.room.afterInitialContent(action as never)).toThrow(error);
+    await host.seed({ v: 1 });
+    expect(() => host.room.afterInitialContent(action as never)).toThrow(error);
+    expect(host.errors).toEqual([]);
+  },
+);

@@ -2,6 +2,7 @@ import { createStore } from 'tinybase';
 import { TinyBasePartyKitServer as StockServer } from 'tinybase/persisters/persister-partykit-server';
 import { expect, test } from 'vitest';
 
+import { exportToStockStorage } from '../../../src/server/stock/stock-export.ts';
 import {
   hasStoreInStorage,
   loadStoreFromStorage,
@@ -114,3 +115,23 @@ test('a takeover that fails is tried again', async () => {
   await expect(host.room.start()).rejects.toMatchObject({ code: 'unavailable' });
   expect((await host.cursor()).version).toBe(1);
 });
+
+test.each([hasStoreInStorage, loadStoreFromStorage, exportToStockStorage])(
+  '%o tells what is no storage or no prefix, and reads and removes nothing',
+  async (use) => {
+    const storage = new StrictStorage();
+    await storage.put({ vapp: 1 });
+    const stored = { ...storage.counts };
+    for (const given of [undefined, null, 5, 'text', {}, new Map(), Promise.resolve(storage)])
+      await expect(use(given as never)).rejects.toMatchObject({
+        code: 'misuse',
+        message: expect.stringContaining('this.party.storage') as unknown,
+      });
+    for (const prefix of [null, 5, true, [], {}, Symbol('prefix')])
+      await expect(use(storage, prefix as never)).rejects.toMatchObject({
+        code: 'misuse',
+        message: expect.stringContaining('storagePrefix') as unknown,
+      });
+    expect(storage.counts).toEqual(stored);
+  },
+);

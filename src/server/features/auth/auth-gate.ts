@@ -184,6 +184,8 @@ export class AuthGate<User, UserInput, Connection extends object, Request extend
 
   /** Returns the grant of a connection or request that was let in, also if that was before the room slept. */
   #grantOf(caller: object): Grant<User> | undefined {
+    // Such as the undefined of `party.getConnection` when somebody has left.
+    if (Object(caller) !== caller) return undefined;
     const known = this.#grants.get(caller);
     if (known !== undefined || !this.#isConnection(caller)) return known;
     const attached = slotToGrant(this.#room.readSlot(caller, SLOT), (user) => this.#isUser(user));

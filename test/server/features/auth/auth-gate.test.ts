@@ -165,6 +165,9 @@ describe('who was let in', () => {
     });
     expect(room.gate.check(connection)).toBe('unknown');
     expect(() => auth.getAccess(connection)).toThrow('knows no user');
+    // As `party.getConnection` gives undefined when somebody has left.
+    for (const given of [undefined, null, 5, 'ada'])
+      expect(() => auth.getUser(given as never)).toThrow('knows no user');
     expect(room.reported).toEqual([]);
   });
 
