@@ -1,7 +1,13 @@
 import type { SourceMutation } from './source-mutation.ts';
 
-/** The mutations of LIFE that no history can show. */
+/** The mutations of LIFE and SAVE that no history can show. */
 export const LIFECYCLE_MUTATIONS: readonly SourceMutation[] = [
+  {
+    title: '[SAVE-8] onUserDisconnected is called within a write of the room',
+    file: 'server/features/lifecycle/user-visits.ts',
+    text: '?? Promise.resolve();',
+    replacement: ';',
+  },
   {
     title: '[LIFE-8] a room is wiped before its turn',
     file: 'server/room/room.ts',

@@ -56,6 +56,12 @@ export const PRESENCE_MUTATIONS: readonly SourceMutation[] = [
       "this.#write(member, member.id, decision.type === 'taken' ? decision.cells : NO_CELLS, undefined);",
   },
   {
+    title: '[PRES-6] a client sends a row that no host takes',
+    file: CLIENT,
+    text: 'if (encodePresenceCells(input).length <= LONGEST_ROW) return;',
+    replacement: 'return;',
+  },
+  {
     title: '[PRES-7] a correction shows, whatever the app has set since',
     file: CLIENT,
     text: 'if (cell === USER || input.get(cell) !== sent.get(cell)) continue;',

@@ -28,7 +28,7 @@ export class UserVisits<Connection extends object> {
     if (hooks.onUserConnected === undefined && hooks.onUserDisconnected === undefined) return;
     this.#here.add(connection);
     this.#room.writeSlot(connection, SLOT, 1);
-    this.#call(connection, () => hooks.onUserConnected?.(connection));
+    this.#call(connection, () => hooks.onUserConnected?.(connection), this.#calls.get(connection));
   }
 
   left(connection: Connection): void {
@@ -38,11 +38,13 @@ export class UserVisits<Connection extends object> {
     if (!isHere) return;
     // Its socket may still be there after a hibernation: its peer need not answer the close.
     this.#room.writeSlot(connection, SLOT, null);
-    this.#call(connection, () => this.#hooks.onUserDisconnected?.(connection));
+    // Later: the room may notice it within a write of its own, and the Store ignores what is written there.
+    const before = this.#calls.get(connection) ?? Promise.resolve();
+    this.#call(connection, () => this.#hooks.onUserDisconnected?.(connection), before);
   }
 
-  /** Calls a hook after the last one of the connection. Nothing waits for it. */
-  #call(connection: Connection, hook: () => unknown): void {
+  /** Calls a hook after another one, or at once. Nothing waits for it. */
+  #call(connection: Connection, hook: () => unknown, before: Promise<void> | undefined): void {
     const call = async (): Promise<void> => {
       try {
         await hook();
@@ -50,7 +52,6 @@ export class UserVisits<Connection extends object> {
         this.#report(error);
       }
     };
-    const before = this.#calls.get(connection);
     this.#calls.set(connection, before === undefined ? call() : before.then(call));
   }
 }

@@ -136,25 +136,32 @@ test('[SAVE-7] a room with hooks that save nothing has no rows, alarms or reads 
   expect([world.storage.alarm, world.storage.size]).toEqual([null, plain.storage.size]);
 });
 
+const PUSH = async (_world: LifecycleWorld, ada: FakeConnection): Promise<void> =>
+  ada.push(1, { w: 1 });
+const WRITE = async (world: LifecycleWorld): Promise<void> =>
+  void world.host.room.store.setValue('w', 1);
+
 test.each([
-  [
-    'a push of somebody',
-    async (_world: LifecycleWorld, ada: FakeConnection) => ada.push(1, { w: 1 }),
-  ],
-  [
-    'a write of the room',
-    async (world: LifecycleWorld) => void world.host.room.store.setValue('w', 1),
-  ],
-])(
+  ['a push of somebody', PUSH, false],
+  ['a write of the room', WRITE, false],
+  ['a push of somebody after a hibernation', PUSH, true],
+  ['a write of the room after a hibernation', WRITE, true],
+] as const)(
   '[SAVE-8] what onUserDisconnected writes is in the Store, also where the room notices it while it tells %s',
-  async (_what, tell) => {
+  async (_what, tell, isAwoken) => {
     const world: LifecycleWorld = new LifecycleWorld({
       onUserDisconnected: () => void world.host.room.store.delRow('cursors', 'eve'),
     });
     await world.start();
     await world.host.seed({ cursors: { eve: { x: 1 } }, w: 0 });
-    const [ada, eve] = [await world.connect(), await world.connect()];
+    let [ada, eve] = [await world.connect(), await world.connect()];
     await ada.hello({ cursor: await world.host.cursor() });
+    if (isAwoken) {
+      [ada = ada, eve = eve] = world.sleep(ada, eve);
+      await world.start();
+      // It looks at all connections.
+      expect(world.host.room.administration.size).toBe(2);
+    }
     ada.hear();
     // Its side never answers.
     eve.close(4003, 'out');
