@@ -1,6 +1,7 @@
 /** The one file that knows IndexedDB, Web Locks, sessionStorage and localStorage. */
 import { openDB, type IDBPDatabase, type IDBPTransaction } from 'idb';
 
+import { notGot } from '../../protocol/option-kinds.ts';
 import type { OfflineDevice } from './durable-outbox.ts';
 import { assertOptions, offlineOf, type Offline } from './offline.ts';
 import { LastWords, type LeftWrite } from './last-words.ts';
@@ -79,6 +80,9 @@ class IndexedDbStorage implements OfflineStorage {
   #database: Promise<IDBPDatabase> | undefined;
 
   constructor(name: string) {
+    const given: unknown = name;
+    // The browser would take its text for one: that of a promise is the same for all users.
+    if (typeof given !== 'string') throw notGot('IndexedDB', 'text as its option databaseName');
     this.#name = name;
     // No name is the beginning of another one's key.
     const prefix = `tinybase-partykit:last:${VERSION}:${JSON.stringify(name)}:`;

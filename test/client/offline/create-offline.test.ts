@@ -9,6 +9,7 @@ import { createPartyKitPersister, type PartyKitPersister } from '../../../src/cl
 import {
   createIndexedDbOffline,
   createOffline,
+  openIndexedDbStorage,
   type Offline,
   type IndexedDbOfflineOptions,
   type OfflineOptions,
@@ -49,6 +50,18 @@ test.each([
   const given: unknown = isEmpty ? options : Object.assign({ storage }, options);
   expect(() => createOffline(given as OfflineOptions)).toThrow(error);
 });
+
+test.each([null, 5, {}, Promise.resolve('ann')])(
+  'a database whose name is no text is an error: %o',
+  async (databaseName) => {
+    const error = { code: 'misuse', message: expect.stringContaining('databaseName') as unknown };
+    const name = databaseName as never;
+    expect(() => createIndexedDbOffline({ databaseName: name })).toThrow(
+      expect.objectContaining(error),
+    );
+    await expect(openIndexedDbStorage(name)).rejects.toMatchObject(error);
+  },
+);
 
 test.each([undefined, null, {}, Promise.resolve()])(
   'a storage that nothing opens is told: %j',
