@@ -796,6 +796,47 @@ test('a field of the app that hides the Store of the room is reported', async ()
   expect(told).toEqual([expect.stringMatching(/^config .*has a field "store" of its own/)]);
 });
 
+test.each<readonly [string, unknown]>([
+  ['getInitialStorage', [{}, {}]],
+  ['onStorageUpdated', { save: true }],
+  ['prepareStore', undefined],
+  ['prepareStore', {}],
+  ['onUserConnected', Promise.resolve()],
+])('a field %s that is no function is reported: %o', async (name, value) => {
+  const told: string[] = [];
+  class Misshapen extends TinyBasePartyKitServer {
+    constructor(room: Party.Room) {
+      super(room);
+      Object.defineProperty(this, name, { value });
+    }
+    override onRoomError(error: unknown, where: string): void {
+      told.push(`${where}: ${String(error)}`);
+    }
+  }
+  await ask(new Misshapen(new FakeParty().asRoom));
+  expect(told[0]).toMatch(new RegExp(`^config: .*no functions, .*calls a method: ${name}[.]`));
+});
+
+test.each(['getInitialStorage', 'onStorageUpdated', 'onRoomMessage'])(
+  'a field %s that is undefined or null is one that is left out',
+  async (name) => {
+    for (const value of [undefined, null]) {
+      const told: unknown[] = [];
+      class Plain extends TinyBasePartyKitServer {
+        constructor(room: Party.Room) {
+          super(room);
+          Object.defineProperty(this, name, { value });
+        }
+        override onRoomError(error: unknown): void {
+          told.push(error);
+        }
+      }
+      expect((await ask(new Plain(new FakeParty().asRoom))).status).toBe(200);
+      expect(told).toEqual([]);
+    }
+  },
+);
+
 test('a super.onMessage without its connection, and a super.onRequest without its request, are told in a sentence', async () => {
   const told: unknown[] = [];
   class Forgetful extends TinyBasePartyKitServer {
@@ -948,6 +989,8 @@ test.each([
   ['allowedOrigins', 'a list', { allowedOrigins: [/app/u] }],
   ['limits', 5, { limits: 5 }],
   ['limits', null, { limits: null }],
+  ['limits', 'a promise', { limits: Promise.resolve({}) }],
+  ['responseHeaders', 'a promise', { responseHeaders: Promise.resolve({}) }],
   ['"contentbytes" (did you mean "contentBytes"?)', 'limits', { limits: { contentbytes: 5 } }],
   ['isEphemeral', 'yes', { isEphemeral: 'yes' }],
   ['config', null, null],

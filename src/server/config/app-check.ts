@@ -2,7 +2,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import type { AppConfig } from './app-config.ts';
 import { misplacedOptions } from './misplaced-options.ts';
 import { refusalWithoutGate } from './missing-gate.ts';
-import { uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
+import { CALLED, uncalledMethods, type UncalledMethods } from './uncalled-methods.ts';
 
 /** The parts of a room that are checked. */
 export interface AppCheckParts {
@@ -37,9 +37,10 @@ export class AppCheck {
   reportOnce(): void {
     if (this.#isReported) return;
     this.#isReported = true;
-    const { config, report, server } = this.#parts;
+    const { base, config, report, server } = this.#parts;
     const warnings = this.#search().map(({ warning }) => warning);
-    const errors = [...this.#refusals(), ...config.errors(), ...warnings, hiddenStore(server)];
+    const ofFields = [hiddenStore(server), uncallable(server, base)];
+    const errors = [...this.#refusals(), ...config.errors(), ...warnings, ...ofFields];
     for (const error of errors) if (error !== undefined) report(error);
   }
 
@@ -58,6 +59,17 @@ export class AppCheck {
       misplacedOptions(server, base, (name) => config.isGiven(name)),
     ]);
   }
+}
+
+/** The error of fields that are no functions, where the room calls a method. `base` is the prototype of our own class. */
+function uncallable(server: object, base: object): TinyBasePartyKitError | undefined {
+  const names = CALLED.filter((name) => {
+    const member: unknown = Reflect.get(server, name);
+    return typeof member !== 'function' && ((member ?? undefined) !== undefined || name in base);
+  });
+  if (names.length === 0) return undefined;
+  const message = `The class of the room has fields that are no functions, where the room calls a method: ${names.join(', ')}. Make them methods.`;
+  return new TinyBasePartyKitError('misuse', message);
 }
 
 /** The error of a field that hides the Store of the room, as a room written for TinyBase's own class may have one. */

@@ -1,4 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
+import { isPlain } from '../../protocol/option-kinds.ts';
 import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
 import { isProtectiveName } from './protective-names.ts';
 import { isThenable } from '../room/maybe-promise.ts';
@@ -37,7 +38,7 @@ const EXPECTATIONS: Readonly<Partial<Record<keyof RoomServerConfig, Expectation>
     expected: 'a list of texts, or a function',
     otherwise: 'only the texts in a list are allowed',
   },
-  limits: { isRight: isObject, expected: 'an object of numbers', otherwise: DEFAULT },
+  limits: { isRight: isPlain, expected: 'an object of numbers', otherwise: DEFAULT },
   isEphemeral: {
     isRight: (value) => typeof value === 'boolean',
     expected: 'true or false',
@@ -99,7 +100,7 @@ function mayHaveHidden(config: unknown): boolean {
 function areHeaders(value: unknown): boolean {
   try {
     Reflect.construct(Headers, [value]);
-    return isObject(value);
+    return isObject(value) && !isThenable(value);
   } catch {
     return false;
   }

@@ -39,6 +39,9 @@ const OTHERS = [
 /** Handlers that let somebody in on other servers. */
 const FOREIGN_GUARD = /^onAuth(?:enticate|orize)?$/;
 
+/** All but the hooks that refuse: these tell by themselves that they are no function. */
+export const CALLED: readonly string[] = [...GUARDS, ...OTHERS];
+
 const METHODS = [...HOOKS, ...GUARDS, ...OTHERS];
 
 /** A method of an app that nobody calls, and the one that its author may have meant. */
