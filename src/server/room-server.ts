@@ -1,4 +1,5 @@
 import { ERRORS, isTellable, TinyBasePartyKitError } from '../protocol/errors.ts';
+import { hasMethods } from '../protocol/has-methods.ts';
 import type { EvictionTarget, RoomDocument, RoomStats } from '../protocol/room-handle.ts';
 import type { Cell, CellOrUndefined, Store, Value, ValueOrUndefined } from 'tinybase';
 
@@ -406,7 +407,7 @@ export class RoomServer<
     message: string | ArrayBuffer | ArrayBufferView,
     connection: Connection,
   ): Promise<void> {
-    if (!isGiven(connection)) {
+    if (!hasMethods(connection, ['send'])) {
       const text =
         'super.onMessage got no connection: call it with the message and the connection of onMessage.';
       return Promise.reject(new TinyBasePartyKitError('misuse', text));
@@ -556,12 +557,7 @@ export class RoomServer<
 
 /** Throws `misuse` if an app has not handed on the request of a method to `super`. */
 function assertRequest(method: string, request: unknown): void {
-  if (isGiven(request)) return;
+  if (typeof Reflect.get(Object(request), 'url') === 'string') return;
   const message = `super.${method} got no request: call it with that of ${method}.`;
   throw new TinyBasePartyKitError('misuse', message);
-}
-
-/** An app without types may leave out what it hands on to `super`. */
-function isGiven(parameter: unknown): boolean {
-  return typeof parameter === 'object' && parameter !== null;
 }

@@ -846,8 +846,8 @@ test('a super.onMessage without its connection, and a super.onRequest without it
     override onUnavailableRequest(): Response | Promise<Response> {
       return super.onUnavailableRequest(undefined as never);
     }
-    override onMessage(message: string, connection: Party.Connection): Promise<void> {
-      return message === 'swap'
+    override onMessage(message: string | ArrayBuffer, connection: Party.Connection): Promise<void> {
+      return message !== 'hello'
         ? super.onMessage(connection as never, message as never)
         : super.onMessage(message, undefined as never);
     }
@@ -860,10 +860,11 @@ test('a super.onMessage without its connection, and a super.onRequest without it
   const ada = party.connect('1');
   expect((await ask(server)).status).toBe(503);
   expect(() => server.onUnavailableRequest()).toThrow('super.onUnavailableRequest got no request');
-  for (const message of ['hello', 'swap'])
+  for (const message of ['hello', 'swap', new ArrayBuffer(1)])
     await expect(server.onMessage(message, ada as never)).rejects.toMatchObject({ code: 'misuse' });
   expect(told).toEqual([
     expect.stringMatching(/^handler: .*super.onRequest got no request/),
+    expect.stringMatching(/^handler: .*super.onMessage got no connection/),
     expect.stringMatching(/^handler: .*super.onMessage got no connection/),
     expect.stringMatching(/^handler: .*super.onMessage got no connection/),
   ]);
