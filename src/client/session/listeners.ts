@@ -41,5 +41,5 @@ export function createListeners<Kinds extends Record<string, readonly unknown[]>
 
 /** Throws `misuse` for a listener that is no function, as in code without types: when it is called, that is far from the mistake. */
 export function assertListener(listener: unknown): void {
-  if (typeof listener !== 'function') throw notGot('addListener', 'function as its listener');
+  if (typeof listener !== 'function') throw notGot('addListener', 'function');
 }
