@@ -247,7 +247,7 @@ test('what is not JSON is malformed, and sends nothing', async () => {
   const handle = answered('{"result":null}', 200, sent);
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
-  for (const data of [5n, cyclic, () => 1, Symbol('a')]) {
+  for (const data of [5n, cyclic, () => 1, Symbol('a'), Promise.resolve(1)]) {
     const { code, message } = await failureOf(handle.broadcast('note', data));
     expect([code, message]).toEqual([
       'malformed',

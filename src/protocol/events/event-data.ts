@@ -1,12 +1,12 @@
 /**
  * Encodes what travels with an event or a call; undefined stays undefined. Throws a `TypeError` for a value that JSON does
- * not have: a function, a bigint, or an object that contains itself.
+ * not have: a function, a promise, a bigint, or an object that contains itself.
  */
 export function encodeData(data: unknown): string | undefined {
   if (data === undefined) return undefined;
-  // For a function, there is no JSON.
+  // For a function, there is no JSON. That of a promise has nothing of what it resolves to.
   const json: string | undefined = JSON.stringify(data);
-  if (json === undefined)
+  if (json === undefined || data instanceof Promise)
     throw new TypeError('It is not JSON: send objects, arrays, texts, numbers, booleans or null.');
   return json;
 }

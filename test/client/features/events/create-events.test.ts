@@ -110,7 +110,7 @@ test.each<readonly unknown[]>([
 
 test('[EVENT-3] an input that is not JSON is malformed, and nothing is sent', async () => {
   const { socket, events } = open();
-  for (const input of [1n, () => 1])
+  for (const input of [1n, () => 1, Promise.resolve(1)])
     expect(await codeOf(events.call('add', input))).toBe('malformed');
   expect(socket.sent).toEqual([]);
 });
