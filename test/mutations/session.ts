@@ -790,6 +790,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'return false && ',
   },
   {
+    title: '[OFFLINE-13] a page forgets what it has said before, when it says more',
+    file: HEAD,
+    text: 'text ?? this.#said?.text',
+    replacement: 'text',
+  },
+  {
     title: '[OFFLINE-13] what a page has said is not valid after the write under way',
     file: HEAD,
     text: 'this.#nextText ?? now',

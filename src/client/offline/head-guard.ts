@@ -114,7 +114,8 @@ export class HeadGuard {
 
   /** Call this when the page has said its last words. */
   said(text: string | undefined): void {
-    this.#said = { text };
+    // What was said before may still be heard.
+    this.#said = { text: text ?? this.#said?.text };
     this.#isSpent = true;
   }
 

@@ -1863,6 +1863,36 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
     expect(tab.errors).toEqual([]);
   });
 
+  test('[OFFLINE-13] [OFFLINE-14] goes on with its record if another page has put there what it said as it went, and it has said more since', async () => {
+    const storage = new ManualOfflineStorage();
+    const put = storage.writeLast.bind(storage);
+    const said: LastWrite[] = [];
+    storage.writeLast = (write) => said.push(write);
+    const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
+    await tab.start();
+    await tab.answerGet(1, [{}, { v: 0 }]);
+    tab.open();
+    await settle();
+    tab.store.setValue('v', 'said');
+    tab.putAside()();
+    const heard = said.splice(0);
+    storage.next().take();
+    await settle();
+    for (const write of heard) put(write);
+    tab.store.setValue('w', 'said later');
+    tab.putAside()();
+    await storage.writeAll();
+    tab.open();
+    await storage.writeAll();
+    tab.welcome({ generation: tab.hello().generation });
+    await storage.writeAll();
+    expect(tab.pushes().map(([, changes]) => changes)).toEqual([
+      [{}, { v: 'said' }],
+      [{}, { w: 'said later' }],
+    ]);
+    expect(tab.errors).toEqual([]);
+  });
+
   test('[OFFLINE-13] [OFFLINE-14] removes the held edits that it said as it went when it has given them a number, also if another page has put them into its record', async () => {
     const storage = new ManualOfflineStorage();
     const put = storage.writeLast.bind(storage);
