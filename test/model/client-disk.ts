@@ -63,7 +63,7 @@ export class ClientDisk implements Source {
   /** The pages that their browser keeps for its "back" button, each with a promise that resolves when it comes back. */
   readonly #aside = new Map<object, Promise<void>>();
   readonly #ends = new WeakMap<object, Set<(isEnding: boolean) => void>>();
-  /** The number of times that everything of a user was removed. */
+  /** The number of times that the removal of everything of a user has begun, or has taken effect. */
   readonly #clears = new Map<string | undefined, number>();
   /** Called when a lock is free, or a wait for one is over. */
   readonly #waiting = new Set<() => void>();
@@ -131,12 +131,15 @@ export class ClientDisk implements Source {
     const remove = keysOfUser(user);
     const keys = (): string[] => [...this.entries.keys()].filter((key) => key.startsWith(remove));
     const before = keys();
+    const count = (): unknown => this.#clears.set(user, this.clearsOf(user) + 1);
+    // If the tab dies now, only its own record may be gone.
+    count();
     void this.write(tab, { remove: [remove], set: new Map(), isStrict: true }, () => {
       for (const key of [...before, ...keys()]) {
         this.#cleared.add(recordOf(key));
         this.entries.delete(key);
       }
-      this.#clears.set(user, this.clearsOf(user) + 1);
+      count();
       this.onCleared(user);
     });
   }
