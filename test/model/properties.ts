@@ -575,18 +575,19 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
-function checkEdit(
-  place: Place,
-  { name }: SimClient,
-  ledger: EditLedger,
-  record: EditRecord,
-): void {
+function checkEdit(place: Place, client: SimClient, ledger: EditLedger, record: EditRecord): void {
+  const { name } = client;
   const { disk, gate, readersPushes } = place;
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
-  const isOwn = isUnique(record.leaf) && !record.isRepeated;
+  const { table, row, cell, leaf } = record;
+  // Another user of the page may have put it back, too.
+  const isRepeated = client
+    .ledgersAt(place)
+    .some((other) => other.hasRepeated(table, row, cell, leaf));
+  const isOwn = isUnique(leaf) && !isRepeated;
   // A room without a Store has nothing to delete, and keeps no record of who asked for it.
-  if (record.leaf === undefined && disk.branch === undefined) return;
+  if (leaf === undefined && disk.branch === undefined) return;
   let wasDealtWith = false;
   for (const push of ledger.pushesOf(record)) {
     const isReaders = readersPushes.has(readersPush(push.clientId, push.number));
@@ -597,14 +598,13 @@ function checkEdit(
       // What others may have made of the leaf before need not show in a commit.
       if (!isOwn || (changes !== undefined && carries(changes, record))) return;
       // A push that became the initial content is no entry.
-      const { table, row, cell, leaf } = record;
       if (branch.contents[1]?.get(table, row, cell) === leaf) return;
       // The answer may have been lost.
       if (gate?.isReader(name) === true) return;
       if (isExplained(place, record, push)) return;
     }
   }
-  const what = `${leafName(record.table, record.row, record.cell)} = ${String(record.leaf)}`;
+  const what = `${leafName(table, row, cell)} = ${String(leaf)}`;
   const how = wasDealtWith ? 'was not applied' : 'never got there';
   throw new PropertyFailure('no edit is dropped', `${what} of ${name} ${how}`);
 }

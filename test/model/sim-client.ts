@@ -265,7 +265,7 @@ export class SimClient implements ClientEnd {
 
   /** True if there are edits of its user for this room in its storage, whichever tab has made them. */
   get hasEditsOnDisk(): boolean {
-    return (this.traits.disk?.editsOf(this.#scopeOf(this.place)).length ?? 0) > 0;
+    return (this.traits.disk?.editsOf(this.#scopeOf(this.place, this.user)).length ?? 0) > 0;
   }
 
   #placeAt(address: string): Place {
@@ -273,13 +273,13 @@ export class SimClient implements ClientEnd {
     return other?.address === address ? other : home;
   }
 
-  #scopeOf({ address }: Place, user = this.user): string {
+  #scopeOf({ address }: Place, user: string | undefined): string {
     return scopeOf(user, address, this.#surroundings.prefix);
   }
 
   /** The name of its record on the disk, if it has one. */
   get recordId(): string | undefined {
-    return this.traits.lastClient[this.#scopeOf(this.place)];
+    return this.traits.lastClient[this.#scopeOf(this.place, this.user)];
   }
 
   start(): void {
@@ -363,7 +363,7 @@ export class SimClient implements ClientEnd {
   unmount(): void {
     this.isTouched = true;
     // What the storage does not have is handed on as one edit.
-    if (!this.hasStorage) this.ledgerHere.sessionEnded();
+    if (!this.hasStorage || !this.usesDisk) this.ledgerHere.sessionEnded();
     this.session.destroy();
     this.undo?.checkEnded();
     this.undo = undefined;
@@ -409,7 +409,7 @@ export class SimClient implements ClientEnd {
     for (const cancel of this.#timers) cancel();
     if (this.wire !== undefined) this.#connected.network.closeByClient(this.wire);
     disk?.crash(this, effects);
-    this.#checkLast(last, this.#keptOf(this.place));
+    this.#checkLast(last, this.#keptOf(this.place, this.user));
     for (const place of this.#places) {
       // The clock was behind, so another page may have used the same numbers (OFFLINE-9): which, only the room could have told.
       const isDoubtful = disk?.isClockLost === true && !this.#met.has(place);
@@ -455,7 +455,7 @@ export class SimClient implements ClientEnd {
   }
 
   /** The edits of its user for a room that are on disk. */
-  #keptOf(place: Place, user = this.user): readonly Changes[] {
+  #keptOf(place: Place, user: string | undefined): readonly Changes[] {
     return this.traits.disk?.editsOf(this.#scopeOf(place, user)) ?? [];
   }
 
@@ -717,7 +717,7 @@ export class SimClient implements ClientEnd {
       if (disk !== undefined && (isCleared || disk.clearsOf(this.user) > this.#clears))
         for (const ledger of disk.ledgers.get(this.user) ?? [])
           if (ledger.address === this.place.address)
-            ledger.gone(this.unconfirmed, this.#keptOf(this.place));
+            ledger.gone(this.unconfirmed, this.#keptOf(this.place, this.user));
       return leaveLost();
     };
     outboxes.add(outbox);
