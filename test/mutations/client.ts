@@ -18,6 +18,12 @@ export const CLIENT_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'if (true) {',
   },
   {
+    title: '[CLIENT-2] a client sends the edits of one user with the token of another',
+    file: ATTEMPTS,
+    text: 'if (owner && user && user !== owner)',
+    replacement: 'if (false)',
+  },
+  {
     title: '[CLIENT-3] a connection that ends at once makes the attempts count from 0 again',
     file: ATTEMPTS,
     text: 'if (hasLasted()) attempts = 0;',

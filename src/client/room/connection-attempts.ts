@@ -1,5 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { lifeOf } from './token-lifetime.ts';
+import { claimOf, lifeOf } from './token-lifetime.ts';
 
 /** The parameters of a URL; null and undefined are left out. */
 export type QueryParameters = Readonly<Record<string, string | null | undefined>>;
@@ -70,6 +70,8 @@ const QUICK_MILLISECONDS = 1_000;
 const SLOW_MILLISECONDS = 9_000;
 /** The further time after which it is asked again: its own request may be lost. */
 const LOST_MILLISECONDS = 21_000;
+const OTHER_USER_MESSAGE =
+  'The function "token" gave a token of another user: load the page again.';
 const SLOW_MESSAGE = 'The function "token" or "query" has not answered for 9 seconds.';
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
@@ -90,6 +92,8 @@ export function createConnectionAttempts(
   let openedAt: number | undefined;
   let current: Attempt | undefined;
   let token: string | undefined;
+  /** The user of the first token with which the socket was open: the edits are theirs. */
+  let owner: unknown;
   /** The answer of the app that closed the socket for good. */
   let refused: TinyBasePartyKitError | undefined;
   /** True if the next attempt has to wait. */
@@ -154,6 +158,9 @@ export function createConnectionAttempts(
         answer = answer === undefined ? ask() : Promise.race([answer, ask()]);
         answer.catch(() => (answer = undefined));
         const asked = await inTime(answer);
+        const user = asked.token && claimOf(asked.token, 'sub');
+        if (owner && user && user !== owner)
+          throw new TinyBasePartyKitError('unauthorized', OTHER_USER_MESSAGE);
         attempt.isPending = false;
         ({ token } = asked);
         return asked.parameters;
@@ -203,6 +210,7 @@ export function createConnectionAttempts(
     query,
     opened: () => {
       openedAt = now();
+      owner ??= token && claimOf(token, 'sub');
       const life = token === undefined ? undefined : lifeOf(token, openedAt);
       if (life === undefined) return;
       const { rest, whole } = life;

@@ -11,23 +11,26 @@ export interface TokenLife {
  * have expired (RFC 7519, section 4.1.4).
  */
 export function lifeOf(token: string, now: number): TokenLife | undefined {
-  const [, payload = ''] = token.split('.');
-  let claims: unknown;
-  try {
-    claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
-  } catch {
-    return undefined;
-  }
-  const end = numberIn(claims, 'exp');
-  const begin = numberIn(claims, 'iat') ?? 0;
+  const end = numberIn(token, 'exp');
+  const begin = numberIn(token, 'iat') ?? 0;
   // The clock of this device may be behind the clock that made the token.
   const start = Math.max(now, begin * 1000);
   if (end === undefined || end * 1000 <= start) return undefined;
   return { rest: end * 1000 - start, whole: (end - begin) * 1000 };
 }
 
-function numberIn(claims: unknown, name: string): number | undefined {
-  if (typeof claims !== 'object' || claims === null) return undefined;
-  const value: unknown = Reflect.get(claims, name);
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+/** Returns a claim of a token; undefined if the token is not a JWT, or lacks it. */
+export function claimOf(token: string, name: string): unknown {
+  const [, payload = ''] = token.split('.');
+  try {
+    const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
+    return Reflect.get(Object(claims), name);
+  } catch {
+    return undefined;
+  }
+}
+
+function numberIn(token: string, name: string): number | undefined {
+  const claim = claimOf(token, name);
+  return Number.isFinite(claim) ? Number(claim) : undefined;
 }

@@ -99,6 +99,8 @@ function makeWorld({
   };
 }
 
+const tokenOf = (sub: string | undefined): string => makeToken({ claims: { sub } });
+
 /** Measures the milliseconds until an attempt has its query. */
 async function waitOf({ time, attempt }: World): Promise<number> {
   const made = attempt();
@@ -277,6 +279,35 @@ describe('one token for each attempt', () => {
       expect([errors, stops, time.pending]).toEqual([[], [], 0]);
     },
   );
+
+  test('[CLIENT-2] a token of another user than the one who was connected ends the attempts, at a renewal, too', async () => {
+    const world = makeWorld();
+    // Nobody was connected with the first one.
+    world.answers.push(tokenOf('eve'), tokenOf('ann'), tokenOf('bob'));
+    await waitOf(world);
+    world.lose();
+    await waitOf(world);
+    world.open();
+    world.time.pass(3_570_000);
+    await turn();
+    expect([world.reconnects(), world.stops.map(({ code }) => code)]).toEqual([
+      0,
+      ['unauthorized'],
+    ]);
+    expect(world.stops[0]?.message).toContain('a token of another user');
+    // Another page has signed in as the user again. A token that names nobody counts as theirs.
+    for (const sub of ['bob', 'ann', undefined]) {
+      world.answers.push(tokenOf(sub));
+      world.time.pass(1_000);
+      world.attempts.reset();
+      const next = world.attempt();
+      await turn();
+      expect(next.query === undefined).toBe(sub === 'bob');
+      if (next.query) world.open();
+      world.lose();
+    }
+    expect(world.stops).toHaveLength(2);
+  });
 
   test('[CLIENT-2] the app may begin anew within the call that ends the attempts', async () => {
     const world = makeWorld();
