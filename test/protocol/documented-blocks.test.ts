@@ -150,6 +150,7 @@ const BLOCKS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'docs/schema-changes.md': {
     'ts migrated-room.ts': SCHEMA,
     'ts watchRelease': FUNCTIONS,
+    'ts translating-room.ts': SCHEMA,
   },
   'docs/security.md': {
     'ts closed-room.ts': HANDLERS,
