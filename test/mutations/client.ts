@@ -20,7 +20,7 @@ export const CLIENT_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[CLIENT-2] a client sends the edits of one user with the token of another',
     file: ATTEMPTS,
-    text: 'if (owner && user && user !== owner)',
+    text: 'if (owner.user && user && user !== owner.user)',
     replacement: 'if (false)',
   },
   {

@@ -2,6 +2,7 @@ import { TinyBasePartyKitError } from '../../protocol/errors.ts';
 import { assertOptions, type OptionKind } from '../../protocol/option-kinds.ts';
 import { tellUnknownOptions } from '../check-options.ts';
 import type { ClientRoom, RoomOptions, RoomOverrides } from './client-options.ts';
+import type { Owner } from './connection-attempts.ts';
 import { createRoomStay, type RoomStay } from './room-stay.ts';
 
 /** The second parameter of `enter`. */
@@ -81,6 +82,7 @@ const ENTRY = { metadata: '' };
 export function createRooms<Room, Metadata>(
   options: RoomOptions<Room, Metadata | undefined>,
 ): Client<Room, Metadata | undefined> {
+  const owner: Owner = {};
   const stays = new Map<string, RoomStay<Room, Metadata>>();
   const known = new WeakMap<ClientRoom<Room>, RoomStay<Room, Metadata>>();
   /** Reports options that do not exist, after the present call. */
@@ -101,7 +103,7 @@ export function createRooms<Room, Metadata>(
     assertOptions('createRoom', overrides, OPTIONS);
     assertNeeded(id, all);
     check('createRoom', overrides, all);
-    const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, () => {
+    const stay: RoomStay<Room, Metadata> = createRoomStay(id, all, owner, () => {
       if (stays.get(id) === stay) stays.delete(id);
     });
     stays.set(id, stay);

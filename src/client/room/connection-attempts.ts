@@ -10,6 +10,11 @@ export type ReconnectTimeout = number | ((lost: { readonly attempts: number }) =
 /** The parameters of one attempt. `token` is the one among them, if there is one. */
 export type Answer = Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
 
+/** The user of the first token with which a socket of the client was open: all edits are theirs. */
+export interface Owner {
+  user?: unknown;
+}
+
 /** Everything that the attempts take from outside. */
 export interface AttemptsPort {
   /** Calls back once, later; returns a function that prevents it. */
@@ -20,6 +25,7 @@ export interface AttemptsPort {
   readonly random: () => number;
   /** Asks the app. */
   readonly ask: () => Answer;
+  readonly owner: Owner;
   readonly socket: {
     isOpen(): boolean;
     /** Returns false if the socket was closed for good. */
@@ -80,7 +86,7 @@ const LEAST_RENEWAL_MILLISECONDS = 30_000;
 
 /** Creates attempts without any. */
 export function createConnectionAttempts(
-  { after, now, random, ask, socket, onError }: AttemptsPort,
+  { after, now, random, ask, owner, socket, onError }: AttemptsPort,
   timeout: ReconnectTimeout = defaultTimeout,
 ): ConnectionAttempts {
   let attempts = 0;
@@ -92,8 +98,6 @@ export function createConnectionAttempts(
   let openedAt: number | undefined;
   let current: Attempt | undefined;
   let token: string | undefined;
-  /** The user of the first token with which the socket was open: the edits are theirs. */
-  let owner: unknown;
   /** The answer of the app that closed the socket for good. */
   let refused: TinyBasePartyKitError | undefined;
   /** True if the next attempt has to wait. */
@@ -159,7 +163,7 @@ export function createConnectionAttempts(
         answer.catch(() => (answer = undefined));
         const asked = await inTime(answer);
         const user = asked.token && claimOf(asked.token, 'sub');
-        if (owner && user && user !== owner)
+        if (owner.user && user && user !== owner.user)
           throw new TinyBasePartyKitError('unauthorized', OTHER_USER_MESSAGE);
         attempt.isPending = false;
         ({ token } = asked);
@@ -210,7 +214,7 @@ export function createConnectionAttempts(
     query,
     opened: () => {
       openedAt = now();
-      owner ??= token && claimOf(token, 'sub');
+      owner.user ??= token && claimOf(token, 'sub');
       const life = token === undefined ? undefined : lifeOf(token, openedAt);
       if (life === undefined) return;
       const { rest, whole } = life;

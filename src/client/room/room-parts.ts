@@ -23,6 +23,7 @@ import {
   left,
   textOf,
   type Answer,
+  type Owner,
 } from './connection-attempts.ts';
 
 /** The time for which `leave` waits until the room has confirmed what is pending (`CLIENT-1`). */
@@ -59,6 +60,7 @@ export function createRoomParts<Room, Metadata>(
   store: Store,
   presenceStore: Store,
   options: RoomOptions<Room, Metadata>,
+  owner: Owner,
   context: () => RoomContext<Metadata>,
   onRefused: (error: TinyBasePartyKitError) => void,
 ): RoomParts<Room> {
@@ -109,6 +111,7 @@ export function createRoomParts<Room, Metadata>(
         tellQueried(socket);
         return asked;
       },
+      owner,
       socket: { ...attached, isWanted: () => socket.shouldReconnect },
       // The persister reports why there is no token, and shows it in `getSync()`.
       onError: (error) =>

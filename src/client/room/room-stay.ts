@@ -7,7 +7,7 @@ import { assertMethods } from '../platform/parameters.ts';
 import { reportLater } from '../platform/report-later.ts';
 import { StoreClaim } from '../replica/store-claim.ts';
 import type { ClientRoom, RoomOptions } from './client-options.ts';
-import { left } from './connection-attempts.ts';
+import { left, type Owner } from './connection-attempts.ts';
 import { tellRenewal } from './renewals.ts';
 import { roomReports } from './room-reports.ts';
 import { createRoomParts, type RoomParts } from './room-parts.ts';
@@ -29,6 +29,7 @@ const observers = new WeakMap<Store, ObservedStore>();
 export function createRoomStay<Room, Metadata>(
   id: string,
   options: RoomOptions<Room, Metadata | undefined>,
+  owner: Owner,
   onLeft: () => void,
 ): RoomStay<Room, Metadata> {
   const presenceStore = options.createStore();
@@ -62,7 +63,14 @@ export function createRoomStay<Room, Metadata>(
       .then(() => options.onAuthorizationFail?.(refusal, room))
       .catch(report);
   const createParts = (): RoomParts<Room> =>
-    createRoomParts(store, presenceStore, options, () => ({ room: id, metadata }), onRefused);
+    createRoomParts(
+      store,
+      presenceStore,
+      options,
+      owner,
+      () => ({ room: id, metadata }),
+      onRefused,
+    );
 
   let parts = createParts();
   const room: ClientRoom<Room> = Object.freeze({

@@ -59,6 +59,7 @@ function makeWorld({
         const answer = await given;
         return { parameters: { token: answer }, token: answer };
       },
+      owner: {},
       socket: {
         isOpen: () => isOpen,
         isWanted: () => true,

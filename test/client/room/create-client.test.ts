@@ -2,6 +2,7 @@ import { createStore, type Store } from 'tinybase';
 import { expect, test, vi } from 'vitest';
 import { createClient } from '../../../src/client/room/index.ts';
 import { ignoring } from '../../support/ignoring.ts';
+import { makeToken } from '../../support/tokens.ts';
 
 const HOST = { host: 'localhost:1999' };
 
@@ -66,6 +67,46 @@ test('a room that was created and not entered opens nothing, and is left at once
   expect(room.persister.getSync().phase).toBe('idle');
   await client.leave(room);
   expect(client.getRooms()).toEqual([]);
+});
+
+test('[CLIENT-2] a client that has left a room is still that of its user, in every room', async () => {
+  class OpenWebSocket extends EventTarget {
+    readyState = 0;
+    constructor() {
+      super();
+      queueMicrotask(() => {
+        this.readyState = 1;
+        this.dispatchEvent(new Event('open'));
+      });
+    }
+    send(): void {}
+    close(): void {
+      this.readyState = 3;
+    }
+  }
+  let sub = 'ann';
+  const refusals: string[] = [];
+  const client = createClient({
+    ...HOST,
+    createStore,
+    onIgnoredError: ignoring('unauthorized'),
+    onAuthorizationFail: ({ message }) => refusals.push(message),
+    WebSocket: OpenWebSocket,
+    persister: { fetch: () => new Promise(() => undefined) },
+    token: () => makeToken({ claims: { sub } }),
+  });
+  const { socket } = client.createRoom('red');
+  const opened = new Promise((resolve) => socket.addEventListener('open', resolve));
+  client.enter('red').catch(() => undefined);
+  await opened;
+  await client.leave('red');
+  // In another tab, which has the same cookies, somebody else has signed in.
+  sub = 'bob';
+  for (const room of ['red', 'blue']) {
+    await expect(client.enter(room)).rejects.toThrow('another user');
+    await client.leave(room);
+  }
+  expect(refusals).toHaveLength(2);
 });
 
 test('a room whose socket has used up its maxRetries opens it again when it is entered again', async () => {
