@@ -10,7 +10,7 @@ export type ReconnectTimeout = number | ((lost: { readonly attempts: number }) =
 /** The parameters of one attempt. `token` is the one among them, if there is one. */
 export type Answer = Promise<{ readonly parameters: QueryParameters; readonly token?: string }>;
 
-/** The user of the first token with which a socket of the client was open: all edits are theirs. */
+/** The user of the first token with which a room has let the client in: all edits are theirs. */
 export interface Owner {
   user?: unknown;
 }
@@ -47,6 +47,8 @@ export interface ConnectionAttempts {
   query(): Promise<QueryParameters>;
   /** The socket is open. */
   opened(): void;
+  /** The room has let the user in. */
+  admitted(): void;
   /** The socket is not open any more, or has failed to open. */
   closed(): void;
   /** The token has expired, and the socket is about to close: the next attempt is immediate, with another token. */
@@ -100,6 +102,7 @@ export function createConnectionAttempts(
   let token: string | undefined;
   /** The answer of the app that closed the socket for good. */
   let refused: TinyBasePartyKitError | undefined;
+  let isAdmitted = false;
   /** True if the next attempt has to wait. */
   let isLost = false;
   /** True if the client itself is about to close the socket, in order to open it with another token. */
@@ -214,13 +217,17 @@ export function createConnectionAttempts(
     query,
     opened: () => {
       openedAt = now();
-      owner.user ??= token && claimOf(token, 'sub');
+      isAdmitted = false;
       const life = token === undefined ? undefined : lifeOf(token, openedAt);
       if (life === undefined) return;
       const { rest, whole } = life;
       const margin = Math.min(RENEWAL_MILLISECONDS, rest / 10) * (1 - random() / 2);
       const wait = Math.max(rest - margin, Math.min(LEAST_RENEWAL_MILLISECONDS, whole / 2));
       cancelRenewal = after(wait, renew);
+    },
+    admitted: () => {
+      if (!isAdmitted && token !== undefined) owner.user ??= claimOf(token, 'sub');
+      isAdmitted = true;
     },
     closed: () => {
       cancelRenewal?.();

@@ -93,6 +93,8 @@ export function createRoomParts<Room, Metadata>(
     onClose: () => attempts.closed(),
     onMessage: (data) => {
       const error = readError(messagePrefix, data);
+      // A room says nothing else to a connection that it has not let in (`GATE-5`).
+      if (error === undefined) attempts.admitted();
       if (error?.code === 'expired') attempts.expired();
       refused = error?.message ?? refused;
     },

@@ -283,12 +283,14 @@ describe('one token for each attempt', () => {
 
   test('[CLIENT-2] a token of another user than the one who was connected ends the attempts, at a renewal, too', async () => {
     const world = makeWorld();
-    // Nobody was connected with the first one.
+    // The room has not let the first one in.
     world.answers.push(tokenOf('eve'), tokenOf('ann'), tokenOf('bob'));
     await waitOf(world);
+    world.open();
     world.lose();
     await waitOf(world);
     world.open();
+    world.attempts.admitted();
     world.time.pass(3_570_000);
     await turn();
     expect([world.reconnects(), world.stops.map(({ code }) => code)]).toEqual([

@@ -79,7 +79,10 @@ test('[CLIENT-2] a client that has left a room is still that of its user, in eve
         this.dispatchEvent(new Event('open'));
       });
     }
-    send(): void {}
+    /** The answer of a room. */
+    send(): void {
+      queueMicrotask(() => this.dispatchEvent(new MessageEvent('message', { data: 'o[]' })));
+    }
     close(): void {
       this.readyState = 3;
     }
@@ -96,9 +99,9 @@ test('[CLIENT-2] a client that has left a room is still that of its user, in eve
     token: () => makeToken({ claims: { sub } }),
   });
   const { socket } = client.createRoom('red');
-  const opened = new Promise((resolve) => socket.addEventListener('open', resolve));
+  const admitted = new Promise((resolve) => socket.addEventListener('message', resolve));
   client.enter('red').catch(() => undefined);
-  await opened;
+  await admitted;
   await client.leave('red');
   // In another tab, which has the same cookies, somebody else has signed in.
   sub = 'bob';
