@@ -79,7 +79,7 @@ const SLOW_MILLISECONDS = 9_000;
 /** The further time after which it is asked again: its own request may be lost. */
 const LOST_MILLISECONDS = 21_000;
 const OTHER_USER_MESSAGE =
-  'The function "token" gave a token of another user: load the page again.';
+  'The function "token" gave a token of another user: load the page again, or create another client.';
 const SLOW_MESSAGE = 'The function "token" or "query" has not answered for 9 seconds.';
 /** A new token is asked for so long before the end of the present one, or in the last tenth of its life. */
 const RENEWAL_MILLISECONDS = 60_000;
