@@ -263,7 +263,8 @@ test('the functions of the documents do in a browser what their documents say', 
     [true, false],
     [true, false],
   ]);
-  expect(await ask('logOut')).toEqual([]);
+  const question = 'Only this device has 1 of your edits. Remove them?';
+  expect(await ask('logOut')).toEqual([[false, true], [question, question], 1, []]);
   // docs/performance.md
   const texts = (await ask('progress')) as readonly string[];
   expect(texts).toContainEqual(expect.stringMatching(/^Loading: [1-9]\d* KiB$/));

@@ -790,6 +790,12 @@ export const SESSION_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'return false && ',
   },
   {
+    title: '[OFFLINE-8] held edits that were written in parts are counted for each part',
+    file: 'client/offline/client-record.ts',
+    text: 'edits.add(key.slice(0, end.index + end[0].length));',
+    replacement: 'edits.add(key);',
+  },
+  {
     title: '[OFFLINE-13] a page forgets what it has said before, when it says more',
     file: HEAD,
     text: 'text ?? this.#said?.text',

@@ -55,6 +55,19 @@ export function keysOfUser(user: string | undefined): string {
   return `[${JSON.stringify(user ?? null)},`;
 }
 
+/** A key of a push, or of held edits, up to what tells apart the entries of held edits. */
+const EDIT_KEY = /\]e[\w-]+\/(?:held|\d+$)/;
+
+/** Counts the edits in entries with these keys: each push, and all held edits of a client as one. */
+export function countEdits(keys: Iterable<string>): number {
+  const edits = new Set<string>();
+  for (const key of keys) {
+    const end = EDIT_KEY.exec(key);
+    if (end !== null) edits.add(key.slice(0, end.index + end[0].length));
+  }
+  return edits.size;
+}
+
 /** The keys of one scope. */
 export class RecordKeys {
   /** The beginning of all heads. */

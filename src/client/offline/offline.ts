@@ -4,16 +4,19 @@ import { isPlain } from '../../protocol/option-kinds.ts';
 import { errorOfUnknownOptions } from '../../protocol/unknown-options.ts';
 import { callAfter } from '../platform/call-after.ts';
 import { guardLocks, guardStorage } from './app-storage.ts';
-import { keysOfUser } from './client-record.ts';
+import { countEdits, keysOfUser } from './client-record.ts';
 import { DurableOutbox, type OfflineDevice } from './durable-outbox.ts';
 import { noAnswer, type OfflineLocks, type OfflineStorage } from './offline-storage.ts';
 import type { Outbox, OutboxOwner } from './outbox.ts';
 
-/** The wait for a storage that removes everything of a user. It may be much. */
-const CLEAR_MILLISECONDS = 10_000;
+/** The wait for a storage that reads or removes everything of a user. It may be much. */
+const ALL_MILLISECONDS = 10_000;
 
 const CLEAR_MESSAGE =
   'The offline data of this user could not be removed: the storage of this device cannot be opened or written, or does not answer.';
+
+const COUNT_MESSAGE =
+  'The offline edits of this user could not be counted: the storage of this device cannot be opened or read, or does not answer.';
 
 /** Keeps what persisters of this device hold: give it to them as the option `offline`. */
 export interface Offline {
@@ -23,6 +26,12 @@ export interface Offline {
    * or does not answer for 10 s.
    */
   clear(): Promise<void>;
+  /**
+   * Counts the edits that are kept for this user and not confirmed: transactions of all rooms and all tabs, also of closed ones. Those
+   * that wait for saving to start count as one in each tab. Some that were confirmed within the last second may be among them. Call it before
+   * {@link Offline.clear}, to ask the user. Rejects with `offline` if the storage cannot be opened or read, or does not answer for 10 s.
+   */
+  countUnsaved(): Promise<number>;
   /** Used by the persister. */
   createOutbox(owner: OutboxOwner): Outbox;
 }
@@ -128,11 +137,11 @@ export function offlineOf(
       }
       const remove = async (): Promise<unknown> =>
         (await storage()).write({ ...write, isStrict: true });
-      try {
-        await inTime(remove(), CLEAR_MILLISECONDS, callAfter, noAnswer);
-      } catch (cause) {
-        throw new TinyBasePartyKitError('offline', CLEAR_MESSAGE, { cause });
-      }
+      await answered(remove(), CLEAR_MESSAGE);
+    },
+    countUnsaved: async () => {
+      const all = storage().then((entries) => entries.read(keysOfUser(user)));
+      return countEdits((await answered(all, COUNT_MESSAGE)).keys());
     },
     createOutbox: (owner) => {
       const outbox = new DurableOutbox(device, owner, () => outboxes.delete(outbox));
@@ -140,4 +149,13 @@ export function offlineOf(
       return outbox;
     },
   };
+}
+
+/** Waits for a storage. Rejects with `offline`, and that sentence, if it fails or does not answer. */
+async function answered<T>(answer: Promise<T>, sentence: string): Promise<T> {
+  try {
+    return await inTime(answer, ALL_MILLISECONDS, callAfter, noAnswer);
+  } catch (cause) {
+    throw new TinyBasePartyKitError('offline', sentence, { cause });
+  }
 }

@@ -216,6 +216,42 @@ test('a persister that was destroyed is not held, with all that its Store has, a
   expect(offline).toBeDefined();
 });
 
+test('[OFFLINE-8] an app can ask how many edits are kept before it clears them', async () => {
+  const { memory, offline } = slowDevice();
+  const page = (room: string) => {
+    const socket = new FakePartySocket(room);
+    const { fetch } = roomOn(socket);
+    const store = createStore();
+    const options = { offline, fetch };
+    const persister = createPartyKitPersister(store, socket as unknown as PartySocket, options);
+    socket.open();
+    return { socket, store, persister };
+  };
+  const [first, other] = [page('first'), page('other')];
+  for (const { persister } of [first, other]) await persister.startAutoPersisting([{}, { v: 1 }]);
+  expect(await offline.countUnsaved()).toBe(0);
+  first.socket.close();
+  first.store.setValue('v', 2);
+  first.store.setValue('v', 3);
+  await other.persister.stopAutoSave();
+  const hasHeld = (count: number): boolean =>
+    [...memory.entries.keys()].filter((key) => key.includes('/held')).length === count;
+  other.store.setValue('held', 1);
+  await until('the first held edit', () => hasHeld(1));
+  other.store.setValue('held', 2);
+  await until('the second held edit', () => hasHeld(2));
+  expect(await offline.countUnsaved()).toBe(3);
+  const bob = createOffline({ storage: () => memory, user: 'bob' });
+  expect(await bob.countUnsaved()).toBe(0);
+  first.socket.open();
+  await other.persister.startAutoSave();
+  for (const { persister } of [first, other]) {
+    await persister.whenConfirmed();
+    await persister.destroy();
+  }
+  await until('no edits', async () => (await offline.countUnsaved()) === 0);
+});
+
 test('[OFFLINE-8] everything is cleared also if the page ends before the storage has done it', async () => {
   const memory = new MemoryOfflineStorage();
   const opening = new Deferred<OfflineStorage>();
@@ -230,22 +266,25 @@ test('[OFFLINE-8] everything is cleared also if the page ends before the storage
   expect([...memory.entries.keys()]).toEqual([]);
 });
 
-test('[OFFLINE-8] clear says in a sentence that it could not remove everything, also if the storage does not answer', async () => {
-  const sentence = {
-    code: 'offline',
-    message: expect.stringContaining('could not be removed') as unknown,
-  };
-  // Node has no IndexedDB, as some private windows.
-  await expect(createIndexedDbOffline().clear()).rejects.toMatchObject(sentence);
-  const failing = createOffline({ storage: () => ({ read: async () => new Map(), write: full }) });
-  await expect(failing.clear()).rejects.toMatchObject(sentence);
-  vi.useFakeTimers();
-  try {
-    const silent = createOffline({ storage: () => new Promise<never>(() => undefined) });
-    const clearing = expect(silent.clear()).rejects.toMatchObject(sentence);
-    await vi.advanceTimersByTimeAsync(10_000);
-    await clearing;
-  } finally {
-    vi.useRealTimers();
-  }
-});
+test.each([
+  ['clear', 'could not be removed'],
+  ['countUnsaved', 'could not be counted'],
+] as const)(
+  '[OFFLINE-8] %s says in a sentence that it could not, also if the storage does not answer',
+  async (name, text) => {
+    const sentence = { code: 'offline', message: expect.stringContaining(text) as unknown };
+    // Node has no IndexedDB, as some private windows.
+    await expect(createIndexedDbOffline()[name]()).rejects.toMatchObject(sentence);
+    const failing = createOffline({ storage: () => ({ read: full, write: full }) });
+    await expect(failing[name]()).rejects.toMatchObject(sentence);
+    vi.useFakeTimers();
+    try {
+      const silent = createOffline({ storage: () => new Promise<never>(() => undefined) });
+      const clearing = expect(silent[name]()).rejects.toMatchObject(sentence);
+      await vi.advanceTimersByTimeAsync(10_000);
+      await clearing;
+    } finally {
+      vi.useRealTimers();
+    }
+  },
+);
