@@ -62,6 +62,12 @@ export const PRESENCE_MUTATIONS: readonly SourceMutation[] = [
     replacement: 'return;',
   },
   {
+    title: '[PRES-6] a row goes back over what the app has set since',
+    file: CLIENT,
+    text: 'cells.forEach((cell) => write(input.get(cell), cell));',
+    replacement: 'cells.forEach((cell) => write(before.get(cell), cell));',
+  },
+  {
     title: '[PRES-7] a correction shows, whatever the app has set since',
     file: CLIENT,
     text: 'if (cell === USER || input.get(cell) !== sent.get(cell)) continue;',

@@ -158,7 +158,10 @@ export function createClientPresence<Cells>(
     if (encodePresenceCells(input).length <= LONGEST_ROW) return;
     const cells = new Set([...input.keys(), ...before.keys()]);
     cells.forEach((cell) => setInput(cell, before.get(cell)));
-    transact(() => cells.forEach((cell) => write(before.get(cell), cell)));
+    // Later, perhaps: the app may have set others by then, or have ended it.
+    transact(() => {
+      if (state !== 'ended') cells.forEach((cell) => write(input.get(cell), cell));
+    });
     report(new TinyBasePartyKitError('too-large', LONG_MESSAGE));
   };
 
