@@ -20,8 +20,14 @@ export const CLIENT_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[CLIENT-2] a client sends the edits of one user with the token of another',
     file: ATTEMPTS,
-    text: 'if (owner.user && user && user !== owner.user)',
-    replacement: 'if (false)',
+    text: 'if (error !== undefined) throw error;',
+    replacement: '',
+  },
+  {
+    title: '[CLIENT-2] a client stays in a room that has let in another user than the first one',
+    file: ATTEMPTS,
+    text: 'stop(error);',
+    replacement: '',
   },
   {
     title: '[CLIENT-3] a connection that ends at once makes the attempts count from 0 again',

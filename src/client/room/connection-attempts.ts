@@ -1,5 +1,5 @@
 import { TinyBasePartyKitError } from '../../protocol/errors.ts';
-import { claimOf, lifeOf } from './token-lifetime.ts';
+import { lifeOf, userOf } from './token-lifetime.ts';
 
 /** The parameters of a URL; null and undefined are left out. */
 export type QueryParameters = Readonly<Record<string, string | null | undefined>>;
@@ -12,7 +12,7 @@ export type Answer = Promise<{ readonly parameters: QueryParameters; readonly to
 
 /** The user of the first token with which a room has let the client in: all edits are theirs. */
 export interface Owner {
-  user?: unknown;
+  user?: string | undefined;
 }
 
 /** Everything that the attempts take from outside. */
@@ -135,6 +135,18 @@ export function createConnectionAttempts(
     if (current?.isPending === false) current = undefined;
   };
 
+  const stop = (refusal: TinyBasePartyKitError): void => {
+    refused = refusal;
+    socket.stop(refusal);
+  };
+  /** Returns the error of a token that names another user than the owner. */
+  const errorOf = (asked: string | undefined): TinyBasePartyKitError | undefined => {
+    const user = userOf(asked);
+    return owner.user === undefined || user === undefined || user === owner.user
+      ? undefined
+      : new TinyBasePartyKitError('unauthorized', OTHER_USER_MESSAGE);
+  };
+
   /** Settles as the app's answer does, or rejects after a long time without one. */
   const inTime = (answer: Answer): Answer =>
     new Promise((resolve, reject) => {
@@ -165,9 +177,8 @@ export function createConnectionAttempts(
         answer = answer === undefined ? ask() : Promise.race([answer, ask()]);
         answer.catch(() => (answer = undefined));
         const asked = await inTime(answer);
-        const user = asked.token && claimOf(asked.token, 'sub');
-        if (owner.user && user && user !== owner.user)
-          throw new TinyBasePartyKitError('unauthorized', OTHER_USER_MESSAGE);
+        const error = errorOf(asked.token);
+        if (error !== undefined) throw error;
         attempt.isPending = false;
         ({ token } = asked);
         return asked.parameters;
@@ -177,8 +188,7 @@ export function createConnectionAttempts(
         if (refusal !== undefined) {
           // First, because the app may begin anew within the next call.
           if (current === attempt) current = undefined;
-          refused = refusal;
-          socket.stop(refusal);
+          stop(refusal);
           throw refusal;
         }
         const message = `The function "token" or "query" failed (${textOf(cause)}). It is called again after a pause.`;
@@ -226,8 +236,14 @@ export function createConnectionAttempts(
       cancelRenewal = after(wait, renew);
     },
     admitted: () => {
-      if (!isAdmitted && token !== undefined) owner.user ??= claimOf(token, 'sub');
+      if (isAdmitted) return;
       isAdmitted = true;
+      owner.user ??= userOf(token);
+      // Another room may have been first, with a token that the app gave later.
+      const error = errorOf(token);
+      if (error === undefined) return;
+      forget();
+      stop(error);
     },
     closed: () => {
       cancelRenewal?.();

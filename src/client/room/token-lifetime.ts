@@ -19,8 +19,14 @@ export function lifeOf(token: string, now: number): TokenLife | undefined {
   return { rest: end * 1000 - start, whole: (end - begin) * 1000 };
 }
 
+/** Returns the user whom a token names; undefined if it names none. A room knows only texts as users. */
+export function userOf(token: string | undefined): string | undefined {
+  const user = claimOf(token ?? '', 'sub');
+  return typeof user === 'string' && user !== '' ? user : undefined;
+}
+
 /** Returns a claim of a token; undefined if the token is not a JWT, or lacks it. */
-export function claimOf(token: string, name: string): unknown {
+function claimOf(token: string, name: string): unknown {
   const [, payload = ''] = token.split('.');
   try {
     const claims: unknown = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));

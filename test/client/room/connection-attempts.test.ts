@@ -5,6 +5,7 @@ import { TinyBasePartyKitError } from '../../../src/protocol/errors.ts';
 import {
   createConnectionAttempts,
   type ConnectionAttempts,
+  type Owner,
   type QueryParameters,
   type ReconnectTimeout,
 } from '../../../src/client/room/connection-attempts.ts';
@@ -35,7 +36,12 @@ interface World {
 function makeWorld({
   timeout,
   random = 0,
-}: { readonly timeout?: ReconnectTimeout; readonly random?: number } = {}): World {
+  owner = {},
+}: {
+  readonly timeout?: ReconnectTimeout;
+  readonly random?: number;
+  readonly owner?: Owner;
+} = {}): World {
   const time = new ManualTime();
   const answers: Answer[] = [];
   const errors: unknown[] = [];
@@ -59,7 +65,7 @@ function makeWorld({
         const answer = await given;
         return { parameters: { token: answer }, token: answer };
       },
-      owner: {},
+      owner,
       socket: {
         isOpen: () => isOpen,
         isWanted: () => true,
@@ -100,7 +106,7 @@ function makeWorld({
   };
 }
 
-const tokenOf = (sub: string | undefined): string => makeToken({ claims: { sub } });
+const tokenOf = (sub: unknown): string => makeToken({ claims: { sub } });
 
 /** Measures the milliseconds until an attempt has its query. */
 async function waitOf({ time, attempt }: World): Promise<number> {
@@ -311,6 +317,35 @@ describe('one token for each attempt', () => {
     }
     expect(world.stops).toHaveLength(2);
   });
+
+  test('[CLIENT-2] a room that lets in another user than a room before it is left again', async () => {
+    const owner = {};
+    const worlds = ['ann', 'bob', 'ann'].map((sub) => {
+      const world = makeWorld({ owner });
+      world.answers.push(tokenOf(sub));
+      return world;
+    });
+    for (const world of worlds) await waitOf(world);
+    for (const world of worlds) world.open();
+    for (const { attempts } of worlds) attempts.admitted();
+    expect(worlds.map(({ stops }) => stops.length)).toEqual([0, 1, 0]);
+    expect(worlds[1]?.stops[0]).toMatchObject({ code: 'unauthorized' });
+  });
+
+  test.each([[{ id: 1 }], [['ann']], [5], ['']])(
+    '[CLIENT-2] %j is no user: the tokens of an app with a check of its own may have anything',
+    async (sub) => {
+      const world = makeWorld();
+      for (let index = 0; index < 2; index += 1) {
+        world.answers.push(tokenOf(sub));
+        await waitOf(world);
+        world.open();
+        world.attempts.admitted();
+        world.lose();
+      }
+      expect(world.stops).toEqual([]);
+    },
+  );
 
   test('[CLIENT-2] the app may begin anew within the call that ends the attempts', async () => {
     const world = makeWorld();
