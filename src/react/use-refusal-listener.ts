@@ -16,7 +16,7 @@ export function useRefusalListener(
   persister: PersisterWithRefusals | undefined,
   listener: (refusals: readonly Refusal[]) => void,
 ): void {
-  assertPersister('useRefusalListener', persister);
+  assertPersister('useRefusalListener', persister, 'addRefusalListener');
   assertListener('useRefusalListener', listener);
   const latest = useLatest(listener);
   useEffect(() => {

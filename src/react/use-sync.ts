@@ -31,7 +31,7 @@ export interface PersisterWithSync {
 
 /** Returns the state of a persister's connection to its room, and renders again when it changes. */
 export function useSync(persister: PersisterWithSync | undefined): Sync {
-  assertPersister('useSync', persister);
+  assertPersister('useSync', persister, 'getSync');
   const subscribe = useCallback(
     (onChange: () => void) => {
       if (persister === undefined) return () => undefined;

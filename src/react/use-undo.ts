@@ -38,7 +38,7 @@ export function useUndo(
   persister: PartyKitPersister | undefined,
   options?: UndoOptions,
 ): UndoState {
-  assertPersister('useUndo', persister);
+  assertPersister('useUndo', persister, 'getSync');
   const checkpoints = persister && createUndo(persister, options);
   const [canUndo, undo, , undoLabel] = useUndoInformation(checkpoints);
   const [canRedo, redo, , redoLabel] = useRedoInformation(checkpoints);

@@ -39,6 +39,14 @@ test.each<readonly [string, string, () => unknown]>([
   );
 });
 
+test('a hook takes every object with the part of a persister that it uses', () => {
+  const Watched = (): ReactNode => {
+    useRefusalListener({ addRefusalListener: never, delListener: never }, never);
+    return 'watched';
+  };
+  expect(renderToString(createElement(Watched))).toBe('watched');
+});
+
 function Stored(): ReactNode {
   const persister = usePartyKitPersister(store, never, []);
   useRefusalListener(persister, never);
