@@ -153,9 +153,12 @@ export function createClientPresence<Cells>(
     isDirty = true;
   };
 
-  /** Keeps back a row that no host takes: it would close the connection, again and again. Goes back to the row before. */
-  const keepBackLong = (before: typeof sent): void => {
-    if (encodePresenceCells(input).length <= LONGEST_ROW) return;
+  /**
+   * Keeps back a row that no host takes: it would close the connection, again and again. Goes back to the row before. Returns
+   * false if a listener of the Store has ended the presence.
+   */
+  const keepBackLong = (before: typeof sent): boolean => {
+    if (encodePresenceCells(input).length <= LONGEST_ROW) return true;
     const cells = new Set([...input.keys(), ...before.keys()]);
     cells.forEach((cell) => setInput(cell, before.get(cell)));
     // Later, perhaps: the app may have set others by then, or have ended it.
@@ -163,13 +166,14 @@ export function createClientPresence<Cells>(
       if (state !== 'ended') cells.forEach((cell) => write(input.get(cell), cell));
     });
     report(new TinyBasePartyKitError('too-large', LONG_MESSAGE));
+    return state !== 'ended';
   };
 
   const sendSoon = paced(after, () => {
     if (state === 'open') state = 'joining';
     else if (state !== 'joined' || !isDirty || !others.size) return 0;
     isDirty = false;
-    keepBackLong(sent);
+    if (!keepBackLong(sent)) return 0;
     sent = new Map(input);
     channel.send((sentJson = encodePresenceCells(input)));
     return PACE_MILLISECONDS;

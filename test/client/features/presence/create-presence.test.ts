@@ -179,6 +179,18 @@ test('[PRES-6] a row that would close the connection is not sent, and goes back 
   }
 });
 
+test('[PRES-6] a presence that a listener destroys as its row goes back sends nothing more', () => {
+  const socket = new FakeSocket();
+  const store = createStore();
+  const presence = createPresence(store, asPartySocket(socket), {
+    initial: { avatar: 'é'.repeat(2 ** 18) },
+    onIgnoredError: ignoring('too-large'),
+  });
+  store.addRowListener('connections', 'ada', () => presence.destroy());
+  socket.open();
+  expect(socket.sent).toEqual(['r[]']);
+});
+
 test('[PRES-9] a connection that is lost again before its picture leaves no timer that empties a later one', () => {
   vi.useFakeTimers();
   try {
