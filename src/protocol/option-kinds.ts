@@ -1,8 +1,8 @@
 import { TinyBasePartyKitError } from './errors.ts';
 
 /**
- * Lists, with "or", what an option may be: types, as JavaScript calls them, and texts. `null` is of no type, and objects are as `isPlain` says. A number is one that a
- * timer can wait for. The empty text allows everything.
+ * Lists, with "or", what an option may be: types, as JavaScript calls them, and texts. `null` is of no type, and objects are as
+ * `isPlain` says. A number is one that a timer can wait for. The empty text allows everything.
  */
 export type OptionKind = string;
 

@@ -33,7 +33,8 @@ const OPTIONS: Readonly<Record<keyof RoomRouterOptions, true>> = {
  * Hands a request for `/parties/<party>/<room>/…` to the object of that room. The name of the object is the room's id,
  * decoded once. Resolves to undefined if the path has another shape. The answer for an unknown party is 404, and for an
  * object that fails it is 503. Other origins can read both, so a client in a browser tries again. Rejects with a `TypeError` for
- * parameters and options of another kind, and for an option that does not exist, such as `onBeforeConnect` of partyserver's router: it would keep nobody out.
+ * parameters and options of another kind, and for an option that does not exist, such as `onBeforeConnect` of partyserver's
+ * router: it would keep nobody out.
  *
  * @example
  * ```ts

@@ -26,7 +26,10 @@ export class InitialContentQueue {
     this.#onError = onError;
   }
 
-  /** Runs an action at once if the room has a Store, otherwise as soon as it has one. Throws `overloaded` if too many wait, and `misuse` for what is no function. */
+  /**
+   * Runs an action at once if the room has a Store, otherwise as soon as it has one. Throws `overloaded` if too many wait, and
+   * `misuse` for what is no function.
+   */
   run(action: () => unknown): void {
     const given: unknown = action;
     if (typeof given !== 'function') throw notGot('afterInitialContent', 'function');
