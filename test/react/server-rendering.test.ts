@@ -39,11 +39,12 @@ test.each<readonly [string, string, () => unknown]>([
   );
 });
 
+function Watched(): ReactNode {
+  useRefusalListener({ addRefusalListener: never, delListener: never }, never);
+  return 'watched';
+}
+
 test('a hook takes every object with the part of a persister that it uses', () => {
-  const Watched = (): ReactNode => {
-    useRefusalListener({ addRefusalListener: never, delListener: never }, never);
-    return 'watched';
-  };
   expect(renderToString(createElement(Watched))).toBe('watched');
 });
 
