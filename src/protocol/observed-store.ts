@@ -38,6 +38,8 @@ export class ObservedStore {
     this.store = store;
     this.#listenerIds = [
       store.addStartTransactionListener(() => {
+        // The one before was rolled back without a did-finish phase: a mutator listener threw.
+        if (this.#isStopping) this.stop();
         this.#isOpen = this.#isOutermost = true;
       }),
       store.addDidFinishTransactionListener(() => {

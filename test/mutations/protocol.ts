@@ -50,4 +50,10 @@ export const PROTOCOL_MUTATIONS: readonly SourceMutation[] = [
     text: 'return isUnsendableLeaf(encoded) ? canonicalLeaf(encoded) : encoded;',
     replacement: 'return encoded;',
   },
+  {
+    title: '[VIEW-7] a persister that ends takes for edits what the next one shows',
+    file: 'protocol/observed-store.ts',
+    text: 'if (this.#isStopping) this.stop();\n        this.#isOpen',
+    replacement: 'this.#isOpen',
+  },
 ];

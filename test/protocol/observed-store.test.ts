@@ -239,3 +239,14 @@ test('stops', () => {
   store.setValue('v', 2).setCell('t', 'r', 'c', 1);
   expect(calls).toBe(2);
 });
+
+test('[VIEW-7] stops before the next transaction if a mutator listener has thrown in the last one', () => {
+  const { store, observed, logs } = observe();
+  const id = store.addValueListener('v', throwing, true);
+  expect(() => store.setValue('v', 1)).toThrow('thrown');
+  store.delListener(id);
+  observed.stop(true);
+  store.setValue('v', 2);
+  expect(logs).toEqual([]);
+  expect(store.getListenerStats().transaction).toBe(0);
+});
