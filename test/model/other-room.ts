@@ -39,7 +39,7 @@ export class OtherRoom implements Place {
   readonly gate: undefined = undefined;
   readonly http: Http;
   readonly network: Network;
-  readonly readersPushes: ReadonlySet<string> = new Set();
+  readonly unrecordedPushes: ReadonlySet<string> = new Set();
 
   constructor({ world, unique, traits, randomId, choices, onEntry }: OtherSurroundings) {
     const { prefix, limits, storageSizes, writeStyle, diskWeight, httpWeight } = traits;

@@ -16,8 +16,11 @@ export interface Place {
   readonly gate: SimGate | undefined;
   readonly http: Http;
   readonly network: Network;
-  /** The pushes that were refused because their user may only read, as client id and number: the room may store nothing of them. */
-  readonly readersPushes: ReadonlySet<string>;
+  /**
+   * The pushes that the room has answered and may store nothing of, as client id and number: their user may only read, or the room has no
+   * Store.
+   */
+  readonly unrecordedPushes: ReadonlySet<string>;
 }
 
 /** The address of the room where every client begins. */

@@ -99,7 +99,7 @@ export function checkUnread({ traits, room }: Simulation, wire: Wire, frame: str
 }
 
 /** Remembers the highest push that one connection was told the end of. A slow call may end after a hello with a new client id. */
-function noteAnswer({ readersPushes }: Simulation, wire: Wire, message: RoomMessage): void {
+function noteAnswer({ unrecordedPushes }: Simulation, wire: Wire, message: RoomMessage): void {
   const answered =
     message.type === 'welcome'
       ? message.lastPush
@@ -109,13 +109,15 @@ function noteAnswer({ readersPushes }: Simulation, wire: Wire, message: RoomMess
           ? message.push
           : undefined;
   wire.answeredPush = Math.max(wire.answeredPush, answered ?? 0);
-  if (message.type !== 'ack' || message.reason !== 'access') return;
-  wire.readersPush = message.number;
-  for (const clientId of wire.heardHellos.keys())
-    readersPushes.add(readersPush(clientId, message.number));
+  if (message.type === 'ack' && message.reason === 'access') wire.readersPush = message.number;
+  const isUnrecorded =
+    (message.type === 'ack' && (message.reason === 'access' || message.version === 0)) ||
+    (message.type === 'welcome' && message.cursor.version === 0);
+  if (!isUnrecorded || answered === undefined) return;
+  for (const clientId of wire.heardHellos.keys()) unrecordedPushes.add(pushKey(clientId, answered));
 }
 
-function readersPush(clientId: string, number: number): string {
+function pushKey(clientId: string, number: number): string {
   return `${clientId} ${number}`;
 }
 
@@ -497,9 +499,15 @@ function checkEdits(simulation: Simulation, place: Place): void {
     if (first !== undefined)
       checkRoom(simulation, place, { leaves: first, deletedRows: new Map() });
   }
+  /** What an undo or a redo has put back, of whomever. */
+  const repeated = new Set<string>();
+  for (const { everyLedger } of simulation.clients)
+    for (const { records } of everyLedger)
+      for (const record of records) if (record.isRepeated) repeated.add(editKey(record));
   for (const client of simulation.clients)
     for (const ledger of client.ledgersAt(place))
-      for (const record of ledger.records) checkEdit(place, client, ledger, record);
+      for (const record of ledger.records)
+        checkEdit(place, client, ledger, record, repeated.has(editKey(record)));
 }
 
 /** Checks a room that nobody uses any more, when its last alarm has come. */
@@ -575,24 +583,26 @@ function checkSeeds({ name, sync, ledger }: SimClient): void {
 }
 
 /** No edit is dropped: it was ordered, or refused by the room, or reported. */
-function checkEdit(place: Place, client: SimClient, ledger: EditLedger, record: EditRecord): void {
-  const { name } = client;
-  const { disk, gate, readersPushes } = place;
+function checkEdit(
+  place: Place,
+  { name }: SimClient,
+  ledger: EditLedger,
+  record: EditRecord,
+  isRepeated: boolean,
+): void {
+  const { disk, gate, unrecordedPushes } = place;
   if (record.isLost || record.isLoaded || ledger.isRefused(record) || ledger.isReplaced(record))
     return;
   const { table, row, cell, leaf } = record;
-  // Another user of the page may have put it back, too.
-  const isRepeated = client
-    .ledgersAt(place)
-    .some((other) => other.hasRepeated(table, row, cell, leaf));
+  // Where an undo has put it back, the room may have it already.
   const isOwn = isUnique(leaf) && !isRepeated;
   // A room without a Store has nothing to delete, and keeps no record of who asked for it.
   if (leaf === undefined && disk.branch === undefined) return;
   let wasDealtWith = false;
   for (const push of ledger.pushesOf(record)) {
-    const isReaders = readersPushes.has(readersPush(push.clientId, push.number));
+    const isUnrecorded = unrecordedPushes.has(pushKey(push.clientId, push.number));
     for (const branch of disk.journal.branches()) {
-      if (!isReaders && (branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
+      if (!isUnrecorded && (branch.lastPushes.get(push.clientId) ?? 0) < push.number) continue;
       wasDealtWith = true;
       const changes = branch.entryOf(push.clientId, push.number)?.changes;
       // What others may have made of the leaf before need not show in a commit.
@@ -607,6 +617,10 @@ function checkEdit(place: Place, client: SimClient, ledger: EditLedger, record: 
   const what = `${leafName(table, row, cell)} = ${String(leaf)}`;
   const how = wasDealtWith ? 'was not applied' : 'never got there';
   throw new PropertyFailure('no edit is dropped', `${what} of ${name} ${how}`);
+}
+
+function editKey({ table, row, cell, leaf }: EditRecord): string {
+  return leafName(table, row, cell) + String(leaf);
 }
 
 /** True if the room had a reason to make something else of an edit. */

@@ -86,8 +86,11 @@ export class Simulation implements Place {
   /** Every tab that there ever was. */
   readonly clients: SimClient[] = [];
   readonly stockPeers: StockPeer[] = [];
-  /** The pushes that were refused because their user may only read, as client id and number: the room may store nothing of them. */
-  readonly readersPushes: Set<string> = new Set();
+  /**
+   * The pushes that the room has answered and may store nothing of, as client id and number: their user may only read, or the room has no
+   * Store.
+   */
+  readonly unrecordedPushes: Set<string> = new Set();
   /** Undefined if nobody has stolen anything. */
   readonly thief: Thief | undefined;
   /** What the disk was earlier, to come back to. */
