@@ -499,7 +499,7 @@ function checkEdits(simulation: Simulation, place: Place): void {
     if (first !== undefined)
       checkRoom(simulation, place, { leaves: first, deletedRows: new Map() });
   }
-  /** What an undo or a redo has put back, of whomever. */
+  /** The keys of the edits with which an undo or a redo of any client has put something back. */
   const repeated = new Set<string>();
   for (const { everyLedger } of simulation.clients)
     for (const { records } of everyLedger)

@@ -58,8 +58,8 @@ export const PRESENCE_MUTATIONS: readonly SourceMutation[] = [
   {
     title: '[PRES-6] a client sends a row that no host takes',
     file: CLIENT,
-    text: 'if (encodePresenceCells(input).length <= LONGEST_ROW) return true;',
-    replacement: 'return true;',
+    text: 'if (json.length > LONGEST_ROW) {',
+    replacement: 'if (json.length < 0) {',
   },
   {
     title: '[PRES-6] a row goes back over what the app has set since',

@@ -112,6 +112,27 @@ async function joinAll(tab: OfflineTab, storage: ManualOfflineStorage): Promise<
   return tab.pushes().map(([, changes]) => changes);
 }
 
+/** A tab that has come back, and said an edit as it was put aside, which nobody has heard. Its first write is under way. */
+async function spokenTab(): Promise<{
+  storage: ManualOfflineStorage;
+  tab: OfflineTab;
+  said: LastWrite[];
+  put: (write: LastWrite) => void;
+}> {
+  const storage = new ManualOfflineStorage();
+  const put = storage.writeLast.bind(storage);
+  const said: LastWrite[] = [];
+  storage.writeLast = (write) => said.push(write);
+  const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
+  await tab.start();
+  await tab.answerGet(1, [{}, { v: 0 }]);
+  tab.open();
+  await settle();
+  tab.store.setValue('v', 'said');
+  tab.putAside()();
+  return { storage, tab, said, put };
+}
+
 /** A tab that dies with these Values unsent, without having met the room. */
 async function leave(on: Browser, values: Record<string, number>): Promise<void> {
   const tab = new OfflineTab(on);
@@ -1839,17 +1860,7 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
   });
 
   test('[OFFLINE-13] [OFFLINE-14] goes on with its record if another page has put there what it said as it went, after the write under way', async () => {
-    const storage = new ManualOfflineStorage();
-    const put = storage.writeLast.bind(storage);
-    const said: LastWrite[] = [];
-    storage.writeLast = (write) => said.push(write);
-    const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
-    await tab.start();
-    await tab.answerGet(1, [{}, { v: 0 }]);
-    tab.open();
-    await settle();
-    tab.store.setValue('v', 'said');
-    tab.putAside()();
+    const { storage, tab, said, put } = await spokenTab();
     storage.next().take();
     // It knows its record by then.
     await settle();
@@ -1864,17 +1875,7 @@ describe('a page that the browser has put aside, and whose locks it has taken aw
   });
 
   test('[OFFLINE-13] [OFFLINE-14] goes on with its record if another page has put there what it said as it went, and it has said more since', async () => {
-    const storage = new ManualOfflineStorage();
-    const put = storage.writeLast.bind(storage);
-    const said: LastWrite[] = [];
-    storage.writeLast = (write) => said.push(write);
-    const tab = new OfflineTab({ storage, locks: new MemoryLocks() });
-    await tab.start();
-    await tab.answerGet(1, [{}, { v: 0 }]);
-    tab.open();
-    await settle();
-    tab.store.setValue('v', 'said');
-    tab.putAside()();
+    const { storage, tab, said, put } = await spokenTab();
     const heard = said.splice(0);
     storage.next().take();
     await settle();

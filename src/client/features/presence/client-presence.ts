@@ -154,11 +154,10 @@ export function createClientPresence<Cells>(
   };
 
   /**
-   * Keeps back a row that no host takes: it would close the connection, again and again. Goes back to the row before. Returns
-   * false if a listener of the Store has ended the presence.
+   * Goes back to the row before, from one that no host takes: it would close the connection, again and again. Returns false if a
+   * listener of the Store has ended the presence.
    */
   const keepBackLong = (before: typeof sent): boolean => {
-    if (encodePresenceCells(input).length <= LONGEST_ROW) return true;
     const cells = new Set([...input.keys(), ...before.keys()]);
     cells.forEach((cell) => setInput(cell, before.get(cell)));
     // Later, perhaps: the app may have set others by then, or have ended it.
@@ -173,9 +172,13 @@ export function createClientPresence<Cells>(
     if (state === 'open') state = 'joining';
     else if (state !== 'joined' || !isDirty || !others.size) return 0;
     isDirty = false;
-    if (!keepBackLong(sent)) return 0;
+    let json = encodePresenceCells(input);
+    if (json.length > LONGEST_ROW) {
+      if (!keepBackLong(sent)) return 0;
+      json = encodePresenceCells(input);
+    }
     sent = new Map(input);
-    channel.send((sentJson = encodePresenceCells(input)));
+    channel.send((sentJson = json));
     return PACE_MILLISECONDS;
   });
 
